@@ -1,0 +1,44 @@
+"""Entry of the program. `health` is answered before anything heavy is imported: containers ask it all the time."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; `python -m logger` and `envoy-logger` are the same program."""
+    if sys.argv[1:] == ["health"]:
+        raise SystemExit(health())
+    from logger.cli import run
+
+    run()
+
+
+def health() -> int:
+    """0 while the daemon's loops move, 69 if they do not or no daemon runs; one line says which."""
+    import json
+    import os
+    import time
+
+    from logger.places import STATUS_FILE, runtime_dir
+
+    path = runtime_dir(os.environ, os.environ.get("LOGGER_STATE_DIR", "")) / STATUS_FILE
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))
+        until = float(status["alive_until"])
+    except (OSError, ValueError, KeyError, TypeError):
+        print(f"no daemon has written {path}\nTry: envoy-logger run", file=sys.stderr)  # noqa: T201
+        return 69
+    late = time.time() - until
+    if late > 0:
+        print(  # noqa: T201
+            f"the daemon has not moved for {late:.0f} s longer than it should\n"
+            "Try: look into its log, and restart it",
+            file=sys.stderr,
+        )
+        return 69
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The command line: one command a file, loaded when it is called; errors take two lines and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from logger import __version__, log
+from logger.errors import EnvoyLoggerError
+
+COMMANDS: Final = {
+    "run": "run",
+    "once": "once",
+    "check": "check",
+    "devices": "devices",
+    "status": "status",
+    "health": "health",
+    "version": "version",
+    "demo": "demo",
+    "simulate": "simulate",
+    "setup": "setup",
+    "accept-certificate": "accept_certificate",
+}
+"""Command → its module in `logger.commands`."""
+
+
+class _Commands(click.Group):
+    """Imports a command's module only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order in which a person meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"logger.commands.{COMMANDS[cmd_name]}")
+        command = module.command
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="envoy-logger")
+def cli() -> None:
+    """Record every reading of your Enphase gateway in your own InfluxDB.
+
+    \b
+    Try it without hardware:  envoy-logger demo
+    Check the settings:       envoy-logger check
+    Record:                   envoy-logger run
+    """
+
+
+def run() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        raise SystemExit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    except (click.Abort, KeyboardInterrupt):
+        raise SystemExit(130) from None
+    except EnvoyLoggerError as error:
+        click.echo(log.masked(str(error)), err=True)
+        raise SystemExit(error.exit_code) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(0) from None

@@ -1,0 +1,89 @@
+"""The one source of time. Everything that waits or stamps asks a Clock, so tests and the demo can run it faster."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall-clock and monotonic time in seconds, waiting, and bounds on waiting."""
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never step back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long by this clock."""
+        ...
+
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        """An async context that raises TimeoutError after that long by this clock."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """The machine's own time."""
+
+    def time(self) -> float:
+        """Unix time in seconds."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never step back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        await asyncio.sleep(max(0.0, seconds))
+
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        """An async context that raises TimeoutError after that long."""
+        return asyncio.timeout(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class FastClock:
+    """A clock that starts at `start` when the real one shows `origin` and runs `rate` times faster.
+
+    It never passes the real time: once it has caught up it runs at the real rate. Two processes with the same
+    three numbers agree. `patience_s` is the least real time that a bound on waiting allows, so that a fast
+    clock does not give up on a slow machine.
+    """
+
+    origin: float
+    start: float
+    rate: float
+    patience_s: float = 0.0
+
+    def time(self) -> float:
+        """Unix time in seconds by this clock; never later than the real time."""
+        now = time.time()
+        return min(now, self.start + (now - self.origin) * self.rate)
+
+    def monotonic(self) -> float:
+        """Seconds by this clock that never step back."""
+        return self.time()
+
+    @property
+    def caught_up(self) -> bool:
+        """True once this clock shows the real time."""
+        return self.start + (time.time() - self.origin) * self.rate >= time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until this clock shows that much more."""
+        until = self.time() + seconds
+        while (left := until - self.time()) > 0:
+            await asyncio.sleep(left if self.caught_up else max(left / self.rate, 0.0005))
+
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        """An async context that raises TimeoutError after that long by this clock."""
+        rate = 1.0 if self.caught_up else self.rate
+        return asyncio.timeout(max(seconds / rate, self.patience_s))

@@ -1,0 +1,28 @@
+"""`accept-certificate`: trust the certificate that the gateway shows now."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from logger import settings
+from logger.clock import SystemClock
+from logger.commands.options import env_file as env_file_option
+from logger.gateway.contact import accept_certificate
+from logger.service import service
+from logger.service.wiring import access_of
+
+
+@click.command("accept-certificate")
+@env_file_option
+def command(env_file: Path) -> None:
+    """Pin the certificate that the gateway shows now. A running daemon goes on within a minute."""
+    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    service.configure_log(configured)
+    old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock()))
+    if old is not None and old.fingerprint == new.fingerprint:
+        click.echo(f"The pinned certificate is the one it shows: {new.describe()}")
+        return
+    click.echo(f"before: {old.describe() if old else 'none'}\nnow:    {new.describe()}")

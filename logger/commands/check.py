@@ -1,0 +1,32 @@
+"""`check`: every settings problem at once, without touching the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from logger import log, settings
+from logger.commands.options import env_file as env_file_option
+from logger.settings.fields import describe
+from logger.settings.texts import shown
+
+
+@click.command("check")
+@env_file_option
+@click.option("--show", is_flag=True, help="Also list every setting, its value and where it came from.")
+def command(env_file: Path, show: bool) -> None:
+    """Check the settings. Exit code 78 if one is wrong."""
+    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    log.protect(configured.secrets())
+    if show:
+        width = max(len(item.variable) for item in describe())
+        for item in describe():
+            value = shown(configured, item)
+            origin = configured.origins.get(item.variable, "default")
+            click.echo(f"{item.variable:<{width}}  {value or '-':<32}  {origin}")
+    for warning in configured.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if not configured.influxdb.url:
+        click.echo("INFLUXDB_URL is not set: readings are kept in the embedded store and sent nowhere", err=True)
+    click.echo("The settings are good.")

@@ -1,0 +1,107 @@
+"""`devices`: what the gateway has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from logger import settings
+from logger.clock import SystemClock
+from logger.commands.options import as_json as json_option
+from logger.commands.options import env_file as env_file_option
+from logger.gateway.client import Gateway
+from logger.model import Reading, Value
+from logger.service import once, service
+from logger.service.wiring import access_of, pace_of
+
+
+@click.command("devices")
+@env_file_option
+@json_option
+def command(env_file: Path, as_json: bool) -> int:
+    """List the gateway's meters, inverters and batteries as it reports them now."""
+    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    service.configure_log(configured)
+
+    async def ask() -> once.Poll:
+        gateway = Gateway(access_of(configured), SystemClock())
+        try:
+            return await once.poll(gateway, SystemClock(), configured.recorder.totals_interval_s)
+        finally:
+            await gateway.aclose()
+
+    found = asyncio.run(ask())
+    readings = once.read(found, pace_of(configured)).readings
+    meters = _merged(readings, ("envoy_meter",), "meter")
+    inverters = _merged(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")
+    batteries = _merged(readings, ("envoy_battery",), "serial")
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "gateway": {
+                        "serial": found.info.serial,
+                        "firmware": found.info.firmware,
+                        "part_number": found.info.part_number,
+                    },
+                    "meters": meters,
+                    "inverters": inverters,
+                    "batteries": batteries,
+                },
+                indent=1,
+            )
+        )
+    else:
+        console = Console()
+        console.print(f"Gateway {found.info.serial}, firmware {found.info.firmware}, {found.info.part_number}")
+        _print(console, "Meters", meters, ("power_w", "voltage_v", "energy_delivered_wh", "energy_received_wh"))
+        _print(
+            console,
+            "Inverters",
+            inverters,
+            ("power_w", "max_power_w", "provisioned", "communicating", "producing", "report_age_s"),
+        )
+        _print(
+            console,
+            "Batteries",
+            batteries,
+            ("kind", "state", "power_w", "charge_percent", "capacity_wh", "max_cell_temperature_c"),
+        )
+    for path, error in found.failures.items():
+        click.echo(f"{path}: {error}", err=True)
+    return 75 if found.failures else 0
+
+
+def _merged(readings: list[Reading], measurements: tuple[str, ...], key: str) -> dict[str, dict[str, Value]]:
+    devices: dict[str, dict[str, Value]] = {}
+    for reading in readings:
+        if reading.measurement in measurements:
+            tags = {name: tag for name, tag in reading.tags.items() if name not in (key, "gateway", "site")}
+            devices.setdefault(reading.tags[key], {}).update({**tags, **reading.fields})
+    return dict(sorted(devices.items()))
+
+
+def _print(console: Console, title: str, devices: dict[str, dict[str, Value]], columns: tuple[str, ...]) -> None:
+    if not devices:
+        console.print(f"{title}: none")
+        return
+    table = Table(title=f"{title}: {len(devices)}", title_justify="left")
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for name, fields in devices.items():
+        table.add_row(name, *(_text(fields.get(column)) for column in columns))
+    console.print(table)
+
+
+def _text(value: Value | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

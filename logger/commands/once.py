@@ -1,0 +1,83 @@
+"""`once`: one poll of every endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from logger import settings
+from logger.clock import SystemClock
+from logger.commands.options import env_file as env_file_option
+from logger.gateway.client import Gateway
+from logger.influx.line_protocol import encode
+from logger.influx.write import Writer
+from logger.service import once, service
+from logger.service.wiring import access_of, pace_of, target_of
+from logger.settings import Settings
+from logger.store.folder import claim, refuse_demo
+from logger.store.thread import StoreThread
+
+_DELIVERY_S = 30.0
+
+
+@click.command("once")
+@env_file_option
+@click.option("--dry-run", is_flag=True, help="Print every point as line protocol; store and send nothing.")
+def command(env_file: Path, dry_run: bool) -> int:
+    """Poll every endpoint once, store the readings and try to deliver them for 30 s.
+
+    Exit code 75 if an endpoint failed or something still waits.
+    """
+    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    service.configure_log(configured)
+    return asyncio.run(_dry(configured) if dry_run else _store(configured))
+
+
+async def _poll(configured: Settings) -> once.Poll:
+    gateway = Gateway(access_of(configured), SystemClock())
+    try:
+        found = await once.poll(gateway, SystemClock(), configured.recorder.totals_interval_s)
+    finally:
+        await gateway.aclose()
+    for path, error in found.failures.items():
+        click.echo(f"{path}: {error}", err=True)
+    return found
+
+
+async def _dry(configured: Settings) -> int:
+    found = await _poll(configured)
+    click.echo(encode(once.read(found, pace_of(configured)).readings).decode(), nl=False)
+    return 75 if found.failures else 0
+
+
+async def _store(configured: Settings) -> int:
+    refuse_demo(configured.state_dir)
+    with claim(configured.state_dir) as lock:
+        clock = SystemClock()
+        recorder = configured.recorder
+        store = await StoreThread.open(
+            configured.state_dir, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
+        )
+        try:
+            found = await _poll(configured)
+            await once.store(found, pace_of(configured), store)
+            target = target_of(configured)
+            waits = None
+            if target is not None:
+                writer = Writer(target, clock)
+                waits = await once.drain(writer, store, clock, _DELIVERY_S)
+                await writer.aclose()
+            waiting = await store.waiting()
+        finally:
+            await store.close()
+    if waits is not None:
+        click.echo(f"stored; {waiting.rows} rows still wait: {waits.reason}", err=True)
+    elif target is None:
+        click.echo(
+            f"stored; {waiting.rows} rows are kept in {configured.state_dir}: INFLUXDB_URL is not set", err=True
+        )
+    else:
+        click.echo("stored and delivered", err=True)
+    return 75 if waits is not None or found.failures else 0

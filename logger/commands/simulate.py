@@ -1,0 +1,49 @@
+"""`simulate`: the stand-in gateway alone, or a recorded one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from logger.clock import Clock, FastClock, SystemClock
+from logger.simulator.plant import GENERATIONS, Plant, generated
+from logger.simulator.process import serve
+from logger.simulator.recording import Recording
+from logger.simulator.server import Simulator
+
+
+@click.command("simulate")
+@click.option(
+    "--recording", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Play this recording."
+)
+@click.option("--generation", type=click.Choice(list(GENERATIONS)), default="8-battery", show_default=True)
+@click.option("--inverters", type=click.IntRange(1, 600), default=12, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--clock", "fast", type=(float, float, float), hidden=True, help="Origin, start and rate of a fast clock."
+)
+def command(
+    recording: Path | None, generation: str, inverters: int, port: int, fast: tuple[float, float, float] | None
+) -> None:
+    """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it."""
+    plant: Plant = Recording(recording) if recording else generated(generation, inverters=inverters)
+    clock: Clock = FastClock(*fast) if fast else SystemClock()
+
+    def ready(simulator: Simulator) -> None:
+        for name, value in settings_for(simulator).items():
+            click.echo(f"{name}={value}")
+
+    asyncio.run(serve(plant, clock, port=port, ready=ready))
+
+
+def settings_for(simulator: Simulator) -> dict[str, str]:
+    """The settings that reach this stand-in and its own sign-in; its account is invented."""
+    return {
+        "ENPHASE_GATEWAY": simulator.url,
+        "ENPHASE_USERNAME": simulator.cloud.username,
+        "ENPHASE_PASSWORD": simulator.cloud.password,
+        "ENPHASE_LOGIN_URL": simulator.cloud.login_url,
+        "ENPHASE_TOKEN_URL": simulator.cloud.token_url,
+    }

@@ -1,0 +1,85 @@
+"""`status`: what the daemon does."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from logger import log, settings
+from logger.commands.options import as_json as json_option
+from logger.commands.options import env_file as env_file_option
+from logger.errors import StoreHeldError
+from logger.model import Json
+from logger.service import status
+
+
+class NoDaemonError(StoreHeldError):
+    """No daemon has written a status."""
+
+
+@click.command("status")
+@env_file_option
+@json_option
+def command(env_file: Path, as_json: bool) -> None:
+    """Show what the daemon does. Exit code 69 if none runs."""
+    configured = settings.load(env_file)
+    found = status.read(configured.runtime_dir)
+    if found is None:
+        raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")
+    if as_json:
+        click.echo(log.masked(json.dumps(found, indent=1)))
+        return
+    click.echo(log.masked("\n".join(lines(found, time.time()))))
+
+
+def lines(found: dict[str, Json], now: float) -> list[str]:
+    """The status as text, one fact a line."""
+    gateway, polls, values = _part(found, "gateway"), _part(found, "polls"), _part(found, "values")
+    store, influxdb, books = _part(found, "store"), _part(found, "influxdb"), _part(found, "books")
+    age = now - _float(found.get("written_at"))
+    text = [f"{'running' if now < _float(found.get('alive_until')) else 'NOT MOVING'}, status of {age:.0f} s ago"]
+    if gateway:
+        reach = "answers" if gateway.get("reachable") else "DOES NOT ANSWER"
+        text.append(f"gateway    {gateway.get('serial')}, firmware {gateway.get('firmware')}, {reach}")
+        expires = gateway.get("token_expires_at")
+        if isinstance(expires, (int, float)):
+            text.append(f"token      {(expires - now) / 86400:.0f} days left")
+    else:
+        text.append("gateway    not reached yet")
+    text.append(f"polls      {polls.get('ticks')} stored, {polls.get('missed')} missed")
+    shown = {
+        "production": "production_power_w",
+        "house": "load_power_w",
+        "grid": "net_power_w",
+        "battery": "battery_power_w",
+    }
+    for name, key in shown.items():
+        if isinstance(values.get(key), (int, float)):
+            text.append(f"{name:<10} {_float(values[key]):.0f} W")
+    if isinstance(values.get("production_today_wh"), (int, float)):
+        seeded = " (seeded by the gateway's figure)" if books.get("seeded") else ""
+        text.append(f"today      {_float(values['production_today_wh']) / 1000:.2f} kWh produced{seeded}")
+    if influxdb:
+        last = influxdb.get("last_delivery")
+        when = f"last {now - last:.0f} s ago" if isinstance(last, (int, float)) else "none yet"
+        text.append(
+            f"influxdb   {store.get('delivered')} points delivered ever, {when}, {store.get('refused')} refused"
+        )
+    else:
+        text.append("influxdb   not set: everything is kept in the embedded store")
+    text.append(f"waiting    {store.get('rows')} rows, {_float(store.get('bytes')) / 1024:.0f} KiB")
+    for trouble in _part(found, "troubles").values():
+        text.append("trouble    " + str(trouble).replace("\n", "\n           "))
+    return text
+
+
+def _part(found: dict[str, Json], key: str) -> dict[str, Json]:
+    part = found.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _float(value: Json) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -1,0 +1,13 @@
+"""`version`: the version."""
+
+from __future__ import annotations
+
+import click
+
+from logger import __version__
+
+
+@click.command("version")
+def command() -> None:
+    """Print the version."""
+    click.echo(f"envoy-logger {__version__}")

@@ -1,0 +1,1 @@
+"""How we talk to the gateway; knows no field names."""

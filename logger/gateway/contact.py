@@ -1,0 +1,233 @@
+"""First contact and every later one: which scheme answers, who it is, and whether its certificate may be trusted.
+
+Until a certificate is pinned or verified only `/info` is asked, which needs no token. Where a pin is kept for an
+address there is no way back to plain http.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from logger import log
+from logger.clock import Clock
+from logger.errors import (
+    BrokenError,
+    BusyError,
+    CertificateError,
+    SerialDiffersError,
+    StateError,
+    TimedOutError,
+    UnreachableError,
+    WireError,
+)
+from logger.gateway import pins, tls
+from logger.gateway.access import Access
+from logger.gateway.auth import Tell
+from logger.gateway.documents import INFO_LIMIT, not_a_gateway, read_info
+from logger.gateway.endpoints import INFO
+from logger.gateway.pins import Pin
+from logger.model import GatewayInfo
+from logger.retry import POLL, attempt
+from logger.wire import Wire
+
+HEADERS: Final = {"accept": "application/json"}
+RECHECK_S: Final = 50.0
+"""A refused certificate is looked at again once a minute; a little less, so that no tick just misses it."""
+_WARN_S: Final = 90 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A wire over which secrets may go (if it is https), and who answers at its other end."""
+
+    wire: Wire
+    info: GatewayInfo
+
+
+class Contact:
+    """Reaches one gateway, in the way its TLS mode says."""
+
+    def __init__(self, access: Access, clock: Clock, tell: Tell) -> None:
+        self._access, self._clock, self._tell = access, clock, tell
+        self._refused: CertificateError | None = None
+        self._refused_at = 0.0
+        self._said: set[str] = set()
+
+    async def reach(self) -> Reached:
+        """Find the scheme, check the certificate, ask `/info`. Raises WireError, GatewayError or StateError."""
+        if self._refused is not None and self._clock.monotonic() - self._refused_at < RECHECK_S:
+            raise CertificateError(self._refused.what, self._refused.hint)
+        try:
+            reached = await self._first_that_answers()
+        except CertificateError as error:
+            self._refused, self._refused_at = error, self._clock.monotonic()
+            raise
+        self._refused = None
+        return reached
+
+    async def _first_that_answers(self) -> Reached:
+        failure: WireError | None = None
+        for base in self._candidates():
+            try:
+                reached = await (self._secure(base) if base.startswith("https:") else self._plain(base, failure))
+            except (UnreachableError, BrokenError, TimedOutError) as error:
+                failure = failure or error
+            else:
+                if failure is not None and reached.info.needs_token:
+                    await reached.wire.aclose()
+                    break  # it has https and that fails: no token may go the other way
+                return reached
+        if failure is None:
+            raise UnreachableError(f"{self._access.host} cannot be reached", "check ENPHASE_GATEWAY.")
+        raise failure
+
+    def _candidates(self) -> tuple[str, ...]:
+        bases = self._access.candidates
+        if len(bases) > 1 and (self._access.tls == "verify" or self._pin() is not None):
+            return bases[:1]
+        return bases
+
+    def _pin(self) -> Pin | None:
+        return pins.load(self._access.state_dir, self._access.expected_serial, self._access.host)
+
+    async def _plain(self, base: str, failure: WireError | None) -> Reached:
+        """Over http: gateways before version 7."""
+        wire = Wire(base, self._clock)
+        try:
+            return Reached(wire, await ask_info(wire, self._access, self._clock, failure))
+        except BaseException:
+            await wire.aclose()
+            raise
+
+    async def _secure(self, base: str) -> Reached:
+        """Over https, in the way the settings say."""
+        mode = self._access.tls
+        if mode == "verify":
+            return await self._over(Wire(base, self._clock, tls=tls.verifying(self._access.ca_file)))
+        if mode == "off":
+            self._say_once("tls_off", "LOGGER_TLS=off: nobody checks the gateway's certificate; anybody can answer")
+            return await self._over(Wire(base, self._clock, tls=tls.unchecked()))
+        pin = self._pin()
+        if pin is None:
+            new, info = await meet(base, self._access, self._clock)
+            pin = pins.load(self._access.state_dir, info.serial, self._access.host)
+            if pin is None:
+                pin = new
+                pins.save(self._access.state_dir, pin)
+                text = f"the certificate of gateway {pin.serial} is pinned from now on: {pin.describe()}"
+                log.get("gateway").info(text)
+                self._tell("certificate_pinned", text, "info")
+        try:
+            reached = await self._over(self._pinned(base, pin))
+        except CertificateError:
+            pin = await self._successor(base, pin)
+            if pin is None:
+                raise
+            reached = await self._over(self._pinned(base, pin))
+        self._settled(pin)
+        return reached
+
+    def _pinned(self, base: str, pin: Pin) -> Wire:
+        return Wire(base, self._clock, tls=tls.pinned(pin, self._access.host))
+
+    async def _over(self, wire: Wire) -> Reached:
+        try:
+            return Reached(wire, await ask_info(wire, self._access, self._clock))
+        except BaseException:
+            await wire.aclose()
+            raise
+
+    async def _successor(self, base: str, old: Pin) -> Pin | None:
+        """The pin of the gateway's next certificate, where `pin` accepts it by itself; kept and told."""
+        if self._access.tls != "pin":
+            return None
+        new, _ = await meet(base, self._access, self._clock)
+        if not pins.may_replace(old, new, self._clock.time()):
+            return None
+        pins.save(self._access.state_dir, new)
+        text = f"gateway {new.serial} has a new certificate, accepted: before {old.describe()}, now {new.describe()}"
+        log.get("gateway").warning(text)
+        self._tell("certificate_changed", text, "warning")
+        return new
+
+    def _settled(self, pin: Pin) -> None:
+        """After a contact under the pin: follow the gateway to a new address, and say when its certificate ends."""
+        if pin.address != self._access.host:
+            pins.save(self._access.state_dir, replace(pin, address=self._access.host))
+        left_s = pin.not_after - self._clock.time()
+        if 0 < left_s < _WARN_S and pin.not_after:
+            self._say_once(
+                f"ends-{pin.fingerprint}", f"the certificate of gateway {pin.serial} ends soon: {pin.describe()}"
+            )
+
+    def _say_once(self, key: str, text: str) -> None:
+        if key not in self._said:
+            self._said.add(key)
+            log.get("gateway").warning(text)
+            self._tell("tls_off" if key == "tls_off" else "certificate_ends_soon", text, "warning")
+
+
+async def meet(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
+    """The certificate of whoever answers, and who it says it is. Nothing secret is sent."""
+    seen = tls.Seen()
+    wire = Wire(base, clock, tls=tls.checked(seen), max_bytes=INFO_LIMIT)
+    try:
+        info = await ask_info(wire, access, clock)
+    finally:
+        await wire.aclose()
+    if len(seen.certificates) != 1:
+        raise CertificateError(
+            f"{access.host} shows changing certificates", "check whether two devices share this address."
+        )
+    (certificate,) = seen.certificates
+    return pins.learn(certificate, info.serial, access.host, clock.time()), info
+
+
+async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError | None = None) -> GatewayInfo:
+    """`/info`, and whether it is the gateway that the settings name. `instead`: raised if this one only redirects."""
+
+    async def once() -> GatewayInfo | TimedOutError:
+        try:
+            answer = await wire.request("GET", INFO.path, timeout_s=INFO.timeout_s, headers=HEADERS)
+        except TimedOutError as error:
+            return error  # a second long wait would cost the poll its minute
+        if answer.status >= 500 or answer.status in (408, 429):
+            raise BusyError(
+                f"{wire.host}/info answered {answer.status}: the gateway starts up or is overloaded",
+                "nothing if it passes by itself; restart the gateway if it lasts.",
+            )
+        if 300 <= answer.status < 400:
+            raise instead or not_a_gateway(wire.host, f"a redirect ({answer.status}), which is not followed", "")
+        if answer.status != 200:
+            raise not_a_gateway(wire.host, f"status {answer.status}", answer.text)
+        return read_info(answer, wire.host, clock.time())
+
+    info = await attempt(POLL, clock, once)
+    if isinstance(info, TimedOutError):
+        raise info
+    if access.expected_serial and info.serial != access.expected_serial:
+        raise SerialDiffersError(
+            f"the gateway at {wire.host} is {info.serial}, but ENPHASE_SERIAL says {access.expected_serial}",
+            "correct ENPHASE_SERIAL or ENPHASE_GATEWAY.",
+        )
+    return info
+
+
+async def accept_certificate(access: Access, clock: Clock) -> tuple[Pin | None, Pin]:
+    """Pin the certificate that the gateway has now, whatever was pinned before → (old, new).
+
+    A running recorder takes it up at its next look, within a minute.
+    """
+    base = access.candidates[0]
+    if not base.startswith("https:"):
+        raise CertificateError(
+            f"{access.host} is reached over plain http, where there is no certificate", "write the address as https://."
+        )
+    new, _ = await meet(base, access, clock)
+    try:
+        old = pins.load(access.state_dir, new.serial, access.host) or pins.load(access.state_dir, "", access.host)
+    except StateError:
+        old = None  # a damaged pin is what this command replaces
+    pins.save(access.state_dir, new)
+    return old, new

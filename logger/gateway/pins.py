@@ -1,0 +1,103 @@
+"""The certificate that was learned at the first contact: one small file a gateway, named by its serial."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from logger.errors import StateError
+from logger.files import write_atomically
+from logger.gateway.words import day
+
+_ROTATION_S: Final = 120 * 86400.0
+"""A gateway replaces its certificate about once a year, now and then two months early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A gateway's certificate: SHA-256 in hex, its end and when it was first seen (unix seconds), and where."""
+
+    serial: str
+    fingerprint: str
+    not_after: float
+    address: str
+    first_seen: float
+
+    def describe(self) -> str:
+        """Fingerprint and end, for people."""
+        return f"{spaced(self.fingerprint)} (ends {day(self.not_after)})"
+
+
+def fingerprint_of(certificate: bytes) -> str:
+    """SHA-256 of a certificate in DER form, in hex."""
+    return sha256(certificate).hexdigest()
+
+
+def spaced(fingerprint: str) -> str:
+    """A fingerprint as people compare it: AB:CD:…"""
+    return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
+
+
+def end_of(certificate: bytes) -> float:
+    """When a certificate in DER form ends, in unix seconds; 0.0 if it cannot be parsed."""
+    from cryptography import x509  # only for a new certificate: it takes long to import
+
+    try:
+        return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
+    except ValueError:
+        return 0.0
+
+
+def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
+    """The pin of a certificate that was just seen."""
+    return Pin(serial, fingerprint_of(certificate), end_of(certificate), address, now)
+
+
+def may_replace(old: Pin, new: Pin, now: float) -> bool:
+    """True where `pin` accepts a change by itself: near the old one's end, same gateway, same address."""
+    return abs(now - old.not_after) <= _ROTATION_S and old.serial == new.serial and old.address == new.address
+
+
+def load(state_dir: Path, serial: str, address: str) -> Pin | None:
+    """The pin of this gateway: by its serial where that is known, else the newest of this address.
+
+    Raises StateError for a pin file that cannot be read: going on without it would trust anybody.
+    """
+    if serial:
+        path = _path(state_dir, serial)
+        return _read(path) if path.exists() else None
+    pins = [_read(path) for path in sorted(state_dir.glob("pin-*.json"))]
+    return max((pin for pin in pins if pin.address == address), key=lambda pin: pin.first_seen, default=None)
+
+
+def save(state_dir: Path, pin: Pin) -> None:
+    """Keep a pin; readable by its owner alone. Raises StateError."""
+    path = _path(state_dir, pin.serial)
+    try:
+        write_atomically(path, (json.dumps(asdict(pin), indent=1) + "\n").encode())
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}", "make the state folder writable.") from error
+
+
+def _path(state_dir: Path, serial: str) -> Path:
+    return state_dir / f"pin-{serial}.json"
+
+
+def _read(path: Path) -> Pin:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        pin = Pin(
+            str(values["serial"]), str(values["fingerprint"]), float(values["not_after"]), str(values["address"]),
+            float(values["first_seen"]),
+        )
+        if len(bytes.fromhex(pin.fingerprint)) != 32:
+            raise ValueError("no SHA-256")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StateError(
+            f"the certificate pin {path} cannot be read: {type(error).__name__}",
+            "remove the file and run `envoy-logger accept-certificate`.",
+        ) from error
+    return pin

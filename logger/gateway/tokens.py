@@ -1,0 +1,111 @@
+"""A gateway's token: read from text, judged, and kept in one file (0600) named by the gateway's serial.
+
+The signature is the gateway's to check. Here only what the token says of itself is read: for which gateway it
+is, from when and until when, and for whom. The text of a token is shown nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import jwt
+
+from logger import log
+from logger.errors import StateError, TokenError
+from logger.files import write_atomically
+from logger.gateway.words import day, minute
+
+_FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_EARLY_S: Final = 30 * 86400.0
+_PASTE: Final = (
+    "sign in at https://entrez.enphaseenergy.com, make a token for this gateway and set ENPHASE_TOKEN_FILE, "
+    "or set ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that is for this gateway. Times in unix seconds; `issued_at` 0.0 if it does not say."""
+
+    text: str = field(repr=False)
+    expires_at: float
+    issued_at: float
+    user: str
+
+    @property
+    def id(self) -> str:
+        """Tells tokens apart without showing them."""
+        return sha256(self.text.encode()).hexdigest()
+
+    @property
+    def renew_at(self) -> float:
+        """When to fetch the next one: 30 days early, a twelfth of its life if that is less (12 h → 1 h)."""
+        life = self.expires_at - self.issued_at if self.issued_at else (43200.0 if self.user == "installer" else 0.0)
+        return self.expires_at - (min(_EARLY_S, life / 12) if life > 0 else _EARLY_S)
+
+
+def read_token(text: str, serial: str, now: float, origin: str) -> Token:
+    """The token in `text`, for the gateway `serial`, not expired at `now`. Raises TokenError naming `origin`."""
+    text = text.strip()
+    if not _FORM.fullmatch(text):
+        raise TokenError(f"{origin} is not a token: a token is three parts separated by dots", _PASTE)
+    log.protect([text])
+    try:
+        claims = jwt.decode(text, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
+    except jwt.InvalidTokenError as error:
+        raise TokenError(f"{origin} is not a token: it does not decode ({type(error).__name__})", _PASTE) from error
+    audience = claims.get("aud")
+    expires, issued, user = (claims.get(name) for name in ("exp", "iat", "enphaseUser"))
+    if audience != serial:
+        raise TokenError(f"{origin} is for gateway {_plain(audience)}, but this gateway is {serial}", _PASTE)
+    if isinstance(expires, bool) or not isinstance(expires, (int, float)) or not 0 < expires < 1e11:
+        raise TokenError(f"{origin} does not say until when it is valid", _PASTE)
+    if expires <= now:
+        raise TokenError(f"{origin} expired on {minute(expires)}", _PASTE)
+    if isinstance(issued, bool) or not isinstance(issued, (int, float)) or not 0 < issued < expires:
+        issued = 0.0
+    return Token(text, float(expires), float(issued), _plain(user))
+
+
+def load(state_dir: Path, serial: str, now: float) -> Token | None:
+    """The kept token, or None if there is none that can still be used. Raises StateError."""
+    path = _path(state_dir, serial)
+    try:
+        text = path.read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StateError(
+            f"{path} cannot be read: {type(error).__name__}", "remove it, or make it the recorder's own again."
+        ) from error
+    try:
+        return read_token(text, serial, now, "the kept token")
+    except TokenError:
+        return None  # expired or cut: as good as none, and replaced by the next one
+
+
+def save(state_dir: Path, serial: str, token: Token) -> None:
+    """Keep a token; readable by its owner alone. Raises StateError."""
+    path = _path(state_dir, serial)
+    try:
+        write_atomically(path, token.text.encode("ascii") + b"\n")
+    except OSError as error:
+        raise StateError(f"{path} cannot be written: {error.strerror}", "make the state folder writable.") from error
+
+
+def ends(token: Token) -> str:
+    """Until when it is valid, for people."""
+    return minute(token.expires_at) if token.user == "installer" else day(token.expires_at)
+
+
+def _path(state_dir: Path, serial: str) -> Path:
+    return state_dir / f"token-{serial}"
+
+
+def _plain(claim: object) -> str:
+    """A claim for messages: short, printable, or a question mark."""
+    return claim if isinstance(claim, str) and re.fullmatch(r"[\w-]{1,24}", claim) else "?"

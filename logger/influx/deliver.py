@@ -1,0 +1,159 @@
+"""A batch of stored members → delivered, with every line that the server refuses for ever found and named.
+
+A member is one gzip member of line protocol. Members travel as they are, one behind the other; only a batch that
+is too large or holds a bad line is taken apart, halving down to the member and then down to the line. Sending a
+line twice does no harm: times are fixed, so the same point is written again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from logger.influx.classify import BadLines, Blocked, Done, OutsideRetention, TooLarge, Wait
+from logger.influx.write import Writer
+from logger.model import Role
+
+MOST_REQUESTS = 400
+"""After so many requests no further member is begun; the one in hand is finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line (without its newline) that will never be taken, of the batch's member number `member`.
+
+    `status` 0: the member itself is damaged, `line` is all of it, byte for byte.
+    """
+
+    member: int
+    line: bytes
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a batch.
+
+    `done` are the numbers of the members that need not be sent again: taken, or refused as listed in `refused`
+    (which speaks of done members only). After Done that is all of them; after Wait or Blocked the rest stays.
+    `outside_retention` counts the requests whose points were in part older than the bucket keeps.
+    """
+
+    outcome: Done | Wait | Blocked
+    done: tuple[int, ...]
+    refused: tuple[Refused, ...] = ()
+    outside_retention: int = 0
+    requests: int = 0
+
+
+async def deliver(writer: Writer, role: Role, members: Sequence[bytes]) -> Delivery:
+    """Write the members (gzip, each unpacking to lines that end in a newline) to the bucket of `role`.
+
+    Every member is unpacked once before anything is sent: InfluxDB 2 answers 500 for ever to one that has rotted in
+    the store, and a server that parses while it unpacks would store half a line of it as a point that nobody read.
+    The number of requests is bounded: MOST_REQUESTS, and what it takes to finish one member. If that is reached
+    the outcome is Wait with no pause.
+    """
+    batch = _Batch(writer, role, members)
+    outcome = await batch.send(batch.set_damaged_aside())
+    return Delivery(outcome, tuple(sorted(batch.done)), tuple(batch.refused), batch.outside_retention, batch.requests)
+
+
+class _Batch:
+    """One delivery under way."""
+
+    def __init__(self, writer: Writer, role: Role, members: Sequence[bytes]) -> None:
+        self._writer = writer
+        self._role: Role = role
+        self._members = members
+        self.done: set[int] = set()
+        self.refused: list[Refused] = []
+        self.outside_retention = 0
+        self.requests = 0
+
+    def set_damaged_aside(self) -> list[int]:
+        """Refuse the members that do not unpack; the numbers of the others."""
+        sound = []
+        for number, member in enumerate(self._members):
+            try:
+                _unpacked(member)
+            except ValueError as error:
+                self.done.add(number)
+                self.refused.append(Refused(number, member, 0, f"the stored member is damaged: {error}"))
+            else:
+                sound.append(number)
+        return sound
+
+    async def send(self, numbers: Sequence[int]) -> Done | Wait | Blocked:
+        """Deliver these members, together if the server takes them so."""
+        if not numbers:
+            return Done()
+        if self.requests >= MOST_REQUESTS:
+            return Wait("one delivery found more bad lines than it can look through; the next one goes on", 0.0)
+        outcome = await self._write(b"".join(self._members[number] for number in numbers))
+        match outcome:
+            case Done():
+                self.done.update(numbers)
+                return outcome
+            case Wait() | Blocked():
+                return outcome
+        if len(numbers) == 1:
+            return await self._send_lines(numbers[0])
+        middle = len(numbers) // 2
+        first = await self.send(numbers[:middle])
+        return await self.send(numbers[middle:]) if isinstance(first, Done) else first
+
+    async def _send_lines(self, number: int) -> Done | Wait | Blocked:
+        """Deliver one member, down to single lines where it must be; the bad ones are refused."""
+        lines = [line for line in _unpacked(self._members[number]).split(b"\n") if line]
+        refused: list[Refused] = []
+        pending = [lines]
+        while pending:
+            part = pending.pop()
+            match await self._write(gzip.compress(b"".join(line + b"\n" for line in part), 1)):
+                case Done():
+                    pass
+                case TooLarge() | BadLines() if len(part) > 1:
+                    middle = len(part) // 2
+                    pending += [part[middle:], part[:middle]]
+                case TooLarge(reason):
+                    refused.append(Refused(number, part[0], 413, reason))
+                case BadLines(reason, status):
+                    refused.append(Refused(number, part[0], status, reason))
+                case (Wait() | Blocked()) as trouble:
+                    return trouble
+        self.refused += refused
+        self.done.add(number)
+        return Done()
+
+    async def _write(self, body: bytes) -> Done | Wait | Blocked | TooLarge | BadLines:
+        """One request. Points older than the bucket keeps are counted; the others of that request were taken."""
+        self.requests += 1
+        outcome = await self._writer.write(self._role, body)
+        if isinstance(outcome, OutsideRetention):
+            self.outside_retention += 1
+            return Done()
+        return outcome
+
+
+def _unpacked(member: bytes) -> bytes:
+    """The lines of a member, as strictly as a server reads it. Raises ValueError saying what is wrong with it."""
+    parts, rest = [], member
+    while rest:
+        unpack = zlib.decompressobj(31)
+        try:
+            parts.append(unpack.decompress(rest))
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        if not unpack.eof:
+            raise ValueError("its end is missing")
+        rest = unpack.unused_data
+    lines = b"".join(parts)
+    if not lines:
+        raise ValueError("it is empty")
+    if not lines.endswith(b"\n"):
+        raise ValueError("its last line is cut")
+    return lines

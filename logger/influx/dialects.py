@@ -1,0 +1,102 @@
+"""The three ways to write to an InfluxDB, and how to tell which one a server speaks. Pure: nothing is sent here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from logger.errors import InfluxError, InfluxRefusedError
+from logger.model import Role
+from logger.wire import Answer, Basic
+
+Dialect: TypeAlias = Literal["1", "2", "3"]
+Scheme: TypeAlias = Literal["Token", "Bearer"]
+
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to write and as whom. `buckets` names the bucket of each role; empty texts are unset."""
+
+    url: str
+    api: Literal["auto", "1", "2", "3"]
+    token: str = field(repr=False)
+    org: str
+    username: str
+    password: str = field(repr=False)
+    buckets: Mapping[Role, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCall:
+    """One write as HTTP wants it, all but the body."""
+
+    path: str
+    params: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
+    auth: Basic | None = field(repr=False)
+
+
+def write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
+    """How to write to `bucket` in that dialect, with precision in seconds.
+
+    1.x: `database` or `database/retention-policy`. 2.x: a bucket's name. 3.x: a database; written from its source and
+    documentation, not run against a real InfluxDB 3. Raises InfluxRefusedError for a token that cannot be sent.
+    """
+    match dialect:
+        case "1":
+            database, _, policy = bucket.partition("/")
+            params = {"db": database, "precision": "s"} | ({"rp": policy} if policy else {})
+            path = "/write"
+        case "2":
+            params = {"org": target.org, "bucket": bucket, "precision": "s"}
+            path = "/api/v2/write"
+        case "3":
+            params = {"db": bucket, "precision": "second"}
+            path = "/api/v3/write_lp"
+    scheme: Scheme = "Bearer" if dialect == "3" else "Token"
+    headers = {"content-type": "text/plain; charset=utf-8"} | authorisation(target, scheme)
+    return WriteCall(path, params, headers, basic(target))
+
+
+def authorisation(target: Target, scheme: Scheme) -> dict[str, str]:
+    """The header that carries the token; nothing without one."""
+    if not target.token:
+        return {}
+    if not _PRINTABLE.fullmatch(target.token):
+        raise InfluxRefusedError("the InfluxDB token holds a space, a line break or a letter that no token has",
+                                 "copy it again into INFLUXDB_TOKEN or its file, the token alone.")
+    return {"authorization": f"{scheme} {target.token}"}
+
+
+def basic(target: Target) -> Basic | None:
+    """User and password, where no token takes their place."""
+    return Basic(target.username, target.password) if target.username and not target.token else None
+
+
+def recognise(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect:
+    """Which dialect the server speaks, from its answers to `GET /api/v2/setup` and `GET /ping`.
+
+    2.x alone answers the first with 200 and `allowed`. 1.x and 3.x say their version at /ping. VictoriaMetrics says
+    204 and no version: it takes 2.x writes. Raises InfluxError if none of these answers.
+    """
+    version = ping.headers.get("x-influxdb-version", "").lower().lstrip("v")
+    build = ping.headers.get("x-influxdb-build", "").lower()
+    if setup.status == 200 and '"allowed"' in setup.text:
+        return "2"
+    if version.startswith("1."):
+        return "1"
+    if version.startswith("3.") or build == "core":
+        return "3"
+    if version.startswith("2.") or build.startswith("cloud"):
+        return "2"
+    if ping.status == 204 and not version:
+        return "1" if basic(target) else "2"
+    if ping.status in (401, 403):
+        raise InfluxRefusedError(f"{host} does not say which InfluxDB it is without credentials (HTTP {ping.status})",
+                                 "set INFLUXDB_API to 1, 2 or 3, and check the token or the user.")
+    raise InfluxError(f"{host} does not answer like an InfluxDB (HTTP {ping.status} to /ping)",
+                      "check INFLUXDB_URL; if a proxy hides /ping, set INFLUXDB_API to 1, 2 or 3.")

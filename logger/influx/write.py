@@ -1,0 +1,83 @@
+"""One body to one bucket → one Outcome. Outages and refusals are outcomes too: nothing is raised for them."""
+
+from __future__ import annotations
+
+from logger.clock import Clock
+from logger.errors import InfluxError, InfluxRefusedError, WireError
+from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
+from logger.influx.dialects import Dialect, Target, authorisation, basic, recognise, write_call
+from logger.model import ROLES, Role
+from logger.wire import Wire
+
+WRITE_TIMEOUT_S = 30.0
+"""A full batch takes a slow server some seconds; InfluxDB 3 answers once a second."""
+PROBE_TIMEOUT_S = 10.0
+
+
+class Writer:
+    """Writes to one InfluxDB, in the dialect that is set or that the server turns out to speak."""
+
+    def __init__(self, target: Target, clock: Clock) -> None:
+        self.target = target
+        self._clock = clock
+        self._wire = Wire(target.url, clock, use_proxy=True)
+        self._dialect: Dialect | None = None if target.api == "auto" else target.api
+
+    @property
+    def host(self) -> str:
+        """host[:port] for messages."""
+        return self._wire.host
+
+    async def dialect(self) -> Dialect:
+        """1, 2 or 3: as set, or found out once the server answers and remembered.
+
+        Raises WireError without an answer, InfluxError if the answer is no InfluxDB's.
+        """
+        if self._dialect is None:
+            self._dialect = await self._find_out()
+        return self._dialect
+
+    async def _find_out(self) -> Dialect:
+        setup = await self._wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
+        ping = await self._wire.request(
+            "GET", "/ping", timeout_s=PROBE_TIMEOUT_S,
+            headers=authorisation(self.target, "Bearer"), auth=basic(self.target))
+        for answer in (setup, ping):
+            if answer.status in (408, 425, 429) or answer.status >= 500:
+                raise WireError(f"{self.host} is not ready: HTTP {answer.status}")
+        return recognise(self.target, self.host, setup, ping)
+
+    async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+        """Send line protocol, each line ended by a newline, to that role's bucket."""
+        try:
+            call = write_call(await self.dialect(), self.target, self.target.buckets[role])
+            packed = {"content-encoding": "gzip"} if gzipped else {}
+            answer = await self._wire.request(
+                "POST", call.path, params=call.params, headers={**call.headers, **packed}, auth=call.auth,
+                content=body, timeout_s=WRITE_TIMEOUT_S)
+        except (WireError, InfluxError) as error:
+            return _without_answer(error)
+        outcome = classify(answer.status, answer.text, answer.headers, self._clock.time())
+        if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
+            self._dialect = None  # perhaps another generation answers here now
+        return outcome
+
+    async def check(self) -> dict[Role, Outcome]:
+        """May these credentials write to each bucket? An empty write tells and stores nothing."""
+        outcomes: dict[Role, Outcome] = {}
+        for role in ROLES:
+            outcome = await self.write(role, b"", gzipped=False)
+            empty = isinstance(outcome, Blocked) and outcome.status == 400 and "was empty" in outcome.reason
+            outcomes[role] = Done() if empty else outcome  # InfluxDB 3 refuses an empty write only after its checks
+        return outcomes
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._wire.aclose()
+
+
+def _without_answer(error: WireError | InfluxError) -> Outcome:
+    if error.retry:
+        return Wait(error.what)
+    kind: Kind = "credentials" if isinstance(error, InfluxRefusedError) else "unknown"
+    return Blocked(error.what, error.hint, kind)

@@ -1,0 +1,114 @@
+"""Logs for people: one line an event, secrets masked, each trouble said once when it begins and once when it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+_SECRETS: set[str] = set()
+_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+_URL_USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+MASK = "********"
+
+
+def protect(secrets: Iterable[str]) -> None:
+    """Remember secrets that must never be printed; shorter than four characters cannot be masked sensibly."""
+    _SECRETS.update(secret for secret in secrets if len(secret) >= 4)
+
+
+def masked(text: str) -> str:
+    """`text` with every known secret, every token and every user:password in a URL replaced."""
+    for secret in sorted(_SECRETS, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return _URL_USER.sub(MASK, _JWT.sub(MASK, text))
+
+
+def get(name: str) -> logging.Logger:
+    """The logger of one module."""
+    return logging.getLogger(f"logger.{name}")
+
+
+def _facts(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _OWN}
+
+
+class _Text(logging.Formatter):
+    """`time LEVEL message key=value`; under systemd the journal adds time and reads the level from `<n>`."""
+
+    def __init__(self, *, journal: bool) -> None:
+        super().__init__()
+        self.journal = journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = "".join(f" {key}={value}" for key, value in _facts(record).items())
+        message = masked(f"{record.getMessage()}{facts}")
+        if record.exc_info:
+            message += "\n" + masked(self.formatException(record.exc_info))
+        if self.journal:
+            head = f"<{_PRIORITIES.get(record.levelno, 5)}>"
+            return "\n".join(head + line for line in message.split("\n"))
+        return f"{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {record.levelname:<7} {message}"
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **{
+                key: value if isinstance(value, (int, float, bool)) else str(value)
+                for key, value in _facts(record).items()
+            },
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return masked(json.dumps(entry, ensure_ascii=False))
+
+
+def configure(
+    level: str = "info", style: str = "text", *, journal: bool = False, stream: TextIO | None = None
+) -> None:
+    """Send this program's logs to stderr. `style`: text or json; `journal`: with systemd's level prefixes."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_JsonLines() if style == "json" else _Text(journal=journal))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("logger").setLevel(level.upper())
+
+
+class Changes:
+    """Says a trouble once when it begins, again when its text changes, and once when it ends."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._open: dict[str, str] = {}
+
+    def begin(self, key: str, text: str, level: int = logging.WARNING) -> bool:
+        """Trouble `key` exists, described by `text`; True if that is news."""
+        if self._open.get(key) == text:
+            return False
+        self._open[key] = text
+        self._log.log(level, text)
+        return True
+
+    def end(self, key: str, text: str) -> bool:
+        """Trouble `key` is over; True if it was open."""
+        if self._open.pop(key, None) is None:
+            return False
+        self._log.info(text)
+        return True
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """What is wrong now, by key."""
+        return dict(self._open)

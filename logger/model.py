@@ -1,0 +1,94 @@
+"""The values that flow from room to room: Document → Snapshot → Reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+Value: TypeAlias = float | int | bool | str
+Role: TypeAlias = Literal["totals", "devices", "daily"]
+ROLES: tuple[Role, ...] = ("totals", "devices", "daily")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One answer of the gateway: `body` parsed JSON, `received_at` and `took_s` by our clock, in seconds."""
+
+    path: str
+    body: Json
+    received_at: float
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayInfo:
+    """What `/info` says. `clock_skew_s` is the gateway's clock minus ours at that moment, in seconds."""
+
+    serial: str
+    firmware: str
+    part_number: str
+    has_meter: bool
+    needs_token: bool
+    clock_skew_s: float
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """`D8.3.5433` → (8, 3, 5433); for choosing how to sign in, never for what a document means."""
+        digits = self.firmware.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+        return tuple(int(part) for part in digits.split(".") if part.isdigit())
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything one tick has to say.
+
+    `tick` is the aligned time in unix seconds. `documents` holds, by path, the newest answer of each endpoint
+    that has one. `since` is, per role, when its last tick was committed: a document that arrived later is
+    fresh for it, an older one may only stand for facts about the installation. `settled` names the paths
+    of which it is settled that this gateway has no such document.
+    """
+
+    gateway: GatewayInfo
+    tick: int
+    documents: Mapping[str, Document]
+    since: Mapping[Role, float] = field(default_factory=dict)
+    settled: frozenset[str] = frozenset()
+
+    def body(self, path: str) -> Json:
+        """The parsed answer of `path`, or None."""
+        document = self.documents.get(path)
+        return None if document is None else document.body
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One point: what is written to InfluxDB, before it is text. `time` in unix seconds."""
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, Value]
+    time: int
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One inverter report as first seen: the gateway's own second, and the point time fixed then; unix seconds."""
+
+    serial: str
+    gateway_second: int
+    time: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened and that a person may want to see in a graph; `time` in unix seconds."""
+
+    time: int
+    kind: str
+    text: str
+    severity: Literal["info", "warning", "error"] = "info"
+    serial: str = ""

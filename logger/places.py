@@ -1,0 +1,28 @@
+"""Where the state and the runtime files lie. Imports almost nothing: `health` asks it every few seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+STATUS_FILE = "status.json"
+
+
+def state_dir(environ: Mapping[str, str], setting: str) -> Path:
+    """The setting, else `$STATE_DIRECTORY`, else /var/lib/envoy-logger if it exists, else below the home folder."""
+    if setting:
+        return Path(setting).expanduser()
+    if folder := environ.get("STATE_DIRECTORY"):
+        return Path(folder.split(":")[0])
+    system = Path("/var/lib/envoy-logger")
+    return system if system.is_dir() else Path("~/.local/state/envoy-logger").expanduser()
+
+
+def runtime_dir(environ: Mapping[str, str], setting: str) -> Path:
+    """`$RUNTIME_DIRECTORY`, else /run/envoy-logger if a daemon writes there, else the state folder."""
+    if folder := environ.get("RUNTIME_DIRECTORY"):
+        return Path(folder.split(":")[0])
+    system = Path("/run/envoy-logger")
+    if not setting and (system / STATUS_FILE).exists():
+        return system
+    return state_dir(environ, setting)

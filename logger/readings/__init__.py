@@ -1,0 +1,1 @@
+"""What the gateway's documents say; pure, knows no HTTP."""

@@ -1,0 +1,183 @@
+"""What one line of the table is made of: rowsets, keys within a row, fields, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from logger.model import Json, Role, Value
+from logger.readings.rows import Object, Row, Selector, View, number, whole
+
+Kind: TypeAlias = Literal["float", "int", "bool", "string"]
+Read: TypeAlias = Callable[[Row, View], Value | None]
+
+UNITS: Final = ("w", "wh", "var", "varh", "va", "vah", "v", "a", "hz", "c", "percent", "s", "bytes")
+_LIMITS: Final[dict[str, tuple[float, float]]] = {
+    "w": (-1e7, 1e7),
+    "var": (-1e7, 1e7),
+    "va": (-1e7, 1e7),
+    "wh": (-1e12, 1e12),
+    "varh": (-1e12, 1e12),
+    "vah": (-1e12, 1e12),
+    "v": (0.0, 2000.0),
+    "a": (-1e5, 1e5),
+    "hz": (0.0, 500.0),
+    "c": (-60.0, 200.0),
+    "percent": (0.0, 100.0),
+    "s": (0.0, 1e10),
+    "bytes": (0.0, 1e15),
+    "": (-1e9, 1e9),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rowset:
+    """A named selector; `where` tells people which document and which of its objects."""
+
+    name: str
+    where: str
+    select: Selector
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One place where a value stands: a rowset, the name of the key in its rows, and how it is read."""
+
+    rowset: Rowset
+    name: str
+    read: Read
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its name (which ends in its unit), its kind, its keys in order of preference, and what it means.
+
+    `fact` marks facts about the installation, which may stand between two answers. `made_of` tells how a value
+    that no key gives is computed. Values outside `low`…`high` are left out.
+    """
+
+    name: str
+    help: str
+    keys: tuple[Key, ...] = ()
+    kind: Kind = "float"
+    fact: bool = False
+    made_of: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def unit(self) -> str:
+        """The unit by the name's ending; empty for counts, flags and texts."""
+        last = self.name.rpartition("_")[2]
+        return last if last in UNITS else ""
+
+    def plausible(self, value: Value) -> bool:
+        """Whether a number lies within the field's limits; flags and texts always do."""
+        if isinstance(value, (bool, str)):
+            return True
+        low, high = _LIMITS[self.unit]
+        return (low if self.low is None else self.low) <= value <= (high if self.high is None else self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measurement: its bucket's role, its tags besides gateway and site, its fields.
+
+    `time` is the tick, or the inverter's own report. With `one_document` all fields of a point come from the
+    first rowset that has the device. `listed_by` says which rowsets tell that a device exists: of each group the
+    first that lists any; where it is empty, every rowset does.
+    """
+
+    name: str
+    help: str
+    role: Role
+    fields: tuple[Field, ...]
+    tags: tuple[str, ...] = ()
+    time: Literal["tick", "report"] = "tick"
+    one_document: bool = False
+    listed_by: tuple[tuple[Rowset, ...], ...] = ()
+
+    @property
+    def rowsets(self) -> list[Rowset]:
+        """Every rowset that a field is read from, in order of preference."""
+        found: dict[str, Rowset] = {}
+        for field in self.fields:
+            for key in field.keys:
+                found.setdefault(key.rowset.name, key.rowset)
+        for group in self.listed_by:
+            for rowset in group:
+                found.setdefault(rowset.name, rowset)
+        return list(found.values())
+
+
+# --- how a key is read --------------------------------------------------------------------------------------
+
+
+def dig(values: Object, path: str) -> Json:
+    """The value at a dotted path of keys, or None."""
+    current: Json | Object = values
+    for part in path.split("."):
+        if not isinstance(current, dict):
+            return None
+        current = current.get(part)
+    return current  # type: ignore[return-value]
+
+
+def scaled(rowset: Rowset, path: str, factor: float = 1.0) -> Key:
+    """A number times `factor` (milli units, joules)."""
+
+    def read(row: Row, _view: View) -> float | None:
+        value = number(dig(row.values, path))
+        return None if value is None else value * factor
+
+    return Key(rowset, path, read)
+
+
+def count(rowset: Rowset, path: str) -> Key:
+    """A whole number."""
+    return Key(rowset, path, lambda row, _view: whole(dig(row.values, path)))
+
+
+def flag(rowset: Rowset, path: str) -> Key:
+    """True or false; anything else is absent."""
+
+    def read(row: Row, _view: View) -> bool | None:
+        value = dig(row.values, path)
+        return value if isinstance(value, bool) else None
+
+    return Key(rowset, path, read)
+
+
+def text(rowset: Rowset, path: str) -> Key:
+    """A text that is not empty."""
+
+    def read(row: Row, _view: View) -> str | None:
+        value = dig(row.values, path)
+        return value if isinstance(value, str) and value else None
+
+    return Key(rowset, path, read)
+
+
+def made(rowset: Rowset, name: str, read: Read) -> Key:
+    """A value that needs more than one key of its row."""
+    return Key(rowset, name, read)
+
+
+def check(measurements: tuple[Measurement, ...]) -> None:
+    """The table's self-check at import: names unique, units and kinds agree, tags bounded. Raises ValueError."""
+    bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint"}
+    names = [m.name for m in measurements]
+    if len(set(names)) != len(names):
+        raise ValueError("a measurement stands twice in the table")
+    for m in measurements:
+        fields = [f.name for f in m.fields]
+        if len(set(fields)) != len(fields):
+            raise ValueError(f"{m.name}: a field stands twice")
+        if not set(m.tags) <= bounded or set(m.tags) & set(fields):
+            raise ValueError(f"{m.name}: a tag is unbounded or has the name of a field")
+        for f in m.fields:
+            if f.kind in ("bool", "string") and f.unit:
+                raise ValueError(f"{m.name}.{f.name}: a {f.kind} has no unit")
+            if not f.keys and not f.made_of:
+                raise ValueError(f"{m.name}.{f.name}: comes from nowhere")

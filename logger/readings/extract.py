@@ -1,0 +1,174 @@
+"""Snapshot + table → readings: reads every row of the table, and nothing that is not there.
+
+The first source that this gateway surely has is the only one a measured value comes from: where that source is
+silent now the value is absent, not taken from the next. The choice for the site's totals is remembered in `book`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from logger.model import Role, Snapshot, Value
+from logger.readings.columns import Field, Measurement
+from logger.readings.rows import Row, View
+from logger.readings.table import COUNTERS, KIND_OF_ROWSET, MEASUREMENTS, value_of
+
+Identity = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The fields read for one series of a measurement; `reported` is the second of its source's report."""
+
+    measurement: Measurement
+    tags: Mapping[str, str]
+    fields: dict[str, Value]
+    reported: int | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What one tick's documents say, before days, guard and report times.
+
+    `counters` holds the primitive counters as the gateway gives them; `book` the chosen source of each field of
+    the totals; `twins` the serials that stand twice in a document and are therefore left out.
+    """
+
+    devices: list[Device]
+    counters: dict[str, float]
+    book: dict[str, str]
+    twins: set[str] = field(default_factory=set)
+
+    def totals(self) -> dict[str, Value]:
+        """The fields of `envoy_totals`, empty if it was not due."""
+        return next((d.fields for d in self.devices if d.measurement.name == "envoy_totals"), {})
+
+
+def extract(snapshot: Snapshot, roles: frozenset[Role], book: Mapping[str, str]) -> Extracted:
+    """Read every measurement of the due `roles`, and the counters when the totals are due. Pure."""
+    reading = _Pass(snapshot, dict(book))
+    devices: list[Device] = []
+    for measurement in MEASUREMENTS:
+        if measurement.role in roles:
+            devices += (
+                reading.one_document(measurement) if measurement.one_document else reading.by_field(measurement)
+            )
+    counters = reading.counters() if "totals" in roles else {}
+    return Extracted(devices, counters, reading.book, reading.twins)
+
+
+class _Pass:
+    """One reading of one snapshot; selects each rowset once."""
+
+    def __init__(self, snapshot: Snapshot, book: dict[str, str]) -> None:
+        self.snapshot = snapshot
+        self.book = book
+        self.twins: set[str] = set()
+        self._cache: dict[tuple[str, Role], dict[Identity, Row] | None] = {}
+
+    def by_field(self, measurement: Measurement) -> list[Device]:
+        """Points whose fields each come from one document, several documents a point."""
+        view = View(self.snapshot, measurement.role)
+        identities = self._listed(measurement, view) if measurement.tags else [()]
+        found = []
+        for identity in identities:
+            fields = {}
+            for item in measurement.fields:
+                value = self._first(item, measurement, identity, view)
+                if value is not None:
+                    fields[item.name] = value
+            if fields:
+                found.append(Device(measurement, dict(identity), fields))
+        return found
+
+    def _listed(self, measurement: Measurement, view: View) -> list[Identity]:
+        """The devices that exist: of each group of rowsets those of the first that lists any."""
+        identities: dict[Identity, None] = {}
+        for group in measurement.listed_by or tuple((rowset,) for rowset in measurement.rowsets):
+            for rowset in group:
+                rows = self._by_identity(rowset.name, measurement, view)
+                if rows:
+                    identities |= dict.fromkeys(rows)
+                    break
+        return list(identities)
+
+    def one_document(self, measurement: Measurement) -> list[Device]:
+        """Points whose fields all come from the first rowset that has the device."""
+        view = View(self.snapshot, measurement.role)
+        found: dict[Identity, Device] = {}
+        for rowset in measurement.rowsets:
+            rows = self._by_identity(rowset.name, measurement, view)
+            if rows is None:
+                break  # the better source is silent now; the next one is not asked instead
+            for identity, row in rows.items():
+                if identity in found:
+                    continue
+                fields = {}
+                for item in measurement.fields:
+                    for key in item.keys:
+                        value = value_of(key, item, row, view) if key.rowset.name == rowset.name else None
+                        if value is not None:
+                            fields[item.name] = value
+                if fields:
+                    found[identity] = Device(measurement, dict(identity), fields, row.reported, rowset.name)
+        return list(found.values())
+
+    def counters(self) -> dict[str, float]:
+        """The primitive counters, each from its chosen source."""
+        view = View(self.snapshot, "totals")
+        found = {}
+        for item in COUNTERS:
+            value = self._sticky(f"counter.{item.name}", item, view)
+            if isinstance(value, float):
+                found[item.name] = value
+        return found
+
+    def _first(self, item: Field, measurement: Measurement, identity: Identity, view: View) -> Value | None:
+        if not measurement.tags:
+            return self._sticky(f"{measurement.name}.{item.name}", item, view)
+        kind = dict(identity).get("kind")
+        for key in item.keys:
+            if kind is not None and KIND_OF_ROWSET[key.rowset.name] != kind:
+                continue
+            rows = self._by_identity(key.rowset.name, measurement, view)
+            if rows is None:
+                return None
+            if (row := rows.get(identity)) is not None:
+                return value_of(key, item, row, view)
+        return None
+
+    def _sticky(self, name: str, item: Field, view: View) -> Value | None:
+        """The value from the remembered source, or from a better one; never from a worse one."""
+        chosen = self.book.get(name)
+        for key in item.keys:
+            rows = key.rowset.select(view)
+            if rows is None:
+                return None
+            if rows:
+                if len(item.keys) > 1 or name.startswith("counter."):
+                    self.book[name] = key.rowset.name
+                return value_of(key, item, rows[0], view)
+            if key.rowset.name == chosen:
+                return None
+        return None
+
+    def _by_identity(self, rowset_name: str, measurement: Measurement, view: View) -> dict[Identity, Row] | None:
+        """Rows by their tags; of two with the same tags neither."""
+        at = (rowset_name, measurement.role)
+        if at not in self._cache:
+            rowset = next(r for r in measurement.rowsets if r.name == rowset_name)
+            rows = rowset.select(view)
+            found: dict[Identity, Row] | None = None
+            if rows is not None:
+                kind = KIND_OF_ROWSET.get(rowset_name) if "kind" in measurement.tags else None
+                seen: dict[Identity, list[Row]] = {}
+                for row in rows:
+                    identity = row.tags or (("serial", row.serial), *((("kind", kind),) if kind else ()))
+                    if row.tags or row.serial:
+                        seen.setdefault(identity, []).append(row)
+                self.twins |= {same[0].serial for same in seen.values() if len(same) > 1}
+                found = {identity: same[0] for identity, same in seen.items() if len(same) == 1}
+            self._cache[at] = found
+        return self._cache[at]

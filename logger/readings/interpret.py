@@ -1,0 +1,157 @@
+"""The room's one way in: a snapshot and the books → the points of this tick and the books after it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from logger.model import Event, Reading, Report, Role, Snapshot, Value
+from logger.readings import rows as r
+from logger.readings.derive import battery_energy, powers
+from logger.readings.energy import Wiring, advance
+from logger.readings.extract import Extracted, extract
+from logger.readings.ledger import Ledger
+from logger.readings.reports import fresh_report, interval_s, remember
+from logger.readings.rows import View
+from logger.readings.seeds import seeds
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is remembered of one gateway from tick to tick."""
+
+    ledger: Ledger
+    reports: Mapping[str, Sequence[Report]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings decide: the site tag (or empty), its time zone, its greatest power (or None: by its size)."""
+
+    site: str
+    zone: str
+    max_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreted:
+    """The outcome of one tick: its points, the books after it, new reports, events, and a few numbers to draw."""
+
+    readings: list[Reading]
+    books: Books
+    new_reports: list[Report]
+    events: list[Event]
+    recent: dict[str, float]
+    twins: set[str]
+
+
+def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: Rules) -> Interpreted:
+    """Read the due `roles` out of the snapshot and enter them into the books."""
+    tags = {"gateway": snapshot.gateway.serial, **({"site": rules.site} if rules.site else {})}
+    ledger = books.ledger if books.ledger.zone else Ledger(zone=rules.zone)
+    extracted = extract(snapshot, roles, ledger.book)
+    events: list[Event] = []
+    totals = dict(extracted.totals())
+    if "totals" in roles:
+        view = View(snapshot, "totals")
+        wiring = wiring_of(view)
+        totals |= powers(totals, wiring)
+        new = advance(
+            ledger,
+            snapshot.tick,
+            extracted.counters,
+            seeds(view, extracted.counters),
+            extracted.book,
+            wiring,
+            rules.max_w or site_max_w(view, totals),
+        )
+        ledger = new.ledger
+        totals |= new.fields
+        events += [
+            Event(snapshot.tick, "counter_reset", f"the lifetime counter of {name} took a new base", "warning")
+            for name in new.resets
+        ]
+    readings, new_reports = _points(extracted, snapshot, books.reports, tags)
+    if set(totals) - {"inventory_age_s"}:
+        readings.insert(0, Reading("envoy_totals", tags, totals, snapshot.tick, "totals"))
+    return Interpreted(
+        readings,
+        Books(ledger, remember(books.reports, new_reports)),
+        new_reports,
+        events,
+        _recent(totals),
+        extracted.twins,
+    )
+
+
+def wiring_of(view: View) -> Wiring:
+    """How the site is metered, by its list of meters."""
+    return Wiring(
+        net=bool(r.has_meter(view, "net-consumption")),
+        total=bool(r.has_meter(view, "total-consumption")),
+        storage=bool(r.has_meter(view, "storage")),
+        batteries=r.battery_count(view),
+    )
+
+
+def site_max_w(view: View, totals: Mapping[str, Value]) -> float:
+    """The most power the site can have: 25 kW a phase (three where unknown), or 500 W an inverter if that is more."""
+    rows = r.enabled_meter_rows(view) or []
+    phases = max((int(r.number(row.values.get("phases")) or 3) for row in rows), default=3)
+    inverters = totals.get("inverters", 0)
+    return max(25_000.0 * phases, 500.0 * (inverters if isinstance(inverters, int) else 0))
+
+
+def _points(
+    extracted: Extracted, snapshot: Snapshot, known: Mapping[str, Sequence[Report]], tags: Mapping[str, str]
+) -> tuple[list[Reading], list[Report]]:
+    """Every point but the totals; an inverter's measured point only when its report is new."""
+    readings = []
+    new_reports: list[Report] = []
+    skew = snapshot.gateway.clock_skew_s
+    for device in extracted.devices:
+        measurement, time, fields = device.measurement, snapshot.tick, dict(device.fields)
+        if measurement.name == "envoy_totals":
+            continue
+        if measurement.time == "report":
+            serial = device.tags["serial"]
+            report = fresh_report(
+                serial, device.reported, device.source, known.get(serial, ()), snapshot.tick + skew + 60, skew
+            )
+            if report is None:
+                continue
+            new_reports.append(report)
+            time = report.time
+        if measurement.name == "envoy_battery":
+            fields |= battery_energy(fields)
+        readings.append(Reading(measurement.name, {**tags, **device.tags}, fields, time, measurement.role))
+    seen = remember(known, new_reports)
+    return [_with_interval(reading, seen) for reading in readings], new_reports
+
+
+def _with_interval(reading: Reading, reports: Mapping[str, Sequence[Report]]) -> Reading:
+    if reading.measurement != "envoy_inverter_status":
+        return reading
+    seconds = interval_s(reports.get(reading.tags["serial"], ()))
+    fields = reading.fields if seconds is None else {**reading.fields, "report_interval_s": seconds}
+    return Reading(reading.measurement, reading.tags, fields, reading.time, reading.role)
+
+
+def _recent(totals: Mapping[str, Value]) -> dict[str, float]:
+    """The few numbers a tick that `status` and the demo draw."""
+    names = (
+        "production_power_w",
+        "load_power_w",
+        "net_power_w",
+        "battery_power_w",
+        "battery_charge_percent",
+        "production_today_wh",
+        "load_today_wh",
+        "inverters",
+        "inverters_producing",
+    )
+    return {
+        name: float(value)
+        for name in names
+        if isinstance(value := totals.get(name), (int, float)) and not isinstance(value, bool)
+    }

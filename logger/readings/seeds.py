@@ -1,0 +1,80 @@
+"""The gateway's own figures of today and seven days, where they are sane: the books' start on the first day.
+
+Firmware resets them late, at the wrong midnight, or never; each rule below rejects one way in which they are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from logger.readings import rows as r
+from logger.readings.ledger import Seed
+from logger.readings.rows import Rows, View, number
+
+_LAG_WH: Final = 5000.0
+"""The interval database lags the CT by at most 15 minutes; more apart than this, it has another base."""
+
+
+def seeds(view: View, counters: Mapping[str, float]) -> dict[str, Seed]:
+    """A seed for production and one for consumption, each from its first sane source; `counters` are this tick's."""
+    produced = counters.get("production")
+    consumed = counters.get("consumption")
+    if {"production", "import", "export"} <= counters.keys():
+        consumed = counters["production"] + counters["import"] - counters["export"]
+    metered = r.has_meter(view, "production")
+    found: dict[str, Seed] = {}
+    candidates: tuple[tuple[str, str, Callable[[View], Rows], float | None], ...] = (
+        ("production", "interval database, CT", r.pdm("production", "eim"), produced if metered else None),
+        ("production", "v1 totals", r.v1_totals, produced),
+        ("production", "interval database, inverters", r.pdm("production", "pcu"), None if metered else produced),
+        ("consumption", "interval database", r.pdm("consumption", "eim"), consumed),
+    )
+    for quantity, source, select, counter in candidates:
+        rows = select(view)
+        if rows and counter is not None and quantity not in found:
+            seed = _interval(quantity, source, rows[0].values, counter)
+            if seed is not None:
+                found[quantity] = seed
+    for quantity, side, kind in (
+        ("production", "production", "production"),
+        ("consumption", "consumption", "total-consumption"),
+    ):
+        rows = r.any_ct_block(side, kind)(view)
+        if rows and quantity not in found:
+            seed = _block(quantity, f"{kind} CT block", rows[0].values)
+            if seed is not None:
+                found[quantity] = seed
+    sums = r.device_data_sums(view)
+    if sums and not metered and "production" not in found:
+        today, week = number(sums[0].values.get("today")), number(sums[0].values.get("week"))
+        found["production"] = Seed("production", "device data, summed", today, week)
+    return found
+
+
+def _interval(quantity: str, source: str, values: r.Object, counter: float) -> Seed | None:
+    """From a 15-minute figure: what the counter has run on since is added, if both have one base."""
+    today, week, lifetime = (number(values.get(f"wattHours{part}")) for part in ("Today", "SevenDays", "Lifetime"))
+    if today is None or lifetime is None or not 0 <= today < lifetime:
+        return None
+    ahead = counter - lifetime
+    if not 0 <= ahead < _LAG_WH:
+        return None
+    return Seed(quantity, source, today + ahead, week if _sane_week(today, week, lifetime) else None)
+
+
+def _block(quantity: str, source: str, values: r.Object) -> Seed | None:
+    """From a block of production.json: rejected whole if today and seven days contradict each other."""
+    today, week, lifetime = (number(values.get(key)) for key in ("whToday", "whLastSevenDays", "whLifetime"))
+    if today is None or lifetime is None or week is None or today < 0:
+        return None
+    if today >= lifetime or week == today or week < today / 2:
+        return None
+    return Seed(quantity, source, today, week if _sane_week(today, week, lifetime) else None)
+
+
+def _sane_week(today: float, week: float | None, lifetime: float) -> bool:
+    """Not zero, not smaller than half of today, not all that ever was (no row old enough)."""
+    if week is None or week <= 0 or week < today / 2:
+        return False
+    return week < (lifetime - today) * 0.99

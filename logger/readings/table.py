@@ -1,0 +1,718 @@
+"""The table: every measurement and every field as data. One row is one field.
+
+From these rows come the points, `docs/fields.md`, `envoy-logger fields` and the boards' units.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.model import Value
+from logger.readings import rows as r
+from logger.readings.columns import Field, Key, Measurement, Rowset, check, flag, made, scaled
+from logger.readings.rows import Row, View, number, objects
+
+MILLI: Final = 1e-3
+JOULE: Final = 1 / 3600
+IDLE_W: Final = 30.0
+"""A battery below this power, per battery, is idle (noise is ±24 W each, reference 4.4)."""
+
+# --- rowsets ------------------------------------------------------------------------------------------------
+
+PRODUCTION_METER = Rowset(
+    "production meter", f"{r.READINGS}, row of the enabled production meter", r.meter("production")
+)
+NET_METER = Rowset(
+    "net-consumption meter", f"{r.READINGS}, row of the enabled net-consumption meter", r.meter("net-consumption")
+)
+TOTAL_METER = Rowset(
+    "total-consumption meter",
+    f"{r.READINGS}, row of the enabled total-consumption meter",
+    r.meter("total-consumption"),
+)
+STORAGE_METER = Rowset("storage meter", f"{r.READINGS}, row of the enabled storage meter", r.meter("storage"))
+PRODUCTION_BLOCK = Rowset(
+    "production CT block", f"{r.BLOCKS}, production, type eim, activeCount 1", r.ct_block("production", "production")
+)
+NET_BLOCK = Rowset(
+    "net CT block",
+    f"{r.BLOCKS}, consumption, net-consumption, activeCount 1",
+    r.ct_block("consumption", "net-consumption"),
+)
+V1 = Rowset("v1 totals", r.V1, r.v1_totals)
+PDM_PCU = Rowset("interval database, inverters", f"{r.PDM}, production.pcu", r.pdm("production", "pcu"))
+INVERTERS_BLOCK = Rowset("inverters block", f"{r.BLOCKS}, production, type inverters", r.inverters_block)
+DATA_SUMS = Rowset(
+    "device data, summed", f"{r.DEVICE_DATA}, all inverters, fewer than 50 devices", r.device_data_sums
+)
+LIST_SUM = Rowset("v1 list, summed", f"{r.V1_INVERTERS}, all inverters heard within 20 minutes", r.inverter_power_sum)
+SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, r.site_batteries)
+ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", r.encharge_power_sum)
+ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", r.acb_block)
+
+DATA_INVERTERS = Rowset("device data", f"{r.DEVICE_DATA}, active inverters with a last reading", r.data_inverters)
+V1_INVERTERS = Rowset("v1 list", f"{r.V1_INVERTERS}, devType 1 or none", r.v1_inverters)
+INVENTORY = Rowset("inventory", f"{r.INVENTORY}, type PCU, not deleted", r.inventory_inverters)
+LISTED = Rowset("v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", r.listed_inverters)
+
+ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", r.encharge_inventory)
+ENCHARGE_FRESH = Rowset("IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", r.fresh_encharge_inventory)
+ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, r.encharge_power)
+ENCHARGE_STATUS = Rowset("IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", r.encharge_status)
+ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", r.inventory_ac_batteries)
+ACB_LIST = Rowset("AC Batteries of the v1 list", f"{r.V1_INVERTERS}, devType 11", r.v1_ac_batteries)
+ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, active", r.data_ac_batteries)
+
+
+# --- values that need more than one key -----------------------------------------------------------------------
+
+
+def _installed(view: View) -> tuple[str, list[Row]] | None:
+    """Where this gateway counts its inverters (reference 4.1): inventory, device data, v1 list; and the rows."""
+    for name, select in (
+        ("inventory", r.inventory_inverters),
+        ("device data", _whole_device_data),
+        ("v1 list", r.living_inverters),
+    ):
+        found = select(view)
+        if found is None:
+            return None
+        if found:
+            return name, found
+    return None
+
+
+def _whole_device_data(view: View) -> list[Row] | None:
+    sums = r.device_data_sums(view)
+    return sums if not sums else r.data_inverters(view)
+
+
+def _site(view: View) -> list[Row]:
+    return [Row({})]
+
+
+SITE = Rowset("installation", f"{r.INVENTORY}, else {r.DEVICE_DATA}, else {r.V1_INVERTERS}", _site)
+
+
+def _count_inverters(_row: Row, view: View) -> int | None:
+    installed = _installed(view)
+    return None if installed is None else len(installed[1])
+
+
+def _count_flag(inventory_key: str, list_key: str) -> Key:
+    """How many inverters show a flag: the inventory's where there is one, else the v1 list's (reference 4.6)."""
+
+    def read(_row: Row, view: View) -> int | None:
+        found, key = r.inventory_inverters(view), inventory_key
+        if found == []:
+            found, key = r.listed_inverters(view), list_key
+        flags = [row.values.get(key) for row in found or []]
+        return sum(1 for f in flags if f) if flags and all(isinstance(f, bool) for f in flags) else None
+
+    return made(SITE, inventory_key, read)
+
+
+def _count_batteries(_row: Row, view: View) -> int | None:
+    return r.battery_count(view)
+
+
+def _inventory_age(_row: Row, view: View) -> int | None:
+    document = view.fact(r.INVENTORY)
+    if document is None or isinstance(document, r.Nowhere):
+        return None
+    return max(0, int(view.snapshot.tick - document.received_at))
+
+
+def _mean_volts(row: Row, _view: View) -> float | None:
+    volts, phases = number(row.values.get("voltage")), number(row.values.get("phases"))
+    return volts / phases if volts is not None and phases else None
+
+
+def _report_age(row: Row, view: View) -> int | None:
+    if row.reported is None or row.reported <= 0 or row.document is None:
+        return None
+    return max(0, int(view.gateway_now(row.document) - row.reported))
+
+
+def _conditions(row: Row, _view: View) -> str | None:
+    """Condition flags without their common prefix, joined by commas; empty if all is well."""
+    status = row.values.get("device_status")
+    if not isinstance(status, list) or not all(isinstance(item, str) for item in status):
+        return None
+    return ",".join(str(item).removeprefix("envoy.cond_flags.") for item in status if item != "envoy.global.ok")
+
+
+def _status_has(word: str) -> Key:
+    def read(row: Row, _view: View) -> bool | None:
+        status = row.values.get("device_status")
+        return word in status if isinstance(status, list) else None
+
+    return made(ENCHARGE, f"device_status has {word}", read)
+
+
+def battery_state(power_w: float, batteries: int = 1) -> str:
+    """charging, discharging or idle by power (+ discharging); the gateway's LED codes are too coarse."""
+    if abs(power_w) <= IDLE_W * batteries:
+        return "idle"
+    return "discharging" if power_w > 0 else "charging"
+
+
+def _encharge_watts(row: Row) -> float | None:
+    milliwatts = number(row.values.get("real_power_mw"))
+    return None if milliwatts is None else milliwatts * MILLI
+
+
+def _encharge_state(row: Row, _view: View) -> str | None:
+    watts = _encharge_watts(row)
+    return None if watts is None else battery_state(watts)
+
+
+def _encharge_producing(row: Row, _view: View) -> bool | None:
+    watts = _encharge_watts(row)
+    return None if watts is None else battery_state(watts) == "discharging"
+
+
+def _acb_watts(row: Row, _view: View) -> float | None:
+    last = row.values.get("lastReading")
+    if not isinstance(last, dict):
+        return None
+    made_j, used_j, seconds = (number(last.get(k)) for k in ("joulesProduced", "joulesUsed", "duration"))
+    if made_j is None or used_j is None or not seconds or seconds < 0:
+        return None
+    return (made_j - used_j) / seconds
+
+
+def _acb_state(row: Row, _view: View) -> str | None:
+    state = row.values.get("charge_status")
+    return state if isinstance(state, str) and state in ("idle", "charging", "discharging") else None
+
+
+def _stored(row: Row, _view: View) -> float | None:
+    """Stored energy: IQ Batteries plus AC Batteries; early 7.0 firmware wrote no prefix."""
+    encharge = number(row.values.get("ENC_agg_avail_energy", row.values.get("agg_avail_energy")))
+    acb = number(row.values.get("ACB_agg_energy", 0))
+    return None if encharge is None or acb is None else encharge + acb
+
+
+def _capacity(row: Row, view: View) -> float | None:
+    """Capacity when full; AC Batteries do not report theirs, so a site with any has none."""
+    if r.ac_battery_count(view) != 0:
+        return None
+    capacity = number(row.values.get("Enc_max_available_capacity"))
+    return capacity or None
+
+
+def _phase_rows(view: View) -> list[Row] | None:
+    """Each phase in use of each enabled meter: the first `phaseCount` channels (Q-M3)."""
+    meters = r.enabled_meter_rows(view)
+    if meters is None:
+        return None
+    found = []
+    for row in meters:
+        phases = int(number(row.values.get("phases")) or 1)
+        channels = (objects(row.values.get("channels")) or [])[:phases]
+        if len(channels) == phases:
+            found += [
+                Row({**channel, "phases": 1.0}, tags=(*row.tags, ("phase", f"L{index + 1}")), document=row.document)
+                for index, channel in enumerate(channels)
+            ]
+    return found
+
+
+METER_ROWS = Rowset(
+    "enabled meters", f"{r.READINGS} joined by eid with {r.METERS}, enabled ones", r.enabled_meter_rows
+)
+PHASE_ROWS = Rowset(
+    "phases in use", f"{r.READINGS}, the first phaseCount channels of each enabled meter", _phase_rows
+)
+
+
+def _meter_fields(rowset: Rowset) -> tuple[Field, ...]:
+    return (
+        Field(
+            "power_w",
+            "Active power: + generating, importing, consuming or discharging.",
+            (scaled(rowset, "activePower"),),
+        ),
+        Field("reactive_power_var", "Reactive power, signed.", (scaled(rowset, "reactivePower"),)),
+        Field("apparent_power_va", "Apparent power.", (scaled(rowset, "apparentPower"),)),
+        Field("power_factor", "Power factor, -1 to 1.", (scaled(rowset, "pwrFactor"),), low=-1, high=1),
+        Field(
+            "voltage_v",
+            "Voltage; of a meter the mean of its phases.",
+            (made(rowset, "voltage / phases", _mean_volts),),
+        ),
+        Field("current_a", "Current; of a meter the sum of its phases.", (scaled(rowset, "current"),)),
+        Field("frequency_hz", "Frequency.", (scaled(rowset, "freq"),), low=1),
+        Field(
+            "energy_delivered_wh",
+            "Lifetime generated, imported, consumed or discharged, as the gateway gave it.",
+            (scaled(rowset, "actEnergyDlvd"),),
+        ),
+        Field(
+            "energy_received_wh",
+            "Lifetime in the other direction, as the gateway gave it.",
+            (scaled(rowset, "actEnergyRcvd"),),
+        ),
+        Field("apparent_energy_vah", "Lifetime apparent energy.", (scaled(rowset, "apparentEnergy"),)),
+        Field(
+            "reactive_energy_lagging_varh", "Lifetime lagging reactive energy.", (scaled(rowset, "reactEnergyLagg"),)
+        ),
+        Field(
+            "reactive_energy_leading_varh", "Lifetime leading reactive energy.", (scaled(rowset, "reactEnergyLead"),)
+        ),
+    )
+
+
+def _energies(name: str, meaning: str, how: str) -> tuple[Field, ...]:
+    return (
+        Field(f"{name}_today_wh", f"{meaning} since local midnight.", made_of=how),
+        Field(f"{name}_7d_wh", f"{meaning} in the seven complete local days before today.", made_of=how),
+        Field(f"{name}_lifetime_wh", f"{meaning} ever, from accepted values.", made_of=how),
+    )
+
+
+AGE = Field(
+    "inventory_age_s",
+    "Age of the inventory that the counts or flags come from.",
+    (made(SITE, "age of the inventory", _inventory_age),),
+    kind="int",
+    fact=True,
+)
+
+TOTALS = Measurement(
+    "envoy_totals",
+    "The site as a whole, one point a tick.",
+    "totals",
+    fields=(
+        Field(
+            "inverters",
+            "Micro-inverters installed.",
+            (made(SITE, "number of inverters", _count_inverters),),
+            kind="int",
+            fact=True,
+        ),
+        Field(
+            "inverters_communicating",
+            "Of those, how many communicate.",
+            (_count_flag("communicating", "heard"),),
+            kind="int",
+            fact=True,
+        ),
+        Field(
+            "inverters_producing",
+            "Of those, how many produce.",
+            (_count_flag("producing", "delivering"),),
+            kind="int",
+            fact=True,
+        ),
+        Field(
+            "batteries",
+            "AC Batteries and IQ Batteries.",
+            (made(SITE, "number of batteries", _count_batteries),),
+            kind="int",
+            fact=True,
+        ),
+        Field(
+            "battery_state",
+            "charging, discharging or idle; absent without batteries.",
+            kind="string",
+            made_of="battery_power_w against 30 W a battery",
+        ),
+        Field(
+            "battery_charge_percent",
+            "State of charge of all batteries together.",
+            (scaled(SITE_BATTERIES, "agg_soc"),),
+        ),
+        Field(
+            "battery_power_w",
+            "Battery power, + discharging.",
+            (scaled(STORAGE_METER, "activePower"), scaled(ENCHARGE_SUM, "sum", MILLI), scaled(ACB_BLOCK, "wNow")),
+        ),
+        Field(
+            "battery_energy_wh",
+            "Energy stored now.",
+            (made(SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", _stored),),
+            low=0,
+        ),
+        Field(
+            "battery_capacity_wh",
+            "Energy stored when full.",
+            (made(SITE_BATTERIES, "Enc_max_available_capacity", _capacity),),
+            low=0,
+        ),
+        Field("battery_charged_lifetime_wh", "Energy charged ever; only where measured.", made_of="counter charged"),
+        Field(
+            "battery_discharged_lifetime_wh",
+            "Energy discharged ever; only where measured.",
+            made_of="counter discharged",
+        ),
+        Field(
+            "production_power_w",
+            "Power produced.",
+            (
+                scaled(PRODUCTION_METER, "activePower"),
+                scaled(PRODUCTION_BLOCK, "wNow"),
+                scaled(V1, "wattsNow"),
+                scaled(PDM_PCU, "wattsNow"),
+                scaled(INVERTERS_BLOCK, "wNow"),
+                scaled(LIST_SUM, "sum"),
+            ),
+        ),
+        *_energies("production", "Produced", "counter production"),
+        Field(
+            "consumption_power_w",
+            "Power consumed as the gateway counts: a charging battery is consumption.",
+            (scaled(TOTAL_METER, "activePower"),),
+            made_of="production_power_w + net_power_w with a net CT",
+        ),
+        *_energies(
+            "consumption",
+            "Consumed as the gateway counts",
+            "production + import − export with a net CT, else counter consumption",
+        ),
+        Field(
+            "load_power_w",
+            "Power of the house itself.",
+            made_of="consumption_power_w + battery_power_w with a net CT, else consumption_power_w",
+        ),
+        *_energies("load", "Consumed by the house itself", "consumption + discharged − charged with a net CT"),
+        Field(
+            "net_power_w",
+            "Power from the grid, + importing.",
+            (scaled(NET_METER, "activePower"), scaled(NET_BLOCK, "wNow")),
+            made_of="consumption_power_w − production_power_w with a total CT",
+        ),
+        *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
+        *_energies("grid_import", "Imported", "counter import"),
+        *_energies("grid_export", "Exported", "counter export"),
+        AGE,
+    ),
+)
+
+METER = Measurement(
+    "envoy_meter",
+    "Each enabled meter, as the gateway gives it.",
+    "totals",
+    _meter_fields(METER_ROWS),
+    tags=("meter",),
+    one_document=True,
+)
+PHASE = Measurement(
+    "envoy_phase",
+    "Each phase in use of each enabled meter.",
+    "totals",
+    _meter_fields(PHASE_ROWS),
+    tags=("meter", "phase"),
+    one_document=True,
+)
+
+INVERTER = Measurement(
+    "envoy_inverter",
+    "What an inverter measured, at the time of its own report.",
+    "devices",
+    tags=("serial",),
+    time="report",
+    one_document=True,
+    fields=(
+        Field(
+            "power_w",
+            "Mean power of its last interval.",
+            (scaled(DATA_INVERTERS, "watts.now"), scaled(V1_INVERTERS, "lastReportWatts")),
+            low=0,
+        ),
+        Field(
+            "max_power_w",
+            "Highest power since it was registered here.",
+            (scaled(DATA_INVERTERS, "watts.max"), scaled(V1_INVERTERS, "maxReportWatts")),
+            low=0,
+        ),
+        Field(
+            "energy_today_wh",
+            "Energy today, as the gateway counts.",
+            (scaled(DATA_INVERTERS, "wattHours.today"),),
+            low=0,
+        ),
+        Field(
+            "energy_yesterday_wh",
+            "Energy yesterday, as the gateway counts.",
+            (scaled(DATA_INVERTERS, "wattHours.yesterday"),),
+            low=0,
+        ),
+        Field(
+            "energy_7d_wh",
+            "Energy of the last seven days, as the gateway counts.",
+            (scaled(DATA_INVERTERS, "wattHours.week"),),
+            low=0,
+        ),
+        Field(
+            "energy_lifetime_wh",
+            "Energy ever, as the gateway counts.",
+            (scaled(DATA_INVERTERS, "lifetime.joulesProduced", JOULE),),
+            low=0,
+        ),
+        Field("dc_voltage_v", "Voltage of the panel.", (scaled(DATA_INVERTERS, "lastReading.dcVoltageINmV", MILLI),)),
+        Field("dc_current_a", "Current of the panel.", (scaled(DATA_INVERTERS, "lastReading.dcCurrentINmA", MILLI),)),
+        Field(
+            "ac_voltage_v",
+            "Voltage of the grid at the inverter.",
+            (scaled(DATA_INVERTERS, "lastReading.acVoltageINmV", MILLI),),
+        ),
+        Field(
+            "ac_current_a", "Current into the grid.", (scaled(DATA_INVERTERS, "lastReading.acCurrentInmA", MILLI),)
+        ),
+        Field(
+            "ac_frequency_hz",
+            "Frequency of the grid.",
+            (scaled(DATA_INVERTERS, "lastReading.acFrequencyINmHz", MILLI),),
+            low=1,
+        ),
+        Field("temperature_c", "Temperature of the inverter.", (scaled(DATA_INVERTERS, "lastReading.channelTemp"),)),
+        Field(
+            "rssi", "Power-line signal strength; no documented unit.", (scaled(DATA_INVERTERS, "lastReading.rssi"),)
+        ),
+        Field("issi", "Power-line interference; no documented unit.", (scaled(DATA_INVERTERS, "lastReading.issi"),)),
+    ),
+)
+
+INVERTER_STATUS = Measurement(
+    "envoy_inverter_status",
+    "How an inverter is, at the tick.",
+    "devices",
+    tags=("serial",),
+    listed_by=((INVENTORY, LISTED, DATA_INVERTERS),),
+    fields=(
+        Field(
+            "provisioned", "It is accepted into the site.", (flag(INVENTORY, "provisioned"),), kind="bool", fact=True
+        ),
+        Field(
+            "communicating",
+            "It was heard recently.",
+            (flag(INVENTORY, "communicating"), flag(LISTED, "heard")),
+            kind="bool",
+            fact=True,
+        ),
+        Field(
+            "producing",
+            "It produces now.",
+            (flag(INVENTORY, "producing"), flag(LISTED, "delivering")),
+            kind="bool",
+            fact=True,
+        ),
+        Field(
+            "operating",
+            "It reports no fault; some firmware says false of healthy ones.",
+            (flag(INVENTORY, "operating"),),
+            kind="bool",
+            fact=True,
+        ),
+        Field(
+            "conditions",
+            "The gateway's condition flags, joined by commas; empty if none.",
+            (made(INVENTORY, "device_status", _conditions),),
+            kind="string",
+            fact=True,
+        ),
+        Field(
+            "report_age_s",
+            "Age of its last report.",
+            (
+                made(DATA_INVERTERS, "age of lastReading.endDate", _report_age),
+                made(V1_INVERTERS, "age of lastReportDate", _report_age),
+            ),
+            kind="int",
+        ),
+        Field(
+            "report_interval_s", "Seconds between its last two reports.", kind="int", made_of="the last two reports"
+        ),
+        Field(
+            "inventory_age_s",
+            AGE.help,
+            (made(INVENTORY, "age of the inventory", _inventory_age),),
+            kind="int",
+            fact=True,
+        ),
+    ),
+)
+
+BATTERY = Measurement(
+    "envoy_battery",
+    "Each battery: IQ Batteries (kind encharge) and AC Batteries (kind acb).",
+    "devices",
+    tags=("serial", "kind"),
+    listed_by=((ENCHARGE, ENCHARGE_POWER), (ACB, ACB_LIST, ACB_DATA)),
+    fields=(
+        Field(
+            "provisioned",
+            "It is accepted into the site.",
+            (_status_has("prop.done"), flag(ACB, "provisioned")),
+            kind="bool",
+            fact=True,
+        ),
+        Field(
+            "communicating",
+            "It was heard recently.",
+            (flag(ENCHARGE, "communicating"), flag(ACB, "communicating")),
+            kind="bool",
+            fact=True,
+        ),
+        Field(
+            "producing",
+            "It is discharging.",
+            (made(ENCHARGE_POWER, "real_power_mw", _encharge_producing), flag(ACB, "producing")),
+            kind="bool",
+            fact=True,
+        ),
+        Field(
+            "operating",
+            "It reports no fault; IQ Batteries say so up to firmware 7.",
+            (flag(ENCHARGE, "operating"), flag(ACB, "operating")),
+            kind="bool",
+            fact=True,
+        ),
+        Field(
+            "state",
+            "charging, discharging or idle.",
+            (made(ENCHARGE_POWER, "real_power_mw", _encharge_state), made(ACB, "charge_status", _acb_state)),
+            kind="string",
+        ),
+        Field(
+            "power_w",
+            "Power, + discharging.",
+            (
+                scaled(ENCHARGE_POWER, "real_power_mw", MILLI),
+                made(ACB_DATA, "(joulesProduced − joulesUsed) / duration", _acb_watts),
+            ),
+        ),
+        Field(
+            "max_power_w",
+            "Rated power of an IQ Battery, highest seen of an AC Battery.",
+            (scaled(ENCHARGE_STATUS, "encharge_rated_power"), scaled(ACB_LIST, "maxReportWatts")),
+            fact=True,
+            low=0,
+        ),
+        Field(
+            "apparent_power_va",
+            "Apparent power, + discharging.",
+            (scaled(ENCHARGE_POWER, "apparent_power_mva", MILLI),),
+        ),
+        Field(
+            "charge_percent",
+            "State of charge.",
+            (
+                scaled(ENCHARGE_POWER, "soc"),
+                scaled(ENCHARGE_FRESH, "percentFull"),
+                scaled(ACB, "percentFull"),
+                scaled(ACB_DATA, "lastReading.SOC"),
+            ),
+        ),
+        Field("health_percent", "State of health.", (scaled(ACB_DATA, "lastReading.SOH"),)),
+        Field("energy_wh", "Energy stored now.", made_of="charge_percent of capacity_wh"),
+        Field(
+            "capacity_wh",
+            "Energy stored when full; AC Batteries do not report it.",
+            (scaled(ENCHARGE, "encharge_capacity"), scaled(ENCHARGE_STATUS, "encharge_capacity")),
+            fact=True,
+            low=1,
+        ),
+        Field("temperature_c", "Temperature.", (scaled(ENCHARGE_FRESH, "temperature"),)),
+        Field(
+            "max_cell_temperature_c",
+            "Temperature of its hottest cell.",
+            (
+                scaled(ENCHARGE_FRESH, "maxCellTemp"),
+                scaled(ACB, "maxCellTemp"),
+                scaled(ACB_DATA, "lastReading.maxCellTemp"),
+            ),
+        ),
+        Field(
+            "report_age_s",
+            "Age of its last report.",
+            (
+                made(ENCHARGE_FRESH, "age of last_rpt_date", _report_age),
+                made(ACB_DATA, "age of lastReading.endDate", _report_age),
+            ),
+            kind="int",
+        ),
+    ),
+)
+
+EVENT = Measurement(
+    "envoy_event",
+    "Something that happened, at its second; for annotations.",
+    "totals",
+    tags=("kind", "serial"),
+    fields=(
+        Field("text", "What happened.", kind="string", made_of="the recorder"),
+        Field("severity", "info, warning or error.", kind="string", made_of="the recorder"),
+    ),
+)
+
+SELF = Measurement(
+    "envoy_logger",
+    "The recorder itself; with tag endpoint one point an endpoint of the gateway.",
+    "totals",
+    tags=("endpoint",),
+    fields=(
+        Field("requests", "Requests since the start.", kind="int", made_of="the recorder"),
+        Field("failures", "Of those, failed ones.", kind="int", made_of="the recorder"),
+        Field("latency_s", "Seconds the last answer took.", made_of="the recorder"),
+        Field("outbox_rows", "Rows that wait for InfluxDB.", made_of="the store"),
+        Field("outbox_bytes", "Bytes that wait.", made_of="the store"),
+        Field("outbox_oldest_s", "Age of the oldest row that waits.", made_of="the store"),
+        Field("refused_points", "Points that InfluxDB refused.", made_of="the store"),
+        Field("token_expires_s", "Seconds until the gateway's token ends.", made_of="the token"),
+        Field("clock_skew_s", "The gateway's clock minus ours.", made_of="/info", low=-1e10),
+        Field("memory_bytes", "Memory the recorder holds.", made_of="the recorder"),
+        Field("cpu_s", "Processor time since the start.", made_of="the recorder"),
+    ),
+)
+
+KIND_OF_ROWSET: Final[dict[str, str]] = {
+    **dict.fromkeys((s.name for s in (ENCHARGE, ENCHARGE_FRESH, ENCHARGE_POWER, ENCHARGE_STATUS)), "encharge"),
+    **dict.fromkeys((s.name for s in (ACB, ACB_LIST, ACB_DATA)), "acb"),
+}
+"""Which kind of battery a rowset lists."""
+
+MEASUREMENTS: Final = (TOTALS, METER, PHASE, INVERTER, INVERTER_STATUS, BATTERY, EVENT, SELF)
+
+COUNTERS: Final = (
+    Field(
+        "production",
+        "Lifetime production.",
+        (
+            scaled(PRODUCTION_METER, "actEnergyDlvd"),
+            scaled(PRODUCTION_BLOCK, "whLifetime"),
+            scaled(DATA_SUMS, "joulesProduced", JOULE),
+            scaled(V1, "wattHoursLifetime"),
+            scaled(PDM_PCU, "wattHoursLifetime"),
+            scaled(INVERTERS_BLOCK, "whLifetime"),
+        ),
+        low=0,
+        high=1e12,
+    ),
+    Field("import", "Lifetime import from the grid.", (scaled(NET_METER, "actEnergyDlvd"),), low=0, high=1e12),
+    Field("export", "Lifetime export to the grid.", (scaled(NET_METER, "actEnergyRcvd"),), low=0, high=1e12),
+    Field(
+        "consumption",
+        "Lifetime consumption by a total CT.",
+        (scaled(TOTAL_METER, "actEnergyDlvd"),),
+        low=0,
+        high=1e12,
+    ),
+    Field("charged", "Lifetime energy charged.", (scaled(STORAGE_METER, "actEnergyRcvd"),), low=0, high=1e12),
+    Field("discharged", "Lifetime energy discharged.", (scaled(STORAGE_METER, "actEnergyDlvd"),), low=0, high=1e12),
+)
+"""The primitive counters; every other energy is computed from what the ledger accepts of these."""
+
+check(MEASUREMENTS)
+
+
+def value_of(key: Key, field: Field, row: Row, view: View) -> Value | None:
+    """What `key` reads for `field`, typed and plausible, or None."""
+    value = key.read(row, view)
+    if value is None or not field.plausible(value):
+        return None
+    if field.kind == "float" and not isinstance(value, (bool, str)):
+        return float(value)
+    return value

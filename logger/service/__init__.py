@@ -1,0 +1,1 @@
+"""Wires the collect and the ship loop into one process."""

@@ -1,0 +1,101 @@
+"""One poll of every endpoint, for the commands that look at a gateway without being the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from logger.clock import Clock
+from logger.errors import AbsentError, CertificateError, EnvoyLoggerError, NotAllowedError, UnreachableError
+from logger.gateway.client import Gateway
+from logger.gateway.endpoints import plan
+from logger.influx.classify import Blocked, Wait
+from logger.influx.deliver import deliver
+from logger.influx.write import Writer
+from logger.model import Document, GatewayInfo, Role, Snapshot
+from logger.readings.interpret import Books, Interpreted, Rules, interpret
+from logger.readings.ledger import Ledger
+from logger.readings.rows import PATHS
+from logger.service.collector import HOME, Pace, members, zone_of
+from logger.service.shipper import part_of
+from logger.store.model import Commit, Refused
+from logger.store.thread import StoreThread
+
+BOTH: frozenset[Role] = frozenset({"totals", "devices"})
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What every endpoint of one gateway answered; `failures` without those that this gateway does not have."""
+
+    info: GatewayInfo
+    tick: int
+    documents: Mapping[str, Document]
+    failures: Mapping[str, EnvoyLoggerError]
+
+    def snapshot(self) -> Snapshot:
+        """The same as the readings' room wants it: everything is new and every path has had its word."""
+        return Snapshot(self.info, self.tick, self.documents, {}, PATHS | self.documents.keys())
+
+
+async def poll(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
+    """Ask `/info` and then each endpoint of the plan once. Raises only what concerns them all."""
+    info = await gateway.identify()
+    documents: dict[str, Document] = {}
+    failures: dict[str, EnvoyLoggerError] = {}
+    for endpoint in plan(info):
+        if endpoint.path not in PATHS and endpoint.path != HOME:
+            continue
+        try:
+            documents[endpoint.path] = await gateway.fetch(endpoint)
+        except (AbsentError, NotAllowedError):
+            continue
+        except (UnreachableError, CertificateError):
+            raise
+        except EnvoyLoggerError as error:
+            if error.exit_code == 77:
+                raise
+            failures[endpoint.path] = error
+    return Poll(info, int(clock.time()) // interval_s * interval_s, documents, failures)
+
+
+def read(found: Poll, pace: Pace, books: Books | None = None) -> Interpreted:
+    """The poll's points; without `books` sources are picked for this poll alone."""
+    books = books or Books(Ledger(), {})
+    home = found.documents.get(HOME)
+    zone = pace.zone or books.ledger.zone or (zone_of(home.body) if home else "") or pace.system_zone
+    return interpret(found.snapshot(), BOTH, books, Rules(pace.site, zone, pace.max_w))
+
+
+async def store(found: Poll, pace: Pace, into: StoreThread) -> None:
+    """Commit the poll as the daemon would."""
+    serial = found.info.serial
+    stored = await into.ledger(serial)
+    result = read(found, pace, Books(Ledger.from_text(stored), await into.reports(serial)))
+    await into.put(
+        Commit(
+            serial,
+            found.tick,
+            members(result.readings),
+            result.books.ledger.to_text(),
+            tuple(result.new_reports),
+            (),
+            result.recent,
+        )
+    )
+
+
+async def drain(writer: Writer, from_store: StoreThread, clock: Clock, seconds: float) -> Wait | Blocked | None:
+    """Deliver what waits, for that long at most; None if nothing waits any more, else why it still does."""
+    until = clock.monotonic() + seconds
+    for role in ("totals", "devices"):
+        while (lease := await from_store.lease(role, newest=False)) is not None:
+            delivery = await deliver(writer, role, lease.members)
+            part = part_of(lease, delivery)
+            if part.ids:
+                await from_store.ack(part, tuple(Refused(r.line, r.status, r.reason) for r in delivery.refused))
+            if isinstance(delivery.outcome, (Wait, Blocked)):
+                if isinstance(delivery.outcome, Blocked) or clock.monotonic() > until - 2:
+                    return delivery.outcome
+                await clock.sleep(2)
+    return None

@@ -1,0 +1,34 @@
+"""When what is due: ticks on wall-clock multiples, roles, and the gateway's nightly quiet window. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from logger.model import Role
+
+_QUIET: Final = ((22, 57), (23, 10))
+"""The gateway cleans up around 23:00 of its own time and goes deaf for minutes (Q-C1)."""
+
+
+def next_tick(now: float, interval_s: int) -> int:
+    """The first multiple of the interval that is later than now."""
+    return (int(now) // interval_s + 1) * interval_s
+
+
+def due_roles(tick: int, devices_interval_s: int, last_devices_tick: int) -> frozenset[Role]:
+    """Totals at every tick; devices at multiples of their interval, and late if such a tick was missed."""
+    late = tick - last_devices_tick >= devices_interval_s
+    return frozenset({"totals", "devices"}) if tick % devices_interval_s == 0 or late else frozenset({"totals"})
+
+
+def is_quiet(now: float, zone: str) -> bool:
+    """True in the nightly window in which a gateway may be deaf: no alarm, no slow request."""
+    local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
+    return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
+
+
+def deadline_s(interval_s: int) -> float:
+    """How long after its time a tick may be committed: 20 s or half the interval, whichever is less."""
+    return min(20.0, interval_s / 2)

@@ -1,0 +1,115 @@
+"""`status.json`: what the daemon does, for people, for `health` and for `status`. No secret is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from logger import __version__
+from logger.clock import Clock
+from logger.model import Json
+from logger.places import STATUS_FILE
+from logger.service.collector import Collector
+from logger.service.progress import Progress
+from logger.service.shipper import Shipper
+from logger.store.model import Waiting
+
+
+def describe(
+    collector: Collector,
+    shipper: Shipper | None,
+    waiting: Waiting,
+    progress: Progress,
+    clock: Clock,
+    token_expires_at: float | None,
+) -> dict[str, Json]:
+    """Everything worth knowing about the daemon now. Times in unix seconds."""
+    info, done = collector.info, collector.collected
+    ledger = collector.books.ledger
+    troubles = {**collector.changes.troubles, **(shipper.changes.troubles if shipper else {})}
+    endpoints: dict[str, Json] = {
+        path: {
+            "requests": t.requests,
+            "failures": t.failures,
+            "latency_s": t.latency_s,
+            "absent": t.absent,
+            "trouble": t.trouble,
+        }
+        for path, t in sorted(collector.tracks.items())
+        if t.requests
+    }
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "written_at": round(clock.time(), 3),
+        "alive_until": round(clock.time() + max(0.0, progress.deadline_s) + 30, 3),
+        "started_at": round(done.started_at, 3),
+        "gateway": None
+        if info is None
+        else {
+            "serial": info.serial,
+            "firmware": info.firmware,
+            "part_number": info.part_number,
+            "clock_skew_s": round(info.clock_skew_s, 1),
+            "reachable": done.reachable,
+            "token_expires_at": token_expires_at,
+        },
+        "polls": {
+            "ticks": done.ticks,
+            "missed": done.missed,
+            "last_tick": done.last_tick,
+            "last_poll_s": round(done.last_poll_s, 3),
+        },
+        "values": dict(done.values),
+        "books": {
+            "zone": ledger.zone,
+            "day": ledger.day,
+            "first_day": ledger.first_day,
+            "seeded": [*sorted(ledger.seeds)],
+            "sources": dict(ledger.book),
+        },
+        "store": {
+            "rows": waiting.rows,
+            "lines": waiting.lines,
+            "bytes": waiting.bytes,
+            "oldest_tick": waiting.oldest_tick,
+            "stored": waiting.stored,
+            "delivered": waiting.delivered,
+            "refused": waiting.refused,
+            "dropped": waiting.dropped,
+            "missed_ticks": waiting.missed,
+            "disk_bytes": waiting.disk_bytes,
+        },
+        "influxdb": None if shipper is None else _plain(asdict(shipper.shipped)),
+        "endpoints": endpoints,
+        "troubles": dict(troubles),
+    }
+
+
+def _plain(values: Mapping[str, object]) -> Json:
+    """JSON values only."""
+    parsed: Json = json.loads(json.dumps(values))
+    return parsed
+
+
+def write(folder: Path, status: Mapping[str, Json]) -> None:
+    """Replace `status.json` in one step, readable by everybody; a full disk must not stop the recorder."""
+    path = folder / STATUS_FILE
+    part = folder / f".{STATUS_FILE}.part"
+    with contextlib.suppress(OSError):
+        part.write_text(json.dumps(status, indent=1) + "\n", encoding="utf-8")
+        part.chmod(0o644)
+        part.replace(path)
+
+
+def read(folder: Path) -> dict[str, Json] | None:
+    """What the daemon wrote last, or None if there is none."""
+    try:
+        status: Json = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return status if isinstance(status, dict) else None

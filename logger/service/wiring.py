@@ -1,0 +1,56 @@
+"""Settings → the plain values that each room is given."""
+
+from __future__ import annotations
+
+from logger.gateway.access import Access
+from logger.influx.dialects import Target
+from logger.service.collector import Pace
+from logger.settings import Settings, system_zone
+
+
+def access_of(settings: Settings) -> Access:
+    """How to reach the gateway."""
+    enphase, recorder = settings.enphase, settings.recorder
+    return Access(
+        address=enphase.gateway,
+        expected_serial=enphase.serial,
+        token=enphase.token.get_secret_value(),
+        username=enphase.username,
+        password=enphase.password.get_secret_value(),
+        local_username=enphase.local_username,
+        local_password=enphase.local_password.get_secret_value(),
+        login_url=enphase.login_url,
+        token_url=enphase.token_url,
+        tls=recorder.tls,
+        ca_file=recorder.tls_ca_file,
+        state_dir=settings.state_dir,
+    )
+
+
+def target_of(settings: Settings) -> Target | None:
+    """Where to deliver, or None for the embedded store alone."""
+    influxdb = settings.influxdb
+    if not influxdb.url:
+        return None
+    return Target(
+        url=influxdb.url,
+        api=influxdb.api,
+        token=influxdb.token.get_secret_value(),
+        org=influxdb.org,
+        username=influxdb.username,
+        password=influxdb.password.get_secret_value(),
+        buckets=influxdb.buckets,
+    )
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How often to poll, and what the site is called."""
+    recorder = settings.recorder
+    return Pace(
+        totals_s=recorder.totals_interval_s,
+        devices_s=recorder.devices_interval_s,
+        site=recorder.site,
+        zone=recorder.timezone,
+        system_zone=system_zone(),
+        max_w=recorder.site_max_w,
+    )

@@ -1,0 +1,195 @@
+"""Every setting of the program, read once, checked at once.
+
+Sources, first found wins: environment, `.env`, `<NAME>_FILE` (secrets only), the secrets folders
+(`$CREDENTIALS_DIRECTORY`, `/run/secrets`), defaults. All problems are reported at once and no message ever
+shows a value. This is the only room that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import SecretStr, ValidationError
+
+from logger import places
+from logger.errors import Problem, SettingsError
+from logger.settings.fields import Enphase, Group, Influxdb, Recorder, describe, iana_zone, variable
+from logger.settings.gather import Found, gather, read_dotenv
+from logger.settings.names import misnamed_url, strangers
+
+G = TypeVar("G", bound=Group)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one start. `origins`: variable → where its value came from. `warnings`: for the log."""
+
+    enphase: Enphase
+    influxdb: Influxdb
+    recorder: Recorder
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    def secrets(self) -> list[str]:
+        """Every secret value, for the log's mask only."""
+        groups: tuple[Group, ...] = (self.enphase, self.influxdb, self.recorder)
+        values = [getattr(group, name) for group in groups for name in type(group).model_fields]
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr) and value]
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the store, the token and the pin live."""
+        return places.state_dir(os.environ, self.recorder.state_dir)
+
+    @property
+    def runtime_dir(self) -> Path:
+        """Where `status.json` lies."""
+        return places.runtime_dir(os.environ, self.recorder.state_dir)
+
+
+def load(
+    env_file: Path | None = Path(".env"),
+    *,
+    environ: Mapping[str, str] | None = None,
+    require: Iterable[str] = (),
+) -> Settings:
+    """Read and check every setting. `require` names variables that this command cannot do without.
+
+    Raises SettingsError with every problem at once.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    found = gather(environ, env_file, problems, warnings)
+    enphase = _built(Enphase, found, problems)
+    influxdb = _built(Influxdb, found, problems)
+    recorder = _built(Recorder, found, problems)
+    seen = {*environ, *(() if env_file is None else read_dotenv(env_file))}
+    warnings += strangers(seen)
+    problems += _missing(require, found)
+    if "INFLUXDB_URL" not in found:
+        problems += misnamed_url(seen)
+    if enphase and influxdb and recorder and not problems:
+        origins = {name: item.origin for name, item in found.items()}
+        settings = Settings(enphase, influxdb, recorder, origins, tuple(warnings))
+        problems += _contradictions(settings)
+        if not problems:
+            return settings
+    raise SettingsError(tuple(problems))
+
+
+def _built(group: type[G], found: Mapping[str, Found], problems: list[Problem]) -> G | None:
+    """One prefix's settings from what was found, or None with its problems noted."""
+    names = {field: variable(group, field) for field in group.model_fields}
+    try:
+        return group(**{field: found[name].value for field, name in names.items() if name in found})
+    except ValidationError as error:
+        problems += _problems(group, error, found)
+        return None
+
+
+def for_demo(settings: Mapping[str, str]) -> Settings:
+    """Settings from these values alone, whatever the environment, `.env` and secrets folders say."""
+    return load(None, environ=dict(settings))
+
+
+def under_journal() -> bool:
+    """True when stderr goes to systemd's journal."""
+    return "JOURNAL_STREAM" in os.environ
+
+
+def notify_socket() -> str:
+    """systemd's notification socket, or empty."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
+def system_zone() -> str:
+    """The machine's own IANA zone, or UTC where it does not say."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    if not name:
+        target = os.path.realpath("/etc/localtime")
+        name = target.partition("/zoneinfo/")[2]
+    try:
+        return iana_zone(name) or "UTC"
+    except ValueError:
+        return "UTC"
+
+
+def _problems(group: type[Group], error: ValidationError, found: Mapping[str, Found]) -> list[Problem]:
+    problems = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        field = str(item["loc"][0])
+        name = variable(group, field)
+        description = group.model_fields[field].description or ""
+        message = str(item["msg"]).removeprefix("Value error, ")
+        origin = found[name].origin if name in found else "default"
+        problems.append(Problem(name, origin, message[0].lower() + message[1:], description))
+    return problems
+
+
+def _missing(require: Iterable[str], found: Mapping[str, Found]) -> list[Problem]:
+    by_name = {item.variable: item for item in describe()}
+    return [
+        Problem(
+            name,
+            "not set",
+            "is required by this command",
+            by_name[name].help + (f" For example {name}={by_name[name].example}" if by_name[name].example else ""),
+        )
+        for name in require
+        if name not in found
+    ]
+
+
+def _contradictions(settings: Settings) -> list[Problem]:
+    """What is wrong between settings that are each right alone."""
+    enphase, influxdb, recorder = settings.enphase, settings.influxdb, settings.recorder
+    rules: tuple[tuple[Callable[[], bool], str, str, str], ...] = (
+        (
+            lambda: bool(enphase.username) != bool(enphase.password),
+            "ENPHASE_PASSWORD",
+            "user and password belong together and one of them is missing",
+            "set both ENPHASE_USERNAME and ENPHASE_PASSWORD (or ENPHASE_PASSWORD_FILE).",
+        ),
+        (
+            lambda: bool(influxdb.username) != bool(influxdb.password),
+            "INFLUXDB_PASSWORD",
+            "user and password belong together and one of them is missing",
+            "set both INFLUXDB_USERNAME and INFLUXDB_PASSWORD (or INFLUXDB_PASSWORD_FILE).",
+        ),
+        (
+            lambda: bool(influxdb.token) and bool(influxdb.username),
+            "INFLUXDB_TOKEN",
+            "a token (2.x, 3.x) and a user (1.x) are both set",
+            "keep the one that your InfluxDB uses.",
+        ),
+        (
+            lambda: influxdb.api == "2" and bool(influxdb.token) and not influxdb.org,
+            "INFLUXDB_ORG",
+            "InfluxDB 2 needs an organisation",
+            "set INFLUXDB_ORG to the organisation's name.",
+        ),
+        (
+            lambda: recorder.devices_interval_s % recorder.totals_interval_s != 0,
+            "LOGGER_DEVICES_INTERVAL_S",
+            "is not a multiple of LOGGER_TOTALS_INTERVAL_S",
+            "choose for example 60 and 300.",
+        ),
+        (
+            lambda: (
+                recorder.tls == "verify" and bool(recorder.tls_ca_file) and not Path(recorder.tls_ca_file).is_file()
+            ),
+            "LOGGER_TLS_CA_FILE",
+            "there is no such file",
+            "give the path of the CA's certificate in PEM form.",
+        ),
+    )
+    return [
+        Problem(name, settings.origins.get(name, "not set"), what, fix)
+        for broken, name, what, fix in rules
+        if broken()
+    ]

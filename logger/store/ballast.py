@@ -1,0 +1,69 @@
+"""The ballast: a file that only takes room, so that a full disk can be given some at once.
+
+On a full disk SQLite can neither store nor mark nor delete, for each needs room in its log first. Removing
+the ballast gives it that room.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from logger.files import hand_over
+
+SIZE = 8 * 1024 * 1024
+_MARGIN = 16 * 1024 * 1024
+
+
+class Ballast:
+    """The file `ballast` of a state folder; `held` says whether it takes its room now."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "ballast"
+        self.held = self._is_whole()
+
+    def _is_whole(self) -> bool:
+        try:
+            return self._path.stat().st_blocks * 512 >= SIZE
+        except OSError:
+            return False
+
+    def free_bytes(self) -> int:
+        """Room on the disk that this user may fill."""
+        disk = os.statvfs(self._path.parent)
+        return disk.f_bavail * disk.f_frsize
+
+    def release(self) -> bool:
+        """Give the room back; False if there was none to give."""
+        there = self._path.exists()
+        self._path.unlink(missing_ok=True)
+        self.held = False
+        return there
+
+    def restore(self) -> bool:
+        """Take the room again if there is plenty; True if it was missing and now is held."""
+        if self.held or self.free_bytes() < SIZE + _MARGIN:
+            return False
+        try:
+            self._fill()
+        except OSError:  # somebody else was quicker: the next try decides
+            self.release()
+            return False
+        self.held = True
+        return True
+
+    def _fill(self) -> None:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                os.posix_fallocate(descriptor, 0, SIZE)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                    raise
+                for start in range(0, SIZE, 1024 * 1024):
+                    os.pwrite(descriptor, b"\0" * (1024 * 1024), start)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        hand_over(self._path)

@@ -1,0 +1,114 @@
+"""The state folder: made for its owner alone, held by one process, and never shared with the demo."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from logger.errors import StateError, StoreHeldError
+from logger.files import hand_over, write_atomically
+
+LOCK = "lock"
+DEMO_MARK = "this-is-the-demo"
+_MARK_TEXT = b"Invented data of `envoy-logger demo`. The recorder refuses this folder. It may be deleted.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLock:
+    """This process's hold on a state folder; it also ends with the process."""
+
+    folder: Path
+    descriptor: int
+
+    def release(self) -> None:
+        """Let another process have the folder."""
+        with contextlib.suppress(OSError):  # already released
+            os.close(self.descriptor)
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def claim(folder: Path) -> FolderLock:
+    """Make `folder` if need be and hold it; StoreHeldError names the process that already does."""
+    try:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            hand_over(folder)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        path = folder / LOCK
+        new = not path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        who = f"process {holder}" if holder else "another process"
+        raise StoreHeldError(f"the state folder {folder} is in use by {who}",
+                             "stop that envoy-logger first, or ask it through `envoy-logger status`.") from error
+    except OSError as error:
+        os.close(descriptor)
+        raise StateError(f"the state folder {folder} cannot be locked: {error.strerror}",
+                         "set LOGGER_STATE_DIR to a folder on a local disk.") from error
+    with contextlib.suppress(OSError):  # on a full disk nobody can read who holds it; it is held all the same
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    if new:
+        hand_over(path)
+    return FolderLock(folder, descriptor)
+
+
+def mark_demo(folder: Path) -> None:
+    """Make `folder` the demo's; StateError if it holds anything that is not the demo's."""
+    try:
+        if is_demo(folder):
+            return
+        if folder.exists() and any(folder.iterdir()):
+            raise StateError(f"the folder {folder} is not empty and not the demo's: the demo leaves it alone",
+                             "name an empty folder, or none.")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(folder / DEMO_MARK, _MARK_TEXT, 0o644)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def is_demo(folder: Path) -> bool:
+    """True if `folder` holds the demo's invented data."""
+    return (folder / DEMO_MARK).exists()
+
+
+def refuse_demo(folder: Path) -> None:
+    """StateError if `folder` is the demo's: invented data must never reach a real database."""
+    if is_demo(folder):
+        raise StateError(f"the state folder {folder} belongs to the demo and holds invented data",
+                         "set LOGGER_STATE_DIR to another folder.")
+
+
+def _unusable(folder: Path, error: OSError) -> StateError:
+    what = f"the state folder {folder} cannot be used: {error.strerror or error}"
+    owner = f"{os.geteuid()}:{os.getegid()}"
+    if error.errno == errno.EROFS:
+        return StateError(what, f"mount a volume at {folder} that can be written, or set LOGGER_STATE_DIR.")
+    if error.errno == errno.ENOSPC:
+        return StateError(what, "free some space on that disk.")
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return StateError(what, "set LOGGER_STATE_DIR to a folder.")
+    if folder.is_dir():
+        return StateError(what, f"sudo chown -R {owner} {folder}")
+    return StateError(what, f"sudo mkdir -p {folder} && sudo chown {owner} {folder}")

@@ -1,0 +1,163 @@
+"""The outbox: one row a tick and role, there until the database has it, and for some days after."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from logger.model import ROLES, Role
+from logger.store.model import Lease, Member
+
+_EVER: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Rows that were dropped undelivered, from the oldest to the newest of their ticks."""
+
+    rows: int
+    lines: int
+    oldest_tick: int
+    newest_tick: int
+
+
+def insert(connection: sqlite3.Connection, gateway: str, tick: int, members: Iterable[Member]) -> None:
+    """Add rows that wait for delivery."""
+    connection.executemany(
+        "INSERT INTO outbox (gateway, role, tick, lines, size, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(gateway, m.role, tick, m.lines, len(m.body), checksum(gateway, tick, m.lines, m.body), m.body)
+         for m in members])
+
+
+def checksum(gateway: str, tick: int, lines: int, body: bytes) -> int:
+    """CRC-32 of what a row says, so that rot on the disk is found before it is sent."""
+    return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
+
+
+def count_stored(connection: sqlite3.Connection, members: Iterable[Member]) -> None:
+    """Add `members` to what was ever stored."""
+    connection.executemany(
+        "UPDATE tally SET stored_rows = stored_rows + 1, stored_lines = stored_lines + ? WHERE role = ?",
+        [(member.lines, member.role) for member in members])
+
+
+def lease(
+    connection: sqlite3.Connection, role: Role, *, newest: bool, max_lines: int, max_bytes: int
+) -> tuple[Lease | None, list[int]]:
+    """Rows of one gateway to deliver together, and the ids of rows that were found rotten on the way.
+
+    At least one row, however large; then as many as the limits allow. `newest`: only rows of the newest tick.
+    """
+    order = "DESC" if newest else "ASC"
+    query = (
+        "SELECT gateway, tick, id, lines, crc, body FROM outbox "  # noqa: S608
+        f"WHERE role = ? AND delivered_at IS NULL ORDER BY tick {order}, id {order}")
+    rotten: list[int] = []
+    taken: list[tuple[int, int, int, bytes]] = []
+    gateway = ""
+    total_lines = total_bytes = 0
+    cursor = connection.execute(query, (role,))
+    try:
+        for owner, tick, row_id, lines, crc, body in cursor:
+            if not isinstance(body, bytes) or checksum(owner, tick, lines, body) != crc:
+                rotten.append(row_id)
+                continue
+            if taken and newest and tick != taken[0][0]:
+                break
+            if taken and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
+                break
+            if not taken or owner == gateway:
+                gateway = owner
+                taken.append((tick, row_id, lines, body))
+                total_lines += lines
+                total_bytes += len(body)
+    finally:
+        cursor.close()
+    if not taken:
+        return None, rotten
+    taken.sort(key=lambda row: row[:2])
+    return Lease(
+        ids=tuple(row[1] for row in taken), gateway=gateway, role=role, members=tuple(row[3] for row in taken),
+        lines=total_lines, oldest_tick=taken[0][0], newest_tick=taken[-1][0]), rotten
+
+
+def deliver(
+    connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
+) -> None:
+    """Mark rows delivered, or delete them if `at` is None; those gone or delivered already are not counted again."""
+    rows = lines = 0
+    for row_id in ids:
+        waiting = connection.execute(
+            "SELECT lines FROM outbox WHERE id = ? AND delivered_at IS NULL", (row_id,)).fetchone()
+        if waiting is not None:
+            if at is None:
+                connection.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
+            else:
+                connection.execute("UPDATE outbox SET delivered_at = ? WHERE id = ?", (at, row_id))
+            rows += 1
+            lines += waiting[0]
+    connection.execute(
+        "UPDATE tally SET delivered_rows = delivered_rows + ?, delivered_lines = delivered_lines + ? WHERE role = ?",
+        (rows, max(0, lines - refused_lines), role))
+
+
+def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:
+    """Delete up to `limit` delivered rows, the earliest first; only those delivered by `before`, if given."""
+    return connection.execute(
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE delivered_at IS NOT NULL "
+        "AND delivered_at <= ? ORDER BY delivered_at LIMIT ?)",
+        (before if before is not None else _EVER, limit)).rowcount
+
+
+def drop_oldest(connection: sqlite3.Connection, limit: int) -> Gone | None:
+    """Give up to `limit` of the oldest undelivered rows up, and count them; None if there are none."""
+    rows: list[tuple[int, int, int, str]] = []
+    for role in ROLES:
+        rows += connection.execute(
+            "SELECT tick, id, lines, role FROM outbox WHERE role = ? AND delivered_at IS NULL "
+            "ORDER BY tick, id LIMIT ?", (role, limit)).fetchall()
+    rows = sorted(rows)[:limit]
+    if not rows:
+        return None
+    connection.executemany("DELETE FROM outbox WHERE id = ?", [(row[1],) for row in rows])
+    connection.executemany(
+        "UPDATE tally SET dropped_rows = dropped_rows + 1, dropped_lines = dropped_lines + ? WHERE role = ?",
+        [(row[2], row[3]) for row in rows])
+    return Gone(len(rows), sum(row[2] for row in rows), rows[0][0], rows[-1][0])
+
+
+def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
+    """Let up to `limit` delivered rows of ticks from `since` on, with ids beyond `after`, wait again.
+
+    How many it were, and the id to go on from; None when that was all.
+    """
+    ids = connection.execute(
+        "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",
+        (after, since, limit)).fetchall()
+    connection.executemany("UPDATE outbox SET delivered_at = NULL WHERE id = ?", ids)
+    return len(ids), ids[-1][0] if len(ids) == limit else None
+
+
+def page(
+    connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, limit: int
+) -> tuple[list[bytes], int | None]:
+    """Lines of up to `limit` rows with ids beyond `after`, and the id to go on from; None when that was all."""
+    rows: Sequence[tuple[int, bytes]] = connection.execute(
+        "SELECT id, body FROM outbox WHERE id > ? AND role = ? AND tick >= ? AND tick < ? ORDER BY id LIMIT ?",
+        (after, role, since, until, limit)).fetchall()
+    lines: list[bytes] = []
+    for _, body in rows:
+        lines += unpacked(body)
+    return lines, rows[-1][0] if len(rows) == limit else None
+
+
+def unpacked(body: bytes) -> list[bytes]:
+    """The lines of a gzip body, without their newlines; none of one that cannot be read."""
+    try:
+        return gzip.decompress(body).splitlines()
+    except (OSError, EOFError, zlib.error):
+        return []

@@ -1,0 +1,133 @@
+"""The store on a thread of its own, so that a slow disk never holds up the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from logger.clock import Clock
+from logger.model import Report, Role
+from logger.store.folder import FolderLock
+from logger.store.model import Commit, DailyRow, Lease, Refused, RefusedLine, Waiting
+from logger.store.store import MAX_BYTES, MAX_LINES, Store
+
+T = TypeVar("T")
+
+
+class StoreThread:
+    """The methods of Store as coroutines, run in the order in which they were called.
+
+    What was called is done even if the caller is cancelled meanwhile, so a tick is never half handed over.
+    """
+
+    def __init__(self, store: Store, thread: ThreadPoolExecutor) -> None:
+        """Wrap a store that `thread` opened; use StoreThread.open."""
+        self._store = store
+        self._thread = thread
+
+    @classmethod
+    async def open(
+        cls, folder: Path, *, max_mb: int, keep_days: int, clock: Clock, lock: FolderLock | None = None
+    ) -> StoreThread:
+        """Store.open on a new thread."""
+        thread = ThreadPoolExecutor(1, "store")
+        try:
+            store = await asyncio.wrap_future(thread.submit(
+                lambda: Store.open(folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock)))
+        except BaseException:
+            thread.shutdown(wait=False)
+            raise
+        return cls(store, thread)
+
+    async def _do(self, action: Callable[[], T]) -> T:
+        return await asyncio.shield(asyncio.wrap_future(self._thread.submit(action)))
+
+    async def close(self) -> None:
+        """Finish everything that was called, then close; waits for it even when cancelled."""
+        try:
+            await self._do(self._store.close)
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def take_notes(self) -> list[str]:
+        """See Store.take_notes."""
+        return await self._do(self._store.take_notes)
+
+    async def put(self, commit: Commit) -> None:
+        """See Store.put."""
+        await self._do(lambda: self._store.put(commit))
+
+    async def ledger(self, gateway: str) -> dict[str, str]:
+        """See Store.ledger."""
+        return await self._do(lambda: self._store.ledger(gateway))
+
+    async def reports(self, gateway: str) -> dict[str, list[Report]]:
+        """See Store.reports."""
+        return await self._do(lambda: self._store.reports(gateway))
+
+    async def recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
+        """See Store.recent."""
+        return await self._do(lambda: self._store.recent(gateway, since))
+
+    async def daily(self, gateway: str, since_day: str) -> list[DailyRow]:
+        """See Store.daily."""
+        return await self._do(lambda: self._store.daily(gateway, since_day))
+
+    async def gateways(self) -> list[str]:
+        """See Store.gateways."""
+        return await self._do(self._store.gateways)
+
+    async def lease(
+        self, role: Role, *, newest: bool, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES
+    ) -> Lease | None:
+        """See Store.lease."""
+        return await self._do(
+            lambda: self._store.lease(role, newest=newest, max_lines=max_lines, max_bytes=max_bytes))
+
+    async def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
+        """See Store.lease_daily."""
+        return await self._do(lambda: self._store.lease_daily(max_lines))
+
+    async def ack(self, lease: Lease, refused_lines: Sequence[Refused] = ()) -> None:
+        """See Store.ack."""
+        await self._do(lambda: self._store.ack(lease, refused_lines))
+
+    async def waiting(self) -> Waiting:
+        """See Store.waiting."""
+        return await self._do(self._store.waiting)
+
+    async def refused(self, after: int = 0, limit: int = 1000) -> list[RefusedLine]:
+        """See Store.refused."""
+        return await self._do(lambda: self._store.refused(after, limit))
+
+    async def retry(self, ids: Sequence[int] | None = None) -> int:
+        """See Store.retry."""
+        return await self._do(lambda: self._store.retry(ids))
+
+    async def replay(self, since: int) -> int:
+        """See Store.replay."""
+        return await self._do(lambda: self._store.replay(since))
+
+    async def lines(self, role: Role, since: int = 0, until: int = 2**62) -> AsyncIterator[bytes]:
+        """All stored lines of a role, page by page; for daily rows see daily_lines."""
+        after: int | None = 0
+        while after is not None:
+            start = after
+            page, after = await self._do(lambda: self._store.lines_page(role, since, until, start))  # noqa: B023
+            for line in page:
+                yield line
+
+    async def daily_lines(self, since_day: str = "", until_day: str = "~") -> list[bytes]:
+        """See Store.daily_lines."""
+        return await self._do(lambda: self._store.daily_lines(since_day, until_day))
+
+    async def tidy(self) -> None:
+        """See Store.tidy."""
+        await self._do(self._store.tidy)
+
+    async def rescue(self) -> int:
+        """See Store.rescue."""
+        return await self._do(self._store.rescue)

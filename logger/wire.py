@@ -1,0 +1,232 @@
+"""The only door to httpx: one bounded request → an Answer, or one typed error.
+
+Nothing is followed, nothing is unpacked beyond its limit, nothing waits longer than it may. Who the other side
+must be is decided by the SSLContext that the caller hands in (pinned, verified, or off).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx
+
+from logger import __version__
+from logger.clock import Clock
+from logger.errors import (
+    BrokenError,
+    CertificateError,
+    NameUnknownError,
+    OversizeError,
+    TimedOutError,
+    UnreachableError,
+    WireError,
+)
+
+USER_AGENT = f"envoy-logger/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One complete answer. Header names are lower case; `body` is unpacked; `took_s` in seconds."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    took_s: float
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 are replaced."""
+        return self.body.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """User and password for HTTP Digest (gateways before version 7)."""
+
+    username: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basic:
+    """User and password for HTTP Basic (InfluxDB 1.x)."""
+
+    username: str
+    password: str
+
+
+class Wire:
+    """A connection to one server.
+
+    `base_url` is scheme://host[:port][/path]. `tls` decides whom to trust on https; None verifies against the
+    system's authorities. `use_proxy` honours the machine's proxy settings (for the internet, never for a
+    gateway). `max_bytes` bounds an answer, packed and unpacked. `connections` bounds requests in flight.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        clock: Clock,
+        *,
+        tls: ssl.SSLContext | None = None,
+        use_proxy: bool = False,
+        max_bytes: int = 8 * 1024 * 1024,
+        connections: int = 2,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._client = httpx.AsyncClient(
+            verify=tls if tls is not None else True,
+            trust_env=use_proxy,
+            follow_redirects=False,
+            timeout=None,  # noqa: S113  the whole request is bounded by the clock, below
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            headers={"user-agent": USER_AGENT, "accept-encoding": "gzip"},
+        )
+
+    @property
+    def host(self) -> str:
+        """host[:port] for messages, without user, password or path."""
+        url = httpx.URL(self.base_url)
+        return url.netloc.decode("ascii", "replace").rpartition("@")[2]
+
+    async def request(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        *,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Mapping[str, str] | None = None,
+        auth: Digest | Basic | None = None,
+    ) -> Answer:
+        """Send one request and read the whole answer, both within `timeout_s` seconds.
+
+        Raises a WireError: NameUnknownError, UnreachableError, TimedOutError, BrokenError, OversizeError or
+        CertificateError. Any HTTP status is an Answer.
+        """
+        started = self._clock.monotonic()
+        where = f"{self.host}{path}"
+        if self._client.is_closed:  # given up by another task in between
+            raise BrokenError(f"the connection to {self.host} was given up", "nothing; the next one is new.")
+        try:
+            async with (
+                self._clock.timeout(timeout_s),
+                self._client.stream(
+                    method,
+                    self.base_url + path,
+                    headers=dict(headers or {}),
+                    params=params,
+                    content=content,
+                    data=form,
+                    json=json,
+                    auth=_httpx_auth(auth),
+                ) as response,
+            ):
+                body = await _read(response.aiter_raw(), response.headers, self._max_bytes, where)
+                return Answer(response.status_code, dict(response.headers), body, self._clock.monotonic() - started)
+        except TimeoutError as error:
+            raise TimedOutError(
+                f"{where} gave no complete answer in {timeout_s:g} s",
+                "nothing if this passes by itself; otherwise check the network and restart the device.",
+            ) from error
+        except httpx.HTTPError as error:
+            raise _translated(error, self.host, where) from error
+
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie that the server set, or None."""
+        return next((cookie.value for cookie in self._client.cookies.jar if cookie.name == name), None)
+
+    def forget_cookies(self) -> None:
+        """Drop the session that the server gave."""
+        self._client.cookies.clear()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+
+def _httpx_auth(auth: Digest | Basic | None) -> httpx.Auth | None:
+    match auth:
+        case Digest(username, password):
+            return httpx.DigestAuth(username, password)
+        case Basic(username, password):
+            return httpx.BasicAuth(username, password)
+        case None:
+            return None
+
+
+async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: int, where: str) -> bytes:
+    """The body, unpacked if it is gzip; never holds more than `limit` bytes of either form."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "", "gzip", "deflate"):
+        raise BrokenError(f"{where} answered in the encoding {encoding!r}, which was not asked for")
+    unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
+    body = bytearray()
+    received = 0
+    async for chunk in chunks:
+        received += len(chunk)
+        try:
+            body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk
+        except zlib.error as error:
+            raise BrokenError(f"{where} sent a compressed answer that does not unpack") from error
+        if received > limit or len(body) > limit:
+            raise OversizeError(
+                f"{where} sent more than {limit // 1024} KiB",
+                "check that the address is the device's own; no device sends this much.",
+            )
+    return bytes(body)
+
+
+def _translated(error: httpx.HTTPError, host: str, where: str) -> WireError:
+    """The typed error for one of httpx's, found through the chain of causes."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    for cause in chain:
+        if isinstance(cause, WireError):  # raised by our own check inside the handshake
+            return cause
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateError(
+                f"the certificate of {host} does not verify: {cause.verify_message}",
+                "check the address and the CA file.",
+            )
+        if isinstance(cause, socket.gaierror):
+            return NameUnknownError(
+                f"the name {host} does not resolve",
+                "use the IP address, or check the DNS server; .local names do not resolve in containers.",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return BrokenError(
+                f"{host} did not complete the TLS handshake: {cause.reason or cause}",
+                "check whether this port speaks https.",
+            )
+        if isinstance(cause, ConnectionRefusedError):
+            return UnreachableError(
+                f"{host} refuses the connection", "check that the device is on and that the port is right."
+            )
+        if isinstance(cause, OSError) and cause.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN):
+            return UnreachableError(f"there is no route to {host}", "check the network and the address.")
+    if isinstance(error, httpx.ConnectError):
+        return UnreachableError(
+            f"{host} cannot be reached: {error or type(error).__name__}", "check the network and the address."
+        )
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
+        return WireError(f"{host} is not an http or https address", "write it as https://host or http://host.")
+    return BrokenError(
+        f"{where} closed the connection in the middle: {error or type(error).__name__}",
+        "nothing if this passes by itself; restart the device if it does not.",
+    )

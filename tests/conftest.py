@@ -1,0 +1,63 @@
+"""What every test shares: no network beyond loopback, and in CI no silent skips."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.servers import (  # noqa: F401  the databases, for every folder of tests
+    any_server,
+    fake_influx2,
+    influx1,
+    influx1_auth,
+    influx1_session,
+    influx2,
+    influx2_session,
+    real_influx2,
+    victoria,
+    victoria_session,
+)
+
+CI = bool(os.environ.get("ENVOY_LOGGER_CI"))
+ALLOWED_SKIPS = ("needs: InfluxDB 2", "needs: recorded gateways")
+"""What a machine cannot install; everything else that is skipped in CI is a failure."""
+
+collect_ignore = [] if os.environ.get("ENVOY_LOGGER_TEST_BASE") else ["deploy/test_image.py"]
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer honours the machine's proxy; loopback must not go through one."""
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+def pytest_report_header() -> list[str]:
+    lines = []
+    if collect_ignore:
+        lines.append("not collected: the container image (set ENVOY_LOGGER_TEST_BASE to a root file system)")
+    if not os.environ.get("ENVOY_LOGGER_LONG"):
+        lines.append("long tests run at a seeded tenth (make test-long runs them whole)")
+    return lines
+
+
+def _reason(report: pytest.TestReport) -> str:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not CI:
+        return
+    reasons = sorted({_reason(report) for report in terminalreporter.getreports("skipped")})
+    for reason in reasons:
+        allowed = reason.startswith(ALLOWED_SKIPS)
+        terminalreporter.write_line(f"{'allowed' if allowed else 'FORBIDDEN'} skip: {reason}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if CI and isinstance(reporter, pytest.TerminalReporter):
+        reasons = {_reason(report) for report in reporter.getreports("skipped")}
+        if any(not reason.startswith(ALLOWED_SKIPS) for reason in reasons):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

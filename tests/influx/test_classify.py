@@ -1,0 +1,161 @@
+# ruff: noqa: E501  bodies are shown as servers send them
+"""Every status and body that InfluxDB 1.x, 2.x, 3.x, Cloud and VictoriaMetrics give to a write, and what it means."""
+
+from __future__ import annotations
+
+import pytest
+
+from logger.influx.classify import (
+    MOST_RETRY_AFTER_S,
+    BadLines,
+    Blocked,
+    Done,
+    Outcome,
+    OutsideRetention,
+    TooLarge,
+    Wait,
+    classify,
+)
+
+NOW = 1_700_000_000.0
+
+
+def outcome(status: int, body: str = "", **headers: str) -> Outcome:
+    return classify(status, body, {name.replace("_", "-"): value for name, value in headers.items()}, NOW)
+
+
+def two(code: str, message: str) -> str:
+    """A body of 2.x."""
+    return f'{{"code":"{code}","message":"{message}"}}'
+
+
+CONFLICT = (r"failure writing points to database: partial write: field type conflict: input field \"f\" on measurement "
+            r"\"c\" is type integer, already exists as type float dropped=1")
+RETENTION = (r"failure writing points to database: partial write: dropped 1 points outside retention policy of duration "
+             r"1h0m0s - oldest point d at 1970-01-01T00:00:10Z dropped because it violates a Retention Policy Lower Bound")
+BAD_LINES = [
+    ("1.x one of several", 400, r'''{"error":"partial write: unable to parse 'c f= 1': missing field value dropped=0"}'''),
+    ("1.x all", 400, r'''{"error":"unable to parse 'c f= 1': missing field value"}'''),
+    ("1.x conflict", 400, r'{"error":"partial write: field type conflict: input field \"f\" on measurement \"c\" is type '
+                          r'integer, already exists as type float dropped=1"}'),
+    ("1.x reserved name", 400, r'{"error":"partial write: invalid tag key: input tag \"time\" on measurement \"c\" is '
+                               r'invalid dropped=1"}'),
+    ("1.x long key", 400, '{"error":"partial write: max key length exceeded: 70000 > 65535 dropped=1"}'),
+    ("2.x syntax", 400, two("invalid", "unable to parse 'c f= 1': missing field value")),
+    ("2.x conflict", 422, two("unprocessable entity", CONFLICT)),
+    ("3.x part", 400, '{"error":"partial write of line protocol occurred","data":[{"original_line":"c f= 1",'
+                      '"line_number":1,"error_message":"expected a value"}]}'),
+    ("3.x conflict", 400, '{"error":"partial write of line protocol occurred","data":[{"original_line":"c f=1i",'
+                          "\"line_number\":1,\"error_message\":\"invalid column type for column 'f', expected "
+                          'iox::column_type::field::float"}]}'),
+    ("3.x all", 400, '{"error":"line protocol parse failed","data":[]}'.replace("parse", "parsing")),
+    ("Cloud part as 201", 201, '{"error":"partial write of line protocol occurred","data":[]}'),
+    ("VictoriaMetrics long line", 400, 'remoteAddr: "1"; too long line: more than 262144 bytes'),
+]
+BLOCKED = [
+    ("1.x no database", 404, '{"error":"database not found: \\"x\\""}', "missing"),
+    ("1.x no policy", 500, '{"error":"retention policy not found: x"}', "missing"),
+    ("1.x no credentials", 401, '{"error":"unable to parse authentication credentials"}', "credentials"),
+    ("1.x wrong password", 401, '{"error":"authorization failed"}', "credentials"),
+    ("1.x no right", 403, r'{"error":"\"r\" user is not authorized to write to database \"x\""}', "credentials"),
+    ("1.x series limit", 400, '{"error":"partial write: max-series-per-database limit exceeded: (1000000) dropped=1"}',
+     "limit"),
+    ("1.x values limit", 400, '{"error":"partial write: max-values-per-tag limit exceeded (100000/100000) dropped=1"}',
+     "limit"),
+    ("1.x rotten gzip", 400, '{"error":"gzip: invalid header"}', "unknown"),
+    ("2.x no bucket", 404, two("not found", r"bucket \"x\" not found"), "missing"),
+    ("2.x no organisation", 404, two("not found", r"organization name \"x\" not found"), "missing"),
+    ("2.x wrong token", 401, two("unauthorized", "unauthorized access"), "credentials"),
+    ("2.x no right", 403, two("forbidden", "insufficient permissions for write"), "credentials"),
+    ("2.x inactive", 403, two("forbidden", "insufficient permissions for write: token is inactive"), "credentials"),
+    ("2.x precision", 400, two("invalid", "invalid precision; valid precision units are ns, us, ms, and s"), "unknown"),
+    ("3.x no token", 401, "", "credentials"),
+    ("3.x v2 path, store fault", 400, two("invalid", "write buffer error: object store unreachable"), "unknown"),
+    ("3.x tables limit", 422, '{"error":"Adding a new table would exceed limit of 2000 tables"}', "limit"),
+    ("Cloud plan", 422, two("invalid", "this write exceeds your plan's cardinality limit"), "limit"),
+    ("another server", 404, "404 page not found", "unknown"),
+    ("a web page", 404, "<html>Not Found</html>", "unknown"),
+    ("a redirect", 301, "", "unknown"),
+    ("method", 405, "Method Not Allowed", "unknown"),
+    ("type", 415, "", "unknown"),
+    ("a portal that says yes", 200, "<html>Welcome to our Wi-Fi</html>", "unknown"),
+]
+WAIT = [
+    ("1.x memory", 500, '{"error":"engine: cache-max-memory-size exceeded: (1073741824/1073741824)"}'),
+    ("1.x timeout", 500, '{"error":"timeout"}'), ("1.x throttled", 503, "request throttled, queue full"),
+    ("2.x fault", 500, two("internal error", "An internal error has occurred - check server logs")),
+    ("2.x rotten gzip", 500, two("internal error", "unable to read data: unexpected EOF")),
+    ("Cloud rate", 429, two("too many requests", "rate limited")), ("proxy", 502, "<html>Bad Gateway</html>"),
+    ("proxy slow", 504, ""), ("slow body", 408, ""), ("3.x rate", 429, ""), ("storage", 507, ""),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), [case[1:] for case in BAD_LINES], ids=[case[0] for case in BAD_LINES])
+def test_a_refused_line_is_looked_for(status: int, body: str) -> None:
+    found = outcome(status, body)
+    assert isinstance(found, BadLines)
+    assert found.status == status
+    assert f"HTTP {status}" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"), [case[1:] for case in BLOCKED], ids=[case[0] for case in BLOCKED])
+def test_what_a_person_must_mend_keeps_the_data_and_says_what_to_do(status: int, body: str, kind: str) -> None:
+    found = outcome(status, body)
+    assert isinstance(found, Blocked)
+    assert found.kind == kind
+    assert found.hint
+    assert found.status == status
+    assert found.exit_code == (77 if kind == "credentials" else 69)
+
+
+@pytest.mark.parametrize(("status", "body"), [case[1:] for case in WAIT], ids=[case[0] for case in WAIT])
+def test_what_passes_by_itself_is_waited_for(status: int, body: str) -> None:
+    found = outcome(status, body)
+    assert isinstance(found, Wait)
+    assert found.status == status
+    assert found.retry_after_s is None
+
+
+@pytest.mark.parametrize("body", [
+    '{"error":"partial write: points beyond retention policy dropped=3"}', two("unprocessable entity", RETENTION),
+    '{"error":"write is outside of the database\'s retention period"}'])
+def test_points_older_than_the_bucket_keeps_are_told_apart_from_bad_ones(body: str) -> None:
+    assert isinstance(outcome(422 if "unprocessable" in body else 400, body), OutsideRetention)
+
+
+def test_no_content_is_done_and_too_large_is_too_large() -> None:
+    assert outcome(204) == Done()
+    assert outcome(200) == Done()
+    assert isinstance(outcome(413, '{"error":"Request Entity Too Large"}'), TooLarge)
+
+
+@pytest.mark.parametrize("line", [
+    "m,site=limit\\ exceeded f= 1", "m,site=beyond\\ retention\\ policy f= 1", "m,site=it's\\ max-series f= 1"])
+def test_words_inside_the_quoted_line_decide_nothing(line: str) -> None:
+    body = '{"error":"unable to parse \'' + line.replace("\\", "\\\\") + '\': missing field value"}'
+    assert isinstance(outcome(400, body), BadLines)
+
+
+def test_words_inside_quoted_names_decide_nothing() -> None:
+    body = r'{"error":"partial write: odd thing with \"unable to parse \\\" limit exceeded\" in it"}'
+    assert isinstance(outcome(400, body), Blocked)
+    found = outcome(400, body)
+    assert isinstance(found, Blocked)
+    assert found.kind == "unknown"
+
+
+@pytest.mark.parametrize(("value", "seconds"), [
+    ("30", 30.0), ("0", 0.0), ("1.5", 1.5), ("99999", MOST_RETRY_AFTER_S), ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
+    ("Tue, 14 Nov 2023 22:13:00 GMT", 0.0), ("Wed, 15 Nov 2099 22:13:00 GMT", MOST_RETRY_AFTER_S),
+    ("soon", None), ("-5", None), ("", None)])
+def test_retry_after_is_understood_as_seconds_and_as_a_date(value: str, seconds: float | None) -> None:
+    found = outcome(503, retry_after=value)
+    assert isinstance(found, Wait)
+    assert found.retry_after_s == seconds
+
+
+def test_a_huge_or_broken_body_is_cut_and_not_believed() -> None:
+    found = outcome(400, "{" + "x" * 100_000)
+    assert isinstance(found, Blocked)
+    assert len(found.reason) < 400

@@ -1,0 +1,227 @@
+"""A batch is delivered whole; what can never be taken is found, named and does not hold up the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import random
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from logger.clock import SystemClock
+from logger.influx.classify import Blocked, Done, Outcome, Wait
+from logger.influx.deliver import MOST_REQUESTS, Delivery, Refused, deliver
+from logger.influx.dialects import Target
+from logger.influx.write import Writer
+from logger.model import ROLES, Role
+from tests.fake_influx2 import Scripted
+from tests.servers import Fake2, Influx1, Influx2, Server, serving
+
+AT = 1_700_000_000
+
+
+def member(*lines: str) -> bytes:
+    return gzip.compress("".join(line + "\n" for line in lines).encode(), 1)
+
+
+def ticks(count: int, lines: int = 1, first: int = 0) -> list[bytes]:
+    """Members of good lines, a different time and series each."""
+    return [member(*(f"m,serial={line} f={tick}.5 {AT + tick}" for line in range(lines)))
+            for tick in range(first, first + count)]
+
+
+def send(target: Target, members: Sequence[bytes]) -> Delivery:
+    async def run() -> Delivery:
+        writer = Writer(target, SystemClock())
+        try:
+            return await deliver(writer, "totals", members)
+        finally:
+            await writer.aclose()
+
+    return asyncio.run(run())
+
+
+def whole(delivery: Delivery, members: Sequence[bytes]) -> Delivery:
+    """The delivery, if it dealt with every member."""
+    assert delivery.outcome == Done()
+    assert delivery.done == tuple(range(len(members)))
+    return delivery
+
+
+def count(server: Server, bucket: str, measurement: str = "m") -> int:
+    return len(server.rows(bucket, measurement))
+
+
+def test_a_good_batch_is_one_request_and_arrives_whole(any_server: Server) -> None:
+    buckets = any_server.fresh_buckets()
+    members = ticks(50, lines=4)
+    delivery = whole(send(any_server.target(buckets), members), members)
+    assert (delivery.requests, delivery.refused, delivery.outside_retention) == (1, (), 0)
+    assert count(any_server, buckets["totals"]) == 200
+
+
+def test_nothing_to_deliver_is_no_request() -> None:
+    delivery = send(Target("http://127.0.0.1:9", "2", "", "", "", "", dict.fromkeys(ROLES, "b")), [])
+    assert delivery == Delivery(Done(), ())
+
+
+@pytest.mark.parametrize("bad", ["m f= 17", 'm f="text" 17'], ids=["syntax", "type conflict"])
+@pytest.mark.parametrize("server", ["influx1", "real_influx2", "fake_influx2"])
+def test_one_bad_line_among_many_is_named_and_all_others_arrive(
+    request: pytest.FixtureRequest, server: str, bad: str
+) -> None:
+    database: Server = request.getfixturevalue(server)
+    buckets = database.fresh_buckets()
+    members = [*ticks(60, lines=5), member("m,serial=x f=1.5 16", bad, "m,serial=x f=2.5 18"),
+               *ticks(40, lines=5, first=60)]
+    delivery = whole(send(database.target(buckets), members), members)
+    [refused] = delivery.refused
+    assert (refused.member, refused.line) == (60, bad.encode())
+    assert refused.status == (422 if "text" in bad and server != "influx1" else 400)
+    assert ("conflict" if "text" in bad else "unable to parse") in refused.reason
+    assert count(database, buckets["totals"]) == 502
+    assert delivery.requests < 40
+
+
+def test_several_bad_lines_at_random_places_are_all_named(influx2: Influx2 | Fake2) -> None:
+    dice = random.Random(7)
+    bad = {dice.randrange(100): f"broken,n={n} f= {n}" for n in range(6)}
+    buckets = influx2.fresh_buckets()
+    members = [member(f"m f=1.5 {AT + n}", *([bad[n]] if n in bad else [])) for n in range(100)]
+    delivery = whole(send(influx2.target(buckets), members), members)
+    assert {one.member: one.line.decode() for one in delivery.refused} == bad
+    assert count(influx2, buckets["totals"]) == 100
+
+
+def test_old_points_are_counted_and_cost_one_request(influx1: Influx1, influx2: Influx2 | Fake2) -> None:
+    for server in (influx1, influx2):
+        bucket = f"short_{time.monotonic_ns()}"
+        server.create(bucket, retention_s=86400)
+        now = int(time.time())
+        members = [*(member(f"m f=1.5 {n}") for n in range(100)), member(f"m f=2.5 {now}")]
+        delivery = whole(send(server.target(dict.fromkeys(ROLES, bucket)), members), members)
+        assert (delivery.outside_retention, delivery.requests, delivery.refused) == (1, 1, ())
+        assert [row.time for row in server.rows(bucket, "m")] == [now]
+
+
+def damaged() -> dict[str, bytes]:
+    """Members as a worn card gives them back."""
+    good = member(*(f"m,serial={n} f=1.5 5" for n in range(50)))
+    flipped = bytearray(good)
+    flipped[len(flipped) // 2] ^= 0xFF
+    return {"cut": good[:-9], "zeroed": bytes(len(good)), "flipped": bytes(flipped), "headless": good[10:],
+            "tail": good + b"\0\0\0\0", "noise": random.Random(3).randbytes(80)}
+
+
+@pytest.mark.parametrize("how", damaged())
+def test_a_rotten_member_is_set_aside_whole_and_the_rest_arrives(any_server: Server, how: str) -> None:
+    rotten = damaged()[how]
+    buckets = any_server.fresh_buckets()
+    members = [*ticks(10), rotten, *ticks(10, first=10)]
+    delivery = whole(send(any_server.target(buckets), members), members)
+    [refused] = delivery.refused
+    assert (refused.member, refused.line, refused.status) == (10, rotten, 0)
+    assert "damaged" in refused.reason
+    assert {row.time for row in any_server.rows(buckets["totals"], "m") if row.time >= AT} == {
+        AT + n for n in range(20)}
+
+
+def test_an_empty_member_is_set_aside_and_never_counted_as_delivered(fake_influx2: Fake2) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    delivery = send(fake_influx2.target(buckets), [b"", *ticks(1)])
+    assert delivery.refused == (Refused(0, b"", 0, "the stored member is damaged: it is empty"),)
+    assert delivery.done == (0, 1)
+    assert count(fake_influx2, buckets["totals"]) == 1
+
+
+def test_a_server_fault_is_not_blamed_on_sound_members(fake_influx2: Fake2) -> None:
+    fake_influx2.fake.script(Scripted(status=500, body='{"message":"disk"}', headers={"Retry-After": "9"}), times=5)
+    delivery = send(fake_influx2.target(fake_influx2.fresh_buckets()), ticks(5))
+    assert isinstance(delivery.outcome, Wait)
+    assert delivery.outcome.retry_after_s == 9.0
+    assert (delivery.done, delivery.refused, delivery.requests) == ((), (), 1)
+
+
+def test_a_batch_that_is_too_large_goes_in_pieces(tmp_path_factory: pytest.TempPathFactory) -> None:
+    server = Influx1(tmp_path_factory.mktemp("small"), max_body_bytes=1000)
+    with serving(server):
+        buckets = server.fresh_buckets()
+        long = random.Random(1).randbytes(900).hex()
+        members = [*ticks(30, lines=3), member(*(f"m,serial=s{n} f=1.5 {n}" for n in range(700))),
+                   member("m f=1.5 3", f'm s="{long}" 4', "m f=1.5 5")]
+        delivery = whole(send(server.target(buckets), members), members)
+        assert [(one.member, one.status, one.line[:5]) for one in delivery.refused] == [(31, 413, b'm s="')]
+        assert count(server, buckets["totals"]) == 90 + 700 + 2
+
+
+def test_an_outage_in_the_middle_of_a_search_keeps_what_is_done_and_only_that(fake_influx2: Fake2) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    members = [*ticks(4), member("m f= 1"), *ticks(4, first=4)]
+    for requests in range(1, 20):
+        delivery = _with_outage_after(fake_influx2, buckets["totals"], members, requests)
+        assert {one.member for one in delivery.refused} <= set(delivery.done)
+        if isinstance(delivery.outcome, Done):
+            break
+        assert isinstance(delivery.outcome, Wait)
+        assert len(delivery.done) < len(members)
+        stored = {row.time for row in fake_influx2.rows(buckets["totals"], "m")}
+        assert all(AT + (n if n < 4 else n - 1) in stored for n in delivery.done if n != 4)
+    assert [one.line for one in whole(delivery, members).refused] == [b"m f= 1"]
+    assert count(fake_influx2, buckets["totals"]) == 8
+
+
+def _with_outage_after(server: Fake2, bucket: str, members: Sequence[bytes], requests: int) -> Delivery:
+    """Deliver, with the server gone after so many writes."""
+
+    class Failing(Writer):
+        left = requests
+
+        async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+            self.left -= 1
+            if self.left < 0:
+                return Wait("gone")
+            return await super().write(role, body, gzipped=gzipped)
+
+    async def run() -> Delivery:
+        writer = Failing(server.target(dict.fromkeys(ROLES, bucket)), SystemClock())
+        try:
+            return await deliver(writer, "totals", members)
+        finally:
+            await writer.aclose()
+
+    return asyncio.run(run())
+
+
+def test_a_revoked_token_in_the_middle_blocks_and_keeps_the_rest(influx2: Influx2 | Fake2) -> None:
+    buckets = influx2.fresh_buckets()
+    token_id, text = influx2.new_token(write=(buckets["totals"],))
+    influx2.set_active(token_id, False)
+    delivery = send(influx2.target(buckets, token=text), ticks(3))
+    assert isinstance(delivery.outcome, Blocked)
+    assert delivery.done == ()
+    influx2.set_active(token_id, True)
+    members = ticks(3)
+    whole(send(influx2.target(buckets, token=text), members), members)
+    assert count(influx2, buckets["totals"]) == 3
+
+
+def test_requests_are_bounded_and_the_next_delivery_goes_on(fake_influx2: Fake2) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    target = fake_influx2.target(buckets)
+    left = [member(f"m,n={n} f= {n}", f"m,n={n} f=1.5 {n}") for n in range(150)]
+    named: set[bytes] = set()
+    for _ in range(10):
+        delivery = send(target, left)
+        assert delivery.requests <= MOST_REQUESTS + 4
+        named |= {one.line for one in delivery.refused}
+        left = [each for number, each in enumerate(left) if number not in delivery.done]
+        if isinstance(delivery.outcome, Done):
+            break
+        assert delivery.done
+        assert isinstance(delivery.outcome, Wait)
+        assert delivery.outcome.retry_after_s == 0.0
+    assert left == []
+    assert named == {b"m,n=%d f= %d" % (n, n) for n in range(150)}
+    assert count(fake_influx2, buckets["totals"]) == 150

@@ -1,0 +1,105 @@
+"""Daily rows: the current value is sent, and an old one never takes its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logger.store.model import Refused
+from tests.store.samples import GATEWAY, START, daily_commit, day_row, make_store, text
+
+
+def test_only_the_current_value_of_a_day_is_sent_and_once(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-28", 7.0, series="gateway=2")))
+    store.put(daily_commit(START + 900, day_row("2026-05-28", 2.0)))
+    lease = store.lease_daily()
+    assert lease is not None
+    assert lease.role == "daily"
+    assert text(lease) == ["envoy_day,gateway=1 production_wh=2.0 1", "envoy_day,gateway=2 production_wh=7.0 1"]
+    store.ack(lease)
+    assert store.lease_daily() is None
+    store.put(daily_commit(START + 1800, day_row("2026-05-28", 2.0, final=True)))
+    assert store.lease_daily() is None, "the same line again is not sent again"
+    assert store.daily(GATEWAY, "2026-05-28")[0].final
+    assert store.daily(GATEWAY, "2026-05-29") == []
+    store.close()
+
+
+def test_a_row_that_changed_after_the_lease_stays_marked(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-29", 5.0)))
+    lease = store.lease_daily()
+    assert lease is not None
+    store.put(daily_commit(START + 900, day_row("2026-05-28", 2.0)))
+    store.ack(lease)
+    assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=2.0 1"]
+    store.close()
+
+
+def test_a_row_that_changed_and_changed_back_after_the_lease_stays_marked(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
+    lease = store.lease_daily()
+    assert lease is not None
+    store.put(daily_commit(START + 900, day_row("2026-05-28", 2.0)))
+    store.put(daily_commit(START + 1800, day_row("2026-05-28", 1.0)))
+    store.ack(lease)
+    assert store.lease_daily() is not None
+    store.close()
+
+
+def test_a_part_of_a_lease_can_be_acknowledged_alone(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, *(day_row(f"2026-05-{day}", float(day)) for day in (26, 27, 28))))
+    lease = store.lease_daily()
+    assert lease is not None
+    store.ack(lease.only([0, 2]))
+    assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=27.0 1"]
+    assert store.waiting().delivered == 2
+    store.close()
+
+
+def test_the_marks_and_the_figures_survive_a_restart(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-29", 1.0)))
+    store.close()
+    store = make_store(tmp_path)
+    lease = store.lease_daily(max_lines=1)
+    assert lease is not None
+    store.ack(lease)
+    waiting = store.waiting()
+    assert (waiting.rows, waiting.roles["daily"].lines, waiting.delivered) == (1, 1, 1)
+    store.close()
+
+
+def test_a_refused_daily_line_is_kept_and_tried_again_as_its_row_is_now(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-29", 2.0)))
+    lease = store.lease_daily()
+    assert lease is not None
+    store.ack(lease, [Refused(day_row("2026-05-28", 1.0).line, 400, "conflict")])
+    assert store.lease_daily() is None
+    store.put(daily_commit(START, day_row("2026-05-28", 3.0)))
+    again = store.lease_daily()
+    assert again is not None
+    store.ack(again)
+    assert store.retry() == 1
+    assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=3.0 1"]
+    assert store.lease("daily", newest=False) is None
+    store.close()
+
+
+def test_a_replay_sends_the_days_again(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, *(day_row(f"2026-05-{day}", 1.0) for day in (26, 27, 28, 29))))
+    lease = store.lease_daily()
+    assert lease is not None
+    store.ack(lease)
+    assert store.replay(1_779_926_400) == 3, "2026-05-28 00:00 UTC is still the 27th in the west"
+    again = store.lease_daily()
+    assert again is not None
+    assert again.lines == 3
+    store.ack(lease)
+    assert store.lease_daily() == again, "what was leased before the replay does not clear its marks"
+    assert store.daily_lines("2026-05-27", "2026-05-29") == [day_row("", 1.0).line] * 2
+    store.close()

@@ -1,0 +1,194 @@
+"""A newer, odd or damaged file: said, set aside, carried over; never a loop of crashes."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from logger.errors import StateError
+from logger.model import Report
+from logger.store.model import Commit
+from logger.store.store import Store
+from tests.store.samples import GATEWAY, START, commit, daily_commit, day_row, drain, make_store, member, text
+
+
+def _filled(folder: Path, count: int = 400) -> None:
+    store = make_store(folder)
+    store.put(Commit(GATEWAY, START, ledger={"base": "[1]"}, reports=(Report("482", 7, 8, "list"),)))
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
+    for n in range(count):
+        store.put(commit(START + 60 * n, lines=4))
+    store.close()
+
+
+def _rescue_all(store: Store) -> None:
+    for _ in range(10_000):
+        if not store.rescue():
+            return
+    raise AssertionError("the rescue has no end")
+
+
+def test_a_store_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    _filled(tmp_path, 3)
+    with sqlite3.connect(tmp_path / "store.sqlite3") as connection:
+        connection.execute("PRAGMA user_version=2")
+    connection.close()
+    before = (tmp_path / "store.sqlite3").read_bytes()
+    with pytest.raises(StateError, match="newer envoy-logger") as caught:
+        make_store(tmp_path)
+    assert caught.value.exit_code == 78
+    assert (tmp_path / "store.sqlite3").read_bytes() == before
+
+
+def test_without_shared_memory_the_store_falls_back_to_a_rollback_journal(tmp_path: Path) -> None:
+    make_store(tmp_path).close()
+    (tmp_path / "store.sqlite3-shm").mkdir()
+    for _ in range(2):
+        store = make_store(tmp_path)
+        assert "rollback journal" in "".join(store.take_notes())
+        store.put(commit(START))
+        assert drain(store) == [START]
+        store.close()
+    (tmp_path / "store.sqlite3-shm").rmdir()
+    store = make_store(tmp_path)
+    assert store.take_notes() == []
+    store.put(commit(START))
+    assert (tmp_path / "store.sqlite3-wal").exists()
+    store.close()
+
+
+def test_a_file_that_is_no_store_is_set_aside_and_recording_starts_anew(tmp_path: Path) -> None:
+    (tmp_path / "store.sqlite3").write_bytes(b"not a database at all" * 1000)
+    store = make_store(tmp_path)
+    notes = store.take_notes()
+    assert "set aside as store.sqlite3.damaged-20260528T" in notes[0]
+    assert "its outbox cannot be read" in notes[1]
+    store.put(commit(START))
+    store.close()
+    store = make_store(tmp_path)
+    assert store.take_notes() == [], "it is said once"
+    assert drain(store) == [START]
+    store.close()
+
+
+def test_a_truncated_to_nothing_store_is_said(tmp_path: Path) -> None:
+    _filled(tmp_path, 3)
+    (tmp_path / "store.sqlite3").write_bytes(b"")
+    store = make_store(tmp_path)
+    assert "the file is empty" in store.take_notes()[0]
+    store.close()
+
+
+def test_what_can_be_read_of_a_damaged_store_is_carried_over_ledger_first(tmp_path: Path) -> None:
+    _filled(tmp_path, 1200)
+    path = tmp_path / "store.sqlite3"
+    pages = bytearray(path.read_bytes())
+    with sqlite3.connect(path) as connection:
+        leaf = connection.execute("SELECT pageno FROM dbstat WHERE name = 'outbox' AND pagetype = 'leaf' "
+                                  "ORDER BY pageno LIMIT 1 OFFSET 5").fetchone() if _has_dbstat(connection) else (40,)
+    connection.close()
+    start = (leaf[0] - 1) * 4096
+    pages[start:start + 4096] = b"\0" * 4096
+    path.write_bytes(pages)
+    store = make_store(tmp_path)
+    notes = "\n".join(store.take_notes())
+    assert "1 of daily, 1 of report" in notes
+    assert store.ledger(GATEWAY) == {"base": "[1]", "last_tick": str(START + 60 * 1199)}
+    assert store.reports(GATEWAY) == {"482": [Report("482", 7, 8, "list")]}
+    assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=1.0 1"]
+    store.put(commit(START + 60 * 1200))
+    assert store.rescue() > 500
+    assert len(drain(store)) > 1
+    store.close()
+    store = make_store(tmp_path)
+    _rescue_all(store)
+    assert "outbox rows were saved from" in "\n".join(store.take_notes())
+    found = sorted(set(drain(store)))
+    assert set(found) <= {START + 60 * n for n in range(500, 1201)}
+    assert 600 <= len(found) <= 710, "the rest of the rows, but for those of one page"
+    store.close()
+
+
+def _has_dbstat(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1 FROM dbstat LIMIT 1")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def test_damage_that_shows_in_use_replaces_the_file_and_the_tick_in_hand_is_stored(tmp_path: Path) -> None:
+    _filled(tmp_path, 40)
+    store = make_store(tmp_path)
+    path = tmp_path / "store.sqlite3"
+    path.write_bytes(path.read_bytes()[:4096] + random.Random(1).randbytes(path.stat().st_size - 4096))
+    store._connection.execute("PRAGMA cache_size=0")
+    store.put(commit(START + 60 * 1000))
+    assert store.ledger(GATEWAY)["last_tick"] == str(START + 60 * 1000)
+    assert any("set aside" in note for note in store.take_notes())
+    _rescue_all(store)
+    assert START + 60 * 1000 in drain(store)
+    store.close()
+
+
+def _cut(data: bytes, at: int, _: random.Random) -> bytes:
+    return data[:at]
+
+
+def _zeroed(data: bytes, at: int, _: random.Random) -> bytes:
+    return data[:at] + b"\0" * (len(data) - at)
+
+
+def _noisy(data: bytes, at: int, chance: random.Random) -> bytes:
+    noise = chance.randbytes(2000)
+    return (data[:at] + noise + data[at + 2000:])[:len(data)]
+
+
+@pytest.mark.parametrize("spoil", [_cut, _zeroed, _noisy])
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+def test_whatever_is_done_to_its_files_the_store_opens_records_and_delivers(
+    tmp_path: Path, spoil: Callable[[bytes, int, random.Random], bytes], suffix: str
+) -> None:
+    chance = random.Random(f"{spoil.__name__}{suffix}")
+    source = tmp_path / "source"
+    store = make_store(source)
+    for n in range(300):
+        store.put(commit(START + 60 * n, lines=4))
+    for run in range(8):
+        folder = tmp_path / str(run)
+        folder.mkdir()
+        for name in ("store.sqlite3", "store.sqlite3-wal"):
+            data = (source / name).read_bytes()
+            if name.endswith("3" + suffix):
+                data = spoil(data, chance.randrange(len(data)), chance)
+            (folder / name).write_bytes(data)
+        for _ in range(2):
+            spoiled = make_store(folder)
+            _rescue_all(spoiled)
+            spoiled.put(Commit(GATEWAY, START - 60, (member("totals", START - 60),), ledger={"x": "1"}))
+            found = drain(spoiled)
+            assert START - 60 in found
+            assert set(found) <= {START + 60 * n for n in range(-1, 300)}, "nothing is invented"
+            assert spoiled.ledger(GATEWAY)["x"] == "1"
+            spoiled.waiting()
+            spoiled.close()
+    store.close()
+
+
+def test_a_setting_aside_that_was_killed_half_way_is_finished(tmp_path: Path) -> None:
+    _filled(tmp_path, 3)
+    store = make_store(tmp_path)
+    store.put(commit(START + 600))
+    wal = (tmp_path / "store.sqlite3-wal").read_bytes()
+    store.close()
+    (tmp_path / "store.sqlite3.damaged-20260101T000000Z-wal").write_bytes(wal)
+    store = make_store(tmp_path)
+    assert "carried over from store.sqlite3.damaged-20260101T000000Z" in store.take_notes()[0]
+    assert store.ledger(GATEWAY)["last_tick"] == str(START + 600)
+    _rescue_all(store)
+    assert drain(store)[-1] == START + 600
+    store.close()

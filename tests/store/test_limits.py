@@ -1,0 +1,199 @@
+"""The size limit and the full disk: what goes first, what is said, and that delivery goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from logger.errors import StoreFullError
+from logger.model import Role
+from logger.store.ballast import Ballast
+from logger.store.model import Commit, Member, Refused
+from tests.store.samples import GATEWAY, START, make_store, ticks
+
+MB = 1024 * 1024
+
+
+def _big(tick: int, size: int, role: Role = "totals") -> Commit:
+    return Commit(GATEWAY, tick, (Member(role, 10, os.urandom(size)),), ledger={"last": str(tick)})
+
+
+def test_at_the_limit_delivered_rows_go_before_undelivered_ones(tmp_path: Path) -> None:
+    store = make_store(tmp_path, max_mb=16)
+    for n in range(30):
+        store.put(_big(START + 60 * n, 100_000))
+    for _ in range(10):
+        lease = store.lease("totals", newest=False, max_lines=10)
+        assert lease is not None
+        store.ack(lease)
+    for n in range(30, 45):
+        store.put(_big(START + 60 * n, 100_000))
+    waiting = store.waiting()
+    assert (waiting.roles["totals"].rows, waiting.dropped) == (35, 0)
+    assert store.replay(0) == 0, "the delivered ones made room"
+    assert waiting.disk_bytes + 8 * MB <= 16 * MB
+    store.close()
+
+
+def test_at_the_limit_the_oldest_undelivered_rows_go_counted_and_announced(tmp_path: Path) -> None:
+    store = make_store(tmp_path, max_mb=16)
+    for n in range(300):
+        store.put(_big(START + 60 * n, 20_000, "devices" if n % 5 == 0 else "totals"))
+    waiting = store.waiting()
+    gone = 300 - waiting.rows
+    assert gone > 0
+    assert gone % 64 == 0
+    assert waiting.dropped == 10 * gone
+    assert waiting.oldest_tick == START + 60 * gone, "the oldest of all roles go first"
+    notes = store.take_notes()
+    assert len(notes) == gone // 64
+    assert "reached its 16 MB: 640 undelivered lines from 2026-05-28 20:27" in notes[0]
+    assert store.take_notes() == []
+    assert store.ledger(GATEWAY) == {"last": str(START + 60 * 299)}
+    assert (store.waiting().disk_bytes + 8 * MB) <= 16 * MB
+    store.close()
+
+
+def test_a_tick_larger_than_the_whole_store_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    store = make_store(tmp_path, max_mb=16)
+    with pytest.raises(StoreFullError) as caught:
+        store.put(_big(START, 6 * MB))
+    assert caught.value.retry
+    assert store.ledger(GATEWAY) == {}
+    assert store.waiting().missed == 1
+    store.put(_big(START + 60, 1000))
+    assert store.waiting().missed == 1
+    store.close()
+    store = make_store(tmp_path, max_mb=16)
+    assert (store.waiting().missed, store.waiting().rows) == (1, 1)
+    store.close()
+
+
+def test_at_the_limit_refused_lines_go_before_undelivered_ones(tmp_path: Path) -> None:
+    store = make_store(tmp_path, max_mb=16)
+    store.put(_big(START, 1000))
+    lease = store.lease("totals", newest=False)
+    assert lease is not None
+    store.ack(lease, [Refused(os.urandom(1000), 400, "no") for _ in range(1500)])
+    for n in range(1, 31):
+        store.put(_big(START + 60 * n, 100_000))
+    waiting = store.waiting()
+    assert waiting.refused == 1000
+    assert (waiting.rows, waiting.dropped) == (30, 0)
+    assert store.take_notes() == ["the store is full: the oldest refused lines were dropped"]
+    store.close()
+
+
+def test_a_refused_line_does_not_stop_delivery_from_a_store_full_of_undelivered_rows(tmp_path: Path) -> None:
+    store = make_store(tmp_path, max_mb=16)
+    for n in range(200):
+        store.put(_big(START + 60 * n, 30_000))
+    assert store.waiting().dropped > 0
+    while store._connection.execute("PRAGMA freelist_count").fetchone()[0] > 8:
+        store.put(_big(START + 60 * n, 30_000))
+    before = store.waiting().rows
+    lease = store.lease("totals", newest=False, max_lines=20)
+    assert lease is not None
+    store.ack(lease, [Refused(os.urandom(40_000), 400, "no")])
+    waiting = store.waiting()
+    assert (waiting.rows, waiting.refused) == (before - 2, 1)
+    store.close()
+
+
+def test_a_lowered_limit_still_opens_and_makes_room(tmp_path: Path) -> None:
+    store = make_store(tmp_path, max_mb=64)
+    for n in range(100):
+        store.put(_big(START + 60 * n, 100_000))
+    store.close()
+    store = make_store(tmp_path, max_mb=16)
+    store.put(_big(START + 60 * 100, 100_000))
+    assert store.waiting().dropped == 10 * 64
+    store.close()
+
+
+def test_the_ballast_takes_real_room_and_comes_back(tmp_path: Path) -> None:
+    ballast = Ballast(tmp_path)
+    assert not ballast.held
+    assert ballast.restore()
+    assert not ballast.restore()
+    assert (tmp_path / "ballast").stat().st_blocks * 512 >= 8 * MB
+    assert Ballast(tmp_path).held
+    assert ballast.release()
+    assert not ballast.release()
+    assert not (tmp_path / "ballast").exists()
+
+
+_FULL_DISK = """
+import os, sys
+from pathlib import Path
+from logger.errors import StoreFullError
+from tests.store.samples import START, commit, drain, make_store, ticks, text
+folder = Path(sys.argv[1])
+store = make_store(folder / "state")
+assert (folder / "state" / "ballast").exists()
+kept, stopped, n = [], 0, 0
+def put():
+    global n
+    n += 1
+    try:
+        store.put(commit(START + 60 * n, lines=200))
+    except StoreFullError:
+        return False
+    kept.append(START + 60 * n)
+    return True
+for _ in range(300):
+    assert put()
+lease = store.lease("totals", newest=False, max_lines=20000)
+store.ack(lease)
+sent = ticks(text(lease))[::200]
+with open(folder / "hog", "wb", buffering=0) as hog:
+    try:
+        while True:
+            hog.write(os.urandom(4096))
+    except OSError:
+        pass
+while stopped < 5:
+    stopped = 0 if put() else stopped + 1
+    assert n < 50000
+assert not (folder / "state" / "ballast").exists()
+missed = store.waiting().missed
+assert missed == n - len(kept)
+assert any("the reserve was released" in note for note in store.take_notes())
+store.close()
+store = make_store(folder / "state")
+sent += drain(store)[::200]
+assert sent == kept, (len(sent), len(kept))
+assert put(), "what was delivered made room"
+(folder / "hog").unlink()
+assert put()
+assert (folder / "state" / "ballast").exists(), "the reserve is back"
+assert drain(store)[::200] == kept[-2:]
+assert len(kept) + missed <= n
+store.close()
+print("kept", len(kept))
+"""
+
+
+def test_on_a_full_disk_recording_stops_delivery_drains_and_recording_goes_on(tmp_path: Path) -> None:
+    script = tmp_path / "full.py"
+    script.write_text(_FULL_DISK)
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(mount)],
+                           capture_output=True, text=True)
+    if probe.returncode != 0:
+        pytest.skip(f"needs: a small file system (unshare -rm mount: {probe.stderr.strip()})")
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=48m tmpfs "$1" && exec "$2" "$3" "$1"', "sh",
+         str(mount), sys.executable, str(script)],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("kept ")
+
+
+def test_ticks_of_a_list_of_lines_are_read_from_their_ends() -> None:
+    assert ticks(["a b=1 7", "a,b=c d=\"x y\" 9"]) == [7, 9]

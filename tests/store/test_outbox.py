@@ -1,0 +1,264 @@
+"""What is put comes out, in the promised order, until it is acknowledged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logger.model import Report
+from logger.store.model import Commit, Member, Refused
+from tests.store.samples import (
+    GATEWAY,
+    START,
+    HandClock,
+    as_after_a_crash,
+    commit,
+    drain,
+    make_store,
+    member,
+    text,
+    ticks,
+)
+
+
+def test_a_tick_comes_back_byte_for_byte_and_is_there_until_it_is_acknowledged(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    only = member("totals", START, 3)
+    store.put(Commit(GATEWAY, START, (only,)))
+    first, again = store.lease("totals", newest=False), store.lease("totals", newest=False)
+    assert first is not None
+    assert first == again
+    assert first.body == only.body
+    assert (first.gateway, first.lines, first.oldest_tick, first.newest_tick) == (GATEWAY, 3, START, START)
+    assert store.lease("devices", newest=False) is None
+    store.ack(first)
+    assert store.lease("totals", newest=False) is None
+    store.close()
+
+
+def test_members_are_joined_oldest_first_within_the_limits_on_lines_and_bytes(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for n in range(10):
+        store.put(commit(START + 60 * n, lines=10))
+    lease = store.lease("totals", newest=False, max_lines=35)
+    assert lease is not None
+    assert lease.lines == 30
+    assert ticks(text(lease)) == [START] * 10 + [START + 60] * 10 + [START + 120] * 10
+    size = len(lease.members[0])
+    two = store.lease("totals", newest=False, max_bytes=2 * size + 5)
+    assert two is not None
+    assert len(two.members) == 2
+    one = store.lease("totals", newest=False, max_lines=1)
+    assert one is not None
+    assert one.lines == 10, "a row larger than the limit still goes, alone"
+    store.close()
+
+
+def test_newest_first_is_only_the_newest_tick_and_leaves_the_backlog_in_order(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for n in range(4):
+        store.put(commit(START + 60 * n))
+    store.put(Commit(GATEWAY, START + 180, (member("totals", START + 180),)))
+    newest = store.lease("totals", newest=True)
+    assert newest is not None
+    assert ticks(text(newest)) == [START + 180, START + 180]
+    store.ack(newest)
+    assert drain(store) == [START, START + 60, START + 120]
+    store.close()
+
+
+def test_a_lease_never_mixes_gateways(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for n, gateway in enumerate(["1", "2", "1", "2"]):
+        store.put(commit(START + 60 * n, gateway=gateway))
+    lease = store.lease("totals", newest=False)
+    assert lease is not None
+    assert (lease.gateway, ticks(text(lease))) == ("1", [START, START + 120])
+    store.ack(lease)
+    other = store.lease("totals", newest=False)
+    assert other is not None
+    assert (other.gateway, ticks(text(other))) == ("2", [START + 60, START + 180])
+    store.close()
+
+
+def test_everything_of_a_tick_survives_a_power_cut_or_none_of_it(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "a")
+    report = Report("482", 1_779_999_000, 1_779_999_003, "device_data")
+    store.put(Commit(GATEWAY, START, (member("totals", START), member("devices", START, 12)),
+                     ledger={"base": "[1,2]", "gone": "1"}, reports=(report,), recent={"a": 1.5}))
+    store.put(Commit(GATEWAY, START + 60, ledger={"gone": None}))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        store.put(Commit(GATEWAY, START + 120, (member("totals", START + 120),), ledger={"base": "[9]"},
+                         recent={"a": float("nan")}))
+    after = make_store(as_after_a_crash(tmp_path / "a", tmp_path / "b"))
+    assert after.ledger(GATEWAY) == {"base": "[1,2]"}
+    assert after.reports(GATEWAY) == {"482": [report]}
+    assert after.recent(GATEWAY, 0) == [(START, {"a": 1.5})]
+    assert drain(after) == [START]
+    assert drain(after, "devices") == [START] * 12
+    after.close()
+    store.close()
+
+
+def test_the_first_time_and_source_of_a_report_stand_and_sixteen_are_kept(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(Commit(GATEWAY, START, reports=(Report("482", 1000, 1000, "device_data"),)))
+    store.put(Commit(GATEWAY, START, reports=(Report("482", 1000, 1003, "list"), Report("999", 5, 5, "list"))))
+    assert store.reports(GATEWAY)["482"] == [Report("482", 1000, 1000, "device_data")]
+    for n in range(20):
+        store.put(Commit(GATEWAY, START, reports=(Report("482", 900 - n, 900 - n, "list"),)))
+    kept = [report.gateway_second for report in store.reports(GATEWAY)["482"]]
+    assert kept == [900 - n for n in range(4, 20)], "the last seen stay, also if the gateway's clock stepped back"
+    assert store.reports(GATEWAY)["999"] == [Report("999", 5, 5, "list")]
+    assert store.reports("another") == {}
+    store.close()
+
+
+def test_refused_lines_are_kept_with_their_reason_and_the_rest_counts_as_delivered(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = make_store(tmp_path, clock)
+    store.put(commit(START, lines=5))
+    lease = store.lease("totals", newest=False)
+    assert lease is not None
+    bad = text(lease)[2].encode()
+    store.ack(lease, [Refused(bad, 400, "field type conflict")])
+    store.ack(lease, [Refused(bad, 422, "said again after a crash")])
+    [kept] = store.refused()
+    assert (kept.line, kept.status, kept.reason) == (bad, 422, "said again after a crash")
+    assert (kept.gateway, kept.role, kept.tick, kept.at) == (GATEWAY, "totals", START, START)
+    waiting = store.waiting()
+    assert (waiting.rows, waiting.delivered, waiting.refused) == (0, 4, 1)
+    assert store.refused(after=kept.id) == []
+    assert store.retry([kept.id + 1]) == 0
+    assert store.retry([kept.id]) == 1
+    assert text(store.lease("totals", newest=False)) == [bad.decode()]
+    assert store.refused() == []
+    store.close()
+
+
+def test_a_row_that_rotted_on_the_disk_is_set_aside_and_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for n in range(3):
+        store.put(commit(START + 60 * n))
+    store.close()
+    import sqlite3
+    with sqlite3.connect(tmp_path / "store.sqlite3") as connection:
+        body = bytearray(connection.execute("SELECT body FROM outbox WHERE id = 2").fetchone()[0])
+        body[20] ^= 0xFF
+        connection.execute("UPDATE outbox SET body = ? WHERE id = 2", (bytes(body),))
+    connection.close()
+    store = make_store(tmp_path)
+    assert drain(store) == [START, START + 120]
+    [kept] = store.refused()
+    assert (kept.line, kept.tick, kept.status) == (bytes(body), START + 60, 0)
+    assert "damaged" in kept.reason
+    assert "1 stored row(s) were damaged" in store.take_notes()[-1]
+    assert store.retry() == 0
+    store.close()
+
+
+def test_delivered_rows_stay_for_their_days_and_can_be_replayed(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = make_store(tmp_path, clock, keep_days=30)
+    for n in range(3):
+        store.put(commit(START + 60 * n, roles=("totals", "devices")))
+    assert drain(store) == [START, START + 60, START + 120]
+    clock.now += 30 * 86400 - 1
+    store.tidy()
+    assert store.replay(START + 60) == 2
+    assert drain(store) == [START + 60, START + 120]
+    clock.now += 2
+    store.tidy()
+    assert store.replay(0) == 2, "those delivered again stay another thirty days, the first is gone"
+    clock.now += 40 * 86400
+    store.tidy()
+    assert drain(store) == [START + 60, START + 120], "what waits is never too old"
+    assert drain(store, "devices") == [START, START + 60, START + 120]
+    store.close()
+
+
+def test_a_replay_in_many_steps_reaches_every_row(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for n in range(1203):
+        store.put(commit(START + 60 * n))
+    assert len(drain(store)) == 1203
+    assert store.replay(START + 60) == 1202
+    assert store.waiting().rows == 1202
+    store.close()
+
+
+def test_recent_numbers_are_kept_for_eight_days(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = make_store(tmp_path, clock)
+    store.put(commit(START))
+    store.put(commit(START + 86400))
+    clock.now = START + 8 * 86400 + 1
+    store.tidy()
+    assert [tick for tick, _ in store.recent(GATEWAY, 0)] == [START + 86400]
+    assert store.recent(GATEWAY, START + 86401) == []
+    store.close()
+
+
+def test_the_figures_say_what_waits_and_what_ever_went_through_across_restarts(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    assert store.waiting().oldest_tick is None
+    for n in range(3):
+        store.put(commit(START + 60 * n, lines=2, roles=("totals", "devices")))
+    lease = store.lease("totals", newest=False, max_lines=4)
+    assert lease is not None
+    store.ack(lease)
+    store.ack(lease)
+    store.close()
+    store = make_store(tmp_path)
+    waiting = store.waiting()
+    totals, devices = waiting.roles["totals"], waiting.roles["devices"]
+    assert (totals.rows, totals.lines, totals.oldest_tick) == (1, 2, START + 120)
+    assert (devices.rows, devices.lines, devices.oldest_tick) == (3, 6, START)
+    assert totals.bytes == len(member("totals", START + 120, 2).body)
+    assert (waiting.stored, waiting.delivered, waiting.dropped, waiting.missed) == (12, 4, 0, 0)
+    assert (totals.stored_rows, totals.delivered_rows, waiting.oldest_tick) == (3, 2, START)
+    assert waiting.disk_bytes > 0
+    store.close()
+
+
+def test_export_reads_what_is_stored_delivered_or_not(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for n in range(120):
+        store.put(commit(START + 60 * n, lines=2))
+    lease = store.lease("totals", newest=False, max_lines=50)
+    assert lease is not None
+    store.ack(lease)
+    found: list[int] = []
+    after: int | None = 0
+    while after is not None:
+        page, after = store.lines_page("totals", START + 60, START + 60 * 119, after)
+        found += ticks([line.decode() for line in page])
+    assert found == [START + 60 * n for n in range(1, 119) for _ in range(2)]
+    store.close()
+
+
+def test_ids_never_come_back_after_the_outbox_was_empty(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = make_store(tmp_path, clock, keep_days=0)
+    store.put(commit(START))
+    old = store.lease("totals", newest=False)
+    assert old is not None
+    store.ack(old)
+    store.tidy()
+    store.close()
+    store = make_store(tmp_path, clock, keep_days=0)
+    store.put(commit(START + 60))
+    store.ack(old)
+    assert drain(store) == [START + 60], "an old lease acknowledges nothing new"
+    store.close()
+
+
+def test_a_member_is_what_it_says(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    empty = Member("totals", 0, b"")
+    store.put(Commit(GATEWAY, START, (empty,)))
+    lease = store.lease("totals", newest=True)
+    assert lease is not None
+    assert (lease.body, lease.lines) == (b"", 0)
+    store.close()

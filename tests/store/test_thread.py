@@ -1,0 +1,88 @@
+"""The store on its own thread: in order, finished on close, cancelled callers or not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from logger.errors import StoreHeldError
+from logger.model import Report
+from logger.store.model import Refused
+from logger.store.thread import StoreThread
+from tests.store.samples import GATEWAY, START, HandClock, commit, daily_commit, day_row, make_store, text
+
+
+async def _open(folder: Path) -> StoreThread:
+    return await StoreThread.open(folder, max_mb=64, keep_days=30, clock=HandClock())
+
+
+def test_every_method_works_as_a_coroutine(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = await _open(tmp_path)
+        await store.put(commit(START, lines=2))
+        await store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
+        assert await store.ledger(GATEWAY) == {"last_tick": str(START)}
+        assert await store.reports(GATEWAY) == dict[str, list[Report]]()
+        assert await store.recent(GATEWAY, 0) == [(START, {"production_power_w": float(START)})]
+        assert await store.gateways() == [GATEWAY]
+        assert len(await store.daily(GATEWAY, "")) == 1
+        lease = await store.lease("totals", newest=True)
+        assert lease is not None
+        await store.ack(lease, [Refused(b"x", 400, "no")])
+        day = await store.lease_daily()
+        assert day is not None
+        await store.ack(day)
+        assert (await store.waiting()).refused == 1
+        assert [line async for line in store.lines("totals")] == [line.encode() for line in text(lease)]
+        assert len(await store.daily_lines()) == 1
+        assert [entry.line for entry in await store.refused()] == [b"x"]
+        assert await store.retry() == 1
+        assert await store.replay(0) == 2
+        assert await store.rescue() == 0
+        await store.tidy()
+        assert await store.take_notes() == []
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_was_called_before_close_is_done_even_if_its_caller_was_cancelled(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = await _open(tmp_path)
+        tasks = [asyncio.create_task(store.put(commit(START + 60 * n))) for n in range(50)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await store.close()
+        assert all(isinstance(done, asyncio.CancelledError)
+                   for done in await asyncio.gather(*tasks, return_exceptions=True))
+
+    asyncio.run(scenario())
+    store = make_store(tmp_path)
+    assert store.waiting().rows == 50
+    store.close()
+
+
+def test_the_lines_of_many_pages_come_in_order(tmp_path: Path) -> None:
+    async def scenario() -> list[bytes]:
+        store = await _open(tmp_path)
+        for n in range(130):
+            await store.put(commit(START + 60 * n))
+        lines = [line async for line in store.lines("totals", START + 60)]
+        await store.close()
+        return lines
+
+    lines = asyncio.run(scenario())
+    assert [int(line.split()[-1]) for line in lines] == [START + 60 * n for n in range(1, 130)]
+
+
+def test_a_folder_in_use_is_refused_through_the_thread_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = await _open(tmp_path)
+        with pytest.raises(StoreHeldError):
+            await _open(tmp_path)
+        await store.close()
+
+    asyncio.run(scenario())

@@ -1,0 +1,100 @@
+"""Data flows one way, and so do the imports: settings → gateway | readings | store | influx → service → commands."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "logger"
+
+GROUND = {"errors", "model", "clock", "places", "files", "logger"}
+DOORS = {"settings", "log", "wire", "retry"}
+ROOMS = ("gateway", "readings", "store", "influx")
+ALLOWED: dict[str, set[str]] = {
+    **dict.fromkeys((*GROUND, *DOORS), GROUND),
+    "settings": GROUND | {"settings"},
+    **{room: GROUND | (DOORS - {"settings"}) | {room} for room in ROOMS},
+    "simulator": {"errors", "clock", "log", "simulator", "logger"},
+    "service": GROUND | DOORS | {*ROOMS, "service"},
+    "commands": GROUND | DOORS | {*ROOMS, "service", "simulator", "commands", "__main__"},
+    "cli": GROUND | DOORS | {"commands"},
+    "__main__": {"places", "cli"},
+}
+ONLY_IN = {
+    "httpx": {"logger/wire.py"},
+    "tenacity": {"logger/retry.py"},
+    "influxdb_client": {"logger/influx/provision.py", "logger/influx/history.py"},
+    "sqlite3": "logger/store/",
+    "h11": "logger/simulator/",
+    "click": ("logger/commands/", "logger/cli.py"),
+    "rich": "logger/commands/",
+    "pydantic_settings": {"logger/settings/fields.py"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "logger" if parts == ("__init__",) else parts[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def rooms_imported(path: Path) -> set[str]:
+    found = set()
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "logger":
+            is_module = len(parts) > 1 and ((PACKAGE / parts[1]).is_dir() or (PACKAGE / f"{parts[1]}.py").is_file())
+            found.add(parts[1] if is_module else "logger")
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_module_imports_only_rooms_before_it(path: Path) -> None:
+    wrong = rooms_imported(path) - ALLOWED[room_of(path)]
+    assert not wrong, f"{path.relative_to(ROOT)} may not import {sorted(wrong)}"
+
+
+def test_every_foreign_library_has_one_door() -> None:
+    for path in modules():
+        where = str(path.relative_to(ROOT))
+        for name in {name.split(".")[0] for name in imports(path)} & ONLY_IN.keys():
+            allowed = ONLY_IN[name]
+            ok = where in allowed if isinstance(allowed, set) else where.startswith(allowed)
+            assert ok, f"{where} imports {name}, which only {allowed} may"
+
+
+def test_only_the_settings_and_the_health_check_read_the_environment() -> None:
+    readers = {
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
+    }
+    assert readers == {"settings/__init__.py", "__main__.py"}
+
+
+def test_health_is_answered_without_a_heavy_import() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, logger.__main__ as m; m.health(); print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"httpx", "pydantic", "click", "sqlite3", "asyncio", "tenacity", "influxdb_client"}
+    assert not heavy & set(run.stdout.split())

@@ -1,0 +1,212 @@
+"""Settings: every problem at once, every source, no value ever shown."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import dotenv
+import pytest
+
+from logger import settings
+from logger.errors import Problem, SettingsError
+from logger.settings import fields, texts
+
+GOOD = {"ENPHASE_GATEWAY": "192.168.1.50"}
+ROOT = Path(__file__).parent.parent
+
+
+def problems(environ: dict[str, str], **kwargs: object) -> dict[str, Problem]:
+    with pytest.raises(SettingsError) as caught:
+        settings.load(None, environ=environ, require=["ENPHASE_GATEWAY"])
+    return {problem.setting: problem for problem in caught.value.problems}
+
+
+def test_all_problems_are_reported_at_once_each_with_its_origin_and_fix() -> None:
+    found = problems(
+        {
+            "ENPHASE_SERIAL": "12",
+            "LOGGER_TOTALS_INTERVAL_S": "5",
+            "LOGGER_TLS": "maybe",
+            "INFLUXDB_URL": "influx:8086",
+            "LOGGER_TIMEZONE": "Mars/Base",
+            "ENPHASE_USERNAME": "me@example.org",
+        }
+    )
+    assert set(found) == {
+        "ENPHASE_GATEWAY",
+        "ENPHASE_SERIAL",
+        "LOGGER_TOTALS_INTERVAL_S",
+        "LOGGER_TLS",
+        "INFLUXDB_URL",
+        "LOGGER_TIMEZONE",
+    }
+    for problem in found.values():
+        assert problem.fix
+        assert problem.origin in ("environment", "not set")
+
+
+def test_the_error_is_exit_78_and_takes_two_lines_a_problem() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load(None, environ={}, require=["ENPHASE_GATEWAY"])
+    assert caught.value.exit_code == 78
+    assert "ENPHASE_GATEWAY (not set)" in str(caught.value)
+    assert "\nTry: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["envoy.local", "192.168.1.50", "10.0.0.1:8443", "https://envoy.local", "http://10.1.2.3:80/", "[fe80::1]:443"],
+)
+def test_a_gateway_is_a_host_a_host_and_port_or_a_url(address: str) -> None:
+    assert settings.load(None, environ={"ENPHASE_GATEWAY": address}).enphase.gateway == address.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://envoy", "https://envoy/home", "https://me:pw@envoy", "envoy:99999", "a b"]
+)
+def test_another_form_of_address_is_refused_without_being_shown(address: str) -> None:
+    problem = problems({"ENPHASE_GATEWAY": address})["ENPHASE_GATEWAY"]
+    assert address not in str(problem)
+
+
+SECRET = "s3cr3t-sentinel-value"
+
+
+@pytest.mark.parametrize("name", [item.variable for item in fields.describe() if item.secret])
+def test_every_secret_can_come_from_a_file_and_is_never_shown(name: str, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET + "\n")
+    file.chmod(0o600)
+    extra = {"ENPHASE_USERNAME": "a"} if name == "ENPHASE_PASSWORD" else {}
+    extra |= {"INFLUXDB_USERNAME": "a"} if name == "INFLUXDB_PASSWORD" else {}
+    loaded = settings.load(None, environ={**GOOD, **extra, f"{name}_FILE": str(file)})
+    assert loaded.secrets() == [SECRET]
+    assert SECRET not in repr(loaded)
+    assert loaded.origins[name] == f"environment, {name}_FILE"
+    assert not loaded.warnings
+
+
+def test_a_secret_comes_from_the_credentials_folder_with_and_without_prefix(tmp_path: Path) -> None:
+    for file, text in (("envoy_logger_influxdb_token", "tok-1"), ("enphase_token", "tok-2")):
+        (tmp_path / file).write_text(text)
+    loaded = settings.load(tmp_path / ".env", environ={**GOOD, "CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert loaded.influxdb.token.get_secret_value() == "tok-1"
+    assert loaded.enphase.token.get_secret_value() == "tok-2"
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_secrets_folder(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text("LOGGER_SITE=from-file\nINFLUXDB_TOKEN=in-env-file\n")
+    env.chmod(0o600)
+    (tmp_path / "influxdb_token").write_text("in-folder")
+    loaded = settings.load(
+        env, environ={**GOOD, "LOGGER_SITE": "from-environment", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    )
+    assert loaded.recorder.site == "from-environment"
+    assert loaded.influxdb.token.get_secret_value() == "in-env-file"
+    assert loaded.origins["INFLUXDB_TOKEN"] == str(env)
+
+
+def test_an_empty_secret_file_and_a_missing_one_are_problems_that_name_the_file(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.write_text("\n")
+    found = problems({**GOOD, "INFLUXDB_TOKEN_FILE": str(empty), "ENPHASE_TOKEN_FILE": str(tmp_path / "none")})
+    assert "is empty" in found["INFLUXDB_TOKEN"].what
+    assert str(tmp_path / "none") in found["ENPHASE_TOKEN"].what
+
+
+def test_exactly_one_trailing_newline_of_a_secret_is_stripped(tmp_path: Path) -> None:
+    file = tmp_path / "s"
+    file.write_bytes(b" pass word#$'\"\\\n\n")
+    file.chmod(0o600)
+    loaded = settings.load(None, environ={**GOOD, "ENPHASE_USERNAME": "u", "ENPHASE_PASSWORD_FILE": str(file)})
+    assert loaded.enphase.password.get_secret_value() == " pass word#$'\"\\\n"
+
+
+def test_a_secret_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "s"
+    file.write_text("abcdef")
+    file.chmod(0o644)
+    loaded = settings.load(None, environ={**GOOD, "INFLUXDB_TOKEN_FILE": str(file)})
+    assert any("chmod 600" in warning for warning in loaded.warnings)
+
+
+def test_dollars_in_the_env_file_are_not_interpolated_and_fragile_secrets_are_warned_of(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text("ENPHASE_USERNAME=u\nENPHASE_PASSWORD='pa$HOME x'\n")
+    env.chmod(0o600)
+    loaded = settings.load(env, environ=GOOD)
+    assert loaded.enphase.password.get_secret_value() == "pa$HOME x"
+    assert any("ENPHASE_PASSWORD_FILE" in warning for warning in loaded.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("ENPHASE_USER", "ENPHASE_USERNAME"),
+        ("INFLUX_TOKEN", "INFLUXDB_TOKEN"),
+        ("INFLUXDB_V2_ORG", "INFLUXDB_ORG"),
+        ("ENVOY_HOST", "ENPHASE_GATEWAY"),
+        ("LOGGER_TIME_ZONE", "LOGGER_TIMEZONE"),
+        ("INFLUXDB_BUCKETS", "INFLUXDB_BUCKET"),
+    ],
+)
+def test_a_near_miss_is_a_warning_that_names_the_setting(name: str, guess: str) -> None:
+    loaded = settings.load(None, environ={**GOOD, name: "x"})
+    assert [w for w in loaded.warnings if name in w and f"did you mean {guess}?" in w]
+
+
+@pytest.mark.parametrize("name", ["INFLUX_URL", "INFLUX_HOST", "INFLUXDB_HOST", "INFLUXDB_V2_URL"])
+def test_a_near_miss_of_the_url_stops_while_the_url_is_not_set(name: str) -> None:
+    assert "INFLUXDB_URL" in problems({**GOOD, name: "http://x:8086"})[name].fix
+    settings.load(None, environ={**GOOD, name: "http://x:8086", "INFLUXDB_URL": "http://localhost:8086"})
+
+
+def test_what_kubernetes_and_the_database_image_set_is_ignored_in_silence() -> None:
+    foreign: dict[str, str] = {}
+    for service in ("INFLUXDB", "ENVOY", "LOGGER", "ENPHASE"):
+        foreign |= {
+            f"{service}_SERVICE_HOST": "10.0.0.1",
+            f"{service}_SERVICE_PORT": "8086",
+            f"{service}_PORT": "tcp://10.0.0.1:1",
+            f"{service}_PORT_8086_TCP": "tcp://10.0.0.1:1",
+            f"{service}_PORT_8086_TCP_PROTO": "tcp",
+            f"{service}_PORT_8086_TCP_PORT": "1",
+            f"{service}_PORT_8086_TCP_ADDR": "10.0.0.1",
+            f"{service}_SERVICE_PORT_HTTP": "8086",
+        }
+    foreign |= {
+        "INFLUXDB_ADMIN_USER": "a",
+        "INFLUXDB_DB": "b",
+        "INFLUXDB_HTTP_AUTH_ENABLED": "true",
+        "DOCKER_INFLUXDB_INIT_MODE": "setup",
+    }
+    plain = settings.load(None, environ=GOOD)
+    loaded = settings.load(None, environ={**GOOD, **foreign})
+    assert loaded.warnings == ()
+    assert (loaded.enphase, loaded.influxdb, loaded.recorder) == (plain.enphase, plain.influxdb, plain.recorder)
+
+
+def test_the_demo_ignores_env_file_and_secret_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("INFLUXDB_URL=http://real:8086\n")
+    monkeypatch.setenv("INFLUXDB_URL", "http://real:8086")
+    assert settings.for_demo({**GOOD}).influxdb.url == ""
+
+
+def test_the_example_file_is_generated_and_reads_the_same_everywhere() -> None:
+    text = texts.env_example()
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == text
+    values = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=True)
+    assert values == {"ENPHASE_GATEWAY": "192.168.1.50"}
+    for line in text.splitlines():
+        assert line == "" or line.startswith("#") or line == "ENPHASE_GATEWAY=192.168.1.50"
+    for item in fields.describe():
+        assert f"{item.variable}{'_FILE' if item.secret else ''}=" in text
+
+
+def test_the_readme_lists_every_setting_as_it_is() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    between = readme.partition("<!-- settings: generated -->\n")[2].partition("<!-- /settings -->")[0]
+    assert between == texts.settings_table()
