@@ -6,6 +6,7 @@ must be is decided by the SSLContext that the caller hands in (pinned, verified,
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import ssl
@@ -122,7 +123,7 @@ class Wire:
             raise BrokenError(f"the connection to {self.host} was given up", "nothing; the next one is new.")
         try:
             async with (
-                self._clock.timeout(timeout_s),
+                self._clock.timeout(timeout_s) as bound,
                 self._client.stream(
                     method,
                     self.base_url + path,
@@ -132,6 +133,7 @@ class Wire:
                     data=form,
                     json=json,
                     auth=_httpx_auth(auth),
+                    timeout=httpx.Timeout(None, connect=_share_of(bound)),
                 ) as response,
             ):
                 body = await _read(response.aiter_raw(), response.headers, self._max_bytes, where)
@@ -155,6 +157,15 @@ class Wire:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+
+def _share_of(bound: asyncio.Timeout) -> float | None:
+    """Real seconds for connecting, and for the handshake, that end before the whole request's bound does.
+
+    A handshake that is cancelled from outside leaves its socket open in httpcore; one that times out does not.
+    """
+    when = bound.when()
+    return None if when is None else max(0.001, 0.45 * (when - asyncio.get_running_loop().time()))
 
 
 def _httpx_auth(auth: Digest | Basic | None) -> httpx.Auth | None:
@@ -191,6 +202,10 @@ async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit:
 
 def _translated(error: httpx.HTTPError, host: str, where: str) -> WireError:
     """The typed error for one of httpx's, found through the chain of causes."""
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOutError(
+            f"{host} did not complete a connection in time", "check the address and the network; restart the device."
+        )
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:

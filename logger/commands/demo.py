@@ -151,7 +151,7 @@ class View:
             f"{self._now():%a %H:%M}  sun {_watts(v.get('production_power_w'))}"
             f"  house {_watts(v.get('load_power_w'))}"
             f"  grid {_watts(v.get('net_power_w'))}  today {_kwh(v.get('production_today_wh'))}"
-            f"  inverters {v.get('inverters_producing', 0):.0f}/{v.get('inverters', 0):.0f}  rows {self.rows}"
+            f"  inverters {_inverters(v)}  rows {self.rows}"
         )
 
     def __rich__(self) -> Panel:
@@ -177,9 +177,7 @@ class View:
             counts = Table.grid(padding=(0, 3))
             counts.add_row("produced today", _kwh(v.get("production_today_wh")))
             counts.add_row("used today", _kwh(v.get("load_today_wh")))
-            counts.add_row(
-                "inverters", f"{v.get('inverters_producing', 0):.0f} of {v.get('inverters', 0):.0f} producing"
-            )
+            counts.add_row("inverters", _inverters(v))
             counts.add_row("stored", f"{self.rows} points of {self.ticks} minutes")
             body = [head, Text(), facts, Text(), *self._drawn(), Text(), counts]
         body += [Text(), Text("Ctrl-C stops it.", style="dim")]
@@ -205,6 +203,12 @@ class View:
             drawn.append(Text("".join(_BARS[c] for c in cells), style="#FADE2A"))
         drawn.append(Text(f"{'24 h ago':<{_WIDTH - 3}}now", style="dim"))
         return drawn
+
+
+def _inverters(values: dict[str, float]) -> str:
+    if "inverters" not in values:
+        return "-"
+    return f"{values.get('inverters_producing', 0):.0f} of {values['inverters']:.0f} producing"
 
 
 def _watts(value: float | None) -> str:

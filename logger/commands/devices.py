@@ -14,7 +14,6 @@ from logger import settings
 from logger.clock import SystemClock
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
-from logger.gateway.client import Gateway
 from logger.model import Reading, Value
 from logger.service import once, service
 from logger.service.wiring import access_of, pace_of
@@ -28,14 +27,7 @@ def command(env_file: Path, as_json: bool) -> int:
     configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
     service.configure_log(configured)
 
-    async def ask() -> once.Poll:
-        gateway = Gateway(access_of(configured), SystemClock())
-        try:
-            return await once.poll(gateway, SystemClock(), configured.recorder.totals_interval_s)
-        finally:
-            await gateway.aclose()
-
-    found = asyncio.run(ask())
+    found = asyncio.run(once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
     readings = once.read(found, pace_of(configured)).readings
     meters = _merged(readings, ("envoy_meter",), "meter")
     inverters = _merged(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")

@@ -10,7 +10,6 @@ import click
 from logger import settings
 from logger.clock import SystemClock
 from logger.commands.options import env_file as env_file_option
-from logger.gateway.client import Gateway
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.service import once, service
@@ -36,11 +35,7 @@ def command(env_file: Path, dry_run: bool) -> int:
 
 
 async def _poll(configured: Settings) -> once.Poll:
-    gateway = Gateway(access_of(configured), SystemClock())
-    try:
-        found = await once.poll(gateway, SystemClock(), configured.recorder.totals_interval_s)
-    finally:
-        await gateway.aclose()
+    found = await once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
     for path, error in found.failures.items():
         click.echo(f"{path}: {error}", err=True)
     return found

@@ -8,10 +8,14 @@ from pathlib import Path
 import click
 
 from logger.clock import Clock, FastClock, SystemClock
-from logger.simulator.plant import GENERATIONS, Plant, generated
+from logger.simulator.background import settings_for
+from logger.simulator.documents import GENERATIONS, generated
+from logger.simulator.plant import Plant
 from logger.simulator.process import serve
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator
+
+_HISTORY_S = 30 * 86400
 
 
 @click.command("simulate")
@@ -28,22 +32,15 @@ def command(
     recording: Path | None, generation: str, inverters: int, port: int, fast: tuple[float, float, float] | None
 ) -> None:
     """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it."""
-    plant: Plant = Recording(recording) if recording else generated(generation, inverters=inverters)
     clock: Clock = FastClock(*fast) if fast else SystemClock()
+    plant: Plant
+    if recording:
+        plant = Recording(recording)
+    else:
+        plant = generated(generation, inverters=inverters, epoch=clock.time() - _HISTORY_S)
 
     def ready(simulator: Simulator) -> None:
         for name, value in settings_for(simulator).items():
             click.echo(f"{name}={value}")
 
     asyncio.run(serve(plant, clock, port=port, ready=ready))
-
-
-def settings_for(simulator: Simulator) -> dict[str, str]:
-    """The settings that reach this stand-in and its own sign-in; its account is invented."""
-    return {
-        "ENPHASE_GATEWAY": simulator.url,
-        "ENPHASE_USERNAME": simulator.cloud.username,
-        "ENPHASE_PASSWORD": simulator.cloud.password,
-        "ENPHASE_LOGIN_URL": simulator.cloud.login_url,
-        "ENPHASE_TOKEN_URL": simulator.cloud.token_url,
-    }

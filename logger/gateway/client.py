@@ -14,6 +14,7 @@ from logger import log
 from logger.clock import Clock
 from logger.errors import (
     AbsentError,
+    BrokenError,
     BusyError,
     CertificateError,
     GatewayError,
@@ -86,7 +87,7 @@ class Gateway:
                 wire = self._reached.wire
                 try:
                     self._reached = Reached(wire, await ask_info(wire, self._access, self._clock))
-                except (CertificateError, UnreachableError, NotAGatewayError) as error:
+                except (CertificateError, UnreachableError, BrokenError, NotAGatewayError) as error:
                     await self._leave(wire)
                     if not isinstance(error, CertificateError):
                         raise
@@ -136,13 +137,23 @@ class Gateway:
         reached = self._reached
         if reached is None:
             raise UnreachableError(f"{self._access.host} was left in the middle of a request", "nothing; it goes on.")
-        kind = auth_kind(reached.info)
-        if kind == "token":
+        if auth_kind(reached.info) == "token":
             answer = await self._with_token(reached, endpoint)
         else:
-            digest = self._digest(reached.info) if kind == "digest" and endpoint.before_7 == "digest" else None
-            answer = await self._get(reached.wire, endpoint, digest=digest)
+            answer = await self._without_token(reached, endpoint)
         return self._read(reached, endpoint, answer)
+
+    async def _without_token(self, reached: Reached, endpoint: Endpoint) -> Answer:
+        """Firmware before 7. Where http ends or redirects it may have been updated: the next try begins anew."""
+        wanted = auth_kind(reached.info) == "digest" and endpoint.before_7 == "digest"
+        try:
+            answer = await self._get(reached.wire, endpoint, digest=self._digest(reached.info) if wanted else None)
+        except (BrokenError, UnreachableError):
+            await self._leave(reached.wire)
+            raise
+        if 300 <= answer.status < 400:
+            await self._leave(reached.wire)
+        return answer
 
     async def _get(
         self, wire: Wire, endpoint: Endpoint, *, token: Token | None = None, digest: Digest | None = None

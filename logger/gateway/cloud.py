@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from logger import log
 from logger.clock import Clock
 from logger.errors import (
     CertificateError,
-    EnvoyLoggerError,
+    CredentialsError,
     NameUnknownError,
     SignInBlockedError,
     SignInRefusedError,
@@ -46,7 +46,7 @@ class Refusal:
     """Why there is no token. `unsent`: nothing of the credentials left this machine. `wait_s`: Retry-After."""
 
     kind: Kind
-    error: EnvoyLoggerError
+    error: CredentialsError
     wait_s: float = 0.0
 
 
@@ -91,7 +91,7 @@ async def _fetch(
         try:
             answer, text = await way(access, serial, session, wire_to)
         except WireError as error:
-            refusals.append(Refusal("down", error))
+            refusals.append(replace(_unanswered(error), kind="down"))  # the password is sent already
             continue
         place = urlsplit(access.token_url if way is _by_post else access.login_url).hostname or "Enphase"
         found = read_answer(answer, text, serial, clock.time(), place)
@@ -206,9 +206,15 @@ def _by_status(answer: Answer, host: str) -> Refusal:
 
 
 def _unanswered(error: WireError) -> Refusal:
-    """A login that brought no answer; where no connection came about, nothing was sent."""
+    """A request that brought no answer; where no connection came about, nothing was sent."""
     unsent = isinstance(error, (NameUnknownError, UnreachableError, CertificateError))
-    return Refusal("unsent" if unsent else "down", error)
+    return Refusal(
+        "unsent" if unsent else "down",
+        SignInBlockedError(
+            f"Enphase cannot be reached for a sign-in: {error.what}",
+            f"check this machine's way to the internet and its DNS; it is tried again. Otherwise {_PASTE}",
+        ),
+    )
 
 
 def _protected(url: str) -> bool:

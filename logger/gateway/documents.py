@@ -22,7 +22,8 @@ INFO_LIMIT: Final = 64 * 1024
 """The most that `/info` may be, in bytes; real ones are under 8 KiB."""
 _DEPTH_LIMIT: Final = 32
 _SHOWN: Final = 80
-_SERIAL: Final = re.compile(r"[0-9]{10,16}")
+_SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
+"""Digits on every gateway, a word in an anonymised recording; safe as part of a file name."""
 _FIRMWARE: Final = re.compile(r"[A-Za-z]{0,4}[0-9]+(\.[0-9]+)*[\w.\-]{0,32}")
 
 

@@ -56,9 +56,9 @@ def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
     return Pin(serial, fingerprint_of(certificate), end_of(certificate), address, now)
 
 
-def may_replace(old: Pin, new: Pin, now: float) -> bool:
-    """True where `pin` accepts a change by itself: near the old one's end, same gateway, same address."""
-    return abs(now - old.not_after) <= _ROTATION_S and old.serial == new.serial and old.address == new.address
+def may_rotate(old: Pin, address: str, now: float) -> bool:
+    """True where a new certificate is no surprise: near the old one's end, and at the same address."""
+    return abs(now - old.not_after) <= _ROTATION_S and old.address == address
 
 
 def load(state_dir: Path, serial: str, address: str) -> Pin | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from logger.errors import AbsentError, EnvoyLoggerError, NotAllowedError
@@ -32,7 +32,7 @@ class Track:
     latency_s: float | None = None
     absent: bool = False
     trouble: str = ""
-    answered: bool = field(default=False)
+    answered: bool = False
 
     @property
     def nowhere(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from logger.clock import Clock
 from logger.errors import AbsentError, CertificateError, EnvoyLoggerError, NotAllowedError, UnreachableError
+from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.endpoints import plan
 from logger.influx.classify import Blocked, Wait
@@ -17,7 +18,7 @@ from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from logger.service.collector import HOME, Pace, members, zone_of
-from logger.service.shipper import part_of
+from logger.store.folder import prepare
 from logger.store.model import Commit, Refused
 from logger.store.thread import StoreThread
 
@@ -38,8 +39,17 @@ class Poll:
         return Snapshot(self.info, self.tick, self.documents, {}, PATHS | self.documents.keys())
 
 
-async def poll(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
+async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:
     """Ask `/info` and then each endpoint of the plan once. Raises only what concerns them all."""
+    prepare(access.state_dir)
+    gateway = Gateway(access, clock)
+    try:
+        return await _ask_all(gateway, clock, interval_s)
+    finally:
+        await gateway.aclose()
+
+
+async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
     info = await gateway.identify()
     documents: dict[str, Document] = {}
     failures: dict[str, EnvoyLoggerError] = {}
@@ -91,7 +101,7 @@ async def drain(writer: Writer, from_store: StoreThread, clock: Clock, seconds: 
     for role in ("totals", "devices"):
         while (lease := await from_store.lease(role, newest=False)) is not None:
             delivery = await deliver(writer, role, lease.members)
-            part = part_of(lease, delivery)
+            part = lease.only(delivery.done)
             if part.ids:
                 await from_store.ack(part, tuple(Refused(r.line, r.status, r.reason) for r in delivery.refused))
             if isinstance(delivery.outcome, (Wait, Blocked)):

@@ -147,6 +147,7 @@ async def _report(parts: Parts, runtime: Path, clock: Clock, address: str) -> No
         notify(address, f"STATUS={_line(parts)}")
         for note in await parts.store.take_notes():
             log.get("store").warning(note)
+        await parts.store.rescue()
         if clock.monotonic() - tidied > 3600:
             tidied = clock.monotonic()
             await parts.store.tidy()

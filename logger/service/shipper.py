@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from logger import log
@@ -86,7 +86,7 @@ class Shipper:
             return False
         self._progress.moved("ship", _LEASE_TIME_S)
         delivery = await deliver(self._writer, role, lease.members)
-        await self._keep_books(role, part_of(lease, delivery), delivery)
+        await self._keep_books(role, lease.only(delivery.done), delivery)
         if isinstance(delivery.outcome, (Wait, Blocked)):
             self._put_off(role, delivery.outcome)
             return False
@@ -142,12 +142,3 @@ class Shipper:
             for task in (waiting, news):
                 task.cancel()
             await asyncio.gather(waiting, news, return_exceptions=True)
-
-
-def part_of(lease: Lease, delivery: Delivery) -> Lease:
-    """The rows of a lease that InfluxDB has now."""
-    return replace(
-        lease,
-        ids=tuple(lease.ids[number] for number in delivery.done),
-        members=tuple(lease.members[number] for number in delivery.done),
-    )

@@ -74,6 +74,18 @@ def claim(folder: Path) -> FolderLock:
     return FolderLock(folder, descriptor)
 
 
+def prepare(folder: Path) -> None:
+    """Make `folder` if need be, for its owner alone. StateError if it cannot be written to."""
+    try:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            hand_over(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
 def mark_demo(folder: Path) -> None:
     """Make `folder` the demo's; StateError if it holds anything that is not the demo's."""
     try:

@@ -64,7 +64,8 @@ _FIRST: Final = (
         UNIQUE (gateway, serial, gateway_second))""",
     """CREATE TABLE recent (
         gateway TEXT, tick INTEGER, numbers TEXT NOT NULL, PRIMARY KEY (gateway, tick)) WITHOUT ROWID""",
-    # `digest` is of `line`, to know it again; `daily_id` names the daily row that a refused line came from: its current value is what is tried again.
+    # `digest` is of `line`, to know it again. `daily_id` names the daily row that a refused line came from: its
+    # current value is what is tried again.
     """CREATE TABLE refused (
         id INTEGER PRIMARY KEY AUTOINCREMENT, gateway TEXT NOT NULL, role TEXT NOT NULL, tick INTEGER NOT NULL,
         at INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL, line BLOB NOT NULL,

@@ -59,7 +59,12 @@ class ManualClock:
 
 
 def token(
-    serial: str = SERIAL, *, expires_in: float = 365 * DAY, user: str = "owner", now: float = NOW, life: float | None = None
+    serial: str = SERIAL,
+    *,
+    expires_in: float = 365 * DAY,
+    user: str = "owner",
+    now: float = NOW,
+    life: float | None = None,
 ) -> str:
     """A token like Enphase's, but for its signature."""
     expires = now + expires_in
@@ -135,6 +140,7 @@ class Box:
         self.requests: list[Request] = []
         self.received = bytearray()
         self.handshakes = 0
+        self.delay_s = 0.0
         self.port = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -166,7 +172,11 @@ class Box:
         self._open.add(writer)
         try:
             while request := await self._read(reader):
+                if request.target == "tls":
+                    writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    return
                 self.requests.append(request)
+                await asyncio.sleep(self.delay_s)
                 reply = self.answer(request)
                 if reply == HANG:
                     await asyncio.sleep(60)
@@ -190,7 +200,10 @@ class Box:
 
     async def _read(self, reader: asyncio.StreamReader) -> Request | None:
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = await reader.readexactly(1)
+            if head == b"\x16":  # a TLS greeting at a plain port
+                return Request("GET", "tls", {}, b"")
+            head += await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError as error:
             self.received += error.partial
             return None
@@ -275,7 +288,7 @@ class FakeGateway(Box):
             return False
         one, two = md5(f"envoy:enphaseenergy.com:{password}"), md5(f"GET:{request.target}")
         parts = (given["nonce"], given["nc"], given["cnonce"], given["qop"])
-        return given["username"] == "envoy" and given["response"] == md5(":".join((one, *parts, two)))
+        return (given["username"], given["response"]) == ("envoy", md5(":".join((one, *parts, two))))
 
 
 class FakeCloud(Box):
@@ -312,7 +325,8 @@ class FakeCloud(Box):
             asked = json.loads(request.body)
             if self.first is not None:
                 return self.first
-            if asked["session_id"] != "5e55" * 8 or asked["username"] != EMAIL or asked["serial_num"] not in self.serials:
+            known = asked["serial_num"] in self.serials
+            if not known or (asked["session_id"], asked["username"]) != ("5e55" * 8, EMAIL):
                 return Reply(200, b"<html>no such gateway</html>")
             return Reply(200, self.make(asked["serial_num"]).encode())
         if path == "/entrez-auth-token":
@@ -374,7 +388,7 @@ async def site(tmp_path: Path, *, firmware: str = "D8.2.4382", ends_in: float = 
     secure = int(firmware.lstrip("DMR").split(".")[0]) >= 7
     context = certificate(tmp_path, "first", ends_in=ends_in).context if secure else None
     here = Site(clock, tmp_path, FakeGateway(context, clock, firmware=firmware), FakeCloud(clock))
-    here.cloud.on_token = lambda text: here.box.valid.add(text)
+    here.cloud.on_token = lambda text: here.box.valid.add(text)  # noqa: PLW0108  the box may be swapped
     await here.box.start()
     await here.cloud.start()
     try:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import stat
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import trustme
 
 from logger.errors import CertificateError, NotAGatewayError, StateError, TokenError
 from logger.gateway.client import Gateway
@@ -44,10 +47,8 @@ def test_the_first_contact_pins_the_certificate_in_a_private_file_and_sends_no_t
 
 
 def certificate_of(here: Site) -> str:
-    import ssl
-    from hashlib import sha256
-
-    return sha256(ssl.PEM_cert_to_DER_cert((here.folder / "first.pem").read_text().split("-----BEGIN PRIV")[0])).hexdigest()
+    text = (here.folder / "first.pem").read_text().split("-----BEGIN PRIV")[0]
+    return sha256(ssl.PEM_cert_to_DER_cert(text)).hexdigest()
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -71,10 +72,7 @@ def test_an_impostor_reads_nothing_and_the_message_names_both_certificates(
             assert "ends 2027-04-25" in text
             assert "\nTry: envoy-logger accept-certificate" in text
             assert impostor.handshakes >= 1
-            assert {request.target for request in impostor.requests} <= {"/info"}
-            assert b"uthorization" not in impostor.received
-            assert b"ookie" not in impostor.received
-            assert here.cloud.made[0].encode() not in impostor.received
+            assert bytes(impostor.received) == b""
             assert here.cloud.logins == 1
 
     asyncio.run(story())
@@ -126,8 +124,11 @@ def test_a_new_certificate_near_the_old_ones_end_is_accepted_with_an_event(tmp_p
 
 @pytest.mark.parametrize(
     ("ends_in", "serial", "firmware"),
-    [(121 * DAY, SERIAL, "D8.2.4382"), (-121 * DAY, SERIAL, "D8.2.4382"), (10 * DAY, "122333444556", "D8.2.4382")],
-    ids=["too early", "too late", "another serial"],
+    [
+        (121 * DAY, SERIAL, "D8.2.4382"), (-121 * DAY, SERIAL, "D8.2.4382"),
+        (10 * DAY, "122333444556", "D8.2.4382"), (10 * DAY, "../x", "D8.2.4382"),
+    ],
+    ids=["too early", "too late", "another serial", "no gateway"],
 )
 def test_a_new_certificate_is_refused_without_a_reason_for_it(
     tmp_path: Path, ends_in: float, serial: str, firmware: str
@@ -135,11 +136,13 @@ def test_a_new_certificate_is_refused_without_a_reason_for_it(
     async def story() -> None:
         async with site(tmp_path, ends_in=ends_in) as here:
             gateway = await pinned_and_signed_in(here)
-            await here.swap(
+            new = await here.swap(
                 FakeGateway(certificate(tmp_path, "new").context, here.clock, serial=serial, firmware=firmware)
             )
             with pytest.raises(CertificateError, match="not the pinned one"):
                 await gateway.fetch(endpoint(READINGS))
+            assert b"uthorization" not in new.received
+            assert b"ookie" not in new.received
 
     asyncio.run(story())
 
@@ -280,10 +283,6 @@ def test_verify_refuses_a_self_signed_certificate_and_off_takes_any_and_says_so_
 
 
 def test_verify_takes_a_certificate_of_the_given_authority(tmp_path: Path) -> None:
-    import ssl
-
-    import trustme
-
     async def story() -> None:
         async with site(tmp_path) as here:
             authority = trustme.CA()

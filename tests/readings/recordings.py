@@ -1,0 +1,77 @@
+"""Recorded gateways as snapshots: what the collector would see when every endpoint was asked once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from logger.errors import EnvoyLoggerError
+from logger.gateway.documents import read_document, read_info
+from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.readings.interpret import Books, Interpreted, Rules, interpret
+from logger.readings.ledger import Ledger
+from logger.readings.rows import PATHS
+from logger.wire import Answer
+
+CORPUS = Path(__file__).parents[3] / "shared" / "gateway-corpus"
+RULES = Rules(site="", zone="UTC", max_w=None)
+_SAME = {"/production.json?details=1": "/production.json"}
+
+needs_recordings = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs: recorded gateways beside the project")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded gateway: its `/info`, the second it was recorded, and every body that is JSON, by path."""
+
+    name: str
+    info: GatewayInfo
+    at: int
+    bodies: Mapping[str, Json]
+
+    @property
+    def tick(self) -> int:
+        return self.at // 300 * 300
+
+    def snapshot(self, bodies: Mapping[str, Json] | None = None, tick: int | None = None) -> Snapshot:
+        """The recording with some bodies replaced, and as if it had been made at another tick."""
+        shown = self.bodies if bodies is None else bodies
+        at = float(self.at if tick is None else tick)
+        documents = {path: Document(path, body, at, 0.1) for path, body in shown.items() if path in PATHS}
+        return Snapshot(self.info, self.tick if tick is None else tick, documents, {}, PATHS - documents.keys())
+
+
+def names() -> list[str]:
+    """Every recording's name; empty on a machine without recordings."""
+    return sorted(folder.name for folder in CORPUS.iterdir() if folder.is_dir()) if CORPUS.is_dir() else []
+
+
+def load(name: str) -> Recording:
+    """Read one folder of the corpus."""
+    folder = CORPUS / name
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    answers = {
+        route["path"]: Answer(route["status"], {}, (folder / route["file"]).read_bytes(), 0.1)
+        for route in manifest["routes"]
+    }
+    info = read_info(answers["/info"], name, 0.0)
+    at = int(info.clock_skew_s)
+    bodies: dict[str, Json] = {}
+    for path in {*answers, *PATHS}:
+        answer = answers.get(path, answers.get(_SAME.get(path, "")))
+        if answer is not None and answer.status == 200:
+            try:
+                bodies[path] = read_document(answer, "json", path)
+            except EnvoyLoggerError:
+                continue
+    still = GatewayInfo(info.serial, info.firmware, info.part_number, info.has_meter, info.needs_token, 0.0)
+    return Recording(name, still, at, bodies)
+
+
+def first_poll(recording: Recording, bodies: Mapping[str, Json] | None = None) -> Interpreted:
+    """What is read when a recorder meets this gateway."""
+    return interpret(recording.snapshot(bodies), frozenset({"totals", "devices"}), Books(Ledger(), {}), RULES)
