@@ -268,7 +268,8 @@ def test_a_gateway_that_goes_away_and_comes_back_needs_no_new_sign_in(tmp_path: 
     asyncio.run(story())
 
 
-def test_an_update_from_firmware_5_to_7_is_followed_to_https(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked_first", ["a document", "who it is"])
+def test_an_update_from_firmware_5_to_7_is_followed_to_https(tmp_path: Path, asked_first: str) -> None:
     async def story() -> None:
         async with site(tmp_path) as here:
             secure = here.box
@@ -278,7 +279,11 @@ def test_an_update_from_firmware_5_to_7_is_followed_to_https(tmp_path: Path) -> 
             kinds = [gateway.auth_kind]
             await gateway.fetch(endpoint(READINGS))
             await here.swap(secure)
-            await gateway.fetch(endpoint(READINGS))
+            if asked_first == "who it is":
+                with pytest.raises(BrokenError):
+                    await gateway.identify()
+            else:
+                await gateway.fetch(endpoint(READINGS))
             assert (await gateway.identify()).needs_token is True
             assert [*kinds, gateway.auth_kind] == ["digest", "token"]
 

@@ -311,6 +311,19 @@ def test_one_paths_401_is_never_a_reason_to_sign_in(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_while_other_paths_work_not_even_the_gateways_own_check_is_a_reason_to_sign_in(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            gateway = here.gateway()
+            await gateway.fetch(endpoint(READINGS))
+            here.box.broken = dict.fromkeys(("/ivp/meters", "/auth/check_jwt"), lambda request: html("no", 401))
+            with pytest.raises(EnvoyLoggerError, match="/ivp/meters answered 401: not for the role"):
+                await gateway.fetch(endpoint("/ivp/meters"))
+            assert here.cloud.logins == 1
+
+    asyncio.run(story())
+
+
 def test_a_path_is_called_not_allowed_only_when_another_takes_the_token(tmp_path: Path) -> None:
     async def story() -> None:
         async with site(tmp_path) as here:

@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from logger.clock import Clock
-from logger.simulator.http import HttpServer, Request, Response
-from logger.simulator.plant import Reply
-from logger.simulator.tokens import INSTALLER_S, OWNER_S, TokenMaker
+from logger.standin.http import HttpServer, Request, Response
+from logger.standin.plant import Reply
+from logger.standin.tokens import INSTALLER_S, OWNER_S, TokenMaker
 
 Mode: TypeAlias = Literal[
     "ok",

@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Literal
 
 from logger.clock import Clock
-from logger.simulator.certificate import Certificate, self_signed
-from logger.simulator.cloud import Cloud
-from logger.simulator.digest import DigestGuard
-from logger.simulator.faults import Fault, Faults
-from logger.simulator.http import HttpServer, Request, Response
-from logger.simulator.plant import Plant, Reply
-from logger.simulator.tokens import OWNER_S, TokenMaker
+from logger.standin.certificate import Certificate, self_signed
+from logger.standin.cloud import Cloud
+from logger.standin.digest import DigestGuard
+from logger.standin.faults import Fault, Faults
+from logger.standin.http import HttpServer, Request, Response
+from logger.standin.plant import Plant, Reply
+from logger.standin.tokens import OWNER_S, TokenMaker
 
 SignedBy = Literal["none", "bearer", "cookie", "both", "digest"]
 _SESSION_S = 600.0

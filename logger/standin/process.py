@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from logger.clock import Clock
-from logger.simulator.plant import Plant
-from logger.simulator.server import Simulator
+from logger.standin.plant import Plant
+from logger.standin.server import Simulator
 
 
 async def serve(plant: Plant, clock: Clock, *, port: int, ready: Callable[[Simulator], None]) -> None:

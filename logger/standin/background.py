@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import TypeVar
 
 from logger.clock import Clock
-from logger.simulator.faults import Fault
-from logger.simulator.plant import Plant
-from logger.simulator.server import Served, Simulator
+from logger.standin.faults import Fault
+from logger.standin.plant import Plant
+from logger.standin.server import Served, Simulator
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from http import HTTPStatus
 
 import h11
 
-from logger.simulator.plant import Reply
+from logger.standin.plant import Reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Final
 
-from logger.simulator.plant import Access, Reply
-from logger.simulator.site import STEP_S, Flows, Site
+from logger.standin.plant import Access, Reply
+from logger.standin.site import STEP_S, Flows, Site
 
 Json = object
 GENERATIONS: Final = ("8-battery", "8-metered", "8-standard", "7-metered", "7-standard", "5-metered", "5-standard")

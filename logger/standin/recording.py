@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from logger.simulator.plant import Access, Reply
+from logger.standin.plant import Access, Reply
 
 _SLOW = ("/inventory", "/home", "/production", "/admin/lib")
 _SAME = {

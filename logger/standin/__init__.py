@@ -1,0 +1,1 @@
+"""A believable gateway for the demo and the tests."""
