@@ -85,7 +85,7 @@ class Wire:
         self._clock = clock
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
-            verify=tls if tls is not None else True,
+            verify=tls if tls is not None else ssl.create_default_context(),
             trust_env=use_proxy,
             follow_redirects=False,
             timeout=None,  # noqa: S113  the whole request is bounded by the clock, below

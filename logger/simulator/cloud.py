@@ -1,0 +1,148 @@
+"""A stand-in for the sign-in at Enphase: it counts every try and plays every refusal that was ever seen."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Literal, TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+from logger.clock import Clock
+from logger.simulator.connections import HttpServer, Request, Response
+from logger.simulator.plant import Reply
+from logger.simulator.tokens import INSTALLER_S, OWNER_S, TokenMaker
+
+Mode: TypeAlias = Literal[
+    "ok",
+    "mfa",
+    "too-many-sessions",
+    "forbidden",
+    "throttled",
+    "down",
+    "html",
+    "foreign-token",
+    "no-tokens-path",
+    "installer",
+]
+_HTML = Reply(200, "text/html", b"<!DOCTYPE html><html><body>Log in</body></html>")
+
+
+class Cloud:
+    """Plain http on loopback; `mode` decides what it answers, `sign_ins` counts the tries."""
+
+    def __init__(self, serial: str, tokens: TokenMaker, clock: Clock) -> None:
+        self.username = "owner@example.org"
+        self.password = "a stand-in's password"  # noqa: S105  invented
+        self.mode: Mode = "ok"
+        self.sign_ins = 0
+        self.token_requests = 0
+        self.lifetime_s: float | None = None
+        self._serial, self._tokens, self._clock = serial, tokens, clock
+        self._sessions: set[str] = set()
+        self._server = HttpServer(self._answer)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def login_url(self) -> str:
+        """For ENPHASE_LOGIN_URL."""
+        return f"{self.url}/login/login.json"
+
+    @property
+    def token_url(self) -> str:
+        """For ENPHASE_TOKEN_URL."""
+        return f"{self.url}/tokens"
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._server.stop()
+
+    async def _answer(self, request: Request) -> Response:
+        parts = urlsplit(request.path)
+        if request.method == "POST" and parts.path == "/login/login.json":
+            return self._login(parse_qs(request.body.decode("utf-8", "replace")))
+        if request.method == "POST" and parts.path == "/tokens":
+            return Response(self._bare_token(request))
+        if request.method == "GET" and parts.path == "/entrez-auth-token":
+            return Response(self._token_as_json(request, parse_qs(parts.query)))
+        return Response(Reply(404, "text/html", b"<html>no such page</html>"))
+
+    def _login(self, form: dict[str, list[str]]) -> Response:
+        self.sign_ins += 1
+        refusals: dict[str, Reply] = {
+            "mfa": _json(200, {"success": True, "isBlocked": False}),
+            "too-many-sessions": _json(200, {"message": "You have too many active sessions"}),
+            "forbidden": Reply(403, "text/html", b"<html>Forbidden</html>"),
+            "throttled": _json(429, {"message": "Too many requests"}),
+            "down": Reply(503, "text/html", b"<html>Service Unavailable</html>"),
+            "html": _HTML,
+        }
+        if self.mode in refusals:
+            cookies = (("set-cookie", "login_otp_nonce=1; path=/"),) if self.mode == "mfa" else ()
+            return Response(refusals[self.mode], cookies)
+        if form.get("user[email]") != [self.username] or form.get("user[password]") != [self.password]:
+            return Response(_json(401, {"message": "Invalid"}))
+        session = uuid.uuid4().hex
+        self._sessions.add(session)
+        return Response(
+            _json(
+                200,
+                {
+                    "message": "success",
+                    "session_id": session,
+                    "manager_token": "not-for-the-gateway",
+                    "is_consumer": True,
+                    "system_id": 1,
+                    "redirect_url": "",
+                },
+            ),
+            (("set-cookie", f"_enlighten_4_session={session}; path=/"),),
+        )
+
+    def _bare_token(self, request: Request) -> Reply:
+        self.token_requests += 1
+        if self.mode == "no-tokens-path":
+            return Reply(405, "text/html", b"<html>Method Not Allowed</html>")
+        try:
+            asked = json.loads(request.body)
+            session, serial, username = asked["session_id"], asked["serial_num"], asked["username"]
+        except (ValueError, KeyError, TypeError):
+            return Reply(400, "text/plain", b"Bad Request")
+        if session not in self._sessions or username != self.username:
+            return Reply(401, "text/plain", b"Unauthorized")
+        if serial != self._serial:
+            return Reply(200, "text/plain", b"You do not have access to this gateway")
+        return Reply(200, "text/plain", self._make().encode())
+
+    def _token_as_json(self, request: Request, query: dict[str, list[str]]) -> Reply:
+        self.token_requests += 1
+        cookie = request.headers.get("cookie", "")
+        if not any(session in cookie for session in self._sessions):
+            return Reply(401, "application/json", b"{}")
+        if query.get("serial_num") != [self._serial]:
+            return _HTML
+        now = self._clock.time()
+        return _json(
+            200, {"generation_time": int(now), "token": self._make(), "expires_at": int(now + self._lifetime())}
+        )
+
+    def _lifetime(self) -> float:
+        return self.lifetime_s or (INSTALLER_S if self.mode == "installer" else OWNER_S)
+
+    def _make(self) -> str:
+        serial = "999999999999" if self.mode == "foreign-token" else self._serial
+        user = "installer" if self.mode == "installer" else "owner"
+        return self._tokens.make(
+            serial, self._clock.time(), lifetime_s=self._lifetime(), user=user, username=self.username
+        )
+
+
+def _json(status: int, body: object) -> Reply:
+    return Reply(status, "application/json", json.dumps(body).encode())
