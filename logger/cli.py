@@ -57,6 +57,7 @@ def cli() -> None:
 
 def run() -> None:
     """Run the command line and end the process with its exit code."""
+    log.mask_crashes()
     try:
         code = cli.main(standalone_mode=False)
         raise SystemExit(code if isinstance(code, int) else 0)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
 import sys
+import threading
+import traceback
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 _SECRETS: set[str] = set()
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
@@ -18,8 +23,25 @@ MASK = "********"
 
 
 def protect(secrets: Iterable[str]) -> None:
-    """Remember secrets that must never be printed; shorter than four characters cannot be masked sensibly."""
-    _SECRETS.update(secret for secret in secrets if len(secret) >= 4)
+    """Remember secrets that must never be printed; shorter than four characters cannot be masked sensibly.
+
+    A secret is also known as JSON, a Python literal, a URL and HTTP Basic write it.
+    """
+    for secret in secrets:
+        if len(secret) >= 4:
+            _SECRETS.update((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]))
+            _SECRETS.update((repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)))
+            _SECRETS.update(_in_base64(secret.encode()))
+
+
+def _in_base64(secret: bytes) -> Iterable[str]:
+    """What of `secret` stands in base64 whatever comes before and after it, by its place in a group of three."""
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + secret).decode("ascii").rstrip("=")
+        first = (0, 2, 3)[before]
+        whole = text[first : (before + len(secret)) * 8 // 6]
+        if len(whole) >= 8:
+            yield whole
 
 
 def masked(text: str) -> str:
@@ -86,6 +108,20 @@ def configure(
     logging.getLogger("logger").setLevel(level.upper())
 
 
+def mask_crashes() -> None:
+    """From now on what ends the program unexpectedly is printed whole, but masked; in every thread."""
+
+    def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
+
+    def show_of_thread(args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None:
+            show(args.exc_type, args.exc_value, args.exc_traceback)
+
+    sys.excepthook = show
+    threading.excepthook = show_of_thread
+
+
 class Changes:
     """Says a trouble once when it begins, again when its text changes, and once when it ends."""
 
@@ -95,6 +131,7 @@ class Changes:
 
     def begin(self, key: str, text: str, level: int = logging.WARNING) -> bool:
         """Trouble `key` exists, described by `text`; True if that is news."""
+        text = masked(text)
         if self._open.get(key) == text:
             return False
         self._open[key] = text

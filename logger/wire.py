@@ -237,11 +237,11 @@ def _translated(error: httpx.HTTPError, host: str, where: str) -> WireError:
             return UnreachableError(f"there is no route to {host}", "check the network and the address.")
     if isinstance(error, httpx.ConnectError):
         return UnreachableError(
-            f"{host} cannot be reached: {error or type(error).__name__}", "check the network and the address."
+            f"{host} cannot be reached: {str(error) or type(error).__name__}", "check the network and the address."
         )
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         return WireError(f"{host} is not an http or https address", "write it as https://host or http://host.")
     return BrokenError(
-        f"{where} closed the connection in the middle: {error or type(error).__name__}",
+        f"{where} closed the connection in the middle" + (f": {error}" if str(error) else ""),
         "nothing if this passes by itself; restart the device if it does not.",
     )

@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
+class _JumpingSelector(selectors.DefaultSelector):
     """Instead of waiting, moves the loop's time on."""
 
     loop: VirtualLoop
@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 @dataclass
 class VirtualClock:
-    """A Clock on the running VirtualLoop; `start` is the unix time of its beginning. `step` is added: a clock set anew."""
+    """A Clock on the running VirtualLoop that begins at unix time `start`; `step` is added: a clock set anew."""
 
     start: float
     step: float = field(default=0.0)

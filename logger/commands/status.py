@@ -26,6 +26,7 @@ class NoDaemonError(StoreHeldError):
 def command(env_file: Path, as_json: bool) -> None:
     """Show what the daemon does. Exit code 69 if none runs."""
     configured = settings.load(env_file)
+    log.protect(configured.secrets())
     found = status.read(configured.runtime_dir)
     if found is None:
         raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")

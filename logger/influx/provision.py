@@ -31,6 +31,7 @@ from logger.errors import (
     TimedOutError,
     UnreachableError,
 )
+from logger.log import masked
 
 T = TypeVar("T")
 Action = Literal["write", "read"]
@@ -193,7 +194,7 @@ def _readable(token: object) -> bool:
 def _refusal(error: ApiException, host: str, doing: str) -> InfluxError:
     """InfluxDB answered, with a status that is no success."""
     body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else str(error.body or "")
-    said = f"InfluxDB at {host} does not {doing}: HTTP {error.status}: {' '.join(body.split())[:200]}"
+    said = f"InfluxDB at {host} does not {doing}: HTTP {error.status}: {' '.join(masked(body).split())[:200]}"
     if error.status in (401, 403):
         return InfluxRefusedError(said, "give INFLUXDB_ADMIN_TOKEN a token that may manage buckets and tokens.")
     if error.status == 404 and "page not found" not in body:

@@ -6,6 +6,7 @@ from logger.clock import Clock
 from logger.errors import InfluxError, InfluxRefusedError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
 from logger.influx.dialects import Dialect, Target, authorisation, basic, recognise, write_call
+from logger.log import masked
 from logger.model import ROLES, Role
 from logger.wire import Wire
 
@@ -57,7 +58,7 @@ class Writer:
                 content=body, timeout_s=WRITE_TIMEOUT_S)
         except (WireError, InfluxError) as error:
             return _without_answer(error)
-        outcome = classify(answer.status, answer.text, answer.headers, self._clock.time())
+        outcome = classify(answer.status, masked(answer.text), answer.headers, self._clock.time())
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
         return outcome

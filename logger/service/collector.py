@@ -39,6 +39,11 @@ from logger.service.schedule import deadline_s, due_roles, is_quiet, next_tick
 from logger.store.model import Commit, Member
 
 INFO_EVERY_S: Final = 900
+EARLIEST: Final = 1_767_225_600
+"""2026 began then, and this program was not there before: a clock that shows less is not set yet."""
+_STEP_BACK_S: Final = 600
+_SKEW_S: Final = 60
+_DAY_S: Final = 86400
 HOME: Final = "/home.json"
 """Asked once, for the site's time zone."""
 _LEVEL: Final = 6
@@ -149,10 +154,18 @@ class Collector:
                 while not self.stopping.is_set():
                     tick = next_tick(self._clock.time(), self._pace.totals_s)
                     await self._wait_for(tick)
-                    if not self.stopping.is_set():
+                    if not self.stopping.is_set() and self._clock_is_set():
                         await self.tick(tick)
             finally:
                 slow.cancel()
+
+    def _clock_is_set(self) -> bool:
+        """A point stamped in 1970 can never be found again, so nothing is read before the clock is set."""
+        if self._clock.time() < EARLIEST:
+            self.changes.begin("clock", "this machine's clock is not set; nothing is read until it is", logging.ERROR)
+            return False
+        self.changes.end("clock", "this machine's clock is set")
+        return True
 
     async def _wait_for(self, tick: int) -> None:
         await self._unless_stopped(self._progress.wait("collect", tick - self._clock.time()))
@@ -210,6 +223,7 @@ class Collector:
             return
         self._info_due = tick + INFO_EVERY_S
         self._reached(tick)
+        self._watch_gateway_clock(tick, info)
         if self.info is None or info.serial != self.info.serial:
             await self._meet(info)
         elif info.firmware != self.info.firmware:
@@ -310,6 +324,8 @@ class Collector:
         if self.info is None:
             self.collected.missed += 1
             return
+        if not self._goes_forward(tick):
+            return
         now = self._clock.time()
         tags = {"gateway": self.info.serial, **({"site": self._pace.site} if self._pace.site else {})}
         snapshot = self._snapshot(tick, now)
@@ -344,6 +360,33 @@ class Collector:
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
         self._committed()
+
+    def _goes_forward(self, tick: int) -> bool:
+        """After a small step back of our clock the ticks that were stored already are not stored again."""
+        last = self.books.ledger.last_tick
+        if tick > last:
+            self.changes.end("clock back", "this machine's clock goes on")
+            return True
+        if last - tick <= _STEP_BACK_S:
+            self.changes.begin("clock back", "this machine's clock was set back: its minutes are not recorded twice")
+            return False
+        text = f"this machine's clock was set back by {(last - tick) / 60:.0f} minutes"
+        self._events.append(Event(tick, "clock_set_back", text, "warning"))
+        log.get("collect").warning(text)
+        return True
+
+    def _watch_gateway_clock(self, tick: int, info: GatewayInfo) -> None:
+        """A gateway's clock that is off is said when it begins and when it ends."""
+        skew = abs(info.clock_skew_s)
+        if skew < _SKEW_S:
+            if self.changes.end("gateway clock", "the gateway's clock is right again"):
+                self._events.append(Event(tick, "gateway_clock", "right again"))
+            return
+        remedy = "corrected in the times of its reports" if skew <= _DAY_S else "its reports keep its own times"
+        fast = "ahead" if info.clock_skew_s > 0 else "behind"
+        if "gateway clock" not in self.changes.troubles:
+            self._events.append(Event(tick, "gateway_clock", f"{skew:.0f} s {fast}; {remedy}", "warning"))
+            self.changes.begin("gateway clock", f"the gateway's clock is {skew:.0f} s {fast}; {remedy}")
 
     def _snapshot(self, tick: int, now: float) -> Snapshot:
         assert self.info is not None  # noqa: S101  the caller has checked

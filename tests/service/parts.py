@@ -15,13 +15,13 @@ from logger.model import Document, Event, GatewayInfo, Json, Report, Role
 from logger.store.model import Commit, Lease, Refused, Waiting
 from logger.store.store import Store
 
-START = 1_750_000_200  # a multiple of 300
+START = 1_782_000_000  # a multiple of 300
 INFO = GatewayInfo("122233344455", "D8.2.4286", "800-00654-r08", has_meter=True, needs_token=True, clock_skew_s=0.0)
 
 
 @dataclass
 class ScriptedGateway:
-    """Answers each path by a function of time; a path without one is absent. `takes_s` is how long an answer takes."""
+    """Answers each path by a function of time; a path without one is absent. `takes_s`: how long an answer takes."""
 
     clock: Clock
     answers: dict[str, Callable[[float], Json]] = field(default_factory=dict)

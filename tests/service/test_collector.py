@@ -212,3 +212,40 @@ def test_books_continue_after_a_restart(tmp_path: Path) -> None:
     written = first.lines("envoy_inverter") + second.lines("envoy_inverter")
     points = [line.split(" ")[0] + line.rsplit(" ", 1)[1] for line in written]
     assert len(points) == len(set(points))
+
+
+def test_a_clock_set_back_a_little_repeats_no_tick_and_far_back_is_accepted_with_an_event(tmp_path: Path) -> None:
+    def steps(back_s: float) -> Callable[[Collector, ScriptedGateway, VirtualClock], object]:
+        def meanwhile(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
+            async def script() -> None:
+                await asyncio.sleep(20 * 60)
+                clock.step = -back_s
+
+            collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
+
+        return meanwhile
+
+    near, _, _ = record(tmp_path / "near", 40, meanwhile=steps(300))
+    ticks = times(near.lines("envoy_totals"))
+    assert ticks == [START + 60 * n for n in range(35)]
+    far, _, _ = record(tmp_path / "far", 40, meanwhile=steps(7200))
+    assert sum("kind=clock_set_back" in line for line in far.lines("envoy_event")) == 1
+    assert min(times(far.lines("envoy_totals"))) < START - 3600
+
+
+def test_nothing_is_read_while_the_clock_is_not_set(tmp_path: Path) -> None:
+    store, gateway, collector = record(tmp_path, 10, start=86400.0)
+    assert store.commits == []
+    assert gateway.asked == []
+    assert "not set" in collector.changes.troubles["clock"]
+
+
+def test_a_gateway_clock_that_is_off_is_said_once_and_corrected_in_report_times(tmp_path: Path) -> None:
+    def ahead(gateway: ScriptedGateway) -> None:
+        gateway.info = replace(INFO, clock_skew_s=90.0)
+        inverters = gateway.answers["/api/v1/production/inverters"]
+        gateway.answers["/api/v1/production/inverters"] = lambda now: inverters(now + 90)
+
+    store, _, _ = record(tmp_path, 40, ahead)
+    assert sum("kind=gateway_clock" in line for line in store.lines("envoy_event")) == 1
+    assert all((t + 90 + 7) % 300 < 5 for t in times(store.lines("envoy_inverter")))

@@ -1,0 +1,15 @@
+"""The daemon on a fast clock: `python -m tests.endtoend.fast_run ORIGIN START RATE PATIENCE`, settings as `run` reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from logger import settings
+from logger.clock import FastClock
+from logger.service import service
+
+if __name__ == "__main__":
+    configured = settings.load(require=["ENPHASE_GATEWAY"])
+    service.configure_log(configured)
+    asyncio.run(service.run(configured, FastClock(*(float(text) for text in sys.argv[1:]))))

@@ -1,0 +1,134 @@
+"""The real program as a process of its own: started, killed, ended in order, and asked what it does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from logger.clock import FastClock
+from logger.influx.dialects import Target
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 5.0
+"""The least real time that the fast recorder gives an answer."""
+
+
+def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """An environment made from nothing: no setting of the machine's own gets in, and no proxy."""
+    return {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": str(home),
+        "NO_PROXY": "*",
+        "PYTHONPATH": str(ROOT),
+        "LOGGER_STATE_DIR": str(home / "state"),
+        **settings,
+    }
+
+
+def influxdb(target: Target) -> dict[str, str]:
+    """The settings that point the recorder at a database."""
+    values = {
+        "INFLUXDB_URL": target.url,
+        "INFLUXDB_API": target.api,
+        "INFLUXDB_TOKEN": target.token,
+        "INFLUXDB_ORG": target.org,
+        "INFLUXDB_USERNAME": target.username,
+        "INFLUXDB_PASSWORD": target.password,
+        "INFLUXDB_BUCKET": target.buckets["totals"],
+        "INFLUXDB_BUCKET_DEVICES": target.buckets["devices"],
+        "INFLUXDB_BUCKET_DAILY": target.buckets["daily"],
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+class Recorder:
+    """One recorder with its folder `home`; `clock` None runs the plain command `run` in real time."""
+
+    def __init__(self, home: Path, settings: Mapping[str, str], clock: FastClock | None) -> None:
+        self.home = home
+        self.state = home / "state"
+        self.settings = dict(settings)
+        self.starts = 0
+        self._clock = clock
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Recorder:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    @property
+    def log(self) -> str:
+        """Everything that it said on stderr, of all its starts."""
+        return (self.home / "recorder.log").read_text(encoding="utf-8")
+
+    def start(self) -> None:
+        """Start it; what lies in its folder is what it goes on from."""
+        clock = self._clock
+        command = (
+            [sys.executable, "-m", "logger", "run"]
+            if clock is None
+            else [sys.executable, "-m", "tests.endtoend.fast_run",
+                  *(repr(number) for number in (clock.origin, clock.start, clock.rate, PATIENCE_S))]
+        )  # fmt: skip
+        with (self.home / "recorder.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self.home, env=environment(self.home, self.settings), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        self.starts += 1
+
+    def kill(self) -> None:
+        """SIGKILL: it learns nothing of its end."""
+        process = self._running()
+        process.kill()
+        process.wait(10)
+
+    def terminate(self, within_s: float = 8.0) -> int:
+        """SIGTERM, and its exit code; raises subprocess.TimeoutExpired if it takes longer."""
+        process = self._running()
+        process.send_signal(signal.SIGTERM)
+        return process.wait(within_s)
+
+    def status(self) -> dict[str, Any]:
+        """What this process has written into `status.json`, empty before it did."""
+        try:
+            found: dict[str, Any] = json.loads((self.state / "status.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return found if found.get("pid") == self._running().pid else {}
+
+    def wait_until(self, holds: Callable[[dict[str, Any]], bool], within_s: float = 90.0) -> dict[str, Any]:
+        """The first status for which `holds`; fails with the log if it does not come or the process ends."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            ended = self._running().poll()
+            assert ended is None, f"the recorder ended with {ended}:\n{self.log[-4000:]}"
+            if (status := self.status()) and holds(status):
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"not within {within_s:.0f} s: {self.status()}\n{self.log[-4000:]}")
+
+    def wait_for_ticks(self, ticks: int, within_s: float = 90.0) -> dict[str, Any]:
+        """The status once so many ticks were stored since its start."""
+        return self.wait_until(lambda status: status["polls"]["ticks"] >= ticks, within_s)
+
+    def wait_until_delivered(self, after_tick: int = 0, within_s: float = 90.0) -> dict[str, Any]:
+        """The status once nothing waits for the database any more and a tick later than that was stored."""
+        return self.wait_until(
+            lambda status: status["polls"]["last_tick"] > after_tick and status["store"]["rows"] == 0, within_s
+        )
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the recorder was never started"
+        return self._process

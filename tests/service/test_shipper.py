@@ -1,0 +1,144 @@
+"""The ship loop in virtual time: the newest first, nothing lost, one bucket never holds up the other."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from logger.influx.classify import Blocked, Done, Outcome, Wait
+from logger.influx.dialects import Target
+from logger.influx.write import Writer
+from logger.model import ROLES, Role
+from logger.service.progress import Progress
+from logger.service.shipper import Shipper
+from logger.store.model import Commit, Member
+from tests.service.parts import START, InlineStore
+from tests.virtual import VirtualClock, run_virtually
+
+TARGET = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
+
+
+class ScriptedWriter(Writer):
+    """Answers by a function of role, number of the request and time; remembers what it took, in order."""
+
+    def __init__(self, clock: VirtualClock, answer: Callable[[Role, float], Outcome]) -> None:
+        super().__init__(TARGET, clock)
+        self.clock, self.answer = clock, answer
+        self.taken: list[tuple[Role, str]] = []
+        self.asked: list[tuple[Role, float]] = []
+
+    async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+        await asyncio.sleep(0.1)
+        self.asked.append((role, self.clock.monotonic()))
+        outcome = self.answer(role, self.clock.monotonic())
+        if isinstance(outcome, Done):
+            self.taken += [(role, line) for line in gzip.decompress(body).decode().splitlines()]
+        return outcome
+
+
+def ship(
+    folder: Path,
+    seconds: float,
+    answer: Callable[[Role, float], Outcome],
+    *,
+    ticks: int = 5,
+    more: tuple[float, int] | None = None,
+) -> tuple[ScriptedWriter, InlineStore, Shipper]:
+    """Ship what `ticks` ticks stored, for some seconds; `more` stores one more tick after a while."""
+
+    async def work() -> tuple[ScriptedWriter, InlineStore, Shipper]:
+        clock = VirtualClock(START)
+        store = InlineStore(folder, clock)
+        for number in range(ticks):
+            await store.put(tick(number))
+        writer = ScriptedWriter(clock, answer)
+        shipper = Shipper(writer, store, clock, Progress(clock))
+        loop = asyncio.create_task(shipper.run())
+        if more is not None:
+            await asyncio.sleep(more[0])
+            await store.put(tick(more[1]))
+            shipper.wake()
+            seconds_left = seconds - more[0]
+        else:
+            seconds_left = seconds
+        await asyncio.sleep(seconds_left)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer, store, shipper
+
+    return run_virtually(work())
+
+
+def tick(number: int) -> Commit:
+    members = tuple(
+        Member(role, 1, gzip.compress(f"{role} n={number} {START + 60 * number}\n".encode()))
+        for role in ("totals", "devices")
+    )
+    return Commit("1", START + 60 * number, members)
+
+
+def numbers(writer: ScriptedWriter, role: Role) -> list[int]:
+    return [int(line.split("n=")[1].split(" ")[0]) for taken, line in writer.taken if taken == role]
+
+
+def test_the_newest_tick_goes_first_then_the_backlog_from_its_oldest_end(tmp_path: Path) -> None:
+    writer, store, _ = ship(tmp_path, 10, lambda role, at: Done())
+    assert numbers(writer, "totals") == [4, 0, 1, 2, 3]
+    assert numbers(writer, "devices") == [4, 0, 1, 2, 3]
+    assert store.store.waiting().rows == 0
+
+
+def test_an_outage_loses_nothing_and_is_tried_ever_more_slowly(tmp_path: Path) -> None:
+    writer, store, _ = ship(tmp_path, 1200, lambda role, at: Wait("down") if at < 600 else Done())
+    assert sorted(numbers(writer, "totals")) == [0, 1, 2, 3, 4]
+    assert store.store.waiting().rows == 0
+    tries = [at for role, at in writer.asked if role == "totals" and at < 600]
+    gaps = [b - a for a, b in zip(tries, tries[1:], strict=False)]
+    assert len(tries) < 30
+    assert gaps[0] < 2
+    assert 30 <= max(gaps) <= 61
+
+
+def test_a_pause_that_the_server_asks_for_is_kept(tmp_path: Path) -> None:
+    writer, _, _ = ship(tmp_path, 600, lambda role, at: Wait("busy", 120.0) if at < 100 else Done())
+    totals = [at for role, at in writer.asked if role == "totals"]
+    assert totals[1] - totals[0] >= 120
+
+
+def test_a_blocked_bucket_keeps_everything_and_does_not_hold_up_the_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(role: Role, at: float) -> Outcome:
+        return Blocked("bucket envoy not found", "make the bucket", "missing", 404) if role == "totals" else Done()
+
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store, shipper = ship(tmp_path, 600, answer)
+    assert sorted(numbers(writer, "devices")) == [0, 1, 2, 3, 4]
+    assert store.store.waiting().roles["totals"].rows == 5
+    assert 8 <= len([role for role, _ in writer.asked if role == "totals"]) <= 12
+    assert [record.message for record in caplog.records] == ["bucket envoy not found\nTry: make the bucket"]
+    assert shipper.changes.troubles == {"influx totals": "bucket envoy not found\nTry: make the bucket"}
+
+
+def test_a_bucket_that_is_mended_is_filled_within_a_minute_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(role: Role, at: float) -> Outcome:
+        return Blocked("unauthorized", "check the token", "credentials", 401) if at < 300 else Done()
+
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store, _ = ship(tmp_path, 365, answer)
+    assert store.store.waiting().rows == 0
+    assert sum("takes points again" in record.message for record in caplog.records) == 2
+    assert len(numbers(writer, "totals")) == 5
+
+
+def test_a_new_tick_is_delivered_at_once(tmp_path: Path) -> None:
+    writer, _, _ = ship(tmp_path, 35, lambda role, at: Done(), more=(30, 7))
+    assert numbers(writer, "totals")[-1] == 7
+    assert [at for role, at in writer.asked if role == "totals"][-1] < 31
