@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "version": "version",
     "demo": "demo",
     "simulate": "simulate",
+    "capture": "capture",
+    "fields": "fields",
     "setup": "setup",
     "accept-certificate": "accept_certificate",
 }
@@ -44,7 +46,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="envoy-logger")
+@click.version_option(__version__, prog_name="envoy-logger", message="%(prog)s %(version)s")
 def cli() -> None:
     """Record every reading of your Enphase gateway in your own InfluxDB.
 
@@ -59,7 +61,7 @@ def run() -> None:
     """Run the command line and end the process with its exit code."""
     log.mask_crashes()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="envoy-logger", standalone_mode=False)
         raise SystemExit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
@@ -25,12 +26,13 @@ MASK = "********"
 def protect(secrets: Iterable[str]) -> None:
     """Remember secrets that must never be printed; shorter than four characters cannot be masked sensibly.
 
-    A secret is also known as JSON, a Python literal, a URL and HTTP Basic write it.
+    A secret is also known as JSON, Python, a URL, a web page and HTTP Basic write it.
     """
     for secret in secrets:
         if len(secret) >= 4:
             _SECRETS.update((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]))
-            _SECRETS.update((repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret)))
+            _SECRETS.update((repr(secret)[1:-1], repr('"' + secret)[2:-1], secret.replace("\\", "\\\\")))
+            _SECRETS.update((quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret)))
             _SECRETS.update(_in_base64(secret.encode()))
 
 

@@ -241,7 +241,8 @@ def _translated(error: httpx.HTTPError, host: str, where: str) -> WireError:
         )
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         return WireError(f"{host} is not an http or https address", "write it as https://host or http://host.")
+    detail = str(error).partition(" (")[0]  # without counts of bytes: the same trouble has the same words
     return BrokenError(
-        f"{where} closed the connection in the middle" + (f": {error}" if str(error) else ""),
+        f"{where} closed the connection in the middle" + (f": {detail}" if detail else ""),
         "nothing if this passes by itself; restart the device if it does not.",
     )

@@ -8,6 +8,7 @@ import click
 
 from logger import log, settings
 from logger.commands.options import env_file as env_file_option
+from logger.service.wiring import pace_of
 from logger.settings.fields import describe
 from logger.settings.texts import shown
 
@@ -19,12 +20,15 @@ def command(env_file: Path, show: bool) -> None:
     """Check the settings. Exit code 78 if one is wrong."""
     configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
     log.protect(configured.secrets())
+    pace_of(configured)  # reads the layout file too
     if show:
-        width = max(len(item.variable) for item in describe())
-        for item in describe():
-            value = shown(configured, item)
-            origin = configured.origins.get(item.variable, "default")
-            click.echo(f"{item.variable:<{width}}  {value or '-':<32}  {origin}")
+        rows = [
+            (item.variable, shown(configured, item) or "-", configured.origins.get(item.variable, "default"))
+            for item in describe()
+        ]
+        names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
+        for name, value, origin in rows:
+            click.echo(f"{name:<{names}}  {value:<{values}}  {origin}")
     for warning in configured.warnings:
         click.echo(f"warning: {warning}", err=True)
     if not configured.influxdb.url:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ _DAYS_BACK: Final = 2
 _START_HOUR: Final = 9
 
 
-@click.command("demo")
+@click.command("demo", short_help="Record an invented site, with a live view.")
 @click.option(
     "--speed", type=click.FloatRange(1, 600), default=240, show_default=True, help="How much faster time runs."
 )
@@ -102,6 +103,7 @@ async def _watch(configured: settings.Settings, clock: FastClock, seconds: float
             while not recorder.done() and time.monotonic() < until:
                 await asyncio.sleep(0.2)
     else:
+        console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops it.")
         said = 0.0
         while not recorder.done() and time.monotonic() < until:
             await asyncio.sleep(0.5)
@@ -110,9 +112,7 @@ async def _watch(configured: settings.Settings, clock: FastClock, seconds: float
                 console.print(view.line(), soft_wrap=True)
     if not recorder.done():
         recorder.cancel()
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await recorder
-    except asyncio.CancelledError:
-        console.print(f"Stopped. What was recorded lies in {folder}; the next demo starts afresh.")
-    else:
-        console.print(f"Stopped. What was recorded lies in {folder}; the next demo starts afresh.")
+    said_last = f"Stopped. What was recorded lies in {folder}; the next demo starts afresh."
+    console.print(said_last, highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -15,19 +16,27 @@ from logger.clock import SystemClock
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
 from logger.model import Reading, Value
+from logger.readings.layout import installed_serials, template
 from logger.service import once, service
+from logger.service.layout import read_layout
 from logger.service.wiring import access_of, pace_of
 
+_PIPE_WIDTH = 160
+"""Columns where nobody looks at a terminal: nothing is folded."""
 
-@click.command("devices")
+
+@click.command("devices", short_help="List meters, inverters and batteries.")
 @env_file_option
 @json_option
-def command(env_file: Path, as_json: bool) -> int:
+@click.option("--layout", is_flag=True, help="Print a layout file (LOGGER_LAYOUT_FILE) to fill in, as CSV.")
+def command(env_file: Path, as_json: bool, layout: bool) -> int:
     """List the gateway's meters, inverters and batteries as it reports them now."""
     configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
     service.configure_log(configured)
 
     found = asyncio.run(once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
+    if layout:
+        return _print_layout(found, configured.recorder.layout_file)
     readings = once.read(found, pace_of(configured)).readings
     meters = _merged(readings, ("envoy_meter",), "meter")
     inverters = _merged(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")
@@ -49,7 +58,7 @@ def command(env_file: Path, as_json: bool) -> int:
             )
         )
     else:
-        console = Console()
+        console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         console.print(f"Gateway {found.info.serial}, firmware {found.info.firmware}, {found.info.part_number}")
         _print(console, "Meters", meters, ("power_w", "voltage_v", "energy_delivered_wh", "energy_received_wh"))
         _print(
@@ -64,8 +73,21 @@ def command(env_file: Path, as_json: bool) -> int:
             batteries,
             ("kind", "state", "power_w", "charge_percent", "capacity_wh", "max_cell_temperature_c"),
         )
-    for path, error in found.failures.items():
-        click.echo(f"{path}: {error}", err=True)
+    for complaint in found.complaints():
+        click.echo(complaint, err=True)
+    return 75 if found.failures else 0
+
+
+def _print_layout(found: once.Poll, path: str) -> int:
+    """The inverters as a layout file; what a good one says already stands in it."""
+    known, _ = read_layout(path)
+    for complaint in found.complaints():
+        click.echo(complaint, err=True)
+    serials = installed_serials(found.snapshot())
+    if not serials:
+        click.echo("the gateway does not tell now which inverters it has\nTry: the same again in a minute.", err=True)
+        return 75
+    click.echo(template(serials, known), nl=False)
     return 75 if found.failures else 0
 
 
@@ -83,7 +105,7 @@ def _print(console: Console, title: str, devices: dict[str, dict[str, Value]], c
         console.print(f"{title}: none")
         return
     table = Table(title=f"{title}: {len(devices)}", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
     for name, fields in devices.items():

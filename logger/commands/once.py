@@ -10,6 +10,7 @@ import click
 from logger import settings
 from logger.clock import SystemClock
 from logger.commands.options import env_file as env_file_option
+from logger.influx.classify import Blocked
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.service import once, service
@@ -21,7 +22,7 @@ from logger.store.thread import StoreThread
 _DELIVERY_S = 30.0
 
 
-@click.command("once")
+@click.command("once", short_help="Poll every endpoint once, store and deliver.")
 @env_file_option
 @click.option("--dry-run", is_flag=True, help="Print every point as line protocol; store and send nothing.")
 def command(env_file: Path, dry_run: bool) -> int:
@@ -36,8 +37,8 @@ def command(env_file: Path, dry_run: bool) -> int:
 
 async def _poll(configured: Settings) -> once.Poll:
     found = await once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
-    for path, error in found.failures.items():
-        click.echo(f"{path}: {error}", err=True)
+    for complaint in found.complaints():
+        click.echo(complaint, err=True)
     return found
 
 
@@ -68,10 +69,11 @@ async def _store(configured: Settings) -> int:
         finally:
             await store.close()
     if waits is not None:
-        click.echo(f"stored; {waiting.rows} rows still wait: {waits.reason}", err=True)
+        hint = f"\nTry: {waits.hint}" if isinstance(waits, Blocked) else ""
+        click.echo(f"stored; {waiting.lines} points still wait: {waits.reason}{hint}", err=True)
     elif target is None:
         click.echo(
-            f"stored; {waiting.rows} rows are kept in {configured.state_dir}: INFLUXDB_URL is not set", err=True
+            f"stored; {waiting.lines} points are kept in {configured.state_dir}: INFLUXDB_URL is not set", err=True
         )
     else:
         click.echo("stored and delivered", err=True)

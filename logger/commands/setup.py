@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -13,17 +14,31 @@ from logger.files import write_atomically
 from logger.influx.provision import Action, Provisioned, setup
 from logger.service import service
 
+
+def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
+    """A file mode in octal digits, refused before anything is made if it is none."""
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise click.BadParameter(f"{text!r} is no file mode such as 0600 or 0644")
+    return int(text, 8)
+
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command("setup")
+@click.command("setup", short_help="Make buckets and tokens on InfluxDB 2.")
 @env_file_option
 @click.option("--write-token-file", type=_FILE, help="Write the recorder's token here (mode 0600).")
 @click.option("--read-token-file", type=_FILE, help="Write Grafana's token here.")
-@click.option("--read-token-mode", default="0600", show_default=True, help="File mode of Grafana's token.")
+@click.option(
+    "--read-token-mode",
+    default="0600",
+    show_default=True,
+    help="File mode of Grafana's token.",
+    callback=_mode,
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be made.")
 def command(
-    env_file: Path, write_token_file: Path | None, read_token_file: Path | None, read_token_mode: str, dry_run: bool
+    env_file: Path, write_token_file: Path | None, read_token_file: Path | None, read_token_mode: int, dry_run: bool
 ) -> None:
     """Make the three buckets, a write-only token for the recorder and a read-only one for Grafana (InfluxDB 2).
 
@@ -45,7 +60,7 @@ def command(
     for name in made.created:
         click.echo(f"{'would make' if dry_run else 'made'}     {name}")
     if not dry_run:
-        _hand_over(made, files, int(read_token_mode, 8))
+        _hand_over(made, files, read_token_mode)
 
 
 def _hand_over(made: Provisioned, files: dict[Action, Path | None], read_mode: int) -> None:

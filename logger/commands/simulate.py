@@ -18,7 +18,7 @@ from logger.standin.server import Simulator
 _HISTORY_S = 30 * 86400
 
 
-@click.command("simulate")
+@click.command("simulate", short_help="Play a gateway on 127.0.0.1.")
 @click.option(
     "--recording", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Play this recording."
 )

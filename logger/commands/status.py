@@ -71,7 +71,7 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
         )
     else:
         text.append("influxdb   not set: everything is kept in the embedded store")
-    text.append(f"waiting    {store.get('rows')} rows, {_float(store.get('bytes')) / 1024:.0f} KiB")
+    text.append(f"waiting    {store.get('lines')} points, {_float(store.get('bytes')) / 1024:.0f} KiB")
     for trouble in _part(found, "troubles").values():
         text.append("trouble    " + str(trouble).replace("\n", "\n           "))
     return text

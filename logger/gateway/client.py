@@ -30,7 +30,7 @@ from logger.gateway.access import Access
 from logger.gateway.auth import Auth
 from logger.gateway.contact import HEADERS, Contact, Reached, ask_info
 from logger.gateway.documents import looks_like_html, read_document
-from logger.gateway.endpoints import AuthKind, Endpoint, auth_kind
+from logger.gateway.endpoints import INFO, AuthKind, Endpoint, auth_kind
 from logger.gateway.tokens import Token
 from logger.gateway.words import span
 from logger.model import Document, Event, GatewayInfo
@@ -110,6 +110,14 @@ class Gateway:
             await self.identify()  # may find that the gateway has renewed its certificate; else it raises
             return await self._fetch(endpoint)
 
+    async def fetch_raw(self, endpoint: Endpoint) -> Answer:
+        """The answer as it came, whatever its status, signed in as `fetch` does; one try.
+
+        Raises WireError, BusyError and NotAllowedError where a 401 was looked into, CredentialsError, and what
+        `identify` raises.
+        """
+        return (await self._answer(endpoint))[1]
+
     async def aclose(self) -> None:
         """Close the connections and end a sign-in in flight."""
         if self._auth is not None:
@@ -132,16 +140,21 @@ class Gateway:
         return found
 
     async def _once(self, endpoint: Endpoint) -> Document:
+        reached, answer = await self._answer(endpoint)
+        return self._read(reached, endpoint, answer)
+
+    async def _answer(self, endpoint: Endpoint) -> tuple[Reached, Answer]:
+        """Ask once, signed in as this gateway wants it; `/info` without."""
         if self._reached is None:
             await self.identify()
         reached = self._reached
         if reached is None:
             raise UnreachableError(f"{self._access.host} was left in the middle of a request", "nothing; it goes on.")
+        if endpoint == INFO:
+            return reached, await self._get(reached.wire, endpoint)
         if auth_kind(reached.info) == "token":
-            answer = await self._with_token(reached, endpoint)
-        else:
-            answer = await self._without_token(reached, endpoint)
-        return self._read(reached, endpoint, answer)
+            return reached, await self._with_token(reached, endpoint)
+        return reached, await self._without_token(reached, endpoint)
 
     async def _without_token(self, reached: Reached, endpoint: Endpoint) -> Answer:
         """Firmware before 7. Where http ends or redirects it may have been updated: the next try begins anew."""

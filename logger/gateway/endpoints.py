@@ -28,7 +28,8 @@ class Endpoint:
     """One path of a gateway.
 
     `lane`: fast paths are native on the gateway, slow ones share one process that takes 1 to 60 s an answer.
-    `every`: the totals tick, the devices tick, or seconds. `role`: whose tick consumes it.
+    `every`: the totals tick, the devices tick, or seconds; `relaxed_s`: seconds where the gateway answers slowly.
+    `role`: whose tick consumes it.
     `before_7`: how it is asked on firmware before 7. `since`, `until`: firmware that can have it (until: not
     any more). `why`: what it is asked for.
     """
@@ -39,6 +40,7 @@ class Endpoint:
     role: Role
     why: str
     timeout_s: float = _FAST_S
+    relaxed_s: int = 0
     form: Form = "json"
     before_7: Literal["open", "digest"] = "open"
     since: tuple[int, ...] = (7,)
@@ -55,50 +57,60 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "/ivp/meters/readings", "fast", "totals", "totals", "live power and counters of every CT meter", since=(4,)
     ),
-    Endpoint("/ivp/meters", "fast", 900, "totals", "which meters there are, what they measure, phases", since=(4,)),
     Endpoint(
         "/ivp/ensemble/power", "fast", "totals", "totals", "power and charge of each IQ battery", since=(5,)
     ),
     Endpoint(
         "/ivp/ensemble/secctrl", "fast", "totals", "totals", "charge of the whole battery, reserve", since=(5,)
     ),
-    Endpoint("/ivp/pdm/energy", "fast", "totals", "totals", "energy in 15-minute steps; installers only before 8.2"),
     Endpoint(
         "/api/v1/production", "fast", "totals", "totals", "production without CTs; old and small", since=FIRST_API
+    ),
+    Endpoint(
+        "/production", "fast", "totals", "totals", "the only totals of the oldest gateways, as a web page",
+        form="html", since=(0,), until=FIRST_API,
+    ),
+    Endpoint("/ivp/pdm/energy", "fast", "totals", "totals", "energy in 15-minute steps; installers only before 8.2"),
+    Endpoint(
+        "/ivp/ensemble/relay", "fast", "totals", "totals", "the main relay, where it has a path of its own"
+    ),
+    Endpoint(
+        "/ivp/meters", "fast", 900, "totals", "which meters there are, what they measure, phases", relaxed_s=3600,
+        since=(4,),
     ),
     Endpoint(
         "/api/v1/production/inverters", "fast", "devices", "devices", "last report of every inverter",
         before_7="digest", since=FIRST_API,
     ),
     Endpoint(
-        "/ivp/pdm/device_data", "fast", "devices", "devices", "details of the first 50 devices", since=(8,)
-    ),
-    Endpoint(
         "/ivp/ensemble/inventory", "fast", "devices", "devices", "batteries, controller, collar", since=(5,)
     ),
     Endpoint(
-        "/ivp/ensemble/relay", "fast", "totals", "totals", "the main relay, where it has a path of its own"
+        "/ivp/pdm/device_data", "fast", "devices", "devices", "details of the first 50 devices", since=(8,)
     ),
     Endpoint("/ivp/ensemble/dry_contacts", "fast", "devices", "totals", "state of each dry contact"),
     Endpoint("/ivp/ensemble/generator", "fast", "devices", "totals", "state of a generator"),
-    Endpoint("/ivp/ensemble/status", "fast", 900, "devices", "ratings and phases of the batteries", since=(5,)),
-    Endpoint("/ivp/ss/gen_config", "fast", 900, "totals", "whether a generator is configured"),
-    Endpoint("/ivp/ss/dry_contact_settings", "fast", 900, "totals", "names of the dry contacts"),
     Endpoint(
-        "/production", "fast", "totals", "totals", "the only totals of the oldest gateways, as a web page",
-        form="html", since=(0,), until=FIRST_API,
+        "/ivp/ensemble/status", "fast", 3600, "devices", "ratings and phases of the batteries", relaxed_s=14400,
+        since=(5,),
+    ),
+    Endpoint(
+        "/ivp/ss/gen_config", "fast", 900, "totals", "whether a generator is configured", relaxed_s=3600
+    ),
+    Endpoint(
+        "/ivp/ss/dry_contact_settings", "fast", 900, "totals", "names of the dry contacts", relaxed_s=3600
     ),
     Endpoint(
         "/inventory.json?deleted=1", "slow", 300, "devices", "flags of every inverter: producing, communicating",
-        timeout_s=_SLOW_S, since=(4,),
+        timeout_s=_SLOW_S, relaxed_s=900, since=(4,),
     ),
     Endpoint(
         "/home.json", "slow", 900, "totals", "time zone, network, last report to Enphase", timeout_s=_SLOW_S,
-        since=(4,),
+        relaxed_s=3600, since=(4,),
     ),
     Endpoint(
         "/production.json?details=1", "slow", 900, "totals", "inverters' and AC batteries' blocks, seven-day seeds",
-        timeout_s=_SLOW_S, since=(4,),
+        timeout_s=_SLOW_S, relaxed_s=3600, since=(4,),
     ),
 )
 """Every endpoint, in the order in which they are asked."""

@@ -66,10 +66,15 @@ def authorisation(target: Target, scheme: Scheme) -> dict[str, str]:
     """The header that carries the token; nothing without one."""
     if not target.token:
         return {}
-    if not _PRINTABLE.fullmatch(target.token):
+    if not is_sendable(target.token):
         raise InfluxRefusedError("the InfluxDB token holds a space, a line break or a letter that no token has",
                                  "copy it again into INFLUXDB_TOKEN or its file, the token alone.")
     return {"authorization": f"{scheme} {target.token}"}
+
+
+def is_sendable(token: str) -> bool:
+    """Whether a header can carry the token: visible ASCII and nothing else."""
+    return bool(_PRINTABLE.fullmatch(token))
 
 
 def basic(target: Target) -> Basic | None:

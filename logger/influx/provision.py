@@ -31,6 +31,7 @@ from logger.errors import (
     TimedOutError,
     UnreachableError,
 )
+from logger.influx.dialects import is_sendable
 from logger.log import masked
 
 T = TypeVar("T")
@@ -70,6 +71,9 @@ def setup(
     InfluxError and its kinds, or a WireError.
     """
     secret = admin.get_secret_value() if isinstance(admin, SecretStr) else admin
+    if not is_sendable(secret):
+        raise InfluxRefusedError("INFLUXDB_ADMIN_TOKEN holds a space, a line break or a letter that no token has",
+                                 "copy it again into INFLUXDB_ADMIN_TOKEN_FILE, the token alone.")
     with InfluxDBClient(url=url, token=secret, org=org, timeout=TIMEOUT_MS) as client:
         run = _Setup(client, url, org, held or {}, dry_run=dry_run)
         return run.run(tuple(dict.fromkeys(buckets)), token_description)
@@ -161,7 +165,7 @@ class _Setup:
     def _held_text(self, action: Action, buckets: Iterable[str]) -> str | None:
         """The token that an earlier run returned, if the server takes it for these buckets."""
         text = self._held.get(action)
-        if not text:
+        if not text or not is_sendable(text):
             return None
         with InfluxDBClient(url=self._url, token=text, org=self._org, timeout=TIMEOUT_MS) as client:
             for bucket in buckets:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxRefusedError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
@@ -61,7 +63,12 @@ class Writer:
         outcome = classify(answer.status, masked(answer.text), answer.headers, self._clock.time())
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
-        return outcome
+        if isinstance(outcome, Done):
+            return outcome
+        said = masked(outcome.reason)  # once more: what stood in JSON reads differently now
+        if isinstance(outcome, Wait | Blocked):
+            said = f"InfluxDB at {self.host}, bucket {self.target.buckets[role]}: {said}"
+        return replace(outcome, reason=said)
 
     async def check(self) -> dict[Role, Outcome]:
         """May these credentials write to each bucket? An empty write tells and stores nothing."""

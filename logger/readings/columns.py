@@ -124,12 +124,12 @@ def dig(values: Object, path: str) -> Json:
     return current  # type: ignore[return-value]
 
 
-def scaled(rowset: Rowset, path: str, factor: float = 1.0) -> Key:
-    """A number times `factor` (milli units, joules)."""
+def scaled(rowset: Rowset, path: str, per: float = 1.0) -> Key:
+    """A number divided by `per`: so many of the gateway's units are one of ours (milli units, joules)."""
 
     def read(row: Row, _view: View) -> float | None:
         value = number(dig(row.values, path))
-        return None if value is None else value * factor
+        return None if value is None else value / per
 
     return Key(rowset, path, read)
 

@@ -18,8 +18,10 @@ def event_readings(events: Iterable[Event], tags: Mapping[str, str]) -> list[Rea
         Reading(
             "envoy_event",
             {**tags, "kind": kind, **({"serial": serial} if serial else {})},
-            {"text": "; ".join(dict.fromkeys(e.text for e in same)),
-             "severity": max((e.severity for e in same), key=_ORDER.index)},
+            {
+                "text": "; ".join(dict.fromkeys(e.text for e in same)),
+                "severity": max((e.severity for e in same), key=_ORDER.index),
+            },
             time,
             "totals",
         )

@@ -65,21 +65,24 @@ class _Pass:
     def __init__(self, snapshot: Snapshot, book: dict[str, str]) -> None:
         self.snapshot = snapshot
         self.book = book
-        self.twins: set[str] = set()
+        self._twins: dict[tuple[str, Role], set[str]] = {}
         self._cache: dict[tuple[str, Role], dict[Identity, Row] | None] = {}
 
     def by_field(self, measurement: Measurement) -> list[Device]:
         """Points whose fields each come from one document, several documents a point."""
         view = View(self.snapshot, measurement.role)
         identities = self._listed(measurement, view) if measurement.tags else [()]
+        twins = self._twins_of(measurement, view)
         found = []
         for identity in identities:
+            if dict(identity).get("serial") in twins:
+                continue
             fields = {}
             for item in measurement.fields:
                 value = self._first(item, measurement, identity, view)
                 if value is not None:
                     fields[item.name] = value
-            if fields:
+            if fields.keys() - {"inventory_age_s"}:
                 found.append(Device(measurement, dict(identity), fields))
         return found
 
@@ -98,12 +101,13 @@ class _Pass:
         """Points whose fields all come from the first rowset that has the device."""
         view = View(self.snapshot, measurement.role)
         found: dict[Identity, Device] = {}
+        twins = self._twins_of(measurement, view)
         for rowset in measurement.rowsets:
             rows = self._by_identity(rowset.name, measurement, view)
             if rows is None:
                 break  # the better source is silent now; the next one is not asked instead
             for identity, row in rows.items():
-                if identity in found:
+                if identity in found or dict(identity).get("serial") in twins:
                     continue
                 fields = {}
                 for item in measurement.fields:
@@ -114,6 +118,19 @@ class _Pass:
                 if fields:
                     found[identity] = Device(measurement, dict(identity), fields, row.reported, rowset.name)
         return list(found.values())
+
+    def _twins_of(self, measurement: Measurement, view: View) -> set[str]:
+        """The serials that stand twice in any document of a measurement; no other document may speak for them."""
+        if "serial" not in measurement.tags:
+            return set()
+        for rowset in measurement.rowsets:
+            self._by_identity(rowset.name, measurement, view)
+        return set().union(*(self._twins[rowset.name, measurement.role] for rowset in measurement.rowsets))
+
+    @property
+    def twins(self) -> set[str]:
+        """Every serial that stood twice in some document."""
+        return set().union(*self._twins.values())
 
     def counters(self) -> dict[str, float]:
         """The primitive counters, each from its chosen source."""
@@ -140,10 +157,17 @@ class _Pass:
         return None
 
     def _sticky(self, name: str, item: Field, view: View) -> Value | None:
-        """The value from the remembered source, or from a better one; never from a worse one."""
+        """The value from the remembered source, or from a better one; never from a worse one.
+
+        A better one that cannot be told now had nothing when the remembered one was chosen, so that one goes on.
+        """
         chosen = self.book.get(name)
+        ahead = chosen in {key.rowset.name for key in item.keys}
         for key in item.keys:
+            ahead = ahead and key.rowset.name != chosen
             rows = key.rowset.select(view)
+            if rows is None and ahead:
+                continue
             if rows is None:
                 return None
             if rows:
@@ -161,6 +185,7 @@ class _Pass:
             rowset = next(r for r in measurement.rowsets if r.name == rowset_name)
             rows = rowset.select(view)
             found: dict[Identity, Row] | None = None
+            self._twins[at] = set()
             if rows is not None:
                 kind = KIND_OF_ROWSET.get(rowset_name) if "kind" in measurement.tags else None
                 seen: dict[Identity, list[Row]] = {}
@@ -168,7 +193,7 @@ class _Pass:
                     identity = row.tags or (("serial", row.serial), *((("kind", kind),) if kind else ()))
                     if row.tags or row.serial:
                         seen.setdefault(identity, []).append(row)
-                self.twins |= {same[0].serial for same in seen.values() if len(same) > 1}
+                self._twins[at] = {same[0].serial for same in seen.values() if len(same) > 1} - {""}
                 found = {identity: same[0] for identity, same in seen.items() if len(same) == 1}
             self._cache[at] = found
         return self._cache[at]

@@ -11,6 +11,8 @@ JITTER_WH: Final = 10.0
 """A fall up to this is noise: no rise, no reset."""
 HOLD_POLLS: Final = 3
 """After this many further polls that agree, a held value becomes the new base."""
+TRUE_ZERO_S: Final = 3600
+"""A first zero is believed once it has stayed so long: gateways that boot say zero for some minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,25 @@ class Verdict:
     rise_wh: float = 0.0
     accepted: bool = False
     reset: bool = False
+
+
+def begin(known: Counter | None, value: float, tick: int, source: str, day: str) -> Verdict:
+    """The first value of a source is its base; a first zero only after an hour of zeros. Pure.
+
+    `known` is the counter as it was with another source, or still waiting for its base. `day` is the local day.
+    """
+    if known is not None and known.first_day:
+        if value == 0:
+            return Verdict(known)
+        base = replace(known, accepted=value, at=tick, source=source, held=(), resets=known.resets + 1)
+        return Verdict(base, accepted=True, reset=True)
+    if value > 0:
+        return Verdict(Counter(value, tick, source, first_day=day), accepted=True)
+    zeros = known.held if known is not None and known.source == source else ()
+    waiting = Counter(value, tick, source, held=zeros or ((tick, value),))
+    if tick - waiting.held[0][0] < TRUE_ZERO_S:
+        return Verdict(waiting)
+    return Verdict(replace(waiting, held=(), first_day=day), accepted=True)
 
 
 def judge(counter: Counter, value: float, tick: int, max_w: float) -> Verdict:

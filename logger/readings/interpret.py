@@ -10,6 +10,7 @@ from logger.readings import rows as r
 from logger.readings.derive import battery_energy, powers
 from logger.readings.energy import Wiring, advance
 from logger.readings.extract import Extracted, extract
+from logger.readings.layout import NONE, Layout, applied
 from logger.readings.ledger import Ledger
 from logger.readings.reports import fresh_report, interval_s, remember
 from logger.readings.rows import View
@@ -26,11 +27,15 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the settings decide: the site tag (or empty), its time zone, its greatest power (or None: by its size)."""
+    """What the settings decide: the site tag (or empty), its time zone, its greatest power (or None: by its size).
+
+    `layout` names the panels.
+    """
 
     site: str
     zone: str
     max_w: float | None
+    layout: Layout = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
             for name in new.resets
         ]
     readings, new_reports = _points(extracted, snapshot, books.reports, tags)
+    readings = applied(readings, rules.layout)
     if set(totals) - {"inventory_age_s"}:
         readings.insert(0, Reading("envoy_totals", tags, totals, snapshot.tick, "totals"))
     return Interpreted(

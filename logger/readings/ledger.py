@@ -13,7 +13,7 @@ class Counter:
 
     `accepted` is the last value believed, at tick `at`; `today` the accepted rises since local midnight; `days`
     the accepted rises of earlier local days by ISO date; `held` values that waited to be believed, oldest first;
-    `resets` how often a new base was taken.
+    `resets` how often a new base was taken; `first_day` the local day of the first base, empty while there is none.
     """
 
     accepted: float
@@ -23,6 +23,7 @@ class Counter:
     days: tuple[tuple[str, float], ...] = ()
     held: tuple[tuple[int, float], ...] = ()
     resets: int = 0
+    first_day: str = ""
 
 
 @dataclass(frozen=True, slots=True)

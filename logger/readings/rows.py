@@ -27,17 +27,52 @@ ENSEMBLE = "/ivp/ensemble/inventory"
 ENSEMBLE_POWER = "/ivp/ensemble/power"
 ENSEMBLE_STATUS = "/ivp/ensemble/status"
 SECCTRL = "/ivp/ensemble/secctrl"
-PATHS: Final = frozenset({
-    METERS, READINGS, V1, V1_INVERTERS, PDM, DEVICE_DATA, INVENTORY, BLOCKS, ENSEMBLE, ENSEMBLE_POWER,
-    ENSEMBLE_STATUS, SECCTRL})
+PATHS: Final = frozenset(
+    {
+        METERS,
+        READINGS,
+        V1,
+        V1_INVERTERS,
+        PDM,
+        DEVICE_DATA,
+        INVENTORY,
+        BLOCKS,
+        ENSEMBLE,
+        ENSEMBLE_POWER,
+        ENSEMBLE_STATUS,
+        SECCTRL,
+    }
+)
 """Every document that a rowset reads."""
 
 Object: TypeAlias = Mapping[str, Json]
 FRESH_REPORT_S: Final = 30 * 60
 """An inverter that reported within this time is heard (reference 4.6)."""
 GONE_S: Final = 30 * 86400
+_SERIAL_LIMIT: Final = 32
+_PCU: Final = 1
+_ACB: Final = 11
 _DEVICE_DATA_LIMIT: Final = 50
 """device_data lists no more devices than this, whatever the site has."""
+METER_KINDS: Final = frozenset(
+    {
+        "production",
+        "net-consumption",
+        "total-consumption",
+        "storage",
+        "backfeed",
+        "load",
+        "evse",
+        "pv3p",
+        "generator",
+    }
+)
+_EIDS: Final[dict[int, tuple[str, ...]]] = {
+    704643328: ("production",),
+    704643584: ("net-consumption", "total-consumption"),
+    704643840: ("storage",),
+}
+"""What a meter must be by its eid, the same on every gateway; for lines of the meter list that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,109 +139,121 @@ def number(value: Json) -> float | None:
 def whole(value: Json) -> int | None:
     """A whole number such as a count or an epoch second, also when the gateway wrote it as text (Q-T3)."""
     if isinstance(value, str):
-        return int(value) if value.isdigit() and len(value) < 16 else None
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
     result = number(value)
     return int(result) if result is not None and result == int(result) else None
 
 
 def objects(body: Json) -> list[Object] | None:
-    """The objects of a list, or None if it is no list."""
-    return [item for item in body if isinstance(item, dict)] if isinstance(body, list) else None
+    """The objects of a list, or None if it is no list or holds only other things."""
+    found: list[Object] = [item for item in body if isinstance(item, dict)] if isinstance(body, list) else []
+    return found if found or body == [] else None
 
 
 def serial_of(value: Json) -> str:
-    """A serial number as text; some documents write it as a number."""
-    if isinstance(value, str):
-        return value.strip()
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+    """A serial number as text, or empty; some documents write it as a number. A tag: only letters and digits."""
+    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return text if len(text) <= _SERIAL_LIMIT and text.isascii() and text.isalnum() else ""
 
 
 # --- meters ------------------------------------------------------------------------------------------------
 
 
-def _enabled_meters(view: View) -> dict[Json, Object] | Nowhere | None:
-    """Enabled meters by eid; NOWHERE where the gateway has no meter list."""
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One line of the meter list; None where its key cannot be read. `phases` by `phaseCount`, never `phaseMode`."""
+
+    eid: int | None
+    kind: str | None
+    enabled: bool | None
+    phases: int | None
+
+
+def _meters(view: View) -> list[Meter] | None:
+    """The meter list; empty where the gateway has none, None if that cannot be told now."""
     document = view.fact(METERS)
     if document is None or isinstance(document, Nowhere):
-        return document
-    meters = objects(document.body)
-    if meters is None:
-        return None
-    return {
-        m["eid"]: m
-        for m in meters
-        if m.get("state") == "enabled" and isinstance(m.get("eid"), int) and isinstance(m.get("measurementType"), str)
-    }
+        return None if document is None else []
+    lines = objects(document.body)
+    return None if lines is None else [_meter(line) for line in lines]
 
 
-def has_disabled_meters(view: View) -> bool | None:
-    """True on metered hardware whose production CT is not enabled (Q-P1); None if that cannot be told."""
-    document = view.fact(METERS)
-    if document is None:
-        return None
-    meters = [] if isinstance(document, Nowhere) else objects(document.body)
-    if meters is None:
-        return None
-    return bool(meters) and not any(
-        m.get("measurementType") == "production" and m.get("state") == "enabled" for m in meters
+def _meter(line: Object) -> Meter:
+    eid, kind, state, phases = (line.get(key) for key in ("eid", "measurementType", "state", "phaseCount"))
+    count = whole(phases)
+    return Meter(
+        eid if isinstance(eid, int) and not isinstance(eid, bool) else None,
+        kind if isinstance(kind, str) and kind in METER_KINDS else None,
+        {"enabled": True, "disabled": False}.get(state) if isinstance(state, str) else None,
+        count if count in (1, 2, 3) else None,
     )
 
 
 def has_meter(view: View, kind: str) -> bool | None:
     """True if an enabled meter of that measurement type is listed; None if that cannot be told now."""
-    meters = _enabled_meters(view)
+    meters = _meters(view)
     if meters is None:
         return None
-    return not isinstance(meters, Nowhere) and any(m["measurementType"] == kind for m in meters.values())
+    if any(meter.kind == kind and meter.enabled and meter.eid is not None for meter in meters):
+        return True
+    unclear = any(meter.enabled is not False and _may_be(meter, kind) for meter in meters)
+    return None if unclear else False
 
 
-def phases_in_use(meter: Object) -> int:
-    """The number of phases by `phaseCount` (never by `phaseMode`, Q-M4); 1 to 3."""
-    count = whole(meter.get("phaseCount"))
-    return count if count in (1, 2, 3) else 1
+def _may_be(meter: Meter, kind: str) -> bool:
+    if meter.kind is not None:
+        return meter.kind == kind
+    return meter.eid is None or kind in _EIDS.get(meter.eid, ())
 
 
-def _is_half_dead(reading: Object, phases: int) -> bool:
-    """Q-M13: one phase in use reads exactly 0 V while another is alive; the row's sums are half the truth."""
+def has_disabled_meters(view: View) -> bool | None:
+    """True on metered hardware whose production CT is not enabled (Q-P1); None if that cannot be told."""
+    production = has_meter(view, "production")
+    return None if production is None else bool(_meters(view)) and not production
+
+
+def _is_half_dead(reading: Object, meter: Meter) -> bool:
+    """Q-M13: a storage CT's phase reads exactly 0 V while another is alive; the row's sums are half the truth."""
+    if meter.kind != "storage":
+        return False
     channels = objects(reading.get("channels")) or []
-    volts = [number(channel.get("voltage")) for channel in channels[:phases]]
+    volts = [number(channel.get("voltage")) for channel in channels[: meter.phases]]
     return any(v == 0.0 for v in volts) and any(v is not None and v > 50.0 for v in volts)
 
 
 def enabled_meter_rows(view: View) -> Rows:
-    """Every enabled meter's reading, joined by eid; values carry `phases` and tag `meter`."""
-    meters = _enabled_meters(view)
-    if meters is None:
+    """Every enabled meter's reading, joined by eid (Q-M1); values carry `phases`, the tag is `meter`."""
+    listed = _meters(view)
+    if listed is None:
         return None
-    if isinstance(meters, Nowhere) or not meters:
+    meters = {meter.eid: meter for meter in listed if meter.enabled and meter.kind and meter.eid is not None}
+    if not meters:
         return []
     document = view.measured(READINGS)
-    readings = None if document is None or isinstance(document, Nowhere) else objects(document.body)
-    if readings is None or isinstance(document, (Nowhere, type(None))):
+    if document is None or isinstance(document, Nowhere):
+        return None
+    readings = objects(document.body)
+    if readings is None:
         return None
     rows = []
     for reading in readings:
-        meter = meters.get(reading.get("eid"))
-        if meter is not None and not _is_half_dead(reading, phases_in_use(meter)):
-            rows.append(
-                Row(
-                    {**reading, "phases": phases_in_use(meter)},
-                    tags=(("meter", str(meter["measurementType"])),),
-                    document=document,
-                )
-            )
+        eid = reading.get("eid")
+        meter = meters.get(eid) if isinstance(eid, int) else None
+        if meter is not None and not _is_half_dead(reading, meter):
+            values = {**reading, "phases": meter.phases}
+            rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=document))
     return rows
 
 
 def meter(kind: str) -> Selector:
-    """The reading of the enabled meter of one measurement type."""
+    """The reading of the enabled meter of one measurement type; unclear where there are two."""
 
     def select(view: View) -> Rows:
         listed = has_meter(view, kind)
         if not listed:
             return None if listed is None else []
-        rows = enabled_meter_rows(view)
-        return [row for row in rows if ("meter", kind) in row.tags] or None if rows else None
+        rows = [row for row in enabled_meter_rows(view) or [] if ("meter", kind) in row.tags]
+        return rows if len(rows) == 1 else None
 
     return select
 
@@ -252,57 +299,64 @@ def pdm(side: str, part: str) -> Selector:
     return select
 
 
-def _block(view: View, side: str, wanted: Callable[[Object], bool]) -> Rows:
+def _blocks(view: View, side: str) -> list[Row] | None:
+    """The blocks of one side; empty where the gateway has none, None if that cannot be told now."""
     row = _object(BLOCKS, view)
     if row is None or isinstance(row, Nowhere):
         return None if row is None else []
-    blocks = objects(row.values.get(side, []))
-    if blocks is None:
+    blocks = objects(row.values.get(side, [])) if "production" in row.values else None
+    if blocks is None or not all(isinstance(block.get("type"), str) for block in blocks):
         return None
-    return [Row(block, document=row.document) for block in blocks if wanted(block)][:1]
+    return [Row(block, document=row.document) for block in blocks]
 
 
 def inverters_block(view: View) -> Rows:
     """The inverters block of production.json."""
-    return _block(view, "production", lambda block: block.get("type") == "inverters")
+    blocks = _blocks(view, "production")
+    return blocks if not blocks else [row for row in blocks if row.values["type"] == "inverters"][:1]
+
+
+def any_ct_block(side: str, kind: str) -> Selector:
+    """A CT block of production.json with `activeCount` 1, for the gateway's own figures of today and seven days."""
+
+    def select(view: View) -> Rows:
+        blocks = _blocks(view, side)
+        if blocks is None:
+            return None
+        found = []
+        for row in blocks:
+            active, measures = row.values.get("activeCount"), row.values.get("measurementType")
+            if row.values["type"] != "eim" or active == 0:
+                continue
+            if active != 1 or not isinstance(measures, str):
+                return None
+            if measures == kind:
+                found.append(row)
+        return found[:1]
+
+    return select
 
 
 def ct_block(side: str, kind: str) -> Selector:
-    """A CT block of production.json with `activeCount` 1, only on gateways without a meter list."""
+    """The same block, only on gateways without a meter list."""
 
     def select(view: View) -> Rows:
         meters = view.fact(METERS)
         if not isinstance(meters, Nowhere):
             return None if meters is None else []
-        return _block(
-            view,
-            side,
-            lambda block: (
-                block.get("type") == "eim" and block.get("activeCount") == 1 and block.get("measurementType") == kind
-            ),
-        )
-
-    return select
-
-
-def any_ct_block(side: str, kind: str) -> Selector:
-    """The same block wherever it is, for the gateway's own figures of today and seven days."""
-
-    def select(view: View) -> Rows:
-        return _block(
-            view,
-            side,
-            lambda block: (
-                block.get("type") == "eim" and block.get("activeCount") == 1 and block.get("measurementType") == kind
-            ),
-        )
+        return any_ct_block(side, kind)(view)
 
     return select
 
 
 def acb_block(view: View) -> Rows:
     """The AC Battery block of production.json, if it counts batteries and is younger than 20 minutes (Q-B3)."""
-    rows = _block(view, "storage", lambda block: block.get("type") == "acb" and bool(whole(block.get("activeCount"))))
+    if not (count := ac_battery_count(view)):
+        return None if count is None else []
+    blocks = _blocks(view, "storage")
+    if blocks is None:
+        return None
+    rows = [row for row in blocks if row.values["type"] == "acb" and whole(row.values.get("activeCount"))][:1]
     if not rows or rows[0].document is None:
         return rows
     read_at = whole(rows[0].values.get("readingTime")) or 0
@@ -312,28 +366,39 @@ def acb_block(view: View) -> Rows:
 # --- inverters ---------------------------------------------------------------------------------------------
 
 
-def _v1_list(view: View, dev_types: tuple[Json, ...]) -> Rows:
-    document = view.measured(V1_INVERTERS)
+def _v1_list(view: View, dev_type: int, *, standing: bool = False) -> Rows:
+    document = view.fact(V1_INVERTERS) if standing else view.measured(V1_INVERTERS)
     if document is None or isinstance(document, Nowhere):
         return None if document is None else []
     devices = objects(document.body)
     if devices is None:
         return None
+    untyped = _is_untyped(devices)
     return [
         Row(device, serial_of(device.get("serialNumber")), whole(device.get("lastReportDate")), document=document)
         for device in devices
-        if device.get("devType") in dev_types
+        if device.get("devType") == dev_type or (untyped and dev_type == _PCU)
     ]
 
 
+def _is_untyped(devices: list[Object]) -> bool:
+    """3.x firmware gives no `devType` at all; its lists hold only inverters."""
+    return not any("devType" in device for device in devices)
+
+
+def _is_typed(devices: list[Object]) -> bool:
+    """Every device says what it is, so that each kind can be counted."""
+    return all(isinstance(device.get("devType"), int) for device in devices)
+
+
 def v1_inverters(view: View) -> Rows:
-    """`/api/v1/production/inverters` without AC Batteries (Q-I5); 3.x firmware gives no `devType`."""
-    return _v1_list(view, (1, None))
+    """`/api/v1/production/inverters` without AC Batteries (Q-I5)."""
+    return _v1_list(view, _PCU)
 
 
 def v1_ac_batteries(view: View) -> Rows:
-    """The AC Batteries of `/api/v1/production/inverters`."""
-    return _v1_list(view, (11,))
+    """The AC Batteries of `/api/v1/production/inverters`; for ratings, which may stand."""
+    return _v1_list(view, _ACB, standing=True)
 
 
 def _device_data(view: View, kind: str) -> Rows:
@@ -359,8 +424,34 @@ def _device_data(view: View, kind: str) -> Rows:
 
 
 def data_inverters(view: View) -> Rows:
-    """Active inverters of `/ivp/pdm/device_data` with a last reading; at most 50 devices of a site are there."""
-    return _device_data(view, "pcu")
+    """Active inverters of `/ivp/pdm/device_data` with a last reading; at most 50 devices of a site are there.
+
+    None while a document that answered lately is silent: its next answer brings the same reports with more in them.
+    Where it is gone for longer the v1 list is all there is.
+    """
+    return [] if DEVICE_DATA not in view.snapshot.documents else _device_data(view, "pcu")
+
+
+def installed_in_device_data(view: View) -> Rows:
+    """Active inverters of device_data, where none can be missing from it; also of a document that stands."""
+    document = view.fact(DEVICE_DATA)
+    if document is None or isinstance(document, Nowhere):
+        return None if document is None else []
+    if not isinstance(document.body, dict):
+        return None
+    count = whole(document.body.get("deviceCount"))
+    devices = [device for device in document.body.values() if isinstance(device, dict)]
+    if count is None or count >= _DEVICE_DATA_LIMIT:
+        return None if count is None else []
+    if len(devices) != count or not all(
+        isinstance(device.get("devName"), str) and isinstance(device.get("active"), bool) for device in devices
+    ):
+        return None
+    return [
+        Row(device, serial_of(device.get("sn")), document=document)
+        for device in devices
+        if device["devName"] == "pcu" and device["active"]
+    ]
 
 
 def data_ac_batteries(view: View) -> Rows:
@@ -370,20 +461,13 @@ def data_ac_batteries(view: View) -> Rows:
 
 def device_data_sums(view: View) -> Rows:
     """Lifetime, today and week over all inverters of device_data, where none can be missing from it."""
-    row = _object(DEVICE_DATA, view)
-    if row is None or isinstance(row, Nowhere):
-        return None if row is None else []
-    count = whole(row.values.get("deviceCount"))
-    if count is None or count >= _DEVICE_DATA_LIMIT:
-        return None if count is None else []
-    devices = [
-        d
-        for d in row.values.values()
-        if isinstance(d, dict) and d.get("devName") == "pcu" and d.get("active") is True
-    ]
+    fresh = view.measured(DEVICE_DATA)
+    devices = None if fresh is None else installed_in_device_data(view)
+    if not devices:
+        return devices
     sums = {"joulesProduced": 0.0, "today": 0.0, "week": 0.0}
     for device in devices:
-        for channel in objects(device.get("channels")) or [{}]:
+        for channel in objects(device.values.get("channels")) or [{}]:
             energies, lifetime = channel.get("wattHours"), channel.get("lifetime")
             parts = {
                 **(energies if isinstance(energies, dict) else {}),
@@ -394,24 +478,41 @@ def device_data_sums(view: View) -> Rows:
                 if value is None or value < 0:
                     return None
                 sums[key] += value
-    return [Row(dict(sums), document=row.document)] if devices else []
+    return [Row(dict(sums), document=devices[0].document)]
 
 
-def _inventory(view: View, kind: str) -> Rows:
-    document = view.fact(INVENTORY)
+def _inventory(view: View, kind: str, *, fresh: bool = False, counting: bool = False) -> Rows:
+    """Devices of one kind that are not deleted; when `counting`, None unless that is clear of each."""
+    document = view.measured(INVENTORY) if fresh else view.fact(INVENTORY)
     if document is None or isinstance(document, Nowhere):
         return None if document is None else []
-    groups = objects(document.body)
-    if groups is None:
-        return None
-    devices = [
-        device for group in groups if group.get("type") == kind for device in objects(group.get("devices")) or []
-    ]
-    return [
-        Row(device, serial_of(device.get("serial_num")), whole(device.get("last_rpt_date")), document=document)
-        for device in devices
-        if device.get("admin_state") not in (0, 3)
-    ]
+    groups = objects(document.body) or []
+    if not any(group.get("type") == "PCU" for group in groups):
+        return None  # every inventory lists its inverters' kind, empty or not: this one is cut or broken
+    rows = []
+    for group in groups:
+        devices = objects(group.get("devices")) if group.get("type") == kind else []
+        if devices is None or (counting and any(_is_installed(device) is None for device in devices)):
+            return None
+        rows += [
+            Row(device, serial_of(device.get("serial_num")), whole(device.get("last_rpt_date")), document=document)
+            for device in devices
+            if _is_installed(device)
+        ]
+    return rows
+
+
+def _is_installed(device: Object) -> bool | None:
+    """By `admin_state` (3 deleted, 0 by some accounts); where it cannot be read, a device with flags is there."""
+    admin = device.get("admin_state")
+    if isinstance(admin, int):
+        return admin not in (0, 3)
+    return True if isinstance(device.get("communicating"), bool) else None
+
+
+def counted_inverters(view: View) -> Rows:
+    """The inventory's inverters, if they can be counted."""
+    return _inventory(view, "PCU", counting=True)
 
 
 def inventory_inverters(view: View) -> Rows:
@@ -424,10 +525,29 @@ def inventory_ac_batteries(view: View) -> Rows:
     return _inventory(view, "ACB")
 
 
+def fresh_inventory_ac_batteries(view: View) -> Rows:
+    """The same, only from a document that arrived since the last tick: for measured values."""
+    return _inventory(view, "ACB", fresh=True)
+
+
 def living_inverters(view: View) -> Rows:
-    """The v1 list without inverters silent for more than 30 days; long-gone ones stay there for years (Q-I3)."""
-    rows = v1_inverters(view)
-    return rows if not rows else [row for row in rows if _silent_s(row, view) < GONE_S]
+    """The v1 list without inverters silent for more than 30 days; long-gone ones stay there for years (Q-I3).
+
+    As a list of what is installed it may stand.
+    """
+    rows = _v1_list(view, _PCU, standing=True)
+    return rows if not rows else [row for row in rows if row.reported is None or _silent_s(row, view) < GONE_S]
+
+
+def countable_inverters(view: View) -> Rows:
+    """The same, where each device of the list says what it is and when it was heard."""
+    document = view.fact(V1_INVERTERS)
+    devices = (objects(document.body) if isinstance(document, Document) else None) or []
+    if not (_is_typed(devices) or _is_untyped(devices)):
+        return None
+    if any(whole(device.get("lastReportDate")) is None for device in devices):
+        return None
+    return living_inverters(view)
 
 
 def _silent_s(row: Row, view: View) -> float:
@@ -443,11 +563,12 @@ def listed_inverters(view: View) -> Rows:
         return None
     found = []
     for row in rows:
-        heard = _silent_s(row, view) < FRESH_REPORT_S
         watts = number(row.values.get("lastReportWatts"))
-        flags: dict[str, Json] = {"heard": heard}
-        if watts is not None:
-            flags["delivering"] = heard and watts > 0
+        flags: dict[str, Json] = {}
+        if row.reported is not None:
+            flags["heard"] = heard = _silent_s(row, view) < FRESH_REPORT_S
+            if watts is not None:
+                flags["delivering"] = heard and watts > 0
         found.append(Row({**row.values, **flags}, row.serial, row.reported, document=row.document))
     return found
 
@@ -457,10 +578,12 @@ def inverter_power_sum(view: View) -> Rows:
     rows = v1_inverters(view)
     if not rows:
         return rows
+    if countable_inverters(view) is None:
+        return None
     total = 0.0
     for row in rows:
         watts = number(row.values.get("lastReportWatts"))
-        if watts is None:
+        if watts is None or row.reported is None:
             return None
         if _silent_s(row, view) < 20 * 60:
             total += watts
@@ -470,26 +593,36 @@ def inverter_power_sum(view: View) -> Rows:
 # --- batteries ---------------------------------------------------------------------------------------------
 
 
-def encharge_inventory(view: View) -> Rows:
-    """IQ Batteries of the ensemble inventory (`ENCHARGE`); a 200 does not prove that there are any (Q-B7)."""
-    document = view.fact(ENSEMBLE)
+def _encharge(document: Document | Nowhere | None) -> Rows:
     if document is None or isinstance(document, Nowhere):
         return None if document is None else []
     groups = objects(document.body)
     if groups is None:
         return None
-    return [
-        Row(device, serial_of(device.get("serial_num")), whole(device.get("last_rpt_date")), document=document)
-        for group in groups
-        if group.get("type") == "ENCHARGE"
-        for device in objects(group.get("devices")) or []
-    ]
+    rows = []
+    for group in groups:
+        if not isinstance(group.get("type"), str) and "devices" in group:
+            return None
+        if group.get("type") != "ENCHARGE":
+            continue  # other hardware; early firmware adds an element without a type (Q-B8)
+        devices = objects(group.get("devices"))
+        if devices is None:
+            return None
+        rows += [
+            Row(device, serial_of(device.get("serial_num")), whole(device.get("last_rpt_date")), document=document)
+            for device in devices
+        ]
+    return rows
+
+
+def encharge_inventory(view: View) -> Rows:
+    """IQ Batteries of the ensemble inventory (`ENCHARGE`); a 200 does not prove that there are any (Q-B7)."""
+    return _encharge(view.fact(ENSEMBLE))
 
 
 def fresh_encharge_inventory(view: View) -> Rows:
     """The same, only from a document that arrived since the last tick: for measured values."""
-    document = view.measured(ENSEMBLE)
-    return None if document is None else encharge_inventory(view)
+    return _encharge(view.measured(ENSEMBLE))
 
 
 def encharge_power(view: View) -> Rows:
@@ -528,7 +661,7 @@ def battery_count(view: View) -> int | None:
 
 def ac_battery_count(view: View) -> int | None:
     """AC Batteries by the inventory, else the v1 list, else production.json."""
-    in_inventory = inventory_ac_batteries(view)
+    in_inventory = _inventory(view, "ACB", counting=True)
     if in_inventory is None:
         return None
     if not isinstance(view.fact(INVENTORY), Nowhere):
@@ -537,23 +670,25 @@ def ac_battery_count(view: View) -> int | None:
     if listed is None:
         return None
     devices = [] if isinstance(listed, Nowhere) else objects(listed.body) or []
-    if any("devType" in device for device in devices):
-        return sum(1 for device in devices if device.get("devType") == 11)
+    if devices and not _is_untyped(devices):
+        return sum(1 for device in devices if device.get("devType") == _ACB) if _is_typed(devices) else None
     blocks = view.fact(BLOCKS)
     if isinstance(blocks, Document) and isinstance(blocks.body, dict):
         for block in objects(blocks.body.get("storage")) or []:
             if block.get("type") == "acb":
-                return whole(block.get("activeCount"))
+                count = whole(block.get("activeCount"))
+                return count if count is not None and count >= 0 else None
     return None
 
 
 def encharge_power_sum(view: View) -> Rows:
     """Power in mW over all IQ Batteries; none may be missing, and AC Batteries would be (reference 4.4)."""
-    installed, devices, acb = encharge_inventory(view), encharge_power(view), ac_battery_count(view)
-    if installed is None or devices is None or acb is None:
+    installed, acb = encharge_inventory(view), ac_battery_count(view)
+    if installed is None or acb is None:
         return None
-    if not installed or not devices or acb:
-        return []
+    devices = encharge_power(view) if installed and not acb else []
+    if not devices:
+        return devices
     powers = [number(row.values.get("real_power_mw")) for row in devices]
     known = [power for power in powers if power is not None]
     if len(known) < len(powers) or len(powers) != len(installed):

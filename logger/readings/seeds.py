@@ -5,7 +5,7 @@ Firmware resets them late, at the wrong midnight, or never; each rule below reje
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from logger.readings import rows as r
@@ -16,8 +16,13 @@ _LAG_WH: Final = 5000.0
 """The interval database lags the CT by at most 15 minutes; more apart than this, it has another base."""
 
 
-def seeds(view: View, counters: Mapping[str, float]) -> dict[str, Seed]:
-    """A seed for production and one for consumption, each from its first sane source; `counters` are this tick's."""
+def seeds(
+    view: View, counters: Mapping[str, float], quantities: Collection[str] = ("production", "consumption")
+) -> dict[str, Seed]:
+    """A seed for each of the quantities, from its first sane source; `counters` are this tick's.
+
+    A source is looked at only while no earlier one had a sane figure.
+    """
     produced = counters.get("production")
     consumed = counters.get("consumption")
     if {"production", "import", "export"} <= counters.keys():
@@ -31,8 +36,10 @@ def seeds(view: View, counters: Mapping[str, float]) -> dict[str, Seed]:
         ("consumption", "interval database", r.pdm("consumption", "eim"), consumed),
     )
     for quantity, source, select, counter in candidates:
+        if counter is None or quantity in found or quantity not in quantities:
+            continue
         rows = select(view)
-        if rows and counter is not None and quantity not in found:
+        if rows:
             seed = _interval(quantity, source, rows[0].values, counter)
             if seed is not None:
                 found[quantity] = seed
@@ -40,13 +47,17 @@ def seeds(view: View, counters: Mapping[str, float]) -> dict[str, Seed]:
         ("production", "production", "production"),
         ("consumption", "consumption", "total-consumption"),
     ):
+        if quantity in found or quantity not in quantities:
+            continue
         rows = r.any_ct_block(side, kind)(view)
-        if rows and quantity not in found:
+        if rows:
             seed = _block(quantity, f"{kind} CT block", rows[0].values)
             if seed is not None:
                 found[quantity] = seed
+    if "production" in found or "production" not in quantities or metered:
+        return found
     sums = r.device_data_sums(view)
-    if sums and not metered and "production" not in found:
+    if sums:
         today, week = number(sums[0].values.get("today")), number(sums[0].values.get("week"))
         found["production"] = Seed("production", "device data, summed", today, week)
     return found

@@ -10,10 +10,13 @@ from typing import Final
 from logger.model import Value
 from logger.readings import rows as r
 from logger.readings.columns import Field, Key, Measurement, Rowset, check, flag, made, scaled
-from logger.readings.rows import Row, View, number, objects
+from logger.readings.reports import AHEAD_S
+from logger.readings.rows import Row, View, number
 
-MILLI: Final = 1e-3
-JOULE: Final = 1 / 3600
+MILLI: Final = 1000.0
+"""Milli units in one unit."""
+JOULE: Final = 3600.0
+"""Joules in one Wh."""
 IDLE_W: Final = 30.0
 """A battery below this power, per battery, is idle (noise is ±24 W each, reference 4.4)."""
 
@@ -60,6 +63,9 @@ ENCHARGE_FRESH = Rowset("IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHAR
 ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, r.encharge_power)
 ENCHARGE_STATUS = Rowset("IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", r.encharge_status)
 ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", r.inventory_ac_batteries)
+ACB_FRESH = Rowset(
+    "AC Battery inventory, new", f"{r.INVENTORY}, type ACB, not deleted", r.fresh_inventory_ac_batteries
+)
 ACB_LIST = Rowset("AC Batteries of the v1 list", f"{r.V1_INVERTERS}, devType 11", r.v1_ac_batteries)
 ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, active", r.data_ac_batteries)
 
@@ -67,24 +73,13 @@ ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, acti
 # --- values that need more than one key -----------------------------------------------------------------------
 
 
-def _installed(view: View) -> tuple[str, list[Row]] | None:
-    """Where this gateway counts its inverters (reference 4.1): inventory, device data, v1 list; and the rows."""
-    for name, select in (
-        ("inventory", r.inventory_inverters),
-        ("device data", _whole_device_data),
-        ("v1 list", r.living_inverters),
-    ):
+def _installed(view: View) -> list[Row] | None:
+    """The inverters that this gateway has (reference 4.1): by inventory, device data, else the v1 list."""
+    for select in (r.counted_inverters, r.installed_in_device_data, r.countable_inverters):
         found = select(view)
-        if found is None:
-            return None
-        if found:
-            return name, found
+        if found is None or found:
+            return found
     return None
-
-
-def _whole_device_data(view: View) -> list[Row] | None:
-    sums = r.device_data_sums(view)
-    return sums if not sums else r.data_inverters(view)
 
 
 def _site(view: View) -> list[Row]:
@@ -96,16 +91,16 @@ SITE = Rowset("installation", f"{r.INVENTORY}, else {r.DEVICE_DATA}, else {r.V1_
 
 def _count_inverters(_row: Row, view: View) -> int | None:
     installed = _installed(view)
-    return None if installed is None else len(installed[1])
+    return len(installed) if installed else None
 
 
 def _count_flag(inventory_key: str, list_key: str) -> Key:
     """How many inverters show a flag: the inventory's where there is one, else the v1 list's (reference 4.6)."""
 
     def read(_row: Row, view: View) -> int | None:
-        found, key = r.inventory_inverters(view), inventory_key
+        found, key = r.counted_inverters(view), inventory_key
         if found == []:
-            found, key = r.listed_inverters(view), list_key
+            found, key = r.listed_inverters(view) if r.countable_inverters(view) else None, list_key
         flags = [row.values.get(key) for row in found or []]
         return sum(1 for f in flags if f) if flags and all(isinstance(f, bool) for f in flags) else None
 
@@ -116,11 +111,11 @@ def _count_batteries(_row: Row, view: View) -> int | None:
     return r.battery_count(view)
 
 
-def _inventory_age(_row: Row, view: View) -> int | None:
-    document = view.fact(r.INVENTORY)
-    if document is None or isinstance(document, r.Nowhere):
-        return None
-    return max(0, int(view.snapshot.tick - document.received_at))
+def _inventory_age(row: Row, view: View) -> int | None:
+    """Age of the document that the row stands in; of the one that counts the inverters for the whole site."""
+    installed = [row] if row.document is not None else _installed(view)
+    document = installed[0].document if installed else None
+    return None if document is None else max(0, int(view.snapshot.tick - document.received_at))
 
 
 def _mean_volts(row: Row, _view: View) -> float | None:
@@ -129,9 +124,11 @@ def _mean_volts(row: Row, _view: View) -> float | None:
 
 
 def _report_age(row: Row, view: View) -> int | None:
+    """Age in seconds; a report from further ahead than clocks differ has none."""
     if row.reported is None or row.reported <= 0 or row.document is None:
         return None
-    return max(0, int(view.gateway_now(row.document) - row.reported))
+    age = int(view.gateway_now(row.document) - row.reported)
+    return max(0, age) if age >= -AHEAD_S else None
 
 
 def _conditions(row: Row, _view: View) -> str | None:
@@ -145,7 +142,8 @@ def _conditions(row: Row, _view: View) -> str | None:
 def _status_has(word: str) -> Key:
     def read(row: Row, _view: View) -> bool | None:
         status = row.values.get("device_status")
-        return word in status if isinstance(status, list) else None
+        readable = isinstance(status, list) and all(isinstance(item, str) for item in status)
+        return word in status if isinstance(status, list) and readable else None
 
     return made(ENCHARGE, f"device_status has {word}", read)
 
@@ -159,7 +157,7 @@ def battery_state(power_w: float, batteries: int = 1) -> str:
 
 def _encharge_watts(row: Row) -> float | None:
     milliwatts = number(row.values.get("real_power_mw"))
-    return None if milliwatts is None else milliwatts * MILLI
+    return None if milliwatts is None else milliwatts / MILLI
 
 
 def _encharge_state(row: Row, _view: View) -> str | None:
@@ -170,6 +168,11 @@ def _encharge_state(row: Row, _view: View) -> str | None:
 def _encharge_producing(row: Row, _view: View) -> bool | None:
     watts = _encharge_watts(row)
     return None if watts is None else battery_state(watts) == "discharging"
+
+
+def _charge_without_power(row: Row, view: View) -> float | None:
+    """The inventory's charge, which may be old (Q-B2): only where this gateway gives no power list."""
+    return number(row.values.get("percentFull")) if r.encharge_power(view) == [] else None
 
 
 def _acb_watts(row: Row, _view: View) -> float | None:
@@ -187,10 +190,16 @@ def _acb_state(row: Row, _view: View) -> str | None:
     return state if isinstance(state, str) and state in ("idle", "charging", "discharging") else None
 
 
-def _stored(row: Row, _view: View) -> float | None:
-    """Stored energy: IQ Batteries plus AC Batteries; early 7.0 firmware wrote no prefix."""
+def _acb_producing(row: Row, view: View) -> bool | None:
+    """By its charge status: the inventory's own flag is true of idle ones too."""
+    state = _acb_state(row, view)
+    return None if state is None else state == "discharging"
+
+
+def _stored(row: Row, view: View) -> float | None:
+    """Stored energy: IQ Batteries plus AC Batteries, if there are any; early 7.0 firmware wrote no prefix."""
     encharge = number(row.values.get("ENC_agg_avail_energy", row.values.get("agg_avail_energy")))
-    acb = number(row.values.get("ACB_agg_energy", 0))
+    acb = number(row.values.get("ACB_agg_energy")) if r.ac_battery_count(view) else 0.0
     return None if encharge is None or acb is None else encharge + acb
 
 
@@ -209,13 +218,12 @@ def _phase_rows(view: View) -> list[Row] | None:
         return None
     found = []
     for row in meters:
-        phases = int(number(row.values.get("phases")) or 1)
-        channels = (objects(row.values.get("channels")) or [])[:phases]
-        if len(channels) == phases:
-            found += [
-                Row({**channel, "phases": 1.0}, tags=(*row.tags, ("phase", f"L{index + 1}")), document=row.document)
-                for index, channel in enumerate(channels)
-            ]
+        phases, channels = number(row.values.get("phases")), row.values.get("channels")
+        found += [
+            Row({**channel, "phases": 1.0}, tags=(*row.tags, ("phase", f"L{index + 1}")), document=row.document)
+            for index, channel in enumerate(channels if isinstance(channels, list) else [])
+            if phases is not None and index < phases and isinstance(channel, dict)
+        ]
     return found
 
 
@@ -528,7 +536,10 @@ INVERTER_STATUS = Measurement(
         Field(
             "inventory_age_s",
             AGE.help,
-            (made(INVENTORY, "age of the inventory", _inventory_age),),
+            (
+                made(INVENTORY, "age of the inventory", _inventory_age),
+                made(LISTED, "age of the list", _inventory_age),
+            ),
             kind="int",
             fact=True,
         ),
@@ -559,9 +570,11 @@ BATTERY = Measurement(
         Field(
             "producing",
             "It is discharging.",
-            (made(ENCHARGE_POWER, "real_power_mw", _encharge_producing), flag(ACB, "producing")),
+            (
+                made(ENCHARGE_POWER, "real_power_mw", _encharge_producing),
+                made(ACB_FRESH, "charge_status", _acb_producing),
+            ),
             kind="bool",
-            fact=True,
         ),
         Field(
             "operating",
@@ -573,7 +586,7 @@ BATTERY = Measurement(
         Field(
             "state",
             "charging, discharging or idle.",
-            (made(ENCHARGE_POWER, "real_power_mw", _encharge_state), made(ACB, "charge_status", _acb_state)),
+            (made(ENCHARGE_POWER, "real_power_mw", _encharge_state), made(ACB_FRESH, "charge_status", _acb_state)),
             kind="string",
         ),
         Field(
@@ -601,8 +614,8 @@ BATTERY = Measurement(
             "State of charge.",
             (
                 scaled(ENCHARGE_POWER, "soc"),
-                scaled(ENCHARGE_FRESH, "percentFull"),
-                scaled(ACB, "percentFull"),
+                made(ENCHARGE_FRESH, "percentFull", _charge_without_power),
+                scaled(ACB_FRESH, "percentFull"),
                 scaled(ACB_DATA, "lastReading.SOC"),
             ),
         ),
@@ -621,7 +634,7 @@ BATTERY = Measurement(
             "Temperature of its hottest cell.",
             (
                 scaled(ENCHARGE_FRESH, "maxCellTemp"),
-                scaled(ACB, "maxCellTemp"),
+                scaled(ACB_FRESH, "maxCellTemp"),
                 scaled(ACB_DATA, "lastReading.maxCellTemp"),
             ),
         ),
@@ -670,7 +683,7 @@ SELF = Measurement(
 
 KIND_OF_ROWSET: Final[dict[str, str]] = {
     **dict.fromkeys((s.name for s in (ENCHARGE, ENCHARGE_FRESH, ENCHARGE_POWER, ENCHARGE_STATUS)), "encharge"),
-    **dict.fromkeys((s.name for s in (ACB, ACB_LIST, ACB_DATA)), "acb"),
+    **dict.fromkeys((s.name for s in (ACB, ACB_FRESH, ACB_LIST, ACB_DATA)), "acb"),
 }
 """Which kind of battery a rowset lists."""
 

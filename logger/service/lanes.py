@@ -8,65 +8,114 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.errors import AbsentError, EnvoyLoggerError, NotAllowedError
-from logger.gateway.endpoints import Endpoint
+from logger.gateway.endpoints import Endpoint, Lane
 from logger.model import Document, Role
 
 GIVE_UP_AFTER: Final = 3
-"""An endpoint that failed so often in a row counts as not there until it answers."""
-_REST_S: Final = (900, 86400)
-"""How long a path rests after three failures in a row (Q-C2), and after it was found absent or not allowed."""
-_SLOW_ANSWER_S: Final = 10.0
-"""A slow path that takes longer than this is asked less."""
+"""A path that failed so often in a row is silent."""
+_NEVER_S: Final = 900
+"""A path that never answered for so long counts as not there; a gateway that starts needs minutes."""
+_RESTS_S: Final[dict[Lane, tuple[tuple[int, int], ...]]] = {
+    "slow": ((9, 4 * 3600), (6, 3600), (3, 900)),
+    "fast": ((16, 4 * 3600), (13, 3600), (10, 900)),
+}
+"""How long a path rests after so many failures in a row (Q-C2); one may bring a gateway down each time (Q-C15)."""
+_PROBE_S: Final = 86400
+"""A path that is absent or not allowed is asked again after this."""
+_RETRY_S: Final = 300
+_SLOW_ANSWER_S: Final[dict[Lane, float]] = {"fast": 2.0, "slow": 10.0}
+"""A path that takes longer than this is asked at its relaxed cadence."""
+_RARELY_S: Final = 900
 
 
 @dataclass(slots=True)
 class Track:
-    """One endpoint's record. `due_at` in unix seconds."""
+    """One endpoint's record. `due_at` and `failing_since` in unix seconds.
+
+    `relaxed`: the gateway is slow, what can wait is asked less. `rarely`: it lists nothing, and is only looked at.
+    `answered_before`: it answered under an earlier firmware. `lost`: it was said that it answers no more.
+    """
 
     endpoint: Endpoint
+    answered_before: bool = False
     document: Document | None = None
     due_at: float = -math.inf
     requests: int = 0
     failures: int = 0
     in_a_row: int = 0
+    failing_since: float | None = None
     latency_s: float | None = None
     absent: bool = False
     trouble: str = ""
     answered: bool = False
+    relaxed: bool = False
+    rarely: bool = False
+    lost: bool = False
+
+    def nowhere(self, now: float) -> bool:
+        """True if no document is to be had here: absent, not allowed, or never once in a quarter of an hour."""
+        silent = not self.answered and self.in_a_row >= GIVE_UP_AFTER
+        return self.absent or (silent and self.failing_since is not None and now - self.failing_since >= _NEVER_S)
 
     @property
-    def nowhere(self) -> bool:
-        """True if no document is to be had here: absent, not allowed, or never once in three tries."""
-        return self.absent or (not self.answered and self.in_a_row >= GIVE_UP_AFTER)
+    def can_wait(self) -> bool:
+        """True if it need not be asked while the gateway may be deaf: slow, or known and asked rarely anyway."""
+        return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
+
+    @property
+    def gone(self) -> bool:
+        """True if it used to answer and does not any more: absent, or silent three times in a row."""
+        return (self.answered or self.answered_before) and (self.absent or self.in_a_row >= GIVE_UP_AFTER)
 
     def succeeded(self, document: Document, tick: int, intervals: dict[Role, int]) -> None:
         """A document came."""
         self.document, self.latency_s, self.answered = document, document.took_s, True
         self.requests += 1
-        self.in_a_row, self.absent, self.trouble = 0, False, ""
-        self.due_at = tick + self.cadence_s(intervals)
+        self.in_a_row, self.failing_since, self.absent, self.trouble = 0, None, False, ""
+        self.due_at = self._next(tick, intervals)
 
-    def failed(self, error: EnvoyLoggerError, tick: int, intervals: dict[Role, int]) -> None:
-        """No document came; what that means for when it is asked again."""
+    def failed(self, error: EnvoyLoggerError, tick: int, intervals: dict[Role, int], *, counts: bool = True) -> None:
+        """No document came, and when it is asked again. `counts`: it says something of this path."""
         self.requests += 1
         self.failures += 1
         self.trouble = error.what
+        if self.failing_since is None:
+            self.failing_since = tick
         if isinstance(error, (AbsentError, NotAllowedError)):
             self.absent, self.document = True, None
-            self.due_at = tick + _REST_S[1]
+            self.due_at = tick + _PROBE_S
             return
-        self.in_a_row += 1
-        rest = _REST_S[0] if self.in_a_row >= GIVE_UP_AFTER and self.endpoint.lane == "slow" else 0
-        retry = min(self.cadence_s(intervals), intervals["totals"]) if self.endpoint.lane == "fast" else 300
-        self.due_at = tick + max(rest, retry)
+        self.in_a_row += counts
+        retry = intervals["totals"] if self.endpoint.lane == "fast" else _RETRY_S
+        self.due_at = tick + max(self._rest_s(), min(self.cadence_s(intervals), retry))
+
+    def _rest_s(self) -> int:
+        """The minute's own reading never rests."""
+        if self.endpoint.every == "totals":
+            return 0
+        return next((rest for failures, rest in _RESTS_S[self.endpoint.lane] if self.in_a_row >= failures), 0)
+
+    def lists(self, intervals: dict[Role, int], *, nothing: bool) -> None:
+        """Whether its document lists nothing, which says when it is due again."""
+        if self.rarely != nothing and self.document is not None:
+            self.rarely = nothing
+            self.due_at = self._next(int(self.document.received_at), intervals)
 
     def cadence_s(self, intervals: dict[Role, int]) -> int:
-        """Seconds from one answer to the next request; a slow path that answered slowly waits three times as long."""
+        """Seconds from one answer to the next request; longer where it lists nothing or answers slowly."""
         every = self.endpoint.every
         cadence = intervals[every] if isinstance(every, str) else every
-        if self.endpoint.lane == "slow" and (self.latency_s or 0.0) > _SLOW_ANSWER_S:
-            return max(cadence, 900)
+        if self.rarely:
+            cadence = max(cadence, _RARELY_S)
+        if self.relaxed or (self.latency_s or 0.0) > _SLOW_ANSWER_S[self.endpoint.lane]:
+            cadence = max(cadence, self.endpoint.relaxed_s)
         return cadence
+
+    def _next(self, tick: int, intervals: dict[Role, int]) -> int:
+        """When it is due again: at the devices' next tick, or its cadence after the tick at which it was asked."""
+        cadence = self.cadence_s(intervals)
+        step = cadence if self.endpoint.every == "devices" else intervals["totals"]
+        return tick // step * step + cadence
 
     def standing(self, now: float, intervals: dict[Role, int]) -> Document | None:
         """The document while it may stand: twice its cadence."""
@@ -75,12 +124,13 @@ class Track:
         return self.document
 
 
-def due(tracks: Iterable[Track], lane: str, tick: int, roles: frozenset[Role]) -> list[Track]:
-    """The endpoints of a lane to ask at this tick; those of the devices' cadence only with the devices."""
-    return [
+def due(tracks: Iterable[Track], lane: Lane, tick: int, roles: frozenset[Role]) -> list[Track]:
+    """The endpoints of a lane to ask at this tick, those that keep failing last; the devices' with the devices."""
+    found = [
         track
         for track in tracks
         if track.endpoint.lane == lane
         and track.due_at <= tick
         and (track.endpoint.every != "devices" or "devices" in roles or lane == "slow")
     ]
+    return sorted(found, key=lambda track: track.in_a_row >= GIVE_UP_AFTER)

@@ -17,7 +17,10 @@ from logger.model import Document, GatewayInfo, Role, Snapshot
 from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
-from logger.service.collector import HOME, Pace, members, zone_of
+from logger.service.collector import members
+from logger.service.layout import read_layout
+from logger.service.poller import HOME, zone_of
+from logger.service.schedule import Pace
 from logger.store.folder import prepare
 from logger.store.model import Commit, Refused
 from logger.store.thread import StoreThread
@@ -37,6 +40,10 @@ class Poll:
     def snapshot(self) -> Snapshot:
         """The same as the readings' room wants it: everything is new and every path has had its word."""
         return Snapshot(self.info, self.tick, self.documents, {}, PATHS | self.documents.keys())
+
+    def complaints(self) -> list[str]:
+        """What each failed endpoint has to say, with its path named once."""
+        return [str(error) if path in error.what else f"{path}: {error}" for path, error in self.failures.items()]
 
 
 async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:
@@ -72,9 +79,10 @@ async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
 def read(found: Poll, pace: Pace, books: Books | None = None) -> Interpreted:
     """The poll's points; without `books` sources are picked for this poll alone."""
     books = books or Books(Ledger(), {})
+    layout, _ = read_layout(pace.layout)
     home = found.documents.get(HOME)
     zone = pace.zone or books.ledger.zone or (zone_of(home.body) if home else "") or pace.system_zone
-    return interpret(found.snapshot(), BOTH, books, Rules(pace.site, zone, pace.max_w))
+    return interpret(found.snapshot(), BOTH, books, Rules(pace.site, zone, pace.max_w, layout))
 
 
 async def store(found: Poll, pace: Pace, into: StoreThread) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -10,6 +11,24 @@ from logger.model import Role
 
 _QUIET: Final = ((22, 57), (23, 10))
 """The gateway cleans up around 23:00 of its own time and goes deaf for minutes (Q-C1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often totals and devices are read, in seconds, and the site's tag, zone, greatest power and layout file."""
+
+    totals_s: int
+    devices_s: int
+    site: str = ""
+    zone: str = ""
+    system_zone: str = "UTC"
+    max_w: float | None = None
+    layout: str = ""
+
+    @property
+    def intervals(self) -> dict[Role, int]:
+        """Seconds between the ticks of each role."""
+        return {"totals": self.totals_s, "devices": self.devices_s, "daily": 86400}
 
 
 def next_tick(now: float, interval_s: int) -> int:

@@ -29,7 +29,7 @@ def self_readings(
     if waiting.oldest_tick is not None:
         fields["outbox_oldest_s"] = float(max(0, tick - waiting.oldest_tick))
     if token_expires_at is not None:
-        fields["token_expires_s"] = max(0.0, round(token_expires_at - tick))
+        fields["token_expires_s"] = float(max(0, round(token_expires_at - tick)))
     if clock_skew_s is not None:
         fields["clock_skew_s"] = round(clock_skew_s, 1)
     if (memory := memory_bytes()) is not None:

@@ -73,7 +73,8 @@ async def assembled(
     shipper = Shipper(writer, store, clock, progress) if writer is not None else None
 
     async def own(tags: dict[str, str], tick: int, tracks: list[Track]) -> list[Reading]:
-        skew = collector.info.clock_skew_s if collector.info else None
+        info = collector.poller.info
+        skew = info.clock_skew_s if info else None
         return self_readings(tags, tick, tracks, await store.waiting(), gateway.token_expires_at, skew)
 
     def committed() -> None:

@@ -28,7 +28,8 @@ def describe(
     token_expires_at: float | None,
 ) -> dict[str, Json]:
     """Everything worth knowing about the daemon now. Times in unix seconds."""
-    info, done = collector.info, collector.collected
+    info, done, asking = collector.poller.info, collector.collected, collector.poller.asking
+    used = asking.budget.used(clock.time())
     ledger = collector.books.ledger
     troubles = {**collector.changes.troubles, **(shipper.changes.troubles if shipper else {})}
     endpoints: dict[str, Json] = {
@@ -39,7 +40,7 @@ def describe(
             "absent": t.absent,
             "trouble": t.trouble,
         }
-        for path, t in sorted(collector.tracks.items())
+        for path, t in sorted(collector.poller.tracks.items())
         if t.requests
     }
     return {
@@ -55,7 +56,7 @@ def describe(
             "firmware": info.firmware,
             "part_number": info.part_number,
             "clock_skew_s": round(info.clock_skew_s, 1),
-            "reachable": done.reachable,
+            "reachable": asking.reachable,
             "token_expires_at": token_expires_at,
         },
         "polls": {
@@ -63,6 +64,12 @@ def describe(
             "missed": done.missed,
             "last_tick": done.last_tick,
             "last_poll_s": round(done.last_poll_s, 3),
+        },
+        "requests": {
+            "last_hour": {"fast": used["fast"], "slow": used["slow"]},
+            "budget": asking.budget.limit,
+            "one_lane": asking.strain.one_lane,
+            "slow_gateway": asking.strain.slow,
         },
         "values": dict(done.values),
         "books": {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from logger.gateway.access import Access
 from logger.influx.dialects import Target
-from logger.service.collector import Pace
+from logger.service.layout import SETTING, checked
+from logger.service.schedule import Pace
 from logger.settings import Settings, system_zone
 
 
@@ -44,8 +45,9 @@ def target_of(settings: Settings) -> Target | None:
 
 
 def pace_of(settings: Settings) -> Pace:
-    """How often to poll, and what the site is called."""
+    """How often to poll, and what the site is called. Raises SettingsError if the layout file is broken."""
     recorder = settings.recorder
+    checked(recorder.layout_file, settings.origins.get(SETTING, "default"))
     return Pace(
         totals_s=recorder.totals_interval_s,
         devices_s=recorder.devices_interval_s,
@@ -53,4 +55,5 @@ def pace_of(settings: Settings) -> Pace:
         zone=recorder.timezone,
         system_zone=system_zone(),
         max_w=recorder.site_max_w,
+        layout=recorder.layout_file,
     )

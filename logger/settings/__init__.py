@@ -125,9 +125,10 @@ def _problems(group: type[Group], error: ValidationError, found: Mapping[str, Fo
         field = str(item["loc"][0])
         name = variable(group, field)
         description = group.model_fields[field].description or ""
-        message = str(item["msg"]).removeprefix("Value error, ")
+        message = str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "must be", 1)
         origin = found[name].origin if name in found else "default"
-        problems.append(Problem(name, origin, message[0].lower() + message[1:], description))
+        fix = f"correct {name}: {description[0].lower()}{description[1:]}"
+        problems.append(Problem(name, origin, message[0].lower() + message[1:], fix))
     return problems
 
 
@@ -138,7 +139,9 @@ def _missing(require: Iterable[str], found: Mapping[str, Found]) -> list[Problem
             name,
             "not set",
             "is required by this command",
-            by_name[name].help + (f" For example {name}={by_name[name].example}" if by_name[name].example else ""),
+            f"set {name}, for example {name}={by_name[name].example}"
+            if by_name[name].example
+            else f"set {name}: {by_name[name].help[0].lower()}{by_name[name].help[1:]}",
         )
         for name in require
         if name not in found

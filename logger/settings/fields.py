@@ -173,6 +173,11 @@ class Recorder(Group):
         description="The most power, in W, that the site can have; faster rises of a counter are "
         "held back. Empty: 25 kW a phase, or 500 W an inverter if that is more.",
     )
+    layout_file: str = Field(
+        "",
+        description="CSV or TOML file that names the panels: serial, panel, group, row, column and any further tag. "
+        "Read again when it changes. `devices --layout` prints one to begin with.",
+    )
     keep_days: int = Field(30, ge=0, le=3650, description="Days that delivered rows stay in the store.")
     store_max_mb: int = Field(2048, ge=16, description="The most that the store may take on disk, in MB.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")

@@ -4,38 +4,63 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TypeVar
+from typing import Final, Self, TypeVar
 
 from logger.clock import Clock
+from logger.simulator.certificate import Certificate
+from logger.simulator.cloud import Cloud
 from logger.simulator.faults import Fault
 from logger.simulator.plant import Plant
 from logger.simulator.server import Served, Simulator
+from logger.simulator.tokens import OWNER_S
 
 T = TypeVar("T")
+_PATIENCE_S: Final = 20.0
 
 
 class BackgroundSimulator:
-    """A Simulator as a plain context manager; `call` runs a function on its loop."""
+    """A Simulator as a plain context manager; whatever changes it runs on its own loop."""
 
-    def __init__(self, plant: Plant, clock: Clock, *, port: int = 0, slow_s: float = 0.0) -> None:
-        self.simulator = Simulator(plant, clock, port=port, slow_s=slow_s)
+    def __init__(
+        self,
+        plant: Plant,
+        clock: Clock,
+        *,
+        port: int = 0,
+        slow_s: float = 0.0,
+        certificate: Certificate | None = None,
+        local_password: str | None = None,
+    ) -> None:
+        self.simulator = Simulator(
+            plant, clock, port=port, slow_s=slow_s, certificate=certificate, local_password=local_password
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
 
-    def __enter__(self) -> BackgroundSimulator:
+    def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.simulator.__aenter__(), self._loop).result(20)
+        self._wait(self.simulator.__aenter__())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self.simulator.__aexit__(None, None, None), self._loop).result(20)
+        self._wait(self.simulator.__aexit__(None, None, None))
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(20)
+        self._thread.join(_PATIENCE_S)
         self._loop.close()
+
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+        return self.simulator.url
+
+    @property
+    def cloud(self) -> Cloud:
+        """Its sign-in."""
+        return self.simulator.cloud
 
     @property
     def settings(self) -> dict[str, str]:
@@ -51,9 +76,21 @@ class BackgroundSimulator:
         """From now on that path fails."""
         self.call(lambda: self.simulator.faults.set(prefix, fault))
 
-    def heal(self) -> None:
-        """Every path is well again."""
-        self.call(self.simulator.faults.clear)
+    def heal(self, prefix: str | None = None) -> None:
+        """That path, or every path, is well again."""
+        self.call(lambda: self.simulator.faults.clear(prefix))
+
+    def new_token(self, *, lifetime_s: float = OWNER_S, serial: str | None = None, user: str = "owner") -> str:
+        """A token as the owner would copy it by hand."""
+        return self.call(lambda: self.simulator.new_token(lifetime_s=lifetime_s, serial=serial, user=user))
+
+    def go_down(self) -> None:
+        """The gateway is switched off."""
+        self._wait(self.simulator.go_down())
+
+    def come_up(self) -> None:
+        """And on again, at the same port."""
+        self._wait(self.simulator.come_up())
 
     def call(self, work: Callable[[], T]) -> T:
         """Run `work` on the simulator's loop."""
@@ -61,7 +98,10 @@ class BackgroundSimulator:
         async def run() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(20)
+        return self._wait(run())
+
+    def _wait(self, work: Coroutine[None, None, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
 
 
 def settings_for(simulator: Simulator) -> dict[str, str]:

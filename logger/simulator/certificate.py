@@ -26,11 +26,15 @@ class Certificate:
     def context(self) -> ssl.SSLContext:
         """A server context that shows this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.load_into(context)
+        return context
+
+    def load_into(self, context: ssl.SSLContext) -> None:
+        """Let a server context show this certificate to every later connection."""
         with tempfile.NamedTemporaryFile() as file:  # ssl reads keys from files alone
             file.write(self.key_pem + self.certificate_pem)
             file.flush()
             context.load_cert_chain(Path(file.name))
-        return context
 
 
 def self_signed(serial: str, *, now: float, days: float = 365, age_days: float = 1) -> Certificate:

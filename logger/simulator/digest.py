@@ -5,43 +5,40 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from typing import Final
 
-REALM = "enphaseenergy.com"
+from logger.simulator.connections import Request
+
+REALM: Final = "enphaseenergy.com"
 
 
 class DigestGuard:
-    """Checks Authorization headers against one user."""
+    """Gives challenges and checks what comes back; a nonce counts upwards, so nothing can be played twice."""
 
-    def __init__(self, username: str, password: str) -> None:
-        self._ha1 = _md5(f"{username}:{REALM}:{password}")
-        self._username = username
-        self._nonces: set[str] = set()
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
 
     def challenge(self) -> str:
         """The WWW-Authenticate header of a refusal."""
         nonce = secrets.token_hex(16)
-        self._nonces.add(nonce)
+        self._counts[nonce] = 0
         return f'Digest realm="{REALM}", qop="auth", nonce="{nonce}", algorithm=MD5'
 
-    def admits(self, method: str, path: str, header: str) -> bool:
-        """Whether the header answers one of our challenges rightly."""
-        values = {key: quoted or bare for key, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', header)}
-        if values.get("nonce") not in self._nonces or values.get("username") != self._username:
+    def admits(self, request: Request, username: str, password: str) -> bool:
+        """Whether the request answers one of the challenges with that user and password."""
+        header = request.headers.get("authorization", "")
+        given = {key: quoted or bare for key, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', header)}
+        nonce, count = given.get("nonce", ""), given.get("nc", "")
+        if (given.get("username"), given.get("uri"), given.get("qop")) != (username, request.path, "auth"):
             return False
-        ha2 = _md5(f"{method}:{path}")
-        wanted = _md5(
-            ":".join(
-                [
-                    self._ha1,
-                    values["nonce"],
-                    values.get("nc", ""),
-                    values.get("cnonce", ""),
-                    values.get("qop", ""),
-                    ha2,
-                ]
-            )
-        )
-        return values.get("uri") == path and secrets.compare_digest(values.get("response", ""), wanted)
+        if nonce not in self._counts or not re.fullmatch("[0-9a-f]{8}", count):
+            return False
+        ours, asked = _md5(f"{username}:{REALM}:{password}"), _md5(f"{request.method}:{request.path}")
+        wanted = _md5(":".join((ours, nonce, count, given.get("cnonce", ""), "auth", asked)))
+        if not secrets.compare_digest(wanted, given.get("response", "")) or int(count, 16) <= self._counts[nonce]:
+            return False
+        self._counts[nonce] = int(count, 16)
+        return True
 
 
 def _md5(text: str) -> str:

@@ -14,7 +14,8 @@ Kind: TypeAlias = Literal[
 class Fault:
     """What goes wrong.
 
-    delay: answers well after `seconds` of the clock; hang: never within them, then the connection ends; status: an
+    delay: answers well after `seconds` of the clock; hang: never within them, then the
+    connection ends (0: it does not); status: an
     error page with `status`; html, empty, garbage: status 200 with a web page, nothing, half a document; cut: the
     connection ends within the body; reset: before the answer; drip: a byte every `seconds`; huge: `size` bytes;
     bomb: as many, packed; redirect: elsewhere. It is played `times` times, and from `since` until `until` (unix

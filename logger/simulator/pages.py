@@ -29,7 +29,7 @@ DIGEST_JSON: Final = Reply(
 """What firmware before 7 says at the inverter list."""
 VALID_TOKEN: Final = Reply(200, HTML, b"<!DOCTYPE html><h2>Valid token.</h2>\n")
 LOST: Final = Reply(
-    200, HTML, b"<!DOCTYPE html>\n<html><body><center><h2>Page Not Found</h2><p>No such page.</p></center></body></html>\n"
+    200, HTML, b"<!DOCTYPE html>\n<html><body><h2>Page Not Found</h2><p>No such page.</p></body></html>\n"
 )
 """What firmware before 4 says with status 200 at a path that it does not know."""
 LOGIN: Final = Reply(200, HTML, b"<!DOCTYPE html>\n<html><body><form id='login'>Please log in</form></body></html>\n")

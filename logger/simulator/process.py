@@ -10,7 +10,7 @@ from logger.simulator.plant import Plant
 from logger.simulator.server import Simulator
 
 
-async def serve(plant: Plant, clock: Clock, *, port: int, ready: Callable[[Simulator], None]) -> None:
+async def serve(plant: Plant, clock: Clock, *, port: int = 0, ready: Callable[[Simulator], None]) -> None:
     """Serve `plant` on 127.0.0.1; `ready` is called once it listens."""
     async with Simulator(plant, clock, port=port) as simulator:
         ready(simulator)

@@ -33,6 +33,7 @@ if not READY:
 pytestmark = pytest.mark.timeout(600)
 
 CLOSED = (
+    "--http-proxy=false",
     "--read-only",
     "--user",
     "65532:65532",

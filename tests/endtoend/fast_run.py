@@ -1,4 +1,4 @@
-"""The daemon on a fast clock: `python -m tests.endtoend.fast_run ORIGIN START RATE PATIENCE`, settings as `run` reads them."""
+"""The daemon on a fast clock, settings as `run` reads them: `fast_run ORIGIN START RATE PATIENCE`."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ import gzip
 import shutil
 import sqlite3
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,8 +46,18 @@ def parsed(lines: Iterable[str]) -> list[tuple[Place, dict[str, Value]]]:
     return found
 
 
-def stored(state: Path) -> dict[Role, list[tuple[Place, dict[str, Value]]]]:
-    """Every line that the store of a recorder holds, delivered or not, in the order of their commits.
+@dataclass(frozen=True)
+class StoredRow:
+    """One row of the outbox: what one tick has to say in one role."""
+
+    tick: int
+    role: Role
+    delivered: bool
+    lines: list[tuple[Place, dict[str, Value]]]
+
+
+def stored(state: Path) -> list[StoredRow]:
+    """Everything that the store of a recorder holds, delivered or not, in the order of its commits.
 
     A copy is read, so a killed recorder's files stay as it left them.
     """
@@ -55,29 +65,35 @@ def stored(state: Path) -> dict[Role, list[tuple[Place, dict[str, Value]]]]:
         for file in state.glob("store.sqlite3*"):
             shutil.copy(file, folder)
         with closing(sqlite3.connect(Path(folder) / "store.sqlite3")) as connection:
-            rows = connection.execute("SELECT role, body FROM outbox ORDER BY id").fetchall()
-    found: dict[Role, list[tuple[Place, dict[str, Value]]]] = {"totals": [], "devices": [], "daily": []}
-    for role, body in rows:
-        found[role] += parsed(gzip.decompress(body).decode().splitlines())
+            rows = connection.execute("SELECT tick, role, delivered_at, body FROM outbox ORDER BY id").fetchall()
+    return [StoredRow(tick, role, delivered_at is not None, parsed(gzip.decompress(body).decode().splitlines()))
+            for tick, role, delivered_at, body in rows]  # fmt: skip
+
+
+def as_points(rows: Iterable[StoredRow]) -> Points:
+    """The same as points; none may have been stored twice, and each is in its measurement's role."""
+    found: Points = {}
+    for row in rows:
+        for place, fields in row.lines:
+            assert place not in found, f"stored twice: {place}"
+            assert ROLE_OF[place.measurement] == row.role, place
+            found[place] = fields
     return found
 
 
-def as_points(lines: Mapping[Role, list[tuple[Place, dict[str, Value]]]]) -> Points:
-    """The same as points; none may have been stored twice, and each is in its measurement's role."""
-    everything = [place for part in lines.values() for place, _ in part]
-    twice = [place for place, count in Counter(everything).items() if count > 1]
-    assert not twice, f"stored twice: {twice[:5]}"
-    assert all(ROLE_OF[place.measurement] == role for role, part in lines.items() for place, _ in part)
-    return {place: fields for part in lines.values() for place, fields in part}
-
-
 def in_database(server: Server, buckets: Mapping[Role, str]) -> Points:
-    """Every point of every measurement of the table that the database gives back."""
-    return {
-        Place(name, tuple(sorted(row.tags.items())), row.time): dict(row.fields)
-        for name, role in ROLE_OF.items()
-        for row in server.rows(buckets[role], name)
-    }
+    """Every point of every measurement of the table that the database gives back.
+
+    A field that is not there has no row at all in InfluxDB 2, and its CSV shows an empty text as nothing.
+    """
+    found: Points = {}
+    for name, role in ROLE_OF.items():
+        for row in server.rows(buckets[role], name):
+            place = Place(name, tuple(sorted(row.tags.items())), row.time)
+            assert place not in found, f"given back twice: {place}"
+            empty = {name: "" for name, value in row.fields.items() if value is None}
+            found[place] = {**row.fields, **empty}
+    return found
 
 
 def differences(got: Points, expected: Points) -> list[str]:
@@ -96,10 +112,30 @@ def typed(fields: Mapping[str, Value]) -> dict[str, tuple[str, Value]]:
     return {name: (type(value).__name__, value) for name, value in fields.items()}
 
 
-def numbers(points: Points) -> dict[tuple[str, tuple[tuple[str, str], ...], int], float]:
-    """As VictoriaMetrics keeps them: one series a field, everything a float, text as 0."""
+Samples = dict[tuple[str, tuple[tuple[str, str], ...], int], float]
+"""What VictoriaMetrics holds, by series name, tags and time."""
+
+
+def numbers(points: Points) -> Samples:
+    """As VictoriaMetrics keeps them: one series a field, everything a number, text as 0."""
     return {
         (f"{place.measurement}_{name}", place.tags, place.time): 0.0 if isinstance(value, str) else float(value)
         for place, fields in points.items()
         for name, value in fields.items()
     }
+
+
+def in_victoria(server: Server) -> Samples:
+    """Everything of ours that a VictoriaMetrics holds."""
+    return {
+        (f"envoy_{name}", tuple(sorted(row.tags.items())), row.time): float(value)
+        for row in server.rows("", "envoy")
+        for name, value in row.fields.items()
+    }
+
+
+def close_to(got: Samples, wanted: Samples) -> bool:
+    """Whether they are the same but for the digits beyond fifteen, which VictoriaMetrics does not keep."""
+    return got.keys() == wanted.keys() and all(
+        abs(got[key] - value) <= 1e-12 * max(1.0, abs(value)) for key, value in wanted.items()
+    )

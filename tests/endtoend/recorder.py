@@ -108,7 +108,7 @@ class Recorder:
             return {}
         return found if found.get("pid") == self._running().pid else {}
 
-    def wait_until(self, holds: Callable[[dict[str, Any]], bool], within_s: float = 90.0) -> dict[str, Any]:
+    def wait_until(self, holds: Callable[[dict[str, Any]], bool], within_s: float = 40.0) -> dict[str, Any]:
         """The first status for which `holds`; fails with the log if it does not come or the process ends."""
         until = time.monotonic() + within_s
         while time.monotonic() < until:
@@ -119,14 +119,18 @@ class Recorder:
             time.sleep(0.05)
         raise AssertionError(f"not within {within_s:.0f} s: {self.status()}\n{self.log[-4000:]}")
 
-    def wait_for_ticks(self, ticks: int, within_s: float = 90.0) -> dict[str, Any]:
+    def wait_for_ticks(self, ticks: int, within_s: float = 40.0) -> dict[str, Any]:
         """The status once so many ticks were stored since its start."""
         return self.wait_until(lambda status: status["polls"]["ticks"] >= ticks, within_s)
 
-    def wait_until_delivered(self, after_tick: int = 0, within_s: float = 90.0) -> dict[str, Any]:
-        """The status once nothing waits for the database any more and a tick later than that was stored."""
-        return self.wait_until(
-            lambda status: status["polls"]["last_tick"] > after_tick and status["store"]["rows"] == 0, within_s
+    def wait_until_delivered(self, up_to: int, within_s: float = 40.0) -> None:
+        """Until the database has every tick up to that one; the newest tick is always still on its way."""
+        self.wait_until(
+            lambda status: (
+                status["polls"]["last_tick"] > up_to
+                and (status["store"]["oldest_tick"] is None or status["store"]["oldest_tick"] > up_to)
+            ),
+            within_s,
         )
 
     def _running(self) -> subprocess.Popen[bytes]:

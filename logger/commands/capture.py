@@ -1,0 +1,39 @@
+"""`capture`: record a gateway for others, without its owner."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from logger import settings
+from logger.clock import SystemClock
+from logger.commands.options import env_file as env_file_option
+from logger.service import capture, service
+from logger.service.wiring import access_of
+
+
+@click.command("capture", short_help="Record every document of the gateway, anonymised.")
+@env_file_option
+@click.argument("folder", type=click.Path(path_type=Path))
+def command(env_file: Path, folder: Path) -> int:
+    """Ask every known path of the gateway once and write the answers into FOLDER, which must be empty or new.
+
+    Serial numbers, addresses, names and places are replaced, the same one by the same stand-in everywhere.
+    `simulate --recording FOLDER` plays it. Exit code 75 if a path brought no answer.
+    """
+    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    service.configure_log(configured)
+    capture.check_empty(folder)
+    access = access_of(configured)
+    found = asyncio.run(capture.capture(access, SystemClock(), _say))
+    anonymiser = capture.anonymiser_for(found, access, [configured.recorder.site])
+    capture.write(found, folder, anonymiser)
+    click.echo(f"{len(found.answers)} answers are in {folder}, {len(anonymiser.standins)} facts about you replaced.")
+    click.echo(f"Look through them before you share the folder. Play it: envoy-logger simulate --recording {folder}")
+    return 75 if found.failures else 0
+
+
+def _say(path: str, what: str) -> None:
+    click.echo(f"{path}: {what}", err=True)

@@ -1,0 +1,130 @@
+"""`fields`: what is written, and the way of one value from the gateway to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from logger import settings
+from logger.clock import SystemClock
+from logger.commands.options import as_json as json_option
+from logger.commands.options import env_file as env_file_option
+from logger.gateway.endpoints import ENDPOINTS
+from logger.influx.line_protocol import encode
+from logger.model import Reading
+from logger.readings import fields_text
+from logger.readings.explain import WHY, Candidate, Explained, explain
+from logger.readings.table import MEASUREMENTS
+from logger.service import once, service
+from logger.service.wiring import access_of, pace_of
+from logger.settings import Settings
+
+
+@click.command("fields", short_help="List every field; explain where one comes from.")
+@env_file_option
+@json_option
+@click.option("--explain", "explained", is_flag=True, help="Poll once; show the way of one value.")
+@click.option("--serial", default="", help="With --explain: the device to look at; the first one otherwise.")
+@click.argument("name", default="")
+def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: str) -> int:
+    """List every field that is written; of one measurement or field, named NAME, also its sources.
+
+    With --explain: endpoint, document, rows, key, raw value, reading, line and bucket of one value, live.
+    """
+    every = [(m, f) for m in MEASUREMENTS for f in m.fields]
+    found = fields_text.find(name) if name else every
+    if not found:
+        near = difflib.get_close_matches(name, fields_text.names(), n=3, cutoff=0.5)
+        raise click.BadParameter(f"there is no {name}" + (f"; near it: {', '.join(near)}" if near else ""))
+    if explained:
+        if len(found) != 1 or "." not in name:
+            raise click.BadParameter("--explain wants one field, such as envoy_totals.production_power_w")
+        return _explain(settings.load(env_file, require=["ENPHASE_GATEWAY"]), name, serial)
+    if as_json:
+        click.echo(json.dumps(fields_text.as_json(found), indent=1, ensure_ascii=False))
+    else:
+        click.echo("\n".join(fields_text.lines(found, sources=bool(name))))
+    return 0
+
+
+def _explain(configured: Settings, name: str, serial: str) -> int:
+    service.configure_log(configured)
+    pace = pace_of(configured)
+    found = asyncio.run(once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
+    for complaint in found.complaints():
+        click.echo(complaint, err=True)
+    ((measurement, field),) = fields_text.find(name)
+    series = explain(found.snapshot(), once.read(found, pace).readings, measurement, field)
+    chosen = [one for one in series if not serial or one.tags.get("serial") == serial]
+    if not chosen:
+        raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")
+    click.echo("\n".join(way(chosen[0], found, configured.influxdb.buckets[measurement.role])))
+    if len(chosen) > 1:
+        click.echo(f"\n{len(chosen) - 1} more series; --serial names one.")
+    return 75 if found.failures else 0
+
+
+def way(one: Explained, found: once.Poll, bucket: str) -> list[str]:
+    """The way of one value as lines of text."""
+    m, f = one.measurement, one.field
+    unit = fields_text.unit_of(f)
+    tags = ", ".join(f"{name}={value}" for name, value in one.tags.items())
+    text = [f"{m.name}.{f.name}  {f.help}  ({f.kind}{', ' + unit if unit else ''})", f"series     {tags or 'none'}"]
+    if (used := one.used) is not None:
+        text += _source(used, found)
+    elif f.made_of:
+        text.append(f"made of    {f.made_of}")
+    text += _written(one, bucket)
+    if one.candidates:
+        text += ["", "sources in order:", *_fates(one.candidates)]
+    for counter, candidates in one.counters:
+        text += ["", f"counter {counter.name}, sources in order:", *_fates(candidates)]
+    return text
+
+
+def _source(used: Candidate, found: once.Poll) -> list[str]:
+    endpoint = next((e for e in ENDPOINTS if e.path == used.path), None)
+    document = found.documents.get(used.path)
+    asked = ""
+    if endpoint is not None:
+        every = f"every {endpoint.every} s" if isinstance(endpoint.every, int) else f"at the {endpoint.every} tick"
+        asked = f"  {endpoint.lane} lane, {every}: {endpoint.why}"
+    came = "" if document is None else f"{_time(int(document.received_at))}, after {document.took_s:.2f} s"
+    return [
+        f"endpoint   {used.path}{asked}",
+        f"document   {came}",
+        f"rowset     {used.key.rowset.name}: {used.key.rowset.where}",
+        f"key        {used.key.name}",
+        f"raw value  {used.raw}",
+    ]
+
+
+def _written(one: Explained, bucket: str) -> list[str]:
+    point, name = one.reading, one.field.name
+    if point is None or name not in point.fields:
+        return ["reading    none: the value is left out"]
+    value = point.fields[name]
+    line = encode([Reading(point.measurement, point.tags, {name: value}, point.time, point.role)]).decode().rstrip()
+    return [
+        f"reading    {name} = {value!r} at {_time(point.time)}",
+        f"line       {line}",
+        f"bucket     {bucket} (role {point.role})",
+    ]
+
+
+def _fates(candidates: tuple[Candidate, ...]) -> list[str]:
+    text = []
+    for number, c in enumerate(candidates, 1):
+        value = "" if c.value is None else f" = {c.value!r}"
+        text.append(f"  {number}. {c.state:<10}  {c.key.rowset.name}, {c.key.name}{value}")
+        text.append(f"     {'':<10}  {WHY[c.state]}  [{c.key.rowset.where}]")
+    return text
+
+
+def _time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

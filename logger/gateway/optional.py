@@ -1,0 +1,70 @@
+"""Paths that nothing is read from, but that tell more about a gateway: asked by `capture`, once, never by the daemon.
+
+All are plain reads. Left out on purpose: what runs a check or a scan (`comm_check`, `newscan`), what never ends
+(`/stream/meter`), what has a write behind the same path (`/ivp/mod/…/mode/power`), and what holds nothing but names
+and addresses of the network (`network_display`, `wireless_display`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.gateway.endpoints import FIRST_API, FIRST_TOKEN, INFO, Endpoint, Lane, plan
+from logger.model import GatewayInfo
+
+
+def _of(lane: Lane, since: tuple[int, ...], *paths: str) -> tuple[Endpoint, ...]:
+    timeout_s = 60.0 if lane == "slow" else 10.0
+    return tuple(
+        Endpoint(path, lane, 86400, "totals", "for a recording", timeout_s=timeout_s, since=since) for path in paths
+    )
+
+
+OPTIONAL: Final[tuple[Endpoint, ...]] = (
+    *_of(
+        "fast",
+        (7,),
+        "/inv",
+        "/ivp/arf/profile",
+        "/ivp/cellular",
+        "/ivp/eh/devs",
+        "/ivp/ensemble/device_status",
+        "/ivp/ensemble/profile_status",
+        "/ivp/ensemble/submod",
+        "/ivp/firmware_manager/state",
+        "/ivp/livedata/status",
+        "/ivp/meters/cts",
+        "/ivp/meters/gridReading",
+        "/ivp/meters/pvReading",
+        "/ivp/meters/reports",
+        "/ivp/meters/storage_settings",
+        "/ivp/pdm/production",
+        "/ivp/peb/devstatus",
+        "/ivp/peb/reportsettings",
+        "/ivp/sc/pvlimit",
+        "/ivp/sc/sched",
+        "/ivp/sc/status",
+        "/ivp/ss/der_settings",
+        "/ivp/ss/dpel",
+        "/ivp/ss/enc_settings",
+        "/ivp/ss/gen_mode",
+        "/ivp/ss/gen_schedule",
+        "/ivp/ss/pcs_settings",
+        "/ivp/ss/pel_settings",
+        "/ivp/zb/status",
+    ),
+    *_of("slow", FIRST_API, "/production.json"),
+    *_of("slow", (4,), "/production", "/inventory.json", "/admin/lib/tariff", "/admin/lib/acb_config"),
+)
+"""In no plan; older gateways have few of them."""
+
+
+def everything(info: GatewayInfo) -> tuple[Endpoint, ...]:
+    """Every path that this gateway can be asked for a recording: `/info`, the fast ones, then the slow ones."""
+    version = max(info.version, FIRST_TOKEN) if info.needs_token else info.version
+    planned = plan(info)
+    known = {endpoint.path for endpoint in planned}
+    more = [endpoint for endpoint in OPTIONAL if endpoint.since <= version and endpoint.path not in known]
+    found = [*planned, *more]
+    order = {"fast": 0, "slow": 1}
+    return (INFO, *sorted(found, key=lambda endpoint: order[endpoint.lane]))

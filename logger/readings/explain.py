@@ -1,0 +1,130 @@
+"""The way of one value: which sources it could have, what each says now, and which of them it came from. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from logger.model import Json, Reading, Snapshot, Value
+from logger.readings.columns import Field, Key, Measurement, dig
+from logger.readings.rows import Row, View
+from logger.readings.table import COUNTERS, KIND_OF_ROWSET, value_of
+
+State = Literal["used", "not needed", "refused", "no value", "not listed", "silent", "none"]
+WHY: Final[dict[State, str]] = {
+    "used": "the first source that this gateway has",
+    "not needed": "a better source speaks for it",
+    "refused": "it has a value, but not one that may be written now",
+    "no value": "it lists this, without a plausible value; no worse source is used instead",
+    "not listed": "it does not list this device",
+    "silent": "what it has cannot be told now; no worse source is used instead",
+    "none": "this gateway has nothing there",
+}
+"""What each state means."""
+_RAW_LIMIT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One source of a value: its key, its fate, the document that spoke, the raw value as JSON, the value read."""
+
+    key: Key
+    state: State
+    path: str = ""
+    raw: str = ""
+    value: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One series' value, its point if there is one, its sources in order, and those of the counters it is made of."""
+
+    measurement: Measurement
+    field: Field
+    tags: Mapping[str, str]
+    reading: Reading | None
+    candidates: tuple[Candidate, ...]
+    counters: tuple[tuple[Field, tuple[Candidate, ...]], ...] = ()
+
+    @property
+    def used(self) -> Candidate | None:
+        """The source that the value came from."""
+        return next((c for c in self.candidates if c.state == "used"), None)
+
+
+def explain(
+    snapshot: Snapshot, readings: Sequence[Reading], measurement: Measurement, field: Field
+) -> list[Explained]:
+    """The field in each series of its measurement; where no series was read, what its sources say all the same."""
+    view = View(snapshot, measurement.role)
+    points = [r for r in readings if r.measurement == measurement.name]
+    counters = tuple(
+        (counter, _candidates(counter, (), View(snapshot, "totals"), None))
+        for counter in COUNTERS
+        if counter.name in re.findall(r"\w+", field.made_of)
+    )
+    if not points:
+        return [Explained(measurement, field, {}, None, _candidates(field, (), view, None), counters)]
+    return [
+        Explained(measurement, field, point.tags, point, _candidates(field, measurement.tags, view, point), counters)
+        for point in points
+    ]
+
+
+def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | None) -> tuple[Candidate, ...]:
+    """Every source in order; after the one that decides, the others are not needed."""
+    found: list[Candidate] = []
+    decided = False
+    for key in field.keys:
+        kind = KIND_OF_ROWSET.get(key.rowset.name)
+        if point is not None and "kind" in tags and kind != point.tags["kind"]:
+            continue
+        candidate = _candidate(key, field, tags, view, point)
+        if decided and candidate.state not in ("none", "not listed"):
+            candidate = Candidate(key, "not needed", candidate.path, candidate.raw, candidate.value)
+        elif candidate.state in ("used", "no value", "silent"):
+            decided = True
+            written = None if point is None else point.fields.get(field.name)
+            if candidate.state == "used" and point is not None and written != candidate.value:
+                candidate = Candidate(key, "refused", candidate.path, candidate.raw, candidate.value)
+        found.append(candidate)
+    return tuple(found)
+
+
+def _candidate(key: Key, field: Field, tags: Sequence[str], view: View, point: Reading | None) -> Candidate:
+    rows = key.rowset.select(view)
+    if rows is None:
+        return Candidate(key, "silent")
+    if not rows:
+        return Candidate(key, "none")
+    row = next((row for row in rows if _is_of(row, tags, point)), None)
+    if row is None:
+        return Candidate(key, "not listed")
+    path = row.document.path if row.document is not None else key.rowset.where.partition(",")[0]
+    value = value_of(key, field, row, view)
+    return Candidate(key, "no value" if value is None else "used", path, raw_of(key, row), value)
+
+
+def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
+    """Whether a row speaks for the point's series; without tags or point any does."""
+    if point is None or not tags:
+        return True
+    if row.tags:
+        return all(point.tags.get(name) == value for name, value in row.tags)
+    return row.serial == point.tags.get("serial")
+
+
+def raw_of(key: Key, row: Row) -> str:
+    """What stands in the document, as JSON: the value of the key, or every key of the row that its name speaks of."""
+    value = dig(row.values, key.name)
+    if value is None:
+        words = re.findall(r"[\w-]+", key.name)
+        parts: dict[str, Json] = {name: part for name, part in row.values.items() if name in words}
+        if not parts:
+            return "made of more than one row"
+        value = parts
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _RAW_LIMIT else f"{text[:_RAW_LIMIT]}…"

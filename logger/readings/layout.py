@@ -1,0 +1,216 @@
+"""The user's layout of the roof: which inverter is which panel, from a file of his own to tags on points. Pure.
+
+A CSV file has a line of names first, and then one line an inverter. A TOML file has one table an inverter:
+`[[inverter]]` with `serial = "…"`, or `["…"]` named by the serial number.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from logger.model import Reading, Snapshot
+from logger.readings.rows import (
+    View,
+    installed_in_device_data,
+    inventory_inverters,
+    living_inverters,
+    serial_of,
+)
+from logger.readings.table import MEASUREMENTS
+
+Form = Literal["csv", "toml"]
+COLUMNS: Final = {"panel": "panel", "group": "panel_group", "row": "panel_row", "column": "panel_column"}
+"""Column of the file → tag. Any further column is a tag under its own name."""
+MEASURED: Final = ("envoy_inverter", "envoy_inverter_status")
+"""The measurements that carry the layout's tags."""
+_SAME_AS: Final = {tag: column for column, tag in COLUMNS.items()}
+_LONGEST: Final = 200
+_AT_ONCE: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Tags by serial number; `columns` are the file's names for them, in its order."""
+
+    columns: tuple[str, ...] = ()
+    tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+NONE: Final = Layout()
+
+
+def parse(data: bytes, form: Form) -> tuple[Layout, tuple[str, ...]]:
+    """The layout and everything that is wrong with the file; with any problem the layout is empty."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return NONE, ("is not UTF-8 text: save it as CSV UTF-8",)
+    problems: list[str] = []
+    columns, lines = (_csv_lines if form == "csv" else _toml_lines)(text, problems)
+    tag_of = _tags_of(columns, problems)
+    tags: dict[str, dict[str, str]] = {}
+    for where, line in lines if tag_of else ():
+        serial = line.get("serial", "")
+        if not serial or serial_of(serial) != serial:
+            problems.append(f"{where}: {serial[:40]!r} is not a serial number: only its digits, saved as text")
+        elif serial in tags:
+            problems.append(f"{where}: serial number {serial} stands twice")
+        else:
+            tags[serial] = {tag_of[name]: value for name, value in line.items() if name != "serial" and value}
+        problems += [
+            f"{where}: {name} holds a control character or is longer than {_LONGEST} characters"
+            for name, value in line.items()
+            if len(value) > _LONGEST or not value.isprintable()
+        ]
+    if problems:
+        return NONE, tuple(problems)
+    return Layout(tuple(name for name in columns if name != "serial"), tags), ()
+
+
+def form_of(name: str) -> Form:
+    """TOML by its ending, else CSV."""
+    return "toml" if name.lower().endswith(".toml") else "csv"
+
+
+def applied(readings: Iterable[Reading], layout: Layout) -> list[Reading]:
+    """The readings, those of inverters with the layout's tags."""
+    return [
+        Reading(r.measurement, {**layout.tags[r.tags["serial"]], **r.tags}, r.fields, r.time, r.role)
+        if r.measurement in MEASURED and r.tags.get("serial") in layout.tags
+        else r
+        for r in readings
+    ]
+
+
+def installed_serials(snapshot: Snapshot) -> frozenset[str] | None:
+    """The serials of the inverters that the gateway has, or None while that cannot be told."""
+    view = View(snapshot, "devices")
+    for select in (inventory_inverters, installed_in_device_data, living_inverters):
+        rows = select(view)
+        if rows is None or rows:
+            return None if rows is None else frozenset(row.serial for row in rows if row.serial)
+    return None
+
+
+def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
+    """What file and gateway do not agree about: `unknown` to the gateway, `missing` in the file; a sentence each."""
+    found = {}
+    if unknown := sorted(layout.tags.keys() - installed):
+        found["unknown"] = f"the layout file names {_some(unknown)}, which the gateway does not have"
+    if missing := sorted(installed - layout.tags.keys()):
+        found["missing"] = f"the layout file lacks {_some(missing)}: their points have no panel"
+    return found
+
+
+def template(serials: Iterable[str], layout: Layout = NONE) -> str:
+    """A CSV file to fill in: every serial that the gateway has, with what a layout says of it already."""
+    columns = {**dict.fromkeys(COLUMNS), **dict.fromkeys(layout.columns)}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["serial", *columns])
+    for serial in sorted(serials):
+        known = layout.tags.get(serial, {})
+        writer.writerow([serial, *(known.get(COLUMNS.get(name, name), "") for name in columns)])
+    return text.getvalue()
+
+
+def _some(serials: Sequence[str]) -> str:
+    more = f" and {len(serials) - _AT_ONCE} more" if len(serials) > _AT_ONCE else ""
+    return f"{', '.join(serials[:_AT_ONCE])}{more}"
+
+
+def _column(name: str) -> str:
+    """A column's name as it is known here: the five of ours in any case, also by the name of their tag."""
+    plain = name.strip()
+    lower = plain.lower()
+    if lower == "serial" or lower in COLUMNS:
+        return lower
+    return _SAME_AS.get(lower, plain)
+
+
+def _tags_of(columns: Sequence[str], problems: list[str]) -> dict[str, str]:
+    """Column → tag, for columns that may be tags; what may not is a problem."""
+    taken = {"gateway", "site", *COLUMNS.values()}
+    for m in MEASUREMENTS:
+        taken |= {*m.tags, *(f.name for f in m.fields)}
+    before = len(problems)
+    seen: set[str] = set()
+    for name in columns:
+        if name.lower() in seen:
+            problems.append(f"column {name!r} stands twice")
+        elif name != "serial" and name not in COLUMNS:
+            if not name or not name.isprintable() or len(name) > _LONGEST or "\\" in name:
+                problems.append(f"column {name!r} has no name that a tag can have")
+            elif name in taken:
+                problems.append(f"column {name!r} has the name of a field or tag that is written anyway")
+            elif name == "time" or name.startswith("_"):
+                problems.append(f"column {name!r} has a name that InfluxDB keeps for itself")
+        seen.add(name.lower())
+    if "serial" not in columns and (columns or not problems):
+        problems.append("has no column 'serial'")
+    return {} if len(problems) > before else {name: COLUMNS.get(name, name) for name in columns}
+
+
+_Lines = list[tuple[str, dict[str, str]]]
+
+
+def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
+    """Columns and lines of a CSV file, separated by comma, semicolon or tab as its first line is."""
+    first = text.lstrip("\r\n").partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error as error:
+        problems.append(f"is not CSV: {error}")
+        return [], []
+    numbered = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+    if not numbered:
+        problems.append("is empty")
+        return [], []
+    columns = [_column(name) for name in numbered[0][1]]
+    lines: _Lines = []
+    for number, row in numbered[1:]:
+        if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
+            problems.append(f"row {number}: more values than columns")
+        lines.append((f"row {number}", dict(zip(columns, (cell.strip() for cell in row), strict=False))))
+    return columns, lines
+
+
+def _toml_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
+    """Columns and lines of a TOML file."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problems.append(f"is not TOML: {error}")
+        return [], []
+    found: list[tuple[str, object]] = []
+    for name, part in document.items():
+        if isinstance(part, list):
+            found += [(f"{name} {number}", item) for number, item in enumerate(part, 1)]
+        else:
+            found.append((name, {"serial": name, **part} if isinstance(part, dict) else part))
+    columns: dict[str, None] = {}
+    lines: _Lines = []
+    for where, item in found:
+        if not isinstance(item, dict):
+            problems.append(f"{where}: is no table")
+            continue
+        line: dict[str, str] = {}
+        for key, value in item.items():
+            name = _column(key)
+            if name in line:
+                problems.append(f"{where}: {name!r} stands twice")
+            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+                problems.append(f"{where}: {key!r} is neither text nor a number")
+            else:
+                line[name] = str(value).strip()
+        columns |= dict.fromkeys(line)
+        lines.append((where, line))
+    if not found:
+        problems.append("is empty")
+    return list(columns), lines

@@ -1,0 +1,87 @@
+"""The layout file: read at the start, and again whenever it has changed; a broken one never replaces a good one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logger import log
+from logger.errors import Problem, SettingsError
+from logger.model import Snapshot
+from logger.readings.layout import NONE, Layout, differences, form_of, installed_serials, parse
+
+SETTING = "LOGGER_LAYOUT_FILE"
+
+
+def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
+    """The layout and what is wrong with the file; without a path there is none, and nothing is wrong."""
+    if not path:
+        return NONE, ()
+    try:
+        data = Path(path).expanduser().read_bytes()
+    except OSError as error:
+        return NONE, (f"cannot be read: {error.strerror or error}",)
+    return parse(data, form_of(path))
+
+
+def checked(path: str, origin: str) -> Layout:
+    """The layout at the start. Raises SettingsError with every problem of the file."""
+    layout, problems = read_layout(path)
+    if problems:
+        raise SettingsError(tuple(Problem(SETTING, origin, f"{path} {what}", _FIX) for what in problems))
+    return layout
+
+
+_FIX = "`envoy-logger devices --layout` prints a file to begin with."
+
+
+class LayoutFile:
+    """The layout as the file says now; the last good one while the file is broken or gone."""
+
+    def __init__(self, path: str, changes: log.Changes) -> None:
+        self._path, self._changes = path, changes
+        self._layout = NONE
+        self._seen: tuple[int, ...] | None = None
+
+    def current(self) -> Layout:
+        """Looks at the file, and reads it again if it is another one than at the last call."""
+        if not self._path:
+            return NONE
+        seen = self._stamp()
+        if seen == self._seen:
+            return self._layout
+        layout, problems = read_layout(self._path)
+        self._seen = seen
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            self._changes.begin(
+                "layout file",
+                f"{SETTING}: {self._path} {problems[0]}{more}; the last good one stays in use\nTry: {_FIX}",
+            )
+        else:
+            self._changes.end("layout file", f"{SETTING}: {self._path} is good again")
+            if self._layout is not NONE and layout != self._layout:
+                log.get("collect").info("the layout file was read again", extra={"inverters": len(layout.tags)})
+            self._layout = layout
+        return self._layout
+
+    def compare(self, snapshot: Snapshot) -> None:
+        """Say, once, which serials only the file or only the gateway has."""
+        if not self._path:
+            return
+        installed = installed_serials(snapshot)
+        if installed is None:
+            return
+        found = differences(self._layout, installed)
+        for kind in ("unknown", "missing"):
+            if kind in found:
+                self._changes.begin(f"layout {kind}", found[kind])
+            else:
+                self._changes.end(f"layout {kind}", f"no serial is {kind} any more in the layout file")
+
+    def _stamp(self) -> tuple[int, ...]:
+        """What changes when the file does; empty while it is gone."""
+        try:
+            found = Path(self._path).expanduser().stat()
+        except OSError:
+            return ()
+        return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,60 @@
+"""The strings and numbers of a JSON text where they stand, with the keys above them; also of a text that is cut."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+_TOKEN: Final = re.compile(
+    r'(?P<string>"(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|(?P<cut>"(?:[^"\\]|\\.)*\\?\Z)|(?P<open>[{\[])|(?P<close>[}\]])'
+    r"|(?P<number>-?\d[\d.eE+-]*)",
+    re.S,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One string, key or number. `text` is its meaning; `key` the key it stands under, of a key the one above."""
+
+    start: int
+    end: int
+    kind: Literal["key", "string", "number", "cut"]
+    text: str
+    key: str
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Every string, key and number in order. What is no JSON is passed over; a string without an end is `cut`."""
+    above: list[str] = []
+    key = ""
+    for match in _TOKEN.finditer(text):
+        if match.group("open"):
+            above.append(key)
+        elif match.group("close"):
+            key = above.pop() if above else ""
+        elif match.group("colon"):
+            key = _meaning(match.group("string"))
+            start, end = match.span("string")
+            yield Token(start, end, "key", key, above[-1] if above else "")
+        elif match.group("string"):
+            yield Token(match.start(), match.end(), "string", _meaning(match.group()), key)
+        elif match.group("number"):
+            yield Token(match.start(), match.end(), "number", match.group(), key)
+        else:
+            yield Token(match.start(), match.end(), "cut", match.group()[1:], key)
+
+
+def written(text: str, before: str) -> str:
+    """`text` as a JSON string, in ASCII if the literal `before` was."""
+    return json.dumps(text, ensure_ascii=before.isascii())
+
+
+def _meaning(literal: str) -> str:
+    try:
+        value = json.loads(literal, strict=False)
+    except ValueError:
+        return literal[1:-1]
+    return value if isinstance(value, str) else literal

@@ -1,0 +1,152 @@
+"""A small HTTP/1.1 server on h11 and asyncio streams: plain enough that every fault can be played on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import h11
+
+from logger.simulator.plant import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: `path` with its query, header names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is sent: the reply, further headers, and how it is spoiled on the wire.
+
+    `cut_after`: so many bytes of the body, then the end. `reset`: no answer. `parts`: sent instead of the body,
+    without a length; their maker may wait.
+    """
+
+    reply: Reply
+    headers: tuple[tuple[str, str], ...] = ()
+    cut_after: int | None = None
+    reset: bool = False
+    parts: Callable[[], AsyncIterator[bytes]] | None = None
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class HttpServer:
+    """Listens on 127.0.0.1 and answers by `handler`.
+
+    `raw` has what each connection sent, in order, after the TLS handshake: what an impostor would learn.
+    """
+
+    def __init__(self, handler: Handler, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self.port = port
+        self.tls = tls
+        self.raw: list[bytes] = []
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to listen; `port` is then the real one, also for the next start."""
+        patience_s = None if self.tls is None else 10.0
+        self._server = await asyncio.start_server(
+            self._client, "127.0.0.1", self.port, ssl=self.tls, ssl_handshake_timeout=patience_s
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and end every connection; does nothing if it is stopped."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+            await self.drop()
+            await server.wait_closed()
+
+    async def drop(self) -> None:
+        """End every connection, as a restart of the device does."""
+        clients = list(self._clients)
+        for task in clients:
+            task.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a stream callback runs in a task
+        self._clients.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, h11.ProtocolError, asyncio.CancelledError):
+            writer.transport.abort()  # gone, nonsense, or stopped: nobody waits for more
+        finally:
+            self._clients.discard(task)
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = h11.Connection(h11.SERVER)
+        slot = len(self.raw)
+        self.raw.append(b"")
+        while request := await self._request(connection, reader, slot):
+            response = await self._handler(request)
+            await _send(connection, writer, response)
+            if connection.our_state is not h11.DONE:
+                return
+            connection.start_next_cycle()
+
+    async def _request(self, connection: h11.Connection, reader: asyncio.StreamReader, slot: int) -> Request | None:
+        """The next request, or None at the end of the connection."""
+        head: h11.Request | None = None
+        body = b""
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                data = await reader.read(65536)
+                self.raw[slot] += data
+                connection.receive_data(data)
+            elif isinstance(event, h11.Request):
+                head = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.EndOfMessage) and head is not None:
+                headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
+                return Request(head.method.decode("ascii"), head.target.decode("latin-1"), headers, body)
+            else:
+                return None
+
+
+async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, response: Response) -> None:
+    if response.reset:
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        return
+    reply = response.reply
+    body = reply.body if response.cut_after is None else reply.body[: response.cut_after]
+    headers = [("content-type", reply.content_type), *response.headers]
+    if response.parts is None:
+        headers.append(("content-length", str(len(reply.body))))
+    reason = HTTPStatus(reply.status).phrase.encode()
+    writer.write(connection.send(h11.Response(status_code=reply.status, reason=reason, headers=headers)) or b"")
+    if response.parts is not None:
+        async for part in response.parts():
+            writer.write(connection.send(h11.Data(data=part)) or b"")
+            await writer.drain()
+    else:
+        writer.write(connection.send(h11.Data(data=body)) or b"")
+    await writer.drain()
+    if response.cut_after is None:
+        writer.write(connection.send(h11.EndOfMessage()) or b"")
+        await writer.drain()

@@ -1,0 +1,78 @@
+"""A recorded gateway, replayed byte for byte from a folder with a `manifest.json`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+from logger.errors import StateError
+from logger.simulator import pages
+from logger.simulator.plant import Access, Reply
+
+_SAME: Final = (
+    ("/production.json?details=1", "/production.json"),
+    ("/home.json", "/home"),
+    ("/inventory.json?deleted=1", "/inventory.json", "/inventory"),
+)
+"""Documents that a gateway gives under several paths, of which often one was recorded."""
+_DIGEST: Final = ("/api/v1/production/inverters", "/ivp/peb/", "/ivp/mod/", "/installer/")
+_STAMPS: Final = re.compile(rb'"(?:timestamp|readingTime|lastReportDate|last_rpt_date)"\s*:\s*"?(\d{10})\b')
+
+
+class Recording:
+    """The answers of one recorded gateway, whatever the time is. `at`: what its clock showed then, in unix seconds.
+
+    Raises StateError if the folder holds no recording.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            self.serial: str = str(manifest["serial"])
+            self.software: str = str(manifest["software"])
+            self.needs_token: bool = manifest["auth"] == "token"
+            self.replies: dict[str, Reply] = {
+                str(route["path"]): Reply(
+                    int(route["status"]),
+                    str(route.get("content_type") or "application/json"),
+                    (folder / route["file"]).read_bytes(),
+                )
+                for route in manifest["routes"]
+            }
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"{folder} holds no recording: {error!r}",
+                "name a folder with a manifest.json and the bodies that it lists.",
+            ) from error
+        self.at = _newest(self.replies)
+
+    def answer(self, path: str, now: float) -> Reply:
+        """The recorded answer; for a path that was not recorded, what such a gateway says of unknown paths."""
+        same = next((names for names in _SAME if path in names), ())
+        for known in (path, *same):
+            if known in self.replies:
+                return self.replies[known]
+        if self.needs_token:
+            return pages.NOT_FOUND
+        oldest = self.software.lstrip("DRM").startswith("3.")
+        return pages.LOST if oldest and path.partition("?")[0].endswith(".json") else pages.NOT_FOUND_JSON
+
+    def access(self, path: str) -> Access:
+        """As the manifest says of the whole gateway; before tokens only the inverters want digest."""
+        if path.startswith("/info"):
+            return "open"
+        if self.needs_token:
+            return "token"
+        recorded = self.replies.get(path)
+        refused = recorded is not None and recorded.status == 401  # is given as it was recorded
+        return "digest" if path.startswith(_DIGEST) and not refused else "open"
+
+
+def _newest(replies: dict[str, Reply]) -> float | None:
+    """The newest time in the documents, else the one in /info; bodies and /info are at times from different days."""
+    found = [int(stamp) for reply in replies.values() for stamp in _STAMPS.findall(reply.body)]
+    if not found and "/info" in replies:
+        found = [int(stamp) for stamp in re.findall(rb"<time>\s*(\d+)", replies["/info"].body)]
+    return float(max(found)) if found else None

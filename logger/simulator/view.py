@@ -1,0 +1,94 @@
+"""A moment at an invented site as one gateway sees it: what every document is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from logger.simulator.generations import Generation
+from logger.simulator.household import Battery, Energy, Report, Site, SiteState
+
+PER_DEVICE: Final = 0x100
+_FIRST_DEVICE: Final = 0x21000100
+_FIRST_CHANNEL: Final = 0x61000111
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What the interval database says: the power at its last step, and energies today, in the seven days before
+    today, and ever, as of then."""
+
+    power: SiteState
+    today: Energy
+    week: Energy
+    lifetime: Energy
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One micro-inverter: its serial, the ids that gateways give it, its last report."""
+
+    number: int
+    serial: str
+    device: int
+    channel: int
+    report: Report
+    max_watts: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The site at `now` (unix seconds) behind a gateway of one generation."""
+
+    site: Site
+    generation: Generation
+    now: float
+
+    @property
+    def state(self) -> SiteState:
+        """Powers and counters now."""
+        return self.site.at(self.now)
+
+    @property
+    def battery(self) -> Battery | None:
+        """The batteries, if this gateway has any."""
+        return self.site.battery if self.generation.battery else None
+
+    @property
+    def battery_serials(self) -> tuple[str, ...]:
+        """One for each battery."""
+        return tuple(f"4923{100_000 + 17 * n:08d}" for n in range(self.battery.count if self.battery else 0))
+
+    @property
+    def installed(self) -> int:
+        """When the devices say that they were installed."""
+        return int(self.site.started) - 400 * 86400
+
+    def interval(self) -> Interval:
+        """The interval database at its last step."""
+        at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.started)
+        midnight = self.site.midnight(at)
+        return Interval(
+            self.site.at(at), self.site.energy(midnight, at),
+            self.site.energy(self.site.midnight(at, 7), midnight), self.site.at(at).total,
+        )  # fmt: skip
+
+    def panels(self) -> list[Panel]:
+        """Every micro-inverter."""
+        return [
+            Panel(
+                number, serial(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,
+                self.site.report(number, self.now), round(self.site.inverter_w * 1.04),
+            )
+            for number in range(self.site.inverters)
+        ]  # fmt: skip
+
+
+def serial(number: int) -> str:
+    """The serial of an invented micro-inverter."""
+    return f"4823{10_000_000 + 137 * number:08d}"
+
+
+def heard(view: View, panel: Panel) -> bool:
+    """Whether that inverter reported lately."""
+    return view.now - panel.report.at < max(1800, 3 * view.site.report_interval_s)

@@ -1,0 +1,109 @@
+"""Every recorded gateway captured once more: nobody is recognised in it, and it reads the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from logger.errors import StateError
+from logger.gateway.access import Access
+from logger.gateway.documents import read_info
+from logger.influx.line_protocol import encode
+from logger.service.anonymise import Anonymiser
+from logger.service.capture import MANIFEST, UNKNOWN_KEYS, Captured, anonymiser_for, write
+from logger.wire import Answer
+from tests.readings import recordings
+
+STAND_IN_NUMBER = re.compile(r"9\d{11}")
+
+
+def captured_from(folder: Path) -> Captured:
+    """A recording as the answers of a capture."""
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    answers = {
+        route["path"]: Answer(
+            route["status"], {"content-type": route["content_type"] or ""}, (folder / route["file"]).read_bytes(), 0.5
+        )
+        for route in manifest["routes"]
+    }
+    info = read_info(answers["/info"], folder.name, 0.0)
+    return Captured(info, info.clock_skew_s, answers, {})
+
+
+def again(name: str, folder: Path) -> Anonymiser:
+    """Write the recording anew, anonymised, into `folder`."""
+    captured = captured_from(recordings.CORPUS / name)
+    anonymiser = anonymiser_for(captured, Access("envoy.local", folder.parent))
+    write(captured, folder, anonymiser)
+    return anonymiser
+
+
+def lines_of(name: str, hidden: Anonymiser | None = None) -> list[str]:
+    """Every point of a first poll; with the stand-ins that `hidden` knows."""
+    text = encode(recordings.first_poll(recordings.load(name)).readings).decode()
+    return sorted((hidden.plain(text) if hidden else text).splitlines())
+
+
+@recordings.needs_recordings
+@pytest.mark.parametrize("name", recordings.names())
+def test_a_recording_captured_again_gives_the_same_readings(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    hidden = again(name, folder)
+    assert lines_of(str(folder)) == lines_of(name, hidden)
+
+
+@recordings.needs_recordings
+@pytest.mark.parametrize("name", recordings.names())
+def test_a_recording_captured_again_has_the_same_shape_and_nobody_in_it(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    hidden = again(name, folder)
+    before, after = (json.loads((at / MANIFEST).read_text("utf-8")) for at in (recordings.CORPUS / name, folder))
+    assert [(r["path"], r["status"]) for r in before["routes"]] == [(r["path"], r["status"]) for r in after["routes"]]
+    assert (before["software"], before["auth"]) == (after["software"], after["auth"])
+    assert after["serial"] == hidden.plain(before["serial"]) != before["serial"]
+    everything = b"\n".join(path.read_bytes() for path in folder.iterdir()).decode("utf-8", "replace")
+    for (kind, original), _ in hidden.standins.items():
+        if kind in ("serial", "mac", "ip", "email", "host", "zone") and not STAND_IN_NUMBER.fullmatch(original):
+            assert not re.search(rf"(?<![^\W_]){re.escape(original)}(?![^\W_])", everything, re.I), (kind, original)
+    for old, new in zip(before["routes"], after["routes"], strict=True):
+        body = (recordings.CORPUS / name / old["file"]).read_bytes()
+        if body.lstrip()[:1] in (b"{", b"["):
+            assert shape(json.loads(body)) == shape(json.loads((folder / new["file"]).read_bytes()))
+
+
+def shape(value: object) -> object:
+    """A document without its texts, and without the keys that are numbers of devices; other numbers as they are."""
+    if isinstance(value, dict):
+        return [(re.sub(r"\d{6,}", "*", key), shape(item)) for key, item in value.items()]
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    if isinstance(value, str):
+        return "text"
+    return value if not isinstance(value, int) or value < 10**11 else "serial"
+
+
+@recordings.needs_recordings
+def test_the_keys_that_nobody_reads_are_listed_without_values(tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    again("8.3.5169_ACB_inventory", folder)
+    lines = (folder / UNKNOWN_KEYS).read_text(encoding="utf-8").splitlines()
+    assert "/api/v1/production/inverters  [].serialNumber  text" not in lines
+    assert "/ivp/pdm/device_data  *.channels[].lastReading.joulesUsed  number" not in lines
+    assert "/ivp/pdm/device_data  *.channels[].lastReading.vendor_data  text" in lines
+    assert "/admin/lib/tariff  tariff.currency.code  text" in lines
+    assert all(re.fullmatch(r"/\S+  .+  (null|bool|number|text|list|object)(\|\w+)*", line) for line in lines)
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "taken"
+    folder.mkdir()
+    (folder / "mine").write_text("mine")
+    info = Answer(200, {}, b"<envoy_info><time>1</time><device><sn>122000000001</sn><software>D8.2.1</software>"
+                  b"</device></envoy_info>", 0.1)  # fmt: skip
+    captured = Captured(read_info(info, "x", 0.0), 0.0, {"/info": info}, {})
+    with pytest.raises(StateError, match="not empty"):
+        write(captured, folder, anonymiser_for(captured, Access("x", tmp_path)))
+    assert [path.name for path in folder.iterdir()] == ["mine"]

@@ -1,0 +1,172 @@
+"""`demo`: shows an invented site, says so, reaches no real database, and leaves no process behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.commands.program import program
+from tests.endtoend.points import as_points, stored
+from tests.endtoend.recorder import environment
+from tests.servers import Fake2
+
+
+@contextlib.contextmanager
+def demo(home: Path, *words: str, terminal: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[
+    tuple[subprocess.Popen[bytes], Path]
+]:  # fmt: skip
+    """A demo in a process group of its own, and the file that takes what it shows."""
+    shown = home / "shown"
+    command = [sys.executable, "-m", "logger", "demo", "--state-dir", str(home / "demo"), *words]
+    outside = environment(home, {"TERM": "xterm", "COLUMNS": "100", "LINES": "40", **(settings or {})})
+    with shown.open("wb") as file:
+        if terminal:
+            ours, theirs = pty.openpty()
+        else:
+            ours, theirs = -1, file.fileno()
+        process = subprocess.Popen(
+            command, cwd=home, env=outside, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, process_group=0
+        )
+        copier = subprocess.Popen(["cat"], stdin=ours, stdout=file, stderr=subprocess.DEVNULL) if terminal else None
+        if terminal:
+            os.close(theirs)
+            os.close(ours)
+        try:
+            yield process, shown
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+            if copier is not None:
+                copier.wait(10)
+
+
+def stand_in_of(process: subprocess.Popen[bytes]) -> int:
+    """The process id of the demo's stand-in gateway, once it runs."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.05)
+    raise AssertionError("no stand-in was started")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def wait_until_shown(shown: Path, pattern: str, within_s: float = 40.0) -> str:
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        text = shown.read_text(encoding="utf-8", errors="replace")
+        if re.search(pattern, text):
+            return text
+        time.sleep(0.1)
+    raise AssertionError(f"not shown: {pattern}\n{text[-3000:]}")
+
+
+def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) -> None:
+    with demo(tmp_path, "--seconds", "5", terminal=True) as (process, shown):
+        assert process.wait(60) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.read_text(encoding="utf-8"))
+    assert "INVENTED DATA" in text
+    assert "240× faster" in text
+    assert "Ctrl-C stops it." in text
+    assert re.search(r"12 of 12 producing", text)
+    assert re.search(r"stored +\d+ points of \d+ minutes", text)
+    assert "Traceback" not in text
+    assert text.rstrip().endswith(
+        f"Stopped. What was recorded lies in {tmp_path}/demo; the next demo starts afresh."
+    )
+    points = as_points(stored(tmp_path / "demo"))
+    assert {"envoy_totals", "envoy_inverter", "envoy_battery"} <= {place.measurement for place in points}
+    assert max(place.time for place in points) < time.time() - 86400  # begins in the past
+
+
+def test_a_pipe_gets_one_line_now_and_then_and_is_told_that_it_is_invented(tmp_path: Path) -> None:
+    with demo(tmp_path, "--seconds", "6") as (process, shown):
+        assert process.wait(60) == 0
+    lines = shown.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "INVENTED DATA, time runs 240× faster. Ctrl-C stops it."
+    assert lines[-1].startswith("Stopped.")
+    assert len(lines) > 2
+    assert all(re.match(r"\w{3} \d\d:\d\d  sun .* kWh  inverters .* rows \d+$", line) for line in lines[1:-1])
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["kill -INT", "Ctrl-C"])
+def test_an_interrupt_ends_it_and_its_stand_in(tmp_path: Path, whole_group: bool) -> None:
+    with demo(tmp_path) as (process, shown):
+        wait_until_shown(shown, r"rows \d+")
+        stand_in = stand_in_of(process)
+        assert not is_gone(stand_in)
+        if whole_group:
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+        assert is_gone(stand_in)
+    text = shown.read_text(encoding="utf-8")
+    assert "Traceback" not in text
+    assert text.splitlines()[-1].startswith("Stopped.")
+
+
+def test_a_real_database_and_dotenv_are_never_touched(tmp_path: Path, fake_influx2: Fake2) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    fake_influx2.fake.forget_scripts()
+    target = {
+        "INFLUXDB_URL": fake_influx2.url, "INFLUXDB_TOKEN": fake_influx2.admin_token,
+        "INFLUXDB_ORG": fake_influx2.org, "INFLUXDB_BUCKET": buckets["totals"],
+    }  # fmt: skip
+    real = tmp_path / "real"
+    (tmp_path / ".env").write_text(
+        "".join(f"{name}={value}\n" for name, value in target.items())
+        + f"ENPHASE_GATEWAY=192.0.2.1\nLOGGER_STATE_DIR={real}\n"
+    )
+    (tmp_path / "token").write_text(fake_influx2.admin_token)
+    with demo(
+        tmp_path, "--seconds", "4",
+        settings=target | {"LOGGER_STATE_DIR": str(real), "INFLUXDB_TOKEN_FILE": str(tmp_path / "token"),
+                           "CREDENTIALS_DIRECTORY": str(tmp_path)},
+    ) as (process, _):  # fmt: skip
+        assert process.wait(60) == 0
+    assert fake_influx2.fake.seen == []
+    assert not real.exists()
+    assert stored(tmp_path / "demo")  # it did record meanwhile
+    for command in ("run", "once"):
+        done = program(
+            tmp_path, command, settings=target | {"LOGGER_STATE_DIR": str(tmp_path / "demo")}
+        )
+        assert done.code == 78
+        assert done.said[-2:] == [
+            f"the state folder {tmp_path}/demo belongs to the demo and holds invented data",
+            "Try: set LOGGER_STATE_DIR to another folder.",
+        ]
+    assert fake_influx2.fake.seen == []
+
+
+def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "store.sqlite3").write_bytes(b"precious")
+    done = program(tmp_path, "demo", "--seconds", "2", "--state-dir", str(mine))
+    assert done.code == 78
+    assert done.said == [
+        f"{mine} is not empty and is not the demo's",
+        "Try: choose another with --state-dir.",
+    ]
+    assert [file.name for file in mine.iterdir()] == ["store.sqlite3"]
+    assert (mine / "store.sqlite3").read_bytes() == b"precious"

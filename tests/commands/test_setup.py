@@ -1,0 +1,105 @@
+"""`setup` on InfluxDB 2, real and fake: what it makes, hands over, and leaves alone the second time."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from tests.commands.program import program
+from tests.servers import Fake2, Influx2
+from tests.standin import BackgroundSimulator
+
+
+def wanted(server: Influx2 | Fake2) -> dict[str, str]:
+    """The settings of a setup with buckets of its own, in an organisation of its own."""
+    run = uuid.uuid4().hex[:8]
+    return {
+        "INFLUXDB_URL": server.url, "INFLUXDB_ORG": server.new_org(), "INFLUXDB_ADMIN_TOKEN": server.admin_token,
+        "INFLUXDB_BUCKET": f"envoy_{run}", "INFLUXDB_BUCKET_DEVICES": f"devices_{run}",
+        "INFLUXDB_BUCKET_DAILY": f"daily_{run}",
+    }  # fmt: skip
+
+
+def buckets(server: Influx2 | Fake2, settings: dict[str, str]) -> set[str]:
+    found = server.ask("GET", "/api/v2/buckets", params={"org": settings["INFLUXDB_ORG"], "limit": "100"}).json()
+    return {bucket["name"] for bucket in found["buckets"] if not bucket["name"].startswith("_")}
+
+
+def test_setup_makes_buckets_and_tokens_that_work_and_the_second_time_nothing(
+    influx2: Influx2 | Fake2, site: BackgroundSimulator, tmp_path: Path
+) -> None:
+    settings = wanted(influx2)
+    names = {value for name, value in settings.items() if name.startswith("INFLUXDB_BUCKET")}
+    writes, reads = tmp_path / "write-token", tmp_path / "read-token"
+    words = ["setup", "--write-token-file", str(writes), "--read-token-file", str(reads), "--read-token-mode", "0640"]
+
+    planned = program(tmp_path, *words, "--dry-run", settings=settings)
+    assert planned.code == 0, planned.err
+    assert all(f"would make     {name}" in planned.out for name in names)
+    assert buckets(influx2, settings) & names == set()
+    assert not writes.exists()
+
+    made = program(tmp_path, *words, settings=settings)
+    assert made.code == 0, made.err
+    assert all(f"made     {name}" in made.out for name in names)
+    assert f"wrote    {writes}" in made.out
+    assert buckets(influx2, settings) >= names
+    assert writes.stat().st_mode & 0o777 == 0o600
+    assert reads.stat().st_mode & 0o777 == 0o640
+    tokens = writes.read_text().strip(), reads.read_text().strip()
+    assert all(token and token not in made.out + made.err for token in (*tokens, influx2.admin_token))
+
+    again = program(tmp_path, *words, settings=settings)
+    assert again.code == 0, again.err
+    assert all(f"exists   {name}" in again.out for name in names)
+    assert "made     " not in again.out
+    assert (writes.read_text().strip(), reads.read_text().strip()) == tokens
+
+    recorder = {name: value for name, value in settings.items() if "ADMIN" not in name}
+    done = program(
+        tmp_path, "once", settings=recorder | site.settings | {"INFLUXDB_TOKEN_FILE": str(writes)}
+    )
+    assert (done.code, done.said[-1]) == (0, "stored and delivered"), done.err
+    found = influx2.rows_as(tokens[1], settings["INFLUXDB_ORG"], settings["INFLUXDB_BUCKET"], "envoy_totals")
+    assert len(found) == 1
+    only_reads = program(
+        tmp_path, "once", settings=recorder | site.settings | {"INFLUXDB_TOKEN_FILE": str(reads)}
+    )
+    assert only_reads.code == 75
+    assert "still wait" in only_reads.err
+
+
+def test_without_files_the_tokens_are_shown_once(fake_influx2: Fake2, tmp_path: Path) -> None:
+    settings = wanted(fake_influx2)
+    first = program(tmp_path, "setup", settings=settings)
+    assert first.code == 0, first.err
+    assert sum(line.startswith("INFLUXDB_TOKEN=") for line in first.out.splitlines()) == 1
+    assert "Grafana's token: " in first.out
+
+
+def test_wrong_admin_token_organisation_and_address_are_said(fake_influx2: Fake2, tmp_path: Path) -> None:
+    settings = wanted(fake_influx2)
+    for change, code, what in (
+        ({"INFLUXDB_ADMIN_TOKEN": "no-such-token-at-all"}, 77, "HTTP 401"),
+        ({"INFLUXDB_ORG": "nobody"}, 69, "'nobody'"),
+        ({"INFLUXDB_URL": "http://no-such-host.invalid:8086"}, 69, "does not resolve"),
+        ({"INFLUXDB_URL": "http://127.0.0.1:1"}, 69, "refuses the connection"),
+    ):
+        done = program(tmp_path, "setup", settings=settings | change)
+        assert done.code == code, done.err
+        assert len(done.said) == 2, done.err
+        assert what in done.said[0]
+        assert done.said[1].startswith("Try: ")
+        assert "no-such-token-at-all" not in done.err
+    missing = program(tmp_path, "setup")
+    assert missing.code == 78
+    assert missing.err.startswith("3 settings are wrong:\n")
+
+
+def test_a_token_file_that_cannot_be_written_is_said(fake_influx2: Fake2, tmp_path: Path) -> None:
+    done = program(
+        tmp_path, "setup", "--write-token-file", "/proc/nowhere/token", settings=wanted(fake_influx2)
+    )
+    assert done.code == 78
+    assert done.said[-2].startswith("/proc/nowhere/token cannot be written: ")
+    assert done.said[-1].startswith("Try: ")

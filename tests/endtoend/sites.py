@@ -1,0 +1,54 @@
+"""A clock that runs faster, and a stand-in gateway and a recorder that both go by it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from logger.clock import FastClock
+from logger.model import Role
+from tests.endtoend.recorder import PATIENCE_S, Recorder, influxdb
+from tests.servers import Server
+from tests.standin import BackgroundSimulator, generated
+
+HISTORY_S = 20 * 86400
+_MORNING = datetime(2026, 6, 10, 8, 3, 20, tzinfo=UTC).timestamp()
+"""Sunny, and two minutes before a multiple of five: inverters are read soon and twice within ten minutes."""
+
+
+def fast_clock(rate: float, start: float = _MORNING) -> FastClock:
+    """A clock that begins now."""
+    return FastClock(time.time(), start, rate, PATIENCE_S)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running gateway and the recorder that polls it."""
+
+    gateway: BackgroundSimulator
+    recorder: Recorder
+
+    @property
+    def serial(self) -> str:
+        """The gateway's serial number."""
+        return self.gateway.simulator.plant.serial
+
+
+@contextlib.contextmanager
+def site(
+    home: Path, clock: FastClock, server: Server | None = None, buckets: Mapping[Role, str] | None = None,
+    further: Mapping[str, str] | None = None, zone: str = "Europe/Madrid",
+) -> Iterator[Site]:  # fmt: skip
+    """A site with CTs and batteries, its gateway over HTTPS with sign-in by account, a recorder not yet started."""
+    plant = generated("8-battery", epoch=clock.start - HISTORY_S, zone=zone)
+    with BackgroundSimulator(plant, clock) as gateway:
+        target = {} if server is None or buckets is None else influxdb(server.target(buckets))
+        recorder = Recorder(home, {**gateway.settings, **target, **(further or {})}, clock)
+        try:
+            yield Site(gateway, recorder)
+        finally:
+            recorder.__exit__()

@@ -1,0 +1,68 @@
+"""The recorder, a gateway over HTTPS with sign-in, every database: exactly the points expected are read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.endtoend.points import Points, as_points, close_to, differences, in_database, in_victoria, numbers, stored
+from tests.endtoend.sites import fast_clock, site
+from tests.endtoend.truth import expected, unlike
+from tests.servers import Server
+
+RATE = 60.0
+TICKS = 11
+OWN = ("envoy_logger", "envoy_event")
+"""What the recorder says of itself; everything else is measured."""
+
+
+def test_exactly_the_points_expected_reach_the_database(any_server: Server, tmp_path: Path) -> None:
+    buckets = any_server.fresh_buckets()
+    with site(tmp_path, fast_clock(RATE), any_server, buckets) as here:
+        here.recorder.start()
+        status = here.recorder.wait_for_ticks(TICKS)
+        assert here.recorder.terminate() == 0
+        journal, sign_ins = here.gateway.journal, here.gateway.simulator.cloud.sign_ins
+    rows = stored(here.recorder.state)
+    last = status["polls"]["last_tick"]  # a later tick may have been cut short by the end
+    measured = {
+        place: fields
+        for place, fields in as_points(row for row in rows if row.tick <= last).items()
+        if place.measurement not in OWN
+    }
+
+    assert here.gateway.simulator.url.startswith("https://")
+    assert sign_ins == 1
+    assert {served.signed_by for served in journal if served.path not in ("/info", "/auth/check_jwt")} <= {
+        "bearer", "cookie", "both"}  # fmt: skip
+    ticks = sorted({place.time for place in measured if place.measurement == "envoy_totals"})
+    assert all(tick % 60 == 0 for tick in ticks)
+    assert (ticks[-1] - ticks[0]) // 60 + 1 == len(ticks) + status["polls"]["missed"] >= TICKS
+    assert unlike(measured, expected(journal, here.serial, last)) == []
+
+    delivered = as_points(row for row in rows if row.delivered)
+    everything = as_points(rows)
+    assert {row.tick for row in rows if row.delivered} >= set(ticks[:-1])
+    if any_server.kind == "victoria":
+        got, all_of_it = in_victoria(any_server), numbers(everything)
+        assert numbers(delivered).keys() <= got.keys() <= all_of_it.keys()
+        assert close_to(got, {key: all_of_it[key] for key in got})
+    else:
+        points = in_database(any_server, buckets)
+        assert delivered.keys() <= points.keys() <= everything.keys()
+        assert differences(points, {place: everything[place] for place in points}) == []
+        _the_recorder_tells_of_itself(points, here.serial)
+
+
+def _the_recorder_tells_of_itself(points: Points, serial: str) -> None:
+    own = {place: fields for place, fields in points.items() if place.measurement == "envoy_logger"}
+    assert all(place.tag("gateway") == serial for place in points)
+    per_endpoint = [fields for place, fields in own.items() if place.tag("endpoint")]
+    assert per_endpoint
+    for fields in per_endpoint:
+        assert {name: type(value) for name, value in fields.items()} == {
+            "requests": int, "failures": int, "latency_s": float}  # fmt: skip
+        assert fields["failures"] == 0
+    whole = [fields for place, fields in own.items() if not place.tag("endpoint")]
+    assert all(type(value) is float for fields in whole for value in fields.values())
+    kinds = [place.tag("kind") for place in points if place.measurement == "envoy_event"]
+    assert sorted(kinds) == ["certificate_pinned", "token_renewed"]

@@ -1,0 +1,71 @@
+"""A gateway whose slow process hangs for a minute at every request costs no minute, not even the first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from logger.errors import TimedOutError
+from logger.service.collector import Collector
+from logger.service.progress import Progress
+from logger.service.schedule import Pace
+from tests.endtoend.points import as_points, stored
+from tests.endtoend.sites import fast_clock, site
+from tests.service.parts import START, InlineStore, ScriptedGateway
+from tests.service.parts import site as documents
+from tests.standin import Fault
+from tests.virtual import VirtualClock, run_virtually
+
+SLOW = ("/inventory", "/home", "/production")
+MINUTES = 60
+RATE = 80.0
+
+
+def test_sixty_minutes_over_the_wire_give_sixty_points(tmp_path: Path) -> None:
+    with site(tmp_path, fast_clock(RATE), further={"LOGGER_TIMEZONE": "Europe/Madrid"}) as here:
+        for prefix in SLOW:
+            here.gateway.fail(prefix, Fault("hang", seconds=60))
+        here.recorder.start()
+        here.recorder.wait_for_ticks(1)
+        began = time.monotonic()
+        status = here.recorder.wait_until(
+            lambda status: status["polls"]["ticks"] + status["polls"]["missed"] >= MINUTES, 1.5 * 60 * MINUTES / RATE
+        )
+        took_s = time.monotonic() - began
+        assert here.recorder.terminate() == 0
+        hung = [served for served in here.gateway.journal if served.path.startswith(SLOW)]
+    points = as_points(stored(here.recorder.state))
+    powers = {
+        place.time: fields.get("production_power_w")
+        for place, fields in points.items()
+        if place.measurement == "envoy_totals"
+    }
+    first = min(powers)
+    assert status["polls"]["missed"] == 0, f"{MINUTES} minutes took {took_s:.0f} s"
+    assert [powers.get(first + 60 * n) is not None for n in range(MINUTES)] == [True] * MINUTES
+    assert len(hung) >= 5, "it was asked again and again, ever more rarely"
+
+
+def test_a_time_zone_that_the_gateway_never_tells_costs_no_minute(tmp_path: Path) -> None:
+    """In virtual time: without LOGGER_TIMEZONE the first tick asks a slow path, which must not hold it up."""
+
+    async def work() -> list[str]:
+        clock = VirtualClock(START - 30)
+        gateway = ScriptedGateway(clock, documents())
+        for path in ("/home.json", "/inventory.json?deleted=1", "/production.json?details=1"):
+            gateway.takes_s[path] = 60.0
+            gateway.fails[path] = TimedOutError(f"{path} gave no complete answer in 60 s")
+        store = InlineStore(tmp_path, clock)
+        collector = Collector(gateway, store, clock, Pace(60, 300, system_zone="Europe/Rome"), Progress(clock))
+        loop = asyncio.create_task(collector.run())
+        await asyncio.sleep(MINUTES * 60)
+        collector.stopping.set()
+        await loop
+        store.store.close()
+        assert collector.books.ledger.zone == "Europe/Rome"
+        return store.lines("envoy_totals")
+
+    lines = run_virtually(work())
+    assert [int(line.rsplit(" ", 1)[1]) for line in lines] == [START + 60 * n for n in range(MINUTES)]
+    assert all("production_power_w=" in line for line in lines)

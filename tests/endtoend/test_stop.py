@@ -1,0 +1,74 @@
+"""SIGTERM ends it cleanly within 8 s with exit code 0, and the last tick is stored; the plain `run` in real time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from logger.clock import SystemClock
+from tests.endtoend.points import as_points, stored
+from tests.endtoend.recorder import Recorder, environment
+from tests.endtoend.sites import fast_clock, site
+from tests.servers import Influx1
+from tests.standin import BackgroundSimulator, Fault, generated
+
+
+def command(recorder: Recorder, *words: str) -> subprocess.CompletedProcess[str]:
+    """Another command of the program beside the running recorder."""
+    return subprocess.run(
+        [sys.executable, "-m", "logger", *words], cwd=recorder.home, capture_output=True, text=True, timeout=30,
+        env=environment(recorder.home, recorder.settings),
+    )  # fmt: skip
+
+
+def test_run_records_in_real_time_answers_health_and_status_and_stops_on_sigterm(tmp_path: Path) -> None:
+    clock = SystemClock()
+    with BackgroundSimulator(generated("8-battery", epoch=clock.time() - 20 * 86400), clock) as gateway:
+        quick = {"LOGGER_TOTALS_INTERVAL_S": "15", "LOGGER_DEVICES_INTERVAL_S": "60"}
+        with Recorder(tmp_path, {**gateway.settings, **quick}, None) as recorder:
+            status = recorder.wait_for_ticks(1)
+            tick = status["polls"]["last_tick"]
+            assert tick % 15 == 0
+            assert command(recorder, "health").returncode == 0
+            told = command(recorder, "status", "--json")
+            assert told.returncode == 0
+            assert json.loads(told.stdout)["gateway"]["serial"] == gateway.simulator.plant.serial
+            second = command(recorder, "run")
+            assert second.returncode == 69, "one recorder a state folder"
+            assert recorder.terminate() == 0
+            assert command(recorder, "health").returncode in (0, 69)
+    rows = stored(recorder.state)
+    assert tick in {row.tick for row in rows}
+    assert any(place.measurement == "envoy_totals" for place in as_points(rows))
+    assert recorder.log.rstrip().endswith("stopped")
+
+
+def test_sigterm_while_the_gateway_hangs_stores_what_came(tmp_path: Path) -> None:
+    with site(tmp_path, fast_clock(20.0)) as here:
+        here.recorder.start()
+        before = here.recorder.wait_for_ticks(1)["polls"]["last_tick"]
+        here.gateway.fail("/ivp/ensemble/power", Fault("hang", seconds=1200))
+        played = here.gateway.simulator.faults.played
+        here.recorder.wait_until(lambda _: played["/ivp/ensemble/power"] > 0)
+        assert here.recorder.terminate() == 0
+    totals = {place.time: fields for place, fields in as_points(stored(here.recorder.state)).items()
+              if place.measurement == "envoy_totals"}  # fmt: skip
+    last = max(totals)
+    assert last > before
+    assert "production_power_w" in totals[last], "what came before the path that hung"
+    assert here.recorder.log.rstrip().endswith("stopped")
+
+
+def test_sigterm_while_the_database_is_away_keeps_everything_for_the_next_start(
+    influx1: Influx1, tmp_path: Path
+) -> None:
+    buckets = influx1.fresh_buckets()
+    influx1.stop()
+    with site(tmp_path, fast_clock(60.0), influx1, buckets) as here:
+        here.recorder.start()
+        last = here.recorder.wait_for_ticks(2)["polls"]["last_tick"]
+        assert here.recorder.terminate() == 0
+    rows = stored(here.recorder.state)
+    assert {row.tick for row in rows if not row.delivered} >= {last - 60, last}

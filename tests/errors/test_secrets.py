@@ -1,0 +1,307 @@
+"""No secret leaves: every secret is set, every error is forced, and everything that was written is searched."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from logger.clock import FastClock
+from tests.commands.program import program
+from tests.endtoend.points import stored
+from tests.endtoend.recorder import Recorder, environment
+from tests.fake_influx2 import Scripted
+from tests.servers import Fake2
+from tests.standin import BackgroundSimulator, Fault, Reply, await_on, generated
+
+# Each has characters that JSON, URLs, HTML and Python write in another way; tokens have the form of tokens.
+ACCOUNT = 'Sentinel-acc"ount\\ <ü> & pass/word+1'
+LOCAL = "Sentinel-local'pass%word 2"
+INFLUX_TOKEN = "Sentinel+influx/token==3"
+INFLUX_PASSWORD = 'Sentinel-influx"pass\\word 4'
+ADMIN_TOKEN = "Sentinel+admin/token==5"
+PLAIN = (ACCOUNT, LOCAL, INFLUX_TOKEN, INFLUX_PASSWORD, ADMIN_TOKEN)
+JWT = re.compile(rb"eyJ[\w-]{5,}\.[\w-]{5,}")
+
+
+def forms(secret: str) -> set[bytes]:
+    """A secret as it is, and as other notations write it."""
+    texts = {
+        secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1],
+        quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret),
+    }  # fmt: skip
+    return {text.encode() for text in texts} | in_base64(secret)
+
+
+def in_base64(secret: str) -> set[bytes]:
+    """As HTTP Basic sends it, behind users of each length modulo three."""
+    return {base64.b64encode(f"{user}:{secret}".encode()) for user in ("ab", "abc", "abcd")}
+
+
+def leaks(data: bytes, secrets: Iterable[str]) -> list[str]:
+    """Which secrets stand in `data`, in whichever form, and whether a token does."""
+    searched = ((secret, form) for secret in secrets for form in forms(secret) | {b[8:-8] for b in in_base64(secret)})
+    found = [f"{secret[:14]}… in the form {form!r}" for secret, form in searched if form in data]
+    if b"entinel" in data:
+        found.append(f"a piece: {data[max(0, data.index(b'entinel') - 40) :][:120]!r}")
+    if token := JWT.search(data):
+        found.append(f"a token: {token[0][:20]!r}…")
+    return found
+
+
+def written(home: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file below `home` but those that hold a secret on purpose; the store's rows unpacked besides."""
+    for path in sorted(home.rglob("*")):
+        if path.is_file() and not path.name.startswith("token-") and "given" not in path.parts and path.name != ".env":
+            yield path, path.read_bytes()
+    if (home / "state" / "store.sqlite3").exists():
+        for row in stored(home / "state"):
+            yield Path("outbox"), repr(row).encode()
+        with sqlite3.connect(home / "state" / "store.sqlite3") as connection:
+            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                yield Path(f"table {table}"), repr(connection.execute(f"SELECT * FROM {table}").fetchall()).encode()
+        connection.close()
+
+
+def nothing_leaked(home: Path, *said: str, secrets: Iterable[str] = PLAIN) -> None:
+    """Neither in what was said nor in any file; and the state folder's modes are right."""
+    secrets = tuple(secrets)
+    for text in said:
+        assert not leaks(text.encode(), secrets), text[-2000:]
+    for path, data in written(home):
+        assert not leaks(data, secrets), path
+    state = home / "state"
+    if state.exists():
+        assert stat.S_IMODE(state.stat().st_mode) == 0o700
+        for path in state.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == (0o644 if path.name == "status.json" else 0o600), path
+
+
+def as_environment(home: Path) -> dict[str, str]:
+    """The secrets in the environment itself."""
+    return dict(zip(NAMES, PLAIN, strict=True))
+
+
+def as_files(home: Path) -> dict[str, str]:
+    """Each secret in a file of its own, named by NAME_FILE."""
+    (home / "given").mkdir(exist_ok=True)
+    settings = {}
+    for name, value in zip(NAMES, PLAIN, strict=True):
+        path = home / "given" / name
+        path.write_text(value + "\n", encoding="utf-8")
+        path.chmod(0o600)
+        settings[f"{name}_FILE"] = str(path)
+    return settings
+
+
+def as_dotenv(home: Path) -> dict[str, str]:
+    """The secrets in `.env`, in quotes as dotenv wants them."""
+    quoted = (value.replace("\\", "\\\\").replace("'", "\\'") for value in PLAIN)
+    (home / ".env").write_text(
+        "".join(f"{name}='{value}'\n" for name, value in zip(NAMES, quoted, strict=True)), encoding="utf-8"
+    )
+    (home / ".env").chmod(0o600)
+    return {}
+
+
+NAMES = (
+    "ENPHASE_PASSWORD", "ENPHASE_LOCAL_PASSWORD", "INFLUXDB_TOKEN", "INFLUXDB_PASSWORD", "INFLUXDB_ADMIN_TOKEN",
+)  # fmt: skip
+Source = Callable[[Path], dict[str, str]]
+SOURCES: tuple[Source, ...] = (as_environment, as_files, as_dotenv)
+
+
+def addresses(site: BackgroundSimulator, **more: str) -> dict[str, str]:
+    """Where the stand-in is, without its own password, at the most talkative log level."""
+    return {name: value for name, value in site.settings.items() if name != "ENPHASE_PASSWORD"} | {
+        "LOGGER_LOG_LEVEL": "debug", **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def clock() -> FastClock:
+    now = time.time()
+    return FastClock(now, now // 86400 * 86400 - 2 * 86400 + 36000, 240.0)
+
+
+@pytest.fixture
+def fast_site(clock: FastClock) -> Iterator[BackgroundSimulator]:
+    with BackgroundSimulator(generated("8-battery", epoch=clock.start - 86400), clock) as running:
+        running.call(lambda: setattr(running.simulator.cloud, "password", ACCOUNT))
+        yield running
+
+
+class Echo:
+    """A plant behind a bad proxy: some pages tell every secret, in each notation; the rest is the plant's own."""
+
+    def __init__(self, plant: Any, secrets: Iterable[str]) -> None:
+        words = b" ".join(form for secret in secrets for form in sorted(forms(secret)))
+        self._plant, self._reply = plant, Reply(200, "text/html", b"<!DOCTYPE html>" + words)
+
+    def answer(self, path: str, now: float) -> Reply:
+        if path.startswith(("/ivp/ensemble", "/api")):
+            return self._reply
+        reply: Reply = self._plant.answer(path, now)
+        return reply
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plant, name)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
+def test_the_commands_that_show_settings_show_no_secret(
+    site: BackgroundSimulator, tmp_path: Path, source: Source
+) -> None:
+    site.call(lambda: setattr(site.simulator.cloud, "password", ACCOUNT))
+    one_kind = [name for name in NAMES if name != "INFLUXDB_TOKEN"]  # a token and a user exclude each other
+    settings = addresses(site) | source(tmp_path) | {"INFLUXDB_USERNAME": "admin"}
+    both = program(tmp_path, "check", settings=settings)
+    assert both.code == 78
+    assert "a token (2.x, 3.x) and a user (1.x) are both set" in both.err
+    nothing_leaked(tmp_path, both.out, both.err)
+    fitting = {name: value for name, value in settings.items() if not name.startswith("INFLUXDB_TOKEN")}
+    if source is as_dotenv:
+        lines = (tmp_path / ".env").read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / ".env").write_text("".join(line for line in lines if "INFLUXDB_TOKEN" not in line))
+    shown = program(tmp_path, "check", "--show", settings=fitting)
+    assert shown.code == 0, shown.err
+    for name in one_kind:
+        assert re.search(rf"^{name} +\(set\)", shown.out, re.M)
+    outputs = [shown.out, shown.err]
+    for words in (["devices", "--json"], ["devices"], ["once"], ["once", "--dry-run"], ["status"]):
+        done = program(tmp_path, *words, settings=fitting)
+        assert done.code in (0, 69), done.err
+        outputs += [done.out, done.err]
+    assert site.simulator.cloud.sign_ins == 1  # the secret arrived as it was meant: it opened the door
+    nothing_leaked(tmp_path, *outputs)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_daemon_through_every_error_writes_no_secret(
+    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, fake_influx2: Fake2, style: str
+) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    secrets = dict(zip(NAMES, PLAIN, strict=True))
+    del secrets["INFLUXDB_PASSWORD"]
+    settings = addresses(fast_site, LOGGER_LOG_FORMAT=style) | secrets | {
+        "INFLUXDB_URL": fake_influx2.url, "INFLUXDB_ORG": fake_influx2.org, "INFLUXDB_BUCKET": buckets["totals"],
+        "INFLUXDB_BUCKET_DEVICES": buckets["devices"], "INFLUXDB_BUCKET_DAILY": buckets["daily"],
+    }  # fmt: skip
+    echoed = b" ".join(form for secret in PLAIN for form in sorted(forms(secret))).decode()
+    errors = [
+        Scripted(status, json.dumps({"code": "x", "message": f"you sent {echoed}"}))
+        for status in (401, 404, 500, 400)
+    ]
+    outputs: list[str] = []
+    with Recorder(tmp_path, settings, clock) as recorder:
+        for error in errors:
+            fake_influx2.fake.forget_scripts()
+            fake_influx2.fake.script(error, times=100_000)
+            recorder.wait_until(
+                lambda status, code=error.status: f"HTTP {code}" in "\n".join(status["troubles"].values())  # type: ignore[misc]
+                or status["store"]["refused"] > 0
+            )
+        arguments = Path(f"/proc/{recorder.status()['pid']}/cmdline").read_bytes()
+        assert not leaks(arguments, PLAIN)
+        echo = Echo(fast_site.simulator.plant, PLAIN)
+        fast_site.call(lambda: setattr(fast_site.simulator, "plant", echo))
+        recorder.wait_until(lambda status: "HTML" in "\n".join(status["troubles"].values()))
+        for fault in (Fault("reset"), Fault("status"), Fault("html")):
+            fast_site.fail("*", fault)
+            ticks = recorder.status()["polls"]["missed"] + recorder.status()["polls"]["ticks"]
+            recorder.wait_until(
+                lambda status, past=ticks: status["polls"]["missed"] + status["polls"]["ticks"] > past + 2  # type: ignore[misc]
+            )
+        fast_site.heal()
+        fast_site.call(fast_site.simulator.revoke_tokens)
+        fast_site.call(lambda: setattr(fast_site.simulator.cloud, "mode", "html"))
+        recorder.wait_until(lambda status: "sign-in" in "\n".join(status["troubles"].values()))
+        fast_site.call(fast_site.simulator.new_certificate)
+        await_on(fast_site, fast_site.simulator.http.drop())
+        recorder.wait_until(lambda status: "not the pinned one" in "\n".join(status["troubles"].values()))
+        for words in (["status"], ["status", "--json"]):
+            done = program(tmp_path, *words, settings=settings)
+            assert done.code == 0, done.err
+            outputs += [done.out, done.err]
+        assert recorder.terminate() == 0
+    assert any(path.name.startswith("token-") for path in (tmp_path / "state").iterdir())
+    assert "********" in recorder.log  # the mask had something to do
+    nothing_leaked(tmp_path, recorder.log, *outputs)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_crash_is_shown_whole_but_masked(
+    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, style: str
+) -> None:
+    settings = addresses(fast_site, LOGGER_LOG_FORMAT=style) | dict(zip(NAMES[:2], PLAIN[:2], strict=True))
+    numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.errors.crashing_run", *numbers], cwd=tmp_path, capture_output=True, text=True,
+        env=environment(tmp_path, settings), timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback (most recent call last)" in done.stderr
+    assert "RuntimeError: a defect with " in done.stderr
+    assert "a debug line with ********; ********" in done.stderr
+    nothing_leaked(tmp_path, done.stdout, done.stderr)
+
+
+def test_wrong_credentials_are_named_and_not_shown(site: BackgroundSimulator, tmp_path: Path) -> None:
+    settings = addresses(site) | as_environment(tmp_path)
+    del settings["INFLUXDB_PASSWORD"]
+    refused = program(tmp_path, "once", settings=settings)
+    assert refused.code == 77
+    text = site.simulator.new_token(serial="999999999999")
+    alone = settings | {"ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""}
+    foreign = program(tmp_path, "once", settings=alone | {"ENPHASE_TOKEN": text})
+    assert foreign.code == 77
+    no_token = "Sentinel no token at all"
+    malformed = program(tmp_path, "once", settings=alone | {"ENPHASE_TOKEN": no_token})
+    assert malformed.code == 77
+    unsendable = program(
+        tmp_path, "setup",
+        settings={
+            "INFLUXDB_URL": "http://127.0.0.1:1", "INFLUXDB_ORG": "home",
+            "INFLUXDB_ADMIN_TOKEN": "Sentinel\ntwo lines ü",
+        },
+    )  # fmt: skip
+    assert unsendable.code == 77
+    assert "INFLUXDB_ADMIN_TOKEN holds a space, a line break or a letter that no token has\nTry: " in unsendable.err
+    nothing_leaked(
+        tmp_path, *(text for done in (refused, foreign, malformed, unsendable) for text in (done.out, done.err)),
+        secrets=(*PLAIN, no_token, text),
+    )  # fmt: skip
+
+
+def test_setup_shows_no_secret_that_a_server_sends_back(tmp_path: Path, fake_influx2: Fake2) -> None:
+    echoed = " ".join(form.decode() for form in forms(ADMIN_TOKEN))
+    for pad in ("", "x" * 100, "y" * 190):  # wherever the message is cut
+        for status in (401, 404, 500):
+            fake_influx2.fake.forget_scripts()
+            fake_influx2.fake.script(Scripted(status, json.dumps({"message": f"{pad} {echoed}"})), 99, "/api/v2/orgs")
+            done = program(tmp_path, "setup", settings={
+                "INFLUXDB_URL": fake_influx2.url, "INFLUXDB_ORG": "home", "INFLUXDB_ADMIN_TOKEN": ADMIN_TOKEN,
+                "LOGGER_LOG_LEVEL": "debug",
+            })  # fmt: skip
+            assert done.code in (69, 77)
+            nothing_leaked(tmp_path, done.out, done.err)
+
+
+def test_the_search_itself_finds_every_form() -> None:
+    for secret in PLAIN:
+        for form in forms(secret):
+            assert leaks(b"before " + form + b" after", PLAIN)
+    assert leaks(b"x eyJhbGciOiJFUzI1NiJ9.eyJhdWQiOiIxMjIifQ.c2ln", PLAIN)
+    assert not leaks(b"nothing of that kind", PLAIN)

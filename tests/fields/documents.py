@@ -1,0 +1,133 @@
+"""The generated documents: `python -m tests.fields.documents` writes them anew, tests compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logger.gateway.endpoints import auth_kind
+from logger.model import GatewayInfo, Snapshot
+from logger.readings import fields_text
+from logger.readings import rows as r
+from logger.readings.columns import Measurement
+from logger.readings.explain import Candidate, Explained, explain
+from logger.readings.interpret import Interpreted
+from logger.readings.table import MEASUREMENTS
+from tests.readings import recordings
+
+DOCS = Path(__file__).parents[2] / "docs"
+_OWN = ("envoy_event", "envoy_logger")
+_HEAD = """\
+# Supported gateways
+
+What each of the recorded gateways gives at a recorder's first poll: which measurements, from which sources, and what
+it does not give and why. Made by `python -m tests.fields.documents` from the recordings; a gateway of yours that is
+not here is recorded by `envoy-logger capture`.
+
+Generations: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to 8.2, G5
+firmware 8.3, G5N its new metering; S without meters in use, M with. What a gateway has is found out by asking, not by
+this name.
+"""
+
+
+def generation(info: GatewayInfo, snapshot: Snapshot) -> str:
+    """The name that people give this kind of gateway."""
+    view = r.View(snapshot, "totals")
+    meters = snapshot.body(r.METERS)
+    metered = any(r.has_meter(view, kind) for kind in r.METER_KINDS)
+    version = info.version
+    if version < (4,):
+        return "G0" if version < (3, 9) else "G1"
+    if isinstance(meters, list) and len(meters) > 4:
+        return "G5N"
+    number = 2 if version < (7,) else 3 if version < (8,) else 4 if version < (8, 3) else 5
+    return f"G{number}{'M' if metered else 'S'}"
+
+
+def supported_gateways() -> str:
+    """The text of `docs/supported-gateways.md`; needs the recordings."""
+    found = []
+    for name in recordings.names():
+        recording = recordings.load(name)
+        snapshot = recording.snapshot()
+        found.append((name, recording.info, snapshot, recordings.first_poll(recording)))
+    table = [
+        "| recording | firmware | generation | sign-in | " + " | ".join(_short(m.name) for m in _shown()) + " |",
+        "|---" * (4 + len(_shown())) + "|",
+    ]
+    for name, info, snapshot, result in found:
+        counts = [sum(1 for p in result.readings if p.measurement == m.name) for m in _shown()]
+        cells = [f"[{name}](#{_anchor(name)})", info.firmware, generation(info, snapshot), auth_kind(info)]
+        table.append("| " + " | ".join([*cells, *(str(count or "–") for count in counts)]) + " |")
+    sections = [_section(name, info, snapshot, result) for name, info, snapshot, result in found]
+    return "\n".join([_HEAD, "Points of a first poll:", "", *table, "", *sections])
+
+
+def _shown() -> list[Measurement]:
+    """The measurements that a gateway gives; the others are the recorder's own."""
+    return [m for m in MEASUREMENTS if m.name not in _OWN]
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("envoy_").replace("_", " ")
+
+
+def _anchor(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum() or c in "-_")
+
+
+def _section(name: str, info: GatewayInfo, snapshot: Snapshot, result: Interpreted) -> str:
+    text = [f"## {name}", "", f"{generation(info, snapshot)}, firmware {info.firmware}, {info.part_number}.", ""]
+    text += ["| measurement | points | fields |", "|---|---|---|"]
+    for m in _shown():
+        points = [p for p in result.readings if p.measurement == m.name]
+        if points:
+            given = {field for p in points for field in p.fields}
+            text.append(f"| `{m.name}` | {len(points)} | {', '.join(f.name for f in m.fields if f.name in given)} |")
+    book = result.books.ledger.book
+    chosen = "; ".join(f"{at} from *{source}*" for at, source in sorted(book.items()))
+    text += ["", f"Sources chosen: {chosen or 'none'}"]
+    missing: dict[str, list[str]] = {}
+    for m in _shown():
+        points = [p for p in result.readings if p.measurement == m.name]
+        if not points:
+            why = _absent(explain(snapshot, result.readings, m, m.fields[0])[0])
+            missing.setdefault(why, []).append(f"`{m.name}`")
+        elif not m.tags:
+            for f in m.fields:
+                if f.name not in points[0].fields:
+                    why = _absent(explain(snapshot, points, m, f)[0])
+                    missing.setdefault(why, []).append(f"`{m.name}.{f.name}`")
+    text += ["", "Not given:", ""]
+    text += [f"- {', '.join(names)}: {why}" for why, names in missing.items()]
+    return "\n".join([*text, ""])
+
+
+def _absent(one: Explained) -> str:
+    """Why a value is not there."""
+    if one.candidates:
+        return _why(one.candidates)
+    reasons = [f"{counter.name}: {_why(candidates)}" for counter, candidates in one.counters if not _used(candidates)]
+    return "; ".join(reasons) if reasons else f"wants {one.field.made_of}"
+
+
+def _used(candidates: tuple[Candidate, ...]) -> bool:
+    return any(c.state == "used" for c in candidates)
+
+
+def _why(candidates: tuple[Candidate, ...]) -> str:
+    first = next((c for c in candidates if c.state not in ("none", "not listed", "not needed")), None)
+    if first is None:
+        return "no source of it on this gateway"
+    said = {"silent": "cannot be told", "no value": "gives no plausible value", "refused": "may not be written now"}
+    return f"*{first.key.rowset.name}* {said.get(first.state, 'lists nothing to write')}"
+
+
+def main() -> None:
+    """Write what can be made on this machine."""
+    (DOCS / "fields.md").write_text(fields_text.markdown(), encoding="utf-8")
+    if recordings.names():
+        (DOCS / "supported-gateways.md").write_text(supported_gateways(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

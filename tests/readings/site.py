@@ -1,0 +1,185 @@
+"""A small gateway written by hand, document by document, and one tick of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from logger.model import Document, GatewayInfo, Json, Reading, Report, Role, Snapshot, Value
+from logger.readings import rows as r
+from logger.readings.interpret import Books, Interpreted, Rules, interpret
+from logger.readings.ledger import Ledger
+from logger.readings.rows import PATHS, View
+
+NOW = 1_750_000_200
+BOTH: frozenset[Role] = frozenset({"totals", "devices"})
+TOTALS: frozenset[Role] = frozenset({"totals"})
+INFO = GatewayInfo("122233344455", "D8.2.4286", "800-00654-r08", True, True, 0.0)
+PRODUCTION, CONSUMPTION, STORAGE = 704643328, 704643584, 704643840
+Body: TypeAlias = Any
+"""A document or a part of one; Any, so that tests can take it apart."""
+Bodies: TypeAlias = Mapping[str, Body]
+
+
+def meter(eid: int, kind: str, *, state: str = "enabled", phases: Json = 1, mode: str = "single") -> Body:
+    return {"eid": eid, "state": state, "measurementType": kind, "phaseMode": mode, "phaseCount": phases}
+
+
+def reading(eid: int, watts: float, delivered: float = 5e6, received: float = 1e6) -> Body:
+    return {
+        "eid": eid,
+        "activePower": watts,
+        "actEnergyDlvd": delivered,
+        "actEnergyRcvd": received,
+        "voltage": 230.0,
+        "current": 4.0,
+        "freq": 50.0,
+        "pwrFactor": 1.0,
+        "channels": [
+            {"eid": 1, "activePower": watts, "voltage": 230.0},
+            {"eid": 2, "activePower": 0.5, "voltage": 2.0},
+            {"eid": 3, "activePower": -77.0, "voltage": 230.0},
+        ],
+    }
+
+
+def inverter(serial: str, at: int = NOW - 60, watts: float = 200, kind: Json = 1) -> Body:
+    return {
+        "serialNumber": serial,
+        "lastReportDate": at,
+        "devType": kind,
+        "lastReportWatts": watts,
+        "maxReportWatts": 300,
+    }
+
+
+def detailed(serial: str, at: int = NOW - 60, watts: float = 201, name: str = "pcu") -> Body:
+    return {
+        "devName": name,
+        "sn": serial,
+        "active": True,
+        "modGone": False,
+        "channels": [
+            {
+                "watts": {"now": watts, "max": 301},
+                "wattHours": {"today": 1000, "yesterday": 900, "week": 6000},
+                "lastReading": {"endDate": at, "duration": 300, "channelTemp": 30, "dcVoltageINmV": 32100},
+                "lifetime": {"joulesProduced": 3_600_000_000},
+            }
+        ],
+    }
+
+
+def device_data(*devices: Body, count: Json = None) -> Body:
+    head: dict[str, Json] = {"deviceCount": len(devices) if count is None else count, "deviceDataLimit": 50}
+    return {**head, **{str(1000 + n): device for n, device in enumerate(devices)}}
+
+
+def inventory(*inverters: Json, batteries: Iterable[Json] = ()) -> Body:
+    return [{"type": "PCU", "devices": list(inverters)}, {"type": "ACB", "devices": list(batteries)}]
+
+
+def listed(serial: str, *, admin: Json = 2, **keys: Json) -> Body:
+    flags: dict[str, Json] = {"producing": True, "communicating": True, "provisioned": True, "operating": True}
+    return {
+        "serial_num": serial,
+        "admin_state": admin,
+        "device_status": ["envoy.global.ok"],
+        **({} if admin == 3 else flags),
+        **keys,
+    }
+
+
+def battery(serial: str, **keys: Json) -> Body:
+    return {
+        "serial_num": serial,
+        "last_rpt_date": NOW - 100,
+        "device_status": ["envoy.global.ok", "prop.done"],
+        "communicating": True,
+        "percentFull": 10,
+        "temperature": 21,
+        "maxCellTemp": 22,
+        "encharge_capacity": 5000,
+        **keys,
+    }
+
+
+def ensemble(*batteries: Json) -> Body:
+    return [{"type": "ENCHARGE", "devices": list(batteries)}]
+
+
+def power(*batteries: tuple[str, float], key: str = "devices:") -> Body:
+    return {key: [{"serial_num": s, "real_power_mw": mw, "apparent_power_mva": mw, "soc": 54} for s, mw in batteries]}
+
+
+METERED: Bodies = {
+    r.METERS: [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption")],
+    r.READINGS: [reading(PRODUCTION, 2000.0, 5e6, 10.0), reading(CONSUMPTION, -500.0, 3e6, 1e6)],
+    r.V1: {"wattsNow": 1990, "wattHoursToday": 4000, "wattHoursSevenDays": 80000, "wattHoursLifetime": 4_999_900},
+    r.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002")],
+}
+STANDARD: Bodies = {
+    r.METERS: [],
+    r.READINGS: [],
+    r.V1: {"wattsNow": 1990, "wattHoursToday": 4000, "wattHoursSevenDays": 80000, "wattHoursLifetime": 4_999_900},
+    r.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002")],
+}
+
+
+def snapshot(
+    bodies: Bodies,
+    *,
+    tick: int = NOW,
+    received: Mapping[str, float] | None = None,
+    since: Mapping[Role, float] | None = None,
+    unsettled: Iterable[str] = (),
+    skew_s: float = 0.0,
+) -> Snapshot:
+    """Every path has had its word, but the `unsettled` ones; documents came 5 s after the tick unless `received`."""
+    came = received or {}
+    documents = {path: Document(path, body, came.get(path, tick + 5.0), 0.1) for path, body in bodies.items()}
+    info = GatewayInfo(INFO.serial, INFO.firmware, INFO.part_number, True, True, skew_s)
+    return Snapshot(info, tick, documents, since or {}, PATHS - documents.keys() - set(unsettled))
+
+
+def view(bodies: Bodies, *, unsettled: Iterable[str] = ()) -> View:
+    return View(snapshot(bodies, unsettled=unsettled), "totals")
+
+
+@dataclass
+class Recorder:
+    """Interprets one snapshot after the other and keeps the books."""
+
+    rules: Rules = Rules("", "UTC", None)
+    books: Books = field(default_factory=lambda: Books(Ledger(), {}))
+
+    def read(self, snap: Snapshot, roles: frozenset[Role] = BOTH) -> Interpreted:
+        found = interpret(snap, roles, self.books, self.rules)
+        self.books = found.books
+        return found
+
+    def totals(self, snap: Snapshot, roles: frozenset[Role] = BOTH) -> dict[str, Value]:
+        return totals(self.read(snap, roles))
+
+
+def totals(found: Interpreted) -> dict[str, Value]:
+    """The fields of the one `envoy_totals` point; empty if there is none."""
+    return next((dict(p.fields) for p in found.readings if p.measurement == "envoy_totals"), {})
+
+
+def points(found: Interpreted, measurement: str) -> dict[str, Reading]:
+    """Points by the tag that names them: serial, meter, or meter and phase."""
+    named = [p for p in found.readings if p.measurement == measurement]
+    result = {"/".join(v for k, v in p.tags.items() if k in ("serial", "meter", "phase")): p for p in named}
+    assert len(result) == len(named), "two points of one series"
+    return result
+
+
+def once(bodies: Bodies, *, unsettled: Iterable[str] = (), skew_s: float = 0.0) -> Interpreted:
+    """One tick with empty books."""
+    return Recorder().read(snapshot(bodies, unsettled=unsettled, skew_s=skew_s))
+
+
+def report(serial: str, second: int) -> Report:
+    return Report(serial, second, second, "v1 list")

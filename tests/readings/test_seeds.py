@@ -1,0 +1,143 @@
+"""The gateway's own figures of today and seven days: taken only where they are sane (reference 3.1.4)."""
+
+from __future__ import annotations
+
+import pytest
+
+from logger.model import Json
+from logger.readings import rows as r
+from logger.readings.ledger import Seed
+from logger.readings.seeds import seeds
+from tests.readings.site import CONSUMPTION, METERED, PRODUCTION, STANDARD, detailed, device_data, meter, view
+
+PRODUCED = 5_000_000.0
+
+
+def v1(today: Json = 4000, week: Json = 80_000, lifetime: Json = 4_999_900) -> dict[str, Json]:
+    return {"wattsNow": 1, "wattHoursToday": today, "wattHoursSevenDays": week, "wattHoursLifetime": lifetime}
+
+
+def blocks(today: Json, week: Json, lifetime: Json, count: int = 1, kind: str = "production") -> Json:
+    block: Json = {
+        "type": "eim",
+        "activeCount": count,
+        "measurementType": kind,
+        "whToday": today,
+        "whLastSevenDays": week,
+        "whLifetime": lifetime,
+    }
+    produces = kind == "production"
+    return {"production": [block] if produces else [], "consumption": [] if produces else [block]}
+
+
+def by_v1(**figures: Json) -> Seed | None:
+    return seeds(view({**METERED, r.V1: v1(**figures)}), {"production": PRODUCED}).get("production")
+
+
+def by_block(today: Json, week: Json, lifetime: Json = PRODUCED, count: int = 1) -> Seed | None:
+    bodies = {**METERED, r.V1: v1(lifetime=0), r.BLOCKS: blocks(today, week, lifetime, count)}
+    return seeds(view(bodies), {"production": PRODUCED}).get("production")
+
+
+def test_a_15_minute_figure_is_brought_up_to_the_counter() -> None:
+    assert by_v1() == Seed("production", "v1 totals", 4100.0, 80_000.0)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "why"),
+    [
+        (5_000_001, "the figure is ahead of the counter: another base"),
+        (4_995_000, "more than the interval database can lag"),
+        (1_583, "a frozen leftover"),
+        (None, "no lifetime to compare"),
+        ("4999900", "text is no number"),
+    ],
+)
+def test_a_figure_of_another_base_is_no_seed(lifetime: Json, why: str) -> None:
+    assert by_v1(lifetime=lifetime) is None, why
+
+
+@pytest.mark.parametrize("today", [None, "4000", -1, 4_999_900, 6_000_000])
+def test_a_today_that_is_missing_negative_or_all_that_ever_was_is_no_seed(today: Json) -> None:
+    assert by_v1(today=today) is None
+
+
+@pytest.mark.parametrize(
+    ("week", "why"),
+    [
+        (0, "unknown is written as 0 (Q-P9)"),
+        (1999, "less than half of today (Q-P9)"),
+        (4_999_900 - 4000, "lifetime less today: no row old enough (Q-P10)"),
+        (4_960_000, "within one percent of that"),
+        (None, "absent"),
+    ],
+)
+def test_insane_seven_days_are_left_out_and_today_is_kept(week: Json, why: str) -> None:
+    found = by_v1(week=week)
+    assert found is not None, why
+    assert (found.today_wh, found.week_wh) == (4100.0, None), why
+
+
+def test_a_sane_block_is_a_seed() -> None:
+    assert by_block(4000.5, 80_000.5) == Seed("production", "production CT block", 4000.5, 80_000.5)
+
+
+@pytest.mark.parametrize(
+    ("today", "week", "why"),
+    [
+        (PRODUCED, 80_000.0, "today is the lifetime (Q-N1)"),
+        (4000.0, 4000.0, "seven days are today (Q-N1)"),
+        (4000.0, 1999.0, "seven days are less than half of today (Q-P9)"),
+        (4000.0, 0.0, "seven days are zero (Q-P11)"),
+        (None, 80_000.0, "no today"),
+        (4000.0, None, "no seven days to check it with"),
+        (-1.0, 80_000.0, "a negative today"),
+    ],
+)
+def test_a_block_that_contradicts_itself_is_no_seed(today: Json, week: Json, why: str) -> None:
+    assert by_block(today, week) is None, why
+
+
+def test_a_block_whose_seven_days_are_all_that_ever_was_seeds_only_today() -> None:
+    assert by_block(4000.0, PRODUCED - 4000.0) == Seed("production", "production CT block", 4000.0, None)
+
+
+def test_a_block_of_a_disabled_ct_is_no_seed() -> None:
+    """Q-P1."""
+    assert by_block(4000.0, 80_000.0, count=0) is None
+
+
+def test_consumption_is_seeded_from_the_total_block_or_the_interval_database() -> None:
+    counters = {"production": PRODUCED, "import": 3e6, "export": 1e6}
+    block = blocks(9000.0, 120_000.0, 7e6, kind="total-consumption")
+    assert seeds(view({**METERED, r.BLOCKS: block}), counters)["consumption"].today_wh == 9000.0
+    eim: Json = {"wattHoursToday": 8000, "wattHoursSevenDays": 0, "wattHoursLifetime": 6_999_500}
+    both = {**METERED, r.BLOCKS: block, r.PDM: {"consumption": {"eim": eim}}}
+    assert seeds(view(both), counters)["consumption"] == Seed("consumption", "interval database", 8500.0, None)
+
+
+def test_net_figures_of_the_gateway_are_never_used() -> None:
+    """Q-P13: they are always 0."""
+    block = blocks(0, 0, 5e6, kind="net-consumption")
+    assert set(seeds(view({**METERED, r.BLOCKS: block}), {"production": PRODUCED})) <= {"production"}
+
+
+def test_a_gateway_without_meters_is_seeded_by_its_own_counter() -> None:
+    assert seeds(view(STANDARD), {"production": 4_999_900.0})["production"].today_wh == 4000.0
+
+
+def test_device_data_seeds_only_where_there_is_no_production_ct() -> None:
+    data = device_data(detailed("1"), detailed("2"))
+    off: Json = [meter(PRODUCTION, "production", state="disabled"), meter(CONSUMPTION, "net-consumption")]
+    found = seeds(view({**METERED, r.METERS: off, r.DEVICE_DATA: data}), {"production": 2e6})
+    assert found["production"] == Seed("production", "device data, summed", 2000.0, 12_000.0)
+    metered = seeds(view({**METERED, r.V1: v1(lifetime=0), r.DEVICE_DATA: data}), {"production": 2e6})
+    assert metered == {}
+
+
+def test_only_the_quantities_that_are_asked_for_are_seeded() -> None:
+    assert seeds(view(METERED), {"production": PRODUCED}, ()) == {}
+
+
+def test_without_a_counter_there_is_no_seed_to_run_on_from() -> None:
+    assert seeds(view(METERED), {}) == {}

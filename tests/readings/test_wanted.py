@@ -1,0 +1,132 @@
+"""What is worth asking: everything that a value needs, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.readings.interpret import Books, Interpreted, Rules, interpret
+from logger.readings.ledger import Ledger, Seed
+from logger.readings.rows import PATHS
+from logger.readings.wanted import Wanted, wanted
+from logger.simulator.documents import GENERATIONS, InventedPlant, generated
+from tests.readings.recordings import load, names, needs_recordings
+
+NOON = 1_782_036_000
+BLOCKS = "/production.json?details=1"
+OF_BATTERIES = {"/ivp/ensemble/power", "/ivp/ensemble/secctrl", "/ivp/ensemble/status"}
+OF_CONTROLLER = {
+    "/ivp/ensemble/dry_contacts", "/ivp/ensemble/generator", "/ivp/ss/gen_config", "/ivp/ss/dry_contact_settings",
+}  # fmt: skip
+GATEWAY = GatewayInfo("122233344455", "D8.2.4286", "800-00654-r08", True, True, 0.0)
+ROLES = frozenset({"totals", "devices"})
+
+
+def bodies_of(plant: InventedPlant) -> dict[str, Json]:
+    """Every document that the plant has."""
+    found: dict[str, Json] = {}
+    for path in PATHS:
+        reply = plant.answer(path, NOON)
+        if reply.status == 200 and not reply.body.lstrip().startswith(b"<"):
+            found[path] = json.loads(reply.body)
+    return found
+
+
+def snapshot(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayInfo, at: int) -> Snapshot:
+    """What a recorder sees that has asked for these of the gateway's documents."""
+    documents = {path: Document(path, body, at + 1.0, 0.1) for path, body in bodies.items()}
+    return Snapshot(info, at, documents, {}, PATHS - has.keys())
+
+
+def asked(
+    has: Mapping[str, Json], info: GatewayInfo = GATEWAY, at: int = NOON, ledger: Ledger | None = None
+) -> tuple[dict[str, Json], Wanted]:
+    """Ask as long as an answer makes more wanted → the documents asked for, and what is wanted in the end."""
+    got: dict[str, Json] = {}
+    while True:
+        want = wanted(snapshot(got, has, info, at), ledger or Ledger(zone="UTC"))
+        more = {path: has[path] for path in want.paths if path in has and path not in got}
+        if not more:
+            return got, want
+        got |= more
+
+
+def read(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayInfo, at: int) -> Interpreted:
+    return interpret(snapshot(bodies, has, info, at), ROLES, Books(Ledger(), {}), Rules("", "UTC", None))
+
+
+def same(some: Interpreted, all_of_it: Interpreted) -> bool:
+    return some.readings == all_of_it.readings and some.books == all_of_it.books
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_what_is_not_wanted_changes_no_point_and_no_book(generation: str) -> None:
+    has = bodies_of(generated(generation))
+    got, _ = asked(has)
+    assert same(read(got, has, GATEWAY, NOON), read(has, has, GATEWAY, NOON))
+
+
+@needs_recordings
+@pytest.mark.parametrize("name", names())
+def test_what_is_not_wanted_of_a_recording_changes_no_point_and_no_book(name: str) -> None:
+    recording = load(name)
+    has = {path: body for path, body in recording.bodies.items() if path in PATHS}
+    got, _ = asked(has, recording.info, recording.tick)
+    some, whole = (read(bodies, has, recording.info, recording.tick) for bodies in (got, has))
+    assert same(some, whole)
+
+
+@pytest.mark.parametrize("generation", ["8-metered", "8-standard", "7-metered", "7-standard", "5-metered"])
+def test_without_a_battery_nobody_looks_at_the_paths_of_batteries_and_contacts(generation: str) -> None:
+    got, want = asked(bodies_of(generated(generation)))
+    assert not got.keys() & (OF_BATTERIES | OF_CONTROLLER)
+    assert want.rarely == {"/ivp/ensemble/inventory"}
+
+
+def test_with_batteries_their_paths_are_wanted() -> None:
+    got, want = asked(bodies_of(generated("8-battery")))
+    assert got.keys() >= OF_BATTERIES
+    assert want.rarely == frozenset()
+
+
+def test_until_the_inventory_has_answered_no_path_of_batteries_is_wanted() -> None:
+    assert not wanted(snapshot({}, bodies_of(generated("8-battery")), GATEWAY, NOON), Ledger(zone="UTC")).paths & (
+        OF_BATTERIES | OF_CONTROLLER
+    )
+
+
+@pytest.mark.parametrize("generation", ["8-battery", "8-metered", "8-standard", "7-metered", "7-standard"])
+def test_the_slow_blocks_are_not_asked_where_something_better_has_every_value(generation: str) -> None:
+    has = bodies_of(generated(generation))
+    books = read(has, has, GATEWAY, NOON).books
+    got, _ = asked(has, ledger=books.ledger)
+    assert BLOCKS not in got
+
+
+def test_the_slow_blocks_are_asked_where_nothing_else_has_a_production() -> None:
+    has = bodies_of(generated("7-standard"))
+    dead: Json = {"wattsNow": 0, "wattHoursToday": 0, "wattHoursSevenDays": 0, "wattHoursLifetime": 0}
+    got, _ = asked({**has, "/api/v1/production": dead})
+    assert BLOCKS in got
+
+
+def test_the_gateways_own_days_are_read_on_the_first_day_until_they_are_taken() -> None:
+    has = bodies_of(generated("8-metered"))
+    assert "/ivp/pdm/energy" in asked(has)[0]
+    books = read(has, has, GATEWAY, NOON).books
+    assert {"production", "consumption"} <= books.ledger.seeds.keys()
+    assert "/ivp/pdm/energy" not in asked(has, ledger=books.ledger)[0]
+    untaken = replace(books.ledger, seeds={"production": Seed("production", "some", 1.0, None)})
+    assert "/ivp/pdm/energy" in asked(has, ledger=untaken)[0]
+    assert "/ivp/pdm/energy" not in asked(has, at=NOON + 86400, ledger=untaken)[0]
+
+
+def test_a_list_of_meters_that_cannot_be_told_makes_no_worse_source_wanted() -> None:
+    has = bodies_of(generated("8-metered"))
+    paths = wanted(snapshot({}, has, GATEWAY, NOON), Ledger(zone="UTC")).paths
+    assert "/ivp/meters" in paths
+    assert not paths & {"/api/v1/production", BLOCKS}

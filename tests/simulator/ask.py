@@ -1,0 +1,78 @@
+"""What the simulator's tests share: a clock moved by hand, and a client that trusts any certificate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from logger.clock import SystemClock
+from logger.simulator.documents import InventedPlant, generated
+from logger.simulator.server import Simulator
+from logger.wire import Wire
+
+NOON = 1_750_000_000.0 // 86400 * 86400 + 11 * 3600 + 137.0
+"""A June day, about noon in Madrid; 2025-06-15."""
+NIGHT = NOON + 11.4 * 3600
+
+
+class HandClock:
+    """Stands still unless it is moved; waiting moves it."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        return asyncio.timeout(seconds)
+
+
+def unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@asynccontextmanager
+async def wire_to(url: str, *, max_bytes: int = 1 << 20) -> AsyncIterator[Wire]:
+    wire = Wire(url, SystemClock(), tls=unverified(), max_bytes=max_bytes)
+    try:
+        yield wire
+    finally:
+        await wire.aclose()
+
+
+@asynccontextmanager
+async def running(
+    plant: InventedPlant | None = None, clock: HandClock | None = None
+) -> AsyncIterator[tuple[Simulator, Wire]]:
+    """A simulator of that plant (8-battery unless given) and a client of it."""
+    async with (
+        Simulator(plant or generated("8-battery"), clock or HandClock()) as simulator,
+        wire_to(simulator.url) as wire,
+    ):
+        yield simulator, wire
+
+
+def document(plant: InventedPlant, path: str, now: float) -> Any:
+    """The JSON at a path, which must be there."""
+    reply = plant.answer(path, now)
+    assert (reply.status, reply.content_type) == (200, "application/json"), path
+    return json.loads(reply.body)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}

@@ -1,0 +1,23 @@
+"""The stand-in gateway as tests see it: everything that they use of it is imported from here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from logger.standin.background import BackgroundSimulator
+from logger.standin.cloud import Mode
+from logger.standin.documents import generated
+from logger.standin.faults import Fault
+from logger.standin.plant import Reply
+from logger.standin.server import Served, Simulator
+
+T = TypeVar("T")
+
+__all__ = ["BackgroundSimulator", "Fault", "Mode", "Reply", "Served", "Simulator", "await_on", "generated"]
+
+
+def await_on(site: BackgroundSimulator, work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the stand-in's own loop and wait for its result."""
+    return asyncio.run_coroutine_threadsafe(work, site._loop).result(20)
