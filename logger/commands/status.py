@@ -51,6 +51,7 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     else:
         text.append("gateway    not reached yet")
     text.append(f"polls      {polls.get('ticks')} stored, {polls.get('missed')} missed")
+    text += _requests(_part(found, "requests"))
     shown = {
         "production": "production_power_w",
         "house": "load_power_w",
@@ -75,6 +76,17 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     for trouble in _part(found, "troubles").values():
         text.append("trouble    " + str(trouble).replace("\n", "\n           "))
     return text
+
+
+def _requests(requests: dict[str, Json]) -> list[str]:
+    """How much the gateway is asked, once there is a plan."""
+    asked, limit = _part(requests, "last_hour"), requests.get("budget")
+    if limit is None:
+        return []
+    fast, slow = _float(asked.get("fast")), _float(asked.get("slow"))
+    notes = {"slow_gateway": "it answers slowly, so it is asked less", "one_lane": "slow and fast ones take turns"}
+    said = "".join(f"; {note}" for key, note in notes.items() if requests.get(key))
+    return [f"requests   {fast + slow:.0f} in the last hour ({slow:.0f} of them slow) of at most {limit}{said}"]
 
 
 def _part(found: dict[str, Json], key: str) -> dict[str, Json]:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from logger import log
 from logger.clock import Clock
 from logger.errors import StoreFullError
-from logger.influx.line_protocol import encode
-from logger.model import ROLES, GatewayInfo, Reading, Report, Role
+from logger.model import GatewayInfo, Reading, Report, Role
 from logger.readings.events import event_readings
 from logger.readings.interpret import Books, Rules, interpret
 from logger.readings.ledger import Ledger
@@ -26,12 +24,11 @@ from logger.service.asking import GatewayPort
 from logger.service.clocks import Clocks
 from logger.service.lanes import Track
 from logger.service.layout import LayoutFile
+from logger.service.members import members
 from logger.service.poller import Poller
 from logger.service.progress import Progress
 from logger.service.schedule import Pace, deadline_s, due_roles, next_tick
-from logger.store.model import Commit, Member
-
-_LEVEL: Final = 6
+from logger.store.model import Commit
 
 
 class StorePort(Protocol):
@@ -248,13 +245,3 @@ class Collector:
             self.changes.begin(
                 f"twin {serial}", f"two devices with serial {serial} in one document: neither is written"
             )
-
-
-def members(readings: list[Reading]) -> tuple[Member, ...]:
-    """One gzip member of line protocol a role."""
-    found = []
-    for role in ROLES:
-        mine = [reading for reading in readings if reading.role == role]
-        if mine:
-            found.append(Member(role, len(mine), gzip.compress(encode(mine), _LEVEL, mtime=0)))
-    return tuple(found)

@@ -17,8 +17,8 @@ from logger.model import Document, GatewayInfo, Role, Snapshot
 from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
-from logger.service.collector import members
 from logger.service.layout import read_layout
+from logger.service.members import members
 from logger.service.poller import HOME, zone_of
 from logger.service.schedule import Pace
 from logger.store.folder import prepare

@@ -10,7 +10,7 @@ from tests.endtoend.truth import expected, unlike
 from tests.servers import Server
 
 RATE = 60.0
-TICKS = 11
+TICKS = 8
 OWN = ("envoy_logger", "envoy_event")
 """What the recorder says of itself; everything else is measured."""
 

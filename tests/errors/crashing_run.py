@@ -1,4 +1,4 @@
-"""A daemon with a defect: after some ticks it raises an error whose words hold a secret. `… ORIGIN START RATE WORDS`."""
+"""A daemon with a defect: after two ticks its error's words hold every secret. `… ORIGIN START RATE`."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ def in_base64(secret: str) -> set[bytes]:
 
 def leaks(data: bytes, secrets: Iterable[str]) -> list[str]:
     """Which secrets stand in `data`, in whichever form, and whether a token does."""
-    searched = ((secret, form) for secret in secrets for form in forms(secret) | {b[8:-8] for b in in_base64(secret)})
+    pieces = {secret: {text[8:-8] for text in in_base64(secret)} for secret in secrets}
+    searched = ((secret, form) for secret in pieces for form in forms(secret) | pieces[secret])
     found = [f"{secret[:14]}… in the form {form!r}" for secret, form in searched if form in data]
     if b"entinel" in data:
         found.append(f"a piece: {data[max(0, data.index(b'entinel') - 40) :][:120]!r}")
@@ -64,7 +65,8 @@ def leaks(data: bytes, secrets: Iterable[str]) -> list[str]:
 def written(home: Path) -> Iterator[tuple[Path, bytes]]:
     """Every file below `home` but those that hold a secret on purpose; the store's rows unpacked besides."""
     for path in sorted(home.rglob("*")):
-        if path.is_file() and not path.name.startswith("token-") and "given" not in path.parts and path.name != ".env":
+        given = path.name == ".env" or "given" in path.parts or path.name.startswith("token-")
+        if path.is_file() and not given:
             yield path, path.read_bytes()
     if (home / "state" / "store.sqlite3").exists():
         for row in stored(home / "state"):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.model import Document, GatewayInfo, Json, Role, Snapshot
 from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger, Seed
 from logger.readings.rows import PATHS
@@ -23,7 +23,7 @@ OF_CONTROLLER = {
     "/ivp/ensemble/dry_contacts", "/ivp/ensemble/generator", "/ivp/ss/gen_config", "/ivp/ss/dry_contact_settings",
 }  # fmt: skip
 GATEWAY = GatewayInfo("122233344455", "D8.2.4286", "800-00654-r08", True, True, 0.0)
-ROLES = frozenset({"totals", "devices"})
+ROLES: frozenset[Role] = frozenset({"totals", "devices"})
 
 
 def bodies_of(plant: InventedPlant) -> dict[str, Json]:

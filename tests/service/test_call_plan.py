@@ -10,13 +10,18 @@ from pathlib import Path
 
 import pytest
 
+from logger.commands.status import lines
 from logger.errors import AbsentError, BusyError, TimedOutError
 from logger.gateway.endpoints import ENDPOINTS
+from logger.model import Json
+from logger.service.budget import Budget
 from logger.service.collector import Collector
 from logger.service.lanes import Track
 from logger.service.progress import Progress
 from logger.service.schedule import Pace
+from logger.service.status import describe
 from logger.simulator.documents import GENERATIONS
+from logger.store.model import Waiting
 from tests.service.hours import DOCUMENT, NOON, PlantGateway, plant, poll, table, with_table
 from tests.service.parts import START, InlineStore, ScriptedGateway, site
 from tests.virtual import VirtualClock, run_virtually
@@ -164,9 +169,7 @@ def record(
         clock = VirtualClock(START - 30)
         gateway = ScriptedGateway(clock, site())
         store = InlineStore(folder, clock)
-        collector = Collector(
-            gateway, store, clock, pace or Pace(60, 300, zone="Asia/Tokyo"), Progress(clock)
-        )
+        collector = Collector(gateway, store, clock, pace or Pace(60, 300, zone="Asia/Tokyo"), Progress(clock))
         fate = asyncio.create_task(script(gateway))  # type: ignore[operator]
         loop = asyncio.create_task(collector.run())
         await asyncio.sleep(hours * 3600)
@@ -227,7 +230,7 @@ def test_a_slow_path_that_fails_rests_longer_and_longer(tmp_path: Path) -> None:
     async def fate(gateway: ScriptedGateway) -> None:
         gateway.fails[INVENTORY] = TimedOutError(f"{INVENTORY} gave no complete answer in 60 s")
 
-    _, gateway, _ = record(tmp_path, 14, fate, Pace(60, 300, zone="Atlantic/Reykjavik"))
+    _, gateway, _ = record(tmp_path, 14, fate, Pace(300, 300, zone="Atlantic/Reykjavik"))
     asked = [at for at, path in gateway.asked if path == INVENTORY]
     rests = [round((b - a) / 300) * 300 for a, b in pairwise(asked)]
     assert rests[:2] == [300, 300]
@@ -248,8 +251,6 @@ def test_the_gateway_as_a_whole_gone_loses_no_endpoint(tmp_path: Path) -> None:
 
 
 def test_the_ceiling_holds_back_what_can_wait_and_never_the_minute_or_the_devices() -> None:
-    from logger.service.budget import Budget
-
     budget = Budget()
     tracks = {endpoint.path: Track(endpoint) for endpoint in ENDPOINTS}
     budget.limit = 3
@@ -267,3 +268,23 @@ def test_an_absent_path_is_lost_only_if_it_ever_answered() -> None:
     track.failed(AbsentError("404"), START, {"totals": 60, "devices": 300})
     assert track.nowhere(START)
     assert not track.gone
+
+
+def test_status_shows_the_requests_of_the_last_hour_and_the_ceiling() -> None:
+    seen: list[dict[str, Json]] = []
+
+    def meanwhile(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
+        async def script() -> None:
+            await asyncio.sleep(1800)
+            seen.append(describe(collector, None, Waiting({}, 0, 0), Progress(clock), clock, None))
+
+        return asyncio.create_task(script())
+
+    gateway, _, _ = poll(plant("8-battery", 6), 0.6, meanwhile=meanwhile)
+    slow = sum(1 for at, path in gateway.asked if at < NOON + 1770 and path in SLOW)
+    both = sum(1 for at, _ in gateway.asked if at < NOON + 1770)
+    text = "\n".join(lines(seen[0], NOON + 1770))
+    found = re.search(r"^requests +(\d+) in the last hour \((\d+) of them slow\) of at most (\d+)$", text, re.M)
+    assert found is not None, text
+    assert (int(found[1]), int(found[2])) == (both, slow)
+    assert int(found[3]) > 2 * both * 0.9
