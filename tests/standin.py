@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from logger.standin.background import BackgroundSimulator
-from logger.standin.cloud import Mode
-from logger.standin.documents import generated
-from logger.standin.faults import Fault
-from logger.standin.plant import Reply
-from logger.standin.server import Served, Simulator
+from logger.simulator.background import BackgroundSimulator
+from logger.simulator.cloud import Mode
+from logger.simulator.documents import generated
+from logger.simulator.faults import Fault
+from logger.simulator.plant import Reply
+from logger.simulator.server import Served, Simulator
 
 T = TypeVar("T")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from logger.clock import Clock, FastClock, SystemClock
-from logger.standin.background import settings_for
-from logger.standin.documents import GENERATIONS, generated
-from logger.standin.plant import Plant
-from logger.standin.process import serve
-from logger.standin.recording import Recording
-from logger.standin.server import Simulator
+from logger.simulator.background import settings_for
+from logger.simulator.documents import GENERATIONS, generated
+from logger.simulator.plant import Plant
+from logger.simulator.process import serve
+from logger.simulator.recording import Recording
+from logger.simulator.server import Simulator
 
 _HISTORY_S = 30 * 86400
 

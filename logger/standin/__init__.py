@@ -1,1 +1,0 @@
-"""A believable gateway for the demo and the tests."""
