@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from logger import log
 from tests.servers import (  # noqa: F401  the databases, for every folder of tests
     any_server,
     fake_influx2,
@@ -24,6 +25,12 @@ ALLOWED_SKIPS = ("needs: InfluxDB 2", "needs: recorded gateways")
 """What a machine cannot install; everything else that is skipped in CI is a failure."""
 
 collect_ignore = [] if os.environ.get("ENVOY_LOGGER_TEST_BASE") else ["deploy/test_image.py"]
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test made the log mask is plain text to the next."""
+    monkeypatch.setattr(log, "_SECRETS", set())
 
 
 @pytest.fixture(autouse=True)

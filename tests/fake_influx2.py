@@ -245,13 +245,23 @@ class FakeInflux2:
         wanted = params.get("org")
         if wanted is not None and wanted not in self._orgs:
             raise _Refusal(404, "not found", f'organization name "{wanted}" not found')
-        return _json(200, {"orgs": [
-            {"id": org_id, "name": name} for name, org_id in self._orgs.items()
-            if wanted in (None, name) and token.may("read", "orgs", org_id)]})
+        return _json(
+            200,
+            {
+                "orgs": [
+                    {"id": org_id, "name": name}
+                    for name, org_id in self._orgs.items()
+                    if wanted in (None, name) and token.may("read", "orgs", org_id)
+                ]
+            },
+        )
 
     def _list_buckets(self, token: _Authorization, params: Mapping[str, str]) -> tuple[int, str, bytes]:
-        found = [item for item in self._buckets.values()
-                 if params.get("name") in (None, item.name) and self._in_org(item.org_id, params)]
+        found = [
+            item
+            for item in self._buckets.values()
+            if params.get("name") in (None, item.name) and self._in_org(item.org_id, params)
+        ]
         if "name" in params and not found:
             raise _Refusal(404, "not found", f'bucket "{params["name"]}" not found')
         shown: list[Json] = [_bucket_shown(item) for item in found if token.may("read", "buckets", item.id)]
@@ -277,8 +287,11 @@ class FakeInflux2:
         return bucket
 
     def _list_authorizations(self, token: _Authorization, params: Mapping[str, str]) -> tuple[int, str, bytes]:
-        shown: list[Json] = [self._shown(item, text=self.readable_tokens) for item in self._authorizations.values()
-                             if self._in_org(item.org_id, params) and token.may("read", "authorizations", item.id)]
+        shown: list[Json] = [
+            self._shown(item, text=self.readable_tokens)
+            for item in self._authorizations.values()
+            if self._in_org(item.org_id, params) and token.may("read", "authorizations", item.id)
+        ]
         return _json(200, {"authorizations": shown})
 
     def _new_authorization(self, token: _Authorization, wanted: dict[str, Json]) -> tuple[int, str, bytes]:
@@ -286,14 +299,25 @@ class FakeInflux2:
             raise _Refusal(401, "unauthorized", "write:authorizations is unauthorized")
         permissions = wanted["permissions"]
         assert isinstance(permissions, list)
-        made = _Authorization(_new_id(), secrets.token_urlsafe(48), _text(wanted, "orgID"),
-                              str(wanted.get("description") or ""), permissions)
+        made = _Authorization(
+            _new_id(),
+            secrets.token_urlsafe(48),
+            _text(wanted, "orgID"),
+            str(wanted.get("description") or ""),
+            permissions,
+        )
         self._authorizations[made.id] = made
         return _json(201, self._shown(made, text=True))
 
     def _shown(self, item: _Authorization, *, text: bool) -> dict[str, Json]:
-        return {"id": item.id, "token": item.token if text else "", "status": item.status, "orgID": item.org_id,
-                "description": item.description, "permissions": item.permissions}
+        return {
+            "id": item.id,
+            "token": item.token if text else "",
+            "status": item.status,
+            "orgID": item.org_id,
+            "description": item.description,
+            "permissions": item.permissions,
+        }
 
     # Writing
 
@@ -331,46 +355,71 @@ class FakeInflux2:
             if point.time < oldest:
                 outside += 1
                 continue
-            clash = next((key for key, value in point.fields.items()
-                          if bucket.types.get((point.measurement, key), type(value)) is not type(value)), None)
+            clash = next(
+                (
+                    key
+                    for key, value in point.fields.items()
+                    if bucket.types.get((point.measurement, key), type(value)) is not type(value)
+                ),
+                None,
+            )
             if clash is not None:
                 conflicts += 1
                 old = _TYPES[bucket.types[point.measurement, clash]]
-                conflict = (f'field type conflict: input field "{clash}" on measurement "{point.measurement}" is '
-                            f"type {_TYPES[type(point.fields[clash])]}, already exists as type {old} "
-                            f"dropped={conflicts}")
+                conflict = (
+                    f'field type conflict: input field "{clash}" on measurement "{point.measurement}" is '
+                    f"type {_TYPES[type(point.fields[clash])]}, already exists as type {old} "
+                    f"dropped={conflicts}"
+                )
                 continue
             for key, value in point.fields.items():
                 bucket.types[point.measurement, key] = type(value)
                 bucket.points.setdefault((point.measurement, point.tags, key), {})[point.time] = value
         if outside:
-            conflict = (f"dropped {outside} points outside retention policy of duration {bucket.retention_s}s - "
-                        "oldest point m at 1970 dropped because it violates a Retention Policy Lower Bound "
-                        f"dropped={outside}")
+            conflict = (
+                f"dropped {outside} points outside retention policy of duration {bucket.retention_s}s - "
+                "oldest point m at 1970 dropped because it violates a Retention Policy Lower Bound "
+                f"dropped={outside}"
+            )
         if conflict:
-            raise _Refusal(422, "unprocessable entity",
-                           f"failure writing points to database: partial write: {conflict}")
+            raise _Refusal(
+                422, "unprocessable entity", f"failure writing points to database: partial write: {conflict}"
+            )
 
     # Reading back
 
     def _query(self, request: Seen) -> tuple[int, str, bytes]:
         token = self._authorization(request)
         if request.params.get("org") not in self._orgs:
-            raise _Refusal(400, "invalid", "failed to decode request body: organization name "
-                           f'"{request.params.get("org")}" not found')
-        query = (_text(_object(request.body), "query") if "json" in request.headers.get("content-type", "")
-                 else request.body.decode())
+            raise _Refusal(
+                400,
+                "invalid",
+                f'failed to decode request body: organization name "{request.params.get("org")}" not found',
+            )
+        query = (
+            _text(_object(request.body), "query")
+            if "json" in request.headers.get("content-type", "")
+            else request.body.decode()
+        )
         stages = [stage.strip() for stage in query.split("|>")]
         source, window = _FROM.match(stages[0]), _RANGE.match(stages[1] if len(stages) > 1 else "")
         filters = [_FILTER.match(stage) for stage in stages[2:]]
         if not source or not window or not all(filters):
             raise _Refusal(400, "invalid", f"the fake does not speak this Flux: {query}")
-        bucket = next((item for item in self._buckets.values() if item.name == source[1]
-                       and item.org_id == self._orgs[request.params["org"]]
-                       and token.may("read", "buckets", item.id)), None)
+        bucket = next(
+            (
+                item
+                for item in self._buckets.values()
+                if item.name == source[1]
+                and item.org_id == self._orgs[request.params["org"]]
+                and token.may("read", "buckets", item.id)
+            ),
+            None,
+        )
         if bucket is None:
-            raise _Refusal(404, "not found", "failed to initialize execute state: could not find bucket "
-                           f'"{source[1]}"')
+            raise _Refusal(
+                404, "not found", f'failed to initialize execute state: could not find bucket "{source[1]}"'
+            )
         start, stop = _moment(window[1]), _moment(window[2] or "now()")
         tables = []
         for series in sorted(bucket.points):
@@ -438,11 +487,13 @@ def _moment(text: str) -> float:
 
 def _holds(expression: str, columns: Mapping[str, str]) -> bool:
     """`a and b or c`, without deeper nesting than one bracket a term."""
+
     def term(text: str) -> bool:
         match = _TERM.match(text.strip())
         if not match:
             raise _Refusal(400, "invalid", f"the fake does not speak this filter: {text}")
         return columns.get(match[1] or match[2]) == re.sub(r"\\(.)", r"\1", match[3])
+
     return any(all(term(part) for part in either.split(" and ")) for either in expression.split(" or "))
 
 
@@ -460,8 +511,18 @@ def _csv(tables: list[tuple[dict[str, str], list[tuple[int, Value]]]], start: fl
         writer.writerow(["", "result", "table", "_start", "_stop", "_time", "_value", *names])
         for at, value in rows:
             text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-            writer.writerow(["", "", number, _rfc3339(start), _rfc3339(stop), _rfc3339(at), text,
-                             *(columns[name] for name in names)])
+            writer.writerow(
+                [
+                    "",
+                    "",
+                    number,
+                    _rfc3339(start),
+                    _rfc3339(stop),
+                    _rfc3339(at),
+                    text,
+                    *(columns[name] for name in names),
+                ]
+            )
         out.write("\r\n")
     return out.getvalue()
 
@@ -471,8 +532,13 @@ def _rfc3339(seconds: float) -> str:
 
 
 def _bucket_shown(bucket: _Bucket) -> dict[str, Json]:
-    return {"id": bucket.id, "orgID": bucket.org_id, "type": "user", "name": bucket.name,
-            "retentionRules": [{"type": "expire", "everySeconds": bucket.retention_s}]}
+    return {
+        "id": bucket.id,
+        "orgID": bucket.org_id,
+        "type": "user",
+        "name": bucket.name,
+        "retentionRules": [{"type": "expire", "everySeconds": bucket.retention_s}],
+    }
 
 
 def _new_id() -> str:

@@ -99,12 +99,24 @@ class Server(ABC):
         return buckets
 
     def target(
-        self, buckets: Mapping[Role, str], *, token: str | None = None,
-        api: Literal["auto", "1", "2", "3"] = "auto", org: str | None = None, password: str | None = None,
+        self,
+        buckets: Mapping[Role, str],
+        *,
+        token: str | None = None,
+        api: Literal["auto", "1", "2", "3"] = "auto",
+        org: str | None = None,
+        password: str | None = None,
     ) -> Target:
         """How the recorder is pointed at it; as administrator unless something else is given."""
-        return Target(self.url, api, self.admin_token if token is None else token, self.org if org is None else org,
-                      self.username, self.password if password is None else password, buckets)
+        return Target(
+            self.url,
+            api,
+            self.admin_token if token is None else token,
+            self.org if org is None else org,
+            self.username,
+            self.password if password is None else password,
+            buckets,
+        )
 
 
 class _Process:
@@ -128,8 +140,13 @@ class _Process:
         log = self.folder / "server.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                self._command(self.folder, self.port), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                env=environment, cwd=self.folder)
+                self._command(self.folder, self.port),
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                cwd=self.folder,
+            )
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             if self._process.poll() is not None:
@@ -224,8 +241,12 @@ bind-address = "127.0.0.1:0"
 
     def query(self, text: str, db: str = "") -> list[Json]:
         """InfluxQL → its series."""
-        answer = http("POST", f"{self.url}/query", params={"q": text, "db": db, "epoch": "s"},
-                      auth=(self.username, self.password) if self.username else None)
+        answer = http(
+            "POST",
+            f"{self.url}/query",
+            params={"q": text, "db": db, "epoch": "s"},
+            auth=(self.username, self.password) if self.username else None,
+        )
         assert answer.status_code == 200, answer.text
         found = answer.json()["results"][0]
         assert "error" not in found, found
@@ -238,8 +259,10 @@ bind-address = "127.0.0.1:0"
         self.query(f'CREATE DATABASE "{database}"')
         if policy or retention_s:
             duration = f"{retention_s}s" if retention_s else "INF"
-            self.query(f'CREATE RETENTION POLICY "{policy or "kept"}" ON "{database}" DURATION {duration} '
-                       f"REPLICATION 1{'' if policy else ' DEFAULT'}")
+            self.query(
+                f'CREATE RETENTION POLICY "{policy or "kept"}" ON "{database}" DURATION {duration} '
+                f"REPLICATION 1{'' if policy else ' DEFAULT'}"
+            )
 
     def drop(self, bucket: str) -> None:
         database, _, policy = bucket.partition("/")
@@ -266,8 +289,11 @@ bind-address = "127.0.0.1:0"
                 cells = {str(name): cell for name, cell in zip(columns, each, strict=True)}
                 at = cells.pop("time")
                 assert isinstance(at, int)
-                fields = {name: float(cell) if isinstance(cell, int) and types[name] == {"float"} else cell
-                          for name, cell in cells.items() if isinstance(cell, str | int | float)}
+                fields = {
+                    name: float(cell) if isinstance(cell, int) and types[name] == {"float"} else cell
+                    for name, cell in cells.items()
+                    if isinstance(cell, str | int | float)
+                }
                 rows.append(Row(at, {key: str(value) for key, value in tags.items() if value != ""}, fields))
         return _sorted(rows)
 
@@ -280,16 +306,36 @@ class _Speaks2(Server):
 
     def onboard(self) -> None:
         """First user, organisation, bucket and administrator's token."""
-        answer = http("POST", f"{self.url}/api/v2/setup", json={
-            "username": "admin", "password": "admin-password", "org": self.org, "bucket": "first",
-            "token": self.admin_token})
+        answer = http(
+            "POST",
+            f"{self.url}/api/v2/setup",
+            json={
+                "username": "admin",
+                "password": "admin-password",
+                "org": self.org,
+                "bucket": "first",
+                "token": self.admin_token,
+            },
+        )
         assert answer.status_code == 201, answer.text
 
-    def ask(self, method: Literal["GET", "POST", "PATCH", "DELETE"], path: str, *,
-            params: Mapping[str, str] | None = None, json: Json = None, token: str | None = None) -> httpx.Response:
+    def ask(
+        self,
+        method: Literal["GET", "POST", "PATCH", "DELETE"],
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Json = None,
+        token: str | None = None,
+    ) -> httpx.Response:
         """One call of its API, as administrator unless a token is given."""
-        return http(method, f"{self.url}{path}", params=params, json=json,
-                    headers={"authorization": f"Token {token or self.admin_token}"})
+        return http(
+            method,
+            f"{self.url}{path}",
+            params=params,
+            json=json,
+            headers={"authorization": f"Token {token or self.admin_token}"},
+        )
 
     def org_id(self, org: str | None = None) -> str:
         """The id of an organisation."""
@@ -310,8 +356,9 @@ class _Speaks2(Server):
 
     def create(self, bucket: str, retention_s: int = 0) -> None:
         rules: list[Json] = [{"type": "expire", "everySeconds": retention_s}] if retention_s else []
-        answer = self.ask("POST", "/api/v2/buckets",
-                          json={"orgID": self.org_id(), "name": bucket, "retentionRules": rules})
+        answer = self.ask(
+            "POST", "/api/v2/buckets", json={"orgID": self.org_id(), "name": bucket, "retentionRules": rules}
+        )
         assert answer.status_code == 201, answer.text
 
     def drop(self, bucket: str) -> None:
@@ -324,16 +371,21 @@ class _Speaks2(Server):
         wanted = [("write", name) for name in write] + [("read", name) for name in read]
         permissions: list[Json] = [
             {"action": action, "resource": {"type": "buckets", "id": self.bucket_id(name), "orgID": org_id}}
-            for action, name in wanted]
-        answer = self.ask("POST", "/api/v2/authorizations",
-                          json={"orgID": org_id, "description": "of a test", "permissions": permissions})
+            for action, name in wanted
+        ]
+        answer = self.ask(
+            "POST",
+            "/api/v2/authorizations",
+            json={"orgID": org_id, "description": "of a test", "permissions": permissions},
+        )
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"]), str(answer.json()["token"])
 
     def set_active(self, token_id: str, active: bool) -> None:
         """Revoke a token, or restore it."""
-        answer = self.ask("PATCH", f"/api/v2/authorizations/{token_id}",
-                          json={"status": "active" if active else "inactive"})
+        answer = self.ask(
+            "PATCH", f"/api/v2/authorizations/{token_id}", json={"status": "active" if active else "inactive"}
+        )
         assert answer.status_code == 200, answer.text
 
     def rows(self, bucket: str, measurement: str) -> list[Row]:
@@ -341,14 +393,21 @@ class _Speaks2(Server):
 
     def rows_as(self, token: str, org: str, bucket: str, measurement: str) -> list[Row]:
         """All points of a measurement, read with that token."""
-        flux = (f'from(bucket: "{bucket}") |> range(start: 1970-01-01T00:00:00Z, stop: 2100-01-01T00:00:00Z) '
-                f'|> filter(fn: (r) => r._measurement == "{measurement}")')
+        flux = (
+            f'from(bucket: "{bucket}") |> range(start: 1970-01-01T00:00:00Z, stop: 2100-01-01T00:00:00Z) '
+            f'|> filter(fn: (r) => r._measurement == "{measurement}")'
+        )
         merged: dict[tuple[int, tuple[tuple[str, str], ...]], dict[str, Value]] = {}
         with InfluxDBClient(url=self.url, token=token, org=org) as client:
             for table in client.query_api().query(flux):
                 for record in table.records:
-                    tags = tuple(sorted((key, str(value)) for key, value in record.values.items()
-                                        if not key.startswith("_") and key not in ("result", "table")))
+                    tags = tuple(
+                        sorted(
+                            (key, str(value))
+                            for key, value in record.values.items()
+                            if not key.startswith("_") and key not in ("result", "table")
+                        )
+                    )
                     at = int(record.get_time().timestamp())
                     merged.setdefault((at, tags), {})[record.get_field()] = record.get_value()
         return _sorted([Row(at, dict(tags), fields) for (at, tags), fields in merged.items()])
@@ -364,10 +423,24 @@ class Influx2(_Speaks2, _Binary):
         if binary is None:
             pytest.skip(NEEDS_2)
         self._onboarded = False
-        self.process = _Process(folder, lambda where, port: [
-            binary, "--bolt-path", f"{where}/influxd.bolt", "--sqlite-path", f"{where}/influxd.sqlite",
-            "--engine-path", f"{where}/engine", "--http-bind-address", f"127.0.0.1:{port}",
-            "--reporting-disabled", "--log-level", "error"], "/health")
+        self.process = _Process(
+            folder,
+            lambda where, port: [
+                binary,
+                "--bolt-path",
+                f"{where}/influxd.bolt",
+                "--sqlite-path",
+                f"{where}/influxd.sqlite",
+                "--engine-path",
+                f"{where}/engine",
+                "--http-bind-address",
+                f"127.0.0.1:{port}",
+                "--reporting-disabled",
+                "--log-level",
+                "error",
+            ],
+            "/health",
+        )
 
     def start(self) -> None:
         super().start()
@@ -415,9 +488,17 @@ class Victoria(_Binary):
         binary = shutil.which("victoria-metrics")
         if binary is None:
             pytest.skip(NEEDS_VICTORIA)
-        self.process = _Process(folder, lambda where, port: [
-            binary, f"-storageDataPath={where}/data", f"-httpListenAddr=127.0.0.1:{port}",
-            "-dedup.minScrapeInterval=1ms", "-retentionPeriod=100y"], "/health")
+        self.process = _Process(
+            folder,
+            lambda where, port: [
+                binary,
+                f"-storageDataPath={where}/data",
+                f"-httpListenAddr=127.0.0.1:{port}",
+                "-dedup.minScrapeInterval=1ms",
+                "-retentionPeriod=100y",
+            ],
+            "/health",
+        )
 
     def create(self, bucket: str, retention_s: int = 0) -> None:
         """Nothing to make."""
@@ -432,8 +513,11 @@ class Victoria(_Binary):
 
     def rows(self, bucket: str, measurement: str) -> list[Row]:
         http("GET", f"{self.url}/internal/force_flush")
-        answer = http("GET", f"{self.url}/api/v1/export", params={
-            "match[]": f'{{__name__=~"{re.escape(measurement)}_.*"}}', "start": "0"})
+        answer = http(
+            "GET",
+            f"{self.url}/api/v1/export",
+            params={"match[]": f'{{__name__=~"{re.escape(measurement)}_.*"}}', "start": "0"},
+        )
         assert answer.status_code == 200, answer.text
         merged: dict[tuple[int, tuple[tuple[str, str], ...]], dict[str, Value]] = {}
         for line in answer.text.split("\n"):
@@ -447,8 +531,13 @@ class Victoria(_Binary):
 
 
 def http(
-    method: str, url: str, *, params: Mapping[str, str] | None = None, json: Json = None,
-    headers: Mapping[str, str] | None = None, auth: tuple[str, str] | None = None,
+    method: str,
+    url: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    json: Json = None,
+    headers: Mapping[str, str] | None = None,
+    auth: tuple[str, str] | None = None,
 ) -> httpx.Response:
     """One request on loopback, past any proxy."""
     with httpx.Client(trust_env=False, timeout=20) as client:

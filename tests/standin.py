@@ -10,12 +10,23 @@ from logger.simulator.background import BackgroundSimulator
 from logger.simulator.cloud import Mode
 from logger.simulator.documents import generated
 from logger.simulator.faults import Fault
+from logger.simulator.household import Site as Household
 from logger.simulator.plant import Reply
 from logger.simulator.server import Served, Simulator
 
 T = TypeVar("T")
 
-__all__ = ["BackgroundSimulator", "Fault", "Mode", "Reply", "Served", "Simulator", "await_on", "generated"]
+__all__ = [
+    "BackgroundSimulator",
+    "Fault",
+    "Household",
+    "Mode",
+    "Reply",
+    "Served",
+    "Simulator",
+    "await_on",
+    "generated",
+]
 
 
 def await_on(site: BackgroundSimulator, work: Coroutine[Any, Any, T]) -> T:

@@ -161,9 +161,7 @@ class Auth:
         text = f"a token of role {result.user} was fetched; it ends on {tokens.ends(result)}"
         self._tell("token_renewed", text, "info")
         if result.user == "installer":
-            self._tell_once(
-                "installer_token", "this is an installer's account: its tokens last 12 hours only"
-            )
+            self._tell_once("installer_token", "this is an installer's account: its tokens last 12 hours only")
         return result
 
     def _tell_once(self, kind: str, text: str) -> None:

@@ -76,7 +76,10 @@ async def _fetch(
     wire, path = wire_to(access.login_url)
     try:
         answer = await wire.request(
-            "POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "application/json"},
+            "POST",
+            path,
+            timeout_s=_TIMEOUT_S,
+            headers={"accept": "application/json"},
             form={"user[email]": access.username, "user[password]": access.password},
         )
     except WireError as error:
@@ -108,7 +111,10 @@ async def _by_post(
     """The first way: the answer's body is the token."""
     wire, path = wire_to(access.token_url)
     answer = await wire.request(
-        "POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "*/*"},
+        "POST",
+        path,
+        timeout_s=_TIMEOUT_S,
+        headers={"accept": "*/*"},
         json={"session_id": session, "serial_num": serial, "username": access.username},
     )
     return answer, answer.text.strip().strip('"')
@@ -121,7 +127,10 @@ async def _by_session(
     wire, _ = wire_to(access.login_url)
     own = {} if wire.cookie(_SESSION_COOKIE) else {"cookie": f"{_SESSION_COOKIE}={session}"}
     answer = await wire.request(
-        "GET", "/entrez-auth-token", timeout_s=_TIMEOUT_S, params={"serial_num": serial},
+        "GET",
+        "/entrez-auth-token",
+        timeout_s=_TIMEOUT_S,
+        params={"serial_num": serial},
         headers={"accept": "application/json", **own},
     )
     body = _json(answer)

@@ -226,7 +226,8 @@ async def accept_certificate(access: Access, clock: Clock) -> tuple[Pin | None, 
     base = access.candidates[0]
     if not base.startswith("https:"):
         raise CertificateError(
-            f"{access.host} is reached over plain http, where there is no certificate", "write the address as https://."
+            f"{access.host} is reached over plain http, where there is no certificate",
+            "write the address as https://.",
         )
     new, _ = await meet(base, access, clock)
     try:

@@ -57,60 +57,85 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "/ivp/meters/readings", "fast", "totals", "totals", "live power and counters of every CT meter", since=(4,)
     ),
-    Endpoint(
-        "/ivp/ensemble/power", "fast", "totals", "totals", "power and charge of each IQ battery", since=(5,)
-    ),
-    Endpoint(
-        "/ivp/ensemble/secctrl", "fast", "totals", "totals", "charge of the whole battery, reserve", since=(5,)
-    ),
+    Endpoint("/ivp/ensemble/power", "fast", "totals", "totals", "power and charge of each IQ battery", since=(5,)),
+    Endpoint("/ivp/ensemble/secctrl", "fast", "totals", "totals", "charge of the whole battery, reserve", since=(5,)),
     Endpoint(
         "/api/v1/production", "fast", "totals", "totals", "production without CTs; old and small", since=FIRST_API
     ),
     Endpoint(
-        "/production", "fast", "totals", "totals", "the only totals of the oldest gateways, as a web page",
-        form="html", since=(0,), until=FIRST_API,
+        "/production",
+        "fast",
+        "totals",
+        "totals",
+        "the only totals of the oldest gateways, as a web page",
+        form="html",
+        since=(0,),
+        until=FIRST_API,
     ),
     Endpoint("/ivp/pdm/energy", "fast", "totals", "totals", "energy in 15-minute steps; installers only before 8.2"),
+    Endpoint("/ivp/ensemble/relay", "fast", "totals", "totals", "the main relay, where it has a path of its own"),
     Endpoint(
-        "/ivp/ensemble/relay", "fast", "totals", "totals", "the main relay, where it has a path of its own"
-    ),
-    Endpoint(
-        "/ivp/meters", "fast", 900, "totals", "which meters there are, what they measure, phases", relaxed_s=3600,
+        "/ivp/meters",
+        "fast",
+        900,
+        "totals",
+        "which meters there are, what they measure, phases",
+        relaxed_s=3600,
         since=(4,),
     ),
     Endpoint(
-        "/api/v1/production/inverters", "fast", "devices", "devices", "last report of every inverter",
-        before_7="digest", since=FIRST_API,
+        "/api/v1/production/inverters",
+        "fast",
+        "devices",
+        "devices",
+        "last report of every inverter",
+        before_7="digest",
+        since=FIRST_API,
     ),
-    Endpoint(
-        "/ivp/ensemble/inventory", "fast", "devices", "devices", "batteries, controller, collar", since=(5,)
-    ),
-    Endpoint(
-        "/ivp/pdm/device_data", "fast", "devices", "devices", "details of the first 50 devices", since=(8,)
-    ),
+    Endpoint("/ivp/ensemble/inventory", "fast", "devices", "devices", "batteries, controller, collar", since=(5,)),
+    Endpoint("/ivp/pdm/device_data", "fast", "devices", "devices", "details of the first 50 devices", since=(8,)),
     Endpoint("/ivp/ensemble/dry_contacts", "fast", "devices", "totals", "state of each dry contact"),
     Endpoint("/ivp/ensemble/generator", "fast", "devices", "totals", "state of a generator"),
     Endpoint(
-        "/ivp/ensemble/status", "fast", 3600, "devices", "ratings and phases of the batteries", relaxed_s=14400,
+        "/ivp/ensemble/status",
+        "fast",
+        3600,
+        "devices",
+        "ratings and phases of the batteries",
+        relaxed_s=14400,
         since=(5,),
     ),
+    Endpoint("/ivp/ss/gen_config", "fast", 900, "totals", "whether a generator is configured", relaxed_s=3600),
+    Endpoint("/ivp/ss/dry_contact_settings", "fast", 900, "totals", "names of the dry contacts", relaxed_s=3600),
     Endpoint(
-        "/ivp/ss/gen_config", "fast", 900, "totals", "whether a generator is configured", relaxed_s=3600
+        "/inventory.json?deleted=1",
+        "slow",
+        300,
+        "devices",
+        "flags of every inverter: producing, communicating",
+        timeout_s=_SLOW_S,
+        relaxed_s=900,
+        since=(4,),
     ),
     Endpoint(
-        "/ivp/ss/dry_contact_settings", "fast", 900, "totals", "names of the dry contacts", relaxed_s=3600
+        "/home.json",
+        "slow",
+        900,
+        "totals",
+        "time zone, network, last report to Enphase",
+        timeout_s=_SLOW_S,
+        relaxed_s=3600,
+        since=(4,),
     ),
     Endpoint(
-        "/inventory.json?deleted=1", "slow", 300, "devices", "flags of every inverter: producing, communicating",
-        timeout_s=_SLOW_S, relaxed_s=900, since=(4,),
-    ),
-    Endpoint(
-        "/home.json", "slow", 900, "totals", "time zone, network, last report to Enphase", timeout_s=_SLOW_S,
-        relaxed_s=3600, since=(4,),
-    ),
-    Endpoint(
-        "/production.json?details=1", "slow", 900, "totals", "inverters' and AC batteries' blocks, seven-day seeds",
-        timeout_s=_SLOW_S, relaxed_s=3600, since=(4,),
+        "/production.json?details=1",
+        "slow",
+        900,
+        "totals",
+        "inverters' and AC batteries' blocks, seven-day seeds",
+        timeout_s=_SLOW_S,
+        relaxed_s=3600,
+        since=(4,),
     ),
 )
 """Every endpoint, in the order in which they are asked."""
@@ -129,7 +154,5 @@ def plan(info: GatewayInfo) -> tuple[Endpoint, ...]:
     return tuple(
         endpoint
         for endpoint in ENDPOINTS
-        if endpoint is not INFO
-        and endpoint.since <= version
-        and (endpoint.until is None or version < endpoint.until)
+        if endpoint is not INFO and endpoint.since <= version and (endpoint.until is None or version < endpoint.until)
     )

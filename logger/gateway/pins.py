@@ -90,7 +90,10 @@ def _read(path: Path) -> Pin:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         pin = Pin(
-            str(values["serial"]), str(values["fingerprint"]), float(values["not_after"]), str(values["address"]),
+            str(values["serial"]),
+            str(values["fingerprint"]),
+            float(values["not_after"]),
+            str(values["address"]),
             float(values["first_seen"]),
         )
         if len(bytes.fromhex(pin.fingerprint)) != 32:

@@ -80,8 +80,12 @@ def failed(state: CoolDown, refusal: Refusal, now: float) -> CoolDown:
     elif refusal.kind in _STOPS:
         not_before = now + _DAY_S
     return replace(
-        state, attempts=attempts, not_before=max(not_before, now + refusal.wait_s), kind=refusal.kind,
-        why=refusal.error.what, hint=refusal.error.hint,
+        state,
+        attempts=attempts,
+        not_before=max(not_before, now + refusal.wait_s),
+        kind=refusal.kind,
+        why=refusal.error.what,
+        hint=refusal.error.hint,
     )
 
 
@@ -117,8 +121,13 @@ def load(state_dir: Path, serial: str) -> CoolDown:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         return CoolDown(
-            tuple(float(t) for t in values["attempts"]), float(values["not_before"]), str(values["kind"]),
-            str(values["why"]), str(values["hint"]), str(values["salt"]), str(values["credentials"]),
+            tuple(float(t) for t in values["attempts"]),
+            float(values["not_before"]),
+            str(values["kind"]),
+            str(values["why"]),
+            str(values["hint"]),
+            str(values["salt"]),
+            str(values["credentials"]),
         )
     except FileNotFoundError:
         return CoolDown()

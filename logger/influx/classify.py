@@ -76,7 +76,9 @@ _QUOTED = re.compile(r"""(?<=unable to parse )'.*'|"(?:[^"\\]|\\.)*\"""", re.S)
 _BAD_LINE = re.compile(
     r"unable to parse|field type conflict|invalid column type|line protocol pars|partial write of line protocol|"
     r"partial write: (invalid|input field|key contains)|multiple instances of|too long|error parsing line|"
-    r"max key length exceeded|max entry size exceeded", re.I)
+    r"max key length exceeded|max entry size exceeded",
+    re.I,
+)
 _RETENTION = re.compile(r"(beyond|outside) retention policy|outside of the database's retention", re.I)
 _LIMIT = re.compile(r"limit (of|exceeded)|would exceed|exceeds? (your|the) .*(quota|limit)|max-(series|values)", re.I)
 
@@ -91,8 +93,12 @@ def classify(status: int, body: str, headers: Mapping[str, str], now: float) -> 
             return BadLines(said, status)
         if status == 204 or not text:
             return Done()
-        return Blocked(f"{said[:120]} is no InfluxDB's answer to a write",
-                       "check INFLUXDB_URL: something else answers at this address.", "unknown", status)
+        return Blocked(
+            f"{said[:120]} is no InfluxDB's answer to a write",
+            "check INFLUXDB_URL: something else answers at this address.",
+            "unknown",
+            status,
+        )
     if status == 413:
         return TooLarge(said)
     if status in (400, 422):
@@ -104,22 +110,38 @@ def classify(status: int, body: str, headers: Mapping[str, str], now: float) -> 
             return BadLines(said, status)
         return Blocked(said, "see InfluxDB's own log for the cause; nothing is lost meanwhile.", "unknown", status)
     if status in (401, 403):
-        return Blocked(said, "check INFLUXDB_TOKEN, or INFLUXDB_USERNAME and INFLUXDB_PASSWORD, and that they may "
-                       "write to all three buckets (envoy-logger setup makes a token).", "credentials", status)
+        return Blocked(
+            said,
+            "check INFLUXDB_TOKEN, or INFLUXDB_USERNAME and INFLUXDB_PASSWORD, and that they may "
+            "write to all three buckets (envoy-logger setup makes a token).",
+            "credentials",
+            status,
+        )
     if status == 404:
         if "not found" in text and "page not found" not in text:
-            return Blocked(said, "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct "
-                           "INFLUXDB_BUCKET…, INFLUXDB_ORG.", "missing", status)
-        return Blocked(said, "check INFLUXDB_URL and INFLUXDB_API: this address takes no such writes.",
-                       "unknown", status)
+            return Blocked(
+                said,
+                "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct "
+                "INFLUXDB_BUCKET…, INFLUXDB_ORG.",
+                "missing",
+                status,
+            )
+        return Blocked(
+            said, "check INFLUXDB_URL and INFLUXDB_API: this address takes no such writes.", "unknown", status
+        )
     if status == 500 and "retention policy not found" in text:
-        return Blocked(said, "create the retention policy, or name another after the slash of INFLUXDB_BUCKET….",
-                       "missing", status)
+        return Blocked(
+            said,
+            "create the retention policy, or name another after the slash of INFLUXDB_BUCKET….",
+            "missing",
+            status,
+        )
     if status in (408, 425, 429) or status >= 500:
         return Wait(said, _retry_after(headers.get("retry-after", ""), now), status)
     if 300 <= status < 400:
-        return Blocked(said, "this address sends writers elsewhere: set INFLUXDB_URL to the final address.",
-                       "unknown", status)
+        return Blocked(
+            said, "this address sends writers elsewhere: set INFLUXDB_URL to the final address.", "unknown", status
+        )
     return Blocked(said, "check INFLUXDB_URL and INFLUXDB_API, and any proxy in between.", "unknown", status)
 
 

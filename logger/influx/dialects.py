@@ -67,8 +67,10 @@ def authorisation(target: Target, scheme: Scheme) -> dict[str, str]:
     if not target.token:
         return {}
     if not is_sendable(target.token):
-        raise InfluxRefusedError("the InfluxDB token holds a space, a line break or a letter that no token has",
-                                 "copy it again into INFLUXDB_TOKEN or its file, the token alone.")
+        raise InfluxRefusedError(
+            "the InfluxDB token holds a space, a line break or a letter that no token has",
+            "copy it again into INFLUXDB_TOKEN or its file, the token alone.",
+        )
     return {"authorization": f"{scheme} {target.token}"}
 
 
@@ -101,7 +103,11 @@ def recognise(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect
     if ping.status == 204 and not version:
         return "1" if basic(target) else "2"
     if ping.status in (401, 403):
-        raise InfluxRefusedError(f"{host} does not say which InfluxDB it is without credentials (HTTP {ping.status})",
-                                 "set INFLUXDB_API to 1, 2 or 3, and check the token or the user.")
-    raise InfluxError(f"{host} does not answer like an InfluxDB (HTTP {ping.status} to /ping)",
-                      "check INFLUXDB_URL; if a proxy hides /ping, set INFLUXDB_API to 1, 2 or 3.")
+        raise InfluxRefusedError(
+            f"{host} does not say which InfluxDB it is without credentials (HTTP {ping.status})",
+            "set INFLUXDB_API to 1, 2 or 3, and check the token or the user.",
+        )
+    raise InfluxError(
+        f"{host} does not answer like an InfluxDB (HTTP {ping.status} to /ping)",
+        "check INFLUXDB_URL; if a proxy hides /ping, set INFLUXDB_API to 1, 2 or 3.",
+    )

@@ -72,8 +72,10 @@ def setup(
     """
     secret = admin.get_secret_value() if isinstance(admin, SecretStr) else admin
     if not is_sendable(secret):
-        raise InfluxRefusedError("INFLUXDB_ADMIN_TOKEN holds a space, a line break or a letter that no token has",
-                                 "copy it again into INFLUXDB_ADMIN_TOKEN_FILE, the token alone.")
+        raise InfluxRefusedError(
+            "INFLUXDB_ADMIN_TOKEN holds a space, a line break or a letter that no token has",
+            "copy it again into INFLUXDB_ADMIN_TOKEN_FILE, the token alone.",
+        )
     with InfluxDBClient(url=url, token=secret, org=org, timeout=TIMEOUT_MS) as client:
         run = _Setup(client, url, org, held or {}, dry_run=dry_run)
         return run.run(tuple(dict.fromkeys(buckets)), token_description)
@@ -82,8 +84,9 @@ def setup(
 class _Setup:
     """One run: what it made and what was there."""
 
-    def __init__(self, client: InfluxDBClient, url: str, org: str, held: Mapping[Action, str], *,
-                 dry_run: bool) -> None:
+    def __init__(
+        self, client: InfluxDBClient, url: str, org: str, held: Mapping[Action, str], *, dry_run: bool
+    ) -> None:
         self._client = client
         self._url = url
         self._held = held
@@ -96,24 +99,34 @@ class _Setup:
     def run(self, buckets: tuple[str, ...], description: str) -> Provisioned:
         org_id = self._org_id()
         found = {name: self._bucket_id(name, org_id) for name in buckets}
-        known = [item for item in self._ask(
-            lambda: self._client.authorizations_api().find_authorizations(org_id=org_id), "list its tokens") or ()
-            if str(item.description or "").startswith(description)]
-        tokens = {action: self._token(action, f"{description} ({action})", org_id, found, known)
-                  for action in ("write", "read")}
+        known = [
+            item
+            for item in self._ask(
+                lambda: self._client.authorizations_api().find_authorizations(org_id=org_id), "list its tokens"
+            )
+            or ()
+            if str(item.description or "").startswith(description)
+        ]
+        tokens = {
+            action: self._token(action, f"{description} ({action})", org_id, found, known)
+            for action in ("write", "read")
+        }
         return Provisioned(tuple(self._created), tuple(self._existing), tokens["write"], tokens["read"])
 
     def _org_id(self) -> str:
         try:
-            orgs = self._ask(lambda: self._client.organizations_api().find_organizations(org=self._org),
-                             "list its organisations")
+            orgs = self._ask(
+                lambda: self._client.organizations_api().find_organizations(org=self._org), "list its organisations"
+            )
         except InfluxMissingError:
             orgs = []
         for item in orgs:
             if item.name == self._org:
                 return str(item.id)
-        raise InfluxMissingError(f"InfluxDB at {self._host} shows no organisation {self._org!r} to this token",
-                                 "check INFLUXDB_ORG, and that INFLUXDB_ADMIN_TOKEN belongs to that organisation.")
+        raise InfluxMissingError(
+            f"InfluxDB at {self._host} shows no organisation {self._org!r} to this token",
+            "check INFLUXDB_ORG, and that INFLUXDB_ADMIN_TOKEN belongs to that organisation.",
+        )
 
     def _bucket_id(self, name: str, org_id: str) -> str | None:
         """The bucket's id, made if it is missing; None where a dry run would make it."""
@@ -133,8 +146,12 @@ class _Setup:
         return str(self._ask(lambda: buckets.create_bucket(bucket=wanted), f"make the bucket {name!r}").id)
 
     def _token(
-        self, action: Action, description: str, org_id: str,
-        buckets: Mapping[str, str | None], known: Iterable[Authorization],
+        self,
+        action: Action,
+        description: str,
+        org_id: str,
+        buckets: Mapping[str, str | None],
+        known: Iterable[Authorization],
     ) -> str | None:
         """The text of the token that may do `action` with exactly these buckets."""
         wanted = {(action, "buckets", bucket_id) for bucket_id in buckets.values()}
@@ -154,10 +171,14 @@ class _Setup:
             return None
         permissions = [
             Permission(action=action, resource=PermissionResource(type="buckets", id=bucket_id, org_id=org_id))
-            for bucket_id in dict.fromkeys(buckets.values())]
+            for bucket_id in dict.fromkeys(buckets.values())
+        ]
         made = self._ask(
-            lambda: api.create_authorization(authorization=Authorization(
-                org_id=org_id, permissions=permissions, description=description)), f"make the token {description!r}")
+            lambda: api.create_authorization(
+                authorization=Authorization(org_id=org_id, permissions=permissions, description=description)
+            ),
+            f"make the token {description!r}",
+        )
         for item in stale:
             self._ask(partial(api.delete_authorization, item), f"remove the old token {description!r}")
         return str(made.token)
@@ -171,8 +192,12 @@ class _Setup:
             for bucket in buckets:
                 try:
                     if action == "write":  # an empty write tells and stores nothing
-                        self._ask(partial(WriteService(client.api_client).post_write,
-                                          org=self._org, bucket=bucket, body=b""), "try the token")
+                        self._ask(
+                            partial(
+                                WriteService(client.api_client).post_write, org=self._org, bucket=bucket, body=b""
+                            ),
+                            "try the token",
+                        )
                     else:
                         flux = f"from(bucket: {json.dumps(bucket)}) |> range(start: -1s)"
                         self._ask(partial(client.query_api().query, flux), "try the token")
@@ -204,8 +229,10 @@ def _refusal(error: ApiException, host: str, doing: str) -> InfluxError:
     if error.status == 404 and "page not found" not in body:
         return InfluxMissingError(said, "check INFLUXDB_ORG.")
     if error.status in (400, 404, 405):
-        return InfluxError(f"{said} (is it an InfluxDB 2?)",
-                           "check INFLUXDB_URL. On InfluxDB 1.x make a database with CREATE DATABASE instead.")
+        return InfluxError(
+            f"{said} (is it an InfluxDB 2?)",
+            "check INFLUXDB_URL. On InfluxDB 1.x make a database with CREATE DATABASE instead.",
+        )
     return InfluxError(said, "see InfluxDB's own log, then run it again.")
 
 
@@ -217,12 +244,18 @@ def _outage(error: HTTPError, host: str) -> EnvoyLoggerError:
             return NameUnknownError(f"the name {host} does not resolve", "check the host in INFLUXDB_URL.")
         case NewConnectionError():
             refused = isinstance(cause.__cause__, ConnectionRefusedError)
-            return UnreachableError(f"{host} {'refuses the connection' if refused else 'cannot be reached'}",
-                                    "check that InfluxDB runs, the network, and INFLUXDB_URL.")
+            return UnreachableError(
+                f"{host} {'refuses the connection' if refused else 'cannot be reached'}",
+                "check that InfluxDB runs, the network, and INFLUXDB_URL.",
+            )
         case NoAnswerError():
-            return TimedOutError(f"InfluxDB at {host} gave no answer in {TIMEOUT_MS // 1000} s",
-                                 "check that it runs and that INFLUXDB_URL is right.")
+            return TimedOutError(
+                f"InfluxDB at {host} gave no answer in {TIMEOUT_MS // 1000} s",
+                "check that it runs and that INFLUXDB_URL is right.",
+            )
         case SSLError():
-            return CertificateError(f"the certificate of {host} does not verify",
-                                    "check INFLUXDB_URL, and that the machine knows the authority.")
+            return CertificateError(
+                f"the certificate of {host} does not verify",
+                "check INFLUXDB_URL, and that the machine knows the authority.",
+            )
     return BrokenError(f"InfluxDB at {host} broke the connection: {type(cause).__name__}", "run it again.")

@@ -43,8 +43,12 @@ class Writer:
     async def _find_out(self) -> Dialect:
         setup = await self._wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
         ping = await self._wire.request(
-            "GET", "/ping", timeout_s=PROBE_TIMEOUT_S,
-            headers=authorisation(self.target, "Bearer"), auth=basic(self.target))
+            "GET",
+            "/ping",
+            timeout_s=PROBE_TIMEOUT_S,
+            headers=authorisation(self.target, "Bearer"),
+            auth=basic(self.target),
+        )
         for answer in (setup, ping):
             if answer.status in (408, 425, 429) or answer.status >= 500:
                 raise WireError(f"{self.host} is not ready: HTTP {answer.status}")
@@ -56,8 +60,14 @@ class Writer:
             call = write_call(await self.dialect(), self.target, self.target.buckets[role])
             packed = {"content-encoding": "gzip"} if gzipped else {}
             answer = await self._wire.request(
-                "POST", call.path, params=call.params, headers={**call.headers, **packed}, auth=call.auth,
-                content=body, timeout_s=WRITE_TIMEOUT_S)
+                "POST",
+                call.path,
+                params=call.params,
+                headers={**call.headers, **packed},
+                auth=call.auth,
+                content=body,
+                timeout_s=WRITE_TIMEOUT_S,
+            )
         except (WireError, InfluxError) as error:
             return _without_answer(error)
         outcome = classify(answer.status, masked(answer.text), answer.headers, self._clock.time())

@@ -85,7 +85,7 @@ def _collar_celsius(row: Row, view: View) -> float | None:
 
 
 def _generators(view: View) -> Rows:
-    """The generator, only where one is configured: `present` lies (Q-B9), a configuration that is not empty does not."""
+    """The generator, only where one is configured: `present` lies (Q-B9), a filled configuration does not."""
     config = view.fact(GENERATOR_CONFIG)
     if config is None or isinstance(config, Nowhere):
         return None if config is None else []

@@ -16,20 +16,28 @@ def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) 
         "VALUES (?, ?, ?, ?, ?, ?, 1, 1) ON CONFLICT (gateway, measurement, series, day) DO UPDATE SET "
         "final = excluded.final, line = excluded.line, revision = revision + (line IS NOT excluded.line), "
         "dirty = dirty OR line IS NOT excluded.line",
-        [(gateway, row.measurement, row.series, row.day, row.line, row.final) for row in rows])
+        [(gateway, row.measurement, row.series, row.day, row.line, row.final) for row in rows],
+    )
 
 
 def lease(connection: sqlite3.Connection, max_lines: int) -> Lease | None:
     """The current values of marked rows of one gateway, the oldest days first. One member a row; its ticks are 0."""
     rows = connection.execute(
-        "SELECT id, revision, line, gateway FROM daily WHERE dirty ORDER BY day, id LIMIT ?", (max_lines,)).fetchall()
+        "SELECT id, revision, line, gateway FROM daily WHERE dirty ORDER BY day, id LIMIT ?", (max_lines,)
+    ).fetchall()
     rows = [row for row in rows if row[3] == rows[0][3]]
     if not rows:
         return None
     return Lease(
-        ids=tuple(row[0] for row in rows), gateway=rows[0][3], role="daily",
-        members=tuple(gzip.compress(row[2] + b"\n", 1, mtime=0) for row in rows), lines=len(rows),
-        oldest_tick=0, newest_tick=0, revisions=tuple(row[1] for row in rows))
+        ids=tuple(row[0] for row in rows),
+        gateway=rows[0][3],
+        role="daily",
+        members=tuple(gzip.compress(row[2] + b"\n", 1, mtime=0) for row in rows),
+        lines=len(rows),
+        oldest_tick=0,
+        newest_tick=0,
+        revisions=tuple(row[1] for row in rows),
+    )
 
 
 def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> None:
@@ -38,26 +46,37 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
         connection.execute("UPDATE daily SET dirty = 0 WHERE id = ? AND revision = ?", (row_id, revision))
     connection.execute(
         "UPDATE tally SET delivered_rows = delivered_rows + ?, delivered_lines = delivered_lines + ? "
-        "WHERE role = 'daily'", (len(lease.ids) - refused_lines, len(lease.ids) - refused_lines))
+        "WHERE role = 'daily'",
+        (len(lease.ids) - refused_lines, len(lease.ids) - refused_lines),
+    )
 
 
 def replay(connection: sqlite3.Connection, since_day: str) -> int:
     """Mark the rows of all days from `since_day` on; how many it were."""
     return connection.execute(
-        "UPDATE daily SET dirty = 1, revision = revision + 1 WHERE day >= ?", (since_day,)).rowcount
+        "UPDATE daily SET dirty = 1, revision = revision + 1 WHERE day >= ?", (since_day,)
+    ).rowcount
 
 
 def rows(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
     """The current rows of a gateway from `since_day` on, by day."""
-    return [DailyRow(m, s, d, line, bool(final)) for m, s, d, line, final in connection.execute(
-        "SELECT measurement, series, day, line, final FROM daily WHERE gateway = ? AND day >= ? ORDER BY day, id",
-        (gateway, since_day))]
+    return [
+        DailyRow(m, s, d, line, bool(final))
+        for m, s, d, line, final in connection.execute(
+            "SELECT measurement, series, day, line, final FROM daily WHERE gateway = ? AND day >= ? ORDER BY day, id",
+            (gateway, since_day),
+        )
+    ]
 
 
 def lines(connection: sqlite3.Connection, since_day: str, until_day: str) -> list[bytes]:
     """The current lines of the days from `since_day` to before `until_day`."""
-    return [row[0] for row in connection.execute(
-        "SELECT line FROM daily WHERE day >= ? AND day < ? ORDER BY day, id", (since_day, until_day))]
+    return [
+        row[0]
+        for row in connection.execute(
+            "SELECT line FROM daily WHERE day >= ? AND day < ? ORDER BY day, id", (since_day, until_day)
+        )
+    ]
 
 
 def waiting(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -31,8 +31,15 @@ _CARRIED: Final = (
     ("refused", "id, gateway, role, tick, at, status, reason, line, digest, daily_id", "id {0}"),
     ("rescue", "name, next, last, copied", "name {0}"),
 )
-_EVER: Final = ("stored_rows", "stored_lines", "delivered_rows", "delivered_lines", "dropped_rows", "dropped_lines",
-                "missed")
+_EVER: Final = (
+    "stored_rows",
+    "stored_lines",
+    "delivered_rows",
+    "delivered_lines",
+    "dropped_rows",
+    "dropped_lines",
+    "missed",
+)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -87,15 +94,19 @@ def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
     for path in sorted(_set_aside_files(folder), reverse=True):
         if connection.execute("SELECT 1 FROM rescue WHERE name = ?", (path.name,)).fetchone() is None:
             with _reading(path) as source, transaction(connection):
-                counts = {table: _copy(source, connection, table, columns, order)
-                          for table, columns, order in _CARRIED}
+                counts = {
+                    table: _copy(source, connection, table, columns, order) for table, columns, order in _CARRIED
+                }
                 _carry_totals(source, connection)
                 last = _keep_ids_apart(source, connection)
-                connection.execute("INSERT INTO rescue (name, next, last, copied) VALUES (?, 1, ?, 0)",
-                                   (path.name, last))
+                connection.execute(
+                    "INSERT INTO rescue (name, next, last, copied) VALUES (?, 1, ?, 0)", (path.name, last)
+                )
             carried = ", ".join(f"{count} of {table}" for table, count in counts.items() if count) or "nothing"
-            notes.append(f"carried over from {path.name}: {carried}"
-                         + ("; its outbox rows follow" if last else "; its outbox cannot be read"))
+            notes.append(
+                f"carried over from {path.name}: {carried}"
+                + ("; its outbox rows follow" if last else "; its outbox cannot be read")
+            )
     return notes
 
 
@@ -134,7 +145,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, co
             for row in source.execute(f"SELECT {columns} FROM {table} ORDER BY {order.format(direction)}"):  # noqa: S608
                 with contextlib.suppress(sqlite3.IntegrityError):
                     count += target.execute(
-                        f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row).rowcount  # noqa: S608
+                        f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row
+                    ).rowcount  # noqa: S608
         except sqlite3.Error as error:
             if target.in_transaction and _is_of(source, error):
                 continue
@@ -154,8 +166,7 @@ def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> Non
         with contextlib.suppress(sqlite3.Error):
             for role, value in source.execute(f"SELECT role, {column} FROM tally").fetchall():  # noqa: S608
                 if isinstance(value, int):
-                    target.execute(
-                        f"UPDATE tally SET {column} = max({column}, ?) WHERE role = ?", (value, role))  # noqa: S608
+                    target.execute(f"UPDATE tally SET {column} = max({column}, ?) WHERE role = ?", (value, role))  # noqa: S608
 
 
 def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
@@ -163,15 +174,18 @@ def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> i
     found = {}
     for table in ("outbox", "daily"):
         ids = [0]
-        for query in (f"SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'",  # noqa: S608
-                      f"SELECT max(id) FROM {table}"):  # noqa: S608
+        for query in (
+            f"SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'",  # noqa: S608
+            f"SELECT max(id) FROM {table}",
+        ):  # noqa: S608
             with contextlib.suppress(sqlite3.Error):
                 ids.append(source.execute(query).fetchone()[0] or 0)
         found[table] = max(i for i in ids if isinstance(i, int) and i < _LARGEST_ID)
         own = target.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()[0] or 0
         target.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-        target.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)",
-                       (table, max(own, found[table] + _IDS_APART)))
+        target.execute(
+            "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, max(own, found[table] + _IDS_APART))
+        )
     return found["outbox"]
 
 
@@ -181,7 +195,8 @@ def rescue(connection: sqlite3.Connection, folder: Path, limit: int) -> tuple[in
     How many ids are left to look at, and, when a file is done, what to say.
     """
     job = connection.execute(
-        "SELECT name, next, last, copied FROM rescue WHERE next <= last ORDER BY name DESC LIMIT 1").fetchone()
+        "SELECT name, next, last, copied FROM rescue WHERE next <= last ORDER BY name DESC LIMIT 1"
+    ).fetchone()
     if job is None:
         return 0, None
     name, start, last, copied = job
@@ -196,7 +211,9 @@ def rescue(connection: sqlite3.Connection, folder: Path, limit: int) -> tuple[in
         if isinstance(body, bytes) and outbox.checksum(gateway, tick, lines, body) == crc:
             copied += connection.execute(
                 "INSERT OR IGNORE INTO outbox (id, gateway, role, tick, lines, size, crc, delivered_at, body) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row).rowcount
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            ).rowcount
     connection.execute("UPDATE rescue SET next = ?, copied = ? WHERE name = ?", (following, copied, name))
     left = max(0, last + 1 - following)
     return left, None if left else f"{copied} outbox rows were saved from {name}"
@@ -207,8 +224,10 @@ _Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]
 
 def _readable(source: sqlite3.Connection, start: int, last: int, limit: int) -> tuple[list[_Row], int]:
     """Rows from id `start` on, skipping what cannot be read, and the id to go on from."""
-    query = ("SELECT id, gateway, role, tick, lines, size, crc, delivered_at, body FROM outbox "
-             "WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?")
+    query = (
+        "SELECT id, gateway, role, tick, lines, size, crc, delivered_at, body FROM outbox "
+        "WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"
+    )
     rows: list[_Row] = []
     try:
         rows = source.execute(query, (start, last, limit)).fetchall()

@@ -60,12 +60,16 @@ def claim(folder: Path) -> FolderLock:
         holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
         who = f"process {holder}" if holder else "another process"
-        raise StoreHeldError(f"the state folder {folder} is in use by {who}",
-                             "stop that envoy-logger first, or ask it through `envoy-logger status`.") from error
+        raise StoreHeldError(
+            f"the state folder {folder} is in use by {who}",
+            "stop that envoy-logger first, or ask it through `envoy-logger status`.",
+        ) from error
     except OSError as error:
         os.close(descriptor)
-        raise StateError(f"the state folder {folder} cannot be locked: {error.strerror}",
-                         "set LOGGER_STATE_DIR to a folder on a local disk.") from error
+        raise StateError(
+            f"the state folder {folder} cannot be locked: {error.strerror}",
+            "set LOGGER_STATE_DIR to a folder on a local disk.",
+        ) from error
     with contextlib.suppress(OSError):  # on a full disk nobody can read who holds it; it is held all the same
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -92,8 +96,10 @@ def mark_demo(folder: Path) -> None:
         if is_demo(folder):
             return
         if folder.exists() and any(folder.iterdir()):
-            raise StateError(f"the folder {folder} is not empty and not the demo's: the demo leaves it alone",
-                             "name an empty folder, or none.")
+            raise StateError(
+                f"the folder {folder} is not empty and not the demo's: the demo leaves it alone",
+                "name an empty folder, or none.",
+            )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(folder / DEMO_MARK, _MARK_TEXT, 0o644)
     except OSError as error:
@@ -108,8 +114,10 @@ def is_demo(folder: Path) -> bool:
 def refuse_demo(folder: Path) -> None:
     """StateError if `folder` is the demo's: invented data must never reach a real database."""
     if is_demo(folder):
-        raise StateError(f"the state folder {folder} belongs to the demo and holds invented data",
-                         "set LOGGER_STATE_DIR to another folder.")
+        raise StateError(
+            f"the state folder {folder} belongs to the demo and holds invented data",
+            "set LOGGER_STATE_DIR to another folder.",
+        )
 
 
 def _unusable(folder: Path, error: OSError) -> StateError:

@@ -19,7 +19,9 @@ def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, st
         else:
             connection.execute(
                 "INSERT INTO ledger (gateway, key, value) VALUES (?, ?, ?) "
-                "ON CONFLICT (gateway, key) DO UPDATE SET value = excluded.value", (gateway, key, value))
+                "ON CONFLICT (gateway, key) DO UPDATE SET value = excluded.value",
+                (gateway, key, value),
+            )
 
 
 def read(connection: sqlite3.Connection, gateway: str) -> dict[str, str]:
@@ -32,11 +34,15 @@ def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[
     for report in reports:
         new = connection.execute(
             "INSERT INTO report (gateway, serial, gateway_second, time, source) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT DO NOTHING", (gateway, report.serial, report.gateway_second, report.time, report.source))
+            "ON CONFLICT DO NOTHING",
+            (gateway, report.serial, report.gateway_second, report.time, report.source),
+        )
         if new.rowcount:
             connection.execute(
                 "DELETE FROM report WHERE id IN (SELECT id FROM report WHERE gateway = ? AND serial = ? "
-                "ORDER BY id DESC LIMIT -1 OFFSET ?)", (gateway, report.serial, REPORTS_KEPT))
+                "ORDER BY id DESC LIMIT -1 OFFSET ?)",
+                (gateway, report.serial, REPORTS_KEPT),
+            )
 
 
 def reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Report]]:
@@ -51,5 +57,6 @@ def reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Repo
 
 def gateways(connection: sqlite3.Connection) -> list[str]:
     """The serials of all gateways that the store knows."""
-    return [row[0] for row in connection.execute(
-        "SELECT gateway FROM ledger UNION SELECT gateway FROM recent ORDER BY 1")]
+    return [
+        row[0] for row in connection.execute("SELECT gateway FROM ledger UNION SELECT gateway FROM recent ORDER BY 1")
+    ]

@@ -70,8 +70,11 @@ class Lease:
         """Those rows of the lease that were delivered, by their place in `members`; to acknowledge them alone."""
         chosen = tuple(numbers)
         return replace(
-            self, ids=tuple(self.ids[n] for n in chosen), members=tuple(self.members[n] for n in chosen),
-            revisions=tuple(self.revisions[n] for n in chosen) if self.revisions else ())
+            self,
+            ids=tuple(self.ids[n] for n in chosen),
+            members=tuple(self.members[n] for n in chosen),
+            revisions=tuple(self.revisions[n] for n in chosen) if self.revisions else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,11 @@ def insert(connection: sqlite3.Connection, gateway: str, tick: int, members: Ite
     """Add rows that wait for delivery."""
     connection.executemany(
         "INSERT INTO outbox (gateway, role, tick, lines, size, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(gateway, m.role, tick, m.lines, len(m.body), checksum(gateway, tick, m.lines, m.body), m.body)
-         for m in members])
+        [
+            (gateway, m.role, tick, m.lines, len(m.body), checksum(gateway, tick, m.lines, m.body), m.body)
+            for m in members
+        ],
+    )
 
 
 def checksum(gateway: str, tick: int, lines: int, body: bytes) -> int:
@@ -42,7 +45,8 @@ def count_stored(connection: sqlite3.Connection, members: Iterable[Member]) -> N
     """Add `members` to what was ever stored."""
     connection.executemany(
         "UPDATE tally SET stored_rows = stored_rows + 1, stored_lines = stored_lines + ? WHERE role = ?",
-        [(member.lines, member.role) for member in members])
+        [(member.lines, member.role) for member in members],
+    )
 
 
 def lease(
@@ -55,7 +59,8 @@ def lease(
     order = "DESC" if newest else "ASC"
     query = (
         "SELECT gateway, tick, id, lines, crc, body FROM outbox "  # noqa: S608
-        f"WHERE role = ? AND delivered_at IS NULL ORDER BY tick {order}, id {order}")
+        f"WHERE role = ? AND delivered_at IS NULL ORDER BY tick {order}, id {order}"
+    )
     rotten: list[int] = []
     taken: list[tuple[int, int, int, bytes]] = []
     gateway = ""
@@ -81,8 +86,14 @@ def lease(
         return None, rotten
     taken.sort(key=lambda row: row[:2])
     return Lease(
-        ids=tuple(row[1] for row in taken), gateway=gateway, role=role, members=tuple(row[3] for row in taken),
-        lines=total_lines, oldest_tick=taken[0][0], newest_tick=taken[-1][0]), rotten
+        ids=tuple(row[1] for row in taken),
+        gateway=gateway,
+        role=role,
+        members=tuple(row[3] for row in taken),
+        lines=total_lines,
+        oldest_tick=taken[0][0],
+        newest_tick=taken[-1][0],
+    ), rotten
 
 
 def deliver(
@@ -92,7 +103,8 @@ def deliver(
     rows = lines = 0
     for row_id in ids:
         waiting = connection.execute(
-            "SELECT lines FROM outbox WHERE id = ? AND delivered_at IS NULL", (row_id,)).fetchone()
+            "SELECT lines FROM outbox WHERE id = ? AND delivered_at IS NULL", (row_id,)
+        ).fetchone()
         if waiting is not None:
             if at is None:
                 connection.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
@@ -102,7 +114,8 @@ def deliver(
             lines += waiting[0]
     connection.execute(
         "UPDATE tally SET delivered_rows = delivered_rows + ?, delivered_lines = delivered_lines + ? WHERE role = ?",
-        (rows, max(0, lines - refused_lines), role))
+        (rows, max(0, lines - refused_lines), role),
+    )
 
 
 def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:
@@ -110,7 +123,8 @@ def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int
     return connection.execute(
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE delivered_at IS NOT NULL "
         "AND delivered_at <= ? ORDER BY delivered_at LIMIT ?)",
-        (before if before is not None else _EVER, limit)).rowcount
+        (before if before is not None else _EVER, limit),
+    ).rowcount
 
 
 def drop_oldest(connection: sqlite3.Connection, limit: int) -> Gone | None:
@@ -119,14 +133,17 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Gone | None:
     for role in ROLES:
         rows += connection.execute(
             "SELECT tick, id, lines, role FROM outbox WHERE role = ? AND delivered_at IS NULL "
-            "ORDER BY tick, id LIMIT ?", (role, limit)).fetchall()
+            "ORDER BY tick, id LIMIT ?",
+            (role, limit),
+        ).fetchall()
     rows = sorted(rows)[:limit]
     if not rows:
         return None
     connection.executemany("DELETE FROM outbox WHERE id = ?", [(row[1],) for row in rows])
     connection.executemany(
         "UPDATE tally SET dropped_rows = dropped_rows + 1, dropped_lines = dropped_lines + ? WHERE role = ?",
-        [(row[2], row[3]) for row in rows])
+        [(row[2], row[3]) for row in rows],
+    )
     return Gone(len(rows), sum(row[2] for row in rows), rows[0][0], rows[-1][0])
 
 
@@ -137,7 +154,8 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
     """
     ids = connection.execute(
         "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",
-        (after, since, limit)).fetchall()
+        (after, since, limit),
+    ).fetchall()
     connection.executemany("UPDATE outbox SET delivered_at = NULL WHERE id = ?", ids)
     return len(ids), ids[-1][0] if len(ids) == limit else None
 
@@ -148,7 +166,8 @@ def page(
     """Lines of up to `limit` rows with ids beyond `after`, and the id to go on from; None when that was all."""
     rows: Sequence[tuple[int, bytes]] = connection.execute(
         "SELECT id, body FROM outbox WHERE id > ? AND role = ? AND tick >= ? AND tick < ? ORDER BY id LIMIT ?",
-        (after, role, since, until, limit)).fetchall()
+        (after, role, since, until, limit),
+    ).fetchall()
     lines: list[bytes] = []
     for _, body in rows:
         lines += unpacked(body)

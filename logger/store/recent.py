@@ -14,13 +14,18 @@ def add(connection: sqlite3.Connection, gateway: str, tick: int, numbers: Mappin
     if numbers:
         connection.execute(
             "INSERT OR REPLACE INTO recent (gateway, tick, numbers) VALUES (?, ?, ?)",
-            (gateway, tick, json.dumps(dict(numbers), separators=(",", ":"), allow_nan=False)))
+            (gateway, tick, json.dumps(dict(numbers), separators=(",", ":"), allow_nan=False)),
+        )
 
 
 def read(connection: sqlite3.Connection, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
     """The numbers of the ticks from `since` on, oldest first."""
-    return [(tick, json.loads(text)) for tick, text in connection.execute(
-        "SELECT tick, numbers FROM recent WHERE gateway = ? AND tick >= ? ORDER BY tick", (gateway, since))]
+    return [
+        (tick, json.loads(text))
+        for tick, text in connection.execute(
+            "SELECT tick, numbers FROM recent WHERE gateway = ? AND tick >= ? ORDER BY tick", (gateway, since)
+        )
+    ]
 
 
 def purge(connection: sqlite3.Connection, before: int) -> int:

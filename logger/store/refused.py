@@ -19,10 +19,22 @@ def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[Refused]
     for item in refused:
         daily_id = None
         if lease.revisions:
-            daily_id = next((row_id for row_id in lease.ids if connection.execute(
-                "SELECT 1 FROM daily WHERE id = ? AND line = ?", (row_id, item.line)).fetchone()), None)
-        _insert(connection, (lease.gateway, lease.role, lease.newest_tick, at, item.status, item.reason), item.line,
-                daily_id)
+            daily_id = next(
+                (
+                    row_id
+                    for row_id in lease.ids
+                    if connection.execute(
+                        "SELECT 1 FROM daily WHERE id = ? AND line = ?", (row_id, item.line)
+                    ).fetchone()
+                ),
+                None,
+            )
+        _insert(
+            connection,
+            (lease.gateway, lease.role, lease.newest_tick, at, item.status, item.reason),
+            item.line,
+            daily_id,
+        )
 
 
 def set_aside(connection: sqlite3.Connection, row_id: int, at: int, reason: str) -> None:
@@ -33,20 +45,23 @@ def set_aside(connection: sqlite3.Connection, row_id: int, at: int, reason: str)
         connection.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
 
 
-def _insert(
-    connection: sqlite3.Connection, about: tuple[object, ...], line: bytes, daily_id: int | None
-) -> None:
+def _insert(connection: sqlite3.Connection, about: tuple[object, ...], line: bytes, daily_id: int | None) -> None:
     connection.execute(
         "INSERT INTO refused (gateway, role, tick, at, status, reason, line, digest, daily_id) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (gateway, role, digest) DO UPDATE SET "
         "at = excluded.at, status = excluded.status, reason = excluded.reason",
-        (*about, line, hashlib.blake2b(line, digest_size=16).digest(), daily_id))
+        (*about, line, hashlib.blake2b(line, digest_size=16).digest(), daily_id),
+    )
 
 
 def listed(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedLine]:
     """Up to `limit` refused lines with ids beyond `after`, in the order of their first refusal."""
-    return [RefusedLine(*row) for row in connection.execute(
-        f"SELECT {_FIELDS} FROM refused WHERE id > ? ORDER BY id LIMIT ?", (after, limit))]  # noqa: S608
+    return [
+        RefusedLine(*row)
+        for row in connection.execute(
+            f"SELECT {_FIELDS} FROM refused WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+        )
+    ]  # noqa: S608
 
 
 def retry(connection: sqlite3.Connection, ids: Sequence[int] | None, limit: int) -> int:
@@ -57,15 +72,16 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int] | None, limit: int)
     wanted = "" if ids is None else f"AND id IN ({','.join(str(int(i)) for i in ids)})"
     rows = connection.execute(
         f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 {wanted} "  # noqa: S608
-        "ORDER BY gateway, role, tick, id LIMIT ?", (limit,)).fetchall()
+        "ORDER BY gateway, role, tick, id LIMIT ?",
+        (limit,),
+    ).fetchall()
     for (gateway, role, tick), group in groupby(rows, key=lambda row: row[1:4]):
         lines = []
         for row in group:
             if row[8] is None:
                 lines.append(row[7])
             else:
-                connection.execute(
-                    "UPDATE daily SET dirty = 1, revision = revision + 1 WHERE id = ?", (row[8],))
+                connection.execute("UPDATE daily SET dirty = 1, revision = revision + 1 WHERE id = ?", (row[8],))
         if lines:
             body = gzip.compress(b"".join(line + b"\n" for line in lines), 1, mtime=0)
             outbox.insert(connection, gateway, tick, [Member(role, len(lines), body)])
@@ -76,4 +92,5 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int] | None, limit: int)
 def purge_oldest(connection: sqlite3.Connection, limit: int) -> int:
     """Forget up to `limit` refused lines, the oldest first; how many it were."""
     return connection.execute(
-        "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY id LIMIT ?)", (limit,)).rowcount
+        "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY id LIMIT ?)", (limit,)
+    ).rowcount

@@ -19,8 +19,15 @@ _LOG_BYTES: Final = 4 * 1024 * 1024
 _LEAST_PAGES: Final = 512
 _UNLIKELY_VERSION: Final = 1000
 _PATIENCE_S: Final = 10
-_NO_SHARED_MEMORY: Final = ("SQLITE_CANTOPEN", "SQLITE_PROTOCOL", "SQLITE_READONLY", "SQLITE_IOERR_LOCK",
-                            "SQLITE_IOERR_SHMOPEN", "SQLITE_IOERR_SHMMAP", "SQLITE_IOERR_SHMLOCK")
+_NO_SHARED_MEMORY: Final = (
+    "SQLITE_CANTOPEN",
+    "SQLITE_PROTOCOL",
+    "SQLITE_READONLY",
+    "SQLITE_IOERR_LOCK",
+    "SQLITE_IOERR_SHMOPEN",
+    "SQLITE_IOERR_SHMMAP",
+    "SQLITE_IOERR_SHMLOCK",
+)
 
 _FIRST: Final = (
     # One row a tick and role. `crc` is the CRC-32 of `body`, so that bit rot is found before it is sent.
@@ -156,7 +163,8 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     if version > len(STEPS):
         raise StateError(
             f"the store {path} was written by a newer envoy-logger (schema {version}, this one knows {len(STEPS)})",
-            "install the newer version again, or set LOGGER_STATE_DIR to another folder.")
+            "install the newer version again, or set LOGGER_STATE_DIR to another folder.",
+        )
     for number, statements in enumerate(STEPS[version:], start=version + 1):
         with transaction(connection):
             for statement in statements:

@@ -95,6 +95,7 @@ class Store:
 
     def put(self, commit: Commit) -> None:
         """Store a tick. On StoreFullError nothing of it is stored, and it is counted as missed."""
+
         def action() -> None:
             outbox.insert(self._connection, commit.gateway, commit.tick, commit.members)
             outbox.count_stored(self._connection, commit.members)
@@ -102,8 +103,10 @@ class Store:
             ledger.write(self._connection, commit.gateway, commit.ledger)
             ledger.add_reports(self._connection, commit.gateway, commit.reports)
             recent.add(self._connection, commit.gateway, commit.tick, commit.recent)
-            self._connection.executemany("UPDATE tally SET missed = missed + ? WHERE role = ?",
-                                         [(count, role) for role, count in self._missed.items()])
+            self._connection.executemany(
+                "UPDATE tally SET missed = missed + ? WHERE role = ?",
+                [(count, role) for role, count in self._missed.items()],
+            )
 
         try:
             self._spare_reserve()
@@ -145,8 +148,9 @@ class Store:
         are moved to the refused ones on the way.
         """
         while True:
-            lease, rotten = self._read(lambda: outbox.lease(
-                self._connection, role, newest=newest, max_lines=max_lines, max_bytes=max_bytes))
+            lease, rotten = self._read(
+                lambda: outbox.lease(self._connection, role, newest=newest, max_lines=max_lines, max_bytes=max_bytes)
+            )
             if rotten:
                 self._set_rotten_aside(rotten)
             if lease is not None or not rotten:
@@ -161,6 +165,7 @@ class Store:
 
         A daily row that changed since it was leased stays marked for sending.
         """
+
         def action(at: int | None) -> None:
             if lease.revisions:
                 daily.ack(self._connection, lease, len(refused_lines))
@@ -245,16 +250,27 @@ class Store:
         for role in ROLES:
             rows, lines, size, *ever, missed = self._connection.execute(
                 "SELECT rows, lines, bytes, stored_rows, stored_lines, delivered_rows, delivered_lines, "
-                "dropped_rows, dropped_lines, missed FROM tally WHERE role = ?", (role,)).fetchone()
+                "dropped_rows, dropped_lines, missed FROM tally WHERE role = ?",
+                (role,),
+            ).fetchone()
             oldest = self._connection.execute(
-                "SELECT min(tick) FROM outbox WHERE role = ? AND delivered_at IS NULL", (role,)).fetchone()[0]
+                "SELECT min(tick) FROM outbox WHERE role = ? AND delivered_at IS NULL", (role,)
+            ).fetchone()[0]
             marked, marked_bytes = daily.waiting(self._connection) if role == "daily" else (0, 0)
             stored_rows, stored_lines, delivered_rows, delivered_lines, dropped_rows, dropped_lines = ever
             roles[role] = RoleState(
-                rows=rows + marked, lines=lines + marked, bytes=size + marked_bytes, oldest_tick=oldest,
-                stored_rows=stored_rows, stored_lines=stored_lines, delivered_rows=delivered_rows,
-                delivered_lines=delivered_lines, dropped_rows=dropped_rows, dropped_lines=dropped_lines,
-                missed=missed + self._missed[role])
+                rows=rows + marked,
+                lines=lines + marked,
+                bytes=size + marked_bytes,
+                oldest_tick=oldest,
+                stored_rows=stored_rows,
+                stored_lines=stored_lines,
+                delivered_rows=delivered_rows,
+                delivered_lines=delivered_lines,
+                dropped_rows=dropped_rows,
+                dropped_lines=dropped_lines,
+                missed=missed + self._missed[role],
+            )
         count = self._connection.execute("SELECT count(*) FROM refused").fetchone()[0]
         return Waiting(roles, count, self._disk_bytes())
 
@@ -326,10 +342,14 @@ class Store:
             self._notes.append("the store is full: the oldest refused lines were dropped")
             yield
         while may_drop and (gone := self._transact(lambda: outbox.drop_oldest(self._connection, _DROP_STEP))):
-            first, last = (datetime.fromtimestamp(tick, UTC).isoformat(" ", "minutes")
-                           for tick in (gone.oldest_tick, gone.newest_tick))
-            self._notes.append(f"the store reached its {self._max_mb} MB: {gone.lines} undelivered lines "
-                               f"from {first} to {last} (UTC) were dropped")
+            first, last = (
+                datetime.fromtimestamp(tick, UTC).isoformat(" ", "minutes")
+                for tick in (gone.oldest_tick, gone.newest_tick)
+            )
+            self._notes.append(
+                f"the store reached its {self._max_mb} MB: {gone.lines} undelivered lines "
+                f"from {first} to {last} (UTC) were dropped"
+            )
             yield
 
     def _transact(self, action: Callable[[], T]) -> T:
@@ -352,12 +372,16 @@ class Store:
                 raise self._full()
 
     def _full(self) -> StoreFullError:
-        return StoreFullError(f"no room for the next tick in {self._folder}",
-                              "free some space on that disk, or raise LOGGER_STORE_MAX_MB if it is at its limit.")
+        return StoreFullError(
+            f"no room for the next tick in {self._folder}",
+            "free some space on that disk, or raise LOGGER_STORE_MAX_MB if it is at its limit.",
+        )
 
     def _unwritable(self, error: sqlite3.Error) -> StoreFullError:
-        return StoreFullError(f"the store {self._folder / FILE} cannot be used now: {error}",
-                              "check the disk, its mount and that no other program holds the file.")
+        return StoreFullError(
+            f"the store {self._folder / FILE} cannot be used now: {error}",
+            "check the disk, its mount and that no other program holds the file.",
+        )
 
     def _open_file(self) -> sqlite3.Connection:
         """The store's file, opened, whole and with everything carried over that older damaged files held."""
@@ -377,14 +401,17 @@ class Store:
                 if damage.is_damage(error):
                     self._set_file_aside(error)
                 elif getattr(error, "sqlite_errorname", "") not in _NO_ROOM:
-                    raise StateError(f"the store {path} cannot be opened: {error}",
-                                     f"check that {self._folder} is on a healthy local disk and belongs to this user."
-                                     ) from error
+                    raise StateError(
+                        f"the store {path} cannot be opened: {error}",
+                        f"check that {self._folder} is on a healthy local disk and belongs to this user.",
+                    ) from error
                 elif not self._ballast.release():
                     raise self._full() from error
             except OSError as error:
-                raise StateError(f"the store {path} cannot be opened: {error.strerror}",
-                                 f"check that {self._folder} belongs to this user.") from error
+                raise StateError(
+                    f"the store {path} cannot be opened: {error.strerror}",
+                    f"check that {self._folder} belongs to this user.",
+                ) from error
             else:
                 return connection
         raise StateError(f"the store {path} is damaged each time it is made", "check the disk for faults.")

@@ -35,8 +35,9 @@ class StoreThread:
         """Store.open on a new thread."""
         thread = ThreadPoolExecutor(1, "store")
         try:
-            store = await asyncio.wrap_future(thread.submit(
-                lambda: Store.open(folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock)))
+            store = await asyncio.wrap_future(
+                thread.submit(lambda: Store.open(folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock))
+            )
         except BaseException:
             thread.shutdown(wait=False)
             raise
@@ -85,7 +86,8 @@ class StoreThread:
     ) -> Lease | None:
         """See Store.lease."""
         return await self._do(
-            lambda: self._store.lease(role, newest=newest, max_lines=max_lines, max_bytes=max_bytes))
+            lambda: self._store.lease(role, newest=newest, max_lines=max_lines, max_bytes=max_bytes)
+        )
 
     async def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
         """See Store.lease_daily."""

@@ -89,9 +89,7 @@ def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) ->
     assert re.search(r"12 of 12 producing", text)
     assert re.search(r"stored +\d+ points of \d+ minutes", text)
     assert "Traceback" not in text
-    assert text.rstrip().endswith(
-        f"Stopped. What was recorded lies in {tmp_path}/demo; the next demo starts afresh."
-    )
+    assert text.rstrip().endswith(f"Stopped. What was recorded lies in {tmp_path}/demo; the next demo starts afresh.")
     points = as_points(stored(tmp_path / "demo"))
     assert {"envoy_totals", "envoy_inverter", "envoy_battery"} <= {place.measurement for place in points}
     assert max(place.time for place in points) < time.time() - 86400  # begins in the past
@@ -147,9 +145,7 @@ def test_a_real_database_and_dotenv_are_never_touched(tmp_path: Path, fake_influ
     assert not real.exists()
     assert stored(tmp_path / "demo")  # it did record meanwhile
     for command in ("run", "once"):
-        done = program(
-            tmp_path, command, settings=target | {"LOGGER_STATE_DIR": str(tmp_path / "demo")}
-        )
+        done = program(tmp_path, command, settings=target | {"LOGGER_STATE_DIR": str(tmp_path / "demo")})
         assert done.code == 78
         assert done.said[-2:] == [
             f"the state folder {tmp_path}/demo belongs to the demo and holds invented data",

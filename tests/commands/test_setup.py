@@ -56,15 +56,11 @@ def test_setup_makes_buckets_and_tokens_that_work_and_the_second_time_nothing(
     assert (writes.read_text().strip(), reads.read_text().strip()) == tokens
 
     recorder = {name: value for name, value in settings.items() if "ADMIN" not in name}
-    done = program(
-        tmp_path, "once", settings=recorder | site.settings | {"INFLUXDB_TOKEN_FILE": str(writes)}
-    )
+    done = program(tmp_path, "once", settings=recorder | site.settings | {"INFLUXDB_TOKEN_FILE": str(writes)})
     assert (done.code, done.said[-1]) == (0, "stored and delivered"), done.err
     found = influx2.rows_as(tokens[1], settings["INFLUXDB_ORG"], settings["INFLUXDB_BUCKET"], "envoy_totals")
     assert len(found) == 1
-    only_reads = program(
-        tmp_path, "once", settings=recorder | site.settings | {"INFLUXDB_TOKEN_FILE": str(reads)}
-    )
+    only_reads = program(tmp_path, "once", settings=recorder | site.settings | {"INFLUXDB_TOKEN_FILE": str(reads)})
     assert only_reads.code == 75
     assert "still wait" in only_reads.err
 
@@ -97,9 +93,7 @@ def test_wrong_admin_token_organisation_and_address_are_said(fake_influx2: Fake2
 
 
 def test_a_token_file_that_cannot_be_written_is_said(fake_influx2: Fake2, tmp_path: Path) -> None:
-    done = program(
-        tmp_path, "setup", "--write-token-file", "/proc/nowhere/token", settings=wanted(fake_influx2)
-    )
+    done = program(tmp_path, "setup", "--write-token-file", "/proc/nowhere/token", settings=wanted(fake_influx2))
     assert done.code == 78
     assert done.said[-2].startswith("/proc/nowhere/token cannot be written: ")
     assert done.said[-1].startswith("Try: ")

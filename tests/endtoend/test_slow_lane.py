@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
+
+import pytest
 
 from logger.errors import TimedOutError
 from logger.service.collector import Collector
@@ -19,10 +22,12 @@ from tests.virtual import VirtualClock, run_virtually
 
 SLOW = ("/inventory", "/home", "/production")
 MINUTES = 60
+WIRE_MINUTES = 60 if os.environ.get("ENVOY_LOGGER_LONG") else 12
 RATE = 80.0
 
 
-def test_sixty_minutes_over_the_wire_give_sixty_points(tmp_path: Path) -> None:
+@pytest.mark.long
+def test_every_minute_over_the_wire_gives_a_point(tmp_path: Path) -> None:
     with site(tmp_path, fast_clock(RATE), further={"LOGGER_TIMEZONE": "Europe/Madrid"}) as here:
         for prefix in SLOW:
             here.gateway.fail(prefix, Fault("hang", seconds=60))
@@ -30,7 +35,8 @@ def test_sixty_minutes_over_the_wire_give_sixty_points(tmp_path: Path) -> None:
         here.recorder.wait_for_ticks(1)
         began = time.monotonic()
         status = here.recorder.wait_until(
-            lambda status: status["polls"]["ticks"] + status["polls"]["missed"] >= MINUTES, 1.5 * 60 * MINUTES / RATE
+            lambda status: status["polls"]["ticks"] + status["polls"]["missed"] >= WIRE_MINUTES,
+            1.5 * 60 * WIRE_MINUTES / RATE,
         )
         took_s = time.monotonic() - began
         assert here.recorder.terminate() == 0
@@ -42,9 +48,9 @@ def test_sixty_minutes_over_the_wire_give_sixty_points(tmp_path: Path) -> None:
         if place.measurement == "envoy_totals"
     }
     first = min(powers)
-    assert status["polls"]["missed"] == 0, f"{MINUTES} minutes took {took_s:.0f} s"
-    assert [powers.get(first + 60 * n) is not None for n in range(MINUTES)] == [True] * MINUTES
-    assert len(hung) >= 5, "it was asked again and again, ever more rarely"
+    assert status["polls"]["missed"] == 0, f"{WIRE_MINUTES} minutes took {took_s:.0f} s"
+    assert [powers.get(first + 60 * n) is not None for n in range(WIRE_MINUTES)] == [True] * WIRE_MINUTES
+    assert len(hung) >= WIRE_MINUTES // 12, "it was asked again and again, ever more rarely"
 
 
 def test_a_time_zone_that_the_gateway_never_tells_costs_no_minute(tmp_path: Path) -> None:

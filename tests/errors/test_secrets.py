@@ -212,8 +212,10 @@ def test_a_daemon_through_every_error_writes_no_secret(
             fake_influx2.fake.forget_scripts()
             fake_influx2.fake.script(error, times=100_000)
             recorder.wait_until(
-                lambda status, code=error.status: f"HTTP {code}" in "\n".join(status["troubles"].values())  # type: ignore[misc]
-                or status["store"]["refused"] > 0
+                lambda status, code=error.status: (
+                    f"HTTP {code}" in "\n".join(status["troubles"].values())  # type: ignore[misc]
+                    or status["store"]["refused"] > 0
+                )
             )
         arguments = Path(f"/proc/{recorder.status()['pid']}/cmdline").read_bytes()
         assert not leaks(arguments, PLAIN)

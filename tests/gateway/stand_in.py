@@ -88,8 +88,13 @@ def certificate(folder: Path, name: str, *, ends_in: float = 300 * DAY, now: flo
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     end = datetime.fromtimestamp(now + ends_in, UTC)
     made = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(end - timedelta(days=400)).not_valid_after(end)
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(end - timedelta(days=400))
+        .not_valid_after(end)
         .sign(key, hashes.SHA256())
     )
     file = folder / f"{name}.pem"
@@ -361,8 +366,12 @@ class Site:
     def access(self, **changes: object) -> Access:
         base = f"http://127.0.0.1:{self.cloud.port}"
         plain = Access(
-            f"127.0.0.1:{self.box.port}", self.folder / "state", username=EMAIL, password=PASSWORD,
-            login_url=f"{base}/login/login.json", token_url=f"{base}/tokens",
+            f"127.0.0.1:{self.box.port}",
+            self.folder / "state",
+            username=EMAIL,
+            password=PASSWORD,
+            login_url=f"{base}/login/login.json",
+            token_url=f"{base}/tokens",
         )
         return replace(plain, **changes)  # type: ignore[arg-type]
 

@@ -167,7 +167,11 @@ def test_another_gateway_than_the_settings_name_is_refused_before_anything_is_pi
 @pytest.mark.parametrize(
     "reply",
     [
-        html("router"), html("no", 404), html("no", 401), Reply(200, b""), Reply(200, b'{"json": true}'),
+        html("router"),
+        html("no", 404),
+        html("no", 401),
+        Reply(200, b""),
+        Reply(200, b'{"json": true}'),
         Reply(200, b"<envoy_info></envoy_info>"),
         Reply(200, b"<envoy_info><device><sn>../../etc</sn><software>D8.1</software></device></envoy_info>"),
         Reply(200, b"<!DOCTYPE x [<!ENTITY a 'b'>]><envoy_info><device><sn>&a;</sn></device></envoy_info>"),
@@ -232,6 +236,7 @@ def test_no_such_name_and_nobody_there_are_told_apart(tmp_path: Path) -> None:
 def test_a_handshake_that_hangs_is_a_time_out(tmp_path: Path) -> None:
     async def story() -> None:
         async with site(tmp_path) as here:
+
             async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 await reader.read()
                 writer.close()

@@ -35,7 +35,6 @@ from tests.gateway.stand_in import (
 NO_ACCOUNT = {"username": "", "password": ""}
 
 
-
 async def fails(gateway: Gateway, kind: type[EnvoyLoggerError]) -> str:
     """The message of the error that a fetch ends with; it must be of this very class."""
     with pytest.raises(kind) as caught:
@@ -447,7 +446,8 @@ def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -> None
     [
         (
             Reply(200, b'{"success":true,"isBlocked":false}', {"set-cookie": "login_otp_nonce=1; path=/"}),
-            "asks for a second factor (MFA)", 1,
+            "asks for a second factor (MFA)",
+            1,
         ),
         (Reply(200, b'{"message":"Too many active sessions"}'), "too many active sessions", 14),
         (Reply(429, b"slow down", {"retry-after": "43200"}), "answered 429 and asks to wait 12 hours", 2),
@@ -555,8 +555,11 @@ def test_two_processes_at_once_make_one_sign_in(tmp_path: Path) -> None:
             here.clock.now = time.time()
             here.cloud.delay_s = 0.3
             arguments = (
-                f"http://127.0.0.1:{here.cloud.port}", f"127.0.0.1:{here.box.port}", str(tmp_path / "state"),
-                EMAIL, PASSWORD,
+                f"http://127.0.0.1:{here.cloud.port}",
+                f"127.0.0.1:{here.box.port}",
+                str(tmp_path / "state"),
+                EMAIL,
+                PASSWORD,
             )
             processes = [
                 await asyncio.create_subprocess_exec(

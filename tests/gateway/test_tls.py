@@ -125,8 +125,10 @@ def test_a_new_certificate_near_the_old_ones_end_is_accepted_with_an_event(tmp_p
 @pytest.mark.parametrize(
     ("ends_in", "serial", "firmware"),
     [
-        (121 * DAY, SERIAL, "D8.2.4382"), (-121 * DAY, SERIAL, "D8.2.4382"),
-        (10 * DAY, "122333444556", "D8.2.4382"), (10 * DAY, "../x", "D8.2.4382"),
+        (121 * DAY, SERIAL, "D8.2.4382"),
+        (-121 * DAY, SERIAL, "D8.2.4382"),
+        (10 * DAY, "122333444556", "D8.2.4382"),
+        (10 * DAY, "../x", "D8.2.4382"),
     ],
     ids=["too early", "too late", "another serial", "no gateway"],
 )

@@ -36,7 +36,8 @@ def recorded(influx2_session: Influx2, tmp_path_factory: pytest.TempPathFactory)
 def _record(
     server: Influx2, buckets: Mapping[Role, str], home: Path, ago_s: float, rate: float, ticks: int
 ) -> str:  # fmt: skip
-    with site(home, fast_clock(rate, time.time() - ago_s), server, buckets, zone=ZONE) as here:
+    clock, place = fast_clock(rate, time.time() - ago_s), 15.0 * HOURS_TO_NOON
+    with site(home, clock, server, buckets, zone=ZONE, longitude=place) as here:
         here.recorder.start()
         last = here.recorder.wait_for_ticks(ticks)["polls"]["last_tick"]
         here.recorder.wait_until_delivered(last - 60)

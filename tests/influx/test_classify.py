@@ -29,25 +29,49 @@ def two(code: str, message: str) -> str:
     return f'{{"code":"{code}","message":"{message}"}}'
 
 
-CONFLICT = (r"failure writing points to database: partial write: field type conflict: input field \"f\" on measurement "
-            r"\"c\" is type integer, already exists as type float dropped=1")
-RETENTION = (r"failure writing points to database: partial write: dropped 1 points outside retention policy of duration "
-             r"1h0m0s - oldest point d at 1970-01-01T00:00:10Z dropped because it violates a Retention Policy Lower Bound")
+CONFLICT = (
+    r"failure writing points to database: partial write: field type conflict: input field \"f\" on measurement "
+    r"\"c\" is type integer, already exists as type float dropped=1"
+)
+RETENTION = (
+    r"failure writing points to database: partial write: dropped 1 points outside retention policy of duration "
+    r"1h0m0s - oldest point d at 1970-01-01T00:00:10Z dropped because it violates a Retention Policy Lower Bound"
+)
 BAD_LINES = [
-    ("1.x one of several", 400, r'''{"error":"partial write: unable to parse 'c f= 1': missing field value dropped=0"}'''),
-    ("1.x all", 400, r'''{"error":"unable to parse 'c f= 1': missing field value"}'''),
-    ("1.x conflict", 400, r'{"error":"partial write: field type conflict: input field \"f\" on measurement \"c\" is type '
-                          r'integer, already exists as type float dropped=1"}'),
-    ("1.x reserved name", 400, r'{"error":"partial write: invalid tag key: input tag \"time\" on measurement \"c\" is '
-                               r'invalid dropped=1"}'),
+    (
+        "1.x one of several",
+        400,
+        r"""{"error":"partial write: unable to parse 'c f= 1': missing field value dropped=0"}""",
+    ),
+    ("1.x all", 400, r"""{"error":"unable to parse 'c f= 1': missing field value"}"""),
+    (
+        "1.x conflict",
+        400,
+        r'{"error":"partial write: field type conflict: input field \"f\" on measurement \"c\" is type '
+        r'integer, already exists as type float dropped=1"}',
+    ),
+    (
+        "1.x reserved name",
+        400,
+        r'{"error":"partial write: invalid tag key: input tag \"time\" on measurement \"c\" is '
+        r'invalid dropped=1"}',
+    ),
     ("1.x long key", 400, '{"error":"partial write: max key length exceeded: 70000 > 65535 dropped=1"}'),
     ("2.x syntax", 400, two("invalid", "unable to parse 'c f= 1': missing field value")),
     ("2.x conflict", 422, two("unprocessable entity", CONFLICT)),
-    ("3.x part", 400, '{"error":"partial write of line protocol occurred","data":[{"original_line":"c f= 1",'
-                      '"line_number":1,"error_message":"expected a value"}]}'),
-    ("3.x conflict", 400, '{"error":"partial write of line protocol occurred","data":[{"original_line":"c f=1i",'
-                          "\"line_number\":1,\"error_message\":\"invalid column type for column 'f', expected "
-                          'iox::column_type::field::float"}]}'),
+    (
+        "3.x part",
+        400,
+        '{"error":"partial write of line protocol occurred","data":[{"original_line":"c f= 1",'
+        '"line_number":1,"error_message":"expected a value"}]}',
+    ),
+    (
+        "3.x conflict",
+        400,
+        '{"error":"partial write of line protocol occurred","data":[{"original_line":"c f=1i",'
+        '"line_number":1,"error_message":"invalid column type for column \'f\', expected '
+        'iox::column_type::field::float"}]}',
+    ),
     ("3.x all", 400, '{"error":"line protocol parse failed","data":[]}'.replace("parse", "parsing")),
     ("Cloud part as 201", 201, '{"error":"partial write of line protocol occurred","data":[]}'),
     ("VictoriaMetrics long line", 400, 'remoteAddr: "1"; too long line: more than 262144 bytes'),
@@ -58,17 +82,30 @@ BLOCKED = [
     ("1.x no credentials", 401, '{"error":"unable to parse authentication credentials"}', "credentials"),
     ("1.x wrong password", 401, '{"error":"authorization failed"}', "credentials"),
     ("1.x no right", 403, r'{"error":"\"r\" user is not authorized to write to database \"x\""}', "credentials"),
-    ("1.x series limit", 400, '{"error":"partial write: max-series-per-database limit exceeded: (1000000) dropped=1"}',
-     "limit"),
-    ("1.x values limit", 400, '{"error":"partial write: max-values-per-tag limit exceeded (100000/100000) dropped=1"}',
-     "limit"),
+    (
+        "1.x series limit",
+        400,
+        '{"error":"partial write: max-series-per-database limit exceeded: (1000000) dropped=1"}',
+        "limit",
+    ),
+    (
+        "1.x values limit",
+        400,
+        '{"error":"partial write: max-values-per-tag limit exceeded (100000/100000) dropped=1"}',
+        "limit",
+    ),
     ("1.x rotten gzip", 400, '{"error":"gzip: invalid header"}', "unknown"),
     ("2.x no bucket", 404, two("not found", r"bucket \"x\" not found"), "missing"),
     ("2.x no organisation", 404, two("not found", r"organization name \"x\" not found"), "missing"),
     ("2.x wrong token", 401, two("unauthorized", "unauthorized access"), "credentials"),
     ("2.x no right", 403, two("forbidden", "insufficient permissions for write"), "credentials"),
     ("2.x inactive", 403, two("forbidden", "insufficient permissions for write: token is inactive"), "credentials"),
-    ("2.x precision", 400, two("invalid", "invalid precision; valid precision units are ns, us, ms, and s"), "unknown"),
+    (
+        "2.x precision",
+        400,
+        two("invalid", "invalid precision; valid precision units are ns, us, ms, and s"),
+        "unknown",
+    ),
     ("3.x no token", 401, "", "credentials"),
     ("3.x v2 path, store fault", 400, two("invalid", "write buffer error: object store unreachable"), "unknown"),
     ("3.x tables limit", 422, '{"error":"Adding a new table would exceed limit of 2000 tables"}', "limit"),
@@ -82,11 +119,16 @@ BLOCKED = [
 ]
 WAIT = [
     ("1.x memory", 500, '{"error":"engine: cache-max-memory-size exceeded: (1073741824/1073741824)"}'),
-    ("1.x timeout", 500, '{"error":"timeout"}'), ("1.x throttled", 503, "request throttled, queue full"),
+    ("1.x timeout", 500, '{"error":"timeout"}'),
+    ("1.x throttled", 503, "request throttled, queue full"),
     ("2.x fault", 500, two("internal error", "An internal error has occurred - check server logs")),
     ("2.x rotten gzip", 500, two("internal error", "unable to read data: unexpected EOF")),
-    ("Cloud rate", 429, two("too many requests", "rate limited")), ("proxy", 502, "<html>Bad Gateway</html>"),
-    ("proxy slow", 504, ""), ("slow body", 408, ""), ("3.x rate", 429, ""), ("storage", 507, ""),
+    ("Cloud rate", 429, two("too many requests", "rate limited")),
+    ("proxy", 502, "<html>Bad Gateway</html>"),
+    ("proxy slow", 504, ""),
+    ("slow body", 408, ""),
+    ("3.x rate", 429, ""),
+    ("storage", 507, ""),
 ]
 
 
@@ -99,7 +141,8 @@ def test_a_refused_line_is_looked_for(status: int, body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "kind"), [case[1:] for case in BLOCKED], ids=[case[0] for case in BLOCKED])
+    ("status", "body", "kind"), [case[1:] for case in BLOCKED], ids=[case[0] for case in BLOCKED]
+)
 def test_what_a_person_must_mend_keeps_the_data_and_says_what_to_do(status: int, body: str, kind: str) -> None:
     found = outcome(status, body)
     assert isinstance(found, Blocked)
@@ -117,9 +160,14 @@ def test_what_passes_by_itself_is_waited_for(status: int, body: str) -> None:
     assert found.retry_after_s is None
 
 
-@pytest.mark.parametrize("body", [
-    '{"error":"partial write: points beyond retention policy dropped=3"}', two("unprocessable entity", RETENTION),
-    '{"error":"write is outside of the database\'s retention period"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error":"partial write: points beyond retention policy dropped=3"}',
+        two("unprocessable entity", RETENTION),
+        '{"error":"write is outside of the database\'s retention period"}',
+    ],
+)
 def test_points_older_than_the_bucket_keeps_are_told_apart_from_bad_ones(body: str) -> None:
     assert isinstance(outcome(422 if "unprocessable" in body else 400, body), OutsideRetention)
 
@@ -130,10 +178,12 @@ def test_no_content_is_done_and_too_large_is_too_large() -> None:
     assert isinstance(outcome(413, '{"error":"Request Entity Too Large"}'), TooLarge)
 
 
-@pytest.mark.parametrize("line", [
-    "m,site=limit\\ exceeded f= 1", "m,site=beyond\\ retention\\ policy f= 1", "m,site=it's\\ max-series f= 1"])
+@pytest.mark.parametrize(
+    "line",
+    ["m,site=limit\\ exceeded f= 1", "m,site=beyond\\ retention\\ policy f= 1", "m,site=it's\\ max-series f= 1"],
+)
 def test_words_inside_the_quoted_line_decide_nothing(line: str) -> None:
-    body = '{"error":"unable to parse \'' + line.replace("\\", "\\\\") + '\': missing field value"}'
+    body = '{"error":"unable to parse \'' + line.replace("\\", "\\\\") + "': missing field value\"}"
     assert isinstance(outcome(400, body), BadLines)
 
 
@@ -145,10 +195,21 @@ def test_words_inside_quoted_names_decide_nothing() -> None:
     assert found.kind == "unknown"
 
 
-@pytest.mark.parametrize(("value", "seconds"), [
-    ("30", 30.0), ("0", 0.0), ("1.5", 1.5), ("99999", MOST_RETRY_AFTER_S), ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
-    ("Tue, 14 Nov 2023 22:13:00 GMT", 0.0), ("Wed, 15 Nov 2099 22:13:00 GMT", MOST_RETRY_AFTER_S),
-    ("soon", None), ("-5", None), ("", None)])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("30", 30.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("99999", MOST_RETRY_AFTER_S),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
+        ("Tue, 14 Nov 2023 22:13:00 GMT", 0.0),
+        ("Wed, 15 Nov 2099 22:13:00 GMT", MOST_RETRY_AFTER_S),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
 def test_retry_after_is_understood_as_seconds_and_as_a_date(value: str, seconds: float | None) -> None:
     found = outcome(503, retry_after=value)
     assert isinstance(found, Wait)

@@ -28,8 +28,10 @@ def member(*lines: str) -> bytes:
 
 def ticks(count: int, lines: int = 1, first: int = 0) -> list[bytes]:
     """Members of good lines, a different time and series each."""
-    return [member(*(f"m,serial={line} f={tick}.5 {AT + tick}" for line in range(lines)))
-            for tick in range(first, first + count)]
+    return [
+        member(*(f"m,serial={line} f={tick}.5 {AT + tick}" for line in range(lines)))
+        for tick in range(first, first + count)
+    ]
 
 
 def send(target: Target, members: Sequence[bytes]) -> Delivery:
@@ -74,8 +76,11 @@ def test_one_bad_line_among_many_is_named_and_all_others_arrive(
 ) -> None:
     database: Server = request.getfixturevalue(server)
     buckets = database.fresh_buckets()
-    members = [*ticks(60, lines=5), member("m,serial=x f=1.5 16", bad, "m,serial=x f=2.5 18"),
-               *ticks(40, lines=5, first=60)]
+    members = [
+        *ticks(60, lines=5),
+        member("m,serial=x f=1.5 16", bad, "m,serial=x f=2.5 18"),
+        *ticks(40, lines=5, first=60),
+    ]
     delivery = whole(send(database.target(buckets), members), members)
     [refused] = delivery.refused
     assert (refused.member, refused.line) == (60, bad.encode())
@@ -111,8 +116,14 @@ def damaged() -> dict[str, bytes]:
     good = member(*(f"m,serial={n} f=1.5 5" for n in range(50)))
     flipped = bytearray(good)
     flipped[len(flipped) // 2] ^= 0xFF
-    return {"cut": good[:-9], "zeroed": bytes(len(good)), "flipped": bytes(flipped), "headless": good[10:],
-            "tail": good + b"\0\0\0\0", "noise": random.Random(3).randbytes(80)}
+    return {
+        "cut": good[:-9],
+        "zeroed": bytes(len(good)),
+        "flipped": bytes(flipped),
+        "headless": good[10:],
+        "tail": good + b"\0\0\0\0",
+        "noise": random.Random(3).randbytes(80),
+    }
 
 
 @pytest.mark.parametrize("how", damaged())
@@ -125,7 +136,8 @@ def test_a_rotten_member_is_set_aside_whole_and_the_rest_arrives(any_server: Ser
     assert (refused.member, refused.line, refused.status) == (10, rotten, 0)
     assert "damaged" in refused.reason
     assert {row.time for row in any_server.rows(buckets["totals"], "m") if row.time >= AT} == {
-        AT + n for n in range(20)}
+        AT + n for n in range(20)
+    }
 
 
 def test_an_empty_member_is_set_aside_and_never_counted_as_delivered(fake_influx2: Fake2) -> None:
@@ -149,8 +161,11 @@ def test_a_batch_that_is_too_large_goes_in_pieces(tmp_path_factory: pytest.TempP
     with serving(server):
         buckets = server.fresh_buckets()
         long = random.Random(1).randbytes(900).hex()
-        members = [*ticks(30, lines=3), member(*(f"m,serial=s{n} f=1.5 {n}" for n in range(700))),
-                   member("m f=1.5 3", f'm s="{long}" 4', "m f=1.5 5")]
+        members = [
+            *ticks(30, lines=3),
+            member(*(f"m,serial=s{n} f=1.5 {n}" for n in range(700))),
+            member("m f=1.5 3", f'm s="{long}" 4', "m f=1.5 5"),
+        ]
         delivery = whole(send(server.target(buckets), members), members)
         assert [(one.member, one.status, one.line[:5]) for one in delivery.refused] == [(31, 413, b'm s="')]
         assert count(server, buckets["totals"]) == 90 + 700 + 2

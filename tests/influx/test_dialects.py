@@ -19,14 +19,17 @@ def answer(status: int, body: str = "", **headers: str) -> Answer:
     return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body.encode(), 0.0)
 
 
-@pytest.mark.parametrize(("setup", "ping", "dialect"), [
-    (answer(200, '{"allowed": false}'), answer(204, x_influxdb_version="dev", x_influxdb_build="OSS"), "2"),
-    (answer(404), answer(204, x_influxdb_version="v2.9.1"), "2"),
-    (answer(404), answer(204, x_influxdb_version="1.6.7~rc0", x_influxdb_build="OSS"), "1"),
-    (answer(404), answer(200, x_influxdb_version="3.10.0", x_influxdb_build="Core"), "3"),
-    (answer(401), answer(204, x_influxdb_build="Cloud2"), "2"),
-    (answer(400), answer(204), "2"),
-])
+@pytest.mark.parametrize(
+    ("setup", "ping", "dialect"),
+    [
+        (answer(200, '{"allowed": false}'), answer(204, x_influxdb_version="dev", x_influxdb_build="OSS"), "2"),
+        (answer(404), answer(204, x_influxdb_version="v2.9.1"), "2"),
+        (answer(404), answer(204, x_influxdb_version="1.6.7~rc0", x_influxdb_build="OSS"), "1"),
+        (answer(404), answer(200, x_influxdb_version="3.10.0", x_influxdb_build="Core"), "3"),
+        (answer(401), answer(204, x_influxdb_build="Cloud2"), "2"),
+        (answer(400), answer(204), "2"),
+    ],
+)
 def test_each_generation_is_told_by_its_answers(setup: Answer, ping: Answer, dialect: str) -> None:
     assert recognise(TARGET, "db", setup, ping) == dialect
 
@@ -46,7 +49,10 @@ def test_something_else_is_never_written_to() -> None:
 def test_a_write_in_each_dialect_names_bucket_precision_and_credentials() -> None:
     one = write_call("1", BY_USER, "envoy")
     assert (one.path, dict(one.params), one.auth) == (
-        "/write", {"db": "envoy", "precision": "s"}, Basic("u", "secret-pass"))
+        "/write",
+        {"db": "envoy", "precision": "s"},
+        Basic("u", "secret-pass"),
+    )
     assert write_call("1", BY_USER, "envoy/keep/all").params["rp"] == "keep/all"
     two = write_call("2", TARGET, "envoy")
     assert (two.path, dict(two.params)) == ("/api/v2/write", {"org": "home", "bucket": "envoy", "precision": "s"})

@@ -17,13 +17,22 @@ TEXT = st.text(max_size=30)
 SHARP = st.text(alphabet="ab ,=\\\"'#\néø\t", max_size=12)  # what escaping is about
 NAME = (TEXT | SHARP).filter(lambda text: text.rstrip("\\") != "")
 OURS = NAME.filter(lambda text: "\\" not in text and not text.startswith("#"))  # measurements and fields
-VALUE = (st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
-         | st.integers(-(2**63), 2**63 - 1) | st.booleans()
-         | TEXT | SHARP)
+VALUE = (
+    st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.booleans()
+    | TEXT
+    | SHARP
+)
 
 
-def reading(tags: dict[str, str] | None = None, fields: dict[str, Value] | None = None, *,
-            measurement: str = "m", time: int = 10) -> Reading:
+def reading(
+    tags: dict[str, str] | None = None,
+    fields: dict[str, Value] | None = None,
+    *,
+    measurement: str = "m",
+    time: int = 10,
+) -> Reading:
     return Reading(measurement, tags or {}, {"f": 1.0} if fields is None else fields, time, "totals")
 
 
@@ -43,11 +52,20 @@ def kept(name: str) -> str:
 
 
 def test_a_reading_becomes_the_documented_line() -> None:
-    line = encode([reading({"serial": "12", "gateway": "9"},
-                           {"power_w": 5.0, "inverters": 5, "producing": True, "off": False, "state": 'say "hi" \\'},
-                           measurement="envoy_totals", time=1_700_000_040)])
-    assert line == (b"envoy_totals,gateway=9,serial=12 power_w=5.0,inverters=5i,producing=true,off=false,"
-                    b'state="say \\"hi\\" \\\\" 1700000040\n')
+    line = encode(
+        [
+            reading(
+                {"serial": "12", "gateway": "9"},
+                {"power_w": 5.0, "inverters": 5, "producing": True, "off": False, "state": 'say "hi" \\'},
+                measurement="envoy_totals",
+                time=1_700_000_040,
+            )
+        ]
+    )
+    assert line == (
+        b"envoy_totals,gateway=9,serial=12 power_w=5.0,inverters=5i,producing=true,off=false,"
+        b'state="say \\"hi\\" \\\\" 1700000040\n'
+    )
 
 
 def test_every_reading_has_one_line_that_ends_in_a_newline() -> None:
@@ -55,10 +73,20 @@ def test_every_reading_has_one_line_that_ends_in_a_newline() -> None:
     assert encode([]) == b""
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (0.1 + 0.2, b"0.30000000000000004"), (31234567.891, b"31234567.891"), (1e22, b"1e+22"), (5.0, b"5.0"),
-    (-0.0, b"-0.0"), (1, b"1i"), (-(2**63), b"-9223372036854775808i"), (True, b"true"), ("", b'""'),
-])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1 + 0.2, b"0.30000000000000004"),
+        (31234567.891, b"31234567.891"),
+        (1e22, b"1e+22"),
+        (5.0, b"5.0"),
+        (-0.0, b"-0.0"),
+        (1, b"1i"),
+        (-(2**63), b"-9223372036854775808i"),
+        (True, b"true"),
+        ("", b'""'),
+    ],
+)
 def test_values_are_written_exactly_and_never_change_type(value: Value, text: bytes) -> None:
     assert encode([reading(fields={"f": value})]) == b"m f=" + text + b" 10\n"
 
@@ -69,10 +97,18 @@ def test_a_number_that_no_server_takes_is_an_error_here(value: float) -> None:
         encode([reading(fields={"f": value})])
 
 
-@pytest.mark.parametrize("wrong", [
-    reading(fields={}), reading(measurement=""), reading(measurement="\\"), reading({"": "x"}),
-    reading(fields={"": 1.0}), reading(measurement="#m"),
-    reading(fields={"a\\b": 1.0})])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        reading(fields={}),
+        reading(measurement=""),
+        reading(measurement="\\"),
+        reading({"": "x"}),
+        reading(fields={"": 1.0}),
+        reading(measurement="#m"),
+        reading(fields={"a\\b": 1.0}),
+    ],
+)
 def test_a_reading_that_no_line_can_hold_is_an_error(wrong: Reading) -> None:
     with pytest.raises(ValueError, match="reading|called|name"):
         encode([wrong])
@@ -95,8 +131,12 @@ def test_half_a_surrogate_pair_does_not_stop_the_others() -> None:
     assert encode([reading(fields={"s": "a\ud800b"})]) == b'm s="a?b" 10\n'
 
 
-@given(OURS, st.dictionaries(NAME, TEXT | SHARP, max_size=4),
-       st.dictionaries(OURS, VALUE, min_size=1, max_size=4), st.integers(0, 2**32))
+@given(
+    OURS,
+    st.dictionaries(NAME, TEXT | SHARP, max_size=4),
+    st.dictionaries(OURS, VALUE, min_size=1, max_size=4),
+    st.integers(0, 2**32),
+)
 @settings(max_examples=150, deadline=None)
 def test_whatever_is_encoded_reads_back_the_same(
     measurement: str, tags: dict[str, str], fields: dict[str, Value], time: int

@@ -46,8 +46,11 @@ def check(server: Server2, org: str, token: str | None) -> dict[Role, Outcome]:
 def buckets_of(server: Server2, org: str) -> dict[str, int]:
     """The organisation's own buckets and how long they keep data."""
     answer = server.ask("GET", "/api/v2/buckets", params={"orgID": server.org_id(org), "limit": "100"})
-    return {one["name"]: sum(rule["everySeconds"] for rule in one["retentionRules"])
-            for one in answer.json()["buckets"] if not one["name"].startswith("_")}
+    return {
+        one["name"]: sum(rule["everySeconds"] for rule in one["retentionRules"])
+        for one in answer.json()["buckets"]
+        if not one["name"].startswith("_")
+    }
 
 
 def tokens_of(server: Server2, org: str) -> list[str]:
@@ -83,10 +86,16 @@ def test_the_recorders_token_writes_the_three_buckets_and_can_do_nothing_else(in
     assert outcome.status == 403
     for path, shown in (("buckets", "buckets"), ("orgs", "orgs"), ("authorizations", "authorizations")):
         assert influx2.ask("GET", f"/api/v2/{path}", token=token).json()[shown] == []
-    assert influx2.ask("POST", "/api/v2/buckets", token=token,
-                       json={"orgID": org_id, "name": "mine"}).status_code in (401, 403)
-    query = influx2.ask("POST", "/api/v2/query", params={"org": org}, token=token,
-                        json={"query": 'from(bucket: "envoy") |> range(start: 0)'})
+    assert influx2.ask(
+        "POST", "/api/v2/buckets", token=token, json={"orgID": org_id, "name": "mine"}
+    ).status_code in (401, 403)
+    query = influx2.ask(
+        "POST",
+        "/api/v2/query",
+        params={"org": org},
+        token=token,
+        json={"query": 'from(bucket: "envoy") |> range(start: 0)'},
+    )
     assert query.status_code == 404
 
 
@@ -94,8 +103,13 @@ def test_grafanas_token_reads_the_three_buckets_and_cannot_write(influx2: Server
     made = run(influx2, org)
     assert made.read_token
     for bucket in BUCKETS.values():
-        answer = influx2.ask("POST", "/api/v2/query", params={"org": org}, token=made.read_token,
-                             json={"query": f'from(bucket: "{bucket}") |> range(start: 0)'})
+        answer = influx2.ask(
+            "POST",
+            "/api/v2/query",
+            params={"org": org},
+            token=made.read_token,
+            json={"query": f'from(bucket: "{bucket}") |> range(start: 0)'},
+        )
         assert answer.status_code == 200
     for outcome in check(influx2, org, made.read_token).values():
         assert isinstance(outcome, Blocked)

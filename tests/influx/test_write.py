@@ -58,8 +58,13 @@ def numbers(rows: list[Row]) -> list[tuple[int, Mapping[str, str], Mapping[str, 
 @pytest.mark.parametrize("gzipped", [True, False])
 def test_what_is_written_reads_back_everywhere(any_server: Server, gzipped: bool) -> None:
     buckets = any_server.fresh_buckets()
-    reading = Reading("m", {"gateway": "12", "panel": "a b,c=d\\e"},
-                      {"power_w": 5.25, "count": 3, "on": True, "state": 'so "so" \\'}, AT, "totals")
+    reading = Reading(
+        "m",
+        {"gateway": "12", "panel": "a b,c=d\\e"},
+        {"power_w": 5.25, "count": 3, "on": True, "state": 'so "so" \\'},
+        AT,
+        "totals",
+    )
     assert write(any_server.target(buckets), encode([reading]), gzipped=gzipped) == Done()
     [row] = any_server.rows(buckets["totals"], "m")
     assert (row.time, row.tags) == (AT, dict(reading.tags))
@@ -68,15 +73,21 @@ def test_what_is_written_reads_back_everywhere(any_server: Server, gzipped: bool
     else:
         assert row.fields == dict(reading.fields)
         assert {key: type(value) for key, value in row.fields.items()} == {
-            "power_w": float, "count": int, "on": bool, "state": str}
+            "power_w": float,
+            "count": int,
+            "on": bool,
+            "state": str,
+        }
 
 
 def test_every_tag_that_escaping_is_about_reads_back_from_a_real_server(any_server: Server) -> None:
     buckets = any_server.fresh_buckets()
     values = [a + b + c for a in ' ,="x' for b in ' ,="\\x' for c in 'y,"']
     values = [value for value in values if not re.search(r"\\[ ,=]", value)]
-    readings = [Reading("m", {"t": value, "k \\x,=": "v"}, {"s": value + "\\", "f": 1.0}, AT + number, "totals")
-                for number, value in enumerate(values)]
+    readings = [
+        Reading("m", {"t": value, "k \\x,=": "v"}, {"s": value + "\\", "f": 1.0}, AT + number, "totals")
+        for number, value in enumerate(values)
+    ]
     assert write(any_server.target(buckets), encode(readings)) == Done()
     rows = any_server.rows(buckets["totals"], "m")
     assert [row.tags for row in rows] == [{"t": value, "k \\x,=": "v"} for value in values]
@@ -104,8 +115,9 @@ def test_a_named_retention_policy_of_1_is_written_to(influx1: Influx1) -> None:
 
 def test_concatenated_members_all_arrive_and_writing_again_changes_nothing(any_server: Server) -> None:
     buckets = any_server.fresh_buckets()
-    body = b"".join(gzip.compress(b"m,gateway=1 f=%d %d\nm,gateway=2 f=%d %d\n" % (n, AT + n, n, AT + n), 1)
-                    for n in range(200))
+    body = b"".join(
+        gzip.compress(b"m,gateway=1 f=%d %d\nm,gateway=2 f=%d %d\n" % (n, AT + n, n, AT + n), 1) for n in range(200)
+    )
     target = any_server.target(buckets)
 
     async def twice(writer: Writer) -> list[Outcome]:
@@ -114,7 +126,8 @@ def test_concatenated_members_all_arrive_and_writing_again_changes_nothing(any_s
     assert using(target, twice) == [Done(), Done()]
     rows = any_server.rows(buckets["totals"], "m")
     assert [(row.time, row.tags["gateway"], row.fields["f"]) for row in rows] == [
-        (AT + n, gateway, float(n)) for n in range(200) for gateway in ("1", "2")]
+        (AT + n, gateway, float(n)) for n in range(200) for gateway in ("1", "2")
+    ]
 
 
 def test_the_dialect_is_found_out(any_server: Server) -> None:
@@ -271,8 +284,10 @@ def test_a_server_that_stops_is_waited_for_and_taken_again_after_it_came_back(an
     assert numbers(any_server.rows(buckets["totals"], "m")) == [(AT, {}, {"f": 1.0}), (AT + 1, {}, {"f": 2.0})]
 
 
-@pytest.mark.parametrize(("retry_after", "seconds"), [
-    ("7", 7.0), ("Wed, 21 Oct 2099 07:28:00 GMT", 600.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)])
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [("7", 7.0), ("Wed, 21 Oct 2099 07:28:00 GMT", 600.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)
 def test_retry_after_of_a_busy_server_is_handed_on(fake_influx2: Fake2, retry_after: str, seconds: float) -> None:
     fake_influx2.fake.script(Scripted(status=429, headers={"Retry-After": retry_after}))
     found = write(fake_influx2.target(fake_influx2.fresh_buckets()), b"m f=1 1\n")

@@ -36,13 +36,18 @@ class HandClock:
 
 
 def member(role: Role, tick: int, lines: int = 1, text: str = "") -> Member:
-    body = b"".join(f"envoy_{role},n={n} v={tick}.0,t=\"{text}\" {tick}\n".encode() for n in range(lines))
+    body = b"".join(f'envoy_{role},n={n} v={tick}.0,t="{text}" {tick}\n'.encode() for n in range(lines))
     return Member(role, lines, gzip.compress(body, 1))
 
 
 def commit(tick: int, *, lines: int = 1, roles: tuple[Role, ...] = ("totals",), gateway: str = GATEWAY) -> Commit:
-    return Commit(gateway, tick, tuple(member(role, tick, lines) for role in roles),
-                  ledger={"last_tick": str(tick)}, recent={"production_power_w": float(tick)})
+    return Commit(
+        gateway,
+        tick,
+        tuple(member(role, tick, lines) for role in roles),
+        ledger={"last_tick": str(tick)},
+        recent={"production_power_w": float(tick)},
+    )
 
 
 def day_row(day: str, value: float, *, final: bool = False, series: str = "gateway=1") -> DailyRow:

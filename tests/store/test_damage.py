@@ -88,11 +88,17 @@ def test_what_can_be_read_of_a_damaged_store_is_carried_over_ledger_first(tmp_pa
     path = tmp_path / "store.sqlite3"
     pages = bytearray(path.read_bytes())
     with sqlite3.connect(path) as connection:
-        leaf = connection.execute("SELECT pageno FROM dbstat WHERE name = 'outbox' AND pagetype = 'leaf' "
-                                  "ORDER BY pageno LIMIT 1 OFFSET 5").fetchone() if _has_dbstat(connection) else (40,)
+        leaf = (
+            connection.execute(
+                "SELECT pageno FROM dbstat WHERE name = 'outbox' AND pagetype = 'leaf' "
+                "ORDER BY pageno LIMIT 1 OFFSET 5"
+            ).fetchone()
+            if _has_dbstat(connection)
+            else (40,)
+        )
     connection.close()
     start = (leaf[0] - 1) * 4096
-    pages[start:start + 4096] = b"\0" * 4096
+    pages[start : start + 4096] = b"\0" * 4096
     path.write_bytes(pages)
     store = make_store(tmp_path)
     notes = "\n".join(store.take_notes())
@@ -145,7 +151,7 @@ def _zeroed(data: bytes, at: int, _: random.Random) -> bytes:
 
 def _noisy(data: bytes, at: int, chance: random.Random) -> bytes:
     noise = chance.randbytes(2000)
-    return (data[:at] + noise + data[at + 2000:])[:len(data)]
+    return (data[:at] + noise + data[at + 2000 :])[: len(data)]
 
 
 @pytest.mark.parametrize("spoil", [_cut, _zeroed, _noisy])

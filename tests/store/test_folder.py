@@ -19,8 +19,10 @@ from logger.store.folder import claim, is_demo, mark_demo, refuse_demo
 from logger.store.store import Store
 from tests.store.samples import HandClock, make_store
 
-_HOLD = ("import sys; from pathlib import Path; from logger.store.folder import claim\n"
-         "claim(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()")
+_HOLD = (
+    "import sys; from pathlib import Path; from logger.store.folder import claim\n"
+    "claim(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+)
 
 
 def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
@@ -31,8 +33,9 @@ def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_folder(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path)], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(StoreHeldError, match=f"process {holder.pid}") as caught:

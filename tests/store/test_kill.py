@@ -34,8 +34,9 @@ def test_no_acknowledged_tick_is_missing_after_dozens_of_kills(tmp_path: Path) -
     last = 0
     for _ in range(25 if not os.environ.get("ENVOY_LOGGER_LONG") else 200):
         wanted = chance.randrange(1, 60)
-        with subprocess.Popen([sys.executable, "-c", _WRITER, str(folder)], stdout=subprocess.PIPE,
-                              cwd=Path(__file__).parents[2]) as writer:
+        with subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(folder)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        ) as writer:
             assert writer.stdout is not None
             for _ in range(wanted):
                 last = int(writer.stdout.readline())

@@ -183,17 +183,32 @@ def test_on_a_full_disk_recording_stops_delivery_drains_and_recording_goes_on(tm
     script.write_text(_FULL_DISK)
     mount = tmp_path / "disk"
     mount.mkdir()
-    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(mount)],
-                           capture_output=True, text=True)
+    probe = subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(mount)],
+        capture_output=True,
+        text=True,
+    )
     if probe.returncode != 0:
         pytest.skip(f"needs: a small file system (unshare -rm mount: {probe.stderr.strip()})")
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", 'mount -t tmpfs -o size=48m tmpfs "$1" && exec "$2" "$3" "$1"', "sh",
-         str(mount), sys.executable, str(script)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+        [
+            "unshare",
+            "-rm",
+            "sh",
+            "-c",
+            'mount -t tmpfs -o size=48m tmpfs "$1" && exec "$2" "$3" "$1"',
+            "sh",
+            str(mount),
+            sys.executable,
+            str(script),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("kept ")
 
 
 def test_ticks_of_a_list_of_lines_are_read_from_their_ends() -> None:
-    assert ticks(["a b=1 7", "a,b=c d=\"x y\" 9"]) == [7, 9]
+    assert ticks(["a b=1 7", 'a,b=c d="x y" 9']) == [7, 9]

@@ -58,8 +58,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.tick += 60
         self.clock.now = max(self.clock.now, self.tick)
         of: tuple[Role, ...] = ("totals", "devices") if both else ("totals",)
-        self.store.put(Commit(GATEWAY, self.tick, tuple(member(role, self.tick) for role in of),
-                              ledger={"last": str(self.tick)}))
+        self.store.put(
+            Commit(GATEWAY, self.tick, tuple(member(role, self.tick) for role in of), ledger={"last": str(self.tick)})
+        )
         for role in of:
             self.waits[role].add(self.tick)
 
@@ -96,8 +97,9 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def lease_daily(self) -> None:
         lease = self.store.lease_daily()
-        values = {f"2026-05-0{line.split('day=')[1][0]}": float(line.split("_wh=")[1].split()[0])
-                  for line in text(lease)}
+        values = {
+            f"2026-05-0{line.split('day=')[1][0]}": float(line.split("_wh=")[1].split()[0]) for line in text(lease)
+        }
         assert values == {day: self.days[day] for day in self.unsent}, "the current values of all marked days"
         if lease is not None:
             self.daily_leases.append((lease, values))
@@ -172,6 +174,11 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 StoreMachine.TestCase.settings = settings(
-    max_examples=200 if LONG else 20, stateful_step_count=50 if LONG else 30, deadline=None, derandomize=not LONG,
-    suppress_health_check=[HealthCheck.too_slow], database=None)
+    max_examples=200 if LONG else 20,
+    stateful_step_count=50 if LONG else 30,
+    deadline=None,
+    derandomize=not LONG,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
+)
 test_the_store_agrees_with_the_model = StoreMachine.TestCase

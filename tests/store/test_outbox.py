@@ -85,12 +85,27 @@ def test_a_lease_never_mixes_gateways(tmp_path: Path) -> None:
 def test_everything_of_a_tick_survives_a_power_cut_or_none_of_it(tmp_path: Path) -> None:
     store = make_store(tmp_path / "a")
     report = Report("482", 1_779_999_000, 1_779_999_003, "device_data")
-    store.put(Commit(GATEWAY, START, (member("totals", START), member("devices", START, 12)),
-                     ledger={"base": "[1,2]", "gone": "1"}, reports=(report,), recent={"a": 1.5}))
+    store.put(
+        Commit(
+            GATEWAY,
+            START,
+            (member("totals", START), member("devices", START, 12)),
+            ledger={"base": "[1,2]", "gone": "1"},
+            reports=(report,),
+            recent={"a": 1.5},
+        )
+    )
     store.put(Commit(GATEWAY, START + 60, ledger={"gone": None}))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.put(Commit(GATEWAY, START + 120, (member("totals", START + 120),), ledger={"base": "[9]"},
-                         recent={"a": float("nan")}))
+        store.put(
+            Commit(
+                GATEWAY,
+                START + 120,
+                (member("totals", START + 120),),
+                ledger={"base": "[9]"},
+                recent={"a": float("nan")},
+            )
+        )
     after = make_store(as_after_a_crash(tmp_path / "a", tmp_path / "b"))
     assert after.ledger(GATEWAY) == {"base": "[1,2]"}
     assert after.reports(GATEWAY) == {"482": [report]}
@@ -143,6 +158,7 @@ def test_a_row_that_rotted_on_the_disk_is_set_aside_and_does_not_hold_up_the_res
         store.put(commit(START + 60 * n))
     store.close()
     import sqlite3
+
     with sqlite3.connect(tmp_path / "store.sqlite3") as connection:
         body = bytearray(connection.execute("SELECT body FROM outbox WHERE id = 2").fetchone()[0])
         body[20] ^= 0xFF

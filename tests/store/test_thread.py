@@ -56,8 +56,9 @@ def test_what_was_called_before_close_is_done_even_if_its_caller_was_cancelled(t
         for task in tasks:
             task.cancel()
         await store.close()
-        assert all(isinstance(done, asyncio.CancelledError)
-                   for done in await asyncio.gather(*tasks, return_exceptions=True))
+        assert all(
+            isinstance(done, asyncio.CancelledError) for done in await asyncio.gather(*tasks, return_exceptions=True)
+        )
 
     asyncio.run(scenario())
     store = make_store(tmp_path)
