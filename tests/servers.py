@@ -302,7 +302,7 @@ class _Speaks2(Server):
     """What the real InfluxDB 2 and the fake have in common: everything but how they are started."""
 
     org = "home"
-    admin_token = "test-admin-token"  # noqa: S105
+    admin_token = "test-admin-token"
 
     def onboard(self) -> None:
         """First user, organisation, bucket and administrator's token."""

@@ -142,11 +142,11 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, co
     count = 0
     for direction in ("ASC", "DESC"):
         try:
-            for row in source.execute(f"SELECT {columns} FROM {table} ORDER BY {order.format(direction)}"):  # noqa: S608
+            for row in source.execute(f"SELECT {columns} FROM {table} ORDER BY {order.format(direction)}"):
                 with contextlib.suppress(sqlite3.IntegrityError):
                     count += target.execute(
                         f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row
-                    ).rowcount  # noqa: S608
+                    ).rowcount
         except sqlite3.Error as error:
             if target.in_transaction and _is_of(source, error):
                 continue
@@ -164,9 +164,9 @@ def _is_of(source: sqlite3.Connection, error: sqlite3.Error) -> bool:
 def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     for column in _EVER:
         with contextlib.suppress(sqlite3.Error):
-            for role, value in source.execute(f"SELECT role, {column} FROM tally").fetchall():  # noqa: S608
+            for role, value in source.execute(f"SELECT role, {column} FROM tally").fetchall():
                 if isinstance(value, int):
-                    target.execute(f"UPDATE tally SET {column} = max({column}, ?) WHERE role = ?", (value, role))  # noqa: S608
+                    target.execute(f"UPDATE tally SET {column} = max({column}, ?) WHERE role = ?", (value, role))
 
 
 def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
@@ -175,9 +175,9 @@ def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> i
     for table in ("outbox", "daily"):
         ids = [0]
         for query in (
-            f"SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'",  # noqa: S608
+            f"SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'",
             f"SELECT max(id) FROM {table}",
-        ):  # noqa: S608
+        ):
             with contextlib.suppress(sqlite3.Error):
                 ids.append(source.execute(query).fetchone()[0] or 0)
         found[table] = max(i for i in ids if isinstance(i, int) and i < _LARGEST_ID)

@@ -58,7 +58,7 @@ def lease(
     """
     order = "DESC" if newest else "ASC"
     query = (
-        "SELECT gateway, tick, id, lines, crc, body FROM outbox "  # noqa: S608
+        "SELECT gateway, tick, id, lines, crc, body FROM outbox "
         f"WHERE role = ? AND delivered_at IS NULL ORDER BY tick {order}, id {order}"
     )
     rotten: list[int] = []

@@ -61,7 +61,7 @@ def listed(connection: sqlite3.Connection, after: int, limit: int) -> list[Refus
         for row in connection.execute(
             f"SELECT {_FIELDS} FROM refused WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
         )
-    ]  # noqa: S608
+    ]
 
 
 def retry(connection: sqlite3.Connection, ids: Sequence[int] | None, limit: int) -> int:
@@ -71,8 +71,7 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int] | None, limit: int)
     """
     wanted = "" if ids is None else f"AND id IN ({','.join(str(int(i)) for i in ids)})"
     rows = connection.execute(
-        f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 {wanted} "  # noqa: S608
-        "ORDER BY gateway, role, tick, id LIMIT ?",
+        f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 {wanted} ORDER BY gateway, role, tick, id LIMIT ?",
         (limit,),
     ).fetchall()
     for (gateway, role, tick), group in groupby(rows, key=lambda row: row[1:4]):

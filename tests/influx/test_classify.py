@@ -1,4 +1,3 @@
-# ruff: noqa: E501  bodies are shown as servers send them
 """Every status and body that InfluxDB 1.x, 2.x, 3.x, Cloud and VictoriaMetrics give to a write, and what it means."""
 
 from __future__ import annotations
