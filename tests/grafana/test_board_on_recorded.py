@@ -19,7 +19,7 @@ HOURS_TO_NOON = 12 - datetime.now(UTC).hour
 ZONE = f"Etc/GMT{-HOURS_TO_NOON:+d}"
 """Where it is noon now: inverters report only by day. (These zones count westwards.)"""
 YESTERDAY_S = 26 * 3600
-RECENTLY_S = 10 * 60
+RECENTLY_S = 14 * 60
 
 
 @pytest.fixture(scope="module")
