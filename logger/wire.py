@@ -12,8 +12,9 @@ import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -52,7 +53,7 @@ class Digest:
     """User and password for HTTP Digest (gateways before version 7)."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Basic:
     """User and password for HTTP Basic (InfluxDB 1.x)."""
 
     username: str
-    password: str
+    password: str = field(repr=False)
 
 
 class Wire:
@@ -86,7 +87,7 @@ class Wire:
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
             verify=tls if tls is not None else ssl.create_default_context(),
-            trust_env=use_proxy,
+            trust_env=use_proxy and not _is_loopback(base_url),
             follow_redirects=False,
             timeout=None,  # noqa: S113  the whole request is bounded by the clock, below
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -143,8 +144,15 @@ class Wire:
                 f"{where} gave no complete answer in {timeout_s:g} s",
                 "nothing if this passes by itself; otherwise check the network and restart the device.",
             ) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _translated(error, self.host, where) from error
+        except (ValueError, KeyError, NotImplementedError) as error:
+            if not isinstance(auth, Digest):
+                raise
+            raise BrokenError(
+                f"{where} asks for a sign-in that HTTP Digest does not know",
+                "check that the address is the gateway's own.",
+            ) from error
 
     def cookie(self, name: str) -> str | None:
         """The value of a cookie that the server set, or None."""
@@ -157,6 +165,12 @@ class Wire:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+
+def _is_loopback(base_url: str) -> bool:
+    """What stays on this machine goes through no proxy, whatever the machine's settings say."""
+    host = (urlsplit(base_url).hostname or "").lower()
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _share_of(bound: asyncio.Timeout) -> float | None:
@@ -200,7 +214,7 @@ async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit:
     return bytes(body)
 
 
-def _translated(error: httpx.HTTPError, host: str, where: str) -> WireError:
+def _translated(error: Exception, host: str, where: str) -> WireError:
     """The typed error for one of httpx's, found through the chain of causes."""
     if isinstance(error, httpx.TimeoutException):
         return TimedOutError(

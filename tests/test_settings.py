@@ -210,3 +210,21 @@ def test_the_readme_lists_every_setting_as_it_is() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     between = readme.partition("<!-- settings: generated -->\n")[2].partition("<!-- /settings -->")[0]
     assert between == texts.settings_table()
+
+
+@pytest.mark.parametrize("url", ["http://h:abc", "http://h:99999", "http://x/?q=1", "ftp://x", "http://a b"])
+def test_an_address_of_a_database_that_cannot_work_is_refused_at_the_start(url: str) -> None:
+    assert "INFLUXDB_URL" in problems({**GOOD, "INFLUXDB_URL": url})
+
+
+def test_contradictions_are_told_with_the_other_problems() -> None:
+    found = problems({**GOOD, "ENPHASE_USERNAME": "a", "LOGGER_KEEP_DAYS": "x"})
+    assert set(found) == {"ENPHASE_PASSWORD", "LOGGER_KEEP_DAYS"}
+
+
+def test_an_env_file_that_is_no_text_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_bytes(b"LOGGER_SITE=\xff\xfe\n")
+    with pytest.raises(SettingsError) as caught:
+        settings.load(env, environ=GOOD)
+    assert "UTF-8" in str(caught.value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -200,17 +201,17 @@ def read_answer(answer: Answer, text: str, serial: str, now: float, host: str) -
 
 
 def _by_status(answer: Answer, host: str) -> Refusal:
-    wait_s = answer.headers.get("retry-after", "")
+    asked = answer.headers.get("retry-after", "").strip()
+    wait_s = min(int(asked), 86400) if re.fullmatch(r"[0-9]{1,9}", asked) else 0
     throttled = answer.status in (403, 406, 429)
     what = "does not accept sign-ins now" if throttled else "has trouble"
     return Refusal(
         "throttled" if throttled else "down",
         SignInBlockedError(
-            f"{host} {what}: it answered {answer.status}"
-            + (f" and asks to wait {span(int(wait_s))}" if wait_s.isdigit() else ""),
+            f"{host} {what}: it answered {answer.status}" + (f" and asks to wait {span(wait_s)}" if wait_s else ""),
             f"nothing: it is tried again later, slowly. If it lasts, {_PASTE}",
         ),
-        min(float(wait_s), 86400.0) if wait_s.isdigit() else 0.0,
+        float(wait_s),
     )
 
 

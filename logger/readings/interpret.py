@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rows as r
 from logger.readings.derive import battery_energy, powers
-from logger.readings.energy import Wiring, advance
+from logger.readings.energy import Wiring, advance, local_day
 from logger.readings.extract import Extracted, extract
 from logger.readings.layout import NONE, Layout, applied
 from logger.readings.ledger import Ledger
@@ -56,6 +56,9 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
     ledger = books.ledger if books.ledger.zone else Ledger(zone=rules.zone)
     extracted = extract(snapshot, roles, ledger.book)
     events: list[Event] = []
+    if rules.zone != ledger.zone and ledger.day and local_day(snapshot.tick, ledger.zone) > ledger.day:
+        events.append(Event(snapshot.tick, "time_zone_changed", f"{ledger.zone} → {rules.zone}"))
+        ledger = replace(ledger, zone=rules.zone)
     totals = dict(extracted.totals())
     if "totals" in roles:
         view = View(snapshot, "totals")

@@ -102,14 +102,26 @@ class Collector:
         async with asyncio.TaskGroup() as tasks:
             slow = tasks.create_task(self.poller.slow_lane())
             try:
-                await self._arrive()
+                await self._guarded(self._arrive())
                 while not self.stopping.is_set():
                     tick = next_tick(self._clock.time(), self._pace.totals_s)
                     await self._wait_for(tick)
-                    if not self.stopping.is_set() and self._clocks.ours_is_set():
-                        await self.tick(tick)
+                    if not self.stopping.is_set() and self._clocks.ours_is_set() and self._is_now(tick):
+                        await self._guarded(self.tick(tick))
             finally:
                 slow.cancel()
+
+    def _is_now(self, tick: int) -> bool:
+        """False if our clock was set anew during the wait: what is read now did not happen at that tick."""
+        return -1.0 <= self._clock.time() - tick < self._pace.totals_s
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        """Trouble of the store costs the tick, not the loop."""
+        try:
+            await work
+        except StoreFullError as error:
+            self.changes.begin("store", str(error), logging.ERROR)
+            self.collected.missed += 1
 
     async def _arrive(self) -> None:
         """Before the first tick there is time to learn who is there and in which time zone."""
@@ -224,8 +236,8 @@ class Collector:
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick
-        self._say_twins(result.twins)
         if "devices" in roles:
+            self._say_twins(result.twins)
             self._layout.compare(snapshot)
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
@@ -241,6 +253,9 @@ class Collector:
         log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
 
     def _say_twins(self, twins: set[str]) -> None:
+        for key in [key for key in self.changes.troubles if key.startswith("twin ")]:
+            if key.removeprefix("twin ") not in twins:
+                self.changes.end(key, f"the serial {key.removeprefix('twin ')} stands once again")
         for serial in sorted(twins - {""}):
             self.changes.begin(
                 f"twin {serial}", f"two devices with serial {serial} in one document: neither is written"

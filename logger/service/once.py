@@ -38,8 +38,10 @@ class Poll:
     failures: Mapping[str, EnvoyLoggerError]
 
     def snapshot(self) -> Snapshot:
-        """The same as the readings' room wants it: everything is new and every path has had its word."""
-        return Snapshot(self.info, self.tick, self.documents, {}, PATHS | self.documents.keys())
+        """The same as the readings' room wants it: everything is new; a path that failed is not a path without."""
+        return Snapshot(
+            self.info, self.tick, self.documents, {}, PATHS - self.documents.keys() - self.failures.keys()
+        )
 
     def complaints(self) -> list[str]:
         """What each failed endpoint has to say, with its path named once."""

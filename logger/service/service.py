@@ -13,6 +13,7 @@ from pathlib import Path
 from logger import log
 from logger import settings as configured
 from logger.clock import Clock
+from logger.errors import StoreFullError
 from logger.gateway.client import Gateway
 from logger.influx.write import Writer
 from logger.model import Reading
@@ -127,6 +128,8 @@ async def _supervise(parts: Parts, settings: Settings, clock: Clock) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SHUTDOWN_S):
                 await asyncio.gather(collect, *background, return_exceptions=True)
+        with contextlib.suppress(StoreFullError):
+            await _write_status(parts, runtime, clock, ended=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
     say.info("stopped")
@@ -135,27 +138,31 @@ async def _supervise(parts: Parts, settings: Settings, clock: Clock) -> None:
 async def _report(parts: Parts, runtime: Path, clock: Clock, address: str) -> None:
     """`status.json` and systemd's status line, after each tick and at least every half minute; tidies each hour."""
     tidied = clock.monotonic()
+    trouble = log.Changes(log.get("store"))
     while True:
-        now = status.describe(
-            parts.collector,
-            parts.shipper,
-            await parts.store.waiting(),
-            parts.progress,
-            clock,
-            parts.gateway.token_expires_at,
-        )
-        status.write(runtime, now)
         notify(address, f"STATUS={_line(parts)}")
-        for note in await parts.store.take_notes():
-            log.get("store").warning(note)
-        await parts.store.rescue()
-        if clock.monotonic() - tidied > 3600:
-            tidied = clock.monotonic()
-            await parts.store.tidy()
+        try:
+            await _write_status(parts, runtime, clock)
+            for note in await parts.store.take_notes():
+                log.get("store").warning(note)
+            await parts.store.rescue()
+            if clock.monotonic() - tidied > 3600:
+                tidied = clock.monotonic()
+                await parts.store.tidy()
+            trouble.end("store", "the store can be read again")
+        except StoreFullError as error:
+            trouble.begin("store", str(error), logging.ERROR)
         with contextlib.suppress(TimeoutError):
             async with clock.timeout(30):
                 await parts.collector.news.wait()
         parts.collector.news.clear()
+
+
+async def _write_status(parts: Parts, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
+    """`status.json` as of now; once `ended`, nobody takes the daemon for alive any more."""
+    waiting, token_ends = await parts.store.waiting(), parts.gateway.token_expires_at
+    now = status.describe(parts.collector, parts.shipper, waiting, parts.progress, clock, token_ends)
+    status.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 
 
 def _line(parts: Parts) -> str:

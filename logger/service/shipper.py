@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from logger import log
 from logger.clock import Clock
+from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Wait
 from logger.influx.deliver import Delivery, deliver
 from logger.influx.write import Writer
@@ -23,7 +24,8 @@ from logger.store.model import Lease, Refused
 _SHIPPED_ROLES: Final[tuple[Role, ...]] = ("totals", "devices")
 _BLOCKED_S: Final = 60.0
 _IDLE_S: Final = 60.0
-_LEASE_TIME_S: Final = 300.0
+_LEASE_TIME_S: Final = 1800.0
+"""The longest that one batch may take: a search for bad lines is hundreds of requests to a slow server."""
 
 
 class LeasePort(Protocol):
@@ -67,8 +69,12 @@ class Shipper:
         """Deliver until cancelled; an outage of InfluxDB never ends the loop."""
         while True:
             self._wake.clear()
-            while await self.round():
-                pass
+            try:
+                while await self.round():
+                    pass
+                self.changes.end("store", "the store can be read again")
+            except StoreFullError as error:
+                self.changes.begin("store", str(error), logging.ERROR)
             await self._idle()
 
     async def round(self) -> bool:
@@ -109,7 +115,9 @@ class Shipper:
                 "InfluxDB refused points; they are kept aside",
                 extra={"role": role, "points": len(refused), "why": refused[0].reason},
             )
-        if delivery.outside_retention:
+        if not delivery.outside_retention:
+            self.changes.end(f"retention {role}", f"the points of the {role} are young enough for their bucket again")
+        else:
             self.changes.begin(
                 f"retention {role}",
                 f"the bucket of the {role} keeps data for less long than some points are old: "

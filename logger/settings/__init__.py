@@ -7,6 +7,7 @@ shows a value. This is the only room that reads the environment.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -65,21 +66,28 @@ def load(
     problems: list[Problem] = []
     warnings: list[str] = []
     found = gather(environ, env_file, problems, warnings)
+    seen = set(environ)
     enphase = _built(Enphase, found, problems)
     influxdb = _built(Influxdb, found, problems)
     recorder = _built(Recorder, found, problems)
-    seen = {*environ, *(() if env_file is None else read_dotenv(env_file))}
+    with contextlib.suppress(OSError, UnicodeDecodeError):  # told above, as a problem
+        seen |= read_dotenv(env_file).keys() if env_file is not None else set()
     warnings += strangers(seen)
     problems += _missing(require, found)
     if "INFLUXDB_URL" not in found:
         problems += misnamed_url(seen)
-    if enphase and influxdb and recorder and not problems:
-        origins = {name: item.origin for name, item in found.items()}
-        settings = Settings(enphase, influxdb, recorder, origins, tuple(warnings))
-        problems += _contradictions(settings)
-        if not problems:
-            return settings
-    raise SettingsError(tuple(problems))
+    origins = {name: item.origin for name, item in found.items()}
+    settings = Settings(
+        enphase or Enphase.model_validate({}),
+        influxdb or Influxdb.model_validate({}),
+        recorder or Recorder.model_validate({}),
+        origins,
+        tuple(warnings),
+    )
+    problems += _contradictions(settings)
+    if problems:
+        raise SettingsError(tuple(problems))
+    return settings
 
 
 def _built(group: type[G], found: Mapping[str, Found], problems: list[Problem]) -> G | None:

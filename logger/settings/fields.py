@@ -16,8 +16,14 @@ from logger.model import ROLES, Role
 
 def _url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number from 1 to 65535") from None
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[A-Za-z0-9._:%-]+", parts.hostname or ""):
         raise ValueError("is not an http:// or https:// address")
+    if parts.query or parts.fragment:
+        raise ValueError("has a part behind ? or #, which an address does not need")
     if parts.username or parts.password:
         raise ValueError("carries a user or password; they have settings of their own")
     return value.rstrip("/")
@@ -170,6 +176,7 @@ class Recorder(Group):
     site_max_w: float | None = Field(
         None,
         gt=0,
+        allow_inf_nan=False,
         description="The most power, in W, that the site can have; faster rises of a counter are "
         "held back. Empty: 25 kW a phase, or 500 W an inverter if that is more.",
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from logger.clock import Clock
-from logger.errors import StateError, StoreFullError
+from logger.errors import StateError, StoreFullError, StoreHeldError
 from logger.model import ROLES, Report, Role
 from logger.store import daily, damage, ledger, outbox, recent, refused
 from logger.store.ballast import Ballast
@@ -400,6 +400,10 @@ class Store:
                     connection.close()
                 if damage.is_damage(error):
                     self._set_file_aside(error)
+                elif getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+                    raise StoreHeldError(
+                        f"the store {path} is locked by another program", "close what has that file open."
+                    ) from error
                 elif getattr(error, "sqlite_errorname", "") not in _NO_ROOM:
                     raise StateError(
                         f"the store {path} cannot be opened: {error}",

@@ -44,7 +44,9 @@ class StoreThread:
         return cls(store, thread)
 
     async def _do(self, action: Callable[[], T]) -> T:
-        return await asyncio.shield(asyncio.wrap_future(self._thread.submit(action)))
+        future = asyncio.wrap_future(self._thread.submit(action))
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # also if nobody waits any more
+        return await asyncio.shield(future)
 
     async def close(self) -> None:
         """Finish everything that was called, then close; waits for it even when cancelled."""

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from logger.errors import BusyError, CredentialsError, NameUnknownError, TimedOutError, UnreadableError
+from logger.errors import (
+    BusyError,
+    CredentialsError,
+    NameUnknownError,
+    StoreFullError,
+    TimedOutError,
+    UnreadableError,
+)
 from logger.service.collector import Collector
 from logger.service.progress import Progress
 from logger.service.schedule import Pace
@@ -250,3 +257,52 @@ def test_a_gateway_clock_that_is_off_is_said_once_and_corrected_in_report_times(
     store, _, _ = record(tmp_path, 40, ahead)
     assert sum("kind=gateway_clock" in line for line in store.lines("envoy_event")) == 1
     assert all((t + 90 + 7) % 300 < 5 for t in times(store.lines("envoy_inverter")))
+
+
+def test_a_clock_set_during_the_wait_stamps_nothing_with_the_old_time(tmp_path: Path) -> None:
+    def jump(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
+        async def script() -> None:
+            await asyncio.sleep(10 * 60 + 10)
+            clock.step = 2 * 86400
+
+        collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
+
+    store, _, _ = record(tmp_path, 20, meanwhile=jump)
+    ticks = times(store.lines("envoy_totals"))
+    assert [t for t in ticks if START + 600 <= t < START + 86400] == []
+    assert max(ticks) > START + 2 * 86400
+
+
+def test_another_time_zone_holds_from_the_next_local_midnight_on_with_an_event(tmp_path: Path) -> None:
+    record(tmp_path, 10, pace=Pace(60, 300, zone="UTC"))
+    later = Pace(60, 300, zone="Australia/Sydney")
+    same, _, collector = record(tmp_path, 10, start=START + 700, pace=later)
+    assert collector.books.ledger.zone == "UTC"
+    assert same.lines("envoy_event") == []
+    days, _, collector = record(tmp_path, 10, start=START + 86400, pace=later)
+    assert collector.books.ledger.zone == "Australia/Sydney"
+    assert sum("kind=time_zone_changed" in line for line in days.lines("envoy_event")) == 1
+
+
+def test_trouble_of_the_store_costs_ticks_and_not_the_loop(tmp_path: Path) -> None:
+    def breaks(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
+        store = collector._store
+        assert isinstance(store, InlineStore)
+        put = store.put
+
+        async def script() -> None:
+            await asyncio.sleep(5 * 60)
+
+            async def full(*_: object) -> None:
+                raise StoreFullError("no room", "free some space")
+
+            store.put = full  # type: ignore[method-assign, assignment]
+            await asyncio.sleep(5 * 60)
+            store.put = put  # type: ignore[method-assign]
+
+        collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
+
+    store, _, collector = record(tmp_path, 20, meanwhile=breaks)
+    assert len(store.lines("envoy_totals")) == 15
+    assert collector.collected.missed >= 5
+    assert not collector.changes.troubles

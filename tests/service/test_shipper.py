@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Done, Outcome, Wait
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
 from logger.service.progress import Progress
 from logger.service.shipper import Shipper
-from logger.store.model import Commit, Member
+from logger.store.model import Commit, Lease, Member
 from tests.service.parts import START, InlineStore
 from tests.virtual import VirtualClock, run_virtually
 
@@ -142,3 +143,28 @@ def test_a_new_tick_is_delivered_at_once(tmp_path: Path) -> None:
     writer, _, _ = ship(tmp_path, 35, lambda role, at: Done(), more=(30, 7))
     assert numbers(writer, "totals")[-1] == 7
     assert [at for role, at in writer.asked if role == "totals"][-1] < 31
+
+
+def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
+    async def work() -> ScriptedWriter:
+        clock = VirtualClock(START)
+        store = InlineStore(tmp_path, clock)
+        await store.put(tick(0))
+        lease, fails = store.lease, [3]
+
+        async def locked(role: Role, *, newest: bool) -> Lease | None:
+            if fails[0]:
+                fails[0] -= 1
+                raise StoreFullError("the store cannot be written: database is locked", "close it elsewhere")
+            return await lease(role, newest=newest)
+
+        store.lease = locked  # type: ignore[method-assign]
+        writer = ScriptedWriter(clock, lambda role, at: Done())
+        loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock)).run())
+        await asyncio.sleep(600)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer
+
+    assert numbers(run_virtually(work()), "totals") == [0]

@@ -1,0 +1,91 @@
+"""Whatever the other side sends, the outcome is an Answer or one typed error; nothing else ever comes out."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from logger.clock import SystemClock
+from logger.errors import WireError
+from logger.gateway.tls import unchecked
+from logger.simulator.certificate import self_signed
+from logger.wire import Basic, Digest, Wire
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+CHALLENGES = (
+    'Digest realm="a", nonce="b", qop="auth", algorithm=SHA-512-256',
+    'Digest realm="a", nonce="b", qop="auth-int"',
+    'Digest realm="a", nonce="b", qop',
+    "Digest",
+    'Digest nonce="b"',
+)
+
+
+def asked(answer: bytes, auth: Digest | None = None, *, use_proxy: bool = False) -> object:
+    """What one request makes of a server that sends these bytes."""
+
+    async def work() -> object:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(4096)
+            writer.write(answer)
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        wire = Wire(url, SystemClock(), use_proxy=use_proxy)
+        try:
+            return await wire.request("GET", "/x", timeout_s=5, auth=auth)
+        except WireError as error:
+            return error
+        finally:
+            await wire.aclose()
+            server.close()
+
+    return asyncio.run(work())
+
+
+@pytest.mark.parametrize("challenge", CHALLENGES)
+def test_a_challenge_that_digest_does_not_know_is_a_typed_error_or_an_answer(challenge: str) -> None:
+    head = f"HTTP/1.1 401 no\r\ncontent-length: 0\r\nwww-authenticate: {challenge}\r\n\r\n"
+    found = asked(head.encode(), Digest("envoy", "secret"))
+    assert isinstance(found, WireError) or getattr(found, "status", 0) == 401
+
+
+def test_a_redirect_to_nonsense_is_an_answer_or_a_typed_error() -> None:
+    found = asked(b"HTTP/1.1 302 x\r\nlocation: mailto:x\r\ncontent-length: 0\r\n\r\n")
+    assert isinstance(found, WireError) or getattr(found, "status", 0) == 302
+
+
+def test_garbage_behind_the_handshake_is_a_typed_error() -> None:
+    """A TLS server whose connection turns into other bytes, as a crashing device leaves it."""
+
+    async def work() -> None:
+        context = self_signed("1", now=SystemClock().time()).context()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(4096)
+            writer.get_extra_info("socket")._sock.send(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+            await asyncio.sleep(0.2)
+            writer.transport.abort()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        wire = Wire(url, SystemClock(), tls=unchecked())
+        with pytest.raises(WireError):
+            await wire.request("GET", "/x", timeout_s=5)
+        await wire.aclose()
+        server.close()
+
+    asyncio.run(work())
+
+
+def test_passwords_are_not_in_the_repr_of_what_carries_them() -> None:
+    assert "topsecret" not in repr(Digest("u", "topsecret")) + repr(Basic("u", "topsecret"))
+
+
+def test_loopback_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY")
+    assert getattr(asked(OK, use_proxy=True), "status", 0) == 200
