@@ -216,7 +216,7 @@ def one_path_fails(site: BackgroundSimulator, tmp_path: Path, part: Failing, kin
     read_out(done, 75, rf"{re.escape(part.path)}.* {WORDS[kind]}", "nothing if (it|this) passes by itself")
     assert len(done.said) == 3, done.err  # the trouble's two lines, and what was stored all the same
     fields = kept(tmp_path)
-    assert "inverters_producing" in fields["envoy_totals"]
+    assert {"inverters_producing", "production_power_w"} & set(fields["envoy_totals"]), "the other documents' totals"
     assert {"envoy_totals", "envoy_inverter", "envoy_inverter_status", "envoy_battery"} <= fields.keys()
     assert part.lost not in fields[part.measurement]
     site.heal()
