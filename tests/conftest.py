@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
@@ -19,6 +20,9 @@ from tests.servers import (  # noqa: F401  the databases, for every folder of te
     victoria,
     victoria_session,
 )
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CI = bool(os.environ.get("ENVOY_LOGGER_CI"))
 ALLOWED_SKIPS = ("needs: InfluxDB 2", "needs: recorded gateways")

@@ -304,7 +304,9 @@ def test_a_refusing_influxdb_is_said_and_gets_everything_later(
         {place: fields for place, fields in got.items() if place.time < late - 60},
         {place: fields for place, fields in kept.items() if place.time < late - 60 and place in got},
     )
-    assert {place for place in kept if place.time < late - 120} <= got.keys()
+    # The last rows may not have been sent; an inverter's points in them are as old as its report, not as the row.
+    grace_s = {"envoy_inverter": 720}
+    assert {place for place in kept if place.time < late - grace_s.get(place.measurement, 120)} <= got.keys()
     assert "InfluxDB takes points again" in recorder.log
 
 
