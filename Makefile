@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
-.PHONY: demo test test-long check docs lock clean
+.PHONY: demo test test-tenth test-long check docs lock clean
 
 demo: $(VENV)/.run
 	$(BIN)/envoy-logger demo $(DEMO_ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not long"
+
+test-tenth: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m long --timeout 900
 
 test-long: $(VENV)/.test
 	ENVOY_LOGGER_LONG=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -m long --timeout 5400

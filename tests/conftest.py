@@ -20,6 +20,7 @@ from tests.servers import (  # noqa: F401  the databases, for every folder of te
     victoria,
     victoria_session,
 )
+from tests.sizes import LONG
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,8 +48,8 @@ def pytest_report_header() -> list[str]:
     lines = []
     if collect_ignore:
         lines.append("not collected: the container image (set ENVOY_LOGGER_TEST_BASE to a root file system)")
-    if not os.environ.get("ENVOY_LOGGER_LONG"):
-        lines.append("long tests run at a seeded tenth (make test-long runs them whole)")
+    if not LONG:
+        lines.append("long tests: make test leaves them out, make test-tenth runs a seeded tenth, make test-long all")
     return lines
 
 

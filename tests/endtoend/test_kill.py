@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Mapping
@@ -21,8 +20,8 @@ from tests.endtoend.points import (
 )
 from tests.endtoend.sites import fast_clock, site
 from tests.servers import Fake2, Influx1, Influx2, Server
+from tests.sizes import sized
 
-LONG = bool(os.environ.get("ENVOY_LOGGER_LONG"))
 RATE = 60.0
 
 
@@ -38,8 +37,8 @@ def database(request: pytest.FixtureRequest) -> Influx1 | Influx2 | Fake2:
 def test_a_recorder_killed_at_any_moment_loses_nothing_and_writes_nothing_twice(
     database: Server, tmp_path: Path
 ) -> None:
-    """Seeded moments; a tenth of the kills unless the long tests are asked for."""
-    kills = 30 if LONG else 3
+    """At seeded moments."""
+    kills = sized(30)
     moments = random.Random(f"kill {database.kind}")
     buckets = database.fresh_buckets()
     seen: list[StoredRow] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from pathlib import Path
 
@@ -17,12 +16,13 @@ from tests.endtoend.points import as_points, stored
 from tests.endtoend.sites import fast_clock, site
 from tests.service.parts import START, InlineStore, ScriptedGateway
 from tests.service.parts import site as documents
+from tests.sizes import LONG
 from tests.standin import Fault
 from tests.virtual import VirtualClock, run_virtually
 
 SLOW = ("/inventory", "/home", "/production")
 MINUTES = 60
-WIRE_MINUTES = 60 if os.environ.get("ENVOY_LOGGER_LONG") else 12
+WIRE_MINUTES = 60 if LONG else 12
 RATE = 80.0 if WIRE_MINUTES == MINUTES else 40.0
 
 

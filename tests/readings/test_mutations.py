@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from typing import Final
@@ -16,10 +15,10 @@ from logger.readings.rows import PATHS
 from logger.readings.table import MEASUREMENTS
 from tests.readings.recordings import Recording, first_poll, load, names, needs_recordings
 from tests.readings.site import Body
+from tests.sizes import SHARE
 
 pytestmark = [needs_recordings, pytest.mark.long]
 
-SHARE = 1.0 if os.environ.get("ENVOY_LOGGER_LONG") else 0.03
 REMOVED: Final = object()
 GONE: Final = {"removed": REMOVED, "null": None, "list": [1]}
 """After these nothing may be written that was not written before."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.sizes import sized
 from tests.store.samples import GATEWAY, drain, make_store
 
 _WRITER = """
@@ -28,11 +30,12 @@ for _ in range(2000):
 """
 
 
+@pytest.mark.long
 def test_no_acknowledged_tick_is_missing_after_dozens_of_kills(tmp_path: Path) -> None:
     chance = random.Random(20261123)
     folder = tmp_path / "state"
     last = 0
-    for _ in range(25 if not os.environ.get("ENVOY_LOGGER_LONG") else 200):
+    for _ in range(sized(200)):
         wanted = chance.randrange(1, 60)
         with subprocess.Popen(
             [sys.executable, "-c", _WRITER, str(folder)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]

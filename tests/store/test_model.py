@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from logger.model import Role
 from logger.store.model import Commit, Lease, Refused
+from tests.sizes import LONG
 from tests.store.samples import (
     GATEWAY,
     START,
@@ -25,7 +25,6 @@ from tests.store.samples import (
     ticks,
 )
 
-LONG = bool(os.environ.get("ENVOY_LOGGER_LONG"))
 roles = st.sampled_from(["totals", "devices"])
 
 

@@ -1,0 +1,13 @@
+"""How large a long test runs: whole by `make test-long`, a seeded tenth by the same code by `make test-tenth`."""
+
+from __future__ import annotations
+
+import os
+
+LONG = bool(os.environ.get("ENVOY_LOGGER_LONG"))
+SHARE = 1.0 if LONG else 0.1
+
+
+def sized(full: int) -> int:
+    """So many kills, months, mutations: all of them, or a tenth."""
+    return full if LONG else max(1, round(full * SHARE))
