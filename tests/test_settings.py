@@ -35,6 +35,7 @@ def test_all_problems_are_reported_at_once_each_with_its_origin_and_fix() -> Non
     )
     assert set(found) == {
         "ENPHASE_GATEWAY",
+        "ENPHASE_PASSWORD",
         "ENPHASE_SERIAL",
         "LOGGER_TOTALS_INTERVAL_S",
         "LOGGER_TLS",
@@ -228,3 +229,13 @@ def test_an_env_file_that_is_no_text_is_a_problem_and_not_a_crash(tmp_path: Path
     with pytest.raises(SettingsError) as caught:
         settings.load(env, environ=GOOD)
     assert "UTF-8" in str(caught.value)
+
+
+def test_what_is_good_is_there_beside_what_is_wrong() -> None:
+    found, wrong = settings.examine(
+        None,
+        environ={"LOGGER_TLS": "maybe", "LOGGER_SITE": "cabin", "INFLUXDB_URL": "nonsense", "INFLUXDB_ORG": "home"},
+    )
+    assert {problem.setting for problem in wrong} == {"LOGGER_TLS", "INFLUXDB_URL"}
+    assert (found.recorder.tls, found.recorder.site) == ("pin", "cabin")
+    assert (found.influxdb.url, found.influxdb.org) == ("", "home")

@@ -62,6 +62,19 @@ def load(
 
     Raises SettingsError with every problem at once.
     """
+    settings, problems = examine(env_file, environ=environ, require=require)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def examine(
+    env_file: Path | None = Path(".env"),
+    *,
+    environ: Mapping[str, str] | None = None,
+    require: Iterable[str] = (),
+) -> tuple[Settings, tuple[Problem, ...]]:
+    """The same without raising: what is good, with defaults in place of what is not, and every problem."""
     environ = os.environ if environ is None else environ
     problems: list[Problem] = []
     warnings: list[str] = []
@@ -77,27 +90,21 @@ def load(
     if "INFLUXDB_URL" not in found:
         problems += misnamed_url(seen)
     origins = {name: item.origin for name, item in found.items()}
-    settings = Settings(
-        enphase or Enphase.model_validate({}),
-        influxdb or Influxdb.model_validate({}),
-        recorder or Recorder.model_validate({}),
-        origins,
-        tuple(warnings),
-    )
+    settings = Settings(enphase, influxdb, recorder, origins, tuple(warnings))
     problems += _contradictions(settings)
-    if problems:
-        raise SettingsError(tuple(problems))
-    return settings
+    return settings, tuple(problems)
 
 
-def _built(group: type[G], found: Mapping[str, Found], problems: list[Problem]) -> G | None:
-    """One prefix's settings from what was found, or None with its problems noted."""
+def _built(group: type[G], found: Mapping[str, Found], problems: list[Problem]) -> G:
+    """One prefix's settings from what was found; a value with a problem, which is noted, leaves its default."""
     names = {field: variable(group, field) for field in group.model_fields}
+    given = {field: found[name].value for field, name in names.items() if name in found}
     try:
-        return group(**{field: found[name].value for field, name in names.items() if name in found})
+        return group(**given)
     except ValidationError as error:
         problems += _problems(group, error, found)
-        return None
+        wrong = {str(item["loc"][0]) for item in error.errors(include_input=False, include_url=False)}
+        return group(**{field: value for field, value in given.items() if field not in wrong})
 
 
 def for_demo(settings: Mapping[str, str]) -> Settings:
