@@ -19,6 +19,8 @@ from logger.influx.write import Writer
 from logger.model import Reading
 from logger.service import status
 from logger.service.collector import Collector
+from logger.service.control import SOCKET, Handlers, serving
+from logger.service.desk import store_handlers
 from logger.service.lanes import Track
 from logger.service.progress import Progress
 from logger.service.sdnotify import notify
@@ -42,6 +44,15 @@ class Parts:
     shipper: Shipper | None
     progress: Progress
 
+    def handlers(self) -> Handlers:
+        """Everything that a command can ask the running daemon for, by name."""
+        return {**store_handlers(self.store, self.wake)}
+
+    def wake(self) -> None:
+        """There is something new to deliver."""
+        if self.shipper is not None:
+            self.shipper.wake()
+
 
 async def run(
     settings: Settings, clock: Clock, *, demo: bool = False, on_tick: Callable[[Parts], None] = lambda parts: None
@@ -53,7 +64,11 @@ async def run(
     else:
         refuse_demo(folder)
     with claim(folder) as lock:
-        async with assembled(settings, clock, lock, on_tick) as parts:
+        async with (
+            assembled(settings, clock, lock, on_tick) as parts,
+            serving(settings.runtime_dir, parts.handlers()),
+        ):
+            lock.tell_where(settings.runtime_dir / SOCKET)
             await _supervise(parts, settings, clock)
 
 
@@ -79,8 +94,7 @@ async def assembled(
         return self_readings(tags, tick, tracks, await store.waiting(), gateway.token_expires_at, skew)
 
     def committed() -> None:
-        if shipper is not None:
-            shipper.wake()
+        parts.wake()
 
     collector = Collector(gateway, store, clock, pace_of(settings), progress, committed=committed, own_readings=own)
     parts = Parts(gateway, store, collector, shipper, progress)

@@ -51,11 +51,16 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
     )
 
 
-def replay(connection: sqlite3.Connection, since_day: str) -> int:
-    """Mark the rows of all days from `since_day` on; how many it were."""
-    return connection.execute(
-        "UPDATE daily SET dirty = 1, revision = revision + 1 WHERE day >= ?", (since_day,)
-    ).rowcount
+def replay(connection: sqlite3.Connection, since_day: str, after: int, limit: int) -> tuple[int, int | None]:
+    """Mark up to `limit` rows of days from `since_day` on, with ids beyond `after`.
+
+    How many it were, and the id to go on from; None when that was all.
+    """
+    ids = connection.execute(
+        "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?", (after, since_day, limit)
+    ).fetchall()
+    connection.executemany("UPDATE daily SET dirty = 1, revision = revision + 1 WHERE id = ?", ids)
+    return len(ids), ids[-1][0] if len(ids) == limit else None
 
 
 def rows(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
@@ -69,14 +74,12 @@ def rows(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[D
     ]
 
 
-def lines(connection: sqlite3.Connection, since_day: str, until_day: str) -> list[bytes]:
-    """The current lines of the days from `since_day` to before `until_day`."""
-    return [
-        row[0]
-        for row in connection.execute(
-            "SELECT line FROM daily WHERE day >= ? AND day < ? ORDER BY day, id", (since_day, until_day)
-        )
-    ]
+def page(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[bytes], int | None]:
+    """The current lines of up to `limit` rows with ids beyond `after`, and the id to go on from; None at the end."""
+    found = connection.execute(
+        "SELECT id, line FROM daily WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+    ).fetchall()
+    return [row[1] for row in found], found[-1][0] if len(found) == limit else None
 
 
 def waiting(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -25,6 +25,11 @@ class FolderLock:
     folder: Path
     descriptor: int
 
+    def tell_where(self, control: Path) -> None:
+        """Leave word for other processes where this one can be asked."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self.descriptor, _word(control), 0)
+
     def release(self) -> None:
         """Let another process have the folder."""
         with contextlib.suppress(OSError):  # already released
@@ -57,7 +62,7 @@ def claim(folder: Path) -> FolderLock:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0].strip()
         os.close(descriptor)
         who = f"process {holder}" if holder else "another process"
         raise StoreHeldError(
@@ -72,10 +77,23 @@ def claim(folder: Path) -> FolderLock:
         ) from error
     with contextlib.suppress(OSError):  # on a full disk nobody can read who holds it; it is held all the same
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, _word(), 0)
     if new:
         hand_over(path)
     return FolderLock(folder, descriptor)
+
+
+def _word(control: Path | None = None) -> bytes:
+    return f"{os.getpid()}\n{control or ''}\n".encode("utf-8", "surrogateescape")
+
+
+def holder_control(folder: Path) -> Path | None:
+    """Where the process that holds `folder` can be asked, if it left word of that."""
+    try:
+        words = (folder / LOCK).read_bytes().decode("utf-8", "surrogateescape").split("\n")
+    except OSError:
+        return None
+    return Path(words[1]) if len(words) > 1 and words[1] else None
 
 
 def prepare(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -161,22 +161,26 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 
 
 def page(
-    connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, limit: int
+    connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
 ) -> tuple[list[bytes], int | None]:
-    """Lines of up to `limit` rows with ids beyond `after`, and the id to go on from; None when that was all."""
-    rows: Sequence[tuple[int, bytes]] = connection.execute(
-        "SELECT id, body FROM outbox WHERE id > ? AND role = ? AND tick >= ? AND tick < ? ORDER BY id LIMIT ?",
-        (after, role, since, until, limit),
-    ).fetchall()
+    """Lines of one row or more with ids beyond `after`, and the id to go on from; None when that was all."""
     lines: list[bytes] = []
-    for _, body in rows:
+    size = 0
+    for row_id, body in connection.execute(
+        "SELECT id, body FROM outbox WHERE id > ? AND role = ? AND tick >= ? AND tick < ? ORDER BY id",
+        (after, role, since, until),
+    ):
+        if size and size + len(body) > max_bytes:
+            return lines, after
         lines += unpacked(body)
-    return lines, rows[-1][0] if len(rows) == limit else None
+        size += len(body)
+        after = row_id
+    return lines, None
 
 
 def unpacked(body: bytes) -> list[bytes]:
     """The lines of a gzip body, without their newlines; none of one that cannot be read."""
     try:
-        return gzip.decompress(body).splitlines()
+        return gzip.decompress(body).removesuffix(b"\n").split(b"\n")
     except (OSError, EOFError, zlib.error):
         return []

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from logger.model import Role
 from logger.store import outbox
 from logger.store.model import Lease, Member, Refused, RefusedLine
 
@@ -64,15 +65,13 @@ def listed(connection: sqlite3.Connection, after: int, limit: int) -> list[Refus
     ]
 
 
-def retry(connection: sqlite3.Connection, ids: Sequence[int] | None, limit: int) -> int:
-    """Let up to `limit` refused lines (those of `ids`, or any) wait for delivery again; how many it were.
+def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    """Let refused lines wait for delivery again; how many it were.
 
     Of a daily row its current value is sent, never the refused one. Rows set aside for rot (status 0) stay.
     """
-    wanted = "" if ids is None else f"AND id IN ({','.join(str(int(i)) for i in ids)})"
     rows = connection.execute(
-        f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 {wanted} ORDER BY gateway, role, tick, id LIMIT ?",
-        (limit,),
+        f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 AND {_among(ids)} ORDER BY gateway, role, tick, id"
     ).fetchall()
     for (gateway, role, tick), group in groupby(rows, key=lambda row: row[1:4]):
         lines = []
@@ -82,10 +81,42 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int] | None, limit: int)
             else:
                 connection.execute("UPDATE daily SET dirty = 1, revision = revision + 1 WHERE id = ?", (row[8],))
         if lines:
-            body = gzip.compress(b"".join(line + b"\n" for line in lines), 1, mtime=0)
-            outbox.insert(connection, gateway, tick, [Member(role, len(lines), body)])
+            _wait(connection, gateway, role, tick, lines)
     connection.executemany("DELETE FROM refused WHERE id = ?", [(row[0],) for row in rows])
     return len(rows)
+
+
+def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
+    """Let `line` wait for delivery in place of a refused one; False if there is none of that id.
+
+    The mended line of a daily row becomes its current value.
+    """
+    row = connection.execute("SELECT gateway, role, tick, daily_id FROM refused WHERE id = ?", (row_id,)).fetchone()
+    if row is None:
+        return False
+    gateway, role, tick, daily_id = row
+    if daily_id is None:
+        _wait(connection, gateway, role, tick, [line])
+    else:
+        connection.execute(
+            "UPDATE daily SET line = ?, dirty = 1, revision = revision + 1 WHERE id = ?", (line, daily_id)
+        )
+    discard(connection, [row_id])
+    return True
+
+
+def discard(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
+    """Forget refused lines; how many it were."""
+    return connection.execute(f"DELETE FROM refused WHERE {_among(ids)}").rowcount
+
+
+def _among(ids: Sequence[int]) -> str:
+    return f"id IN ({','.join(str(int(i)) for i in ids)})"
+
+
+def _wait(connection: sqlite3.Connection, gateway: str, role: Role, tick: int, lines: Iterable[bytes]) -> None:
+    packed = [line + b"\n" for line in lines]
+    outbox.insert(connection, gateway, tick, [Member(role, len(packed), gzip.compress(b"".join(packed), 1, mtime=0))])
 
 
 def purge_oldest(connection: sqlite3.Connection, limit: int) -> int:

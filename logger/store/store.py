@@ -34,6 +34,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 _STEP: Final = 500
 """Rows that one transaction of a long job touches, so that recording never waits long."""
 _DROP_STEP: Final = 64
+_PAGE_BYTES: Final = 256 * 1024
+"""Compressed bytes of one page of lines."""
 _RESERVE_BYTES: Final = 4 * 1024 * 1024
 """Of the released ballast this much is for marking rows delivered, not for new ones."""
 _NEAR_CAP_PAGES: Final = 256
@@ -188,39 +190,40 @@ class Store:
         """Up to `limit` refused lines with ids beyond `after`."""
         return self._read(lambda: refused.listed(self._connection, after, limit))
 
-    def retry(self, ids: Sequence[int] | None = None) -> int:
-        """Let refused lines (those of `ids`, or all) wait for delivery again, in small transactions; how many."""
-        total = 0
-        while count := self._write(lambda: refused.retry(self._connection, ids, _STEP)):
-            total += count
-        return total
+    def retry(self, ids: Sequence[int]) -> int:
+        """Let these refused lines wait for delivery again; how many there were of them."""
+        return self._write(lambda: refused.retry(self._connection, ids))
 
-    def replay(self, since: int) -> int:
-        """Let everything delivered of ticks from `since` on (unix seconds) wait again, in small transactions.
+    def put_back(self, row_id: int, line: bytes) -> bool:
+        """Let `line` wait for delivery in place of a refused line that it mends; False if that one is gone."""
+        return self._write(lambda: refused.put_back(self._connection, row_id, line))
 
-        Daily rows too, from the day that `since` falls into anywhere on earth. How many rows it were.
+    def discard(self, ids: Sequence[int]) -> int:
+        """Forget these refused lines; how many there were of them."""
+        return self._write(lambda: refused.discard(self._connection, ids))
+
+    def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
+        """Let some of the delivered rows of ticks from `since` on (unix seconds) wait again.
+
+        How many it were, and the id to go on from as `after`; None when that was all.
         """
+        return self._write(lambda: outbox.replay(self._connection, since, after, _STEP))
+
+    def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
+        """The same for daily rows, from the day that `since` falls into anywhere on earth."""
         day = datetime.fromtimestamp(max(0, since - 14 * 3600), UTC).date().isoformat()
-        total = self._write(lambda: daily.replay(self._connection, day))
-        after: int | None = 0
-        while after is not None:
-            start = after
-            count, after = self._write(lambda: outbox.replay(self._connection, since, start, _STEP))  # noqa: B023
-            total += count
-        return total
+        return self._write(lambda: daily.replay(self._connection, day, after, _STEP))
 
     def lines_page(
         self, role: Role, since: int = 0, until: int = _FOR_EVER, after: int = 0
     ) -> tuple[list[bytes], int | None]:
         """Some stored lines of a role, delivered or not, of ticks from `since` to before `until`, as put.
 
-        With the id to go on from as `after`; None when that was all.
+        With the id to go on from as `after`; None when that was all. Of daily rows the current lines, all of them.
         """
-        return self._read(lambda: outbox.page(self._connection, role, since, until, after, 50))
-
-    def daily_lines(self, since_day: str = "", until_day: str = "~") -> list[bytes]:
-        """The current daily lines of the days from `since_day` to before `until_day`."""
-        return self._read(lambda: daily.lines(self._connection, since_day, until_day))
+        if role == "daily":
+            return self._read(lambda: daily.page(self._connection, after, _STEP))
+        return self._read(lambda: outbox.page(self._connection, role, since, until, after, _PAGE_BYTES))
 
     # -- keeping house ------------------------------------------------------------------------------------------
 

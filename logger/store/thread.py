@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -107,26 +107,29 @@ class StoreThread:
         """See Store.refused."""
         return await self._do(lambda: self._store.refused(after, limit))
 
-    async def retry(self, ids: Sequence[int] | None = None) -> int:
+    async def retry(self, ids: Sequence[int]) -> int:
         """See Store.retry."""
         return await self._do(lambda: self._store.retry(ids))
 
-    async def replay(self, since: int) -> int:
+    async def put_back(self, row_id: int, line: bytes) -> bool:
+        """See Store.put_back."""
+        return await self._do(lambda: self._store.put_back(row_id, line))
+
+    async def discard(self, ids: Sequence[int]) -> int:
+        """See Store.discard."""
+        return await self._do(lambda: self._store.discard(ids))
+
+    async def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """See Store.replay."""
-        return await self._do(lambda: self._store.replay(since))
+        return await self._do(lambda: self._store.replay(since, after))
 
-    async def lines(self, role: Role, since: int = 0, until: int = 2**62) -> AsyncIterator[bytes]:
-        """All stored lines of a role, page by page; for daily rows see daily_lines."""
-        after: int | None = 0
-        while after is not None:
-            start = after
-            page, after = await self._do(lambda: self._store.lines_page(role, since, until, start))  # noqa: B023
-            for line in page:
-                yield line
+    async def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
+        """See Store.replay_daily."""
+        return await self._do(lambda: self._store.replay_daily(since, after))
 
-    async def daily_lines(self, since_day: str = "", until_day: str = "~") -> list[bytes]:
-        """See Store.daily_lines."""
-        return await self._do(lambda: self._store.daily_lines(since_day, until_day))
+    async def lines_page(self, role: Role, since: int, until: int, after: int) -> tuple[list[bytes], int | None]:
+        """See Store.lines_page."""
+        return await self._do(lambda: self._store.lines_page(role, since, until, after))
 
     async def tidy(self) -> None:
         """See Store.tidy."""

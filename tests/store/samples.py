@@ -80,6 +80,22 @@ def drain(store: Store, role: Role = "totals") -> list[int]:
     return found
 
 
+def retry_all(store: Store) -> int:
+    """Let every refused line wait again; how many it were."""
+    return store.retry([line.id for line in store.refused(limit=100_000)])
+
+
+def replay_all(store: Store, since: int) -> int:
+    """Let everything from `since` on wait again, step by step; how many rows it were."""
+    total = 0
+    for step in (store.replay, store.replay_daily):
+        after: int | None = 0
+        while after is not None:
+            count, after = step(since, after)
+            total += count
+    return total
+
+
 def as_after_a_crash(folder: Path, target: Path) -> Path:
     """A copy of a state folder as a power cut at this moment would leave it."""
     target.mkdir()

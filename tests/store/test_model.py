@@ -21,6 +21,7 @@ from tests.store.samples import (
     day_row,
     make_store,
     member,
+    replay_all,
     text,
     ticks,
 )
@@ -120,7 +121,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(back=st.integers(0, 5))
     def replay(self, back: int) -> None:
         since = self.tick - 60 * back
-        self.store.replay(since)
+        replay_all(self.store, since)
         for role, delivered in self.delivered.items():
             for tick in [tick for tick in delivered if tick >= since]:
                 del delivered[tick]

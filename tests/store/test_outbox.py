@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from tests.store.samples import (
     drain,
     make_store,
     member,
+    replay_all,
+    retry_all,
     text,
     ticks,
 )
@@ -170,7 +173,7 @@ def test_a_row_that_rotted_on_the_disk_is_set_aside_and_does_not_hold_up_the_res
     assert (kept.line, kept.tick, kept.status) == (bytes(body), START + 60, 0)
     assert "damaged" in kept.reason
     assert "1 stored row(s) were damaged" in store.take_notes()[-1]
-    assert store.retry() == 0
+    assert retry_all(store) == 0
     store.close()
 
 
@@ -182,11 +185,11 @@ def test_delivered_rows_stay_for_their_days_and_can_be_replayed(tmp_path: Path) 
     assert drain(store) == [START, START + 60, START + 120]
     clock.now += 30 * 86400 - 1
     store.tidy()
-    assert store.replay(START + 60) == 2
+    assert replay_all(store, START + 60) == 2
     assert drain(store) == [START + 60, START + 120]
     clock.now += 2
     store.tidy()
-    assert store.replay(0) == 2, "those delivered again stay another thirty days, the first is gone"
+    assert replay_all(store, 0) == 2, "those delivered again stay another thirty days, the first is gone"
     clock.now += 40 * 86400
     store.tidy()
     assert drain(store) == [START + 60, START + 120], "what waits is never too old"
@@ -199,7 +202,7 @@ def test_a_replay_in_many_steps_reaches_every_row(tmp_path: Path) -> None:
     for n in range(1203):
         store.put(commit(START + 60 * n))
     assert len(drain(store)) == 1203
-    assert store.replay(START + 60) == 1202
+    assert replay_all(store, START + 60) == 1202
     assert store.waiting().rows == 1202
     store.close()
 
@@ -241,7 +244,8 @@ def test_the_figures_say_what_waits_and_what_ever_went_through_across_restarts(t
 def test_export_reads_what_is_stored_delivered_or_not(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     for n in range(120):
-        store.put(commit(START + 60 * n, lines=2))
+        tick = START + 60 * n
+        store.put(Commit(GATEWAY, tick, (member("totals", tick, 2, secrets.token_hex(9000)),)))
     lease = store.lease("totals", newest=False, max_lines=50)
     assert lease is not None
     store.ack(lease)

@@ -35,11 +35,12 @@ def test_every_method_works_as_a_coroutine(tmp_path: Path) -> None:
         assert day is not None
         await store.ack(day)
         assert (await store.waiting()).refused == 1
-        assert [line async for line in store.lines("totals")] == [line.encode() for line in text(lease)]
-        assert len(await store.daily_lines()) == 1
+        assert await store.lines_page("totals", 0, 2**62, 0) == ([line.encode() for line in text(lease)], None)
+        assert len((await store.lines_page("daily", 0, 2**62, 0))[0]) == 1
         assert [entry.line for entry in await store.refused()] == [b"x"]
-        assert await store.retry() == 1
-        assert await store.replay(0) == 2
+        assert await store.retry([1]) == 1
+        assert await store.replay(0) == (1, None)
+        assert await store.replay_daily(0) == (1, None)
         assert await store.rescue() == 0
         await store.tidy()
         assert await store.take_notes() == []
@@ -64,19 +65,6 @@ def test_what_was_called_before_close_is_done_even_if_its_caller_was_cancelled(t
     store = make_store(tmp_path)
     assert store.waiting().rows == 50
     store.close()
-
-
-def test_the_lines_of_many_pages_come_in_order(tmp_path: Path) -> None:
-    async def scenario() -> list[bytes]:
-        store = await _open(tmp_path)
-        for n in range(130):
-            await store.put(commit(START + 60 * n))
-        lines = [line async for line in store.lines("totals", START + 60)]
-        await store.close()
-        return lines
-
-    lines = asyncio.run(scenario())
-    assert [int(line.split()[-1]) for line in lines] == [START + 60 * n for n in range(1, 130)]
 
 
 def test_a_folder_in_use_is_refused_through_the_thread_too(tmp_path: Path) -> None:

@@ -1,0 +1,232 @@
+"""The control socket: a command asks the running daemon, which alone owns the store.
+
+A Unix socket `control` in the runtime folder, for the daemon's own user and root. One JSON object a line, either way:
+`{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`, one after
+the other. What is long travels in pages, so that no answer is large and recording never waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from logger import __version__, errors, log
+from logger.errors import EnvoyLoggerError, StoreHeldError
+from logger.model import Json
+
+SOCKET: Final = "control"
+MOST_REQUEST_BYTES: Final = 1024 * 1024
+MOST_ANSWER_BYTES: Final = 32 * 1024 * 1024
+ANSWER_S: Final = 60.0
+"""The longest that one answer may take."""
+_IDLE_S: Final = 300.0
+_MOST_CONNECTIONS: Final = 8
+_LONGEST_NAME: Final = 100
+"""A socket's path holds 107 bytes; a longer one is reached through its folder's descriptor."""
+
+Handler: TypeAlias = Callable[[Mapping[str, Json]], Awaitable[Json]]
+"""One thing that can be asked: arguments → answer. Raises EnvoyLoggerError for people, KeyError, TypeError or
+ValueError for arguments that make no sense."""
+Handlers: TypeAlias = Mapping[str, Handler]
+Lines: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, handlers: Handlers) -> AsyncIterator[None]:
+    """Answer at `folder`/control while inside. Where no socket can be made that is said, and the daemon goes on.
+
+    Raises StoreHeldError if another daemon answers there.
+    """
+    server = _Server(handlers)
+    try:
+        await server.open(folder / SOCKET)
+    except OSError as error:
+        log.get("control").warning(
+            f"there is no control socket in {folder}: {error.strerror or error}\n"
+            "Try: a runtime folder on a local file system; until then `outbox` and `export` need the daemon stopped."
+        )
+    try:
+        yield
+    finally:
+        await server.close()
+
+
+class _Server:
+    """Listens, looks who is there, answers."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._path: Path | None = None
+
+    async def open(self, path: Path) -> None:
+        if (there := await connect(path)) is not None:
+            there.close()
+            raise StoreHeldError(
+                f"another envoy-logger answers at {path}", "stop it first, or give each a runtime folder of its own."
+            )
+        listener = _bound(path)
+        self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MOST_REQUEST_BYTES)
+        self._path = path
+
+    async def close(self) -> None:
+        if self._server is None or self._path is None:
+            return
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        _remove(self._path)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._talk(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())  # also if it was cancelled before it began
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until the other side leaves, is silent too long or says what no command says."""
+        with contextlib.suppress(OSError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
+            if not _may_ask(writer) or len(self._tasks) > _MOST_CONNECTIONS:
+                return
+            while line := await asyncio.wait_for(reader.readline(), _IDLE_S):
+                writer.write(await self._answer(line))
+                await asyncio.wait_for(writer.drain(), ANSWER_S)
+
+    async def _answer(self, line: bytes) -> bytes:
+        try:
+            name, arguments = _request(line)
+            if name not in self._handlers:
+                raise EnvoyLoggerError(
+                    f"the running daemon (version {__version__}) does not know {name!r}",
+                    "systemctl restart envoy-logger, so that it is of the same version as this command.",
+                )
+            async with asyncio.timeout(ANSWER_S):
+                answer = await self._handlers[name](arguments)
+            text = _line({"answer": answer})
+            if len(text) > MOST_ANSWER_BYTES:
+                raise EnvoyLoggerError(f"the answer to {name!r} is too large for the control socket")
+        except EnvoyLoggerError as error:
+            return _refusal(error)
+        except TimeoutError:
+            return _refusal(StoreHeldError("the running daemon took too long to answer", "the same again, later."))
+        except (KeyError, TypeError, ValueError) as error:
+            return _refusal(EnvoyLoggerError(f"the running daemon does not understand the request: {error!r}"))
+        return text
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _bound(path: Path) -> socket.socket:
+    """A socket of that name, in place of one that a killed daemon left."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(listener.fileno(), 0o600)  # before it has a name, so that it never is anybody else's
+        with _reachable(path) as name:
+            listener.bind(name)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _may_ask(writer: asyncio.StreamWriter) -> bool:
+    """Only the daemon's own user and root, whatever the socket's mode became."""
+    peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return struct.unpack("3i", peer)[1] in (0, os.geteuid())
+
+
+def _request(line: bytes) -> tuple[str, Mapping[str, Json]]:
+    message = _parsed(line)
+    name, arguments = message["ask"], message.get("with", {})
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise ValueError("ask is a name, with an object")
+    return name, arguments
+
+
+def _refusal(error: EnvoyLoggerError) -> bytes:
+    said: dict[str, Json] = {
+        "kind": type(error).__name__,
+        "what": log.masked(error.what),
+        "hint": log.masked(error.hint),
+    }
+    return _line({"error": said})
+
+
+class Daemon:
+    """A command's connection to the running daemon."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._reader, self._writer = lines
+
+    async def ask(self, name: str, arguments: Mapping[str, Json]) -> Json:
+        """The daemon's answer; its errors are raised here as what they are there."""
+        try:
+            self._writer.write(_line({"ask": name, "with": dict(arguments)}))
+            await self._writer.drain()
+            line = await asyncio.wait_for(self._reader.readline(), ANSWER_S + 10)
+            message = _parsed(line)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise StoreHeldError(
+                "the running daemon gave no answer", "look into its log; if it is stopping, the same again later."
+            ) from error
+        said = message.get("error")
+        if isinstance(said, dict):
+            kind = getattr(errors, str(said.get("kind")), EnvoyLoggerError)
+            kind = kind if isinstance(kind, type) and issubclass(kind, EnvoyLoggerError) else EnvoyLoggerError
+            what, hint = str(said.get("what")), str(said.get("hint"))
+            raise (EnvoyLoggerError if kind is errors.SettingsError else kind)(what, hint)
+        return message.get("answer")
+
+    def close(self) -> None:
+        """Leave."""
+        self._writer.close()
+
+
+async def connect(path: Path) -> Daemon | None:
+    """The daemon that answers at this socket, or None; StoreHeldError if this user may not ask it."""
+    try:
+        with _reachable(path) as name:
+            return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
+    except PermissionError as error:
+        raise StoreHeldError(
+            f"only its own user and root may ask the daemon behind {path}", "the same command with sudo."
+        ) from error
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """A name of the socket that is short enough for the kernel."""
+    if len(os.fsencode(path)) <= _LONGEST_NAME:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def _parsed(line: bytes) -> dict[str, Json]:
+    message: Json = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError("a line is one JSON object")
+    return message
+
+
+def _line(message: Mapping[str, Json]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
