@@ -13,15 +13,20 @@ from logger.commands.options import env_file as env_file_option
 from logger.gateway.contact import accept_certificate
 from logger.service import service
 from logger.service.wiring import access_of
+from logger.store.folder import prepare
 
 
 @click.command("accept-certificate")
 @env_file_option
-def command(env_file: Path) -> None:
-    """Pin the certificate that the gateway shows now. A running daemon goes on within a minute."""
+@click.option(
+    "--fingerprint", default="", metavar="SHA256", help="Accept only this one, as the log or a browser shows it."
+)
+def command(env_file: Path, fingerprint: str) -> None:
+    """Pin the certificate that the gateway shows now. A running daemon goes on at its next poll."""
     configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
     service.configure_log(configured)
-    old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock()))
+    prepare(configured.state_dir)
+    old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock(), fingerprint))
     if old is not None and old.fingerprint == new.fingerprint:
         click.echo(f"The pinned certificate is the one it shows: {new.describe()}")
         return

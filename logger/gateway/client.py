@@ -92,6 +92,7 @@ class Gateway:
                     if not isinstance(error, CertificateError):
                         raise
                 else:
+                    self._contact.watch()
                     return await self._met(self._reached)
             self._reached = await self._contact.reach()
             return await self._met(self._reached)

@@ -6,8 +6,10 @@ address there is no way back to plain http.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from logger import log
 from logger.clock import Clock
@@ -34,7 +36,8 @@ from logger.wire import Wire
 
 HEADERS: Final = {"accept": "application/json"}
 RECHECK_S: Final = 50.0
-"""A refused certificate is looked at again once a minute; a little less, so that no tick just misses it."""
+"""A refused certificate is looked at again once a minute, a little less, so that no tick just misses it; at once
+where another one was accepted meanwhile."""
 _WARN_S: Final = 90 * 86400.0
 
 
@@ -53,16 +56,20 @@ class Contact:
         self._access, self._clock, self._tell = access, clock, tell
         self._refused: CertificateError | None = None
         self._refused_at = 0.0
-        self._said: set[str] = set()
+        self._refused_under: Pin | None = None
+        self._trusted: Pin | None = None
+        self._said_off = False
 
     async def reach(self) -> Reached:
         """Find the scheme, check the certificate, ask `/info`. Raises WireError, GatewayError or StateError."""
-        if self._refused is not None and self._clock.monotonic() - self._refused_at < RECHECK_S:
+        pin = self._pin() if self._access.tls in ("pin", "pin-strict") else None
+        rests = self._clock.monotonic() - self._refused_at < RECHECK_S and pin == self._refused_under
+        if self._refused is not None and rests:
             raise CertificateError(self._refused.what, self._refused.hint)
         try:
             reached = await self._first_that_answers()
         except CertificateError as error:
-            self._refused, self._refused_at = error, self._clock.monotonic()
+            self._refused, self._refused_at, self._refused_under = error, self._clock.monotonic(), pin
             raise
         self._refused = None
         return reached
@@ -107,27 +114,34 @@ class Contact:
         if mode == "verify":
             return await self._over(Wire(base, self._clock, tls=tls.verifying(self._access.ca_file)))
         if mode == "off":
-            self._say_once("tls_off", "LOGGER_TLS=off: nobody checks the gateway's certificate; anybody can answer")
+            if not self._said_off:
+                self._said_off = True
+                text = "LOGGER_TLS=off: nobody checks the gateway's certificate; anybody can answer"
+                self._say("tls_off", text, "warning")
             return await self._over(Wire(base, self._clock, tls=tls.unchecked()))
-        pin = self._pin()
-        if pin is None:
-            new, info = await meet(base, self._access, self._clock)
-            pin = pins.load(self._access.state_dir, info.serial, self._access.host)
-            if pin is None:
-                pin = new
-                pins.save(self._access.state_dir, pin)
-                text = f"the certificate of gateway {pin.serial} is pinned from now on: {pin.describe()}"
-                log.get("gateway").info(text)
-                self._tell("certificate_pinned", text, "info")
+        pin = self._pin() or await self._first_pin(base)
         try:
             reached = await self._over(self._pinned(base, pin))
         except CertificateError:
-            pin = await self._successor(base, pin)
-            if pin is None:
+            successor = await self._successor(base, pin)
+            if successor is None:
                 raise
+            pin = successor
             reached = await self._over(self._pinned(base, pin))
         self._settled(pin)
         return reached
+
+    async def _first_pin(self, base: str) -> Pin:
+        """The pin where none is kept for this address: the gateway's by its serial, else what it shows now."""
+        new, info = await meet(base, self._access, self._clock)
+        known = pins.load(self._access.state_dir, info.serial, self._access.host)
+        if known is not None:
+            return known
+        pins.save(self._access.state_dir, new)
+        self._say(
+            "certificate_pinned", f"the certificate of gateway {new.serial} is pinned from now on: {new.describe()}"
+        )
+        return new
 
     def _pinned(self, base: str, pin: Pin) -> Wire:
         return Wire(base, self._clock, tls=tls.pinned(pin, self._access.host))
@@ -150,26 +164,57 @@ class Contact:
         if new.serial != old.serial:
             return None
         pins.save(self._access.state_dir, new)
-        text = f"gateway {new.serial} has a new certificate, accepted: before {old.describe()}, now {new.describe()}"
-        log.get("gateway").warning(text)
-        self._tell("certificate_changed", text, "warning")
+        self._changed(old, new, "accepted near the old one's end")
+        self._trusted = new
         return new
 
     def _settled(self, pin: Pin) -> None:
-        """After a contact under the pin: follow the gateway to a new address, and say when its certificate ends."""
+        """After a contact under the pin: tell who accepted it, and follow the gateway to a new address."""
+        old = self._trusted
+        if old is not None and old.fingerprint != pin.fingerprint:
+            self._changed(old, pin, "accepted by a person")
         if pin.address != self._access.host:
-            pins.save(self._access.state_dir, replace(pin, address=self._access.host))
-        left_s = pin.not_after - self._clock.time()
-        if 0 < left_s < _WARN_S and pin.not_after:
-            self._say_once(
-                f"ends-{pin.fingerprint}", f"the certificate of gateway {pin.serial} ends soon: {pin.describe()}"
-            )
+            pin = replace(pin, address=self._access.host)
+            self._keep(pin)
+        self._trusted = pin
+        self.watch()
 
-    def _say_once(self, key: str, text: str) -> None:
-        if key not in self._said:
-            self._said.add(key)
-            log.get("gateway").warning(text)
-            self._tell("tls_off" if key == "tls_off" else "certificate_ends_soon", text, "warning")
+    def watch(self) -> None:
+        """Say once, 90 days ahead, that the trusted certificate ends; a long connection has no other occasion."""
+        pin = self._trusted
+        if pin is None or pin.warned or not pin.not_after:
+            return
+        left_s = pin.not_after - self._clock.time()
+        if left_s > _WARN_S:
+            return
+        ends = "ends soon" if left_s > 0 else "has ended, and is still trusted"
+        by_hand = "; after that run `envoy-logger accept-certificate`" if self._access.tls == "pin-strict" else ""
+        self._say(
+            "certificate_ends_soon",
+            f"the certificate of gateway {pin.serial} {ends}: {pin.describe()}. The gateway renews it by itself"
+            + by_hand,
+            "warning",
+        )
+        self._trusted = replace(pin, warned=True)
+        self._keep(self._trusted)
+
+    def _keep(self, pin: Pin) -> None:
+        """Note what is known of a pin that is still the kept one; no poll fails if the disk does not let us."""
+        with contextlib.suppress(StateError):
+            kept = pins.load(self._access.state_dir, pin.serial, pin.address)
+            if kept is not None and kept.fingerprint == pin.fingerprint:
+                pins.save(self._access.state_dir, pin)
+
+    def _changed(self, old: Pin, new: Pin, why: str) -> None:
+        self._say(
+            "certificate_changed",
+            f"gateway {new.serial} has a new certificate, {why}: before {old.describe()}, now {new.describe()}",
+            "warning",
+        )
+
+    def _say(self, kind: str, text: str, severity: Literal["info", "warning"] = "info") -> None:
+        log.get("gateway").log(logging.WARNING if severity == "warning" else logging.INFO, text)
+        self._tell(kind, text, severity)
 
 
 async def meet(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
@@ -218,10 +263,11 @@ async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError 
     return info
 
 
-async def accept_certificate(access: Access, clock: Clock) -> tuple[Pin | None, Pin]:
+async def accept_certificate(access: Access, clock: Clock, fingerprint: str = "") -> tuple[Pin | None, Pin]:
     """Pin the certificate that the gateway has now, whatever was pinned before → (old, new).
 
-    A running recorder takes it up at its next look, within a minute.
+    `fingerprint`, where given, is the only one that is accepted. A running recorder takes the new pin up at its next
+    poll. Raises CertificateError, WireError, GatewayError or StateError.
     """
     base = access.candidates[0]
     if not base.startswith("https:"):
@@ -230,9 +276,15 @@ async def accept_certificate(access: Access, clock: Clock) -> tuple[Pin | None, 
             "write the address as https://.",
         )
     new, _ = await meet(base, access, clock)
-    try:
+    if fingerprint and pins.plain(fingerprint) != new.fingerprint:
+        raise CertificateError(
+            f"{access.host} shows another certificate than the one to accept: {new.describe()}. Nothing was changed",
+            "compare it with the one that the gateway's own page shows in a browser.",
+        )
+    old = None
+    with contextlib.suppress(StateError):  # a damaged pin is what this command replaces
         old = pins.load(access.state_dir, new.serial, access.host) or pins.load(access.state_dir, "", access.host)
-    except StateError:
-        old = None  # a damaged pin is what this command replaces
+    if old is not None:  # the newest of an address counts, also where the clock was set back
+        new = replace(new, first_seen=max(new.first_seen, old.first_seen + 1))
     pins.save(access.state_dir, new)
     return old, new

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,17 +16,22 @@ from logger.gateway.words import day
 
 _ROTATION_S: Final = 120 * 86400.0
 """A gateway replaces its certificate about once a year, now and then two months early."""
+_NAME: Final = re.compile(r"pin-[0-9A-Za-z]+\.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A gateway's certificate: SHA-256 in hex, its end and when it was first seen (unix seconds), and where."""
+    """A gateway's certificate: SHA-256 in hex, its end and when it was first seen (unix seconds), and where.
+
+    `warned`: that it ends soon was said.
+    """
 
     serial: str
     fingerprint: str
     not_after: float
     address: str
     first_seen: float
+    warned: bool = False
 
     def describe(self) -> str:
         """Fingerprint and end, for people."""
@@ -39,6 +46,11 @@ def fingerprint_of(certificate: bytes) -> str:
 def spaced(fingerprint: str) -> str:
     """A fingerprint as people compare it: AB:CD:…"""
     return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
+
+
+def plain(fingerprint: str) -> str:
+    """A fingerprint as it is kept, from any way in which people write it."""
+    return re.sub(r"[\s:]", "", fingerprint).lower()
 
 
 def end_of(certificate: bytes) -> float:
@@ -67,10 +79,18 @@ def load(state_dir: Path, serial: str, address: str) -> Pin | None:
     Raises StateError for a pin file that cannot be read: going on without it would trust anybody.
     """
     if serial:
-        path = _path(state_dir, serial)
-        return _read(path) if path.exists() else None
-    pins = [_read(path) for path in sorted(state_dir.glob("pin-*.json"))]
-    return max((pin for pin in pins if pin.address == address), key=lambda pin: pin.first_seen, default=None)
+        return _read(_path(state_dir, serial))
+    try:
+        paths = [state_dir / name for name in sorted(os.listdir(state_dir)) if _NAME.fullmatch(name)]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(
+            f"the state folder {state_dir} cannot be read: {error.strerror}",
+            "run it as the recorder's user, or as root.",
+        ) from error
+    pins = [pin for path in paths if (pin := _read(path)) is not None and pin.address == address]
+    return max(pins, key=lambda pin: pin.first_seen, default=None)
 
 
 def save(state_dir: Path, pin: Pin) -> None:
@@ -86,7 +106,7 @@ def _path(state_dir: Path, serial: str) -> Path:
     return state_dir / f"pin-{serial}.json"
 
 
-def _read(path: Path) -> Pin:
+def _read(path: Path) -> Pin | None:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         pin = Pin(
@@ -95,10 +115,18 @@ def _read(path: Path) -> Pin:
             float(values["not_after"]),
             str(values["address"]),
             float(values["first_seen"]),
+            values.get("warned") is True,
         )
         if len(bytes.fromhex(pin.fingerprint)) != 32:
             raise ValueError("no SHA-256")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise StateError(
+            f"the certificate pin {path} cannot be read: {error.strerror}",
+            "run it as the recorder's user, or as root.",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateError(
             f"the certificate pin {path} cannot be read: {type(error).__name__}",
             "remove the file and run `envoy-logger accept-certificate`.",

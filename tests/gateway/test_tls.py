@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import ssl
 import stat
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import trustme
 
+from logger import log
 from logger.errors import CertificateError, NotAGatewayError, StateError, TokenError
+from logger.gateway import pins
 from logger.gateway.client import Gateway
 from logger.gateway.contact import RECHECK_S, accept_certificate
 from logger.gateway.pins import spaced
-from tests.gateway.stand_in import DAY, READINGS, SERIAL, FakeGateway, Site, certificate, endpoint, html, site, token
+from logger.service.collector import Collector
+from logger.service.progress import Progress
+from logger.service.schedule import Pace
+from tests.gateway.stand_in import (
+    DAY,
+    NOW,
+    READINGS,
+    SERIAL,
+    Certificate,
+    FakeGateway,
+    Reply,
+    Request,
+    Site,
+    certificate,
+    endpoint,
+    html,
+    site,
+    token,
+)
+from tests.service.parts import InlineStore
+from tests.service.parts import site as metered
 
 
 async def pinned_and_signed_in(here: Site, **changes: object) -> Gateway:
@@ -298,3 +323,292 @@ def test_verify_takes_a_certificate_of_the_given_authority(tmp_path: Path) -> No
                 await here.gateway(tls="verify", ca_file=str(tmp_path / "missing.pem")).identify()
 
     asyncio.run(story())
+
+
+# --- every byte that an impostor sees -------------------------------------------------------------------------
+
+
+@dataclass
+class Impostor:
+    """A TLS server by hand at a given port: every byte that came, and what of it could be deciphered."""
+
+    shown: Certificate
+    newest: ssl.TLSVersion
+    came: bytearray = field(default_factory=bytearray)
+    read: bytearray = field(default_factory=bytearray)
+    handshakes: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.shown.file)
+        context.maximum_version = self.newest
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        self.handshakes += 1
+        greeted = False
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            while data := await reader.read(65536):
+                self.came += data
+                incoming.write(data)
+                try:
+                    if not greeted:
+                        tls.do_handshake()
+                        greeted = True
+                    while True:
+                        self.read += tls.read(65536)
+                except ssl.SSLWantReadError:
+                    pass
+                finally:
+                    writer.write(outgoing.read())
+                await writer.drain()
+        writer.close()
+
+    def record_types(self) -> set[int]:
+        """The kinds of TLS records that came: 20 and 22 shake hands, 21 refuses, 23 carries what is meant."""
+        kinds, at = set(), 0
+        while at + 5 <= len(self.came):
+            kinds.add(self.came[at])
+            at += 5 + int.from_bytes(self.came[at + 3 : at + 5], "big")
+        return kinds
+
+
+@contextlib.asynccontextmanager
+async def impostor_at(here: Site, shown: Certificate, newest: ssl.TLSVersion) -> AsyncIterator[Impostor]:
+    """Instead of the gateway, at its address, until the end; then the gateway is back."""
+    await here.box.stop()
+    impostor = Impostor(shown, newest)
+    server = await asyncio.start_server(impostor.serve, "127.0.0.1", here.box.port)
+    try:
+        yield impostor
+    finally:
+        server.close()
+        await server.wait_closed()
+        await here.box.start()
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+@pytest.mark.parametrize(
+    ("mode", "ends_in"),
+    [("pin-strict", 10 * DAY), ("pin-strict", 300 * DAY), ("pin", 121 * DAY), ("pin", -121 * DAY)],
+)
+def test_of_all_bytes_that_reach_an_impostor_none_is_more_than_the_handshake(
+    tmp_path: Path, mode: str, ends_in: float, newest: ssl.TLSVersion
+) -> None:
+    async def story() -> None:
+        async with site(tmp_path, ends_in=ends_in) as here:
+            gateways = [await pinned_and_signed_in(here, tls=mode), here.gateway(tls=mode)]
+            async with impostor_at(here, certificate(tmp_path, "other"), newest) as impostor:
+                for gateway in gateways:
+                    for ask in (gateway.identify, lambda gateway=gateway: gateway.fetch(endpoint(READINGS))):
+                        here.clock.now += RECHECK_S
+                        with pytest.raises(CertificateError):
+                            await ask()
+                assert impostor.handshakes >= 4
+                assert len(impostor.came) > 1000
+                assert bytes(impostor.read) == b""
+                if newest is ssl.TLSVersion.TLSv1_2:
+                    assert 23 not in impostor.record_types()
+                assert here.cloud.made[0].encode() not in impostor.came
+            here.clock.now += RECHECK_S
+            await gateways[0].fetch(endpoint(READINGS))  # the real one is back
+            assert here.cloud.logins == 1
+
+    asyncio.run(story())
+
+
+def test_the_impostor_of_these_tests_does_read_what_is_sent_to_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            site(tmp_path) as here,
+            impostor_at(here, certificate(tmp_path, "other"), ssl.TLSVersion.TLSv1_3) as impostor,
+        ):
+            gateway = here.gateway(tls="off")
+            asked = asyncio.create_task(gateway.identify())
+            while b"GET /info" not in impostor.read:
+                await asyncio.sleep(0.01)
+            asked.cancel()
+
+    asyncio.run(story())
+
+
+# --- renewed: what it costs ------------------------------------------------------------------------------------
+
+
+class Plant(FakeGateway):
+    """A gateway that measures."""
+
+    def document(self, request: Request) -> Reply:
+        made = metered().get(request.target)
+        return Reply(200, json.dumps(made(self.clock.time())).encode()) if made else Reply(404, b"{}")
+
+
+class Recording:
+    """The recorder's own loop, a minute at a time, on this gateway."""
+
+    def __init__(self, here: Site, tls: str) -> None:
+        here.clock.now = NOW // 60 * 60
+        self.store = InlineStore(here.folder / "store", here.clock)
+        self.here = here
+        pace = Pace(60, 300, zone="Europe/Paris")
+        self.collector = Collector(here.gateway(tls=tls), self.store, here.clock, pace, Progress(here.clock))
+
+    async def minute(self) -> bool:
+        """One tick; whether its totals are there."""
+        self.here.clock.now = self.here.clock.now // 60 * 60 + 60
+        tick = int(self.here.clock.now)
+        await self.collector.tick(tick)
+        return any(f" {tick}" in line and "production_power_w=" in line for line in self.store.lines("envoy_totals"))
+
+    def events(self, kind: str) -> list[str]:
+        return [line for line in self.store.lines("envoy_event") if f"kind={kind}" in line]
+
+
+@contextlib.asynccontextmanager
+async def recording(tmp_path: Path, tls: str, ends_in: float) -> AsyncIterator[Recording]:
+    async with site(tmp_path, ends_in=ends_in) as here:
+        await here.swap(Plant(here.box.tls, here.clock))
+        (tmp_path / "store").mkdir()
+        made = Recording(here, tls)
+        try:
+            yield made
+        finally:
+            made.store.store.close()
+
+
+async def renew(made: Recording, name: str) -> FakeGateway:
+    """The gateway has another certificate from now on; its connections are cut."""
+    renewed = await made.here.swap(Plant(certificate(made.here.folder, name).context, made.here.clock))
+    renewed.valid |= set(made.here.cloud.made)
+    return renewed
+
+
+def test_a_certificate_renewed_sixty_days_early_costs_at_most_one_tick_and_no_person(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with recording(tmp_path, "pin", ends_in=60 * DAY) as made:
+            assert [await made.minute() for _ in range(3)] == [True] * 3
+            await renew(made, "renewed")
+            assert [await made.minute() for _ in range(4)].count(False) <= 1
+            assert len(made.events("certificate_changed")) == 1
+            assert made.here.cloud.logins == 1
+            assert made.collector.changes.troubles == {}
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("waits_s", [1, 30, 58], ids=lambda s: f"accepted {s} s after a look")
+def test_in_strict_mode_no_tick_is_lost_after_the_certificate_is_accepted(tmp_path: Path, waits_s: int) -> None:
+    async def story() -> None:
+        async with recording(tmp_path, "pin-strict", ends_in=60 * DAY) as made:
+            assert await made.minute()
+            renewed = await renew(made, "renewed")
+            assert [await made.minute() for _ in range(3)] == [False] * 3
+            assert bytes(renewed.received) == b""
+            said = made.collector.changes.troubles["gateway"]
+            assert "not the pinned one" in said
+            assert "Try: envoy-logger accept-certificate" in said
+            made.here.clock.now += waits_s
+            await accept_certificate(made.here.access(), made.here.clock)
+            assert [await made.minute() for _ in range(3)] == [True] * 3
+            assert len(made.events("certificate_changed")) == 1
+            assert "by a person" in made.events("certificate_changed")[0]
+
+    asyncio.run(story())
+
+
+def test_with_a_short_interval_too_the_first_tick_after_accepting_is_there(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            gateway = await pinned_and_signed_in(here, tls="pin-strict")
+            await here.swap(FakeGateway(certificate(tmp_path, "other").context, here.clock))
+            with pytest.raises(CertificateError):
+                await gateway.fetch(endpoint(READINGS))
+            await accept_certificate(here.access(), here.clock)
+            here.box.valid |= set(here.cloud.made)
+            await gateway.fetch(endpoint(READINGS))  # in the same second
+
+    asyncio.run(story())
+
+
+# --- told ------------------------------------------------------------------------------------------------------
+
+
+def test_the_end_is_told_once_ninety_days_ahead_though_the_connection_never_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        async with site(tmp_path, ends_in=95 * DAY) as here:
+            gateway = await pinned_and_signed_in(here)
+            kinds(gateway)
+            for _ in range(10):
+                here.clock.now += DAY
+                await gateway.identify()
+            assert kinds(gateway) == ["certificate_ends_soon"]
+            assert len([record for record in caplog.records if "ends soon" in record.message]) == 1
+            assert "(ends 2027-04-20)" in caplog.text
+            restarted = here.gateway()
+            await restarted.identify()
+            assert kinds(restarted) == []
+
+    log.get("gateway").setLevel("INFO")
+    asyncio.run(story())
+
+
+def test_an_end_that_is_past_is_told_once_and_strict_mode_says_what_a_renewal_will_need(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path, ends_in=-5 * DAY) as here:
+            gateway = await pinned_and_signed_in(here, tls="pin-strict")
+            await gateway.identify()
+            told = [event.text for event in gateway.take_events() if event.kind == "certificate_ends_soon"]
+            assert len(told) == 1
+            assert "has ended, and is still trusted" in told[0]
+            assert "after that run `envoy-logger accept-certificate`" in told[0]
+
+    asyncio.run(story())
+
+
+def test_a_note_about_the_old_certificate_never_undoes_an_accepted_one(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path, ends_in=95 * DAY) as here:
+            gateway = await pinned_and_signed_in(here)
+            other = certificate(tmp_path, "other", ends_in=200 * DAY)
+            old, here.box = here.box, FakeGateway(other.context, here.clock)
+            here.box.port = old.port
+            await old.stop()
+            await here.box.start()
+            await accept_certificate(here.access(), here.clock)
+            await here.box.stop()
+            await old.start()  # the old one is asked once more, and its end comes near
+            here.clock.now += 6 * DAY
+            with contextlib.suppress(CertificateError):
+                await gateway.identify()
+            pin = json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())
+            assert pin["fingerprint"] == other.fingerprint
+            here.box = old
+
+    asyncio.run(story())
+
+
+def test_a_certificate_is_accepted_by_its_fingerprint_alone_if_one_is_given(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            await pinned_and_signed_in(here)
+            other = certificate(tmp_path, "other")
+            await here.swap(FakeGateway(other.context, here.clock))
+            with pytest.raises(CertificateError, match="another certificate than the one to accept") as caught:
+                await accept_certificate(here.access(), here.clock, "AB:CD")
+            assert spaced(other.fingerprint) in str(caught.value)
+            assert json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())[
+                "fingerprint"
+            ] == certificate_of(here)
+            _, new = await accept_certificate(here.access(), here.clock, f" {spaced(other.fingerprint)}\n")
+            assert new.fingerprint == other.fingerprint
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("serial", ["", SERIAL])
+def test_a_state_folder_that_cannot_be_read_is_said_and_is_no_first_contact(tmp_path: Path, serial: str) -> None:
+    (tmp_path / "state").symlink_to("state")  # nobody, root included, can read a loop
+    with pytest.raises(StateError, match="state.* cannot be read: ") as caught:
+        pins.load(tmp_path / "state", serial, "x")
+    assert "\nTry: " in str(caught.value)
