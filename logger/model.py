@@ -74,6 +74,15 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class DayRow:
+    """The current state of one series on one local day, an ISO date; `final` once nothing more is expected of it."""
+
+    reading: Reading
+    day: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One inverter report as first seen: the gateway's own second, and the point time fixed then; unix seconds."""
 

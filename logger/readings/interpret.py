@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from logger.model import Event, Reading, Report, Role, Snapshot, Value
+from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rows as r
 from logger.readings.derive import battery_energy, powers
 from logger.readings.energy import Wiring, advance, local_day
@@ -24,6 +24,15 @@ class Books:
     ledger: Ledger
     reports: Mapping[str, Sequence[Report]]
 
+    def to_text(self) -> dict[str, str]:
+        """All books but the reports as one text a part, for the store; each room's parts have names of their own."""
+        return self.ledger.to_text()
+
+    @staticmethod
+    def from_text(parts: Mapping[str, str], reports: Mapping[str, Sequence[Report]]) -> Books:
+        """The books as they were stored."""
+        return Books(Ledger.from_text(parts), reports)
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -40,7 +49,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Interpreted:
-    """The outcome of one tick: its points, the books after it, new reports, events, and a few numbers to draw."""
+    """The outcome of one tick: its points, the books after it, new reports, events, and a few numbers to draw.
+
+    `daily` are the rows of days that changed: each replaces what was written of its series and day before.
+    """
 
     readings: list[Reading]
     books: Books
@@ -48,6 +60,7 @@ class Interpreted:
     events: list[Event]
     recent: dict[str, float]
     twins: set[str]
+    daily: list[DayRow] = field(default_factory=list)
 
 
 def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: Rules) -> Interpreted:

@@ -24,7 +24,7 @@ from logger.service.asking import GatewayPort
 from logger.service.clocks import Clocks
 from logger.service.lanes import Track
 from logger.service.layout import LayoutFile
-from logger.service.members import members
+from logger.service.members import commit_of
 from logger.service.poller import Poller
 from logger.service.progress import Progress
 from logger.service.schedule import Pace, deadline_s, due_roles, next_tick
@@ -179,7 +179,7 @@ class Collector:
     async def _meet(self, info: GatewayInfo) -> None:
         """The first answer of a gateway: its books are opened where they were left."""
         self._stored = await self._store.ledger(info.serial)
-        self.books = Books(Ledger.from_text(self._stored), await self._store.reports(info.serial))
+        self.books = Books.from_text(self._stored, await self._store.reports(info.serial))
         self.poller.asking.zone = self._pace.zone or self.books.ledger.zone
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
 
@@ -213,17 +213,7 @@ class Collector:
         told = self.poller.asking.events()
         own = await self._own(tags, tick, list(self.poller.tracks.values())) if self._own else []
         readings = [*result.readings, *event_readings([*told, *result.events], tags), *own]
-        text = result.books.ledger.to_text()
-        commit = Commit(
-            gateway=info.serial,
-            tick=tick,
-            members=members(readings),
-            ledger={key: value for key, value in text.items() if self._stored.get(key) != value}
-            | dict.fromkeys(self._stored.keys() - text.keys()),
-            reports=tuple(result.new_reports),
-            daily=(),
-            recent=result.recent,
-        )
+        commit, text = commit_of(info.serial, tick, readings, result, self._stored)
         try:
             await self._store.put(commit)
         except StoreFullError as error:

@@ -18,11 +18,11 @@ from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from logger.service.layout import read_layout
-from logger.service.members import members
+from logger.service.members import commit_of
 from logger.service.poller import HOME, zone_of
 from logger.service.schedule import Pace
 from logger.store.folder import prepare
-from logger.store.model import Commit, Refused
+from logger.store.model import Refused
 from logger.store.thread import StoreThread
 
 BOTH: frozenset[Role] = frozenset({"totals", "devices"})
@@ -91,18 +91,9 @@ async def store(found: Poll, pace: Pace, into: StoreThread) -> None:
     """Commit the poll as the daemon would."""
     serial = found.info.serial
     stored = await into.ledger(serial)
-    result = read(found, pace, Books(Ledger.from_text(stored), await into.reports(serial)))
-    await into.put(
-        Commit(
-            serial,
-            found.tick,
-            members(result.readings),
-            result.books.ledger.to_text(),
-            tuple(result.new_reports),
-            (),
-            result.recent,
-        )
-    )
+    result = read(found, pace, Books.from_text(stored, await into.reports(serial)))
+    commit, _ = commit_of(serial, found.tick, result.readings, result, stored)
+    await into.put(commit)
 
 
 async def drain(writer: Writer, from_store: StoreThread, clock: Clock, seconds: float) -> Wait | Blocked | None:
