@@ -73,7 +73,6 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         until=FIRST_API,
     ),
     Endpoint("/ivp/pdm/energy", "fast", "totals", "totals", "energy in 15-minute steps; installers only before 8.2"),
-    Endpoint("/ivp/ensemble/relay", "fast", "totals", "totals", "the main relay, where it has a path of its own"),
     Endpoint(
         "/ivp/meters",
         "fast",
@@ -92,7 +91,9 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         before_7="digest",
         since=FIRST_API,
     ),
-    Endpoint("/ivp/ensemble/inventory", "fast", "devices", "devices", "batteries, controller, collar", since=(5,)),
+    Endpoint(
+        "/ivp/ensemble/inventory", "fast", "devices", "devices", "batteries, controller, collar, combiner", since=(5,)
+    ),
     Endpoint("/ivp/pdm/device_data", "fast", "devices", "devices", "details of the first 50 devices", since=(8,)),
     Endpoint("/ivp/ensemble/dry_contacts", "fast", "devices", "totals", "state of each dry contact"),
     Endpoint("/ivp/ensemble/generator", "fast", "devices", "totals", "state of a generator"),

@@ -30,6 +30,7 @@ OPTIONAL: Final[tuple[Endpoint, ...]] = (
         "/ivp/eh/devs",
         "/ivp/ensemble/device_status",
         "/ivp/ensemble/profile_status",
+        "/ivp/ensemble/relay",
         "/ivp/ensemble/submod",
         "/ivp/firmware_manager/state",
         "/ivp/livedata/status",

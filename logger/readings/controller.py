@@ -7,81 +7,75 @@ from __future__ import annotations
 
 from typing import Final
 
-from logger.model import Document, Json
-from logger.readings.columns import Field, Measurement, Rowset, flag, made, text
-from logger.readings.rows import ENSEMBLE, Nowhere, Row, Rows, View, number, objects, whole
+from logger.model import Json
+from logger.readings.columns import Field, Measurement, Rowset, flag, made, scaled, text
+from logger.readings.reports import AHEAD_S
+from logger.readings.rows import (
+    CONTACT_SETTINGS,
+    CONTACTS,
+    ENSEMBLE,
+    GENERATOR,
+    GENERATOR_CONFIG,
+    HOME,
+    Nowhere,
+    Row,
+    Rows,
+    View,
+    ensemble_devices,
+    number,
+    objects,
+    whole,
+)
 
-GENERATOR: Final = "/ivp/ensemble/generator"
-GENERATOR_CONFIG: Final = "/ivp/ss/gen_config"
-CONTACTS: Final = "/ivp/ensemble/dry_contacts"
-CONTACT_SETTINGS: Final = "/ivp/ss/dry_contact_settings"
-HOME: Final = "/home.json"
-CONTROLLER_PATHS: Final = frozenset({GENERATOR, GENERATOR_CONFIG, CONTACTS, CONTACT_SETTINGS, HOME})
-"""Every document that only this half of the table reads."""
-
-
-def _of_type(kind: str) -> Rowset:
-    def select(view: View) -> Rows:
-        document = view.fact(ENSEMBLE)
-        if document is None or isinstance(document, Nowhere):
-            return None if document is None else []
-        groups = objects(document.body)
-        if groups is None:
-            return None
-        return [
-            Row(device, document=document)
-            for group in groups
-            if group.get("type") == kind
-            for device in objects(group.get("devices")) or []
-            if device
-        ]
-
-    return Rowset(kind, f"{ENSEMBLE}, type {kind}", select)
+CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
+"""Types of the ensemble inventory that switch the house between the grid and its own power."""
 
 
-ENPOWER: Final = _of_type("ENPOWER")
-COLLAR: Final = _of_type("COLLAR")
-COMBINER: Final = _of_type("C6 COMBINER CONTROLLER")
+def _now(kind: str) -> Rowset:
+    """Devices of a type as they are now: states and temperatures never stand."""
+    return Rowset(kind, f"{ENSEMBLE}, type {kind}", lambda view: ensemble_devices(view.measured(ENSEMBLE), kind))
 
 
-def _fresh(row: Row, view: View) -> bool:
-    """Whether the row's document arrived since the last tick: measured values and states never stand."""
-    return isinstance(view.measured(ENSEMBLE), Document)
+ENPOWER: Final = _now("ENPOWER")
+COLLAR: Final = _now("COLLAR")
+COMBINER: Final = Rowset(
+    "C6 combiner controller",
+    f"{ENSEMBLE}, type C6 COMBINER CONTROLLER",
+    lambda view: ensemble_devices(view.fact(ENSEMBLE), "C6 COMBINER CONTROLLER"),
+)
 
 
-def _mains(row: Row, view: View) -> str:
+_CLOSED: Final = {"closed": True, "close": True, "open": False}
+
+
+def _enpower_relay(row: Row, _view: View) -> bool | None:
+    """By the relay as it is; words such as `open synchronizing` are open still."""
     state = row.values.get("mains_oper_state")
-    return state if isinstance(state, str) and _fresh(row, view) else ""
+    if not isinstance(state, str):
+        return None
+    return True if state in ("closed", "close") else False if state.split(" ")[0] == "open" else None
 
 
 def _enpower_grid(row: Row, view: View) -> str | None:
-    """By the relay as it is: with a generator the mode may say on-grid while the mains relay is open."""
-    state = _mains(row, view)
-    return "on-grid" if state == "closed" else "off-grid" if state.startswith("open") else None
+    """By the relay: with a generator the modes may say on-grid while it is open."""
+    closed = _enpower_relay(row, view)
+    return None if closed is None else "on-grid" if closed else "off-grid"
 
 
-def _enpower_relay(row: Row, view: View) -> bool | None:
-    state = _mains(row, view)
-    return True if state == "closed" else False if state.startswith("open") else None
-
-
-def _collar_grid(row: Row, view: View) -> str | None:
+def _collar_grid(row: Row, _view: View) -> str | None:
     state = row.values.get("grid_state")
-    return state.replace("_", "-") if isinstance(state, str) and state and _fresh(row, view) else None
+    return state.replace("_", "-") if isinstance(state, str) and state else None
 
 
-def _collar_relay(row: Row, view: View) -> bool | None:
-    state = row.values.get("mid_state") if _fresh(row, view) else None
-    return {"close": True, "closed": True, "open": False}.get(state) if isinstance(state, str) else None
+def _collar_relay(row: Row, _view: View) -> bool | None:
+    state = row.values.get("mid_state")
+    return _CLOSED.get(state) if isinstance(state, str) else None
 
 
-def _enpower_celsius(row: Row, view: View) -> float | None:
-    fahrenheit = number(row.values.get("temperature")) if _fresh(row, view) else None
+def _celsius(row: Row, _view: View) -> float | None:
+    """Of the system controller alone: it counts in Fahrenheit, all else in Celsius (Q-B6)."""
+    fahrenheit = number(row.values.get("temperature"))
     return None if fahrenheit is None else round((fahrenheit - 32) / 1.8, 1)
-
-
-def _collar_celsius(row: Row, view: View) -> float | None:
-    return number(row.values.get("temperature")) if _fresh(row, view) else None
 
 
 def _generators(view: View) -> Rows:
@@ -94,7 +88,10 @@ def _generators(view: View) -> Rows:
     state = view.measured(GENERATOR)
     if state is None or isinstance(state, Nowhere):
         return None if state is None else []
-    return [Row(state.body, document=state)] if isinstance(state.body, dict) else None
+    body = state.body
+    inner = body.get("generator") if isinstance(body, dict) else None
+    values = inner if isinstance(inner, dict) else body
+    return [Row(values, document=state)] if isinstance(values, dict) else None
 
 
 GENERATOR_ROWS: Final = Rowset("generator", f"{GENERATOR}, where {GENERATOR_CONFIG} is not empty", _generators)
@@ -104,7 +101,8 @@ def _generator_state(row: Row, _view: View) -> str | None:
     state = row.values.get("oper_state")
     if not isinstance(state, str) or not state:
         return None
-    return {"close": "connected", "closed": "connected", "open": "disconnected"}.get(state, state)
+    closed = _CLOSED.get(state.lower())
+    return state.lower() if closed is None else "connected" if closed else "disconnected"
 
 
 def _listed(body: Json, key: str) -> list[dict[str, Json]] | None:
@@ -115,7 +113,7 @@ def _listed(body: Json, key: str) -> list[dict[str, Json]] | None:
 
 def _contacts(view: View) -> Rows:
     """Dry contacts in use: only with a system controller, and only those whose type is not NONE (Q-B9)."""
-    controllers = ENPOWER.select(view)
+    controllers = ensemble_devices(view.fact(ENSEMBLE), "ENPOWER")
     if not controllers:
         return controllers
     settings, states = view.fact(CONTACT_SETTINGS), view.measured(CONTACTS)
@@ -126,16 +124,21 @@ def _contacts(view: View) -> Rows:
     configured, seen = _listed(settings.body, "dry_contacts"), _listed(states.body, "dry_contacts")
     if configured is None or seen is None:
         return None
-    names = {c.get("id"): c.get("load_name") for c in configured if c.get("type") not in (None, "NONE")}
-    found = []
-    for contact in seen:
-        identity = contact.get("id")
-        if not isinstance(identity, str) or identity not in names:
-            continue
-        name = names[identity]
-        tags = (("contact", identity), *((("contact_name", name),) if isinstance(name, str) and name.strip() else ()))
-        found.append(Row(contact, tags=tags, document=states))
-    return found
+    names = {
+        identity: contact.get("load_name")
+        for contact in configured
+        if isinstance(identity := contact.get("id"), str) and contact.get("type") not in (None, "NONE")
+    }
+    return [
+        Row(contact, tags=_contact_tags(identity, names[identity]), document=states)
+        for contact in seen
+        if isinstance(identity := contact.get("id"), str) and identity in names
+    ]
+
+
+def _contact_tags(identity: str, name: Json) -> tuple[tuple[str, str], ...]:
+    named = name.strip() if isinstance(name, str) else ""
+    return (("contact", identity), *((("contact_name", named),) if named else ()))
 
 
 CONTACT_ROWS: Final = Rowset("dry contacts", f"{CONTACTS}, those in use by {CONTACT_SETTINGS}", _contacts)
@@ -143,17 +146,30 @@ CONTACT_ROWS: Final = Rowset("dry contacts", f"{CONTACTS}, those in use by {CONT
 
 def _contact_closed(row: Row, _view: View) -> bool | None:
     state = row.values.get("status")
-    return {"closed": True, "close": True, "open": False}.get(state) if isinstance(state, str) else None
+    return _CLOSED.get(state) if isinstance(state, str) else None
 
 
-def _gateway(view: View) -> Rows:
-    """`/info` with what `/home.json` adds, once it has arrived."""
-    home = view.measured(HOME)
-    body = home.body if isinstance(home, Document) and isinstance(home.body, dict) else {}
-    return [Row(body, document=home if isinstance(home, Document) else None)]
+def _gateway(_view: View) -> Rows:
+    return [Row({})]
 
 
-GATEWAY_ROWS: Final = Rowset("gateway", f"/info and {HOME}", _gateway)
+def _home(view: View) -> Rows:
+    document = view.measured(HOME)
+    if document is None or isinstance(document, Nowhere):
+        return None if document is None else []
+    return [Row(document.body, document=document)] if isinstance(document.body, dict) else None
+
+
+INFO_ROWS: Final = Rowset("info", "/info", _gateway)
+HOME_ROWS: Final = Rowset("home", HOME, _home)
+
+
+def _firmware(_row: Row, view: View) -> str | None:
+    return view.snapshot.gateway.firmware or None
+
+
+def _part_number(_row: Row, view: View) -> str | None:
+    return view.snapshot.gateway.part_number or None
 
 
 def _network(row: Row) -> dict[str, Json]:
@@ -179,7 +195,11 @@ def _cloud_report_age(row: Row, view: View) -> float | None:
     if not at or row.document is None:
         return None
     age = view.gateway_now(row.document) - at
-    return float(round(age)) if age >= -600 else None
+    return float(max(0, round(age))) if age >= -AHEAD_S else None
+
+
+def _combiner_age(row: Row, view: View) -> int | None:
+    return row.age_s(view.snapshot.tick)
 
 
 GRID = Measurement(
@@ -202,7 +222,7 @@ GRID = Measurement(
         Field(
             "controller_temperature_c",
             "Temperature of the system controller or collar.",
-            (made(ENPOWER, "temperature in °F", _enpower_celsius), made(COLLAR, "temperature", _collar_celsius)),
+            (made(ENPOWER, "temperature in °F", _celsius), scaled(COLLAR, "temperature")),
         ),
         Field(
             "generator_state",
@@ -227,10 +247,25 @@ CONTACT = Measurement(
 COMBINER_STATE = Measurement(
     "envoy_combiner",
     "The controller of an IQ Combiner 6C.",
-    "totals",
+    "devices",
+    tags=("serial",),
     fields=(
         Field("communicating", "It was heard recently.", (flag(COMBINER, "communicating"),), kind="bool", fact=True),
         Field("firmware", "Its firmware.", (text(COMBINER, "fw_version"),), kind="string", fact=True),
+        Field(
+            "state",
+            "The gateway's word for its state.",
+            (text(COMBINER, "admin_state_str"),),
+            kind="string",
+            fact=True,
+        ),
+        Field(
+            "inventory_age_s",
+            "Age of the inventory that this comes from.",
+            (made(COMBINER, "age of the inventory", _combiner_age),),
+            kind="int",
+            fact=True,
+        ),
     ),
 )
 
@@ -239,32 +274,31 @@ GATEWAY = Measurement(
     "The gateway itself, every 15 minutes and on change.",
     "devices",
     fields=(
-        Field("firmware", "Its firmware.", kind="string", made_of="/info"),
-        Field("part_number", "Its part number.", kind="string", made_of="/info"),
+        Field("firmware", "Its firmware.", (made(INFO_ROWS, "software", _firmware),), kind="string", fact=True),
+        Field("part_number", "Its part number.", (made(INFO_ROWS, "pn", _part_number),), kind="string", fact=True),
         Field(
             "interface",
             "Its primary network interface.",
-            (made(GATEWAY_ROWS, "network.primary_interface", _interface),),
+            (made(HOME_ROWS, "network.primary_interface", _interface),),
             kind="string",
         ),
         Field(
             "update_status",
             "Whether it is up to date; older builds.",
-            (text(GATEWAY_ROWS, "update_status"),),
+            (text(HOME_ROWS, "update_status"),),
             kind="string",
         ),
         Field(
             "wifi_signal",
             "Bars of its Wi-Fi, 0 to 5.",
-            (made(GATEWAY_ROWS, "network.interfaces", _wifi_signal),),
+            (made(HOME_ROWS, "network.interfaces", _wifi_signal),),
             low=0,
             high=100,
         ),
         Field(
             "last_cloud_report_age_s",
             "Age of its last report to Enphase.",
-            (made(GATEWAY_ROWS, "network.last_enlighten_report_time", _cloud_report_age),),
-            low=-600,
+            (made(HOME_ROWS, "network.last_enlighten_report_time", _cloud_report_age),),
         ),
         Field(
             "inverter_report_interval_s",
@@ -273,5 +307,3 @@ GATEWAY = Measurement(
         ),
     ),
 )
-
-MEASUREMENTS: Final = (GRID, CONTACT, COMBINER_STATE, GATEWAY)

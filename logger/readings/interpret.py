@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
+from logger.readings import health
 from logger.readings import rows as r
 from logger.readings.derive import battery_energy, powers
 from logger.readings.energy import Wiring, advance, local_day
@@ -93,12 +94,13 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
             for name in new.resets
         ]
     readings, new_reports = _points(extracted, snapshot, books.reports, tags)
-    readings = applied(readings, rules.layout)
+    reports = remember(books.reports, new_reports)
+    readings, ledger = _gateways_own(applied(readings, rules.layout), ledger, reports)
     if set(totals) - {"inventory_age_s"}:
         readings.insert(0, Reading("envoy_totals", tags, totals, snapshot.tick, "totals"))
     return Interpreted(
         readings,
-        Books(ledger, remember(books.reports, new_reports)),
+        Books(ledger, reports),
         new_reports,
         events,
         _recent(totals),
@@ -149,6 +151,24 @@ def _points(
         readings.append(Reading(measurement.name, {**tags, **device.tags}, fields, time, measurement.role))
     seen = remember(known, new_reports)
     return [_with_interval(reading, seen) for reading in readings], new_reports
+
+
+def _gateways_own(
+    readings: list[Reading], ledger: Ledger, reports: Mapping[str, Sequence[Report]]
+) -> tuple[list[Reading], Ledger]:
+    """The gateway's own point with the usual interval of its inverters, or without it where it is not due."""
+    note = ledger.notes.get(health.NOTE, "")
+    kept = []
+    for reading in readings:
+        if reading.measurement != "envoy_gateway":
+            kept.append(reading)
+        elif health.due(reading.fields, note, reading.time):
+            written = health.noted(reading.fields, note, reading.time)
+            ledger = replace(ledger, notes={**ledger.notes, health.NOTE: written})
+            seconds = health.usual_interval_s(reports)
+            more = {} if seconds is None else {"inverter_report_interval_s": seconds}
+            kept.append(replace(reading, fields={**reading.fields, **more}))
+    return kept, ledger
 
 
 def _with_interval(reading: Reading, reports: Mapping[str, Sequence[Report]]) -> Reading:

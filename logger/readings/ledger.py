@@ -38,7 +38,10 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The books of one gateway. `day` is the local ISO date of the last tick, `first_day` that of the first."""
+    """The books of one gateway. `day` is the local ISO date of the last tick, `first_day` that of the first.
+
+    `notes` are what other parts of this room remember, by name, as texts of their own.
+    """
 
     zone: str = ""
     day: str = ""
@@ -47,6 +50,7 @@ class Ledger:
     counters: Mapping[str, Counter] = field(default_factory=dict)
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     book: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def to_text(self) -> dict[str, str]:
         """One JSON text a part, for the store; parts that did not change need not be stored again."""
@@ -56,6 +60,7 @@ class Ledger:
             "book": json.dumps(dict(self.book), sort_keys=True),
             **{f"counter.{name}": json.dumps(asdict(counter)) for name, counter in self.counters.items()},
             **{f"seed.{name}": json.dumps(asdict(seed)) for name, seed in self.seeds.items()},
+            **{f"note.{name}": note for name, note in self.notes.items()},
         }
 
     @staticmethod
@@ -65,6 +70,7 @@ class Ledger:
             return Ledger()
         counters = {}
         seeds = {}
+        notes = {}
         for name, text in parts.items():
             kind, _, rest = name.partition(".")
             if kind == "counter":
@@ -76,4 +82,8 @@ class Ledger:
                 )
             elif kind == "seed":
                 seeds[rest] = Seed(**json.loads(text))
-        return Ledger(**json.loads(parts["head"]), counters=counters, seeds=seeds, book=json.loads(parts["book"]))
+            elif kind == "note":
+                notes[rest] = text
+        return Ledger(
+            **json.loads(parts["head"]), counters=counters, seeds=seeds, book=json.loads(parts["book"]), notes=notes
+        )

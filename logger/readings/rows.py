@@ -14,7 +14,6 @@ from typing import Final, TypeAlias
 
 from logger.model import Document, Json, Role, Snapshot
 
-INFO = "/info"
 METERS = "/ivp/meters"
 READINGS = "/ivp/meters/readings"
 V1 = "/api/v1/production"
@@ -27,6 +26,12 @@ ENSEMBLE = "/ivp/ensemble/inventory"
 ENSEMBLE_POWER = "/ivp/ensemble/power"
 ENSEMBLE_STATUS = "/ivp/ensemble/status"
 SECCTRL = "/ivp/ensemble/secctrl"
+PAGE = "/production"
+GENERATOR = "/ivp/ensemble/generator"
+GENERATOR_CONFIG = "/ivp/ss/gen_config"
+CONTACTS = "/ivp/ensemble/dry_contacts"
+CONTACT_SETTINGS = "/ivp/ss/dry_contact_settings"
+HOME = "/home.json"
 PATHS: Final = frozenset(
     {
         METERS,
@@ -41,6 +46,12 @@ PATHS: Final = frozenset(
         ENSEMBLE_POWER,
         ENSEMBLE_STATUS,
         SECCTRL,
+        PAGE,
+        GENERATOR,
+        GENERATOR_CONFIG,
+        CONTACTS,
+        CONTACT_SETTINGS,
+        HOME,
     }
 )
 """Every document that a rowset reads."""
@@ -49,6 +60,8 @@ Object: TypeAlias = Mapping[str, Json]
 FRESH_REPORT_S: Final = 30 * 60
 """An inverter that reported within this time is heard (reference 4.6)."""
 GONE_S: Final = 30 * 86400
+_AHEAD_S: Final = 600
+"""A report from further ahead of the gateway's clock than this tells nothing."""
 _SERIAL_LIMIT: Final = 32
 _PCU: Final = 1
 _ACB: Final = 11
@@ -67,6 +80,8 @@ METER_KINDS: Final = frozenset(
         "generator",
     }
 )
+_NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
+"""Kinds that only the new metering code lists (reference 5.5)."""
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
@@ -84,6 +99,10 @@ class Row:
     reported: int | None = None
     tags: tuple[tuple[str, str], ...] = ()
     document: Document | None = None
+
+    def age_s(self, tick: int) -> int | None:
+        """Age of its document at a tick, in seconds."""
+        return None if self.document is None else max(0, int(tick - self.document.received_at))
 
 
 Rows: TypeAlias = "list[Row] | None"
@@ -221,8 +240,27 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
     return any(v == 0.0 for v in volts) and any(v is not None and v > 50.0 for v in volts)
 
 
+def _is_unwired(channel: Object) -> bool:
+    """A leg that never measured anything and has no voltage now."""
+    return all(number(channel.get(key)) == 0.0 for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
+
+
+def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
+    """The phases that a meter has, by number from 1: the first `phases` channels (Q-M3) without unwired ones."""
+    channels = reading.get("channels")
+    found: list[tuple[int, Object]] = [
+        (index, channel)
+        for index, channel in enumerate(channels if isinstance(channels, list) else [], 1)
+        if isinstance(channel, dict) and phases is not None and index <= phases
+    ]
+    return [leg for leg in found if not _is_unwired(leg[1])] or found
+
+
 def enabled_meter_rows(view: View) -> Rows:
-    """Every enabled meter's reading, joined by eid (Q-M1); values carry `phases`, the tag is `meter`."""
+    """Every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
+
+    Values carry `phases`, of them the `legs` in use, and whether the meters are those of the `new_stack`.
+    """
     listed = _meters(view)
     if listed is None:
         return None
@@ -235,12 +273,14 @@ def enabled_meter_rows(view: View) -> Rows:
     readings = objects(document.body)
     if readings is None:
         return None
+    new_stack = any(meter.kind in _NEW_STACK for meter in listed)
     rows = []
     for reading in readings:
         eid = reading.get("eid")
         meter = meters.get(eid) if isinstance(eid, int) else None
         if meter is not None and not _is_half_dead(reading, meter):
-            values = {**reading, "phases": meter.phases}
+            in_use = len(legs(reading, meter.phases)) or meter.phases
+            values = {**reading, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
             rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=document))
     return rows
 
@@ -316,6 +356,17 @@ def inverters_block(view: View) -> Rows:
     return blocks if not blocks else [row for row in blocks if row.values["type"] == "inverters"][:1]
 
 
+def counting_block(view: View) -> Rows:
+    """The same as a fact, for its `activeCount`: how many inverters are registered."""
+    document = view.fact(BLOCKS)
+    if document is None or isinstance(document, Nowhere):
+        return None if document is None else []
+    blocks = objects(document.body.get("production")) if isinstance(document.body, dict) else None
+    if blocks is None:
+        return None
+    return [Row(block, document=document) for block in blocks if block.get("type") == "inverters"][:1]
+
+
 def any_ct_block(side: str, kind: str) -> Selector:
     """A CT block of production.json with `activeCount` 1, for the gateway's own figures of today and seven days."""
 
@@ -350,6 +401,23 @@ def ct_block(side: str, kind: str) -> Selector:
 
 
 def acb_block(view: View) -> Rows:
+    """The block of AC Batteries, where there is no other kind of battery."""
+    others = encharge_inventory(view)
+    return _fresh_acb_block(view) if others == [] else None if others is None else []
+
+
+def both_kinds_power_sum(view: View) -> Rows:
+    """Power in W over IQ Batteries and AC Batteries, where there are both."""
+    batteries, block = encharge_inventory(view), _fresh_acb_block(view)
+    if not batteries or not block:
+        return [] if [] in (batteries, block) else None
+    power, watts = _encharge_milliwatts(view, batteries), number(block[0].values.get("wNow"))
+    return (
+        None if power is None or watts is None else [Row({"sum": power / 1000 + watts}, document=block[0].document)]
+    )
+
+
+def _fresh_acb_block(view: View) -> Rows:
     """The AC Battery block of production.json, if it counts batteries and is younger than 20 minutes (Q-B3)."""
     if not (count := ac_battery_count(view)):
         return None if count is None else []
@@ -531,18 +599,27 @@ def fresh_inventory_ac_batteries(view: View) -> Rows:
 
 
 def living_inverters(view: View) -> Rows:
-    """The v1 list without inverters silent for more than 30 days; long-gone ones stay there for years (Q-I3).
+    """The v1 list without long-gone inverters, which stay there for years (Q-I3).
 
-    As a list of what is installed it may stand.
+    Gone is one whose last report is 30 days older than the list's newest: under snow the whole site may be silent
+    for longer. As a list of what is installed it may stand.
     """
     rows = _v1_list(view, _PCU, standing=True)
-    return rows if not rows else [row for row in rows if row.reported is None or _silent_s(row, view) < GONE_S]
+    newest = max(
+        (row.reported for row in rows or [] if row.reported and _silent_s(row, view) >= -_AHEAD_S), default=0
+    )
+    return rows if not rows else [row for row in rows if row.reported is None or row.reported > newest - GONE_S]
 
 
 def countable_inverters(view: View) -> Rows:
-    """The same, where each device of the list says what it is and when it was heard."""
+    """The same, where each device of the list says what it is and when it was heard.
+
+    An empty list tells nothing: gateways give one now and then at night (Q-I4).
+    """
     document = view.fact(V1_INVERTERS)
     devices = (objects(document.body) if isinstance(document, Document) else None) or []
+    if isinstance(document, Document) and not devices:
+        return None
     if not (_is_typed(devices) or _is_untyped(devices)):
         return None
     if any(whole(device.get("lastReportDate")) is None for device in devices):
@@ -573,6 +650,29 @@ def listed_inverters(view: View) -> Rows:
     return found
 
 
+def data_listed_inverters(view: View) -> Rows:
+    """Device data as a source of the same flags, where there is no v1 list and no inverter is missing from it."""
+    listed = view.fact(V1_INVERTERS)
+    if not isinstance(listed, Nowhere):
+        return None if listed is None else []
+    installed = installed_in_device_data(view)
+    if not installed:
+        return installed
+    found = []
+    for row in installed:
+        channels, gone = objects(row.values.get("channels")) or [], row.values.get("modGone")
+        last, watts = (channels[0].get(key) if channels else None for key in ("lastReading", "watts"))
+        at = whole(last.get("endDate")) if isinstance(last, dict) else None
+        now = number(watts.get("now")) if isinstance(watts, dict) else None
+        flags: dict[str, Json] = {}
+        if at is not None and isinstance(gone, bool) and row.document is not None:
+            flags["heard"] = heard = not gone and view.gateway_now(row.document) - at < FRESH_REPORT_S
+            if now is not None:
+                flags["delivering"] = heard and now > 0
+        found.append(Row({**row.values, **flags}, row.serial, at, document=row.document))
+    return found
+
+
 def inverter_power_sum(view: View) -> Rows:
     """Power over all inverters of the v1 list, of those heard within 20 minutes (reference 4.2)."""
     rows = v1_inverters(view)
@@ -593,7 +693,8 @@ def inverter_power_sum(view: View) -> Rows:
 # --- batteries ---------------------------------------------------------------------------------------------
 
 
-def _encharge(document: Document | Nowhere | None) -> Rows:
+def ensemble_devices(document: Document | Nowhere | None, kind: str) -> Rows:
+    """The devices of one type in the ensemble inventory; None if a list of that type cannot be read."""
     if document is None or isinstance(document, Nowhere):
         return None if document is None else []
     groups = objects(document.body)
@@ -603,7 +704,7 @@ def _encharge(document: Document | Nowhere | None) -> Rows:
     for group in groups:
         if not isinstance(group.get("type"), str) and "devices" in group:
             return None
-        if group.get("type") != "ENCHARGE":
+        if group.get("type") != kind:
             continue  # other hardware; early firmware adds an element without a type (Q-B8)
         devices = objects(group.get("devices"))
         if devices is None:
@@ -617,12 +718,12 @@ def _encharge(document: Document | Nowhere | None) -> Rows:
 
 def encharge_inventory(view: View) -> Rows:
     """IQ Batteries of the ensemble inventory (`ENCHARGE`); a 200 does not prove that there are any (Q-B7)."""
-    return _encharge(view.fact(ENSEMBLE))
+    return ensemble_devices(view.fact(ENSEMBLE), "ENCHARGE")
 
 
 def fresh_encharge_inventory(view: View) -> Rows:
     """The same, only from a document that arrived since the last tick: for measured values."""
-    return _encharge(view.measured(ENSEMBLE))
+    return ensemble_devices(view.measured(ENSEMBLE), "ENCHARGE")
 
 
 def encharge_power(view: View) -> Rows:
@@ -689,11 +790,15 @@ def encharge_power_sum(view: View) -> Rows:
     devices = encharge_power(view) if installed and not acb else []
     if not devices:
         return devices
-    powers = [number(row.values.get("real_power_mw")) for row in devices]
+    power = _encharge_milliwatts(view, installed)
+    return None if power is None else [Row({"sum": power}, document=devices[0].document)]
+
+
+def _encharge_milliwatts(view: View, installed: list[Row]) -> float | None:
+    """Together, if each installed battery tells its power."""
+    powers = [number(row.values.get("real_power_mw")) for row in encharge_power(view) or []]
     known = [power for power in powers if power is not None]
-    if len(known) < len(powers) or len(powers) != len(installed):
-        return None
-    return [Row({"sum": sum(known)}, document=devices[0].document)]
+    return sum(known) if len(known) == len(powers) == len(installed) else None
 
 
 def site_batteries(view: View) -> Rows:

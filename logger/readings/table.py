@@ -10,6 +10,8 @@ from typing import Final
 from logger.model import Value
 from logger.readings import rows as r
 from logger.readings.columns import Field, Key, Measurement, Rowset, check, flag, made, scaled
+from logger.readings.controller import COMBINER_STATE, CONTACT, GATEWAY, GRID
+from logger.readings.page import page
 from logger.readings.reports import AHEAD_S
 from logger.readings.rows import Row, View, number
 
@@ -48,14 +50,24 @@ INVERTERS_BLOCK = Rowset("inverters block", f"{r.BLOCKS}, production, type inver
 DATA_SUMS = Rowset(
     "device data, summed", f"{r.DEVICE_DATA}, all inverters, fewer than 50 devices", r.device_data_sums
 )
+PAGE = Rowset("web page", f"{r.PAGE}, the oldest gateways' only figures", page)
 LIST_SUM = Rowset("v1 list, summed", f"{r.V1_INVERTERS}, all inverters heard within 20 minutes", r.inverter_power_sum)
 SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, r.site_batteries)
 ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", r.encharge_power_sum)
 ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", r.acb_block)
 
+BOTH_KINDS = Rowset(
+    "both kinds of batteries, summed", f"{r.ENSEMBLE_POWER} and {r.BLOCKS}, storage", r.both_kinds_power_sum
+)
+
 DATA_INVERTERS = Rowset("device data", f"{r.DEVICE_DATA}, active inverters with a last reading", r.data_inverters)
 V1_INVERTERS = Rowset("v1 list", f"{r.V1_INVERTERS}, devType 1 or none", r.v1_inverters)
 INVENTORY = Rowset("inventory", f"{r.INVENTORY}, type PCU, not deleted", r.inventory_inverters)
+DATA_LISTED = Rowset(
+    "device data as flags",
+    f"{r.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
+    r.data_listed_inverters,
+)
 LISTED = Rowset("v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", r.listed_inverters)
 
 ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", r.encharge_inventory)
@@ -79,28 +91,33 @@ def _installed(view: View) -> list[Row] | None:
         found = select(view)
         if found is None or found:
             return found
-    return None
+    return []
 
 
 def _site(view: View) -> list[Row]:
     return [Row({})]
 
 
-SITE = Rowset("installation", f"{r.INVENTORY}, else {r.DEVICE_DATA}, else {r.V1_INVERTERS}", _site)
+SITE = Rowset("installation", f"{r.INVENTORY}, else {r.DEVICE_DATA}, {r.V1_INVERTERS}, {r.BLOCKS}", _site)
 
 
 def _count_inverters(_row: Row, view: View) -> int | None:
+    """Counted; where nothing lists them, as many as the inverters block says are registered."""
     installed = _installed(view)
+    if installed == [] and (block := r.counting_block(view)):
+        return r.whole(block[0].values.get("activeCount")) or None
     return len(installed) if installed else None
 
 
 def _count_flag(inventory_key: str, list_key: str) -> Key:
-    """How many inverters show a flag: the inventory's where there is one, else the v1 list's (reference 4.6)."""
+    """How many inverters show a flag: by the inventory, else the v1 list, else device data (reference 4.6)."""
 
     def read(_row: Row, view: View) -> int | None:
         found, key = r.counted_inverters(view), inventory_key
         if found == []:
-            found, key = r.listed_inverters(view) if r.countable_inverters(view) else None, list_key
+            listed = r.countable_inverters(view)
+            found, key = r.listed_inverters(view) if listed else r.data_listed_inverters(view), list_key
+            found = None if listed is None else found
         flags = [row.values.get(key) for row in found or []]
         return sum(1 for f in flags if f) if flags and all(isinstance(f, bool) for f in flags) else None
 
@@ -114,13 +131,34 @@ def _count_batteries(_row: Row, view: View) -> int | None:
 def _inventory_age(row: Row, view: View) -> int | None:
     """Age of the document that the row stands in; of the one that counts the inverters for the whole site."""
     installed = [row] if row.document is not None else _installed(view)
-    document = installed[0].document if installed else None
-    return None if document is None else max(0, int(view.snapshot.tick - document.received_at))
+    if installed == []:
+        installed = r.counting_block(view)
+    return installed[0].age_s(view.snapshot.tick) if installed else None
 
 
 def _mean_volts(row: Row, _view: View) -> float | None:
-    volts, phases = number(row.values.get("voltage")), number(row.values.get("phases"))
-    return volts / phases if volts is not None and phases else None
+    volts, in_use = number(row.values.get("voltage")), number(row.values.get("legs"))
+    return volts / in_use if volts is not None and in_use else None
+
+
+def _phase_watts(row: Row, _view: View) -> float | None:
+    """On the new stack a channel's `activePower` is not its share of the meter's (Q-N5)."""
+    return number(row.values.get("instantaneousDemand" if row.values.get("new_stack") else "activePower"))
+
+
+def _power_factor(row: Row, _view: View) -> float | None:
+    """On the new stack a meter's is the sum of its phases' (Q-N3), so it is computed from the powers."""
+    if not row.values.get("new_stack"):
+        return number(row.values.get("pwrFactor"))
+    watts, va = number(row.values.get("activePower")), number(row.values.get("apparentPower"))
+    if watts is None or not va or abs(watts) > 1.01 * va:
+        return None
+    return max(-1.0, min(1.0, watts / va))
+
+
+def _apparent_energy(row: Row, _view: View) -> float | None:
+    """On the new stack it stays near zero whatever is used (Q-N2)."""
+    return None if row.values.get("new_stack") else number(row.values.get("apparentEnergy"))
 
 
 def _report_age(row: Row, view: View) -> int | None:
@@ -212,43 +250,45 @@ def _capacity(row: Row, view: View) -> float | None:
 
 
 def _phase_rows(view: View) -> list[Row] | None:
-    """Each phase in use of each enabled meter: the first `phaseCount` channels (Q-M3)."""
+    """Each phase in use of each enabled meter."""
     meters = r.enabled_meter_rows(view)
     if meters is None:
         return None
-    found = []
-    for row in meters:
-        phases, channels = number(row.values.get("phases")), row.values.get("channels")
-        found += [
-            Row({**channel, "phases": 1.0}, tags=(*row.tags, ("phase", f"L{index + 1}")), document=row.document)
-            for index, channel in enumerate(channels if isinstance(channels, list) else [])
-            if phases is not None and index < phases and isinstance(channel, dict)
-        ]
-    return found
+    return [
+        Row(
+            {**channel, "legs": 1.0, "new_stack": row.values.get("new_stack")},
+            tags=(*row.tags, ("phase", f"L{index}")),
+            document=row.document,
+        )
+        for row in meters
+        for index, channel in r.legs(row.values, r.whole(row.values.get("phases")))
+    ]
 
 
 METER_ROWS = Rowset(
     "enabled meters", f"{r.READINGS} joined by eid with {r.METERS}, enabled ones", r.enabled_meter_rows
 )
 PHASE_ROWS = Rowset(
-    "phases in use", f"{r.READINGS}, the first phaseCount channels of each enabled meter", _phase_rows
+    "phases in use",
+    f"{r.READINGS}, the first phaseCount channels of each enabled meter, without legs that never measured anything",
+    _phase_rows,
 )
 
 
-def _meter_fields(rowset: Rowset) -> tuple[Field, ...]:
+def _meter_fields(rowset: Rowset, power: Key, power_factor: Key) -> tuple[Field, ...]:
     return (
         Field(
             "power_w",
             "Active power: + generating, importing, consuming or discharging.",
-            (scaled(rowset, "activePower"),),
+            (power,),
         ),
         Field("reactive_power_var", "Reactive power, signed.", (scaled(rowset, "reactivePower"),)),
         Field("apparent_power_va", "Apparent power.", (scaled(rowset, "apparentPower"),)),
-        Field("power_factor", "Power factor, -1 to 1.", (scaled(rowset, "pwrFactor"),), low=-1, high=1),
+        Field("power_factor", "Power factor, -1 to 1.", (power_factor,), low=-1, high=1),
         Field(
             "voltage_v",
             "Voltage; of a meter the mean of its phases.",
-            (made(rowset, "voltage / phases", _mean_volts),),
+            (made(rowset, "voltage / legs", _mean_volts),),
         ),
         Field("current_a", "Current; of a meter the sum of its phases.", (scaled(rowset, "current"),)),
         Field("frequency_hz", "Frequency.", (scaled(rowset, "freq"),), low=1),
@@ -262,7 +302,11 @@ def _meter_fields(rowset: Rowset) -> tuple[Field, ...]:
             "Lifetime in the other direction, as the gateway gave it.",
             (scaled(rowset, "actEnergyRcvd"),),
         ),
-        Field("apparent_energy_vah", "Lifetime apparent energy.", (scaled(rowset, "apparentEnergy"),)),
+        Field(
+            "apparent_energy_vah",
+            "Lifetime apparent energy; absent on the new stack, where it does not move.",
+            (made(rowset, "apparentEnergy", _apparent_energy),),
+        ),
         Field(
             "reactive_energy_lagging_varh", "Lifetime lagging reactive energy.", (scaled(rowset, "reactEnergyLagg"),)
         ),
@@ -272,11 +316,11 @@ def _meter_fields(rowset: Rowset) -> tuple[Field, ...]:
     )
 
 
-def _energies(name: str, meaning: str, how: str) -> tuple[Field, ...]:
+def _energies(name: str, meaning: str, how: str, lifetime: tuple[Key, ...] = ()) -> tuple[Field, ...]:
     return (
         Field(f"{name}_today_wh", f"{meaning} since local midnight.", made_of=how),
         Field(f"{name}_7d_wh", f"{meaning} in the seven complete local days before today.", made_of=how),
-        Field(f"{name}_lifetime_wh", f"{meaning} ever, from accepted values.", made_of=how),
+        Field(f"{name}_lifetime_wh", f"{meaning} ever, from accepted values.", lifetime, made_of=how),
     )
 
 
@@ -335,7 +379,12 @@ TOTALS = Measurement(
         Field(
             "battery_power_w",
             "Battery power, + discharging.",
-            (scaled(STORAGE_METER, "activePower"), scaled(ENCHARGE_SUM, "sum", MILLI), scaled(ACB_BLOCK, "wNow")),
+            (
+                scaled(STORAGE_METER, "activePower"),
+                scaled(ENCHARGE_SUM, "sum", MILLI),
+                scaled(ACB_BLOCK, "wNow"),
+                scaled(BOTH_KINDS, "sum"),
+            ),
         ),
         Field(
             "battery_energy_wh",
@@ -364,10 +413,11 @@ TOTALS = Measurement(
                 scaled(V1, "wattsNow"),
                 scaled(PDM_PCU, "wattsNow"),
                 scaled(INVERTERS_BLOCK, "wNow"),
+                scaled(PAGE, "watts"),
                 scaled(LIST_SUM, "sum"),
             ),
         ),
-        *_energies("production", "Produced", "counter production"),
+        *_energies("production", "Produced", "counter production", (scaled(PAGE, "lifetime"),)),
         Field(
             "consumption_power_w",
             "Power consumed as the gateway counts: a charging battery is consumption.",
@@ -402,7 +452,11 @@ METER = Measurement(
     "envoy_meter",
     "Each enabled meter, as the gateway gives it.",
     "totals",
-    _meter_fields(METER_ROWS),
+    _meter_fields(
+        METER_ROWS,
+        scaled(METER_ROWS, "activePower"),
+        made(METER_ROWS, "pwrFactor; activePower / apparentPower on the new stack", _power_factor),
+    ),
     tags=("meter",),
     one_document=True,
 )
@@ -410,7 +464,11 @@ PHASE = Measurement(
     "envoy_phase",
     "Each phase in use of each enabled meter.",
     "totals",
-    _meter_fields(PHASE_ROWS),
+    _meter_fields(
+        PHASE_ROWS,
+        made(PHASE_ROWS, "activePower; instantaneousDemand on the new stack", _phase_watts),
+        scaled(PHASE_ROWS, "pwrFactor"),
+    ),
     tags=("meter", "phase"),
     one_document=True,
 )
@@ -488,7 +546,7 @@ INVERTER_STATUS = Measurement(
     "How an inverter is, at the tick.",
     "devices",
     tags=("serial",),
-    listed_by=((INVENTORY, LISTED, DATA_INVERTERS),),
+    listed_by=((INVENTORY, LISTED, DATA_LISTED),),
     fields=(
         Field(
             "provisioned", "It is accepted into the site.", (flag(INVENTORY, "provisioned"),), kind="bool", fact=True
@@ -496,14 +554,14 @@ INVERTER_STATUS = Measurement(
         Field(
             "communicating",
             "It was heard recently.",
-            (flag(INVENTORY, "communicating"), flag(LISTED, "heard")),
+            (flag(INVENTORY, "communicating"), flag(LISTED, "heard"), flag(DATA_LISTED, "heard")),
             kind="bool",
             fact=True,
         ),
         Field(
             "producing",
             "It produces now.",
-            (flag(INVENTORY, "producing"), flag(LISTED, "delivering")),
+            (flag(INVENTORY, "producing"), flag(LISTED, "delivering"), flag(DATA_LISTED, "delivering")),
             kind="bool",
             fact=True,
         ),
@@ -539,6 +597,7 @@ INVERTER_STATUS = Measurement(
             (
                 made(INVENTORY, "age of the inventory", _inventory_age),
                 made(LISTED, "age of the list", _inventory_age),
+                made(DATA_LISTED, "age of the data", _inventory_age),
             ),
             kind="int",
             fact=True,
@@ -687,7 +746,20 @@ KIND_OF_ROWSET: Final[dict[str, str]] = {
 }
 """Which kind of battery a rowset lists."""
 
-MEASUREMENTS: Final = (TOTALS, METER, PHASE, INVERTER, INVERTER_STATUS, BATTERY, EVENT, SELF)
+MEASUREMENTS: Final = (
+    TOTALS,
+    METER,
+    PHASE,
+    GRID,
+    CONTACT,
+    INVERTER,
+    INVERTER_STATUS,
+    BATTERY,
+    COMBINER_STATE,
+    GATEWAY,
+    EVENT,
+    SELF,
+)
 
 COUNTERS: Final = (
     Field(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import Document, Role, Snapshot
-from logger.readings import controller as c
 from logger.readings import rows as r
+from logger.readings.controller import CONTROLLER_TYPES
 from logger.readings.energy import local_day
 from logger.readings.extract import extract
 from logger.readings.ledger import Ledger
@@ -21,16 +21,17 @@ from logger.readings.seeds import seeds
 
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 _OF_BATTERIES: Final = frozenset({r.ENSEMBLE_POWER, r.ENSEMBLE_STATUS, r.SECCTRL})
-_OF_CONTROLLER: Final = frozenset({c.GENERATOR, c.GENERATOR_CONFIG, c.CONTACTS, c.CONTACT_SETTINGS})
-_CONTROLLERS: Final = ("ENPOWER", "COLLAR")
+_OF_CONTROLLER: Final = frozenset({r.GENERATOR, r.GENERATOR_CONFIG, r.CONTACTS, r.CONTACT_SETTINGS})
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The paths to ask at their cadence, and those of them that listed nothing and are looked at again rarely."""
+    """The paths to ask at their cadence; of them those that listed nothing and are looked at again rarely, and those
+    that say something of every minute."""
 
     paths: frozenset[str]
     rarely: frozenset[str] = frozenset()
+    often: frozenset[str] = frozenset()
 
 
 class _Watched(Mapping[str, Document]):
@@ -58,12 +59,13 @@ def wanted(snapshot: Snapshot, ledger: Ledger) -> Wanted:
     counters = extract(view.snapshot, _BOTH, ledger.book).counters
     if missing := _unseeded(view, ledger, counters):
         seeds(view, counters, missing)
-    useless = (frozenset() if _lists(view, None) else _OF_BATTERIES) | (
-        frozenset() if _lists(view, _CONTROLLERS) else _OF_CONTROLLER
-    )
-    nothing = _lists(view, ()) is False
+    controller = _lists(view, CONTROLLER_TYPES)
+    useless = (frozenset() if _lists(view, None) else _OF_BATTERIES) | (frozenset() if controller else _OF_CONTROLLER)
+    inventory = frozenset({r.ENSEMBLE})
     return Wanted(
-        frozenset(watched.seen - useless) | {r.ENSEMBLE}, frozenset({r.ENSEMBLE}) if nothing else frozenset()
+        frozenset(watched.seen - useless) | inventory,
+        rarely=inventory if _lists(view, ()) is False else frozenset(),
+        often=inventory if controller else frozenset(),
     )
 
 
@@ -79,7 +81,7 @@ def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
     if groups is None:
         return None
     if kinds is None:
-        return bool(r.battery_count(view)) or _lists(view, ("ENCHARGE", *_CONTROLLERS))
+        return bool(r.battery_count(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
     return any(r.objects(group.get("devices")) for group in groups if not kinds or group.get("type") in kinds)
 
 

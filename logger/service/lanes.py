@@ -33,6 +33,7 @@ class Track:
     """One endpoint's record. `due_at` and `failing_since` in unix seconds.
 
     `relaxed`: the gateway is slow, what can wait is asked less. `rarely`: it lists nothing, and is only looked at.
+    `often`: it says something of every minute, whatever its cadence.
     `answered_before`: it answered under an earlier firmware. `lost`: it was said that it answers no more.
     """
 
@@ -50,6 +51,7 @@ class Track:
     answered: bool = False
     relaxed: bool = False
     rarely: bool = False
+    often: bool = False
     lost: bool = False
 
     def nowhere(self, now: float) -> bool:
@@ -95,31 +97,43 @@ class Track:
             return 0
         return next((rest for failures, rest in _RESTS_S[self.endpoint.lane] if self.in_a_row >= failures), 0)
 
-    def lists(self, intervals: dict[Role, int], *, nothing: bool) -> None:
-        """Whether its document lists nothing, which says when it is due again."""
-        if self.rarely != nothing and self.document is not None:
-            self.rarely = nothing
+    def lists(self, intervals: dict[Role, int], *, nothing: bool, of_the_minute: bool) -> None:
+        """Whether its document lists nothing, or something of every minute, which says when it is due again."""
+        if (self.rarely, self.often) != (nothing, of_the_minute) and self.document is not None:
+            self.rarely, self.often = nothing, of_the_minute
             self.due_at = self._next(int(self.document.received_at), intervals)
 
     def cadence_s(self, intervals: dict[Role, int]) -> int:
         """Seconds from one answer to the next request; longer where it lists nothing or answers slowly."""
+        usual = self._usual_s(intervals)
+        return usual if self._is_slow or not self.often else intervals["totals"]
+
+    def _usual_s(self, intervals: dict[Role, int]) -> int:
+        """The same, whether or not it says something of every minute."""
         every = self.endpoint.every
         cadence = intervals[every] if isinstance(every, str) else every
         if self.rarely:
             cadence = max(cadence, _RARELY_S)
-        if self.relaxed or (self.latency_s or 0.0) > _SLOW_ANSWER_S[self.endpoint.lane]:
-            cadence = max(cadence, self.endpoint.relaxed_s)
-        return cadence
+        return max(cadence, self.endpoint.relaxed_s) if self._is_slow else cadence
+
+    @property
+    def _is_slow(self) -> bool:
+        return self.relaxed or (self.latency_s or 0.0) > _SLOW_ANSWER_S[self.endpoint.lane]
+
+    @property
+    def with_devices(self) -> bool:
+        """True if it is asked at the devices' ticks alone."""
+        return self.endpoint.every == "devices" and (self._is_slow or not self.often)
 
     def _next(self, tick: int, intervals: dict[Role, int]) -> int:
         """When it is due again: at the devices' next tick, or its cadence after the tick at which it was asked."""
         cadence = self.cadence_s(intervals)
-        step = cadence if self.endpoint.every == "devices" else intervals["totals"]
+        step = cadence if self.with_devices else intervals["totals"]
         return tick // step * step + cadence
 
     def standing(self, now: float, intervals: dict[Role, int]) -> Document | None:
         """The document while it may stand: twice its cadence."""
-        if self.document is None or now - self.document.received_at > 2 * self.cadence_s(intervals):
+        if self.document is None or now - self.document.received_at > 2 * self._usual_s(intervals):
             return None
         return self.document
 
@@ -131,6 +145,6 @@ def due(tracks: Iterable[Track], lane: Lane, tick: int, roles: frozenset[Role]) 
         for track in tracks
         if track.endpoint.lane == lane
         and track.due_at <= tick
-        and (track.endpoint.every != "devices" or "devices" in roles or lane == "slow")
+        and (not track.with_devices or "devices" in roles or lane == "slow")
     ]
     return sorted(found, key=lambda track: track.in_a_row >= GIVE_UP_AFTER)

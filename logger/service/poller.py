@@ -143,7 +143,7 @@ class Poller:
         self._want = want = self._wants(self.snapshot(tick, {}))
         for path, track in self.tracks.items():
             track.relaxed = self.asking.strain.slow
-            track.lists(self._intervals, nothing=path in want.rarely)
+            track.lists(self._intervals, nothing=path in want.rarely, of_the_minute=path in want.often)
         there = [t for t in self.tracks.values() if t.endpoint.path in want.paths and not t.absent]
         self.asking.budget.limit = planned(there, self._intervals)
 

@@ -101,8 +101,8 @@ def names(lines: str) -> list[tuple[str, int, tuple[str, ...]]]:
     return sorted(
         (
             line.partition(",")[0],
-            line.partition(" ")[0].count(","),
-            tuple(re.findall(r"[ ,](\w+)=", line.partition(" ")[2])),
+            re.split(r"(?<!\\) ", line)[0].count(","),
+            tuple(re.findall(r"(?:^|,)(\w+)=", re.split(r"(?<!\\) ", line)[1])),
         )
         for line in lines.splitlines()
     )

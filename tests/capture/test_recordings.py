@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from logger.errors import StateError
 from logger.gateway.access import Access
 from logger.gateway.documents import read_info
 from logger.influx.line_protocol import encode
+from logger.model import Value
 from logger.service.anonymise import Anonymiser
 from logger.service.capture import MANIFEST, UNKNOWN_KEYS, Captured, anonymiser_for, write
 from logger.wire import Answer
@@ -43,8 +45,22 @@ def again(name: str, folder: Path) -> Anonymiser:
 
 def lines_of(name: str, hidden: Anonymiser | None = None) -> list[str]:
     """Every point of a first poll; with the stand-ins that `hidden` knows."""
-    text = encode(recordings.first_poll(recordings.load(name)).readings).decode()
-    return sorted((hidden.plain(text) if hidden else text).splitlines())
+
+    def shown(value: Value, key: str) -> Value:
+        """A text as the capture has it; `NC2` is a contact's id, and may be what its owner calls it."""
+        if hidden is None or not isinstance(value, str):
+            return value
+        return hidden.standins["name", value] if key == "contact_name" else hidden.plain(value)
+
+    readings = [
+        replace(
+            reading,
+            tags={key: str(shown(tag, key)) for key, tag in reading.tags.items()},
+            fields={key: shown(value, key) for key, value in reading.fields.items()},
+        )
+        for reading in recordings.first_poll(recordings.load(name)).readings
+    ]
+    return sorted(encode(readings).decode().splitlines())
 
 
 @recordings.needs_recordings

@@ -11,6 +11,7 @@ import pytest
 
 from logger.errors import EnvoyLoggerError
 from logger.gateway.documents import read_document, read_info
+from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger
@@ -19,14 +20,14 @@ from logger.wire import Answer
 
 CORPUS = Path(__file__).parents[3] / "shared" / "gateway-corpus"
 RULES = Rules(site="", zone="UTC", max_w=None)
-_SAME = {"/production.json?details=1": "/production.json"}
+_SAME = {"/production.json?details=1": "/production.json", "/home.json": "/home"}
 
 needs_recordings = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs: recorded gateways beside the project")
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One recorded gateway: its `/info`, the second it was recorded, and every body that is JSON, by path."""
+    """One recorded gateway: its `/info`, the second it was recorded, and by path every body that can be read."""
 
     name: str
     info: GatewayInfo
@@ -61,11 +62,12 @@ def load(name: str) -> Recording:
     info = read_info(answers["/info"], name, 0.0)
     at = int(info.clock_skew_s)
     bodies: dict[str, Json] = {}
-    for path in {*answers, *PATHS}:
+    for endpoint in plan(info):
+        path = endpoint.path
         answer = answers.get(path, answers.get(_SAME.get(path, "")))
         if answer is not None and answer.status == 200:
             try:
-                bodies[path] = read_document(answer, "json", path)
+                bodies[path] = read_document(answer, endpoint.form, path)
             except EnvoyLoggerError:
                 continue
     still = GatewayInfo(info.serial, info.firmware, info.part_number, info.has_meter, info.needs_token, 0.0)

@@ -50,7 +50,7 @@ SELECTORS: list[tuple[str, str, Selector]] = [
     (r.V1, "v1 totals", r.v1_totals),
     (r.PDM, "pdm", r.pdm("production", "pcu")),
     (r.BLOCKS, "inverters block", r.inverters_block),
-    (r.BLOCKS, "acb block", r.acb_block),
+    (r.BLOCKS, "both kinds", r.both_kinds_power_sum),
     (r.V1_INVERTERS, "v1 list", r.v1_inverters),
     (r.V1_INVERTERS, "living", r.living_inverters),
     (r.V1_INVERTERS, "flags", r.listed_inverters),

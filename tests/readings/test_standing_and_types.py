@@ -18,6 +18,7 @@ from logger.readings.table import MEASUREMENTS
 from tests.readings.site import (
     BOTH,
     CONSUMPTION,
+    INFO,
     METERED,
     NOW,
     PRODUCTION,
@@ -174,8 +175,12 @@ def test_the_devices_roles_last_tick_does_not_make_a_document_old_for_the_totals
     assert "charge_percent" not in points(found, "envoy_battery")["492000000001"].fields
 
 
-def test_nothing_at_all_gives_no_point() -> None:
-    assert once({}).readings == []
+def test_nothing_at_all_gives_no_point_but_that_of_the_gateway_which_said_who_it_is() -> None:
+    (point,) = once({}).readings
+    assert (point.measurement, point.fields) == (
+        "envoy_gateway",
+        {"firmware": INFO.firmware, "part_number": INFO.part_number},
+    )
 
 
 # --- types ------------------------------------------------------------------------------------------------------

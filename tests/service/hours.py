@@ -136,7 +136,7 @@ PLAN: dict[str, str] = {
     "/ivp/meters": "4",
     "/api/v1/production/inverters": "12",
     "/ivp/pdm/device_data": "12",
-    "/ivp/ensemble/inventory": "12, 4 where it is empty",
+    "/ivp/ensemble/inventory": "12, 60 with a controller, 4 where it is empty",
     "/ivp/ensemble/dry_contacts": "4 to 12, with a controller",
     "/ivp/ensemble/generator": "4 to 12, with a controller",
     "/ivp/ensemble/status": "1 to 4, with batteries",

@@ -1,0 +1,45 @@
+"""The web page of the oldest gateways: four figures of three digits, each with a unit that grows with it.
+
+Read are power, today and the past week; of the lifetime only the figure itself. It moves in steps of its third digit,
+up to 10 kWh or 1 MWh at once, so no energy is ever computed from its rises (reference 3.1.1).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from logger.model import Json
+from logger.readings.rows import PAGE, Nowhere, Row, Rows, View
+
+_LABELS: Final = {"currently": "watts", "today": "today", "past week": "week", "since installation": "lifetime"}
+_LINE: Final = re.compile(
+    r"<td[^>]*>\s*([A-Za-z ]+?)\s*</td>\s*<td[^>]*>\s*([0-9]{1,7}(?:\.[0-9]{1,6})?)\s*([kMG]?)(Wh?)\s*</td>", re.I
+)
+_TIMES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
+
+
+def figures(text: str) -> dict[str, Json]:
+    """`watts` in W, `today`, `week` and `lifetime` in Wh; nothing of one that stands twice or in a wrong unit."""
+    found: dict[str, Json] = {}
+    twice = set()
+    for label, number, prefix, unit in _LINE.findall(text):
+        name = _LABELS.get(" ".join(label.lower().split()))
+        if name is None or (name == "watts") != (unit.lower() == "w"):
+            continue
+        if name in found:
+            twice.add(name)
+        found[name] = round(float(number) * _TIMES[prefix.lower()], 3)
+    return {name: value for name, value in found.items() if name not in twice}
+
+
+def page(view: View) -> Rows:
+    """The figures of `/production`, while its lifetime is above 0: gateways that start show zeros (Q-P8)."""
+    document = view.measured(PAGE)
+    if document is None or isinstance(document, Nowhere):
+        return None if document is None else []
+    if not isinstance(document.body, str):
+        return None
+    values = figures(document.body)
+    lifetime = values.get("lifetime")
+    return [Row(values, document=document)] if isinstance(lifetime, float) and lifetime > 0 else None
