@@ -249,7 +249,8 @@ def days_of(source: dict[str, Any], counter: float, *, block: bool) -> tuple[flo
 def test_today_and_seven_days_are_the_gateways_first_sane_figures(name: str) -> None:
     bodies, found = raw(name), totals(first_poll(load(name)))
     ever = production(bodies)[1]
-    meters, pdm, sides = readings_by_kind(bodies), bodies.get("/ivp/pdm/energy"), ("production", "consumption")
+    meters: dict[str, Any] = readings_by_kind(bodies)
+    pdm, sides = bodies.get("/ivp/pdm/energy"), ("production", "consumption")
     metered = "production" in meters
     made, used = (
         block(bodies, side, kind) for side, kind in zip(sides, ("production", "total-consumption"), strict=True)
@@ -269,7 +270,8 @@ def test_today_and_seven_days_are_the_gateways_first_sane_figures(name: str) -> 
             produced.append((sum(e["today"] for e in energies), sum(e["week"] for e in energies)))
     grid, total = meters.get("net-consumption"), meters.get("total-consumption")
     if ever is not None and (grid or total):
-        counter = total["actEnergyDlvd"] if total else ever + grid["actEnergyDlvd"] - grid["actEnergyRcvd"]
+        imported = grid["actEnergyDlvd"] - grid["actEnergyRcvd"] if grid else 0.0
+        counter = total["actEnergyDlvd"] if total else ever + imported
         if pdm:
             consumed.append(days_of(pdm["consumption"]["eim"], counter, block=False))
         if used:
