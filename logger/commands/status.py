@@ -12,6 +12,7 @@ from logger import log, settings
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
 from logger.errors import StoreHeldError
+from logger.gateway.words import span
 from logger.model import Json
 from logger.service import status
 
@@ -47,7 +48,8 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
         text.append(f"gateway    {gateway.get('serial')}, firmware {gateway.get('firmware')}, {reach}")
         expires = gateway.get("token_expires_at")
         if isinstance(expires, (int, float)):
-            text.append(f"token      {(expires - now) / 86400:.0f} days left")
+            left = f"{span(expires - now)} left" if expires > now else "EXPIRED"
+            text.append(f"token      {gateway.get('token_user') or 'unknown role'}, {left}")
     else:
         text.append("gateway    not reached yet")
     text.append(f"polls      {polls.get('ticks')} stored, {polls.get('missed')} missed")

@@ -18,6 +18,7 @@ class Access:
 
     `address` is host, host:port or URL. `username` and `password` are the account's at Enphase, the local ones
     are for firmware before 7 (password default: the last six characters of the serial). Empty means not given.
+    `fixed`: token and password came from where a running process cannot read them again.
     """
 
     address: str
@@ -32,6 +33,7 @@ class Access:
     token_url: str = TOKEN_URL
     tls: TlsMode = "pin"
     ca_file: str = ""
+    fixed: bool = False
 
     @property
     def has_account(self) -> bool:

@@ -1,7 +1,8 @@
 """The token's life: which one is used, when the next is fetched, and what happens when the gateway refuses one.
 
 A pasted token is used until it nears its end or is refused, then the account's. A token that is still valid is
-used while its renewal fails. A sign-in runs as a task of its own: a poll that is cut off does not cut it off.
+used while its renewal fails. A sign-in runs as a task of its own: a poll that is cut off does not cut it off. Where
+it cannot go on with what it has, the credentials are read again: what a person put right needs no restart.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Literal
 
+from logger import log
 from logger.clock import Clock
-from logger.errors import CredentialsError, EnvoyLoggerError, TokenError
+from logger.errors import CredentialsError, EnvoyLoggerError, SignInRefusedError, TokenError
 from logger.gateway import signin, tokens
 from logger.gateway.access import Access
 from logger.gateway.cloud import Refusal, fetch_token
@@ -21,6 +24,8 @@ from logger.gateway.tokens import Token
 Tell = Callable[[str, str, Literal["info", "warning", "error"]], None]
 _AGAIN_S: Final = 300.0
 """How long a refused token rests where there is no other, and between looks at whether a renewal is allowed."""
+_REREAD_S: Final = 50.0
+"""Credentials are read again once a minute; a little less, so that no tick just misses it."""
 _SET_ONE: Final = (
     "set ENPHASE_TOKEN_FILE to a new token made at https://entrez.enphaseenergy.com, "
     "or set ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE."
@@ -28,11 +33,17 @@ _SET_ONE: Final = (
 
 
 class Auth:
-    """The tokens of one gateway. `tell(kind, text, severity)` takes what a person may want to know."""
+    """The tokens of one gateway. `tell(kind, text, severity)` takes what a person may want to know.
 
-    def __init__(self, access: Access, clock: Clock, serial: str, tell: Tell) -> None:
+    `reread` gives the credentials as they are now; None where nobody waits for a person.
+    """
+
+    def __init__(
+        self, access: Access, clock: Clock, serial: str, tell: Tell, reread: Callable[[], Access] | None = None
+    ) -> None:
         self.token: Token | None = None
         self._access, self._clock, self._serial, self._tell = access, clock, serial, tell
+        self._reread, self._reread_at = reread, clock.monotonic()
         self._refused: dict[str, float] = {}
         self._task: asyncio.Task[Token | EnvoyLoggerError] | None = None
         self._renewal_looked_at = float("-inf")
@@ -40,18 +51,25 @@ class Auth:
         self._kept = tokens.load(access.state_dir, serial, clock.time())
         self._pasted: Token | None = None
         self._pasted_fault: TokenError | None = None
-        if access.token:
-            try:
-                self._pasted = tokens.read_token(access.token, serial, clock.time(), "ENPHASE_TOKEN")
-            except TokenError as error:
-                self._pasted_fault = error
-                if self._kept or access.has_account:
-                    self._tell_once("token_unusable", error.what)
+        self._judge_pasted()
+
+    def _judge_pasted(self) -> None:
+        self._pasted = self._pasted_fault = None
+        if not self._access.token:
+            return
+        try:
+            self._pasted = tokens.read_token(self._access.token, self._serial, self._clock.time(), "ENPHASE_TOKEN")
+        except TokenError as error:
+            self._pasted_fault = error
+            if self._kept or self._access.has_account:
+                self._tell_once("token_unusable", error.what)
 
     async def current(self) -> Token:
         """The token to use now; signs in if there is none. Raises CredentialsError or StateError."""
         now = self._clock.time()
         best = self._best(now)
+        if (best is None or now >= best.renew_at) and self._read_again():
+            best = self._best(now)
         if best is None:
             best = await self._without(now)
         elif now >= best.renew_at:
@@ -61,6 +79,21 @@ class Auth:
                 self._tell_once("token_ends_soon", f"the token ends on {tokens.ends(best)} and no account is set")
         self.token = best
         return best
+
+    def _read_again(self) -> bool:
+        """Whether a person has changed the credentials since they were read."""
+        if self._reread is None or self._clock.monotonic() - self._reread_at < _REREAD_S:
+            return False
+        self._reread_at = self._clock.monotonic()
+        now, old = self._reread(), self._access
+        if (now.token, now.username, now.password) == (old.token, old.username, old.password):
+            return False
+        log.protect((now.token, now.password))
+        self._access = replace(old, token=now.token, username=now.username, password=now.password)
+        self._told.clear()
+        self._judge_pasted()
+        self._tell("credentials_changed", "the gateway's credentials in the settings have changed", "info")
+        return True
 
     def refused(self, token: Token) -> None:
         """The gateway refuses this token for certain."""
@@ -94,13 +127,19 @@ class Auth:
         if not self._access.has_account:
             if rested:
                 return rested[0]
-            raise self._fault(now)
+            raise self._by_restart(self._fault(now))
         result = await asyncio.shield(self._signing_in())
         if isinstance(result, Token):
             return result
         if rested and isinstance(result, CredentialsError):
             return rested[0]
-        raise result
+        raise self._by_restart(result)
+
+    def _by_restart(self, error: EnvoyLoggerError) -> EnvoyLoggerError:
+        """The error, with what to do once the credentials are right where this process cannot read them again."""
+        if self._reread is None or not self._access.fixed or not isinstance(error, (TokenError, SignInRefusedError)):
+            return error
+        return type(error)(error.what, f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger.")
 
     def _fault(self, now: float) -> TokenError:
         """Why the pasted token cannot be used, or that there is none."""
@@ -129,7 +168,7 @@ class Auth:
     async def _sign_in(self) -> Token | EnvoyLoggerError:
         """One sign-in at most, alone among all processes, or the token that another one has just fetched."""
         try:
-            async with signin.alone(self._access.state_dir, self._serial):
+            async with signin.alone(self._access.state_dir):
                 return await self._sign_in_alone()
         except EnvoyLoggerError as error:
             return error
@@ -140,23 +179,24 @@ class Auth:
         if kept is not None and kept.id not in self._refused and now < kept.renew_at:
             self._kept = kept
             return kept
-        stored = signin.load(access.state_dir, serial)
-        state = signin.with_credentials(signin.sane(stored, now), access.username, access.password)
+        stored = signin.load(access.state_dir)
+        state = signin.with_credentials(signin.sane(stored, now), access.username, access.password, now)
         if state != stored:
-            signin.save(access.state_dir, serial, state)
-        signin.check(state, now)
-        state = signin.begun(state, now)
-        signin.save(access.state_dir, serial, state)
+            signin.save(access.state_dir, state)
+        signin.check(state, serial, now)
+        state = signin.begun(state, serial, now)
+        signin.save(access.state_dir, state)
         result = await fetch_token(access, serial, self._clock)
         now = self._clock.time()
         if isinstance(result, Refusal):
             state = signin.failed(state, result, now)
-            signin.save(access.state_dir, serial, state)
+            signin.save(access.state_dir, state)
             self._tell("sign_in_failed", state.why, "warning")
-            signin.check(state, now)
+            state = signin.with_credentials(state, access.username, access.password, now)
+            signin.check(state, serial, now)  # raises in the words of every later call
             raise result.error
         tokens.save(access.state_dir, serial, result)
-        signin.save(access.state_dir, serial, signin.succeeded(state))
+        signin.save(access.state_dir, signin.succeeded(state))
         self._kept = result
         text = f"a token of role {result.user} was fetched; it ends on {tokens.ends(result)}"
         self._tell("token_renewed", text, "info")

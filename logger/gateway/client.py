@@ -8,6 +8,7 @@ because of one path while others work.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Literal
 
 from logger import log
@@ -43,11 +44,14 @@ _GONE: Final = frozenset({400, 404, 405, 410})
 
 
 class Gateway:
-    """One gateway on the local network. Two requests, one a lane, may be in flight."""
+    """One gateway on the local network. Two requests, one a lane, may be in flight.
 
-    def __init__(self, access: Access, clock: Clock) -> None:
+    `reread` gives the credentials as they are now, for a recorder that waits for a person to put them right.
+    """
+
+    def __init__(self, access: Access, clock: Clock, reread: Callable[[], Access] | None = None) -> None:
         log.protect((access.token, access.password, access.local_password))
-        self._access, self._clock = access, clock
+        self._access, self._clock, self._reread = access, clock, reread
         self._contact = Contact(access, clock, self._tell)
         self._reached: Reached | None = None
         self._auth: Auth | None = None
@@ -316,7 +320,7 @@ class Gateway:
 
     def _signed(self, reached: Reached) -> Auth:
         if self._auth is None:
-            self._auth = Auth(self._access, self._clock, reached.info.serial, self._tell)
+            self._auth = Auth(self._access, self._clock, reached.info.serial, self._tell, self._reread)
         return self._auth
 
     # --- state ---------------------------------------------------------------------------------------------------

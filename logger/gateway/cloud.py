@@ -39,7 +39,7 @@ _PASTE: Final = (
 )
 _SESSION_COOKIE: Final = "_enlighten_4_session"
 
-Kind = Literal["refused", "mfa", "sessions", "throttled", "down", "no-token", "unsent"]
+Kind = Literal["refused", "blocked", "mfa", "sessions", "throttled", "down", "no-token", "unsent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +162,14 @@ def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
             SignInBlockedError(
                 f"{host} says that this account has too many active sessions",
                 f"wait some hours, or {_PASTE}",
+            ),
+        )
+    if body.get("isBlocked") is True and not otp:
+        return Refusal(
+            "blocked",
+            SignInBlockedError(
+                f"{host} says that this account is blocked",
+                f"sign in with a browser and do what it asks; then change the password here too. Otherwise {_PASTE}",
             ),
         )
     if otp or body.get("success") is True:

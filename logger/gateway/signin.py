@@ -1,8 +1,9 @@
 """When a sign-in at Enphase may be tried: one at a time over all processes, and slower from attempt to attempt.
 
-Accounts get locked, so every attempt is written down *before* it is made, in a file named by the gateway's
-serial that survives restarts and is shared by all commands. Wrong credentials stop it for 24 hours or until the
-credentials change; of these only a salted hash is kept.
+Accounts get locked, so every attempt is written down *before* it is made, in a file that survives restarts and is
+shared by all commands. It is the account that is spared, so the file belongs to no gateway: whatever serial answers
+counts on the same list. Wrong credentials stop it for 24 hours or until the credentials change; of these only salted
+hashes are kept.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import json
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +29,13 @@ from logger.gateway.words import minute
 from logger.retry import SIGN_IN, delay
 
 _DAY_S: Final = 86400.0
+MOST_A_DAY: Final = 16
+"""The ceiling in any 24 hours, changed credentials included; the delays alone come to 14."""
 _UNSENT_S: Final = 60.0
 """Where nothing was sent no account can be locked; DNS and network come back sooner than in hours."""
-_STOPS: Final = frozenset({"refused", "mfa"})
+_STOPS: Final = frozenset({"refused", "blocked", "mfa"})
 """Only a person can cure these; changed credentials lift them."""
+_FILE: Final = "signin.json"
 _LOCK_WAIT_S: Final = 120.0
 _LATER: Final = (
     "nothing, it goes on by itself; or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
@@ -39,8 +43,21 @@ _LATER: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """Credentials that only a person can cure are not tried before `until` (unix seconds)."""
+
+    until: float
+    kind: str
+    why: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class CoolDown:
-    """The attempts of the last day (unix seconds), before when there is no next one, and why, in words."""
+    """The attempts of the last day (unix seconds), before when there is no next one, and why, in words.
+
+    `serial` and `credentials` (a hash): of the last attempt. `stops`: by such a hash.
+    """
 
     attempts: tuple[float, ...] = ()
     not_before: float = 0.0
@@ -49,21 +66,34 @@ class CoolDown:
     hint: str = ""
     salt: str = ""
     credentials: str = ""
+    serial: str = ""
+    stops: Mapping[str, Stop] = field(default_factory=dict)
 
 
 def sane(state: CoolDown, now: float) -> CoolDown:
     """The state, mended if it was written while the clock was far ahead: that cannot block for ever."""
+    stops = {known: replace(stop, until=min(stop.until, now + _DAY_S)) for known, stop in state.stops.items()}
+    state = replace(state, stops=stops) if stops != state.stops else state
     if state.not_before - now <= _DAY_S + 3600:
         return state
     return replace(state, attempts=(now,), not_before=now + SIGN_IN.most_s)
 
 
-def begun(state: CoolDown, now: float) -> CoolDown:
+def begun(state: CoolDown, serial: str, now: float) -> CoolDown:
     """Before an attempt: counted, and the next one pushed away, whatever becomes of this one."""
     attempts = (*(t for t in state.attempts if now - _DAY_S < t <= now), now)
-    why, hint = "the last sign-in did not come to its end", _LATER
     not_before = now + delay(SIGN_IN, len(attempts))
-    return replace(state, attempts=attempts, not_before=not_before, kind="begun", why=why, hint=hint)
+    if len(attempts) >= MOST_A_DAY:
+        not_before = max(not_before, attempts[-MOST_A_DAY] + _DAY_S)
+    return replace(
+        state,
+        attempts=attempts,
+        not_before=not_before,
+        kind="begun",
+        why="the last sign-in did not come to its end",
+        hint=_LATER,
+        serial=serial,
+    )
 
 
 def succeeded(state: CoolDown) -> CoolDown:
@@ -75,10 +105,11 @@ def succeeded(state: CoolDown) -> CoolDown:
 def failed(state: CoolDown, refusal: Refusal, now: float) -> CoolDown:
     """After an attempt without a token."""
     not_before, attempts = state.not_before, state.attempts
+    stops = {known: stop for known, stop in state.stops.items() if stop.until > now}
     if refusal.kind == "unsent":
         not_before, attempts = now + _UNSENT_S, attempts[:-1]
     elif refusal.kind in _STOPS:
-        not_before = now + _DAY_S
+        stops[state.credentials] = Stop(now + _DAY_S, refusal.kind, refusal.error.what, refusal.error.hint)
     return replace(
         state,
         attempts=attempts,
@@ -86,38 +117,52 @@ def failed(state: CoolDown, refusal: Refusal, now: float) -> CoolDown:
         kind=refusal.kind,
         why=refusal.error.what,
         hint=refusal.error.hint,
+        stops=stops,
     )
 
 
-def with_credentials(state: CoolDown, username: str, password: str) -> CoolDown:
-    """The state as it stands for these credentials: other ones than last time lift what only they could cure."""
-    if state.salt and _hash(state.salt, username, password) == state.credentials:
+def with_credentials(state: CoolDown, username: str, password: str, now: float) -> CoolDown:
+    """The state as it stands for these credentials: other ones than last time need not wait for what those did wrong.
+
+    Raises SignInRefusedError or SignInBlockedError where these are stopped, whatever others did in between: two
+    processes with different wrong passwords do not free each other.
+    """
+    state = state if state.salt else replace(state, salt=secrets.token_hex(16))
+    known = _hash(state.salt, username, password)
+    stop = state.stops.get(known)
+    if stop is not None and stop.until > now:
+        raise (SignInRefusedError if stop.kind == "refused" else SignInBlockedError)(stop.why, stop.hint)
+    if known == state.credentials:
         return state
-    salt = secrets.token_hex(16)
-    known = replace(state, salt=salt, credentials=_hash(salt, username, password))
-    return replace(known, not_before=0.0, attempts=(), kind="") if state.kind in _STOPS else known
+    if state.kind not in _STOPS:
+        return replace(state, credentials=known)
+    recent = [t for t in state.attempts if now - _DAY_S < t <= now]
+    free_at = recent[-MOST_A_DAY] + _DAY_S if len(recent) >= MOST_A_DAY else 0.0
+    return replace(state, credentials=known, not_before=free_at)
 
 
-def check(state: CoolDown, now: float) -> None:
-    """Raise SignInRefusedError or SignInBlockedError if no sign-in may be tried now.
+def check(state: CoolDown, serial: str, now: float) -> None:
+    """Raise SignInRefusedError or SignInBlockedError if no sign-in for that gateway may be tried now.
 
     The words change only when another attempt has been made, so that a trouble is said once.
     """
     if now >= state.not_before:
         return
-    if state.kind in ("refused", "no-token"):
-        raise SignInRefusedError(state.why, state.hint)
-    if state.kind in ("mfa", "unsent"):
-        raise SignInBlockedError(state.why, state.hint)
+    why, hint = state.why, state.hint
+    if state.kind in ("done", "no-token") and state.serial not in ("", serial):
+        why, hint = f"the last one was for gateway {state.serial}", _LATER
+    elif state.kind == "no-token":
+        raise SignInRefusedError(why, hint)
+    elif state.kind == "unsent":
+        raise SignInBlockedError(why, hint)
     raise SignInBlockedError(
-        f"no sign-in at Enphase before {minute(state.not_before)}, so that the account is not locked: {state.why}",
-        state.hint,
+        f"no sign-in at Enphase before {minute(state.not_before)}, so that the account is not locked: {why}", hint
     )
 
 
-def load(state_dir: Path, serial: str) -> CoolDown:
+def load(state_dir: Path) -> CoolDown:
     """The stored state. One that cannot be read counts as an attempt just made, never as none."""
-    path = _path(state_dir, serial)
+    path = state_dir / _FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         return CoolDown(
@@ -128,6 +173,11 @@ def load(state_dir: Path, serial: str) -> CoolDown:
             str(values["hint"]),
             str(values["salt"]),
             str(values["credentials"]),
+            str(values["serial"]),
+            {
+                str(known): Stop(float(stop["until"]), str(stop["kind"]), str(stop["why"]), str(stop["hint"]))
+                for known, stop in values["stops"].items()
+            },
         )
     except FileNotFoundError:
         return CoolDown()
@@ -135,14 +185,14 @@ def load(state_dir: Path, serial: str) -> CoolDown:
         raise StateError(
             f"{path} cannot be read: {error.strerror}", "make it the recorder's own again, or remove it."
         ) from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         modified = path.stat().st_mtime
         return CoolDown((modified,), modified + SIGN_IN.most_s, "unreadable", f"{path} was damaged", _LATER)
 
 
-def save(state_dir: Path, serial: str, state: CoolDown) -> None:
+def save(state_dir: Path, state: CoolDown) -> None:
     """Keep the state. Raises StateError: without it no attempt is made."""
-    path = _path(state_dir, serial)
+    path = state_dir / _FILE
     try:
         write_atomically(path, (json.dumps(asdict(state), indent=1) + "\n").encode())
     except OSError as error:
@@ -150,9 +200,9 @@ def save(state_dir: Path, serial: str, state: CoolDown) -> None:
 
 
 @contextlib.asynccontextmanager
-async def alone(state_dir: Path, serial: str) -> AsyncIterator[None]:
+async def alone(state_dir: Path) -> AsyncIterator[None]:
     """Hold the lock that lets one process at a time sign in; wait for the others, in real time."""
-    path = state_dir / f"signin-{serial}.lock"
+    path = state_dir / "signin.lock"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -177,10 +227,6 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _path(state_dir: Path, serial: str) -> Path:
-    return state_dir / f"signin-{serial}.json"
 
 
 @functools.lru_cache(maxsize=4)

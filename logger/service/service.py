@@ -83,7 +83,7 @@ async def assembled(
     store = await StoreThread.open(
         settings.state_dir, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
     )
-    gateway = Gateway(access_of(settings), clock)
+    gateway = Gateway(access_of(settings), clock, lambda: access_of(configured.reread(settings)))
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
     shipper = Shipper(writer, store, clock, progress) if writer is not None else None
@@ -174,8 +174,10 @@ async def _report(parts: Parts, runtime: Path, clock: Clock, address: str) -> No
 
 async def _write_status(parts: Parts, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
     """`status.json` as of now; once `ended`, nobody takes the daemon for alive any more."""
-    waiting, token_ends = await parts.store.waiting(), parts.gateway.token_expires_at
-    now = status.describe(parts.collector, parts.shipper, waiting, parts.progress, clock, token_ends)
+    waiting, gateway = await parts.store.waiting(), parts.gateway
+    now = status.describe(
+        parts.collector, parts.shipper, waiting, parts.progress, clock, gateway.token_expires_at, gateway.token_user
+    )
     status.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 
 

@@ -26,6 +26,7 @@ def describe(
     progress: Progress,
     clock: Clock,
     token_expires_at: float | None,
+    token_user: str | None = None,
 ) -> dict[str, Json]:
     """Everything worth knowing about the daemon now. Times in unix seconds."""
     info, done, asking = collector.poller.info, collector.collected, collector.poller.asking
@@ -58,6 +59,7 @@ def describe(
             "clock_skew_s": round(info.clock_skew_s, 1),
             "reachable": asking.reachable,
             "token_expires_at": token_expires_at,
+            "token_user": token_user,
         },
         "polls": {
             "ticks": done.ticks,

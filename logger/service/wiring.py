@@ -25,6 +25,7 @@ def access_of(settings: Settings) -> Access:
         tls=recorder.tls,
         ca_file=recorder.tls_ca_file,
         state_dir=settings.state_dir,
+        fixed=settings.is_fixed("ENPHASE_TOKEN", "ENPHASE_PASSWORD"),
     )
 
 

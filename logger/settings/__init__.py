@@ -27,13 +27,26 @@ G = TypeVar("G", bound=Group)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of one start. `origins`: variable → where its value came from. `warnings`: for the log."""
+    """All settings of one start.
+
+    `origins`: variable → where its value came from. `warnings`: for the log. `env_file`: what was read as `.env`.
+    """
 
     enphase: Enphase
     influxdb: Influxdb
     recorder: Recorder
     origins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    env_file: Path | None = None
+
+    def is_fixed(self, *variables: str) -> bool:
+        """True if only a restart can change these: they are set, and each by the environment or by systemd."""
+        origins = [self.origins[name] for name in variables if name in self.origins]
+        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+        return bool(origins) and all(
+            origin == "environment" or bool(credentials and Path(credentials) in Path(origin).parents)
+            for origin in origins
+        )
 
     def secrets(self) -> list[str]:
         """Every secret value, for the log's mask only."""
@@ -90,9 +103,22 @@ def examine(
     if "INFLUXDB_URL" not in found:
         problems += misnamed_url(seen)
     origins = {name: item.origin for name, item in found.items()}
-    settings = Settings(enphase, influxdb, recorder, origins, tuple(warnings))
+    settings = Settings(enphase, influxdb, recorder, origins, tuple(warnings), env_file)
     problems += _contradictions(settings)
     return settings, tuple(problems)
+
+
+def reread(settings: Settings) -> Settings:
+    """The settings as they are now; what came from the environment is as it was at the start.
+
+    The old ones where something is wrong now: a running recorder goes on with what it has.
+    """
+    if settings.env_file is None:
+        return settings
+    try:
+        return load(settings.env_file)
+    except SettingsError:
+        return settings
 
 
 def _built(group: type[G], found: Mapping[str, Found], problems: list[Problem]) -> G:

@@ -82,7 +82,7 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
         facts = {line[:10].strip(): line[11:] for line in lines[1:]}
         assert facts["gateway"].startswith(f"{site.simulator.plant.serial}, firmware ")
         assert facts["gateway"].endswith(", answers")
-        assert re.match(r"\d+ days left", facts["token"])
+        assert re.match(r"owner, \d+ days left", facts["token"])
         assert re.match(r"[1-9]\d* stored, 0 missed", facts["polls"])
         assert {"production", "house", "grid", "battery"} <= facts.keys()
         assert facts["influxdb"] == "not set: everything is kept in the embedded store"

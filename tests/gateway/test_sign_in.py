@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import stat
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from logger import log
 from logger.errors import CredentialsError, EnvoyLoggerError, SignInBlockedError, SignInRefusedError, TokenError
 from logger.gateway import signin, tokens
+from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.cloud import Refusal
 from logger.gateway.signin import CoolDown
@@ -262,6 +264,95 @@ def other_folder(tmp_path: Path) -> Path:
     return folder
 
 
+# --- put right without a restart ----------------------------------------------------------------------------
+
+
+@dataclass
+class Given:
+    """The credentials as a person's files hold them now."""
+
+    here: Site
+    changes: dict[str, object]
+
+    def gateway(self, **changes: object) -> Gateway:
+        self.here.opened.append(Gateway(self.now(**changes), self.here.clock, self.now))
+        return self.here.opened[-1]
+
+    def now(self, **changes: object) -> Access:
+        return self.here.access(**{**self.changes, **changes})
+
+
+def test_a_new_token_in_its_file_is_used_without_a_restart(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            given = Given(here, {"token": token(expires_in=-DAY), **NO_ACCOUNT})
+            gateway = given.gateway()
+            for _ in range(3):
+                assert "ENPHASE_TOKEN expired" in await fails(gateway, TokenError)
+                here.clock.now += 60
+            given.changes["token"] = fresh = token()
+            here.box.valid.add(fresh)
+            await gateway.fetch(endpoint(READINGS))
+            assert here.box.requests[-1].bearer == fresh
+            assert kinds(gateway).count("credentials_changed") == 1
+            assert here.cloud.requests == []
+            assert log.masked(f"x {fresh} y") == "x ******** y"
+
+    asyncio.run(story())
+
+
+def test_a_pasted_token_is_replaced_before_it_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            old, fresh = token(expires_in=20 * DAY), token()
+            here.box.valid |= {old, fresh}
+            given = Given(here, {"token": old, **NO_ACCOUNT})
+            gateway = given.gateway()
+            await gateway.fetch(endpoint(READINGS))
+            here.clock.now += 60
+            given.changes["token"] = fresh
+            await gateway.fetch(endpoint(READINGS))
+            assert gateway.token_expires_at == NOW + 365 * DAY
+
+    asyncio.run(story())
+
+
+def test_a_corrected_password_is_used_at_the_next_poll_and_a_wrong_one_is_read_once_a_minute(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            given = Given(here, {"password": "wrong & bad"})
+            gateway = given.gateway()
+            for _ in range(5):
+                await fails(gateway, SignInRefusedError)
+                here.clock.now += 60
+            assert here.cloud.logins == 1
+            given.changes["password"] = PASSWORD
+            await gateway.fetch(endpoint(READINGS))
+            assert here.cloud.logins == 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("fixed", "said"), [(True, True), (False, False)])
+def test_where_only_a_restart_brings_new_credentials_the_message_says_so(
+    tmp_path: Path, *, fixed: bool, said: bool
+) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            wrong = Given(here, {"password": "wrong & bad", "fixed": fixed}).gateway()
+            text = await fails(wrong, SignInRefusedError)
+            assert ("; then systemctl restart envoy-logger." in text) is said
+            alone = Given(here, {"token": token(expires_in=-1), "fixed": fixed, **NO_ACCOUNT}).gateway()
+            text = await fails(alone, TokenError)
+            assert ("; then systemctl restart envoy-logger." in text) is said
+            here.clock.now += 2 * DAY
+            here.cloud.login = Reply(503)
+            text = await fails(Given(here, {"fixed": fixed}).gateway(), SignInBlockedError)
+            assert "systemctl" not in text  # nobody needs to do anything
+
+    asyncio.run(story())
+
+
 # --- refused by the gateway ---------------------------------------------------------------------------------
 
 
@@ -406,6 +497,24 @@ def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, cloud_answ
     asyncio.run(story())
 
 
+def test_a_gateway_that_calls_itself_by_ever_new_serials_drives_no_sign_ins(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            here.cloud.serials = {str(100000000000 + n) for n in range(0, 200, 2)}
+            here.cloud.on_token = lambda text: None
+            for step in range(24 * 6):
+                here.clock.now += 600
+                here.box.serial = str(100000000000 + step)
+                gateway = here.gateway(tls="off")
+                with pytest.raises(CredentialsError) as caught:
+                    await gateway.fetch(endpoint(READINGS))
+                await gateway.aclose()
+            assert 5 <= here.cloud.logins <= 14
+            assert "so that the account is not locked: the last one was for gateway 1000" in str(caught.value)
+
+    asyncio.run(story())
+
+
 # --- refused by Enphase -------------------------------------------------------------------------------------
 
 
@@ -421,7 +530,7 @@ def test_a_wrong_password_stops_sign_in_for_a_day_over_restarts_or_until_it_chan
             assert f"127.0.0.1:{here.cloud.port} refuses the sign-in: wrong e-mail or password" in text
             assert "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE" in text
             assert "wrong & bad" not in text
-            state = (tmp_path / "state" / f"signin-{SERIAL}.json").read_text()
+            state = (tmp_path / "state" / "signin.json").read_text()
             assert "wrong & bad" not in state
             await here.gateway().fetch(endpoint(READINGS))
             assert here.cloud.logins == 2
@@ -449,6 +558,7 @@ def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -> None
             "asks for a second factor (MFA)",
             1,
         ),
+        (Reply(200, b'{"success":true,"isBlocked":true}'), "says that this account is blocked", 1),
         (Reply(200, b'{"message":"Too many active sessions"}'), "too many active sessions", 14),
         (Reply(429, b"slow down", {"retry-after": "43200"}), "answered 429 and asks to wait 12 hours", 2),
         (Reply(403, b"<html>bot</html>"), "does not accept sign-ins now: it answered 403", 14),
@@ -456,7 +566,7 @@ def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -> None
         (Reply(302, b"", {"location": "https://example.org/"}), "answered 302", 14),
         (RESET, "closed the connection in the middle", 14),
     ],
-    ids=["mfa", "sessions", "throttled", "forbidden", "html", "redirect", "reset"],
+    ids=["mfa", "blocked", "sessions", "throttled", "forbidden", "html", "redirect", "reset"],
 )
 def test_what_enphase_answers_instead_of_a_session_is_named(
     tmp_path: Path, login: Reply | bytes, said: str, most_a_day: int
@@ -521,7 +631,7 @@ def test_a_sign_in_that_was_killed_still_counts(tmp_path: Path) -> None:
             gateway = here.gateway()
             await gateway.identify()
             request = asyncio.create_task(gateway.fetch(endpoint(READINGS)))
-            while not (tmp_path / "state" / f"signin-{SERIAL}.json").exists():
+            while not (tmp_path / "state" / "signin.json").exists():
                 await asyncio.sleep(0.01)
             request.cancel()
             await gateway.aclose()
@@ -580,7 +690,7 @@ def test_two_processes_at_once_make_one_sign_in(tmp_path: Path) -> None:
 def test_the_cool_down_grows_from_minutes_to_hours_and_never_shrinks_below_five_minutes() -> None:
     state, now, waits = CoolDown(), NOW, []
     for _ in range(12):
-        state = signin.failed(signin.begun(state, now), Refusal("down", SignInBlockedError("x")), now)
+        state = signin.failed(signin.begun(state, SERIAL, now), Refusal("down", SignInBlockedError("x")), now)
         waits.append(state.not_before - now)
         now = state.not_before
     assert waits[0] == 300
@@ -590,7 +700,7 @@ def test_the_cool_down_grows_from_minutes_to_hours_and_never_shrinks_below_five_
 
 
 def test_a_clock_that_was_far_ahead_does_not_stop_sign_in_for_years() -> None:
-    ahead = signin.begun(CoolDown(), NOW + 3650 * DAY)
+    ahead = signin.begun(CoolDown(), SERIAL, NOW + 3650 * DAY)
     mended = signin.sane(ahead, NOW)
     assert mended.not_before == NOW + 6 * 3600
     assert signin.sane(mended, NOW) == mended
@@ -598,26 +708,65 @@ def test_a_clock_that_was_far_ahead_does_not_stop_sign_in_for_years() -> None:
 
 def test_changed_credentials_lift_a_refusal_but_not_a_throttle() -> None:
     for kind, lifted in (("refused", True), ("mfa", True), ("throttled", False), ("down", False)):
-        state = signin.with_credentials(CoolDown(), EMAIL, "one")
-        state = signin.failed(signin.begun(state, NOW), Refusal(kind, SignInBlockedError("x")), NOW)  # type: ignore[arg-type]
-        assert signin.with_credentials(state, EMAIL, "one") == state
-        changed = signin.with_credentials(state, EMAIL, "two")
+        state = signin.with_credentials(CoolDown(), EMAIL, "one", NOW)
+        state = signin.failed(signin.begun(state, SERIAL, NOW), Refusal(kind, SignInBlockedError("x")), NOW)  # type: ignore[arg-type]
+        if lifted:
+            with pytest.raises(CredentialsError, match="x"):
+                signin.with_credentials(state, EMAIL, "one", NOW + DAY - 1)
+        assert signin.with_credentials(state, EMAIL, "one", NOW + DAY).credentials == state.credentials
+        changed = signin.with_credentials(state, EMAIL, "two", NOW)
         assert (changed.not_before <= NOW) is lifted
         assert changed.credentials != state.credentials
 
 
+def test_two_processes_with_different_wrong_passwords_do_not_free_each_other() -> None:
+    state, attempts = CoolDown(), 0
+    for step in range(24 * 30):
+        now = NOW + step * 120
+        try:
+            tried = signin.with_credentials(state, EMAIL, ("one", "two")[step % 2], now)
+            signin.check(tried, SERIAL, now)
+        except CredentialsError:
+            continue
+        attempts += 1
+        state = signin.failed(signin.begun(tried, SERIAL, now), Refusal("refused", SignInRefusedError("x")), now)
+    assert attempts == 2
+
+
+def test_ever_new_passwords_come_to_the_daily_ceiling_and_no_further() -> None:
+    state = CoolDown()
+    times: list[float] = []
+    for step in range(3 * 24 * 12):
+        now = NOW + step * 300
+        try:
+            tried = signin.with_credentials(state, EMAIL, f"guess {len(times)}", now)
+            signin.check(tried, SERIAL, now)
+        except CredentialsError:
+            continue
+        times.append(now)
+        state = signin.failed(signin.begun(tried, SERIAL, now), Refusal("refused", SignInRefusedError("x")), now)
+    assert len([t for t in times if t < NOW + DAY]) == signin.MOST_A_DAY
+    assert all(later - earlier >= DAY for earlier, later in zip(times, times[signin.MOST_A_DAY :], strict=False))
+
+
 def test_a_damaged_cool_down_file_counts_as_an_attempt(tmp_path: Path) -> None:
-    (tmp_path / f"signin-{SERIAL}.json").write_text("{")
-    state = signin.load(tmp_path, SERIAL)
-    with pytest.raises(SignInBlockedError, match="was damaged"):
-        signin.check(state, state.attempts[0] + 60)
+    for text in ("{", "[]", '{"attempts": 1}'):
+        (tmp_path / "signin.json").write_text(text)
+        state = signin.load(tmp_path)
+        with pytest.raises(SignInBlockedError, match="was damaged"):
+            signin.check(state, SERIAL, state.attempts[0] + 60)
 
 
 def test_the_stored_cool_down_holds_no_password(tmp_path: Path) -> None:
-    signin.save(tmp_path, SERIAL, signin.with_credentials(CoolDown(), EMAIL, PASSWORD))
-    stored = json.loads((tmp_path / f"signin-{SERIAL}.json").read_text())
-    assert set(stored) == {"attempts", "not_before", "kind", "why", "hint", "salt", "credentials"}
-    assert signin.load(tmp_path, SERIAL) == signin.with_credentials(signin.load(tmp_path, SERIAL), EMAIL, PASSWORD)
+    state = signin.with_credentials(CoolDown(), EMAIL, PASSWORD, NOW)
+    state = signin.failed(signin.begun(state, SERIAL, NOW), Refusal("refused", SignInRefusedError("x", "y")), NOW)
+    signin.save(tmp_path, state)
+    text = (tmp_path / "signin.json").read_text()
+    assert PASSWORD not in text
+    assert EMAIL not in text
+    assert signin.load(tmp_path) == state
+    with pytest.raises(SignInRefusedError, match="x\nTry: y"):
+        signin.with_credentials(signin.load(tmp_path), EMAIL, PASSWORD, NOW)
 
 
 def test_a_token_is_shown_nowhere(tmp_path: Path) -> None:

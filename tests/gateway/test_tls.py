@@ -223,7 +223,7 @@ def test_an_accepted_certificate_is_taken_up_by_the_running_recorder(tmp_path: P
     async def story() -> None:
         async with site(tmp_path) as here:
             gateway = await pinned_and_signed_in(here)
-            here.clock.now += 10
+            here.clock.now += 600
             other = certificate(tmp_path, "other")
             replaced = await here.swap(FakeGateway(other.context, here.clock, serial=serial))
             here.cloud.serials.add(serial)
