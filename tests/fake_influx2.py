@@ -197,11 +197,16 @@ class FakeInflux2:
                     case "GET", "orgs", []:
                         return self._list_orgs(token, request.params)
                     case "POST", "orgs", []:
+                        if not token.all:
+                            raise _Refusal(401, "unauthorized", "write:orgs is unauthorized")
                         return _json(201, self._new_org(_text(_object(request.body), "name")))
                     case "GET", "buckets", []:
                         return self._list_buckets(token, request.params)
                     case "POST", "buckets", []:
                         return self._new_bucket(token, _object(request.body))
+                    case "PATCH", "buckets", [bucket_id] if bucket_id in self._buckets:
+                        self._buckets[bucket_id].retention_s = _retention(_object(request.body))
+                        return _json(200, _bucket_shown(self._buckets[bucket_id]))
                     case "DELETE", "buckets", [bucket_id] if bucket_id in self._buckets:
                         del self._buckets[bucket_id]
                         return 204, "", b""
@@ -230,8 +235,10 @@ class FakeInflux2:
         if self._authorizations:
             raise _Refusal(422, "conflict", "onboarding has already been completed")
         org = self._new_org(_text(wanted, "org"))
-        bucket = self._add_bucket(_text(org, "id"), _text(wanted, "bucket"), 0)
-        owner = _Authorization(_new_id(), _text(wanted, "token"), _text(org, "id"), "admin's Token", [], all=True)
+        seconds = int(str(wanted.get("retentionPeriodSeconds") or 0))
+        bucket = self._add_bucket(_text(org, "id"), _text(wanted, "bucket"), seconds)
+        token = str(wanted.get("token") or secrets.token_urlsafe(48))
+        owner = _Authorization(_new_id(), token, _text(org, "id"), "admin's Token", [], all=True)
         self._authorizations[owner.id] = owner
         return _json(201, {"org": org, "bucket": _bucket_shown(bucket), "auth": self._shown(owner, text=True)})
 
@@ -268,7 +275,9 @@ class FakeInflux2:
         return _json(200, {"buckets": shown})
 
     def _in_org(self, org_id: str, params: Mapping[str, str]) -> bool:
-        return org_id in (params.get("orgID", org_id), self._orgs.get(params.get("org", "")))
+        if "org" in params and "orgID" not in params:
+            return self._orgs.get(params["org"]) == org_id
+        return params.get("orgID", org_id) == org_id
 
     def _new_bucket(self, token: _Authorization, wanted: dict[str, Json]) -> tuple[int, str, bytes]:
         org_id, name = _text(wanted, "orgID"), _text(wanted, "name")
@@ -276,10 +285,7 @@ class FakeInflux2:
             raise _Refusal(401, "unauthorized", f"write:orgs/{org_id}/buckets is unauthorized")
         if any(item.name == name and item.org_id == org_id for item in self._buckets.values()):
             raise _Refusal(422, "conflict", f"bucket with name {name} already exists")
-        rules = wanted.get("retentionRules")
-        rule = rules[0] if isinstance(rules, list) and rules else {}
-        seconds = rule.get("everySeconds", 0) if isinstance(rule, dict) else 0
-        return _json(201, _bucket_shown(self._add_bucket(org_id, name, int(str(seconds)))))
+        return _json(201, _bucket_shown(self._add_bucket(org_id, name, _retention(wanted))))
 
     def _add_bucket(self, org_id: str, name: str, retention_s: int) -> _Bucket:
         bucket = _Bucket(_new_id(), org_id, name, retention_s)
@@ -529,6 +535,13 @@ def _csv(tables: list[tuple[dict[str, str], list[tuple[int, Value]]]], start: fl
 
 def _rfc3339(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _retention(wanted: dict[str, Json]) -> int:
+    """Seconds that a bucket keeps data, 0 for ever."""
+    rules = wanted.get("retentionRules")
+    rule = rules[0] if isinstance(rules, list) and rules else {}
+    return int(str(rule.get("everySeconds", 0) if isinstance(rule, dict) else 0))
 
 
 def _bucket_shown(bucket: _Bucket) -> dict[str, Json]:

@@ -196,16 +196,18 @@ class _Binary(Server):
 
 
 class Influx1(_Binary):
-    """InfluxDB 1.x. With `auth` its administrator is `username`, `password`."""
+    """InfluxDB 1.x. With `auth` its administrator is `username`, `password`; a `fresh` one has none yet."""
 
     kind = "influx1"
 
-    def __init__(self, folder: Path, *, auth: bool = False, max_body_bytes: int = 25_000_000) -> None:
+    def __init__(
+        self, folder: Path, *, auth: bool = False, fresh: bool = False, max_body_bytes: int = 25_000_000
+    ) -> None:
         binary = influxd_of_version(1)
         if binary is None:
             pytest.skip(NEEDS_1)
         self._auth = auth
-        self._made_admin = False
+        self._made_admin = fresh
         self._max_body_bytes = max_body_bytes
         self.process = _Process(folder, lambda where, port: [binary, "-config", self._config(where, port)], "/ping")
 
@@ -337,6 +339,10 @@ class _Speaks2(Server):
             headers={"authorization": f"Token {token or self.admin_token}"},
         )
 
+    def is_fresh(self) -> bool:
+        """Whether it still waits for its first user."""
+        return bool(http("GET", f"{self.url}/api/v2/setup").json()["allowed"])
+
     def org_id(self, org: str | None = None) -> str:
         """The id of an organisation."""
         return str(self.ask("GET", "/api/v2/orgs", params={"org": org or self.org}).json()["orgs"][0]["id"])
@@ -414,15 +420,15 @@ class _Speaks2(Server):
 
 
 class Influx2(_Speaks2, _Binary):
-    """A real InfluxDB 2."""
+    """A real InfluxDB 2; a `fresh` one is not set up and waits for its first user."""
 
     kind = "influx2"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         binary = influxd_of_version(2)
         if binary is None:
             pytest.skip(NEEDS_2)
-        self._onboarded = False
+        self._onboarded = fresh
         self.process = _Process(
             folder,
             lambda where, port: [
@@ -450,13 +456,13 @@ class Influx2(_Speaks2, _Binary):
 
 
 class Fake2(_Speaks2):
-    """The fake InfluxDB 2; `fake` scripts its failures."""
+    """The fake InfluxDB 2; `fake` scripts its failures; a `fresh` one waits for its first user."""
 
     kind = "fake2"
 
-    def __init__(self, *, readable_tokens: bool = False) -> None:
+    def __init__(self, *, readable_tokens: bool = False, fresh: bool = False) -> None:
         self.fake = FakeInflux2(readable_tokens=readable_tokens)
-        self._onboarded = False
+        self._onboarded = fresh
 
     @property
     def url(self) -> str:

@@ -1,18 +1,28 @@
-"""`setup`: makes the buckets and the tokens on InfluxDB 2."""
+"""`setup`: buckets, retention and the smallest credentials, on any InfluxDB."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from logger import settings
+from logger import log, settings
+from logger.clock import SystemClock
 from logger.commands.options import env_file as env_file_option
+from logger.commands.secrets_in import secret_option
 from logger.errors import StateError
 from logger.files import write_atomically
-from logger.influx.provision import Action, Provisioned, setup
+from logger.influx.administer import administer
+from logger.influx.provisioned import Admin, Credential, Provisioned, Purpose, Step, Wanted, seconds_of
+from logger.influx.survey import survey
+from logger.model import ROLES
 from logger.service import service
+from logger.service.wiring import target_of
+from logger.settings import Settings
 
 
 def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
@@ -22,13 +32,34 @@ def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
     return int(text, 8)
 
 
+def _span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """How long to keep, in seconds."""
+    try:
+        return None if text is None else seconds_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_KEEP = "as forever, 90d, 26w or 2y"
 
 
-@click.command("setup", short_help="Make buckets and tokens on InfluxDB 2.")
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where one purpose's secret goes, and how it is spoken of."""
+
+    file: Path | None
+    mode: int
+    setting: str
+    whose: str
+
+
+@click.command("setup", short_help="Make buckets, retention, tokens or users on InfluxDB.")
 @env_file_option
-@click.option("--write-token-file", type=_FILE, help="Write the recorder's token here (mode 0600).")
-@click.option("--read-token-file", type=_FILE, help="Write Grafana's token here.")
+@click.option(
+    "--write-token-file", type=_FILE, help="Write the recorder's token here (1.x: its password), mode 0600."
+)
+@click.option("--read-token-file", type=_FILE, help="Write Grafana's token here (1.x: its password).")
 @click.option(
     "--read-token-mode",
     default="0600",
@@ -36,50 +67,145 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="File mode of Grafana's token.",
     callback=_mode,
 )
+@click.option(
+    "--backfill-token-file", type=_FILE, help="Also make a token that `backfill` reads with; write it here."
+)
+@click.option("--retention", callback=_span, help=f"How long the first bucket keeps data, {_KEEP}.")
+@click.option("--retention-devices", callback=_span, help="The same for the bucket of inverters and batteries.")
+@click.option("--retention-daily", callback=_span, help="The same for the bucket of days.")
+@click.option("--shorten", is_flag=True, help="Let a bucket keep less than it does now; older data is deleted.")
+@secret_option("--admin-token-file", "An administrator's token, instead of INFLUXDB_ADMIN_TOKEN.")
+@click.option("--admin-user", default="", help="An administrator; on a fresh server its first user.")
+@secret_option("--admin-password-file", "The administrator's password; - reads it from stdin.")
+@click.option("--keep-admin-token", type=_FILE, help="Write the token of a fresh server's first user here.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be made.")
 def command(
-    env_file: Path, write_token_file: Path | None, read_token_file: Path | None, read_token_mode: int, dry_run: bool
+    env_file: Path,
+    write_token_file: Path | None,
+    read_token_file: Path | None,
+    read_token_mode: int,
+    backfill_token_file: Path | None,
+    retention: int | None,
+    retention_devices: int | None,
+    retention_daily: int | None,
+    shorten: bool,
+    admin_token_file: str | None,
+    admin_user: str,
+    admin_password_file: str | None,
+    keep_admin_token: Path | None,
+    dry_run: bool,
 ) -> None:
-    """Make the three buckets, a write-only token for the recorder and a read-only one for Grafana (InfluxDB 2).
+    """Make what the recorder needs on InfluxDB: the buckets, a token that may only write, one that may only read.
 
-    Needs INFLUXDB_URL, INFLUXDB_ORG and INFLUXDB_ADMIN_TOKEN. Running it again changes nothing that is right.
+    On 2.x also the organisation, and the first user of a fresh server; on 1.x databases, retention policies and
+    users; on 3.x databases. Needs INFLUXDB_URL, on 2.x INFLUXDB_ORG and an administrator. Running it again changes
+    nothing that is right.
     """
-    configured = settings.load(env_file, require=["INFLUXDB_URL", "INFLUXDB_ORG", "INFLUXDB_ADMIN_TOKEN"])
+    configured = settings.load(env_file, require=["INFLUXDB_URL"])
     service.configure_log(configured)
-    influxdb = configured.influxdb
-    files: dict[Action, Path | None] = {"write": write_token_file, "read": read_token_file}
-    held: dict[Action, str] = {}
-    for action, file in files.items():
-        if file is not None and file.is_file():
-            held[action] = file.read_text(encoding="utf-8").strip()
-    made = setup(
-        influxdb.url, influxdb.admin_token, influxdb.org, influxdb.buckets.values(), held=held, dry_run=dry_run
-    )
-    for name in made.existing:
-        click.echo(f"exists   {name}")
-    for name in made.created:
-        click.echo(f"{'would make' if dry_run else 'made'}     {name}")
-    if not dry_run:
-        _hand_over(made, files, read_token_mode)
-
-
-def _hand_over(made: Provisioned, files: dict[Action, Path | None], read_mode: int) -> None:
-    """Each token into its file; without a file it is shown once, on stdout, to the person at the terminal."""
-    tokens: dict[Action, tuple[str | None, int, str]] = {
-        "write": (made.write_token, 0o600, "INFLUXDB_TOKEN"),
-        "read": (made.read_token, read_mode, "Grafana's token"),
+    files: dict[Purpose, Kept] = {
+        "write": Kept(write_token_file, 0o600, "INFLUXDB", "the recorder"),
+        "read": Kept(read_token_file, read_token_mode, "", "Grafana"),
     }
-    for action, (token, mode, name) in tokens.items():
-        file = files[action]
-        if token is None:
-            click.echo(f"{name}: the server does not show the text of the token that it has", err=True)
-        elif file is None:
-            click.echo(f"{name}={token}" if action == "write" else f"{name}: {token}")
-        else:
-            try:
-                write_atomically(file, token.encode() + b"\n", mode)
-            except OSError as error:
-                raise StateError(
-                    f"{file} cannot be written: {error.strerror}", "check the folder's owner."
-                ) from error
-            click.echo(f"wrote    {file}")
+    if backfill_token_file is not None:
+        files["backfill"] = Kept(backfill_token_file, 0o600, "", "backfill")
+    wanted = Wanted(
+        buckets=retained(configured, (retention, retention_devices, retention_daily)),
+        org=configured.influxdb.org,
+        username=configured.influxdb.username,
+        purposes=tuple(files),
+        held=_held(configured, files),
+        shorten=shorten,
+        dry_run=dry_run,
+    )
+    admin = Admin(
+        admin_token_file or configured.influxdb.admin_token.get_secret_value(), admin_user, admin_password_file or ""
+    )
+    made = asyncio.run(_administer(configured, admin, wanted))
+    for step in made.steps:
+        click.echo(line(step, dry_run=dry_run))
+    if dry_run:
+        return
+    for purpose, kept in files.items():
+        if purpose in made.credentials:
+            _hand_over(made.credentials[purpose], kept)
+    _keep_admin(made, keep_admin_token)
+
+
+async def _administer(configured: Settings, admin: Admin, wanted: Wanted) -> Provisioned:
+    target = target_of(configured)
+    assert target is not None  # noqa: S101  INFLUXDB_URL is required above
+    clock = SystemClock()
+    found = await survey(target, clock)
+    fresh = ", not set up yet" if found.fresh else ""
+    click.echo(f"{found.name} at {target.url.partition('://')[2]}{fresh}", err=True)
+    return await administer(target.url, found, admin, wanted, clock)
+
+
+def retained(configured: Settings, spans: tuple[int | None, ...]) -> dict[str, int | None]:
+    """Bucket → seconds to keep; where one bucket has several roles they must agree."""
+    found: dict[str, int | None] = {}
+    for role, span in zip(ROLES, spans, strict=True):
+        name = configured.influxdb.buckets[role]
+        if span is not None and found.get(name, span) not in (None, span):
+            raise click.UsageError(f"the bucket {name!r} has several roles, and their retentions differ")
+        found[name] = span if span is not None else found.get(name)
+    return found
+
+
+def line(step: Step, *, dry_run: bool) -> str:
+    """One step for people."""
+    word = f"would be {step.done}" if dry_run and step.done in ("made", "changed", "replaced") else step.done
+    return f"{word:<8} {step}"
+
+
+def _held(configured: Settings, files: Mapping[Purpose, Kept]) -> dict[Purpose, str]:
+    """The secrets of an earlier run: in the files, else as the recorder is set to use them."""
+    held: dict[Purpose, str] = {}
+    for purpose, kept in files.items():
+        if kept.file is not None and kept.file.is_file():
+            held[purpose] = kept.file.read_text(encoding="utf-8").strip()
+    influxdb = configured.influxdb
+    own = influxdb.token.get_secret_value() or influxdb.password.get_secret_value()
+    if own and "write" not in held:
+        held["write"] = own
+    log.protect(held.values())
+    return held
+
+
+def _hand_over(credential: Credential, kept: Kept) -> None:
+    """The secret into its file; without a file it is shown once, on stdout, to the person at the terminal."""
+    kind = "PASSWORD" if credential.username else "TOKEN"
+    if kept.file is not None:
+        write_secret(kept.file, credential.secret, kept.mode)
+        click.echo(f"wrote    {kept.file}")
+    if kept.setting:
+        if credential.username:
+            click.echo(f"{kept.setting}_USERNAME={credential.username}")
+        at_hand = f"{kind}={credential.secret}" if kept.file is None else f"{kind}_FILE={kept.file.absolute()}"
+        click.echo(f"{kept.setting}_{at_hand}")
+    elif kept.file is None:
+        user = f"user {credential.username}, " if credential.username else ""
+        click.echo(f"{kept.whose}: {user}{kind.lower()} {credential.secret}")
+
+
+def _keep_admin(made: Provisioned, file: Path | None) -> None:
+    if not made.admin_token:
+        return
+    if file is None:
+        click.echo(
+            "the first user's own token was not kept (--keep-admin-token keeps it); the user and the password make "
+            "another one",
+            err=True,
+        )
+    else:
+        write_secret(file, made.admin_token, 0o600)
+        click.echo(f"wrote    {file}")
+
+
+def write_secret(file: Path, secret: str, mode: int) -> None:
+    """One secret into a file of its own. Raises StateError."""
+    try:
+        write_atomically(file, secret.encode() + b"\n", mode)
+    except OSError as error:
+        raise StateError(f"{file} cannot be written: {error.strerror}", "check the folder's owner.") from error

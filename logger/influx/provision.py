@@ -1,4 +1,5 @@
-"""Sets an InfluxDB 2 up for the recorder: three buckets, a token that may only write to them, one that may only read.
+"""Sets an InfluxDB 2 up for the recorder: organisation, buckets, a token that may only write to them, others that may
+only read.
 
 Administration goes through influxdb-client, which is imported here and nowhere near the daemon. Running it again
 changes nothing that is already right.
@@ -8,15 +9,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from influxdb_client import Authorization, Bucket, InfluxDBClient, Permission, PermissionResource
+from influxdb_client import (
+    Authorization,
+    Bucket,
+    BucketRetentionRules,
+    InfluxDBClient,
+    OnboardingRequest,
+    Permission,
+    PermissionResource,
+)
 from influxdb_client.rest import ApiException
+from influxdb_client.service.setup_service import SetupService
 from influxdb_client.service.write_service import WriteService
-from pydantic import SecretStr
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as NoAnswerError
 
@@ -32,172 +40,222 @@ from logger.errors import (
     UnreachableError,
 )
 from logger.influx.dialects import is_sendable
-from logger.log import masked
+from logger.influx.provisioned import (
+    DAY_S,
+    WORDS,
+    Admin,
+    Credential,
+    Done,
+    Provisioned,
+    Purpose,
+    Step,
+    Wanted,
+    judged,
+    keeps,
+)
+from logger.log import masked, protect
 
 T = TypeVar("T")
-Action = Literal["write", "read"]
 TIMEOUT_MS = 20_000
+_SHARDS = ((2 * DAY_S, 3600), (180 * DAY_S, DAY_S), (0, 7 * DAY_S))
+"""What InfluxDB 2 itself chooses: retention below → seconds of a shard; 0 stands for all above."""
+DESCRIPTION = "envoy-logger"
+"""What our tokens are known by on the server."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provisioned:
-    """What `setup` made and found: names of buckets and descriptions of tokens. Tokens are None in a dry run.
+def setup(url: str, admin: Admin, wanted: Wanted) -> Provisioned:
+    """Make what is missing on the InfluxDB 2 at `url`.
 
-    `write_token` belongs to the recorder, `read_token` to Grafana; each covers exactly the buckets asked for.
+    A server that was never set up gets its first user (`admin`) and the organisation. A token of ours, known by its
+    description, is used again if it still fits the buckets and its text is known: because the server shows it (2.9
+    and later do not), or because it is held and the server still takes it. Else it is replaced, and the old one ends.
+    With `dry_run` nothing is made: the steps say what would be. Raises InfluxError and its kinds, or a WireError.
     """
-
-    created: tuple[str, ...]
-    existing: tuple[str, ...]
-    write_token: str | None = field(repr=False)
-    read_token: str | None = field(repr=False)
-
-
-def setup(
-    url: str,
-    admin: str | SecretStr,
-    org: str,
-    buckets: Iterable[str],
-    *,
-    token_description: str = "envoy-logger",  # noqa: S107  a name, no secret
-    held: Mapping[Action, str] | None = None,
-    dry_run: bool = False,
-) -> Provisioned:
-    """Make what is missing in organisation `org` of the InfluxDB 2 at `url`; new buckets keep their data forever.
-
-    `admin` is a token that may manage buckets and authorizations. A token of ours, known by its description, is used
-    again if it still fits the buckets and its text is known: because the server shows it (2.9 and later do not), or
-    because it is in `held` (what an earlier run returned, by "write" and "read") and the server still takes it. Else
-    it is replaced, and the old one ends. With `dry_run` nothing is made: `created` says what would be. Raises
-    InfluxError and its kinds, or a WireError.
-    """
-    secret = admin.get_secret_value() if isinstance(admin, SecretStr) else admin
-    if not is_sendable(secret):
+    if admin.token and not is_sendable(admin.token):
         raise InfluxRefusedError(
             "INFLUXDB_ADMIN_TOKEN holds a space, a line break or a letter that no token has",
             "copy it again into INFLUXDB_ADMIN_TOKEN_FILE, the token alone.",
         )
-    with InfluxDBClient(url=url, token=secret, org=org, timeout=TIMEOUT_MS) as client:
-        run = _Setup(client, url, org, held or {}, dry_run=dry_run)
-        return run.run(tuple(dict.fromkeys(buckets)), token_description)
+    run = _Setup(url, wanted)
+    if not run.is_fresh():
+        return run.with_admin(admin)
+    if not (admin.username and admin.password):
+        raise InfluxRefusedError(
+            f"InfluxDB at {run.host} was never set up: it has no user yet",
+            "name its first user: --admin-user NAME and --admin-password-file FILE (- for stdin).",
+        )
+    return run.onboard(admin)
 
 
 class _Setup:
     """One run: what it made and what was there."""
 
-    def __init__(
-        self, client: InfluxDBClient, url: str, org: str, held: Mapping[Action, str], *, dry_run: bool
-    ) -> None:
-        self._client = client
-        self._url = url
-        self._held = held
-        self._host = urlsplit(url).netloc.rpartition("@")[2]
-        self._org = org
-        self._dry_run = dry_run
-        self._created: list[str] = []
-        self._existing: list[str] = []
+    def __init__(self, url: str, wanted: Wanted) -> None:
+        self.host = urlsplit(url).netloc.rpartition("@")[2]
+        self._url, self._wanted = url, wanted
+        self._steps: list[Step] = []
 
-    def run(self, buckets: tuple[str, ...], description: str) -> Provisioned:
-        org_id = self._org_id()
-        found = {name: self._bucket_id(name, org_id) for name in buckets}
-        known = [
-            item
-            for item in self._ask(
-                lambda: self._client.authorizations_api().find_authorizations(org_id=org_id), "list its tokens"
-            )
-            or ()
-            if str(item.description or "").startswith(description)
-        ]
-        tokens = {
-            action: self._token(action, f"{description} ({action})", org_id, found, known)
-            for action in ("write", "read")
-        }
-        return Provisioned(tuple(self._created), tuple(self._existing), tokens["write"], tokens["read"])
+    def is_fresh(self) -> bool:
+        """Whether the server still waits for its first user."""
+        with InfluxDBClient(url=self._url, token="", timeout=TIMEOUT_MS) as client:
+            answer = self._ask(lambda: SetupService(client.api_client).get_setup(), "say whether it is set up")
+        return bool(answer.allowed)
 
-    def _org_id(self) -> str:
-        try:
-            orgs = self._ask(
-                lambda: self._client.organizations_api().find_organizations(org=self._org), "list its organisations"
-            )
-        except InfluxMissingError:
-            orgs = []
-        for item in orgs:
-            if item.name == self._org:
-                return str(item.id)
-        raise InfluxMissingError(
-            f"InfluxDB at {self._host} shows no organisation {self._org!r} to this token",
-            "check INFLUXDB_ORG, and that INFLUXDB_ADMIN_TOKEN belongs to that organisation.",
+    def onboard(self, admin: Admin) -> Provisioned:
+        """First user, organisation and first bucket; the rest follows with the token that comes of it."""
+        wanted = self._wanted
+        bucket, seconds = next(iter(wanted.buckets.items()))
+        self._steps += [Step("made", f"user {admin.username!r}", "the server's first"), self._organisation("made")]
+        if wanted.dry_run:
+            return self._all_would_be_made()
+        request = OnboardingRequest(
+            username=admin.username,
+            password=admin.password,
+            org=wanted.org,
+            bucket=bucket,
+            retention_period_seconds=seconds or 0,
+            token=admin.token or None,
         )
+        with InfluxDBClient(url=self._url, token="", timeout=TIMEOUT_MS) as client:
+            made = self._ask(lambda: SetupService(client.api_client).post_setup(request), "take its first user")
+        token = str(made.auth.token)
+        protect([token])
+        self._steps.append(Step("made", f"bucket {bucket!r}", keeps(seconds or 0)))
+        return self.with_admin(Admin(token), made={bucket: str(made.bucket.id)}, admin_token=token)
 
-    def _bucket_id(self, name: str, org_id: str) -> str | None:
-        """The bucket's id, made if it is missing; None where a dry run would make it."""
-        buckets = self._client.buckets_api()
+    def with_admin(self, admin: Admin, made: Mapping[str, str] | None = None, admin_token: str = "") -> Provisioned:
+        """Everything else. `made`: the bucket that is there since a moment ago."""
+        wanted = self._wanted
+        sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
+        with InfluxDBClient(url=self._url, org=wanted.org, timeout=TIMEOUT_MS, **sign_in) as client:
+            org_id = self._org_id(client)
+            if org_id is None:
+                return self._all_would_be_made()
+            buckets = {
+                name: (made or {}).get(name) or self._bucket_id(client, org_id, name, seconds)
+                for name, seconds in wanted.buckets.items()
+            }
+            known = self._ask(
+                lambda: client.authorizations_api().find_authorizations(org_id=org_id), "list its tokens"
+            )
+            credentials: dict[Purpose, Credential] = {}
+            for purpose in wanted.purposes:
+                text = self._token(client, org_id, purpose, buckets, known or ())
+                if text is not None:
+                    protect([text])
+                    credentials[purpose] = Credential(text)
+        return Provisioned(tuple(self._steps), credentials, admin_token)
+
+    def _all_would_be_made(self) -> Provisioned:
+        """A dry run on a server where nothing of ours can be there yet."""
+        wanted = self._wanted
+        self._steps += [Step("made", f"bucket {name!r}", keeps(s or 0)) for name, s in wanted.buckets.items()]
+        self._steps += [self._token_step("made", purpose) for purpose in wanted.purposes]
+        return Provisioned(tuple(self._steps), {})
+
+    def _organisation(self, done: Done) -> Step:
+        return Step(done, f"organisation {self._wanted.org!r}")
+
+    def _token_step(self, done: Done, purpose: Purpose) -> Step:
+        ends = "; the old one is no longer good" if done == "replaced" else ""
+        detail = f"may {WORDS[purpose]} {', '.join(self._wanted.buckets)}{ends}"
+        return Step(done, f"token {described(purpose)!r}", detail)
+
+    def _org_id(self, client: InfluxDBClient) -> str | None:
+        """The organisation's id, made if it is missing; None where a dry run would make it."""
+        name = self._wanted.org
+        orgs = client.organizations_api()
         try:
-            listed = self._ask(lambda: buckets.find_buckets(name=name, org_id=org_id).buckets, "list its buckets")
-        except InfluxMissingError:  # some versions answer 404 instead of an empty list
+            listed = self._ask(lambda: orgs.find_organizations(org=name), "list its organisations")
+        except InfluxMissingError:
             listed = []
         for item in listed:
             if item.name == name:
-                self._existing.append(name)
+                self._steps.append(self._organisation("exists"))
                 return str(item.id)
-        self._created.append(name)
-        if self._dry_run:
+        if self._wanted.dry_run:
+            self._steps.append(self._organisation("made"))
             return None
-        wanted = Bucket(name=name, org_id=org_id, retention_rules=[], description="written by envoy-logger")
-        return str(self._ask(lambda: buckets.create_bucket(bucket=wanted), f"make the bucket {name!r}").id)
+        try:
+            made = self._ask(lambda: orgs.create_organization(name), f"make the organisation {name!r}")
+        except InfluxRefusedError as error:
+            raise InfluxMissingError(
+                f"InfluxDB at {self.host} shows no organisation {name!r} to this token, nor lets it make one",
+                "check INFLUXDB_ORG, and that INFLUXDB_ADMIN_TOKEN belongs to that organisation.",
+            ) from error
+        self._steps.append(self._organisation("made"))
+        return str(made.id)
+
+    def _bucket_id(self, client: InfluxDBClient, org_id: str, name: str, seconds: int | None) -> str | None:
+        """The bucket's id, made if it is missing; None where a dry run would make it."""
+        api = client.buckets_api()
+        try:
+            listed = self._ask(lambda: api.find_buckets(name=name, org_id=org_id).buckets, "list its buckets")
+        except InfluxMissingError:  # some versions answer 404 instead of an empty list
+            listed = []
+        for item in listed:
+            if item.name != name:
+                continue
+            has = sum(int(rule.every_seconds or 0) for rule in item.retention_rules or ())
+            step, change = judged(f"bucket {name!r}", has, seconds, shorten=self._wanted.shorten)
+            self._steps.append(step)
+            if change is not None and not self._wanted.dry_run:
+                item.retention_rules = _rules(change, changed=True)
+                self._ask(partial(api.update_bucket, item), f"change the bucket {name!r}")
+            return str(item.id)
+        self._steps.append(Step("made", f"bucket {name!r}", keeps(seconds or 0)))
+        if self._wanted.dry_run:
+            return None
+        new = Bucket(name=name, org_id=org_id, retention_rules=_rules(seconds or 0), description=f"by {DESCRIPTION}")
+        return str(self._ask(lambda: api.create_bucket(bucket=new), f"make the bucket {name!r}").id)
 
     def _token(
         self,
-        action: Action,
-        description: str,
+        client: InfluxDBClient,
         org_id: str,
+        purpose: Purpose,
         buckets: Mapping[str, str | None],
         known: Iterable[Authorization],
     ) -> str | None:
-        """The text of the token that may do `action` with exactly these buckets."""
+        """The text of the token that may do what `purpose` says with exactly these buckets."""
+        action = "write" if purpose == "write" else "read"
         wanted = {(action, "buckets", bucket_id) for bucket_id in buckets.values()}
-        api = self._client.authorizations_api()
+        api = client.authorizations_api()
         stale = []
         for item in known:
-            if item.description != description:
+            if item.description != described(purpose):
                 continue
             allowed = {(str(each.action), str(each.resource.type), each.resource.id) for each in item.permissions}
-            text = item.token if _readable(item.token) else self._held_text(action, buckets)
+            text = item.token if _readable(item.token) else self._held_text(purpose)
             if allowed == wanted and item.status == "active" and text is not None:
-                self._existing.append(f"token {description!r}")
-                return None if self._dry_run else str(text)
+                self._steps.append(self._token_step("exists", purpose))
+                return None if self._wanted.dry_run else str(text)
             stale.append(item)
-        self._created.append(f"token {description!r}")
-        if self._dry_run:
+        self._steps.append(self._token_step("replaced" if stale else "made", purpose))
+        if self._wanted.dry_run:
             return None
         permissions = [
             Permission(action=action, resource=PermissionResource(type="buckets", id=bucket_id, org_id=org_id))
             for bucket_id in dict.fromkeys(buckets.values())
         ]
-        made = self._ask(
-            lambda: api.create_authorization(
-                authorization=Authorization(org_id=org_id, permissions=permissions, description=description)
-            ),
-            f"make the token {description!r}",
-        )
+        new = Authorization(org_id=org_id, permissions=permissions, description=described(purpose))
+        doing = f"the token {described(purpose)!r}"
+        made = self._ask(lambda: api.create_authorization(authorization=new), f"make {doing}")
         for item in stale:
-            self._ask(partial(api.delete_authorization, item), f"remove the old token {description!r}")
+            self._ask(partial(api.delete_authorization, item), f"remove the old {doing}")
         return str(made.token)
 
-    def _held_text(self, action: Action, buckets: Iterable[str]) -> str | None:
+    def _held_text(self, purpose: Purpose) -> str | None:
         """The token that an earlier run returned, if the server takes it for these buckets."""
-        text = self._held.get(action)
+        text = self._wanted.held.get(purpose)
         if not text or not is_sendable(text):
             return None
-        with InfluxDBClient(url=self._url, token=text, org=self._org, timeout=TIMEOUT_MS) as client:
-            for bucket in buckets:
+        with InfluxDBClient(url=self._url, token=text, org=self._wanted.org, timeout=TIMEOUT_MS) as client:
+            for bucket in self._wanted.buckets:
                 try:
-                    if action == "write":  # an empty write tells and stores nothing
-                        self._ask(
-                            partial(
-                                WriteService(client.api_client).post_write, org=self._org, bucket=bucket, body=b""
-                            ),
-                            "try the token",
-                        )
+                    if purpose == "write":  # an empty write tells and stores nothing
+                        write = WriteService(client.api_client).post_write
+                        self._ask(partial(write, org=self._wanted.org, bucket=bucket, body=b""), "try the token")
                     else:
                         flux = f"from(bucket: {json.dumps(bucket)}) |> range(start: -1s)"
                         self._ask(partial(client.query_api().query, flux), "try the token")
@@ -210,9 +268,26 @@ class _Setup:
         try:
             return call()
         except ApiException as error:
-            raise _refusal(error, self._host, doing) from error
+            raise _refusal(error, self.host, doing) from error
         except HTTPError as error:
-            raise _outage(error, self._host) from error
+            raise _outage(error, self.host) from error
+
+
+def described(purpose: Purpose) -> str:
+    """The description by which a token of ours is found again."""
+    return f"{DESCRIPTION} ({purpose})"
+
+
+def _rules(seconds: int, *, changed: bool = False) -> list[BucketRetentionRules]:
+    """For ever is no rule at all, unless it is a change; a change needs shards that are no longer than it."""
+    if not seconds and not changed:
+        return []
+    shards = next(shard for most, shard in _SHARDS if seconds < most or most == 0) if seconds else _SHARDS[-1][1]
+    return [
+        BucketRetentionRules(
+            type="expire", every_seconds=seconds, shard_group_duration_seconds=shards if changed else None
+        )
+    ]
 
 
 def _readable(token: object) -> bool:
@@ -225,14 +300,13 @@ def _refusal(error: ApiException, host: str, doing: str) -> InfluxError:
     body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else str(error.body or "")
     said = f"InfluxDB at {host} does not {doing}: HTTP {error.status}: {' '.join(masked(body).split())[:200]}"
     if error.status in (401, 403):
-        return InfluxRefusedError(said, "give INFLUXDB_ADMIN_TOKEN a token that may manage buckets and tokens.")
+        return InfluxRefusedError(
+            said, "give a token that may manage buckets and tokens: INFLUXDB_ADMIN_TOKEN_FILE, or --admin-token-file."
+        )
     if error.status == 404 and "page not found" not in body:
         return InfluxMissingError(said, "check INFLUXDB_ORG.")
     if error.status in (400, 404, 405):
-        return InfluxError(
-            f"{said} (is it an InfluxDB 2?)",
-            "check INFLUXDB_URL. On InfluxDB 1.x make a database with CREATE DATABASE instead.",
-        )
+        return InfluxError(f"{said} (is it an InfluxDB 2?)", "check INFLUXDB_URL and INFLUXDB_API.")
     return InfluxError(said, "see InfluxDB's own log, then run it again.")
 
 

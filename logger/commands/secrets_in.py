@@ -1,0 +1,36 @@
+"""Secrets that a command is given: from a file, from stdin (`-`), never as a word on the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from logger import log
+
+
+def secret_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option whose word is a file's path or `-`, and whose value is the secret in it; None if it is not given."""
+    return click.option(name, metavar="FILE|-", callback=_secret, default=None, help=help_text)
+
+
+def _secret(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
+    """The secret without its one trailing newline; masked in every output from now on."""
+    if path is None:
+        return None
+    if path == "-":
+        text = sys.stdin.readline()
+    else:
+        try:
+            text = Path(path).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise click.BadParameter(f"{path} cannot be read: {why}") from error
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise click.BadParameter("stdin holds no secret" if path == "-" else f"{path} is empty")
+    log.protect([text])
+    return text

@@ -1,0 +1,109 @@
+"""What `setup` is to make sure of, and what it did: plain values that every generation of InfluxDB shares. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+Purpose: TypeAlias = Literal["write", "read", "backfill"]
+"""Whose credentials: the recorder's (may only write), Grafana's (may only read), `backfill`'s (may only read)."""
+Done: TypeAlias = Literal["exists", "made", "changed", "replaced", "kept"]
+
+DAY_S: Final = 86400
+_UNITS: Final = {"d": DAY_S, "w": 7 * DAY_S, "y": 365 * DAY_S}
+WORDS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only read", "backfill": "only read"}
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Who administers: a token (2.x, 3.x), or user and password; on a fresh server the first user to be made."""
+
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What has to be there at the end.
+
+    `buckets`: name → seconds that it keeps data, 0 for ever, None: as it is (for ever where it is made). `held`: the
+    secrets of an earlier run, used again if they still fit. `username`: who writes, on 1.x. `shorten`: a bucket may
+    be told to keep less than it does, which deletes data.
+    """
+
+    buckets: Mapping[str, int | None]
+    org: str = ""
+    username: str = ""
+    purposes: tuple[Purpose, ...] = ("write", "read")
+    held: Mapping[Purpose, str] = field(default_factory=dict, repr=False)
+    shorten: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was looked at, and what was done about it."""
+
+    done: Done
+    what: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.detail}" if self.detail else self.what
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What one purpose signs in with; `username` is empty where a token alone does it."""
+
+    secret: str = field(repr=False)
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What was done, step by step. In a dry run nothing is done and there are no credentials.
+
+    `admin_token`: the administrator's token, where this run made the first one.
+    """
+
+    steps: tuple[Step, ...]
+    credentials: Mapping[Purpose, Credential]
+    admin_token: str = field(default="", repr=False)
+
+    def all(self, *kinds: Done) -> tuple[str, ...]:
+        """What was done in one of these ways, by name."""
+        return tuple(step.what for step in self.steps if step.done in kinds)
+
+
+def seconds_of(text: str) -> int:
+    """`forever` → 0, `90d`, `26w`, `2y` → seconds. Raises ValueError."""
+    if text == "forever":
+        return 0
+    found = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text)
+    if found is None:
+        raise ValueError(f"{text!r} is no time such as forever, 90d, 26w or 2y")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def keeps(seconds: int) -> str:
+    """How long a bucket keeps data, for people."""
+    if seconds == 0:
+        return "keeps everything"
+    for unit, name in ((_UNITS["y"], "year"), (DAY_S, "day"), (3600, "hour"), (1, "second")):
+        if seconds % unit == 0:
+            count = seconds // unit
+            return f"keeps {count} {name}{'' if count == 1 else 's'}"
+    raise AssertionError(seconds)
+
+
+def judged(name: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
+    """A bucket that is there and keeps data for `has` seconds → what is said, and the seconds to set, if any."""
+    if asked is None or asked == has:
+        return Step("exists", name, keeps(has)), None
+    if asked != 0 and (has == 0 or asked < has) and not shorten:
+        return Step("kept", name, f"{keeps(has)}; to keep less would delete data: --shorten does it"), None
+    return Step("changed", name, f"{keeps(asked)}, before: {keeps(has)}"), asked

@@ -1,0 +1,102 @@
+"""`setup` on InfluxDB 3, as its documentation has it: a small server that answers so. No real one was ever asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from logger.clock import SystemClock
+from logger.errors import InfluxRefusedError
+from logger.influx.dialects import Target
+from logger.influx.provision_3 import setup
+from logger.influx.provisioned import Admin, Wanted
+from logger.influx.survey import Survey, survey
+
+TOKEN = "apiv3_admin-secret"
+
+
+class Documented(ThreadingHTTPServer):
+    """What the documentation of InfluxDB 3 Core says of databases."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.databases: dict[str, str] = {"_internal": ""}
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Documented
+
+    def _answer(self, status: int, body: object = None) -> None:
+        data = json.dumps(body).encode() if body is not None else b""
+        self.send_response(status)
+        self.send_header("content-length", str(len(data)))
+        self.send_header("x-influxdb-version", "3.10.0")
+        self.send_header("x-influxdb-build", "Core")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        if self.path == "/ping":
+            self._answer(200, {"version": "3.10.0"})
+        elif not self.path.startswith("/api/v3/configure/database"):
+            self._answer(404)
+        elif self.headers.get("authorization") != f"Bearer {TOKEN}":
+            self._answer(401)
+        else:
+            self._answer(200, [{"iox::database": name} for name in self.server.databases])
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        assert self.path == "/api/v3/configure/database"
+        if self.headers.get("authorization") != f"Bearer {TOKEN}":
+            self._answer(401)
+        elif body["db"] in self.server.databases:
+            self._answer(409)
+        else:
+            self.server.databases[body["db"]] = body.get("retention_period", "")
+            self._answer(200)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture
+def core() -> Iterator[Documented]:
+    server = Documented()
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def test_databases_are_made_once_with_their_retention(core: Documented) -> None:
+    found = asyncio.run(survey(Target(core.url, "auto", "", "", "", "", {}), SystemClock()))
+    assert found == Survey("3", "3.10.0")
+    names = {"envoy": None, "envoy_daily": 2 * 365 * 86400}
+    planned = asyncio.run(setup(core.url, Admin(TOKEN), Wanted(names, dry_run=True), SystemClock()))
+    assert core.databases == {"_internal": ""}
+    made = asyncio.run(setup(core.url, Admin(TOKEN), Wanted(names), SystemClock()))
+    assert made.all("made") == planned.all("made") == ("database 'envoy'", "database 'envoy_daily'")
+    assert core.databases == {"_internal": "", "envoy": "", "envoy_daily": "730d"}
+    again = asyncio.run(setup(core.url, Admin(TOKEN), Wanted(names), SystemClock()))
+    assert again.all("made") == ()
+    assert again.credentials == {}
+
+
+def test_a_token_that_is_no_administrators_is_said(core: Documented) -> None:
+    with pytest.raises(InfluxRefusedError, match="HTTP 401") as refused:
+        asyncio.run(setup(core.url, Admin("wrong-secret"), Wanted({"envoy": None}), SystemClock()))
+    assert "wrong-secret" not in str(refused.value)
