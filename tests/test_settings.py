@@ -7,12 +7,28 @@ from pathlib import Path
 
 import dotenv
 import pytest
+import trustme
 
 from logger import settings
 from logger.errors import Problem, SettingsError
 from logger.settings import fields, texts
 
 GOOD = {"ENPHASE_GATEWAY": "192.168.1.50"}
+ODD_BUCKETS = (
+    " envoy",
+    "envoy ",
+    "a//b",
+    "/a",
+    "a/",
+    "a/b/c",
+    "_internal",
+    'a"b',
+    "a\\b",
+    "a\nb",
+    "a\tb",
+    "a\x7f",
+    " ",
+)
 ROOT = Path(__file__).parent.parent
 
 
@@ -221,6 +237,46 @@ def test_an_address_of_a_database_that_cannot_work_is_refused_at_the_start(url: 
 def test_contradictions_are_told_with_the_other_problems() -> None:
     found = problems({**GOOD, "ENPHASE_USERNAME": "a", "LOGGER_KEEP_DAYS": "x"})
     assert set(found) == {"ENPHASE_PASSWORD", "LOGGER_KEEP_DAYS"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENPHASE_TOKEN", "s3cr3t not a token"),
+        ("ENPHASE_TOKEN", "only.two"),
+        ("ENPHASE_TOKEN", "s3cr3t.pa rt.c"),
+        ("INFLUXDB_TOKEN", "s3cr3t with a space"),
+        ("INFLUXDB_ADMIN_TOKEN", "s3cr3t-ü"),
+        ("INFLUXDB_ORG", " home"),
+        *((f"INFLUXDB_BUCKET{role}", odd) for role in ("", "_DEVICES", "_DAILY") for odd in ODD_BUCKETS),
+    ],
+)
+def test_an_odd_token_organisation_or_bucket_is_told_before_anything_is_asked(name: str, value: str) -> None:
+    problem = problems({**GOOD, name: value})[name]
+    assert "s3cr3t" not in str(problem)
+    assert problem.fix
+
+
+def test_good_tokens_and_buckets_pass() -> None:
+    values = {
+        "ENPHASE_TOKEN": "eyJhbGciOiJFUzI1NiJ9.eyJhdWQiOiIxMjIifQ.c2ln\n",
+        "INFLUXDB_TOKEN": "a+b/c==",
+        "INFLUXDB_ORG": "my home",
+        "INFLUXDB_BUCKET": "envoy/long term",
+        "INFLUXDB_BUCKET_DEVICES": "my-devices.2",
+        "INFLUXDB_BUCKET_DAILY": "täglich",
+    }
+    assert settings.load(None, environ={**GOOD, **values}).influxdb.bucket == "envoy/long term"
+
+
+def test_a_ca_file_that_holds_no_certificate_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    told = {**GOOD, "LOGGER_TLS": "verify", "LOGGER_TLS_CA_FILE": str(file)}
+    assert "LOGGER_TLS_CA_FILE" in problems(told)
+    file.write_text("this is no certificate\n")
+    assert "PEM" in problems(told)["LOGGER_TLS_CA_FILE"].what
+    trustme.CA().cert_pem.write_to_path(str(file))
+    assert settings.load(None, environ=told).recorder.tls_ca_file == str(file)
 
 
 def test_an_env_file_that_is_no_text_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:

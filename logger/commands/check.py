@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.commands.options import env_file as env_file_option
-from logger.service.wiring import pace_of
+from logger.service.wiring import load
 from logger.settings.fields import describe
 from logger.settings.texts import shown
 
@@ -18,9 +18,8 @@ from logger.settings.texts import shown
 @click.option("--show", is_flag=True, help="Also list every setting, its value and where it came from.")
 def command(env_file: Path, show: bool) -> None:
     """Check the settings. Exit code 78 if one is wrong."""
-    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    configured = load(env_file)
     log.protect(configured.secrets())
-    pace_of(configured)  # reads the layout file too
     if show:
         rows = [
             (item.variable, shown(configured, item) or "-", configured.origins.get(item.variable, "default"))

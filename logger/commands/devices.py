@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from logger import settings
 from logger.clock import SystemClock
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
@@ -19,7 +18,7 @@ from logger.model import Reading, Value
 from logger.readings.layout import installed_serials, template
 from logger.service import once, service
 from logger.service.layout import read_layout
-from logger.service.wiring import access_of, pace_of
+from logger.service.wiring import access_of, load, pace_of
 
 _PIPE_WIDTH = 160
 """Columns where nobody looks at a terminal: nothing is folded."""
@@ -31,7 +30,7 @@ _PIPE_WIDTH = 160
 @click.option("--layout", is_flag=True, help="Print a layout file (LOGGER_LAYOUT_FILE) to fill in, as CSV.")
 def command(env_file: Path, as_json: bool, layout: bool) -> int:
     """List the gateway's meters, inverters and batteries as it reports them now."""
-    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    configured = load(env_file, layout=not layout)
     service.configure_log(configured)
 
     found = asyncio.run(once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))

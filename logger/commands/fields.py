@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from logger import settings
 from logger.clock import SystemClock
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
@@ -21,7 +20,7 @@ from logger.readings import fields_text
 from logger.readings.explain import WHY, Candidate, Explained, explain
 from logger.readings.table import MEASUREMENTS
 from logger.service import once, service
-from logger.service.wiring import access_of, pace_of
+from logger.service.wiring import access_of, load, pace_of
 from logger.settings import Settings
 
 
@@ -44,7 +43,7 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: s
     if explained:
         if len(found) != 1 or "." not in name:
             raise click.BadParameter("--explain wants one field, such as envoy_totals.production_power_w")
-        return _explain(settings.load(env_file, require=["ENPHASE_GATEWAY"]), name, serial)
+        return _explain(load(env_file), name, serial)
     if as_json:
         click.echo(json.dumps(fields_text.as_json(found), indent=1, ensure_ascii=False))
     else:

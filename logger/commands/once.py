@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from logger import settings
 from logger.clock import SystemClock
 from logger.commands.options import env_file as env_file_option
 from logger.influx.classify import Blocked
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.service import once, service
-from logger.service.wiring import access_of, pace_of, target_of
+from logger.service.wiring import access_of, load, pace_of, target_of
 from logger.settings import Settings
 from logger.store.folder import claim, refuse_demo
 from logger.store.thread import StoreThread
@@ -30,7 +29,7 @@ def command(env_file: Path, dry_run: bool) -> int:
 
     Exit code 75 if an endpoint failed or something still waits.
     """
-    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    configured = load(env_file)
     service.configure_log(configured)
     return asyncio.run(_dry(configured) if dry_run else _store(configured))
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import click
 
-from logger import settings
 from logger.clock import SystemClock
 from logger.commands.options import env_file as env_file_option
 from logger.service import service
+from logger.service.wiring import load
 
 
 @click.command("run")
 @env_file_option
 def command(env_file: Path) -> None:
     """Record until stopped. Outages never end it; wrong settings do, at once (exit code 78)."""
-    configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
+    configured = load(env_file)
     service.configure_log(configured)
     asyncio.run(service.run(configured, SystemClock()))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from logger import log
-from logger.errors import Problem, SettingsError
+from logger.errors import Problem
 from logger.model import Snapshot
 from logger.readings.layout import NONE, Layout, differences, form_of, installed_serials, parse
+from logger.settings import Settings
 
 SETTING = "LOGGER_LAYOUT_FILE"
 
@@ -23,12 +24,11 @@ def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
     return parse(data, form_of(path))
 
 
-def checked(path: str, origin: str) -> Layout:
-    """The layout at the start. Raises SettingsError with every problem of the file."""
-    layout, problems = read_layout(path)
-    if problems:
-        raise SettingsError(tuple(Problem(SETTING, origin, f"{path} {what}", _FIX) for what in problems))
-    return layout
+def layout_problems(settings: Settings) -> tuple[Problem, ...]:
+    """Everything that is wrong with the layout file, told with the other settings at the start."""
+    path = settings.recorder.layout_file
+    origin = settings.origins.get(SETTING, "default")
+    return tuple(Problem(SETTING, origin, f"{path} {what}", _FIX) for what in read_layout(path)[1])
 
 
 _FIX = "`envoy-logger devices --layout` prints a file to begin with."

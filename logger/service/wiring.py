@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from logger import settings as configured
 from logger.gateway.access import Access
 from logger.influx.dialects import Target
-from logger.service.layout import SETTING, checked
+from logger.service.layout import layout_problems
 from logger.service.schedule import Pace
 from logger.settings import Settings, system_zone
+
+
+def load(env_file: Path, *, layout: bool = True) -> Settings:
+    """The settings of a command that polls, the layout file checked with them unless it is what the command makes.
+
+    Raises SettingsError with every problem.
+    """
+    further = layout_problems if layout else lambda settings: ()
+    return configured.load(env_file, require=["ENPHASE_GATEWAY"], further=further)
 
 
 def access_of(settings: Settings) -> Access:
@@ -46,9 +58,8 @@ def target_of(settings: Settings) -> Target | None:
 
 
 def pace_of(settings: Settings) -> Pace:
-    """How often to poll, and what the site is called. Raises SettingsError if the layout file is broken."""
+    """How often to poll, and what the site is called."""
     recorder = settings.recorder
-    checked(recorder.layout_file, settings.origins.get(SETTING, "default"))
     return Pace(
         totals_s=recorder.totals_interval_s,
         devices_s=recorder.devices_interval_s,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
@@ -65,17 +66,21 @@ class Settings:
         return places.runtime_dir(os.environ, self.recorder.state_dir)
 
 
+Further: TypeAlias = "Callable[[Settings], Iterable[Problem]]"
+
+
 def load(
     env_file: Path | None = Path(".env"),
     *,
     environ: Mapping[str, str] | None = None,
     require: Iterable[str] = (),
+    further: Further = lambda settings: (),
 ) -> Settings:
     """Read and check every setting. `require` names variables that this command cannot do without.
 
-    Raises SettingsError with every problem at once.
+    `further` finds what this room cannot know of. Raises SettingsError with every problem at once.
     """
-    settings, problems = examine(env_file, environ=environ, require=require)
+    settings, problems = examine(env_file, environ=environ, require=require, further=further)
     if problems:
         raise SettingsError(problems)
     return settings
@@ -86,6 +91,7 @@ def examine(
     *,
     environ: Mapping[str, str] | None = None,
     require: Iterable[str] = (),
+    further: Further = lambda settings: (),
 ) -> tuple[Settings, tuple[Problem, ...]]:
     """The same without raising: what is good, with defaults in place of what is not, and every problem."""
     environ = os.environ if environ is None else environ
@@ -105,6 +111,7 @@ def examine(
     origins = {name: item.origin for name, item in found.items()}
     settings = Settings(enphase, influxdb, recorder, origins, tuple(warnings), env_file)
     problems += _contradictions(settings)
+    problems += further(settings)
     return settings, tuple(problems)
 
 
@@ -224,11 +231,9 @@ def _contradictions(settings: Settings) -> list[Problem]:
             "choose for example 60 and 300.",
         ),
         (
-            lambda: (
-                recorder.tls == "verify" and bool(recorder.tls_ca_file) and not Path(recorder.tls_ca_file).is_file()
-            ),
+            lambda: recorder.tls == "verify" and bool(recorder.tls_ca_file) and not _is_ca(recorder.tls_ca_file),
             "LOGGER_TLS_CA_FILE",
-            "there is no such file",
+            "there is no such file, or it holds no certificate in PEM form",
             "give the path of the CA's certificate in PEM form.",
         ),
     )
@@ -237,3 +242,12 @@ def _contradictions(settings: Settings) -> list[Problem]:
         for broken, name, what, fix in rules
         if broken()
     ]
+
+
+def _is_ca(path: str) -> bool:
+    """Whether the file holds certificates that can be trusted."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # ssl.SSLError is one
+        return False
+    return True

@@ -63,13 +63,39 @@ def iana_zone(value: str) -> str:
 
 
 def _bucket(value: str) -> str:
-    if not value.strip() or value.startswith("_") or any(c in value for c in '"\n\\'):
-        raise ValueError("is not a bucket name")
+    if not value or value != value.strip() or not value.isprintable():
+        raise ValueError("is empty, begins or ends with a space, or holds a control character")
+    if value.startswith("_") or any(c in value for c in '"\\'):
+        raise ValueError("is not a bucket's name: it begins with _, or holds \" or a backslash")
+    parts = value.split("/")
+    if len(parts) > 2 or "" in parts:
+        raise ValueError("is neither a name nor database/retention-policy")
+    return value
+
+
+def _line(value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise ValueError("begins or ends with a space, or holds a control character")
+    return value
+
+
+def _gateway_token(value: SecretStr) -> SecretStr:
+    """The form alone; whose it is and until when it lasts is seen where it is used."""
+    parts = value.get_secret_value().strip().split(".")
+    if value and (len(parts) != 3 or not all(re.fullmatch(r"[\w-]+", part, re.ASCII) for part in parts)):
+        raise ValueError("is not a token: a token is three parts separated by dots, and nothing else")
+    return value
+
+
+def _influx_token(value: SecretStr) -> SecretStr:
+    if value and not re.fullmatch(r"[\x21-\x7e]+", value.get_secret_value()):
+        raise ValueError("is not a token: it holds a space, a line break or a letter that no token has")
     return value
 
 
 Url = Annotated[str, AfterValidator(_url)]
 Bucket = Annotated[str, AfterValidator(_bucket)]
+InfluxToken = Annotated[SecretStr, AfterValidator(_influx_token)]
 
 
 class Group(BaseSettings):
@@ -106,7 +132,7 @@ class Enphase(Group):
     )
     username: str = Field("", description="E-mail of your Enphase account (firmware 7 and later).")
     password: SecretStr = Field(SecretStr(""), description="Password of your Enphase account.")
-    token: SecretStr = Field(
+    token: Annotated[SecretStr, AfterValidator(_gateway_token)] = Field(
         SecretStr(""), description="A token pasted from entrez.enphaseenergy.com, instead of the account."
     )
     local_username: str = Field("envoy", description="User for gateways before version 7.")
@@ -132,11 +158,11 @@ class Influxdb(Group):
         examples=["http://localhost:8086"],
     )
     api: Literal["auto", "1", "2", "3"] = Field("auto", description="Its generation: auto, 1, 2 or 3.")
-    token: SecretStr = Field(SecretStr(""), description="Token that may write to the buckets (2.x, 3.x).")
-    org: str = Field("", description="Organisation (2.x).")
+    token: InfluxToken = Field(SecretStr(""), description="Token that may write to the buckets (2.x, 3.x).")
+    org: Annotated[str, AfterValidator(_line)] = Field("", description="Organisation (2.x).")
     username: str = Field("", description="User (1.x with authentication).")
     password: SecretStr = Field(SecretStr(""), description="Its password (1.x).")
-    admin_token: SecretStr = Field(
+    admin_token: InfluxToken = Field(
         SecretStr(""), description="Token that may create buckets and tokens; used by `setup` alone."
     )
     bucket: Bucket = Field(

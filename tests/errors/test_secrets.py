@@ -273,7 +273,7 @@ def test_wrong_credentials_are_named_and_not_shown(site: BackgroundSimulator, tm
     assert foreign.code == 77
     no_token = "Sentinel no token at all"
     malformed = program(tmp_path, "once", settings=alone | {"ENPHASE_TOKEN": no_token})
-    assert malformed.code == 77
+    assert malformed.code == 78
     unsendable = program(
         tmp_path, "setup",
         settings={
@@ -281,8 +281,8 @@ def test_wrong_credentials_are_named_and_not_shown(site: BackgroundSimulator, tm
             "INFLUXDB_ADMIN_TOKEN": "Sentinel\ntwo lines ü",
         },
     )  # fmt: skip
-    assert unsendable.code == 77
-    assert "INFLUXDB_ADMIN_TOKEN holds a space, a line break or a letter that no token has\nTry: " in unsendable.err
+    assert unsendable.code == 78
+    assert "is not a token: it holds a space, a line break or a letter that no token has\nTry: " in unsendable.err
     nothing_leaked(
         tmp_path, *(text for done in (refused, foreign, malformed, unsendable) for text in (done.out, done.err)),
         secrets=(*PLAIN, no_token, text),

@@ -111,7 +111,8 @@ def test_the_recorders_user_writes_and_can_neither_read_nor_manage(influx1_auth:
     refusals = (
         "SELECT * FROM envoy..m", "SHOW MEASUREMENTS ON envoy", "SHOW USERS", "CREATE DATABASE mine",
         "SHOW SERIES ON envoy", "DROP DATABASE envoy", "CREATE USER x WITH PASSWORD 'y'", "DROP MEASUREMENT m",
-        "GRANT ALL TO envoy_logger", 'ALTER RETENTION POLICY "autogen" ON "envoy" DURATION 1h', "SHOW GRANTS FOR admin",
+        "GRANT ALL TO envoy_logger", "SHOW GRANTS FOR admin",
+        'ALTER RETENTION POLICY "autogen" ON "envoy" DURATION 1h',
     )  # fmt: skip
     for query in refusals:
         assert "not authorized" in str(said(server, made, "write", query)), query

@@ -16,8 +16,7 @@ from logger.model import Reading
 from logger.readings import rows as r
 from logger.readings.interpret import Rules
 from logger.readings.layout import installed_serials, parse
-from logger.service.layout import LayoutFile
-from logger.service.wiring import pace_of
+from logger.service.layout import LayoutFile, layout_problems
 from tests.commands.program import program
 from tests.readings import site as hand
 from tests.standin import BackgroundSimulator
@@ -117,14 +116,25 @@ def test_at_the_start_a_file_that_is_broken_or_not_there_is_a_settings_problem(
     path = tmp_path / "roof.csv"
     if text is not None:
         path.write_text(text)
-    configured = settings.load(None, environ={"ENPHASE_GATEWAY": "x", "LOGGER_LAYOUT_FILE": str(path)})
+    wrong = {"ENPHASE_GATEWAY": "x", "LOGGER_LAYOUT_FILE": str(path), "LOGGER_TLS": "maybe"}
     with pytest.raises(SettingsError) as caught:
-        pace_of(configured)
+        settings.load(None, environ=wrong, further=layout_problems)
     assert caught.value.exit_code == 78
-    assert {problem.setting for problem in caught.value.problems} == {"LOGGER_LAYOUT_FILE"}
-    done = program(tmp_path, "check", settings={"ENPHASE_GATEWAY": "x", "LOGGER_LAYOUT_FILE": str(path)})
-    assert done.code == 78
-    assert "devices --layout" in done.err
+    assert {problem.setting for problem in caught.value.problems} == {"LOGGER_LAYOUT_FILE", "LOGGER_TLS"}
+    for words in (["check"], ["run"], ["once"], ["devices"], ["fields", "--explain", "envoy_totals.inverters"]):
+        done = program(tmp_path, *words, settings=wrong)
+        assert done.code == 78, words
+        assert "devices --layout" in done.err, words
+        assert "LOGGER_TLS" in done.err, words
+
+
+def test_a_broken_layout_file_does_not_stop_the_command_that_makes_one(
+    site: BackgroundSimulator, tmp_path: Path
+) -> None:
+    settings = {**site.settings, "LOGGER_LAYOUT_FILE": str(tmp_path / "roof.csv")}
+    done = program(tmp_path, "devices", "--layout", settings=settings)
+    assert done.code == 0, done.err
+    assert done.out.startswith("serial,panel,group,row,column\n")
 
 
 def test_devices_prints_a_layout_that_once_and_devices_then_use(site: BackgroundSimulator, tmp_path: Path) -> None:
