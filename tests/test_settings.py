@@ -87,7 +87,7 @@ def test_another_form_of_address_is_refused_without_being_shown(address: str) ->
     assert address not in str(problem)
 
 
-SECRET = "s3cr3t-sentinel-value"
+SECRET = "s3cr3t.sentinel.value"
 
 
 @pytest.mark.parametrize("name", [item.variable for item in fields.describe() if item.secret])
@@ -105,11 +105,11 @@ def test_every_secret_can_come_from_a_file_and_is_never_shown(name: str, tmp_pat
 
 
 def test_a_secret_comes_from_the_credentials_folder_with_and_without_prefix(tmp_path: Path) -> None:
-    for file, text in (("envoy_logger_influxdb_token", "tok-1"), ("enphase_token", "tok-2")):
+    for file, text in (("envoy_logger_influxdb_token", "tok-1"), ("enphase_token", "tok.t.2")):
         (tmp_path / file).write_text(text)
     loaded = settings.load(tmp_path / ".env", environ={**GOOD, "CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert loaded.influxdb.token.get_secret_value() == "tok-1"
-    assert loaded.enphase.token.get_secret_value() == "tok-2"
+    assert loaded.enphase.token.get_secret_value() == "tok.t.2"
 
 
 def test_the_environment_wins_over_the_file_and_the_file_over_the_secrets_folder(tmp_path: Path) -> None:
