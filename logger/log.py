@@ -125,9 +125,9 @@ def mask_crashes() -> None:
 
 
 class Changes:
-    """Says a trouble once when it begins, again when its text changes, and once when it ends."""
+    """Says a trouble once when it begins, again when its text changes, and once when it ends; None: only knows it."""
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, log: logging.Logger | None) -> None:
         self._log = log
         self._open: dict[str, str] = {}
 
@@ -137,14 +137,16 @@ class Changes:
         if self._open.get(key) == text:
             return False
         self._open[key] = text
-        self._log.log(level, text)
+        if self._log is not None:
+            self._log.log(level, text)
         return True
 
     def end(self, key: str, text: str) -> bool:
         """Trouble `key` is over; True if it was open."""
         if self._open.pop(key, None) is None:
             return False
-        self._log.info(text)
+        if self._log is not None:
+            self._log.info(text)
         return True
 
     @property

@@ -57,7 +57,7 @@ async def _store(configured: Settings) -> int:
         )
         try:
             found = await _poll(configured)
-            await once.store(found, pace_of(configured), store)
+            new = await once.store(found, pace_of(configured), store)
             target = target_of(configured)
             waits = None
             if target is not None:
@@ -67,6 +67,8 @@ async def _store(configured: Settings) -> int:
             waiting = await store.waiting()
         finally:
             await store.close()
+    if not new:
+        click.echo("this minute is recorded already and stays as it is", err=True)
     if waits is not None:
         hint = f"\nTry: {waits.hint}" if isinstance(waits, Blocked) else ""
         click.echo(f"stored; {waiting.lines} points still wait: {waits.reason}{hint}", err=True)

@@ -12,12 +12,16 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from logger.clock import Clock
 from logger.influx.classify import BadLines, Blocked, Done, OutsideRetention, TooLarge, Wait
 from logger.influx.write import Writer
 from logger.model import Role
 
 MOST_REQUESTS = 400
-"""After so many requests no further member is begun; the one in hand is finished."""
+MOST_S = 20.0
+"""After so many requests or seconds no further member is begun; the one in hand is finished."""
+_HOPELESS = 8
+"""Members that a server fails over, one by one and none passing, before it is the server that is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,9 @@ class Delivery:
     """What became of a batch.
 
     `done` are the numbers of the members that need not be sent again: taken, or refused as listed in `refused`
-    (which speaks of done members only). After Done that is all of them; after Wait or Blocked the rest stays.
-    `outside_retention` counts the requests whose points were in part older than the bucket keeps.
+    (which speaks of done members only). The others stay: after Done because the search for bad lines reached its
+    bound, and then at least one is done. `outside_retention` counts the requests whose points were in part older than
+    the bucket keeps.
     """
 
     outcome: Done | Wait | Blocked
@@ -49,15 +54,18 @@ class Delivery:
     requests: int = 0
 
 
-async def deliver(writer: Writer, role: Role, members: Sequence[bytes]) -> Delivery:
+async def deliver(
+    writer: Writer, role: Role, members: Sequence[bytes], *, clock: Clock, around: bool = False
+) -> Delivery:
     """Write the members (gzip, each unpacking to lines that end in a newline) to the bucket of `role`.
 
     Every member is unpacked once before anything is sent: InfluxDB 2 answers 500 for ever to one that has rotted in
     the store, and a server that parses while it unpacks would store half a line of it as a point that nobody read.
-    The number of requests is bounded: MOST_REQUESTS, and what it takes to finish one member. If that is reached
-    the outcome is Wait with no pause.
+    Requests and time are bounded: MOST_REQUESTS, MOST_S, and what it takes to finish one member.
+    `around`: the server is known to be well and yet answers 500 to this batch again and again; what it answers so to
+    by itself is found and left out of `done`, everything else is delivered.
     """
-    batch = _Batch(writer, role, members)
+    batch = _Batch(writer, role, members, clock, around=around)
     outcome = await batch.send(batch.set_damaged_aside())
     return Delivery(outcome, tuple(sorted(batch.done)), tuple(batch.refused), batch.outside_retention, batch.requests)
 
@@ -65,10 +73,14 @@ async def deliver(writer: Writer, role: Role, members: Sequence[bytes]) -> Deliv
 class _Batch:
     """One delivery under way."""
 
-    def __init__(self, writer: Writer, role: Role, members: Sequence[bytes]) -> None:
+    def __init__(self, writer: Writer, role: Role, members: Sequence[bytes], clock: Clock, *, around: bool) -> None:
         self._writer = writer
         self._role: Role = role
         self._members = members
+        self._clock = clock
+        self._until = clock.monotonic() + MOST_S
+        self._around = around
+        self._failed: list[int] = []
         self.done: set[int] = set()
         self.refused: list[Refused] = []
         self.outside_retention = 0
@@ -89,22 +101,34 @@ class _Batch:
 
     async def send(self, numbers: Sequence[int]) -> Done | Wait | Blocked:
         """Deliver these members, together if the server takes them so."""
-        if not numbers:
+        if not numbers or self._is_enough():
             return Done()
-        if self.requests >= MOST_REQUESTS:
-            return Wait("one delivery found more bad lines than it can look through; the next one goes on", 0.0)
         outcome = await self._write(b"".join(self._members[number] for number in numbers))
         match outcome:
             case Done():
                 self.done.update(numbers)
                 return outcome
+            case Wait(status=500) if self._around and len(numbers) > 1:
+                return await self._send_halves(numbers, despite=outcome)
             case Wait() | Blocked():
+                self._failed += numbers
                 return outcome
         if len(numbers) == 1:
             return await self._send_lines(numbers[0])
+        return await self._send_halves(numbers)
+
+    async def _send_halves(self, numbers: Sequence[int], despite: Wait | None = None) -> Done | Wait | Blocked:
+        """One half, and then the other if the first passed, or failed as `despite` did and there still is hope."""
         middle = len(numbers) // 2
         first = await self.send(numbers[:middle])
-        return await self.send(numbers[middle:]) if isinstance(first, Done) else first
+        hopeless = len(self._failed) >= _HOPELESS and not self.done
+        if not isinstance(first, Done) and (despite is None or not _is_500(first) or hopeless):
+            return first
+        second = await self.send(numbers[middle:])
+        return first if isinstance(second, Done) else second
+
+    def _is_enough(self) -> bool:
+        return bool(self.done) and (self.requests >= MOST_REQUESTS or self._clock.monotonic() >= self._until)
 
     async def _send_lines(self, number: int) -> Done | Wait | Blocked:
         """Deliver one member, down to single lines where it must be; the bad ones are refused."""
@@ -137,6 +161,10 @@ class _Batch:
             self.outside_retention += 1
             return Done()
         return outcome
+
+
+def _is_500(outcome: Wait | Blocked) -> bool:
+    return isinstance(outcome, Wait) and outcome.status == 500
 
 
 def _unpacked(member: bytes) -> bytes:

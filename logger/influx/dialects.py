@@ -14,6 +14,8 @@ from logger.wire import Answer, Basic
 Dialect: TypeAlias = Literal["1", "2", "3"]
 Scheme: TypeAlias = Literal["Token", "Bearer"]
 
+MOST_LINES: Mapping[Dialect, int] = {"1": 5000, "2": 5000, "3": 10_000}
+"""Lines a request. InfluxDB 3 answers a write once a second, when its log is on disk, so there a batch is larger."""
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 

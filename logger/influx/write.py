@@ -7,7 +7,7 @@ from dataclasses import replace
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxRefusedError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
-from logger.influx.dialects import Dialect, Target, authorisation, basic, recognise, write_call
+from logger.influx.dialects import MOST_LINES, Dialect, Target, authorisation, basic, recognise, write_call
 from logger.log import masked
 from logger.model import ROLES, Role
 from logger.wire import Wire
@@ -30,6 +30,11 @@ class Writer:
     def host(self) -> str:
         """host[:port] for messages."""
         return self._wire.host
+
+    @property
+    def most_lines(self) -> int:
+        """How many lines one request may well have."""
+        return MOST_LINES[self._dialect or "1"]
 
     async def dialect(self) -> Dialect:
         """1, 2 or 3: as set, or found out once the server answers and remembered.

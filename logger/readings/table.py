@@ -732,6 +732,7 @@ SELF = Measurement(
         Field("outbox_rows", "Rows that wait for InfluxDB.", made_of="the store"),
         Field("outbox_bytes", "Bytes that wait.", made_of="the store"),
         Field("outbox_oldest_s", "Age of the oldest row that waits.", made_of="the store"),
+        Field("last_delivery_s", "Seconds since InfluxDB last took points.", made_of="the shipper"),
         Field("refused_points", "Points that InfluxDB refused.", made_of="the store"),
         Field("token_expires_s", "Seconds until the gateway's token ends.", made_of="the token"),
         Field("clock_skew_s", "The gateway's clock minus ours.", made_of="/info", low=-1e10),

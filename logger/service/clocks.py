@@ -13,6 +13,7 @@ from logger.model import Event, GatewayInfo
 EARLIEST: Final = 1_767_225_600
 """2026 began then, and this program was not there before: a clock that shows less is not set yet."""
 _STEP_BACK_S: Final = 600
+_STEP_S: Final = 5
 _SKEW_S: Final = 60
 _DAY_S: Final = 86400
 
@@ -22,6 +23,30 @@ class Clocks:
 
     def __init__(self, clock: Clock, changes: log.Changes, tell: Callable[[Event], None]) -> None:
         self._clock, self._changes, self._tell = clock, changes, tell
+        self._ours: float | None = None
+
+    def ours(self) -> float:
+        """What our clock shows beyond the seconds that went by; it changes only when the clock is set or slept."""
+        return self._clock.time() - self._clock.monotonic()
+
+    def ours_held_still(self, tick: int, before: float) -> bool:
+        """False if our clock was set while the gateway was asked: nobody knows which minute that was."""
+        if abs(self.ours() - before) < _STEP_S:
+            return True
+        log.get("collect").warning(
+            "this machine slept or its clock was set while the gateway was asked: that minute is left out"
+        )
+        return False
+
+    def watch_ours(self, tick: int) -> None:
+        """Our clock went forward at once: a machine that slept, or a clock set; nothing was recorded meanwhile."""
+        now = self.ours()
+        last, self._ours = self._ours, now
+        if last is None or now - last < _SKEW_S:
+            return
+        text = f"this machine slept or its clock was set forward: {(now - last) / 60:.0f} minutes are missing"
+        self._tell(Event(tick, "clock_set_forward", text, "warning"))
+        log.get("collect").warning(text)
 
     def ours_is_set(self) -> bool:
         """A point stamped in 1970 can never be found again, so nothing is read before the clock is set."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -71,12 +70,13 @@ class Collector:
         pace: Pace,
         progress: Progress,
         *,
+        changes: log.Changes | None = None,
         committed: Callable[[], None] = lambda: None,
         own_readings: Callable[[dict[str, str], int, list[Track]], Awaitable[list[Reading]]] | None = None,
     ) -> None:
         self.books = Books(Ledger(), {})
         self.collected = Collected(started_at=clock.time())
-        self.changes = log.Changes(log.get("collect"))
+        self.changes = changes or log.Changes(log.get("collect"))
         self.poller = Poller(
             gateway,
             clock,
@@ -116,11 +116,10 @@ class Collector:
         return -1.0 <= self._clock.time() - tick < self._pace.totals_s
 
     async def _guarded(self, work: Coroutine[None, None, None]) -> None:
-        """Trouble of the store costs the tick, not the loop."""
+        """Trouble of the store, which says so itself, costs the tick, not the loop."""
         try:
             await work
-        except StoreFullError as error:
-            self.changes.begin("store", str(error), logging.ERROR)
+        except StoreFullError:
             self.collected.missed += 1
 
     async def _arrive(self) -> None:
@@ -161,6 +160,7 @@ class Collector:
         self._progress.moved("collect", 3 * self._pace.totals_s + 60)
         left = deadline_s(self._pace.totals_s) - max(0.0, self._clock.time() - tick)
         roles = due_roles(tick, self._pace.devices_s, self._last_devices)
+        ours = self._clocks.ours()
         try:
             async with self._clock.timeout(max(1.0, left)):
                 await self._unless_stopped(self.poller.poll(tick, roles))
@@ -171,10 +171,15 @@ class Collector:
         else:
             self.changes.end("late", "the gateway's answers come in time again")
         self.poller.queue_slow(tick)
-        await self._commit(tick, roles)
-        self.collected.last_poll_s = self._clock.monotonic() - started
-        self.news.set()
-        self.ticked()
+        try:
+            if self._clocks.ours_held_still(tick, ours):
+                await self._commit(tick, roles)
+            else:
+                self.collected.missed += 1
+        finally:
+            self.collected.last_poll_s = self._clock.monotonic() - started
+            self.news.set()
+            self.ticked()
 
     async def _meet(self, info: GatewayInfo) -> None:
         """The first answer of a gateway: its books are opened where they were left."""
@@ -202,6 +207,7 @@ class Collector:
         if info is None:
             self.collected.missed += 1
             return
+        self._clocks.watch_ours(tick)
         self._clocks.watch_theirs(tick, info)
         if not self._clocks.ours_goes_forward(tick, self.books.ledger.last_tick):
             return
@@ -214,13 +220,7 @@ class Collector:
         own = await self._own(tags, tick, list(self.poller.tracks.values())) if self._own else []
         readings = [*result.readings, *event_readings([*told, *result.events], tags), *own]
         commit, text = commit_of(info.serial, tick, readings, result, self._stored)
-        try:
-            await self._store.put(commit)
-        except StoreFullError as error:
-            self.changes.begin("store", str(error), logging.ERROR)
-            self.collected.missed += 1
-            return
-        self.changes.end("store", "recording goes on")
+        await self._store.put(commit)
         self.poller.asking.stored_events(len(told))
         self.books, self._stored = result.books, text
         self._since |= dict.fromkeys(roles, now)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from logger import log
 from logger.clock import Clock
 from logger.errors import AbsentError, CertificateError, EnvoyLoggerError, NotAllowedError, UnreachableError
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.endpoints import plan
 from logger.influx.classify import Blocked, Wait
-from logger.influx.deliver import deliver
 from logger.influx.write import Writer
 from logger.model import Document, GatewayInfo, Role, Snapshot
 from logger.readings.interpret import Books, Interpreted, Rules, interpret
@@ -20,9 +20,10 @@ from logger.readings.rows import PATHS
 from logger.service.layout import read_layout
 from logger.service.members import commit_of
 from logger.service.poller import HOME, zone_of
+from logger.service.progress import Progress
 from logger.service.schedule import Pace
+from logger.service.shipper import Shipper
 from logger.store.folder import prepare
-from logger.store.model import Refused
 from logger.store.thread import StoreThread
 
 BOTH: frozenset[Role] = frozenset({"totals", "devices"})
@@ -87,26 +88,29 @@ def read(found: Poll, pace: Pace, books: Books | None = None) -> Interpreted:
     return interpret(found.snapshot(), BOTH, books, Rules(pace.site, zone, pace.max_w, layout))
 
 
-async def store(found: Poll, pace: Pace, into: StoreThread) -> None:
-    """Commit the poll as the daemon would."""
+async def store(found: Poll, pace: Pace, into: StoreThread) -> bool:
+    """Commit the poll as the daemon would; False if that tick is stored already: it is not rewritten."""
     serial = found.info.serial
     stored = await into.ledger(serial)
-    result = read(found, pace, Books.from_text(stored, await into.reports(serial)))
+    books = Books.from_text(stored, await into.reports(serial))
+    if books.ledger.last_tick >= found.tick:
+        return False
+    result = read(found, pace, books)
     commit, _ = commit_of(serial, found.tick, result.readings, result, stored)
     await into.put(commit)
+    return True
 
 
 async def drain(writer: Writer, from_store: StoreThread, clock: Clock, seconds: float) -> Wait | Blocked | None:
-    """Deliver what waits, for that long at most; None if nothing waits any more, else why it still does."""
-    until = clock.monotonic() + seconds
-    for role in ("totals", "devices"):
-        while (lease := await from_store.lease(role, newest=False)) is not None:
-            delivery = await deliver(writer, role, lease.members)
-            part = lease.only(delivery.done)
-            if part.ids:
-                await from_store.ack(part, tuple(Refused(r.line, r.status, r.reason) for r in delivery.refused))
-            if isinstance(delivery.outcome, (Wait, Blocked)):
-                if isinstance(delivery.outcome, Blocked) or clock.monotonic() > until - 2:
-                    return delivery.outcome
-                await clock.sleep(2)
+    """Deliver what waits as the daemon would, for that long at most; None if nothing waits any more, else why."""
+    shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
+    try:
+        async with clock.timeout(seconds):
+            while (await from_store.waiting()).rows:
+                if not await shipper.round():
+                    if blocked := next((t for t in shipper.troubles.values() if isinstance(t, Blocked)), None):
+                        return blocked
+                    await clock.sleep(1)
+    except TimeoutError:
+        return next(iter(shipper.troubles.values()), None) or Wait(f"that is more than {seconds:.0f} s could deliver")
     return None

@@ -18,6 +18,7 @@ def self_readings(
     waiting: Waiting,
     token_expires_at: float | None,
     clock_skew_s: float | None,
+    last_delivery: float | None,
 ) -> list[Reading]:
     """`envoy_logger`: one point for the recorder, and one an endpoint that was asked."""
     fields: dict[str, Value] = {
@@ -28,6 +29,8 @@ def self_readings(
     }
     if waiting.oldest_tick is not None:
         fields["outbox_oldest_s"] = float(max(0, tick - waiting.oldest_tick))
+    if last_delivery is not None:
+        fields["last_delivery_s"] = float(max(0, round(tick - last_delivery)))
     if token_expires_at is not None:
         fields["token_expires_s"] = float(max(0, round(token_expires_at - tick)))
     if clock_skew_s is not None:

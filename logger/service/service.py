@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from logger import log
 from logger import settings as configured
@@ -20,6 +23,7 @@ from logger.model import Reading
 from logger.service import status
 from logger.service.collector import Collector
 from logger.service.control import SOCKET, Handlers, serving
+from logger.service.credentials import Credentials
 from logger.service.desk import store_handlers
 from logger.service.lanes import Track
 from logger.service.progress import Progress
@@ -31,18 +35,21 @@ from logger.settings import Settings
 from logger.store.folder import FolderLock, claim, mark_demo, refuse_demo
 from logger.store.thread import StoreThread
 
-_SHUTDOWN_S = 6.0
+_SHUTDOWN_S: Final = 5.0
+_LAST_RESORT_S: Final = 7.0
+"""A disk or a server that does not come back must not keep the process: whatever is stored is stored whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a running daemon is made of."""
+    """What a running daemon is made of; `changes` has every trouble there is now."""
 
     gateway: Gateway
     store: StoreThread
     collector: Collector
     shipper: Shipper | None
     progress: Progress
+    changes: log.Changes
 
     def handlers(self) -> Handlers:
         """Everything that a command can ask the running daemon for, by name."""
@@ -55,7 +62,11 @@ class Parts:
 
 
 async def run(
-    settings: Settings, clock: Clock, *, demo: bool = False, on_tick: Callable[[Parts], None] = lambda parts: None
+    settings: Settings,
+    clock: Clock,
+    *,
+    demo: bool = False,
+    on_tick: Callable[[Parts], None] = lambda parts: None,
 ) -> None:
     """Record until SIGTERM or SIGINT. Raises StateError or StoreHeldError before the first poll, nothing later."""
     folder = settings.state_dir
@@ -63,41 +74,93 @@ async def run(
         mark_demo(folder)
     else:
         refuse_demo(folder)
-    with claim(folder) as lock:
+    with claim(folder) as lock, _until_told() as stopping:
         async with (
             assembled(settings, clock, lock, on_tick) as parts,
             serving(settings.runtime_dir, parts.handlers()),
         ):
+            parts.collector.stopping = stopping
             lock.tell_where(settings.runtime_dir / SOCKET)
             await _supervise(parts, settings, clock)
 
 
+@contextlib.contextmanager
+def _until_told() -> Iterator[asyncio.Event]:
+    """An event for the first SIGTERM or SIGINT, which ends the process in order; a second one ends it at once.
+
+    From the very start: before the store is open, and as the first process of a container, nobody else listens.
+    """
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    last_resort = threading.Timer(_LAST_RESORT_S, _leave)
+    last_resort.daemon = True
+
+    def stop() -> None:
+        if stopping.is_set():
+            raise SystemExit(1)
+        log.get("service").info("stopping")
+        notify(configured.notify_socket(), "STOPPING=1")
+        stopping.set()
+        last_resort.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield stopping
+    finally:
+        last_resort.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _leave() -> None:
+    log.get("service").warning("stopped without waiting for the disk any longer; what is stored is stored whole")
+    logging.shutdown()
+    os._exit(0)
+
+
 @contextlib.asynccontextmanager
 async def assembled(
-    settings: Settings, clock: Clock, lock: FolderLock, on_tick: Callable[[Parts], None] = lambda parts: None
+    settings: Settings, clock: Clock, lock: FolderLock, on_tick: Callable[[Parts], None]
 ) -> AsyncIterator[Parts]:
     """The daemon's parts, opened and closed in order."""
-    address = configured.notify_socket()
-    progress = Progress(clock, address)
+    progress = Progress(clock, configured.notify_socket())
+    changes = log.Changes(log.get("service"))
     recorder = settings.recorder
-    store = await StoreThread.open(
-        settings.state_dir, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
-    )
+    async with _patience(configured.notify_socket()):
+        store = await StoreThread.open(
+            settings.state_dir,
+            max_mb=recorder.store_max_mb,
+            keep_days=recorder.keep_days,
+            clock=clock,
+            lock=lock,
+            changes=changes,
+        )
     gateway = Gateway(access_of(settings), clock, lambda: access_of(configured.reread(settings)))
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
-    shipper = Shipper(writer, store, clock, progress) if writer is not None else None
 
     async def own(tags: dict[str, str], tick: int, tracks: list[Track]) -> list[Reading]:
         info = collector.poller.info
         skew = info.clock_skew_s if info else None
-        return self_readings(tags, tick, tracks, await store.waiting(), gateway.token_expires_at, skew)
+        delivered = parts.shipper.shipped.last_delivery if parts.shipper is not None else None
+        return self_readings(tags, tick, tracks, await store.waiting(), gateway.token_expires_at, skew, delivered)
 
-    def committed() -> None:
-        parts.wake()
-
-    collector = Collector(gateway, store, clock, pace_of(settings), progress, committed=committed, own_readings=own)
-    parts = Parts(gateway, store, collector, shipper, progress)
+    collector = Collector(
+        gateway,
+        store,
+        clock,
+        pace_of(settings),
+        progress,
+        changes=changes,
+        committed=lambda: parts.wake(),  # noqa: PLW0108  parts come after it
+        own_readings=own,
+    )
+    shipper = None
+    if writer is not None:
+        credentials, tell = Credentials(writer, settings), collector.poller.asking.tell
+        shipper = Shipper(writer, store, clock, progress, changes, credentials=credentials, tell=tell)
+    parts = Parts(gateway, store, collector, shipper, progress, changes)
     collector.ticked = lambda: on_tick(parts)
     try:
         yield parts
@@ -108,27 +171,35 @@ async def assembled(
         await store.close()
 
 
+@contextlib.asynccontextmanager
+async def _patience(address: str) -> AsyncIterator[None]:
+    """Asks systemd for more time to start while inside: a large damaged store takes long to carry over."""
+
+    async def ask() -> None:
+        while True:
+            notify(address, "EXTEND_TIMEOUT_USEC=90000000")
+            await asyncio.sleep(30)
+
+    task = asyncio.create_task(ask())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 async def _supervise(parts: Parts, settings: Settings, clock: Clock) -> None:
-    """Both loops, the status file and the signals; a first signal ends it cleanly, a second at once."""
-    loop = asyncio.get_running_loop()
+    """Both loops and the status file, until told to stop."""
     say = log.get("service")
     address = configured.notify_socket()
     runtime = settings.runtime_dir
-
-    def stop() -> None:
-        if parts.collector.stopping.is_set():
-            raise SystemExit(1)
-        say.info("stopping")
-        notify(address, "STOPPING=1")
-        parts.collector.stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
     if parts.shipper is None:
         say.warning("INFLUXDB_URL is not set: everything is kept in the embedded store, nothing is sent")
     notify(address, "READY=1\nSTATUS=waiting for the first poll")
     say.info("started", extra={"state": str(settings.state_dir), "influxdb": settings.influxdb.url or "none"})
-    background = [asyncio.create_task(_report(parts, runtime, clock, address))]
+    background = [
+        asyncio.create_task(_report(parts, runtime, clock, address)),
+        asyncio.create_task(_rescue(parts.store, clock)),
+    ]
     if parts.shipper is not None:
         background.append(asyncio.create_task(parts.shipper.run()))
     collect = asyncio.create_task(parts.collector.run())
@@ -139,44 +210,52 @@ async def _supervise(parts: Parts, settings: Settings, clock: Clock) -> None:
     finally:
         for task in (collect, *background):
             task.cancel()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, StoreFullError):
             async with asyncio.timeout(_SHUTDOWN_S):
                 await asyncio.gather(collect, *background, return_exceptions=True)
-        with contextlib.suppress(StoreFullError):
-            await _write_status(parts, runtime, clock, ended=True)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+                await _write_status(parts, runtime, clock, ended=True)
     say.info("stopped")
 
 
 async def _report(parts: Parts, runtime: Path, clock: Clock, address: str) -> None:
     """`status.json` and systemd's status line, after each tick and at least every half minute; tidies each hour."""
     tidied = clock.monotonic()
-    trouble = log.Changes(log.get("store"))
     while True:
         notify(address, f"STATUS={_line(parts)}")
-        try:
+        with contextlib.suppress(StoreFullError):  # the store says so itself
             await _write_status(parts, runtime, clock)
             for note in await parts.store.take_notes():
                 log.get("store").warning(note)
-            await parts.store.rescue()
             if clock.monotonic() - tidied > 3600:
                 tidied = clock.monotonic()
                 await parts.store.tidy()
-            trouble.end("store", "the store can be read again")
-        except StoreFullError as error:
-            trouble.begin("store", str(error), logging.ERROR)
         with contextlib.suppress(TimeoutError):
             async with clock.timeout(30):
                 await parts.collector.news.wait()
         parts.collector.news.clear()
 
 
+async def _rescue(store: StoreThread, clock: Clock) -> None:
+    """The rows of a damaged store that was set aside, in small steps beside the recording."""
+    while True:
+        left = 0
+        with contextlib.suppress(StoreFullError):
+            left = await store.rescue()
+        await clock.sleep(0.5 if left else 60.0)
+
+
 async def _write_status(parts: Parts, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
     """`status.json` as of now; once `ended`, nobody takes the daemon for alive any more."""
     waiting, gateway = await parts.store.waiting(), parts.gateway
     now = status.describe(
-        parts.collector, parts.shipper, waiting, parts.progress, clock, gateway.token_expires_at, gateway.token_user
+        parts.collector,
+        parts.shipper,
+        parts.changes.troubles,
+        waiting,
+        parts.progress,
+        clock,
+        gateway.token_expires_at,
+        gateway.token_user,
     )
     status.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 
@@ -184,7 +263,7 @@ async def _write_status(parts: Parts, runtime: Path, clock: Clock, *, ended: boo
 def _line(parts: Parts) -> str:
     values = parts.collector.collected.values
     power = values.get("production_power_w")
-    trouble = next(iter(parts.collector.changes.troubles.values()), "")
+    trouble = next(iter(parts.changes.troubles.values()), "")
     made = f"{power:.0f} W produced" if power is not None else "no production reading"
     return (trouble or made).split("\n", maxsplit=1)[0]
 

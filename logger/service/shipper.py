@@ -1,12 +1,16 @@
 """The ship loop: leases rows from the store and delivers them; nothing leaves the store before InfluxDB has it.
 
-The newest tick goes first, then the backlog from its oldest end, so that "now" is live while a backlog drains.
+In each round what is new goes first (the newest tick of totals and devices, the daily rows as they stand now), then
+one batch of the backlog from its oldest end: "now" is live while a backlog drains. One request is in flight, ever.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -16,23 +20,34 @@ from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Wait
 from logger.influx.deliver import Delivery, deliver
 from logger.influx.write import Writer
-from logger.model import Role
+from logger.model import ROLES, Event, Role
 from logger.retry import DELIVERY, delay
+from logger.service.credentials import Credentials
 from logger.service.progress import Progress
 from logger.store.model import Lease, Refused
 
-_SHIPPED_ROLES: Final[tuple[Role, ...]] = ("totals", "devices")
+_BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
 _BLOCKED_S: Final = 60.0
 _IDLE_S: Final = 60.0
 _LEASE_TIME_S: Final = 1800.0
 """The longest that one batch may take: a search for bad lines is hundreds of requests to a slow server."""
+_FEWEST_LINES: Final = 200
+_SLOW_S: Final = 5.0
+"""A server that takes longer for a batch is given smaller ones, and larger ones again when it is quick."""
+_SERVER: Final = "server"
+_OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
+"""Answers (0: none at all) that say nothing of one bucket: they hold for all."""
 
 
 class LeasePort(Protocol):
     """What the shipper needs of the store."""
 
-    async def lease(self, role: Role, *, newest: bool) -> Lease | None:
+    async def lease(self, role: Role, *, newest: bool, max_lines: int) -> Lease | None:
         """The next rows to deliver."""
+        ...
+
+    async def lease_daily(self, max_lines: int) -> Lease | None:
+        """The daily rows to deliver, as they are now."""
         ...
 
     async def ack(self, lease: Lease, refused: tuple[Refused, ...] = ()) -> None:
@@ -46,97 +61,171 @@ class Shipped:
 
     batches: int = 0
     refused: int = 0
+    outside_retention: int = 0
     last_delivery: float | None = None
     waiting_for: str = ""
 
 
 class Shipper:
-    """Delivers for ever. Each role has its own bucket, so one that is blocked does not hold up the other."""
+    """Delivers for ever. Each role has its own bucket, so one that is blocked does not hold up the others.
 
-    def __init__(self, writer: Writer, store: LeasePort, clock: Clock, progress: Progress) -> None:
+    `credentials` are read anew when they were refused. `tell` is given what belongs into the database as an event.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        store: LeasePort,
+        clock: Clock,
+        progress: Progress,
+        changes: log.Changes,
+        *,
+        credentials: Credentials | None = None,
+        tell: Callable[[Event], None] = lambda event: None,
+    ) -> None:
         self.shipped = Shipped()
-        self.changes = log.Changes(log.get("ship"))
+        self.troubles: dict[Role, Wait | Blocked] = {}
         self._writer, self._store, self._clock, self._progress = writer, store, clock, progress
+        self._changes, self._credentials, self._tell = changes, credentials, tell
         self._wake = asyncio.Event()
-        self._failures: dict[Role, int] = {}
-        self._not_before: dict[Role, float] = {}
+        self._failures: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+        self._most_lines: dict[Role, int] = {}
+        self._well = False
 
     def wake(self) -> None:
         """There is something new to deliver."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled; an outage of InfluxDB never ends the loop."""
+        """Deliver until cancelled; an outage of InfluxDB or trouble of the store never ends the loop."""
         while True:
             self._wake.clear()
-            try:
+            with contextlib.suppress(StoreFullError):  # the store says so itself
                 while await self.round():
                     pass
-                self.changes.end("store", "the store can be read again")
-            except StoreFullError as error:
-                self.changes.begin("store", str(error), logging.ERROR)
             await self._idle()
 
     async def round(self) -> bool:
-        """For each role the newest rows and one batch of the backlog; True if anything was delivered."""
+        """For each role what is new, then one batch of the backlog; True if anything was delivered."""
+        self._well = False
         delivered = False
-        for newest in (True, False):
-            for role in _SHIPPED_ROLES:
-                if self._not_before.get(role, 0.0) <= self._clock.monotonic():
-                    delivered |= await self._ship(role, newest=newest)
+        for role in ROLES:
+            if self._may_try(_SERVER, role):
+                delivered |= await self._ship(role, live=True)
+        failed = set(self.troubles)
+        for role in _BACKLOG:
+            if role not in failed and self._may_try(_SERVER, role, _backlog(role)):
+                delivered |= await self._ship(role, live=False)
         return delivered
 
-    async def _ship(self, role: Role, *, newest: bool) -> bool:
-        lease = await self._store.lease(role, newest=newest)
+    def _may_try(self, *keys: str) -> bool:
+        now = self._clock.monotonic()
+        return all(self._not_before.get(key, 0.0) <= now for key in keys)
+
+    async def _ship(self, role: Role, *, live: bool) -> bool:
+        lease = await self._leased(role, live=live)
         if lease is None:
+            if not live:
+                self._changes.end(f"retention {role}", f"all points of the {role} are young enough for their bucket")
             return False
         self._progress.moved("ship", _LEASE_TIME_S)
-        delivery = await deliver(self._writer, role, lease.members)
-        await self._keep_books(role, lease.only(delivery.done), delivery)
+        started = self._clock.monotonic()
+        around = not live and self._failures.get(_backlog(role), 0) >= 2
+        delivery = await deliver(self._writer, role, lease.members, clock=self._clock, around=around)
+        await self._keep_books(role, lease, delivery)
         if isinstance(delivery.outcome, (Wait, Blocked)):
-            self._put_off(role, delivery.outcome)
-            return False
-        self._failures.pop(role, None)
-        self.changes.end(f"influx {role}", "InfluxDB takes points again")
+            self._put_off(role, delivery.outcome, live=live)
+            return bool(delivery.done) and around
+        if not live:
+            self._fit(role, self._clock.monotonic() - started)
+        self._is_well(role, live=live)
         return True
 
-    async def _keep_books(self, role: Role, part: Lease, delivery: Delivery) -> None:
+    async def _leased(self, role: Role, *, live: bool) -> Lease | None:
+        if role == "daily":
+            return await self._store.lease_daily(self._writer.most_lines)
+        return await self._store.lease(role, newest=live, max_lines=self._most(role))
+
+    def _most(self, role: Role) -> int:
+        return min(self._most_lines.get(role, self._writer.most_lines), self._writer.most_lines)
+
+    def _fit(self, role: Role, took_s: float) -> None:
+        """As many lines a batch as the server takes in a few seconds."""
+        if took_s > _SLOW_S:
+            self._halve(role)
+        elif took_s < _SLOW_S / 4:
+            self._most_lines[role] = 2 * self._most(role)
+
+    def _halve(self, role: Role) -> None:
+        self._most_lines[role] = max(_FEWEST_LINES, self._most(role) // 2)
+
+    async def _keep_books(self, role: Role, lease: Lease, delivery: Delivery) -> None:
         """What InfluxDB has is marked delivered, what it will never take is kept aside with its reason."""
-        if not part.ids:
+        if not delivery.done:
             return
-        refused = tuple(Refused(line.line, line.status, line.reason) for line in delivery.refused)
-        await self._store.ack(part, refused)
+        places = {number: place for place, number in enumerate(delivery.done)}
+        refused = tuple(
+            Refused(line.line, line.status, line.reason, places[line.member]) for line in delivery.refused
+        )
+        await self._store.ack(lease.only(delivery.done), refused)
         self.shipped.batches += 1
         self.shipped.refused += len(refused)
+        self.shipped.outside_retention += delivery.outside_retention
         self.shipped.last_delivery = self._clock.time()
-        self.shipped.waiting_for = ""
         if refused:
             log.get("ship").warning(
-                "InfluxDB refused points; they are kept aside",
+                "InfluxDB refused points; they are kept aside\nTry: envoy-logger outbox refused",
                 extra={"role": role, "points": len(refused), "why": refused[0].reason},
             )
-        if not delivery.outside_retention:
-            self.changes.end(f"retention {role}", f"the points of the {role} are young enough for their bucket again")
-        else:
-            self.changes.begin(
+            text = f"{len(refused)} points of the {role}: {refused[0].reason}"
+            self._tell(Event(int(self._clock.time()), "points_refused", text[:500], "warning"))
+        if delivery.outside_retention:
+            self._changes.begin(
                 f"retention {role}",
                 f"the bucket of the {role} keeps data for less long than some points are old: "
-                "it has dropped those\nTry: a longer retention, then a replay.",
+                "it has dropped those\nTry: a longer retention, then envoy-logger outbox replay.",
             )
 
-    def _put_off(self, role: Role, outcome: Wait | Blocked) -> None:
+    def _is_well(self, role: Role, *, live: bool) -> None:
+        self._well = True
+        self.troubles.pop(role, None)
+        for key in (_SERVER, role, *(() if live else (_backlog(role),))):
+            self._failures.pop(key, None)
+            self._not_before.pop(key, None)
+        self.shipped.waiting_for = ""
+        self._changes.end("influx", "InfluxDB answers again")
+        self._changes.end(f"influx {role}", f"InfluxDB takes points of the {role} again")
+        if not live:
+            self._changes.end(f"influx {role} backlog", f"InfluxDB takes all waiting points of the {role} again")
+
+    def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
         """Keep everything; say once what is wrong; try again later, or each minute if a person must act."""
-        failures = self._failures[role] = self._failures.get(role, 0) + 1
-        pause = _BLOCKED_S
-        text = outcome.reason
-        if isinstance(outcome, Wait):
-            pause = max(delay(DELIVERY, failures), outcome.retry_after_s or 0.0)
-        else:
-            text = f"{outcome.reason}\nTry: {outcome.hint}"
-        self._not_before[role] = self._clock.monotonic() + pause
+        self.troubles[role] = outcome
         self.shipped.waiting_for = outcome.reason
-        level = logging.ERROR if isinstance(outcome, Blocked) else logging.WARNING
-        self.changes.begin(f"influx {role}", text, level)
+        if isinstance(outcome, Blocked):
+            hint = outcome.hint
+            self._not_before[role] = self._clock.monotonic() + _BLOCKED_S
+            if outcome.kind == "credentials" and self._credentials is not None:
+                if self._credentials.renew():
+                    self._not_before[role] = self._clock.monotonic()
+                    self.wake()
+                hint = f"{hint.removesuffix('.')}; {self._credentials.hint()}"
+            self._changes.begin(f"influx {role}", f"{outcome.reason}\nTry: {hint}", logging.ERROR)
+            return
+        asked = outcome.retry_after_s or 0.0
+        if asked or (outcome.status in _OF_THE_SERVER and not self._well):
+            key, trouble = _SERVER, "influx"
+        elif live:
+            key, trouble = role, f"influx {role}"
+        else:
+            key, trouble = _backlog(role), f"influx {role} backlog"
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = max(delay(DELIVERY, failures), asked + random.uniform(0.0, min(5.0, asked / 10)))  # noqa: S311
+        self._not_before[key] = self._clock.monotonic() + pause
+        self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store")
+        if not live:
+            self._halve(role)
 
     async def _idle(self) -> None:
         """Until there is news, or the next try is due."""
@@ -150,3 +239,7 @@ class Shipper:
             for task in (waiting, news):
                 task.cancel()
             await asyncio.gather(waiting, news, return_exceptions=True)
+
+
+def _backlog(role: Role) -> str:
+    return f"{role} backlog"

@@ -22,6 +22,7 @@ from logger.store.model import Waiting
 def describe(
     collector: Collector,
     shipper: Shipper | None,
+    troubles: Mapping[str, str],
     waiting: Waiting,
     progress: Progress,
     clock: Clock,
@@ -32,7 +33,6 @@ def describe(
     info, done, asking = collector.poller.info, collector.collected, collector.poller.asking
     used = asking.budget.used(clock.time())
     ledger = collector.books.ledger
-    troubles = {**collector.changes.troubles, **(shipper.changes.troubles if shipper else {})}
     endpoints: dict[str, Json] = {
         path: {
             "requests": t.requests,
@@ -50,6 +50,7 @@ def describe(
         "written_at": round(clock.time(), 3),
         "alive_until": round(clock.time() + max(0.0, progress.deadline_s) + 30, 3),
         "started_at": round(done.started_at, 3),
+        "health": _health(collector, shipper, progress),
         "gateway": None
         if info is None
         else {
@@ -86,6 +87,16 @@ def describe(
             "lines": waiting.lines,
             "bytes": waiting.bytes,
             "oldest_tick": waiting.oldest_tick,
+            "roles": {
+                role: {
+                    "rows": state.rows,
+                    "lines": state.lines,
+                    "oldest_tick": state.oldest_tick,
+                    "delivered": state.delivered_lines,
+                    "dropped": state.dropped_lines,
+                }
+                for role, state in waiting.roles.items()
+            },
             "stored": waiting.stored,
             "delivered": waiting.delivered,
             "refused": waiting.refused,
@@ -97,6 +108,16 @@ def describe(
         "endpoints": endpoints,
         "troubles": dict(troubles),
     }
+
+
+def _health(collector: Collector, shipper: Shipper | None, progress: Progress) -> Json:
+    """Live: the loops move. Ready: a poll was stored and, with a database, something was delivered; else why not."""
+    reasons: list[Json] = []
+    if not collector.collected.ticks:
+        reasons.append("no poll was stored yet")
+    if shipper is not None and shipper.shipped.last_delivery is None:
+        reasons.append("nothing was delivered yet")
+    return {"live": progress.alive, "ready": not reasons, "reasons": reasons}
 
 
 def _plain(values: Mapping[str, object]) -> Json:

@@ -79,11 +79,15 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A line that the database will never take, with the status and the reason it gave."""
+    """A line that the database will never take, with the status and the reason it gave.
+
+    `member` is the place of its row in the lease.
+    """
 
     line: bytes
     status: int
     reason: str
+    member: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,26 +16,37 @@ _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 
 
 def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[Refused], at: int) -> None:
-    """Keep the refused lines of a lease. The same line refused again is one entry with the newest reason."""
+    """Keep the refused lines of a lease. The same line refused again is one entry with the newest reason.
+
+    Of a daily row there is at most one entry, about its newest refused value, and none once a value was taken or
+    while a newer one waits.
+    """
+    if lease.revisions:
+        _forget_days(connection, lease.ids)
     for item in refused:
         daily_id = None
         if lease.revisions:
-            daily_id = next(
-                (
-                    row_id
-                    for row_id in lease.ids
-                    if connection.execute(
-                        "SELECT 1 FROM daily WHERE id = ? AND line = ?", (row_id, item.line)
-                    ).fetchone()
-                ),
-                None,
-            )
+            daily_id = lease.ids[item.member]
+            if not _is_current(connection, daily_id, lease.revisions[item.member]):
+                continue
         _insert(
             connection,
             (lease.gateway, lease.role, lease.newest_tick, at, item.status, item.reason),
             item.line,
             daily_id,
         )
+
+
+def _forget_days(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    known = {row[0] for row in connection.execute("SELECT daily_id FROM refused WHERE daily_id IS NOT NULL")}
+    connection.executemany("DELETE FROM refused WHERE daily_id = ?", [(row_id,) for row_id in known & set(ids)])
+
+
+def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) -> bool:
+    return (
+        connection.execute("SELECT 1 FROM daily WHERE id = ? AND revision = ?", (daily_id, revision)).fetchone()
+        is not None
+    )
 
 
 def set_aside(connection: sqlite3.Connection, row_id: int, at: int, reason: str) -> None:

@@ -168,7 +168,7 @@ class Store:
         A daily row that changed since it was leased stays marked for sending.
         """
 
-        def action(at: int | None) -> None:
+        def action(at: int | None) -> None:  # never before its tick, or a clock not set would have it forgotten soon
             if lease.revisions:
                 daily.ack(self._connection, lease, len(refused_lines))
             else:
@@ -176,7 +176,7 @@ class Store:
             refused.add(self._connection, lease, refused_lines, self._now())
 
         try:
-            self._write(lambda: action(self._now()))
+            self._write(lambda: action(max(self._now(), lease.newest_tick)))
         except StoreFullError:
             self._write(lambda: action(None))  # marking needs a little room; deleting gives some
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from logger.clock import Clock
+from logger.errors import StoreFullError
+from logger.log import Changes
 from logger.model import Report, Role
 from logger.store.folder import FolderLock
 from logger.store.model import Commit, DailyRow, Lease, Refused, RefusedLine, Waiting
@@ -23,16 +26,25 @@ class StoreThread:
     What was called is done even if the caller is cancelled meanwhile, so a tick is never half handed over.
     """
 
-    def __init__(self, store: Store, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, store: Store, thread: ThreadPoolExecutor, changes: Changes | None) -> None:
         """Wrap a store that `thread` opened; use StoreThread.open."""
         self._store = store
         self._thread = thread
+        self._changes = changes
+        self._failing = ""
 
     @classmethod
     async def open(
-        cls, folder: Path, *, max_mb: int, keep_days: int, clock: Clock, lock: FolderLock | None = None
+        cls,
+        folder: Path,
+        *,
+        max_mb: int,
+        keep_days: int,
+        clock: Clock,
+        lock: FolderLock | None = None,
+        changes: Changes | None = None,
     ) -> StoreThread:
-        """Store.open on a new thread."""
+        """Store.open on a new thread. Trouble with what the loops do all the time is said in `changes`."""
         thread = ThreadPoolExecutor(1, "store")
         try:
             store = await asyncio.wrap_future(
@@ -41,12 +53,29 @@ class StoreThread:
         except BaseException:
             thread.shutdown(wait=False)
             raise
-        return cls(store, thread)
+        return cls(store, thread, changes)
 
     async def _do(self, action: Callable[[], T]) -> T:
         future = asyncio.wrap_future(self._thread.submit(action))
         future.add_done_callback(lambda done: done.cancelled() or done.exception())  # also if nobody waits any more
         return await asyncio.shield(future)
+
+    async def _always(self, name: str, action: Callable[[], T]) -> T:
+        """What the loops do all the time: its trouble is said once for all of them, and ends where it began.
+
+        Trouble with recording comes before any other.
+        """
+        try:
+            done = await self._do(action)
+        except StoreFullError as error:
+            if self._changes is not None and (not self._failing or name == "put"):
+                self._failing = name
+                self._changes.begin("store", str(error), logging.ERROR)
+            raise
+        if self._changes is not None and self._failing == name:
+            self._failing = ""
+            self._changes.end("store", "the store can be used again: recording goes on")
+        return done
 
     async def close(self) -> None:
         """Finish everything that was called, then close; waits for it even when cancelled."""
@@ -61,7 +90,7 @@ class StoreThread:
 
     async def put(self, commit: Commit) -> None:
         """See Store.put."""
-        await self._do(lambda: self._store.put(commit))
+        await self._always("put", lambda: self._store.put(commit))
 
     async def ledger(self, gateway: str) -> dict[str, str]:
         """See Store.ledger."""
@@ -87,21 +116,21 @@ class StoreThread:
         self, role: Role, *, newest: bool, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES
     ) -> Lease | None:
         """See Store.lease."""
-        return await self._do(
-            lambda: self._store.lease(role, newest=newest, max_lines=max_lines, max_bytes=max_bytes)
+        return await self._always(
+            "lease", lambda: self._store.lease(role, newest=newest, max_lines=max_lines, max_bytes=max_bytes)
         )
 
     async def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
         """See Store.lease_daily."""
-        return await self._do(lambda: self._store.lease_daily(max_lines))
+        return await self._always("lease_daily", lambda: self._store.lease_daily(max_lines))
 
     async def ack(self, lease: Lease, refused_lines: Sequence[Refused] = ()) -> None:
         """See Store.ack."""
-        await self._do(lambda: self._store.ack(lease, refused_lines))
+        await self._always("ack", lambda: self._store.ack(lease, refused_lines))
 
     async def waiting(self) -> Waiting:
         """See Store.waiting."""
-        return await self._do(self._store.waiting)
+        return await self._always("waiting", self._store.waiting)
 
     async def refused(self, after: int = 0, limit: int = 1000) -> list[RefusedLine]:
         """See Store.refused."""
@@ -133,8 +162,8 @@ class StoreThread:
 
     async def tidy(self) -> None:
         """See Store.tidy."""
-        await self._do(self._store.tidy)
+        await self._always("tidy", self._store.tidy)
 
     async def rescue(self) -> int:
         """See Store.rescue."""
-        return await self._do(self._store.rescue)
+        return await self._always("rescue", self._store.rescue)

@@ -62,7 +62,8 @@ def test_setup_makes_buckets_and_tokens_that_work_and_the_second_time_nothing(
     assert (done.code, done.said[-1]) == (0, "stored and delivered"), done.err
     found = influx2.rows_as(tokens[1], settings["INFLUXDB_ORG"], settings["INFLUXDB_BUCKET"], "envoy_totals")
     assert len(found) == 1
-    only_reads = program(tmp_path, "once", settings=recorder | site.settings | {"INFLUXDB_TOKEN_FILE": str(reads)})
+    elsewhere = {"LOGGER_STATE_DIR": str(tmp_path / "elsewhere"), "INFLUXDB_TOKEN_FILE": str(reads)}
+    only_reads = program(tmp_path, "once", settings=recorder | site.settings | elsewhere)
     assert only_reads.code == 75
     assert "still wait" in only_reads.err
 

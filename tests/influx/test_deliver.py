@@ -18,8 +18,10 @@ from logger.influx.write import Writer
 from logger.model import ROLES, Role
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1, Influx2, Server, serving
+from tests.store.samples import HandClock
 
 AT = 1_700_000_000
+CLOCK = SystemClock()
 
 
 def member(*lines: str) -> bytes:
@@ -36,9 +38,9 @@ def ticks(count: int, lines: int = 1, first: int = 0) -> list[bytes]:
 
 def send(target: Target, members: Sequence[bytes]) -> Delivery:
     async def run() -> Delivery:
-        writer = Writer(target, SystemClock())
+        writer = Writer(target, CLOCK)
         try:
-            return await deliver(writer, "totals", members)
+            return await deliver(writer, "totals", members, clock=CLOCK)
         finally:
             await writer.aclose()
 
@@ -200,9 +202,9 @@ def _with_outage_after(server: Fake2, bucket: str, members: Sequence[bytes], req
             return await super().write(role, body, gzipped=gzipped)
 
     async def run() -> Delivery:
-        writer = Failing(server.target(dict.fromkeys(ROLES, bucket)), SystemClock())
+        writer = Failing(server.target(dict.fromkeys(ROLES, bucket)), CLOCK)
         try:
-            return await deliver(writer, "totals", members)
+            return await deliver(writer, "totals", members, clock=CLOCK)
         finally:
             await writer.aclose()
 
@@ -232,11 +234,80 @@ def test_requests_are_bounded_and_the_next_delivery_goes_on(fake_influx2: Fake2)
         assert delivery.requests <= MOST_REQUESTS + 4
         named |= {one.line for one in delivery.refused}
         left = [each for number, each in enumerate(left) if number not in delivery.done]
-        if isinstance(delivery.outcome, Done):
-            break
+        assert delivery.outcome == Done()
         assert delivery.done
-        assert isinstance(delivery.outcome, Wait)
-        assert delivery.outcome.retry_after_s == 0.0
+        if not left:
+            break
     assert left == []
     assert named == {b"m,n=%d f= %d" % (n, n) for n in range(150)}
     assert count(fake_influx2, buckets["totals"]) == 150
+
+
+@pytest.mark.parametrize("poison", [(17,), (0, 1, 59), tuple(range(20, 30))])
+def test_what_a_well_server_fails_over_does_not_hold_up_the_rest(
+    fake_influx2: Fake2, poison: tuple[int, ...]
+) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    members = ticks(60)
+    delivery = _failing_over(fake_influx2, buckets["totals"], members, {f"tick={n} " for n in poison}, around=True)
+    assert isinstance(delivery.outcome, Wait)
+    assert delivery.outcome.status == 500
+    assert set(range(60)) - set(delivery.done) == set(poison)
+    assert count(fake_influx2, buckets["totals"]) == 60 - len(poison)
+
+
+def test_a_server_that_fails_over_everything_is_not_searched_through(fake_influx2: Fake2) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    members = ticks(2000)
+    assert _failing_over(fake_influx2, buckets["totals"], members, {"m,"}, around=False).requests == 1
+    delivery = _failing_over(fake_influx2, buckets["totals"], members, {"m,"}, around=True)
+    assert delivery.done == ()
+    assert delivery.requests < 40
+
+
+def _failing_over(server: Fake2, bucket: str, members: Sequence[bytes], texts: set[str], *, around: bool) -> Delivery:
+    """Deliver to a server that answers 500 to every body with one of these texts."""
+    members = [
+        gzip.compress(gzip.decompress(m).replace(b" f=", b",tick=%d f=" % n), 1) for n, m in enumerate(members)
+    ]
+
+    class Failing(Writer):
+        async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+            lines = gzip.decompress(body).decode()
+            if any(text in lines for text in texts):
+                return Wait("HTTP 500: internal error", None, 500)
+            return await super().write(role, body, gzipped=gzipped)
+
+    async def run() -> Delivery:
+        writer = Failing(server.target(dict.fromkeys(ROLES, bucket)), CLOCK)
+        try:
+            return await deliver(writer, "totals", members, clock=CLOCK, around=around)
+        finally:
+            await writer.aclose()
+
+    return asyncio.run(run())
+
+
+def test_a_long_search_stops_after_some_time_and_the_next_goes_on(fake_influx2: Fake2) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    target = fake_influx2.target(buckets)
+    members = [member(f"m,n={n} f= {n}", f"m,n={n} f=1.5 {n}") for n in range(40)]
+
+    class Slow(Writer):
+        async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+            hand.now += 5.0
+            return await super().write(role, body, gzipped=gzipped)
+
+    hand = HandClock()
+
+    async def run() -> Delivery:
+        writer = Slow(target, CLOCK)
+        try:
+            return await deliver(writer, "totals", members, clock=hand)
+        finally:
+            await writer.aclose()
+
+    delivery = asyncio.run(run())
+    assert delivery.outcome == Done()
+    assert 1 <= len(delivery.done) <= 2
+    assert delivery.requests < 20

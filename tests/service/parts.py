@@ -77,8 +77,11 @@ class InlineStore:
     async def reports(self, gateway: str) -> dict[str, list[Report]]:
         return self.store.reports(gateway)
 
-    async def lease(self, role: Role, *, newest: bool) -> Lease | None:
-        return self.store.lease(role, newest=newest)
+    async def lease(self, role: Role, *, newest: bool, max_lines: int) -> Lease | None:
+        return self.store.lease(role, newest=newest, max_lines=max_lines)
+
+    async def lease_daily(self, max_lines: int) -> Lease | None:
+        return self.store.lease_daily(max_lines)
 
     async def ack(self, lease: Lease, refused: Sequence[Refused] = ()) -> None:
         self.store.ack(lease, refused)

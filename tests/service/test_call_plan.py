@@ -276,7 +276,7 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_ceiling() -> None:
     def meanwhile(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
         async def script() -> None:
             await asyncio.sleep(1800)
-            seen.append(describe(collector, None, Waiting({}, 0, 0), Progress(clock), clock, None))
+            seen.append(describe(collector, None, {}, Waiting({}, 0, 0), Progress(clock), clock, None))
 
         return asyncio.create_task(script())
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from logger import log
 from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Done, Outcome, Wait
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
+from logger.log import Changes
 from logger.model import ROLES, Role
 from logger.service.progress import Progress
 from logger.service.shipper import Shipper
@@ -57,7 +59,7 @@ def ship(
         for number in range(ticks):
             await store.put(tick(number))
         writer = ScriptedWriter(clock, answer)
-        shipper = Shipper(writer, store, clock, Progress(clock))
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(log.get("ship")))
         loop = asyncio.create_task(shipper.run())
         if more is not None:
             await asyncio.sleep(more[0])
@@ -123,7 +125,7 @@ def test_a_blocked_bucket_keeps_everything_and_does_not_hold_up_the_other(
     assert store.store.waiting().roles["totals"].rows == 5
     assert 8 <= len([role for role, _ in writer.asked if role == "totals"]) <= 12
     assert [record.message for record in caplog.records] == ["bucket envoy not found\nTry: make the bucket"]
-    assert shipper.changes.troubles == {"influx totals": "bucket envoy not found\nTry: make the bucket"}
+    assert shipper._changes.troubles == {"influx totals": "bucket envoy not found\nTry: make the bucket"}
 
 
 def test_a_bucket_that_is_mended_is_filled_within_a_minute_and_that_is_said(
@@ -135,7 +137,7 @@ def test_a_bucket_that_is_mended_is_filled_within_a_minute_and_that_is_said(
     with caplog.at_level("INFO", logger="logger"):
         writer, store, _ = ship(tmp_path, 365, answer)
     assert store.store.waiting().rows == 0
-    assert sum("takes points again" in record.message for record in caplog.records) == 2
+    assert sum("InfluxDB takes points of the" in record.message for record in caplog.records) == 2
     assert len(numbers(writer, "totals")) == 5
 
 
@@ -152,15 +154,15 @@ def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
         await store.put(tick(0))
         lease, fails = store.lease, [3]
 
-        async def locked(role: Role, *, newest: bool) -> Lease | None:
+        async def locked(role: Role, *, newest: bool, max_lines: int) -> Lease | None:
             if fails[0]:
                 fails[0] -= 1
                 raise StoreFullError("the store cannot be written: database is locked", "close it elsewhere")
-            return await lease(role, newest=newest)
+            return await lease(role, newest=newest, max_lines=max_lines)
 
         store.lease = locked  # type: ignore[method-assign]
         writer = ScriptedWriter(clock, lambda role, at: Done())
-        loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock)).run())
+        loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
         await asyncio.sleep(600)
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)

@@ -79,13 +79,30 @@ def test_a_refused_daily_line_is_kept_and_tried_again_as_its_row_is_now(tmp_path
     assert lease is not None
     store.ack(lease, [Refused(day_row("2026-05-28", 1.0).line, 400, "conflict")])
     assert store.lease_daily() is None
-    store.put(daily_commit(START, day_row("2026-05-28", 3.0)))
+    assert [line.line for line in store.refused()] == [day_row("2026-05-28", 1.0).line]
+    assert retry_all(store) == 1
+    assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=1.0 1"]
+    assert store.lease("daily", newest=False) is None
+    store.close()
+
+
+def test_a_refused_day_is_forgotten_once_a_newer_value_was_taken_and_never_sent_over_it(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-29", 2.0)))
+    lease = store.lease_daily()
+    assert lease is not None
+    store.ack(lease, [Refused(day_row("2026-05-29", 2.0).line, 400, "conflict", 1)])
+    store.put(daily_commit(START, day_row("2026-05-29", 3.0)))
     again = store.lease_daily()
     assert again is not None
-    store.ack(again)
-    assert retry_all(store) == 1
-    assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=3.0 1"]
-    assert store.lease("daily", newest=False) is None
+    assert text(again) == ["envoy_day,gateway=1 production_wh=3.0 1"]
+    store.put(daily_commit(START, day_row("2026-05-29", 4.0)))
+    store.ack(again, [Refused(day_row("2026-05-29", 3.0).line, 400, "conflict", 0)])
+    assert store.refused() == [], "a value that is not the current one any more is nobody's business"
+    newest = store.lease_daily()
+    assert newest is not None
+    store.ack(newest)
+    assert (store.refused(), retry_all(store), store.waiting().rows) == ([], 0, 0)
     store.close()
 
 

@@ -182,6 +182,7 @@ def test_delivered_rows_stay_for_their_days_and_can_be_replayed(tmp_path: Path) 
     store = make_store(tmp_path, clock, keep_days=30)
     for n in range(3):
         store.put(commit(START + 60 * n, roles=("totals", "devices")))
+    clock.now += 120
     assert drain(store) == [START, START + 60, START + 120]
     clock.now += 30 * 86400 - 1
     store.tidy()
