@@ -28,7 +28,8 @@ docs: $(VENV)/.test
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra test --extra check pyproject.toml -o requirements-test.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra discovery pyproject.toml -o requirements-discovery.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra discovery --extra test --extra check pyproject.toml -o requirements-test.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "capture": "capture",
     "fields": "fields",
     "setup": "setup",
+    "discover": "discover",
     "accept-certificate": "accept_certificate",
 }
 """Command → its module in `logger.commands`."""

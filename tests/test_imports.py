@@ -32,6 +32,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "h11": ("logger/simulator/",),
     "click": ("logger/commands/", "logger/cli.py"),
     "rich": ("logger/commands/",),
+    "zeroconf": ("logger/gateway/discovery.py",),
     "pydantic_settings": ("logger/settings/fields.py",),
 }
 """Foreign library → the files, or folders with a slash, that may import it."""
@@ -87,6 +88,19 @@ def test_only_the_settings_and_the_health_check_read_the_environment() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
     }
     assert readers == {"settings/__init__.py", "__main__.py"}
+
+
+def test_the_daemon_never_searches_and_loads_nothing_that_could() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, logger.commands.run, logger.commands.once; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"zeroconf", "logger.gateway.discovery", "influxdb_client"} & set(run.stdout.split())
+    searchers = {
+        str(path.relative_to(PACKAGE)) for path in modules() if "logger.gateway.discovery.search" in imports(path)
+    }
+    assert searchers == {"commands/discover.py"}
 
 
 def test_health_is_answered_without_a_heavy_import() -> None:

@@ -1,0 +1,72 @@
+"""`discover`: the gateways on this network."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import click
+
+from logger.clock import SystemClock
+from logger.commands.options import as_json as json_option
+from logger.errors import GatewayError
+from logger.gateway.discovery import Search, search
+from logger.gateway.pins import spaced
+
+NEEDS_MDNS = "mDNS was not asked: zeroconf is not installed. Try: pip install 'envoy-logger[discovery]'"
+
+
+class NothingFoundError(GatewayError):
+    """Nobody answered."""
+
+
+@click.command("discover", short_help="List the gateways on this network.")
+@click.argument("addresses", nargs=-1)
+@click.option("--seconds", type=click.FloatRange(0.2, 60), default=4.0, show_default=True, help="How long to listen.")
+@click.option("--interface", "interfaces", multiple=True, help="Listen on the interface with this address alone.")
+@json_option
+def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:
+    """List the gateways on this network, each with its serial and firmware. Exit code 69 if there is none.
+
+    Listens for mDNS and asks envoy.local, and the ADDRESSES if some are named. Only `/info` is asked, which needs no
+    sign-in. The recorder itself never searches: it is told the address.
+    """
+    found = asyncio.run(search(SystemClock(), listen_s=seconds, interfaces=interfaces, addresses=addresses))
+    if as_json:
+        click.echo(json.dumps([_as_json(found, index) for index in range(len(found.met))], indent=1))
+    else:
+        for line in lines(found):
+            click.echo(line)
+    for silent in found.silent:
+        click.echo(silent.why, err=True)
+    if not found.by_mdns:
+        click.echo(NEEDS_MDNS, err=True)
+    if not found.met:
+        raise NothingFoundError(
+            "no gateway was found on this network",
+            "look into your router's list of devices for its address; then envoy-logger discover ADDRESS.",
+        )
+
+
+def lines(found: Search) -> list[str]:
+    """The gateways as a table, one a line."""
+    if not found.met:
+        return []
+    rows = [("ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN")]
+    for met in found.met:
+        sign_in = "account or token" if met.info.needs_token else "local user"
+        rows.append((met.address, met.info.serial, met.info.firmware, sign_in))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _as_json(found: Search, index: int) -> dict[str, str | bool | None]:
+    met = found.met[index]
+    return {
+        "address": met.address,
+        "serial": met.info.serial,
+        "firmware": met.info.firmware,
+        "part_number": met.info.part_number,
+        "needs_token": met.info.needs_token,
+        "certificate_sha256": spaced(met.pin.fingerprint) if met.pin else None,
+    }

@@ -1,0 +1,90 @@
+"""`discover` against a real mDNS responder on loopback that announces a stand-in gateway."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from zeroconf import ServiceInfo, Zeroconf
+
+from logger.clock import SystemClock
+from tests.commands.program import program
+from tests.standin import BackgroundSimulator, generated
+
+LOOPBACK = ("--interface", "127.0.0.1", "--seconds", "1.5")
+
+
+@pytest.fixture
+def older() -> Iterator[BackgroundSimulator]:
+    """A gateway before firmware 7, over plain http."""
+    with BackgroundSimulator(
+        generated("5-metered", serial="121900000005", epoch=time.time() - 86400), SystemClock()
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def responder() -> Iterator[Zeroconf]:
+    """An mDNS responder that is heard on loopback alone."""
+    with Zeroconf(interfaces=["127.0.0.1"]) as running:
+        yield running
+
+
+def announce(responder: Zeroconf, name: str, port: int) -> None:
+    """What a gateway announces of itself."""
+    service = "_enphase-envoy._tcp.local."
+    responder.register_service(
+        ServiceInfo(
+            service,
+            f"{name}.{service}",
+            port=port,
+            addresses=[socket.inet_aton("127.0.0.1")],
+            server=f"{name}.local.",
+            properties={"serialnum": "1", "protovers": "7.6.175"},
+        )
+    )
+
+
+def place(site: BackgroundSimulator) -> str:
+    return site.url.partition("://")[2]
+
+
+def test_gateways_that_announce_themselves_are_listed_with_serial_and_firmware(
+    site: BackgroundSimulator, older: BackgroundSimulator, responder: Zeroconf, tmp_path: Path
+) -> None:
+    announce(responder, "envoy", int(place(site).rpartition(":")[2]))
+    announce(responder, "envoy-2", int(place(older).rpartition(":")[2]))
+    told = program(tmp_path, "discover", *LOOPBACK)
+    assert told.code == 0, told.err
+    assert told.out.splitlines()[0].split() == ["ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN"]
+    assert f"{place(site)}  {site.simulator.plant.serial}  D8.2.4286  account or token" in told.out
+    assert f"{place(older)}  121900000005  D5.0.62    local user" in told.out
+    as_json = program(tmp_path, "discover", *LOOPBACK, "--json")
+    found = {gateway["address"]: gateway for gateway in json.loads(as_json.out)}
+    assert found[place(site)]["serial"] == site.simulator.plant.serial
+    assert len(found[place(site)]["certificate_sha256"]) == 95
+    assert found[place(older)]["certificate_sha256"] is None
+    for running in (site, older):
+        assert {served.path for served in running.journal} == {"/info"}
+        assert {served.signed_by for served in running.journal} == {"none"}
+
+
+def test_an_address_can_be_named_and_one_that_is_silent_is_said(older: BackgroundSimulator, tmp_path: Path) -> None:
+    told = program(tmp_path, "discover", place(older), "127.0.0.1:1", *LOOPBACK)
+    assert told.code == 0, told.err
+    assert told.out.splitlines()[1].split() == [place(older), "121900000005", "D5.0.62", "local", "user"]
+    assert "127.0.0.1:1 refuses the connection" in told.err
+    assert "envoy.local" not in told.err
+
+
+def test_nothing_found_is_said_with_what_to_do(tmp_path: Path) -> None:
+    told = program(tmp_path, "discover", *LOOPBACK, "--json")
+    assert (told.code, json.loads(told.out)) == (69, [])
+    assert told.said[-2:] == [
+        "no gateway was found on this network",
+        "Try: look into your router's list of devices for its address; then envoy-logger discover ADDRESS.",
+    ]
