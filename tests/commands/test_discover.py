@@ -15,7 +15,7 @@ from logger.clock import SystemClock
 from tests.commands.program import program
 from tests.standin import BackgroundSimulator, generated
 
-LOOPBACK = ("--interface", "127.0.0.1", "--seconds", "1.5")
+LOOPBACK = ("--interface", "127.0.0.1", "--seconds", "0.8")
 
 
 @pytest.fixture
