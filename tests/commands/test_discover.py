@@ -6,6 +6,7 @@ Whoever else runs these tests on this machine is heard as well, so the serials a
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -22,12 +23,23 @@ from tests.standin import BackgroundSimulator, generated
 LOOPBACK = ("--interface", "127.0.0.1", "--seconds", "0.8")
 
 
+def own_serial() -> str:
+    return f"12{secrets.randbelow(10**10):010}"
+
+
+@pytest.fixture
+def newer() -> Iterator[BackgroundSimulator]:
+    """A gateway of firmware 8, over https."""
+    plant = generated("8-battery", serial=own_serial(), epoch=time.time() - 86400)
+    with BackgroundSimulator(plant, SystemClock()) as running:
+        yield running
+
+
 @pytest.fixture
 def older() -> Iterator[BackgroundSimulator]:
     """A gateway before firmware 7, over plain http."""
-    with BackgroundSimulator(
-        generated("5-metered", serial="121900000005", epoch=time.time() - 86400), SystemClock()
-    ) as running:
+    plant = generated("5-metered", serial=own_serial(), epoch=time.time() - 86400)
+    with BackgroundSimulator(plant, SystemClock()) as running:
         yield running
 
 
