@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "fields": "fields",
     "setup": "setup",
     "discover": "discover",
+    "doctor": "doctor",
     "accept-certificate": "accept_certificate",
 }
 """Command → its module in `logger.commands`."""

@@ -87,7 +87,9 @@ def load(state_dir: Path, serial: str, address: str) -> Pin | None:
     except OSError as error:
         raise StateError(
             f"the state folder {state_dir} cannot be read: {error.strerror}",
-            "run it as the recorder's user, or as root.",
+            "set LOGGER_STATE_DIR to a folder."
+            if isinstance(error, NotADirectoryError)
+            else "run it as the recorder's user, or as root.",
         ) from error
     pins = [pin for path in paths if (pin := _read(path)) is not None and pin.address == address]
     return max(pins, key=lambda pin: pin.first_seen, default=None)

@@ -21,7 +21,7 @@ from logger.gateway.words import day, minute
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _EARLY_S: Final = 30 * 86400.0
-_PASTE: Final = (
+PASTE: Final = (
     "sign in at https://entrez.enphaseenergy.com, make a token for this gateway and set ENPHASE_TOKEN_FILE, "
     "or set ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE."
 )
@@ -52,20 +52,20 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
     """The token in `text`, for the gateway `serial`, not expired at `now`. Raises TokenError naming `origin`."""
     text = text.strip()
     if not _FORM.fullmatch(text):
-        raise TokenError(f"{origin} is not a token: a token is three parts separated by dots", _PASTE)
+        raise TokenError(f"{origin} is not a token: a token is three parts separated by dots", PASTE)
     log.protect([text])
     try:
         claims = jwt.decode(text, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
     except jwt.InvalidTokenError as error:
-        raise TokenError(f"{origin} is not a token: it does not decode ({type(error).__name__})", _PASTE) from error
+        raise TokenError(f"{origin} is not a token: it does not decode ({type(error).__name__})", PASTE) from error
     audience = claims.get("aud")
     expires, issued, user = (claims.get(name) for name in ("exp", "iat", "enphaseUser"))
     if audience != serial:
-        raise TokenError(f"{origin} is for gateway {_plain(audience)}, but this gateway is {serial}", _PASTE)
+        raise TokenError(f"{origin} is for gateway {_plain(audience)}, but this gateway is {serial}", PASTE)
     if isinstance(expires, bool) or not isinstance(expires, (int, float)) or not 0 < expires < 1e11:
-        raise TokenError(f"{origin} does not say until when it is valid", _PASTE)
+        raise TokenError(f"{origin} does not say until when it is valid", PASTE)
     if expires <= now:
-        raise TokenError(f"{origin} expired on {minute(expires)}", _PASTE)
+        raise TokenError(f"{origin} expired on {minute(expires)}", PASTE)
     if isinstance(issued, bool) or not isinstance(issued, (int, float)) or not 0 < issued < expires:
         issued = 0.0
     return Token(text, float(expires), float(issued), _plain(user))

@@ -165,6 +165,10 @@ class Influxdb(Group):
     admin_token: InfluxToken = Field(
         SecretStr(""), description="Token that may create buckets and tokens; used by `setup` alone."
     )
+    read_token: InfluxToken = Field(
+        SecretStr(""),
+        description="Token that may read the buckets (2.x, 3.x); used by `backfill` and `doctor` alone.",
+    )
     bucket: Bucket = Field(
         "envoy", description="Gateway totals, every minute. On 1.x: database or database/retention-policy."
     )

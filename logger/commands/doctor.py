@@ -1,0 +1,96 @@
+"""`doctor`: everything looked at once, each fault with its cure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import click
+
+from logger import log, settings
+from logger.clock import SystemClock
+from logger.commands.options import as_json as json_option
+from logger.commands.options import env_file as env_file_option
+from logger.service.checkup.all import checks
+from logger.service.checkup.check import Check, State
+from logger.store.folder import prepare
+
+_MARKS: Final[dict[State, tuple[str, str, str]]] = {
+    "good": ("✓", "ok", "green"),
+    "note": ("!", "!", "yellow"),
+    "bad": ("✗", "XX", "red"),
+    "left out": ("–", "-", "bright_black"),
+}
+"""By state: the mark, the same in plain ASCII, its colour."""
+_NAME_WIDTH: Final = 16
+
+
+@click.command("doctor", short_help="Look at everything, and say what cures what is wrong.")
+@env_file_option
+@json_option
+@click.option("--sign-in", is_flag=True, help="Sign in at Enphase if no token is kept and the cool-down allows it.")
+def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
+    """Look at the gateway, InfluxDB, clocks, disk and settings, step by step; every ✗ says what cures it.
+
+    Reads and changes nothing, also beside a running daemon. ✓ good, ! good now, ✗ wrong, – left out.
+    The first ✗ decides the exit code.
+    """
+    configured, problems = settings.examine(env_file, require=["ENPHASE_GATEWAY"])
+    log.protect(configured.secrets())
+    log.configure("error")
+    if sign_in:
+        prepare(configured.state_dir)
+
+    async def look() -> list[Check]:
+        found = []
+        async for check in checks(configured, problems, SystemClock(), sign_in=sign_in):
+            found.append(check)
+            if not as_json:
+                click.echo(log.masked(_line(check)))
+        return found
+
+    found = asyncio.run(look())
+    code = next((check.exit_code for check in found if check.state == "bad"), 0)
+    if as_json:
+        told = {"exit_code": code, "checks": [asdict(check) for check in found]}
+        click.echo(log.masked(json.dumps(told, indent=1, ensure_ascii=False)))
+    else:
+        click.echo(_summary(found))
+    return code
+
+
+def _line(check: Check) -> str:
+    """The mark, what was looked at, what came out; below it what to do."""
+    is_document = check.name.startswith("/")
+    name = f"{'document' if is_document else check.name:<{_NAME_WIDTH}}"
+    path = f"{check.name}: " if is_document and check.name not in check.text else ""
+    line = f"{_mark(check.state)} {name}  {path}{check.text}{_latency(check.took_s)}"
+    return f"{line}\n  {'':<{_NAME_WIDTH}}  Try: {check.cure}" if check.cure else line
+
+
+def _latency(took_s: float | None) -> str:
+    if took_s is None:
+        return ""
+    return f", {took_s * 1000:.0f} ms" if took_s < 1 else f", {took_s:.1f} s"
+
+
+def _mark(state: State) -> str:
+    mark, plain, colour = _MARKS[state]
+    try:
+        mark.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        mark = f"{plain:<2}"
+    return click.style(mark, fg=colour)
+
+
+def _summary(found: list[Check]) -> str:
+    wrong, notes = (sum(check.state == state for check in found) for state in ("bad", "note"))
+    if not wrong and not notes:
+        return "\nEverything is well."
+    said = [f"{wrong} wrong"] if wrong else []
+    said += [f"{notes} to keep an eye on"] if notes else []
+    return f"\n{', '.join(said)}."

@@ -1,0 +1,1 @@
+"""`doctor`: one look after the other: gateway → InfluxDB → clocks → this machine → settings; each a plain result."""
