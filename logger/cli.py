@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "setup": "setup",
     "discover": "discover",
     "doctor": "doctor",
+    "outbox": "outbox",
+    "export": "export",
     "accept-certificate": "accept_certificate",
 }
 """Command → its module in `logger.commands`."""

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import click
 from click.core import ParameterSource
+
+from logger.settings import Settings, system_zone
+
+_UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class MisuseError(click.ClickException):
+    """What was asked for cannot be meant; with what to do instead."""
+
+    exit_code = 2
 
 
 def _existing(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
@@ -25,3 +39,21 @@ env_file = click.option(
     help="File with settings, read after the environment.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def zone_of(configured: Settings) -> ZoneInfo:
+    """The zone by which people write times at this command."""
+    return ZoneInfo(configured.recorder.timezone or system_zone())
+
+
+def moment(text: str, zone: ZoneInfo, now: float) -> int:
+    """Unix seconds of a date, a time, or how long ago (90m, 36h, 7d, 2w); a time without a zone is of `zone`."""
+    if found := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
+        return int(now) - int(found[1]) * _UNITS_S[found[2]]
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no date (2026-05-01), time (2026-05-01T10:00) or age (36h, 7d)"
+        ) from None
+    return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp())

@@ -1,0 +1,167 @@
+"""`export`: what the store holds, as line protocol or as a table."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from logger import log, settings
+from logger.clock import SystemClock
+from logger.commands.options import env_file as env_file_option
+from logger.commands.options import moment, zone_of
+from logger.commands.outbox import said_of
+from logger.errors import EnvoyLoggerError
+from logger.influx.read_back import read_back
+from logger.model import ROLES, Reading, Role, Value
+from logger.readings.table import MEASUREMENTS
+from logger.service.desk import Ask, as_bytes, reach
+from logger.service.stored import refused_lines, stored_lines
+
+_EVER = 2**62
+_HOW_TO = b"""\
+# Lines that InfluxDB refused, each below its number and the reason. Correct the lines, delete those that shall stay
+# refused, and send the rest again: envoy-logger outbox retry --from THIS_FILE
+"""
+
+
+@click.command("export", short_help="Write out what the store holds: line protocol, CSV.")
+@env_file_option
+@click.option("--since", help="From then on: a date or time by the site's zone, or how long ago: 36h, 7d.")
+@click.option("--until", help="Up to then, the same way.")
+@click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Only these; all by default.")
+@click.option("--measurement", "measurements", multiple=True, help="Only these, for example envoy_totals.")
+@click.option("--format", "form", type=click.Choice(["lp", "csv"]), default="lp", show_default=True,
+              help="Line protocol with times in seconds, or one table with a row a point.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of standard output.")
+@click.option("--refused", is_flag=True, help="What InfluxDB refused, to be corrected and sent again.")
+def command(
+    env_file: Path,
+    since: str | None,
+    until: str | None,
+    roles: tuple[Role, ...],
+    measurements: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    refused: bool,
+) -> None:
+    """Write out what the store holds, delivered or not: everything of the last LOGGER_KEEP_DAYS, and all days.
+
+    Works beside a running daemon and without one. Into InfluxDB 2 a file goes by `influx write --precision s`.
+    """
+    configured = settings.load(env_file)
+    log.protect(configured.secrets())
+    log.configure("warning")
+    now, zone = time.time(), zone_of(configured)
+    start = moment(since, zone, now) if since else 0
+    end = moment(until, zone, now) if until else _EVER
+    if refused and (since or until or roles or measurements or form != "lp"):
+        raise click.UsageError("--refused writes every refused line, as line protocol")
+    wanted = [role for role in ROLES if role in (roles or ROLES)]
+
+    async def run() -> int:
+        async with reach(configured, SystemClock()) as ask:
+            with _opened(output) as file:
+                if refused:
+                    return await _write_refused(ask, file)
+                lines = _Lines(ask, wanted, start, end, frozenset(measurements))
+                return await (_write_table(lines, file) if form == "csv" else _write_lines(lines, file))
+
+    count = asyncio.run(run())
+    if output is not None or not count:
+        click.echo(f"{count} points" + (f" written to {output}" if output else ": nothing to export"), err=True)
+
+
+class _Lines:
+    """What is to be exported; can be gone through more than once."""
+
+    def __init__(self, ask: Ask, roles: Sequence[Role], since: int, until: int, only: frozenset[str]) -> None:
+        self._ask, self._roles, self._since, self._until, self._only = ask, roles, since, until, only
+
+    async def lines(self) -> AsyncIterator[tuple[Role, bytes]]:
+        for role in self._roles:
+            async for line in stored_lines(self._ask, role, self._since, self._until):
+                if not self._only or line.replace(b",", b" ", 1).split(b" ", 1)[0].decode() in self._only:
+                    yield role, line
+
+    async def readings(self) -> AsyncIterator[Reading]:
+        async for role, line in self.lines():
+            yield read_back(line.decode("utf-8", "replace"), role)
+
+
+async def _write_lines(lines: _Lines, file: BinaryIO) -> int:
+    count = 0
+    async for _, line in lines.lines():
+        file.write(line + b"\n")
+        count += 1
+    return count
+
+
+async def _write_refused(ask: Ask, file: BinaryIO) -> int:
+    count = 0
+    async for entry in refused_lines(ask):
+        if not count:
+            file.write(_HOW_TO)
+        file.write(f"# {entry['id']}  {said_of(entry)}\n".encode())
+        if line := as_bytes(str(entry["line"])):
+            file.write(line + b"\n")
+        count += 1
+    return count
+
+
+async def _write_table(lines: _Lines, file: BinaryIO) -> int:
+    """A row a point; the columns are the tags and fields that occur, the fields in the order of the documentation."""
+    tags: dict[str, None] = {}
+    found: set[str] = set()
+    async for reading in lines.readings():
+        tags |= dict.fromkeys(reading.tags)
+        found |= reading.fields.keys()
+    documented = list(dict.fromkeys(field.name for measurement in MEASUREMENTS for field in measurement.fields))
+    fields = [name for name in documented if name in found] + sorted(found - set(documented))
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text)
+    count = 0
+    async for reading in lines.readings():
+        if not count:
+            writer.writerow(["time", "measurement", *tags, *fields])
+        at = f"{datetime.fromtimestamp(reading.time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        values = [_cell(reading.fields.get(name)) for name in fields]
+        writer.writerow([at, reading.measurement, *(reading.tags.get(tag, "") for tag in tags), *values])
+        count += 1
+    text.detach()
+    return count
+
+
+def _cell(value: Value | None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+@contextlib.contextmanager
+def _opened(output: Path | None) -> Iterator[BinaryIO]:
+    """Standard output, or a file that has its name only once it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = output.with_name(f".{output.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(output)
+    except OSError as error:
+        raise EnvoyLoggerError(
+            f"{output} cannot be written: {error.strerror or error}", "name another file or make room."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,220 @@
+"""`outbox`: what waits for InfluxDB, what it refused, and sending again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from logger import log, settings
+from logger.clock import SystemClock
+from logger.commands.options import MisuseError, moment, zone_of
+from logger.commands.options import as_json as json_option
+from logger.commands.options import env_file as env_file_option
+from logger.influx.read_back import read_back
+from logger.model import ROLES, Json
+from logger.service.desk import Ask, reach
+from logger.service.stored import in_portions, part, refused_lines, replay, waiting
+from logger.settings import Settings
+
+T = TypeVar("T")
+
+_NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
+
+
+@click.group(
+    "outbox", invoke_without_command=True, short_help="What waits for InfluxDB, what it refused; send again."
+)
+@env_file_option
+@click.pass_context
+def command(context: click.Context, env_file: Path) -> None:
+    """What waits for InfluxDB, what it refused, and sending again. Works beside a running daemon and without one."""
+    context.obj = env_file
+    if context.invoked_subcommand is None:
+        context.invoke(listed)
+
+
+@command.command("list", short_help="What waits, was delivered, and lies on disk.")
+@json_option
+@click.pass_obj
+def listed(env_file: Path, as_json: bool = False) -> None:
+    """What waits, what was delivered, and how much disk it takes."""
+    configured = _loaded(env_file)
+    found = _asked(configured, waiting)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    click.echo("\n".join(_summary(found, time.time(), configured.recorder.store_max_mb)))
+
+
+@command.command("refused", short_help="What InfluxDB refused, and why.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show so many, the newest.")
+@json_option
+@click.pass_obj
+def refused(env_file: Path, limit: int, as_json: bool) -> None:
+    """The lines that InfluxDB refused, each with its number and InfluxDB's reason."""
+
+    async def all_of_them(ask: Ask) -> list[dict[str, Json]]:
+        return [entry async for entry in refused_lines(ask)]
+
+    found = _asked(_loaded(env_file), all_of_them)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for entry in found[-limit:]:
+        click.echo(f"{entry['id']:>5}  {said_of(entry)}\n       {entry['line'] or '(damaged, not a line any more)'}")
+    if len(found) > limit:
+        click.echo(f"\n{len(found) - limit} more, older: --limit {len(found)}, or envoy-logger export --refused")
+    if found:
+        click.echo(
+            "\nTry again as they are:  envoy-logger outbox retry [NUMBER…]\n"
+            "Correct and try again:  envoy-logger export --refused --output FILE; edit it; "
+            "envoy-logger outbox retry --from FILE\n"
+            "Give up:                envoy-logger outbox discard [NUMBER…]"
+        )
+    else:
+        click.echo("InfluxDB has refused nothing.")
+
+
+@command.command("retry", short_help="Send refused lines again, as they are or corrected.")
+@click.argument("numbers", nargs=-1, type=int)
+@click.option("--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Corrected lines, "
+              "in a file that `export --refused` wrote.")  # fmt: skip
+@click.pass_obj
+def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
+    """Send refused lines again: those of these numbers, or all; or corrected ones from a file."""
+    if file is not None and numbers:
+        raise click.UsageError("name numbers, or a file, not both")
+    configured = _loaded(env_file)
+    if file is not None:
+        mended = _corrected(file)
+        count = _asked(configured, lambda ask: _put_back(ask, mended))
+        gone = f"; {len(mended) - count} were not refused any more" if count < len(mended) else ""
+    else:
+        count = _asked(configured, lambda ask: _each(ask, "retry", numbers))
+        gone = ""
+    click.echo(f"{count} refused lines wait for delivery again{gone}.")
+
+
+@command.command("discard")
+@click.argument("numbers", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="Give all of them up.")
+@click.pass_obj
+def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
+    """Give refused lines up for good."""
+    if bool(numbers) == everything:
+        raise click.UsageError("name the numbers of lines, or --all")
+    count = _asked(_loaded(env_file), lambda ask: _each(ask, "discard", numbers))
+    click.echo(f"{count} refused lines were given up.")
+
+
+@command.command("replay", short_help="Deliver again what was delivered.")
+@click.option("--since", required=True, help="Date, time (both by the site's zone), or how long ago: 36h, 7d.")
+@click.pass_obj
+def replay_since(env_file: Path, since: str) -> None:
+    """Deliver again what was delivered: for a database that was rebuilt. Writing a point twice changes nothing.
+
+    Delivered readings are kept for LOGGER_KEEP_DAYS, days for ever.
+    """
+    configured = _loaded(env_file)
+    start = moment(since, zone_of(configured), time.time())
+    count = _asked(configured, lambda ask: replay(ask, start))
+    days = configured.recorder.keep_days
+    click.echo(f"{count} rows since {_utc(start)} wait for delivery again.")
+    if start < time.time() - days * 86400:
+        click.echo(f"Readings delivered more than {days} days ago (LOGGER_KEEP_DAYS) are not kept.", err=True)
+
+
+def said_of(entry: dict[str, Json]) -> str:
+    """When and where a line was refused, and why."""
+    status = f"HTTP {entry['status']}: " if entry["status"] and "HTTP" not in str(entry["reason"]) else ""
+    return f"{_utc(entry['tick'])}  {entry['role']}  {status}{log.masked(' '.join(str(entry['reason']).split()))}"
+
+
+def _loaded(env_file: Path) -> Settings:
+    configured = settings.load(env_file)
+    log.protect(configured.secrets())
+    log.configure("warning")
+    return configured
+
+
+def _asked(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with reach(configured, SystemClock()) as ask:
+            return await work(ask)
+
+    return asyncio.run(run())
+
+
+async def _each(ask: Ask, name: str, numbers: tuple[int, ...]) -> int:
+    """With the refused lines of these numbers, or with all that are refused now."""
+    ids = [entry["id"] async for entry in refused_lines(ask)]
+    known = [number for number in ids if isinstance(number, int)]
+    if unknown := sorted(set(numbers) - set(known)):
+        raise MisuseError(
+            f"there is no refused line {', '.join(map(str, unknown))}\nTry: envoy-logger outbox refused"
+        )
+    return await in_portions(ask, name, numbers or known)
+
+
+async def _put_back(ask: Ask, mended: list[tuple[int, str]]) -> int:
+    return sum([bool(await ask("put_back", id=number, line=line)) for number, line in mended])
+
+
+def _corrected(file: Path) -> list[tuple[int, str]]:
+    """Numbers and lines of a file that `export --refused` wrote; every problem is said, and then nothing is done."""
+    mended: list[tuple[int, str]] = []
+    problems: list[str] = []
+    number: int | None = None
+    text = file.read_bytes().decode("utf-8", "surrogateescape")
+    for place, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if line.startswith("#"):
+            if found := _NUMBERED.match(line):
+                number = int(found[1])
+        elif line.strip():
+            try:
+                read_back(line, "totals")
+            except ValueError as error:
+                problems.append(f"line {place}: {error}")
+            if number is None:
+                problems.append(f"line {place}: there is no comment with its number above it")
+            else:
+                mended.append((number, line))
+            number = None
+    if problems:
+        shown = [*problems[:20], *(["…"] if len(problems) > 20 else [])]
+        raise MisuseError("\n".join([f"{file} cannot be sent again", *shown, "Try: correct these lines"]))
+    return mended
+
+
+def _summary(found: dict[str, Json], now: float, max_mb: int) -> list[str]:
+    text = []
+    for role in ROLES:
+        state = part(part(found["roles"])[role])
+        oldest = state["oldest_tick"]
+        since = f", the oldest of {_utc(oldest)} ({_ago(now - oldest)} ago)" if isinstance(oldest, int) else ""
+        waits = f"{state['lines']} points wait{since}" if state["lines"] else "nothing waits"
+        lost = f", {state['dropped_lines']} dropped at the size limit" if state["dropped_lines"] else ""
+        text.append(f"{role:<9} {waits}; {state['delivered_lines']} delivered ever{lost}")
+    text.append(f"refused   {found['refused']}" + (": envoy-logger outbox refused" if found["refused"] else ""))
+    size = found["disk_bytes"]
+    text.append(f"on disk   {size / 2**20 if isinstance(size, int) else 0:.1f} MB of at most {max_mb} MB")
+    return text
+
+
+def _utc(at: Json) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%SZ}" if isinstance(at, int) and at else "-"
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} seconds"

@@ -1,0 +1,71 @@
+"""Line protocol → readings: what the store holds, for people; and what people corrected, before it is sent again."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from logger.model import Reading, Role, Value
+
+_ESCAPED: Final = re.compile(r"\\([ ,=])")
+_ESCAPED_IN_STRING: Final = re.compile(r'\\(["\\])')
+_MEASUREMENT: Final = re.compile(r"(?:\\[ ,=]|[^ ,])+")
+_TAG: Final = re.compile(r",((?:\\[ ,=]|[^ ,=])+)=((?:\\[ ,=]|[^ ,=])+)")
+_FIELD: Final = re.compile(r'((?:\\[ ,=]|[^ ,=])+)=("(?:[^"\\]|\\.)*"|[^ ,"]+)')
+_NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_BOOLS: Final = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
+                 "f": False, "F": False, "false": False, "False": False, "FALSE": False}  # fmt: skip
+
+
+def read_back(line: str, role: Role) -> Reading:
+    """The reading that a line was made of, or ValueError saying what is wrong with the line.
+
+    A line is one point with its time in whole seconds, without its newline.
+    """
+    if "\n" in line or "\r" in line:
+        raise ValueError("it holds a line break")
+    head = _MEASUREMENT.match(line)
+    if head is None or line.startswith("#"):
+        raise ValueError("it does not begin with a measurement")
+    at = head.end()
+    tags: dict[str, str] = {}
+    while line[at : at + 1] == ",":
+        found = _TAG.match(line, at)
+        if found is None:
+            raise ValueError(f"no tag and its value at {line[at : at + 20]!r}")
+        tags[_plain(found[1])] = _plain(found[2])
+        at = found.end()
+    fields: dict[str, Value] = {}
+    separator = " "
+    while line[at : at + 1] == separator:
+        found = _FIELD.match(line, at + 1)
+        if found is None:
+            raise ValueError(f"no field and its value at {line[at + 1 : at + 21]!r}")
+        fields[_plain(found[1])] = _value(found[2])
+        at, separator = found.end(), ","
+    time = line[at:]
+    if not fields or not re.fullmatch(r" -?\d{1,12}", time):
+        raise ValueError("it does not end with a time in whole seconds")
+    return Reading(_plain(head[0]), tags, fields, int(time), role)
+
+
+def time_of(line: bytes) -> int:
+    """The time of a stored line, in seconds: what stands behind its last space."""
+    return int(line[line.rindex(b" ") :])
+
+
+def _plain(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text)
+
+
+def _value(text: str) -> Value:
+    if text.startswith('"'):
+        return _ESCAPED_IN_STRING.sub(r"\1", text[1:-1])
+    if text in _BOOLS:
+        return _BOOLS[text]
+    if text.endswith("i") and re.fullmatch(r"-?\d{1,19}i", text):
+        return int(text[:-1])
+    if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+        return float(text)
+    raise ValueError(f"{text[:20]!r} is no number, no text in quotes, no true or false")
