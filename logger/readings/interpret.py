@@ -9,6 +9,7 @@ from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import health
 from logger.readings import rows as r
 from logger.readings.derive import battery_energy, powers
+from logger.readings.drift import Shape, watch_all
 from logger.readings.energy import Wiring, advance, local_day
 from logger.readings.extract import Extracted, extract
 from logger.readings.layout import NONE, Layout, applied
@@ -24,6 +25,7 @@ class Books:
 
     ledger: Ledger
     reports: Mapping[str, Sequence[Report]]
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
 
     def to_text(self) -> dict[str, str]:
         """All books but the reports as one text a part, for the store; each room's parts have names of their own."""
@@ -96,11 +98,14 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
     readings, new_reports = _points(extracted, snapshot, books.reports, tags)
     reports = remember(books.reports, new_reports)
     readings, ledger = _gateways_own(applied(readings, rules.layout), ledger, reports)
+    shapes, notes, drifted = watch_all(books.shapes, ledger.notes, list(snapshot.documents.values()), snapshot.tick)
+    ledger = replace(ledger, notes=notes)
+    events += drifted
     if set(totals) - {"inventory_age_s"}:
         readings.insert(0, Reading("envoy_totals", tags, totals, snapshot.tick, "totals"))
     return Interpreted(
         readings,
-        Books(ledger, reports),
+        Books(ledger, reports, shapes),
         new_reports,
         events,
         _recent(totals),

@@ -233,7 +233,7 @@ def has_disabled_meters(view: View) -> bool | None:
 
 def _is_half_dead(reading: Object, meter: Meter) -> bool:
     """Q-M13: a storage CT's phase reads exactly 0 V while another is alive; the row's sums are half the truth."""
-    if meter.kind != "storage":
+    if meter.kind != "storage" or meter.phases is None:
         return False
     channels = objects(reading.get("channels")) or []
     volts = [number(channel.get("voltage")) for channel in channels[: meter.phases]]
@@ -242,7 +242,7 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
 
 def _is_unwired(channel: Object) -> bool:
     """A leg that never measured anything and has no voltage now."""
-    return all(number(channel.get(key)) == 0.0 for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
+    return not any(number(channel.get(key)) for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
 
 
 def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
@@ -279,7 +279,7 @@ def enabled_meter_rows(view: View) -> Rows:
         eid = reading.get("eid")
         meter = meters.get(eid) if isinstance(eid, int) else None
         if meter is not None and not _is_half_dead(reading, meter):
-            in_use = len(legs(reading, meter.phases)) or meter.phases
+            in_use = 1 if meter.phases == 1 else len(legs(reading, meter.phases)) or None
             values = {**reading, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
             rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=document))
     return rows
@@ -313,11 +313,9 @@ def v1_totals(view: View) -> Rows:
     disabled = has_disabled_meters(view)
     if disabled is None:
         return None
-    row = _object(V1, view)
-    if row is None:
-        return None
-    if disabled or isinstance(row, Nowhere):
-        return []
+    row = NOWHERE if disabled else _object(V1, view)
+    if row is None or isinstance(row, Nowhere):
+        return None if row is None else []
     lifetime = number(row.values.get("wattHoursLifetime"))
     return None if lifetime is None else [row] if lifetime > 0 else []
 
@@ -344,7 +342,9 @@ def _blocks(view: View, side: str) -> list[Row] | None:
     row = _object(BLOCKS, view)
     if row is None or isinstance(row, Nowhere):
         return None if row is None else []
-    blocks = objects(row.values.get(side, [])) if "production" in row.values else None
+    if side not in row.values and "production" not in row.values:
+        return None  # every such document has production: this one is cut or broken
+    blocks = objects(row.values.get(side, []))
     if blocks is None or not all(isinstance(block.get("type"), str) for block in blocks):
         return None
     return [Row(block, document=row.document) for block in blocks]
@@ -612,7 +612,7 @@ def living_inverters(view: View) -> Rows:
 
 
 def countable_inverters(view: View) -> Rows:
-    """The same, where each device of the list says what it is and when it was heard.
+    """The same, where each device of the list says what it is, and each inverter when it was heard.
 
     An empty list tells nothing: gateways give one now and then at night (Q-I4).
     """
@@ -622,7 +622,8 @@ def countable_inverters(view: View) -> Rows:
         return None
     if not (_is_typed(devices) or _is_untyped(devices)):
         return None
-    if any(whole(device.get("lastReportDate")) is None for device in devices):
+    inverters = _v1_list(view, _PCU, standing=True) or []
+    if any(row.reported is None for row in inverters):
         return None
     return living_inverters(view)
 
@@ -674,20 +675,23 @@ def data_listed_inverters(view: View) -> Rows:
 
 
 def inverter_power_sum(view: View) -> Rows:
-    """Power over all inverters of the v1 list, of those heard within 20 minutes (reference 4.2)."""
+    """Power over all inverters of the v1 list, of those heard within 20 minutes (reference 4.2).
+
+    None while none was: they sleep, or are not heard, and which of it cannot be told from here.
+    """
     rows = v1_inverters(view)
     if not rows:
         return rows
     if countable_inverters(view) is None:
         return None
-    total = 0.0
+    fresh = []
     for row in rows:
         watts = number(row.values.get("lastReportWatts"))
         if watts is None or row.reported is None:
             return None
         if _silent_s(row, view) < 20 * 60:
-            total += watts
-    return [Row({"sum": total}, document=rows[0].document)]
+            fresh.append(watts)
+    return [Row({"sum": sum(fresh)}, document=rows[0].document)] if fresh else None
 
 
 # --- batteries ---------------------------------------------------------------------------------------------

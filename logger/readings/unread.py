@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings.interpret import Books, Rules, interpret
+from logger.readings.keys import named_in_table
 from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
-from logger.readings.table import COUNTERS, MEASUREMENTS
 
 D = TypeVar("D")
 
@@ -38,7 +37,7 @@ class _Watched(dict[str, Json]):
 
 def unread_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> list[str]:
     """One line a key that no field is made of: path, place of the key, kinds of its values. `at`: unix seconds."""
-    known = _asked_for(info, at, bodies) | _named_in_table()
+    known = _asked_for(info, at, bodies) | named_in_table()
     lines = []
     for path, body in bodies.items():
         kinds: dict[str, set[str]] = {}
@@ -58,13 +57,6 @@ def _asked_for(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[st
     snapshot = Snapshot(info, at, documents, {}, PATHS - documents.keys())
     interpret(snapshot, frozenset({"totals", "devices"}), Books(Ledger(), {}), Rules("", "UTC", None))
     return asked
-
-
-def _named_in_table() -> set[str]:
-    """Every key that a field of the table names; some are read only where certain hardware is."""
-    keys = [key.name for m in MEASUREMENTS for field in m.fields for key in field.keys]
-    keys += [key.name for field in COUNTERS for key in field.keys]
-    return {word for name in keys for word in re.split(r"[^\w-]+", name) if word}
 
 
 def _watched(body: Json, asked: set[str]) -> Json:
