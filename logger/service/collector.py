@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from logger import log
 from logger.clock import Clock
 from logger.errors import StoreFullError
-from logger.model import GatewayInfo, Reading, Report, Role
+from logger.model import Event, GatewayInfo, Reading, Report, Role, Snapshot
+from logger.readings.complaints import Complaint, complaints
 from logger.readings.events import event_readings
 from logger.readings.interpret import Books, Rules, interpret
 from logger.readings.ledger import Ledger
@@ -96,6 +98,7 @@ class Collector:
         self._since: dict[Role, float] = {}
         self._last_devices = 0
         self._stored: dict[str, str] = {}
+        self._standing: dict[str, Complaint] = {}
 
     async def run(self) -> None:
         """Tick until told to stop; an outage of the gateway never ends the loop."""
@@ -222,12 +225,13 @@ class Collector:
         commit, text = commit_of(info.serial, tick, readings, result, self._stored)
         await self._store.put(commit)
         self.poller.asking.stored_events(len(told))
+        self._log(result.events)
         self.books, self._stored = result.books, text
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick
         if "devices" in roles:
-            self._say_twins(result.twins)
+            self._say_standing(snapshot, result.twins)
             self._layout.compare(snapshot)
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
@@ -242,11 +246,18 @@ class Collector:
         done.values = dict(values)
         log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
 
-    def _say_twins(self, twins: set[str]) -> None:
-        for key in [key for key in self.changes.troubles if key.startswith("twin ")]:
-            if key.removeprefix("twin ") not in twins:
-                self.changes.end(key, f"the serial {key.removeprefix('twin ')} stands once again")
-        for serial in sorted(twins - {""}):
-            self.changes.begin(
-                f"twin {serial}", f"two devices with serial {serial} in one document: neither is written"
-            )
+    def _say_standing(self, snapshot: Snapshot, twins: Collection[str]) -> None:
+        """What stands wrong at the site: said when it begins and when it is over."""
+        found, known = complaints(snapshot, twins), self._standing
+        for name, complaint in known.items():
+            if name not in found and self.changes.end(name, complaint.over) and complaint.event:
+                self.poller.asking.tell(Event(snapshot.tick, complaint.event, complaint.over))
+        for name, complaint in found.items():
+            if self.changes.begin(name, complaint.text) and complaint.event:
+                text = complaint.text.partition("\n")[0]
+                self.poller.asking.tell(Event(snapshot.tick, complaint.event, text, "warning"))
+        self._standing = found
+
+    def _log(self, events: Iterable[Event]) -> None:
+        for event in events:
+            log.get("collect").log(logging.INFO if event.severity == "info" else logging.WARNING, event.text)
