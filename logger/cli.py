@@ -12,6 +12,7 @@ from logger import __version__, log
 from logger.errors import EnvoyLoggerError
 
 COMMANDS: Final = {
+    "init": "init",
     "run": "run",
     "once": "once",
     "check": "check",
@@ -56,7 +57,7 @@ def cli() -> None:
 
     \b
     Try it without hardware:  envoy-logger demo
-    Check the settings:       envoy-logger check
+    Set it up:                envoy-logger init
     Record:                   envoy-logger run
     """
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -12,6 +15,17 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
 
     Raises OSError. Written by root, the file goes to the folder's owner, so that the daemon can still use it.
     """
+    new = _beside(path, data, mode)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def _beside(path: Path, data: bytes, mode: int) -> Path:
+    """The same file under a name that nobody reads, whole and on the disk."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -20,11 +34,44 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         hand_over(Path(name))
-        os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    return Path(name)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be written; its folder is made, for its owner alone, where it is missing."""
+
+    path: Path
+    data: bytes
+    mode: int = 0o600
+
+
+def write_together(files: Sequence[NewFile]) -> None:
+    """Write all of them, or none where the first part fails: every byte is on the disk before the first name changes.
+
+    Raises OSError. While the names change, which takes no time, Ctrl-C waits.
+    """
+    ready: list[tuple[Path, Path]] = []
+    try:
+        for file in files:
+            if not file.path.parent.is_dir():
+                file.path.parent.mkdir(mode=0o700, parents=True)
+                hand_over(file.path.parent)
+            ready.append((_beside(file.path, file.data, file.mode), file.path))
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            for new, path in ready:
+                os.replace(new, path)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    finally:
+        for new, _ in ready:
+            new.unlink(missing_ok=True)
+    for folder in {file.path.parent for file in files}:
+        sync_folder(folder)
 
 
 def hand_over(path: Path) -> None:

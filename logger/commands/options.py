@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
 from click.core import ParameterSource
 
+from logger.influx.provisioned import seconds_of
 from logger.settings import Settings, system_zone
 
 _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -57,3 +59,15 @@ def moment(text: str, zone: ZoneInfo, now: float) -> int:
             f"{text!r} is no date (2026-05-01), time (2026-05-01T10:00) or age (36h, 7d)"
         ) from None
     return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp())
+
+
+def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option for how long to keep data; its value is in seconds, 0 for ever, None if it is not given."""
+    return click.option(name, metavar="TIME", callback=_span, help=f"{help_text}, as forever, 90d, 26w or 2y.")
+
+
+def _span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else seconds_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

@@ -13,11 +13,12 @@ import click
 from logger import log, settings
 from logger.clock import SystemClock
 from logger.commands.options import env_file as env_file_option
+from logger.commands.options import span_option
 from logger.commands.secrets_in import secret_option
 from logger.errors import StateError
 from logger.files import write_atomically
 from logger.influx.administer import administer
-from logger.influx.provisioned import Admin, Credential, Provisioned, Purpose, Step, Wanted, seconds_of
+from logger.influx.provisioned import Admin, Credential, Provisioned, Purpose, Step, Wanted
 from logger.influx.survey import survey
 from logger.model import ROLES
 from logger.service import service
@@ -32,16 +33,7 @@ def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
     return int(text, 8)
 
 
-def _span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
-    """How long to keep, in seconds."""
-    try:
-        return None if text is None else seconds_of(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-
-
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_KEEP = "as forever, 90d, 26w or 2y"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +62,9 @@ class Kept:
 @click.option(
     "--backfill-token-file", type=_FILE, help="Also make a token that `backfill` reads with; write it here."
 )
-@click.option("--retention", callback=_span, help=f"How long the first bucket keeps data, {_KEEP}.")
-@click.option("--retention-devices", callback=_span, help="The same for the bucket of inverters and batteries.")
-@click.option("--retention-daily", callback=_span, help="The same for the bucket of days.")
+@span_option("--retention", "How long the first bucket keeps data")
+@span_option("--retention-devices", "The same for the bucket of inverters and batteries")
+@span_option("--retention-daily", "The same for the bucket of days")
 @click.option("--shorten", is_flag=True, help="Let a bucket keep less than it does now; older data is deleted.")
 @secret_option("--admin-token-file", "An administrator's token, instead of INFLUXDB_ADMIN_TOKEN.")
 @click.option("--admin-user", default="", help="An administrator; on a fresh server its first user.")
@@ -153,7 +145,7 @@ def retained(configured: Settings, spans: tuple[int | None, ...]) -> dict[str, i
     return found
 
 
-def line(step: Step, *, dry_run: bool) -> str:
+def line(step: Step, *, dry_run: bool = False) -> str:
     """One step for people."""
     word = f"would be {step.done}" if dry_run and step.done in ("made", "changed", "replaced") else step.done
     return f"{word:<8} {step}"

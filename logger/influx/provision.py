@@ -171,7 +171,8 @@ class _Setup:
             listed = []
         for item in listed:
             if item.name == name:
-                self._steps.append(self._organisation("exists"))
+                if self._organisation("made") not in self._steps:  # as it is when it was made a moment ago
+                    self._steps.append(self._organisation("exists"))
                 return str(item.id)
         if self._wanted.dry_run:
             self._steps.append(self._organisation("made"))

@@ -1,8 +1,8 @@
 """Every setting of the program, read once, checked at once.
 
 Sources, first found wins: environment, `.env`, `<NAME>_FILE` (secrets only), the secrets folders
-(`$CREDENTIALS_DIRECTORY`, `/run/secrets`), defaults. All problems are reported at once and no message ever
-shows a value. This is the only room that reads the environment.
+(`$CREDENTIALS_DIRECTORY`, `/run/secrets`, `credentials` beside `.env`), defaults. All problems are reported at once
+and no message ever shows a value. This is the only room that reads the environment.
 """
 
 from __future__ import annotations
@@ -51,9 +51,17 @@ class Settings:
 
     def secrets(self) -> list[str]:
         """Every secret value, for the log's mask only."""
+        return list(self.held().values())
+
+    def held(self) -> dict[str, str]:
+        """Every secret that is set, by its variable."""
         groups: tuple[Group, ...] = (self.enphase, self.influxdb, self.recorder)
-        values = [getattr(group, name) for group in groups for name in type(group).model_fields]
-        return [value.get_secret_value() for value in values if isinstance(value, SecretStr) and value]
+        values = {
+            variable(type(group), name): getattr(group, name) for group in groups for name in type(group).model_fields
+        }
+        return {
+            name: value.get_secret_value() for name, value in values.items() if isinstance(value, SecretStr) and value
+        }
 
     @property
     def state_dir(self) -> Path:
@@ -143,6 +151,11 @@ def _built(group: type[G], found: Mapping[str, Found], problems: list[Problem]) 
 def for_demo(settings: Mapping[str, str]) -> Settings:
     """Settings from these values alone, whatever the environment, `.env` and secrets folders say."""
     return load(None, environ=dict(settings))
+
+
+def overridden(values: Iterable[str]) -> list[str]:
+    """Which of these variables the environment sets as well: there it wins over every file."""
+    return sorted(name for name in values if os.environ.get(name))
 
 
 def under_journal() -> bool:

@@ -12,6 +12,9 @@ import dotenv
 from logger.errors import Problem
 from logger.settings.fields import describe
 
+CREDENTIALS = "credentials"
+"""The folder of secrets beside the file of settings; systemd hands it over, and a command beside it reads it too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -34,8 +37,7 @@ def gather(
         warnings.append(f"{env_file} can be read by other users. Try: chmod 600 {env_file}")
     layers = ((environ, "environment"), (from_file, str(env_file)))
     folders = [Path(f) for f in (environ.get("CREDENTIALS_DIRECTORY", ""), "/run/secrets") if f]
-    if env_file is None:
-        folders = []
+    folders = [] if env_file is None else [*folders, env_file.parent / CREDENTIALS]
     found: dict[str, Found] = {}
     for item in describe():
         name = item.variable

@@ -1,0 +1,136 @@
+"""What `init` has gathered before anything is written, where it goes, and the writing of it in one go."""
+
+from __future__ import annotations
+
+import io
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import dotenv
+
+from logger import settings
+from logger.errors import Problem, SettingsError, StateError
+from logger.files import NewFile, write_together
+from logger.settings import Settings, envfile
+from logger.settings.fields import describe
+from logger.settings.gather import CREDENTIALS
+
+SYSTEMD: Final = Path("etc/envoy-logger/envoy-logger.env")
+SYSTEMD_STATE: Final = Path("var/lib/envoy-logger")
+_ORDER: Final = {
+    name: at for at, item in enumerate(describe(), 1) for name in (item.variable, f"{item.variable}_FILE")
+}
+"""New lines come in the order of the documentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where settings, secrets and state go. Under systemd secrets are handed over by their folder, not named."""
+
+    env_file: Path
+    systemd: bool
+    state_dir: Path | None
+
+    @property
+    def secrets(self) -> Path:
+        """The folder of the secrets."""
+        return self.env_file.parent / CREDENTIALS
+
+
+def place_of(env_file: Path | None, root: Path | None, *, systemd: bool) -> Place:
+    """The layout beside `.env`, or that of systemd below `root`."""
+    if not systemd:
+        return Place((env_file or Path(".env")).absolute(), False, None)
+    base = (root or Path("/")).absolute()
+    return Place(env_file.absolute() if env_file else base / SYSTEMD, True, base / SYSTEMD_STATE)
+
+
+@dataclass(slots=True)
+class Draft:
+    """The answers so far: settings (None takes one out) and secrets, by variable; `before`: as it was set.
+
+    `further`: secrets for others than the recorder, by the file that was asked for.
+    """
+
+    place: Place
+    before: Settings
+    values: dict[str, str | None] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    further: dict[Path, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the token and the pin are kept."""
+        told = self.values.get("LOGGER_STATE_DIR") or self.before.recorder.state_dir
+        if told or self.place.state_dir is None:
+            return Path(told).expanduser() if told else self.before.state_dir
+        return self.place.state_dir
+
+    def put(self, variable: str, value: str, default: str = "") -> None:
+        """Set a setting; the default needs no line."""
+        self.values[variable] = value if value != default else None
+
+    def put_secret(self, variable: str, secret: str) -> None:
+        """Set a secret."""
+        self.secrets[variable] = secret
+        self.values[variable] = None
+
+    def drop(self, *variables: str) -> None:
+        """Take secrets or settings out."""
+        for name in variables:
+            self.secrets.pop(name, None)
+            self.values[name] = self.values[f"{name}_FILE"] = None
+
+    def files(self) -> list[NewFile]:
+        """Everything to be written, secrets first, checked as the recorder will. SettingsError, StateError."""
+        try:
+            text = self.place.env_file.read_text(encoding="utf-8") if self.place.env_file.is_file() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise StateError(f"{self.place.env_file} cannot be read", "remove it, or make it text again.") from error
+        values = dict(self.values)
+        new = []
+        for name, secret in self.secrets.items():
+            path = self.place.secrets / name.lower()
+            values[f"{name}_FILE"] = None if self.place.systemd else str(path)
+            new.append(NewFile(path, secret.encode() + b"\n"))
+        wrong = [(name, why) for name, value in values.items() if value is not None and (why := envfile.unfit(value))]
+        if wrong:
+            raise SettingsError(
+                tuple(Problem(name, "your answer", why, f"give another value for {name}.") for name, why in wrong)
+            )
+        text = envfile.changed(text, dict(sorted(values.items(), key=lambda item: _ORDER.get(item[0], 0))))
+        self._check(text)
+        new += [NewFile(path.absolute(), secret.encode() + b"\n") for path, secret in self.further.items()]
+        return [*new, NewFile(self.place.env_file, text.encode())]
+
+    def _check(self, text: str) -> None:
+        """The new settings as the recorder will see them. Raises SettingsError."""
+        found = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
+        environ = {name: value for name, value in found.items() if value}
+        kept = {name: secret for name, secret in self.before.held().items() if name not in self.values}
+        for name, secret in (kept | self.secrets).items():
+            environ.pop(f"{name}_FILE", None)
+            environ[name] = secret
+        settings.load(None, environ=environ, require=["ENPHASE_GATEWAY"])
+
+    def write(self) -> list[NewFile]:
+        """Write everything or nothing. Raises SettingsError, StateError."""
+        files = self.files()
+        dropped = [name for name, value in self.values.items() if value is None and name not in self.secrets]
+        try:
+            write_together(files)
+            for name in dropped:  # a secret that lies there would be read
+                (self.place.secrets / name.lower()).unlink(missing_ok=True)
+        except OSError as error:
+            raise StateError(
+                f"{error.filename or self.place.env_file.parent} cannot be written: {error.strerror}; nothing was",
+                "sudo, or another place with --env-file.",
+            ) from error
+        return files
+
+
+def mode_of(path: Path) -> str:
+    """The permissions of a file as `ls -l` shows them."""
+    return stat.filemode(path.stat().st_mode)

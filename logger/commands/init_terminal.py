@@ -1,0 +1,98 @@
+"""What `init` says and asks: one look for all its sections, and the same answers without a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import click
+
+from logger import log
+from logger.errors import EnvoyLoggerError
+
+
+class Terminal:
+    """A person at a terminal, or a script: with `yes`, or without a terminal, nothing is asked.
+
+    Then what has a default is taken, and what has none ends the command with the option to give.
+    """
+
+    def __init__(self, *, yes: bool) -> None:
+        self.asks = not yes and sys.stdin.isatty()
+        self.yes = yes
+        self._section = 0
+
+    def heading(self, text: str) -> None:
+        """A new section."""
+        self._section += 1
+        click.echo()
+        click.secho(f"{self._section}  {text}", bold=True)
+
+    def good(self, text: str) -> None:
+        """Something that is right."""
+        self._mark("✓", "green", text)
+
+    def bad(self, error: EnvoyLoggerError | str) -> None:
+        """Something that is wrong, with what to try."""
+        self._mark("✗", "red", str(error))
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        self._mark("·", "cyan", text)
+
+    def _mark(self, mark: str, colour: str, text: str) -> None:
+        first, *more = log.masked(text).splitlines()
+        click.echo(f"   {click.style(mark, fg=colour)} {first}")
+        for line in more:
+            click.echo(f"     {line}")
+
+    def text(self, question: str, *, default: str | None = None, option: str) -> str:
+        """One line; the default without a terminal."""
+        if self.asks:
+            answer: str = click.prompt(f"   {question}", default=default, show_default=bool(default))
+            return answer.strip()
+        if default is None:
+            raise self.lacking(option)
+        return default
+
+    def secret(self, question: str, *, option: str, twice: bool = False) -> str:
+        """One secret, not shown while it is typed; of a script only by a file."""
+        if not self.asks:
+            raise self.lacking(option)
+        again = "   The same again" if twice else False
+        answer: str = click.prompt(f"   {question}", hide_input=True, confirmation_prompt=again)
+        log.protect([answer])
+        return answer
+
+    def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
+        """The index of one of the choices; the first is the default."""
+        for number, choice in enumerate(choices, 1):
+            click.echo(f"     {click.style(str(number), bold=True)}  {choice}")
+        if not self.asks:
+            raise self.lacking(option)
+        answer: int = click.prompt(f"   {question}", type=click.IntRange(1, len(choices)), default=1)
+        return answer - 1
+
+    def confirm(self, question: str, *, default: bool, option: str = "--yes") -> bool:
+        """Yes or no; with --yes the default."""
+        if self.asks:
+            return click.confirm(f"   {question}", default=default)
+        if not self.yes:
+            raise self.lacking(option)
+        return default
+
+    def again(self, work: Callable[[], None], tries: int = 3) -> None:
+        """Do `work`; where a person can answer differently, show what went wrong and do it again, a few times."""
+        for left in reversed(range(tries)):
+            try:
+                return work()
+            except EnvoyLoggerError as error:
+                if not self.asks or not left:
+                    raise
+                self.bad(error)
+        return None
+
+    @staticmethod
+    def lacking(option: str) -> click.UsageError:
+        """There is nobody to ask."""
+        return click.UsageError(f"this needs an answer: give {option}, or run it in a terminal")
