@@ -21,14 +21,14 @@ class NothingFoundError(GatewayError):
 
 
 @click.command("discover", short_help="List the gateways on this network.")
-@click.argument("addresses", nargs=-1)
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS…]")
 @click.option("--seconds", type=click.FloatRange(0.2, 60), default=4.0, show_default=True, help="How long to listen.")
 @click.option("--interface", "interfaces", multiple=True, help="Listen on the interface with this address alone.")
 @json_option
 def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:
     """List the gateways on this network, each with its serial and firmware. Exit code 69 if there is none.
 
-    Listens for mDNS and asks envoy.local, and the ADDRESSES if some are named. Only `/info` is asked, which needs no
+    Listens for mDNS and asks envoy.local, and each ADDRESS that is named. Only `/info` is asked, which needs no
     sign-in. The recorder itself never searches: it is told the address.
     """
     found = asyncio.run(search(SystemClock(), listen_s=seconds, interfaces=interfaces, addresses=addresses))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ import click
 
 from logger import log, settings
 from logger.clock import SystemClock
+from logger.commands.marks import mark
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
 from logger.service.checkup.all import checks
@@ -68,7 +68,7 @@ def _line(check: Check) -> str:
     is_document = check.name.startswith("/")
     name = f"{'document' if is_document else check.name:<{_NAME_WIDTH}}"
     path = f"{check.name}: " if is_document and check.name not in check.text else ""
-    line = f"{_mark(check.state)} {name}  {path}{check.text}{_latency(check.took_s)}"
+    line = f"{mark(*_MARKS[check.state])} {name}  {path}{check.text}{_latency(check.took_s)}"
     return f"{line}\n  {'':<{_NAME_WIDTH}}  Try: {check.cure}" if check.cure else line
 
 
@@ -76,15 +76,6 @@ def _latency(took_s: float | None) -> str:
     if took_s is None:
         return ""
     return f", {took_s * 1000:.0f} ms" if took_s < 1 else f", {took_s:.1f} s"
-
-
-def _mark(state: State) -> str:
-    mark, plain, colour = _MARKS[state]
-    try:
-        mark.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        mark = f"{plain:<2}"
-    return click.style(mark, fg=colour)
 
 
 def _summary(found: list[Check]) -> str:

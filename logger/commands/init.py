@@ -177,12 +177,14 @@ def _next(place: Place) -> list[str]:
     if place.systemd:
         return [
             "sudo systemctl enable envoy-logger && sudo systemctl restart envoy-logger",
-            "journalctl -u envoy-logger -f          what it does",
+            "journalctl -u envoy-logger -f",
+            f"sudo envoy-logger doctor --env-file {place.env_file}",
         ]
     option = "" if place.env_file == Path(".env").absolute() else f" --env-file {shlex.quote(str(place.env_file))}"
     commands = (
         (f"envoy-logger once --dry-run{option}", "one poll; prints every point that it would write"),
         (f"envoy-logger run{option}", "record from now on"),
+        (f"envoy-logger doctor{option}", "if something is wrong: everything checked, with its cure"),
     )
     width = max(len(line) for line, _ in commands)
     return [f"{line:<{width}}   {why}" for line, why in commands]

@@ -93,8 +93,6 @@ def _database(terminal: Terminal, draft: Draft, given: DatabaseAnswers, url: str
         target = present
     elif _is_ready(given, found):
         target = replace(target, token=given.token or "", username=given.user, password=given.password or "")
-    elif found.open and found.dialect != "1":
-        pass
     elif (admin := _admin(terminal, given, draft, found)) is not None:
         wanted = _wanted(terminal, draft, given, target)
         made = asyncio.run(administer(url, found, admin, wanted, clock))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from logger import log
+from logger.commands.marks import mark
 from logger.errors import EnvoyLoggerError
 
 
@@ -30,19 +31,19 @@ class Terminal:
 
     def good(self, text: str) -> None:
         """Something that is right."""
-        self._mark("✓", "green", text)
+        self._say(mark("✓", "ok", "green"), text)
 
     def bad(self, error: EnvoyLoggerError | str) -> None:
         """Something that is wrong, with what to try."""
-        self._mark("✗", "red", str(error))
+        self._say(mark("✗", "XX", "red"), str(error))
 
     def note(self, text: str) -> None:
         """Something to know."""
-        self._mark("·", "cyan", text)
+        self._say(mark("·", "-", "cyan"), text)
 
-    def _mark(self, mark: str, colour: str, text: str) -> None:
+    def _say(self, marked: str, text: str) -> None:
         first, *more = log.masked(text).splitlines()
-        click.echo(f"   {click.style(mark, fg=colour)} {first}")
+        click.echo(f"   {marked} {first}")
         for line in more:
             click.echo(f"     {line}")
 

@@ -100,7 +100,7 @@ def command(
         "read": Kept(read_token_file, read_token_mode, "", "Grafana"),
     }
     if backfill_token_file is not None:
-        files["backfill"] = Kept(backfill_token_file, 0o600, "", "backfill")
+        files["backfill"] = Kept(backfill_token_file, 0o600, "INFLUXDB_READ", "backfill")
     wanted = Wanted(
         buckets=retained(configured, (retention, retention_devices, retention_daily)),
         org=configured.influxdb.org,
@@ -171,7 +171,7 @@ def _hand_over(credential: Credential, kept: Kept) -> None:
     if kept.file is not None:
         write_secret(kept.file, credential.secret, kept.mode)
         click.echo(f"wrote    {kept.file}")
-    if kept.setting:
+    if kept.setting and (kind == "TOKEN" or kept.setting == "INFLUXDB"):
         if credential.username:
             click.echo(f"{kept.setting}_USERNAME={credential.username}")
         at_hand = f"{kind}={credential.secret}" if kept.file is None else f"{kind}_FILE={kept.file.absolute()}"

@@ -1,15 +1,16 @@
-"""Who answers at an InfluxDB's address: its generation, its version, and whether it waits for a first user."""
+"""What has to be known of a server before it is set up: its generation, who it waits for, whom it takes."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
+from typing import Final
 
 from logger.clock import Clock
 from logger.influx.dialects import Dialect, Target
-from logger.influx.write import PROBE_TIMEOUT_S, Writer
-from logger.model import Json
-from logger.wire import Answer, Wire
+from logger.influx.examine import look
+from logger.wire import Wire
+
+_TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +34,15 @@ class Survey:
 
 async def survey(target: Target, clock: Clock) -> Survey:
     """Look at the server at `target.url`. Raises WireError without an answer, InfluxError if it is no InfluxDB."""
-    writer = Writer(target, clock)
-    try:
-        dialect = await writer.dialect()
-    finally:
-        await writer.aclose()
+    server = await look(replace(target, token="", username="", password=""), clock)
+    version = server.version.removeprefix("v").partition("~")[0]
+    found = Survey(server.dialect, version if version[:1].isdigit() else "", server.fresh)
+    if server.dialect != "1":
+        return found
     wire = Wire(target.url, clock, use_proxy=True)
     try:
-        ping = await wire.request("GET", "/ping", timeout_s=PROBE_TIMEOUT_S)
-        version = ping.headers.get("x-influxdb-version", "").removeprefix("v").partition("~")[0]
-        found = Survey(dialect, version if version[:1].isdigit() else "")
-        if dialect == "2":
-            setup = await wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
-            return replace(found, fresh=setup.status == 200 and _object(setup).get("allowed") is True)
-        if dialect == "1":
-            asked = await wire.request("GET", "/query", params={"q": "SHOW DATABASES"}, timeout_s=PROBE_TIMEOUT_S)
-            no_user = asked.status == 403 and "create admin user first" in asked.text
-            return replace(found, fresh=no_user, open=asked.status == 200)
-        return found
+        asked = await wire.request("GET", "/query", params={"q": "SHOW DATABASES"}, timeout_s=_TIMEOUT_S)
     finally:
         await wire.aclose()
-
-
-def _object(answer: Answer) -> dict[str, Json]:
-    try:
-        found = json.loads(answer.body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    no_user = asked.status == 403 and "create admin user first" in asked.text
+    return replace(found, fresh=no_user, open=asked.status == 200)
