@@ -1,0 +1,47 @@
+"""What a document means is seen in the document: nothing in the readings' room looks at a firmware version."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOM = Path(__file__).parents[2] / "logger" / "readings"
+WRITTEN_OUT = {"controller.py": {"firmware", "part_number"}}
+"""What is read of `/info` all the same: it is written as it stands, into `envoy_gateway`."""
+HARMLESS = {"serial", "clock_skew_s"}
+ABOUT_VERSIONS = {"version", "firmware", "needs_token", "FIRST_API", "FIRST_TOKEN"}
+
+
+def looks(source: str) -> set[str]:
+    """Everything that tells of a firmware, a generation or a kind of gateway beforehand."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and node.id in ABOUT_VERSIONS:
+            found.add(node.id)
+        if isinstance(node, ast.Attribute):
+            of_gateway = isinstance(node.value, ast.Attribute) and node.value.attr == "gateway"
+            if node.attr in ABOUT_VERSIONS or (of_gateway and node.attr not in HARMLESS):
+                found.add(node.attr)
+    return found
+
+
+@pytest.mark.parametrize("file", sorted(ROOM.glob("*.py")), ids=lambda file: file.name)
+def test_no_module_of_the_room_looks_at_a_version(file: Path) -> None:
+    assert looks(file.read_text(encoding="utf-8")) == WRITTEN_OUT.get(file.name, set())
+
+
+def test_what_is_written_out_is_not_compared() -> None:
+    for file, names in WRITTEN_OUT.items():
+        for node in ast.walk(ast.parse((ROOM / file).read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Compare, ast.Call)):
+                inside = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+                assert not names & inside
+
+
+def test_a_look_would_be_seen() -> None:
+    assert looks("if view.snapshot.gateway.version >= (8, 3): pass") == {"version"}
+    assert looks("x = info.firmware.startswith('D8')") == {"firmware"}
+    assert looks("x = snapshot.gateway.has_meter") == {"has_meter"}
+    assert not looks("fields['firmware'] = r.has_meter(view, 'storage')")
