@@ -15,7 +15,9 @@ from logger.clock import SystemClock
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
 from logger.model import Reading, Value
+from logger.readings.complaints import complaints
 from logger.readings.layout import installed_serials, template
+from logger.readings.rows import PAGE
 from logger.service import once, service
 from logger.service.layout import read_layout
 from logger.service.wiring import access_of, load, pace_of
@@ -36,10 +38,14 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
     found = asyncio.run(once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
     if layout:
         return _print_layout(found, configured.recorder.layout_file)
-    readings = once.read(found, pace_of(configured)).readings
+    result = once.read(found, pace_of(configured))
+    readings = result.readings
     meters = _merged(readings, ("envoy_meter",), "meter")
     inverters = _merged(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")
     batteries = _merged(readings, ("envoy_battery",), "serial")
+    contacts = _merged(readings, ("envoy_contact",), "contact")
+    combiners = _merged(readings, ("envoy_combiner",), "serial")
+    grid = next((dict(point.fields) for point in readings if point.measurement == "envoy_grid"), {})
     if as_json:
         click.echo(
             json.dumps(
@@ -52,6 +58,9 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
                     "meters": meters,
                     "inverters": inverters,
                     "batteries": batteries,
+                    "grid": grid,
+                    "contacts": contacts,
+                    "combiners": combiners,
                 },
                 indent=1,
             )
@@ -60,18 +69,25 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
         console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         console.print(f"Gateway {found.info.serial}, firmware {found.info.firmware}, {found.info.part_number}")
         _print(console, "Meters", meters, ("power_w", "voltage_v", "energy_delivered_wh", "energy_received_wh"))
-        _print(
-            console,
-            "Inverters",
-            inverters,
-            ("power_w", "max_power_w", "provisioned", "communicating", "producing", "report_age_s"),
-        )
+        if inverters or found.documents.keys() - {PAGE}:
+            columns = ("power_w", "max_power_w", "provisioned", "communicating", "producing", "report_age_s")
+            _print(console, "Inverters", inverters, columns)
+        else:
+            console.print("Inverters: not told by this firmware")
         _print(
             console,
             "Batteries",
             batteries,
             ("kind", "state", "power_w", "charge_percent", "capacity_wh", "max_cell_temperature_c"),
         )
+        if grid:
+            console.print("Grid: " + ", ".join(f"{name} {_text(value)}" for name, value in grid.items()))
+        if contacts:
+            _print(console, "Dry contacts", contacts, ("contact_name", "closed"))
+        if combiners:
+            _print(console, "Combiner", combiners, ("communicating", "firmware", "state"))
+    for remark in complaints(found.snapshot(), result.twins).values():
+        click.echo(remark.text, err=True)
     for complaint in found.complaints():
         click.echo(complaint, err=True)
     return 75 if found.failures else 0

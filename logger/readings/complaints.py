@@ -51,7 +51,7 @@ def _wiring(view: View) -> dict[str, Complaint]:
             which = kind if enabled else f"{kind} (not enabled, so not read)"
             found[f"meter {kind}"] = Complaint(
                 f"the gateway says of its meter {which}: {', '.join(words)}\n"
-                "Try: have its CTs checked; its values are written as they come.",
+                f"Try: have its CTs checked{'; its values are written as they come' if enabled else ''}.",
                 f"the gateway has nothing to say of its meter {kind} any more",
                 "meter_wiring" if enabled else "",
             )

@@ -9,7 +9,7 @@ from typing import Final
 
 from logger.model import Value
 from logger.readings import rows as r
-from logger.readings.columns import Field, Key, Measurement, Rowset, check, flag, made, scaled
+from logger.readings.columns import Field, Key, Measurement, Rowset, check, count, flag, made, scaled
 from logger.readings.controller import COMBINER_STATE, CONTACT, GATEWAY, GRID
 from logger.readings.page import page
 from logger.readings.reports import AHEAD_S
@@ -94,19 +94,35 @@ def _installed(view: View) -> list[Row] | None:
     return []
 
 
-def _site(view: View) -> list[Row]:
-    return [Row({})]
-
-
-SITE = Rowset("installation", f"{r.INVENTORY}, else {r.DEVICE_DATA}, {r.V1_INVERTERS}, {r.BLOCKS}", _site)
-
-
-def _count_inverters(_row: Row, view: View) -> int | None:
-    """Counted; where nothing lists them, as many as the inverters block says are registered."""
+def _count_inverters(view: View) -> list[Row] | None:
+    """How many; where nothing lists them, as many as the inverters block says are registered."""
     installed = _installed(view)
-    if installed == [] and (block := r.counting_block(view)):
-        return r.whole(block[0].values.get("activeCount")) or None
-    return len(installed) if installed else None
+    if installed:
+        return [Row({"installed": len(installed)}, document=installed[0].document)]
+    block = r.counting_block(view) if installed == [] else None
+    if not block:
+        return block
+    count = r.whole(block[0].values.get("activeCount"))
+    return [Row({"installed": count}, document=block[0].document)] if count else []
+
+
+def _count_batteries(view: View) -> list[Row] | None:
+    count, document = r.battery_count(view), view.fact(r.ENSEMBLE)
+    if count is None:
+        return None
+    return [Row({"installed": count}, document=None if isinstance(document, r.Nowhere) else document)]
+
+
+INSTALLED = Rowset(
+    "installed inverters",
+    f"{r.INVENTORY}, else {r.DEVICE_DATA}, {r.V1_INVERTERS} or {r.BLOCKS}",
+    _count_inverters,
+)
+INSTALLED_BATTERIES = Rowset(
+    "installed batteries",
+    f"{r.ENSEMBLE}, type ENCHARGE, and {r.INVENTORY}, type ACB, else {r.V1_INVERTERS} or {r.BLOCKS}",
+    _count_batteries,
+)
 
 
 def _count_flag(inventory_key: str, list_key: str) -> Key:
@@ -121,19 +137,11 @@ def _count_flag(inventory_key: str, list_key: str) -> Key:
         flags = [row.values.get(key) for row in found or []]
         return sum(1 for f in flags if f) if flags and all(isinstance(f, bool) for f in flags) else None
 
-    return made(SITE, inventory_key, read)
-
-
-def _count_batteries(_row: Row, view: View) -> int | None:
-    return r.battery_count(view)
+    return made(INSTALLED, inventory_key, read)
 
 
 def _inventory_age(row: Row, view: View) -> int | None:
-    """Age of the document that the row stands in; of the one that counts the inverters for the whole site."""
-    installed = [row] if row.document is not None else _installed(view)
-    if installed == []:
-        installed = r.counting_block(view)
-    return installed[0].age_s(view.snapshot.tick) if installed else None
+    return row.age_s(view.snapshot.tick)
 
 
 def _mean_volts(row: Row, _view: View) -> float | None:
@@ -327,7 +335,7 @@ def _energies(name: str, meaning: str, how: str, lifetime: tuple[Key, ...] = ())
 AGE = Field(
     "inventory_age_s",
     "Age of the inventory that the counts or flags come from.",
-    (made(SITE, "age of the inventory", _inventory_age),),
+    (made(INSTALLED, "age of the inventory", _inventory_age),),
     kind="int",
     fact=True,
 )
@@ -340,7 +348,7 @@ TOTALS = Measurement(
         Field(
             "inverters",
             "Micro-inverters installed.",
-            (made(SITE, "number of inverters", _count_inverters),),
+            (count(INSTALLED, "installed"),),
             kind="int",
             fact=True,
         ),
@@ -361,7 +369,7 @@ TOTALS = Measurement(
         Field(
             "batteries",
             "AC Batteries and IQ Batteries.",
-            (made(SITE, "number of batteries", _count_batteries),),
+            (count(INSTALLED_BATTERIES, "installed"),),
             kind="int",
             fact=True,
         ),
