@@ -14,7 +14,8 @@ from logger import log, settings
 from logger.clock import SystemClock
 from logger.commands.init_database import DatabaseAnswers, database
 from logger.commands.init_draft import Draft, Place, mode_of, place_of
-from logger.commands.init_gateway import GatewayAnswers, find, sign_in, trust
+from logger.commands.init_gateway import GatewayAnswers, find, trust
+from logger.commands.init_sign_in import sign_in
 from logger.commands.init_terminal import Terminal
 from logger.commands.options import span_option
 from logger.commands.secrets_in import secret_option
@@ -36,8 +37,9 @@ _RETENTIONS: Final = ("retention", "retention_devices", "retention_daily")
 @click.option("--serial", default="", help="Its serial number; another gateway is refused.")
 @click.option("--fingerprint", default="", help="SHA-256 of its certificate; another one is refused.")
 @click.option("--no-search", is_flag=True, help="Do not look for gateways on the network.")
+@click.option("--interface", "interfaces", multiple=True, help="Look on the interface with this address alone.")
 @click.option("--account", default="", help="E-mail of your Enphase account.")
-@secret_option("--password-file", "Its password; - reads it from stdin, as for every secret.")
+@secret_option("--password-file", "Its password; - reads a line from stdin, as for every secret.")
 @secret_option("--token-file", "A token copied from entrez.enphaseenergy.com, instead of an account.")
 @click.option("--local-user", default="", help="User of a gateway before firmware 7.")
 @secret_option("--local-password-file", "Its password.")
@@ -76,6 +78,7 @@ def command(**options: Any) -> None:
     for name, option in (("LOGGER_SITE", "site"), ("LOGGER_TIMEZONE", "timezone"), ("LOGGER_STATE_DIR", "state_dir")):
         if options[option] is not None:
             draft.put(name, options[option])
+    draft.files()  # what is wrong already is told before anybody is asked
     try:
         _ask(terminal, draft, _about_gateway(options), _about_database(options))
     except (click.Abort, KeyboardInterrupt):
@@ -95,6 +98,7 @@ def _about_gateway(options: Mapping[str, Any]) -> GatewayAnswers:
         serial=options["serial"],
         fingerprint=options["fingerprint"],
         search=not options["no_search"],
+        interfaces=options["interfaces"],
         account=options["account"],
         password=options["password_file"],
         token=options["token_file"],
@@ -180,7 +184,7 @@ def _next(place: Place) -> list[str]:
             "journalctl -u envoy-logger -f",
             f"sudo envoy-logger doctor --env-file {place.env_file}",
         ]
-    option = "" if place.env_file == Path(".env").absolute() else f" --env-file {shlex.quote(str(place.env_file))}"
+    option = "" if place.env_file == Path(".env").resolve() else f" --env-file {shlex.quote(str(place.env_file))}"
     commands = (
         (f"envoy-logger once --dry-run{option}", "one poll; prints every point that it would write"),
         (f"envoy-logger run{option}", "record from now on"),

@@ -178,7 +178,10 @@ def _wanted(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: Ta
     own = before.token.get_secret_value() or before.password.get_secret_value() or given.password or ""
     purposes: tuple[Purpose, ...] = ("write", "read") if given.read_token_file else ("write",)
     username = given.user or before.username
-    return Wanted(spans, target.org, username, purposes, {"write": own} if own else {})
+    held: dict[Purpose, str] = {"write": own} if own else {}
+    if given.read_token_file and given.read_token_file.is_file():
+        held["read"] = given.read_token_file.read_text(encoding="utf-8").strip()
+    return Wanted(spans, target.org, username, purposes, held)
 
 
 def _as_made(target: Target, made: Provisioned, admin: Admin, found: Survey) -> Target:

@@ -42,9 +42,9 @@ class Place:
 def place_of(env_file: Path | None, root: Path | None, *, systemd: bool) -> Place:
     """The layout beside `.env`, or that of systemd below `root`."""
     if not systemd:
-        return Place((env_file or Path(".env")).absolute(), False, None)
+        return Place((env_file or Path(".env")).resolve(), False, None)
     base = (root or Path("/")).absolute()
-    return Place(env_file.absolute() if env_file else base / SYSTEMD, True, base / SYSTEMD_STATE)
+    return Place(env_file.resolve() if env_file else base / SYSTEMD, True, base / SYSTEMD_STATE)
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class Draft:
         for name, secret in (kept | self.secrets).items():
             environ.pop(f"{name}_FILE", None)
             environ[name] = secret
-        settings.load(None, environ=environ, require=["ENPHASE_GATEWAY"])
+        settings.load(None, environ=environ)
 
     def write(self) -> list[NewFile]:
         """Write everything or nothing. Raises SettingsError, StateError."""

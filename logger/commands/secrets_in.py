@@ -28,9 +28,9 @@ def _secret(context: click.Context, parameter: click.Parameter, path: str | None
             text = Path(path).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise click.BadParameter(f"{path} cannot be read: {why}") from error
+            raise click.BadParameter(f"the file cannot be read: {why}; give its path or -, never a secret") from error
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise click.BadParameter("stdin holds no secret" if path == "-" else f"{path} is empty")
+        raise click.BadParameter("stdin holds no secret" if path == "-" else "the file is empty")
     log.protect([text])
     return text

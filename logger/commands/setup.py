@@ -68,7 +68,7 @@ class Kept:
 @click.option("--shorten", is_flag=True, help="Let a bucket keep less than it does now; older data is deleted.")
 @secret_option("--admin-token-file", "An administrator's token, instead of INFLUXDB_ADMIN_TOKEN.")
 @click.option("--admin-user", default="", help="An administrator; on a fresh server its first user.")
-@secret_option("--admin-password-file", "The administrator's password; - reads it from stdin.")
+@secret_option("--admin-password-file", "The administrator's password; - reads a line from stdin.")
 @click.option("--keep-admin-token", type=_FILE, help="Write the token of a fresh server's first user here.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be made.")
 def command(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from zeroconf import ServiceInfo, Zeroconf
 
 from logger.clock import SystemClock
 from tests.commands.program import Done, program
@@ -178,7 +181,9 @@ def test_from_nothing_to_points_in_a_database_by_answers_alone(
         assert "warning" not in again.err
     modes = {path.name: path.stat().st_mode & 0o777 for path in home.rglob("*") if path.is_file()}
     assert set(modes.values()) == {0o600}, modes
-    assert (home / "credentials").stat().st_mode & 0o777 == 0o700
+    folder = home / "credentials"
+    assert folder.exists() == ((generation, kind) != ("5-metered", Open1))  # there nothing is secret
+    assert not folder.exists() or folder.stat().st_mode & 0o777 == 0o700
     assert not [secret for secret in SECRETS if secret in (home / ".env").read_text()]
 
 
@@ -288,6 +293,33 @@ def test_running_it_again_changes_only_what_is_asked(fake_influx2: Fake2, tmp_pa
         assert program(tmp_path, "once", settings=here.environment).code == 0
 
 
+def test_a_gateway_that_announces_itself_is_chosen_by_its_number(tmp_path: Path) -> None:
+    serial = f"12{secrets.randbelow(10**10):010}"  # others on this machine may announce theirs at the same time
+    plant = generated("5-metered", serial=serial, epoch=time.time() - 86400)
+    with BackgroundSimulator(plant, SystemClock()) as running, Zeroconf(interfaces=["127.0.0.1"]) as responder:
+        here = Gateway(running)
+        service = "_enphase-envoy._tcp.local."
+        port = int(here.place.rpartition(":")[2])
+        address = [socket.inet_aton("127.0.0.1")]
+        responder.register_service(ServiceInfo(service, f"e{serial}.{service}", port=port, addresses=address))
+        with Person(tmp_path, "init", "--interface", "127.0.0.1", settings=here.environment) as person:
+            person.wait("Which one, or another address")
+            line = next(line for line in person.screen.splitlines() if f"serial {serial}" in line)
+            assert here.place in line
+            person.answer(": ", line.split()[0])
+            person.answer("Its address, or none [http://localhost:8086]: ", "none")
+            person.wait("envoy-logger once --dry-run")
+            assert person.end() == 0, person.screen
+    assert settings_of(tmp_path) == {"ENPHASE_GATEWAY": here.place, "ENPHASE_SERIAL": serial}
+
+
+def test_a_secret_as_a_word_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    done = program(tmp_path, "init", "--yes", "--gateway", "x", "--password-file", PASSWORD)
+    assert done.code == 2
+    assert "never a secret" in done.err
+    assert "Sentinel" not in done.out + done.err
+
+
 def test_wrong_answers_end_a_script_with_nothing_written(fake_influx2: Fake2, tmp_path: Path) -> None:
     with gateway("8-battery") as here:
         place = ["--gateway", here.place]
@@ -303,7 +335,12 @@ def test_wrong_answers_end_a_script_with_nothing_written(fake_influx2: Fake2, tm
             ([*place, "--no-sign-in", "--influxdb-url", "http://127.0.0.1:1"], "", 69, "refuses the connection"),
             ([*place, "--no-sign-in", "--influxdb-url", fake_influx2.url], "", 2, "--admin-token-file"),
             ([*place, "--no-sign-in", "--site", "a $HOME b"], "", 78, "LOGGER_SITE (your answer): holds $"),
-            ([*place, "--no-sign-in", "--timezone", "Mars/Base"], "", 78, "LOGGER_TIMEZONE"),
+            (
+                ["--gateway", "192.0.2.1", "--timezone", "Mars/Base"],
+                "",
+                78,
+                "LOGGER_TIMEZONE",
+            ),  # before anybody is asked
         ):
             done = scripted(tmp_path, here, *words, stdin=stdin)
             assert done.code == code, (words, done.err)
