@@ -64,8 +64,12 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
         if isinstance(values.get(key), (int, float)):
             text.append(f"{name:<10} {_float(values[key]):.0f} W")
     if isinstance(values.get("production_today_wh"), (int, float)):
-        seeded = " (seeded by the gateway's figure)" if books.get("seeded") else ""
-        text.append(f"today      {_float(values['production_today_wh']) / 1000:.2f} kWh produced{seeded}")
+        made = f"{_float(values['production_today_wh']) / 1000:.2f} kWh produced{_marks(books, 'production')}"
+        text.append(f"today      {made}")
+    if isinstance(values.get("load_today_wh"), (int, float)):
+        used = f"{_float(values['load_today_wh']) / 1000:.2f} kWh used by the house{_marks(books, 'load')}"
+        text.append(f"           {used}")
+    text += _counters(_part(books, "counters"))
     if influxdb:
         last = influxdb.get("last_delivery")
         when = f"last {now - last:.0f} s ago" if isinstance(last, (int, float)) else "none yet"
@@ -78,6 +82,39 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     for trouble in _part(found, "troubles").values():
         text.append("trouble    " + str(trouble).replace("\n", "\n           "))
     return text
+
+
+def _marks(books: dict[str, Json], quantity: str) -> str:
+    """What a reader should know about a figure of today."""
+    seeded, integrated = (books.get(key) for key in ("seeded", "integrated"))
+    notes = []
+    if isinstance(seeded, list) and quantity in seeded:
+        notes.append("seeded by the gateway's figure")
+    if isinstance(integrated, list) and quantity in integrated:
+        notes.append("estimated: integrated from power where there is no counter")
+    return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _counters(counters: dict[str, Json]) -> list[str]:
+    """Where the lifetime counters come from, one line a source."""
+    by_source: dict[tuple[str, str], list[str]] = {}
+    for name in counters:
+        counter = _part(counters, name)
+        notes = []
+        if counter.get("waits_for_base"):
+            notes.append("waits for a first figure above zero, or an hour of zeros")
+        elif counter.get("held"):
+            notes.append("its last figures are held back: they do not fit the ones before")
+        if counter.get("state") == "integrated":
+            notes.append("estimated")
+        elif counter.get("state") == "provisional":
+            notes.append("provisional: not every source has had its word")
+        note = f" ({'; '.join(notes)})" if notes else ""
+        by_source.setdefault((str(counter.get("source")), note), []).append(name)
+    return [
+        f"{'' if number else 'counters':<10} {', '.join(names)}: {source}{note}"
+        for number, ((source, note), names) in enumerate(by_source.items())
+    ]
 
 
 def _requests(requests: dict[str, Json]) -> list[str]:

@@ -84,9 +84,9 @@ class Field:
 class Measurement:
     """One measurement: its bucket's role, its tags besides gateway and site, its fields.
 
-    `time` is the tick, or the inverter's own report. With `one_document` all fields of a point come from the
-    first rowset that has the device. `listed_by` says which rowsets tell that a device exists: of each group the
-    first that lists any; where it is empty, every rowset does.
+    `time` is the tick, the inverter's own report, or a local day's beginning. With `one_document` all fields of a
+    point come from the first rowset that has the device. `listed_by` says which rowsets tell that a device exists: of
+    each group the first that lists any; where it is empty, every rowset does.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Measurement:
     role: Role
     fields: tuple[Field, ...]
     tags: tuple[str, ...] = ()
-    time: Literal["tick", "report"] = "tick"
+    time: Literal["tick", "report", "day"] = "tick"
     one_document: bool = False
     listed_by: tuple[tuple[Rowset, ...], ...] = ()
 

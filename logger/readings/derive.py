@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logger.model import Value
-from logger.readings.energy import Wiring
+from logger.readings.ledger import Wiring
 from logger.readings.table import battery_state
 
 
@@ -13,8 +13,9 @@ def powers(fields: dict[str, Value], wiring: Wiring) -> dict[str, Value]:
     production, net = _number(fields, "production_power_w"), _number(fields, "net_power_w")
     consumption, battery = _number(fields, "consumption_power_w"), _number(fields, "battery_power_w")
     if wiring.total:
-        if net is None and consumption is not None and production is not None:
-            made["net_power_w"] = consumption - production
+        given = battery if wiring.batteries else 0.0 if wiring.batteries == 0 else None
+        if net is None and consumption is not None and production is not None and given is not None:
+            made["net_power_w"] = consumption - production - given
         if consumption is not None:
             made["load_power_w"] = consumption
     elif production is not None and net is not None:

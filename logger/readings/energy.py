@@ -1,218 +1,365 @@
-"""Days and weeks from counters: (books, counters of this tick) → (books, energy fields). Pure.
+"""Days and weeks from counters: (books, one tick) → (books, energy fields, day rows). Pure.
 
 Today is the sum of believed rises since the site's local midnight; seven days are the seven complete local days
-before today. On the first day the gateway's own figures are taken as a start where they are sane.
+before today. On the first day the gateway's own figures are taken as a start where they are sane. A flow that no
+counter measures is integrated from power and marked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from logger.readings.guard import begin, judge
-from logger.readings.ledger import Counter, Ledger, Seed
+from logger.model import DayRow, Event
+from logger.readings import daybook as b
+from logger.readings.dayrows import due_rows
+from logger.readings.flows import flowed_wh, flows
+from logger.readings.guard import Bounds, Verdict, begin, judge
+from logger.readings.ledger import POWER, Counter, Ledger, Pending, Seed, Wiring
+from logger.readings.quantities import TOTALS, terms
+from logger.readings.saying import told
+from logger.readings.sources import GRAINS_S, WRAPPING
 
-_WEEK: Final = 7
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one tick brings to the books.
+
+    `counters`: Wh by primitive counter, as the gateway gives them; `sources`: where each comes from; `uncounted`:
+    flows that this gateway surely has no counter of. `powers`: believable watts by `production`, `net`,
+    `consumption`, `battery`, `load`. `polled`: the gateway answered. `renewed_at`: the tick at which its firmware
+    or its meters were last seen to change. `tags`: those of a day that begins now.
+    """
+
+    at: int
+    counters: Mapping[str, float]
+    wiring: Wiring
+    max_w: float
+    zone: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    uncounted: Collection[str] = ()
+    powers: Mapping[str, float] = field(default_factory=dict)
+    seeds: Mapping[str, Seed] = field(default_factory=dict)
+    interval_s: int = 60
+    polled: bool = True
+    renewed_at: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """The books after a tick, the energy fields of `envoy_totals`, and the counters that took a new base."""
+    """The books after a tick and what there is to write.
+
+    `fields`: the energy fields of this tick's `envoy_totals`; `late`: by earlier tick, fields of held values that
+    proved right; `rows`: the day rows that are due; `resets`: the counters that took a new base.
+    """
 
     ledger: Ledger
     fields: dict[str, float]
+    late: tuple[tuple[int, dict[str, float]], ...] = ()
+    rows: tuple[DayRow, ...] = ()
+    events: tuple[Event, ...] = ()
     resets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
-    """How this site is metered, as far as it is known now; decides what is computed from which counters."""
-
-    net: bool
-    total: bool
-    storage: bool
-    batteries: int | None
-
-
-def advance(
-    ledger: Ledger,
-    tick: int,
-    counters: Mapping[str, float],
-    seeds: Mapping[str, Seed],
-    book: Mapping[str, str],
-    wiring: Wiring,
-    max_w: float,
-) -> Advanced:
+def advance(ledger: Ledger, now: Tick) -> Advanced:
     """Enter one tick into the books and compute the energy fields that can honestly be given."""
-    day = local_day(tick, ledger.zone)
-    ledger = _open(ledger, day, tick)
-    books = dict(ledger.counters)
-    accepted: dict[str, float] = {}
-    resets = []
-    for name, value in counters.items():
-        source = book.get(f"counter.{name}", "")
-        known = books.get(name)
-        if known is None or not known.first_day or (known.source != source and source):
-            verdict = begin(known, value, tick, source, day)
-        else:
-            verdict = judge(known, value, tick, max_w)
-        books[name] = verdict.counter
-        if verdict.accepted and not verdict.reset and known is not None:
-            books[name] = _booked(verdict.counter, verdict.rise_wh, known.at, tick, ledger.zone)
-        if verdict.accepted:
-            accepted[name] = value
-        if verdict.reset:
-            resets.append(name)
-    ledger = replace(
-        ledger, counters=books, seeds=_seeded(ledger, books, seeds, wiring), book=dict(book), last_tick=tick
+    before = ledger
+    ledger, events = b.opened(ledger, now.at, now.zone, now.tags, now.wiring)
+    work = _Work(ledger, now)
+    for name, value in now.counters.items():
+        work.judge(name, value)
+    work.integrate()
+    ledger = work.closed()
+    rows, ledger = due_rows(before, ledger, now.at, polled=now.polled, changed=work.changed)
+    return Advanced(
+        ledger,
+        _fields(ledger, work.accepted),
+        tuple(work.late()),
+        rows,
+        (*events, *work.events),
+        tuple(work.resets),
     )
-    return Advanced(ledger, _fields(ledger, accepted, wiring), tuple(resets))
 
 
-def local_day(tick: int, zone: str) -> str:
-    """The ISO date at the site."""
-    return datetime.fromtimestamp(tick, UTC).astimezone(ZoneInfo(zone)).date().isoformat()
+class _Work:
+    """One tick's entries, counter by counter."""
+
+    def __init__(self, ledger: Ledger, now: Tick) -> None:
+        self.ledger, self.now = ledger, now
+        self.counters = dict(ledger.counters)
+        self.accepted: dict[str, float] = {}
+        self.events: list[Event] = []
+        self.resets: list[str] = []
+        self.changed: set[str] = set()
+        self.right: dict[str, tuple[tuple[int, float], ...]] = {}
+        self._days = {day.date: day for day in ledger.days}
+        self._watts = flows(now.powers)
+        self._seen_w = max((p for d in (*ledger.days, ledger.today) if d and (p := d.peak_production_w)), default=0.0)
+
+    def judge(self, name: str, value: float) -> None:
+        """Compare a counter's value with the books and book what is believed."""
+        known, now, today = self.counters.get(name), self.now, self.ledger.today
+        assert today is not None  # noqa: S101  the day was opened
+        source = now.sources.get(name, "")
+        bounds = Bounds(
+            now.max_w,
+            self.ledger.zone,
+            now.interval_s,
+            GRAINS_S.get(source, 0),
+            source in WRAPPING,
+            self._seen_w,
+            known is not None and known.at < now.renewed_at,
+        )
+        bridged = 0.0
+        if known is not None:
+            bridged = known.bridged + flowed_wh(self.ledger.samples.get(name), now.at, self._watts.get(name))
+        if known is None or not known.first_day or (source and known.source != source):
+            verdict = begin(known, value, now.at, source, today.date, bounds, bridged)
+        else:
+            verdict = judge(known, value, now.at, bounds, bridged)
+        self._enter(name, known, verdict, value, bridged)
+
+    def _enter(self, name: str, known: Counter | None, verdict: Verdict, value: float, bridged: float) -> None:
+        counter, tick = verdict.counter, self.now.at
+        took = verdict.accepted or verdict.reset or bool(verdict.wraps)
+        if known is None or not known.first_day:
+            counter = replace(counter, start=counter.accepted, bridged=0.0)
+        elif took:
+            plain = verdict.pieces
+            counter = self._booked(name, known, counter, plain)
+            if verdict.bridged_wh:
+                until = verdict.right[0][0] if verdict.right else tick
+                counter = self._estimate(name, counter, known.at, until, verdict.bridged_wh)
+            if counter.bridged:
+                counter = replace(counter, bridged=0.0)
+        elif bridged != counter.bridged:
+            counter = replace(counter, bridged=bridged)
+        self.counters[name] = counter
+        if verdict.accepted:
+            self.accepted[name] = counter.accepted
+        if verdict.reset:
+            self.resets.append(name)
+        if verdict.right:
+            self.right[name] = verdict.right
+        self.events += told(name, known, verdict, value, tick)
+
+    def integrate(self) -> None:
+        """Flows that no counter measures, by power: those that are known to have none."""
+        wiring, now, today = self.ledger.wiring, self.now, self.ledger.today
+        assert today is not None  # noqa: S101  the day was opened
+        names = {"production"} & set(now.uncounted)
+        if wiring is not None and wiring.batteries and not wiring.storage:
+            names |= {"charged", "discharged"}
+        for name in sorted(names - now.counters.keys()):
+            known, watts = self.counters.get(name), self._watts.get(name)
+            if watts is None or (known is not None and known.source != POWER and known.first_day):
+                continue
+            if known is None or not known.first_day:
+                known = Counter(0.0, now.at, POWER, moved=now.at, first_day=today.date)
+            wh = flowed_wh(self.ledger.samples.get(name), now.at, watts)
+            grown = replace(known, accepted=known.accepted + wh, at=now.at, moved=now.at)
+            grown = self._booked(name, known, grown, ((known.at, now.at, wh),) if wh else ())
+            self.counters[name] = grown
+            self.accepted[name] = grown.accepted
+        for name, counter in self.counters.items():
+            if name not in now.counters and counter.first_day and counter.source != POWER:
+                wh = flowed_wh(self.ledger.samples.get(name), now.at, self._watts.get(name))
+                if wh:
+                    self.counters[name] = replace(counter, bridged=counter.bridged + wh)
+
+    # --- booking to days ----------------------------------------------------------------------------------------
+
+    def _booked(
+        self, name: str, known: Counter, counter: Counter, pieces: tuple[tuple[int, int, float], ...]
+    ) -> Counter:
+        """The counter with its believed rises booked to their local days: what is not in a piece is no energy."""
+        today = self.ledger.today
+        assert today is not None  # noqa: S101  the day was opened
+        gained, estimated = 0.0, counter.estimated
+        for since, until, wh in pieces:
+            if since >= today.start:
+                gained += wh
+                continue
+            shares = b.shares(self.ledger, since, until, wh)
+            split = len(shares) > 1
+            for day, share in shares.items():
+                if day == today.date:
+                    gained += share
+                    estimated += share if split else 0.0
+                elif share:
+                    self._add(day, name, share, share if split else 0.0, integrated=counter.source == POWER)
+        if counter.source == POWER:
+            estimated = known.today + gained
+        if len(pieces) == 1 and gained == pieces[0][2] and counter.accepted - known.accepted == gained:
+            return replace(counter, estimated=estimated) if estimated != counter.estimated else counter
+        return replace(counter, start=counter.accepted - known.today - gained, estimated=estimated)
+
+    def _estimate(self, name: str, counter: Counter, since: int, until: int, wh: float) -> Counter:
+        """What flowed by power between two bases: booked as estimated, beside the counter."""
+        today = self.ledger.today
+        assert today is not None  # noqa: S101  the day was opened
+        gained = 0.0
+        for day, share in b.shares(self.ledger, since, until, wh).items():
+            if day == today.date:
+                gained += share
+            elif share:
+                self._add(day, name, share, share)
+        return replace(counter, start=counter.start - gained, estimated=counter.estimated + gained)
+
+    def _add(self, day: str, name: str, wh: float, estimated: float, *, integrated: bool = False) -> None:
+        self._days[day] = b.added(self._days[day], name, wh, wh if integrated else estimated, integrated=integrated)
+        self.changed.add(day)
+
+    def closed(self) -> Ledger:
+        """The books after this tick."""
+        ledger, now, today = self.ledger, self.now, self.ledger.today
+        assert today is not None  # noqa: S101  the day was opened
+        samples = {**ledger.samples, **{name: (now.at, watts) for name, watts in self._watts.items()}}
+        ledger = replace(
+            ledger,
+            today=b.counted(today, now.interval_s if now.polled else 0, now.powers, len(self.resets)),
+            days=tuple(self._days[day.date] for day in ledger.days) if self.changed else ledger.days,
+            counters=self.counters,
+            samples=samples if samples.keys() - ledger.samples.keys() or self._watts else ledger.samples,
+            last_tick=now.at,
+        )
+        ledger = replace(ledger, seeds=_seeded(ledger, now.seeds))
+        return replace(ledger, pending=self._pending(ledger))
+
+    # --- held values ------------------------------------------------------------------------------------------
+
+    def _pending(self, ledger: Ledger) -> tuple[Pending, ...]:
+        """The ticks at which a value is held, each with what was believed beside it."""
+        held = {at for counter in ledger.counters.values() if counter.first_day for at, _, _ in counter.held}
+        if not held:
+            return ()
+        kept = [p for p in self._resolved() if p.tick in held]
+        if self.now.at in held:
+            todays = {name: c.today for name, c in ledger.counters.items() if c.first_day and name in self.accepted}
+            kept.append(Pending(self.now.at, dict(self.accepted), todays))
+        return tuple(kept)
+
+    def _resolved(self) -> list[Pending]:
+        """The held ticks with the values that proved right now."""
+        found = []
+        for pending in self.ledger.pending:
+            for name, points in self.right.items():
+                for at, value in points:
+                    if at == pending.tick:
+                        pending = Pending(  # noqa: PLW2901
+                            at,
+                            {**pending.accepted, name: value},
+                            {**pending.today, name: value - self.counters[name].start},
+                        )
+            found.append(pending)
+        return found
+
+    def late(self) -> list[tuple[int, dict[str, float]]]:
+        """The fields that were missing at the held ticks, now that the values proved right."""
+        if not self.right:
+            return []
+        found, today = [], self.ledger.today
+        assert today is not None  # noqa: S101  the day was opened
+        ledger = replace(self.ledger, counters=self.counters)
+        for old, new in zip(self.ledger.pending, self._resolved(), strict=True):
+            if old is new:
+                continue
+            todays = (old.today, new.today) if old.tick >= today.start else ({}, {})
+            given = _given(ledger, old.accepted, todays[0])
+            fields = {k: v for k, v in _given(ledger, new.accepted, todays[1]).items() if k not in given}
+            if fields:
+                found.append((old.tick, fields))
+        return found
 
 
-def midnight(day: str, zone: str) -> float:
-    """The first instant of a local day, in unix seconds; some zones have days without a midnight."""
-    return datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone)).timestamp()
+# --- quantities: what is computed from which counters -------------------------------------------------------------
+
+_BATTERY_LIFETIMES: Final = {"battery_charged_lifetime_wh": "charged", "battery_discharged_lifetime_wh": "discharged"}
 
 
-def _booked(counter: Counter, rise_wh: float, since: int, until: int, zone: str) -> Counter:
-    """The counter with a rise booked to its local days; over midnight it is split in proportion to time."""
-    day, last, shares = local_day(since, zone), local_day(until, zone), dict(counter.days)
-    begin_s, left = float(since), rise_wh
-    while day < last:
-        following = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
-        end_s = min(max(midnight(following, zone), begin_s), float(until))
-        share = left * (end_s - begin_s) / (until - begin_s)
-        shares[day] = shares.get(day, 0.0) + share
-        day, begin_s, left = following, end_s, left - share
-    return replace(counter, today=counter.today + left, days=tuple(sorted(shares.items()))[-_WEEK - 1 :])
+def _fields(ledger: Ledger, accepted: Mapping[str, float]) -> dict[str, float]:
+    todays = {name: ledger.counters[name].today for name in accepted}
+    given = _given(ledger, accepted, todays)
+    given |= {f"{quantity}_7d_wh": wh for quantity, wh in _weeks(ledger).items()}
+    order = [f"{quantity}_{part}_wh" for quantity in terms(ledger.wiring) for part in ("lifetime", "today", "7d")]
+    return {name: given[name] for name in (*order, *_BATTERY_LIFETIMES) if name in given}
 
 
-def _open(ledger: Ledger, day: str, tick: int) -> Ledger:
-    """Close yesterday and open today, if the day is new."""
-    if not ledger.day:
-        return replace(ledger, day=day, first_day=day, last_tick=tick)
-    if day <= ledger.day:
-        return ledger
-    counters = {
-        name: replace(counter, today=0.0, days=(*counter.days, (ledger.day, counter.today))[-_WEEK - 1 :])
-        for name, counter in ledger.counters.items()
-    }
-    return replace(ledger, day=day, counters=counters, seeds={})
-
-
-# --- quantities: what is computed from which counters ---------------------------------------------------------
-
-
-def _terms(wiring: Wiring) -> dict[str, dict[str, int]]:
-    """Each quantity as a sum of primitive counters; a quantity that this site cannot give is not there."""
-    terms: dict[str, dict[str, int]] = {"production": {"production": 1}}
-    if wiring.net:
-        terms["grid_import"] = {"import": 1}
-        terms["grid_export"] = {"export": 1}
-        terms["net"] = {"import": 1, "export": -1}
-        terms["consumption"] = {"production": 1, "import": 1, "export": -1}
-    elif wiring.total:
-        terms["consumption"] = {"consumption": 1}
-        terms["net"] = {"consumption": 1, "production": -1}
-    if "consumption" in terms:
-        if wiring.total or wiring.batteries == 0:
-            terms["load"] = terms["consumption"]
-        elif wiring.storage:
-            terms["load"] = {**terms["consumption"], "discharged": 1, "charged": -1}
-    return terms
-
-
-def _fields(ledger: Ledger, accepted: Mapping[str, float], wiring: Wiring) -> dict[str, float]:
+def _given(ledger: Ledger, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
+    """Lifetimes and todays from the counters accepted at one tick; what lacks a term is not there."""
     fields: dict[str, float] = {}
-    for quantity, terms in _terms(wiring).items():
-        if all(name in accepted for name in terms):
-            fields[f"{quantity}_lifetime_wh"] = sum(sign * accepted[name] for name, sign in terms.items())
-        today = _today(ledger, quantity, terms) if all(name in accepted for name in terms) else None
-        if today is not None:
-            fields[f"{quantity}_today_wh"] = today
-        week = _week(ledger, quantity, terms)
-        if week is not None:
-            fields[f"{quantity}_7d_wh"] = week
-    for name in ("charged", "discharged"):
-        if name in accepted:
-            fields[f"battery_{name}_lifetime_wh"] = accepted[name]
+    measured = {name for name in accepted if ledger.counters[name].source != POWER}
+    for quantity, of in terms(ledger.wiring).items():
+        if quantity not in TOTALS or not all(name in accepted for name in of):
+            continue
+        if measured & of.keys():
+            fields[f"{quantity}_lifetime_wh"] = sum(sign * accepted[name] for name, sign in of.items())
+        if all(name in todays for name in of):
+            today = _today(ledger, quantity, sum(sign * todays[name] for name, sign in of.items()), of)
+            if today is not None:
+                fields[f"{quantity}_today_wh"] = today
+    for field_name, name in _BATTERY_LIFETIMES.items():
+        if name in measured:
+            fields[field_name] = accepted[name]
     return fields
 
 
-def _counters(ledger: Ledger, terms: Mapping[str, int]) -> list[tuple[int, Counter]] | None:
-    """The signed counters of a quantity, or None while one of them has no base."""
-    found = [(sign, ledger.counters[name]) for name, sign in terms.items() if name in ledger.counters]
-    return found if len(found) == len(terms) and all(counter.first_day for _, counter in found) else None
-
-
-def _today(ledger: Ledger, quantity: str, terms: Mapping[str, int]) -> float | None:
+def _today(ledger: Ledger, quantity: str, rises: float, of: Mapping[str, int]) -> float | None:
     """Today's accepted rises; on a counter's first day only with what the gateway says was before."""
-    counters = _counters(ledger, terms)
-    if counters is None:
-        return None
-    rises = sum(sign * counter.today for sign, counter in counters)
-    if all(counter.first_day < ledger.day for _, counter in counters):
+    if all(ledger.counters[name].first_day < ledger.day for name in of):
         return rises
     seed = ledger.seeds.get(quantity)
     return None if seed is None or seed.today_wh is None else seed.today_wh + rises
 
 
-def _week(ledger: Ledger, quantity: str, terms: Mapping[str, int]) -> float | None:
+def _weeks(ledger: Ledger) -> dict[str, float]:
     """The seven complete days before today; on a counter's first day the gateway's figure, if it is sane.
 
-    A day is complete if the counter had its base before it, and the last once the counter was accepted after it.
+    A day is complete if the counters had their base before it, and the last once they were accepted after it.
     """
-    counters = _counters(ledger, terms)
-    if counters is None:
-        return None
-    if any(counter.first_day == ledger.day for _, counter in counters):
-        seed = ledger.seeds.get(quantity)
-        return None if seed is None else seed.week_wh
-    today = date.fromisoformat(ledger.day)
-    days = [(today - timedelta(days=back)).isoformat() for back in range(1, _WEEK + 1)]
-    total = 0.0
-    for sign, counter in counters:
-        rises = dict(counter.days)
-        if days[-1] <= counter.first_day or local_day(counter.at, ledger.zone) < ledger.day:
-            return None
-        if not all(day in rises for day in days):
-            return None
-        total += sign * sum(rises[day] for day in days)
-    return total
+    today = ledger.today
+    assert today is not None  # noqa: S101  the day was opened
+    found: dict[str, float] = {}
+    sums = b.week_sums(ledger)
+    for quantity, of in terms(ledger.wiring).items():
+        counters = [ledger.counters.get(name) for name in of]
+        if quantity not in TOTALS or not all(c is not None and c.first_day for c in counters):
+            continue
+        if any(c is not None and c.first_day == today.date for c in counters):
+            seed = ledger.seeds.get(quantity)
+            if seed is not None and seed.week_wh is not None:
+                found[quantity] = seed.week_wh
+        elif quantity in sums and all(c is not None and c.at >= today.start for c in counters):
+            found[quantity] = sums[quantity]
+    return found
 
 
-def _seeded(
-    ledger: Ledger, books: Mapping[str, Counter], seeds: Mapping[str, Seed], wiring: Wiring
-) -> dict[str, Seed]:
+def _seeded(ledger: Ledger, seeds: Mapping[str, Seed]) -> Mapping[str, Seed]:
     """Seeds taken on a counter's first day, once a quantity: the gateway's figure less what was counted before."""
     taken = dict(ledger.seeds)
-    terms = _terms(wiring)
-    now = replace(ledger, counters=books)
+    of = terms(ledger.wiring)
     for quantity, seed in seeds.items():
-        counters = _counters(now, terms[quantity]) if quantity in terms else None
-        if quantity in taken or not counters or all(counter.first_day < ledger.day for _, counter in counters):
+        counters = [ledger.counters.get(name) for name in of.get(quantity, ())]
+        if quantity in taken or not counters or not all(c is not None and c.first_day for c in counters):
             continue
-        rises = sum(sign * counter.today for sign, counter in counters)
+        if all(c is not None and c.first_day < ledger.day for c in counters):
+            continue
+        rises = sum(sign * ledger.counters[name].today for name, sign in of[quantity].items())
         taken[quantity] = replace(seed, today_wh=None if seed.today_wh is None else max(0.0, seed.today_wh - rises))
     produced, consumed = taken.get("production"), taken.get("consumption")
-    if produced and consumed and "net" in terms and "net" not in taken:
+    by_both = "net" in of and not {"charged", "discharged"} & of["net"].keys()
+    if produced and consumed and by_both and "net" not in taken:
         taken["net"] = Seed(
             "net",
             "consumption − production",
             _less(consumed.today_wh, produced.today_wh),
             _less(consumed.week_wh, produced.week_wh),
         )
-    if consumed and "load" in terms and terms["load"] == terms["consumption"]:
+    if consumed and "load" in of and of["load"] == of["consumption"]:
         taken["load"] = replace(consumed, quantity="load")
-    return taken
+    return ledger.seeds if taken == ledger.seeds else taken
 
 
 def _less(a: float | None, b: float | None) -> float | None:

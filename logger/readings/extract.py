@@ -7,7 +7,7 @@ silent now the value is absent, not taken from the next. The choice for the site
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from logger.model import Role, Snapshot, Value
 from logger.readings.columns import Field, Measurement
@@ -137,10 +137,35 @@ class _Pass:
         view = View(self.snapshot, "totals")
         found = {}
         for item in COUNTERS:
-            value = self._sticky(f"counter.{item.name}", item, view)
+            value = self._counted(item, view)
             if isinstance(value, float):
                 found[item.name] = value
         return found
+
+    def _counted(self, item: Field, view: View) -> Value | None:
+        """From the settled source and no other; until one is settled, from the best that has been found.
+
+        What a source lists is known by the document that stands; a value is taken only from one that is new.
+        """
+        settled, name = self.book.get(f"settled.{item.name}"), f"counter.{item.name}"
+        chosen = settled or self.book.get(name)
+        ahead = chosen in {key.rowset.name for key in item.keys}
+        standing = View(replace(self.snapshot, since={}), "totals")
+        for key in item.keys:
+            if settled and key.rowset.name != settled:
+                continue
+            ahead = ahead and key.rowset.name != chosen
+            rows = key.rowset.select(view)
+            if rows is None and key.rowset.select(standing) != []:
+                if ahead:
+                    continue  # it had nothing when the other was chosen
+                return None
+            if rows:
+                self.book[name] = key.rowset.name
+                return value_of(key, item, rows[0], view)
+            if key.rowset.name == chosen:
+                return None
+        return None
 
     def _first(self, item: Field, measurement: Measurement, identity: Identity, view: View) -> Value | None:
         if not measurement.tags:
@@ -171,7 +196,7 @@ class _Pass:
             if rows is None:
                 return None
             if rows:
-                if len(item.keys) > 1 or name.startswith("counter."):
+                if len(item.keys) > 1:
                     self.book[name] = key.rowset.name
                 return value_of(key, item, rows[0], view)
             if key.rowset.name == chosen:

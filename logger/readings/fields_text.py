@@ -125,7 +125,7 @@ def markdown() -> str:
 
 def _frame(m: Measurement) -> str:
     tags = ", ".join(m.tags) if m.tags else "none of its own"
-    time = "the tick" if m.time == "tick" else "the inverter's own report"
+    time = {"tick": "the tick", "report": "the inverter's own report", "day": "the first instant of the day"}[m.time]
     return f"Tags: {tags}. Time: {time}. Bucket: {_BUCKETS[m.role]}"
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import health
 from logger.readings import rows as r
+from logger.readings.days import is_quiet
 from logger.readings.derive import battery_energy, powers
 from logger.readings.drift import Shape, watch_all
-from logger.readings.energy import Wiring, advance, local_day
+from logger.readings.energy import Advanced, Tick, advance
 from logger.readings.extract import Extracted, extract
+from logger.readings.guard import is_believable_power
 from logger.readings.layout import NONE, Layout, applied
-from logger.readings.ledger import Ledger
+from logger.readings.ledger import Ledger, Wiring
 from logger.readings.reports import fresh_report, interval_s, remember
 from logger.readings.rows import View
-from logger.readings.seeds import seeds
+from logger.readings.seeds import seeds, unseeded
+from logger.readings.sources import chosen_key, look, reviewed
+from logger.readings.table import COUNTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +47,14 @@ class Books:
 class Rules:
     """What the settings decide: the site tag (or empty), its time zone, its greatest power (or None: by its size).
 
-    `layout` names the panels.
+    `layout` names the panels. `interval_s` is the time from one tick of the totals to the next.
     """
 
     site: str
     zone: str
     max_w: float | None
     layout: Layout = NONE
+    interval_s: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +76,15 @@ class Interpreted:
 def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: Rules) -> Interpreted:
     """Read the due `roles` out of the snapshot and enter them into the books."""
     tags = {"gateway": snapshot.gateway.serial, **({"site": rules.site} if rules.site else {})}
-    ledger = books.ledger if books.ledger.zone else Ledger(zone=rules.zone)
+    ledger = books.ledger if books.ledger.zone else replace(books.ledger, zone=rules.zone)
     extracted = extract(snapshot, roles, ledger.book)
-    events: list[Event] = []
-    if rules.zone != ledger.zone and ledger.day and local_day(snapshot.tick, ledger.zone) > ledger.day:
-        events.append(Event(snapshot.tick, "time_zone_changed", f"{ledger.zone} → {rules.zone}"))
-        ledger = replace(ledger, zone=rules.zone)
+    ledger = replace(ledger, book=extracted.book)
     totals = dict(extracted.totals())
+    energy = None
     if "totals" in roles:
-        view = View(snapshot, "totals")
-        wiring = wiring_of(view)
-        totals |= powers(totals, wiring)
-        new = advance(
-            ledger,
-            snapshot.tick,
-            extracted.counters,
-            seeds(view, extracted.counters),
-            extracted.book,
-            wiring,
-            rules.max_w or site_max_w(view, totals),
-        )
-        ledger = new.ledger
-        totals |= new.fields
-        events += [
-            Event(snapshot.tick, "counter_reset", f"the lifetime counter of {name} took a new base", "warning")
-            for name in new.resets
-        ]
+        totals, energy = _energy(snapshot, extracted, totals, ledger, rules, tags)
+        ledger = energy.ledger
+    events = list(energy.events) if energy else []
     readings, new_reports = _points(extracted, snapshot, books.reports, tags)
     reports = remember(books.reports, new_reports)
     readings, ledger = _gateways_own(applied(readings, rules.layout), ledger, reports)
@@ -103,6 +93,8 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
     events += drifted
     if set(totals) - {"inventory_age_s"}:
         readings.insert(0, Reading("envoy_totals", tags, totals, snapshot.tick, "totals"))
+    late = energy.late if energy else ()
+    readings += [Reading("envoy_totals", tags, dict(fields), tick, "totals") for tick, fields in late]
     return Interpreted(
         readings,
         Books(ledger, reports, shapes),
@@ -110,15 +102,95 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
         events,
         _recent(totals),
         extracted.twins,
+        list(energy.rows) if energy else [],
     )
+
+
+def _energy(
+    snapshot: Snapshot,
+    extracted: Extracted,
+    totals: dict[str, Value],
+    ledger: Ledger,
+    rules: Rules,
+    tags: Mapping[str, str],
+) -> tuple[dict[str, Value], Advanced]:
+    """The totals with what follows from the books, and the books a tick further."""
+    tick, view = snapshot.tick, View(snapshot, "totals")
+    wiring, max_w = wiring_of(view), rules.max_w or site_max_w(view, totals)
+    totals = _believed(totals, extracted.counters, ledger, max_w)
+    totals |= powers(totals, wiring)
+    since = snapshot.since.get("totals", -math.inf)
+    polled = any(document.received_at > since for document in snapshot.documents.values())
+    found = reviewed(
+        snapshot,
+        ledger.book,
+        ledger.review,
+        polled_s=rules.interval_s if polled else 0,
+        quiet=is_quiet(tick, ledger.zone),
+    )
+    energy = advance(
+        ledger,
+        Tick(
+            at=tick,
+            counters=extracted.counters,
+            wiring=wiring,
+            max_w=max_w,
+            zone=rules.zone,
+            sources={name: extracted.book[chosen_key(name)] for name in extracted.counters},
+            uncounted=_uncounted(snapshot, extracted),
+            powers=_site_powers(totals),
+            seeds=seeds(view, extracted.counters, unseeded(view, ledger, extracted.counters)),
+            interval_s=rules.interval_s,
+            polled=polled,
+            renewed_at=ledger.review.changed_at,
+            tags=tags,
+        ),
+    )
+    books = replace(energy.ledger, book=found.book, review=found.review)
+    return {**totals, **energy.fields}, replace(energy, ledger=books, events=(*energy.events, *found.events))
+
+
+def _uncounted(snapshot: Snapshot, extracted: Extracted) -> frozenset[str]:
+    """Production, where this gateway surely has no counter of it."""
+    if chosen_key("production") in extracted.book:
+        return frozenset()
+    return frozenset(item.name for item in COUNTERS if item.name == "production" and look(item, snapshot) == "")
+
+
+def _believed(
+    totals: Mapping[str, Value], counters: Mapping[str, float], ledger: Ledger, max_w: float
+) -> dict[str, Value]:
+    """The totals without powers that cannot be: beyond the site's greatest, or a lifetime in the wrong place."""
+    found = dict(totals)
+    for name, of in _LIFETIMES.items():
+        watts = found.get(name)
+        known = [ledger.counters[c].accepted for c in of if c in ledger.counters]
+        lifetimes = [*known, *(counters[c] for c in of if c in counters)]
+        if isinstance(watts, float) and not is_believable_power(watts, max_w, lifetimes):
+            del found[name]
+    return found
+
+
+_LIFETIMES: Final = {
+    "production_power_w": ("production",),
+    "net_power_w": ("import", "export"),
+    "consumption_power_w": ("consumption",),
+    "battery_power_w": ("charged", "discharged"),
+}
+"""Which counters' figures were seen in the place of which power."""
+
+
+def _site_powers(totals: Mapping[str, Value]) -> dict[str, float]:
+    names = ("production", "net", "consumption", "battery", "load")
+    return {name: watts for name in names if isinstance(watts := totals.get(f"{name}_power_w"), float)}
 
 
 def wiring_of(view: View) -> Wiring:
     """How the site is metered, by its list of meters."""
     return Wiring(
-        net=bool(r.has_meter(view, "net-consumption")),
-        total=bool(r.has_meter(view, "total-consumption")),
-        storage=bool(r.has_meter(view, "storage")),
+        net=r.has_meter(view, "net-consumption"),
+        total=r.has_meter(view, "total-consumption"),
+        storage=r.has_meter(view, "storage"),
         batteries=r.battery_count(view),
     )
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from logger.readings import rows as r
-from logger.readings.ledger import Seed
+from logger.readings.days import local_day
+from logger.readings.ledger import Ledger, Seed
 from logger.readings.rows import Rows, View, number
 
 _LAG_WH: Final = 5000.0
@@ -61,6 +62,29 @@ def seeds(
         today, week = number(sums[0].values.get("today")), number(sums[0].values.get("week"))
         found["production"] = Seed("production", "device data, summed", today, week)
     return found
+
+
+def unseeded(view: View, ledger: Ledger, counters: Collection[str]) -> frozenset[str]:
+    """The quantities whose gateway's figure of today is still wanted: on the first local day of their counters."""
+    day = local_day(view.snapshot.tick, ledger.zone or "UTC")
+    made_of: dict[str, tuple[str, ...]] = {"production": ("production",)}
+    if r.has_meter(view, "net-consumption"):
+        made_of["consumption"] = ("production", "import", "export")
+    elif r.has_meter(view, "total-consumption"):
+        made_of["consumption"] = ("consumption",)
+    return frozenset(
+        quantity
+        for quantity, names in made_of.items()
+        if quantity not in ledger.seeds
+        and all(name in counters for name in names)
+        and any(_first_day(ledger, name, day) == day for name in names)
+    )
+
+
+def _first_day(ledger: Ledger, name: str, day: str) -> str:
+    """The local day of a counter's base; of one without, that of the books."""
+    counter = ledger.counters.get(name)
+    return (counter.first_day if counter else "") or ledger.first_day or day
 
 
 def _interval(quantity: str, source: str, values: r.Object, counter: float) -> Seed | None:

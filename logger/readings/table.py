@@ -749,6 +749,40 @@ SELF = Measurement(
     ),
 )
 
+
+def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
+    return (
+        Field(f"{name}_wh", f"{meaning} on that day.", made_of="accepted rises of its counters, else its power"),
+        Field(
+            f"{name}_estimated_wh",
+            "Of that, what was attributed over a gap or integrated from power.",
+            made_of="the books",
+        ),
+    )
+
+
+DAY = Measurement(
+    "envoy_day",
+    "One local day of the site; its time is the day's first instant. Rewritten every 15 minutes until it is final.",
+    "daily",
+    time="day",
+    fields=(
+        Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
+        *_of_day("production", "Produced"),
+        *_of_day("consumption", "Consumed as the gateway counts"),
+        *_of_day("load", "Consumed by the house itself"),
+        *_of_day("net", "Imported minus exported"),
+        *_of_day("grid_import", "Imported"),
+        *_of_day("grid_export", "Exported"),
+        *_of_day("battery_charged", "Charged into the batteries"),
+        *_of_day("battery_discharged", "Discharged from the batteries"),
+        Field("peak_production_w", "The greatest power produced at a tick.", made_of="production_power_w"),
+        Field("peak_load_w", "The greatest power of the house at a tick.", made_of="load_power_w"),
+        Field("coverage_percent", "Ticks polled ÷ ticks of the day.", made_of="the recorder"),
+        Field("counter_resets", "How many counters took a new base.", kind="int", made_of="the books"),
+    ),
+)
+
 KIND_OF_ROWSET: Final[dict[str, str]] = {
     **dict.fromkeys((s.name for s in (ENCHARGE, ENCHARGE_FRESH, ENCHARGE_POWER, ENCHARGE_STATUS)), "encharge"),
     **dict.fromkeys((s.name for s in (ACB, ACB_FRESH, ACB_LIST, ACB_DATA)), "acb"),
@@ -768,6 +802,7 @@ MEASUREMENTS: Final = (
     GATEWAY,
     EVENT,
     SELF,
+    DAY,
 )
 
 COUNTERS: Final = (

@@ -6,18 +6,17 @@ source has the value nobody looks at the worse one. What only proves or details 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from logger.model import Document, Role, Snapshot
+from logger.model import Role, Snapshot
 from logger.readings import rows as r
 from logger.readings.controller import CONTROLLER_TYPES
-from logger.readings.energy import local_day
 from logger.readings.extract import extract
 from logger.readings.ledger import Ledger
 from logger.readings.rows import Nowhere, View
-from logger.readings.seeds import seeds
+from logger.readings.seeds import seeds, unseeded
+from logger.readings.sources import Watched, look, under_review
 
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 _OF_BATTERIES: Final = frozenset({r.ENSEMBLE_POWER, r.ENSEMBLE_STATUS, r.SECCTRL})
@@ -34,31 +33,15 @@ class Wanted:
     often: frozenset[str] = frozenset()
 
 
-class _Watched(Mapping[str, Document]):
-    """Documents by path that remember which paths were looked at."""
-
-    def __init__(self, documents: Mapping[str, Document]) -> None:
-        self._documents = documents
-        self.seen: set[str] = set()
-
-    def __getitem__(self, path: str) -> Document:
-        self.seen.add(path)
-        return self._documents[path]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._documents)
-
-    def __len__(self) -> int:
-        return len(self._documents)
-
-
 def wanted(snapshot: Snapshot, ledger: Ledger) -> Wanted:
     """What to ask, by the documents that stand (whatever their age) and the books."""
-    watched = _Watched(snapshot.documents)
+    watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.settled), "totals")
     counters = extract(view.snapshot, _BOTH, ledger.book).counters
-    if missing := _unseeded(view, ledger, counters):
+    if missing := unseeded(view, ledger, counters):
         seeds(view, counters, missing)
+    for item in under_review(ledger.book, ledger.review):
+        look(item, view.snapshot)
     controller = _lists(view, CONTROLLER_TYPES)
     useless = (frozenset() if _lists(view, None) else _OF_BATTERIES) | (frozenset() if controller else _OF_CONTROLLER)
     inventory = frozenset({r.ENSEMBLE})
@@ -83,26 +66,3 @@ def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
     if kinds is None:
         return bool(r.battery_count(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
     return any(r.objects(group.get("devices")) for group in groups if not kinds or group.get("type") in kinds)
-
-
-def _unseeded(view: View, ledger: Ledger, counters: Collection[str]) -> frozenset[str]:
-    """The quantities whose gateway's figure of today is still wanted: on the first local day of their counters."""
-    day = local_day(view.snapshot.tick, ledger.zone or "UTC")
-    made_of: dict[str, tuple[str, ...]] = {"production": ("production",)}
-    if r.has_meter(view, "net-consumption"):
-        made_of["consumption"] = ("production", "import", "export")
-    elif r.has_meter(view, "total-consumption"):
-        made_of["consumption"] = ("consumption",)
-    return frozenset(
-        quantity
-        for quantity, names in made_of.items()
-        if quantity not in ledger.seeds
-        and all(name in counters for name in names)
-        and any(_first_day(ledger, name, day) == day for name in names)
-    )
-
-
-def _first_day(ledger: Ledger, name: str, day: str) -> str:
-    """The local day of a counter's base; of one without, that of the books."""
-    counter = ledger.counters.get(name)
-    return (counter.first_day if counter else "") or ledger.first_day or day

@@ -19,9 +19,9 @@ from logger.errors import (
 )
 from logger.gateway.endpoints import Endpoint
 from logger.model import Document, Event, GatewayInfo, Role
+from logger.readings.days import is_quiet
 from logger.service.budget import Budget
 from logger.service.lanes import GIVE_UP_AFTER, Track
-from logger.service.schedule import is_quiet
 from logger.service.strain import Strain
 
 
@@ -116,7 +116,7 @@ class Asking:
 
     def _succeeded(self, track: Track, document: Document, tick: int) -> None:
         path = track.endpoint.path
-        track.succeeded(document, tick, self._intervals)
+        track.succeeded(document, tick, self._intervals, counts=not is_quiet(self._clock.time(), self.zone))
         self._answered_at = self._clock.time()
         self._reached(tick)
         self._changes.end(path, f"{path} answers again")

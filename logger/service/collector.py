@@ -217,7 +217,8 @@ class Collector:
         now = self._clock.time()
         tags = {"gateway": info.serial, **({"site": self._pace.site} if self._pace.site else {})}
         snapshot = self.poller.snapshot(tick, dict(self._since))
-        rules = Rules(self._pace.site, self._zone(), self._pace.max_w, self._layout.current())
+        pace = self._pace
+        rules = Rules(pace.site, self._zone(), pace.max_w, self._layout.current(), pace.totals_s)
         result = interpret(snapshot, roles, self.books, rules)
         told = self.poller.asking.events()
         own = await self._own(tags, tick, list(self.poller.tracks.values())) if self._own else []

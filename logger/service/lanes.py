@@ -35,6 +35,7 @@ class Track:
     `relaxed`: the gateway is slow, what can wait is asked less. `rarely`: it lists nothing, and is only looked at.
     `often`: it says something of every minute, whatever its cadence.
     `answered_before`: it answered under an earlier firmware. `lost`: it was said that it answers no more.
+    `finals`: how often it gave a document or said that there is none; twice the latter is not believed for long.
     """
 
     endpoint: Endpoint
@@ -53,6 +54,7 @@ class Track:
     rarely: bool = False
     often: bool = False
     lost: bool = False
+    finals: int = 0
 
     def nowhere(self, now: float) -> bool:
         """True if no document is to be had here: absent, not allowed, or never once in a quarter of an hour."""
@@ -69,10 +71,11 @@ class Track:
         """True if it used to answer and does not any more: absent, or silent three times in a row."""
         return (self.answered or self.answered_before) and (self.absent or self.in_a_row >= GIVE_UP_AFTER)
 
-    def succeeded(self, document: Document, tick: int, intervals: dict[Role, int]) -> None:
-        """A document came."""
+    def succeeded(self, document: Document, tick: int, intervals: dict[Role, int], *, counts: bool = True) -> None:
+        """A document came. `counts`: it says something of this path."""
         self.document, self.latency_s, self.answered = document, document.took_s, True
         self.requests += 1
+        self.finals += counts
         self.in_a_row, self.failing_since, self.absent, self.trouble = 0, None, False, ""
         self.due_at = self._next(tick, intervals)
 
@@ -85,7 +88,8 @@ class Track:
             self.failing_since = tick
         if isinstance(error, (AbsentError, NotAllowedError)):
             self.absent, self.document = True, None
-            self.due_at = tick + _PROBE_S
+            self.finals += counts
+            self.due_at = tick + (_PROBE_S if self.finals >= GIVE_UP_AFTER else self.cadence_s(intervals))
             return
         self.in_a_row += counts
         retry = intervals["totals"] if self.endpoint.lane == "fast" else _RETRY_S

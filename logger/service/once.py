@@ -40,9 +40,9 @@ class Poll:
 
     def snapshot(self) -> Snapshot:
         """The same as the readings' room wants it: everything is new; a path that failed is not a path without."""
-        return Snapshot(
-            self.info, self.tick, self.documents, {}, PATHS - self.documents.keys() - self.failures.keys()
-        )
+        absent = PATHS - self.documents.keys() - self.failures.keys()
+        finals = {path: int(path not in self.failures) for path in PATHS}
+        return Snapshot(self.info, self.tick, self.documents, {}, absent, finals)
 
     def complaints(self) -> list[str]:
         """What each failed endpoint has to say, with its path named once."""
@@ -85,7 +85,7 @@ def read(found: Poll, pace: Pace, books: Books | None = None) -> Interpreted:
     layout, _ = read_layout(pace.layout)
     home = found.documents.get(HOME)
     zone = pace.zone or books.ledger.zone or (zone_of(home.body) if home else "") or pace.system_zone
-    return interpret(found.snapshot(), BOTH, books, Rules(pace.site, zone, pace.max_w, layout))
+    return interpret(found.snapshot(), BOTH, books, Rules(pace.site, zone, pace.max_w, layout, pace.totals_s))
 
 
 async def store(found: Poll, pace: Pace, into: StoreThread) -> bool:

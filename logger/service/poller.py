@@ -16,12 +16,12 @@ from logger.clock import Clock
 from logger.errors import BusyError, CredentialsError, EnvoyLoggerError, WireError
 from logger.gateway.endpoints import Lane, plan
 from logger.model import Event, GatewayInfo, Json, Role, Snapshot
+from logger.readings.days import is_quiet
 from logger.readings.rows import PATHS
 from logger.readings.wanted import Wanted
 from logger.service.asking import Asking, GatewayPort
 from logger.service.budget import planned
 from logger.service.lanes import Track, due
-from logger.service.schedule import is_quiet
 
 INFO_EVERY_S: Final = 900
 HOME: Final = "/home.json"
@@ -67,7 +67,8 @@ class Poller:
             if (document := track.standing(now, self._intervals)) is not None
         }
         nowhere = frozenset(path for path, track in self.tracks.items() if track.nowhere(now))
-        return Snapshot(self.info, tick, documents, since, nowhere | (PATHS - self.tracks.keys()))
+        finals = {path: track.finals for path, track in self.tracks.items()}
+        return Snapshot(self.info, tick, documents, since, nowhere | (PATHS - self.tracks.keys()), finals)
 
     async def poll(self, tick: int, roles: frozenset[Role]) -> None:
         """Who is there, what is due in the fast lane, and the time zone while it is not known."""

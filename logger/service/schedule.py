@@ -1,16 +1,10 @@
-"""When what is due: ticks on wall-clock multiples, roles, and the gateway's nightly quiet window. Pure."""
+"""When what is due: ticks on wall-clock multiples, and roles. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
-from zoneinfo import ZoneInfo
 
 from logger.model import Role
-
-_QUIET: Final = ((22, 57), (23, 10))
-"""The gateway cleans up around 23:00 of its own time and goes deaf for minutes (Q-C1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +34,6 @@ def due_roles(tick: int, devices_interval_s: int, last_devices_tick: int) -> fro
     """Totals at every tick; devices at multiples of their interval, and late if such a tick was missed."""
     late = tick - last_devices_tick >= devices_interval_s
     return frozenset({"totals", "devices"}) if tick % devices_interval_s == 0 or late else frozenset({"totals"})
-
-
-def is_quiet(now: float, zone: str) -> bool:
-    """True in the nightly window in which a gateway may be deaf: no alarm, no slow request."""
-    local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
-    return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
 
 
 def deadline_s(interval_s: int) -> float:

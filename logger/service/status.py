@@ -13,6 +13,7 @@ from logger import __version__
 from logger.clock import Clock
 from logger.model import Json
 from logger.places import STATUS_FILE
+from logger.readings.accounts import described
 from logger.service.collector import Collector
 from logger.service.progress import Progress
 from logger.service.shipper import Shipper
@@ -32,7 +33,6 @@ def describe(
     """Everything worth knowing about the daemon now. Times in unix seconds."""
     info, done, asking = collector.poller.info, collector.collected, collector.poller.asking
     used = asking.budget.used(clock.time())
-    ledger = collector.books.ledger
     endpoints: dict[str, Json] = {
         path: {
             "requests": t.requests,
@@ -75,13 +75,7 @@ def describe(
             "slow_gateway": asking.strain.slow,
         },
         "values": dict(done.values),
-        "books": {
-            "zone": ledger.zone,
-            "day": ledger.day,
-            "first_day": ledger.first_day,
-            "seeded": [*sorted(ledger.seeds)],
-            "sources": dict(ledger.book),
-        },
+        "books": described(collector.books.ledger),
         "store": {
             "rows": waiting.rows,
             "lines": waiting.lines,

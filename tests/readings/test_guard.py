@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.readings.guard import Verdict, begin, judge
+from logger.readings.guard import Bounds, Verdict, begin, judge
 from logger.readings.ledger import Counter
 from tests.readings.site import NOW
 
 MAX_W = 75_000.0
-BASE = Counter(1_000_000.0, NOW, "production meter", first_day="2025-06-15")
+BOUNDS = Bounds(MAX_W)
+BASE = Counter(1_000_000.0, NOW, "production meter", moved=NOW, first_day="2025-06-15")
 
 
 def polls(values: Sequence[float], *, every_s: int = 60, counter: Counter = BASE) -> list[Verdict]:
     """The verdicts on one value after the other."""
     found = []
     for step, value in enumerate(values, start=1):
-        verdict = judge(counter, value, NOW + step * every_s, MAX_W)
+        verdict = judge(counter, value, NOW + step * every_s, BOUNDS)
         counter = verdict.counter
         found.append(verdict)
     return found
@@ -35,15 +37,15 @@ def test_a_rise_that_fits_the_time_is_accepted() -> None:
 
 def test_a_rise_may_use_the_whole_time_since_the_last_accepted_value() -> None:
     most = MAX_W * 24
-    assert judge(BASE, 1_000_000.0 + most, NOW + 86400, MAX_W).rise_wh == most
-    assert not judge(BASE, 1_000_000.0 + most * 1.1, NOW + 86400, MAX_W).accepted
+    assert judge(BASE, 1_000_000.0 + most, NOW + 86400, BOUNDS).rise_wh == most
+    assert not judge(BASE, 1_000_000.0 + most * 1.1, NOW + 86400, BOUNDS).accepted
 
 
 def test_a_small_fall_is_jitter_absent_until_the_accepted_value_is_passed_again() -> None:
     found = polls([999_990.0, 999_995.0, 1_000_000.0, 1_000_001.0])
     assert outcome(found) == [(0.0, False, False), (0.0, False, False), (0.0, True, False), (1.0, True, False)]
     assert not any(verdict.counter.held for verdict in found)
-    assert judge(BASE, 999_989.0, NOW + 60, MAX_W).counter.held
+    assert judge(BASE, 999_989.0, NOW + 60, BOUNDS).counter.held
 
 
 def test_a_spike_is_held_and_dropped_when_the_counter_goes_on_below_it() -> None:
@@ -52,29 +54,31 @@ def test_a_spike_is_held_and_dropped_when_the_counter_goes_on_below_it() -> None
     assert found[-1].counter.held == ()
 
 
-def test_a_drop_is_held_for_three_more_polls_that_agree_and_then_is_the_new_base_without_energy() -> None:
+def test_a_drop_is_held_for_three_more_polls_that_agree_and_then_is_the_new_base() -> None:
     found = polls([500.0, 510.0, 520.0, 530.0, 540.0])
-    assert outcome(found) == [*[(0.0, False, False)] * 3, (0.0, True, True), (10.0, True, False)]
+    assert outcome(found) == [*[(0.0, False, False)] * 3, (30.0, True, True), (10.0, True, False)]
     assert found[3].counter.resets == 1
     assert found[3].counter.accepted == 530.0
 
 
 def test_a_jump_up_that_stays_becomes_a_new_base_and_its_difference_is_no_energy() -> None:
     found = polls([9e6, 9e6 + 5, 9e6 + 6, 9e6 + 7])
-    assert outcome(found)[-1] == (0.0, True, True)
-    assert sum(v.rise_wh for v in found) == 0.0
+    assert outcome(found)[-1] == (7.0, True, True)
+    assert sum(v.rise_wh for v in found) == 7.0
 
 
 def test_held_values_that_do_not_agree_start_anew() -> None:
     found = polls([500.0, 40_000_000.0, 510.0, 520.0, 530.0])
     assert [v.reset for v in found] == [False] * 5
-    assert [value for _, value in found[-1].counter.held] == [510.0, 520.0, 530.0]
+    assert [value for _, value, _ in found[-1].counter.held] == [510.0, 520.0, 530.0]
 
 
-def test_zeros_never_become_a_base_however_long_they_last() -> None:
-    found = polls([0.0] * 500)
-    assert not any(v.accepted for v in found)
-    assert len(found[-1].counter.held) <= 4
+def test_zeros_of_a_gateway_that_boots_are_no_base_but_an_hour_of_them_is() -> None:
+    found = polls([0.0] * 70)
+    assert [n for n, v in enumerate(found) if v.accepted][0] == 60
+    assert found[60].reset
+    assert not any(v.accepted or v.reset for v in found[:60])
+    assert max(len(v.counter.held) for v in found) <= 4
 
 
 def test_after_zeros_the_old_value_goes_on_as_if_nothing_had_been() -> None:
@@ -83,44 +87,44 @@ def test_after_zeros_the_old_value_goes_on_as_if_nothing_had_been() -> None:
 
 
 def test_after_zeros_a_counter_that_starts_again_is_a_new_base() -> None:
-    assert outcome(polls([0.0, 0.0, 0.0, 0.0, 4.0]))[-1] == (0.0, True, True)
+    assert outcome(polls([0.0, 0.0, 0.0, 0.0, 4.0]))[-1] == (4.0, True, True)
 
 
 def test_the_first_value_is_the_base() -> None:
-    verdict = begin(None, 77.0, NOW, "v1 totals", "2025-06-15")
+    verdict = begin(None, 77.0, NOW, "v1 totals", "2025-06-15", BOUNDS)
     assert (verdict.accepted, verdict.reset, verdict.rise_wh) == (True, False, 0.0)
-    assert verdict.counter == Counter(77.0, NOW, "v1 totals", first_day="2025-06-15")
+    assert verdict.counter == Counter(77.0, NOW, "v1 totals", moved=NOW, first_day="2025-06-15")
 
 
 def test_a_first_zero_is_the_base_only_after_an_hour_of_zeros() -> None:
     counter = None
     accepted = []
     for minute in range(62):
-        verdict = begin(counter, 0.0, NOW + 60 * minute, "storage meter", "2025-06-15")
+        verdict = begin(counter, 0.0, NOW + 60 * minute, "storage meter", "2025-06-15", BOUNDS)
         counter = verdict.counter
         accepted.append(verdict.accepted)
         if verdict.accepted:
             break
     assert accepted == [False] * 60 + [True]
-    assert counter == Counter(0.0, NOW + 3600, "storage meter", first_day="2025-06-15")
+    assert counter == Counter(0.0, NOW + 3600, "storage meter", moved=NOW + 3600, first_day="2025-06-15")
 
 
 def test_a_counter_that_said_zero_while_it_booted_starts_with_its_first_real_value() -> None:
-    waiting = begin(None, 0.0, NOW, "production meter", "2025-06-15").counter
-    verdict = begin(waiting, 5e6, NOW + 180, "production meter", "2025-06-15")
+    waiting = begin(None, 0.0, NOW, "production meter", "2025-06-15", BOUNDS).counter
+    verdict = begin(waiting, 5e6, NOW + 180, "production meter", "2025-06-15", BOUNDS)
     assert (verdict.accepted, verdict.reset, verdict.rise_wh) == (True, False, 0.0)
     assert verdict.counter.accepted == 5e6
 
 
-def test_another_source_is_a_new_base_and_keeps_the_days() -> None:
-    counter = Counter(5e6, NOW, "v1 totals", 120.0, (("2025-06-14", 900.0),), first_day="2025-06-01")
-    verdict = begin(counter, 7e6, NOW + 60, "production meter", "2025-06-15")
+def test_another_source_is_a_new_base() -> None:
+    counter = Counter(5e6, NOW, "v1 totals", first_day="2025-06-01")
+    verdict = begin(counter, 7e6, NOW + 60, "production meter", "2025-06-15", BOUNDS)
     assert (verdict.accepted, verdict.reset, verdict.rise_wh) == (True, True, 0.0)
-    assert (verdict.counter.today, verdict.counter.days, verdict.counter.resets) == (120.0, counter.days, 1)
+    assert (verdict.counter.accepted, verdict.counter.resets) == (7e6, 1)
 
 
 def test_a_zero_of_another_source_is_no_base() -> None:
-    assert not begin(BASE, 0.0, NOW + 60, "storage meter", "2025-06-15").accepted
+    assert not begin(BASE, 0.0, NOW + 60, "storage meter", "2025-06-15", BOUNDS).accepted
 
 
 @given(
@@ -131,7 +135,7 @@ def test_accepted_energy_never_exceeds_what_the_site_can_move(values: list[float
     assert all(v.rise_wh >= 0 for v in found)
     for verdict, value in zip(found, values, strict=True):
         if verdict.accepted:
-            assert verdict.counter.accepted == value
+            assert verdict.counter.accepted == pytest.approx(value + verdict.counter.offset)
             assert value > 0 or not verdict.reset
     elapsed_h = (60 * len(values) + 60 * len(values)) / 3600
     assert sum(v.rise_wh for v in found) <= MAX_W * elapsed_h + 1e-6

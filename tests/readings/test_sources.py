@@ -428,7 +428,8 @@ def test_with_a_net_ct_and_no_battery_consumption_and_load_are_production_plus_n
 def test_with_a_net_ct_and_a_battery_the_house_is_consumption_plus_discharge() -> None:
     found = totals(once(BATTERY_SITE))
     assert (found["consumption_power_w"], found["battery_power_w"], found["load_power_w"]) == (1500.0, 1100.0, 2600.0)
-    assert "load_lifetime_wh" not in found  # there is no storage meter to count it
+    assert found["load_lifetime_wh"] == found["consumption_lifetime_wh"]  # what the battery gave counts from now on
+    assert "battery_discharged_lifetime_wh" not in found  # there is no storage meter to count it
 
 
 def test_with_a_storage_meter_the_house_has_a_lifetime() -> None:

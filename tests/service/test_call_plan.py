@@ -212,18 +212,18 @@ def test_a_path_that_a_firmware_takes_away_is_said_and_one_that_it_brings_is_ask
     assert sorted(events(store)) == ["endpoint_lost", "firmware_changed"]
     assert "/ivp/ensemble/inventory" in next(line for line in store.lines("envoy_event") if "endpoint_lost" in line)
     asked = [at for at, path in gateway.asked if path == "/api/v1/production/inverters"]
-    assert len([at for at in asked if at < START + 7100]) == 1
+    assert len([at for at in asked if at < START + 7100]) == 3
     assert 5 <= len([at for at in asked if at > START + 7100]) <= 13
     assert store.lines("envoy_inverter")
 
 
-def test_a_path_that_is_absent_is_asked_again_once_a_day(tmp_path: Path) -> None:
+def test_a_path_that_is_absent_is_asked_three_times_and_then_once_a_day(tmp_path: Path) -> None:
     async def fate(gateway: ScriptedGateway) -> None:
         del gateway.answers["/api/v1/production/inverters"]
 
     _, gateway, _ = record(tmp_path, 73, fate, Pace(900, 900, zone="Asia/Tokyo"))
     asked = [at for at, path in gateway.asked if path == "/api/v1/production/inverters"]
-    assert [round(b - a) for a, b in pairwise(asked)] == [86400] * 3
+    assert [round(b - a) for a, b in pairwise(asked)] == [900, 900, *[86400] * 3]
 
 
 def test_a_slow_path_that_fails_rests_longer_and_longer(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""Local days and the gateway's nightly quiet window, by IANA zone. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_QUIET: Final = ((22, 57), (23, 10))
+"""The gateway cleans up around 23:00 of its own time and goes deaf for minutes (Q-C1)."""
+_FINAL: Final = time(3)
+"""A day may still change until this local time of the next one."""
+
+
+def local_day(tick: float, zone: str) -> str:
+    """The ISO date at the site."""
+    return datetime.fromtimestamp(tick, UTC).astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+@lru_cache(maxsize=256)
+def first_instant(day: str, zone: str) -> int:
+    """The first second of a local date, in unix time; some dates of some zones have no midnight."""
+    return int(datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone)).timestamp())
+
+
+@lru_cache(maxsize=256)
+def following(day: str) -> str:
+    """The next ISO date."""
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+@lru_cache(maxsize=256)
+def final_at(day: str, zone: str) -> int:
+    """From when on a day is not expected to change: 03:00 of the next one."""
+    return int(datetime.combine(date.fromisoformat(following(day)), _FINAL, ZoneInfo(zone)).timestamp())
+
+
+def is_quiet(now: float, zone: str) -> bool:
+    """True in the nightly window in which a gateway may be deaf: no alarm, no slow request."""
+    local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
+    return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
+
+
+def waited_s(since: int, until: int, zone: str) -> float:
+    """Seconds between two ticks without those in the quiet window."""
+    waited = float(until - since)
+    day = local_day(since, zone)
+    while first_instant(day, zone) < until:
+        begin, end = (
+            datetime.combine(date.fromisoformat(day), time(*at), ZoneInfo(zone)).timestamp() for at in _QUIET
+        )
+        waited -= max(0.0, min(end, until) - max(begin, since))
+        day = following(day)
+    return waited
