@@ -70,6 +70,18 @@ def stored(state: Path) -> list[StoredRow]:
             for tick, role, delivered_at, body in rows]  # fmt: skip
 
 
+def stored_days(state: Path) -> tuple[Points, Points]:
+    """The rows of days as they are now in the store of a recorder: every one, and of those the delivered ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in state.glob("store.sqlite3*"):
+            shutil.copy(file, folder)
+        with closing(sqlite3.connect(Path(folder) / "store.sqlite3")) as connection:
+            rows = connection.execute("SELECT line, dirty FROM daily").fetchall()
+    return dict(parsed(line.decode() for line, _ in rows)), dict(
+        parsed(line.decode() for line, dirty in rows if not dirty)
+    )
+
+
 def as_points(rows: Iterable[StoredRow]) -> Points:
     """The same as points; none may have been stored twice, and each is in its measurement's role."""
     found: Points = {}
@@ -82,17 +94,34 @@ def as_points(rows: Iterable[StoredRow]) -> Points:
 
 
 def in_database(server: Server, buckets: Mapping[Role, str]) -> Points:
-    """Every point of every measurement of the table that the database gives back.
+    """Every point of every measurement of the table that the database gives back, but for the rows of days.
 
     A field that is not there has no row at all in InfluxDB 2, and its CSV shows an empty text as nothing.
     """
     found: Points = {}
     for name, role in ROLE_OF.items():
-        for row in server.rows(buckets[role], name):
-            place = Place(name, tuple(sorted(row.tags.items())), row.time)
-            assert place not in found, f"given back twice: {place}"
-            empty = {name: "" for name, value in row.fields.items() if value is None}
-            found[place] = {**row.fields, **empty}
+        if role != "daily":
+            found |= _given_back(server, buckets[role], name)
+    return found
+
+
+def days_in_database(server: Server, buckets: Mapping[Role, str]) -> Points:
+    """Every row of a day that the database gives back."""
+    return {
+        place: fields
+        for name, role in ROLE_OF.items()
+        if role == "daily"
+        for place, fields in _given_back(server, buckets[role], name).items()
+    }
+
+
+def _given_back(server: Server, bucket: str, name: str) -> Points:
+    found: Points = {}
+    for row in server.rows(bucket, name):
+        place = Place(name, tuple(sorted(row.tags.items())), row.time)
+        assert place not in found, f"given back twice: {place}"
+        empty = {name: "" for name, value in row.fields.items() if value is None}
+        found[place] = {**row.fields, **empty}
     return found
 
 
@@ -126,11 +155,12 @@ def numbers(points: Points) -> Samples:
 
 
 def in_victoria(server: Server) -> Samples:
-    """Everything of ours that a VictoriaMetrics holds."""
+    """Everything of ours that a VictoriaMetrics holds, but for the rows of days."""
     return {
         (f"envoy_{name}", tuple(sorted(row.tags.items())), row.time): float(value)
         for row in server.rows("", "envoy")
         for name, value in row.fields.items()
+        if not name.startswith(("day_", "inverter_day_"))
     }
 
 

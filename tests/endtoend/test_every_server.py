@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.endtoend.points import Points, as_points, close_to, differences, in_database, in_victoria, numbers, stored
+from logger.model import Role
+from tests.endtoend.points import (
+    Points,
+    as_points,
+    close_to,
+    days_in_database,
+    differences,
+    in_database,
+    in_victoria,
+    numbers,
+    stored,
+    stored_days,
+    typed,
+)
 from tests.endtoend.sites import fast_clock, site
 from tests.endtoend.truth import expected, unlike
 from tests.servers import Server
@@ -50,7 +64,21 @@ def test_exactly_the_points_expected_reach_the_database(any_server: Server, tmp_
         points = in_database(any_server, buckets)
         assert delivered.keys() <= points.keys() <= everything.keys()
         assert differences(points, {place: everything[place] for place in points}) == []
+        _the_days_are_as_the_recorder_has_them(any_server, buckets, here.recorder.state)
         _the_recorder_tells_of_itself(points, here.serial)
+
+
+def _the_days_are_as_the_recorder_has_them(server: Server, buckets: Mapping[Role, str], state: Path) -> None:
+    """One row a day; what changed after the last delivery still waits in the store."""
+    every, delivered = stored_days(state)
+    days = days_in_database(server, buckets)
+    assert days.keys() == every.keys()
+    assert len(days) in (1, 2)
+    assert differences({place: days[place] for place in delivered}, delivered) == []
+    for place, fields in every.items():
+        assert place.measurement == "envoy_day"
+        assert typed(fields).keys() == typed(days[place]).keys()
+        assert 0.0 <= float(fields["coverage_percent"]) < 100.0
 
 
 def _the_recorder_tells_of_itself(points: Points, serial: str) -> None:
