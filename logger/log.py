@@ -10,14 +10,18 @@ import re
 import sys
 import threading
 import traceback
+from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
 _SECRETS: set[str] = set()
+_PASSING: deque[frozenset[str]] = deque(maxlen=16)
+"""Of secrets that come and go for years, such as a day's token, the latest."""
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _URL_USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 MASK = "********"
@@ -29,11 +33,32 @@ def protect(secrets: Iterable[str]) -> None:
     A secret is also known as JSON, Python, a URL, a web page and HTTP Basic write it.
     """
     for secret in secrets:
-        if len(secret) >= 4:
-            _SECRETS.update((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]))
-            _SECRETS.update((repr(secret)[1:-1], repr('"' + secret)[2:-1], secret.replace("\\", "\\\\")))
-            _SECRETS.update((quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret)))
-            _SECRETS.update(_in_base64(secret.encode()))
+        _SECRETS.update(_forms(secret))
+
+
+def protect_passing(secret: str) -> None:
+    """The same for a secret that others will follow: only the latest are remembered."""
+    forms = frozenset(_forms(secret))
+    if forms not in _PASSING:
+        _PASSING.append(forms)
+
+
+def _forms(secret: str) -> set[str]:
+    if len(secret) < 4:
+        return set()
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        repr('"' + secret)[2:-1],
+        secret.replace("\\", "\\\\"),
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        html.escape(secret),
+        *_in_base64(secret.encode()),
+    }
 
 
 def _in_base64(secret: bytes) -> Iterable[str]:
@@ -47,10 +72,14 @@ def _in_base64(secret: bytes) -> Iterable[str]:
 
 
 def masked(text: str) -> str:
-    """`text` with every known secret, every token and every user:password in a URL replaced."""
-    for secret in sorted(_SECRETS, key=len, reverse=True):
+    """`text` for people: every known secret, every token and every user:password in a URL replaced.
+
+    So is what a terminal would take for a command; it may come from anybody who answers.
+    """
+    for secret in sorted(_SECRETS.union(*_PASSING), key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return _URL_USER.sub(MASK, _JWT.sub(MASK, text))
+    text = _URL_USER.sub(MASK, _JWT.sub(MASK, text))
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def get(name: str) -> logging.Logger:

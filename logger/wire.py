@@ -7,7 +7,9 @@ must be is decided by the SSLContext that the caller hands in (pinned, verified,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import json
 import socket
 import ssl
 import zlib
@@ -29,8 +31,13 @@ from logger.errors import (
     UnreachableError,
     WireError,
 )
+from logger.model import Json
 
 USER_AGENT = f"envoy-logger/{__version__}"
+_PASSES = "nothing if this passes by itself; otherwise check the address, and restart the device."
+_MOST_FIELDS_BYTES = 64 * 1024
+_MOST_COOKIES = 16
+"""A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,15 @@ class Answer:
     def text(self) -> str:
         """The body as text; bytes that are not UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """The body as a small JSON object; empty if it is none, or more than a server says of itself."""
+        try:
+            found: Json = json.loads(self.text) if len(self.body) <= _MOST_FIELDS_BYTES else None
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,7 @@ class Wire:
         self._clock = clock
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
-            verify=tls if tls is not None else ssl.create_default_context(),
+            verify=tls if tls is not None else _authorities(base_url),
             trust_env=use_proxy and not _is_loopback(base_url),
             follow_redirects=False,
             timeout=None,  # noqa: S113  the whole request is bounded by the clock, below
@@ -123,9 +139,8 @@ class Wire:
         if self._client.is_closed:  # given up by another task in between
             raise BrokenError(f"the connection to {self.host} was given up", "nothing; the next one is new.")
         try:
-            async with (
-                self._clock.timeout(timeout_s) as bound,
-                self._client.stream(
+            async with self._clock.timeout(timeout_s) as bound:
+                request = self._client.build_request(
                     method,
                     self.base_url + path,
                     headers=dict(headers or {}),
@@ -133,12 +148,10 @@ class Wire:
                     content=content,
                     data=form,
                     json=json,
-                    auth=_httpx_auth(auth),
                     timeout=httpx.Timeout(None, connect=_share_of(bound)),
-                ) as response,
-            ):
-                body = await _read(response.aiter_raw(), response.headers, self._max_bytes, where)
-                return Answer(response.status_code, dict(response.headers), body, self._clock.monotonic() - started)
+                )
+                status, answered, body = await self._signed(request, _httpx_auth(auth), where)
+                return Answer(status, answered, body, self._clock.monotonic() - started)
         except TimeoutError as error:
             raise TimedOutError(
                 f"{where} gave no complete answer in {timeout_s:g} s",
@@ -154,6 +167,27 @@ class Wire:
                 "check that the address is the gateway's own.",
             ) from error
 
+    async def _signed(
+        self, request: httpx.Request, auth: httpx.Auth | None, where: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send it, and once more if the answer asks for a signature. Each answer is read here, within its bounds:
+        httpx would read the one that asks for a signature without any."""
+        flow = None if auth is None else auth.auth_flow(request)
+        following: httpx.Request | None = request if flow is None else next(flow)
+        while following is not None:
+            response = await self._client.send(following, stream=True)
+            try:
+                body = await _read(response.aiter_raw(), response.headers, self._max_bytes, where)
+            finally:
+                await response.aclose()
+            following = None
+            if flow is not None:
+                with contextlib.suppress(StopIteration):
+                    following = flow.send(response)
+        if len(self._client.cookies.jar) > _MOST_COOKIES:
+            self.forget_cookies()
+        return response.status_code, dict(response.headers), body
+
     def cookie(self, name: str) -> str | None:
         """The value of a cookie that the server set, or None."""
         return next((cookie.value for cookie in self._client.cookies.jar if cookie.name == name), None)
@@ -165,6 +199,13 @@ class Wire:
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.aclose()
+
+
+def _authorities(base_url: str) -> ssl.SSLContext:
+    """Trust in the system's authorities; in nobody where no https is spoken, since reading them takes long."""
+    if urlsplit(base_url).scheme == "https":
+        return ssl.create_default_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _is_loopback(base_url: str) -> bool:
@@ -196,7 +237,7 @@ async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit:
     """The body, unpacked if it is gzip; never holds more than `limit` bytes of either form."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "deflate"):
-        raise BrokenError(f"{where} answered in the encoding {encoding!r}, which was not asked for")
+        raise BrokenError(f"{where} answered in the encoding {encoding[:40]!r}, which was not asked for", _PASSES)
     unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
     body = bytearray()
     received = 0
@@ -205,12 +246,14 @@ async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit:
         try:
             body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk
         except zlib.error as error:
-            raise BrokenError(f"{where} sent a compressed answer that does not unpack") from error
+            raise BrokenError(f"{where} sent a compressed answer that does not unpack", _PASSES) from error
         if received > limit or len(body) > limit:
             raise OversizeError(
                 f"{where} sent more than {limit // 1024} KiB",
                 "check that the address is the device's own; no device sends this much.",
             )
+    if unpack is not None and received and not unpack.eof:
+        raise BrokenError(f"{where} sent a compressed answer that ends too early", _PASSES)
     return bytes(body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
 
 import pytest
 
@@ -36,6 +37,7 @@ collect_ignore = [] if os.environ.get("ENVOY_LOGGER_TEST_BASE") else ["deploy/te
 def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test made the log mask is plain text to the next."""
     monkeypatch.setattr(log, "_SECRETS", set())
+    monkeypatch.setattr(log, "_PASSING", deque(maxlen=16))
 
 
 @pytest.fixture(autouse=True)

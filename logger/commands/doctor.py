@@ -50,7 +50,7 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
         async for check in checks(configured, problems, SystemClock(), sign_in=sign_in):
             found.append(check)
             if not as_json:
-                click.echo(log.masked(_line(check)))
+                click.echo(f"{mark(*_MARKS[check.state])} {log.masked(_line(check))}")
         return found
 
     found = asyncio.run(look())
@@ -64,11 +64,11 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
 
 
 def _line(check: Check) -> str:
-    """The mark, what was looked at, what came out; below it what to do."""
+    """What was looked at, what came out; below it what to do."""
     is_document = check.name.startswith("/")
     name = f"{'document' if is_document else check.name:<{_NAME_WIDTH}}"
     path = f"{check.name}: " if is_document and check.name not in check.text else ""
-    line = f"{mark(*_MARKS[check.state])} {name}  {path}{check.text}{_latency(check.took_s)}"
+    line = f"{name}  {path}{check.text}{_latency(check.took_s)}"
     return f"{line}\n  {'':<{_NAME_WIDTH}}  Try: {check.cure}" if check.cure else line
 
 

@@ -7,7 +7,6 @@ turn, because Enphase moves them without notice. Certificates are verified again
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,7 +28,6 @@ from logger.errors import (
 from logger.gateway.access import Access
 from logger.gateway.tokens import Token, read_token
 from logger.gateway.words import span
-from logger.model import Json
 from logger.wire import Answer, Wire
 
 _TIMEOUT_S: Final = 30.0
@@ -88,7 +86,7 @@ async def _fetch(
     session = read_login(answer, wire.host, otp=wire.cookie("login_otp_nonce") is not None)
     if isinstance(session, Refusal):
         return session
-    log.protect([session])
+    log.protect_passing(session)
 
     refusals = []
     for way in (_by_post, _by_session):
@@ -134,14 +132,14 @@ async def _by_session(
         params={"serial_num": serial},
         headers={"accept": "application/json", **own},
     )
-    body = _json(answer)
+    body = answer.fields
     token = body.get("token")
     return answer, token if isinstance(token, str) else ""
 
 
 def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
     """The session that a login's answer gives, or why there is none. `otp`: a one-time-password cookie came."""
-    body = _json(answer)
+    body = answer.fields
     session, message = body.get("session_id"), str(body.get("message") or "").lower()
     if answer.status == 401 or (answer.status == 200 and "invalid" in message):
         return Refusal(
@@ -257,12 +255,3 @@ def _split(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return f"{parts.scheme}://{parts.netloc}", path or "/"
-
-
-def _json(answer: Answer) -> dict[str, Json]:
-    """The answer's JSON object, or an empty one."""
-    try:
-        body: Json = json.loads(answer.text)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import ssl
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -27,7 +28,7 @@ from logger.errors import (
 from logger.gateway import pins, tls
 from logger.gateway.access import Access
 from logger.gateway.auth import Tell
-from logger.gateway.documents import INFO_LIMIT, not_a_gateway, read_info
+from logger.gateway.documents import ANSWER_LIMIT, INFO_LIMIT, not_a_gateway, read_info
 from logger.gateway.endpoints import INFO
 from logger.gateway.pins import Pin
 from logger.model import GatewayInfo
@@ -101,7 +102,7 @@ class Contact:
 
     async def _plain(self, base: str, failure: WireError | None) -> Reached:
         """Over http: gateways before version 7."""
-        wire = Wire(base, self._clock)
+        wire = Wire(base, self._clock, max_bytes=ANSWER_LIMIT)
         try:
             return Reached(wire, await ask_info(wire, self._access, self._clock, failure))
         except BaseException:
@@ -112,13 +113,13 @@ class Contact:
         """Over https, in the way the settings say."""
         mode = self._access.tls
         if mode == "verify":
-            return await self._over(Wire(base, self._clock, tls=tls.verifying(self._access.ca_file)))
+            return await self._over(self._wire(base, tls.verifying(self._access.ca_file)))
         if mode == "off":
             if not self._said_off:
                 self._said_off = True
                 text = "LOGGER_TLS=off: nobody checks the gateway's certificate; anybody can answer"
                 self._say("tls_off", text, "warning")
-            return await self._over(Wire(base, self._clock, tls=tls.unchecked()))
+            return await self._over(self._wire(base, tls.unchecked()))
         pin = self._pin() or await self._first_pin(base)
         try:
             reached = await self._over(self._pinned(base, pin))
@@ -143,8 +144,11 @@ class Contact:
         )
         return new
 
+    def _wire(self, base: str, context: ssl.SSLContext) -> Wire:
+        return Wire(base, self._clock, tls=context, max_bytes=ANSWER_LIMIT)
+
     def _pinned(self, base: str, pin: Pin) -> Wire:
-        return Wire(base, self._clock, tls=tls.pinned(pin, self._access.host))
+        return self._wire(base, tls.pinned(pin, self._access.host))
 
     async def _over(self, wire: Wire) -> Reached:
         try:

@@ -20,7 +20,11 @@ from logger.wire import Answer
 
 INFO_LIMIT: Final = 64 * 1024
 """The most that `/info` may be, in bytes; real ones are under 8 KiB."""
+ANSWER_LIMIT: Final = 1024 * 1024
+"""The most that any answer may be, in bytes; the largest one that was ever recorded is under 64 KiB."""
 _DEPTH_LIMIT: Final = 32
+_PARTS_LIMIT: Final = 50_000
+"""Values in a document; 600 inverters have about 16,000. Each costs a hundred times its bytes in memory."""
 _SHOWN: Final = 80
 _SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
 """Digits on every gateway, a word in an anonymised recording; safe as part of a file name."""
@@ -41,6 +45,8 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
         return text
     if text.startswith("<"):
         raise _unreadable(where, "HTML instead of JSON", text)
+    if text.count(",") + text.count("[") + text.count("{") > _PARTS_LIMIT:
+        raise _unreadable(where, "more values than any gateway has", text)
     try:
         parsed: Json = json.loads(text, parse_constant=_refuse, parse_float=_finite)
         _measure(parsed)

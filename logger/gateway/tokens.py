@@ -53,7 +53,7 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
     text = text.strip()
     if not _FORM.fullmatch(text):
         raise TokenError(f"{origin} is not a token: a token is three parts separated by dots", PASTE)
-    log.protect([text])
+    log.protect_passing(text)
     try:
         claims = jwt.decode(text, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
     except jwt.InvalidTokenError as error:

@@ -87,7 +87,8 @@ def classify(status: int, body: str, headers: Mapping[str, str], now: float) -> 
     """The outcome of one write. `headers` by lower-case name, `now` in unix seconds (for Retry-After as a date)."""
     text = _message(body)
     plain = _QUOTED.sub("…", text)
-    said = f"HTTP {status}" + (f": {text[:300]}" if text else "")
+    one_line = " ".join(text.split())
+    said = f"HTTP {status}" + (f": {one_line[:300]}" if text else "")
     if 200 <= status < 300:
         if _BAD_LINE.search(plain):  # some products answer 201 to a write that was taken in part
             return BadLines(said, status)

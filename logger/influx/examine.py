@@ -11,7 +11,6 @@ from logger.clock import Clock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.dialects import Dialect, Target, authorisation, basic, recognise
 from logger.log import masked
-from logger.model import Json
 from logger.wire import Answer, Wire
 
 _TIMEOUT_S: Final = 10.0
@@ -51,14 +50,14 @@ async def look(target: Target, clock: Clock) -> Server:
         dialect = recognise(target, wire.host, setup, ping) if target.api == "auto" else target.api
     finally:
         await wire.aclose()
-    told = _json(health)
+    told = health.fields
     version = ping.headers.get("x-influxdb-version", "") or str(told.get("version") or "")
     sick = health.status >= 500 or told.get("status") == "fail"
     return Server(
         dialect=dialect,
         version=masked(version)[:40],
         trouble=masked(str(told.get("message") or f"/health answered {health.status}"))[:_SHOWN] if sick else "",
-        fresh=dialect == "2" and _json(setup).get("allowed") is True,
+        fresh=dialect == "2" and setup.fields.get("allowed") is True,
         skew_s=_skew(ping, clock.time()),
         took_s=ping.took_s,
     )
@@ -102,14 +101,6 @@ async def may_read(target: Target, token: str, dialect: Dialect, bucket: str, cl
             "envoy-logger setup makes the bucket and a token that may read it.",
         )
     raise InfluxError(said, "see InfluxDB's own log.")
-
-
-def _json(answer: Answer) -> dict[str, Json]:
-    try:
-        body: Json = json.loads(answer.text)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _skew(answer: Answer, now: float) -> float | None:

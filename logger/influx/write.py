@@ -15,6 +15,9 @@ from logger.wire import Wire
 WRITE_TIMEOUT_S = 30.0
 """A full batch takes a slow server some seconds; InfluxDB 3 answers once a second."""
 PROBE_TIMEOUT_S = 10.0
+_LIMIT = 1024 * 1024
+"""The most that an answer to a write may be, in bytes; what is wrong stands at its beginning."""
+_READ = 64_000
 
 
 class Writer:
@@ -23,7 +26,7 @@ class Writer:
     def __init__(self, target: Target, clock: Clock) -> None:
         self.target = target
         self._clock = clock
-        self._wire = Wire(target.url, clock, use_proxy=True)
+        self._wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
         self._dialect: Dialect | None = None if target.api == "auto" else target.api
 
     @property
@@ -75,7 +78,7 @@ class Writer:
             )
         except (WireError, InfluxError) as error:
             return _without_answer(error)
-        outcome = classify(answer.status, masked(answer.text), answer.headers, self._clock.time())
+        outcome = classify(answer.status, masked(answer.text[:_READ]), answer.headers, self._clock.time())
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
         if isinstance(outcome, Done):

@@ -48,7 +48,8 @@ def always(reply: Reply | bytes) -> Callable[[Request], Reply | bytes]:
         (Reply(200, b'[{"w": NaN}]'), UnreadableError, "not JSON", 2),
         (Reply(200, b'[{"w": 1e999}]'), UnreadableError, "not JSON", 2),
         (Reply(200, b"[" * 100 + b"]" * 100), UnreadableError, "not JSON", 2),
-        (Reply(200, b"[" * 100_000), UnreadableError, "not JSON", 2),
+        (Reply(200, b"[" * 40_000), UnreadableError, "not JSON", 2),
+        (Reply(200, b"[" + b"0," * 60_000 + b"0]"), UnreadableError, "more values than any gateway has", 2),
         (Reply(200, b"null"), UnreadableError, "a bare value", 2),
         (html("gone", 301), UnreadableError, "redirect (301), which is not followed", 2),
         (html("Service Unavailable", 503), BusyError, "answered 503: the gateway starts up", 2),
@@ -111,8 +112,8 @@ def test_a_slow_path_is_asked_once_a_poll(tmp_path: Path) -> None:
 def test_an_answer_larger_than_any_gateways_is_refused(tmp_path: Path) -> None:
     async def story() -> None:
         async with site(tmp_path) as here:
-            here.box.broken[READINGS] = always(Reply(200, b"[" + b" " * 9_000_000 + b"]"))
-            with pytest.raises(OversizeError, match="more than 8192 KiB"):
+            here.box.broken[READINGS] = always(Reply(200, b"[" + b" " * 1_100_000 + b"]"))
+            with pytest.raises(OversizeError, match="more than 1024 KiB"):
                 await here.gateway().fetch(endpoint(READINGS))
 
     asyncio.run(story())

@@ -1,0 +1,67 @@
+"""Servers that mean harm cost a request each: no crash, no memory, no file, no turn of the loop."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.errors.hostile import SCRIPTS
+from tests.sizes import LONG
+
+ROOT = Path(__file__).parents[2]
+MOST_MIB = 20.0
+MOST_TURN_S = 0.5
+"""Of the processor's own time: five times what the worst takes on a slow machine."""
+FEW = ("a bomb", "a bomb behind a refusal", "a body that never ends", "a body, byte by byte", "a million lists")
+
+
+def faced(patience_s: float, rounds: int, *scripts: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.errors.facing", str(patience_s), str(rounds), *scripts],
+        cwd=ROOT, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def nothing_was_lost(found: dict[str, Any]) -> None:
+    print({name: value for name, value in found.items() if name != "outcomes"})
+    assert found["peak_mib"] < MOST_MIB
+    assert found["grown_mib"] < MOST_MIB
+    assert found["longest_turn_s"] < MOST_TURN_S
+    before, after = found["files"]
+    assert after <= before
+
+
+def is_typed(outcome: str, side: str, script: str) -> bool:
+    """One of ours, and never a success that nobody sent."""
+    allowed = {"cloud": {"Refusal"}, "influx_write": {"Wait", "Blocked"}}
+    if script == "eight hundred cookies" and side in ("document", "signed_document"):
+        return outcome == "list"
+    return outcome in allowed.get(side, set()) or (side not in allowed and outcome.endswith("Error"))
+
+
+def test_the_worst_of_them_cost_nothing() -> None:
+    found = faced(0.2, 1, *FEW)
+    nothing_was_lost(found)
+    for script, sides in found["outcomes"].items():
+        for side, (outcome, _) in sides.items():
+            assert is_typed(outcome, side, script), (script, side, outcome)
+
+
+@pytest.mark.long
+def test_every_hostile_server_is_a_typed_error_from_every_side_and_is_asked_a_few_times_only() -> None:
+    found = faced(0.3, 5 if LONG else 1)
+    nothing_was_lost(found)
+    assert found["outcomes"].keys() == SCRIPTS.keys()
+    for script, sides in found["outcomes"].items():
+        for side, (outcome, requests) in sides.items():
+            assert is_typed(outcome, side, script), (script, side, outcome)
+            assert requests <= 4, (script, side, requests)  # two tries, each with a look at who is there
+        assert sides["cloud"][1] == 1  # a sign-in is never tried twice

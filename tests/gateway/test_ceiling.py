@@ -1,0 +1,194 @@
+"""Weeks in which everything goes wrong that can: Enphase is never asked more often than `docs/security.md` says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from logger.errors import EnvoyLoggerError
+from logger.gateway.client import Gateway
+from logger.gateway.signin import MOST_A_DAY
+from logger.service.checkup.gateway import Met, gateway_checks
+from tests.gateway.stand_in import (
+    DAY,
+    PASSWORD,
+    READINGS,
+    RESET,
+    SERIAL,
+    Reply,
+    Request,
+    Site,
+    endpoint,
+    html,
+    site,
+    token,
+)
+from tests.sizes import sized
+
+WEEK_S = 7 * DAY
+STEP_S = 600.0
+BY_ITSELF = 14
+"""What the delays alone come to in 24 hours, where no person changes the credentials."""
+ROOT = Path(__file__).parents[2]
+
+LOGINS: tuple[Reply | bytes | None, ...] = (
+    None,
+    None,
+    Reply(401, b'{"message":"Invalid"}'),
+    Reply(200, b'{"success":true,"isBlocked":false}', {"set-cookie": "login_otp_nonce=1; path=/"}),
+    Reply(200, b'{"success":true,"isBlocked":true}'),
+    Reply(200, b'{"message":"Too many active sessions"}'),
+    Reply(200, b'{"message":"success","session_id":"' + b"x" * 600 + b'"}'),
+    Reply(429, b"", {"retry-after": "120"}),
+    Reply(429, b"", {"retry-after": "-1"}),
+    Reply(302, b"", {"location": "/login/login.json"}),
+    html("sign in"),
+    html("down", 503),
+    RESET,
+)
+TOKENS: tuple[Reply | bytes | None, ...] = (
+    None,
+    None,
+    html("moved", 400),
+    html("busy", 429),
+    Reply(200, token("999888777666").encode()),
+    Reply(200, token(expires_in=-1.0).encode()),
+    Reply(200, token(expires_in=WEEK_S, life=60.0).encode()),
+    RESET,
+)
+
+
+def no(request: Request) -> Reply:
+    """401, whatever is asked."""
+    return html("no", 401) if request.target != "/info" else Reply(200, b"")
+
+
+@dataclass
+class World:
+    """One week's mischief, drawn by a seed; every step asks the gateway, as whoever does at that step."""
+
+    here: Site
+    dice: random.Random
+    people: bool
+    gateway: Gateway
+    logins: list[float] = field(default_factory=list)
+    password: str = PASSWORD
+
+    def mischief(self) -> None:
+        """Now and then something else is wrong with the gateway, and with Enphase."""
+        box, cloud, dice = self.here.box, self.here.cloud, self.dice
+        if dice.random() < 0.1:
+            box.broken.clear()
+            box.serial, box.skew_s = SERIAL, 0.0
+            match dice.randrange(9):
+                case 0:
+                    box.valid.clear()
+                case 1:
+                    box.broken["*"] = lambda request: None if request.target == "/info" else html("no", 401)
+                case 2:
+                    box.broken["/auth/check_jwt"] = lambda request: html("no", dice.choice((401, 403, 500)))
+                    box.broken[READINGS] = lambda request: html("no", 401)
+                case 3:
+                    box.broken["*"] = lambda request: html("busy", 503)
+                case 4:
+                    box.broken["*"] = lambda request: RESET
+                case 5:
+                    box.serial = str(dice.randrange(10**11, 10**12))
+                    cloud.serials.add(box.serial)
+                case 6:
+                    box.skew_s = dice.choice((-400, 400)) * DAY
+        if dice.random() < 0.1:
+            cloud.login, cloud.first, cloud.second = dice.choice(LOGINS), dice.choice(TOKENS), dice.choice(TOKENS)
+            cloud.user = dice.choice(("owner", "installer"))
+            cloud.life = dice.choice((60.0, 3600.0, DAY, 365 * DAY))
+            gateway_takes_them = dice.random() < 0.5
+            cloud.on_token = box.valid.add if gateway_takes_them else lambda text: None
+
+    async def ask(self) -> None:
+        """The recorder polls; it may have been started anew; another command or `doctor` may run beside it."""
+        dice, clock = self.dice, self.here.clock
+        if self.people and dice.random() < 0.05:
+            self.password = dice.choice((PASSWORD, f"guess {dice.randrange(5)}"))
+        if dice.random() < 0.1:
+            await self.gateway.aclose()
+            self.gateway = self.here.gateway(tls="off", password=self.password)
+        asking = [self.gateway.fetch(endpoint(READINGS))]
+        other = self.here.gateway(tls="off", password=self.password) if dice.random() < 0.1 else None
+        if other is not None:
+            asking.append(other.fetch(endpoint(READINGS)))
+        before = self.here.cloud.logins
+        found = await asyncio.gather(*asking, return_exceptions=True)
+        assert all(isinstance(each, EnvoyLoggerError) for each in found if isinstance(each, BaseException)), found
+        if other is not None:
+            await other.aclose()
+        if dice.random() < 0.02:
+            signs_in = dice.random() < 0.3
+            looked = gateway_checks(
+                self.here.access(tls="off", password=self.password), clock, Met(), sign_in=signs_in
+            )
+            before_it = self.here.cloud.logins
+            async for _ in looked:
+                pass
+            assert signs_in or self.here.cloud.logins == before_it
+        self.logins += [clock.now] * (self.here.cloud.logins - before)
+        self.here.opened[:] = [self.gateway]
+        self.here.cloud.requests[:] = [r for r in self.here.cloud.requests if r.target == "/login/login.json"]
+        self.here.box.requests.clear()
+
+
+def most_in_a_day(times: list[float]) -> int:
+    return max((sum(t - DAY < other <= t for other in times) for t in times), default=0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("people", [False, True], ids=["nobody changes anything", "people change the password"])
+@pytest.mark.parametrize("seed", range(sized(10)))
+def test_a_week_of_everything_wrong_stays_below_the_ceiling(tmp_path: Path, seed: int, *, people: bool) -> None:
+    async def week() -> World:
+        async with site(tmp_path) as here:
+            here.clock.patience_s = 5.0
+            world = World(here, random.Random(seed * 2 + people), people, here.gateway(tls="off"))
+            start = here.clock.now
+            while here.clock.now < start + WEEK_S:
+                here.clock.now += world.dice.choice((300.0, 300.0, 1800.0, 2700.0))
+                world.mischief()
+                await world.ask()
+            return world
+
+    world = asyncio.run(week())
+    most = most_in_a_day(world.logins)
+    print(f"seed {seed}: {len(world.logins)} sign-ins in the week, {most} in the worst 24 hours")
+    assert len(world.logins) >= 3  # it did try
+    assert most <= (MOST_A_DAY if people else BY_ITSELF)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("login", LOGINS[2:], ids=range(len(LOGINS) - 2))
+def test_a_week_of_one_and_the_same_answer_stays_below_the_ceiling(tmp_path: Path, login: Reply | bytes) -> None:
+    async def week() -> list[float]:
+        times: list[float] = []
+        async with site(tmp_path) as here:
+            here.cloud.login = login
+            for _ in range(sized(int(WEEK_S / STEP_S))):
+                here.clock.now += STEP_S
+                gateway, before = here.gateway(), here.cloud.logins
+                with contextlib.suppress(EnvoyLoggerError):
+                    await gateway.fetch(endpoint(READINGS))
+                await gateway.aclose()
+                here.opened.clear()
+                times += [here.clock.now] * (here.cloud.logins - before)
+        return times
+
+    times = asyncio.run(week())
+    assert 1 <= most_in_a_day(times) <= BY_ITSELF
+
+
+def test_the_documented_ceiling_is_the_real_one() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    assert f"{MOST_A_DAY} in any 24 hours" in text
+    assert f"{BY_ITSELF} in any 24 hours" in text
