@@ -86,7 +86,7 @@ def _database(terminal: Terminal, draft: Draft, given: DatabaseAnswers, url: str
     found = asyncio.run(survey(target, clock))
     state = ", not set up yet" if found.fresh else ", takes everybody" if found.open else ""
     terminal.good(f"{found.name} at {url}{state}")
-    if found.dialect == "2" and not found.open and not target.org:
+    if found.dialect == "2" and not found.is_other and not target.org:
         target = replace(target, org=terminal.text("Its organisation", default="home", option="--org"))
     made = None
     if (present := _present(terminal, draft, given, target, clock)) is not None:

@@ -7,7 +7,7 @@ import asyncio
 from logger.clock import Clock
 from logger.errors import Problem, SettingsError
 from logger.influx import provision_1, provision_3
-from logger.influx.provisioned import Admin, Provisioned, Wanted
+from logger.influx.provisioned import Admin, Provisioned, Step, Wanted
 from logger.influx.survey import Survey
 
 
@@ -21,6 +21,8 @@ async def administer(url: str, found: Survey, admin: Admin, wanted: Wanted, cloc
             return await provision_1.setup(url, found, admin, wanted, clock)
         case "3":
             return await provision_3.setup(url, admin, wanted, clock)
+    if found.is_other:
+        return Provisioned((Step("kept", "buckets and tokens", "this server knows none: nothing to make"),), {})
     problems = []
     if not wanted.org:
         problems.append(

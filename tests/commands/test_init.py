@@ -16,7 +16,7 @@ from zeroconf import ServiceInfo, Zeroconf
 from logger.clock import SystemClock
 from tests.commands.program import Done, program
 from tests.commands.wizard import Person
-from tests.servers import Fake2, Influx1, Influx2, Row, serving
+from tests.servers import Fake2, Influx1, Influx2, Row, Victoria, serving
 from tests.standin import BackgroundSimulator, generated
 
 PASSWORD = "Sentinel pa ss#$'\"\\w"
@@ -311,6 +311,15 @@ def test_a_gateway_that_announces_itself_is_chosen_by_its_number(tmp_path: Path)
             person.wait("envoy-logger once --dry-run")
             assert person.end() == 0, person.screen
     assert settings_of(tmp_path) == {"ENPHASE_GATEWAY": here.place, "ENPHASE_SERIAL": serial}
+
+
+def test_a_server_that_takes_everybody_is_set_without_credentials(victoria: Victoria, tmp_path: Path) -> None:
+    with gateway("5-metered") as here:
+        done = scripted(tmp_path, here, "--gateway", here.place, "--influxdb-url", victoria.url)
+        assert done.code == 0, done.err
+        assert settings_of(tmp_path)["INFLUXDB_URL"] == victoria.url
+        once = program(tmp_path, "once", settings=here.environment)
+        assert (once.code, once.said[-1]) == (0, "stored and delivered"), once.err
 
 
 def test_a_secret_as_a_word_is_refused_and_not_repeated(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.errors import InfluxRefusedError
+from logger.influx.administer import administer
 from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.provision_1 import setup
@@ -17,7 +18,7 @@ from logger.influx.provisioned import Admin, Provisioned, Purpose, Wanted
 from logger.influx.survey import Survey, survey
 from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
-from tests.servers import Influx1, http, serving
+from tests.servers import Influx1, Victoria, http, serving
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy/devices", "daily": "envoy_daily"}
 BOSS = Admin(username="boss", password="it's a \"long\\ pass' word\" #1")
@@ -142,6 +143,14 @@ def test_a_server_that_takes_everybody_gets_databases_and_no_user(influx1: Influ
     assert [one for one in influx1.query("SHOW USERS") if isinstance(one, dict) and one.get("values")] == []
     again = run(influx1, Admin(), buckets={"open_one": None, "open_one/long": 2 * YEAR, "open_two": YEAR})
     assert again.all("made", "changed") == ()
+
+
+def test_a_server_that_only_speaks_like_one_needs_nothing(victoria: Victoria) -> None:
+    found = asyncio.run(survey(Target(victoria.url, "auto", "", "", "", "", {}), SystemClock()))
+    assert found.is_other
+    made = asyncio.run(administer(victoria.url, found, Admin(), Wanted({"envoy": None}), SystemClock()))
+    assert made.all("kept") == ("buckets and tokens",)
+    assert made.credentials == {}
 
 
 def test_retention_is_lengthened_when_asked_and_shortened_only_when_told(influx1: Influx1) -> None:
