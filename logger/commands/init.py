@@ -78,7 +78,7 @@ def command(**options: Any) -> None:
     for name, option in (("LOGGER_SITE", "site"), ("LOGGER_TIMEZONE", "timezone"), ("LOGGER_STATE_DIR", "state_dir")):
         if options[option] is not None:
             draft.put(name, options[option])
-    draft.files()  # what is wrong already is told before anybody is asked
+    draft.refuse_wrong()  # before anybody is asked
     try:
         _ask(terminal, draft, _about_gateway(options), _about_database(options))
     except (click.Abort, KeyboardInterrupt):

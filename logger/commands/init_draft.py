@@ -83,6 +83,15 @@ class Draft:
             self.secrets.pop(name, None)
             self.values[name] = self.values[f"{name}_FILE"] = None
 
+    def refuse_wrong(self) -> None:
+        """Raise SettingsError if an answer so far is wrong; what was wrong before may still be put right."""
+        try:
+            self.files()
+        except SettingsError as error:
+            own = tuple(problem for problem in error.problems if problem.setting in self.values)
+            if own:
+                raise SettingsError(own) from error
+
     def files(self) -> list[NewFile]:
         """Everything to be written, secrets first, checked as the recorder will. SettingsError, StateError."""
         try:

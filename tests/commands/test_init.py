@@ -322,6 +322,17 @@ def test_a_server_that_takes_everybody_is_set_without_credentials(victoria: Vict
         assert (once.code, once.said[-1]) == (0, "stored and delivered"), once.err
 
 
+def test_a_half_written_file_of_settings_is_completed(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ENPHASE_USERNAME=somebody@example.org\nLOGGER_KEEP_DAYS=90\n")
+    with gateway("8-battery") as here:
+        given = ["--gateway", here.place, "--account", here.running.cloud.username, "--password-file", "-"]
+        done = scripted(tmp_path, here, *given, stdin=PASSWORD)
+        assert done.code == 0, done.err
+        assert settings_of(tmp_path)["ENPHASE_USERNAME"] == here.running.cloud.username
+        assert settings_of(tmp_path)["LOGGER_KEEP_DAYS"] == "90"
+        assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_secret_as_a_word_is_refused_and_not_repeated(tmp_path: Path) -> None:
     done = program(tmp_path, "init", "--yes", "--gateway", "x", "--password-file", PASSWORD)
     assert done.code == 2
