@@ -45,8 +45,12 @@ class Budget:
         return count
 
     def allows(self, track: Track, now: float) -> bool:
-        """True for what is asked at every totals or devices tick; for the rest while the ceiling is not reached."""
-        if self.limit is None or isinstance(track.endpoint.every, str):
+        """True for what is asked at every totals or devices tick, and once for everything that was never asked.
+
+        For the rest while the ceiling is not reached. After a firmware change nothing is known, so the plan and its
+        ceiling are small; the list of meters must not wait for that.
+        """
+        if self.limit is None or isinstance(track.endpoint.every, str) or not track.requests:
             return True
         return sum(self.used(now).values()) < self.limit
 

@@ -252,7 +252,7 @@ def test_the_gateway_as_a_whole_gone_loses_no_endpoint(tmp_path: Path) -> None:
 
 def test_the_ceiling_holds_back_what_can_wait_and_never_the_minute_or_the_devices() -> None:
     budget = Budget()
-    tracks = {endpoint.path: Track(endpoint) for endpoint in ENDPOINTS}
+    tracks = {endpoint.path: Track(endpoint, requests=1) for endpoint in ENDPOINTS}
     budget.limit = 3
     for second in range(3):
         assert budget.allows(tracks["/ivp/meters"], 1000.0 + second)
@@ -261,6 +261,7 @@ def test_the_ceiling_holds_back_what_can_wait_and_never_the_minute_or_the_device
     held = {path for path, track in tracks.items() if not budget.allows(track, 1003.0)}
     assert held == {path for path, track in tracks.items() if isinstance(track.endpoint.every, int)}
     assert budget.allows(tracks["/ivp/meters"], 1000.0 + 3600)
+    assert budget.allows(Track(tracks["/ivp/meters"].endpoint), 1003.0), "what was never asked is asked once"
 
 
 def test_an_absent_path_is_lost_only_if_it_ever_answered() -> None:

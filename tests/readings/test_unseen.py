@@ -1,0 +1,232 @@
+"""Gateways that nobody recorded yet, put together from what is known of them: the general case, not the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from logger.gateway.endpoints import plan
+from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.readings import rows as r
+from logger.readings.interpret import Books, Interpreted, Rules, interpret
+from logger.readings.ledger import Ledger
+from logger.readings.rows import PATHS
+from logger.readings.wanted import wanted
+from logger.simulator.documents import InventedPlant, generated
+from logger.simulator.household import Site
+from tests.readings.site import (
+    BOTH,
+    CONSUMPTION,
+    INFO,
+    METERED,
+    NOW,
+    PRODUCTION,
+    STANDARD,
+    STORAGE,
+    Bodies,
+    Body,
+    battery,
+    ensemble,
+    inverter,
+    meter,
+    once,
+    points,
+    power,
+    reading,
+    totals,
+)
+
+NOON = 1_782_036_000
+LEGACY = GatewayInfo("121621012167", "D5.0.62", "800-00551-r02", True, False, 0.0)
+CONTROLLER: Body = {"type": "ENPOWER", "devices": [{"serial_num": "122", "temperature": 68, "communicating": True}]}
+
+
+def documents_of(plant: InventedPlant) -> dict[str, Any]:
+    found = {}
+    for path in PATHS:
+        reply = plant.answer(path, NOON)
+        if reply.status == 200 and not reply.body.lstrip().startswith(b"<"):
+            found[path] = json.loads(reply.body)
+    return found
+
+
+def polled(info: GatewayInfo, bodies: Bodies, at: int = NOON) -> Interpreted:
+    """A first poll, of what this gateway's plan asks alone."""
+    asked = {endpoint.path for endpoint in plan(info)}
+    documents = {path: Document(path, body, at + 5.0, 0.1) for path, body in bodies.items() if path in asked}
+    snapshot = Snapshot(info, at, documents, {}, PATHS - documents.keys())
+    return interpret(snapshot, BOTH, Books(Ledger(), {}), Rules("", "UTC", None))
+
+
+def controller(**state: Json) -> Bodies:
+    group = {**CONTROLLER, "devices": [{**CONTROLLER["devices"][0], **state}]}
+    return {**METERED, r.ENSEMBLE: [*ensemble(battery("492")), group], r.ENSEMBLE_POWER: power(("492", 900_000))}
+
+
+def grid(found: Interpreted) -> dict[str, Any]:
+    return dict(points(found, "envoy_grid")[""].fields)
+
+
+@pytest.mark.parametrize("count", [50, 51, 120])
+def test_a_standard_site_of_more_than_fifty_devices_counts_and_writes_each(count: int) -> None:
+    bodies = documents_of(generated("8-standard", inverters=count, epoch=NOON - 30 * 86400))
+    found = polled(INFO, {path: body for path, body in bodies.items() if path in (*STANDARD, r.DEVICE_DATA)})
+    assert totals(found)["inverters"] == count
+    assert len(points(found, "envoy_inverter")) == len(points(found, "envoy_inverter_status")) == count
+    assert sum("dc_voltage_v" in p.fields for p in points(found, "envoy_inverter").values()) == 50
+    assert totals(found)["production_lifetime_wh"] == bodies[r.V1]["wattHoursLifetime"]
+
+
+def test_a_site_that_is_off_the_grid_runs_on_its_battery() -> None:
+    bodies = controller(mains_oper_state="open", Enpwr_grid_mode="multimode-offgrid")
+    rows = [reading(PRODUCTION, 0.0), {**reading(CONSUMPTION, 0.0), "voltage": 0.0}]
+    found = once({**bodies, r.READINGS: rows})
+    assert grid(found) == {"grid_state": "off-grid", "relay_closed": False, "controller_temperature_c": 20.0}
+    assert totals(found)["load_power_w"] == 900.0
+    assert totals(found)["battery_state"] == "discharging"
+
+
+@pytest.mark.parametrize(
+    ("word", "closed"),
+    [("closed", True), ("open", False), ("open synchronizing", False), ("open synchronized", False)],
+)
+def test_a_relay_is_open_until_it_is_closed(word: str, closed: bool) -> None:
+    state = "on-grid" if closed else "off-grid"
+    assert grid(once(controller(mains_oper_state=word)))["relay_closed"] is closed
+    assert grid(once(controller(mains_oper_state=word)))["grid_state"] == state
+
+
+@pytest.mark.parametrize("word", ["", "unknown", "opening", None, 5])
+def test_a_word_for_the_relay_that_nobody_knows_is_no_state(word: Json) -> None:
+    assert grid(once(controller(mains_oper_state=word))) == {"controller_temperature_c": 20.0}
+
+
+def test_a_collar_that_cut_the_house_off_says_so() -> None:
+    group: Json = {"type": "COLLAR", "devices": [{"mid_state": "open", "grid_state": "off_grid", "temperature": 31}]}
+    found = grid(once({**METERED, r.ENSEMBLE: [group]}))
+    assert found == {"grid_state": "off-grid", "relay_closed": False, "controller_temperature_c": 31.0}
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [
+        ({"oper_state": "open"}, "disconnected"),
+        ({"oper_state": "Close"}, "connected"),
+        ({"generator": {"oper_state": "close"}}, "connected"),
+        ({"oper_state": "Warming"}, "warming"),
+        ({"oper_state": 1}, None),
+        ({}, None),
+        ([], None),
+    ],
+)
+def test_a_generator_says_its_state_in_any_of_its_forms(body: Json, state: str | None) -> None:
+    bodies = {**controller(mains_oper_state="closed"), r.GENERATOR_CONFIG: {"model": "x"}, r.GENERATOR: body}
+    assert grid(once(bodies)).get("generator_state") == state
+
+
+def test_a_gateway_before_tokens_may_have_batteries() -> None:
+    bodies = {**controller(mains_oper_state="closed"), r.SECCTRL: {"agg_soc": 40, "ENC_agg_avail_energy": 2000}}
+    found = polled(LEGACY, bodies, NOW)
+    assert totals(found)["batteries"] == 1
+    assert totals(found)["battery_power_w"] == 900.0
+    assert grid(found)["grid_state"] == "on-grid"
+    known = {path: Document(path, bodies[path], NOW, 0.1) for path in (r.ENSEMBLE, r.METERS, r.V1_INVERTERS)}
+    asked = wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({r.INVENTORY})), Ledger())
+    assert {r.ENSEMBLE_POWER, r.SECCTRL} <= asked.paths & {endpoint.path for endpoint in plan(LEGACY)}
+
+
+def test_the_first_firmware_with_batteries_named_its_energies_otherwise() -> None:
+    profile: Json = {"grid_profile_name": "IEEE 1547", "id": "x", "grid_profile_version": "1", "item_count": 99}
+    early = battery("492", real_power_w=-516, led_status=13)
+    bodies = {**METERED, r.ENSEMBLE: [profile, *ensemble(early)], r.ENSEMBLE_POWER: power(("492", -516_000)),
+              r.SECCTRL: {"agg_soc": 44, "agg_backup_energy": 1000, "agg_avail_energy": 1452,
+                          "Enc_max_available_capacity": 3300}}  # fmt: skip
+    found = totals(once(bodies))
+    assert (found["battery_energy_wh"], found["battery_capacity_wh"]) == (1452.0, 3300.0)
+    assert (found["battery_power_w"], found["battery_state"]) == (-516.0, "charging")
+
+
+def test_a_storage_ct_that_loses_a_phase_for_a_poll_is_left_out_for_that_poll() -> None:
+    lines = [*METERED[r.METERS], meter(STORAGE, "storage", phases=2)]
+
+    def storage(second: float) -> Body:
+        channels = [
+            {"voltage": v, "activePower": -600.0 * (v > 0), "actEnergyDlvd": v, "actEnergyRcvd": v, "freq": 60.0}
+            for v in (121.0, second, 0.0)
+        ]
+        return {**reading(STORAGE, -1200.0 if second else -600.0), "channels": channels}
+
+    bodies = {**METERED, r.METERS: lines, r.ENSEMBLE: ensemble(battery("492"))}
+    well = once({**bodies, r.READINGS: [*METERED[r.READINGS], storage(120.0)]})
+    half = once({**bodies, r.READINGS: [*METERED[r.READINGS], storage(0.0)]})
+    assert totals(well)["battery_power_w"] == -1200.0
+    assert "battery_power_w" not in totals(half)
+    assert set(points(half, "envoy_meter")) == {"production", "net-consumption"}
+    assert {name: p.fields for name, p in points(half, "envoy_meter").items()} == {
+        name: p.fields for name, p in points(well, "envoy_meter").items() if name != "storage"
+    }
+
+
+def test_a_three_phase_site_without_cts_has_inverters_and_no_phases() -> None:
+    site = Site(inverters=9, phases=3, epoch=NOON - 30 * 86400)
+    found = polled(INFO, documents_of(generated("8-standard", site)))
+    assert points(found, "envoy_phase") == points(found, "envoy_meter") == {}
+    assert len(points(found, "envoy_inverter")) == 9
+    assert "net_power_w" not in totals(found)
+
+
+def test_a_production_ct_alone_tells_of_production_alone() -> None:
+    lines = [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption", state="disabled")]
+    found = totals(once({**METERED, r.METERS: lines}))
+    assert found["production_power_w"] == 2000.0
+    assert not [name for name in found if name.startswith(("consumption", "load", "net", "grid"))]
+
+
+def test_a_consumption_ct_alone_stands_beside_the_inverters_own_figures() -> None:
+    lines = [meter(PRODUCTION, "production", state="disabled"), meter(CONSUMPTION, "net-consumption")]
+    block = {"type": "inverters", "activeCount": 2, "wNow": 1200, "whLifetime": 777_000}
+    found = totals(once({**METERED, r.METERS: lines, r.BLOCKS: {"production": [block], "consumption": []}}))
+    assert (found["production_power_w"], found["net_power_w"], found["load_power_w"]) == (1200.0, -500.0, 700.0)
+
+
+def test_a_total_ct_with_a_battery_is_the_house_itself() -> None:
+    lines = [meter(PRODUCTION, "production"), meter(CONSUMPTION, "total-consumption")]
+    rows = [reading(PRODUCTION, 2000.0), reading(CONSUMPTION, 800.0)]
+    bodies = {**METERED, r.METERS: lines, r.READINGS: rows, r.ENSEMBLE: ensemble(battery("492")),
+              r.ENSEMBLE_POWER: power(("492", -1_000_000))}  # fmt: skip
+    found = totals(once(bodies))
+    assert (found["load_power_w"], found["consumption_power_w"]) == (800.0, 800.0)
+
+
+def test_a_meter_of_a_generator_is_a_meter_like_others() -> None:
+    lines = [*METERED[r.METERS], meter(704645376, "generator")]
+    found = once({**METERED, r.METERS: lines, r.READINGS: [*METERED[r.READINGS], reading(704645376, 5000.0)]})
+    assert points(found, "envoy_meter")["generator"].fields["power_w"] == 5000.0
+    assert totals(found)["production_power_w"] == 2000.0
+
+
+def test_old_firmware_that_refuses_its_lists_still_gives_its_totals() -> None:
+    refused = replace(LEGACY, firmware="D3.18.10")
+    found = polled(refused, {r.V1: STANDARD[r.V1]}, NOW)
+    assert totals(found)["production_power_w"] == 1990.0
+    assert "inverters" not in totals(found)
+
+
+def test_a_gateway_with_a_kind_of_hardware_that_nobody_knows_gives_the_rest() -> None:
+    strange: Json = {"type": "FUSION REACTOR", "devices": [{"serial_num": "1", "temperature": 1e7}]}
+    meters = [*METERED[r.METERS], {**meter(1, "antimatter"), "phaseCount": 9}]
+    found = once({**METERED, r.METERS: meters, r.ENSEMBLE: [strange, *ensemble(battery("492"))],
+                  r.READINGS: [*METERED[r.READINGS], reading(1, 1e9)]})  # fmt: skip
+    assert totals(found)["batteries"] == 1
+    assert set(points(found, "envoy_meter")) == {"production", "net-consumption"}
+
+
+def test_inverters_under_one_serial_in_two_documents_are_one() -> None:
+    bodies = documents_of(generated("8-metered", inverters=5, epoch=NOON - 30 * 86400))
+    found = polled(INFO, bodies)
+    assert len(points(found, "envoy_inverter")) == len(points(found, "envoy_inverter_status")) == 5
+    more = {**bodies, r.V1_INVERTERS: [*bodies[r.V1_INVERTERS], inverter("122999999999", NOON - 60)]}
+    assert len(points(polled(INFO, more), "envoy_inverter")) == 6

@@ -1,0 +1,65 @@
+"""How often each measurement is written, in virtual hours of an invented site."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from logger.service.collector import Collector
+from tests.service.hours import NOON, PlantGateway, plant, poll
+from tests.service.parts import InlineStore
+from tests.service.test_call_plan import minutes
+from tests.virtual import VirtualClock
+
+
+@pytest.fixture(scope="module")
+def hours() -> InlineStore:
+    """Two hours of a site with batteries and a controller; after 80 minutes its firmware changes."""
+
+    def update(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
+        async def script() -> None:
+            await asyncio.sleep(80 * 60)
+            gateway.plant.generation = replace(gateway.plant.generation, firmware="D8.2.9999")
+
+        return asyncio.create_task(script())
+
+    _, store, _ = poll(plant("8-battery", 6), 2, meanwhile=update)
+    return store
+
+
+def times(store: InlineStore, measurement: str) -> list[int]:
+    return [int(line.rsplit(" ", 1)[1]) for line in store.lines(measurement)]
+
+
+def test_the_grid_is_a_point_a_minute(hours: InlineStore) -> None:
+    assert times(hours, "envoy_grid") == minutes(120)
+    assert all("controller_temperature_c" in line for line in hours.lines("envoy_grid"))
+
+
+def test_contacts_are_a_point_every_five_minutes(hours: InlineStore) -> None:
+    assert times(hours, "envoy_contact") == minutes(120)[::5]
+
+
+def test_the_gateways_own_point_comes_every_quarter_of_an_hour_and_on_change(hours: InlineStore) -> None:
+    at = times(hours, "envoy_gateway")
+    assert at[0] == NOON
+    assert (
+        len(hours.lines("envoy_totals"))
+        == len([x for x in hours.lines("envoy_totals") if "net_power_w=" in x])
+        == 120
+    )
+    gaps = [b - a for a, b in zip(at, at[1:], strict=False)]
+    assert all(300 <= gap <= 900 for gap in gaps)
+    assert len(at) <= 2 + 8 + 1
+    lines = hours.lines("envoy_gateway")
+    changed = next(line for line in lines if "D8.2.9999" in line)
+    assert int(changed.rsplit(" ", 1)[1]) - (NOON - 30 + 80 * 60) <= 900 + 300
+    assert sum("interface=" in line for line in lines) >= 7
+    assert sum("inverter_report_interval_s=300.0" in line for line in lines) >= 5
+
+
+def test_facts_of_a_device_are_written_at_every_tick_of_the_devices(hours: InlineStore) -> None:
+    assert len(times(hours, "envoy_battery")) == 2 * 24
+    assert len(times(hours, "envoy_inverter_status")) == 6 * 24
