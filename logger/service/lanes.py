@@ -22,6 +22,8 @@ _RESTS_S: Final[dict[Lane, tuple[tuple[int, int], ...]]] = {
 """How long a path rests after so many failures in a row (Q-C2); one may bring a gateway down each time (Q-C15)."""
 _PROBE_S: Final = 86400
 """A path that is absent or not allowed is asked again after this."""
+_PROBE_AGAIN_S: Final = 3600
+"""The same for one that answered under this firmware: it may come back."""
 _RETRY_S: Final = 300
 _SLOW_ANSWER_S: Final[dict[Lane, float]] = {"fast": 2.0, "slow": 10.0}
 """A path that takes longer than this is asked at its relaxed cadence."""
@@ -36,6 +38,7 @@ class Track:
     `often`: it says something of every minute, whatever its cadence.
     `answered_before`: it answered under an earlier firmware. `lost`: it was said that it answers no more.
     `finals`: how often it gave a document or said that there is none; twice the latter is not believed for long.
+    `refusals`: how often in a row it said that it is not there; one that answered is not believed at the first.
     """
 
     endpoint: Endpoint
@@ -45,6 +48,7 @@ class Track:
     requests: int = 0
     failures: int = 0
     in_a_row: int = 0
+    refusals: int = 0
     failing_since: float | None = None
     latency_s: float | None = None
     absent: bool = False
@@ -77,6 +81,7 @@ class Track:
         self.requests += 1
         self.finals += counts
         self.in_a_row, self.failing_since, self.absent, self.trouble = 0, None, False, ""
+        self.refusals = 0
         self.due_at = self._next(tick, intervals)
 
     def failed(self, error: EnvoyLoggerError, tick: int, intervals: dict[Role, int], *, counts: bool = True) -> None:
@@ -87,10 +92,13 @@ class Track:
         if self.failing_since is None:
             self.failing_since = tick
         if isinstance(error, (AbsentError, NotAllowedError)):
-            self.absent, self.document = True, None
             self.finals += counts
-            self.due_at = tick + (_PROBE_S if self.finals >= GIVE_UP_AFTER else self.cadence_s(intervals))
-            return
+            self.refusals += counts
+            if not self.answered or self.refusals >= GIVE_UP_AFTER:
+                self.absent, self.document = True, None
+                rest = _PROBE_AGAIN_S if self.answered else _PROBE_S
+                self.due_at = tick + (rest if self.finals >= GIVE_UP_AFTER else self.cadence_s(intervals))
+                return
         self.in_a_row += counts
         retry = intervals["totals"] if self.endpoint.lane == "fast" else _RETRY_S
         self.due_at = tick + max(self._rest_s(), min(self.cadence_s(intervals), retry))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import re
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from typing import Any
 
 import pytest
 
+from logger.errors import AbsentError
 from logger.model import Json
+from logger.service.collector import Collector
 from tests.service.parts import START, InlineStore, ScriptedGateway
 from tests.service.test_collector import record
+from tests.virtual import VirtualClock
 
 METERS, READINGS, LIST = "/ivp/meters", "/ivp/meters/readings", "/api/v1/production/inverters"
 
@@ -90,4 +94,22 @@ def test_two_devices_with_one_serial_are_said_once_and_are_no_event(
         store, _, _ = record(tmp_path, 60, lambda gateway: shape(gateway, LIST))
     assert sum("neither is written" in record.message for record in caplog.records) == 1
     assert sum("stands once again" in record.message for record in caplog.records) == 1
+    assert store.lines("envoy_event") == []
+
+
+def test_a_path_that_answered_and_is_refused_twice_is_asked_again_and_nobody_speaks_for_it(tmp_path: Path) -> None:
+    def refuse(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> object:
+        async def script() -> None:
+            await asyncio.sleep(10 * 60)
+            gateway.fails[READINGS] = AbsentError(f"{READINGS} answered 404")
+            await asyncio.sleep(2 * 60)
+            gateway.fails.clear()
+
+        return asyncio.create_task(script())
+
+    store, _, _ = record(tmp_path, 30, meanwhile=refuse)
+    lines = store.lines("envoy_totals")
+    powers = [line for line in lines if "production_power_w=" in line]
+    assert len(lines) - len(powers) == 2
+    assert all("production_power_w=1000.0" in line for line in powers)
     assert store.lines("envoy_event") == []
