@@ -60,7 +60,13 @@ def read(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayInfo,
 
 
 def same(some: Interpreted, all_of_it: Interpreted) -> bool:
-    return some.readings == all_of_it.readings and some.books == all_of_it.books
+    return some.readings == all_of_it.readings and learned(some.books) == learned(all_of_it.books)
+
+
+def learned(books: Books) -> Books:
+    """The books without the shapes of documents, which are of those that came and of no others."""
+    notes = {name: note for name, note in books.ledger.notes.items() if not name.startswith("shape ")}
+    return replace(books, ledger=replace(books.ledger, notes=notes), shapes={})
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
