@@ -50,8 +50,8 @@ class LeasePort(Protocol):
         """The daily rows to deliver, as they are now."""
         ...
 
-    async def ack(self, lease: Lease, refused: tuple[Refused, ...] = ()) -> None:
-        """They are delivered, but for the refused lines."""
+    async def ack(self, lease: Lease, refused: tuple[Refused, ...] = (), *, soon: bool = False) -> None:
+        """They are delivered, but for the refused lines; `soon`: to be marked with the next tick."""
         ...
 
 
@@ -133,7 +133,7 @@ class Shipper:
         started = self._clock.monotonic()
         around = not live and self._failures.get(_backlog(role), 0) >= 2
         delivery = await deliver(self._writer, role, lease.members, clock=self._clock, around=around)
-        await self._keep_books(role, lease, delivery)
+        await self._keep_books(role, lease, delivery, live=live)
         if isinstance(delivery.outcome, (Wait, Blocked)):
             self._put_off(role, delivery.outcome, live=live)
             return bool(delivery.done) and around
@@ -160,7 +160,7 @@ class Shipper:
     def _halve(self, role: Role) -> None:
         self._most_lines[role] = max(_FEWEST_LINES, self._most(role) // 2)
 
-    async def _keep_books(self, role: Role, lease: Lease, delivery: Delivery) -> None:
+    async def _keep_books(self, role: Role, lease: Lease, delivery: Delivery, *, live: bool) -> None:
         """What InfluxDB has is marked delivered, what it will never take is kept aside with its reason."""
         if not delivery.done:
             return
@@ -168,7 +168,7 @@ class Shipper:
         refused = tuple(
             Refused(line.line, line.status, line.reason, places[line.member]) for line in delivery.refused
         )
-        await self._store.ack(lease.only(delivery.done), refused)
+        await self._store.ack(lease.only(delivery.done), refused, soon=live and len(places) == len(lease.ids))
         self.shipped.batches += 1
         self.shipped.refused += len(refused)
         self.shipped.outside_retention += delivery.outside_retention

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,11 +50,18 @@ def count_stored(connection: sqlite3.Connection, members: Iterable[Member]) -> N
 
 
 def lease(
-    connection: sqlite3.Connection, role: Role, *, newest: bool, max_lines: int, max_bytes: int
+    connection: sqlite3.Connection,
+    role: Role,
+    *,
+    newest: bool,
+    max_lines: int,
+    max_bytes: int,
+    without: Container[int] = (),
 ) -> tuple[Lease | None, list[int]]:
     """Rows of one gateway to deliver together, and the ids of rows that were found rotten on the way.
 
     At least one row, however large; then as many as the limits allow. `newest`: only rows of the newest tick.
+    `without`: rows that count as delivered.
     """
     order = "DESC" if newest else "ASC"
     query = (
@@ -68,6 +75,8 @@ def lease(
     cursor = connection.execute(query, (role,))
     try:
         for owner, tick, row_id, lines, crc, body in cursor:
+            if row_id in without:
+                continue
             if not isinstance(body, bytes) or checksum(owner, tick, lines, body) != crc:
                 rotten.append(row_id)
                 continue
@@ -94,6 +103,16 @@ def lease(
         oldest_tick=taken[0][0],
         newest_tick=taken[-1][0],
     ), rotten
+
+
+def oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
+    """The oldest tick that waits, not counting some rows; None if nothing does."""
+    for row_id, tick in connection.execute(
+        "SELECT id, tick FROM outbox WHERE role = ? AND delivered_at IS NULL ORDER BY tick, id", (role,)
+    ):
+        if row_id not in without:
+            return int(tick)
+    return None
 
 
 def deliver(

@@ -14,9 +14,10 @@ from logger.files import hand_over
 from logger.store.ballast import SIZE as BALLAST_BYTES
 
 FILE: Final = "store.sqlite3"
-_PAGE: Final = 4096
+_PAGE: Final = 1024
+"""Small, for a minute changes a few numbers on a few pages, and each such page is written whole, twice."""
 _LOG_BYTES: Final = 4 * 1024 * 1024
-_LEAST_PAGES: Final = 512
+_LEAST_BYTES: Final = 2 * 1024 * 1024
 _UNLIKELY_VERSION: Final = 1000
 _PATIENCE_S: Final = 10
 _NO_SHARED_MEMORY: Final = (
@@ -117,9 +118,10 @@ def connect(folder: Path, max_mb: int, notes: list[str]) -> sqlite3.Connection:
     connection = _connection(path, notes)
     try:
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA wal_autocheckpoint=256")
+        page = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // 2 // page}")
         connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
-        pages = max(_LEAST_PAGES, (max_mb * 1024 * 1024 - BALLAST_BYTES - _LOG_BYTES) // _PAGE)
+        pages = max(_LEAST_BYTES, max_mb * 1024 * 1024 - BALLAST_BYTES - _LOG_BYTES) // page
         connection.execute(f"PRAGMA max_page_count={pages}")
         _upgrade(connection, path)
     except BaseException:
@@ -132,6 +134,7 @@ def _connection(path: Path, notes: list[str]) -> sqlite3.Connection:
     """Open with a write-ahead log where the file system can do it, a rollback journal elsewhere (network shares)."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
     try:
+        connection.execute(f"PRAGMA page_size={_PAGE}")  # of a new file; one that is there keeps its own
         if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
             with transaction(connection):  # the first write shows whether shared memory works
                 return connection

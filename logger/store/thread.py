@@ -124,9 +124,9 @@ class StoreThread:
         """See Store.lease_daily."""
         return await self._always("lease_daily", lambda: self._store.lease_daily(max_lines))
 
-    async def ack(self, lease: Lease, refused_lines: Sequence[Refused] = ()) -> None:
+    async def ack(self, lease: Lease, refused_lines: Sequence[Refused] = (), *, soon: bool = False) -> None:
         """See Store.ack."""
-        await self._always("ack", lambda: self._store.ack(lease, refused_lines))
+        await self._always("ack", lambda: self._store.ack(lease, refused_lines, soon=soon))
 
     async def waiting(self) -> Waiting:
         """See Store.waiting."""

@@ -83,8 +83,8 @@ class InlineStore:
     async def lease_daily(self, max_lines: int) -> Lease | None:
         return self.store.lease_daily(max_lines)
 
-    async def ack(self, lease: Lease, refused: Sequence[Refused] = ()) -> None:
-        self.store.ack(lease, refused)
+    async def ack(self, lease: Lease, refused: Sequence[Refused] = (), *, soon: bool = False) -> None:
+        self.store.ack(lease, refused, soon=soon)
 
     async def waiting(self) -> Waiting:
         return self.store.waiting()

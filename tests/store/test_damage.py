@@ -97,8 +97,8 @@ def test_what_can_be_read_of_a_damaged_store_is_carried_over_ledger_first(tmp_pa
             else (40,)
         )
     connection.close()
-    start = (leaf[0] - 1) * 4096
-    pages[start : start + 4096] = b"\0" * 4096
+    start = (leaf[0] - 1) * 1024
+    pages[start : start + 1024] = b"\0" * 1024
     path.write_bytes(pages)
     store = make_store(tmp_path)
     notes = "\n".join(store.take_notes())

@@ -1,0 +1,76 @@
+"""What one minute after another costs a disk: a site recorded from documents on a jumping clock, into real files.
+
+A program, so that the kernel's count of its own process is the count of the recorder alone:
+`python -m tests.endtoend.wear FOLDER HOURS INVERTERS` prints what was written, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from logger.influx.classify import Done, Outcome
+from logger.influx.dialects import Target
+from logger.influx.write import Writer
+from logger.log import Changes
+from logger.model import ROLES, Reading, Role
+from logger.service.collector import Collector
+from logger.service.lanes import Track
+from logger.service.progress import Progress
+from logger.service.schedule import Pace
+from logger.service.selfreport import self_readings
+from logger.service.shipper import Shipper
+from tests.service.hours import NOON, PlantGateway, plant
+from tests.service.parts import InlineStore
+from tests.virtual import VirtualClock, run_virtually
+
+
+class Taker(Writer):
+    """A database that takes everything at once."""
+
+    async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+        await asyncio.sleep(0.05)
+        return Done()
+
+
+def written_bytes() -> int:
+    """What this process has had written to disks so far, as the kernel counts."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("write_bytes")).split()[1])
+
+
+async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]:
+    clock = VirtualClock(NOON - 30)
+    store = InlineStore(folder, clock)
+    target = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
+    shipper = Shipper(Taker(target, clock), store, clock, Progress(clock), Changes(None))
+
+    async def own(tags: dict[str, str], tick: int, tracks: list[Track]) -> list[Reading]:
+        return self_readings(tags, tick, tracks, store.store.waiting(), None, 0.0, float(tick))
+
+    gateway = PlantGateway(plant("8-battery", inverters, 3), clock)
+    collector = Collector(
+        gateway, store, clock, Pace(60, 300), Progress(clock), committed=shipper.wake, own_readings=own
+    )
+    before = written_bytes()
+    loops = [asyncio.create_task(collector.run()), asyncio.create_task(shipper.run())]
+    await asyncio.sleep(hours * 3600)
+    collector.stopping.set()
+    await loops[0]
+    loops[1].cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    found = {
+        "ticks": float(collector.collected.ticks),
+        "lines": float(store.store.waiting().stored),
+        "delivered": float(store.store.waiting().delivered),
+        "written_bytes": float(written_bytes() - before),
+        "file_bytes": float(store.store.waiting().disk_bytes),
+    }
+    store.store.close()
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(run_virtually(record(Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])))))
