@@ -19,7 +19,9 @@ MANUAL = ROOT / "docs" / "operations.md"
 
 def documented(inverters: int) -> tuple[float, float]:
     """Megabytes and syncs a day that the manual promises at most for a site of that size."""
-    row = re.search(rf"^\| {inverters} inverters \|[^|]*\|[^|]*\| ([\d,]+) MB \| ([\d,]+) \|$", MANUAL.read_text(), re.M)
+    row = re.search(
+        rf"^\| {inverters} inverters \|[^|]*\|[^|]*\| ([\d,]+) MB \| ([\d,]+) \|$", MANUAL.read_text(), re.M
+    )
     assert row is not None
     return float(row[1].replace(",", "")), float(row[2].replace(",", ""))
 
@@ -36,16 +38,15 @@ def test_a_day_costs_the_disk_what_the_manual_says(
     tracer = shutil.which("strace")
     calls = tmp_path / "calls"
     if tracer:
-        command = [tracer, "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", str(calls), *command]
+        command = [tracer, "-f", "-e", "trace=fsync,fdatasync", "-o", str(calls), *command]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
     assert found["ticks"] >= hours * 60 - 1
     assert found["delivered"] == found["lines"]
     megabytes = found["written_bytes"] / hours * 24 / 1e6
-    syncs = None
+    syncs = None  # nothing but a tracer can count them
     if tracer:
-        rows = re.findall(r"^ +[\d.]+ +[\d.]+ +\d+ +(\d+) .*?(?:fsync|fdatasync)$", calls.read_text(), re.M)
-        syncs = sum(int(count) for count in rows) / hours * 24
+        syncs = round(len(re.findall(r"(?:fsync|fdatasync)\(", calls.read_text())) / hours * 24)
     with capsys.disabled():
         print(f"\n{inverters} inverters, {hours:.1f} h: {megabytes:.0f} MB and {syncs or '?'} syncs a day")
     most_mb, most_syncs = documented(inverters)
