@@ -187,6 +187,7 @@ class Store:
             return
 
         def action(at: int | None) -> None:  # never before its tick, or a clock not set would have it forgotten soon
+            self._deliver_soon()
             if lease.revisions:
                 daily.ack(self._connection, lease, len(refused_lines))
             else:
@@ -197,6 +198,7 @@ class Store:
             self._write(lambda: action(max(self._now(), lease.newest_tick)))
         except StoreFullError:
             self._write(lambda: action(None))  # marking needs a little room; deleting gives some
+        self._soon.clear()
 
     def _mark_soon(self) -> None:
         """Do now what was to be done with the next tick."""

@@ -95,6 +95,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.ack(lease, [Refused(lines[0].encode(), 400, "no")] if bad else [], soon=soon)
         if bad:
             self.refused.add(lines[0].encode())
+        if not soon:
+            self.marked()
         for tick in ticks(lines):
             if tick in self.waits[lease.role]:
                 self.waits[lease.role].remove(tick)
@@ -126,6 +128,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert left <= self.unsent
         assert self.store.waiting().roles["daily"].rows <= before
         self.unsent = left
+        self.marked()
         self.refused_days -= values.keys()
         if bad and first not in left:
             self.refused_days.add(first)
