@@ -203,8 +203,7 @@ def test_ctrl_c_leaves_no_settings_and_nothing_half_written(fake_fresh: Fake2, t
             for question, answer in zip(QUESTIONS[:at], answers[:at], strict=True):
                 person.answer(question, answer)
             person.wait(QUESTIONS[at])
-            person.interrupt()
-            person.wait("Stopped. No settings were written.")
+            person.interrupt("Stopped. No settings were written.")
             assert person.end() == 130
     assert [path for path in tmp_path.iterdir() if path.name != "state"] == []
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]

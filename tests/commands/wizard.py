@@ -54,9 +54,17 @@ class Person:
             raise AssertionError(f"{text!r} was not shown; the terminal has:\n{self.screen[-3000:]}") from None
         self._seen += str(self._child.before) + str(self._child.after)
 
-    def interrupt(self) -> None:
-        """Ctrl-C."""
-        self._child.sendintr()
+    def interrupt(self, until: str) -> None:
+        """Ctrl-C, as a person does it: again, if it fell into the moment before the program began to read."""
+        for _ in range(PATIENCE_S // 3):
+            self._child.sendintr()
+            try:
+                self._child.expect_exact(until, timeout=3)
+            except pexpect.TIMEOUT:
+                continue
+            self._seen += str(self._child.before) + str(self._child.after)
+            return
+        raise AssertionError(f"{until!r} was not shown after Ctrl-C:\n{self.screen[-3000:]}")
 
     def end(self) -> int:
         """Wait for its end → the exit code."""
