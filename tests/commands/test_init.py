@@ -143,7 +143,6 @@ USUAL = {
     ("5-metered", Fresh1),
     ("7-metered", Fresh2),
     ("7-metered", FreshFake2),
-    ("8-battery", Ready2),
     ("8-battery", Open1),
 }
 PAIRS = [
@@ -312,6 +311,7 @@ def test_a_gateway_that_announces_itself_is_chosen_by_its_number(tmp_path: Path)
     assert settings_of(tmp_path) == {"ENPHASE_GATEWAY": here.place, "ENPHASE_SERIAL": serial}
 
 
+@pytest.mark.long
 def test_a_server_that_takes_everybody_is_set_without_credentials(victoria: Victoria, tmp_path: Path) -> None:
     with gateway("5-metered") as here:
         done = scripted(tmp_path, here, "--gateway", here.place, "--influxdb-url", victoria.url)
@@ -339,33 +339,45 @@ def test_a_secret_as_a_word_is_refused_and_not_repeated(tmp_path: Path) -> None:
     assert "Sentinel" not in done.out + done.err
 
 
+Wrong = tuple[list[str], str, int, str]
+"""Options, stdin, and the exit code and words that they lead to."""
+
+
+def nothing_is_written(home: Path, here: Gateway, tries: list[Wrong]) -> None:
+    for words, stdin, code, said in tries:
+        done = scripted(home, here, *words, stdin=stdin)
+        assert done.code == code, (words, done.err)
+        assert said in done.err, (words, done.err)
+        assert not (home / ".env").exists()
+        assert not (home / "credentials").exists()
+
+
 def test_wrong_answers_end_a_script_with_nothing_written(fake_influx2: Fake2, tmp_path: Path) -> None:
     with gateway("8-battery") as here:
         place = ["--gateway", here.place]
+        nothing_is_written(tmp_path, here, [
+            ([*place, "--serial", "121212121212"], "", 78, "not 121212121212"),
+            ([*place, "--account", "me@example.org", "--password-file", "-"], "wrong", 77, "refuses the sign-in"),
+            ([*place, "--no-sign-in", "--influxdb-url", fake_influx2.url], "", 2, "--admin-token-file"),
+            (["--gateway", "192.0.2.1", "--site", "a $HOME b"], "", 78, "LOGGER_SITE (your answer): holds $"),
+        ])  # fmt: skip
+
+
+@pytest.mark.long
+def test_more_wrong_answers_end_a_script_with_nothing_written(tmp_path: Path) -> None:
+    with gateway("8-battery") as here:
+        place = ["--gateway", here.place]
         foreign = here.running.new_token(serial="999999999999")
-        for words, stdin, code, said in (
+        nothing_is_written(tmp_path, here, [
             ([], "", 2, "--gateway"),
             (["--gateway", "127.0.0.1:1"], "", 69, "refuses the connection"),
-            ([*place, "--serial", "121212121212"], "", 78, "not 121212121212"),
             ([*place, "--fingerprint", "AB:CD"], "", 69, "another certificate"),
-            ([*place, "--account", "me@example.org", "--password-file", "-"], "wrong", 77, "refuses the sign-in"),
             ([*place, "--token-file", "-"], foreign, 77, "is for gateway 999999999999"),
             ([*place, "--password-file", "/nowhere"], "", 2, "cannot be read"),
             ([*place, "--no-sign-in", "--influxdb-url", "http://127.0.0.1:1"], "", 69, "refuses the connection"),
-            ([*place, "--no-sign-in", "--influxdb-url", fake_influx2.url], "", 2, "--admin-token-file"),
-            ([*place, "--no-sign-in", "--site", "a $HOME b"], "", 78, "LOGGER_SITE (your answer): holds $"),
-            (
-                ["--gateway", "192.0.2.1", "--timezone", "Mars/Base"],
-                "",
-                78,
-                "LOGGER_TIMEZONE",
-            ),  # before anybody is asked
-        ):
-            done = scripted(tmp_path, here, *words, stdin=stdin)
-            assert done.code == code, (words, done.err)
-            assert said in done.err, (words, done.err)
-            assert not (tmp_path / ".env").exists()
-            assert not (tmp_path / "credentials").exists()
+            # told before anybody is asked
+            (["--gateway", "192.0.2.1", "--timezone", "Mars/Base"], "", 78, "LOGGER_TIMEZONE"),
+        ])  # fmt: skip
 
 
 def test_another_certificate_than_the_pinned_one_is_never_accepted_by_yes_alone(tmp_path: Path) -> None:

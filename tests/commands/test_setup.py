@@ -99,7 +99,7 @@ def test_wrong_admin_token_organisation_and_address_are_said(fake_influx2: Fake2
     assert "INFLUXDB_ADMIN_TOKEN" in both.err
 
 
-@pytest.mark.parametrize("source", ["file", "stdin"])
+@pytest.mark.parametrize("source", [pytest.param("file", marks=pytest.mark.long), "stdin"])
 def test_on_influxdb_1_users_and_passwords_come_and_go_by_file_or_stdin(
     influx1_auth: Influx1, site: BackgroundSimulator, tmp_path: Path, source: str
 ) -> None:
