@@ -11,6 +11,7 @@ from typing import Final
 from logger.readings import rows as r
 from logger.readings.days import local_day
 from logger.readings.ledger import Ledger, Seed
+from logger.readings.page import page
 from logger.readings.rows import Rows, View, number
 
 _LAG_WH: Final = 5000.0
@@ -61,6 +62,9 @@ def seeds(
     if sums:
         today, week = number(sums[0].values.get("today")), number(sums[0].values.get("week"))
         found["production"] = Seed("production", "device data, summed", today, week)
+    elif produced is None and (rows := page(view)):
+        seed = _page(rows[0].values)
+        found |= {} if seed is None else {"production": seed}
     return found
 
 
@@ -72,11 +76,12 @@ def unseeded(view: View, ledger: Ledger, counters: Collection[str]) -> frozenset
         made_of["consumption"] = ("production", "import", "export")
     elif r.has_meter(view, "total-consumption"):
         made_of["consumption"] = ("consumption",)
+    known = {*counters, *ledger.counters, *(("production",) if page(view) else ())}
     return frozenset(
         quantity
         for quantity, names in made_of.items()
         if quantity not in ledger.seeds
-        and all(name in counters for name in names)
+        and all(name in known for name in names)
         and any(_first_day(ledger, name, day) == day for name in names)
     )
 
@@ -106,6 +111,14 @@ def _block(quantity: str, source: str, values: r.Object) -> Seed | None:
     if today >= lifetime or week == today or week < today / 2:
         return None
     return Seed(quantity, source, today, week if _sane_week(today, week, lifetime) else None)
+
+
+def _page(values: r.Object) -> Seed | None:
+    """From the oldest gateways' web page, whose lifetime is no counter; three digits each."""
+    today, week, lifetime = (number(values.get(key)) for key in ("today", "week", "lifetime"))
+    if today is None or lifetime is None or not 0 <= today < lifetime:
+        return None
+    return Seed("production", "web page", today, week if _sane_week(today, week, lifetime) else None)
 
 
 def _sane_week(today: float, week: float | None, lifetime: float) -> bool:

@@ -142,7 +142,8 @@ class Provenance:
             case "/api/v1/production/inverters" | "/inventory.json?deleted=1":
                 yield totals(*COUNTS, *BATTERY_TOTALS)
             case "/production":
-                yield totals("production_power_w", "production_lifetime_wh")
+                yield totals("production_power_w")
+                yield energies("production")
             case "/production.json?details=1":
                 yield totals(*COUNTS)
 
@@ -233,7 +234,8 @@ class Provenance:
         if where[-1] == "wattHoursLifetime":
             yield energies("production", "net", spans=DAYS)
             if not self.metered and not by_blocks:
-                yield totals("production_power_w", "production_lifetime_wh")
+                yield totals("production_power_w")
+                yield energies("production")
         if where[-1] in ("wattHoursToday", "wattHoursSevenDays"):
             yield energies("production", "net", spans=DAYS)
         if where[-1] == "wattsNow" and not self.metered and not by_blocks:

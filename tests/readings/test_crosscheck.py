@@ -257,8 +257,9 @@ def test_today_and_seven_days_are_the_gateways_first_sane_figures(name: str) -> 
         block(bodies, side, kind) for side, kind in zip(sides, ("production", "total-consumption"), strict=True)
     )
     produced, consumed = [], []
-    if "page" in bodies and bodies["page"] and "/api/v1/production" not in bodies:
+    if (page := bodies["page"]) and "/api/v1/production" not in bodies:
         ever = None
+        produced.append((page["Today"], page["Past Week"]))
     if ever is not None:
         if pdm and metered:
             produced.append(days_of(pdm["production"]["eim"], ever, block=False))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -50,7 +52,7 @@ def test_the_gateways_own_point_comes_every_quarter_of_an_hour_and_on_change(hou
         == len([x for x in hours.lines("envoy_totals") if "net_power_w=" in x])
         == 120
     )
-    gaps = [b - a for a, b in zip(at, at[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(at)]
     assert all(300 <= gap <= 900 for gap in gaps)
     assert len(at) <= 2 + 8 + 1
     lines = hours.lines("envoy_gateway")
@@ -63,3 +65,18 @@ def test_the_gateways_own_point_comes_every_quarter_of_an_hour_and_on_change(hou
 def test_facts_of_a_device_are_written_at_every_tick_of_the_devices(hours: InlineStore) -> None:
     assert len(times(hours, "envoy_battery")) == 2 * 24
     assert len(times(hours, "envoy_inverter_status")) == 6 * 24
+
+
+def test_the_oldest_gateways_day_goes_on_from_its_page_by_power() -> None:
+    """Its lifetime moves by 100 kWh at once and is no counter; its today stands until the next whole figure."""
+    oldest = plant("0", 12)
+    _, store, _ = poll(oldest, 1)
+    lines = store.lines("envoy_totals")
+    assert len(lines) == 60
+    days = [float(found.group(1)) for line in lines if (found := re.search(r"production_today_wh=([\d.]+)", line))]
+    assert len(days) == 60
+    assert all(0 < b - a < 100 for a, b in pairwise(days))
+    true = oldest.site.energy(oldest.site.midnight(NOON), NOON + 59 * 60).produced_wh
+    assert days[-1] == pytest.approx(true, rel=0.01)
+    assert all("production_7d_wh=188000.0" in line for line in lines)
+    assert {re.search(r"production_lifetime_wh=([\d.]+)", line).group(1) for line in lines} == {"13100000.0"}  # type: ignore[union-attr]
