@@ -256,7 +256,8 @@ def test_today_and_seven_days_are_the_gateways_first_sane_figures(name: str) -> 
     made, used = (
         block(bodies, side, kind) for side, kind in zip(sides, ("production", "total-consumption"), strict=True)
     )
-    produced, consumed = [], []
+    produced: list[tuple[float, float | None] | None] = []
+    consumed: list[tuple[float, float | None] | None] = []
     if (page := bodies["page"]) and "/api/v1/production" not in bodies:
         ever = None
         produced.append((page["Today"], page["Past Week"]))
