@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "outbox": "outbox",
     "export": "export",
+    "backfill": "backfill",
     "accept-certificate": "accept_certificate",
 }
 """Command → its module in `logger.commands`."""

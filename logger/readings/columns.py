@@ -166,7 +166,7 @@ def made(rowset: Rowset, name: str, read: Read) -> Key:
 
 def check(measurements: tuple[Measurement, ...]) -> None:
     """The table's self-check at import: names unique, units and kinds agree, tags bounded. Raises ValueError."""
-    bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint"}
+    bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint", "panel_group"}
     names = [m.name for m in measurements]
     if len(set(names)) != len(names):
         raise ValueError("a measurement stands twice in the table")

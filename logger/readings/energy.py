@@ -16,7 +16,7 @@ from logger.readings import daybook as b
 from logger.readings.dayrows import due_rows
 from logger.readings.flows import flowed_wh, flows
 from logger.readings.guard import Bounds, Verdict, begin, judge
-from logger.readings.ledger import POWER, Counter, Ledger, Pending, Seed, Wiring
+from logger.readings.ledger import POWER, READ_BACK, Counter, Ledger, Pending, Seed, Wiring
 from logger.readings.quantities import TOTALS, terms
 from logger.readings.saying import told
 from logger.readings.sources import GRAINS_S, WRAPPING
@@ -103,6 +103,8 @@ class _Work:
         known, now, today = self.counters.get(name), self.now, self.ledger.today
         assert today is not None  # noqa: S101  the day was opened
         source = now.sources.get(name, "")
+        if known is not None and known.source == READ_BACK:
+            known = replace(known, source=source)
         bounds = Bounds(
             now.max_w,
             self.ledger.zone,

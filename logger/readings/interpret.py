@@ -10,14 +10,17 @@ from typing import Final
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import health
 from logger.readings import rows as r
+from logger.readings.began import noted
 from logger.readings.days import is_quiet
 from logger.readings.derive import battery_energy, powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.energy import Advanced, Tick, advance
 from logger.readings.extract import Extracted, extract
 from logger.readings.guard import is_believable_power
-from logger.readings.layout import NONE, Layout, applied
+from logger.readings.layout import NONE, Layout, applied, groups_of
 from logger.readings.ledger import Ledger, Wiring
+from logger.readings.panels import Place
+from logger.readings.panels_books import PanelBooks, step
 from logger.readings.reports import fresh_report, interval_s, remember
 from logger.readings.rows import View
 from logger.readings.seeds import seeds, unseeded
@@ -32,22 +35,24 @@ class Books:
     ledger: Ledger
     reports: Mapping[str, Sequence[Report]]
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+    panels: PanelBooks = field(default_factory=PanelBooks)
 
     def to_text(self) -> dict[str, str]:
         """All books but the reports as one text a part, for the store; each room's parts have names of their own."""
-        return self.ledger.to_text()
+        return {**self.ledger.to_text(), **self.panels.to_text()}
 
     @staticmethod
     def from_text(parts: Mapping[str, str], reports: Mapping[str, Sequence[Report]]) -> Books:
         """The books as they were stored."""
-        return Books(Ledger.from_text(parts), reports)
+        return Books(Ledger.from_text(parts), reports, panels=PanelBooks.from_text(parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the settings decide: the site tag (or empty), its time zone, its greatest power (or None: by its size).
 
-    `layout` names the panels. `interval_s` is the time from one tick of the totals to the next.
+    `layout` names the panels; one that gives less than `alert_percent` of its group for long is told of. `interval_s`
+    is the time from one tick of the totals to the next.
     """
 
     site: str
@@ -55,6 +60,7 @@ class Rules:
     max_w: float | None
     layout: Layout = NONE
     interval_s: int = 60
+    alert_percent: float = 80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
     energy = None
     if "totals" in roles:
         totals, energy = _energy(snapshot, extracted, totals, ledger, rules, tags)
-        ledger = energy.ledger
+        ledger = noted(energy.ledger, snapshot.tick)
     events = list(energy.events) if energy else []
     readings, new_reports = _points(extracted, snapshot, books.reports, tags)
     reports = remember(books.reports, new_reports)
@@ -91,18 +97,33 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
     shapes, notes, drifted = watch_all(books.shapes, ledger.notes, list(snapshot.documents.values()), snapshot.tick)
     ledger = replace(ledger, notes=notes)
     events += drifted
+    panels, daily = books.panels, list(energy.rows) if energy else []
+    if "devices" in roles:
+        stepped = step(
+            panels,
+            [reading for reading in readings if reading.measurement == "envoy_inverter"],
+            new_reports,
+            books.reports,
+            snapshot.tick,
+            snapshot.gateway.serial,
+            Place(rules.site, ledger.zone, groups_of(rules.layout)),
+            rules.alert_percent,
+        )
+        panels = stepped.books
+        daily += stepped.rows
+        events += stepped.events
     if set(totals) - {"inventory_age_s"}:
         readings.insert(0, Reading("envoy_totals", tags, totals, snapshot.tick, "totals"))
     late = energy.late if energy else ()
     readings += [Reading("envoy_totals", tags, dict(fields), tick, "totals") for tick, fields in late]
     return Interpreted(
         readings,
-        Books(ledger, reports, shapes),
+        Books(ledger, reports, shapes, panels),
         new_reports,
         events,
         _recent(totals),
         extracted.twins,
-        list(energy.rows) if energy else [],
+        daily,
     )
 
 

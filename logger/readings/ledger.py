@@ -16,6 +16,8 @@ from logger.readings.days import first_instant, following
 
 POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have."""
+READ_BACK: Final = "read back"
+"""The source of a counter whose books were rebuilt from what was written: the next value says where it comes from."""
 Held: TypeAlias = "tuple[int, float, float]"
 """A value that waits to be believed: its tick, the gateway's Wh, and what had flowed by power until then."""
 

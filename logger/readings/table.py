@@ -783,6 +783,38 @@ DAY = Measurement(
     ),
 )
 
+INVERTER_DAY = Measurement(
+    "envoy_inverter_day",
+    "Each inverter on each local day; time is the first instant of the day.",
+    "daily",
+    tags=("serial", "panel_group"),
+    time="day",
+    fields=(
+        Field("energy_wh", "Energy of the day.", made_of="its own lifetime counter, else the power of its reports"),
+        Field(
+            "estimated_wh",
+            "Of that, what was integrated from reports or split over a gap.",
+            made_of="its reports' mean power, or a gap over midnight",
+        ),
+        Field("peak_power_w", "Highest mean power of a report.", made_of="the power of its reports"),
+        Field(
+            "group_ratio",
+            "Its energy against the median of its group; absent in groups of fewer than three.",
+            made_of="the day's energy of all inverters with the same panel_group",
+        ),
+        Field(
+            "group_ratio_7d",
+            "The same over the seven days that end with this one.",
+            made_of="the energy of seven days of all inverters with the same panel_group",
+        ),
+        Field(
+            "coverage_percent",
+            "Reports seen of those expected between its group's first and last.",
+            made_of="the times of its group's reports",
+        ),
+    ),
+)
+
 KIND_OF_ROWSET: Final[dict[str, str]] = {
     **dict.fromkeys((s.name for s in (ENCHARGE, ENCHARGE_FRESH, ENCHARGE_POWER, ENCHARGE_STATUS)), "encharge"),
     **dict.fromkeys((s.name for s in (ACB, ACB_FRESH, ACB_LIST, ACB_DATA)), "acb"),
@@ -803,6 +835,7 @@ MEASUREMENTS: Final = (
     EVENT,
     SELF,
     DAY,
+    INVERTER_DAY,
 )
 
 COUNTERS: Final = (

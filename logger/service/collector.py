@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from logger import log
 from logger.clock import Clock
 from logger.errors import StoreFullError
-from logger.model import Event, GatewayInfo, Reading, Report, Role, Snapshot
+from logger.model import DayRow, Event, GatewayInfo, Reading, Report, Role, Snapshot
 from logger.readings.complaints import Complaint, complaints
 from logger.readings.events import event_readings
 from logger.readings.interpret import Books, Rules, interpret
@@ -25,7 +25,7 @@ from logger.service.asking import GatewayPort
 from logger.service.clocks import Clocks
 from logger.service.lanes import Track
 from logger.service.layout import LayoutFile
-from logger.service.members import commit_of
+from logger.service.members import amendment, commit_of
 from logger.service.poller import Poller
 from logger.service.progress import Progress
 from logger.service.schedule import Pace, deadline_s, due_roles, next_tick
@@ -99,6 +99,7 @@ class Collector:
         self._last_devices = 0
         self._stored: dict[str, str] = {}
         self._standing: dict[str, Complaint] = {}
+        self._entering = asyncio.Lock()
 
     async def run(self) -> None:
         """Tick until told to stop; an outage of the gateway never ends the loop."""
@@ -176,7 +177,8 @@ class Collector:
         self.poller.queue_slow(tick)
         try:
             if self._clocks.ours_held_still(tick, ours):
-                await self._commit(tick, roles)
+                async with self._entering:
+                    await self._commit(tick, roles)
             else:
                 self.collected.missed += 1
         finally:
@@ -186,9 +188,15 @@ class Collector:
 
     async def _meet(self, info: GatewayInfo) -> None:
         """The first answer of a gateway: its books are opened where they were left."""
-        self._stored = await self._store.ledger(info.serial)
-        self.books = Books.from_text(self._stored, await self._store.reports(info.serial))
+        async with self._entering:
+            self._stored = await self._store.ledger(info.serial)
+            self.books = Books.from_text(self._stored, await self._store.reports(info.serial))
         self.poller.asking.zone = self._pace.zone or self.books.ledger.zone
+        if not self._stored:
+            log.get("collect").warning(
+                f"there are no books of gateway {info.serial} here: new ones begin, and the first day and week lack "
+                "what was before\nTry: envoy-logger backfill, if an InfluxDB holds what was recorded earlier."
+            )
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
 
     def _zone(self) -> str:
@@ -204,6 +212,18 @@ class Collector:
 
     # --- committing ---------------------------------------------------------------------------------------------
 
+    async def amend(self, gateway: str, change: Callable[[Books], tuple[Books, Sequence[DayRow]]]) -> None:
+        """Change a gateway's books between two ticks, and store them with the rows of days that this gives."""
+        async with self._entering:
+            ours = self.poller.info is not None and self.poller.info.serial == gateway
+            stored = self._stored if ours else await self._store.ledger(gateway)
+            books = self.books if ours else Books.from_text(stored, await self._store.reports(gateway))
+            books, rows = change(books)
+            commit, text = amendment(gateway, books, rows, stored)
+            await self._store.put(commit)
+            if ours:
+                self.books, self._stored = books, text
+
     async def _commit(self, tick: int, roles: frozenset[Role]) -> None:
         """Read the snapshot, enter it into the books, and store both in one transaction."""
         info = self.poller.info
@@ -218,7 +238,14 @@ class Collector:
         tags = {"gateway": info.serial, **({"site": self._pace.site} if self._pace.site else {})}
         snapshot = self.poller.snapshot(tick, dict(self._since))
         pace = self._pace
-        rules = Rules(pace.site, self._zone(), pace.max_w, self._layout.current(), pace.totals_s)
+        rules = Rules(
+            pace.site,
+            self._zone(),
+            pace.max_w,
+            self._layout.current(),
+            interval_s=pace.totals_s,
+            alert_percent=pace.panel_alert_percent,
+        )
         result = interpret(snapshot, roles, self.books, rules)
         told = self.poller.asking.events()
         own = await self._own(tags, tick, list(self.poller.tracks.values())) if self._own else []

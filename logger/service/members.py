@@ -8,7 +8,7 @@ from typing import Final
 
 from logger.influx.line_protocol import encode
 from logger.model import ROLES, DayRow, Reading
-from logger.readings.interpret import Interpreted
+from logger.readings.interpret import Books, Interpreted
 from logger.store.model import Commit, DailyRow, Member
 
 _LEVEL: Final = 6
@@ -61,5 +61,16 @@ def commit_of(
         reports=tuple(result.new_reports),
         daily=daily_rows(result.daily),
         recent=result.recent,
+    )
+    return commit, text
+
+
+def amendment(
+    gateway: str, books: Books, rows: Iterable[DayRow], stored: Mapping[str, str]
+) -> tuple[Commit, dict[str, str]]:
+    """The commit of a change to the books that belongs to no tick, and their text once it is stored."""
+    text = books.to_text()
+    commit = Commit(
+        gateway=gateway, tick=books.ledger.last_tick, ledger=changes(stored, text), daily=daily_rows(rows)
     )
     return commit, text

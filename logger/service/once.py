@@ -85,7 +85,10 @@ def read(found: Poll, pace: Pace, books: Books | None = None) -> Interpreted:
     layout, _ = read_layout(pace.layout)
     home = found.documents.get(HOME)
     zone = pace.zone or books.ledger.zone or (zone_of(home.body) if home else "") or pace.system_zone
-    return interpret(found.snapshot(), BOTH, books, Rules(pace.site, zone, pace.max_w, layout, pace.totals_s))
+    rules = Rules(
+        pace.site, zone, pace.max_w, layout, interval_s=pace.totals_s, alert_percent=pace.panel_alert_percent
+    )
+    return interpret(found.snapshot(), BOTH, books, rules)
 
 
 async def store(found: Poll, pace: Pace, into: StoreThread) -> bool:

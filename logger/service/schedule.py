@@ -9,7 +9,7 @@ from logger.model import Role
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often totals and devices are read, in seconds, and the site's tag, zone, greatest power and layout file."""
+    """How often totals and devices are read, in seconds, and what the settings say of the site and its panels."""
 
     totals_s: int
     devices_s: int
@@ -18,6 +18,7 @@ class Pace:
     system_zone: str = "UTC"
     max_w: float | None = None
     layout: str = ""
+    panel_alert_percent: float = 80.0
 
     @property
     def intervals(self) -> dict[Role, int]:

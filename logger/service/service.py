@@ -21,6 +21,7 @@ from logger.gateway.client import Gateway
 from logger.influx.write import Writer
 from logger.model import Reading
 from logger.service import status
+from logger.service.amend import books_handlers
 from logger.service.collector import Collector
 from logger.service.control import SOCKET, Handlers, serving
 from logger.service.credentials import Credentials
@@ -53,7 +54,7 @@ class Parts:
 
     def handlers(self) -> Handlers:
         """Everything that a command can ask the running daemon for, by name."""
-        return {**store_handlers(self.store, self.wake)}
+        return {**store_handlers(self.store, self.wake), **books_handlers(self.store, self.collector, self.wake)}
 
     def wake(self) -> None:
         """There is something new to deliver."""

@@ -68,4 +68,5 @@ def pace_of(settings: Settings) -> Pace:
         system_zone=system_zone(),
         max_w=recorder.site_max_w,
         layout=recorder.layout_file,
+        panel_alert_percent=recorder.panel_alert_percent,
     )

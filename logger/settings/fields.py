@@ -215,6 +215,14 @@ class Recorder(Group):
         description="CSV or TOML file that names the panels: serial, panel, group, row, column and any further tag. "
         "Read again when it changes. `devices --layout` prints one to begin with.",
     )
+    panel_alert_percent: float = Field(
+        80.0,
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="A panel that stays below this percentage of its group's median for three sunny days is told of "
+        "as an event. 0: never.",
+    )
     keep_days: int = Field(30, ge=0, le=3650, description="Days that delivered rows stay in the store.")
     store_max_mb: int = Field(2048, ge=16, description="The most that the store may take on disk, in MB.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")

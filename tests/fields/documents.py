@@ -63,8 +63,8 @@ def supported_gateways() -> str:
 
 
 def _shown() -> list[Measurement]:
-    """The measurements that a gateway gives; the others are the recorder's own."""
-    return [m for m in MEASUREMENTS if m.name not in _OWN]
+    """The measurements that a gateway gives at a poll; the others are the recorder's own."""
+    return [m for m in MEASUREMENTS if m.name not in _OWN and m.role != "daily"]
 
 
 def _short(name: str) -> str:

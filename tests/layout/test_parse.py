@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from logger.readings.layout import NONE, Form, Layout, differences, form_of, parse, template
+from logger.readings.layout import COLUMNS, NONE, Form, Layout, differences, form_of, parse, template
 from logger.readings.table import MEASUREMENTS
 
 ONE, TWO = "122000000001", "122000000002"
@@ -63,7 +63,7 @@ TAKEN = sorted(
 )
 
 
-@pytest.mark.parametrize("name", [name for name in TAKEN if name != "serial"])
+@pytest.mark.parametrize("name", [name for name in TAKEN if name not in ("serial", *COLUMNS.values())])
 def test_a_further_column_with_the_name_of_any_field_or_fixed_tag_is_refused(name: str) -> None:
     assert name in refused(f"serial,{name}\n{ONE},x\n")
     assert name in refused(f'["{ONE}"]\n{name} = "x"\n', "toml")

@@ -1,0 +1,215 @@
+"""`backfill`: the books of days, rebuilt from what InfluxDB holds."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from logger import log, settings
+from logger.clock import SystemClock
+from logger.commands.options import MisuseError
+from logger.commands.options import env_file as env_file_option
+from logger.influx.dialects import Target
+from logger.influx.history import History, open_history
+from logger.model import Value
+from logger.readings.interpret import Books
+from logger.readings.rebuild import Replay
+from logger.service import service
+from logger.service.amend import StoredBooks, books_handlers
+from logger.service.control import Handlers
+from logger.service.desk import Ask, reach, store_handlers
+from logger.service.restoring import Restored, Wish, first_own_tick, hand_over, rebuilt
+from logger.service.wiring import target_of
+from logger.settings import Settings, system_zone
+from logger.store.thread import StoreThread
+
+_SHOWN = 40
+"""Days of a dry run that are printed; of more, the first and the last."""
+
+
+def _day(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """An ISO date, or empty."""
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no date such as 2026-05-01") from None
+
+
+@click.command("backfill", short_help="Rebuild the books of days from InfluxDB.")
+@env_file_option
+@click.option("--since", default="", callback=_day, help="Compute the days from this date on anew.")
+@click.option("--until", default="", callback=_day, help="Up to this date; the last one otherwise.")
+@click.option("--again", is_flag=True, help="Also days of that range that this installation recorded itself.")
+@click.option("--gateway", default="", help="Serial number, where there are several.")
+@click.option(
+    "--read-token-file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="A token that may read; - for standard input. INFLUXDB_READ_TOKEN otherwise.",
+)
+@click.option("--ask-token", is_flag=True, help="Ask for that token at the terminal.")
+@click.option("--dry-run", is_flag=True, help="Only show the days that would be written.")
+def command(
+    env_file: Path,
+    since: str,
+    until: str,
+    again: bool,
+    gateway: str,
+    read_token_file: Path | None,
+    ask_token: bool,
+    dry_run: bool,
+) -> None:
+    """Rebuild the books of days from what InfluxDB holds: after the state folder was lost, or the recorder moved.
+
+    Everything before this installation's first reading is filled in, the earlier part of that day among it. Days that
+    have a row keep it unless --since names them; what this installation recorded itself is only computed anew with
+    --again. Works beside a running daemon and without one; may be repeated, and be cut off.
+    """
+    if (until or again) and not since:
+        raise MisuseError("--until and --again want a --since")
+    if until and until < since:
+        raise MisuseError("--until is before --since")
+    configured = settings.load(env_file, require=["INFLUXDB_URL"])
+    service.configure_log(configured)
+    token = _token(read_token_file, ask=ask_token)
+    log.protect([token] if token else [])
+    target = _reading(configured, token)
+    asyncio.run(_run(configured, target, Wish(gateway, Replay("", None, 60), 0, since, until, again), dry_run))
+
+
+def _token(file: Path | None, *, ask: bool) -> str:
+    """The token given at the call; never in the arguments, which everybody can read."""
+    if ask:
+        return str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
+    if file is None:
+        return ""
+    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    return text.strip()
+
+
+def _reading(configured: Settings, token: str) -> Target:
+    """The database, with the credentials to read it: given now, else set, else those that it is written with."""
+    target = target_of(configured)
+    assert target is not None  # noqa: S101  INFLUXDB_URL was required
+    token = token or configured.influxdb.read_token.get_secret_value()
+    return replace(target, token=token) if token else target
+
+
+async def _run(configured: Settings, target: Target, wish: Wish, dry_run: bool) -> None:
+    def alone(store: StoreThread) -> Handlers:
+        return {**store_handlers(store), **books_handlers(store, StoredBooks(store))}
+
+    clock = SystemClock()
+    async with _history(target) as history, reach(configured, clock, make=True, alone=alone) as ask:
+        held = await _books(ask)
+        serial = await _gateway(wish.gateway or configured.enphase.serial, held, history)
+        live = held.get(serial) or Books.from_text({}, {})
+        own = first_own_tick(live, int(time.time()))
+        wish = replace(wish, gateway=serial, own=own, how=_how(configured, live))
+        found = await rebuilt(history, live, wish, _progress)
+        _progress("")
+        if found is None:
+            click.echo(f"InfluxDB holds nothing of gateway {serial}: there is nothing to fill in.")
+            return
+        zone = ZoneInfo(wish.how.zone)
+        if found.left_out:
+            click.echo(
+                f"Recorded by this installation itself, and left as it is: {_span(found.left_out)}\n"
+                "Try: --again to compute that anew, too.",
+                err=True,
+            )
+        if not found.written and not found.again and not found.books.ledger.last_tick:
+            click.echo("Nothing is missing: the books go back as far as InfluxDB does.")
+            return
+        click.echo("\n".join(_table(found)))
+        last = found.books.ledger.last_tick
+        until_text = f"up to {datetime.fromtimestamp(last, UTC).astimezone(zone):%Y-%m-%d %H:%M}, " if last else ""
+        if dry_run:
+            click.echo(f"\n{found.ticks} readings, {until_text}nothing was written (--dry-run).")
+            return
+        count = await hand_over(ask, found, wish)
+        click.echo(f"\n{found.ticks} readings, {until_text}{count} rows of days written; the books are whole.")
+
+
+@asynccontextmanager
+async def _history(target: Target) -> AsyncIterator[History]:
+    history = await open_history(target, SystemClock())
+    try:
+        yield history
+    finally:
+        await history.aclose()
+
+
+async def _books(ask: Ask) -> dict[str, Books]:
+    """The books of every gateway that the store knows."""
+    held = await ask("books")
+    return {
+        gateway: Books.from_text({key: str(text) for key, text in parts.items()}, {})
+        for gateway, parts in (held.items() if isinstance(held, dict) else ())
+        if isinstance(parts, dict)
+    }
+
+
+async def _gateway(named: str, held: dict[str, Books], history: History) -> str:
+    """The serial to restore: named, the only one recorded here, or the only one that InfluxDB has."""
+    if named:
+        return named
+    found = sorted(held) or await history.gateways("totals", "envoy_totals")
+    if len(found) != 1:
+        names = ", ".join(found) or "none"
+        raise MisuseError(f"which gateway? There is {names}. Try: --gateway SERIAL")
+    return found[0]
+
+
+def _how(configured: Settings, live: Books) -> Replay:
+    """How days are computed: as the live books do, else as the settings say."""
+    recorder = configured.recorder
+    zone = live.ledger.zone or recorder.timezone
+    if not zone:
+        zone = system_zone()
+        click.echo(f"LOGGER_TIMEZONE is not set: days begin by this machine's zone, {zone}.", err=True)
+    return Replay(zone, recorder.site_max_w, recorder.totals_interval_s)
+
+
+def _progress(day: str) -> None:
+    """Which day is read, on a terminal, in place."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{f'reading {day}' if day else '':<30}" + ("" if day else "\r"), nl=False, err=True)
+
+
+def _span(days: list[str]) -> str:
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _table(found: Restored) -> list[str]:
+    """The days as they are now, a line each."""
+    days = sorted({*found.written, *found.again})
+    lines = [f"{'day':<12}{'produced':>12}{'house':>12}{'imported':>12}{'exported':>12}{'covered':>10}"]
+    names = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
+    for day in days if len(days) <= _SHOWN else [*days[: _SHOWN // 2], "", *days[-_SHOWN // 2 :]]:
+        if not day:
+            lines.append(f"  … {len(days) - _SHOWN} more days …")
+            continue
+        fields = found.day(day)
+        cells = "".join(f"{_kwh(fields.get(name)):>12}" for name in names)
+        guess = any(_number(fields.get(f"{name.removesuffix('_wh')}_estimated_wh")) > 0 for name in names)
+        covered = fields.get("coverage_percent")
+        shown = f"{_number(covered):.1f} %" if covered is not None else ""
+        lines.append(f"{day:<12}{cells}{shown:>10}{'  in part estimated' if guess else ''}")
+    return lines
+
+
+def _kwh(value: Value | None) -> str:
+    return "" if value is None else f"{_number(value) / 1000:.3f} kWh"
+
+
+def _number(value: Value | None) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -1,0 +1,44 @@
+"""Books joined with those that were rebuilt from what was written before them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from logger.model import DayRow
+from logger.readings import panels_rebuild, rebuild
+from logger.readings.interpret import Books
+from logger.readings.panels import Place, trimmed
+from logger.readings.panels_books import PanelBooks, closed_day
+from logger.readings.rebuild import Replay
+
+
+def restored(live: Books, past: Books, gateway: str, how: Replay) -> tuple[Books, list[DayRow]]:
+    """The live books with all that the `past` ones know of the time before them, and the rows that this changes.
+
+    Books that hold nothing yet become the past ones. Joined twice, the second time changes nothing.
+    """
+    if not live.ledger.last_tick:
+        return replace(live, ledger=past.ledger, panels=past.panels), []
+    began_on = min(live.ledger.first_day, past.ledger.day or live.ledger.first_day)
+    ledger, changed = rebuild.joined(live.ledger, rebuild.up_to(past.ledger, live.ledger, how))
+    mine, theirs, place = live.panels.panels, past.panels.panels, Place("", ledger.zone)
+    panels, panel_days = panels_rebuild.joined(mine, panels_rebuild.up_to(theirs, mine, place))
+    closed = closed_day(ledger.last_tick, ledger.zone)
+    rows = rebuild.rows_of(ledger, [day for day in changed if day >= began_on])
+    rows += panels_rebuild.rows_of(panels, [d for d in panel_days if d >= began_on], gateway, ledger.zone, closed)
+    return replace(live, ledger=ledger, panels=PanelBooks(trimmed(panels), live.panels.watch)), rows
+
+
+def recomputed(live: Books, past: Books, gateway: str, dates: Collection[str]) -> tuple[Books, list[DayRow]]:
+    """The live books with these closed days as `past` has them, and their rows."""
+    if not live.ledger.last_tick:
+        return live, []
+    ledger, changed = rebuild.replaced(live.ledger, past.ledger, dates)
+    panels = live.panels.panels
+    theirs = {day: kept for day, kept in past.panels.panels.days.items() if day in dates and day in panels.days}
+    panels = replace(panels, days={**panels.days, **theirs})
+    closed = closed_day(ledger.last_tick, ledger.zone)
+    rows = rebuild.rows_of(ledger, changed)
+    rows += panels_rebuild.rows_of(panels, sorted(theirs), gateway, ledger.zone, closed)
+    return replace(live, ledger=ledger, panels=PanelBooks(panels, live.panels.watch)), rows

@@ -1,0 +1,310 @@
+"""The state folder is lost in the middle of a day: after `backfill` from a real database all is as if it were not.
+
+That day, the days before it and the days after it are as right as without the loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from logger.clock import SystemClock
+from logger.influx.classify import Done as Taken
+from logger.influx.line_protocol import encode
+from logger.influx.write import Writer
+from logger.model import Role
+from logger.readings.days import local_day
+from logger.readings.interpret import Books, Interpreted, Rules
+from logger.readings.layout import Layout
+from logger.service.members import commit_of
+from logger.store.model import DailyRow
+from logger.store.store import Store
+from tests.commands.program import Done, program
+from tests.energy.gateway import Metered, Panel
+from tests.energy.house import House
+from tests.energy.test_year import METERED
+from tests.energy.year import Plan, Recorder, play, trouble
+from tests.servers import Influx1, Influx2, Row, Server
+from tests.sizes import LONG
+from tests.store.samples import make_store
+
+ZONE = "Europe/Berlin"
+
+
+@pytest.fixture(params=["influx1", "real_influx2"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Both generations that can be read back, real ones."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Server)
+    return found
+
+
+@dataclass
+class Installation:
+    """A recorder with a real store in a folder, whose lines a real database gets at once."""
+
+    server: Server
+    folder: Path
+    buckets: dict[Role, str]
+    rules: Rules
+    lines: dict[Role, list[bytes]] = field(default_factory=lambda: {"totals": [], "devices": [], "daily": []})
+    stored: dict[str, str] = field(default_factory=dict)
+    store: Store | None = None
+
+    def __post_init__(self) -> None:
+        self.recorder = Recorder(self.rules)
+
+    def begin(self) -> None:
+        """Open the folder and go on with what it holds."""
+        self.store = make_store(self.folder)
+        gateway = Metered.info.serial
+        self.stored = self.store.ledger(gateway)
+        self.recorder.books = Books.from_text(self.stored, self.store.reports(gateway))
+        self.recorder.since = {}
+
+    def take(self, at: int, result: Interpreted) -> None:
+        """One tick into the store and towards the database; a restart in between was played by the recorder."""
+        assert self.store is not None
+        commit, self.stored = commit_of(Metered.info.serial, at, result.readings, result, self.stored)
+        self.store.put(commit)
+        for role in ("totals", "devices"):
+            mine = [r for r in result.readings if r.role == role]
+            if mine:
+                self.lines[role].append(encode(mine))
+
+    def end(self) -> None:
+        """Close the folder; everything has arrived, rows of days as they stand."""
+        assert self.store is not None
+        self.lines["daily"] = [row.line + b"\n" for row in self.store.daily(Metered.info.serial, "")]
+        self.store.close()
+        self.store = None
+        asyncio.run(self._deliver())
+
+    async def _deliver(self) -> None:
+        writer = Writer(self.server.target(self.buckets), SystemClock())
+        try:
+            for role, lines in self.lines.items():
+                for start in range(0, len(lines), 1500):
+                    done = await writer.write(role, b"".join(lines[start : start + 1500]), gzipped=False)
+                    assert isinstance(done, Taken), done
+                lines.clear()
+        finally:
+            await writer.aclose()
+
+    def lose_everything(self) -> None:
+        """The state folder is gone."""
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+
+    def backfill(self, home: Path, *words: str, token: str | None = None) -> Done:
+        """The command, as a person calls it."""
+        server = self.server
+        settings = {
+            "INFLUXDB_URL": server.url,
+            "INFLUXDB_ORG": server.org,
+            "INFLUXDB_BUCKET": self.buckets["totals"],
+            "INFLUXDB_BUCKET_DEVICES": self.buckets["devices"],
+            "INFLUXDB_BUCKET_DAILY": self.buckets["daily"],
+            "LOGGER_STATE_DIR": str(self.folder),
+            "LOGGER_TIMEZONE": self.rules.zone,
+            "LOGGER_TOTALS_INTERVAL_S": str(self.rules.interval_s),
+            "LOGGER_DEVICES_INTERVAL_S": str(max(300, self.rules.interval_s)),
+        }
+        if isinstance(server, Influx2):
+            settings["INFLUXDB_READ_TOKEN"] = server.admin_token if token is None else token
+        return program(home, "backfill", *words, settings={k: v for k, v in settings.items() if v})
+
+    def written(self, measurement: str) -> dict[tuple[str, str], Row]:
+        """The rows of days as they lie in the database, by serial (or empty) and day: one each."""
+        found: dict[tuple[str, str], Row] = {}
+        for row in self.server.rows(self.buckets["daily"], measurement):
+            at = (row.tags.get("serial", ""), local_day(row.time, ZONE))
+            assert at not in found, "two rows of one series and day"
+            found[at] = row
+        return found
+
+    def rows(self) -> dict[tuple[str, str], DailyRow]:
+        """The rows in the store by series and day."""
+        store = make_store(self.folder)
+        try:
+            return {
+                (row.measurement + "," + row.series, row.day): row for row in store.daily(Metered.info.serial, "")
+            }
+        finally:
+            store.close()
+
+
+def number(row: Row, name: str) -> float:
+    return float(row.fields.get(name, 0.0))
+
+
+@dataclass
+class Story:
+    """Whole days with everything going wrong, and the minute at which the folder is lost."""
+
+    plant: Metered
+    plan: Plan
+    lost: int
+    again: int
+    """The recorder runs again, with nothing, from this minute."""
+    filled: int
+    """`backfill` is called at this minute."""
+    every: int
+
+    def run(self, installation: Installation, spans: Iterable[range]) -> None:
+        for span in spans:
+            for at, result in play(self.plant, self.plan, installation.recorder, span=span, every=self.every):
+                installation.take(self.plant.house.start + at * 60, result)
+
+
+def story(days: int, every: int, *, gap: int = 25, empty: bool = False) -> Story:
+    first = date(2025, 3, 27)
+    house = House(ZONE, first, first + timedelta(days=days - 1), seed=5)
+    plant = Metered(house, [Panel(f"1220000000{n:02d}", 0.25, 0.25, "roof") for n in range(4)])
+    plan = trouble(plant, 5) if days > 4 else Plan()
+    lost = (days // 2) * 1440 + 13 * 60 + 5
+    again = lost + gap // every * every
+    for minute in range(lost - 60, again + 240):
+        for spoilt in (plan.off, plan.deaf, plan.restarts):
+            spoilt.discard(minute)
+        plan.faults.pop(minute, None)
+    filled = again if empty else again + 100
+    return Story(plant, plan, lost, again, filled, every)
+
+
+def installation_of(server: Server, folder: Path, every: int) -> Installation:
+    serials = [f"1220000000{n:02d}" for n in range(4)]
+    layout = Layout(("group",), {serial: {"panel_group": "roof"} for serial in serials})
+    return Installation(
+        server, folder, server.fresh_buckets(), Rules("barn", ZONE, None, layout, interval_s=60 * every)
+    )
+
+
+def wrong(story: Story, installation: Installation) -> list[str]:
+    """What is neither right to a Wh nor called estimated, over all days and inverters."""
+    house, bad = story.plant.house, []
+    site, inverters = installation.written("envoy_day"), installation.written("envoy_inverter_day")
+    for day in house.days():
+        row = site["", day.isoformat()]
+        assert row.tags == {"gateway": Metered.info.serial, "site": "barn"}
+        for quantity, flow in METERED.items():
+            error = number(row, f"{quantity}_wh") - house.day_wh(flow, day)
+            honest = number(row, f"{quantity}_estimated_wh") > 0 and number(row, "coverage_percent") < 100
+            if abs(error) > 1 and not honest:
+                bad.append(f"{day} {quantity} {error:+.1f} Wh of {row.fields}")
+    for (day_of, serial), truth in story.plant.reports.days.items():
+        row = inverters[serial, day_of]
+        assert row.tags["panel_group"] == "roof"
+        first = day_of == house.first.isoformat()  # the first report is a base
+        error = number(row, "energy_wh") - truth
+        if abs(error) > (25 if first else 1) and not number(row, "estimated_wh") > 0:
+            bad.append(f"{day_of} {serial} {error:+.1f} Wh of {row.fields}")
+    return bad
+
+
+def lived(server: Server, tmp_path: Path, told: Story, *, empty: bool) -> Installation:
+    """The whole story, told to its end."""
+    folder = tmp_path / "state"
+    installation = installation_of(server, folder, told.every)
+    installation.begin()
+    told.run(installation, [range(told.lost)])
+    installation.end()
+    installation.lose_everything()
+    if not empty:
+        installation.begin()
+        told.run(installation, [range(told.again, told.filled)])
+        installation.end()
+    done = installation.backfill(tmp_path)
+    assert done.code == 0, done
+    print(done.out, done.err)
+    installation.begin()
+    told.run(installation, [range(told.filled, told.plant.house.minutes + 1)])
+    installation.end()
+    return installation
+
+
+def assert_whole(told: Story, installation: Installation) -> None:
+    assert wrong(told, installation) == []
+    house, ledger = told.plant.house, installation.recorder.books.ledger
+    assert ledger.first_day == house.first.isoformat()
+    lost_on = next(day for day in house.days() if house.span(day)[0] <= told.lost < house.span(day)[1])
+    row = installation.written("envoy_day")["", lost_on.isoformat()]
+    away = 100 * (min(told.again, house.span(lost_on)[1]) - told.lost) / 1440
+    assert number(row, "coverage_percent") == pytest.approx(100 - away, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    ("empty", "gap"),
+    [(False, 25), (False, 900), (True, 25)],
+    ids=["recording-again", "after-a-night", "not-yet-recording"],
+)
+def test_the_day_of_the_loss_and_the_days_around_it_are_whole(
+    server: Server, tmp_path: Path, empty: bool, gap: int
+) -> None:
+    told = story(3, 15, gap=gap, empty=empty)
+    assert_whole(told, lived(server, tmp_path, told, empty=empty))
+
+
+@pytest.mark.long
+def test_the_loss_in_the_middle_of_months_with_everything_going_wrong(server: Server, tmp_path: Path) -> None:
+    told = story(184 if LONG else 9, 1)
+    installation = lived(server, tmp_path, told, empty=False)
+    assert_whole(told, installation)
+    last = installation.recorder.books.ledger
+    assert len(last.days) >= 7
+
+
+def test_a_second_run_changes_nothing_and_a_dry_run_nothing_at_all(influx1: Influx1, tmp_path: Path) -> None:
+    told = story(3, 15)
+    installation = installation_of(influx1, tmp_path / "state", 15)
+    installation.begin()
+    told.run(installation, [range(told.lost)])
+    installation.end()
+    installation.lose_everything()
+    installation.begin()
+    told.run(installation, [range(told.again, told.filled)])
+    installation.end()
+    before = installation.rows()
+    dry = installation.backfill(tmp_path, "--dry-run")
+    assert dry.code == 0
+    assert "kWh" in dry.out
+    assert "nothing was written" in dry.out
+    assert installation.rows() == before
+    first = installation.backfill(tmp_path)
+    whole = installation.rows()
+    assert whole != before
+    second = installation.backfill(tmp_path)
+    assert (first.code, second.code) == (0, 0)
+    assert "Nothing is missing" in second.out
+    assert installation.rows() == whole
+    kept = installation.backfill(tmp_path, "--since", "2025-03-27")
+    assert "--again" in kept.err
+    assert installation.rows() == whole
+    again = installation.backfill(tmp_path, "--since", "2025-03-28", "--again")
+    assert again.code == 0, again
+    assert installation.rows().keys() == whole.keys()
+
+
+def test_a_token_that_may_only_write_is_an_error_and_not_an_empty_history(
+    real_influx2: Influx2, tmp_path: Path
+) -> None:
+    installation = installation_of(real_influx2, tmp_path / "state", 15)
+    _, only_writes = real_influx2.new_token(write=tuple(installation.buckets.values()))
+    done = installation.backfill(tmp_path, token=only_writes)
+    assert done.code == 77
+    assert "may write" in done.err
+    assert "Try: " in done.err
+    assert only_writes not in done.out + done.err
+
+
+def test_nothing_in_the_database_is_said_plainly(server: Server, tmp_path: Path) -> None:
+    installation = installation_of(server, tmp_path / "state", 15)
+    done = installation.backfill(tmp_path, "--gateway", Metered.info.serial)
+    assert done.code == 0
+    assert "holds nothing of gateway" in done.out
