@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,8 +170,7 @@ def _hand_over(credential: Credential, kept: Kept) -> None:
     """The secret into its file; without a file it is shown once, on stdout, to the person at the terminal."""
     kind = "PASSWORD" if credential.username else "TOKEN"
     if kept.file is not None:
-        write_secret(kept.file, credential.secret, kept.mode)
-        click.echo(f"wrote    {kept.file}")
+        _write(kept.file, credential.secret, kept.mode)
     if kept.setting and (kind == "TOKEN" or kept.setting == "INFLUXDB"):
         if credential.username:
             click.echo(f"{kept.setting}_USERNAME={credential.username}")
@@ -191,13 +191,17 @@ def _keep_admin(made: Provisioned, file: Path | None) -> None:
             err=True,
         )
     else:
-        write_secret(file, made.admin_token, 0o600)
-        click.echo(f"wrote    {file}")
+        _write(file, made.admin_token, 0o600)
 
 
-def write_secret(file: Path, secret: str, mode: int) -> None:
-    """One secret into a file of its own. Raises StateError."""
+def _write(file: Path, secret: str, mode: int) -> None:
+    """One secret into a file of its own, if it is not there already. Raises StateError."""
+    data = secret.encode() + b"\n"
     try:
-        write_atomically(file, secret.encode() + b"\n", mode)
+        if file.is_file() and file.read_bytes() == data and stat.S_IMODE(file.stat().st_mode) == mode:
+            click.echo(f"exists   {file}")
+            return
+        write_atomically(file, data, mode)
     except OSError as error:
         raise StateError(f"{file} cannot be written: {error.strerror}", "check the folder's owner.") from error
+    click.echo(f"wrote    {file}")

@@ -54,7 +54,8 @@ def test_setup_makes_buckets_and_tokens_that_work_and_the_second_time_nothing(
     again = program(tmp_path, *words, settings=settings)
     assert again.code == 0, again.err
     assert all(f"exists   bucket {name!r}" in again.out for name in names)
-    assert "made     " not in again.out
+    assert f"exists   {writes}\n" in again.out
+    assert not [word for word in ("made ", "wrote ", "changed ", "replaced ") if word in again.out]
     assert (writes.read_text().strip(), reads.read_text().strip()) == tokens
 
     recorder = {name: value for name, value in settings.items() if "ADMIN" not in name}
