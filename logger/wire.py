@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import errno
 import json
+import re
 import socket
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -38,6 +40,7 @@ _PASSES = "nothing if this passes by itself; otherwise check the address, and re
 _MOST_FIELDS_BYTES = 64 * 1024
 _MOST_COOKIES = 16
 """A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
+_COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ class Wire:
             if flow is not None:
                 with contextlib.suppress(StopIteration):
                     following = flow.send(response)
-        if len(self._client.cookies.jar) > _MOST_COOKIES:
+        if not _sane(self._client.cookies.jar):
             self.forget_cookies()
         return response.status_code, dict(response.headers), body
 
@@ -212,6 +215,14 @@ def _is_loopback(base_url: str) -> bool:
     """What stays on this machine goes through no proxy, whatever the machine's settings say."""
     host = (urlsplit(base_url).hostname or "").lower()
     return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _sane(jar: CookieJar) -> bool:
+    """Whether these cookies can be sent: few, short, and nothing that no header holds."""
+    cookies = list(jar)
+    return len(cookies) <= _MOST_COOKIES and all(
+        _COOKIE.fullmatch(text or "") for cookie in cookies for text in (cookie.name, cookie.value, cookie.path)
+    )
 
 
 def _share_of(bound: asyncio.Timeout) -> float | None:

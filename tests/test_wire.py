@@ -89,3 +89,34 @@ def test_loopback_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY")
     assert getattr(asked(OK, use_proxy=True), "status", 0) == 200
+
+
+@pytest.mark.parametrize(
+    "cookies",
+    [
+        b"set-cookie: sessionId=\xfe\x80; path=/\r\n",
+        b"set-cookie: sessionId=" + b"x" * 5000 + b"; path=/\r\n",
+        b"".join(b"set-cookie: c%d=1; path=/\r\n" % n for n in range(17)),
+    ],
+    ids=["no ASCII", "too long", "too many"],
+)
+def test_cookies_that_cannot_be_sent_are_forgotten_and_the_next_request_goes_out(cookies: bytes) -> None:
+    async def work() -> None:
+        heads: list[bytes] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for _ in range(2):
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(b"HTTP/1.1 200 OK\r\n" + cookies + b"content-length: 2\r\n\r\n{}")
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        wire = Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", SystemClock())
+        for _ in range(2):
+            assert (await wire.request("GET", "/x", timeout_s=5)).status == 200
+        assert len(heads) == 2
+        assert b"ookie" not in heads[1]
+        await wire.aclose()
+        server.close()
+
+    asyncio.run(work())

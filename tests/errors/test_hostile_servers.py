@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.errors.hostile import SCRIPTS
-from tests.sizes import LONG
+from tests.sizes import LONG, sized
 
 ROOT = Path(__file__).parents[2]
 MOST_MIB = 20.0
@@ -20,10 +20,10 @@ MOST_TURN_S = 0.5
 FEW = ("a bomb", "a bomb behind a refusal", "a body that never ends", "a body, byte by byte", "a million lists")
 
 
-def faced(patience_s: float, rounds: int, *scripts: str) -> dict[str, Any]:
+def ran(module: str, *arguments: object, within_s: float = 600) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.errors.facing", str(patience_s), str(rounds), *scripts],
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
+        [sys.executable, "-m", f"tests.errors.{module}", *(str(argument) for argument in arguments)],
+        cwd=ROOT, capture_output=True, text=True, timeout=within_s,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     found: dict[str, Any] = json.loads(done.stdout)
@@ -48,7 +48,7 @@ def is_typed(outcome: str, side: str, script: str) -> bool:
 
 
 def test_the_worst_of_them_cost_nothing() -> None:
-    found = faced(0.2, 1, *FEW)
+    found = ran("facing", 0.2, 1, *FEW)
     nothing_was_lost(found)
     for script, sides in found["outcomes"].items():
         for side, (outcome, _) in sides.items():
@@ -57,7 +57,7 @@ def test_the_worst_of_them_cost_nothing() -> None:
 
 @pytest.mark.long
 def test_every_hostile_server_is_a_typed_error_from_every_side_and_is_asked_a_few_times_only() -> None:
-    found = faced(0.3, 5 if LONG else 1)
+    found = ran("facing", 0.3, 5 if LONG else 1)
     nothing_was_lost(found)
     assert found["outcomes"].keys() == SCRIPTS.keys()
     for script, sides in found["outcomes"].items():
@@ -65,3 +65,13 @@ def test_every_hostile_server_is_a_typed_error_from_every_side_and_is_asked_a_fe
             assert is_typed(outcome, side, script), (script, side, outcome)
             assert requests <= 4, (script, side, requests)  # two tries, each with a look at who is there
         assert sides["cloud"][1] == 1  # a sign-in is never tried twice
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(4))
+def test_a_hundred_thousand_broken_answers_leave_the_recorder_as_it_was(seed: int) -> None:
+    found = ran("enduring", seed, sized(25_000), within_s=3600)
+    nothing_was_lost(found)
+    assert found["answers"] >= sized(25_000)
+    assert found["counted"] >= found["ticks"] > sized(25_000) / 100  # every tick came to its end
+    assert found["points"] > found["ticks"]  # and what was whole was read

@@ -1,0 +1,114 @@
+"""The recorder's own loop among broken answers, in a process of its own: `enduring SEED ANSWERS`.
+
+It prints a line of JSON: how many answers there were, ticks and points, the growth of memory in MiB after the first
+tenth, open files before and after, the longest time that the processor spent without the loop having its turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from logger.errors import EnvoyLoggerError
+from logger.gateway.access import Access
+from logger.gateway.client import Gateway
+from logger.gateway.cloud import fetch_token
+from logger.influx.dialects import Target
+from logger.influx.examine import look
+from logger.influx.write import Writer
+from logger.model import ROLES, Report
+from logger.service.collector import Collector
+from logger.service.progress import Progress
+from logger.service.schedule import Pace
+from logger.store.model import Commit
+from tests.errors.facing import Turns, memory, served
+from tests.gateway.stand_in import ManualClock, token
+
+START = 1_782_000_000.0
+
+
+class Nowhere:
+    """A store that forgets all but the books."""
+
+    def __init__(self) -> None:
+        self.points = 0
+
+    async def put(self, commit: Commit) -> None:
+        self.points += sum(member.lines for member in commit.members)
+
+    async def ledger(self, gateway: str) -> dict[str, str]:
+        return {}
+
+    async def reports(self, gateway: str) -> dict[str, list[Report]]:
+        return {}
+
+
+async def main(answers: int, plain: int, secure: int, serial: str) -> object:
+    logging.disable()
+    clock = ManualClock(START)
+    clock.patience_s = 2.0
+    url = f"http://127.0.0.1:{plain}"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        account = Access("x", folder, username="a@example.org", password="pw", login_url=f"{url}/login/login.json",
+                         token_url=f"{url}/tokens")  # fmt: skip
+        pasted = token(serial, now=START, expires_in=3650 * 86400.0, life=3650 * 86400.0)
+        access = Access(f"https://127.0.0.1:{secure}", folder, expected_serial=serial, tls="off", token=pasted)
+        target = Target(url, "auto", "influx-token", "home", "", "", dict.fromkeys(ROLES, "envoy"))
+        store, turns, gateway = Nowhere(), Turns(), Gateway(access, clock)
+        collector = Collector(
+            Gateway(access, clock), store, clock, Pace(60, 60, zone="Europe/Paris"), Progress(clock)
+        )
+        slow = asyncio.create_task(collector.poller.slow_lane())
+        writer = Writer(target, clock)
+        ticks = 0
+        before, files = 0.0, 0
+        while (count := await served(plain)) < answers:
+            if not before and count >= answers / 10:
+                gc.collect()
+                before, files = memory("VmRSS"), len(os.listdir("/proc/self/fd"))
+                Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
+            clock.now = clock.now // 60 * 60 + 60
+            await collector.tick(int(clock.now))
+            ticks += 1
+            for _ in range(3):
+                await fetch_token(account, serial, clock)
+                await writer.write("totals", b"", gzipped=False)
+                with contextlib.suppress(EnvoyLoggerError):
+                    await look(target, clock)
+            assert not slow.done(), slow
+        slow.cancel()
+        await asyncio.gather(slow, return_exceptions=True)
+        peak = memory("VmHWM") - before
+        await gateway.aclose()
+        await writer.aclose()
+        await asyncio.sleep(0.2)
+        return {
+            "answers": count,
+            "ticks": ticks,
+            "counted": collector.collected.ticks + collector.collected.missed,
+            "points": store.points,
+            "peak_mib": peak,
+            "grown_mib": memory("VmRSS") - before,
+            "files": (files, len(os.listdir("/proc/self/fd"))),
+            "longest_turn_s": turns.longest_s,
+        }
+
+
+if __name__ == "__main__":
+    command = [sys.executable, "-m", "tests.errors.mutations", sys.argv[1]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as servers:
+        assert servers.stdout is not None
+        listening = json.loads(servers.stdout.readline())
+        try:
+            print(json.dumps(asyncio.run(main(int(sys.argv[2]), *listening))))
+        finally:
+            servers.kill()
