@@ -24,17 +24,14 @@ def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[Refused]
     if lease.revisions:
         _forget_days(connection, lease.ids)
     for item in refused:
-        daily_id = None
+        row_id, daily_id, tick = lease.ids[item.member], None, lease.newest_tick
         if lease.revisions:
-            daily_id = lease.ids[item.member]
-            if not _is_current(connection, daily_id, lease.revisions[item.member]):
+            daily_id = row_id
+            if not _is_current(connection, row_id, lease.revisions[item.member]):
                 continue
-        _insert(
-            connection,
-            (lease.gateway, lease.role, lease.newest_tick, at, item.status, item.reason),
-            item.line,
-            daily_id,
-        )
+        elif (row := connection.execute("SELECT tick FROM outbox WHERE id = ?", (row_id,)).fetchone()) is not None:
+            tick = row[0]
+        _insert(connection, (lease.gateway, lease.role, tick, at, item.status, item.reason), item.line, daily_id)
 
 
 def _forget_days(connection: sqlite3.Connection, ids: Sequence[int]) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 from logger.clock import SystemClock
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.recorder import Recorder, environment
 from tests.endtoend.sites import fast_clock, site
-from tests.servers import Influx1
+from tests.fake_influx2 import Scripted
+from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, generated
 
 
@@ -72,3 +76,39 @@ def test_sigterm_while_the_database_is_away_keeps_everything_for_the_next_start(
         assert here.recorder.terminate() == 0
     rows = stored(here.recorder.state)
     assert {row.tick for row in rows if not row.delivered} >= {last - 60, last}
+
+
+def test_sigterm_while_the_database_hangs_ends_in_order(fake_influx2: Fake2, tmp_path: Path) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    fake_influx2.fake.script(Scripted(204, delay_s=60.0), times=100)
+    with site(tmp_path, fast_clock(60.0), fake_influx2, buckets) as here:
+        here.recorder.start()
+        last = here.recorder.wait_for_ticks(2)["polls"]["last_tick"]
+        assert here.recorder.terminate() == 0
+        fake_influx2.fake.forget_scripts()
+    assert {row.tick for row in stored(here.recorder.state)} >= {last - 60, last}
+    assert here.recorder.log.rstrip().endswith("stopped")
+
+
+@pytest.mark.parametrize("what", ["opening", "storing", "rescuing"])
+def test_sigterm_while_the_disk_does_not_answer_ends_all_the_same(tmp_path: Path, what: str) -> None:
+    clock = fast_clock(60.0)
+    with site(tmp_path, clock) as here:
+        command = [sys.executable, "-m", "tests.endtoend.stalling_run", what,
+                   *(repr(number) for number in (clock.origin, clock.start, clock.rate))]  # fmt: skip
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=tmp_path, env=environment(tmp_path, here.recorder.settings), stdout=log, stderr=log
+            )
+        until = time.monotonic() + 30
+        while not (tmp_path / "stalled").exists():
+            assert time.monotonic() < until, (tmp_path / "log").read_text()
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(8.0) == 0
+    assert "stopped without waiting for the disk any longer" in (tmp_path / "log").read_text()
+    second = Recorder(tmp_path, here.recorder.settings, clock)
+    second.start()
+    second.wait_until(lambda status: True)
+    assert second.terminate() == 0, "whatever was left is gone on with"

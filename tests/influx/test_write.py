@@ -20,6 +20,7 @@ from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.model import ROLES, Reading, Role
 from tests.fake_influx2 import Scripted
+from tests.influx.test_classify import BAD_LINES, BLOCKED, WAIT
 from tests.servers import Fake2, Influx1, Influx2, Row, Server, Victoria, serving
 
 T = TypeVar("T")
@@ -339,3 +340,25 @@ def test_something_else_at_the_address_is_blocked_and_never_believed() -> None:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join(5)
+
+
+def test_each_status_and_body_through_a_server_means_what_it_says_and_the_next_write_goes_through(
+    fake_influx2: Fake2,
+) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    cases: list[tuple[str, int, str, type[object]]] = [(*case[:3], BadLines) for case in BAD_LINES]
+    cases += [(case[0], case[1], case[2], Blocked) for case in BLOCKED]
+    cases += [(case[0], case[1], case[2], Wait) for case in WAIT]
+    cases += [("too large", 413, "Request Entity Too Large", TooLarge)]
+
+    async def run() -> None:
+        writer = Writer(fake_influx2.target(buckets), SystemClock())
+        for number, (name, status, body, kind) in enumerate(cases):
+            fake_influx2.fake.script(Scripted(status, body))
+            outcome = await writer.write("totals", b"m f=1.5 %d\n" % number, gzipped=False)
+            assert isinstance(outcome, kind), name
+            assert await writer.write("totals", b"m f=1.5 %d\n" % number, gzipped=False) == Done(), name
+        await writer.aclose()
+
+    asyncio.run(run())
+    assert len(fake_influx2.rows(buckets["totals"], "m")) == len(cases) > 40

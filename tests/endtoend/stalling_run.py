@@ -1,0 +1,30 @@
+"""A daemon whose disk stops answering: `stalling_run WHAT ORIGIN START RATE`. WHAT: opening, storing or rescuing."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from logger import settings
+from logger.clock import FastClock
+from logger.service import service
+from logger.store import damage
+from logger.store.store import Store
+
+
+def stalling(*_: Any) -> Any:
+    (Path.cwd() / "stalled").touch()
+    time.sleep(300)
+
+
+if __name__ == "__main__":
+    what = sys.argv[1]
+    configured = settings.load(require=["ENPHASE_GATEWAY"])
+    service.configure_log(configured)
+    place, name = {"opening": (damage, "carry_over"), "storing": (Store, "put"), "rescuing": (Store, "rescue")}[what]
+    setattr(place, name, stalling)
+    origin, start, rate = (float(text) for text in sys.argv[2:])
+    asyncio.run(service.run(configured, FastClock(origin, start, rate, 5.0)))
