@@ -51,18 +51,6 @@ class Counter:
         return self.accepted - self.start
 
 
-@dataclass(frozen=True)
-class Inverters:
-    """Each inverter's own lifetime counter, by serial; its text is made once."""
-
-    counters: Mapping[str, Counter] = field(default_factory=dict)
-
-    @cached_property
-    def text(self) -> str:
-        """For the store."""
-        return _dumps({serial: _inverter(counter) for serial, counter in self.counters.items()})
-
-
 @dataclass(frozen=True, slots=True)
 class Seed:
     """The gateway's figures for the first day: `today_wh` before our first tick, `week_wh`; None where insane."""
@@ -103,12 +91,13 @@ class Booked:
     integrated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Day:
     """One local day, from `start` to before `end`, in unix seconds; its `tags` are fixed when it begins.
 
     `polled_s`: seconds of it for which the gateway was polled. `wiring`: how the site was metered. `booked`: by
     counter; of the day that is open the counters themselves hold it. `final`: nothing more is expected.
+    A past day seldom changes and is looked at in every tick: its text and its hash are made once.
     """
 
     date: str
@@ -122,6 +111,31 @@ class Day:
     wiring: Wiring | None = None
     booked: tuple[tuple[str, Booked], ...] = ()
     final: bool = False
+
+    @cached_property
+    def text(self) -> str:
+        """For the store, all but its date."""
+        figures: list[Json] = [
+            self.start,
+            self.end,
+            [list(tag) for tag in self.tags],
+            self.polled_s,
+            self.peak_production_w,
+            self.peak_load_w,
+            self.resets,
+            _wiring(self.wiring),
+            {name: [b.wh, b.estimated, b.integrated] for name, b in self.booked},
+            self.final,
+        ]
+        return _dumps(figures)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.date, self.start, self.polled_s, self.booked))
+
+    def __hash__(self) -> int:
+        """Of what tells days apart."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +180,6 @@ class Ledger:
     days: tuple[Day, ...] = ()
     wiring: Wiring | None = None
     counters: Mapping[str, Counter] = field(default_factory=dict)
-    inverters: Inverters = field(default_factory=Inverters)
     samples: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     pending: tuple[Pending, ...] = ()
     seeds: Mapping[str, Seed] = field(default_factory=dict)
@@ -214,11 +227,9 @@ class Ledger:
                 f"seed.{name}": _dumps([s.quantity, s.source, s.today_wh, s.week_wh])
                 for name, s in self.seeds.items()
             },
-            **{f"day.{day.date}": _day_text(day) for day in self.days},
+            **{f"day.{day.date}": day.text for day in self.days},
             **{f"note.{name}": note for name, note in self.notes.items()},
         }
-        if self.inverters.counters:
-            parts["inverters"] = self.inverters.text
         if self.pending:
             parts["pending"] = _dumps([[p.tick, dict(p.accepted), dict(p.today)] for p in self.pending])
         return parts
@@ -259,7 +270,6 @@ class Ledger:
             days=tuple(sorted(days, key=lambda day: day.date)),
             wiring=Wiring(*head["wiring"]) if head["wiring"] else None,
             counters=counters,
-            inverters=Inverters(_inverters(parts.get("inverters", "{}"))),
             samples={name: (tick, watts) for name, (tick, watts) in now["samples"].items()},
             pending=tuple(Pending(*each) for each in json.loads(parts.get("pending", "[]"))),
             seeds=seeds,
@@ -306,39 +316,8 @@ def _counter(figures: list[float], text: str) -> Counter:
     )
 
 
-def _inverter(c: Counter) -> Json:
-    return [c.accepted, c.at, c.moved, c.offset, c.first_day, c.source, [list(each) for each in c.held]]
-
-
-def _inverters(text: str) -> dict[str, Counter]:
-    return {
-        serial: Counter(
-            accepted, at, source, 0.0, moved, 0.0, tuple((t, v, wh) for t, v, wh in held), 0.0, offset, 0, first_day
-        )
-        for serial, (accepted, at, moved, offset, first_day, source, held) in json.loads(text).items()
-    }
-
-
 def _tags(raw: list[list[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in raw)
-
-
-@lru_cache(maxsize=256)
-def _day_text(day: Day) -> str:
-    return _dumps(
-        [
-            day.start,
-            day.end,
-            [list(tag) for tag in day.tags],
-            day.polled_s,
-            day.peak_production_w,
-            day.peak_load_w,
-            day.resets,
-            _wiring(day.wiring),
-            {name: [b.wh, b.estimated, b.integrated] for name, b in day.booked},
-            day.final,
-        ]
-    )
 
 
 def _day(date: str, text: str) -> Day:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from logger.readings.days import first_instant, local_day
 from logger.readings.energy import Advanced, Tick, advance
-from logger.readings.ledger import Booked, Counter, Day, Inverters, Ledger, Pending, Review, Seed, Wiring
+from logger.readings.ledger import Booked, Counter, Day, Ledger, Pending, Review, Seed, Wiring
 
 MAX_W = 75_000.0
 NET = Wiring(net=True, total=False, storage=True, batteries=1)
@@ -273,16 +273,6 @@ counters = st.builds(
     resets=st.integers(0, 99),
     first_day=texts,
 )
-bare = st.builds(
-    Counter,
-    accepted=numbers,
-    at=ticks,
-    source=texts,
-    moved=ticks,
-    held=st.lists(st.tuples(ticks, numbers, numbers), max_size=4).map(tuple),
-    offset=numbers,
-    first_day=texts,
-)
 flags = st.none() | st.booleans()
 wirings = st.builds(Wiring, net=flags, total=flags, storage=flags, batteries=st.none() | st.integers(0, 9))
 booked = st.builds(Booked, wh=numbers, estimated=numbers, integrated=st.booleans())
@@ -325,7 +315,6 @@ ledgers = st.builds(
     ),
     wiring=st.none() | wirings,
     counters=st.dictionaries(names, counters, max_size=4),
-    inverters=st.builds(Inverters, st.dictionaries(names, bare, max_size=3)),
     samples=st.dictionaries(names, st.tuples(ticks, numbers), max_size=3),
     pending=st.lists(st.builds(Pending, tick=ticks, accepted=by_name, today=by_name), max_size=2).map(tuple),
     seeds=st.dictionaries(names, seeds, max_size=4),
