@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -87,18 +87,25 @@ def _greater(a: float | None, b: float | None) -> float | None:
     return b if a is None else a if b is None else max(a, b)
 
 
+def began(days: Sequence[Day], place: int) -> int:
+    """From when on energy belongs to a day: its first instant, or where the day before ended by another zone."""
+    return max(days[place].start, days[place - 1].end) if place else days[place].start
+
+
 def shares(ledger: Ledger, since: int, until: int, wh: float) -> dict[str, float]:
     """The energy of a span by local day, in proportion to time; what is older than every day goes to the oldest."""
     today = ledger.today
     assert today is not None  # noqa: S101  the day was opened
     found: dict[str, float] = {}
     left, end = wh, until
-    for day in (today, *reversed(ledger.days)):
+    days = (*ledger.days, today)
+    for place in range(len(days) - 1, -1, -1):
+        day, begins = days[place], began(days, place)
         if end <= since:
             break
-        if day.start >= end:
+        if begins >= end:
             continue
-        begin = max(since, day.start)
+        begin = max(since, begins)
         share = wh * (end - begin) / (until - since)
         found[day.date] = share
         left, end = left - share, begin

@@ -96,6 +96,8 @@ class _Work:
         self.right: dict[str, tuple[tuple[int, float], ...]] = {}
         self._days = {day.date: day for day in ledger.days}
         self._watts = flows(now.powers)
+        days = (*ledger.days[-1:], *([ledger.today] if ledger.today else []))
+        self._began = b.began(days, len(days) - 1)
         self._seen_w = max((p for d in (*ledger.days, ledger.today) if d and (p := d.peak_production_w)), default=0.0)
 
     def judge(self, name: str, value: float) -> None:
@@ -181,7 +183,7 @@ class _Work:
         assert today is not None  # noqa: S101  the day was opened
         gained, estimated = 0.0, counter.estimated
         for since, until, wh in pieces:
-            if since >= today.start:
+            if since >= self._began:
                 gained += wh
                 continue
             shares = b.shares(self.ledger, since, until, wh)

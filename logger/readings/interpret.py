@@ -163,7 +163,7 @@ def _energy(
             seeds=seeds(view, extracted.counters, unseeded(view, ledger, extracted.counters)),
             interval_s=rules.interval_s,
             polled=polled,
-            renewed_at=ledger.review.changed_at,
+            renewed_at=found.review.changed_at,
             tags=tags,
         ),
     )

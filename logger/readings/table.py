@@ -838,6 +838,9 @@ MEASUREMENTS: Final = (
     INVERTER_DAY,
 )
 
+_LEAST: Final = -1000.0
+"""A counter of a meter may run a little below zero (Q-L7)."""
+
 COUNTERS: Final = (
     Field(
         "production",
@@ -850,20 +853,26 @@ COUNTERS: Final = (
             scaled(PDM_PCU, "wattHoursLifetime"),
             scaled(INVERTERS_BLOCK, "whLifetime"),
         ),
-        low=0,
+        low=_LEAST,
         high=1e12,
     ),
-    Field("import", "Lifetime import from the grid.", (scaled(NET_METER, "actEnergyDlvd"),), low=0, high=1e12),
-    Field("export", "Lifetime export to the grid.", (scaled(NET_METER, "actEnergyRcvd"),), low=0, high=1e12),
+    Field("import", "Lifetime import from the grid.", (scaled(NET_METER, "actEnergyDlvd"),), low=_LEAST, high=1e12),
+    Field("export", "Lifetime export to the grid.", (scaled(NET_METER, "actEnergyRcvd"),), low=_LEAST, high=1e12),
     Field(
         "consumption",
         "Lifetime consumption by a total CT.",
         (scaled(TOTAL_METER, "actEnergyDlvd"),),
-        low=0,
+        low=_LEAST,
         high=1e12,
     ),
-    Field("charged", "Lifetime energy charged.", (scaled(STORAGE_METER, "actEnergyRcvd"),), low=0, high=1e12),
-    Field("discharged", "Lifetime energy discharged.", (scaled(STORAGE_METER, "actEnergyDlvd"),), low=0, high=1e12),
+    Field("charged", "Lifetime energy charged.", (scaled(STORAGE_METER, "actEnergyRcvd"),), low=_LEAST, high=1e12),
+    Field(
+        "discharged",
+        "Lifetime energy discharged.",
+        (scaled(STORAGE_METER, "actEnergyDlvd"),),
+        low=_LEAST,
+        high=1e12,
+    ),
 )
 """The primitive counters; every other energy is computed from what the ledger accepts of these."""
 

@@ -1,0 +1,191 @@
+"""Which source a counter comes from: provisional, settled, never silently another (schema, the guard)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from logger.readings import rows as r
+from logger.readings.accounts import described
+from logger.readings.interpret import Rules
+from logger.readings.ledger import Ledger
+from logger.readings.wanted import wanted
+from tests.readings.counted import Counted, metered, standard
+from tests.readings.site import PRODUCTION, Body, detailed, device_data, meter, snapshot
+
+NOON = int(datetime(2025, 6, 15, 12, tzinfo=UTC).timestamp())
+
+
+def v1(lifetime: float) -> Body:
+    return {"wattsNow": 1000, "wattHoursToday": 1, "wattHoursSevenDays": 9, "wattHoursLifetime": lifetime}
+
+
+def plain(lifetime: float) -> dict[str, Body]:
+    """A site without CTs with v1 totals."""
+    return {r.METERS: [], r.V1: v1(lifetime)}
+
+
+def detail(lifetime: float) -> Body:
+    """Device data of one inverter."""
+    device = detailed("122000000001")
+    device["channels"][0]["lifetime"] = {"joulesProduced": lifetime * 3600}
+    return device_data(device)
+
+
+def state(site: Counted, name: str = "production") -> tuple[str, str]:
+    counters = described(site.books.ledger)["counters"]
+    assert isinstance(counters, dict)
+    counter = counters[name]
+    assert isinstance(counter, dict)
+    return str(counter["source"]), str(counter["state"])
+
+
+def test_a_source_is_provisional_until_it_has_answered_three_times() -> None:
+    site = Counted(tick=NOON)
+    found = []
+    for minute in range(4):
+        assert site.poll(metered(5e6 + minute))["production_lifetime_wh"] == 5e6 + minute
+        found.append(state(site))
+    assert found == [("production meter", "provisional")] * 2 + [("production meter", "settled")] * 2
+    assert state(site, "import")[1] == "settled"
+
+
+def test_every_better_path_must_have_said_three_times_that_it_is_not_there() -> None:
+    site = Counted(tick=NOON)
+    for minute in range(9):
+        absent = [r.DEVICE_DATA] if minute % 3 == 0 else []
+        site.poll(plain(5e6 + minute), absent=absent)
+        assert state(site) == ("v1 totals", "settled" if minute >= 6 else "provisional")
+
+
+def test_a_path_that_is_not_in_the_call_plan_has_nothing_to_say() -> None:
+    site = Counted(tick=NOON)
+    for minute in range(3):
+        site.poll(plain(5e6 + minute))
+    assert state(site) == ("v1 totals", "settled")
+
+
+def test_a_better_source_that_comes_before_the_settling_is_a_new_base_and_said() -> None:
+    site = Counted(tick=NOON)
+    assert "production_lifetime_wh" not in site.poll(plain(5e6), unsettled=[r.DEVICE_DATA])
+    site.poll(plain(5e6 + 10), absent=[r.DEVICE_DATA])
+    site.poll(plain(5e6 + 20))
+    assert state(site) == ("v1 totals", "provisional")
+    for minute in range(4):
+        found = site.poll({**plain(5e6 + 30), r.DEVICE_DATA: detail(7e6 + 10.0 * minute)})
+        assert found["production_lifetime_wh"] == 7e6 + 10.0 * minute
+    assert state(site) == ("device data, summed", "settled")
+    assert site.kinds() == ["counter_reset"]
+    assert "read from device data, summed now, not from v1 totals" in site.events[0].text
+    assert site.books.ledger.counters["production"].today == pytest.approx(10.0 + 1000 / 60 + 30.0)
+
+
+def test_a_settled_source_stays_though_a_better_one_appears() -> None:
+    site = Counted(tick=NOON)
+    for minute in range(3):
+        site.poll(plain(5e6 + minute))
+    for minute in range(5):
+        found = site.poll({**plain(5e6 + 10 + minute), r.DEVICE_DATA: detail(7e6)})
+        assert found["production_lifetime_wh"] == 5e6 + 10 + minute
+    assert site.events == []
+
+
+def test_a_settled_source_that_is_silent_is_absent_and_no_other_speaks_for_it() -> None:
+    site = Counted(tick=NOON)
+    for minute in range(4):
+        site.poll({**metered(5e6 + minute), r.V1: v1(4e6)})
+    for _ in range(3):
+        assert "production_lifetime_wh" not in site.poll({r.METERS: metered()[r.METERS], r.V1: v1(4e6)})
+    site.restart()
+    assert "production_lifetime_wh" not in site.poll({r.METERS: metered()[r.METERS], r.V1: v1(4e6)})
+    assert site.poll(metered(5e6 + 100))["production_lifetime_wh"] == 5e6 + 100
+
+
+def test_nothing_is_settled_in_the_quiet_window() -> None:
+    site = Counted(tick=int(datetime(2025, 6, 15, 22, 58, tzinfo=UTC).timestamp()))
+    for minute in range(10):
+        site.poll(metered(5e6 + minute))
+        assert state(site)[1] == "provisional"
+    for minute in range(10, 16):
+        site.poll(metered(5e6 + minute))
+    assert state(site)[1] == "settled"
+
+
+def test_after_a_day_of_polling_a_path_without_any_answer_counts_as_absent() -> None:
+    site = Counted(Rules("", "UTC", None, interval_s=300), tick=NOON)
+    settled = None
+    for step in range(300):
+        site.poll(plain(5e6 + step), unsettled=[r.DEVICE_DATA] if step else [], after=300)
+        if settled is None and state(site)[1] == "settled":
+            settled = step
+    quiet = 2  # polls in the quiet window
+    assert settled is not None
+    assert 288 + quiet - 2 <= settled <= 288 + quiet + 3
+
+
+def test_a_new_firmware_is_looked_at_anew_and_what_is_better_then_is_a_new_base() -> None:
+    site = Counted(tick=NOON)
+    for minute in range(3):
+        site.poll(plain(5e6 + minute))
+    site.firmware, site.finals = "D8.3.5433", {}
+    for minute in range(2):
+        found = site.poll({**plain(5e6 + 10 + minute), r.DEVICE_DATA: detail(7e6)})
+        assert found["production_lifetime_wh"] == 5e6 + 10 + minute, "until it is settled the old one goes on"
+        assert state(site)[1] == "provisional"
+    site.poll({**plain(5e6 + 12), r.DEVICE_DATA: detail(7e6)})
+    assert site.poll({**plain(5e6 + 13), r.DEVICE_DATA: detail(7e6 + 5)})["production_lifetime_wh"] == 7e6 + 5
+    assert state(site) == ("device data, summed", "settled")
+    assert site.kinds() == ["counter_reset"]
+
+
+def test_other_meters_are_said_and_looked_at_anew_and_one_odd_answer_switches_nothing() -> None:
+    site = Counted(tick=NOON)
+    for minute in range(4):
+        site.poll(metered(5e6 + minute))
+    odd = metered(5e6 + 4)
+    odd[r.METERS] = [meter(PRODUCTION, "production", state="disabled")]
+    assert "production_lifetime_wh" not in site.poll({**odd, r.V1: v1(4e6)})
+    for minute in range(5, 9):
+        assert site.poll({**metered(5e6 + minute), r.V1: v1(4e6)})["production_lifetime_wh"] == 5e6 + minute
+    assert site.kinds() == ["meters_changed"] * 2
+    assert site.events[0].text == "the meters are now production disabled 1-phase"
+    assert state(site) == ("production meter", "settled")
+
+
+def test_meters_that_are_gone_for_good_give_way_after_three_answers() -> None:
+    site = Counted(tick=NOON)
+    for minute in range(4):
+        site.poll(metered(5e6 + minute))
+    for minute in range(4):
+        assert "production_lifetime_wh" not in site.poll(plain(4e6 + minute))
+    assert site.poll(plain(4e6 + 5))["production_lifetime_wh"] == 4e6 + 5
+    assert state(site) == ("v1 totals", "settled")
+    assert site.kinds() == ["meters_changed", "counter_reset"]
+
+
+def test_a_dry_run_settles_nothing() -> None:
+    site = Counted(tick=NOON)
+    site.poll(metered())
+    assert not [key for key in site.books.ledger.book if key.startswith("settled.")]
+
+
+def test_while_a_source_is_not_settled_the_better_paths_are_asked() -> None:
+    site = Counted(tick=NOON)
+    bodies = {r.METERS: [], r.V1: v1(5e6)}
+    assert r.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), Ledger()).paths
+    for minute in range(3):
+        site.poll(plain(5e6 + minute))
+    site.firmware = "D8.3.5433"
+    site.poll(plain(5e6 + 4))
+    assert "production" in site.books.ledger.review.votes
+    assert r.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), site.books.ledger).paths
+
+
+def test_a_block_that_comes_after_the_minutes_own_documents_is_a_source_too() -> None:
+    """The slow lane's answers are never new in the same tick as the devices'."""
+    site = Counted(tick=NOON)
+    many = {r.METERS: [], r.DEVICE_DATA: device_data(*(detailed(f"{n}") for n in range(3)), count=60)}
+    site.poll(many, unsettled=[r.BLOCKS])
+    late = {**standard(5e6), r.DEVICE_DATA: many[r.DEVICE_DATA]}
+    assert site.poll(late)["production_lifetime_wh"] == 5e6
