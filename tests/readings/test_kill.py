@@ -1,0 +1,128 @@
+"""SIGKILL at any moment changes no day's total, and no row of a day."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Collection
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from logger.model import Document, Snapshot, Value
+from logger.readings.interpret import Books, interpret
+from logger.readings.ledger import Ledger
+from logger.readings.rows import PATHS
+from tests.readings import killed
+from tests.readings.site import INFO, TOTALS
+from tests.sizes import sized
+from tests.store.samples import make_store
+
+Rows: TypeAlias = dict[str, dict[str, Value]]
+
+
+def days(kills: Collection[int] = (), lost: Collection[int] = ()) -> Rows:
+    """The fields of each day's row if the process begins anew at some ticks and others are lost."""
+    books, since, rows = Books(Ledger(), {}), 0.0, Rows()
+    for tick in range(killed.FIRST, killed.LAST + 1, killed.STEP):
+        if tick in kills:
+            books, since = Books.from_text(books.to_text(), {}), 0.0
+        if tick not in lost:
+            books, since, found = step(books, since, tick)
+            rows |= found
+    return rows
+
+
+@cache
+def undisturbed() -> Rows:
+    return days()
+
+
+def step(books: Books, since: float, tick: int) -> tuple[Books, float, Rows]:
+    found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in killed.documents(tick).items()}
+    finals = dict.fromkeys(found, min(3, (tick - killed.FIRST) // killed.STEP + 1))
+    snapshot = Snapshot(INFO, tick, found, {"totals": since}, PATHS - found.keys(), finals)
+    result = interpret(snapshot, TOTALS, books, killed.RULES)
+    return result.books, tick + 2.0, {row.day: dict(row.reading.fields) for row in result.daily}
+
+
+ticks = st.integers(0, (killed.LAST - killed.FIRST) // killed.STEP).map(lambda n: killed.FIRST + n * killed.STEP)
+
+
+def test_the_days_without_any_kill_are_worth_comparing() -> None:
+    found = undisturbed()
+    assert [day[-2:] for day in found] == ["28", "29", "30", "31", "01"]
+    assert [day["counter_resets"] for day in found.values()] == [1, 0, 0, 0, 0]
+    assert found["2025-03-30"]["coverage_percent"] == found["2025-03-31"]["coverage_percent"] == 100.0
+
+
+@pytest.mark.long
+@given(st.sets(ticks, max_size=40))
+@settings(max_examples=sized(40), deadline=None, phases=(Phase.explicit, Phase.generate))
+def test_a_process_that_begins_anew_at_any_tick_has_the_same_days(kills: set[int]) -> None:
+    assert days(kills) == undisturbed()
+
+
+def is_plain(tick: int) -> bool:
+    """Not around midnight, where a gap is split, nor where the CT is replaced."""
+    hour = datetime.fromtimestamp(tick, ZoneInfo(killed.ZONE)).hour
+    return 1 <= hour < 23 and abs(tick - killed.RESET) > 10 * killed.STEP and tick > killed.FIRST
+
+
+@pytest.mark.long
+@given(st.sets(ticks.filter(is_plain), max_size=40))
+@settings(max_examples=sized(40), deadline=None, phases=(Phase.explicit, Phase.generate))
+def test_a_tick_that_is_lost_with_its_process_takes_no_energy_with_it(lost: set[int]) -> None:
+    found = days({tick + killed.STEP for tick in lost}, lost)
+    for day, fields in list(undisturbed().items())[:-1]:  # the last is written every 15 minutes
+        for name, value in fields.items():
+            if name.endswith("_wh") and isinstance(value, float):
+                assert found[day][name] == pytest.approx(value, abs=1e-3), (day, name)
+    assert {day["counter_resets"] for day in found.values()} == {0, 1}
+
+
+def rows_of(folder: Path) -> dict[str, bytes]:
+    store = make_store(folder)
+    try:
+        assert store.take_notes() == []
+        return {row.day: row.line for row in store.daily(INFO.serial, "")}
+    finally:
+        store.close()
+
+
+@pytest.mark.long
+def test_sigkill_at_any_moment_changes_no_row_of_a_day(tmp_path: Path) -> None:
+    chance = random.Random(20261127)
+    whole, folder = tmp_path / "whole", tmp_path / "killed"
+    store = make_store(whole)
+    expected = list(killed.record(store))
+    store.close()
+    lives, last = sized(80), 0
+    while last != killed.LAST:
+        lives -= 1
+        wanted = chance.randrange(1, max(2, 2 * len(expected) // sized(80))) if lives > 0 else len(expected)
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.readings.killed", str(folder)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        ) as recorder:
+            assert recorder.stdout is not None
+            for line in recorder.stdout:
+                last = int(line)
+                wanted -= 1
+                if wanted <= 0:
+                    break
+            if last != killed.LAST:
+                recorder.send_signal(signal.SIGKILL)
+            for line in recorder.stdout.read().splitlines(keepends=True):
+                last = int(line) if line.endswith(b"\n") else last
+    assert lives < sized(80) - 1, "it was killed at all"
+    assert rows_of(folder) == rows_of(whole)
