@@ -123,8 +123,9 @@ def test_a_row_is_final_after_a_poll_past_three_in_the_morning_and_not_by_the_cl
 
 
 def test_a_gap_over_midnight_is_split_in_proportion_to_time_marked_and_covers_less() -> None:
-    counted = site("2025-06-14", "00:00")
-    steadily(counted, at("2025-06-15", "22:00"))
+    counted = site("2025-06-15", "00:00", interval_s=300)
+    counted.tick -= 240
+    steadily(counted, at("2025-06-15", "22:00"), every=300)
     steadily(counted, at("2025-06-16", "01:00"), every=3 * 3600)
     steadily(counted, at("2025-06-16", "01:15"))
     before, after = counted.rows["2025-06-15"], counted.rows["2025-06-16"]
@@ -133,7 +134,7 @@ def test_a_gap_over_midnight_is_split_in_proportion_to_time_marked_and_covers_le
     assert wh(after, "production_estimated_wh") == pytest.approx(1200.0)
     assert wh(before, "net_estimated_wh") == pytest.approx(2 * 500.0)
     assert wh(before, "load_estimated_wh") == pytest.approx(2 * 700.0)
-    assert wh(before, "coverage_percent") == pytest.approx(100 * (22 * 60 + 1) / 1440)
+    assert wh(before, "coverage_percent") == pytest.approx(100 * (22 * 12 + 1) / 288)
 
 
 def test_a_gap_within_a_day_is_exact_and_not_marked() -> None:
@@ -146,8 +147,8 @@ def test_a_gap_within_a_day_is_exact_and_not_marked() -> None:
 
 
 def test_a_gap_of_days_reopens_the_final_day_and_gives_the_silent_ones_rows() -> None:
-    counted = site("2025-06-14", "12:00")
-    steadily(counted, at("2025-06-15", "06:00"))
+    counted = site("2025-06-14", "12:00", interval_s=300)
+    steadily(counted, at("2025-06-15", "06:00"), every=300)
     assert counted.rows["2025-06-14"].final
     while counted.tick < at("2025-06-16", "04:00"):
         counted.poll({}, after=600)
@@ -163,10 +164,11 @@ def test_a_gap_of_days_reopens_the_final_day_and_gives_the_silent_ones_rows() ->
 
 @pytest.mark.parametrize(("day", "hours"), [("2025-03-30", 23), ("2025-10-26", 25)])
 def test_coverage_and_energy_are_right_on_days_of_23_and_25_hours(day: str, hours: int) -> None:
-    counted = site(day, "00:00")
+    counted = site(day, "00:00", interval_s=300)
+    counted.tick -= 240
     following = (datetime.fromisoformat(day).replace(tzinfo=UTC).date().toordinal()) + 1
     end = at(datetime.fromordinal(following).date().isoformat(), "00:00")
-    steadily(counted, end)
+    steadily(counted, end, every=300)
     row = counted.rows[day]
     assert wh(row, "coverage_percent") == 100.0
     assert wh(row, "production_wh") == pytest.approx(hours * 1200.0)

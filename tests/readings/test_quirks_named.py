@@ -30,9 +30,6 @@ ELSEWHERE: Final = {
 }
 """What the readings' room never sees: how a gateway answers, not what it says."""
 
-OF_COUNTERS: Final = {"P8", "P11", "P12", "P19", "P21", "P22", "L1", "L2", "L3", "L4", "L8", "T2"}
-"""Quirks of counters over time; their tests are on their way."""
-
 
 def names_of_tests() -> dict[Path, set[str]]:
     return {
@@ -54,7 +51,7 @@ def test_every_quirk_has_a_test(quirk: str) -> None:
     if quirk in ELSEWHERE:
         file, _, test = ELSEWHERE[quirk].partition("::")
         assert test in names_of_tests()[TESTS / file]
-    elif quirk not in OF_COUNTERS or (TESTS / "readings" / "test_quirks_of_counters.py").exists():
+    else:
         assert quirk in named()
 
 
