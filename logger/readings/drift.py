@@ -8,8 +8,7 @@ missing only if none of its like has it, null says nothing, and all of it only w
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -123,28 +122,32 @@ class _Found:
 def _found(body: Json) -> _Found:
     kinds = {_WHOLE: kind_of(body)}
     untold, objects = set(), {_parent(_WHOLE)}
-    for above, key, value in _keys(body, ""):
-        objects.add(above)
-        place, kind = f"{above}/{key}", kind_of(value)
-        if key in READ and (kind == "null" or kinds.setdefault(place, kind) != kind):
-            untold.add(place)
-    return _Found(kinds, frozenset(untold), frozenset(objects))
+
+    def look(value: Json, above: str) -> None:
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, (dict, list)):
+                    look(item, f"{above}[{_apart(item)}]")
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                number = key.isdigit()
+                if not number:
+                    objects.add(above)
+                if key in READ:
+                    place = f"{_alike(above) if key in _APART else above}/{key}"
+                    kind = kind_of(part)
+                    if kind == "null" or kinds.setdefault(place, kind) != kind:
+                        untold.add(place)
+                if isinstance(part, (dict, list)):
+                    look(part, f"{above}/*[{_apart(part)}]" if number else f"{above}/{key}")
+
+    look(body, "")
+    return _Found(kinds, frozenset(untold), frozenset(objects | {_alike(above) for above in objects}))
 
 
-def _keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:
-    """Every key with the place of its object; keys that are numbers are devices', and stand as `*`."""
-    if isinstance(body, list):
-        for item in body:
-            yield from _keys(item, f"{above}[{_apart(item)}]")
-    elif isinstance(body, dict):
-        for key, value in body.items():
-            name = "*" if key.isdigit() else key
-            if name in _APART:
-                yield re.sub(r"\[[^]]*\]$", "[]", above), name, value
-            elif name != "*":
-                yield above, name, value
-            inner = f"{above}/{name}"
-            yield from _keys(value, f"{inner}[{_apart(value)}]" if name == "*" else inner)
+def _alike(above: str) -> str:
+    """The place of a list's objects whatever tells them apart."""
+    return f"{above.rpartition('[')[0]}[]" if above.endswith("]") else above
 
 
 def _apart(item: Json) -> str:

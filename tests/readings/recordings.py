@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from logger.errors import EnvoyLoggerError
 from logger.gateway.documents import read_document, read_info
 from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.readings.drift import Shape
 from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
@@ -74,6 +76,10 @@ def load(name: str) -> Recording:
     return Recording(name, still, at, bodies)
 
 
-def first_poll(recording: Recording, bodies: Mapping[str, Json] | None = None) -> Interpreted:
-    """What is read when a recorder meets this gateway."""
-    return interpret(recording.snapshot(bodies), frozenset({"totals", "devices"}), Books(Ledger(), {}), RULES)
+def first_poll(
+    recording: Recording, bodies: Mapping[str, Json] | None = None, *, new: str | None = None
+) -> Interpreted:
+    """What is read when a recorder meets this gateway; `new`: the one document whose shape is learned, else all."""
+    known = {} if new is None else dict.fromkeys(recording.bodies.keys() - {new}, Shape(seen_at=math.inf))
+    books = Books(Ledger(), {}, known)
+    return interpret(recording.snapshot(bodies), frozenset({"totals", "devices"}), books, RULES)

@@ -51,7 +51,7 @@ def test_a_broken_key_changes_only_what_it_stands_for(name: str) -> None:
     provenance, before = Provenance(recording), written(first_poll(recording))
     for path, where, kind, body in mutations(recording):
         what = f"{name} {path} {where} {kind}"
-        found = first_poll(recording, {**recording.bodies, path: body})
+        found = first_poll(recording, {**recording.bodies, path: body}, new=path)
         assert_sound(found, what)
         freed = may_free_twins(name, where)
         may = [*provenance.of(path, where), *freed]
