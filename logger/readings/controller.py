@@ -83,8 +83,10 @@ def _generators(view: View) -> Rows:
     config = view.fact(GENERATOR_CONFIG)
     if config is None or isinstance(config, Nowhere):
         return None if config is None else []
-    if not isinstance(config.body, dict) or not config.body or "error" in config.body or "err" in config.body:
+    if not config.body:
         return []
+    if not isinstance(config.body, dict):
+        return None
     state = view.measured(GENERATOR)
     if state is None or isinstance(state, Nowhere):
         return None if state is None else []

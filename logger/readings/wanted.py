@@ -48,7 +48,7 @@ def wanted(snapshot: Snapshot, ledger: Ledger) -> Wanted:
     return Wanted(
         frozenset(watched.seen - useless) | inventory,
         rarely=inventory if _lists(view, ()) is False else frozenset(),
-        often=inventory if controller else frozenset(),
+        often=inventory | {r.GENERATOR} if controller else frozenset(),
     )
 
 

@@ -127,6 +127,18 @@ def test_a_generator_says_its_state_in_any_of_its_forms(body: Json, state: str |
     assert grid(once(bodies)).get("generator_state") == state
 
 
+def test_where_a_generator_is_set_up_its_state_is_asked_for_each_minute() -> None:
+    bodies = {**controller(mains_oper_state="closed"), r.GENERATOR_CONFIG: {"model": "x"}}
+
+    def asked(config: Json) -> tuple[bool, bool]:
+        known = {p: Document(p, b, NOW, 0.1) for p, b in {**bodies, r.GENERATOR_CONFIG: config}.items()}
+        found = wanted(Snapshot(INFO, NOW, known, {}, frozenset({r.INVENTORY})), Ledger())
+        return r.GENERATOR in found.paths, {r.GENERATOR, r.ENSEMBLE} <= found.often
+
+    assert asked({"model": "x"}) == (True, True)
+    assert not asked({})[0]
+
+
 def test_a_gateway_before_tokens_may_have_batteries() -> None:
     bodies = {**controller(mains_oper_state="closed"), r.SECCTRL: {"agg_soc": 40, "ENC_agg_avail_energy": 2000}}
     found = polled(LEGACY, bodies, NOW)

@@ -138,7 +138,7 @@ PLAN: dict[str, str] = {
     "/ivp/pdm/device_data": "12",
     "/ivp/ensemble/inventory": "12, 60 with a controller, 4 where it is empty",
     "/ivp/ensemble/dry_contacts": "4 to 12, with a controller",
-    "/ivp/ensemble/generator": "4 to 12, with a controller",
+    "/ivp/ensemble/generator": "60, where one is set up",
     "/ivp/ensemble/status": "1 to 4, with batteries",
     "/ivp/ss/gen_config": "4, with a controller",
     "/ivp/ss/dry_contact_settings": "4, with a controller",
