@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import Snapshot
+from logger.readings import meter_rows
 from logger.readings import rows as r
 from logger.readings.rows import Object, View, number
 
@@ -46,7 +47,7 @@ def _wiring(view: View) -> dict[str, Complaint]:
     found = {}
     for line in lines or []:
         kind, words = line.get("measurementType"), _words(line)
-        if isinstance(kind, str) and kind in r.METER_KINDS and words:
+        if isinstance(kind, str) and kind in meter_rows.METER_KINDS and words:
             enabled = line.get("state") == "enabled"
             which = kind if enabled else f"{kind} (not enabled, so not read)"
             found[f"meter {kind}"] = Complaint(
@@ -67,9 +68,9 @@ def _words(line: Object) -> list[str]:
 def _doubled(view: View) -> dict[str, Complaint]:
     """A meter that says twice what its phases do (Q-P18); seen by one reader of split-phase gateways only."""
     found = {}
-    for row in r.enabled_meter_rows(view) or []:
+    for row in meter_rows.enabled_meter_rows(view) or []:
         key = "instantaneousDemand" if row.values.get("new_stack") else "activePower"
-        phases = r.legs(row.values, r.whole(row.values.get("phases")))
+        phases = meter_rows.legs(row.values, r.whole(row.values.get("phases")))
         parts = [number(phase.get(key)) for _, phase in phases]
         whole, known = number(row.values.get("activePower")), [part for part in parts if part is not None]
         if whole is None or len(known) < len(parts) or len(parts) < 2 or abs(sum(known)) < _WORTH_W:

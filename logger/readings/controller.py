@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from logger.model import Json
+from logger.readings.battery_rows import ensemble_devices
 from logger.readings.columns import Field, Measurement, Rowset, flag, made, scaled, text
 from logger.readings.reports import AHEAD_S
 from logger.readings.rows import (
@@ -21,7 +22,6 @@ from logger.readings.rows import (
     Row,
     Rows,
     View,
-    ensemble_devices,
     number,
     objects,
     whole,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
-from logger.readings import health
+from logger.readings import battery_rows, health, meter_rows
 from logger.readings import rows as r
 from logger.readings.began import noted
 from logger.readings.days import is_quiet
@@ -209,16 +209,16 @@ def _site_powers(totals: Mapping[str, Value]) -> dict[str, float]:
 def wiring_of(view: View) -> Wiring:
     """How the site is metered, by its list of meters."""
     return Wiring(
-        net=r.has_meter(view, "net-consumption"),
-        total=r.has_meter(view, "total-consumption"),
-        storage=r.has_meter(view, "storage"),
-        batteries=r.battery_count(view),
+        net=meter_rows.has_meter(view, "net-consumption"),
+        total=meter_rows.has_meter(view, "total-consumption"),
+        storage=meter_rows.has_meter(view, "storage"),
+        batteries=battery_rows.battery_count(view),
     )
 
 
 def site_max_w(view: View, totals: Mapping[str, Value]) -> float:
     """The most power the site can have: 25 kW a phase (three where unknown), or 500 W an inverter if that is more."""
-    rows = r.enabled_meter_rows(view) or []
+    rows = meter_rows.enabled_meter_rows(view) or []
     phases = max((int(r.number(row.values.get("phases")) or 3) for row in rows), default=3)
     inverters = totals.get("inverters", 0)
     return max(25_000.0 * phases, 500.0 * (inverters if isinstance(inverters, int) else 0))

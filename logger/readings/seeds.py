@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
+from logger.readings import inverter_rows, meter_rows, production_rows
 from logger.readings import rows as r
 from logger.readings.days import local_day
 from logger.readings.ledger import Ledger, Seed
@@ -29,13 +30,23 @@ def seeds(
     consumed = counters.get("consumption")
     if {"production", "import", "export"} <= counters.keys():
         consumed = counters["production"] + counters["import"] - counters["export"]
-    metered = r.has_meter(view, "production")
+    metered = meter_rows.has_meter(view, "production")
     found: dict[str, Seed] = {}
     candidates: tuple[tuple[str, str, Callable[[View], Rows], float | None], ...] = (
-        ("production", "interval database, CT", r.pdm("production", "eim"), produced if metered else None),
-        ("production", "v1 totals", r.v1_totals, produced),
-        ("production", "interval database, inverters", r.pdm("production", "pcu"), None if metered else produced),
-        ("consumption", "interval database", r.pdm("consumption", "eim"), consumed),
+        (
+            "production",
+            "interval database, CT",
+            production_rows.pdm("production", "eim"),
+            produced if metered else None,
+        ),
+        ("production", "v1 totals", production_rows.v1_totals, produced),
+        (
+            "production",
+            "interval database, inverters",
+            production_rows.pdm("production", "pcu"),
+            None if metered else produced,
+        ),
+        ("consumption", "interval database", production_rows.pdm("consumption", "eim"), consumed),
     )
     for quantity, source, select, counter in candidates:
         if counter is None or quantity in found or quantity not in quantities:
@@ -51,14 +62,14 @@ def seeds(
     ):
         if quantity in found or quantity not in quantities:
             continue
-        rows = r.any_ct_block(side, kind)(view)
+        rows = production_rows.any_ct_block(side, kind)(view)
         if rows:
             seed = _block(quantity, f"{kind} CT block", rows[0].values)
             if seed is not None:
                 found[quantity] = seed
     if "production" in found or "production" not in quantities or metered:
         return found
-    sums = r.device_data_sums(view)
+    sums = inverter_rows.device_data_sums(view)
     if sums:
         today, week = number(sums[0].values.get("today")), number(sums[0].values.get("week"))
         found["production"] = Seed("production", "device data, summed", today, week)
@@ -72,9 +83,9 @@ def unseeded(view: View, ledger: Ledger, counters: Collection[str]) -> frozenset
     """The quantities whose gateway's figure of today is still wanted: on the first local day of their counters."""
     day = local_day(view.snapshot.tick, ledger.zone or "UTC")
     made_of: dict[str, tuple[str, ...]] = {"production": ("production",)}
-    if r.has_meter(view, "net-consumption"):
+    if meter_rows.has_meter(view, "net-consumption"):
         made_of["consumption"] = ("production", "import", "export")
-    elif r.has_meter(view, "total-consumption"):
+    elif meter_rows.has_meter(view, "total-consumption"):
         made_of["consumption"] = ("consumption",)
     known = {*counters, *ledger.counters, *(("production",) if page(view) else ())}
     return frozenset(

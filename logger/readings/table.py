@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from logger.model import Value
+from logger.readings import battery_rows, inverter_rows, meter_rows, production_rows
 from logger.readings import rows as r
 from logger.readings.columns import Field, Key, Measurement, Rowset, check, count, flag, made, scaled
 from logger.readings.controller import COMBINER_STATE, CONTACT, GATEWAY, GRID
@@ -25,61 +26,81 @@ IDLE_W: Final = 30.0
 # --- rowsets ------------------------------------------------------------------------------------------------
 
 PRODUCTION_METER = Rowset(
-    "production meter", f"{r.READINGS}, row of the enabled production meter", r.meter("production")
+    "production meter", f"{r.READINGS}, row of the enabled production meter", meter_rows.meter("production")
 )
 NET_METER = Rowset(
-    "net-consumption meter", f"{r.READINGS}, row of the enabled net-consumption meter", r.meter("net-consumption")
+    "net-consumption meter",
+    f"{r.READINGS}, row of the enabled net-consumption meter",
+    meter_rows.meter("net-consumption"),
 )
 TOTAL_METER = Rowset(
     "total-consumption meter",
     f"{r.READINGS}, row of the enabled total-consumption meter",
-    r.meter("total-consumption"),
+    meter_rows.meter("total-consumption"),
 )
-STORAGE_METER = Rowset("storage meter", f"{r.READINGS}, row of the enabled storage meter", r.meter("storage"))
+STORAGE_METER = Rowset(
+    "storage meter", f"{r.READINGS}, row of the enabled storage meter", meter_rows.meter("storage")
+)
 PRODUCTION_BLOCK = Rowset(
-    "production CT block", f"{r.BLOCKS}, production, type eim, activeCount 1", r.ct_block("production", "production")
+    "production CT block",
+    f"{r.BLOCKS}, production, type eim, activeCount 1",
+    production_rows.ct_block("production", "production"),
 )
 NET_BLOCK = Rowset(
     "net CT block",
     f"{r.BLOCKS}, consumption, net-consumption, activeCount 1",
-    r.ct_block("consumption", "net-consumption"),
+    production_rows.ct_block("consumption", "net-consumption"),
 )
-V1 = Rowset("v1 totals", r.V1, r.v1_totals)
-PDM_PCU = Rowset("interval database, inverters", f"{r.PDM}, production.pcu", r.pdm("production", "pcu"))
-INVERTERS_BLOCK = Rowset("inverters block", f"{r.BLOCKS}, production, type inverters", r.inverters_block)
+V1 = Rowset("v1 totals", r.V1, production_rows.v1_totals)
+PDM_PCU = Rowset("interval database, inverters", f"{r.PDM}, production.pcu", production_rows.pdm("production", "pcu"))
+INVERTERS_BLOCK = Rowset(
+    "inverters block", f"{r.BLOCKS}, production, type inverters", production_rows.inverters_block
+)
 DATA_SUMS = Rowset(
-    "device data, summed", f"{r.DEVICE_DATA}, all inverters, fewer than 50 devices", r.device_data_sums
+    "device data, summed", f"{r.DEVICE_DATA}, all inverters, fewer than 50 devices", inverter_rows.device_data_sums
 )
 PAGE = Rowset("web page", f"{r.PAGE}, the oldest gateways' only figures", page)
-LIST_SUM = Rowset("v1 list, summed", f"{r.V1_INVERTERS}, all inverters heard within 20 minutes", r.inverter_power_sum)
-SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, r.site_batteries)
-ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", r.encharge_power_sum)
-ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", r.acb_block)
+LIST_SUM = Rowset(
+    "v1 list, summed", f"{r.V1_INVERTERS}, all inverters heard within 20 minutes", inverter_rows.inverter_power_sum
+)
+SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, battery_rows.site_batteries)
+ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", battery_rows.encharge_power_sum)
+ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", battery_rows.acb_block)
 
 BOTH_KINDS = Rowset(
-    "both kinds of batteries, summed", f"{r.ENSEMBLE_POWER} and {r.BLOCKS}, storage", r.both_kinds_power_sum
+    "both kinds of batteries, summed",
+    f"{r.ENSEMBLE_POWER} and {r.BLOCKS}, storage",
+    battery_rows.both_kinds_power_sum,
 )
 
-DATA_INVERTERS = Rowset("device data", f"{r.DEVICE_DATA}, active inverters with a last reading", r.data_inverters)
-V1_INVERTERS = Rowset("v1 list", f"{r.V1_INVERTERS}, devType 1 or none", r.v1_inverters)
-INVENTORY = Rowset("inventory", f"{r.INVENTORY}, type PCU, not deleted", r.inventory_inverters)
+DATA_INVERTERS = Rowset(
+    "device data", f"{r.DEVICE_DATA}, active inverters with a last reading", inverter_rows.data_inverters
+)
+V1_INVERTERS = Rowset("v1 list", f"{r.V1_INVERTERS}, devType 1 or none", inverter_rows.v1_inverters)
+INVENTORY = Rowset("inventory", f"{r.INVENTORY}, type PCU, not deleted", inverter_rows.inventory_inverters)
 DATA_LISTED = Rowset(
     "device data as flags",
     f"{r.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
-    r.data_listed_inverters,
+    inverter_rows.data_listed_inverters,
 )
-LISTED = Rowset("v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", r.listed_inverters)
+LISTED = Rowset(
+    "v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", inverter_rows.listed_inverters
+)
 
-ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", r.encharge_inventory)
-ENCHARGE_FRESH = Rowset("IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", r.fresh_encharge_inventory)
-ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, r.encharge_power)
-ENCHARGE_STATUS = Rowset("IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", r.encharge_status)
-ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", r.inventory_ac_batteries)
-ACB_FRESH = Rowset(
-    "AC Battery inventory, new", f"{r.INVENTORY}, type ACB, not deleted", r.fresh_inventory_ac_batteries
+ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", battery_rows.encharge_inventory)
+ENCHARGE_FRESH = Rowset(
+    "IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", battery_rows.fresh_encharge_inventory
 )
-ACB_LIST = Rowset("AC Batteries of the v1 list", f"{r.V1_INVERTERS}, devType 11", r.v1_ac_batteries)
-ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, active", r.data_ac_batteries)
+ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, battery_rows.encharge_power)
+ENCHARGE_STATUS = Rowset(
+    "IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", battery_rows.encharge_status
+)
+ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", battery_rows.inventory_ac_batteries)
+ACB_FRESH = Rowset(
+    "AC Battery inventory, new", f"{r.INVENTORY}, type ACB, not deleted", battery_rows.fresh_inventory_ac_batteries
+)
+ACB_LIST = Rowset("AC Batteries of the v1 list", f"{r.V1_INVERTERS}, devType 11", battery_rows.v1_ac_batteries)
+ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, active", battery_rows.data_ac_batteries)
 
 
 # --- values that need more than one key -----------------------------------------------------------------------
@@ -87,7 +108,11 @@ ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, acti
 
 def _installed(view: View) -> list[Row] | None:
     """The inverters that this gateway has (reference 4.1): by inventory, device data, else the v1 list."""
-    for select in (r.counted_inverters, r.installed_in_device_data, r.countable_inverters):
+    for select in (
+        inverter_rows.counted_inverters,
+        inverter_rows.installed_in_device_data,
+        inverter_rows.countable_inverters,
+    ):
         found = select(view)
         if found is None or found:
             return found
@@ -99,7 +124,7 @@ def _count_inverters(view: View) -> list[Row] | None:
     installed = _installed(view)
     if installed:
         return [Row({"installed": len(installed)}, document=installed[0].document)]
-    block = r.counting_block(view) if installed == [] else None
+    block = production_rows.counting_block(view) if installed == [] else None
     if not block:
         return block
     count = r.whole(block[0].values.get("activeCount"))
@@ -107,7 +132,7 @@ def _count_inverters(view: View) -> list[Row] | None:
 
 
 def _count_batteries(view: View) -> list[Row] | None:
-    count, document = r.battery_count(view), view.fact(r.ENSEMBLE)
+    count, document = battery_rows.battery_count(view), view.fact(r.ENSEMBLE)
     if count is None:
         return None
     return [Row({"installed": count}, document=None if isinstance(document, r.Nowhere) else document)]
@@ -129,10 +154,13 @@ def _count_flag(inventory_key: str, list_key: str) -> Key:
     """How many inverters show a flag: by the inventory, else the v1 list, else device data (reference 4.6)."""
 
     def read(_row: Row, view: View) -> int | None:
-        found, key = r.counted_inverters(view), inventory_key
+        found, key = inverter_rows.counted_inverters(view), inventory_key
         if found == []:
-            listed = r.countable_inverters(view)
-            found, key = r.listed_inverters(view) if listed else r.data_listed_inverters(view), list_key
+            listed = inverter_rows.countable_inverters(view)
+            found, key = (
+                inverter_rows.listed_inverters(view) if listed else inverter_rows.data_listed_inverters(view),
+                list_key,
+            )
             found = None if listed is None else found
         flags = [row.values.get(key) for row in found or []]
         return sum(1 for f in flags if f) if flags and all(isinstance(f, bool) for f in flags) else None
@@ -218,7 +246,7 @@ def _encharge_producing(row: Row, _view: View) -> bool | None:
 
 def _charge_without_power(row: Row, view: View) -> float | None:
     """The inventory's charge, which may be old (Q-B2): only where this gateway gives no power list."""
-    return number(row.values.get("percentFull")) if r.encharge_power(view) == [] else None
+    return number(row.values.get("percentFull")) if battery_rows.encharge_power(view) == [] else None
 
 
 def _acb_watts(row: Row, _view: View) -> float | None:
@@ -245,13 +273,13 @@ def _acb_producing(row: Row, view: View) -> bool | None:
 def _stored(row: Row, view: View) -> float | None:
     """Stored energy: IQ Batteries plus AC Batteries, if there are any; early 7.0 firmware wrote no prefix."""
     encharge = number(row.values.get("ENC_agg_avail_energy", row.values.get("agg_avail_energy")))
-    acb = number(row.values.get("ACB_agg_energy")) if r.ac_battery_count(view) else 0.0
+    acb = number(row.values.get("ACB_agg_energy")) if battery_rows.ac_battery_count(view) else 0.0
     return None if encharge is None or acb is None else encharge + acb
 
 
 def _capacity(row: Row, view: View) -> float | None:
     """Capacity when full; AC Batteries do not report theirs, so a site with any has none."""
-    if r.ac_battery_count(view) != 0:
+    if battery_rows.ac_battery_count(view) != 0:
         return None
     capacity = number(row.values.get("Enc_max_available_capacity"))
     return capacity or None
@@ -259,7 +287,7 @@ def _capacity(row: Row, view: View) -> float | None:
 
 def _phase_rows(view: View) -> list[Row] | None:
     """Each phase in use of each enabled meter."""
-    meters = r.enabled_meter_rows(view)
+    meters = meter_rows.enabled_meter_rows(view)
     if meters is None:
         return None
     return [
@@ -269,12 +297,12 @@ def _phase_rows(view: View) -> list[Row] | None:
             document=row.document,
         )
         for row in meters
-        for index, channel in r.legs(row.values, r.whole(row.values.get("phases")))
+        for index, channel in meter_rows.legs(row.values, r.whole(row.values.get("phases")))
     ]
 
 
 METER_ROWS = Rowset(
-    "enabled meters", f"{r.READINGS} joined by eid with {r.METERS}, enabled ones", r.enabled_meter_rows
+    "enabled meters", f"{r.READINGS} joined by eid with {r.METERS}, enabled ones", meter_rows.enabled_meter_rows
 )
 PHASE_ROWS = Rowset(
     "phases in use",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import Role, Snapshot
+from logger.readings import battery_rows
 from logger.readings import rows as r
 from logger.readings.controller import CONTROLLER_TYPES
 from logger.readings.extract import extract
@@ -64,5 +65,5 @@ def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
     if groups is None:
         return None
     if kinds is None:
-        return bool(r.battery_count(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
+        return bool(battery_rows.battery_count(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
     return any(r.objects(group.get("devices")) for group in groups if not kinds or group.get("type") in kinds)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from logger.gateway.endpoints import auth_kind
 from logger.model import GatewayInfo, Snapshot
-from logger.readings import fields_text
+from logger.readings import fields_text, meter_rows
 from logger.readings import rows as r
 from logger.readings.columns import Measurement
 from logger.readings.explain import Candidate, Explained, explain
@@ -33,7 +33,7 @@ def generation(info: GatewayInfo, snapshot: Snapshot) -> str:
     """The name that people give this kind of gateway."""
     view = r.View(snapshot, "totals")
     meters = snapshot.body(r.METERS)
-    metered = any(r.has_meter(view, kind) for kind in r.METER_KINDS)
+    metered = any(meter_rows.has_meter(view, kind) for kind in meter_rows.METER_KINDS)
     version = info.version
     if version < (4,):
         return "G0" if version < (3, 9) else "G1"

@@ -1,0 +1,170 @@
+"""Rows of CT meters: the list of meters joined with their readings (reference 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from logger.model import Document
+from logger.readings.rows import METERS, READINGS, Nowhere, Object, Row, Rows, Selector, View, number, objects, whole
+
+METER_KINDS: Final = frozenset(
+    {
+        "production",
+        "net-consumption",
+        "total-consumption",
+        "storage",
+        "backfeed",
+        "load",
+        "evse",
+        "pv3p",
+        "generator",
+    }
+)
+_NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
+"""Kinds that only the new metering code lists (reference 5.5)."""
+_EIDS: Final[dict[int, tuple[str, ...]]] = {
+    704643328: ("production",),
+    704643584: ("net-consumption", "total-consumption"),
+    704643840: ("storage",),
+}
+"""What a meter must be by its eid, the same on every gateway; for lines of the meter list that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One line of the meter list; None where its key cannot be read. `phases` by `phaseCount`, never `phaseMode`."""
+
+    eid: int | None
+    kind: str | None
+    enabled: bool | None
+    phases: int | None
+
+
+def meters_of(view: View) -> list[Meter] | None:
+    """The meter list; empty where the gateway has none, None if that cannot be told now."""
+    document = view.fact(METERS)
+    if document is None or isinstance(document, Nowhere):
+        return None if document is None else []
+    return _parsed(_Same(document))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """A document as a key: the same if it is the very same answer. Dozens of values a tick look at the meter list."""
+
+    document: Document
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.document is self.document
+
+
+@lru_cache(maxsize=4)
+def _parsed(same: _Same) -> list[Meter] | None:
+    lines = objects(same.document.body)
+    return None if lines is None else [_meter(line) for line in lines]
+
+
+def _meter(line: Object) -> Meter:
+    eid, kind, state, phases = (line.get(key) for key in ("eid", "measurementType", "state", "phaseCount"))
+    count = whole(phases)
+    return Meter(
+        eid if isinstance(eid, int) and not isinstance(eid, bool) else None,
+        kind if isinstance(kind, str) and kind in METER_KINDS else None,
+        {"enabled": True, "disabled": False}.get(state) if isinstance(state, str) else None,
+        count if count in (1, 2, 3) else None,
+    )
+
+
+def has_meter(view: View, kind: str) -> bool | None:
+    """True if an enabled meter of that measurement type is listed; None if that cannot be told now."""
+    meters = meters_of(view)
+    if meters is None:
+        return None
+    if any(meter.kind == kind and meter.enabled and meter.eid is not None for meter in meters):
+        return True
+    unclear = any(meter.enabled is not False and _may_be(meter, kind) for meter in meters)
+    return None if unclear else False
+
+
+def _may_be(meter: Meter, kind: str) -> bool:
+    if meter.kind is not None:
+        return meter.kind == kind
+    return meter.eid is None or kind in _EIDS.get(meter.eid, ())
+
+
+def has_disabled_meters(view: View) -> bool | None:
+    """True on metered hardware whose production CT is not enabled (Q-P1); None if that cannot be told."""
+    production = has_meter(view, "production")
+    return None if production is None else bool(meters_of(view)) and not production
+
+
+def _is_half_dead(reading: Object, meter: Meter) -> bool:
+    """Q-M13: a storage CT's phase reads exactly 0 V while another is alive; the row's sums are half the truth."""
+    if meter.kind != "storage" or meter.phases is None:
+        return False
+    channels = objects(reading.get("channels")) or []
+    volts = [number(channel.get("voltage")) for channel in channels[: meter.phases]]
+    return any(v == 0.0 for v in volts) and any(v is not None and v > 50.0 for v in volts)
+
+
+def _is_unwired(channel: Object) -> bool:
+    """A leg that never measured anything and has no voltage now."""
+    return not any(number(channel.get(key)) for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
+
+
+def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
+    """The phases that a meter has, by number from 1: the first `phases` channels (Q-M3) without unwired ones."""
+    channels = reading.get("channels")
+    found: list[tuple[int, Object]] = [
+        (index, channel)
+        for index, channel in enumerate(channels if isinstance(channels, list) else [], 1)
+        if isinstance(channel, dict) and phases is not None and index <= phases
+    ]
+    return [leg for leg in found if not _is_unwired(leg[1])] or found
+
+
+def enabled_meter_rows(view: View) -> Rows:
+    """Every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
+
+    Values carry `phases`, of them the `legs` in use, and whether the meters are those of the `new_stack`.
+    """
+    listed = meters_of(view)
+    if listed is None:
+        return None
+    meters = {meter.eid: meter for meter in listed if meter.enabled and meter.kind and meter.eid is not None}
+    if not meters:
+        return []
+    document = view.measured(READINGS)
+    if document is None or isinstance(document, Nowhere):
+        return None
+    readings = objects(document.body)
+    if readings is None:
+        return None
+    new_stack = any(meter.kind in _NEW_STACK for meter in listed)
+    rows = []
+    for reading in readings:
+        eid = reading.get("eid")
+        meter = meters.get(eid) if isinstance(eid, int) else None
+        if meter is not None and not _is_half_dead(reading, meter):
+            in_use = 1 if meter.phases == 1 else len(legs(reading, meter.phases)) or None
+            values = {**reading, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
+            rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=document))
+    return rows
+
+
+def meter(kind: str) -> Selector:
+    """The reading of the enabled meter of one measurement type; unclear where there are two."""
+
+    def select(view: View) -> Rows:
+        listed = has_meter(view, kind)
+        if not listed:
+            return None if listed is None else []
+        rows = [row for row in enabled_meter_rows(view) or [] if ("meter", kind) in row.tags]
+        return rows if len(rows) == 1 else None
+
+    return select
