@@ -132,7 +132,7 @@ class _Setup:
     async def _policies(self, database: str, policy: str) -> dict[str, int]:
         """The named retention policy of a database, or its default one, with the seconds that it keeps."""
         if database in self._made:  # in a dry run the server does not know it
-            return {} if policy else {_FIRST_POLICY: self._made[database]}
+            return {_FIRST_POLICY: self._made[database]} if policy in ("", _FIRST_POLICY) else {}
         rows = await self._rows(f"SHOW RETENTION POLICIES ON {_name(database)}")
         return {
             str(row[0]): _seconds(str(row[1])) for row in rows if (row[0] == policy if policy else row[4] is True)

@@ -135,14 +135,15 @@ def test_the_recorders_user_writes_and_can_neither_read_nor_manage(influx1_auth:
 
 def test_a_server_that_takes_everybody_gets_databases_and_no_user(influx1: Influx1) -> None:
     assert look(influx1).open
-    made = run(influx1, Admin(), buckets={"open_one": None, "open_one/long": 2 * YEAR, "open_two": YEAR})
+    spans = {"open_one": None, "open_one/long": 2 * YEAR, "open_two": YEAR, "open_three/autogen": YEAR}
+    made = run(influx1, Admin(), buckets=spans)
     assert made.credentials == {}
     assert made.all("kept") == ("users",)
     assert policies(influx1, "open_one") == {"autogen": "0s", "long": f"{2 * 365 * 24}h0m0s"}
     assert policies(influx1, "open_two") == {"autogen": f"{365 * 24}h0m0s"}
     assert [one for one in influx1.query("SHOW USERS") if isinstance(one, dict) and one.get("values")] == []
-    again = run(influx1, Admin(), buckets={"open_one": None, "open_one/long": 2 * YEAR, "open_two": YEAR})
-    assert again.all("made", "changed") == ()
+    assert policies(influx1, "open_three") == {"autogen": f"{365 * 24}h0m0s"}
+    assert run(influx1, Admin(), buckets=spans).all("made", "changed") == ()
 
 
 def test_a_server_that_only_speaks_like_one_needs_nothing(victoria: Victoria) -> None:
