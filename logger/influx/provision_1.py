@@ -123,7 +123,8 @@ class _Setup:
                 f"CREATE RETENTION POLICY {_name(named)} ON {_name(database)} DURATION {duration} REPLICATION 1"
             )
             return
-        step, change = judged(what, policies[named], seconds, shorten=self._wanted.shorten)
+        shorten = self._wanted.shorten or database in self._made  # nothing is in it yet
+        step, change = judged(what, policies[named], seconds, shorten=shorten)
         self._steps.append(step)
         if change is not None:
             shards = " SHARD DURATION 1d" if change and change < _WEEK_S else ""
