@@ -29,7 +29,22 @@ class Budget:
 
     def __init__(self) -> None:
         self.limit: int | None = None
+        self._plans: deque[tuple[float, int]] = deque()
         self._asked: deque[tuple[float, Lane]] = deque()
+
+    def follow(self, now: float, plan: int) -> None:
+        """From now on so many an hour are planned.
+
+        The ceiling is the highest plan of the last hour, as its requests are counted: where less is asked from now
+        on (the first day's figures at midnight), what was asked before does not starve the rest.
+        """
+        while self._plans and (self._plans[0][0] <= now - _HOUR_S or self._plans[-1][1] <= plan):
+            if self._plans[0][0] <= now - _HOUR_S:
+                self._plans.popleft()
+            else:
+                self._plans.pop()
+        self._plans.append((now, plan))
+        self.limit = self._plans[0][1]
 
     def spend(self, now: float, lane: Lane) -> None:
         """One request is sent; `now` in unix seconds."""
@@ -50,8 +65,11 @@ class Budget:
         For the rest while the ceiling is not reached. After a firmware change nothing is known, so the plan and its
         ceiling are small; the list of meters must not wait for that.
         """
-        if self.limit is None or isinstance(track.endpoint.every, str) or not track.requests:
+        every = track.endpoint.every
+        if self.limit is None or isinstance(every, str) or not track.requests:
             return True
+        if track.endpoint.lane == "fast" and track.document and now - track.document.received_at > 1.5 * every:
+            return True  # soon it stands no more, and the minute may hang on it: the list of meters
         return sum(self.used(now).values()) < self.limit
 
     def _forget(self, now: float) -> None:

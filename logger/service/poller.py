@@ -146,7 +146,7 @@ class Poller:
             track.relaxed = self.asking.strain.slow
             track.lists(self._intervals, nothing=path in want.rarely, of_the_minute=path in want.often)
         there = [t for t in self.tracks.values() if t.endpoint.path in want.paths and not t.absent]
-        self.asking.budget.limit = planned(there, self._intervals)
+        self.asking.budget.follow(self._clock.time(), planned(there, self._intervals))
 
     def _due(self, lane: Lane, tick: int, roles: frozenset[Role]) -> list[Track]:
         """What is due in a lane, wanted by the readings, and within the budget."""

@@ -13,6 +13,7 @@ from logger.service.collector import Collector
 from tests.service.hours import NOON, PlantGateway, plant, poll
 from tests.service.parts import InlineStore
 from tests.service.test_call_plan import minutes
+from tests.sizes import LONG
 from tests.virtual import VirtualClock
 
 
@@ -80,3 +81,13 @@ def test_the_oldest_gateways_day_goes_on_from_its_page_by_power() -> None:
     assert days[-1] == pytest.approx(true, rel=0.01)
     assert all("production_7d_wh=188000.0" in line for line in lines)
     assert {re.search(r"production_lifetime_wh=([\d.]+)", line).group(1) for line in lines} == {"13100000.0"}  # type: ignore[union-attr]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("generation", ["8-battery", "8-standard", "new-stack", "5-metered", "3", "0"])
+def test_a_day_and_its_night_hide_no_key_from_the_documents(generation: str) -> None:
+    """A whole day from noon on; a tenth begins in the evening and goes into the night."""
+    hours, start = (26, NOON) if LONG else (5, NOON + 8 * 3600)
+    _, store, _ = poll(plant(generation, 6), hours, start=start)
+    assert len(store.lines("envoy_totals")) >= hours * 60 - 15
+    assert [line for line in store.lines("envoy_event") if "kind=key_" in line] == []

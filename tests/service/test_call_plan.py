@@ -13,7 +13,7 @@ import pytest
 from logger.commands.status import lines
 from logger.errors import AbsentError, BusyError, TimedOutError
 from logger.gateway.endpoints import ENDPOINTS
-from logger.model import Json
+from logger.model import Document, Json
 from logger.service.budget import Budget
 from logger.service.collector import Collector
 from logger.service.lanes import Track
@@ -261,7 +261,29 @@ def test_the_ceiling_holds_back_what_can_wait_and_never_the_minute_or_the_device
     held = {path for path, track in tracks.items() if not budget.allows(track, 1003.0)}
     assert held == {path for path, track in tracks.items() if isinstance(track.endpoint.every, int)}
     assert budget.allows(tracks["/ivp/meters"], 1000.0 + 3600)
-    assert budget.allows(Track(tracks["/ivp/meters"].endpoint), 1003.0), "what was never asked is asked once"
+    meters = tracks["/ivp/meters"].endpoint
+    assert budget.allows(Track(meters), 1003.0), "what was never asked is asked once"
+    old = Document("/ivp/meters", [], 1003.0 - 1400, 0.1)
+    assert budget.allows(Track(meters, requests=1, document=old), 1003.0), "what soon stands no more is asked"
+
+
+def test_a_plan_that_shrinks_keeps_its_ceiling_until_its_requests_are_forgotten() -> None:
+    budget = Budget()
+    for minute, plan in enumerate((100, 300, 200, 250, 50)):
+        budget.follow(60.0 * minute, plan)
+    assert budget.limit == 300
+    budget.follow(60.0 + 3600, 50)
+    assert budget.limit == 250
+    budget.follow(240.0 + 3600, 60)
+    assert budget.limit == 60
+
+
+def test_the_first_midnight_costs_no_minute() -> None:
+    """The figures of the first day are asked no more from then on, and the plan shrinks by half."""
+    evening = NOON + 11 * 3600 + 1800
+    _, store, collector = poll(plant("new-stack", 6), 1.5, start=evening)
+    assert powers(store) == minutes(90, evening)
+    assert collector.collected.missed == 0
 
 
 def test_an_absent_path_is_lost_only_if_it_ever_answered() -> None:
