@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Literal
 
 from logger import log
@@ -146,6 +147,9 @@ class Gateway:
 
     async def _once(self, endpoint: Endpoint) -> Document:
         reached, answer = await self._answer(endpoint)
+        for name in endpoint.also:
+            if answer.status == 404:
+                reached, answer = await self._answer(replace(endpoint, path=name))
         return self._read(reached, endpoint, answer)
 
     async def _answer(self, endpoint: Endpoint) -> tuple[Reached, Answer]:

@@ -31,7 +31,8 @@ class Endpoint:
     `every`: the totals tick, the devices tick, or seconds; `relaxed_s`: seconds where the gateway answers slowly.
     `role`: whose tick consumes it.
     `before_7`: how it is asked on firmware before 7. `since`, `until`: firmware that can have it (until: not
-    any more). `why`: what it is asked for.
+    any more). `also`: other names of the same document, asked only where a gateway does not know the first. `why`:
+    what it is asked for.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Endpoint:
     before_7: Literal["open", "digest"] = "open"
     since: tuple[int, ...] = (7,)
     until: tuple[int, ...] | None = None
+    also: tuple[str, ...] = ()
 
 
 INFO: Final = Endpoint(
@@ -117,6 +119,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         timeout_s=_SLOW_S,
         relaxed_s=900,
         since=(4,),
+        also=("/inventory.json", "/inventory"),
     ),
     Endpoint(
         "/home.json",
@@ -127,6 +130,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         timeout_s=_SLOW_S,
         relaxed_s=3600,
         since=(4,),
+        also=("/home",),
     ),
     Endpoint(
         "/production.json?details=1",
@@ -137,6 +141,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         timeout_s=_SLOW_S,
         relaxed_s=3600,
         since=(4,),
+        also=("/production.json",),
     ),
 )
 """Every endpoint, in the order in which they are asked."""

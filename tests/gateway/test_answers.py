@@ -109,6 +109,22 @@ def test_a_slow_path_is_asked_once_a_poll(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_document_under_an_older_name_is_found_where_the_first_is_not_known(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as here:
+            inventory = endpoint("/inventory.json?deleted=1")
+            for name in (inventory.path, "/inventory.json"):
+                here.box.broken[name] = always(html("not found", 404))
+            document = await here.gateway().fetch(inventory)
+            assert document.path == inventory.path, "it is the same document under each of its names"
+            assert document.body == [{"path": "/inventory"}]
+            here.box.broken["/inventory"] = always(html("not found", 404))
+            with pytest.raises(AbsentError, match="this gateway has no such document"):
+                await here.gateway().fetch(inventory)
+
+    asyncio.run(story())
+
+
 def test_an_answer_larger_than_any_gateways_is_refused(tmp_path: Path) -> None:
     async def story() -> None:
         async with site(tmp_path) as here:
