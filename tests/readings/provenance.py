@@ -24,6 +24,11 @@ BATTERY_TOTALS = (
     "batteries", "battery_state", "battery_charge_percent", "battery_power_w", "battery_energy_wh",
     "battery_capacity_wh", "load_power_w", "load_today_wh", "load_7d_wh", "load_lifetime_wh",
 )  # fmt: skip
+OF_BATTERY_POWER = (
+    "battery_power_w", "battery_state", "load_power_w", "load_today_wh", "load_7d_wh", "load_lifetime_wh",
+)  # fmt: skip
+"""Without a storage CT the house's energy is made of the batteries' power too."""
+NET = ("net_power_w", "net_today_wh", "net_7d_wh", "net_lifetime_wh")
 OF_A_METER = {
     "activePower": "power_w", "reactivePower": "reactive_power_var", "apparentPower": "apparent_power_va",
     "pwrFactor": "power_factor", "voltage": "voltage_v", "current": "current_a", "freq": "frequency_hz",
@@ -92,6 +97,7 @@ class Provenance:
         self.metered = any(m["measurementType"] == "production" and m["state"] == "enabled" for m in lines)
         self.total_ct = any(m["measurementType"] == "total-consumption" and m["state"] == "enabled" for m in lines)
         self.off = bool(lines) and not self.metered
+        self.battery_totals = (*BATTERY_TOTALS, *(NET if self.total_ct else ()))
         self.new_stack = any(m["measurementType"] == "backfeed" for m in lines)
 
     def of(self, path: str, where: Where) -> list[May]:
@@ -134,13 +140,13 @@ class Provenance:
                 )
                 yield from (energies("production", "consumption", "load", "net", "grid_import", "grid_export"),)
             case "/ivp/ensemble/inventory":
-                yield totals(*BATTERY_TOTALS)
+                yield totals(*self.battery_totals)
             case "/ivp/ensemble/power":
                 yield May("envoy_battery")
             case "/ivp/ss/gen_config":
                 yield May("envoy_grid", ("generator_state",))
             case "/api/v1/production/inverters" | "/inventory.json?deleted=1":
-                yield totals(*COUNTS, *BATTERY_TOTALS)
+                yield totals(*COUNTS, *self.battery_totals)
             case "/production":
                 yield totals("production_power_w")
                 yield energies("production")
@@ -155,7 +161,7 @@ class Provenance:
             if self.total_ct else ("production_power_w", "consumption_power_w", "load_power_w"),
             "net-consumption": ("net_power_w", "consumption_power_w", "load_power_w"),
             "total-consumption": ("consumption_power_w", "load_power_w", "net_power_w"),
-            "storage": ("battery_power_w", "battery_state", "load_power_w"),
+            "storage": (*OF_BATTERY_POWER, *(NET if self.total_ct else ())),
         }.get(kind, ("-",)))  # fmt: skip
 
     def _energy_of(self, kind: str, key: str) -> Iterator[May]:
@@ -266,7 +272,7 @@ class Provenance:
             for kind in of.get(str(side), ()):
                 yield from self._all_of(kind)
             yield energies("production" if side == "production" else "consumption", "load", "net", spans=DAYS)
-            yield totals(*COUNTS) if side == "production" else totals(*BATTERY_TOTALS)
+            yield totals(*COUNTS) if side == "production" else totals(*self.battery_totals)
         elif part["type"] == "inverters":
             if key == "activeCount":
                 yield totals(*COUNTS)
@@ -275,9 +281,9 @@ class Provenance:
         elif part["type"] == "eim":
             yield from self._ct_block(part, str(side), str(key))
         elif part["type"] == "acb" and key in ("wNow", "readingTime", "activeCount"):
-            yield totals("battery_power_w", "battery_state", "load_power_w")
+            yield self._power_of("storage")
             if key == "activeCount" and "/api/v1/production/inverters" not in self.bodies:
-                yield totals(*BATTERY_TOTALS)
+                yield totals(*self.battery_totals)
 
     def _v1_lives(self) -> bool:
         return not self.off and self.bodies.get("/api/v1/production", {}).get("wattHoursLifetime", 0) > 0
@@ -319,7 +325,7 @@ class Provenance:
         if key == "serialNumber":
             yield from self._identity(serial)
         if key == "devType":
-            yield from (totals(*COUNTS, *BATTERY_TOTALS), *self._identity(serial))
+            yield from (totals(*COUNTS, *self.battery_totals), *self._identity(serial))
         if key == "maxReportWatts":
             yield (
                 device("envoy_battery", serial, "max_power_w")
@@ -399,13 +405,13 @@ class Provenance:
             if kind == "PCU":
                 yield from (totals(*COUNTS), May("envoy_inverter_status"))
             if kind == "ACB" or key == "type":
-                yield from (totals(*BATTERY_TOTALS), May("envoy_battery", (), (("kind", "acb"),)))
+                yield from (totals(*self.battery_totals), May("envoy_battery", (), (("kind", "acb"),)))
         if len(where) != 4 or kind not in ("PCU", "ACB"):
             return
         found = group["devices"][where[2]]
         serial, deleted = found["serial_num"], found["admin_state"] == 3
         if key == "admin_state":
-            yield from (*self._identity(serial), totals(*(COUNTS if kind == "PCU" else BATTERY_TOTALS)))
+            yield from (*self._identity(serial), totals(*(COUNTS if kind == "PCU" else self.battery_totals)))
         if deleted:
             return
         if key == "serial_num":
@@ -425,7 +431,7 @@ class Provenance:
         group = self.bodies["/ivp/ensemble/inventory"][where[0]]
         kind, key = group["type"], where[-1]
         if len(where) == 2:
-            of_batteries = (totals(*BATTERY_TOTALS), May("envoy_battery", (), (("kind", "encharge"),)))
+            of_batteries = (totals(*self.battery_totals), May("envoy_battery", (), (("kind", "encharge"),)))
             of_control = (May("envoy_grid"), May("envoy_contact"), May("envoy_combiner"))
             if kind == "ENCHARGE" or key == "type":
                 yield from of_batteries
@@ -459,7 +465,7 @@ class Provenance:
 
     def _power(self, where: Where) -> Iterator[May]:
         if len(where) == 1:
-            yield totals("battery_power_w", "battery_state", "load_power_w")
+            yield self._power_of("storage")
         if len(where) != 3:
             return
         found, key = self.bodies["/ivp/ensemble/power"][where[0]][where[1]], where[-1]
@@ -469,7 +475,7 @@ class Provenance:
         if key == "real_power_mw":
             yield device("envoy_battery", serial, "power_w", "producing", "state", kind="encharge")
             if not any(m["measurementType"] == "storage" and m["state"] == "enabled" for m in self.listed.values()):
-                yield totals("battery_power_w", "battery_state", "load_power_w")
+                yield self._power_of("storage")
         if key == "apparent_power_mva":
             yield device("envoy_battery", serial, "apparent_power_va", kind="encharge")
         if key == "soc":
