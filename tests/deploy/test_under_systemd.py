@@ -72,10 +72,11 @@ def test_every_odd_password_reaches_a_service_of_a_real_systemd_unharmed(tmp_pat
     for number, password in enumerate(ODD):
         layout(tmp_path / f"layout-{number:02}", password)
     (tmp_path / "service.py").write_text(SERVICE)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ENVOY_LOGGER_")}
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private",
          "bash", "-c", SCRIPT, "bash", tmp_path, ROOT, sys.executable],
-        capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + (tmp_path / "manager.log").read_text()
     told = [json.loads(line) for line in done.stdout.splitlines()]

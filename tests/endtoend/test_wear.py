@@ -43,6 +43,7 @@ def test_a_day_costs_the_disk_what_the_manual_says(
     found = json.loads(done.stdout)
     assert found["ticks"] >= hours * 60 - 1
     assert found["delivered"] == found["lines"]
+    assert found["days_delivered"] > inverters, "days' rows are part of what it costs"
     megabytes = found["written_bytes"] / hours * 24 / 1e6
     syncs = None  # nothing but a tracer can count them
     if tracer:

@@ -61,12 +61,14 @@ async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]
     await loops[0]
     loops[1].cancel()
     await asyncio.gather(*loops, return_exceptions=True)
+    waiting = store.store.waiting()
     found = {
         "ticks": float(collector.collected.ticks),
-        "lines": float(store.store.waiting().stored),
-        "delivered": float(store.store.waiting().delivered),
+        "lines": float(sum(waiting.roles[role].stored_lines for role in ("totals", "devices"))),
+        "delivered": float(sum(waiting.roles[role].delivered_lines for role in ("totals", "devices"))),
+        "days_delivered": float(waiting.roles["daily"].delivered_lines),
         "written_bytes": float(written_bytes() - before),
-        "file_bytes": float(store.store.waiting().disk_bytes),
+        "file_bytes": float(waiting.disk_bytes),
     }
     store.store.close()
     return found
