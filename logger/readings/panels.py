@@ -95,7 +95,7 @@ def enter(books: Panels, readings: Iterable[Reading], tick: int, place: Place) -
             continue
         power = _float(reading, "power_w")
         panel, shares = _moved(known, reading, power, books.interval_s, place.zone)
-        now[serial] = replace(panel, first=known.first if known else (at, _float(reading, "energy_lifetime_wh")))
+        now[serial] = replace(panel, first=known.first if known else (at, _lifetime(reading)))
         if at < since - _LONGEST_INTERVAL_S:
             continue  # a report from before the books: nobody saw that day
         own = _day_of(at, books.interval_s, place.zone)
@@ -131,7 +131,7 @@ def _moved(
     known: Panel | None, reading: Reading, power: float | None, interval_s: int, zone: str
 ) -> tuple[Panel, dict[str, tuple[float, float]]]:
     """The inverter after a report, and by local day the energy that came to light: (Wh, of it estimated)."""
-    at, lifetime = reading.time, _float(reading, "energy_lifetime_wh")
+    at, lifetime = reading.time, _lifetime(reading)
     counter = known.counter if known else None
     if lifetime is not None:
         bounds = Bounds(INVERTER_MAX_W, zone, interval_s or _LONGEST_INTERVAL_S)
@@ -185,6 +185,12 @@ def _split(
 def _day_of(at: int, interval_s: int, zone: str) -> str:
     """The local day that a report speaks of: that of the middle of its interval."""
     return local_day(at - interval_s // 2, zone)
+
+
+def _lifetime(reading: Reading) -> float | None:
+    """To a thousandth: more digits are no energy, and the books are written every few minutes."""
+    wh = _float(reading, "energy_lifetime_wh")
+    return None if wh is None else round(wh, 3)
 
 
 def _float(reading: Reading, name: str) -> float | None:

@@ -28,6 +28,8 @@ _ALIKE: Final = (0.1, 0.1)
 _USUAL_DAYS: Final = 5
 _USUAL_WEIGHT: Final = 0.1
 _LEAST_COVERED: Final = 60.0
+_SEEN: Final = 0.8
+"""An inverter of which less than this part of the usual reports was seen fell silent, or out of reach, that day."""
 _AGREEING: Final = 6
 """So many polls in a row must show the same reporting interval."""
 _INTERVALS: Final = (300, 600, 900, 1200, 1800, 3600)
@@ -133,10 +135,10 @@ def _judge(watch: Watch, panels: Panels, day: str, limit: float, tick: int) -> t
         if median(covered.get(s, 0.0) for s in judged) < _LEAST_COVERED:
             continue  # the recorder was away for much of the day
         seen = median(of_day.panels[s].seen for s in judged)
-        alike = _alike([ratios[s] for s in judged])
+        alike = _alike([ratios[s] for s in judged if of_day.panels[s].seen >= _SEEN * seen])
         for serial in judged:
             entry = of_day.panels[serial]
-            if entry.estimated_wh > 0 and entry.seen < 0.8 * seen:
+            if entry.estimated_wh > 0 and entry.seen < _SEEN * seen:
                 continue  # its reports were lost, not its energy
             wants = limit if group else _wants(usual.get(serial), limit, alike=alike)
             if wants is None:

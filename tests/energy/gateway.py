@@ -182,10 +182,10 @@ class Standard:
 
 
 class Reports:
-    """The inverters' reports: one each five minutes at a minute of its own, none while it is dark."""
+    """The inverters' reports: one each `every_s` at a minute of its own, none while it is dark."""
 
-    def __init__(self, house: House, panels: Sequence[Panel]) -> None:
-        self.house, self.panels = house, panels
+    def __init__(self, house: House, panels: Sequence[Panel], every_s: int = REPORT_S) -> None:
+        self.house, self.panels, self.every_s = house, panels, every_s
         self.wh = [0.0] * len(panels)
         self.last: list[tuple[int, int]] = [(0, 0)] * len(panels)
         self.days: dict[tuple[str, str], float] = {}
@@ -197,10 +197,10 @@ class Reports:
             self._day_of += [day.isoformat()] * (end - begin)
         self._begin = {day.isoformat(): house.span(day)[0] for day in house.days()}
 
-    def _play(self, until: int) -> None:
+    def play(self, until: int) -> None:
         """Let every inverter report up to that minute; outages of the recorder do not stop the sun."""
         sums = self.house.wh["production"]
-        every = REPORT_S // MINUTE
+        every = self.every_s // MINUTE
         while self._done < until:
             self._done += 1
             at = self._done
@@ -216,19 +216,19 @@ class Reports:
                 if wh <= 0:
                     continue
                 self.wh[number] += wh
-                self.last[number] = (self.house.start + at * MINUTE, round(wh * 3600 / REPORT_S))
+                self.last[number] = (self.house.start + at * MINUTE, round(wh * 3600 / self.every_s))
                 key = (day, panel.serial)
                 self.days[key] = self.days.get(key, 0.0) + wh
 
     def device_data(self, at: int) -> Json:
         """`/ivp/pdm/device_data` at a minute."""
-        self._play(at)
+        self.play(at)
         found: dict[str, Json] = {"deviceCount": len(self.panels), "deviceDataLimit": 50}
         for number, panel in enumerate(self.panels):
             end, watts = self.last[number]
             channel: Json = {
                 "watts": {"now": watts, "max": 400},
-                "lastReading": {"endDate": end, "duration": REPORT_S} if end else {},
+                "lastReading": {"endDate": end, "duration": self.every_s} if end else {},
                 "lifetime": {"joulesProduced": round((1e6 + self.wh[number]) * 3600)},
             }
             found[str(1000 + number)] = {"devName": "pcu", "sn": panel.serial, "active": True, "channels": [channel]}
@@ -236,7 +236,7 @@ class Reports:
 
     def v1_list(self, at: int) -> Json:
         """`/api/v1/production/inverters` at a minute."""
-        self._play(at)
+        self.play(at)
         return [
             {
                 "serialNumber": panel.serial,

@@ -34,7 +34,8 @@ class House:
     """Whole local days from `first` to `last` in `zone`.
 
     `watts[flow][n]` is the power of the minute that begins at `start` + 60 n; `wh[flow][n]` what had flowed by then.
-    `dark` are spans of minutes in which everything is switched off: somebody works on the wiring.
+    `dark` are spans of minutes in which everything is switched off: somebody works on the wiring. A day's sky lets
+    through a part within `clear`.
     """
 
     zone: str
@@ -45,6 +46,7 @@ class House:
     house_w: float = 600.0
     battery: Battery | None = field(default_factory=Battery)
     dark: tuple[tuple[int, int], ...] = ()
+    clear: tuple[float, float] = (0.25, 1.0)
 
     def __post_init__(self) -> None:
         self.start = first_instant(self.first, self.zone)
@@ -80,7 +82,7 @@ class House:
             begin, end = self.span(day)
             season = -math.cos(2 * math.pi * (day.timetuple().tm_yday + 10) / 365.25)
             half = 4.2 + 1.9 * (1 + season)  # hours of sun before and after noon
-            clear, rough = draw.uniform(0.25, 1.0), draw.uniform(0.0, 0.5)
+            clear, rough = draw.uniform(*self.clear), draw.uniform(0.0, 0.5)
             machine = draw.randrange(8 * 60, 20 * 60)
             for at in range(begin, end):
                 if at in dark:
