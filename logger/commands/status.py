@@ -107,8 +107,9 @@ def _counters(counters: dict[str, Json]) -> list[str]:
             notes.append("its last figures are held back: they do not fit the ones before")
         if counter.get("state") == "integrated":
             notes.append("estimated")
-        elif counter.get("state") == "provisional":
-            notes.append("provisional: not every source has had its word")
+        else:
+            settled = counter.get("state") == "settled"
+            notes.append("settled" if settled else "provisional: not every source has had its word")
         note = f" ({'; '.join(notes)})" if notes else ""
         by_source.setdefault((str(counter.get("source")), note), []).append(name)
     return [
