@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 MOST_MIB = 20.0
 MOST_TURN_S = 0.5
 """Of the processor's own time: five times what the worst takes on a slow machine."""
+IN_FLIGHT = 2
+"""A connection of each lane may stand when files are counted; a leak would be one an answer."""
 FEW = ("a bomb", "a bomb behind a refusal", "a body that never ends", "a body, byte by byte", "a million lists")
 
 
@@ -36,7 +38,7 @@ def nothing_was_lost(found: dict[str, Any]) -> None:
     assert found["grown_mib"] < MOST_MIB
     assert found["longest_turn_s"] < MOST_TURN_S
     before, after = found["files"]
-    assert after <= before
+    assert after <= before + IN_FLIGHT
 
 
 def is_typed(outcome: str, side: str, script: str) -> bool:
