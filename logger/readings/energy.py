@@ -14,7 +14,7 @@ from typing import Final
 from logger.model import DayRow, Event
 from logger.readings import daybook as b
 from logger.readings.dayrows import due_rows
-from logger.readings.flows import flowed_wh, flows
+from logger.readings.flows import GAP_S, flowed_wh, flows
 from logger.readings.guard import Bounds, Verdict, begin, judge
 from logger.readings.ledger import POWER, READ_BACK, Counter, Ledger, Pending, Seed, Wiring
 from logger.readings.quantities import TOTALS, terms
@@ -154,7 +154,7 @@ class _Work:
         wiring, now, today = self.ledger.wiring, self.now, self.ledger.today
         assert today is not None  # noqa: S101  the day was opened
         names = {"production"} & set(now.uncounted)
-        if wiring is not None and wiring.batteries and not wiring.storage:
+        if wiring is not None and wiring.batteries and wiring.storage is False:
             names |= {"charged", "discharged"}
         for name in sorted(names - now.counters.keys()):
             known, watts = self.counters.get(name), self._watts.get(name)
@@ -221,9 +221,12 @@ class _Work:
         ledger, now, today = self.ledger, self.now, self.ledger.today
         assert today is not None  # noqa: S101  the day was opened
         samples = {**ledger.samples, **{name: (now.at, watts) for name, watts in self._watts.items()}}
+        polled = now.polled and all(
+            now.at - samples.get(name, (0, 0.0))[0] <= GAP_S for name, c in self.counters.items() if c.source == POWER
+        )
         ledger = replace(
             ledger,
-            today=b.counted(today, now.interval_s if now.polled else 0, now.powers, len(self.resets)),
+            today=b.counted(today, now.interval_s if polled else 0, now.powers, len(self.resets)),
             days=tuple(self._days[day.date] for day in ledger.days) if self.changed else ledger.days,
             counters=self.counters,
             samples=samples if samples.keys() - ledger.samples.keys() or self._watts else ledger.samples,

@@ -332,6 +332,25 @@ def test_over_a_gap_nothing_is_integrated_and_coverage_tells() -> None:
     assert counted.books.ledger.counters["discharged"].accepted == pytest.approx(4 * 10.0 + 50.0)
 
 
+def test_while_the_list_of_meters_is_not_known_no_battery_is_integrated() -> None:
+    counted = site()
+    for _ in range(3):
+        counted.poll({k: v for k, v in encharge(5e6, 600.0).items() if k != r.METERS}, unsettled=[r.METERS])
+    assert counted.books.ledger.counters == {}
+
+
+def test_a_poll_without_the_power_that_is_integrated_does_not_cover_its_time() -> None:
+    counted = site()
+    for minute in range(30):
+        documents = encharge(5e6, 600.0)
+        if minute >= 10:
+            del documents[r.ENSEMBLE_POWER]
+        counted.poll(documents)
+    today = counted.books.ledger.today
+    assert today is not None
+    assert today.polled_s == (10 + 5) * MINUTE, "five minutes may still be bridged"
+
+
 def test_a_restart_loses_nothing_of_what_is_integrated() -> None:
     counted = site()
     for _ in range(6):
