@@ -42,8 +42,10 @@ _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
 class LeasePort(Protocol):
     """What the shipper needs of the store."""
 
-    async def lease(self, role: Role, *, newest: bool, max_lines: int) -> Lease | None:
-        """The next rows to deliver."""
+    async def lease(
+        self, role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
+    ) -> Lease | None:
+        """The next rows to deliver; `after`: beyond the end of a lease that is under way."""
         ...
 
     async def lease_daily(self, max_lines: int) -> Lease | None:
@@ -91,6 +93,8 @@ class Shipper:
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._most_lines: dict[Role, int] = {}
+        self._ahead: dict[Role, asyncio.Task[Lease | None]] = {}
+        self._meanwhile: dict[Role, set[int]] = {}
         self._well = False
 
     def wake(self) -> None:
@@ -131,21 +135,43 @@ class Shipper:
             return False
         self._progress.moved("ship", _LEASE_TIME_S)
         started = self._clock.monotonic()
+        if not live:
+            self._look_ahead(role, lease)
         around = not live and self._failures.get(_backlog(role), 0) >= 2
         delivery = await deliver(self._writer, role, lease.members, clock=self._clock, around=around)
         await self._keep_books(role, lease, delivery, live=live)
+        if len(delivery.done) < len(lease.ids):
+            self._forget_ahead(role)
         if isinstance(delivery.outcome, (Wait, Blocked)):
             self._put_off(role, delivery.outcome, live=live)
             return bool(delivery.done) and around
         if not live:
             self._fit(role, self._clock.monotonic() - started)
+        elif role in self._ahead:
+            self._meanwhile[role].update(lease.ids)
         self._is_well(role, live=live)
         return True
 
     async def _leased(self, role: Role, *, live: bool) -> Lease | None:
         if role == "daily":
             return await self._store.lease_daily(self._writer.most_lines)
+        if not live and (ahead := self._ahead.pop(role, None)) is not None:
+            lease = await ahead
+            if lease is not None and self._meanwhile[role].isdisjoint(lease.ids):
+                return lease
         return await self._store.lease(role, newest=live, max_lines=self._most(role))
+
+    def _look_ahead(self, role: Role, lease: Lease) -> None:
+        """While a batch is on its way the next one is read: neither disk nor server waits for the other."""
+        self._meanwhile[role] = set()
+        following = self._store.lease(role, newest=False, max_lines=self._most(role), after=lease.end)
+        self._ahead[role] = asyncio.create_task(following)
+        self._ahead[role].add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _forget_ahead(self, role: Role) -> None:
+        """What was not taken comes first again."""
+        if (ahead := self._ahead.pop(role, None)) is not None:
+            ahead.cancel()
 
     def _most(self, role: Role) -> int:
         return min(self._most_lines.get(role, self._writer.most_lines), self._writer.most_lines)
@@ -168,7 +194,7 @@ class Shipper:
         refused = tuple(
             Refused(line.line, line.status, line.reason, places[line.member]) for line in delivery.refused
         )
-        await self._store.ack(lease.only(delivery.done), refused, soon=live and len(places) == len(lease.ids))
+        await self._store.ack(lease.only(delivery.done), refused, soon=len(places) == len(lease.ids))
         self.shipped.batches += 1
         self.shipped.refused += len(refused)
         self.shipped.outside_retention += delivery.outside_retention

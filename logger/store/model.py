@@ -62,6 +62,11 @@ class Lease:
     revisions: tuple[int, ...] = ()
 
     @property
+    def end(self) -> tuple[int, int]:
+        """Tick and id of the last row, to lease what comes after it."""
+        return self.newest_tick, self.ids[-1]
+
+    @property
     def body(self) -> bytes:
         """All members as one gzip body; gzip allows members to follow one another."""
         return b"".join(self.members)

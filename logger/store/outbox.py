@@ -57,22 +57,23 @@ def lease(
     max_lines: int,
     max_bytes: int,
     without: Container[int] = (),
+    after: tuple[int, int] = (0, 0),
 ) -> tuple[Lease | None, list[int]]:
     """Rows of one gateway to deliver together, and the ids of rows that were found rotten on the way.
 
     At least one row, however large; then as many as the limits allow. `newest`: only rows of the newest tick.
-    `without`: rows that count as delivered.
+    `without`: rows that count as delivered. `after`: only rows beyond that tick and id.
     """
     order = "DESC" if newest else "ASC"
     query = (
         "SELECT gateway, tick, id, lines, crc, body FROM outbox "
-        f"WHERE role = ? AND delivered_at IS NULL ORDER BY tick {order}, id {order}"
+        f"WHERE role = ? AND delivered_at IS NULL AND (tick, id) > (?, ?) ORDER BY tick {order}, id {order}"
     )
     rotten: list[int] = []
     taken: list[tuple[int, int, int, bytes]] = []
     gateway = ""
     total_lines = total_bytes = 0
-    cursor = connection.execute(query, (role,))
+    cursor = connection.execute(query, (role, *after))
     try:
         for owner, tick, row_id, lines, crc, body in cursor:
             if row_id in without:

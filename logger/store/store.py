@@ -149,9 +149,17 @@ class Store:
     # -- delivery -----------------------------------------------------------------------------------------------
 
     def lease(
-        self, role: Role, *, newest: bool, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES
+        self,
+        role: Role,
+        *,
+        newest: bool,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
+        after: tuple[int, int] = (0, 0),
     ) -> Lease | None:
         """Undelivered rows of a role: those of the newest tick, or the oldest ones; None if nothing waits.
+
+        `after` is the end of a lease that is under way: only what comes after that one.
 
         A lease changes nothing: without ack() the same rows are leased again. Rows that rotted on the disk
         are moved to the refused ones on the way.
@@ -165,6 +173,7 @@ class Store:
                     max_lines=max_lines,
                     max_bytes=max_bytes,
                     without=self._soon_ids(role),
+                    after=after,
                 )
             )
             if rotten:

@@ -113,11 +113,18 @@ class StoreThread:
         return await self._do(self._store.gateways)
 
     async def lease(
-        self, role: Role, *, newest: bool, max_lines: int = MAX_LINES, max_bytes: int = MAX_BYTES
+        self,
+        role: Role,
+        *,
+        newest: bool,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
+        after: tuple[int, int] = (0, 0),
     ) -> Lease | None:
         """See Store.lease."""
         return await self._always(
-            "lease", lambda: self._store.lease(role, newest=newest, max_lines=max_lines, max_bytes=max_bytes)
+            "lease",
+            lambda: self._store.lease(role, newest=newest, max_lines=max_lines, max_bytes=max_bytes, after=after),
         )
 
     async def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:

@@ -86,7 +86,7 @@ def test_after_hundreds_of_kills_every_acknowledged_tick_is_in_the_database_exac
     with running(tmp_path, influxdb(database.target(buckets)), ticks) as hammered:
         for left in range(kills, 0, -1):
             seen = len(hammered.acknowledged)
-            fair = (ticks - seen) / (left + 1)
+            fair = max(0.0, ticks * 0.97 - seen) / (left + 1)  # the last kills come before the last ticks
             assert hammered.wait_for(seen + max(1, int(dice.uniform(0.2, 1.8) * fair)))
             time.sleep(dice.uniform(0.0, 0.05))
             if dice.random() < 0.35:

@@ -21,12 +21,12 @@ from logger.log import Changes
 from logger.model import Role
 from logger.service.progress import Progress
 from logger.service.shipper import Shipper
-from logger.store.model import Commit, Member
+from logger.store.model import Commit, Member, Waiting
 from logger.store.store import Store
+from logger.store.thread import StoreThread
 from tests.endtoend.recorder import ROOT
 from tests.servers import Influx1, Influx2
 from tests.service.hours import NOON, plant, poll
-from tests.service.parts import InlineStore
 from tests.sizes import sized
 
 DAYS = sized(30)
@@ -104,13 +104,13 @@ def test_a_month_of_outage_fits_and_drains_as_fast_as_a_bare_client_with_the_new
 
     buckets, bare_buckets = database.fresh_buckets(), database.fresh_buckets()
     writer = Watched(database.target(buckets))
-    took_s, live = asyncio.run(drain(store, writer, max(ticks)))
-    assert store.waiting().rows == 0
-    assert store.waiting().delivered == sum(lines.values()) + live
+    store.close()
+    took_s, live, waiting = asyncio.run(drain(tmp_path, writer, max(ticks)))
+    assert waiting.rows == 0
+    assert waiting.delivered == sum(lines.values()) + live
     sent = [(role, body) for role, body in writer.sent if len(body) > 200]
     assert times(sent[0][1])[-1] == max(ticks), "the newest minute is the first that is sent"
     bare_s = asyncio.run(post(database.target(bare_buckets), sent, "1" if isinstance(database, Influx1) else "2"))
-    store.close()
 
     sizes = {
         name: points(database, buckets, name, "totals") for name in ("envoy_totals", "envoy_meter", "envoy_phase")
@@ -126,26 +126,26 @@ def test_a_month_of_outage_fits_and_drains_as_fast_as_a_bare_client_with_the_new
         )
 
 
-async def drain(store: Store, writer: Watched, newest: int) -> tuple[float, int]:
-    """Ship until nothing waits, while a new minute comes every second; the seconds, and how many came."""
+async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int, Waiting]:
+    """Ship until nothing waits, while a new minute comes every second; the seconds, how many came, what waits."""
     clock = SystemClock()
-    port = InlineStore.__new__(InlineStore)
-    port.store, port.commits = store, []
-    shipper = Shipper(writer, port, clock, Progress(clock), Changes(None))
-    started, live, asked_at = time.monotonic(), 0, dict[int, float]()
+    store = await StoreThread.open(folder, max_mb=2048, keep_days=30, clock=clock)
+    shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+    started, live = time.monotonic(), 0
     while await shipper.round():
         if time.monotonic() - started > live + 1:
             live += 1
             tick = newest + 60 * live
-            store.put(Commit("1", tick, (Member("totals", 1, gzip.compress(b"live v=1.0 %d\n" % tick)),)))
+            await store.put(Commit("1", tick, (Member("totals", 1, gzip.compress(b"live v=1.0 %d\n" % tick)),)))
             before = len(writer.sent)
             assert await shipper.round()
             first = next(body for role, body in writer.sent[before:] if role == "totals")
             assert times(first) == [tick], "what is new goes before the backlog"
-            asked_at[tick] = time.monotonic()
     took = time.monotonic() - started
+    waiting = await store.waiting()
     await writer.aclose()
-    return took, live
+    await store.close()
+    return took, live, waiting
 
 
 async def post(target: Target, bodies: list[tuple[Role, bytes]], dialect: Dialect) -> float:

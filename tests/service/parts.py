@@ -77,8 +77,10 @@ class InlineStore:
     async def reports(self, gateway: str) -> dict[str, list[Report]]:
         return self.store.reports(gateway)
 
-    async def lease(self, role: Role, *, newest: bool, max_lines: int) -> Lease | None:
-        return self.store.lease(role, newest=newest, max_lines=max_lines)
+    async def lease(
+        self, role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
+    ) -> Lease | None:
+        return self.store.lease(role, newest=newest, max_lines=max_lines, after=after)
 
     async def lease_daily(self, max_lines: int) -> Lease | None:
         return self.store.lease_daily(max_lines)

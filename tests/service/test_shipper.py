@@ -154,11 +154,13 @@ def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
         await store.put(tick(0))
         lease, fails = store.lease, [3]
 
-        async def locked(role: Role, *, newest: bool, max_lines: int) -> Lease | None:
+        async def locked(
+            role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
+        ) -> Lease | None:
             if fails[0]:
                 fails[0] -= 1
                 raise StoreFullError("the store cannot be written: database is locked", "close it elsewhere")
-            return await lease(role, newest=newest, max_lines=max_lines)
+            return await lease(role, newest=newest, max_lines=max_lines, after=after)
 
         store.lease = locked  # type: ignore[method-assign]
         writer = ScriptedWriter(clock, lambda role, at: Done())
