@@ -51,6 +51,10 @@ def test_exactly_the_points_expected_reach_the_database(any_server: Server, tmp_
     ticks = sorted({place.time for place in measured if place.measurement == "envoy_totals"})
     assert all(tick % 60 == 0 for tick in ticks)
     assert (ticks[-1] - ticks[0]) // 60 + 1 == len(ticks) + status["polls"]["missed"] >= TICKS
+    gateway = [measured.pop(place) for place in list(measured) if place.measurement == "envoy_gateway"]
+    told = next(served.body.decode() for served in journal if served.path == "/info")
+    assert [f"<software>{fields['firmware']}</software>" in told for fields in gateway] == [True]
+    assert [f"<pn>{fields['part_number']}</pn>" in told for fields in gateway] == [True]
     assert unlike(measured, expected(journal, here.serial, last)) == []
 
     delivered = as_points(row for row in rows if row.delivered)
@@ -69,16 +73,17 @@ def test_exactly_the_points_expected_reach_the_database(any_server: Server, tmp_
 
 
 def _the_days_are_as_the_recorder_has_them(server: Server, buckets: Mapping[Role, str], state: Path) -> None:
-    """One row a day; what changed after the last delivery still waits in the store."""
+    """A row a day of the site and of each inverter; what changed after the last delivery still waits in the store."""
     every, delivered = stored_days(state)
     days = days_in_database(server, buckets)
     assert days.keys() == every.keys()
-    assert len(days) in (1, 2)
+    assert len([place for place in days if place.measurement == "envoy_day"]) in (1, 2)
     assert differences({place: days[place] for place in delivered}, delivered) == []
     for place, fields in every.items():
-        assert place.measurement == "envoy_day"
+        assert place.measurement in ("envoy_day", "envoy_inverter_day")
         assert typed(fields).keys() == typed(days[place]).keys()
-        assert 0.0 <= float(fields["coverage_percent"]) < 100.0
+        if place.measurement == "envoy_day":
+            assert 0.0 <= float(fields["coverage_percent"]) < 100.0
 
 
 def _the_recorder_tells_of_itself(points: Points, serial: str) -> None:

@@ -56,7 +56,7 @@ class Answers:
 
 
 def expected(served: Sequence[Served], gateway: str, last_tick: int, interval_s: int = 60) -> Points:
-    """Every point of totals, meters, phases, inverters, their status and batteries up to `last_tick`."""
+    """Every point of totals, meters, phases, grid, contacts, inverters, their status and batteries to `last_tick`."""
     truth = _Truth(Answers(served), gateway, interval_s)
     for tick in truth.answers.ticks(interval_s):
         if tick <= last_tick:
@@ -86,6 +86,7 @@ class _Truth:
             for number, channel in enumerate(row["channels"][:phases], 1):
                 tags = {"meter": kind, "phase": f"L{number}"}
                 self._add("envoy_phase", tags, tick, metered(channel, channel["voltage"]))
+        self._grid(tick)
         data = self._now("/ivp/pdm/device_data", tick)
         if data is not None:
             self._inverters(tick, data, inventory, age)
@@ -191,6 +192,27 @@ class _Truth:
     def _battery_rows(self, tick: int) -> list[Any]:
         groups = self.answers.newest("/ivp/ensemble/inventory", tick + self.interval_s)
         return [device for group in groups if group["type"] == "ENCHARGE" for device in group["devices"]]
+
+    def _grid(self, tick: int) -> None:
+        """The connection to the grid by its controller; contacts in use, when they were asked for."""
+        groups = self._now("/ivp/ensemble/inventory", tick) or []
+        for controller in (device for group in groups if group["type"] == "ENPOWER" for device in group["devices"]):
+            closed = controller["mains_oper_state"] == "closed"
+            fields: dict[str, Value] = {
+                "grid_state": "on-grid" if closed else "off-grid",
+                "relay_closed": closed,
+                "controller_temperature_c": round((controller["temperature"] - 32) / 1.8, 1),
+            }
+            self._add("envoy_grid", {}, tick, fields)
+        states = self._now("/ivp/ensemble/dry_contacts", tick)
+        if states is None:
+            return
+        used = self.answers.newest("/ivp/ss/dry_contact_settings", tick + self.interval_s)["dry_contacts"]
+        names = {contact["id"]: contact["load_name"] for contact in used if contact["type"] != "NONE"}
+        for contact in states["dry_contacts"]:
+            if (name := names.get(contact["id"])) is not None:
+                tags = {"contact": contact["id"], **({"contact_name": name} if name else {})}
+                self._add("envoy_contact", tags, tick, {"closed": contact["status"] == "closed"})
 
     def _batteries(self, tick: int) -> None:
         powers = {d["serial_num"]: d for d in self._now("/ivp/ensemble/power", tick)["devices:"]}
