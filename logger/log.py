@@ -71,15 +71,16 @@ def _in_base64(secret: bytes) -> Iterable[str]:
             yield whole
 
 
-def masked(text: str) -> str:
-    """`text` for people: every known secret, every token and every user:password in a URL replaced.
-
-    So is what a terminal would take for a command; it may come from anybody who answers.
-    """
+def without_secrets(text: str) -> str:
+    """`text` with every known secret, every token and every user:password in a URL replaced, and nothing else."""
     for secret in sorted(_SECRETS.union(*_PASSING), key=len, reverse=True):
         text = text.replace(secret, MASK)
-    text = _URL_USER.sub(MASK, _JWT.sub(MASK, text))
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
+    return _URL_USER.sub(MASK, _JWT.sub(MASK, text))
+
+
+def masked(text: str) -> str:
+    """The same for people: also without what a terminal would take for a command; anybody who answers may send it."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", without_secrets(text).replace("\r\n", "\n"))
 
 
 def get(name: str) -> logging.Logger:

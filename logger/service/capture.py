@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from logger import log
 from logger.clock import Clock
 from logger.errors import CertificateError, CredentialsError, EnvoyLoggerError, StateError, UnreachableError
 from logger.gateway.access import Access
@@ -89,7 +90,7 @@ def write(captured: Captured, folder: Path, anonymiser: Anonymiser) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, answer in captured.answers.items():
-            body = anonymiser.clean(path, answer.body)
+            body = _without_secrets(anonymiser.clean(path, answer.body))
             (folder / _file_of(path)).write_bytes(body)
             routes.append(
                 {
@@ -124,6 +125,11 @@ def check_empty(folder: Path) -> None:
         raise StateError(f"{folder} cannot be read: {error.strerror or error}", "name another folder.") from error
     if taken:
         raise StateError(f"{folder} is not empty; a recording is never mixed with other files", "name a new folder.")
+
+
+def _without_secrets(body: bytes) -> bytes:
+    """A page that repeats what was sent to it; whatever else stands in it stays, also what is no text."""
+    return log.without_secrets(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def _parsed(path: str, body: bytes, answer: Answer) -> dict[str, Json]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from logger import log
 from logger.errors import StateError
 from logger.gateway.access import Access
 from logger.gateway.documents import read_info
@@ -123,3 +124,16 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) ->
     with pytest.raises(StateError, match="not empty"):
         write(captured, folder, anonymiser_for(captured, Access("x", tmp_path)))
     assert [path.name for path in folder.iterdir()] == ["mine"]
+
+
+def test_a_page_that_repeats_a_token_that_was_fetched_meanwhile_is_written_without_it(tmp_path: Path) -> None:
+    token = "a-session-that-enphase-gave-just-now"
+    log.protect([token])
+    info = Answer(200, {}, b"<envoy_info><device><sn>122000000042</sn><software>D8.3.5433</software></device>"
+                  b"<time>1781078400</time></envoy_info>", 0.1)  # fmt: skip
+    page = Answer(401, {}, f"<html>not yours: {token}\xff</html>".encode("latin-1"), 0.1)
+    captured = Captured(read_info(info, "x", 0.0), 0.0, {"/info": info, "/home.json": page}, {})
+    write(captured, tmp_path / "made", anonymiser_for(captured, Access("x", tmp_path)))
+    written = b"".join(file.read_bytes() for file in (tmp_path / "made").iterdir())
+    assert token.encode() not in written
+    assert b"\xff" in written, "what is no text stays as it came"
