@@ -155,7 +155,7 @@ def _message(body: str) -> str:
     text = body.strip()[:64_000]
     try:
         parsed: Json = json.loads(text) if text.startswith("{") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         return text[:4000]
@@ -174,7 +174,7 @@ def _retry_after(value: str, now: float) -> float | None:
         return min(float(value), MOST_RETRY_AFTER_S)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a year or a zone of twenty digits
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)

@@ -205,6 +205,8 @@ def test_words_inside_quoted_names_decide_nothing() -> None:
         ("Tue, 14 Nov 2023 22:13:00 GMT", 0.0),
         ("Wed, 15 Nov 2099 22:13:00 GMT", MOST_RETRY_AFTER_S),
         ("soon", None),
+        ("Fri, 27 Nov 99999999999999999999 10:00:00 GMT", None),
+        ("Fri, 27 Nov 2026 10:00:00 +99999999999999999999", None),
         ("-5", None),
         ("", None),
     ],
@@ -219,3 +221,7 @@ def test_a_huge_or_broken_body_is_cut_and_not_believed() -> None:
     found = outcome(400, "{" + "x" * 100_000)
     assert isinstance(found, Blocked)
     assert len(found.reason) < 400
+
+
+def test_an_answer_nested_without_end_is_text_like_any_other() -> None:
+    assert isinstance(classify(503, '{"a":' * 12_000, {}, 0.0), Wait)
