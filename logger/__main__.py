@@ -22,7 +22,12 @@ def health() -> int:
 
     from logger.places import STATUS_FILE, runtime_dir
 
-    path = runtime_dir(os.environ, os.environ.get("LOGGER_STATE_DIR", "")) / STATUS_FILE
+    setting = os.environ.get("LOGGER_STATE_DIR", "")
+    if not setting and os.path.isfile(".env"):
+        from dotenv import dotenv_values
+
+        setting = dotenv_values(".env", interpolate=False).get("LOGGER_STATE_DIR") or ""
+    path = runtime_dir(os.environ, setting) / STATUS_FILE
     try:
         status = json.loads(path.read_text(encoding="utf-8"))
         until = float(status["alive_until"])

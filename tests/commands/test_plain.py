@@ -202,3 +202,11 @@ def test_a_state_folder_that_cannot_be_made_says_what_to_do(tmp_path: Path, comm
         f"the state folder {tmp_path}/file cannot be used: Not a directory",
         "Try: set LOGGER_STATE_DIR to a folder.",
     ]
+
+
+def test_health_finds_the_daemon_by_the_state_folder_in_dotenv(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "status.json").write_text(f'{{"alive_until": {time.time() + 60}}}')
+    (tmp_path / ".env").write_text(f"LOGGER_STATE_DIR={folder}\n")
+    assert program(tmp_path, "health", settings={"LOGGER_STATE_DIR": ""}).code == 0

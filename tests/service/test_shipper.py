@@ -10,16 +10,22 @@ from pathlib import Path
 import pytest
 
 from logger import log
+from logger.clock import SystemClock
 from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Done, Outcome, Wait
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import ROLES, Role
+from logger.service.credentials import Credentials
 from logger.service.progress import Progress
 from logger.service.shipper import Shipper
+from logger.service.wiring import target_of
+from logger.settings import load
 from logger.store.model import Commit, Lease, Member
+from tests.servers import Fake2
 from tests.service.parts import START, InlineStore
+from tests.store.samples import day_row
 from tests.virtual import VirtualClock, run_virtually
 
 TARGET = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
@@ -172,3 +178,146 @@ def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
         return writer
 
     assert numbers(run_virtually(work()), "totals") == [0]
+
+
+def test_daily_rows_go_as_they_stand_before_the_backlog_and_once(tmp_path: Path) -> None:
+    async def work() -> tuple[ScriptedWriter, InlineStore]:
+        clock = VirtualClock(START)
+        store = InlineStore(tmp_path, clock)
+        for number in range(3):
+            await store.put(tick(number))
+        for value in (1.0, 2.0):
+            await store.put(Commit("1", START + 180, daily=(day_row("2026-05-28", value),)))
+        writer = ScriptedWriter(clock, lambda role, at: Done())
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        while await shipper.round():
+            pass
+        await store.put(Commit("1", START + 240, daily=(day_row("2026-05-28", 3.0),)))
+        while await shipper.round():
+            pass
+        await writer.aclose()
+        return writer, store
+
+    writer, store = run_virtually(work())
+    assert [role for role, _ in writer.taken] == [
+        "totals",
+        "devices",
+        "daily",
+        "totals",
+        "totals",
+        "devices",
+        "devices",
+        "daily",
+    ]
+    assert [line.split()[1] for role, line in writer.taken if role == "daily"] == [
+        "production_wh=2.0",
+        "production_wh=3.0",
+    ]
+    assert store.store.waiting().rows == 0
+
+
+def test_trouble_of_the_server_is_said_once_for_all_and_tried_once_for_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store, shipper = ship(
+            tmp_path, 300, lambda role, at: Wait("refuses the connection") if at < 200 else Done()
+        )
+    assert [record.message for record in caplog.records] == [
+        "refuses the connection; the readings wait in the store", "InfluxDB answers again"
+    ]  # fmt: skip
+    assert {role for role, at in writer.asked if at < 199} == {"totals"}
+    assert store.store.waiting().rows == 0
+
+
+def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_stays_live(tmp_path: Path) -> None:
+    async def work() -> tuple[list[int], InlineStore, int]:
+        clock = VirtualClock(START)
+        store = InlineStore(tmp_path, clock)
+        for number in range(40):
+            lines = b"".join(b"m,n=%d f=1.5 %d\n" % (n, START + 60 * number) for n in range(500))
+            await store.put(Commit("1", START + 60 * number, (Member("totals", 500, gzip.compress(lines)),)))
+        sizes: list[int] = []
+        live: list[int] = []
+
+        class Slow(ScriptedWriter):
+            async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+                count = gzip.decompress(body).count(b"\n")
+                sizes.append(count)
+                await asyncio.sleep(min(30.0, count / 60))
+                if count == 1:
+                    live.append(round(clock.monotonic()))
+                return Wait("gave no complete answer in 30 s") if count / 60 > 30 else Done()
+
+        writer = Slow(clock, lambda role, at: Done())
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        loop = asyncio.create_task(shipper.run())
+        for number in range(40, 60):
+            await asyncio.sleep(60)
+            await store.put(
+                Commit("1", START + 60 * number, (Member("totals", 1, gzip.compress(b"l f=1.5 %d\n" % number)),))
+            )
+            shipper.wake()
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return sizes, store, len(live)
+
+    sizes, store, live = run_virtually(work())
+    assert max(sizes) == 5000
+    assert store.store.waiting().roles["totals"].rows <= 1, "no batch is tried for ever"
+    assert live >= 19
+
+
+def test_mended_credentials_are_read_anew_and_used_at_once(
+    tmp_path: Path, fake_influx2: Fake2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    target = fake_influx2.target(buckets)
+    secret = tmp_path / "token"
+    secret.write_text("not-the-token\n")
+    secret.chmod(0o600)
+    monkeypatch.setenv("INFLUXDB_URL", target.url)
+    monkeypatch.setenv("INFLUXDB_ORG", target.org)
+    monkeypatch.setenv("INFLUXDB_BUCKET", buckets["totals"])
+    monkeypatch.setenv("INFLUXDB_BUCKET_DEVICES", buckets["devices"])
+    monkeypatch.setenv("INFLUXDB_TOKEN_FILE", str(secret))
+
+    async def work() -> tuple[dict[str, str], int]:
+        clock = SystemClock()
+        store = InlineStore(tmp_path / "state", clock)
+        await store.put(tick(0))
+        settings = load(tmp_path / ".env")
+        found = target_of(settings)
+        assert found is not None
+        writer = Writer(found, clock)
+        changes = Changes(None)
+        credentials = Credentials(writer, settings)
+        shipper = Shipper(writer, store, clock, Progress(clock), changes, credentials=credentials)
+        assert not await shipper.round()
+        told = changes.troubles
+        secret.write_text(f"{target.token}\n")
+        shipper._not_before.clear()
+        await shipper.round()  # refused once more, and read anew
+        while await shipper.round():
+            pass
+        await writer.aclose()
+        return told, store.store.waiting().rows
+
+    told, rows = asyncio.run(work())
+    assert rows == 0
+    assert "read anew within a minute, without a restart" in told["influx totals"]
+
+
+def test_credentials_that_came_with_the_process_need_a_restart_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFLUXDB_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("INFLUXDB_TOKEN", "from-the-environment")
+    settings = load(tmp_path / ".env")
+    target = target_of(settings)
+    assert target is not None
+    credentials = Credentials(Writer(target, SystemClock()), settings)
+    assert not credentials.renew()
+    assert credentials.hint().startswith("then systemctl restart envoy-logger")
+    assert "INFLUXDB_TOKEN came with the process" in credentials.hint()
