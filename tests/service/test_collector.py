@@ -241,6 +241,29 @@ def test_a_clock_set_back_a_little_repeats_no_tick_and_far_back_is_accepted_with
     assert min(times(far.lines("envoy_totals"))) < START - 3600
 
 
+def test_a_machine_that_slept_says_once_what_is_missing_and_stamps_nothing_wrongly(tmp_path: Path) -> None:
+    asleep_s = 8 * 3600
+
+    def falls_asleep(in_a_poll: bool) -> Callable[[Collector, ScriptedGateway, VirtualClock], object]:
+        def meanwhile(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
+            async def script() -> None:
+                await asyncio.sleep(20 * 60 + 30.1 if in_a_poll else 20 * 60)
+                clock.step = asleep_s
+
+            collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
+
+        return meanwhile
+
+    for in_a_poll in (False, True):
+        store, _, _ = record(tmp_path / str(in_a_poll), 40, meanwhile=falls_asleep(in_a_poll))
+        ticks = times(store.lines("envoy_totals"))
+        before = [START + 60 * n for n in range(20)]  # the one in whose poll it slept is nobody's
+        assert ticks[: len(before)] == before
+        assert min(ticks[len(before) :]) >= before[-1] + asleep_s
+        [event] = [line for line in store.lines("envoy_event") if "kind=clock_set_forward" in line]
+        assert "480 minutes are missing" in event
+
+
 def test_nothing_is_read_while_the_clock_is_not_set(tmp_path: Path) -> None:
     store, gateway, collector = record(tmp_path, 10, start=86400.0)
     assert store.commits == []
