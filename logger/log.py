@@ -44,9 +44,10 @@ def protect_passing(secret: str) -> None:
 
 
 def _forms(secret: str) -> set[str]:
+    """Each notation, and each as JSON writes it again: a server quotes in JSON what it was sent in another."""
     if len(secret) < 4:
         return set()
-    return {
+    forms = {
         secret,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
@@ -59,6 +60,7 @@ def _forms(secret: str) -> set[str]:
         html.escape(secret),
         *_in_base64(secret.encode()),
     }
+    return forms | {json.dumps(form, ensure_ascii=pure)[1:-1] for form in forms for pure in (True, False)}
 
 
 def _in_base64(secret: bytes) -> Iterable[str]:

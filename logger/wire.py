@@ -309,7 +309,8 @@ def _translated(error: Exception, host: str, where: str) -> WireError:
         )
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         return WireError(f"{host} is not an http or https address", "write it as https://host or http://host.")
-    detail = str(error).partition(" (")[0]  # without counts of bytes: the same trouble has the same words
+    # Without what the server sent, which nobody has masked, and without counts: the same trouble has the same words.
+    detail = re.split(r" \(|: ", str(error))[0]
     return BrokenError(
         f"{where} closed the connection in the middle" + (f": {detail}" if detail else ""),
         "nothing if this passes by itself; restart the device if it does not.",

@@ -152,6 +152,12 @@ class FakeInflux2:
         with self._lock:
             self._scripts += [(path, answer)] * times
 
+    def know(self, token: str, org: str) -> None:
+        """Take this very text for a token that may do everything in `org`."""
+        with self._lock:
+            made = _Authorization(_new_id(), token, self._orgs[org], "of a test", [], all=True)
+            self._authorizations[made.id] = made
+
     def forget_scripts(self) -> None:
         """Answer truly again, and forget what was seen."""
         with self._lock:

@@ -52,6 +52,20 @@ def test_a_challenge_that_digest_does_not_know_is_a_typed_error_or_an_answer(cha
     assert isinstance(found, WireError) or getattr(found, "status", 0) == 401
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'{"you sent": "Sentinel"}\r\n\r\n',
+        b"HTTP/1.1 200 OK\r\nSentinel\r\n\r\n",
+        OK[:17] + b"x: \x00Sentinel\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_told_without_a_word_of_it(answer: bytes) -> None:
+    found = asked(answer)
+    assert isinstance(found, WireError)
+    assert "entinel" not in str(found)
+
+
 def test_a_redirect_to_nonsense_is_an_answer_or_a_typed_error() -> None:
     found = asked(b"HTTP/1.1 302 x\r\nlocation: mailto:x\r\ncontent-length: 0\r\n\r\n")
     assert isinstance(found, WireError) or getattr(found, "status", 0) == 302

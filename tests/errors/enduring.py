@@ -91,6 +91,7 @@ async def main(answers: int, plain: int, secure: int, serial: str) -> object:
         await gateway.aclose()
         await writer.aclose()
         await asyncio.sleep(0.2)
+        gc.collect()
         return {
             "answers": count,
             "ticks": ticks,
