@@ -46,9 +46,12 @@ class Watched(Writer):
     def __init__(self, target: Target) -> None:
         super().__init__(target, SystemClock())
         self.sent = []
+        self.requests_s = 0.0
 
     async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+        started = time.monotonic()
         outcome = await super().write(role, body, gzipped=gzipped)
+        self.requests_s += time.monotonic() - started
         if isinstance(outcome, Done):
             self.sent.append((role, body))
         return outcome
@@ -102,7 +105,10 @@ def test_a_month_of_outage_fits_and_drains_as_fast_as_a_bare_client_with_the_new
     assert len(ticks) == DAYS * 1440
     assert size_mb / DAYS <= documented_mb() / 30
 
-    buckets, bare_buckets = database.fresh_buckets(), database.fresh_buckets()
+    dialect: Dialect = "1" if isinstance(database, Influx1) else "2"
+    bodies = in_batches(store)
+    bare_s = [asyncio.run(post(database.target(database.fresh_buckets()), bodies, dialect))]
+    buckets = database.fresh_buckets()
     writer = Watched(database.target(buckets))
     store.close()
     took_s, live, waiting = asyncio.run(drain(tmp_path, writer, max(ticks)))
@@ -110,7 +116,7 @@ def test_a_month_of_outage_fits_and_drains_as_fast_as_a_bare_client_with_the_new
     assert waiting.delivered == sum(lines.values()) + live
     sent = [(role, body) for role, body in writer.sent if len(body) > 200]
     assert times(sent[0][1])[-1] == max(ticks), "the newest minute is the first that is sent"
-    bare_s = asyncio.run(post(database.target(bare_buckets), sent, "1" if isinstance(database, Influx1) else "2"))
+    bare_s.append(asyncio.run(post(database.target(database.fresh_buckets()), sent, dialect)))
 
     sizes = {
         name: points(database, buckets, name, "totals") for name in ("envoy_totals", "envoy_meter", "envoy_phase")
@@ -119,11 +125,23 @@ def test_a_month_of_outage_fits_and_drains_as_fast_as_a_bare_client_with_the_new
     assert sizes == {name: count * len(ticks) for name, count in per_tick.items()}
     count = sum(lines.values())
     with capsys.disabled():
-        print(
-            f"\n{server}: {DAYS} days, {count} points, {size_mb:.0f} MB on disk; drained in {took_s:.1f} s "
-            f"({count / took_s:,.0f} points/s), a bare client with the same bodies {bare_s:.1f} s: "
-            f"{bare_s / took_s:.2f} of its rate (goal 0.9)"
-        )
+        print(f"\n{server}: {DAYS} days, {count} points, {size_mb:.0f} MB on disk")
+        share = writer.requests_s / took_s
+        print(f"drained in {took_s:.1f} s ({count / took_s:,.0f} points/s), {share:.0%} of it in requests")
+        print(f"a bare client with the same bodies, before and after: {bare_s[0]:.1f} s, {bare_s[1]:.1f} s")
+        print(f"{sum(bare_s) / 2 / took_s:.2f} of its rate (goal 0.9)")
+
+
+def in_batches(store: Store) -> list[tuple[Role, bytes]]:
+    """What waits, as the bodies that will be posted; nothing is changed."""
+    bodies: list[tuple[Role, bytes]] = []
+    roles: tuple[Role, ...] = ("totals", "devices")
+    for role in roles:
+        end = (0, 0)
+        while (lease := store.lease(role, newest=False, after=end)) is not None:
+            bodies.append((role, lease.body))
+            end = lease.end
+    return bodies
 
 
 async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int, Waiting]:
