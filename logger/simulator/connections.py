@@ -9,6 +9,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
 import h11
@@ -55,42 +56,62 @@ class HttpServer:
         self.tls = tls
         self.raw: list[bytes] = []
         self._handler = handler
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin to listen; `port` is then the real one, also for the next start."""
-        patience_s = None if self.tls is None else 10.0
-        self._server = await asyncio.start_server(
-            self._client, "127.0.0.1", self.port, ssl=self.tls, ssl_handshake_timeout=patience_s
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._listener = listener = socket.create_server(("127.0.0.1", self.port))
+        listener.setblocking(False)
+        self.port = listener.getsockname()[1]
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def stop(self) -> None:
         """Stop listening and end every connection; does nothing if it is stopped."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
             await self.drop()
-            await server.wait_closed()
 
     async def drop(self) -> None:
-        """End every connection, as a restart of the device does."""
+        """End every connection, as a restart of the device does; also one in the middle of its handshake."""
         clients = list(self._clients)
         for task in clients:
             task.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  a stream callback runs in a task
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return  # it left before it was met
+        connection.setblocking(False)
+        task = asyncio.get_running_loop().create_task(self._client(connection))
         self._clients.add(task)
+        task.add_done_callback(partial(self._ended, connection))
+
+    def _ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
+        self._clients.discard(task)
+        task.get_loop().call_soon(connection.close)  # stopped before it began, it has no transport that would
+
+    async def _client(self, connection: socket.socket) -> None:
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        patience_s = None if self.tls is None else 10.0
+        try:
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol, connection, ssl=self.tls, ssl_handshake_timeout=patience_s
+            )
+        except (OSError, asyncio.CancelledError):
+            return  # no handshake came about, or nobody waits for it any more
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         try:
             await self._serve(reader, writer)
         except (OSError, h11.ProtocolError, asyncio.CancelledError):
             writer.transport.abort()  # gone, nonsense, or stopped: nobody waits for more
         finally:
-            self._clients.discard(task)
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
+import warnings
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -69,6 +74,26 @@ def test_nothing_is_left_when_it_ends_even_while_a_request_hangs() -> None:
     assert threading.active_count() == before
     with pytest.raises(UnreachableError):
         ask(background.url, "/info")
+
+
+@pytest.mark.parametrize("how", ["says nothing and leaves", "leaves in the handshake", "stays in the handshake"])
+def test_a_client_that_breaks_off_leaves_no_open_connection_behind(how: str) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        with BackgroundSimulator(generated("8-battery"), HandClock()) as background:
+            address = urlsplit(background.url)
+            client = socket.create_connection((address.hostname, address.port))
+            if how != "says nothing and leaves":
+                greeting = ssl.MemoryBIO()
+                handshake = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), greeting, server_hostname="envoy")
+                with pytest.raises(ssl.SSLWantReadError):
+                    handshake.do_handshake()
+                client.sendall(greeting.read())
+            if how != "stays in the handshake":
+                client.close()
+        gc.collect()
+        client.close()
+    assert [str(warning.message) for warning in told] == []
 
 
 def test_its_settings_reach_it_and_its_own_sign_in() -> None:
