@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
+from logger.readings.days import first_instant
 from logger.readings.ledger import POWER, Ledger
 
 NOTE: Final = "began"
@@ -22,9 +23,14 @@ class Began:
 
 
 def began(ledger: Ledger) -> Began:
-    """What the books note; of books that note nothing, that they began with their first day."""
+    """What the books note; nothing of books that are older than this note."""
     note = ledger.notes.get(NOTE, "")
     return _read(note) if note else Began()
+
+
+def first_tick(ledger: Ledger) -> int:
+    """The first tick of books that hold something; where it is not noted, the beginning of their first day."""
+    return began(ledger).tick or first_instant(ledger.first_day, ledger.zone)
 
 
 def noted(ledger: Ledger, tick: int) -> Ledger:

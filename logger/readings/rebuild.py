@@ -75,7 +75,8 @@ def up_to(ledger: Ledger, live: Ledger, how: Replay) -> Ledger:
     for at in sorted(ticks):
         if at > ledger.last_tick:
             now = _tick(Past(at, {}, {}), ticks[at], wiring, how)
-            ledger = advance(ledger, replace(now, polled=False)).ledger
+            sources = {name: c.source for name, c in ledger.counters.items() if name in ticks[at]}
+            ledger = advance(ledger, replace(now, sources={**now.sources, **sources}, polled=False)).ledger
     return ledger
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from logger.model import DayRow
 from logger.readings import panels_rebuild, rebuild
+from logger.readings.began import first_tick
 from logger.readings.interpret import Books
 from logger.readings.panels import Place, trimmed
 from logger.readings.panels_books import PanelBooks, closed_day
@@ -16,10 +17,13 @@ from logger.readings.rebuild import Replay
 def restored(live: Books, past: Books, gateway: str, how: Replay) -> tuple[Books, list[DayRow]]:
     """The live books with all that the `past` ones know of the time before them, and the rows that this changes.
 
-    Books that hold nothing yet become the past ones. Joined twice, the second time changes nothing.
+    Books that hold nothing yet become the past ones. What does not end before the live ones begin was joined already,
+    and changes nothing.
     """
     if not live.ledger.last_tick:
         return replace(live, ledger=past.ledger, panels=past.panels), []
+    if past.ledger.last_tick >= first_tick(live.ledger):
+        return live, []
     began_on = min(live.ledger.first_day, past.ledger.day or live.ledger.first_day)
     ledger, changed = rebuild.joined(live.ledger, rebuild.up_to(past.ledger, live.ledger, how))
     mine, theirs, place = live.panels.panels, past.panels.panels, Place("", ledger.zone)

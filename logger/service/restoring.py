@@ -14,7 +14,7 @@ from typing import Final
 from logger.influx.history import History, Point
 from logger.model import DayRow, Json, Reading, Value
 from logger.readings import panels_rebuild, rebuild
-from logger.readings.began import began
+from logger.readings.began import first_tick
 from logger.readings.days import final_at, first_instant, following, local_day
 from logger.readings.interpret import Books
 from logger.readings.ledger import Ledger
@@ -213,10 +213,7 @@ class _Work:
 
 def first_own_tick(live: Books, now: int) -> int:
     """The first tick that the live books recorded themselves; `now` if they recorded none."""
-    ledger = live.ledger
-    if not ledger.last_tick:
-        return now
-    return began(ledger).tick or first_instant(ledger.first_day, ledger.zone)
+    return first_tick(live.ledger) if live.ledger.last_tick else now
 
 
 def _merged(points: Iterable[Point]) -> list[Past]:
