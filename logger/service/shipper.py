@@ -1,7 +1,8 @@
 """The ship loop: leases rows from the store and delivers them; nothing leaves the store before InfluxDB has it.
 
-In each round what is new goes first (the newest tick of totals and devices, the daily rows as they stand now), then
-one batch of the backlog from its oldest end: "now" is live while a backlog drains. One request is in flight, ever.
+In each round what is new goes first (the newest tick of totals and devices if one has come, the daily rows as they
+stand now), then one batch of the backlog from its oldest end: "now" is live while a backlog drains. One request is in
+flight, ever.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ class Shipper:
         self._writer, self._store, self._clock, self._progress = writer, store, clock, progress
         self._changes, self._credentials, self._tell = changes, credentials, tell
         self._wake = asyncio.Event()
+        self._news: set[Role] = set(ROLES)
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._most_lines: dict[Role, int] = {}
@@ -99,6 +101,7 @@ class Shipper:
 
     def wake(self) -> None:
         """There is something new to deliver."""
+        self._news.update(ROLES)
         self._wake.set()
 
     async def run(self) -> None:
@@ -115,7 +118,7 @@ class Shipper:
         self._well = False
         delivered = False
         for role in ROLES:
-            if self._may_try(_SERVER, role):
+            if role in self._news and self._may_try(_SERVER, role):
                 delivered |= await self._ship(role, live=True)
         failed = set(self.troubles)
         for role in _BACKLOG:
@@ -155,6 +158,8 @@ class Shipper:
     async def _leased(self, role: Role, *, live: bool) -> Lease | None:
         if role == "daily":
             return await self._store.lease_daily(self._writer.most_lines)
+        if live:
+            self._news.discard(role)  # of older ticks that wait the newest is no news
         if not live and (ahead := self._ahead.pop(role, None)) is not None:
             lease = await ahead
             if lease is not None and self._meanwhile[role].isdisjoint(lease.ids):
@@ -229,6 +234,8 @@ class Shipper:
         """Keep everything; say once what is wrong; try again later, or each minute if a person must act."""
         self.troubles[role] = outcome
         self.shipped.waiting_for = outcome.reason
+        if live:
+            self._news.add(role)
         if isinstance(outcome, Blocked):
             hint = outcome.hint
             self._not_before[role] = self._clock.monotonic() + _BLOCKED_S

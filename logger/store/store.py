@@ -35,7 +35,7 @@ _STEP: Final = 500
 """Rows that one transaction of a long job touches, so that recording never waits long."""
 _DROP_STEP: Final = 64
 _MOST_SOON: Final = 8
-"""Leases that may wait to be marked with the next tick."""
+"""Leases that wait to be marked with the next tick, and no more."""
 _PAGE_BYTES: Final = 256 * 1024
 """Compressed bytes of one page of lines."""
 _RESERVE_BYTES: Final = 4 * 1024 * 1024
@@ -161,9 +161,11 @@ class Store:
 
         `after` is the end of a lease that is under way: only what comes after that one.
 
-        A lease changes nothing: without ack() the same rows are leased again. Rows that rotted on the disk
-        are moved to the refused ones on the way.
+        Without ack() the same rows are leased again. Rows that rotted are moved to the refused ones on the way. What
+        was acknowledged `soon` is marked now if it is much: here, while a batch is under way, nobody waits for it.
         """
+        if len(self._soon) >= _MOST_SOON:
+            self._mark_soon()
         while True:
             lease, rotten = self._read(
                 lambda: outbox.lease(
@@ -191,33 +193,37 @@ class Store:
         A daily row that changed since it was leased stays marked for sending. `soon`: with the next tick, in its
         transaction, which halves what a minute costs the disk; a crash before that sends those rows once more.
         """
-        if soon and not lease.revisions and not refused_lines and len(self._soon) < _MOST_SOON:
+        if soon and not lease.revisions and not refused_lines:
             self._soon.append((lease, max(self._now(), lease.newest_tick)))
             return
 
-        def action(at: int | None) -> None:  # never before its tick, or a clock not set would have it forgotten soon
-            self._deliver_soon()
+        def action(keep: bool) -> None:  # never before its tick, or a clock not set would have it forgotten soon
+            self._deliver_soon(keep=keep)
             if lease.revisions:
                 daily.ack(self._connection, lease, len(refused_lines))
             else:
+                at = max(self._now(), lease.newest_tick) if keep else None
                 outbox.deliver(self._connection, lease.role, lease.ids, len(refused_lines), at)
             refused.add(self._connection, lease, refused_lines, self._now())
 
+        self._mark(action)
+
+    def _mark(self, action: Callable[[bool], None]) -> None:
+        """Mark rows delivered, which needs a little room; where there is none, delete them, which gives some."""
         try:
-            self._write(lambda: action(max(self._now(), lease.newest_tick)))
+            self._write(lambda: action(True))
         except StoreFullError:
-            self._write(lambda: action(None))  # marking needs a little room; deleting gives some
+            self._write(lambda: action(False))
         self._soon.clear()
 
     def _mark_soon(self) -> None:
         """Do now what was to be done with the next tick."""
         if self._soon:
-            self._write(self._deliver_soon)
-            self._soon.clear()
+            self._mark(lambda keep: self._deliver_soon(keep=keep))
 
-    def _deliver_soon(self) -> None:
+    def _deliver_soon(self, *, keep: bool = True) -> None:
         for lease, at in self._soon:
-            outbox.deliver(self._connection, lease.role, lease.ids, 0, at)
+            outbox.deliver(self._connection, lease.role, lease.ids, 0, at if keep else None)
 
     def _soon_ids(self, role: Role) -> frozenset[int]:
         return frozenset(row_id for lease, _ in self._soon if lease.role == role for row_id in lease.ids)
@@ -328,13 +334,13 @@ class Store:
                 total += (self._folder / f"{FILE}{suffix}").stat().st_size
         return total
 
-    def _set_rotten_aside(self, ids: list[int]) -> None:
+    def _set_rotten_aside(self, rotten: dict[int, str]) -> None:
         def action() -> None:
-            for row_id in ids:
-                refused.set_aside(self._connection, row_id, self._now(), "damaged on the disk")
+            for row_id, fault in rotten.items():
+                refused.set_aside(self._connection, row_id, self._now(), fault)
 
         self._write(action)
-        self._notes.append(f"{len(ids)} stored row(s) were damaged on the disk and are set aside as refused")
+        self._notes.append(f"{len(rotten)} stored row(s) were damaged and are set aside as refused")
 
     def _read(self, action: Callable[[], T]) -> T:
         self._be_open()

@@ -156,6 +156,7 @@ async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int,
             tick = newest + 60 * live
             await store.put(Commit("1", tick, (Member("totals", 1, gzip.compress(b"live v=1.0 %d\n" % tick)),)))
             before = len(writer.sent)
+            shipper.wake()
             assert await shipper.round()
             first = next(body for role, body in writer.sent[before:] if role == "totals")
             assert times(first) == [tick], "what is new goes before the backlog"

@@ -12,7 +12,7 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.influx.classify import Blocked, Done, Outcome, Wait
-from logger.influx.deliver import MOST_REQUESTS, Delivery, Refused, deliver
+from logger.influx.deliver import MOST_REQUESTS, Delivery, deliver
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
@@ -111,43 +111,6 @@ def test_old_points_are_counted_and_cost_one_request(influx1: Influx1, influx2: 
         delivery = whole(send(server.target(dict.fromkeys(ROLES, bucket)), members), members)
         assert (delivery.outside_retention, delivery.requests, delivery.refused) == (1, 1, ())
         assert [row.time for row in server.rows(bucket, "m")] == [now]
-
-
-def damaged() -> dict[str, bytes]:
-    """Members as a worn card gives them back."""
-    good = member(*(f"m,serial={n} f=1.5 5" for n in range(50)))
-    flipped = bytearray(good)
-    flipped[len(flipped) // 2] ^= 0xFF
-    return {
-        "cut": good[:-9],
-        "zeroed": bytes(len(good)),
-        "flipped": bytes(flipped),
-        "headless": good[10:],
-        "tail": good + b"\0\0\0\0",
-        "noise": random.Random(3).randbytes(80),
-    }
-
-
-@pytest.mark.parametrize("how", damaged())
-def test_a_rotten_member_is_set_aside_whole_and_the_rest_arrives(any_server: Server, how: str) -> None:
-    rotten = damaged()[how]
-    buckets = any_server.fresh_buckets()
-    members = [*ticks(10), rotten, *ticks(10, first=10)]
-    delivery = whole(send(any_server.target(buckets), members), members)
-    [refused] = delivery.refused
-    assert (refused.member, refused.line, refused.status) == (10, rotten, 0)
-    assert "damaged" in refused.reason
-    assert {row.time for row in any_server.rows(buckets["totals"], "m") if row.time >= AT} == {
-        AT + n for n in range(20)
-    }
-
-
-def test_an_empty_member_is_set_aside_and_never_counted_as_delivered(fake_influx2: Fake2) -> None:
-    buckets = fake_influx2.fresh_buckets()
-    delivery = send(fake_influx2.target(buckets), [b"", *ticks(1)])
-    assert delivery.refused == (Refused(0, b"", 0, "the stored member is damaged: it is empty"),)
-    assert delivery.done == (0, 1)
-    assert count(fake_influx2, buckets["totals"]) == 1
 
 
 def test_a_server_fault_is_not_blamed_on_sound_members(fake_influx2: Fake2) -> None:

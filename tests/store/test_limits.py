@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -19,7 +20,9 @@ MB = 1024 * 1024
 
 
 def _big(tick: int, size: int, role: Role = "totals") -> Commit:
-    return Commit(GATEWAY, tick, (Member(role, 10, os.urandom(size)),), ledger={"last": str(tick)})
+    return Commit(
+        GATEWAY, tick, (Member(role, 10, gzip.compress(os.urandom(size) + b"\n", 0)),), ledger={"last": str(tick)}
+    )
 
 
 def test_at_the_limit_delivered_rows_go_before_undelivered_ones(tmp_path: Path) -> None:

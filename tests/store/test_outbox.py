@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import random
 import secrets
 from pathlib import Path
 
@@ -177,6 +179,41 @@ def test_a_row_that_rotted_on_the_disk_is_set_aside_and_does_not_hold_up_the_res
     store.close()
 
 
+def rotten() -> dict[str, bytes]:
+    """Members as a worn card or a failing memory gives them back."""
+    good = member("totals", START, 50).body
+    flipped = bytearray(good)
+    flipped[len(flipped) // 2] ^= 0xFF
+    return {
+        "cut": good[:-9],
+        "zeroed": bytes(len(good)),
+        "flipped": bytes(flipped),
+        "headless": good[10:],
+        "tail": good + b"\0\0\0\0",
+        "noise": random.Random(3).randbytes(80),
+        "empty": b"",
+        "no lines": gzip.compress(b""),
+        "a cut line": gzip.compress(b"m v=1 1\nm v=2"),
+    }
+
+
+@pytest.mark.parametrize("how", rotten())
+def test_a_member_that_was_wrong_before_it_was_stored_is_set_aside_whole_and_not_counted(
+    tmp_path: Path, how: str
+) -> None:
+    store = make_store(tmp_path)
+    for n in range(3):
+        body = rotten()[how] if n == 1 else member("totals", START + 60 * n).body
+        store.put(Commit(GATEWAY, START + 60 * n, (Member("totals", 1, body),)))
+    assert drain(store) == [START, START + 120]
+    [kept] = store.refused()
+    assert (kept.line, kept.tick, kept.status) == (rotten()[how], START + 60, 0)
+    assert "the stored member is damaged" in kept.reason
+    figures = store.waiting().roles["totals"]
+    assert (figures.rows, figures.delivered_rows, figures.delivered_lines) == (0, 2, 2)
+    store.close()
+
+
 def test_delivered_rows_stay_for_their_days_and_can_be_replayed(tmp_path: Path) -> None:
     clock = HandClock()
     store = make_store(tmp_path, clock, keep_days=30)
@@ -275,11 +312,20 @@ def test_ids_never_come_back_after_the_outbox_was_empty(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_member_is_what_it_says(tmp_path: Path) -> None:
-    store = make_store(tmp_path)
-    empty = Member("totals", 0, b"")
-    store.put(Commit(GATEWAY, START, (empty,)))
-    lease = store.lease("totals", newest=True)
-    assert lease is not None
-    assert (lease.body, lease.lines) == (b"", 0)
-    store.close()
+def test_what_was_acknowledged_soon_is_marked_before_it_becomes_much(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "state")
+    for n in range(20):
+        store.put(commit(START + 60 * n))
+    end, taken = (0, 0), []
+    for _ in range(12):
+        lease = store.lease("totals", newest=False, max_lines=1, after=end)
+        assert lease is not None
+        store.ack(lease, soon=True)
+        taken.append(lease.oldest_tick)
+        end = lease.end
+    assert store.waiting().rows == 8
+    crashed = make_store(as_after_a_crash(tmp_path / "state", tmp_path / "crashed"))
+    sent_twice = sorted(set(drain(crashed)) & set(taken))
+    assert sent_twice == taken[8:], "only the last few, which were not on the disk yet"
+    for each in (store, crashed):
+        each.close()
