@@ -25,11 +25,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is wrong with the data: keep it and try again. `status` 0 means there was no answer."""
+    """Nothing is wrong with the data: keep it and try again. `status` 0 means there was no answer.
+
+    `away`: nobody was there to answer, so the server may be starting anew.
+    """
 
     reason: str
     retry_after_s: float | None = None
     status: int = 0
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def classify(status: int, body: str, headers: Mapping[str, str], now: float) -> 
             status,
         )
     if status in (408, 425, 429) or status >= 500:
-        return Wait(said, _retry_after(headers.get("retry-after", ""), now), status)
+        return Wait(said, _retry_after(headers.get("retry-after", ""), now), status, away=status == 502)
     if 300 <= status < 400:
         return Blocked(
             said, "this address sends writers elsewhere: set INFLUXDB_URL to the final address.", "unknown", status

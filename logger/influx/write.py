@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from logger.clock import Clock
-from logger.errors import InfluxError, InfluxRefusedError, WireError
+from logger.errors import BrokenError, InfluxError, InfluxRefusedError, UnreachableError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
 from logger.influx.dialects import MOST_LINES, Dialect, Target, authorisation, basic, recognise, write_call
 from logger.log import masked
@@ -18,6 +18,8 @@ PROBE_TIMEOUT_S = 10.0
 _LIMIT = 1024 * 1024
 """The most that an answer to a write may be, in bytes; what is wrong stands at its beginning."""
 _READ = 64_000
+_OF_ONES_OWN = ("oss", "ent")
+"""What 1.x and 2.x say in X-Influxdb-Build; Cloud, 3.x and others name themselves differently, or not at all."""
 
 
 class Writer:
@@ -28,6 +30,8 @@ class Writer:
         self._clock = clock
         self._wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
         self._dialect: Dialect | None = None if target.api == "auto" else target.api
+        self.may_forget = False
+        """The server is an InfluxDB 1.x or 2.x of one's own: after a crash it can lose what it had confirmed."""
 
     @property
     def host(self) -> str:
@@ -78,6 +82,7 @@ class Writer:
             )
         except (WireError, InfluxError) as error:
             return _without_answer(error)
+        self.may_forget = answer.headers.get("x-influxdb-build", "").lower() in _OF_ONES_OWN
         outcome = classify(answer.status, masked(answer.text[:_READ]), answer.headers, self._clock.time())
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
@@ -104,6 +109,6 @@ class Writer:
 
 def _without_answer(error: WireError | InfluxError) -> Outcome:
     if error.retry:
-        return Wait(error.what)
+        return Wait(error.what, away=isinstance(error, UnreachableError | BrokenError))
     kind: Kind = "credentials" if isinstance(error, InfluxRefusedError) else "unknown"
     return Blocked(error.what, error.hint, kind)

@@ -25,6 +25,7 @@ from logger.model import ROLES, Event, Role
 from logger.retry import DELIVERY, delay
 from logger.service.credentials import Credentials
 from logger.service.progress import Progress
+from logger.service.resending import PAUSE_S, WINDOW_S, Resending, SentPort
 from logger.store.model import Lease, Refused
 
 _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
@@ -36,11 +37,12 @@ _FEWEST_LINES: Final = 200
 _SLOW_S: Final = 5.0
 """A server that takes longer for a batch is given smaller ones, and larger ones again when it is quick."""
 _SERVER: Final = "server"
+_RESENDING: Final = "resending"
 _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
 """Answers (0: none at all) that say nothing of one bucket: they hold for all."""
 
 
-class LeasePort(Protocol):
+class LeasePort(SentPort, Protocol):
     """What the shipper needs of the store."""
 
     async def lease(
@@ -98,6 +100,12 @@ class Shipper:
         self._ahead: dict[Role, asyncio.Task[Lease | None]] = {}
         self._meanwhile: dict[Role, set[int]] = {}
         self._well = False
+        self._resending = Resending(store, clock)
+
+    @property
+    def is_resending(self) -> bool:
+        """Whether what was delivered before is being sent once more."""
+        return self._resending.is_due
 
     def wake(self) -> None:
         """There is something new to deliver."""
@@ -106,11 +114,13 @@ class Shipper:
 
     async def run(self) -> None:
         """Deliver until cancelled; an outage of InfluxDB or trouble of the store never ends the loop."""
+        await self._plan_to_resend()  # it is not known whether the server was away meanwhile
         while True:
             self._wake.clear()
             with contextlib.suppress(StoreFullError):  # the store says so itself
                 while await self.round():
                     pass
+                await self._resend()
             await self._idle()
 
     async def round(self) -> bool:
@@ -147,6 +157,8 @@ class Shipper:
             self._forget_ahead(role)
         if isinstance(delivery.outcome, (Wait, Blocked)):
             self._put_off(role, delivery.outcome, live=live)
+            if isinstance(delivery.outcome, Wait) and delivery.outcome.away:
+                await self._plan_to_resend()
             return bool(delivery.done) and around
         if not live:
             self._fit(role, self._clock.monotonic() - started)
@@ -154,6 +166,31 @@ class Shipper:
             self._meanwhile[role].update(lease.ids)
         self._is_well(role, live=live)
         return True
+
+    async def _plan_to_resend(self) -> None:
+        with contextlib.suppress(StoreFullError):
+            await self._resending.plan()
+
+    async def _resend(self) -> None:
+        """When nothing else is to be done: a batch of what a server that crashed may have lost."""
+        if not self._resending.is_due or self.troubles or not self._may_try(_SERVER, _RESENDING):
+            return
+        if not self._writer.may_forget:
+            if self.shipped.batches:  # it has answered, so it is known what it is
+                self._resending.drop()
+            return
+        self._progress.moved("ship", _LEASE_TIME_S)
+        role, outcome = await self._resending.step(self._writer, self._most("totals"))
+        self._not_before[_RESENDING] = self._clock.monotonic() + PAUSE_S
+        if isinstance(outcome, (Wait, Blocked)):
+            self._put_off(role, outcome, live=False)
+            if isinstance(outcome, Wait) and outcome.away:
+                await self._plan_to_resend()
+        elif not self._resending.is_due and self._resending.lines:
+            log.get("ship").info(
+                "what was delivered lately was sent once more: a server that crashed may have lost some",
+                extra={"points": self._resending.lines, "days": WINDOW_S // 86400},
+            )
 
     async def _leased(self, role: Role, *, live: bool) -> Lease | None:
         if role == "daily":

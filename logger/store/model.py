@@ -83,6 +83,15 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """Members that were delivered before, in that order; `end` is where the next ones begin."""
+
+    members: tuple[bytes, ...] = field(repr=False)
+    lines: int
+    end: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A line that the database will never take, with the status and the reason it gave.
 

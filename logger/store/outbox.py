@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import ROLES, Role
-from logger.store.model import Lease, Member
+from logger.store.model import Lease, Member, Sent
 
 _EVER: Final = 2**62
 _LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
@@ -146,6 +146,41 @@ def deliver(
         "UPDATE tally SET delivered_rows = delivered_rows + ?, delivered_lines = delivered_lines + ? WHERE role = ?",
         (rows, max(0, lines - refused_lines), role),
     )
+
+
+def last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
+    """When the last row was delivered, and its id: a place in the order in which rows were."""
+    row = connection.execute(
+        "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
+        "ORDER BY delivered_at DESC, id DESC LIMIT 1"
+    ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def sent(
+    connection: sqlite3.Connection,
+    role: Role,
+    after: tuple[int, int],
+    until: tuple[int, int],
+    max_lines: int,
+    max_bytes: int,
+) -> Sent | None:
+    """Sound rows that were delivered beyond one place and up to another; None if there are no more."""
+    members: list[bytes] = []
+    total_lines = total_bytes = 0
+    for at, row_id, gateway, tick, lines, crc, body in connection.execute(
+        "SELECT delivered_at, id, gateway, tick, lines, crc, body FROM outbox WHERE delivered_at >= ? "
+        "AND (delivered_at, id) > (?, ?) AND (delivered_at, id) <= (?, ?) AND role = ? ORDER BY delivered_at, id",
+        (after[0], *after, *until, role),
+    ):
+        if members and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
+            break
+        after = at, row_id
+        if not _fault(gateway, tick, lines, crc, body):
+            members.append(body)
+            total_lines += lines
+            total_bytes += len(body)
+    return Sent(tuple(members), total_lines, after) if members else None
 
 
 def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:

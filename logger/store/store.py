@@ -23,6 +23,7 @@ from logger.store.model import (
     Refused,
     RefusedLine,
     RoleState,
+    Sent,
     Waiting,
 )
 from logger.store.schema import FILE, Torn, connect, transaction
@@ -227,6 +228,17 @@ class Store:
 
     def _soon_ids(self, role: Role) -> frozenset[int]:
         return frozenset(row_id for lease, _ in self._soon if lease.role == role for row_id in lease.ids)
+
+    def last_sent(self) -> tuple[int, int]:
+        """The place (unix seconds, id) of the row that was delivered last; (0, 0) if none was."""
+        self._mark_soon()
+        return self._read(lambda: outbox.last_sent(self._connection))
+
+    def sent(
+        self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int = MAX_LINES
+    ) -> Sent | None:
+        """Rows of a role delivered beyond the place `after` and up to `until`; None if there are no more."""
+        return self._read(lambda: outbox.sent(self._connection, role, after, until, max_lines, MAX_BYTES))
 
     # -- looking in and trying again ----------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from logger.errors import StoreFullError
 from logger.log import Changes
 from logger.model import Report, Role
 from logger.store.folder import FolderLock
-from logger.store.model import Commit, DailyRow, Lease, Refused, RefusedLine, Waiting
+from logger.store.model import Commit, DailyRow, Lease, Refused, RefusedLine, Sent, Waiting
 from logger.store.store import MAX_BYTES, MAX_LINES, Store
 
 T = TypeVar("T")
@@ -134,6 +134,14 @@ class StoreThread:
     async def ack(self, lease: Lease, refused_lines: Sequence[Refused] = (), *, soon: bool = False) -> None:
         """See Store.ack."""
         await self._always("ack", lambda: self._store.ack(lease, refused_lines, soon=soon))
+
+    async def last_sent(self) -> tuple[int, int]:
+        """See Store.last_sent."""
+        return await self._always("last_sent", self._store.last_sent)
+
+    async def sent(self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int) -> Sent | None:
+        """See Store.sent."""
+        return await self._always("sent", lambda: self._store.sent(role, after, until, max_lines))
 
     async def waiting(self) -> Waiting:
         """See Store.waiting."""

@@ -73,7 +73,7 @@ async def record(folder: Path, until: int, settings: dict[str, str]) -> None:
         while (await store.waiting()).rows > _AHEAD and time.monotonic() < patience:
             await asyncio.sleep(0.005)
         tick += 60
-    while (await store.waiting()).rows:
+    while (await store.waiting()).rows or shipper.is_resending:
         shipper.wake()
         await asyncio.sleep(0.05)
     shipping.cancel()

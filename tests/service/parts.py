@@ -12,7 +12,7 @@ from logger.clock import Clock
 from logger.errors import AbsentError, EnvoyLoggerError
 from logger.gateway.endpoints import Endpoint
 from logger.model import Document, Event, GatewayInfo, Json, Report, Role
-from logger.store.model import Commit, Lease, Refused, Waiting
+from logger.store.model import Commit, Lease, Refused, Sent, Waiting
 from logger.store.store import Store
 
 START = 1_782_000_000  # a multiple of 300
@@ -87,6 +87,15 @@ class InlineStore:
 
     async def ack(self, lease: Lease, refused: Sequence[Refused] = (), *, soon: bool = False) -> None:
         self.store.ack(lease, refused, soon=soon)
+
+    async def last_sent(self) -> tuple[int, int]:
+        return self.store.last_sent()
+
+    async def sent(self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int) -> Sent | None:
+        return self.store.sent(role, after, until, max_lines)
+
+    async def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
+        return self.store.replay_daily(since, after)
 
     async def waiting(self) -> Waiting:
         return self.store.waiting()

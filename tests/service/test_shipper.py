@@ -321,3 +321,115 @@ def test_credentials_that_came_with_the_process_need_a_restart_and_that_is_said(
     assert not credentials.renew()
     assert credentials.hint().startswith("then systemctl restart envoy-logger")
     assert "INFLUXDB_TOKEN came with the process" in credentials.hint()
+
+
+class Forgetful(ScriptedWriter):
+    """A server of one's own: it may have lost what it confirmed."""
+
+    def __init__(self, clock: VirtualClock, answer: Callable[[Role, float], Outcome]) -> None:
+        super().__init__(clock, answer)
+        self.may_forget = True
+
+
+def through_an_outage(
+    folder: Path, kind: type[ScriptedWriter], outcome: Outcome
+) -> tuple[ScriptedWriter, InlineStore]:
+    """Five ticks are delivered, then one more comes while the server answers otherwise, then it is back."""
+
+    async def work() -> tuple[ScriptedWriter, InlineStore]:
+        clock = VirtualClock(START + 600)
+        store = InlineStore(folder, clock)
+        for number in range(5):
+            await store.put(tick(number))
+        writer = kind(clock, lambda role, at: outcome if 100 < at < 200 else Done())
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        loop = asyncio.create_task(shipper.run())
+        await asyncio.sleep(110)
+        await store.put(tick(5))
+        shipper.wake()
+        await asyncio.sleep(600)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer, store
+
+    return run_virtually(work())
+
+
+def test_what_a_server_confirmed_before_it_was_away_is_sent_once_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store = through_an_outage(tmp_path, Forgetful, Wait("refuses the connection", away=True))
+    assert numbers(writer, "totals") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
+    assert numbers(writer, "devices") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
+    figures = store.store.waiting().roles["totals"]
+    assert (figures.rows, figures.delivered_rows, figures.delivered_lines) == (0, 6, 6)
+    told = [record.message for record in caplog.records if "once more" in record.message]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [(Forgetful, Wait("busy", status=503)), (ScriptedWriter, Wait("refuses the connection", away=True))],
+    ids=["it was only busy", "Cloud"],
+)
+def test_what_no_server_can_have_lost_is_sent_once(
+    tmp_path: Path, kind: type[ScriptedWriter], outcome: Outcome
+) -> None:
+    writer, _ = through_an_outage(tmp_path, kind, outcome)
+    assert numbers(writer, "totals") == [4, 0, 1, 2, 3, 5]
+
+
+def test_a_new_process_sends_the_last_days_once_more_and_no_older_ones(tmp_path: Path) -> None:
+    def work(after_s: float) -> ScriptedWriter:
+        async def run() -> ScriptedWriter:
+            clock = VirtualClock(START + after_s)
+            store = InlineStore(tmp_path, clock)
+            await store.put(tick(int(after_s // 60)))
+            writer = Forgetful(clock, lambda role, at: Done())
+            loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
+            await asyncio.sleep(30)
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+            await writer.aclose()
+            store.store.close()
+            return writer
+
+        return run_virtually(run())
+
+    assert numbers(work(0), "totals") == [0]
+    assert numbers(work(7 * 86400), "totals") == [7 * 1440, 0]
+    assert numbers(work(14 * 86400), "totals") == [14 * 1440, 7 * 1440]
+
+
+def test_what_a_server_fails_over_is_not_asked_for_ever(tmp_path: Path) -> None:
+    class Failing(Forgetful):
+        async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+            outcome = await super().write(role, body, gzipped=gzipped)
+            return Wait("HTTP 500", status=500) if b"n=2 " in gzip.decompress(body) and self.fails else outcome
+
+        fails = False
+
+    async def work() -> ScriptedWriter:
+        clock = VirtualClock(START + 600)
+        store = InlineStore(tmp_path, clock)
+        for number in range(5):
+            await store.put(tick(number))
+        writer = Failing(clock, lambda role, at: Done())
+        for fails in (False, True):
+            writer.fails = fails
+            writer.taken.clear()
+            shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+            loop = asyncio.create_task(shipper.run())
+            await asyncio.sleep(300)
+            assert not shipper.is_resending
+            assert not shipper.troubles
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer
+
+    writer = run_virtually(work())
+    assert {0, 1, 3, 4} <= set(numbers(writer, "totals"))
+    assert len(writer.asked) < 40
