@@ -41,8 +41,10 @@ class SentPort(Protocol):
 
 
 class Resending:
-    """One pass over what was delivered lately. `is_due` while something of it is left. Nothing in the store changes
-    but for the rows of days, which wait again as they are now."""
+    """One pass over what was delivered lately; `lines` counts what was sent.
+
+    Nothing in the store changes but for the rows of days, which wait again as they are now.
+    """
 
     def __init__(self, store: SentPort, clock: Clock) -> None:
         self.lines = 0
@@ -53,9 +55,9 @@ class Resending:
         self._days_wait = False
 
     @property
-    def is_due(self) -> bool:
-        """Whether anything is left to send."""
-        return bool(self._left)
+    def role(self) -> Role | None:
+        """Whose turn it is; None when nothing is left to send."""
+        return next(iter(self._left), None)
 
     async def plan(self) -> None:
         """All that was delivered in the last days up to now is to be sent once more, from the beginning."""
@@ -68,8 +70,8 @@ class Resending:
         """It is not needed: this server forgets nothing."""
         self._left = {}
 
-    async def step(self, writer: Writer, max_lines: int) -> tuple[Role, Done | Wait | Blocked]:
-        """Send one batch; the same one again next time if the server could not be asked.
+    async def step(self, writer: Writer, max_lines: int) -> Done | Wait | Blocked:
+        """Send one batch of `role`, which is not None; the same one again next time if the server could not be asked.
 
         What it refuses, or fails over, it did before: that was told then.
         """
@@ -79,18 +81,18 @@ class Resending:
         sent = await self._store.sent(role, after, self._until, max_lines)
         if sent is None:
             del self._left[role]
-            return role, Done()
+            return Done()
         members = sent.members
         while members:
             delivery = await deliver(writer, role, members, clock=self._clock, around=True)
             if isinstance(delivery.outcome, Wait) and delivery.outcome.status == 500:
                 break
             if not isinstance(delivery.outcome, Done):
-                return role, delivery.outcome
+                return delivery.outcome
             members = tuple(each for number, each in enumerate(members) if number not in delivery.done)
         self._left[role] = sent.end
         self.lines += sent.lines
-        return role, Done()
+        return Done()
 
     async def _let_days_wait(self) -> None:
         self._days_wait = True

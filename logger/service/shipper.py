@@ -105,7 +105,7 @@ class Shipper:
     @property
     def is_resending(self) -> bool:
         """Whether what was delivered before is being sent once more."""
-        return self._resending.is_due
+        return self._resending.role is not None
 
     def wake(self) -> None:
         """There is something new to deliver."""
@@ -173,20 +173,23 @@ class Shipper:
 
     async def _resend(self) -> None:
         """When nothing else is to be done: a batch of what a server that crashed may have lost."""
-        if not self._resending.is_due or self.troubles or not self._may_try(_SERVER, _RESENDING):
+        role = self._resending.role
+        if role is None or not self._may_try(_SERVER, role, _backlog(role), _RESENDING):
             return
         if not self._writer.may_forget:
             if self.shipped.batches:  # it has answered, so it is known what it is
                 self._resending.drop()
             return
         self._progress.moved("ship", _LEASE_TIME_S)
-        role, outcome = await self._resending.step(self._writer, self._most("totals"))
+        outcome = await self._resending.step(self._writer, self._most(role))
         self._not_before[_RESENDING] = self._clock.monotonic() + PAUSE_S
         if isinstance(outcome, (Wait, Blocked)):
             self._put_off(role, outcome, live=False)
             if isinstance(outcome, Wait) and outcome.away:
                 await self._plan_to_resend()
-        elif not self._resending.is_due and self._resending.lines:
+            return
+        self._is_well(role, live=False)
+        if not self.is_resending and self._resending.lines:
             log.get("ship").info(
                 "what was delivered lately was sent once more: a server that crashed may have lost some",
                 extra={"points": self._resending.lines, "days": WINDOW_S // 86400},

@@ -117,7 +117,8 @@ def test_every_day_of_a_year_is_right_to_a_wh_or_called_estimated_and_its_sum_is
         peaks = [
             number(row, "peak_production_w") for row in rows.values() if "peak_production_w" in row.reading.fields
         ]
-        assert max(peaks) <= max(house.watts["production"]) + 0.01
+        rounded = 0.5 if site.kind == "standard" else 0.01  # as its documents give it
+        assert max(peaks) <= max(house.watts["production"]) + rounded
 
 
 def midnights_lost(house: House, plan: Plan) -> set[str]:

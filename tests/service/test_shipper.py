@@ -403,6 +403,35 @@ def test_a_new_process_sends_the_last_days_once_more_and_no_older_ones(tmp_path:
     assert numbers(work(14 * 86400), "totals") == [14 * 1440, 7 * 1440]
 
 
+def test_an_outage_in_the_middle_of_it_begins_it_anew_though_nothing_else_waits(tmp_path: Path) -> None:
+    async def work() -> tuple[ScriptedWriter, Shipper]:
+        clock = VirtualClock(START + 600)
+        store = InlineStore(tmp_path, clock)
+        for number in range(5):
+            await store.put(tick(number))
+            await asyncio.sleep(1)
+        writer = Forgetful(clock, lambda role, at: Done())
+        first = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        while await first.round():
+            pass
+        writer.taken.clear()
+        began = clock.monotonic()
+        writer.answer = lambda role, at: Wait("refuses", away=True) if 3 < at - began < 60 else Done()
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        loop = asyncio.create_task(shipper.run())
+        await asyncio.sleep(300)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer, shipper
+
+    writer, shipper = run_virtually(work())
+    assert not shipper.is_resending
+    assert not shipper.troubles
+    assert numbers(writer, "totals") == [0, 1, 2, 3, 4] * 2
+    assert numbers(writer, "devices") == [0, 1, 2, 3, 4]
+
+
 def test_what_a_server_fails_over_is_not_asked_for_ever(tmp_path: Path) -> None:
     class Failing(Forgetful):
         async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
