@@ -7,6 +7,7 @@ import signal
 from collections import deque
 
 import pytest
+from hypothesis import settings as of_hypothesis
 
 from logger import log
 from tests.servers import (  # noqa: F401  the databases, for every folder of tests
@@ -22,6 +23,9 @@ from tests.servers import (  # noqa: F401  the databases, for every folder of te
     victoria_session,
 )
 from tests.sizes import LONG
+
+of_hypothesis.register_profile("no clock", deadline=None)  # a busy machine is no failure
+of_hypothesis.load_profile("no clock")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

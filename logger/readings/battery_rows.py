@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from logger.model import Document
+from logger.model import Document, Json
+from logger.readings.columns import dig
 from logger.readings.inverter_rows import ACB, data_devices, inventory_of, is_typed, is_untyped, listed_devices
 from logger.readings.production_rows import blocks_of
 from logger.readings.rows import (
     BLOCKS,
+    DEVICE_DATA,
     ENSEMBLE,
     ENSEMBLE_POWER,
     ENSEMBLE_STATUS,
     INVENTORY,
+    NOWHERE,
     SECCTRL,
     V1_INVERTERS,
     Nowhere,
@@ -160,6 +163,54 @@ def site_batteries(view: View) -> Rows:
         return None if count is None else []
     row = object_row(SECCTRL, view)
     return [] if isinstance(row, Nowhere) else None if row is None else [row]
+
+
+def encharge_together(view: View) -> Rows:
+    """IQ Batteries together by their own figures, for gateways without those of the site.
+
+    `charge` in percent, weighted by capacity, `energy` and `capacity` in Wh. No battery may be missing, and
+    AC Batteries would be.
+    """
+    installed, acb = encharge_inventory(view), ac_battery_count(view)
+    if installed is None or acb is None:
+        return None
+    devices = encharge_power(view) if installed and not acb else []
+    if not devices:
+        return devices
+    charges = {row.serial: number(row.values.get("soc")) for row in devices}
+    capacity = energy = 0.0
+    for row in installed:
+        whole_wh, percent = number(row.values.get("encharge_capacity")), charges.get(row.serial)
+        if whole_wh is None or whole_wh <= 0 or percent is None or len(charges) != len(installed):
+            return None
+        capacity, energy = capacity + whole_wh, energy + whole_wh * percent / 100
+    values: dict[str, Json] = {"charge": 100 * energy / capacity, "energy": energy, "capacity": capacity}
+    return [Row(values, document=devices[0].document)]
+
+
+def ac_battery_sums(view: View) -> Rows:
+    """What all AC Batteries took and gave ever, in joules, by device data; where there is no other kind of battery.
+
+    None may be missing from it.
+    """
+    if isinstance(view.fact(DEVICE_DATA), Nowhere):
+        return []
+    others, count = encharge_inventory(view), ac_battery_count(view)
+    if others is None or count is None:
+        return None
+    document = view.measured(DEVICE_DATA) if count and not others else NOWHERE
+    if document is None or isinstance(document, Nowhere):
+        return None if document is None else []
+    devices = data_ac_batteries(view)
+    if devices is None or len({row.serial for row in devices}) != count:
+        return None
+    sums: dict[str, Json] = {}
+    for key in ("joulesUsed", "joulesProduced"):
+        parts = [number(dig(row.values, f"lifetime.{key}")) for row in devices]
+        known = [part for part in parts if part is not None and part >= 0]
+        if len(known) == count:
+            sums[key] = sum(known)
+    return [Row(sums, document=document)]
 
 
 def acb_block(view: View) -> Rows:

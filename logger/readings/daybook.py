@@ -15,6 +15,8 @@ from logger.readings.quantities import TOTALS, figures, terms
 _KEPT: Final = 35
 """Past days that can still be reopened, and more than a week."""
 _WEEK: Final = 7
+_STEP_S: Final = 600
+"""Our clock may be set back by so much without another day."""
 
 
 def opened(
@@ -29,6 +31,8 @@ def opened(
         return opened_now, ()
     if not today.tags and fixed:
         today = replace(today, tags=fixed)
+    if tick < today.start - _STEP_S:
+        return _reopened(replace(ledger, wiring=wiring), tick, fixed), ()
     if tick < today.end:
         same = today is ledger.today and wiring == ledger.wiring
         return ledger if same else replace(ledger, today=today, wiring=wiring), ()
@@ -64,6 +68,59 @@ def opened(
     )
 
 
+def _reopened(ledger: Ledger, tick: int, tags: tuple[tuple[str, str], ...]) -> Ledger:
+    """The books with an earlier day open: our clock was ahead, and was set back.
+
+    What stands under later dates was of this day, as long as all of it together was polled in no more than a day.
+    """
+    today = ledger.today
+    assert today is not None  # noqa: S101  a day was open
+    date = local_day(tick, ledger.zone)
+    same = next((day for day in ledger.days if day.date == date), spanned(date, ledger.zone, tags))
+    later = [day for day in ledger.days if day.date > date]
+    parts = [same, *later, replace(today, booked=booked(ledger.counters))]
+    if sum(day.polled_s for day in parts) > same.end - same.start:
+        parts = [same]
+    of_day: dict[str, tuple[float, float]] = {}
+    for day in parts:
+        for name, had in day.booked:
+            wh, estimated = of_day.get(name, (0.0, 0.0))
+            of_day[name] = wh + had.wh, estimated + had.estimated
+    counters = {}
+    for name, counter in ledger.counters.items():
+        wh, estimated = of_day.get(name, (0.0, 0.0))
+        counters[name] = replace(
+            counter,
+            at=min(counter.at, tick),
+            moved=min(counter.moved, tick),
+            start=counter.accepted - wh,
+            estimated=estimated,
+            held=(),
+            bridged=0.0,
+            first_day=min(counter.first_day, date),
+        )
+    opened_again = Day(
+        same.date,
+        same.start,
+        same.end,
+        same.tags or tags,
+        sum(day.polled_s for day in parts),
+        max((w for day in parts if (w := day.peak_production_w) is not None), default=None),
+        max((w for day in parts if (w := day.peak_load_w) is not None), default=None),
+        sum(day.resets for day in parts),
+    )
+    return replace(
+        ledger,
+        first_day=min(ledger.first_day, date),
+        today=opened_again,
+        days=tuple(day for day in ledger.days if day.date < date),
+        counters=counters,
+        samples={},
+        pending=(),
+        review=replace(ledger.review, changed_at=min(ledger.review.changed_at, tick)),
+    )
+
+
 def booked(counters: Mapping[str, Counter]) -> tuple[tuple[str, Booked], ...]:
     """What the open day has of each counter that has a base."""
     return tuple(
@@ -81,6 +138,12 @@ def counted(day: Day, polled_s: int, powers: Mapping[str, float], resets: int) -
         peak_load_w=_greater(day.peak_load_w, used),
         resets=day.resets + resets,
     )
+
+
+def unseen(day: Day, until: int, interval_s: int) -> Day:
+    """The day of which an end was not seen, as the tick that lacks: it is not covered as a whole `until` then."""
+    most = max(0, until - day.start - interval_s)
+    return replace(day, polled_s=most) if day.polled_s > most else day
 
 
 def _greater(a: float | None, b: float | None) -> float | None:

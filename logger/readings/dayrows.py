@@ -33,7 +33,7 @@ def due_rows(
         rows = [
             point(day if day.tags else replace(day, tags=today.tags), ledger)
             for day, earlier in zip(days, ledger.days, strict=True)
-            if day.date in changed or day.date not in known or day.final != earlier.final
+            if (day.date in changed or day.date not in known or day.final != earlier.final) and day.end > day.start
         ]
     if before.today is None or tick // EVERY_S != before.last_tick // EVERY_S:
         rows.append(point(replace(today, booked=booked(ledger.counters), wiring=ledger.wiring), ledger))

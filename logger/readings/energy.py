@@ -7,7 +7,7 @@ counter measures is integrated from power and marked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from logger.model import DayRow, Event
 from logger.readings import daybook as b
 from logger.readings.dayrows import due_rows
 from logger.readings.flows import GAP_S, flowed_wh, flows
-from logger.readings.guard import Bounds, Verdict, begin, judge
+from logger.readings.guard import Bounds, Verdict, begin, judge, put_off
 from logger.readings.ledger import POWER, READ_BACK, Counter, Ledger, Pending, Seed, Wiring
 from logger.readings.quantities import TOTALS, terms
 from logger.readings.saying import told
@@ -68,8 +68,7 @@ def advance(ledger: Ledger, now: Tick) -> Advanced:
     before = ledger
     ledger, events = b.opened(ledger, now.at, now.zone, now.tags, now.wiring)
     work = _Work(ledger, now)
-    for name, value in now.counters.items():
-        work.judge(name, value)
+    work.judge()
     work.integrate()
     ledger = work.closed()
     rows, ledger = due_rows(before, ledger, now.at, polled=now.polled, changed=work.changed)
@@ -93,6 +92,7 @@ class _Work:
         self.events: list[Event] = []
         self.resets: list[str] = []
         self.changed: set[str] = set()
+        self._unseen = False
         self.right: dict[str, tuple[tuple[int, float], ...]] = {}
         self._days = {day.date: day for day in ledger.days}
         self._watts = flows(now.powers)
@@ -100,8 +100,35 @@ class _Work:
         self._began = b.began(days, len(days) - 1)
         self._seen_w = max((p for d in (*ledger.days, ledger.today) if d and (p := d.peak_production_w)), default=0.0)
 
-    def judge(self, name: str, value: float) -> None:
-        """Compare a counter's value with the books and book what is believed."""
+    def judge(self) -> None:
+        """Compare every counter's value with the books and book what is believed.
+
+        The first instant of a day ends one and begins the next. Where a reading of that instant shows one counter a
+        little too low, its others may be so too and have risen all the same: each waits for the next reading then.
+        """
+        verdicts = {name: self._verdict(name, value) for name, value in self.now.counters.items()}
+        if self.now.at == self._began and self._wavers(verdict for verdict, _ in verdicts.values()):
+            for name, (verdict, bridged) in verdicts.items():
+                known = self.counters.get(name)
+                plain = verdict.accepted and not (verdict.reset or verdict.wraps)
+                if known is not None and plain and verdict.rise_wh > 0:
+                    verdicts[name] = put_off(known, self.now.counters[name], self.now.at, bridged), bridged
+        for name, (verdict, bridged) in verdicts.items():
+            self._enter(name, self.counters.get(name), verdict, self.now.counters[name], bridged)
+
+    def _wavers(self, verdicts: Iterable[Verdict]) -> bool:
+        """Whether a counter of this reading fell a little; of one read back, whether a value that fell is missing."""
+        missing = self.now.sources and all(source == READ_BACK for source in self.now.sources.values())
+        return any(verdict.wavers for verdict in verdicts) or bool(
+            missing
+            and any(
+                counter.source == READ_BACK and name not in self.now.counters and name in self._watts
+                for name, counter in self.counters.items()
+            )
+        )
+
+    def _verdict(self, name: str, value: float) -> tuple[Verdict, float]:
+        """What a counter's value does to it, and what flowed by power since its last one."""
         known, now, today = self.counters.get(name), self.now, self.ledger.today
         assert today is not None  # noqa: S101  the day was opened
         source = now.sources.get(name, "")
@@ -120,10 +147,8 @@ class _Work:
         if known is not None:
             bridged = known.bridged + flowed_wh(self.ledger.samples.get(name), now.at, self._watts.get(name))
         if known is None or not known.first_day or (source and known.source != source):
-            verdict = begin(known, value, now.at, source, today.date, bounds, bridged)
-        else:
-            verdict = judge(known, value, now.at, bounds, bridged)
-        self._enter(name, known, verdict, value, bridged)
+            return begin(known, value, now.at, source, today.date, bounds, bridged), bridged
+        return judge(known, value, now.at, bounds, bridged), bridged
 
     def _enter(self, name: str, known: Counter | None, verdict: Verdict, value: float, bridged: float) -> None:
         counter, tick = verdict.counter, self.now.at
@@ -192,6 +217,7 @@ class _Work:
                 if day == today.date:
                     gained += share
                     estimated += share if split else 0.0
+                    self._unseen = self._unseen or (split and share > 0)
                 elif share:
                     self._add(day, name, share, share if split else 0.0, integrated=counter.source == POWER)
         if counter.source == POWER:
@@ -213,7 +239,8 @@ class _Work:
         return replace(counter, start=counter.start - gained, estimated=counter.estimated + gained)
 
     def _add(self, day: str, name: str, wh: float, estimated: float, *, integrated: bool = False) -> None:
-        self._days[day] = b.added(self._days[day], name, wh, wh if integrated else estimated, integrated=integrated)
+        past = b.added(self._days[day], name, wh, wh if integrated else estimated, integrated=integrated)
+        self._days[day] = b.unseen(past, past.end, self.now.interval_s) if estimated else past
         self.changed.add(day)
 
     def closed(self) -> Ledger:
@@ -224,9 +251,10 @@ class _Work:
         polled = now.polled and all(
             now.at - samples.get(name, (0, 0.0))[0] <= GAP_S for name, c in self.counters.items() if c.source == POWER
         )
+        today = b.counted(today, now.interval_s if polled else 0, now.powers, len(self.resets))
         ledger = replace(
             ledger,
-            today=b.counted(today, now.interval_s if polled else 0, now.powers, len(self.resets)),
+            today=b.unseen(today, now.at + now.interval_s, now.interval_s) if self._unseen else today,
             days=tuple(self._days[day.date] for day in ledger.days) if self.changed else ledger.days,
             counters=self.counters,
             samples=samples if samples.keys() - ledger.samples.keys() or self._watts else ledger.samples,
@@ -258,7 +286,7 @@ class _Work:
                         pending = Pending(  # noqa: PLW2901
                             at,
                             {**pending.accepted, name: value},
-                            {**pending.today, name: value - self.counters[name].start},
+                            {**pending.today, name: max(0.0, value - self.counters[name].start)},
                         )
             found.append(pending)
         return found

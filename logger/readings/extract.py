@@ -19,13 +19,17 @@ Identity = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The fields read for one series of a measurement; `reported` is the second of its source's report."""
+    """The fields read for one series of a measurement.
+
+    `reported` is the second of its source's report, `read_at` when the document came, by our clock.
+    """
 
     measurement: Measurement
     tags: Mapping[str, str]
     fields: dict[str, Value]
     reported: int | None = None
     source: str = ""
+    read_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,8 @@ class _Pass:
                         if value is not None:
                             fields[item.name] = value
                 if fields:
-                    found[identity] = Device(measurement, dict(identity), fields, row.reported, rowset.name)
+                    read_at = row.document.received_at if row.document is not None else 0.0
+                    found[identity] = Device(measurement, dict(identity), fields, row.reported, rowset.name, read_at)
         return list(found.values())
 
     def _twins_of(self, measurement: Measurement, view: View) -> set[str]:

@@ -55,7 +55,7 @@ class Verdict:
     `accepted`: the value may be written. `pieces`: believed rises as (since, until, Wh). `reset`: a new base was
     taken. `wraps`: so many wraps were added to the offset. `bridged_wh`: what flowed, by power, between the last
     value of the old base and the first of the new one. `right`: held values that proved right, as (tick, value on
-    the ledger's scale); `dropped`: those that did not, as the gateway gave them.
+    the ledger's scale); `dropped`: those that did not, as the gateway gave them. `wavers`: it fell a little.
     """
 
     counter: Counter
@@ -66,6 +66,7 @@ class Verdict:
     bridged_wh: float = 0.0
     right: tuple[tuple[int, float], ...] = ()
     dropped: tuple[tuple[int, float], ...] = ()
+    wavers: bool = False
 
     @property
     def rise_wh(self) -> float:
@@ -116,10 +117,16 @@ def judge(counter: Counter, value: float, tick: int, bounds: Bounds, bridged_wh:
     if 0 <= rise <= most:
         return _goes_on(counter, counter.offset, value, tick, 0)
     if -JITTER_WH <= rise < 0:
-        return Verdict(replace(counter, held=()) if counter.held else counter, dropped=_plain(counter.held))
+        kept = replace(counter, held=()) if counter.held else counter
+        return Verdict(kept, dropped=_plain(counter.held), wavers=True)
     if value > 0 and most < WRAP_WH / 4 and (wraps := _wraps(counter, rise, most, renewed=bounds.renewed)):
         return _goes_on(counter, counter.offset + wraps * WRAP_WH, value, tick, wraps)
     return _hold(counter, value, tick, bounds, bridged_wh)
+
+
+def put_off(counter: Counter, value: float, tick: int, bridged_wh: float) -> Verdict:
+    """Hold a believable value all the same: the next one says more of it."""
+    return Verdict(replace(counter, held=(*counter.held, (tick, value, bridged_wh))))
 
 
 def _stood_wh(counter: Counter, bounds: Bounds) -> float:

@@ -13,6 +13,8 @@ from logger.readings.reports import interval_s
 NOTE: Final = "gateway"
 """The note of the books that holds what was written last, and when."""
 EVERY_S: Final = 900
+_LONGEST_S: Final = 7200
+"""Reports further apart are a night or an outage, no interval."""
 _CHANGES: Final = ("firmware", "part_number", "interface", "update_status")
 
 
@@ -22,7 +24,7 @@ def due(fields: Mapping[str, Value], note: str, tick: int) -> bool:
     One that has anything of `/home.json` is: that document comes every 15 minutes, or hourly from a slow gateway.
     """
     known = json.loads(note) if note else {}
-    if tick - known.get("at", -EVERY_S) >= EVERY_S or fields.keys() - {"firmware", "part_number"}:
+    if not 0 <= tick - known.get("at", -EVERY_S) < EVERY_S or fields.keys() - {"firmware", "part_number"}:
         return True
     return any(fields[name] != known.get(name) for name in _CHANGES if name in fields)
 
@@ -34,6 +36,8 @@ def noted(fields: Mapping[str, Value], note: str, tick: int) -> str:
 
 
 def usual_interval_s(reports: Mapping[str, Sequence[Report]]) -> float | None:
-    """The median over all inverters of the seconds between their last two reports, each by its gateway's clock."""
-    intervals = [seconds for known in reports.values() if (seconds := interval_s(known)) is not None]
+    """The median over all inverters of the seconds between their last two reports, each by its gateway's clock; a
+    night between the two does not count."""
+    found = (interval_s(known) for known in reports.values())
+    intervals = [seconds for seconds in found if seconds is not None and seconds <= _LONGEST_S]
     return float(median(intervals)) if intervals else None

@@ -15,6 +15,7 @@ from logger.readings.days import is_quiet
 from logger.readings.derive import battery_energy, powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.energy import Advanced, Tick, advance
+from logger.readings.equipment import installed_inverters, inverters_noted, renewed
 from logger.readings.extract import Extracted, extract
 from logger.readings.guard import is_believable_power
 from logger.readings.layout import NONE, Layout, applied, groups_of
@@ -83,6 +84,7 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
     """Read the due `roles` out of the snapshot and enter them into the books."""
     tags = {"gateway": snapshot.gateway.serial, **({"site": rules.site} if rules.site else {})}
     ledger = books.ledger if books.ledger.zone else replace(books.ledger, zone=rules.zone)
+    ledger = renewed(ledger, snapshot)
     extracted = extract(snapshot, roles, ledger.book)
     ledger = replace(ledger, book=extracted.book)
     totals = dict(extracted.totals())
@@ -137,7 +139,8 @@ def _energy(
 ) -> tuple[dict[str, Value], Advanced]:
     """The totals with what follows from the books, and the books a tick further."""
     tick, view = snapshot.tick, View(snapshot, "totals")
-    wiring, max_w = wiring_of(view), rules.max_w or site_max_w(view, totals)
+    ledger = inverters_noted(ledger, totals)
+    wiring, max_w = wiring_of(view), rules.max_w or site_max_w(view, ledger)
     totals = _believed(totals, extracted.counters, ledger, max_w)
     totals |= powers(totals, wiring)
     since = snapshot.since.get("totals", -math.inf)
@@ -216,12 +219,11 @@ def wiring_of(view: View) -> Wiring:
     )
 
 
-def site_max_w(view: View, totals: Mapping[str, Value]) -> float:
+def site_max_w(view: View, ledger: Ledger) -> float:
     """The most power the site can have: 25 kW a phase (three where unknown), or 500 W an inverter if that is more."""
     rows = meter_rows.enabled_meter_rows(view) or []
     phases = max((int(r.number(row.values.get("phases")) or 3) for row in rows), default=3)
-    inverters = totals.get("inverters", 0)
-    return max(25_000.0 * phases, 500.0 * (inverters if isinstance(inverters, int) else 0))
+    return max(25_000.0 * phases, 500.0 * installed_inverters(ledger))
 
 
 def _points(
@@ -238,7 +240,7 @@ def _points(
         if measurement.time == "report":
             serial = device.tags["serial"]
             report = fresh_report(
-                serial, device.reported, device.source, known.get(serial, ()), snapshot.tick + skew + 60, skew
+                serial, device.reported, device.source, known.get(serial, ()), device.read_at + skew, skew
             )
             if report is None:
                 continue

@@ -14,6 +14,7 @@ from logger.model import Reading
 from logger.readings.days import first_instant, following, local_day
 from logger.readings.guard import Bounds, begin, judge
 from logger.readings.ledger import Counter
+from logger.readings.reports import AHEAD_S
 
 DAYS_KEPT: Final = 9
 """Today, and the days before it that seven-day ratios and late reports need."""
@@ -82,16 +83,22 @@ class Place:
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
-def enter(books: Panels, readings: Iterable[Reading], tick: int, place: Place) -> Panels:
-    """The books after the new reports of one tick; `readings` are points of `envoy_inverter`, each written once."""
-    now = dict(books.now)
-    days = {day: dict(kept.panels) for day, kept in books.days.items()}
+def enter(books: Panels, readings: Iterable[Reading], since: int, until: int, place: Place) -> Panels:
+    """The books after the new reports; `readings` are points of `envoy_inverter`, each written once. `until` is now.
+
+    `since`: from when on new books count. What is later than now was stamped by a clock that was wrong, the gateway's
+    or ours: it belongs to no day.
+    """
+    latest = until + AHEAD_S
+    last_day = local_day(latest, place.zone)
+    now = {serial: panel if panel.last <= latest else _set_back(panel, until) for serial, panel in books.now.items()}
+    days = {day: dict(kept.panels) for day, kept in books.days.items() if day <= last_day}
     sites = {day: kept.site for day, kept in books.days.items()}
-    since = books.since or tick
+    since = min(books.since or since, until)
     for reading in readings:
         serial, at = reading.tags["serial"], reading.time
         known = now.get(serial)
-        if known is not None and at <= known.last:
+        if at > latest or (known is not None and at <= known.last):
             continue
         power = _float(reading, "power_w")
         panel, shares = _moved(known, reading, power, books.interval_s, place.zone)
@@ -108,6 +115,14 @@ def enter(books: Panels, readings: Iterable[Reading], tick: int, place: Place) -
             )
         days[own][serial] = _reported(days[own][serial], at, power)
     return replace(books, now=now, days={day: PanelDays(sites[day], days[day]) for day in sorted(days)}, since=since)
+
+
+def _set_back(panel: Panel, until: int) -> Panel:
+    """An inverter whose last report was stamped by a clock that was ahead."""
+    counter = panel.counter
+    if counter is not None:
+        counter = replace(counter, at=min(counter.at, until), moved=min(counter.moved, until), held=())
+    return replace(panel, last=until, counter=counter, first=(min(panel.first[0], until), panel.first[1]))
 
 
 def trimmed(books: Panels) -> Panels:

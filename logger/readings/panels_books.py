@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from logger.model import DayRow, Event, Reading, Report
@@ -57,7 +57,9 @@ def step(
     """Enter the new points of `envoy_inverter`; `known` are the reports remembered before the `new` ones."""
     watch, panels, events = notice_interval(books.watch, books.panels, new, known, tick)
     before, closed = panels.days, closed_day(tick, place.zone)
-    panels = enter(panels, readings, tick, place)
+    panels = enter(panels, readings, tick, tick, place)
+    if watch.judged > local_day(tick, place.zone):
+        watch = replace(watch, judged=closed)
     turned = tick // EVERY_S != watch.last_tick // EVERY_S
     rows = []
     for day, kept in panels.days.items():

@@ -22,7 +22,7 @@ def replayed(books: Panels, readings: Sequence[Reading], place: Place, live: Pan
     if not mine:
         return books
     books = replace(books, interval_s=_interval_s(mine) or books.interval_s)
-    return enter(books, mine, mine[0].time, place)
+    return enter(books, mine, mine[0].time, mine[-1].time, place)
 
 
 def up_to(books: Panels, live: Panels, place: Place) -> Panels:
@@ -37,7 +37,8 @@ def up_to(books: Panels, live: Panels, place: Place) -> Panels:
     ]
     if not bases:
         return books
-    after = enter(books, sorted(bases, key=lambda r: r.time), books.since, place)
+    bases.sort(key=lambda reading: reading.time)
+    after = enter(books, bases, books.since, bases[-1].time, place)
     days = {}
     for day, kept in after.days.items():
         before = books.days[day].panels if day in books.days else {}

@@ -63,7 +63,7 @@ class Watch:
 
 def look(watch: Watch, panels: Panels, tick: int) -> tuple[Watch, list[Event]]:
     """At each poll of the inverters: who has fallen silent, who is heard again."""
-    begins = watch.from_tick if watch.from_tick and tick - watch.last_tick <= _WATCHED_GAP_S else tick
+    begins = min(watch.from_tick, tick) if watch.from_tick and tick - watch.last_tick <= _WATCHED_GAP_S else tick
     watch = replace(watch, from_tick=begins, last_tick=tick)
     newest = max((panel.last for panel in panels.now.values()), default=0)
     told, events = dict(watch.told), []

@@ -15,6 +15,7 @@ from logger.readings.daybook import added
 from logger.readings.dayrows import point
 from logger.readings.days import final_at
 from logger.readings.energy import Tick, advance
+from logger.readings.equipment import installed_inverters
 from logger.readings.ledger import POWER, READ_BACK, Booked, Counter, Day, Ledger, Wiring
 
 LIFETIMES: Final = {
@@ -54,11 +55,12 @@ class Replay:
 def replayed(ledger: Ledger, points: Sequence[Past], how: Replay) -> tuple[Ledger, dict[str, DayRow]]:
     """The books after some ticks that follow the ones they hold, and the rows of days by date as they stood last."""
     wiring, rows = _wiring(points, ledger.wiring), dict[str, DayRow]()
+    inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(LIFETIMES["production"] in past.fields for past in points) else ("production",)
     for past in points:
         counters = {name: wh for name, wh in _lifetimes(past).items() if name != "consumption" or not wiring.net}
         begins = not ledger.last_tick
-        done = advance(ledger, _tick(past, counters, wiring, how, uncounted))
+        done = advance(ledger, _tick(past, counters, wiring, how, inverters, uncounted))
         ledger = with_note(done.ledger, Began(past.at)) if begins else done.ledger
         rows |= {row.day: row for row in done.rows}
     return ledger, rows
@@ -74,7 +76,7 @@ def up_to(ledger: Ledger, live: Ledger, how: Replay) -> Ledger:
     wiring = live.wiring or Wiring(None, None, None, None)
     for at in sorted(ticks):
         if at > ledger.last_tick:
-            now = _tick(Past(at, {}, {}), ticks[at], wiring, how)
+            now = _tick(Past(at, {}, {}), ticks[at], wiring, how, installed_inverters(live))
             sources = {name: c.source for name, c in ledger.counters.items() if name in ticks[at]}
             ledger = advance(ledger, replace(now, sources={**now.sources, **sources}, polled=False)).ledger
     return ledger
@@ -142,7 +144,7 @@ def rows_of(ledger: Ledger, dates: Iterable[str]) -> list[DayRow]:
     days = {day.date: day for day in ledger.days}
     if ledger.today is not None:
         days[ledger.day] = _closed(ledger)
-    rows = [point(days[date], ledger) for date in dates if date in days]
+    rows = [point(days[date], ledger) for date in dates if date in days and days[date].end > days[date].start]
     return [row for row in rows if any(name.endswith("_wh") for name in row.reading.fields)]
 
 
@@ -179,10 +181,13 @@ def _begun_earlier(counter: Counter, old: Booked | None) -> Counter:
 
 
 def _tick(
-    past: Past, counters: Mapping[str, float], wiring: Wiring, how: Replay, uncounted: Collection[str] = ()
+    past: Past,
+    counters: Mapping[str, float],
+    wiring: Wiring,
+    how: Replay,
+    inverters: int,
+    uncounted: Collection[str] = (),
 ) -> Tick:
-    inverters = past.fields.get("inverters", 0)
-    count = inverters if isinstance(inverters, int) else 0
     powers = {
         name: float(watts)
         for name in POWERS
@@ -192,12 +197,13 @@ def _tick(
         at=past.at,
         counters=counters,
         wiring=wiring,
-        max_w=how.max_w or max(_PHASES_W, _INVERTER_W * count),
+        max_w=how.max_w or max(_PHASES_W, _INVERTER_W * inverters),
         zone=how.zone,
         sources=dict.fromkeys(counters, READ_BACK),
         uncounted=uncounted,
         powers=powers,
         interval_s=how.interval_s,
+        polled=bool(counters or powers),
         tags={name: past.tags[name] for name in ("gateway", "site") if name in past.tags},
     )
 

@@ -21,7 +21,7 @@ from logger.readings.rows import View
 ANSWERS: Final = 3
 """So many final answers of each path settle a source."""
 _DAY_S: Final = 86400
-GRAINS_S: Final = {s.name: 3600 for s in (t.DATA_SUMS, t.V1, t.PDM_PCU, t.INVERTERS_BLOCK)}
+GRAINS_S: Final = {s.name: 3600 for s in (t.DATA_SUMS, t.V1, t.PDM_PCU, t.INVERTERS_BLOCK, t.ACB_SUMS)}
 """So long these may stand still and then rise at once: inverters report every 5 to 60 minutes."""
 WRAPPING: Final = frozenset(s.name for s in (t.DATA_SUMS, t.PDM_PCU, t.INVERTERS_BLOCK))
 """Sums over inverters, which some firmware takes modulo 2³² J (Q-L1)."""

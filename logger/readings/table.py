@@ -65,6 +65,14 @@ LIST_SUM = Rowset(
 )
 SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, battery_rows.site_batteries)
 ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", battery_rows.encharge_power_sum)
+ENCHARGE_TOGETHER = Rowset(
+    "IQ Batteries together",
+    f"{r.ENSEMBLE_POWER} with the capacities of {r.ENSEMBLE}, all batteries",
+    battery_rows.encharge_together,
+)
+ACB_SUMS = Rowset(
+    "AC Battery device data, summed", f"{r.DEVICE_DATA}, all AC Batteries", battery_rows.ac_battery_sums
+)
 ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", battery_rows.acb_block)
 
 BOTH_KINDS = Rowset(
@@ -410,7 +418,11 @@ TOTALS = Measurement(
         Field(
             "battery_charge_percent",
             "State of charge of all batteries together.",
-            (scaled(SITE_BATTERIES, "agg_soc"),),
+            (
+                scaled(SITE_BATTERIES, "agg_soc"),
+                scaled(ENCHARGE_TOGETHER, "charge"),
+                scaled(ACB_BLOCK, "percentFull"),
+            ),
         ),
         Field(
             "battery_power_w",
@@ -425,13 +437,20 @@ TOTALS = Measurement(
         Field(
             "battery_energy_wh",
             "Energy stored now.",
-            (made(SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", _stored),),
+            (
+                made(SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", _stored),
+                scaled(ENCHARGE_TOGETHER, "energy"),
+                scaled(ACB_BLOCK, "whNow"),
+            ),
             low=0,
         ),
         Field(
             "battery_capacity_wh",
             "Energy stored when full.",
-            (made(SITE_BATTERIES, "Enc_max_available_capacity", _capacity),),
+            (
+                made(SITE_BATTERIES, "Enc_max_available_capacity", _capacity),
+                scaled(ENCHARGE_TOGETHER, "capacity"),
+            ),
             low=0,
         ),
         Field("battery_charged_lifetime_wh", "Energy charged ever; only where measured.", made_of="counter charged"),
@@ -893,11 +912,17 @@ COUNTERS: Final = (
         low=_LEAST,
         high=1e12,
     ),
-    Field("charged", "Lifetime energy charged.", (scaled(STORAGE_METER, "actEnergyRcvd"),), low=_LEAST, high=1e12),
+    Field(
+        "charged",
+        "Lifetime energy charged.",
+        (scaled(STORAGE_METER, "actEnergyRcvd"), scaled(ACB_SUMS, "joulesUsed", JOULE)),
+        low=_LEAST,
+        high=1e12,
+    ),
     Field(
         "discharged",
         "Lifetime energy discharged.",
-        (scaled(STORAGE_METER, "actEnergyDlvd"),),
+        (scaled(STORAGE_METER, "actEnergyDlvd"), scaled(ACB_SUMS, "joulesProduced", JOULE)),
         low=_LEAST,
         high=1e12,
     ),

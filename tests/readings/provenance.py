@@ -28,6 +28,7 @@ OF_BATTERY_POWER = (
     "battery_power_w", "battery_state", "load_power_w", "load_today_wh", "load_7d_wh", "load_lifetime_wh",
 )  # fmt: skip
 """Without a storage CT the house's energy is made of the batteries' power too."""
+BATTERY_LIFETIMES = ("battery_charged_lifetime_wh", "battery_discharged_lifetime_wh")
 NET = ("net_power_w", "net_today_wh", "net_7d_wh", "net_lifetime_wh")
 OF_A_METER = {
     "activePower": "power_w", "reactivePower": "reactive_power_var", "apparentPower": "apparent_power_va",
@@ -97,7 +98,11 @@ class Provenance:
         self.metered = any(m["measurementType"] == "production" and m["state"] == "enabled" for m in lines)
         self.total_ct = any(m["measurementType"] == "total-consumption" and m["state"] == "enabled" for m in lines)
         self.off = bool(lines) and not self.metered
-        self.battery_totals = (*BATTERY_TOTALS, *(NET if self.total_ct else ()))
+        data = bodies.get("/ivp/pdm/device_data", {}).values()
+        self.acb_data = any(isinstance(d, dict) and d["devName"] == "acb" for d in data)
+        self.battery_totals = (
+            *BATTERY_TOTALS, *(NET if self.total_ct else ()), *(BATTERY_LIFETIMES if self.acb_data else ()),
+        )  # fmt: skip
         self.new_stack = any(m["measurementType"] == "backfeed" for m in lines)
 
     def of(self, path: str, where: Where) -> list[May]:
@@ -380,6 +385,10 @@ class Provenance:
             watts = key in ("joulesProduced", "joulesUsed", "duration") and "lastReading" in where
             name = "power_w" if watts else names.get(str(key), "-")
             yield device("envoy_battery", serial, name, kind="acb")
+            if len(where) <= 3 or key in ("devName", "active", "sn", "lastReading", "lifetime"):
+                yield from (totals(*BATTERY_LIFETIMES), energies("load"))
+            elif "lifetime" in where and key in ("joulesUsed", "joulesProduced"):
+                yield from (totals(BATTERY_LIFETIMES[key == "joulesProduced"]), energies("load"))
         if found["devName"] != "pcu" or not found["active"]:
             return
         if key == "modGone" and self._flags_by_list() and "/api/v1/production/inverters" not in self.bodies:

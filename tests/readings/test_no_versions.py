@@ -10,8 +10,8 @@ import pytest
 ROOM = Path(__file__).parents[2] / "logger" / "readings"
 WRITTEN_OUT = {"controller.py": {"firmware", "part_number"}}
 """What is read of `/info` all the same: it is written as it stands, into `envoy_gateway`."""
-CHANGED = {"sources.py": {"firmware"}, "ledger.py": {"firmware"}}
-"""Where one firmware is told from the next, whatever they are: after an update counters look for sources anew."""
+CHANGED = {"sources.py": {"firmware"}, "ledger.py": {"firmware"}, "equipment.py": {"firmware"}}
+"""Where one firmware is told from the next, whatever they are: after an update values look for sources anew."""
 HARMLESS = {"serial", "clock_skew_s"}
 ABOUT_VERSIONS = {"version", "firmware", "needs_token", "FIRST_API", "FIRST_TOKEN"}
 

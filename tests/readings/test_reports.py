@@ -120,6 +120,12 @@ def test_the_age_of_a_report_is_taken_by_the_gateways_clock() -> None:
     assert points(found, "envoy_inverter_status")[S].fields["report_age_s"] == 105
 
 
+@pytest.mark.parametrize(("ahead", "written"), [(600, True), (601, False), (659, False)])
+def test_ten_minutes_ahead_of_the_gateways_clock_are_counted_from_when_it_answered(ahead: int, written: bool) -> None:
+    found = once(with_report(NOW + 5 + 3600 + ahead), skew_s=3600.0)
+    assert (S in points(found, "envoy_inverter")) is written
+
+
 def test_a_report_from_the_future_has_no_age() -> None:
     bodies = {**METERED, r.ENSEMBLE: ensemble(battery("492000000001", last_rpt_date=NOW + 5000))}
     assert "report_age_s" not in points(once(bodies), "envoy_battery")["492000000001"].fields

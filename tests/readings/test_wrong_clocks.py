@@ -1,0 +1,144 @@
+"""Clocks that were wrong, ours or the gateway's, and came right: the books go on with the days that really are."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from logger.model import Reading, Report
+from logger.readings.health import due, usual_interval_s
+from logger.readings.interpret import Rules
+from logger.readings.panels import Panels, Place, enter
+from logger.readings.panels_books import PanelBooks, step
+from tests.energy.house import first_instant
+from tests.readings.counted import MINUTE, Counted, metered
+from tests.readings.site import NOW, Body, report
+from tests.readings.test_day_rows import PARIS, at, site, steadily, wh
+
+S = "122000000001"
+DAY = 86400
+PLACE = Place("", PARIS)
+
+
+# --- our clock: the site's days -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead_days", [1, 3, 400])
+def test_what_was_counted_while_our_clock_was_days_ahead_is_of_the_day_that_it_was(ahead_days: int) -> None:
+    """One hour at 1200 W was recorded under a date that is yet to come."""
+    counted = site("2025-06-15", "08:00")
+    steadily(counted, at("2025-06-15", "12:00"))
+    noon = counted.tick
+    for minute in range(1, 61):
+        counted.poll(shown(noon + 60 * minute), after=MINUTE + (ahead_days * DAY if minute == 1 else 0))
+    counted.restart()
+    for minute in range(61, 121):
+        counted.poll(shown(noon + 60 * minute), after=MINUTE - (ahead_days * DAY if minute == 61 else 0))
+    assert counted.books.ledger.day == "2025-06-15"
+    counted.restart()
+    steadily(counted, at("2025-06-16", "00:15"))
+    row = counted.rows["2025-06-15"]
+    assert wh(row, "production_wh") == pytest.approx(16 * 1200.0)
+    assert wh(row, "coverage_percent") == pytest.approx(100 * 16 / 24, abs=0.1)
+    assert counted.written[at("2025-06-16", "00:01")]["production_today_wh"] == pytest.approx(20.0)
+    assert row.reading.fields["counter_resets"] == 0
+    assert not [day for day in counted.books.ledger.days if day.date > "2025-06-16"]
+
+
+def shown(true_tick: int) -> dict[str, Body]:
+    """What the meters show at a moment, whatever our clock says."""
+    made = 1200.0 * (true_tick - 1_500_000_000) / 3600
+    return metered(1e6 + made, 3e6, 1e6 + made * 500 / 1200, watts=1200.0, net_w=-500.0)
+
+
+def test_books_that_began_in_the_future_have_a_today_again() -> None:
+    counted = Counted(Rules("", PARIS, None), tick=at("2031-01-01", "12:00"))
+    steadily(counted, at("2031-01-01", "12:10"))
+    counted.tick = at("2025-06-15", "12:00")
+    steadily(counted, at("2025-06-16", "12:00"))
+    assert counted.books.ledger.day == "2025-06-16"
+    assert counted.written[counted.tick]["production_today_wh"] == pytest.approx(12 * 1200.0)
+    assert wh(counted.rows["2025-06-15"], "production_wh") == pytest.approx(12 * 1200.0, abs=400)
+
+
+def test_days_that_were_lived_under_later_dates_are_not_heaped_upon_one() -> None:
+    """For five days our clock was two days ahead: nobody can tell any more which of them was today."""
+    counted = site("2025-06-17", "00:00", interval_s=900)
+    steadily(counted, at("2025-06-22", "00:00"), every=900)
+    counted.tick -= 2 * DAY
+    steadily(counted, at("2025-06-20", "12:00"), every=900)
+    assert counted.books.ledger.day == "2025-06-20"
+    assert wh(counted.rows["2025-06-20"], "production_wh") <= 36.1 * 1200.0
+
+
+# --- a date that is no day ----------------------------------------------------------------------------------------
+
+
+def test_a_date_that_was_skipped_has_no_row_and_stops_nothing() -> None:
+    """Samoa went from the 29th to the 31st of December 2011."""
+    zone = "Pacific/Apia"
+    counted = site("2011-12-29", "12:00", zone)
+    begin = counted.tick
+    while counted.tick < first_instant(date(2012, 1, 1), zone):
+        made = 0.2 * (counted.tick - begin)
+        counted.poll(metered(1e6 + made, 3e6, 1e6, watts=720.0), after=300)
+    assert sorted(counted.rows) == ["2011-12-29", "2011-12-31", "2012-01-01"]
+    assert wh(counted.rows["2011-12-31"], "production_wh") == pytest.approx(24 * 720.0)
+
+
+# --- the gateway's clock: the inverters' days -----------------------------------------------------------------------
+
+
+def point(time: int, lifetime: float | None = None, serial: str = S) -> Reading:
+    fields = {"power_w": 200.0} if lifetime is None else {"power_w": 200.0, "energy_lifetime_wh": lifetime}
+    return Reading("envoy_inverter", {"serial": serial}, fields, time, "devices")
+
+
+def test_reports_from_a_clock_that_is_years_ahead_open_no_days_and_hold_up_no_later_ones() -> None:
+    books, tick = Panels(), at("2025-06-15", "10:00")
+    for n in range(20):
+        books = enter(books, [point(tick + 300 * n, 1e6 + 16 * n)], tick, tick + 300 * n, PLACE)
+    before = books.days["2025-06-15"].panels[S].wh
+    for n in range(20, 40):
+        ahead = [point(tick + 300 * n + 2000 * DAY, 1e6 + 16 * n)]
+        books = enter(books, ahead, tick, tick + 300 * n, PLACE)
+    assert [*books.days] == ["2025-06-15"]
+    books = enter(books, [point(tick + 300 * 40, 1e6 + 16 * 40)], tick, tick + 300 * 40, PLACE)
+    assert books.days["2025-06-15"].panels[S].wh == pytest.approx(before + 16 * 21)
+
+
+def test_inverters_are_heard_again_at_once_after_our_clock_was_set_back() -> None:
+    tick = at("2025-06-15", "10:00")
+    ahead = tick + 3 * DAY
+    books = PanelBooks()
+    serials = [f"12200000000{n}" for n in range(3)]
+    known: dict[str, list[Report]] = {}
+
+    def poll(books: PanelBooks, now: int, n: int, of: list[str]) -> PanelBooks:
+        done = step(books, [point(now - 20, 1e6 + 16 * n, s) for s in of], [], known, now, "1222", PLACE, 80.0)
+        assert not [e for e in done.events if e.kind == "inverter_lost"]
+        return PanelBooks.from_text(done.books.to_text())
+
+    for n in range(5):
+        books = poll(books, ahead + 300 * n, n, serials)
+    for n in range(5, 300):
+        books = poll(books, tick + 300 * n, n, serials[: 2 if n < 280 else 3])
+    days = books.panels.days
+    assert [*days] == ["2025-06-15", "2025-06-16"]
+    assert sum(day.panels[serials[0]].wh for day in days.values()) == pytest.approx(16 * 295)
+    assert books.watch.judged < "2025-06-16"
+
+
+# --- times of the gateway's own point ------------------------------------------------------------------------------
+
+
+def test_the_gateways_own_point_comes_again_after_our_clock_was_set_back() -> None:
+    assert due({"firmware": "1"}, '{"at": 5000000, "firmware": "1"}', 1_000_000)
+    assert not due({"firmware": "1"}, '{"at": 999700, "firmware": "1"}', 1_000_000)
+
+
+def test_a_night_is_no_usual_interval_between_reports() -> None:
+    dawn = {s: [report(s, NOW - 36_000), report(s, NOW)] for s in ("1", "2", "3")}
+    assert usual_interval_s(dawn) is None
+    assert usual_interval_s({**dawn, "4": [report("4", NOW - 900), report("4", NOW)]}) == 900.0
