@@ -26,7 +26,7 @@ def health() -> int:
     if not setting and os.path.isfile(".env"):
         from dotenv import dotenv_values
 
-        setting = dotenv_values(".env", interpolate=False).get("LOGGER_STATE_DIR") or ""
+        setting = dotenv_values(".env", interpolate=False, encoding="utf-8-sig").get("LOGGER_STATE_DIR") or ""
     path = runtime_dir(os.environ, setting) / STATUS_FILE
     try:
         status = json.loads(path.read_text(encoding="utf-8"))

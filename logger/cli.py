@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
+import os
 import sys
 from typing import Final
 
@@ -66,6 +69,7 @@ def cli() -> None:
 def run() -> None:
     """Run the command line and end the process with its exit code."""
     log.mask_crashes()
+    _be_readable()
     try:
         code = cli.main(prog_name="envoy-logger", standalone_mode=False)
         raise SystemExit(code if isinstance(code, int) else 0)
@@ -80,3 +84,18 @@ def run() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(0) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        where = f" of {error.filename}" if error.filename else ""
+        click.echo(f"there is no room for the output{where}: {error.strerror}\nTry: make room there.", err=True)
+        raise SystemExit(1) from None
+
+
+def _be_readable() -> None:
+    """A sign that the terminal does not know is no reason to end, nor is a standard input that is closed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for as long as the process lives

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import tempfile
@@ -57,6 +58,8 @@ def write_together(files: Sequence[NewFile]) -> None:
     ready: list[tuple[Path, Path]] = []
     try:
         for file in files:
+            if file.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file.path))
             if not file.path.parent.is_dir():
                 file.path.parent.mkdir(mode=0o700, parents=True)
                 hand_over(file.path.parent)

@@ -11,10 +11,12 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
+
+from logger.model import Json
 
 _SECRETS: set[str] = set()
 _PASSING: deque[frozenset[str]] = deque(maxlen=16)
@@ -85,6 +87,18 @@ def masked(text: str) -> str:
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", without_secrets(text).replace("\r\n", "\n"))
 
 
+def masked_in(found: Json) -> Json:
+    """The same for every text in a JSON value: its names and numbers stay, so that it still is what it was."""
+    match found:
+        case str():
+            return masked(found)
+        case list():
+            return [masked_in(value) for value in found]
+        case dict():
+            return {name: masked_in(value) for name, value in found.items()}
+    return found
+
+
 def get(name: str) -> logging.Logger:
     """The logger of one module."""
     return logging.getLogger(f"logger.{name}")
@@ -116,7 +130,7 @@ class _JsonLines(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
+        entry: dict[str, Json] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
@@ -127,7 +141,7 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return masked(json.dumps(entry, ensure_ascii=False))
+        return json.dumps(masked_in(entry), ensure_ascii=False)
 
 
 def configure(
@@ -157,9 +171,13 @@ def mask_crashes() -> None:
 
 
 class Changes:
-    """Says a trouble once when it begins, again when its text changes, and once when it ends; None: only knows it."""
+    """Says a trouble once when it begins, again when its text changes, and once when it ends; None: only knows it.
+
+    `told` is called each time that something is said.
+    """
 
     def __init__(self, log: logging.Logger | None) -> None:
+        self.told: Callable[[], None] = lambda: None
         self._log = log
         self._open: dict[str, str] = {}
 
@@ -171,6 +189,7 @@ class Changes:
         self._open[key] = text
         if self._log is not None:
             self._log.log(level, text)
+        self.told()
         return True
 
     def end(self, key: str, text: str) -> bool:
@@ -179,6 +198,7 @@ class Changes:
             return False
         if self._log is not None:
             self._log.info(text)
+        self.told()
         return True
 
     @property

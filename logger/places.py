@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +12,11 @@ STATUS_FILE = "status.json"
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
     """The setting, else `$STATE_DIRECTORY`, else /var/lib/envoy-logger if it exists, else below the home folder."""
     if setting:
-        return Path(setting).expanduser()
+        return Path(os.path.expanduser(setting))
     if folder := environ.get("STATE_DIRECTORY"):
         return Path(folder.split(":")[0])
-    system = Path("/var/lib/envoy-logger")
-    return system if system.is_dir() else Path("~/.local/state/envoy-logger").expanduser()
+    system, own = Path("/var/lib/envoy-logger"), os.path.expanduser("~/.local/state/envoy-logger")
+    return system if system.is_dir() or own.startswith("~") else Path(own)  # not every user has a home
 
 
 def runtime_dir(environ: Mapping[str, str], setting: str) -> Path:

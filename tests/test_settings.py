@@ -295,3 +295,24 @@ def test_what_is_good_is_there_beside_what_is_wrong() -> None:
     assert {problem.setting for problem in wrong} == {"LOGGER_TLS", "INFLUXDB_URL"}
     assert (found.recorder.tls, found.recorder.site) == ("pin", "cabin")
     assert (found.influxdb.url, found.influxdb.org) == ("", "home")
+
+
+@pytest.mark.parametrize("variable", ["LOGGER_STATE_DIR", "LOGGER_LAYOUT_FILE"])
+def test_the_home_of_somebody_who_is_not_there_is_told(variable: str) -> None:
+    found = problems({**GOOD, variable: "~nobody-of-that-name/x"})
+    assert "this user has no such home folder" in found[variable].what
+
+
+@pytest.mark.parametrize("address", ["fe80::1", "https://fe80::1:443", "::1"])
+def test_an_ipv6_address_without_brackets_is_told_as_what_it_is(address: str) -> None:
+    assert "IPv6 address without brackets" in problems({"ENPHASE_GATEWAY": address})["ENPHASE_GATEWAY"].what
+
+
+def test_the_mark_that_windows_puts_before_a_text_is_part_of_no_name_and_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "word").write_bytes("\ufeffsecret\n".encode())
+    (tmp_path / ".env").write_bytes(
+        f"\ufeffENPHASE_GATEWAY=192.0.2.1\nENPHASE_USERNAME=a@b.c\nENPHASE_PASSWORD_FILE={tmp_path}/word\n".encode()
+    )
+    found = settings.load(tmp_path / ".env", environ={})
+    assert found.enphase.gateway == "192.0.2.1"
+    assert found.enphase.password.get_secret_value() == "secret"

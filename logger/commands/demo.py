@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,9 @@ _START_HOUR: Final = 9
 )
 def command(speed: float, seconds: float | None, state_dir: Path | None) -> None:
     """Record an invented site: no hardware, no account, no database. Nothing of it can reach a real one."""
-    folder = (state_dir or Path("~/.local/state/envoy-logger-demo")).expanduser()
+    folder = Path(os.path.expanduser(state_dir or "~/.local/state/envoy-logger-demo"))
+    if str(folder).startswith("~"):
+        raise click.UsageError("this user has no home folder: give --state-dir")
     _fresh(folder)
     now = time.time()
     clock = FastClock(now, _start(now), speed, patience_s=5.0)

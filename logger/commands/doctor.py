@@ -12,9 +12,11 @@ import click
 
 from logger import log, settings
 from logger.clock import SystemClock
+from logger.commands.folded import folded
 from logger.commands.marks import mark
 from logger.commands.options import as_json as json_option
 from logger.commands.options import env_file as env_file_option
+from logger.model import Json
 from logger.service.checkup.all import checks
 from logger.service.checkup.check import Check, State
 from logger.store.folder import prepare
@@ -56,8 +58,8 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
     found = asyncio.run(look())
     code = next((check.exit_code for check in found if check.state == "bad"), 0)
     if as_json:
-        told = {"exit_code": code, "checks": [asdict(check) for check in found]}
-        click.echo(log.masked(json.dumps(told, indent=1, ensure_ascii=False)))
+        told: Json = {"exit_code": code, "checks": [asdict(check) for check in found]}
+        click.echo(json.dumps(log.masked_in(told), indent=1, ensure_ascii=False))
     else:
         click.echo(_summary(found))
     return code
@@ -68,8 +70,9 @@ def _line(check: Check) -> str:
     is_document = check.name.startswith("/")
     name = f"{'document' if is_document else check.name:<{_NAME_WIDTH}}"
     path = f"{check.name}: " if is_document and check.name not in check.text else ""
-    line = f"{name}  {path}{check.text}{_latency(check.took_s)}"
-    return f"{line}\n  {'':<{_NAME_WIDTH}}  Try: {check.cure}" if check.cure else line
+    below = f"\n  {'':<{_NAME_WIDTH}}  "
+    text = folded(f"{path}{check.text}{_latency(check.took_s)}", len(below) - 1).replace("\n", below)
+    return f"{name}  {text}{below}Try: {check.cure}" if check.cure else f"{name}  {text}"
 
 
 def _latency(took_s: float | None) -> str:

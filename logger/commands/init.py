@@ -16,9 +16,10 @@ from logger.commands.init_database import DatabaseAnswers, database
 from logger.commands.init_draft import Draft, Place, mode_of, place_of
 from logger.commands.init_gateway import GatewayAnswers, find, trust
 from logger.commands.init_sign_in import sign_in
-from logger.commands.init_terminal import Terminal
+from logger.commands.init_terminal import Terminal, in_answers
 from logger.commands.options import span_option
 from logger.commands.secrets_in import secret_option
+from logger.errors import EnvoyLoggerError
 from logger.model import ROLES
 from logger.settings import Settings
 
@@ -84,6 +85,8 @@ def command(**options: Any) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nStopped. No settings were written.", err=True)
         raise
+    except EnvoyLoggerError as error:
+        raise in_answers(error) from error.__cause__
     if draft.values:
         _finish(terminal, draft)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,9 @@ from logger.model import ROLES, Role
 
 _NONE: Final = "none"
 _SECRETS: Final = ("INFLUXDB_TOKEN", "INFLUXDB_PASSWORD")
+_BUCKETS: Final[Mapping[Role, str]] = {
+    "totals": "INFLUXDB_BUCKET", "devices": "INFLUXDB_BUCKET_DEVICES", "daily": "INFLUXDB_BUCKET_DAILY",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,16 @@ def _database(terminal: Terminal, draft: Draft, given: DatabaseAnswers, url: str
     if "://" not in url:
         url = f"http://{url}"
     buckets: dict[Role, str] = {role: given.buckets.get(role) or known.buckets[role] for role in ROLES}
+    named = {variable: buckets[role] for role, variable in _BUCKETS.items()}
+    draft.judge(INFLUXDB_URL=url, INFLUXDB_ORG=given.org, INFLUXDB_USERNAME=given.user, **named)
+    url = url.rstrip("/")
     target = Target(url, known.api, "", given.org or known.org, "", "", buckets)
     found = asyncio.run(survey(target, clock))
     state = ", not set up yet" if found.fresh else ", takes everybody" if found.open else ""
     terminal.good(f"{found.name} at {url}{state}")
     if found.dialect == "2" and not found.is_other and not target.org:
         target = replace(target, org=terminal.text("Its organisation", default="home", option="--org"))
+        draft.judge(INFLUXDB_ORG=target.org)
     made = None
     if (present := _present(terminal, draft, given, target, clock)) is not None:
         target = present
@@ -179,8 +187,9 @@ def _wanted(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: Ta
     purposes: tuple[Purpose, ...] = ("write", "read") if given.read_token_file else ("write",)
     username = given.user or before.username
     held: dict[Purpose, str] = {"write": own} if own else {}
-    if given.read_token_file and given.read_token_file.is_file():
-        held["read"] = given.read_token_file.read_text(encoding="utf-8").strip()
+    if given.read_token_file:
+        with contextlib.suppress(OSError):  # one that is not there is made, one that cannot be read is replaced
+            held["read"] = given.read_token_file.read_bytes().decode("utf-8", "replace").strip()
     return Wanted(spans, target.org, username, purposes, held)
 
 
@@ -218,10 +227,7 @@ def _into(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
     draft.put("INFLUXDB_URL", target.url)
     draft.put("INFLUXDB_ORG", target.org)
     draft.put("INFLUXDB_USERNAME", target.username)
-    names: dict[Role, str] = {
-        "totals": "INFLUXDB_BUCKET", "devices": "INFLUXDB_BUCKET_DEVICES", "daily": "INFLUXDB_BUCKET_DAILY",
-    }  # fmt: skip
-    for role, name in names.items():
+    for role, name in _BUCKETS.items():
         if target.buckets[role] != defaults[role]:
             draft.put(name, target.buckets[role])
     if target.token:

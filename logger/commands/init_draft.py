@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from logger.errors import Problem, SettingsError, StateError
 from logger.files import NewFile, write_together
 from logger.settings import Settings, envfile
 from logger.settings.fields import describe
-from logger.settings.gather import CREDENTIALS
+from logger.settings.gather import CREDENTIALS, ENCODING
 
 SYSTEMD: Final = Path("etc/envoy-logger/envoy-logger.env")
 SYSTEMD_STATE: Final = Path("var/lib/envoy-logger")
@@ -92,10 +93,15 @@ class Draft:
             if own:
                 raise SettingsError(own) from error
 
+    def judge(self, **values: str) -> None:
+        """Raise SettingsError if one of these would be wrong; asked before anything is done with it. Takes none."""
+        told: dict[str, str | None] = {name: value for name, value in values.items() if value}
+        Draft(self.place, self.before, self.values | told, dict(self.secrets)).refuse_wrong()
+
     def files(self) -> list[NewFile]:
         """Everything to be written, secrets first, checked as the recorder will. SettingsError, StateError."""
         try:
-            text = self.place.env_file.read_text(encoding="utf-8") if self.place.env_file.is_file() else ""
+            text = self.place.env_file.read_text(encoding=ENCODING) if self.place.env_file.is_file() else ""
         except (OSError, UnicodeDecodeError) as error:
             raise StateError(f"{self.place.env_file} cannot be read", "remove it, or make it text again.") from error
         values = dict(self.values)
@@ -130,13 +136,20 @@ class Draft:
         dropped = [name for name, value in self.values.items() if value is None and name not in self.secrets]
         try:
             write_together(files)
-            for name in dropped:  # a secret that lies there would be read
-                (self.place.secrets / name.lower()).unlink(missing_ok=True)
         except OSError as error:
             raise StateError(
                 f"{error.filename or self.place.env_file.parent} cannot be written: {error.strerror}; nothing was",
                 "sudo, or another place with --env-file.",
             ) from error
+        for name in dropped:  # a secret that lies there would be read
+            path = self.place.secrets / name.lower()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StateError(
+                    f"the settings are written, but {path} cannot be removed: {error.strerror}; it is still read",
+                    f"sudo rm {shlex.quote(str(path))}",
+                ) from error
         return files
 
 

@@ -63,6 +63,7 @@ def find(terminal: Terminal, draft: Draft, given: GatewayAnswers, clock: Clock) 
         nonlocal address
         place = address or _choose(terminal, given, known, clock, met)
         address = ""
+        draft.judge(ENPHASE_GATEWAY=place, ENPHASE_SERIAL=given.serial)
         found = next((one for one in met if one.address == place), None) or asyncio.run(greet(place, clock))
         if given.serial and found.info.serial != given.serial:
             raise SerialDiffersError(

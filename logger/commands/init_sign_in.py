@@ -108,6 +108,7 @@ def _with_token(terminal: Terminal, draft: Draft, given: GatewayAnswers, access:
         email = account or terminal.text("Your Enphase account's e-mail", default=access.username, option="--account")
         secret = password or terminal.secret("Its password", option="--password-file")
         account, password = "", None
+        draft.judge(ENPHASE_USERNAME=email)
         _try(terminal, replace(access, token="", username=email, password=secret), clock)
         draft.put("ENPHASE_USERNAME", email)
         draft.put_secret("ENPHASE_PASSWORD", secret)

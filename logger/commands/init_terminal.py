@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import click
 
 from logger import log
+from logger.commands.folded import folded
 from logger.commands.marks import mark
-from logger.errors import EnvoyLoggerError
+from logger.errors import EnvoyLoggerError, SettingsError
+
+_ANSWERS: Final = {
+    "ENPHASE_GATEWAY": "the address (--gateway)",
+    "ENPHASE_SERIAL": "the serial number (--serial)",
+    "ENPHASE_USERNAME": "the e-mail (--account)",
+    "ENPHASE_PASSWORD": "the password (--password-file)",
+    "ENPHASE_TOKEN": "the token (--token-file)",
+    "ENPHASE_LOCAL_USERNAME": "the user (--local-user)",
+    "ENPHASE_LOCAL_PASSWORD": "the password (--local-password-file)",
+    "INFLUXDB_URL": "the address (--influxdb-url)",
+    "INFLUXDB_ORG": "the organisation (--org)",
+    "INFLUXDB_TOKEN": "the token (--influxdb-token-file)",
+    "INFLUXDB_USERNAME": "the user (--influxdb-user)",
+    "INFLUXDB_PASSWORD": "the password (--influxdb-password-file)",
+    "INFLUXDB_ADMIN_TOKEN": "the administrator's token (--admin-token-file)",
+}
+"""What a setting is to somebody who has answered questions, or given options, and knows of no settings yet."""
+_SETTING: Final = re.compile(rf"\b({'|'.join(_ANSWERS)})(_FILE)?\b(?![_…])")
+
+
+def in_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
+    """The same error in the words of the questions and options; what lists settings stays as it is."""
+    if not isinstance(error, SettingsError):
+        error.what, error.hint = (
+            _SETTING.sub(lambda found: _ANSWERS[found[1]], text) for text in (error.what, error.hint)
+        )
+    return error
 
 
 class Terminal:
@@ -42,10 +72,7 @@ class Terminal:
         self._say(mark("·", "-", "cyan"), text)
 
     def _say(self, marked: str, text: str) -> None:
-        first, *more = log.masked(text).splitlines()
-        click.echo(f"   {marked} {first}")
-        for line in more:
-            click.echo(f"     {line}")
+        click.echo(f"   {marked} " + folded(log.masked(text), 5).replace("\n", "\n     "))
 
     def text(self, question: str, *, default: str | None = None, option: str) -> str:
         """One line; the default without a terminal."""
@@ -62,6 +89,8 @@ class Terminal:
             raise self.lacking(option)
         again = "   The same again" if twice else False
         answer: str = click.prompt(f"   {question}", hide_input=True, confirmation_prompt=again)
+        if any("\ud800" <= letter <= "\udfff" for letter in answer):
+            raise click.UsageError(f"what was typed is not UTF-8 text: set the terminal to UTF-8, or give {option}")
         log.protect([answer])
         return answer
 
@@ -90,7 +119,7 @@ class Terminal:
             except EnvoyLoggerError as error:
                 if not self.asks or not left:
                     raise
-                self.bad(error)
+                self.bad(in_answers(error))
         return None
 
     @staticmethod

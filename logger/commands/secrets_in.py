@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from logger import log
+from logger.settings.gather import ENCODING
 
 
 def secret_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -21,16 +23,18 @@ def _secret(context: click.Context, parameter: click.Parameter, path: str | None
     """The secret without its one trailing newline; masked in every output from now on."""
     if path is None:
         return None
-    if path == "-":
-        text = sys.stdin.readline()
-    else:
-        try:
-            text = Path(path).expanduser().read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise click.BadParameter(f"the file cannot be read: {why}; give its path or -, never a secret") from error
+    try:
+        text = sys.stdin.buffer.readline().decode("utf-8") if path == "-" else _text_of(path)
+    except (OSError, UnicodeDecodeError) as error:
+        what = "stdin" if path == "-" else "the file"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise click.BadParameter(f"{what} cannot be read: {why}; give its path or -, never a secret") from error
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise click.BadParameter("stdin holds no secret" if path == "-" else "the file is empty")
     log.protect([text])
     return text
+
+
+def _text_of(path: str) -> str:
+    return Path(os.path.expanduser(path)).read_text(encoding=ENCODING)

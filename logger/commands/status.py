@@ -32,7 +32,7 @@ def command(env_file: Path, as_json: bool) -> None:
     if found is None:
         raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")
     if as_json:
-        click.echo(log.masked(json.dumps(found, indent=1)))
+        click.echo(json.dumps(log.masked_in(found), indent=1))
         return
     click.echo(log.masked("\n".join(lines(found, time.time()))))
 
@@ -72,7 +72,8 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     text += _counters(_part(books, "counters"))
     if influxdb:
         last = influxdb.get("last_delivery")
-        when = f"last {now - last:.0f} s ago" if isinstance(last, (int, float)) else "none yet"
+        unknown = "the last one is no longer known" if store.get("delivered") else "none yet"
+        when = f"last {span(now - last)} ago" if isinstance(last, (int, float)) else unknown
         text.append(
             f"influxdb   {store.get('delivered')} points delivered ever, {when}, {store.get('refused')} refused"
         )

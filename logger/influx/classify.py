@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -87,11 +87,17 @@ _RETENTION = re.compile(r"(beyond|outside) retention policy|outside of the datab
 _LIMIT = re.compile(r"limit (of|exceeded)|would exceed|exceeds? (your|the) .*(quota|limit)|max-(series|values)", re.I)
 
 
-def classify(status: int, body: str, headers: Mapping[str, str], now: float) -> Outcome:
-    """The outcome of one write. `headers` by lower-case name, `now` in unix seconds (for Retry-After as a date)."""
+def classify(
+    status: int, body: str, headers: Mapping[str, str], now: float, mask: Callable[[str], str] = lambda text: text
+) -> Outcome:
+    """The outcome of one write. `headers` by lower-case name, `now` in unix seconds (for Retry-After as a date).
+
+    `mask` takes out of the body what nobody may read in a reason; it is judged as it came, for a password may be a
+    word that the server's own sentences are made of.
+    """
     text = _message(body)
     plain = _QUOTED.sub("…", text)
-    one_line = " ".join(text.split())
+    one_line = " ".join(_message(mask(body)).split())
     said = f"HTTP {status}" + (f": {one_line[:300]}" if text else "")
     if 200 <= status < 300:
         if _BAD_LINE.search(plain):  # some products answer 201 to a write that was taken in part

@@ -191,7 +191,7 @@ class _OfVersion1:
         said = ""
         try:
             parsed: Json = json.loads(answer.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = None
         body = _object(parsed)
         results = [_object(item) for item in _list(body.get("results", []))]
@@ -200,13 +200,13 @@ class _OfVersion1:
         if answer.status == 200 and not said and results:
             return [_object(item) for item in _list(results[0].get("series", []))]
         where = f"InfluxDB at {self._wire.host}"
-        said = masked(said or f"HTTP {answer.status}")[:200]
-        if answer.status in (401, 403) or "not authorized" in said:
+        said, plain = masked(said or f"HTTP {answer.status}")[:200], said
+        if answer.status in (401, 403) or "not authorized" in plain:
             raise InfluxRefusedError(
                 f"{where} does not let this user read {bucket!r}: {said}",
                 f"GRANT READ ON {_name(bucket.partition('/')[0])} to a user and give it as INFLUXDB_USERNAME.",
             )
-        if "not found" in said:
+        if "not found" in plain:
             raise InfluxMissingError(
                 f"{where} has no bucket {bucket!r}: {said}", "check INFLUXDB_BUCKET and its kin."
             )

@@ -210,7 +210,7 @@ class _Setup:
         doing = " ".join(statement.split()[:3])
         try:
             body = json.loads(answer.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = {}
         results = body.get("results") if isinstance(body, dict) else None
         result = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}

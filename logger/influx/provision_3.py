@@ -31,7 +31,7 @@ async def setup(url: str, admin: Admin, wanted: Wanted, clock: Clock) -> Provisi
     wire = Wire(url, clock, use_proxy=True)
     try:
         listed = await wire.request("GET", _PATH, params={"format": "json"}, headers=headers, timeout_s=_TIMEOUT_S)
-        there = _names(_good(listed, wire.host, "list its databases"))
+        there = _names(_good(listed, wire.host, "list its databases"), wire.host)
         steps = []
         for name, seconds in wanted.buckets.items():
             if name in there:
@@ -63,11 +63,15 @@ def _good(answer: Answer, host: str, doing: str) -> Answer:
     return answer
 
 
-def _names(answer: Answer) -> set[str]:
-    """The databases of an answer such as `[{"iox::database": "envoy"}, …]`."""
+def _names(answer: Answer, host: str) -> set[str]:
+    """The databases of an answer such as `[{"iox::database": "envoy"}, …]`. Raises InfluxError for any other."""
     try:
         listed = json.loads(answer.body)
-    except ValueError:
-        listed = []
-    rows = listed if isinstance(listed, list) else []
-    return {str(name) for row in rows if isinstance(row, dict) for name in row.values()}
+    except (ValueError, RecursionError):
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
+        raise InfluxError(
+            f"what answers at {host} lists its databases in a way that no InfluxDB 3 does",
+            "check INFLUXDB_URL and INFLUXDB_API: something else may answer at this address.",
+        )
+    return {str(name) for row in listed for name in row.values()}

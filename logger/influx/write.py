@@ -83,7 +83,7 @@ class Writer:
         except (WireError, InfluxError) as error:
             return _without_answer(error)
         self.may_forget = answer.headers.get("x-influxdb-build", "").lower() in _OF_ONES_OWN
-        outcome = classify(answer.status, masked(answer.text[:_READ]), answer.headers, self._clock.time())
+        outcome = classify(answer.status, answer.text[:_READ], answer.headers, self._clock.time(), masked)
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
         if isinstance(outcome, Done):

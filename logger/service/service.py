@@ -144,8 +144,9 @@ async def assembled(
     async def own(tags: dict[str, str], tick: int, tracks: list[Track]) -> list[Reading]:
         info = collector.poller.info
         skew = info.clock_skew_s if info else None
-        delivered = parts.shipper.shipped.last_delivery if parts.shipper is not None else None
-        return self_readings(tags, tick, tracks, await store.waiting(), gateway.token_expires_at, skew, delivered)
+        waiting = await store.waiting()
+        delivered = None if parts.shipper is None else parts.shipper.shipped.last_delivery or waiting.last_delivery
+        return self_readings(tags, tick, tracks, waiting, gateway.token_expires_at, skew, delivered)
 
     collector = Collector(
         gateway,
@@ -163,6 +164,7 @@ async def assembled(
         shipper = Shipper(writer, store, clock, progress, changes, credentials=credentials, tell=tell)
     parts = Parts(gateway, store, collector, shipper, progress, changes)
     collector.ticked = lambda: on_tick(parts)
+    changes.told = collector.news.set
     try:
         yield parts
     finally:
@@ -219,7 +221,10 @@ async def _supervise(parts: Parts, settings: Settings, clock: Clock) -> None:
 
 
 async def _report(parts: Parts, runtime: Path, clock: Clock, address: str) -> None:
-    """`status.json` and systemd's status line, after each tick and at least every half minute; tidies each hour."""
+    """`status.json` and systemd's status line: after each tick, when a trouble begins or ends, and twice a minute.
+
+    Tidies each hour.
+    """
     tidied = clock.monotonic()
     while True:
         notify(address, f"STATUS={_line(parts)}")

@@ -98,7 +98,7 @@ def describe(
             "missed_ticks": waiting.missed,
             "disk_bytes": waiting.disk_bytes,
         },
-        "influxdb": None if shipper is None else _plain(asdict(shipper.shipped)),
+        "influxdb": None if shipper is None else _delivery(shipper, waiting),
         "endpoints": endpoints,
         "troubles": dict(troubles),
     }
@@ -114,10 +114,10 @@ def _health(collector: Collector, shipper: Shipper | None, progress: Progress) -
     return {"live": progress.alive, "ready": not reasons, "reasons": reasons}
 
 
-def _plain(values: Mapping[str, object]) -> Json:
-    """JSON values only."""
-    parsed: Json = json.loads(json.dumps(values))
-    return parsed
+def _delivery(shipper: Shipper, waiting: Waiting) -> dict[str, Json]:
+    """What the shipper has done since the start; when it last delivered the store knows from before."""
+    done = shipper.shipped
+    return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
 
 
 def write(folder: Path, status: Mapping[str, Json]) -> None:

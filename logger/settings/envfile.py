@@ -37,7 +37,7 @@ def changed(text: str, values: Mapping[str, str | None]) -> str:
     for name, value in values.items():
         if value is not None and (why := unfit(value)):
             raise ValueError(f"{name} {why}")
-    lines = (text or _HEAD).splitlines()
+    lines = re.split(r"\r\n|\r|\n", (text or _HEAD).rstrip("\r\n"))  # never within a value, as splitlines does
     for name, value in values.items():
         lines = _with(lines, name, value)
     return "\n".join(lines).rstrip("\n") + "\n"

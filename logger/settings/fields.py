@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -32,7 +33,13 @@ def _url(value: str) -> str:
 def _gateway(value: str) -> str:
     if not value:
         return value
-    parts = urlsplit(value if "://" in value else f"//{value}")
+    place = value.partition("://")[2] or value
+    if place.count(":") > 1 and not place.startswith("["):
+        raise ValueError("is an IPv6 address without brackets, such as [fe80::1%eth0]")
+    try:
+        parts = urlsplit(value if "://" in value else f"//{value}")
+    except ValueError:
+        raise ValueError("is not a host, host:port or http(s)://host") from None
     try:
         _ = parts.port
     except ValueError:
@@ -44,6 +51,12 @@ def _gateway(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9a-f:]+(%\w+)?", parts.hostname):
         raise ValueError("is not a host, host:port or http(s)://host")
     return value.rstrip("/")
+
+
+def _path(value: str) -> str:
+    if value.startswith("~") and os.path.expanduser(value).startswith("~"):
+        raise ValueError("begins with ~, and this user has no such home folder")
+    return value
 
 
 def _serial(value: str) -> str:
@@ -186,7 +199,7 @@ class Recorder(Group):
 
     model_config = SettingsConfigDict(env_prefix="LOGGER_")
 
-    state_dir: str = Field(
+    state_dir: Annotated[str, AfterValidator(_path)] = Field(
         "",
         description="Folder for the store, token and certificate pin. Empty: $STATE_DIRECTORY, "
         "/var/lib/envoy-logger if it exists, else ~/.local/state/envoy-logger.",
@@ -210,7 +223,7 @@ class Recorder(Group):
         description="The most power, in W, that the site can have; faster rises of a counter are "
         "held back. Empty: 25 kW a phase, or 500 W an inverter if that is more.",
     )
-    layout_file: str = Field(
+    layout_file: Annotated[str, AfterValidator(_path)] = Field(
         "",
         description="CSV or TOML file that names the panels: serial, panel, group, row, column and any further tag. "
         "Read again when it changes. `devices --layout` prints one to begin with.",

@@ -6,12 +6,15 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import dotenv
 
 from logger.errors import Problem
 from logger.settings.fields import describe
 
+ENCODING: Final = "utf-8-sig"
+"""UTF-8, also with the mark that editors on Windows put before it."""
 CREDENTIALS = "credentials"
 """The folder of secrets beside the file of settings; systemd hands it over, and a command beside it reads it too."""
 
@@ -65,7 +68,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
     """The values as they stand, nothing interpolated; none without a file. Raises OSError, UnicodeDecodeError."""
     if not path.is_file():
         return {}
-    values = dotenv.dotenv_values(path, interpolate=False)
+    values = dotenv.dotenv_values(path, interpolate=False, encoding=ENCODING)
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -85,7 +88,7 @@ def _read_secret(
     name: str, path: Path, origin: str, found: dict[str, Found], problems: list[Problem], warnings: list[str]
 ) -> None:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding=ENCODING)
     except (OSError, UnicodeDecodeError) as error:
         problems.append(
             Problem(

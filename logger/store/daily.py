@@ -10,13 +10,33 @@ from logger.store.model import DailyRow, Lease
 
 
 def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) -> None:
-    """Set current rows; one is marked for sending only if its line changed."""
-    connection.executemany(
+    """Set current rows; one is marked for sending, and counted as stored, only if its line changed."""
+    changed = 0
+    for row in rows:
+        changed += _is_news(connection, gateway, row)
+        _set(connection, gateway, row)
+    if changed:
+        connection.execute(
+            "UPDATE tally SET stored_rows = stored_rows + ?, stored_lines = stored_lines + ? WHERE role = 'daily'",
+            (changed, changed),
+        )
+
+
+def _is_news(connection: sqlite3.Connection, gateway: str, row: DailyRow) -> bool:
+    found = connection.execute(
+        "SELECT line FROM daily WHERE gateway = ? AND measurement = ? AND series = ? AND day = ?",
+        (gateway, row.measurement, row.series, row.day),
+    ).fetchone()
+    return found is None or found[0] != row.line
+
+
+def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow) -> None:
+    connection.execute(
         "INSERT INTO daily (gateway, measurement, series, day, line, final, revision, dirty) "
         "VALUES (?, ?, ?, ?, ?, ?, 1, 1) ON CONFLICT (gateway, measurement, series, day) DO UPDATE SET "
         "final = excluded.final, line = excluded.line, revision = revision + (line IS NOT excluded.line), "
         "dirty = dirty OR line IS NOT excluded.line",
-        [(gateway, row.measurement, row.series, row.day, row.line, row.final) for row in rows],
+        (gateway, row.measurement, row.series, row.day, row.line, row.final),
     )
 
 

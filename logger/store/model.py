@@ -140,11 +140,15 @@ class RoleState:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What lies in the store, by role, and how much of it is on disk."""
+    """What lies in the store, by role, and how much of it is on disk.
+
+    `last_delivery`: when a tick that the store still knows was delivered, in unix seconds; None if there is none.
+    """
 
     roles: Mapping[Role, RoleState]
     refused: int
     disk_bytes: int
+    last_delivery: int | None = None
 
     @property
     def rows(self) -> int:
@@ -168,7 +172,7 @@ class Waiting:
 
     @property
     def stored(self) -> int:
-        """Lines ever stored."""
+        """Lines ever stored; of a daily row each of its values, also those that a newer one replaced unsent."""
         return sum(role.stored_lines for role in self.roles.values())
 
     @property

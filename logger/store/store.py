@@ -337,7 +337,11 @@ class Store:
                 missed=missed + self._missed[role],
             )
         count = self._connection.execute("SELECT count(*) FROM refused").fetchone()[0]
-        return Waiting(roles, count, self._disk_bytes())
+        return Waiting(roles, count, self._disk_bytes(), self._last_delivery())
+
+    def _last_delivery(self) -> int | None:
+        marked = outbox.last_delivery(self._connection)
+        return max((at for at in (marked, *(at for _, at in self._soon)) if at is not None), default=None)
 
     def _disk_bytes(self) -> int:
         total = 0

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from logger.clock import SystemClock
-from logger.errors import InfluxRefusedError
+from logger.errors import InfluxError, InfluxRefusedError
 from logger.influx.dialects import Target
 from logger.influx.provision_3 import setup
 from logger.influx.provisioned import Admin, Wanted
@@ -27,6 +27,7 @@ class Documented(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.databases: dict[str, str] = {"_internal": ""}
+        self.listing = b""
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -39,6 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: object = None) -> None:
         data = json.dumps(body).encode() if body is not None else b""
+        data = self.server.listing or data
         self.send_response(status)
         self.send_header("content-length", str(len(data)))
         self.send_header("x-influxdb-version", "3.10.0")
@@ -100,3 +102,12 @@ def test_a_token_that_is_no_administrators_is_said(core: Documented) -> None:
     with pytest.raises(InfluxRefusedError, match="HTTP 401") as refused:
         asyncio.run(setup(core.url, Admin("wrong-secret"), Wanted({"envoy": None}), SystemClock()))
     assert "wrong-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("body", [b"<html>a proxy</html>", b'{"databases": []}', b'["envoy"]', b"[" * 100_000])
+def test_an_answer_that_is_no_list_of_databases_is_an_error_for_people(core: Documented, body: bytes) -> None:
+    core.listing = body
+    with pytest.raises(InfluxError, match="in a way that no InfluxDB 3 does") as told:
+        asyncio.run(setup(core.url, Admin(TOKEN), Wanted({"envoy": None}), SystemClock()))
+    assert told.value.hint
+    assert core.databases == {"_internal": ""}

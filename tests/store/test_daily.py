@@ -120,3 +120,16 @@ def test_a_replay_sends_the_days_again(tmp_path: Path) -> None:
     assert store.lease_daily() == again, "what was leased before the replay does not clear its marks"
     assert store.lines_page("daily") == ([day_row("", 1.0).line] * 4, None)
     store.close()
+
+
+def test_what_was_stored_and_what_was_delivered_are_counted_alike(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    for n, value in enumerate((1.0, 1.0, 2.0)):
+        store.put(daily_commit(START + 60 * n, day_row("2026-05-28", value), day_row("2026-05-29", 5.0)))
+        lease = store.lease_daily()
+        if lease is not None:
+            store.ack(lease)
+    waiting = store.waiting()
+    assert (waiting.stored, waiting.delivered, waiting.rows) == (3, 3, 0)
+    assert waiting.roles["daily"].stored_rows == 3
+    store.close()

@@ -329,3 +329,18 @@ def test_what_was_acknowledged_soon_is_marked_before_it_becomes_much(tmp_path: P
     assert sent_twice == taken[8:], "only the last few, which were not on the disk yet"
     for each in (store, crashed):
         each.close()
+
+
+def test_the_store_knows_from_before_when_it_last_delivered(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    assert store.waiting().last_delivery is None
+    for n in range(2):
+        store.put(commit(START + 60 * n))
+    first = store.lease("totals", newest=False, max_lines=1)
+    assert first is not None
+    store.ack(first, soon=True)
+    assert store.waiting().last_delivery == START
+    store.close()
+    store = make_store(tmp_path)
+    assert store.waiting().last_delivery == START
+    store.close()

@@ -1,0 +1,75 @@
+"""Terminals, pipes and users that are not as usual: no command ends in a traceback because of them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from logger import places
+from logger.commands.folded import folded
+from logger.commands.init_terminal import in_answers
+from logger.errors import SignInRefusedError
+from tests.endtoend.recorder import environment
+
+FINGERPRINT = ":".join(f"{n:02X}" for n in range(160, 192))
+
+
+def shell(home: Path, words: str, settings: Mapping[str, str] = {}) -> subprocess.CompletedProcess[bytes]:
+    """`envoy-logger WORDS` by a shell, which knows how to close a channel."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m logger {words}"], cwd=home,
+        env=environment(home, settings), stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp437"])
+def test_a_terminal_that_does_not_know_a_sign_shows_another(tmp_path: Path, encoding: str) -> None:
+    done = shell(tmp_path, "discover --help", {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C.UTF-8"})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"Usage: envoy-logger discover [OPTIONS] [ADDRESS")
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("words", ["init <&-", "init --account a@b.c --password-file - <&-"])
+def test_a_closed_standard_input_is_one_that_says_nothing(tmp_path: Path, words: str) -> None:
+    done = shell(tmp_path, words)
+    assert done.returncode == 2, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Error: " in done.stderr
+
+
+def test_a_full_disk_behind_the_output_is_said(tmp_path: Path) -> None:
+    done = shell(tmp_path, "fields > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr == b"there is no room for the output: No space left on device\nTry: make room there.\n"
+
+
+def test_a_user_without_a_home_has_the_state_where_a_service_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as it answers for a user that nobody knows
+    assert places.state_dir({}, "") == Path("/var/lib/envoy-logger")
+    assert places.runtime_dir({}, "/srv/x") == Path("/srv/x")
+
+
+@pytest.mark.parametrize("indent", [0, 5, 20])
+def test_a_fingerprint_fits_into_80_columns_whole(indent: int) -> None:
+    text = f"before {FINGERPRINT} (ends 2027-03-01), ended and still trusted, now {FINGERPRINT} (ends 2027-03-01)"
+    rows = folded(text, indent).split("\n")
+    assert max(map(len, rows)) + indent <= 80
+    assert rows.count(FINGERPRINT[:47]) == 2
+    assert [row[:47] for row in rows if row.startswith(FINGERPRINT[48:])] == [FINGERPRINT[48:]] * 2
+    assert "".join(rows).count("(ends 2027-03-01)") == 2
+    assert "ended and still trusted" in "".join(rows)
+    assert folded("nothing of that", indent) == "nothing of that"
+
+
+def test_who_answers_questions_is_told_of_answers_and_not_of_settings() -> None:
+    error = in_answers(
+        SignInRefusedError("wrong e-mail", "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE, or ENPHASE_TOKEN_FILE.")
+    )
+    assert error.hint == (
+        "check the e-mail (--account) and the password (--password-file), or the token (--token-file)."
+    )

@@ -1,0 +1,64 @@
+"""A password that is an ordinary word, or a number: masked, and nothing that the program decides hangs on it."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+
+from logger import log
+from logger.influx.classify import BadLines, Blocked, OutsideRetention, classify
+from tests.fake_influx2 import Scripted
+from tests.influx.test_write import blocked, write
+from tests.servers import Fake2
+
+WORDS = ("database", "found", "retention", "unable", "parse")
+
+
+@pytest.fixture
+def protected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_SECRETS", set())
+    log.protect([*WORDS, "1234", "status"])
+
+
+@pytest.mark.usefixtures("protected")
+def test_what_a_server_means_is_judged_before_its_words_are_masked() -> None:
+    bodies = {
+        '{"error":"unable to parse \'x\': missing fields"}': BadLines,
+        '{"error":"partial write: points beyond retention policy dropped=1"}': OutsideRetention,
+    }
+    for body, kind in bodies.items():
+        outcome = classify(400, body, {}, 0.0, log.masked)
+        assert isinstance(outcome, kind)
+        assert not [word for word in WORDS if word in getattr(outcome, "reason", "none")]
+    missing = classify(404, '{"error":"database not found: \\"x\\""}', {}, 0.0, log.masked)
+    assert isinstance(missing, Blocked)
+    assert (missing.kind, missing.reason) == ("missing", 'HTTP 404: ******** not ********: "x"')
+
+
+@pytest.mark.usefixtures("protected")
+def test_the_writer_hides_the_word_and_still_knows_a_missing_bucket(fake_influx2: Fake2) -> None:
+    fake_influx2.fake.script(Scripted(404, '{"code":"not found","message":"bucket \\"envoy\\" not found"}'))
+    target = fake_influx2.target({"totals": "envoy", "devices": "envoy", "daily": "envoy"})
+    found = blocked(write(target, b"m f=1 1700000040\n"), "missing")
+    assert "found" not in found.reason
+
+
+@pytest.mark.usefixtures("protected")
+def test_json_stays_json_and_keeps_its_names_and_numbers() -> None:
+    stream = io.StringIO()
+    root, ours = logging.getLogger(), logging.getLogger("logger")
+    before = root.handlers[:], root.level, ours.level
+    try:
+        log.configure("info", "json", stream=stream)
+        log.get("ship").info("status is 1234", extra={"status": 81234})
+    finally:
+        root.handlers[:], root.level = before[:2]
+        ours.setLevel(before[2])
+    entry = json.loads(stream.getvalue())
+    assert (entry["event"], entry["status"]) == ("******** is ********", 81234)
+    assert log.masked_in({"status": ["1234", 1234, None, {"x": "status"}]}) == {
+        "status": ["********", 1234, None, {"x": "********"}]
+    }
