@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType
 
 
 def main() -> None:
     """Run the command line; `python -m logger` and `envoy-logger` are the same program."""
     if sys.argv[1:] == ["health"]:
         raise SystemExit(health())
+    if sys.argv[1:2] == ["run"]:  # imports take a while, and as a container's first process nobody else would listen
+        import signal
+
+        signal.signal(signal.SIGTERM, _leave)
     from logger.cli import run
 
     run()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Told to stop before anything was begun."""
+    raise SystemExit(0)
 
 
 def health() -> int:
@@ -35,6 +45,9 @@ def health() -> int:
         print(f"no daemon has written {path}\nTry: envoy-logger run", file=sys.stderr)  # noqa: T201
         return 69
     late = time.time() - until
+    if late > 0 and until <= status.get("written_at", 0.0):
+        print(f"the daemon was stopped {late:.0f} s ago\nTry: envoy-logger run", file=sys.stderr)  # noqa: T201
+        return 69
     if late > 0:
         print(  # noqa: T201
             f"the daemon has not moved for {late:.0f} s longer than it should\n"

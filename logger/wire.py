@@ -34,6 +34,7 @@ from logger.errors import (
     WireError,
 )
 from logger.model import Json
+from logger.proxies import proxy_for
 
 USER_AGENT = f"envoy-logger/{__version__}"
 _PASSES = "nothing if this passes by itself; otherwise check the address, and restart the device."
@@ -89,6 +90,7 @@ class Wire:
     `base_url` is scheme://host[:port][/path]. `tls` decides whom to trust on https; None verifies against the
     system's authorities. `use_proxy` honours the machine's proxy settings (for the internet, never for a
     gateway). `max_bytes` bounds an answer, packed and unpacked. `connections` bounds requests in flight.
+    Raises SettingsError for a proxy that cannot be used.
     """
 
     def __init__(
@@ -106,7 +108,8 @@ class Wire:
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
             verify=tls if tls is not None else _authorities(base_url),
-            trust_env=use_proxy and not _is_loopback(base_url),
+            trust_env=False,
+            proxy=proxy_for(base_url) if use_proxy else None,
             follow_redirects=False,
             timeout=None,  # noqa: S113  the whole request is bounded by the clock, below
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -116,8 +119,7 @@ class Wire:
     @property
     def host(self) -> str:
         """host[:port] for messages, without user, password or path."""
-        url = httpx.URL(self.base_url)
-        return url.netloc.decode("ascii", "replace").rpartition("@")[2]
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     async def request(
         self,
@@ -211,12 +213,6 @@ def _authorities(base_url: str) -> ssl.SSLContext:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _is_loopback(base_url: str) -> bool:
-    """What stays on this machine goes through no proxy, whatever the machine's settings say."""
-    host = (urlsplit(base_url).hostname or "").lower()
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
 def _sane(jar: CookieJar) -> bool:
     """Whether these cookies can be sent: few, short, and nothing that no header holds."""
     cookies = list(jar)
@@ -285,7 +281,7 @@ def _translated(error: Exception, host: str, where: str) -> WireError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateError(
                 f"the certificate of {host} does not verify: {cause.verify_message}",
-                "check the address and the CA file.",
+                "check the address and the authority: LOGGER_TLS_CA_FILE for the gateway, SSL_CERT_FILE for others.",
             )
         if isinstance(cause, socket.gaierror):
             return NameUnknownError(

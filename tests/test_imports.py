@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "logger"
 
-GROUND = {"errors", "model", "clock", "places", "files", "logger"}
+GROUND = {"errors", "model", "clock", "places", "files", "proxies", "logger"}
 DOORS = {"settings", "log", "wire", "retry"}
 ROOMS = ("gateway", "readings", "store", "influx")
 ALLOWED: dict[str, set[str]] = {

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from logger.clock import SystemClock
-from logger.errors import WireError
+from logger.errors import SettingsError, WireError
 from logger.gateway.tls import unchecked
+from logger.proxies import proxy_for
 from logger.simulator.certificate import self_signed
 from logger.wire import Basic, Digest, Wire
 
@@ -134,3 +135,58 @@ def test_cookies_that_cannot_be_sent_are_forgotten_and_the_next_request_goes_out
         server.close()
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("settings", "url", "proxy"),
+    [
+        ({"HTTP_PROXY": "http://p:1"}, "http://192.0.2.7:8086", "http://p:1"),
+        ({"http_proxy": "p:1"}, "http://192.0.2.7:8086", "http://p:1"),
+        ({"HTTP_PROXY": "http://p:1"}, "https://192.0.2.7", None),
+        ({"ALL_PROXY": "http://p:1"}, "https://192.0.2.7", "http://p:1"),
+        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "192.0.2.0/24"}, "http://192.0.2.7", None),
+        ({"ALL_PROXY": "http://p:1", "no_proxy": "::1/128,[fe80::]/10,db.home"}, "http://[fe80::7]:8086", None),
+        ({"ALL_PROXY": "http://p:1", "no_proxy": "::1/128,.home"}, "http://db.home:8086", None),
+        ({"ALL_PROXY": "http://p:1", "NO_PROXY": "*"}, "http://192.0.2.7", None),
+        ({"ALL_PROXY": "http://p:1"}, "http://localhost:8086", None),
+        ({}, "http://192.0.2.7", None),
+    ],
+)
+def test_the_proxy_is_the_one_that_the_machine_names(
+    settings: dict[str, str], url: str, proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_proxies(monkeypatch, settings)
+    assert proxy_for(url) == proxy
+
+
+@pytest.mark.parametrize("proxy", ["socks5h://127.0.0.1:9", "foo://bar", "http://u:word@[::1", "http://:1"])
+def test_a_proxy_that_cannot_be_used_is_a_wrong_setting_and_no_crash(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_proxies(monkeypatch, {"ALL_PROXY": proxy})
+    with pytest.raises(SettingsError) as told:
+        Wire("http://192.0.2.7:8086", SystemClock(), use_proxy=True)
+    assert told.value.exit_code == 78
+    assert "ALL_PROXY (environment): is not a proxy" in str(told.value)
+    assert "word" not in str(told.value)
+    asyncio.run(Wire("http://192.0.2.7:8086", SystemClock()).aclose())  # the gateway's way has none
+
+
+def test_an_address_that_is_none_is_an_error_for_people() -> None:
+    async def work() -> None:
+        wire = Wire("https://a:b:c", SystemClock())
+        with pytest.raises(WireError) as told:
+            await wire.request("GET", "/x", timeout_s=5)
+        assert told.value.hint
+        await wire.aclose()
+
+    asyncio.run(work())
+
+
+def without_proxies(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
+    """The environment with these proxies and no others."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)

@@ -9,7 +9,6 @@ import click
 
 from logger import settings
 from logger.clock import SystemClock
-from logger.commands.folded import folded
 from logger.commands.options import env_file as env_file_option
 from logger.gateway.contact import accept_certificate
 from logger.service import service
@@ -29,6 +28,6 @@ def command(env_file: Path, fingerprint: str) -> None:
     prepare(configured.state_dir)
     old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock(), fingerprint))
     if old is not None and old.fingerprint == new.fingerprint:
-        click.echo(folded(f"The pinned certificate is the one it shows: {new.describe()}", 0))
+        click.echo(f"The pinned certificate is the one it shows: {new.describe()}")
         return
-    click.echo(folded(f"before: {old.describe() if old else 'none'}\nnow: {new.describe()}", 0))
+    click.echo(f"before: {old.describe() if old else 'none'}\nnow:    {new.describe()}")

@@ -12,6 +12,7 @@ from logger.commands.options import as_json as json_option
 from logger.errors import GatewayError
 from logger.gateway.discovery import Search, search
 from logger.gateway.pins import spaced
+from logger.settings.fields import gateway_address
 
 NEEDS_MDNS = "mDNS was not asked: zeroconf is not installed. Try: pip install 'envoy-logger[discovery]'"
 
@@ -20,8 +21,17 @@ class NothingFoundError(GatewayError):
     """Nobody answered."""
 
 
+def _addresses(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            gateway_address(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{value!r} {error}") from error
+    return values
+
+
 @click.command("discover", short_help="List the gateways on this network.")
-@click.argument("addresses", nargs=-1, metavar="[ADDRESS…]")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS…]", callback=_addresses)
 @click.option("--seconds", type=click.FloatRange(0.2, 60), default=4.0, show_default=True, help="How long to listen.")
 @click.option("--interface", "interfaces", multiple=True, help="Listen on the interface with this address alone.")
 @json_option

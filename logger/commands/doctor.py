@@ -67,9 +67,10 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
 
 def _line(check: Check) -> str:
     """What was looked at, what came out; below it what to do."""
-    is_document = check.name.startswith("/")
-    name = f"{'document' if is_document else check.name:<{_NAME_WIDTH}}"
-    path = f"{check.name}: " if is_document and check.name not in check.text else ""
+    kind, _, which = ("document", "", check.name) if check.name.startswith("/") else check.name.partition(" ")
+    is_one_of_many = kind in ("document", "bucket")
+    name = f"{kind if is_one_of_many else check.name:<{_NAME_WIDTH}}"
+    path = f"{which}: " if is_one_of_many and which not in check.text else ""
     below = f"\n  {'':<{_NAME_WIDTH}}  "
     text = folded(f"{path}{check.text}{_latency(check.took_s)}", len(below) - 1).replace("\n", below)
     return f"{name}  {text}{below}Try: {check.cure}" if check.cure else f"{name}  {text}"

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
-
-import dotenv
 
 from logger import settings
 from logger.errors import Problem, SettingsError, StateError
 from logger.files import NewFile, write_together
 from logger.settings import Settings, envfile
 from logger.settings.fields import describe
-from logger.settings.gather import CREDENTIALS, ENCODING
+from logger.settings.gather import CREDENTIALS, ENCODING, parsed
 
 SYSTEMD: Final = Path("etc/envoy-logger/envoy-logger.env")
 SYSTEMD_STATE: Final = Path("var/lib/envoy-logger")
@@ -89,7 +86,9 @@ class Draft:
         try:
             self.files()
         except SettingsError as error:
-            own = tuple(problem for problem in error.problems if problem.setting in self.values)
+            own = tuple(
+                replace(problem, origin="your answer") for problem in error.problems if problem.setting in self.values
+            )
             if own:
                 raise SettingsError(own) from error
 
@@ -122,8 +121,7 @@ class Draft:
 
     def _check(self, text: str) -> None:
         """The new settings as the recorder will see them. Raises SettingsError."""
-        found = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
-        environ = {name: value for name, value in found.items() if value}
+        environ, _ = parsed(text)
         kept = {name: secret for name, secret in self.before.held().items() if name not in self.values}
         for name, secret in (kept | self.secrets).items():
             environ.pop(f"{name}_FILE", None)

@@ -32,14 +32,18 @@ _ANSWERS: Final = {
 """What a setting is to somebody who has answered questions, or given options, and knows of no settings yet."""
 _SETTING: Final = re.compile(rf"\b({'|'.join(_ANSWERS)})(_FILE)?\b(?![_…])")
 
+_TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
+
 
 def in_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
     """The same error in the words of the questions and options; what lists settings stays as it is."""
     if not isinstance(error, SettingsError):
-        error.what, error.hint = (
-            _SETTING.sub(lambda found: _ANSWERS[found[1]], text) for text in (error.what, error.hint)
-        )
+        error.what, error.hint = _said(error.what), _said(error.hint)
     return error
+
+
+def _said(text: str) -> str:
+    return _TWICE.sub(r"(\1)", _SETTING.sub(lambda found: _ANSWERS[found[1]], text))
 
 
 class Terminal:

@@ -24,25 +24,27 @@ class NoDaemonError(StoreHeldError):
 @click.command("status")
 @env_file_option
 @json_option
-def command(env_file: Path, as_json: bool) -> None:
-    """Show what the daemon does. Exit code 69 if none runs."""
+def command(env_file: Path, as_json: bool) -> int:
+    """Show what the daemon does. Exit code 69 if none runs, or if it does not move."""
     configured = settings.load(env_file)
     log.protect(configured.secrets())
-    found = status.read(configured.runtime_dir)
+    found, now = status.read(configured.runtime_dir), time.time()
     if found is None:
         raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")
     if as_json:
         click.echo(json.dumps(log.masked_in(found), indent=1))
-        return
-    click.echo(log.masked("\n".join(lines(found, time.time()))))
+    else:
+        click.echo(log.masked("\n".join(lines(found, now))))
+    return 0 if now < _float(found.get("alive_until")) else StoreHeldError.exit_code
 
 
 def lines(found: dict[str, Json], now: float) -> list[str]:
     """The status as text, one fact a line."""
     gateway, polls, values = _part(found, "gateway"), _part(found, "polls"), _part(found, "values")
     store, influxdb, books = _part(found, "store"), _part(found, "influxdb"), _part(found, "books")
-    age = now - _float(found.get("written_at"))
-    text = [f"{'running' if now < _float(found.get('alive_until')) else 'NOT MOVING'}, status of {age:.0f} s ago"]
+    written_at, alive_until = _float(found.get("written_at")), _float(found.get("alive_until"))
+    state = "running" if now < alive_until else "stopped" if alive_until <= written_at else "NOT MOVING"
+    text = [f"{state}, status of {span(now - written_at)} ago"]
     if gateway:
         reach = "answers" if gateway.get("reachable") else "DOES NOT ANSWER"
         text.append(f"gateway    {gateway.get('serial')}, firmware {gateway.get('firmware')}, {reach}")

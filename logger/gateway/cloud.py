@@ -19,6 +19,7 @@ from logger.errors import (
     CertificateError,
     CredentialsError,
     NameUnknownError,
+    SettingsError,
     SignInBlockedError,
     SignInRefusedError,
     TokenError,
@@ -63,6 +64,11 @@ async def fetch_token(access: Access, serial: str, clock: Clock) -> Token | Refu
         for url in (access.login_url, access.token_url):
             if not _protected(url):
                 return Refusal("unsent", _unencrypted(url))
+            try:
+                wire_to(url)
+            except SettingsError as error:
+                (problem,) = error.problems
+                return Refusal("unsent", SignInBlockedError(f"{problem.setting} {problem.what}", problem.fix))
         return await _fetch(access, serial, clock, wire_to)
     finally:
         for wire in wires.values():

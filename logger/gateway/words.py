@@ -21,4 +21,5 @@ def span(seconds: float) -> str:
         if seconds >= 2 * size or (seconds >= size and unit == "minute"):
             count = round(seconds / size)
             return f"{count} {unit}{'s' if count != 1 else ''}"
-    return f"{max(0, round(seconds))} seconds"
+    count = max(0, round(seconds))
+    return f"{count} second{'s' if count != 1 else ''}"

@@ -27,6 +27,7 @@ from logger.influx.dialects import Target, authorisation, basic
 from logger.influx.write import Writer
 from logger.log import masked
 from logger.model import Json, Role, Value
+from logger.proxies import proxy_for
 from logger.wire import Wire
 
 QUERY_TIMEOUT_S: Final = 120.0
@@ -225,7 +226,11 @@ class _OfVersion2:
         authorisation(target, "Token")  # one that cannot be sent is named before anything is
         self._target, self._clock = target, clock
         self._client = InfluxDBClient(
-            url=target.url, token=target.token, org=target.org, timeout=int(QUERY_TIMEOUT_S * 1000)
+            url=target.url,
+            token=target.token,
+            org=target.org,
+            timeout=int(QUERY_TIMEOUT_S * 1000),
+            proxy=proxy_for(target.url),
         )
 
     async def points(

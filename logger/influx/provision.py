@@ -54,6 +54,7 @@ from logger.influx.provisioned import (
     keeps,
 )
 from logger.log import masked, protect
+from logger.proxies import proxy_for
 
 T = TypeVar("T")
 TIMEOUT_MS = 20_000
@@ -97,8 +98,8 @@ class _Setup:
 
     def is_fresh(self) -> bool:
         """Whether the server still waits for its first user."""
-        with InfluxDBClient(url=self._url, token="", timeout=TIMEOUT_MS) as client:
-            answer = self._ask(lambda: SetupService(client.api_client).get_setup(), "say whether it is set up")
+        with _client(self._url, token="") as client:
+            answer = self._told(lambda: SetupService(client.api_client).get_setup(), "say whether it is set up")
         return bool(answer.allowed)
 
     def onboard(self, admin: Admin) -> Provisioned:
@@ -116,8 +117,8 @@ class _Setup:
             retention_period_seconds=seconds or 0,
             token=admin.token or None,
         )
-        with InfluxDBClient(url=self._url, token="", timeout=TIMEOUT_MS) as client:
-            made = self._ask(lambda: SetupService(client.api_client).post_setup(request), "take its first user")
+        with _client(self._url, token="") as client:
+            made = self._told(lambda: SetupService(client.api_client).post_setup(request), "take its first user")
         token = str(made.auth.token)
         protect([token])
         self._steps.append(Step("made", f"bucket {bucket!r}", keeps(seconds or 0)))
@@ -127,7 +128,7 @@ class _Setup:
         """Everything else. `made`: the bucket that is there since a moment ago."""
         wanted = self._wanted
         sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
-        with InfluxDBClient(url=self._url, org=wanted.org, timeout=TIMEOUT_MS, **sign_in) as client:
+        with _client(self._url, org=wanted.org, **sign_in) as client:
             org_id = self._org_id(client)
             if org_id is None:
                 return self._all_would_be_made()
@@ -135,7 +136,7 @@ class _Setup:
                 name: (made or {}).get(name) or self._bucket_id(client, org_id, name, seconds)
                 for name, seconds in wanted.buckets.items()
             }
-            known = self._ask(
+            known = self._told(
                 lambda: client.authorizations_api().find_authorizations(org_id=org_id), "list its tokens"
             )
             credentials: dict[Purpose, Credential] = {}
@@ -166,7 +167,7 @@ class _Setup:
         name = self._wanted.org
         orgs = client.organizations_api()
         try:
-            listed = self._ask(lambda: orgs.find_organizations(org=name), "list its organisations")
+            listed = self._told(lambda: orgs.find_organizations(org=name), "list its organisations")
         except InfluxMissingError:
             listed = []
         for item in listed:
@@ -178,7 +179,7 @@ class _Setup:
             self._steps.append(self._organisation("made"))
             return None
         try:
-            made = self._ask(lambda: orgs.create_organization(name), f"make the organisation {name!r}")
+            made = self._told(lambda: orgs.create_organization(name), f"make the organisation {name!r}")
         except InfluxRefusedError as error:
             raise InfluxMissingError(
                 f"InfluxDB at {self.host} shows no organisation {name!r} to this token, nor lets it make one",
@@ -191,7 +192,7 @@ class _Setup:
         """The bucket's id, made if it is missing; None where a dry run would make it."""
         api = client.buckets_api()
         try:
-            listed = self._ask(lambda: api.find_buckets(name=name, org_id=org_id).buckets, "list its buckets")
+            listed = self._told(lambda: api.find_buckets(name=name, org_id=org_id).buckets, "list its buckets")
         except InfluxMissingError:  # some versions answer 404 instead of an empty list
             listed = []
         for item in listed:
@@ -208,7 +209,7 @@ class _Setup:
         if self._wanted.dry_run:
             return None
         new = Bucket(name=name, org_id=org_id, retention_rules=_rules(seconds or 0), description=f"by {DESCRIPTION}")
-        return str(self._ask(lambda: api.create_bucket(bucket=new), f"make the bucket {name!r}").id)
+        return str(self._told(lambda: api.create_bucket(bucket=new), f"make the bucket {name!r}").id)
 
     def _token(
         self,
@@ -241,7 +242,7 @@ class _Setup:
         ]
         new = Authorization(org_id=org_id, permissions=permissions, description=described(purpose))
         doing = f"the token {described(purpose)!r}"
-        made = self._ask(lambda: api.create_authorization(authorization=new), f"make {doing}")
+        made = self._told(lambda: api.create_authorization(authorization=new), f"make {doing}")
         for item in stale:
             self._ask(partial(api.delete_authorization, item), f"remove the old {doing}")
         return str(made.token)
@@ -251,7 +252,7 @@ class _Setup:
         text = self._wanted.held.get(purpose)
         if not text or not is_sendable(text):
             return None
-        with InfluxDBClient(url=self._url, token=text, org=self._wanted.org, timeout=TIMEOUT_MS) as client:
+        with _client(self._url, token=text, org=self._wanted.org) as client:
             for bucket in self._wanted.buckets:
                 try:
                     if purpose == "write":  # an empty write tells and stores nothing
@@ -264,6 +265,19 @@ class _Setup:
                     return None
         return text
 
+    def _told(self, call: Callable[[], T | None], doing: str) -> T:
+        """The same, of an answer that must tell something: a page of another server's tells nothing."""
+        try:
+            found = self._ask(call, doing)
+        except (AttributeError, TypeError, ValueError):
+            found = None
+        if found is None:
+            raise InfluxError(
+                f"what answers at {self.host} does not {doing} as an InfluxDB 2 does",
+                "check INFLUXDB_URL, its path included, and INFLUXDB_API.",
+            )
+        return found
+
     def _ask(self, call: Callable[[], T], doing: str) -> T:
         """Call influxdb-client; its exceptions become ours."""
         try:
@@ -272,6 +286,10 @@ class _Setup:
             raise _refusal(error, self.host, doing) from error
         except HTTPError as error:
             raise _outage(error, self.host) from error
+
+
+def _client(url: str, **how: str) -> InfluxDBClient:
+    return InfluxDBClient(url=url, timeout=TIMEOUT_MS, proxy=proxy_for(url), **how)
 
 
 def described(purpose: Purpose) -> str:

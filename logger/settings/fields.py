@@ -30,7 +30,8 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _gateway(value: str) -> str:
+def gateway_address(value: str) -> str:
+    """The address itself if a gateway can be reached by it: host, host:port or http(s)://host; else ValueError."""
     if not value:
         return value
     place = value.partition("://")[2] or value
@@ -134,7 +135,7 @@ class Enphase(Group):
 
     model_config = SettingsConfigDict(env_prefix="ENPHASE_")
 
-    gateway: Annotated[str, AfterValidator(_gateway)] = Field(
+    gateway: Annotated[str, AfterValidator(gateway_address)] = Field(
         "",
         description="The gateway on your network: host, host:port or URL. Required by `run`.",
         examples=["192.168.1.50"],
@@ -204,7 +205,9 @@ class Recorder(Group):
         description="Folder for the store, token and certificate pin. Empty: $STATE_DIRECTORY, "
         "/var/lib/envoy-logger if it exists, else ~/.local/state/envoy-logger.",
     )
-    site: str = Field("", pattern=r"^[^\n]*$", description="A name for the site, written as a tag on every point.")
+    site: Annotated[str, AfterValidator(_line)] = Field(
+        "", description="A name for the site, written as a tag on every point."
+    )
     totals_interval_s: int = Field(60, ge=15, le=3600, description="Seconds between gateway totals; at least 15.")
     devices_interval_s: int = Field(
         300, ge=60, le=3600, description="Seconds between inverter and battery readings; at least 60."
@@ -237,7 +240,9 @@ class Recorder(Group):
         "as an event. 0: never.",
     )
     keep_days: int = Field(30, ge=0, le=3650, description="Days that delivered rows stay in the store.")
-    store_max_mb: int = Field(2048, ge=16, description="The most that the store may take on disk, in MB.")
+    store_max_mb: int = Field(
+        2048, ge=16, le=4_000_000, description="The most that the store may take on disk, in MB."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line.")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import dotenv
+from dotenv.parser import parse_stream
 
 from logger.errors import Problem
-from logger.settings.fields import describe
+from logger.settings.fields import describe, known_names
 
 ENCODING: Final = "utf-8-sig"
 """UTF-8, also with the mark that editors on Windows put before it."""
@@ -32,10 +34,18 @@ def gather(
 ) -> dict[str, Found]:
     """The value and origin of every variable of ours that is set anywhere; empty counts as not set."""
     try:
-        from_file = {} if env_file is None else read_dotenv(env_file)
+        text = "" if env_file is None else _text_of(env_file)
     except (OSError, UnicodeDecodeError) as error:
-        from_file = {}
-        problems.append(Problem(str(env_file), "file", f"cannot be read: {_why(error)}", "chmod 600 and own it."))
+        text = ""
+        cure = "chmod 600 and own it." if isinstance(error, OSError) else "save it as UTF-8."
+        problems.append(Problem(str(env_file), "file", f"cannot be read: {_why(error)}", cure))
+    from_file, broken = parsed(text)
+    for line, is_ours in broken:
+        what = "is not NAME=value, or its quote has no end"
+        if is_ours:
+            problems.append(Problem(f"{env_file}, line {line}", "file", what, "correct that line."))
+        else:
+            warnings.append(f"{env_file}, line {line}: {what}; it is ignored")
     if env_file is not None and from_file and _readable_by_others(env_file):
         warnings.append(f"{env_file} can be read by other users. Try: chmod 600 {env_file}")
     layers = ((environ, "environment"), (from_file, str(env_file)))
@@ -66,10 +76,26 @@ def gather(
 
 def read_dotenv(path: Path) -> dict[str, str]:
     """The values as they stand, nothing interpolated; none without a file. Raises OSError, UnicodeDecodeError."""
-    if not path.is_file():
-        return {}
-    values = dotenv.dotenv_values(path, interpolate=False, encoding=ENCODING)
-    return {name: value for name, value in values.items() if value is not None}
+    return parsed(_text_of(path))[0]
+
+
+def parsed(text: str) -> tuple[dict[str, str], list[tuple[int, bool]]]:
+    """The values in such a text, and each line that is none: its number and whether it names a setting of ours."""
+    values: dict[str, str] = {}
+    broken = []
+    for item in parse_stream(io.StringIO(text)):
+        if item.error:
+            words = re.findall(r"\w+", item.original.string)
+            broken.append((item.original.line, not known_names().isdisjoint(words)))
+        elif item.key is not None:
+            values.pop(item.key, None)
+            if item.value is not None:
+                values[item.key] = item.value
+    return values, broken
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding=ENCODING) if path.is_file() else ""
 
 
 def _in_folders(folders: list[Path], name: str) -> list[Path]:

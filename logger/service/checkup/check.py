@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from logger.errors import EnvoyLoggerError
+from logger.errors import EnvoyLoggerError, SettingsError
 
 State: TypeAlias = Literal["good", "note", "bad", "left out"]
 
@@ -47,4 +47,7 @@ def left_out(name: str, why: str) -> Check:
 
 def failed(name: str, error: EnvoyLoggerError, cure: str = "") -> Check:
     """What an error says; its own hint is the cure, where no better one is given."""
+    if isinstance(error, SettingsError):
+        problem = error.problems[0]
+        return bad(name, f"{problem.setting} {problem.what}", problem.fix, error.exit_code)
     return bad(name, error.what, cure or error.hint or "envoy-logger status", error.exit_code)
