@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from logger.errors import StateError
+
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replace `path` by `data` so that a reader, a crash or a power cut sees the old or the new file whole.
@@ -75,6 +77,24 @@ def write_together(files: Sequence[NewFile]) -> None:
             new.unlink(missing_ok=True)
     for folder in {file.path.parent for file in files}:
         sync_folder(folder)
+
+
+def unwritten(path: Path, error: OSError) -> StateError:
+    """What to say of a file of the state folder that could not be written."""
+    hint = "free some space on that disk." if error.errno == errno.ENOSPC else "make the state folder writable."
+    return StateError(f"{path} cannot be written: {error.strerror}", hint)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise the OSError that a write into `folder` would meet: whose it is, or how it is mounted."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        number = errno.EROFS if is_read_only(folder) else errno.EACCES
+        raise OSError(number, os.strerror(number))
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether the file system of `folder` is mounted so that nobody can write."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def hand_over(path: Path) -> None:

@@ -10,13 +10,16 @@ STATUS_FILE = "status.json"
 
 
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
-    """The setting, else `$STATE_DIRECTORY`, else /var/lib/envoy-logger if it exists, else below the home folder."""
+    """The setting, else `$STATE_DIRECTORY`, else /var/lib/envoy-logger if it exists, else below the home folder.
+
+    Under systemd's DynamicUser that one is a link to where only root may look, and yet is there for all.
+    """
     if setting:
         return Path(os.path.expanduser(setting))
     if folder := environ.get("STATE_DIRECTORY"):
         return Path(folder.split(":")[0])
     system, own = Path("/var/lib/envoy-logger"), os.path.expanduser("~/.local/state/envoy-logger")
-    return system if system.is_dir() or own.startswith("~") else Path(own)  # not every user has a home
+    return system if os.path.lexists(system) or own.startswith("~") else Path(own)  # not every user has a home
 
 
 def runtime_dir(environ: Mapping[str, str], setting: str) -> Path:
@@ -24,6 +27,6 @@ def runtime_dir(environ: Mapping[str, str], setting: str) -> Path:
     if folder := environ.get("RUNTIME_DIRECTORY"):
         return Path(folder.split(":")[0])
     system = Path("/run/envoy-logger")
-    if not setting and (system / STATUS_FILE).exists():
+    if not setting and os.path.exists(system / STATUS_FILE):
         return system
     return state_dir(environ, setting)

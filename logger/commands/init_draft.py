@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import stat
 from dataclasses import dataclass, field, replace
@@ -121,7 +122,7 @@ class Draft:
 
     def _check(self, text: str) -> None:
         """The new settings as the recorder will see them. Raises SettingsError."""
-        environ, _ = parsed(text)
+        environ = settings.of_environment() | parsed(text)[0]
         kept = {name: secret for name, secret in self.before.held().items() if name not in self.values}
         for name, secret in (kept | self.secrets).items():
             environ.pop(f"{name}_FILE", None)
@@ -137,7 +138,9 @@ class Draft:
         except OSError as error:
             raise StateError(
                 f"{error.filename or self.place.env_file.parent} cannot be written: {error.strerror}; nothing was",
-                "sudo, or another place with --env-file.",
+                "free some space on that disk."
+                if error.errno == errno.ENOSPC
+                else "sudo, or another place with --env-file.",
             ) from error
         for name in dropped:  # a secret that lies there would be read
             path = self.place.secrets / name.lower()

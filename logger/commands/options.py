@@ -27,7 +27,11 @@ class MisuseError(click.ClickException):
 def _existing(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
     """A file that was named must be there; the usual one need not."""
     source = context.get_parameter_source(parameter.name or "")
-    if source is ParameterSource.COMMANDLINE and not path.is_file():
+    try:
+        is_there = source is not ParameterSource.COMMANDLINE or path.is_file()
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}; try the same command with sudo") from error
+    if not is_there:
         raise click.BadParameter(f"there is no file {path}")
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from logger.commands.options import env_file as env_file_option
 from logger.commands.options import span_option
 from logger.commands.secrets_in import secret_option
 from logger.errors import StateError
-from logger.files import write_atomically
+from logger.files import refuse_unwritable, write_atomically
 from logger.influx.administer import administer
 from logger.influx.provisioned import Admin, Credential, Provisioned, Purpose, Step, Wanted
 from logger.influx.survey import survey
@@ -156,8 +157,16 @@ def _held(configured: Settings, files: Mapping[Purpose, Kept]) -> dict[Purpose, 
     """The secrets of an earlier run: in the files, else as the recorder is set to use them."""
     held: dict[Purpose, str] = {}
     for purpose, kept in files.items():
-        if kept.file is not None and kept.file.is_file():
-            held[purpose] = kept.file.read_text(encoding="utf-8").strip()
+        if kept.file is None:
+            continue
+        try:
+            refuse_unwritable(kept.file.absolute().parent)  # before an old secret ends and a new one has no place
+            if os.path.lexists(kept.file):
+                held[purpose] = kept.file.read_bytes().decode("utf-8", "replace").strip()
+        except OSError as error:
+            raise StateError(
+                f"{kept.file} cannot be written: {error.strerror}; nothing was changed", "check the folder's owner."
+            ) from error
     influxdb = configured.influxdb
     own = influxdb.token.get_secret_value() or influxdb.password.get_secret_value()
     if own and "write" not in held:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from logger.errors import StateError
-from logger.files import write_atomically
+from logger.files import unwritten, write_atomically
 from logger.gateway.words import day
 
 _ROTATION_S: Final = 120 * 86400.0
@@ -101,7 +101,7 @@ def save(state_dir: Path, pin: Pin) -> None:
     try:
         write_atomically(path, (json.dumps(asdict(pin), indent=1) + "\n").encode())
     except OSError as error:
-        raise StateError(f"{path} cannot be written: {error.strerror}", "make the state folder writable.") from error
+        raise unwritten(path, error) from error
 
 
 def _path(state_dir: Path, serial: str) -> Path:

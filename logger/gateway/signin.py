@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from logger.errors import SignInBlockedError, SignInRefusedError, StateError
-from logger.files import hand_over, write_atomically
+from logger.files import hand_over, unwritten, write_atomically
 from logger.gateway.cloud import Refusal
 from logger.gateway.words import minute
 from logger.retry import SIGN_IN, delay
@@ -196,7 +196,7 @@ def save(state_dir: Path, state: CoolDown) -> None:
     try:
         write_atomically(path, (json.dumps(asdict(state), indent=1) + "\n").encode())
     except OSError as error:
-        raise StateError(f"{path} cannot be written: {error.strerror}", "make the state folder writable.") from error
+        raise unwritten(path, error) from error
 
 
 @contextlib.asynccontextmanager

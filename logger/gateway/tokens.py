@@ -16,7 +16,7 @@ import jwt
 
 from logger import log
 from logger.errors import StateError, TokenError
-from logger.files import write_atomically
+from logger.files import unwritten, write_atomically
 from logger.gateway.words import day, minute
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -94,7 +94,7 @@ def save(state_dir: Path, serial: str, token: Token) -> None:
     try:
         write_atomically(path, token.text.encode("ascii") + b"\n")
     except OSError as error:
-        raise StateError(f"{path} cannot be written: {error.strerror}", "make the state folder writable.") from error
+        raise unwritten(path, error) from error
 
 
 def ends(token: Token) -> str:

@@ -37,6 +37,7 @@ from logger.store.folder import FolderLock, claim, mark_demo, refuse_demo
 from logger.store.thread import StoreThread
 
 _SHUTDOWN_S: Final = 5.0
+_FULL_S: Final = 30.0
 _LAST_RESORT_S: Final = 7.0
 """A disk or a server that does not come back must not keep the process: whatever is stored is stored whole."""
 
@@ -129,14 +130,22 @@ async def assembled(
     changes = log.Changes(log.get("service"))
     recorder = settings.recorder
     async with _patience(configured.notify_socket()):
-        store = await StoreThread.open(
-            settings.state_dir,
-            max_mb=recorder.store_max_mb,
-            keep_days=recorder.keep_days,
-            clock=clock,
-            lock=lock,
-            changes=changes,
-        )
+        while True:
+            try:
+                store = await StoreThread.open(
+                    settings.state_dir,
+                    max_mb=recorder.store_max_mb,
+                    keep_days=recorder.keep_days,
+                    clock=clock,
+                    lock=lock,
+                    changes=changes,
+                )
+            except StoreFullError as error:  # the disk: it is waited for, as later on
+                changes.begin("store", str(error), logging.ERROR)
+                await clock.sleep(_FULL_S)
+            else:
+                changes.end("store", "there is room for the store again")
+                break
     gateway = Gateway(access_of(settings), clock, lambda: access_of(configured.reread(settings)))
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None

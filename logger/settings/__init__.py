@@ -19,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from logger import places
 from logger.errors import Problem, SettingsError
-from logger.settings.fields import Enphase, Group, Influxdb, Recorder, describe, iana_zone, variable
+from logger.settings.fields import Enphase, Group, Influxdb, Recorder, describe, iana_zone, known_names, variable
 from logger.settings.gather import Found, gather, read_dotenv
 from logger.settings.names import misnamed_url, strangers
 
@@ -156,6 +156,11 @@ def for_demo(settings: Mapping[str, str]) -> Settings:
 def overridden(values: Iterable[str]) -> list[str]:
     """Which of these variables the environment sets as well: there it wins over every file."""
     return sorted(name for name in values if os.environ.get(name))
+
+
+def of_environment() -> dict[str, str]:
+    """The variables of ours that the environment sets."""
+    return {name: value for name in known_names() if (value := os.environ.get(name))}
 
 
 def under_journal() -> bool:

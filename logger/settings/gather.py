@@ -37,7 +37,7 @@ def gather(
         text = "" if env_file is None else _text_of(env_file)
     except (OSError, UnicodeDecodeError) as error:
         text = ""
-        cure = "chmod 600 and own it." if isinstance(error, OSError) else "save it as UTF-8."
+        cure = "the same command with sudo, or own it." if isinstance(error, OSError) else "save it as UTF-8."
         problems.append(Problem(str(env_file), "file", f"cannot be read: {_why(error)}", cure))
     from_file, broken = parsed(text)
     for line, is_ours in broken:

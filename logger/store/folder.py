@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from logger.errors import StateError, StoreHeldError
-from logger.files import hand_over, write_atomically
+from logger.files import hand_over, refuse_unwritable, write_atomically
 
 LOCK = "lock"
 DEMO_MARK = "this-is-the-demo"
@@ -52,8 +52,7 @@ def claim(folder: Path) -> FolderLock:
             hand_over(folder)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        refuse_unwritable(folder)
         path = folder / LOCK
         new = not path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -102,8 +101,7 @@ def prepare(folder: Path) -> None:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             hand_over(folder)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        refuse_unwritable(folder)
     except OSError as error:
         raise _unusable(folder, error) from error
 
@@ -126,7 +124,7 @@ def mark_demo(folder: Path) -> None:
 
 def is_demo(folder: Path) -> bool:
     """True if `folder` holds the demo's invented data."""
-    return (folder / DEMO_MARK).exists()
+    return os.path.exists(folder / DEMO_MARK)
 
 
 def refuse_demo(folder: Path) -> None:
@@ -147,6 +145,8 @@ def _unusable(folder: Path, error: OSError) -> StateError:
         return StateError(what, "free some space on that disk.")
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return StateError(what, "set LOGGER_STATE_DIR to a folder.")
-    if folder.is_dir():
+    if os.path.isdir(folder):
         return StateError(what, f"sudo chown -R {owner} {folder}")
+    if os.path.lexists(folder) or not os.access(folder.parent, os.X_OK) and os.path.lexists(folder.parent):
+        return StateError(what, "the same command with sudo: it belongs to another user.")
     return StateError(what, f"sudo mkdir -p {folder} && sudo chown {owner} {folder}")

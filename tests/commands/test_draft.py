@@ -73,3 +73,30 @@ def test_a_file_from_windows_is_changed_in_place(tmp_path: Path) -> None:
     mine.write()
     assert (tmp_path / ".env").read_text() == "ENPHASE_GATEWAY=192.0.2.2\nFOREIGN=a\x0bb\nLOGGER_SITE=new\n"
     assert envfile.changed("A=1\r", {"B": "2"}) == "A=1\nB=2\n"
+
+
+def test_what_the_environment_sets_is_no_contradiction_to_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENPHASE_USERNAME", "me@example.org")
+    monkeypatch.setenv("ENPHASE_PASSWORD", "a word of mine")
+    before, problems = settings.examine(tmp_path / ".env")
+    assert problems == ()
+    mine = Draft(Place(tmp_path / ".env", False, tmp_path / "state"), before)
+    mine.put("ENPHASE_GATEWAY", "192.0.2.1")
+    mine.write()
+    assert "word" not in (tmp_path / ".env").read_text()
+
+
+def test_a_full_disk_is_said_with_its_own_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = draft(tmp_path)
+    mine.put("ENPHASE_GATEWAY", "192.0.2.1")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StateError, match="nothing was") as told:
+        mine.write()
+    assert told.value.hint == "free some space on that disk."
+    assert list(tmp_path.iterdir()) == []

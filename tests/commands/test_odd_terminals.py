@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,9 @@ import pytest
 from logger import places
 from logger.commands.folded import folded
 from logger.commands.init_terminal import in_answers
-from logger.errors import SignInRefusedError
+from logger.errors import SignInRefusedError, StateError
+from logger.service.checkup.machine import state_checks
+from logger.store.folder import claim
 from tests.endtoend.recorder import environment
 
 FINGERPRINT = ":".join(f"{n:02X}" for n in range(160, 192))
@@ -52,6 +55,35 @@ def test_a_user_without_a_home_has_the_state_where_a_service_has_it(monkeypatch:
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as it answers for a user that nobody knows
     assert places.state_dir({}, "") == Path("/var/lib/envoy-logger")
     assert places.runtime_dir({}, "/srv/x") == Path("/srv/x")
+
+
+def test_a_state_folder_that_only_root_may_look_into_is_the_one_of_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As systemd's DynamicUser makes it: a link that all see, to a folder that they do not."""
+    folder = "/var/lib/envoy-logger"
+    seen = os.lstat("/")
+
+    def hidden(path: str | Path, *args: object, **kwargs: object) -> os.stat_result:
+        if str(path) == folder:
+            raise PermissionError(13, "Permission denied", folder)
+        return stat(path)
+
+    stat = os.stat
+    monkeypatch.setattr("os.stat", hidden)
+    monkeypatch.setattr("os.lstat", lambda path: seen if str(path) == folder else stat(path))
+    assert places.state_dir({}, "") == Path(folder)
+    assert places.runtime_dir({"STATE_DIRECTORY": "/x"}, "") == Path("/x")
+
+
+def test_a_state_folder_mounted_read_only_is_named_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("logger.files.is_read_only", lambda folder: True)
+    monkeypatch.setattr("logger.service.checkup.machine.is_read_only", lambda folder: True)
+    with pytest.raises(StateError, match="Read-only file system") as told:
+        claim(tmp_path)
+    assert "mount" in told.value.hint
+    found = [check for check in state_checks(tmp_path, 16) if check.state == "bad"]
+    assert "mounted read-only" in found[-1].text
+    assert found[-1].cure.startswith("sudo mount -o remount,rw /")
 
 
 @pytest.mark.parametrize("indent", [0, 5, 20])

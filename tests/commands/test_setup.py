@@ -142,3 +142,14 @@ def test_a_token_file_that_cannot_be_written_is_said(fake_influx2: Fake2, tmp_pa
     assert done.code == 78
     assert done.said[-2].startswith("/proc/nowhere/token cannot be written: ")
     assert done.said[-1].startswith("Try: ")
+
+
+def test_a_token_file_without_a_place_is_said_before_an_old_token_ends(fake_influx2: Fake2, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    words = ["setup", "--write-token-file"]
+    assert program(tmp_path, *words, "kept/token", settings=wanted(fake_influx2)).code == 0
+    before = {item.token for item in fake_influx2.fake._authorizations.values()}
+    done = program(tmp_path, *words, "gone/token", settings=wanted(fake_influx2))
+    assert done.code == 78
+    assert "nothing was changed" in done.err
+    assert {item.token for item in fake_influx2.fake._authorizations.values()} == before

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from logger import settings
 from logger.clock import SystemClock
 from logger.commands.status import lines
+from logger.errors import StoreFullError
 from logger.service import service, status
 from logger.store.folder import claim
+from logger.store.store import Store
 from tests.store.samples import START, commit, make_store
 
 
@@ -46,6 +51,33 @@ def test_a_trouble_is_in_the_status_as_soon_as_it_is_said_and_gone_when_it_is_ov
                 report.cancel()
 
     asyncio.run(run())
+
+
+def test_a_disk_that_is_full_at_the_start_is_waited_for_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, slept = [], []
+    really = Store.open
+
+    def full_at_first(*args: Any, **kwargs: Any) -> Store:
+        opened.append(0)
+        if len(opened) < 3:
+            raise StoreFullError("no room for the next tick", "free some space on that disk.")
+        return really(*args, **kwargs)
+
+    class Quick(SystemClock):
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+
+    monkeypatch.setattr(Store, "open", full_at_first)
+
+    async def run() -> None:
+        with claim(tmp_path) as lock:
+            async with service.assembled(configured(tmp_path), Quick(), lock, lambda parts: None) as parts:
+                assert parts.changes.troubles == {}
+
+    asyncio.run(run())
+    assert (len(opened), len(slept)) == (3, 2)
 
 
 def test_after_a_restart_the_last_delivery_is_the_one_before(tmp_path: Path) -> None:

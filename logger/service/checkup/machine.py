@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from logger.files import is_read_only
 from logger.gateway.words import span
 from logger.model import GatewayInfo, Json
 from logger.places import STATUS_FILE
@@ -71,7 +72,7 @@ def state_checks(
     folder: Path, max_mb: int, free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free
 ) -> Iterator[Check]:
     """The disk and the state folder, looked at and not touched."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    there = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     free, used = free_bytes(there), _size(folder)
     if free < _LEAST_FREE:
         yield bad(
@@ -101,8 +102,11 @@ def _size(folder: Path) -> int:
 def _folder(folder: Path) -> Iterator[Check]:
     name = "state folder"
     who = f"{os.geteuid()}:{os.getegid()}"
-    if not folder.exists():
-        there = next(path for path in folder.parents if path.exists())
+    if not os.path.exists(folder) and os.path.lexists(folder):
+        cure = "sudo envoy-logger doctor"
+        yield bad(name, f"{folder} is not for this user ({who}): it belongs to the recorder's", cure, _WRONG)
+    elif not os.path.exists(folder):
+        there = next(path for path in folder.parents if os.path.exists(path))
         if not os.access(there, os.W_OK | os.X_OK):
             cure = f"sudo mkdir -p {folder} && sudo chown {who} {folder}"
             yield bad(name, f"{folder} is not there, and this user cannot make it", cure, _WRONG)
@@ -110,6 +114,9 @@ def _folder(folder: Path) -> Iterator[Check]:
             yield left_out(name, f"{folder} is not there yet; the first poll makes it")
     elif not folder.is_dir():
         yield bad(name, f"{folder} is no folder", "set LOGGER_STATE_DIR to a folder.", _WRONG)
+    elif is_read_only(folder):
+        cure = f"sudo mount -o remount,rw {_mount_of(folder)}; if that fails, the disk may be at its end."
+        yield bad(name, f"{folder} is on a file system that is mounted read-only", cure, _WRONG)
     elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         cure = "run doctor as the recorder's user, or as root (sudo envoy-logger doctor)"
         yield bad(name, f"{folder} is not for this user ({who})", f"{cure}; or sudo chown -R {who} {folder}", _WRONG)
@@ -120,6 +127,10 @@ def _folder(folder: Path) -> Iterator[Check]:
         yield from faults
         if not faults:
             yield good(name, f"{folder}, for its owner alone")
+
+
+def _mount_of(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.is_mount())
 
 
 def _modes(folder: Path) -> Iterator[Check]:
