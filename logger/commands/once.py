@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from logger import log
 from logger.clock import SystemClock
 from logger.commands.options import env_file as env_file_option
 from logger.influx.classify import Blocked
@@ -56,6 +57,8 @@ async def _store(configured: Settings) -> int:
             configured.state_dir, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
         )
         try:
+            for note in await store.take_notes():
+                log.get("store").warning(note)
             found = await _poll(configured)
             new = await once.store(found, pace_of(configured), store)
             target = target_of(configured)

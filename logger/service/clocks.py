@@ -12,6 +12,7 @@ from logger.model import Event, GatewayInfo
 
 EARLIEST: Final = 1_767_225_600
 """2026 began then, and this program was not there before: a clock that shows less is not set yet."""
+SET_OURS: Final = "timedatectl set-ntp true"
 _STEP_BACK_S: Final = 600
 _STEP_S: Final = 5
 _SKEW_S: Final = 60

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from logger import log
 from logger.clock import Clock
-from logger.errors import AbsentError, CertificateError, EnvoyLoggerError, NotAllowedError, UnreachableError
+from logger.errors import (
+    AbsentError,
+    CertificateError,
+    EnvoyLoggerError,
+    NotAllowedError,
+    StateError,
+    UnreachableError,
+)
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.endpoints import plan
@@ -17,6 +24,7 @@ from logger.model import Document, GatewayInfo, Role, Snapshot
 from logger.readings.interpret import Books, Interpreted, Rules, interpret
 from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
+from logger.service.clocks import EARLIEST, SET_OURS
 from logger.service.layout import read_layout
 from logger.service.members import commit_of
 from logger.service.poller import HOME, zone_of
@@ -51,6 +59,8 @@ class Poll:
 
 async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:
     """Ask `/info` and then each endpoint of the plan once. Raises only what concerns them all."""
+    if clock.time() < EARLIEST:
+        raise StateError("this machine's clock is not set; nothing is read until it is", SET_OURS)
     prepare(access.state_dir)
     gateway = Gateway(access, clock)
     try:

@@ -36,10 +36,12 @@ class Ballast:
 
     def release(self) -> bool:
         """Give the room back; False if there was none to give."""
-        there = self._path.exists()
-        self._path.unlink(missing_ok=True)
         self.held = False
-        return there
+        try:
+            self._path.unlink()
+        except OSError:  # not there, or not ours to remove
+            return False
+        return True
 
     def restore(self) -> bool:
         """Take the room again if there is plenty; True if it was missing and now is held."""

@@ -166,6 +166,33 @@ def test_status_and_health_say_that_no_daemon_runs(tmp_path: Path) -> None:
         assert done.err == f"no daemon has written {tmp_path}/state/status.json\nTry: envoy-logger run\n"
 
 
+def test_status_and_health_tell_a_stopped_daemon_from_one_that_hangs(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    status = tmp_path / "state" / "status.json"
+    for written, alive_until, word, code in (
+        (-60, 60, "running", 0), (-60, -60, "stopped", 69), (-60, -30, "NOT MOVING", 69),
+    ):  # fmt: skip
+        now = time.time()
+        status.write_text(f'{{"written_at": {now + written}, "alive_until": {now + alive_until}}}')
+        done = program(tmp_path, "status")
+        assert (done.code, done.out.split(",")[0]) == (code, word)
+        assert program(tmp_path, "status", "--json").code == code
+        assert program(tmp_path, "health").code == code
+    status.write_text(f'{{"written_at": {now}, "alive_until": {now}}}')
+    assert program(tmp_path, "health").err.startswith("the daemon was stopped ")
+
+
+def test_sigterm_before_anything_is_begun_ends_in_order(tmp_path: Path) -> None:
+    """From the first line of the program on: as a container's first process nobody else would listen."""
+    script = "import os, signal, sys; sys.argv[1:] = ['run']; import logger.__main__ as m; "
+    script += "sys.modules['logger.cli'] = type(sys)('logger.cli'); "
+    script += "sys.modules['logger.cli'].run = lambda: os.kill(os.getpid(), signal.SIGTERM); m.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(tmp_path, {}), capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_health_imports_nothing_heavy(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "logger", "health"],

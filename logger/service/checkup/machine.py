@@ -14,7 +14,7 @@ from logger.gateway.words import span
 from logger.model import GatewayInfo, Json
 from logger.places import STATUS_FILE
 from logger.service.checkup.check import Check, bad, good, left_out, note
-from logger.service.clocks import EARLIEST
+from logger.service.clocks import EARLIEST, SET_OURS
 from logger.store.folder import is_demo
 
 _MIB: Final = 1024 * 1024
@@ -31,7 +31,7 @@ def clock_checks(now: float, gateway: GatewayInfo | None, influxdb_skew_s: float
     """Our clock, and the gateway's; where gateway and InfluxDB agree against us, ours is the wrong one."""
     theirs = None if gateway is None else gateway.clock_skew_s
     if now < EARLIEST:
-        yield bad("clock", "this machine's clock is not set; nothing is read until it is", _SET_OURS, _WRONG)
+        yield bad("clock", "this machine's clock is not set; nothing is read until it is", SET_OURS, _WRONG)
         return
     if (
         theirs is not None
@@ -43,7 +43,7 @@ def clock_checks(now: float, gateway: GatewayInfo | None, influxdb_skew_s: float
             "clock",
             f"this machine's clock is {span(abs(theirs))} {'behind' if theirs > 0 else 'ahead'}: "
             "gateway and InfluxDB agree on another time",
-            _SET_OURS,
+            SET_OURS,
             _WRONG,
         )
         return
@@ -64,7 +64,6 @@ def clock_checks(now: float, gateway: GatewayInfo | None, influxdb_skew_s: float
         )
 
 
-_SET_OURS: Final = "timedatectl set-ntp true"
 _SET_THEIRS: Final = "let the gateway reach the internet (NTP, UDP port 123), or restart it."
 
 
