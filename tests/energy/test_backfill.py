@@ -240,7 +240,9 @@ def assert_whole(told: Story, installation: Installation) -> None:
     assert wrong(told, installation) == []
     house, ledger = told.plant.house, installation.recorder.books.ledger
     lost_on = next(day for day in house.days() if house.span(day)[0] <= told.lost < house.span(day)[1])
-    assert ledger.first_day == max(house.first, lost_on - timedelta(days=8)).isoformat(), "seven days and the day itself"
+    assert ledger.first_day == max(house.first, lost_on - timedelta(days=8)).isoformat(), (
+        "seven days and the day itself"
+    )
     row = installation.written("envoy_day")["", lost_on.isoformat()]
     begin, end = house.span(lost_on)
     away = told.plan.off | told.plan.deaf | set(range(told.lost, told.again))
