@@ -181,6 +181,7 @@ class Shipper:
                 self._resending.drop()
             return
         self._progress.moved("ship", _LEASE_TIME_S)
+        started = self._clock.monotonic()
         outcome = await self._resending.step(self._writer, self._most(role))
         self._not_before[_RESENDING] = self._clock.monotonic() + PAUSE_S
         if isinstance(outcome, (Wait, Blocked)):
@@ -189,6 +190,7 @@ class Shipper:
                 await self._plan_to_resend()
             return
         self._is_well(role, live=False)
+        self._fit(role, self._clock.monotonic() - started)
         if not self.is_resending and self._resending.lines:
             log.get("ship").info(
                 "what was delivered lately was sent once more: a server that crashed may have lost some",
