@@ -14,7 +14,7 @@ from typing import Final
 from logger.model import DayRow, Event
 from logger.readings import daybook as b
 from logger.readings.dayrows import due_rows
-from logger.readings.flows import GAP_S, flowed_wh, flows
+from logger.readings.flows import GAP_S, SLOW_GAP_S, flowed_wh, flows
 from logger.readings.guard import Bounds, Verdict, begin, judge, put_off
 from logger.readings.ledger import POWER, READ_BACK, Counter, Ledger, Pending, Seed, Wiring
 from logger.readings.quantities import TOTALS, terms
@@ -28,8 +28,9 @@ class Tick:
 
     `counters`: Wh by primitive counter, as the gateway gives them; `sources`: where each comes from; `uncounted`:
     flows that this gateway surely has no counter of. `powers`: believable watts by `production`, `net`,
-    `consumption`, `battery`, `load`. `polled`: the gateway answered. `renewed_at`: the tick at which its firmware
-    or its meters were last seen to change. `tags`: those of a day that begins now.
+    `consumption`, `battery`, `load`; `slow`: flows whose power comes each quarter of an hour only. `polled`: the
+    gateway answered. `renewed_at`: the tick at which its firmware or its meters were last seen to change. `tags`:
+    those of a day that begins now.
     """
 
     at: int
@@ -40,6 +41,7 @@ class Tick:
     sources: Mapping[str, str] = field(default_factory=dict)
     uncounted: Collection[str] = ()
     powers: Mapping[str, float] = field(default_factory=dict)
+    slow: Collection[str] = ()
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     interval_s: int = 60
     polled: bool = True
@@ -145,7 +147,7 @@ class _Work:
         )
         bridged = 0.0
         if known is not None:
-            bridged = known.bridged + flowed_wh(self.ledger.samples.get(name), now.at, self._watts.get(name))
+            bridged = known.bridged + self._flowed_wh(name)
         if known is None or not known.first_day or (source and known.source != source):
             return begin(known, value, now.at, source, today.date, bounds, bridged), bridged
         return judge(known, value, now.at, bounds, bridged), bridged
@@ -187,16 +189,23 @@ class _Work:
                 continue
             if known is None or not known.first_day:
                 known = Counter(0.0, now.at, POWER, moved=now.at, first_day=today.date)
-            wh = flowed_wh(self.ledger.samples.get(name), now.at, watts)
+            wh = self._flowed_wh(name)
             grown = replace(known, accepted=known.accepted + wh, at=now.at, moved=now.at)
             grown = self._booked(name, known, grown, ((known.at, now.at, wh),) if wh else ())
             self.counters[name] = grown
             self.accepted[name] = grown.accepted
         for name, counter in self.counters.items():
             if name not in now.counters and counter.first_day and counter.source != POWER:
-                wh = flowed_wh(self.ledger.samples.get(name), now.at, self._watts.get(name))
+                wh = self._flowed_wh(name)
                 if wh:
                     self.counters[name] = replace(counter, bridged=counter.bridged + wh)
+
+    def _flowed_wh(self, name: str) -> float:
+        """What flowed by power since a flow's power was told last."""
+        return flowed_wh(self.ledger.samples.get(name), self.now.at, self._watts.get(name), self._gap_s(name))
+
+    def _gap_s(self, name: str) -> int:
+        return SLOW_GAP_S if name in self.now.slow else GAP_S
 
     # --- booking to days ----------------------------------------------------------------------------------------
 
@@ -249,7 +258,9 @@ class _Work:
         assert today is not None  # noqa: S101  the day was opened
         samples = {**ledger.samples, **{name: (now.at, watts) for name, watts in self._watts.items()}}
         polled = now.polled and all(
-            now.at - samples.get(name, (0, 0.0))[0] <= GAP_S for name, c in self.counters.items() if c.source == POWER
+            now.at - samples.get(name, (0, 0.0))[0] <= self._gap_s(name)
+            for name, c in self.counters.items()
+            if c.source == POWER
         )
         today = b.counted(today, now.interval_s if polled else 0, now.powers, len(self.resets))
         ledger = replace(

@@ -7,6 +7,10 @@ from typing import Final
 
 GAP_S: Final = 300
 """Over a longer silence nothing is integrated: what flowed then is not known."""
+SLOW_GAP_S: Final = 1200
+"""The same where the power comes each quarter of an hour, as that of AC Batteries does."""
+BATTERY: Final = frozenset({"charged", "discharged"})
+"""The flows of the batteries' power."""
 
 
 def flows(powers: Mapping[str, float]) -> dict[str, float]:
@@ -23,8 +27,8 @@ def flows(powers: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def flowed_wh(sample: tuple[int, float] | None, tick: int, watts: float | None) -> float:
+def flowed_wh(sample: tuple[int, float] | None, tick: int, watts: float | None, gap_s: int = GAP_S) -> float:
     """The energy since a flow's last sample (tick, W): the mean of both powers, nothing over a gap."""
-    if sample is None or watts is None or not 0 < tick - sample[0] <= GAP_S:
+    if sample is None or watts is None or not 0 < tick - sample[0] <= gap_s:
         return 0.0
     return (sample[1] + watts) / 2 * (tick - sample[0]) / 3600

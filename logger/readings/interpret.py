@@ -17,6 +17,7 @@ from logger.readings.drift import Shape, watch_all
 from logger.readings.energy import Advanced, Tick, advance
 from logger.readings.equipment import installed_inverters, inverters_noted, renewed
 from logger.readings.extract import Extracted, extract
+from logger.readings.flows import BATTERY
 from logger.readings.guard import is_believable_power
 from logger.readings.layout import NONE, Layout, applied, groups_of
 from logger.readings.ledger import Ledger, Wiring
@@ -26,7 +27,7 @@ from logger.readings.reports import fresh_report, interval_s, remember
 from logger.readings.rows import View
 from logger.readings.seeds import seeds, unseeded
 from logger.readings.sources import chosen_key, look, reviewed
-from logger.readings.table import COUNTERS
+from logger.readings.table import ACB_BLOCK, BOTH_KINDS, COUNTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ def _energy(
             sources={name: extracted.book[chosen_key(name)] for name in extracted.counters},
             uncounted=_uncounted(snapshot, extracted),
             powers=_site_powers(totals),
+            slow=BATTERY if extracted.book.get(_BATTERY_POWER) in _SLOW else (),
             seeds=seeds(view, extracted.counters, unseeded(view, ledger, extracted.counters)),
             interval_s=rules.interval_s,
             polled=polled,
@@ -195,6 +197,9 @@ def _believed(
     return found
 
 
+_BATTERY_POWER: Final = "envoy_totals.battery_power_w"
+_SLOW: Final = (ACB_BLOCK.name, BOTH_KINDS.name)
+"""Sources of the batteries' power that stand in a document of the slow lane."""
 _LIFETIMES: Final = {
     "production_power_w": ("production",),
     "net_power_w": ("import", "export"),

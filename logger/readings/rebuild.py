@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 from logger.model import DayRow, Value
@@ -16,6 +17,7 @@ from logger.readings.dayrows import point
 from logger.readings.days import final_at
 from logger.readings.energy import Tick, advance
 from logger.readings.equipment import installed_inverters
+from logger.readings.flows import BATTERY, GAP_S
 from logger.readings.ledger import POWER, READ_BACK, Booked, Counter, Day, Ledger, Wiring
 
 LIFETIMES: Final = {
@@ -56,11 +58,13 @@ def replayed(ledger: Ledger, points: Sequence[Past], how: Replay) -> tuple[Ledge
     """The books after some ticks that follow the ones they hold, and the rows of days by date as they stood last."""
     wiring, rows = _wiring(points, ledger.wiring), dict[str, DayRow]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
-    uncounted = () if any(LIFETIMES["production"] in past.fields for past in points) else ("production",)
+    uncounted = () if any(_is_counted(past) for past in points) else ("production",)
+    slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else frozenset[str]()
     for past in points:
-        counters = {name: wh for name, wh in _lifetimes(past).items() if name != "consumption" or not wiring.net}
+        left_out = {*uncounted, *(("consumption",) if wiring.net else ())}
+        counters = {name: wh for name, wh in _lifetimes(past).items() if name not in left_out}
         begins = not ledger.last_tick
-        done = advance(ledger, _tick(past, counters, wiring, how, inverters, uncounted))
+        done = advance(ledger, replace(_tick(past, counters, wiring, how, inverters, uncounted), slow=slow))
         ledger = with_note(done.ledger, Began(past.at)) if begins else done.ledger
         rows |= {row.day: row for row in done.rows}
     return ledger, rows
@@ -216,12 +220,25 @@ def _lifetimes(past: Past) -> dict[str, float]:
     }
 
 
+def _is_counted(past: Past) -> bool:
+    """Whether production is a counter's there; the oldest gateways' page has three digits of it, which are none."""
+    wh = past.fields.get(LIFETIMES["production"])
+    return isinstance(wh, (int, float)) and float(f"{wh:.3g}") != wh
+
+
+def _usual_gap_s(points: Sequence[Past], name: str) -> float:
+    """How far apart the ticks are that have a field."""
+    ticks = [past.at for past in points if name in past.fields]
+    return median(b - a for a, b in zip(ticks, ticks[1:], strict=False)) if len(ticks) > 1 else 0.0
+
+
 def _wiring(points: Sequence[Past], known: Wiring | None) -> Wiring:
     """How the site was metered, by the fields that it gave; held ones are missing now and then, not for a day."""
     given = {key for past in points for key in past.fields}
     net = bool(given & {LIFETIMES["import"], LIFETIMES["export"]}) or None
     total = None if net else LIFETIMES["consumption"] in given or None
-    storage = bool(given & {LIFETIMES["charged"], LIFETIMES["discharged"]}) or None
+    metered = bool(given & {LIFETIMES["charged"], LIFETIMES["discharged"]})
+    storage = metered if metered or "battery_power_w" in given else None
     counts = [count for past in points if isinstance(count := past.fields.get("batteries"), int)]
     return Wiring(net, total, storage, counts[-1] if counts else None).or_as(known)
 

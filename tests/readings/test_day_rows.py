@@ -15,8 +15,10 @@ from logger.model import DayRow, Value
 from logger.readings import rows as r
 from logger.readings.accounts import described, integrated
 from logger.readings.interpret import Rules
+from logger.readings.ledger import Ledger
+from logger.readings.rebuild import Past, Replay, replayed
 from tests.readings.counted import MINUTE, Counted, metered
-from tests.readings.site import ensemble, power
+from tests.readings.site import ensemble, inventory, listed, power
 
 PARIS = "Europe/Paris"
 QUANTITIES = ("production", "consumption", "load", "net", "grid_import", "grid_export")
@@ -330,6 +332,27 @@ def test_over_a_gap_nothing_is_integrated_and_coverage_tells() -> None:
     assert counted.books.ledger.counters["discharged"].accepted == pytest.approx(4 * 10.0)
     counted.poll(encharge(5e6, 600.0), after=300)
     assert counted.books.ledger.counters["discharged"].accepted == pytest.approx(4 * 10.0 + 50.0)
+
+
+@pytest.mark.parametrize("every", [15, 40])
+def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_those_each_hour_are_not(
+    every: int,
+) -> None:
+    counted = site("2025-06-15", "12:00")
+    devices = inventory(listed("122000000001"), batteries=[listed("121000000001")])
+    began = counted.tick
+    for minute in range(1, 122):
+        documents = {**metered(5e6), r.INVENTORY: devices}
+        if (minute - 1) % every == 0:
+            block = {"type": "acb", "activeCount": 1, "wNow": 240, "readingTime": began + 60 * minute - 10}
+            documents[r.BLOCKS] = {"production": [], "storage": [block]}
+        counted.poll(documents)
+    row = counted.rows["2025-06-15"]
+    assert wh(row, "battery_discharged_wh") == (pytest.approx(480.0) if every == 15 else 0.0)
+    assert round(wh(row, "coverage_percent") * 14.4) == (121 if every == 15 else 4 * 21 - 20)
+    written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
+    again, _ = replayed(Ledger(), written, Replay(PARIS, None, MINUTE))
+    assert again.counters["discharged"].today == pytest.approx(wh(row, "battery_discharged_wh"))
 
 
 def test_while_the_list_of_meters_is_not_known_no_battery_is_integrated() -> None:

@@ -1,0 +1,65 @@
+"""What was written gives the same days again, whatever the site is measured by."""
+
+from __future__ import annotations
+
+import pytest
+
+from logger.model import DayRow
+from logger.readings import rows as r
+from logger.readings.ledger import Ledger
+from logger.readings.rebuild import Past, Replay, replayed, rows_of
+from tests.readings.counted import MINUTE, Counted
+from tests.readings.site import PRODUCTION, meter, reading
+from tests.readings.test_day_rows import PARIS, encharge, site
+
+PAGE = (
+    "<table><tr><td>Currently</td><td>1.20 kW</td></tr><tr><td>Today</td><td>4.00 kWh</td></tr>"
+    "<tr><td>Past Week</td><td>80.0 kWh</td></tr><tr><td>Since Installation</td><td>12.{digit} MWh</td></tr></table>"
+)
+DAY = "2025-06-15"
+
+
+def again(counted: Counted) -> DayRow:
+    """The day's row by what was written of its minutes alone."""
+    written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
+    ledger, _ = replayed(Ledger(), written, Replay(PARIS, None, MINUTE))
+    return rows_of(ledger, [DAY])[0]
+
+
+def same(counted: Counted) -> dict[str, float]:
+    """The energies of both, which must be the same."""
+    live, then = counted.rows[DAY].reading.fields, again(counted).reading.fields
+    mine = {k: v for k, v in live.items() if k.endswith("_wh") and isinstance(v, float)}
+    assert {k: v for k, v in then.items() if k.endswith("_wh")} == pytest.approx(mine)
+    assert then["counter_resets"] == live["counter_resets"] == 0
+    assert then["coverage_percent"] == pytest.approx(live["coverage_percent"])
+    return mine
+
+
+def test_a_battery_that_no_meter_measures_is_integrated_again() -> None:
+    counted = site()
+    for minute in range(31):
+        counted.poll(encharge(5e6 + 20.0 * minute, 600.0 if minute < 8 else -1200.0))
+    found = same(counted)
+    assert found["battery_charged_wh"] > 0
+    assert found["load_estimated_wh"] == found["battery_charged_wh"] + found["battery_discharged_wh"]
+
+
+def test_the_three_digits_of_the_oldest_gateways_are_no_counter_when_read_back() -> None:
+    counted = site()
+    for minute in range(31):
+        counted.poll({r.PAGE: PAGE.format(digit=3 if minute < 15 else 4)})
+    assert same(counted)["production_wh"] == pytest.approx(30 * 20.0)
+
+
+def test_a_large_site_is_large_for_all_of_a_day_that_counts_its_inverters_once() -> None:
+    counted = site()
+    for minute in range(31):
+        rows = [reading(PRODUCTION, 95_000.0, 5e6 + 1600.0 * minute)]
+        inverters = [{"serialNumber": f"{n:012d}", "lastReportDate": counted.tick, "devType": 1} for n in range(200)]
+        documents = {r.METERS: [meter(PRODUCTION, "production", phases=3)], r.READINGS: rows}
+        if minute == 0:
+            documents[r.V1_INVERTERS] = inverters
+        counted.poll(documents, unsettled=[r.V1_INVERTERS] if minute else [])
+    assert "inverters" not in counted.written[counted.tick]
+    assert same(counted)["production_wh"] == pytest.approx(30 * 1600.0)
