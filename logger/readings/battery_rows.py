@@ -137,9 +137,28 @@ def ac_battery_count(view: View) -> int | None:
     return None
 
 
+def ac_batteries(view: View) -> int | None:
+    """How many AC Batteries there are, also while the inventory, a slow path, is silent: by the v1 list's types then.
+
+    For what is read with them; their count is written by `ac_battery_count` alone.
+    """
+    counted = ac_battery_count(view)
+    listed = view.fact(V1_INVERTERS)
+    if counted is not None or not isinstance(listed, Document):
+        return counted
+    devices = objects(listed.body)
+    return sum(1 for device in devices if device["devType"] == ACB) if devices and is_typed(devices) else None
+
+
+def known_batteries(view: View) -> int | None:
+    """IQ Batteries and AC Batteries together in the same way, or None while either cannot be told."""
+    encharge, acb = encharge_inventory(view), ac_batteries(view)
+    return None if encharge is None or acb is None else len(encharge) + acb
+
+
 def encharge_power_sum(view: View) -> Rows:
     """Power in mW over all IQ Batteries; none may be missing, and AC Batteries would be (reference 4.4)."""
-    installed, acb = encharge_inventory(view), ac_battery_count(view)
+    installed, acb = encharge_inventory(view), ac_batteries(view)
     if installed is None or acb is None:
         return None
     devices = encharge_power(view) if installed and not acb else []
@@ -158,7 +177,7 @@ def _encharge_milliwatts(view: View, installed: list[Row]) -> float | None:
 
 def site_batteries(view: View) -> Rows:
     """The site's batteries together (`/ivp/ensemble/secctrl`), only where a battery is installed (Q-B14)."""
-    count = battery_count(view)
+    count = known_batteries(view)
     if not count:
         return None if count is None else []
     row = object_row(SECCTRL, view)
@@ -171,7 +190,7 @@ def encharge_together(view: View) -> Rows:
     `charge` in percent, weighted by capacity, `energy` and `capacity` in Wh. No battery may be missing, and
     AC Batteries would be.
     """
-    installed, acb = encharge_inventory(view), ac_battery_count(view)
+    installed, acb = encharge_inventory(view), ac_batteries(view)
     if installed is None or acb is None:
         return None
     devices = encharge_power(view) if installed and not acb else []
@@ -195,7 +214,7 @@ def ac_battery_sums(view: View) -> Rows:
     """
     if isinstance(view.fact(DEVICE_DATA), Nowhere):
         return []
-    others, count = encharge_inventory(view), ac_battery_count(view)
+    others, count = encharge_inventory(view), ac_batteries(view)
     if others is None or count is None:
         return None
     document = view.measured(DEVICE_DATA) if count and not others else NOWHERE
@@ -232,7 +251,7 @@ def both_kinds_power_sum(view: View) -> Rows:
 
 def _fresh_acb_block(view: View) -> Rows:
     """The AC Battery block of production.json, if it counts batteries and is younger than 20 minutes (Q-B3)."""
-    if not (count := ac_battery_count(view)):
+    if not (count := ac_batteries(view)):
         return None if count is None else []
     blocks = blocks_of(view, "storage")
     if blocks is None:

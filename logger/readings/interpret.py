@@ -143,7 +143,7 @@ def _energy(
     ledger = inverters_noted(ledger, totals)
     wiring, max_w = wiring_of(view), rules.max_w or site_max_w(view, ledger)
     totals = _believed(totals, extracted.counters, ledger, max_w)
-    totals |= powers(totals, wiring)
+    totals |= powers(totals, wiring.or_as(ledger.wiring))
     since = snapshot.since.get("totals", -math.inf)
     polled = any(document.received_at > since for document in snapshot.documents.values())
     found = reviewed(
@@ -220,7 +220,7 @@ def wiring_of(view: View) -> Wiring:
         net=meter_rows.has_meter(view, "net-consumption"),
         total=meter_rows.has_meter(view, "total-consumption"),
         storage=meter_rows.has_meter(view, "storage"),
-        batteries=battery_rows.battery_count(view),
+        batteries=battery_rows.known_batteries(view),
     )
 
 

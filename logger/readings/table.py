@@ -281,13 +281,14 @@ def _acb_producing(row: Row, view: View) -> bool | None:
 def _stored(row: Row, view: View) -> float | None:
     """Stored energy: IQ Batteries plus AC Batteries, if there are any; early 7.0 firmware wrote no prefix."""
     encharge = number(row.values.get("ENC_agg_avail_energy", row.values.get("agg_avail_energy")))
-    acb = number(row.values.get("ACB_agg_energy")) if battery_rows.ac_battery_count(view) else 0.0
-    return None if encharge is None or acb is None else encharge + acb
+    count = battery_rows.ac_batteries(view)
+    acb = number(row.values.get("ACB_agg_energy")) if count else 0.0
+    return None if encharge is None or acb is None or count is None else encharge + acb
 
 
 def _capacity(row: Row, view: View) -> float | None:
     """Capacity when full; AC Batteries do not report theirs, so a site with any has none."""
-    if battery_rows.ac_battery_count(view) != 0:
+    if battery_rows.ac_batteries(view) != 0:
         return None
     capacity = number(row.values.get("Enc_max_available_capacity"))
     return capacity or None

@@ -65,5 +65,5 @@ def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
     if groups is None:
         return None
     if kinds is None:
-        return bool(battery_rows.battery_count(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
+        return bool(battery_rows.known_batteries(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
     return any(r.objects(group.get("devices")) for group in groups if not kinds or group.get("type") in kinds)

@@ -198,3 +198,47 @@ def test_where_a_storage_ct_measures_it_counts_and_not_the_ac_batteries() -> Non
     found = totals(Recorder().read(snapshot({**AC_SITE, **metered}), BOTH))
     assert found["battery_charged_lifetime_wh"] == 222.0
     assert found["battery_discharged_lifetime_wh"] == 111.0
+
+
+# --- an inventory that hangs --------------------------------------------------------------------------------------
+
+INVENTORY: Json = [{"type": "PCU", "devices": []}, {"type": "ACB", "devices": []}]
+
+
+def test_while_the_inventory_hangs_the_house_is_told_by_what_was_known() -> None:
+    recorder = Recorder()
+    lists = {path: body for path, body in METERED.items() if path != r.V1_INVERTERS}
+    assert minute(recorder, 0, {**lists, r.INVENTORY: INVENTORY, r.ENSEMBLE: []})["load_power_w"] == 1500.0
+    recorder = restarted(recorder)
+    for number in (1, 60, 600):
+        silent = snapshot(lists, tick=NOW + 60 * number, unsettled=[r.INVENTORY, r.V1_INVERTERS, r.ENSEMBLE])
+        found = recorder.totals(silent, TOTALS)
+        assert found["load_power_w"] == 1500.0
+        assert "batteries" not in found, "a count is a fact, and it is too old"
+
+
+def test_a_battery_is_read_while_the_inventory_hangs() -> None:
+    site = "ENC_agg_avail_energy", "Enc_max_available_capacity", "agg_soc"
+    bodies = {
+        **METERED,
+        r.ENSEMBLE: ensemble(battery("492000000001")),
+        r.ENSEMBLE_POWER: power(("492000000001", 500_000)),
+        r.SECCTRL: dict(zip(site, (2500, 5000, 50), strict=True)),
+    }
+    found = totals(once(bodies, unsettled=[r.INVENTORY]))
+    names = ("battery_power_w", "battery_charge_percent", "battery_energy_wh", "battery_capacity_wh", "load_power_w")
+    assert [found.get(name) for name in names] == [500.0, 50.0, 2500.0, 5000.0, 2000.0]
+    assert "batteries" not in found
+
+
+@pytest.mark.parametrize("devices", [[], [{"serialNumber": "122000000001"}]])
+def test_while_nothing_tells_whether_there_are_ac_batteries_none_are_left_out(devices: list[Json]) -> None:
+    bodies = {
+        **METERED,
+        r.V1_INVERTERS: devices,
+        r.ENSEMBLE: ensemble(battery("492000000001")),
+        r.ENSEMBLE_POWER: power(("492000000001", 500_000)),
+        r.SECCTRL: {"ENC_agg_avail_energy": 2500},
+    }
+    found = totals(once(bodies, unsettled=[r.INVENTORY]))
+    assert not {"battery_power_w", "battery_energy_wh", "battery_capacity_wh", "load_power_w"} & found.keys()
