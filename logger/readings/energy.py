@@ -271,7 +271,7 @@ class _Work:
             samples=samples if samples.keys() - ledger.samples.keys() or self._watts else ledger.samples,
             last_tick=now.at,
         )
-        ledger = replace(ledger, seeds=_seeded(ledger, now.seeds))
+        ledger = replace(ledger, seeds=_seeded(ledger, now))
         return replace(ledger, pending=self._pending(ledger))
 
     # --- held values ------------------------------------------------------------------------------------------
@@ -382,11 +382,17 @@ def _weeks(ledger: Ledger) -> dict[str, float]:
     return found
 
 
-def _seeded(ledger: Ledger, seeds: Mapping[str, Seed]) -> Mapping[str, Seed]:
-    """Seeds taken on a counter's first day, once a quantity: the gateway's figure less what was counted before."""
-    taken = dict(ledger.seeds)
-    of = terms(ledger.wiring)
-    for quantity, seed in seeds.items():
+def _seeded(ledger: Ledger, now: Tick) -> Mapping[str, Seed]:
+    """Seeds taken on a counter's first day, once a quantity: the gateway's figure less what was counted before.
+
+    One of more than can have flowed since midnight is yesterday's: gateways reset it late (Q-P12).
+    """
+    taken, today = dict(ledger.seeds), ledger.today
+    assert today is not None  # noqa: S101  the day was opened
+    of, most_wh = terms(ledger.wiring), now.max_w * (now.at - today.start) / 3600
+    for quantity, seed in now.seeds.items():
+        if seed.today_wh is not None and seed.today_wh > most_wh:
+            continue
         counters = [ledger.counters.get(name) for name in of.get(quantity, ())]
         if quantity in taken or not counters or not all(c is not None and c.first_day for c in counters):
             continue

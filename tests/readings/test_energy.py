@@ -187,6 +187,16 @@ def test_a_figure_that_comes_late_is_counted_from_when_it_came() -> None:
     assert fields["production_today_wh"] == pytest.approx(5600.0)
 
 
+def test_a_figure_of_more_than_can_have_flowed_since_midnight_is_yesterdays() -> None:
+    """Q-P12: the gateway resets its today minutes late."""
+    site = Site()
+    first = site.read(at("2025-06-15", "00:02"), seed("production", MAX_W * 2 / 60 + 1, 70_000))
+    assert not {"production_today_wh", "production_7d_wh"} & first.fields.keys()
+    later = site.read(at("2025-06-15", "00:07"), seed("production", 300.0, 70_000)).fields
+    assert later["production_today_wh"] == pytest.approx(300.0)
+    assert later["production_7d_wh"] == 70_000
+
+
 def test_a_seed_is_never_part_of_a_day() -> None:
     site = Site()
     site.read(at("2025-06-15", "23:55"), seed("production", 50_000.0))
