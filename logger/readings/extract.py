@@ -21,7 +21,8 @@ Identity = tuple[tuple[str, str], ...]
 class Device:
     """The fields read for one series of a measurement.
 
-    `reported` is the second of its source's report, `read_at` when the document came, by our clock.
+    `reported` is the second of its source's report, `read_at` when the document came, by our clock. `waits`: a better
+    source that has this device is silent now, and may bring the same report with more in it.
     """
 
     measurement: Measurement
@@ -30,6 +31,7 @@ class Device:
     reported: int | None = None
     source: str = ""
     read_at: float = 0.0
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,17 @@ class _Pass:
         """Points whose fields all come from the first rowset that has the device."""
         view = View(self.snapshot, measurement.role)
         found: dict[Identity, Device] = {}
+        waiting: set[str] = set()
         twins = self._twins_of(measurement, view)
+        standing = View(replace(self.snapshot, since={}), measurement.role)
         for rowset in measurement.rowsets:
             rows = self._by_identity(rowset.name, measurement, view)
             if rows is None:
-                break  # the better source is silent now; the next one is not asked instead
+                known = rowset.select(standing)
+                if known is None:
+                    break  # the better source cannot be told; the next one is not asked instead
+                waiting |= {row.serial for row in known}
+                continue
             for identity, row in rows.items():
                 if identity in found or dict(identity).get("serial") in twins:
                     continue
@@ -121,7 +129,15 @@ class _Pass:
                             fields[item.name] = value
                 if fields:
                     read_at = row.document.received_at if row.document is not None else 0.0
-                    found[identity] = Device(measurement, dict(identity), fields, row.reported, rowset.name, read_at)
+                    found[identity] = Device(
+                        measurement,
+                        dict(identity),
+                        fields,
+                        row.reported,
+                        rowset.name,
+                        read_at,
+                        row.serial in waiting,
+                    )
         return list(found.values())
 
     def _twins_of(self, measurement: Measurement, view: View) -> set[str]:

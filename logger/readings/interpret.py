@@ -23,7 +23,7 @@ from logger.readings.layout import NONE, Layout, applied, groups_of
 from logger.readings.ledger import Ledger, Wiring
 from logger.readings.panels import Place
 from logger.readings.panels_books import PanelBooks, step
-from logger.readings.reports import fresh_report, interval_s, remember
+from logger.readings.reports import fresh_report, interval_s, is_same, remember
 from logger.readings.rows import View
 from logger.readings.seeds import seeds, unseeded
 from logger.readings.sources import chosen_key, look, reviewed
@@ -31,13 +31,22 @@ from logger.readings.table import ACB_BLOCK, BOTH_KINDS, COUNTERS
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A report from the list, while device data, which may say more of it, is silent."""
+
+    report: Report
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
-    """What is remembered of one gateway from tick to tick."""
+    """What is remembered of one gateway from tick to tick; `waiting`, by serial, does not outlive the process."""
 
     ledger: Ledger
     reports: Mapping[str, Sequence[Report]]
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     panels: PanelBooks = field(default_factory=PanelBooks)
+    waiting: Mapping[str, Waiting] = field(default_factory=dict)
 
     def to_text(self) -> dict[str, str]:
         """All books but the reports as one text a part, for the store; each room's parts have names of their own."""
@@ -94,7 +103,7 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
         totals, energy = _energy(snapshot, extracted, totals, ledger, rules, tags)
         ledger = noted(energy.ledger, snapshot.tick)
     events = list(energy.events) if energy else []
-    readings, new_reports = _points(extracted, snapshot, books.reports, tags)
+    readings, new_reports, waiting = _points(extracted, snapshot, books, tags)
     reports = remember(books.reports, new_reports)
     readings, ledger = _gateways_own(applied(readings, rules.layout), ledger, reports)
     shapes, notes, drifted = watch_all(books.shapes, ledger.notes, list(snapshot.documents.values()), snapshot.tick)
@@ -121,7 +130,7 @@ def interpret(snapshot: Snapshot, roles: frozenset[Role], books: Books, rules: R
     readings += [Reading("envoy_totals", tags, dict(fields), tick, "totals") for tick, fields in late]
     return Interpreted(
         readings,
-        Books(ledger, reports, shapes, panels),
+        Books(ledger, reports, shapes, panels, waiting),
         new_reports,
         events,
         _recent(totals),
@@ -232,10 +241,13 @@ def site_max_w(view: View, ledger: Ledger) -> float:
 
 
 def _points(
-    extracted: Extracted, snapshot: Snapshot, known: Mapping[str, Sequence[Report]], tags: Mapping[str, str]
-) -> tuple[list[Reading], list[Report]]:
-    """Every point but the totals; an inverter's measured point only when its report is new."""
-    readings = []
+    extracted: Extracted, snapshot: Snapshot, books: Books, tags: Mapping[str, str]
+) -> tuple[list[Reading], list[Report], dict[str, Waiting]]:
+    """Every point but the totals; an inverter's measured point only when its report is new.
+
+    One that waits for more of the same report is written as it is when the next report is another one.
+    """
+    known, readings, waiting = books.reports, list[Reading](), dict(books.waiting)
     new_reports: list[Report] = []
     skew = snapshot.gateway.clock_skew_s
     for device in extracted.devices:
@@ -249,13 +261,23 @@ def _points(
             )
             if report is None:
                 continue
-            new_reports.append(report)
+            waited = waiting.pop(serial, None)
+            if waited is not None and is_same(waited.report, report):
+                report = replace(report, time=waited.report.time)
+            elif waited is not None:
+                new_reports.append(waited.report)
+                readings.append(waited.reading)
             time = report.time
+            if device.waits:
+                reading = Reading(measurement.name, {**tags, **device.tags}, fields, time, measurement.role)
+                waiting[serial] = Waiting(report, reading)
+                continue
+            new_reports.append(report)
         if measurement.name == "envoy_battery":
             fields |= battery_energy(fields)
         readings.append(Reading(measurement.name, {**tags, **device.tags}, fields, time, measurement.role))
     seen = remember(known, new_reports)
-    return [_with_interval(reading, seen) for reading in readings], new_reports
+    return [_with_interval(reading, seen) for reading in readings], new_reports, waiting
 
 
 def _gateways_own(

@@ -25,10 +25,19 @@ def fresh_report(
     """
     if not second or second < 0 or second > gateway_now + AHEAD_S:
         return None
-    if any(abs(second - report.gateway_second) <= SAME_REPORT_S for report in known):
+    if any(_is_within(second, report.gateway_second) for report in known):
         return None
     corrected = second - round(skew_s) if _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1] else second
     return Report(serial, second, corrected, source)
+
+
+def is_same(one: Report, other: Report) -> bool:
+    """Whether two documents speak of one report."""
+    return _is_within(one.gateway_second, other.gateway_second)
+
+
+def _is_within(one: int, other: int) -> bool:
+    return abs(one - other) <= SAME_REPORT_S
 
 
 def remember(known: Mapping[str, Sequence[Report]], new: Sequence[Report]) -> dict[str, list[Report]]:

@@ -575,9 +575,36 @@ def test_while_device_data_is_silent_its_reports_wait_for_it_and_the_list_takes_
     late = snapshot(
         bodies, received={r.DEVICE_DATA: NOW - 300.0}, since={"devices": NOW - 290.0, "totals": NOW - 50.0}
     )
-    assert points(Recorder().read(late), "envoy_inverter") == {}
+    waits = points(Recorder().read(late), "envoy_inverter")
+    assert set(waits) == {"122000000002"}, "device data never had that one"
     gone = snapshot(METERED, unsettled=[r.DEVICE_DATA])
     assert set(points(Recorder().read(gone), "envoy_inverter")) == {"122000000001", "122000000002"}
+
+
+def five_minutes(recorder: Recorder, number: int, second: int, *, detail: int | None) -> dict[int, set[str]]:
+    """A poll at which the list shows a report of that second, and device data one of `detail`, or is silent."""
+    tick = NOW + 300 * number
+    data = device_data(detailed("122000000001", NOW if detail is None else detail))
+    bodies = {**METERED, r.V1_INVERTERS: [inverter("122000000001", second)], r.DEVICE_DATA: data}
+    received = {r.DEVICE_DATA: tick - 295.0} if detail is None else {}
+    found = recorder.read(snapshot(bodies, tick=tick, received=received, since={"devices": tick - 290.0}))
+    written = [p for p in found.readings if p.measurement == "envoy_inverter"]
+    assert len({p.time for p in written}) == len(written)
+    return {p.time - NOW: {*p.fields} & {"power_w", "dc_voltage_v"} for p in written}
+
+
+def test_a_report_that_waited_is_written_as_the_list_had_it_when_the_next_is_another_one() -> None:
+    recorder = Recorder()
+    full, list_only = {"power_w", "dc_voltage_v"}, {"power_w"}
+    assert five_minutes(recorder, 0, NOW - 100, detail=NOW - 100) == {-100: full}
+    assert five_minutes(recorder, 1, NOW + 200, detail=None) == {}
+    assert five_minutes(recorder, 2, NOW + 500, detail=NOW + 502) == {200: list_only, 502: full}
+    assert five_minutes(recorder, 3, NOW + 800, detail=None) == {}
+    assert five_minutes(recorder, 4, NOW + 800, detail=NOW + 803) == {800: full}, "the first time stands"
+    assert five_minutes(recorder, 5, NOW + 1400, detail=None) == {}
+    assert five_minutes(recorder, 6, NOW + 1700, detail=None) == {1400: list_only}
+    assert five_minutes(recorder, 7, NOW + 1700, detail=NOW + 1700) == {1700: full}
+    assert recorder.books.waiting == {}
 
 
 @pytest.mark.parametrize("watts", [4_294_967_292, -4, 1e20, "5", None, True])
