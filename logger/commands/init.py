@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -176,22 +179,33 @@ def _finish(terminal: Terminal, draft: Draft) -> None:
     for name in settings.overridden(draft.values):
         terminal.bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
     terminal.heading("Next")
-    for line in _next(draft.place):
+    for line in next_steps(draft.place):
         click.echo(f"   {line}")
 
 
-def _next(place: Place) -> list[str]:
+def next_steps(place: Place) -> list[str]:
+    """What a person does after that, as it can be typed."""
+    program = _program()
     if place.systemd:
         return [
             "sudo systemctl enable envoy-logger && sudo systemctl restart envoy-logger",
             "journalctl -u envoy-logger -f",
-            f"sudo envoy-logger doctor --env-file {place.env_file}",
+            f"sudo {program} doctor --env-file {place.env_file}",
         ]
     option = "" if place.env_file == Path(".env").resolve() else f" --env-file {shlex.quote(str(place.env_file))}"
     commands = (
-        (f"envoy-logger once --dry-run{option}", "one poll; prints every point that it would write"),
-        (f"envoy-logger run{option}", "record from now on"),
-        (f"envoy-logger doctor{option}", "if something is wrong: everything checked, with its cure"),
+        (f"{program} once --dry-run{option}", "one poll; prints every point that it would write"),
+        (f"{program} run{option}", "record from now on"),
+        (f"{program} doctor{option}", "if something is wrong: everything checked, with its cure"),
     )
     width = max(len(line) for line, _ in commands)
     return [f"{line:<{width}}   {why}" for line, why in commands]
+
+
+def _program() -> str:
+    """This program as a person can call it: by its name where a shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("envoy-logger")
+    if called.name != "envoy-logger" or (found is not None and os.path.realpath(found) == os.path.realpath(called)):
+        return "envoy-logger"
+    return shlex.quote(str(called.absolute()))

@@ -33,7 +33,7 @@ from logger.service.selfreport import self_readings
 from logger.service.shipper import Shipper
 from logger.service.wiring import access_of, pace_of, target_of
 from logger.settings import Settings
-from logger.store.folder import FolderLock, claim, mark_demo, refuse_demo
+from logger.store.folder import FolderLock, claim, goes_with_container, mark_demo, refuse_demo
 from logger.store.thread import StoreThread
 
 _SHUTDOWN_S: Final = 5.0
@@ -204,6 +204,11 @@ async def _supervise(parts: Parts, settings: Settings, clock: Clock) -> None:
     say = log.get("service")
     address = configured.notify_socket()
     runtime = settings.runtime_dir
+    if goes_with_container(settings.state_dir.resolve()):
+        say.warning(
+            f"the state folder {settings.state_dir} is in the container itself: what is not delivered goes with it\n"
+            f"Try: mount a volume at {settings.state_dir}."
+        )
     if parts.shipper is None:
         say.warning("INFLUXDB_URL is not set: everything is kept in the embedded store, nothing is sent")
     notify(address, "READY=1\nSTATUS=waiting for the first poll")

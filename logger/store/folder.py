@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from logger.files import hand_over, refuse_unwritable, write_atomically
 
 LOCK = "lock"
 DEMO_MARK = "this-is-the-demo"
+_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"), Path("/run/secrets/kubernetes.io"))
+"""What Docker, Podman and Kubernetes put into every container."""
 _MARK_TEXT = b"Invented data of `envoy-logger demo`. The recorder refuses this folder. It may be deleted.\n"
 
 
@@ -104,6 +107,13 @@ def prepare(folder: Path) -> None:
         refuse_unwritable(folder)
     except OSError as error:
         raise _unusable(folder, error) from error
+
+
+def goes_with_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
+    """Whether `folder` lies in a container's own file system, which is gone when the container is."""
+    if not any(os.path.exists(mark) for mark in marks):
+        return False
+    return not any(os.path.ismount(place) for place in (folder, *folder.parents) if place != Path("/"))
 
 
 def mark_demo(folder: Path) -> None:

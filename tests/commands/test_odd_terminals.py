@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ import pytest
 
 from logger import places
 from logger.commands.folded import folded
+from logger.commands.init import next_steps
+from logger.commands.init_draft import Place
 from logger.commands.init_terminal import in_answers
 from logger.errors import SignInRefusedError, StateError
 from logger.service.checkup.machine import state_checks
@@ -105,3 +108,18 @@ def test_who_answers_questions_is_told_of_answers_and_not_of_settings() -> None:
     assert error.hint == (
         "check the e-mail (--account) and the password (--password-file), or the token (--token-file)."
     )
+
+
+def test_what_to_do_next_can_be_typed_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, on_path = tmp_path / "venv's bin" / "envoy-logger", tmp_path / "bin" / "envoy-logger"
+    for folder in (inside.parent, on_path.parent):
+        folder.mkdir()
+    inside.touch(mode=0o755)
+    place = Place(tmp_path / ".env", True, None)
+    monkeypatch.setenv("PATH", str(on_path.parent))
+    monkeypatch.setattr("sys.argv", [str(inside)])
+    assert f"sudo {shlex.quote(str(inside))} doctor" in next_steps(place)[2]
+    on_path.symlink_to(inside)
+    assert "sudo envoy-logger doctor" in next_steps(place)[2]
+    monkeypatch.setattr("sys.argv", ["/x/logger/__main__.py"])
+    assert "sudo envoy-logger doctor" in next_steps(place)[2]

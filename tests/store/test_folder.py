@@ -15,7 +15,7 @@ import pytest
 
 from logger.errors import StateError, StoreHeldError
 from logger.files import write_atomically
-from logger.store.folder import claim, is_demo, mark_demo, refuse_demo
+from logger.store.folder import claim, goes_with_container, is_demo, mark_demo, refuse_demo
 from logger.store.store import Store
 from tests.store.samples import HandClock, make_store
 
@@ -132,3 +132,15 @@ def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> 
     owners = {path.name: path.stat().st_uid for path in tmp_path.iterdir()}
     store.close()
     assert set(owners.values()) == {12345}, owners
+
+
+def test_a_folder_in_a_containers_own_file_system_is_told_from_a_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "dockerenv"
+    monkeypatch.setattr("os.path.ismount", lambda path: path in (Path("/"), tmp_path / "volume"))
+    assert not goes_with_container(tmp_path / "own", (mark,)), "no container"
+    mark.touch()
+    assert goes_with_container(tmp_path / "own", (mark,))
+    assert not goes_with_container(tmp_path / "volume", (mark,))
+    assert not goes_with_container(tmp_path / "volume" / "folder" / "below", (mark,))
