@@ -9,6 +9,7 @@ import click
 
 from logger.clock import SystemClock
 from logger.commands.options import as_json as json_option
+from logger.commands.options import interface_option
 from logger.errors import GatewayError
 from logger.gateway.discovery import Search, search
 from logger.gateway.pins import spaced
@@ -33,7 +34,7 @@ def _addresses(context: click.Context, parameter: click.Parameter, values: tuple
 @click.command("discover", short_help="List the gateways on this network.")
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS…]", callback=_addresses)
 @click.option("--seconds", type=click.FloatRange(0.2, 60), default=4.0, show_default=True, help="How long to listen.")
-@click.option("--interface", "interfaces", multiple=True, help="Listen on the interface with this address alone.")
+@interface_option("Listen on the interface with this address alone.")
 @json_option
 def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:
     """List the gateways on this network, each with its serial and firmware. Exit code 69 if there is none.

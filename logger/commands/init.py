@@ -20,7 +20,7 @@ from logger.commands.init_draft import Draft, Place, mode_of, place_of
 from logger.commands.init_gateway import GatewayAnswers, find, trust
 from logger.commands.init_sign_in import sign_in
 from logger.commands.init_terminal import Terminal, in_answers
-from logger.commands.options import span_option
+from logger.commands.options import interface_option, span_option
 from logger.commands.secrets_in import secret_option
 from logger.errors import EnvoyLoggerError
 from logger.model import ROLES
@@ -41,7 +41,7 @@ _RETENTIONS: Final = ("retention", "retention_devices", "retention_daily")
 @click.option("--serial", default="", help="Its serial number; another gateway is refused.")
 @click.option("--fingerprint", default="", help="SHA-256 of its certificate; another one is refused.")
 @click.option("--no-search", is_flag=True, help="Do not look for gateways on the network.")
-@click.option("--interface", "interfaces", multiple=True, help="Look on the interface with this address alone.")
+@interface_option("Look on the interface with this address alone.")
 @click.option("--account", default="", help="E-mail of your Enphase account.")
 @secret_option("--password-file", "Its password; - reads a line from stdin, as for every secret.")
 @secret_option("--token-file", "A token copied from entrez.enphaseenergy.com, instead of an account.")

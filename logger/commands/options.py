@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -45,6 +46,20 @@ env_file = click.option(
     help="File with settings, read after the environment.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def interface_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option, to be given several times, for the address of one of this machine's interfaces."""
+    return click.option("--interface", "interfaces", multiple=True, callback=_interfaces, help=help_text)
+
+
+def _interfaces(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is not the address of an interface, such as 192.168.1.20") from None
+    return values
 
 
 def zone_of(configured: Settings) -> ZoneInfo:

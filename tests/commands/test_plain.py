@@ -57,6 +57,9 @@ def test_the_version_is_one_line(tmp_path: Path) -> None:
         ["simulate", "--generation", "4"],
         ["simulate", "--recording", "no-such-folder"],
         ["setup", "--read-token-mode", "rw"],
+        ["discover", "--interface", "eth0"],
+        ["discover", "fe80::1"],
+        ["discover", "http://gateway/home"],
     ],
     ids=" ".join,
 )
