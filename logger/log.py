@@ -117,7 +117,8 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         facts = "".join(f" {key}={value}" for key, value in _facts(record).items())
-        message = masked(f"{record.getMessage()}{facts}")
+        what, line_end, hint = record.getMessage().partition("\n")
+        message = masked(f"{what}{facts}{line_end}{hint}")
         if record.exc_info:
             message += "\n" + masked(self.formatException(record.exc_info))
         if self.journal:

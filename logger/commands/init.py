@@ -71,7 +71,7 @@ def command(**options: Any) -> None:
     """Set everything up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
 
     Every question can be answered by an option. Settings go into .env, each secret into a file of its own beside it
-    (0600). Running it again changes only what is asked, and until the end nothing is written.
+    (0600), all at the very end or none. Running it again changes only what is asked.
     """
     log.configure("error", "text")
     terminal = Terminal(yes=options["yes"])
@@ -143,7 +143,7 @@ def _ask(terminal: Terminal, draft: Draft, gateway: GatewayAnswers, influxdb: Da
         return terminal.asks and terminal.confirm(f"{there}. Change it", default=False)
 
     click.secho("envoy-logger init", bold=True, nl=False)
-    click.echo("   Nothing is written before the end; Ctrl-C leaves everything as it was." if terminal.asks else "")
+    click.echo("   Settings are written at the very end; Ctrl-C leaves them as they were." if terminal.asks else "")
     met = None
     address = before.enphase.gateway
     if wanted(gateway.about_gateway, f"The gateway is {before.enphase.serial or 'the one'} at {address}"):

@@ -46,6 +46,22 @@ def test_the_writer_hides_the_word_and_still_knows_a_missing_bucket(fake_influx2
     assert "found" not in found.reason
 
 
+def test_facts_stand_behind_what_happened_and_not_in_what_to_try() -> None:
+    record = logging.makeLogRecord({"msg": "InfluxDB refused points\nTry: envoy-logger outbox refused", "points": 3})
+    stream = io.StringIO()
+    root, ours = logging.getLogger(), logging.getLogger("logger")
+    before = root.handlers[:], root.level, ours.level
+    try:
+        log.configure(stream=stream)
+        root.handlers[0].handle(record)
+    finally:
+        root.handlers[:], root.level = before[:2]
+        ours.setLevel(before[2])
+    first, second = stream.getvalue().splitlines()
+    assert first.endswith("InfluxDB refused points points=3")
+    assert second == "Try: envoy-logger outbox refused"
+
+
 @pytest.mark.usefixtures("protected")
 def test_json_stays_json_and_keeps_its_names_and_numbers() -> None:
     stream = io.StringIO()
