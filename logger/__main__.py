@@ -40,12 +40,12 @@ def health() -> int:
     path = runtime_dir(os.environ, setting) / STATUS_FILE
     try:
         status = json.loads(path.read_text(encoding="utf-8"))
-        until = float(status["alive_until"])
-    except (OSError, ValueError, KeyError, TypeError):
+        until, written = float(status["alive_until"]), float(status.get("written_at", 0.0))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         print(f"no daemon has written {path}\nTry: envoy-logger run", file=sys.stderr)  # noqa: T201
         return 69
     late = time.time() - until
-    if late > 0 and until <= status.get("written_at", 0.0):
+    if late > 0 and until <= written:
         print(f"the daemon was stopped {late:.0f} s ago\nTry: envoy-logger run", file=sys.stderr)  # noqa: T201
         return 69
     if late > 0:

@@ -22,7 +22,7 @@ from logger.commands.init_sign_in import sign_in
 from logger.commands.init_terminal import Terminal, in_answers
 from logger.commands.options import interface_option, span_option
 from logger.commands.secrets_in import secret_option
-from logger.errors import EnvoyLoggerError
+from logger.errors import EnvoyLoggerError, SettingsError
 from logger.model import ROLES
 from logger.settings import Settings
 
@@ -78,6 +78,8 @@ def command(**options: Any) -> None:
     place = place_of(options["env_file"], options["root"], systemd=options["systemd"])
     before, problems = settings.examine(place.env_file)
     log.protect(before.secrets())
+    if unreadable := tuple(problem for problem in problems if problem.origin == "file"):
+        raise SettingsError(unreadable)  # before anybody is asked: what is written there later would not help
     draft = Draft(place, before)
     for name, option in (("LOGGER_SITE", "site"), ("LOGGER_TIMEZONE", "timezone"), ("LOGGER_STATE_DIR", "state_dir")):
         if options[option] is not None:

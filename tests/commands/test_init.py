@@ -363,6 +363,14 @@ def test_wrong_answers_end_a_script_with_nothing_written(fake_influx2: Fake2, tm
         ])  # fmt: skip
 
 
+def test_a_line_that_is_no_setting_stops_before_anybody_is_asked(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("FOREIGN LINE\nENPHASE_GATEWAY 192.0.2.1\n")
+    done = program(tmp_path, "init", "--yes", "--gateway", "127.0.0.1:1")
+    assert done.code == 78
+    assert ".env, line 2 (file): is not NAME=value, or its quote has no end" in done.err
+    assert "line 1" not in done.err
+
+
 @pytest.mark.long
 def test_more_wrong_answers_end_a_script_with_nothing_written(tmp_path: Path) -> None:
     with gateway("8-battery") as here:

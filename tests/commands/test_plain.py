@@ -216,8 +216,10 @@ def test_health_of_a_daemon_that_stands_still_is_69(tmp_path: Path) -> None:
     assert done.code == 69
     assert "has not moved for " in done.err
     assert "\nTry: " in done.err
-    status.write_text('{"alive_until":')
-    assert program(tmp_path, "health").code == 69
+    for odd in ('{"alive_until":', '{"alive_until": 1, "written_at": "x"}', "[1]", '{"alive_until": {}}'):
+        status.write_text(odd)
+        done = program(tmp_path, "health")
+        assert (done.code, "Traceback" in done.err) == (69, False), odd
 
 
 # --- the state folder ----------------------------------------------------------------------------------------------
