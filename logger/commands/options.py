@@ -68,16 +68,19 @@ def zone_of(configured: Settings) -> ZoneInfo:
 
 
 def moment(text: str, zone: ZoneInfo, now: float) -> int:
-    """Unix seconds of a date, a time, or how long ago (90m, 36h, 7d, 2w); a time without a zone is of `zone`."""
+    """Unix seconds of a date, a time, or how long ago (90m, 36h, 7d, 2w); a time without a zone is of `zone`.
+
+    Never before 1970, when nothing was recorded.
+    """
     if found := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
-        return int(now) - int(found[1]) * _UNITS_S[found[2]]
+        return max(0, int(now) - int(found[1]) * _UNITS_S[found[2]])
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return max(0, int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()))
+    except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{text!r} is no date (2026-05-01), time (2026-05-01T10:00) or age (36h, 7d)"
         ) from None
-    return int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp())
 
 
 def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -69,7 +69,8 @@ def refused(env_file: Path, limit: int, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=1))
         return
     for entry in found[-limit:]:
-        click.echo(f"{entry['id']:>5}  {said_of(entry)}\n       {entry['line'] or '(damaged, not a line any more)'}")
+        line = log.masked(str(entry["line"])) or "(damaged, not a line any more)"
+        click.echo(f"{entry['id']:>5}  {said_of(entry)}\n       {line}")
     if len(found) > limit:
         click.echo(f"\n{len(found) - limit} more, older: --limit {len(found)}, or envoy-logger export --refused")
     if found:

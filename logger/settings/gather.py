@@ -17,6 +17,8 @@ from logger.settings.fields import describe, known_names
 
 ENCODING: Final = "utf-8-sig"
 """UTF-8, also with the mark that editors on Windows put before it."""
+_MOST_LETTERS: Final = 64 * 1024
+"""A secret that is longer is none: somebody named another file."""
 CREDENTIALS = "credentials"
 """The folder of secrets beside the file of settings; systemd hands it over, and a command beside it reads it too."""
 
@@ -114,7 +116,8 @@ def _read_secret(
     name: str, path: Path, origin: str, found: dict[str, Found], problems: list[Problem], warnings: list[str]
 ) -> None:
     try:
-        text = path.read_text(encoding=ENCODING)
+        with path.open(encoding=ENCODING) as file:
+            text = file.read(_MOST_LETTERS)
     except (OSError, UnicodeDecodeError) as error:
         problems.append(
             Problem(

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import click
 import pytest
 
 from logger import places
@@ -16,6 +18,7 @@ from logger.commands.folded import folded
 from logger.commands.init import next_steps
 from logger.commands.init_draft import Place
 from logger.commands.init_terminal import in_answers
+from logger.commands.options import moment
 from logger.errors import SignInRefusedError, StateError
 from logger.service.checkup.machine import state_checks
 from logger.store.folder import claim
@@ -123,3 +126,14 @@ def test_what_to_do_next_can_be_typed_as_it_stands(tmp_path: Path, monkeypatch: 
     assert "sudo envoy-logger doctor" in next_steps(place)[2]
     monkeypatch.setattr("sys.argv", ["/x/logger/__main__.py"])
     assert "sudo envoy-logger doctor" in next_steps(place)[2]
+
+
+def test_a_moment_is_never_before_there_was_anything() -> None:
+    zone, now = ZoneInfo("Europe/Berlin"), 1_780_000_000.0
+    assert [moment(text, zone, now) for text in ("999999w", "0001-01-02", "1969-12-31", "1970-01-01T02:00")] == [
+        0, 0, 0, 3600,
+    ]  # fmt: skip
+    assert moment("0001-01-01", ZoneInfo("Pacific/Kiritimati"), now) == 0
+    for odd in ("9999-99-99", "", "soon"):
+        with pytest.raises(click.BadParameter, match="is no date"):
+            moment(odd, zone, now)
