@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
+import sys
+from typing import Final
 
 import click
 
@@ -15,7 +18,9 @@ from logger.gateway.discovery import Search, search
 from logger.gateway.pins import spaced
 from logger.settings.fields import gateway_address
 
-NEEDS_MDNS = "mDNS was not asked: zeroconf is not installed. Try: pip install 'envoy-logger[discovery]'"
+MDNS_COMES_BY: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
+"""Into the environment of this program, and by the library's own name: nobody but its project owns that one."""
+NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {MDNS_COMES_BY}"
 
 
 class NothingFoundError(GatewayError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import click
 
 from logger.clock import Clock
+from logger.commands.discover import MDNS_COMES_BY
 from logger.commands.init_draft import Draft
 from logger.commands.init_terminal import Terminal
 from logger.errors import CertificateError, SerialDiffersError
@@ -96,8 +97,9 @@ def _choose(terminal: Terminal, given: GatewayAnswers, known: str, clock: Clock,
             mark = click.style(str(number), bold=True)
             click.echo(f"     {mark}  {one.address:<21} serial {one.info.serial}  firmware {one.info.firmware}")
         if not found:
-            more = "" if result.by_mdns else " (without mDNS: pip install 'envoy-logger[discovery]')"
-            terminal.note(f"none announces itself{more}; your router's list of devices shows its address")
+            terminal.note("none announces itself; your router's list of devices shows its address")
+            if not result.by_mdns:
+                terminal.note(f"mDNS was not asked; {MDNS_COMES_BY} makes it possible")
     question = "Which one, or another address" if found else "The gateway's address"
     default = known or (found[0].address if len(found) == 1 else None)
     answer = terminal.text(question, default=default, option="--gateway ADDRESS")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +105,8 @@ def test_nothing_found_is_said_with_what_to_do(tmp_path: Path) -> None:
     told = program(tmp_path, "discover", *LOOPBACK, "--json", settings=without)
     assert (told.code, json.loads(told.out)) == (69, [])
     assert told.said == [
-        "mDNS was not asked: zeroconf is not installed. Try: pip install 'envoy-logger[discovery]'",
+        "mDNS was not asked: zeroconf is not installed",
+        f"Try: {sys.executable} -m pip install zeroconf",
         "no gateway was found on this network",
         "Try: look into your router's list of devices for its address; then envoy-logger discover ADDRESS.",
     ]
