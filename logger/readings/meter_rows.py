@@ -141,7 +141,7 @@ def enabled_meter_rows(view: View) -> Rows:
         return []
     document = view.measured(READINGS)
     if document is None or isinstance(document, Nowhere):
-        return None
+        return None if document is None else []
     readings = objects(document.body)
     if readings is None:
         return None
@@ -165,6 +165,7 @@ def meter(kind: str) -> Selector:
         if not listed:
             return None if listed is None else []
         rows = [row for row in enabled_meter_rows(view) or [] if ("meter", kind) in row.tags]
-        return rows if len(rows) == 1 else None
+        refused = isinstance(view.fact(READINGS), Nowhere)
+        return rows if len(rows) == 1 else [] if refused else None
 
     return select

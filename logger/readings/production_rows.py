@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from logger.readings.meter_rows import has_disabled_meters
+from logger.readings.meter_rows import has_disabled_meters, has_meter
 from logger.readings.rows import (
     BLOCKS,
     METERS,
     NOWHERE,
     PDM,
+    READINGS,
     V1,
     Nowhere,
     Row,
@@ -101,11 +102,12 @@ def any_ct_block(side: str, kind: str) -> Selector:
 
 
 def ct_block(side: str, kind: str) -> Selector:
-    """The same block, only on gateways without a meter list."""
+    """The same block, only on gateways that give no list of meters or no readings of them."""
 
     def select(view: View) -> Rows:
         meters = view.fact(METERS)
-        if not isinstance(meters, Nowhere):
+        refused = has_meter(view, kind) and isinstance(view.fact(READINGS), Nowhere)
+        if not isinstance(meters, Nowhere) and not refused:
             return None if meters is None else []
         return any_ct_block(side, kind)(view)
 

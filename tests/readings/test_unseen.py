@@ -227,6 +227,20 @@ def test_old_firmware_that_refuses_its_lists_still_gives_its_totals() -> None:
     assert "inverters" not in totals(found)
 
 
+def test_a_gateway_that_refuses_the_readings_of_its_meters_gives_its_blocks() -> None:
+    eim: Json = {"type": "eim", "activeCount": 1, "measurementType": "production", "wNow": 2000.5, "whLifetime": 5e6}
+    blocks: Json = {
+        "production": [{"type": "inverters", "activeCount": 2, "wNow": 1985, "whLifetime": 4_999_950}, eim],
+        "consumption": [{"type": "eim", "activeCount": 1, "measurementType": "net-consumption", "wNow": -500.0}],
+    }
+    refused = {path: body for path, body in METERED.items() if path != r.READINGS}
+    found = totals(once({**refused, r.BLOCKS: blocks}))
+    names = ("production_power_w", "production_lifetime_wh", "net_power_w", "load_power_w")
+    assert [found.get(name) for name in names] == [2000.5, 5e6, -500.0, 1500.5]
+    late = totals(once({**refused, r.BLOCKS: blocks}, unsettled=[r.READINGS]))
+    assert not late.keys() & set(names), "readings that are late are no refusal"
+
+
 def test_a_gateway_with_a_kind_of_hardware_that_nobody_knows_gives_the_rest() -> None:
     strange: Json = {"type": "FUSION REACTOR", "devices": [{"serial_num": "1", "temperature": 1e7}]}
     meters = [*METERED[r.METERS], {**meter(1, "antimatter"), "phaseCount": 9}]
