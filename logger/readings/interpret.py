@@ -26,7 +26,7 @@ from logger.readings.panels_books import PanelBooks, step
 from logger.readings.reports import fresh_report, interval_s, is_same, remember
 from logger.readings.rows import View
 from logger.readings.seeds import seeds, unseeded
-from logger.readings.sources import chosen_key, look, reviewed
+from logger.readings.sources import SELDOM_S, chosen_key, counted_seldom, look, reviewed
 from logger.readings.table import ACB_BLOCK, BOTH_KINDS, COUNTERS
 
 
@@ -154,6 +154,8 @@ def _energy(
     totals = _believed(totals, extracted.counters, ledger, max_w)
     totals |= powers(totals, wiring.or_as(ledger.wiring))
     since = snapshot.since.get("totals", -math.inf)
+    if counted_seldom(ledger):
+        since = min(since, tick - SELDOM_S)
     polled = any(document.received_at > since for document in snapshot.documents.values())
     found = reviewed(
         snapshot,

@@ -60,11 +60,13 @@ def replayed(ledger: Ledger, points: Sequence[Past], how: Replay) -> tuple[Ledge
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(_is_counted(past) for past in points) else ("production",)
     slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else frozenset[str]()
+    seldom = not wiring.net and not wiring.total and _usual_gap_s(points, LIFETIMES["production"]) > how.interval_s
     for past in points:
         left_out = {*uncounted, *(("consumption",) if wiring.net else ())}
         counters = {name: wh for name, wh in _lifetimes(past).items() if name not in left_out}
         begins = not ledger.last_tick
-        done = advance(ledger, replace(_tick(past, counters, wiring, how, inverters, uncounted), slow=slow))
+        tick = _tick(past, counters, wiring, how, inverters, uncounted, polled=seldom)
+        done = advance(ledger, replace(tick, slow=slow))
         ledger = with_note(done.ledger, Began(past.at)) if begins else done.ledger
         rows |= {row.day: row for row in done.rows}
     return ledger, rows
@@ -191,6 +193,8 @@ def _tick(
     how: Replay,
     inverters: int,
     uncounted: Collection[str] = (),
+    *,
+    polled: bool = False,
 ) -> Tick:
     powers = {
         name: float(watts)
@@ -207,7 +211,7 @@ def _tick(
         uncounted=uncounted,
         powers=powers,
         interval_s=how.interval_s,
-        polled=bool(counters or powers),
+        polled=polled or bool(counters or powers),
         tags={name: past.tags[name] for name in ("gateway", "site") if name in past.tags},
     )
 

@@ -15,7 +15,7 @@ from logger.model import Document, Event, Snapshot
 from logger.readings import rows as r
 from logger.readings import table as t
 from logger.readings.columns import Field
-from logger.readings.ledger import Review
+from logger.readings.ledger import Ledger, Review
 from logger.readings.rows import View
 
 ANSWERS: Final = 3
@@ -23,6 +23,10 @@ ANSWERS: Final = 3
 _DAY_S: Final = 86400
 GRAINS_S: Final = {s.name: 3600 for s in (t.DATA_SUMS, t.V1, t.PDM_PCU, t.INVERTERS_BLOCK, t.ACB_SUMS)}
 """So long these may stand still and then rise at once: inverters report every 5 to 60 minutes."""
+_SELDOM: Final = frozenset(s.name for s in (t.PRODUCTION_BLOCK, t.INVERTERS_BLOCK, t.DATA_SUMS, t.ACB_SUMS))
+"""Sources in documents that are not asked each minute."""
+SELDOM_S: Final = 600
+"""A gateway that has nothing for each minute answers something within so long, or it is silent."""
 WRAPPING: Final = frozenset(s.name for s in (t.DATA_SUMS, t.PDM_PCU, t.INVERTERS_BLOCK))
 """Sums over inverters, which some firmware takes modulo 2³² J (Q-L1)."""
 
@@ -35,6 +39,13 @@ def settled_key(counter: str) -> str:
 def chosen_key(counter: str) -> str:
     """Where the books note the source that a counter comes from, settled or not."""
     return f"counter.{counter}"
+
+
+def counted_seldom(ledger: Ledger) -> bool:
+    """Whether nothing of what is produced and counted comes each minute: one without an answer is no gap then."""
+    sources = [counter.source for counter in ledger.counters.values()]
+    power = ledger.book.get("envoy_totals.production_power_w", "")
+    return bool(sources) and all(source in _SELDOM for source in (*sources, power))
 
 
 @dataclass(frozen=True, slots=True)

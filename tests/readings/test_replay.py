@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from logger.model import DayRow
+from logger.model import DayRow, Document, Role, Snapshot
 from logger.readings import rows as r
+from logger.readings.interpret import interpret
 from logger.readings.ledger import Ledger
 from logger.readings.rebuild import Past, Replay, replayed, rows_of
+from logger.readings.rows import PATHS
 from tests.readings.counted import MINUTE, Counted
-from tests.readings.site import PRODUCTION, meter, reading
+from tests.readings.site import INFO, PRODUCTION, TOTALS, Body, inverter, meter, reading
 from tests.readings.test_day_rows import PARIS, encharge, site
 
 PAGE = (
@@ -63,3 +65,34 @@ def test_a_large_site_is_large_for_all_of_a_day_that_counts_its_inverters_once()
         counted.poll(documents, unsettled=[r.V1_INVERTERS] if minute else [])
     assert "inverters" not in counted.written[counted.tick]
     assert same(counted)["production_wh"] == pytest.approx(30 * 1600.0)
+
+
+@pytest.mark.parametrize("silent", [0, 60])
+def test_a_site_whose_only_counter_comes_each_quarter_of_an_hour_is_covered_while_it_answers(silent: int) -> None:
+    """Disabled CTs: no document says anything of each minute. A silence is known for one after ten minutes."""
+    counted = site()
+    meters = [meter(PRODUCTION, "production", state="disabled")]
+    listed = [inverter("122000000001", at=counted.tick)]
+    standing: dict[str, Document] = {}
+    for minute in range(181):
+        counted.tick += MINUTE
+        block = {"type": "inverters", "activeCount": 1, "wNow": 1200, "whLifetime": 5e6 + 20.0 * minute}
+        answers: dict[str, tuple[int, Body]] = {
+            r.METERS: (15, meters),
+            r.V1_INVERTERS: (5, listed),
+            r.BLOCKS: (15, {"production": [block]}),
+        }
+        for path, (every, body) in answers.items():
+            if minute % every == 0 and not 61 <= minute < 61 + silent:
+                standing[path] = Document(path, body, counted.tick + 1.0, 0.1)
+            elif path in standing and counted.tick - standing[path].received_at > 2 * every * MINUTE:
+                del standing[path]
+        since: dict[Role, float] = {"totals": counted.since}
+        snap = Snapshot(INFO, counted.tick, dict(standing), since, PATHS - answers.keys())
+        counted.enter(interpret(snap, TOTALS, counted.books, counted.rules))
+    row = counted.rows[DAY].reading.fields
+    assert row["production_wh"] == pytest.approx(180 * 20.0)
+    minutes = row["coverage_percent"] * 14.4  # type: ignore[operator]
+    assert 181 - silent <= round(minutes) <= 181 - max(0, silent - 10)
+    if not silent:
+        assert same(counted)
