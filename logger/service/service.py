@@ -78,7 +78,7 @@ async def run(
         refuse_demo(folder)
     with claim(folder) as lock, _until_told() as stopping:
         async with (
-            assembled(settings, clock, lock, on_tick) as parts,
+            assembled(settings, clock, lock, on_tick, stopping) as parts,
             serving(settings.runtime_dir, parts.handlers()),
         ):
             parts.collector.stopping = stopping
@@ -123,29 +123,17 @@ def _leave() -> None:
 
 @contextlib.asynccontextmanager
 async def assembled(
-    settings: Settings, clock: Clock, lock: FolderLock, on_tick: Callable[[Parts], None]
+    settings: Settings,
+    clock: Clock,
+    lock: FolderLock,
+    on_tick: Callable[[Parts], None],
+    stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[Parts]:
-    """The daemon's parts, opened and closed in order."""
+    """The daemon's parts, opened and closed in order; `stopping` ends the waiting for room, and the process."""
     progress = Progress(clock, configured.notify_socket())
     changes = log.Changes(log.get("service"))
-    recorder = settings.recorder
     async with _patience(configured.notify_socket()):
-        while True:
-            try:
-                store = await StoreThread.open(
-                    settings.state_dir,
-                    max_mb=recorder.store_max_mb,
-                    keep_days=recorder.keep_days,
-                    clock=clock,
-                    lock=lock,
-                    changes=changes,
-                )
-            except StoreFullError as error:  # the disk: it is waited for, as later on
-                changes.begin("store", str(error), logging.ERROR)
-                await clock.sleep(_FULL_S)
-            else:
-                changes.end("store", "there is room for the store again")
-                break
+        store = await _opened(settings, clock, lock, changes, stopping or asyncio.Event())
     gateway = Gateway(access_of(settings), clock, lambda: access_of(configured.reread(settings)))
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
@@ -181,6 +169,33 @@ async def assembled(
         if writer is not None:
             await writer.aclose()
         await store.close()
+
+
+async def _opened(
+    settings: Settings, clock: Clock, lock: FolderLock, changes: log.Changes, stopping: asyncio.Event
+) -> StoreThread:
+    """The store. A full disk is waited for, as it is later on."""
+    recorder = settings.recorder
+    while True:
+        try:
+            store = await StoreThread.open(
+                settings.state_dir,
+                max_mb=recorder.store_max_mb,
+                keep_days=recorder.keep_days,
+                clock=clock,
+                lock=lock,
+                changes=changes,
+            )
+        except StoreFullError as error:
+            changes.begin("store", str(error), logging.ERROR)
+        else:
+            changes.end("store", "there is room for the store again")
+            return store
+        with contextlib.suppress(TimeoutError):
+            async with clock.timeout(_FULL_S):
+                await stopping.wait()
+            log.get("service").info("stopped")
+            raise SystemExit(0)
 
 
 @contextlib.asynccontextmanager

@@ -66,8 +66,9 @@ def test_a_disk_that_is_full_at_the_start_is_waited_for_and_said(
         return really(*args, **kwargs)
 
     class Quick(SystemClock):
-        async def sleep(self, seconds: float) -> None:
+        def timeout(self, seconds: float) -> asyncio.Timeout:
             slept.append(seconds)
+            return asyncio.timeout(0)
 
     monkeypatch.setattr(Store, "open", full_at_first)
 
