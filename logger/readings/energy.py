@@ -15,11 +15,13 @@ from logger.model import DayRow, Event
 from logger.readings import daybook as b
 from logger.readings.dayrows import due_rows
 from logger.readings.flows import GAP_S, SLOW_GAP_S, flowed_wh, flows
-from logger.readings.guard import Bounds, Verdict, begin, judge, put_off
+from logger.readings.guard import Bounds, Verdict, begin, fell, judge, put_off, rebase
 from logger.readings.ledger import POWER, READ_BACK, Counter, Ledger, Pending, Seed, Wiring
 from logger.readings.quantities import TOTALS, terms
 from logger.readings.saying import told
 from logger.readings.sources import GRAINS_S, WRAPPING
+
+_OF_ONE_METER: Final = {"import": "export", "export": "import", "charged": "discharged", "discharged": "charged"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,24 @@ class _Work:
                 plain = verdict.accepted and not (verdict.reset or verdict.wraps)
                 if known is not None and plain and verdict.rise_wh > 0:
                     verdicts[name] = put_off(known, self.now.counters[name], self.now.at, bridged), bridged
+        for name, other in _OF_ONE_METER.items():
+            if name in verdicts and other in verdicts and fell(verdicts[other][0]):
+                verdicts[name] = self._beside(name, verdicts[name], again=verdicts[other][0].reset)
         for name, (verdict, bridged) in verdicts.items():
             self._enter(name, self.counters.get(name), verdict, self.now.counters[name], bridged)
+
+    def _beside(self, name: str, entry: tuple[Verdict, float], *, again: bool) -> tuple[Verdict, float]:
+        """A counter of a meter whose other one fell in a gap: it is another meter, though this one may show more.
+
+        It waits with the other, and takes a new base when that does (`again`).
+        """
+        (verdict, bridged), known, now = entry, self.counters.get(name), self.now
+        if known is None or not verdict.accepted or verdict.reset or now.at - known.at <= GAP_S:
+            return entry
+        if again:
+            bounds = Bounds(now.max_w, self.ledger.zone, now.interval_s)
+            return rebase(known, now.counters[name], now.at, bounds, bridged), bridged
+        return put_off(known, now.counters[name], now.at, bridged), bridged
 
     def _wavers(self, verdicts: Iterable[Verdict]) -> bool:
         """Whether a counter of this reading fell a little; of one read back, whether a value that fell is missing."""

@@ -126,7 +126,19 @@ def judge(counter: Counter, value: float, tick: int, bounds: Bounds, bridged_wh:
 
 def put_off(counter: Counter, value: float, tick: int, bridged_wh: float) -> Verdict:
     """Hold a believable value all the same: the next one says more of it."""
-    return Verdict(replace(counter, held=(*counter.held, (tick, value, bridged_wh))))
+    return Verdict(replace(counter, held=_shortened((*counter.held, (tick, value, bridged_wh)))))
+
+
+def fell(verdict: Verdict) -> bool:
+    """Whether the counter shows less than it had, by more than jitter: held, or believed to have begun anew."""
+    counter = verdict.counter
+    value = counter.held[-1][1] if counter.held else 0.0
+    return verdict.reset or (value > 0 and value + counter.offset < counter.accepted - JITTER_WH)
+
+
+def rebase(counter: Counter, value: float, tick: int, bounds: Bounds, bridged_wh: float) -> Verdict:
+    """Take a new base, from the first value that is held."""
+    return _rebased(counter, (*counter.held, (tick, value, bridged_wh)), tick, bounds)
 
 
 def _stood_wh(counter: Counter, bounds: Bounds) -> float:
@@ -169,9 +181,13 @@ def _hold(counter: Counter, value: float, tick: int, bounds: Bounds, bridged_wh:
     held = (*earlier, (tick, value, bridged_wh))
     ripe = len(held) > HOLD_POLLS if value else waited_s(held[0][0], tick, bounds.zone) >= TRUE_ZERO_S
     if not ripe:
-        kept = held if len(held) <= HOLD_POLLS + 1 else (held[0], *held[-HOLD_POLLS:])
-        return Verdict(replace(counter, held=kept), dropped=dropped)
+        return Verdict(replace(counter, held=_shortened(held)), dropped=dropped)
     return _rebased(counter, held, tick, bounds)
+
+
+def _shortened(held: tuple[Held, ...]) -> tuple[Held, ...]:
+    """The first, and as many of the last as matter."""
+    return held if len(held) <= HOLD_POLLS + 1 else (held[0], *held[-HOLD_POLLS:])
 
 
 def _rebased(counter: Counter, held: Sequence[Held], tick: int, bounds: Bounds) -> Verdict:

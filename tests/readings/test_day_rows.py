@@ -334,6 +334,47 @@ def test_over_a_gap_nothing_is_integrated_and_coverage_tells() -> None:
     assert counted.books.ledger.counters["discharged"].accepted == pytest.approx(4 * 10.0 + 50.0)
 
 
+def swapped(gap_s: int, *, imported: float = 8000.0, back: bool = False) -> Counted:
+    """A grid CT is another one after a gap: export begins anew, and import shows more than the old one ever had."""
+    counted = site("2025-06-15", "08:00")
+    for minute in range(5):
+        counted.poll(metered(5e6, 3000.0 + minute, 500_000.0 + minute))
+    counted.tick += gap_s
+    for minute in range(6):
+        if back and minute >= 2:
+            counted.poll(metered(5e6, imported + minute, 500_010.0 + minute))
+        else:
+            counted.poll(metered(5e6, imported + minute, 40_000.0 + minute))
+        counted.restart()
+    return counted
+
+
+def test_a_grid_ct_replaced_in_a_gap_is_a_new_base_of_import_too_though_it_shows_more() -> None:
+    counted = swapped(2 * 86400)
+    counters = counted.books.ledger.counters
+    assert (counters["import"].resets, counters["export"].resets) == (1, 1)
+    row = counted.rows["2025-06-15"]
+    assert wh(row, "grid_import_wh") == pytest.approx(4.0)
+    ticks = range(counted.tick - 5 * MINUTE, counted.tick + 1, MINUTE)
+    assert [counted.written[tick].get("grid_import_lifetime_wh") for tick in ticks] == [8000.0 + n for n in range(6)]
+    assert wh(counted.rows["2025-06-17"], "grid_import_wh") + counters["import"].today < 20
+
+
+def test_an_export_that_was_wrong_for_two_polls_after_a_gap_costs_no_import() -> None:
+    counted = swapped(2 * 86400, back=True)
+    counters = counted.books.ledger.counters
+    assert (counters["import"].resets, counters["export"].resets) == (0, 0)
+    assert counters["import"].accepted == 8005.0
+    ticks = range(counted.tick - 5 * MINUTE, counted.tick + 1, MINUTE)
+    assert [counted.written[tick].get("grid_import_lifetime_wh") for tick in ticks] == [8000.0 + n for n in range(6)]
+
+
+def test_without_a_gap_a_counter_that_falls_takes_no_other_with_it() -> None:
+    counters = swapped(0, imported=3010.0).books.ledger.counters
+    assert (counters["import"].resets, counters["export"].resets) == (0, 1)
+    assert counters["import"].accepted == 3015.0
+
+
 @pytest.mark.parametrize("every", [15, 40])
 def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_those_each_hour_are_not(
     every: int,
