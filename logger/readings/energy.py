@@ -7,7 +7,7 @@ counter measures is integrated from power and marked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -111,7 +111,7 @@ class _Work:
         little too low, its others may be so too and have risen all the same: each waits for the next reading then.
         """
         verdicts = {name: self._verdict(name, value) for name, value in self.now.counters.items()}
-        if self.now.at == self._began and self._wavers(verdict for verdict, _ in verdicts.values()):
+        if self.now.at == self._began and self._wavers({name: verdict for name, (verdict, _) in verdicts.items()}):
             for name, (verdict, bridged) in verdicts.items():
                 known = self.counters.get(name)
                 plain = verdict.accepted and not (verdict.reset or verdict.wraps)
@@ -136,16 +136,14 @@ class _Work:
             return rebase(known, now.counters[name], now.at, bounds, bridged), bridged
         return put_off(known, now.counters[name], now.at, bridged), bridged
 
-    def _wavers(self, verdicts: Iterable[Verdict]) -> bool:
-        """Whether a counter of this reading fell a little; of one read back, whether a value that fell is missing."""
-        missing = self.now.sources and all(source == READ_BACK for source in self.now.sources.values())
-        return any(verdict.wavers for verdict in verdicts) or bool(
-            missing
-            and any(
-                counter.source == READ_BACK and name not in self.now.counters and name in self._watts
-                for name, counter in self.counters.items()
-            )
-        )
+    def _wavers(self, verdicts: Mapping[str, Verdict]) -> bool:
+        """Whether a counter fell a little just now, not before; what was read back lacks a value that fell."""
+        fallen = {name for name, verdict in verdicts.items() if verdict.wavers}
+        if self.now.sources and all(source == READ_BACK for source in self.now.sources.values()):
+            fallen |= {
+                n for n, c in self.counters.items() if c.source == READ_BACK and n in self._watts
+            } - verdicts.keys()
+        return any(self.counters[name].at >= self.ledger.last_tick for name in fallen)
 
     def _verdict(self, name: str, value: float) -> tuple[Verdict, float]:
         """What a counter's value does to it, and what flowed by power since its last one."""

@@ -130,6 +130,8 @@ class Metered:
             values, watts = dict.fromkeys(values, 0.0), dict.fromkeys(watts, 0.0)
         elif kind in ("spike", "jitter"):
             values = {flow: round(wh + amount, 3) for flow, wh in values.items()}
+        elif kind == "production low":
+            values["production"] += amount
         net = watts["import"] - watts["export"]
         rows = [
             _reading(_PRODUCTION, watts["production"], values["production"], 118.25),

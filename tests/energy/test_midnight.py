@@ -108,6 +108,16 @@ def test_a_counter_that_wavers_beside_midnight_changes_nothing(plant: Metered, m
         assert covered(rows[day]) == minutes
 
 
+def test_a_counter_that_fell_before_midnight_and_stays_there_says_nothing_of_that_reading(plant: Metered) -> None:
+    """Production a little too low from half past eleven on; import is right and moves on."""
+    at = midnight(plant)
+    low = {minute: Fault("production low", -5.0) for minute in range(at - 20, at + 10)}
+    rows = days_of(plant, Plan(faults=low))
+    assert all(abs(wrong) < 0.01 for wrong in errors(plant, rows).values())
+    for day in (BEFORE, AFTER):
+        assert number(rows[day], "grid_import_estimated_wh") == 0.0
+
+
 @pytest.mark.parametrize("kind", ["late", "spike", "deaf"])
 def test_a_day_whose_end_was_not_read_is_estimated_and_not_wholly_covered(plant: Metered, kind: str) -> None:
     """Also the day before, of which every tick was polled."""
