@@ -24,7 +24,7 @@ def _secret(context: click.Context, parameter: click.Parameter, path: str | None
     if path is None:
         return None
     try:
-        text = sys.stdin.buffer.readline().decode("utf-8") if path == "-" else _text_of(path)
+        text = _typed(parameter) if path == "-" else _text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         what = "stdin" if path == "-" else "the file"
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -34,6 +34,14 @@ def _secret(context: click.Context, parameter: click.Parameter, path: str | None
         raise click.BadParameter("stdin holds no secret" if path == "-" else "the file is empty")
     log.protect([text])
     return text
+
+
+def _typed(parameter: click.Parameter) -> str:
+    """A line of stdin; at a terminal it is asked for, and not shown."""
+    if sys.stdin.isatty():
+        answer: str = click.prompt(f"The secret for {parameter.opts[0]} (it is not shown)", hide_input=True, err=True)
+        return answer
+    return sys.stdin.buffer.readline().decode("utf-8")
 
 
 def _text_of(path: str) -> str:

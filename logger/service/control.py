@@ -222,7 +222,10 @@ def _reachable(path: Path) -> Iterator[str]:
 
 
 def _parsed(line: bytes) -> dict[str, Json]:
-    message: Json = json.loads(line)
+    try:
+        message: Json = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(message, dict):
         raise ValueError("a line is one JSON object")
     return message

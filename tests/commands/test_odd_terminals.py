@@ -22,6 +22,7 @@ from logger.commands.options import moment
 from logger.errors import SignInRefusedError, StateError
 from logger.service.checkup.machine import state_checks
 from logger.store.folder import claim
+from tests.commands.wizard import Person
 from tests.endtoend.recorder import environment
 
 FINGERPRINT = ":".join(f"{n:02X}" for n in range(160, 192))
@@ -137,3 +138,11 @@ def test_a_moment_is_never_before_there_was_anything() -> None:
     for odd in ("9999-99-99", "", "soon"):
         with pytest.raises(click.BadParameter, match="is no date"):
             moment(odd, zone, now)
+
+
+def test_a_secret_for_stdin_that_is_typed_at_a_terminal_is_not_shown(tmp_path: Path) -> None:
+    words = ["init", "--yes", "--gateway", "127.0.0.1:1", "--account", "me@example.org", "--password-file", "-"]
+    with Person(tmp_path, *words, settings={}) as person:
+        person.answer("The secret for --password-file (it is not shown): ", "typed-in-the-open")
+        assert person.end() == 69
+        assert "typed-in-the-open" not in person.screen

@@ -118,6 +118,9 @@ def test_errors_arrive_as_what_they_are_and_do_not_end_the_conversation(tmp_path
     asyncio.run(scenario())
 
 
+DEEP = b"[" * 100_000 + b"\n"
+
+
 def test_what_no_command_sends_is_answered_or_cut_off_and_others_are_still_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,7 +145,15 @@ def test_what_no_command_sends_is_answered_or_cut_off_and_others_are_still_serve
                 writer.close()
                 return got
 
-            for sent in (b"\n", b"[]\n", b"{}\n", b'{"ask": 3}\n', b'{"ask": "one", "with": []}\n', b"\xff\xfe\n"):
+            for sent in (
+                b"\n",
+                b"[]\n",
+                b"{}\n",
+                b'{"ask": 3}\n',
+                b'{"ask": "one", "with": []}\n',
+                b"\xff\xfe\n",
+                DEEP,
+            ):
                 assert b"does not understand" in await told(sent), sent
             assert await told(b'{"ask": "one"') == b"", "silent for too long"
             assert await told(b"x" * (control.MOST_REQUEST_BYTES + 10)) == b""
