@@ -68,7 +68,7 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
 def _line(check: Check) -> str:
     """What was looked at, what came out; below it what to do."""
     kind, _, which = ("document", "", check.name) if check.name.startswith("/") else check.name.partition(" ")
-    is_one_of_many = kind in ("document", "bucket")
+    is_one_of_many = kind in ("document", "bucket", "read")
     name = f"{kind if is_one_of_many else check.name:<{_NAME_WIDTH}}"
     path = f"{which}: " if is_one_of_many and which not in check.text else ""
     below = f"\n  {'':<{_NAME_WIDTH}}  "

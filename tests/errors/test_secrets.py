@@ -147,7 +147,9 @@ def test_a_daemon_through_every_error_writes_no_secret(
         recorder.wait_until(lambda status: "not the pinned one" in "\n".join(status["troubles"].values()))
         for words in (["status"], ["status", "--json"]):
             done = program(tmp_path, *words, settings=settings)
-            assert done.code == 0, done.err
+            assert done.code == 69, (
+                done.err
+            )  # by the machine's clock, which is not the recorder's here, it does not move
             outputs += [done.out, done.err]
         assert recorder.terminate() == 0
     assert any(path.name.startswith("token-") for path in (tmp_path / "state").iterdir())
