@@ -133,8 +133,9 @@ class _Truth:
         for name, (today, week) in self._seeds.items():
             fields[f"{name}_today_wh"] = today + ever[name] - self._first[name]
             fields[f"{name}_7d_wh"] = week
+        fields |= self._all_batteries(tick, powers["battery_power_w"])
         if inventory is not None and age is not None:
-            fields |= self._installation(tick, inventory, age, powers["battery_power_w"])
+            fields |= self._installation(tick, inventory, age)
         return {name: float(value) if isinstance(value, int) and name.endswith(("_w", "_wh", "_percent")) else value
                 for name, value in fields.items()}  # fmt: skip
 
@@ -151,21 +152,25 @@ class _Truth:
         produced, consumed = self._seeds["production"], self._seeds["consumption"]
         self._seeds["net"] = (consumed[0] - produced[0], consumed[1] - produced[1])
 
-    def _installation(self, tick: int, inventory: Any, age: int, battery_w: float) -> dict[str, Value]:
-        """What needs the inventory: how many there are of everything, and so the batteries as a whole."""
-        inverters = [d for group in inventory if group["type"] == "PCU" for d in group["devices"]]
-        batteries = self._battery_rows(tick)
+    def _all_batteries(self, tick: int, battery_w: float) -> dict[str, Value]:
+        """All batteries together."""
         site = self._now("/ivp/ensemble/secctrl", tick)
-        idle = abs(battery_w) <= IDLE_W * len(batteries)
+        idle = abs(battery_w) <= IDLE_W * len(self._battery_rows(tick))
         return {
-            "inverters": len(inverters),
-            "inverters_communicating": sum(d["communicating"] for d in inverters),
-            "inverters_producing": sum(d["producing"] for d in inverters),
-            "batteries": len(batteries),
             "battery_state": "idle" if idle else "discharging" if battery_w > 0 else "charging",
             "battery_charge_percent": float(site["agg_soc"]),
             "battery_energy_wh": float(site["ENC_agg_avail_energy"] + site["ACB_agg_energy"]),
             "battery_capacity_wh": float(site["Enc_max_available_capacity"]),
+        }
+
+    def _installation(self, tick: int, inventory: Any, age: int) -> dict[str, Value]:
+        """What needs the inventory: how many there are of everything."""
+        inverters = [d for group in inventory if group["type"] == "PCU" for d in group["devices"]]
+        return {
+            "inverters": len(inverters),
+            "inverters_communicating": sum(d["communicating"] for d in inverters),
+            "inverters_producing": sum(d["producing"] for d in inverters),
+            "batteries": len(self._battery_rows(tick)),
             "inventory_age_s": age,
         }
 

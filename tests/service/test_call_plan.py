@@ -79,7 +79,11 @@ def test_a_fast_path_that_hangs_for_ever_takes_nothing_from_the_others(hung: str
 
     gateway, store, _ = poll(plant("8-battery", 6), 1, hang)
     assert len(store.lines("envoy_totals")) >= 59
-    assert len(powers(store)) == (0 if hung == "/ivp/meters/readings" else 60)
+    found = powers(store)
+    if hung == "/ivp/meters/readings":  # the blocks have them each quarter of an hour
+        assert 0 < len(found) <= 4
+    else:
+        assert len(found) == 60
     assert gateway.counts(NOON, NOON + 3600)["/ivp/pdm/device_data"] >= 10
 
 
