@@ -144,6 +144,8 @@ class Provenance:
                     self._power_of(k) for k in ("production", "net-consumption", "total-consumption", "storage")
                 )
                 yield from (energies("production", "consumption", "load", "net", "grid_import", "grid_export"),)
+                if self.acb_data:  # a storage CT would count what they took and gave
+                    yield totals(*BATTERY_LIFETIMES)
             case "/ivp/ensemble/inventory":
                 yield totals(*self.battery_totals)
             case "/ivp/ensemble/power":
