@@ -158,14 +158,19 @@ def known_batteries(view: View) -> int | None:
 
 def encharge_power_sum(view: View) -> Rows:
     """Power in mW over all IQ Batteries; none may be missing, and AC Batteries would be (reference 4.4)."""
-    installed, acb = encharge_inventory(view), ac_batteries(view)
-    if installed is None or acb is None:
-        return None
-    devices = encharge_power(view) if installed and not acb else []
+    installed, devices = _encharge_alone(view)
     if not devices:
         return devices
     power = _encharge_milliwatts(view, installed)
     return None if power is None else [Row({"sum": power}, document=devices[0].document)]
+
+
+def _encharge_alone(view: View) -> tuple[list[Row], Rows]:
+    """The installed IQ Batteries and the rows of their power and charge; no such rows beside AC Batteries."""
+    installed, acb = encharge_inventory(view), ac_batteries(view)
+    if installed is None or acb is None:
+        return [], None
+    return installed, encharge_power(view) if installed and not acb else []
 
 
 def _encharge_milliwatts(view: View, installed: list[Row]) -> float | None:
@@ -190,10 +195,7 @@ def encharge_together(view: View) -> Rows:
     `charge` in percent, weighted by capacity, `energy` and `capacity` in Wh. No battery may be missing, and
     AC Batteries would be.
     """
-    installed, acb = encharge_inventory(view), ac_batteries(view)
-    if installed is None or acb is None:
-        return None
-    devices = encharge_power(view) if installed and not acb else []
+    installed, devices = _encharge_alone(view)
     if not devices:
         return devices
     charges = {row.serial: number(row.values.get("soc")) for row in devices}

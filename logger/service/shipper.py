@@ -156,9 +156,7 @@ class Shipper:
         if len(delivery.done) < len(lease.ids):
             self._forget_ahead(role)
         if isinstance(delivery.outcome, (Wait, Blocked)):
-            self._put_off(role, delivery.outcome, live=live)
-            if isinstance(delivery.outcome, Wait) and delivery.outcome.away:
-                await self._plan_to_resend()
+            await self._put_off(role, delivery.outcome, live=live)
             return bool(delivery.done) and around
         if not live:
             self._fit(role, self._clock.monotonic() - started)
@@ -185,9 +183,7 @@ class Shipper:
         outcome = await self._resending.step(self._writer, self._most(role))
         self._not_before[_RESENDING] = self._clock.monotonic() + PAUSE_S
         if isinstance(outcome, (Wait, Blocked)):
-            self._put_off(role, outcome, live=False)
-            if isinstance(outcome, Wait) and outcome.away:
-                await self._plan_to_resend()
+            await self._put_off(role, outcome, live=False)
             return
         self._is_well(role, live=False)
         self._fit(role, self._clock.monotonic() - started)
@@ -272,7 +268,7 @@ class Shipper:
         if not live:
             self._changes.end(f"influx {role} backlog", f"InfluxDB takes all waiting points of the {role} again")
 
-    def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
+    async def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
         """Keep everything; say once what is wrong; try again later, or each minute if a person must act."""
         self.troubles[role] = outcome
         self.shipped.waiting_for = outcome.reason
@@ -301,6 +297,8 @@ class Shipper:
         self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store")
         if not live:
             self._halve(role)
+        if outcome.away:
+            await self._plan_to_resend()
 
     async def _idle(self) -> None:
         """Until there is news, or the next try is due."""

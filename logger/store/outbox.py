@@ -130,13 +130,6 @@ def oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[i
     return None
 
 
-def last_delivery(connection: sqlite3.Connection) -> int | None:
-    """When a row that is still kept was marked delivered last, in unix seconds; None if there is none."""
-    query = "SELECT max(delivered_at) FROM outbox WHERE delivered_at IS NOT NULL"
-    at: int | None = connection.execute(query).fetchone()[0]
-    return at
-
-
 def deliver(
     connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
 ) -> None:

@@ -340,8 +340,8 @@ class Store:
         return Waiting(roles, count, self._disk_bytes(), self._last_delivery())
 
     def _last_delivery(self) -> int | None:
-        marked = outbox.last_delivery(self._connection)
-        return max((at for at in (marked, *(at for _, at in self._soon)) if at is not None), default=None)
+        marked, _ = outbox.last_sent(self._connection)
+        return max(marked, *(at for _, at in self._soon), 0) or None
 
     def _disk_bytes(self) -> int:
         total = 0
