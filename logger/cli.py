@@ -15,7 +15,7 @@ from logger import __version__, log
 from logger.errors import EnvoyLoggerError
 
 COMMANDS: Final = {
-    "init": "init",
+    "init": "init.wizard",
     "run": "run",
     "once": "once",
     "check": "check",

@@ -7,12 +7,12 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from logger.simulator.background import BackgroundSimulator
-from logger.simulator.cloud import Mode
-from logger.simulator.documents import generated
+from logger.simulator.enphase_cloud import Mode
 from logger.simulator.faults import Fault
+from logger.simulator.generated import generated
 from logger.simulator.household import Site as Household
-from logger.simulator.plant import Reply
 from logger.simulator.server import Served, Simulator
+from logger.simulator.site_model import Reply
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import trustme
 
 from logger import settings
 from logger.errors import Problem, SettingsError
-from logger.settings import fields, texts
+from logger.settings import definitions, texts
 
 GOOD = {"ENPHASE_GATEWAY": "192.168.1.50"}
 ODD_BUCKETS = (
@@ -90,7 +90,7 @@ def test_another_form_of_address_is_refused_without_being_shown(address: str) ->
 SECRET = "s3cr3t.sentinel.value"
 
 
-@pytest.mark.parametrize("name", [item.variable for item in fields.describe() if item.secret])
+@pytest.mark.parametrize("name", [item.variable for item in definitions.describe() if item.secret])
 def test_every_secret_can_come_from_a_file_and_is_never_shown(name: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(SECRET + "\n")
@@ -219,7 +219,7 @@ def test_the_example_file_is_generated_and_reads_the_same_everywhere() -> None:
     assert values == {"ENPHASE_GATEWAY": "192.168.1.50"}
     for line in text.splitlines():
         assert line == "" or line.startswith("#") or line == "ENPHASE_GATEWAY=192.168.1.50"
-    for item in fields.describe():
+    for item in definitions.describe():
         assert f"{item.variable}{'_FILE' if item.secret else ''}=" in text
 
 

@@ -9,10 +9,10 @@ import click
 
 from logger import settings
 from logger.clock import SystemClock
-from logger.commands.options import env_file as env_file_option
-from logger.gateway.contact import accept_certificate
-from logger.service import service
-from logger.service.wiring import access_of
+from logger.commands.ui.options import env_file as env_file_option
+from logger.daemon import app
+from logger.daemon.config import access_of
+from logger.gateway.connect import accept_certificate
 from logger.store.folder import prepare
 
 
@@ -24,7 +24,7 @@ from logger.store.folder import prepare
 def command(env_file: Path, fingerprint: str) -> None:
     """Pin the certificate that the gateway shows now. A running daemon goes on at its next poll."""
     configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
-    service.configure_log(configured)
+    app.configure_log(configured)
     prepare(configured.state_dir)
     old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock(), fingerprint))
     if old is not None and old.fingerprint == new.fingerprint:

@@ -15,20 +15,20 @@ from zoneinfo import ZoneInfo
 import click
 
 from logger import log, settings
+from logger.backfill.history import History, open_history
+from logger.backfill.restore import Restored, Wish, first_own_tick, hand_over, rebuilt
 from logger.clock import SystemClock
-from logger.commands.options import MisuseError
-from logger.commands.options import env_file as env_file_option
+from logger.commands.ui.options import MisuseError
+from logger.commands.ui.options import env_file as env_file_option
+from logger.control.api import Ask, reach, store_handlers
+from logger.control.unix_socket import Handlers
+from logger.daemon import app
+from logger.daemon.amend import StoredBooks, books_handlers
+from logger.daemon.config import target_of
+from logger.daemon.tick import Books
+from logger.energy.rebuild import Replay
 from logger.influx.dialects import Target
-from logger.influx.history import History, open_history
 from logger.model import Value
-from logger.readings.interpret import Books
-from logger.readings.rebuild import Replay
-from logger.service import service
-from logger.service.amend import StoredBooks, books_handlers
-from logger.service.control import Handlers
-from logger.service.desk import Ask, reach, store_handlers
-from logger.service.restoring import Restored, Wish, first_own_tick, hand_over, rebuilt
-from logger.service.wiring import target_of
 from logger.settings import Settings, system_zone
 from logger.store.thread import StoreThread
 
@@ -78,7 +78,7 @@ def command(
     if until and until < since:
         raise MisuseError("--until is before --since")
     configured = settings.load(env_file, require=["INFLUXDB_URL"])
-    service.configure_log(configured)
+    app.configure_log(configured)
     token = _token(read_token_file, ask=ask_token)
     log.protect([token] if token else [])
     target = _reading(configured, token)

@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from logger import settings
+from logger.capture import record
 from logger.clock import SystemClock
-from logger.commands.options import env_file as env_file_option
-from logger.service import capture, service
-from logger.service.wiring import access_of
+from logger.commands.ui.options import env_file as env_file_option
+from logger.daemon import app
+from logger.daemon.config import access_of
 
 
 @click.command("capture", short_help="Record every document of the gateway, anonymised.")
@@ -24,12 +25,12 @@ def command(env_file: Path, folder: Path) -> int:
     `simulate --recording FOLDER` plays it. Exit code 75 if a path brought no answer.
     """
     configured = settings.load(env_file, require=["ENPHASE_GATEWAY"])
-    service.configure_log(configured)
-    capture.check_empty(folder)
+    app.configure_log(configured)
+    record.check_empty(folder)
     access = access_of(configured)
-    found = asyncio.run(capture.capture(access, SystemClock(), _say))
-    anonymiser = capture.anonymiser_for(found, access, [configured.recorder.site])
-    capture.write(found, folder, anonymiser)
+    found = asyncio.run(record.capture(access, SystemClock(), _say))
+    anonymiser = record.anonymiser_for(found, access, [configured.recorder.site])
+    record.write(found, folder, anonymiser)
     click.echo(f"{len(found.answers)} answers are in {folder}, {len(anonymiser.standins)} facts about you replaced.")
     click.echo(f"Look through them before you share the folder. Play it: envoy-logger simulate --recording {folder}")
     return 75 if found.failures else 0

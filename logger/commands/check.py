@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from logger import log
-from logger.commands.options import env_file as env_file_option
-from logger.service.wiring import load
-from logger.settings.fields import describe
+from logger.commands.ui.options import env_file as env_file_option
+from logger.daemon.config import load
+from logger.settings.definitions import describe
 from logger.settings.texts import shown
 
 

@@ -20,9 +20,9 @@ from rich.live import Live
 
 from logger import log, settings
 from logger.clock import FastClock
-from logger.commands.demo_view import View
+from logger.commands.ui.demo_view import View
+from logger.daemon import app
 from logger.errors import StateError
-from logger.service import service
 from logger.store.folder import is_demo, mark_demo
 
 _ZONE: Final = "Europe/Madrid"
@@ -98,7 +98,7 @@ def _printed(simulator: subprocess.Popen[str]) -> dict[str, str]:
 
 async def _watch(configured: settings.Settings, clock: FastClock, seconds: float | None, folder: Path) -> None:
     view = View(clock, _ZONE)
-    recorder = asyncio.create_task(service.run(configured, clock, demo=True, on_tick=view.take))
+    recorder = asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take))
     console = Console()
     until = time.monotonic() + seconds if seconds else float("inf")
     if console.is_terminal:

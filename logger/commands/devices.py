@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from logger.clock import SystemClock
-from logger.commands.options import as_json as json_option
-from logger.commands.options import env_file as env_file_option
+from logger.commands.ui.options import as_json as json_option
+from logger.commands.ui.options import env_file as env_file_option
+from logger.daemon import app, one_poll
+from logger.daemon.config import access_of, load, pace_of
+from logger.daemon.layout_file import read_layout
 from logger.model import Reading, Value
-from logger.readings.complaints import complaints
 from logger.readings.layout import installed_serials, template
 from logger.readings.rows import PAGE
-from logger.service import once, service
-from logger.service.layout import read_layout
-from logger.service.wiring import access_of, load, pace_of
+from logger.readings.site_warnings import complaints
 
 _PIPE_WIDTH = 160
 """Columns where nobody looks at a terminal: nothing is folded."""
@@ -33,12 +33,12 @@ _PIPE_WIDTH = 160
 def command(env_file: Path, as_json: bool, layout: bool) -> int:
     """List the gateway's meters, inverters and batteries as it reports them now."""
     configured = load(env_file, layout=not layout)
-    service.configure_log(configured)
+    app.configure_log(configured)
 
-    found = asyncio.run(once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
+    found = asyncio.run(one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
     if layout:
         return _print_layout(found, configured.recorder.layout_file)
-    result = once.read(found, pace_of(configured))
+    result = one_poll.read(found, pace_of(configured))
     readings = result.readings
     meters = _merged(readings, ("envoy_meter",), "meter")
     inverters = _merged(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")
@@ -93,7 +93,7 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
     return 75 if found.failures else 0
 
 
-def _print_layout(found: once.Poll, path: str) -> int:
+def _print_layout(found: one_poll.Poll, path: str) -> int:
     """The inverters as a layout file; what a good one says already stands in it."""
     known, _ = read_layout(path)
     for complaint in found.complaints():

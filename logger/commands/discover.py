@@ -11,12 +11,12 @@ from typing import Final
 import click
 
 from logger.clock import SystemClock
-from logger.commands.options import as_json as json_option
-from logger.commands.options import interface_option
+from logger.commands.ui.options import as_json as json_option
+from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
 from logger.gateway.discovery import Search, search
 from logger.gateway.pins import spaced
-from logger.settings.fields import gateway_address
+from logger.settings.definitions import gateway_address
 
 MDNS_COMES_BY: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
 """Into the environment of this program, and by the library's own name: nobody but its project owns that one."""

@@ -12,13 +12,13 @@ import click
 
 from logger import log, settings
 from logger.clock import SystemClock
-from logger.commands.folded import folded
-from logger.commands.marks import mark
-from logger.commands.options import as_json as json_option
-from logger.commands.options import env_file as env_file_option
+from logger.commands.ui.fingerprints import folded
+from logger.commands.ui.marks import mark
+from logger.commands.ui.options import as_json as json_option
+from logger.commands.ui.options import env_file as env_file_option
+from logger.doctor.check_result import Check, State
+from logger.doctor.run_checks import checks
 from logger.model import Json
-from logger.service.checkup.all import checks
-from logger.service.checkup.check import Check, State
 from logger.store.folder import prepare
 
 _MARKS: Final[dict[State, tuple[str, str, str]]] = {

@@ -17,15 +17,15 @@ import click
 
 from logger import log, settings
 from logger.clock import SystemClock
-from logger.commands.options import env_file as env_file_option
-from logger.commands.options import moment, zone_of
 from logger.commands.outbox import said_of
+from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.options import moment, zone_of
+from logger.control.api import Ask, as_bytes, reach
+from logger.control.pages import refused_lines, stored_lines
 from logger.errors import EnvoyLoggerError
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Reading, Role, Value
 from logger.readings.table import MEASUREMENTS
-from logger.service.desk import Ask, as_bytes, reach
-from logger.service.stored import refused_lines, stored_lines
 
 _EVER = 2**62
 _HOW_TO = b"""\

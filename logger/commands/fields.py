@@ -11,16 +11,16 @@ from pathlib import Path
 import click
 
 from logger.clock import SystemClock
-from logger.commands.options import as_json as json_option
-from logger.commands.options import env_file as env_file_option
+from logger.commands.ui.options import as_json as json_option
+from logger.commands.ui.options import env_file as env_file_option
+from logger.daemon import app, one_poll
+from logger.daemon.config import access_of, load, pace_of
 from logger.gateway.endpoints import ENDPOINTS
 from logger.influx.line_protocol import encode
 from logger.model import Reading
-from logger.readings import fields_text
+from logger.readings import field_texts
 from logger.readings.explain import WHY, Candidate, Explained, explain
 from logger.readings.table import MEASUREMENTS
-from logger.service import once, service
-from logger.service.wiring import access_of, load, pace_of
 from logger.settings import Settings
 
 
@@ -36,29 +36,29 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: s
     With --explain: endpoint, document, rows, key, raw value, reading, line and bucket of one value, live.
     """
     every = [(m, f) for m in MEASUREMENTS for f in m.fields]
-    found = fields_text.find(name) if name else every
+    found = field_texts.find(name) if name else every
     if not found:
-        near = difflib.get_close_matches(name, fields_text.names(), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, field_texts.names(), n=3, cutoff=0.5)
         raise click.BadParameter(f"there is no {name}" + (f"; near it: {', '.join(near)}" if near else ""))
     if explained:
         if len(found) != 1 or "." not in name:
             raise click.BadParameter("--explain wants one field, such as envoy_totals.production_power_w")
         return _explain(load(env_file), name, serial)
     if as_json:
-        click.echo(json.dumps(fields_text.as_json(found), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(field_texts.as_json(found), indent=1, ensure_ascii=False))
     else:
-        click.echo("\n".join(fields_text.lines(found, sources=bool(name))))
+        click.echo("\n".join(field_texts.lines(found, sources=bool(name))))
     return 0
 
 
 def _explain(configured: Settings, name: str, serial: str) -> int:
-    service.configure_log(configured)
+    app.configure_log(configured)
     pace = pace_of(configured)
-    found = asyncio.run(once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
+    found = asyncio.run(one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
     for complaint in found.complaints():
         click.echo(complaint, err=True)
-    ((measurement, field),) = fields_text.find(name)
-    series = explain(found.snapshot(), once.read(found, pace).readings, measurement, field)
+    ((measurement, field),) = field_texts.find(name)
+    series = explain(found.snapshot(), one_poll.read(found, pace).readings, measurement, field)
     chosen = [one for one in series if not serial or one.tags.get("serial") == serial]
     if not chosen:
         raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")
@@ -68,10 +68,10 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
     return 75 if found.failures else 0
 
 
-def way(one: Explained, found: once.Poll, bucket: str) -> list[str]:
+def way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str]:
     """The way of one value as lines of text."""
     m, f = one.measurement, one.field
-    unit = fields_text.unit_of(f)
+    unit = field_texts.unit_of(f)
     tags = ", ".join(f"{name}={value}" for name, value in one.tags.items())
     text = [f"{m.name}.{f.name}  {f.help}  ({f.kind}{', ' + unit if unit else ''})", f"series     {tags or 'none'}"]
     if (used := one.used) is not None:
@@ -86,7 +86,7 @@ def way(one: Explained, found: once.Poll, bucket: str) -> list[str]:
     return text
 
 
-def _source(used: Candidate, found: once.Poll) -> list[str]:
+def _source(used: Candidate, found: one_poll.Poll) -> list[str]:
     endpoint = next((e for e in ENDPOINTS if e.path == used.path), None)
     document = found.documents.get(used.path)
     asked = ""

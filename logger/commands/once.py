@@ -9,12 +9,12 @@ import click
 
 from logger import log
 from logger.clock import SystemClock
-from logger.commands.options import env_file as env_file_option
+from logger.commands.ui.options import env_file as env_file_option
+from logger.daemon import app, one_poll
+from logger.daemon.config import access_of, load, pace_of, target_of
 from logger.influx.classify import Blocked
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
-from logger.service import once, service
-from logger.service.wiring import access_of, load, pace_of, target_of
 from logger.settings import Settings
 from logger.store.folder import claim, refuse_demo
 from logger.store.thread import StoreThread
@@ -31,12 +31,12 @@ def command(env_file: Path, dry_run: bool) -> int:
     Exit code 75 if an endpoint failed or something still waits.
     """
     configured = load(env_file)
-    service.configure_log(configured)
+    app.configure_log(configured)
     return asyncio.run(_dry(configured) if dry_run else _store(configured))
 
 
-async def _poll(configured: Settings) -> once.Poll:
-    found = await once.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
+async def _poll(configured: Settings) -> one_poll.Poll:
+    found = await one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
     for complaint in found.complaints():
         click.echo(complaint, err=True)
     return found
@@ -44,7 +44,7 @@ async def _poll(configured: Settings) -> once.Poll:
 
 async def _dry(configured: Settings) -> int:
     found = await _poll(configured)
-    click.echo(encode(once.read(found, pace_of(configured)).readings).decode(), nl=False)
+    click.echo(encode(one_poll.read(found, pace_of(configured)).readings).decode(), nl=False)
     return 75 if found.failures else 0
 
 
@@ -60,12 +60,12 @@ async def _store(configured: Settings) -> int:
             for note in await store.take_notes():
                 log.get("store").warning(note)
             found = await _poll(configured)
-            new = await once.store(found, pace_of(configured), store)
+            new = await one_poll.store(found, pace_of(configured), store)
             target = target_of(configured)
             waits = None
             if target is not None:
                 writer = Writer(target, clock)
-                waits = await once.drain(writer, store, clock, _DELIVERY_S)
+                waits = await one_poll.drain(writer, store, clock, _DELIVERY_S)
                 await writer.aclose()
             waiting = await store.waiting()
         finally:

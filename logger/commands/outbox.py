@@ -15,13 +15,13 @@ import click
 
 from logger import log, settings
 from logger.clock import SystemClock
-from logger.commands.options import MisuseError, moment, zone_of
-from logger.commands.options import as_json as json_option
-from logger.commands.options import env_file as env_file_option
+from logger.commands.ui.options import MisuseError, moment, zone_of
+from logger.commands.ui.options import as_json as json_option
+from logger.commands.ui.options import env_file as env_file_option
+from logger.control.api import Ask, reach
+from logger.control.pages import in_portions, part, refused_lines, replay, waiting
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Json
-from logger.service.desk import Ask, reach
-from logger.service.stored import in_portions, part, refused_lines, replay, waiting
 from logger.settings import Settings
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from logger.clock import SystemClock
-from logger.commands.options import env_file as env_file_option
-from logger.service import service
-from logger.service.wiring import load
+from logger.commands.ui.options import env_file as env_file_option
+from logger.daemon import app
+from logger.daemon.config import load
 
 
 @click.command("run")
@@ -18,5 +18,5 @@ from logger.service.wiring import load
 def command(env_file: Path) -> None:
     """Record until stopped. Outages never end it; wrong settings do, at once (exit code 78)."""
     configured = load(env_file)
-    service.configure_log(configured)
-    asyncio.run(service.run(configured, SystemClock()))
+    app.configure_log(configured)
+    asyncio.run(app.run(configured, SystemClock()))

@@ -14,17 +14,17 @@ import click
 
 from logger import log, settings
 from logger.clock import SystemClock
-from logger.commands.options import env_file as env_file_option
-from logger.commands.options import span_option
-from logger.commands.secrets_in import secret_option
+from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.options import span_option
+from logger.commands.ui.secret_input import secret_option
+from logger.daemon import app
+from logger.daemon.config import target_of
 from logger.errors import StateError
 from logger.files import refuse_unwritable, write_atomically
-from logger.influx.administer import administer
-from logger.influx.provisioned import Admin, Credential, Provisioned, Purpose, Step, Wanted
-from logger.influx.survey import survey
 from logger.model import ROLES
-from logger.service import service
-from logger.service.wiring import target_of
+from logger.provision.apply import administer
+from logger.provision.detect import survey
+from logger.provision.plan import Admin, Credential, Provisioned, Purpose, Step, Wanted
 from logger.settings import Settings
 
 
@@ -96,7 +96,7 @@ def command(
     nothing that is right.
     """
     configured = settings.load(env_file, require=["INFLUXDB_URL"])
-    service.configure_log(configured)
+    app.configure_log(configured)
     files: dict[Purpose, Kept] = {
         "write": Kept(write_token_file, 0o600, "INFLUXDB", "the recorder"),
         "read": Kept(read_token_file, read_token_mode, "", "Grafana"),

@@ -9,11 +9,11 @@ import click
 
 from logger.clock import Clock, FastClock, SystemClock
 from logger.simulator.background import settings_for
-from logger.simulator.documents import GENERATIONS, generated
-from logger.simulator.plant import Plant
+from logger.simulator.generated import GENERATIONS, generated
 from logger.simulator.process import serve
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator
+from logger.simulator.site_model import Plant
 
 _HISTORY_S = 30 * 86400
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from logger import log
 from logger.clock import Clock
 from logger.errors import CredentialsError, EnvoyLoggerError, SignInRefusedError, TokenError
-from logger.gateway import signin, tokens
+from logger.gateway import sign_in, tokens
 from logger.gateway.access import Access
 from logger.gateway.cloud import Refusal, fetch_token
 from logger.gateway.tokens import Token
@@ -168,7 +168,7 @@ class Auth:
     async def _sign_in(self) -> Token | EnvoyLoggerError:
         """One sign-in at most, alone among all processes, or the token that another one has just fetched."""
         try:
-            async with signin.alone(self._access.state_dir):
+            async with sign_in.alone(self._access.state_dir):
                 return await self._sign_in_alone()
         except EnvoyLoggerError as error:
             return error
@@ -179,24 +179,24 @@ class Auth:
         if kept is not None and kept.id not in self._refused and now < kept.renew_at:
             self._kept = kept
             return kept
-        stored = signin.load(access.state_dir)
-        state = signin.with_credentials(signin.sane(stored, now), access.username, access.password, now)
+        stored = sign_in.load(access.state_dir)
+        state = sign_in.with_credentials(sign_in.sane(stored, now), access.username, access.password, now)
         if state != stored:
-            signin.save(access.state_dir, state)
-        signin.check(state, serial, now)
-        state = signin.begun(state, serial, now)
-        signin.save(access.state_dir, state)
+            sign_in.save(access.state_dir, state)
+        sign_in.check(state, serial, now)
+        state = sign_in.begun(state, serial, now)
+        sign_in.save(access.state_dir, state)
         result = await fetch_token(access, serial, self._clock)
         now = self._clock.time()
         if isinstance(result, Refusal):
-            state = signin.failed(state, result, now)
-            signin.save(access.state_dir, state)
+            state = sign_in.failed(state, result, now)
+            sign_in.save(access.state_dir, state)
             self._tell("sign_in_failed", state.why, "warning")
-            state = signin.with_credentials(state, access.username, access.password, now)
-            signin.check(state, serial, now)  # raises in the words of every later call
+            state = sign_in.with_credentials(state, access.username, access.password, now)
+            sign_in.check(state, serial, now)  # raises in the words of every later call
             raise result.error
         tokens.save(access.state_dir, serial, result)
-        signin.save(access.state_dir, signin.succeeded(state))
+        sign_in.save(access.state_dir, sign_in.succeeded(state))
         self._kept = result
         text = f"a token of role {result.user} was fetched; it ends on {tokens.ends(result)}"
         self._tell("token_renewed", text, "info")

@@ -30,11 +30,11 @@ from logger.errors import (
 )
 from logger.gateway.access import Access
 from logger.gateway.auth import Auth
-from logger.gateway.contact import HEADERS, Contact, Reached, ask_info
+from logger.gateway.connect import HEADERS, Contact, Reached, ask_info
 from logger.gateway.documents import looks_like_html, read_document
 from logger.gateway.endpoints import INFO, AuthKind, Endpoint, auth_kind
+from logger.gateway.time_text import span
 from logger.gateway.tokens import Token
-from logger.gateway.words import span
 from logger.model import Document, Event, GatewayInfo
 from logger.retry import POLL, attempt
 from logger.wire import Answer, Digest, Wire

@@ -27,8 +27,8 @@ from logger.errors import (
     WireError,
 )
 from logger.gateway.access import Access
+from logger.gateway.time_text import span
 from logger.gateway.tokens import Token, read_token
-from logger.gateway.words import span
 from logger.wire import Answer, Wire
 
 _TIMEOUT_S: Final = 30.0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from logger.clock import Clock
 from logger.errors import EnvoyLoggerError
-from logger.gateway.greeting import Met, greet
+from logger.gateway.probe import Met, greet
 
 if TYPE_CHECKING:
     from zeroconf import ServiceStateChange, Zeroconf

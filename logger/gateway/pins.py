@@ -12,7 +12,7 @@ from typing import Final
 
 from logger.errors import StateError
 from logger.files import unwritten, write_atomically
-from logger.gateway.words import day
+from logger.gateway.time_text import day
 
 _ROTATION_S: Final = 120 * 86400.0
 """A gateway replaces its certificate about once a year, now and then two months early."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from logger.errors import CertificateError, StateError
 from logger.gateway.pins import Pin, end_of, fingerprint_of, spaced
-from logger.gateway.words import day
+from logger.gateway.time_text import day
 
 _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
 """Older gateways sign with short keys; who they are is proved by the pin, not by a chain."""

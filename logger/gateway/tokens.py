@@ -17,7 +17,7 @@ import jwt
 from logger import log
 from logger.errors import StateError, TokenError
 from logger.files import unwritten, write_atomically
-from logger.gateway.words import day, minute
+from logger.gateway.time_text import day, minute
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _EARLY_S: Final = 30 * 86400.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from logger.energy.state import Wiring
 from logger.model import Value
-from logger.readings.ledger import Wiring
 from logger.readings.table import battery_state
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from logger.model import Document, Event, Json
-from logger.readings.keys import READ, fields_of
+from logger.readings.read_keys import READ, fields_of
 
 LASTS_S: Final = 30 * 60
 """So long, and in so many documents, a key must be missing or changed."""

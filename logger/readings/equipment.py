@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
+from logger.energy.state import Ledger
 from logger.model import Snapshot, Value
-from logger.readings import battery_rows, meter_rows
 from logger.readings import rows as r
-from logger.readings.ledger import Ledger
 from logger.readings.rows import Nowhere, View
+from logger.readings.selectors import batteries, meters
 
 NOTE: Final = "equipment"
 """The note of the books that holds what was installed when it was last known."""
@@ -73,11 +73,11 @@ def _installed(snapshot: Snapshot) -> dict[str, str]:
     """By part what there is; a part that cannot be told now is missing."""
     view = View(snapshot, "totals")
     found = {_FIRMWARE: snapshot.gateway.firmware}
-    if (meters := meter_rows.meters_of(view)) is not None:
-        found["meters"] = ", ".join(sorted(str(meter.kind) for meter in meters if meter.enabled))
+    if (listed := meters.meters_of(view)) is not None:
+        found["meters"] = ", ".join(sorted(str(meter.kind) for meter in listed if meter.enabled))
     if (devices := _ensemble(view)) is not None:
         found["ensemble"] = devices
-    if (acb := battery_rows.ac_battery_count(view)) is not None:
+    if (acb := batteries.ac_battery_count(view)) is not None:
         found["ac batteries"] = "yes" if acb else ""
     return found
 

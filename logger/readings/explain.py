@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from logger.model import Json, Reading, Snapshot, Value
-from logger.readings.columns import Field, Key, Measurement, dig
 from logger.readings.rows import Row, View
+from logger.readings.schema import Field, Key, Measurement, dig
 from logger.readings.table import COUNTERS, KIND_OF_ROWSET, value_of
 
 State = Literal["used", "not needed", "refused", "no value", "not listed", "silent", "none"]

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from logger.model import Role, Snapshot, Value
-from logger.readings.columns import Field, Measurement
 from logger.readings.rows import Row, View
+from logger.readings.schema import Field, Measurement
 from logger.readings.table import COUNTERS, KIND_OF_ROWSET, MEASUREMENTS, value_of
 
 Identity = tuple[tuple[str, str], ...]

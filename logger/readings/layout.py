@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from logger.model import Reading, Snapshot
-from logger.readings.inverter_rows import installed_in_device_data, inventory_inverters, living_inverters
 from logger.readings.rows import View, serial_of
+from logger.readings.selectors.inverters import installed_in_device_data, inventory_inverters, living_inverters
 from logger.readings.table import MEASUREMENTS
 
 Form = Literal["csv", "toml"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
-from logger.readings import inverter_rows, meter_rows, production_rows
+from logger.energy.days import local_day
+from logger.energy.state import Ledger, Seed
 from logger.readings import rows as r
-from logger.readings.days import local_day
-from logger.readings.ledger import Ledger, Seed
-from logger.readings.page import page
 from logger.readings.rows import Rows, View, number
+from logger.readings.selectors import inverters, meters, production
+from logger.readings.selectors.page import page
 
 _LAG_WH: Final = 5000.0
 """The interval database lags the CT by at most 15 minutes; more apart than this, it has another base."""
@@ -30,23 +30,23 @@ def seeds(
     consumed = counters.get("consumption")
     if {"production", "import", "export"} <= counters.keys():
         consumed = counters["production"] + counters["import"] - counters["export"]
-    metered = meter_rows.has_meter(view, "production")
+    metered = meters.has_meter(view, "production")
     found: dict[str, Seed] = {}
     candidates: tuple[tuple[str, str, Callable[[View], Rows], float | None], ...] = (
         (
             "production",
             "interval database, CT",
-            production_rows.pdm("production", "eim"),
+            production.pdm("production", "eim"),
             produced if metered else None,
         ),
-        ("production", "v1 totals", production_rows.v1_totals, produced),
+        ("production", "v1 totals", production.v1_totals, produced),
         (
             "production",
             "interval database, inverters",
-            production_rows.pdm("production", "pcu"),
+            production.pdm("production", "pcu"),
             None if metered else produced,
         ),
-        ("consumption", "interval database", production_rows.pdm("consumption", "eim"), consumed),
+        ("consumption", "interval database", production.pdm("consumption", "eim"), consumed),
     )
     for quantity, source, select, counter in candidates:
         if counter is None or quantity in found or quantity not in quantities:
@@ -62,14 +62,14 @@ def seeds(
     ):
         if quantity in found or quantity not in quantities:
             continue
-        rows = production_rows.any_ct_block(side, kind)(view)
+        rows = production.any_ct_block(side, kind)(view)
         if rows:
             seed = _block(quantity, f"{kind} CT block", rows[0].values)
             if seed is not None:
                 found[quantity] = seed
     if "production" in found or "production" not in quantities or metered:
         return found
-    sums = inverter_rows.device_data_sums(view)
+    sums = inverters.device_data_sums(view)
     if sums:
         today, week = number(sums[0].values.get("today")), number(sums[0].values.get("week"))
         found["production"] = Seed("production", "device data, summed", today, week)
@@ -83,9 +83,9 @@ def unseeded(view: View, ledger: Ledger, counters: Collection[str]) -> frozenset
     """The quantities whose gateway's figure of today is still wanted: on the first local day of their counters."""
     day = local_day(view.snapshot.tick, ledger.zone or "UTC")
     made_of: dict[str, tuple[str, ...]] = {"production": ("production",)}
-    if meter_rows.has_meter(view, "net-consumption"):
+    if meters.has_meter(view, "net-consumption"):
         made_of["consumption"] = ("production", "import", "export")
-    elif meter_rows.has_meter(view, "total-consumption"):
+    elif meters.has_meter(view, "total-consumption"):
         made_of["consumption"] = ("consumption",)
     known = {*counters, *ledger.counters, *(("production",) if page(view) else ())}
     return frozenset(

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from logger.model import Value
-from logger.readings import battery_rows, inverter_rows, meter_rows, production_rows
 from logger.readings import rows as r
-from logger.readings.columns import Field, Key, Measurement, Rowset, check, count, flag, made, scaled
-from logger.readings.controller import COMBINER_STATE, CONTACT, GATEWAY, GRID
-from logger.readings.page import page
+from logger.readings.grid_table import COMBINER_STATE, CONTACT, GATEWAY, GRID
 from logger.readings.reports import AHEAD_S
 from logger.readings.rows import Row, View, number
+from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, made, scaled
+from logger.readings.selectors import batteries, inverters, meters, production
+from logger.readings.selectors.page import page
 
 MILLI: Final = 1000.0
 """Milli units in one unit."""
@@ -26,89 +26,83 @@ IDLE_W: Final = 30.0
 # --- rowsets ------------------------------------------------------------------------------------------------
 
 PRODUCTION_METER = Rowset(
-    "production meter", f"{r.READINGS}, row of the enabled production meter", meter_rows.meter("production")
+    "production meter", f"{r.READINGS}, row of the enabled production meter", meters.meter("production")
 )
 NET_METER = Rowset(
     "net-consumption meter",
     f"{r.READINGS}, row of the enabled net-consumption meter",
-    meter_rows.meter("net-consumption"),
+    meters.meter("net-consumption"),
 )
 TOTAL_METER = Rowset(
     "total-consumption meter",
     f"{r.READINGS}, row of the enabled total-consumption meter",
-    meter_rows.meter("total-consumption"),
+    meters.meter("total-consumption"),
 )
-STORAGE_METER = Rowset(
-    "storage meter", f"{r.READINGS}, row of the enabled storage meter", meter_rows.meter("storage")
-)
+STORAGE_METER = Rowset("storage meter", f"{r.READINGS}, row of the enabled storage meter", meters.meter("storage"))
 PRODUCTION_BLOCK = Rowset(
     "production CT block",
     f"{r.BLOCKS}, production, type eim, activeCount 1",
-    production_rows.ct_block("production", "production"),
+    production.ct_block("production", "production"),
 )
 NET_BLOCK = Rowset(
     "net CT block",
     f"{r.BLOCKS}, consumption, net-consumption, activeCount 1",
-    production_rows.ct_block("consumption", "net-consumption"),
+    production.ct_block("consumption", "net-consumption"),
 )
-V1 = Rowset("v1 totals", r.V1, production_rows.v1_totals)
-PDM_PCU = Rowset("interval database, inverters", f"{r.PDM}, production.pcu", production_rows.pdm("production", "pcu"))
-INVERTERS_BLOCK = Rowset(
-    "inverters block", f"{r.BLOCKS}, production, type inverters", production_rows.inverters_block
-)
+V1 = Rowset("v1 totals", r.V1, production.v1_totals)
+PDM_PCU = Rowset("interval database, inverters", f"{r.PDM}, production.pcu", production.pdm("production", "pcu"))
+INVERTERS_BLOCK = Rowset("inverters block", f"{r.BLOCKS}, production, type inverters", production.inverters_block)
 DATA_SUMS = Rowset(
-    "device data, summed", f"{r.DEVICE_DATA}, all inverters, fewer than 50 devices", inverter_rows.device_data_sums
+    "device data, summed", f"{r.DEVICE_DATA}, all inverters, fewer than 50 devices", inverters.device_data_sums
 )
 PAGE = Rowset("web page", f"{r.PAGE}, the oldest gateways' only figures", page)
 LIST_SUM = Rowset(
-    "v1 list, summed", f"{r.V1_INVERTERS}, all inverters heard within 20 minutes", inverter_rows.inverter_power_sum
+    "v1 list, summed", f"{r.V1_INVERTERS}, all inverters heard within 20 minutes", inverters.inverter_power_sum
 )
-SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, battery_rows.site_batteries)
-ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", battery_rows.encharge_power_sum)
+SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, batteries.site_batteries)
+ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", batteries.encharge_power_sum)
 ENCHARGE_TOGETHER = Rowset(
     "IQ Batteries together",
     f"{r.ENSEMBLE_POWER} with the capacities of {r.ENSEMBLE}, all batteries",
-    battery_rows.encharge_together,
+    batteries.encharge_together,
 )
-ACB_SUMS = Rowset(
-    "AC Battery device data, summed", f"{r.DEVICE_DATA}, all AC Batteries", battery_rows.ac_battery_sums
-)
-ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", battery_rows.acb_block)
+ACB_SUMS = Rowset("AC Battery device data, summed", f"{r.DEVICE_DATA}, all AC Batteries", batteries.ac_battery_sums)
+ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", batteries.acb_block)
 
 BOTH_KINDS = Rowset(
     "both kinds of batteries, summed",
     f"{r.ENSEMBLE_POWER} and {r.BLOCKS}, storage",
-    battery_rows.both_kinds_power_sum,
+    batteries.both_kinds_power_sum,
 )
 
 DATA_INVERTERS = Rowset(
-    "device data", f"{r.DEVICE_DATA}, active inverters with a last reading", inverter_rows.data_inverters
+    "device data", f"{r.DEVICE_DATA}, active inverters with a last reading", inverters.data_inverters
 )
-V1_INVERTERS = Rowset("v1 list", f"{r.V1_INVERTERS}, devType 1 or none", inverter_rows.v1_inverters)
-INVENTORY = Rowset("inventory", f"{r.INVENTORY}, type PCU, not deleted", inverter_rows.inventory_inverters)
+V1_INVERTERS = Rowset("v1 list", f"{r.V1_INVERTERS}, devType 1 or none", inverters.v1_inverters)
+INVENTORY = Rowset("inventory", f"{r.INVENTORY}, type PCU, not deleted", inverters.inventory_inverters)
 DATA_LISTED = Rowset(
     "device data as flags",
     f"{r.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
-    inverter_rows.data_listed_inverters,
+    inverters.data_listed_inverters,
 )
 LISTED = Rowset(
-    "v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", inverter_rows.listed_inverters
+    "v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", inverters.listed_inverters
 )
 
-ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", battery_rows.encharge_inventory)
+ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", batteries.encharge_inventory)
 ENCHARGE_FRESH = Rowset(
-    "IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", battery_rows.fresh_encharge_inventory
+    "IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", batteries.fresh_encharge_inventory
 )
-ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, battery_rows.encharge_power)
+ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, batteries.encharge_power)
 ENCHARGE_STATUS = Rowset(
-    "IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", battery_rows.encharge_status
+    "IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", batteries.encharge_status
 )
-ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", battery_rows.inventory_ac_batteries)
+ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", batteries.inventory_ac_batteries)
 ACB_FRESH = Rowset(
-    "AC Battery inventory, new", f"{r.INVENTORY}, type ACB, not deleted", battery_rows.fresh_inventory_ac_batteries
+    "AC Battery inventory, new", f"{r.INVENTORY}, type ACB, not deleted", batteries.fresh_inventory_ac_batteries
 )
-ACB_LIST = Rowset("AC Batteries of the v1 list", f"{r.V1_INVERTERS}, devType 11", battery_rows.v1_ac_batteries)
-ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, active", battery_rows.data_ac_batteries)
+ACB_LIST = Rowset("AC Batteries of the v1 list", f"{r.V1_INVERTERS}, devType 11", batteries.v1_ac_batteries)
+ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, active", batteries.data_ac_batteries)
 
 
 # --- values that need more than one key -----------------------------------------------------------------------
@@ -117,9 +111,9 @@ ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, acti
 def _installed(view: View) -> list[Row] | None:
     """The inverters that this gateway has (reference 4.1): by inventory, device data, else the v1 list."""
     for select in (
-        inverter_rows.counted_inverters,
-        inverter_rows.installed_in_device_data,
-        inverter_rows.countable_inverters,
+        inverters.counted_inverters,
+        inverters.installed_in_device_data,
+        inverters.countable_inverters,
     ):
         found = select(view)
         if found is None or found:
@@ -132,7 +126,7 @@ def _count_inverters(view: View) -> list[Row] | None:
     installed = _installed(view)
     if installed:
         return [Row({"installed": len(installed)}, document=installed[0].document)]
-    block = production_rows.counting_block(view) if installed == [] else None
+    block = production.counting_block(view) if installed == [] else None
     if not block:
         return block
     count = r.whole(block[0].values.get("activeCount"))
@@ -140,7 +134,7 @@ def _count_inverters(view: View) -> list[Row] | None:
 
 
 def _count_batteries(view: View) -> list[Row] | None:
-    count, document = battery_rows.battery_count(view), view.fact(r.ENSEMBLE)
+    count, document = batteries.battery_count(view), view.fact(r.ENSEMBLE)
     if count is None:
         return None
     return [Row({"installed": count}, document=None if isinstance(document, r.Nowhere) else document)]
@@ -162,11 +156,11 @@ def _count_flag(inventory_key: str, list_key: str) -> Key:
     """How many inverters show a flag: by the inventory, else the v1 list, else device data (reference 4.6)."""
 
     def read(_row: Row, view: View) -> int | None:
-        found, key = inverter_rows.counted_inverters(view), inventory_key
+        found, key = inverters.counted_inverters(view), inventory_key
         if found == []:
-            listed = inverter_rows.countable_inverters(view)
+            listed = inverters.countable_inverters(view)
             found, key = (
-                inverter_rows.listed_inverters(view) if listed else inverter_rows.data_listed_inverters(view),
+                inverters.listed_inverters(view) if listed else inverters.data_listed_inverters(view),
                 list_key,
             )
             found = None if listed is None else found
@@ -254,7 +248,7 @@ def _encharge_producing(row: Row, _view: View) -> bool | None:
 
 def _charge_without_power(row: Row, view: View) -> float | None:
     """The inventory's charge, which may be old (Q-B2): only where this gateway gives no power list."""
-    return number(row.values.get("percentFull")) if battery_rows.encharge_power(view) == [] else None
+    return number(row.values.get("percentFull")) if batteries.encharge_power(view) == [] else None
 
 
 def _acb_watts(row: Row, _view: View) -> float | None:
@@ -281,14 +275,14 @@ def _acb_producing(row: Row, view: View) -> bool | None:
 def _stored(row: Row, view: View) -> float | None:
     """Stored energy: IQ Batteries plus AC Batteries, if there are any; early 7.0 firmware wrote no prefix."""
     encharge = number(row.values.get("ENC_agg_avail_energy", row.values.get("agg_avail_energy")))
-    count = battery_rows.ac_batteries(view)
+    count = batteries.ac_batteries(view)
     acb = number(row.values.get("ACB_agg_energy")) if count else 0.0
     return None if encharge is None or acb is None or count is None else encharge + acb
 
 
 def _capacity(row: Row, view: View) -> float | None:
     """Capacity when full; AC Batteries do not report theirs, so a site with any has none."""
-    if battery_rows.ac_batteries(view) != 0:
+    if batteries.ac_batteries(view) != 0:
         return None
     capacity = number(row.values.get("Enc_max_available_capacity"))
     return capacity or None
@@ -296,8 +290,8 @@ def _capacity(row: Row, view: View) -> float | None:
 
 def _phase_rows(view: View) -> list[Row] | None:
     """Each phase in use of each enabled meter."""
-    meters = meter_rows.enabled_meter_rows(view)
-    if meters is None:
+    rows = meters.enabled_meter_rows(view)
+    if rows is None:
         return None
     return [
         Row(
@@ -305,13 +299,13 @@ def _phase_rows(view: View) -> list[Row] | None:
             tags=(*row.tags, ("phase", f"L{index}")),
             document=row.document,
         )
-        for row in meters
-        for index, channel in meter_rows.legs(row.values, r.whole(row.values.get("phases")))
+        for row in rows
+        for index, channel in meters.legs(row.values, r.whole(row.values.get("phases")))
     ]
 
 
 METER_ROWS = Rowset(
-    "enabled meters", f"{r.READINGS} joined by eid with {r.METERS}, enabled ones", meter_rows.enabled_meter_rows
+    "enabled meters", f"{r.READINGS} joined by eid with {r.METERS}, enabled ones", meters.enabled_meter_rows
 )
 PHASE_ROWS = Rowset(
     "phases in use",

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from logger.energy.state import Ledger
 from logger.model import Role, Snapshot
-from logger.readings import battery_rows
 from logger.readings import rows as r
-from logger.readings.controller import CONTROLLER_TYPES
 from logger.readings.extract import extract
-from logger.readings.ledger import Ledger
+from logger.readings.grid_table import CONTROLLER_TYPES
 from logger.readings.rows import Nowhere, View
 from logger.readings.seeds import seeds, unseeded
-from logger.readings.sources import Watched, look, under_review
+from logger.readings.selectors import batteries
+from logger.readings.source_selection import Watched, look, under_review
 
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 _OF_BATTERIES: Final = frozenset({r.ENSEMBLE_POWER, r.ENSEMBLE_STATUS, r.SECCTRL})
@@ -65,5 +65,5 @@ def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
     if groups is None:
         return None
     if kinds is None:
-        return bool(battery_rows.known_batteries(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
+        return bool(batteries.known_batteries(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
     return any(r.objects(group.get("devices")) for group in groups if not kinds or group.get("type") in kinds)

@@ -19,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from logger import places
 from logger.errors import Problem, SettingsError
-from logger.settings.fields import Enphase, Group, Influxdb, Recorder, describe, iana_zone, known_names, variable
+from logger.settings.definitions import Enphase, Group, Influxdb, Recorder, describe, iana_zone, known_names, variable
 from logger.settings.gather import Found, gather, read_dotenv
 from logger.settings.names import misnamed_url, strangers
 

@@ -13,7 +13,7 @@ from typing import Final
 from dotenv.parser import parse_stream
 
 from logger.errors import Problem
-from logger.settings.fields import describe, known_names
+from logger.settings.definitions import describe, known_names
 
 ENCODING: Final = "utf-8-sig"
 """UTF-8, also with the mark that editors on Windows put before it."""

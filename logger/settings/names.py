@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from logger.errors import Problem
-from logger.settings.fields import known_names
+from logger.settings.definitions import known_names
 
 _KUBERNETES = re.compile(r".*_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)")
 _IMAGE = re.compile(

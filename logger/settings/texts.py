@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from logger.settings import Settings
-from logger.settings.fields import Description, Group, describe
+from logger.settings.definitions import Description, Group, describe
 
 
 def shown(settings: Settings, item: Description) -> str:

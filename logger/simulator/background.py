@@ -10,11 +10,11 @@ from typing import Final, Self, TypeVar
 
 from logger.clock import Clock
 from logger.simulator.certificate import Certificate
-from logger.simulator.cloud import Cloud
+from logger.simulator.enphase_cloud import Cloud
 from logger.simulator.faults import Fault
-from logger.simulator.plant import Plant
 from logger.simulator.server import Served, Simulator
-from logger.simulator.tokens import OWNER_S
+from logger.simulator.site_model import Plant
+from logger.simulator.token_issuer import OWNER_S
 
 T = TypeVar("T")
 _PATIENCE_S: Final = 20.0

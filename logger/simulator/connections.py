@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 import h11
 
-from logger.simulator.plant import Reply
+from logger.simulator.site_model import Reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
-from logger.simulator.days import SLOT_S, SLOTS, Days, Row
+from logger.simulator.site_days import SLOT_S, SLOTS, Days, Row
 
 Phases: TypeAlias = Literal[1, 2, 3]
 

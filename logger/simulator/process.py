@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from logger.clock import Clock
-from logger.simulator.plant import Plant
 from logger.simulator.server import Simulator
+from logger.simulator.site_model import Plant
 
 
 async def serve(plant: Plant, clock: Clock, *, port: int = 0, ready: Callable[[Simulator], None]) -> None:

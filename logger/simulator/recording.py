@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from logger.errors import StateError
-from logger.simulator import pages
-from logger.simulator.plant import Access, Reply
+from logger.simulator import web_pages
+from logger.simulator.site_model import Access, Reply
 
 _SAME: Final = (
     ("/production.json?details=1", "/production.json"),
@@ -55,9 +55,9 @@ class Recording:
             if known in self.replies:
                 return self.replies[known]
         if self.needs_token:
-            return pages.NOT_FOUND
+            return web_pages.NOT_FOUND
         oldest = self.software.lstrip("DRM").startswith("3.")
-        return pages.LOST if oldest and path.partition("?")[0].endswith(".json") else pages.NOT_FOUND_JSON
+        return web_pages.LOST if oldest and path.partition("?")[0].endswith(".json") else web_pages.NOT_FOUND_JSON
 
     def access(self, path: str) -> Access:
         """As the manifest says of the whole gateway; before tokens only the inverters want digest."""

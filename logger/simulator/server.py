@@ -9,15 +9,15 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 
 from logger.clock import Clock
-from logger.simulator import pages
+from logger.simulator import web_pages
+from logger.simulator.break_answers import pause, spoiled
 from logger.simulator.certificate import Certificate, self_signed
-from logger.simulator.cloud import Cloud
 from logger.simulator.connections import HttpServer, Request, Response
 from logger.simulator.digest import DigestGuard
+from logger.simulator.enphase_cloud import Cloud
 from logger.simulator.faults import Faults
-from logger.simulator.plant import Plant, Reply, is_slow
-from logger.simulator.spoil import pause, spoiled
-from logger.simulator.tokens import OWNER_S, TokenMaker
+from logger.simulator.site_model import Plant, Reply, is_slow
+from logger.simulator.token_issuer import OWNER_S, TokenMaker
 
 SignedBy: TypeAlias = Literal["none", "bearer", "cookie", "both", "digest"]
 SESSION_S: Final = 600.0
@@ -160,7 +160,7 @@ class Simulator:
         if access == "digest":
             serial = self.plant.serial
             if not self._digest.admits(request, "envoy", self.local_password or serial[-6:]):
-                page = pages.DIGEST_JSON if request.path.endswith("/inverters") else pages.DIGEST_LINE
+                page = web_pages.DIGEST_JSON if request.path.endswith("/inverters") else web_pages.DIGEST_LINE
                 return Response(page, (("www-authenticate", self._digest.challenge()),))
         if access != "token":
             return Response(self.plant.answer(request.path, now))
@@ -168,7 +168,7 @@ class Simulator:
         good = self.tokens.is_good(bearer, self.plant.serial, now)
         in_session = self._in_session(request)
         if not good and (not in_session or request.path == _CHECK):
-            return Response(pages.UNAUTHORIZED)
+            return Response(web_pages.UNAUTHORIZED)
         cookies: tuple[tuple[str, str], ...] = ()
         if not in_session or request.path == _CHECK:
             session = secrets.token_hex(16)
@@ -177,7 +177,7 @@ class Simulator:
         return Response(self._document(request.path, now), cookies)
 
     def _document(self, path: str, now: float) -> Reply:
-        return pages.VALID_TOKEN if path == _CHECK else self.plant.answer(path, now)
+        return web_pages.VALID_TOKEN if path == _CHECK else self.plant.answer(path, now)
 
     def _in_session(self, request: Request) -> bool:
         """Whether the request has a cookie of a session that is not over; using it prolongs it."""

@@ -6,7 +6,7 @@ import gzip
 import sqlite3
 from collections.abc import Iterable
 
-from logger.store.model import DailyRow, Lease
+from logger.store.records import DailyRow, Lease
 
 
 def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) -> None:

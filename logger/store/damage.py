@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from logger.files import sync_folder
-from logger.store import outbox
-from logger.store.schema import FILE, TABLES, Torn, transaction
+from logger.store import outbox_rows
+from logger.store.tables import FILE, TABLES, Torn, transaction
 
 _MARK: Final = f"{FILE}.damaged-"
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
@@ -208,7 +208,7 @@ def rescue(connection: sqlite3.Connection, folder: Path, limit: int) -> tuple[in
         rows, following = _readable(source, start, last, limit)
     for row in rows:
         gateway, _, tick, lines, _, crc, _, body = row[1:]
-        if isinstance(body, bytes) and outbox.checksum(gateway, tick, lines, body) == crc:
+        if isinstance(body, bytes) and outbox_rows.checksum(gateway, tick, lines, body) == crc:
             copied += connection.execute(
                 "INSERT OR IGNORE INTO outbox (id, gateway, role, tick, lines, size, crc, delivered_at, body) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from logger.model import Role
-from logger.store import outbox
-from logger.store.model import Lease, Member, Refused, RefusedLine
+from logger.store import outbox_rows
+from logger.store.records import Lease, Member, Refused, RefusedLine
 
 _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 
@@ -124,7 +124,9 @@ def _among(ids: Sequence[int]) -> str:
 
 def _wait(connection: sqlite3.Connection, gateway: str, role: Role, tick: int, lines: Iterable[bytes]) -> None:
     packed = [line + b"\n" for line in lines]
-    outbox.insert(connection, gateway, tick, [Member(role, len(packed), gzip.compress(b"".join(packed), 1, mtime=0))])
+    outbox_rows.insert(
+        connection, gateway, tick, [Member(role, len(packed), gzip.compress(b"".join(packed), 1, mtime=0))]
+    )
 
 
 def purge_oldest(connection: sqlite3.Connection, limit: int) -> int:

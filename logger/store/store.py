@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 from logger.clock import Clock
 from logger.errors import StateError, StoreFullError, StoreHeldError
 from logger.model import ROLES, Report, Role
-from logger.store import daily, damage, ledger, outbox, recent, refused
+from logger.store import daily, damage, gateway_state, outbox_rows, recent, refused
 from logger.store.ballast import Ballast
 from logger.store.folder import FolderLock, claim
-from logger.store.model import (
+from logger.store.records import (
     Commit,
     DailyRow,
     Lease,
@@ -26,7 +26,7 @@ from logger.store.model import (
     Sent,
     Waiting,
 )
-from logger.store.schema import FILE, Torn, connect, transaction
+from logger.store.tables import FILE, Torn, connect, transaction
 
 T = TypeVar("T")
 
@@ -106,11 +106,11 @@ class Store:
 
         def action() -> None:
             self._deliver_soon()
-            outbox.insert(self._connection, commit.gateway, commit.tick, commit.members)
-            outbox.count_stored(self._connection, commit.members)
+            outbox_rows.insert(self._connection, commit.gateway, commit.tick, commit.members)
+            outbox_rows.count_stored(self._connection, commit.members)
             daily.put(self._connection, commit.gateway, commit.daily)
-            ledger.write(self._connection, commit.gateway, commit.ledger)
-            ledger.add_reports(self._connection, commit.gateway, commit.reports)
+            gateway_state.write(self._connection, commit.gateway, commit.ledger)
+            gateway_state.add_reports(self._connection, commit.gateway, commit.reports)
             recent.add(self._connection, commit.gateway, commit.tick, commit.recent)
             self._connection.executemany(
                 "UPDATE tally SET missed = missed + ? WHERE role = ?",
@@ -129,11 +129,11 @@ class Store:
 
     def ledger(self, gateway: str) -> dict[str, str]:
         """The ledger of a gateway: JSON text by key."""
-        return self._read(lambda: ledger.read(self._connection, gateway))
+        return self._read(lambda: gateway_state.read(self._connection, gateway))
 
     def reports(self, gateway: str) -> dict[str, list[Report]]:
         """The last 16 reports of each inverter, by serial, first seen first."""
-        return self._read(lambda: ledger.reports(self._connection, gateway))
+        return self._read(lambda: gateway_state.reports(self._connection, gateway))
 
     def recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
         """The recent numbers of the ticks from `since` on; kept for eight days."""
@@ -145,7 +145,7 @@ class Store:
 
     def gateways(self) -> list[str]:
         """The serials of all gateways that the store knows."""
-        return self._read(lambda: ledger.gateways(self._connection))
+        return self._read(lambda: gateway_state.gateways(self._connection))
 
     # -- delivery -----------------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class Store:
             self._mark_soon()
         while True:
             lease, rotten = self._read(
-                lambda: outbox.lease(
+                lambda: outbox_rows.lease(
                     self._connection,
                     role,
                     newest=newest,
@@ -204,7 +204,7 @@ class Store:
                 daily.ack(self._connection, lease, len(refused_lines))
             else:
                 at = max(self._now(), lease.newest_tick) if keep else None
-                outbox.deliver(self._connection, lease.role, lease.ids, len(refused_lines), at)
+                outbox_rows.deliver(self._connection, lease.role, lease.ids, len(refused_lines), at)
             refused.add(self._connection, lease, refused_lines, self._now())
 
         self._mark(action)
@@ -224,7 +224,7 @@ class Store:
 
     def _deliver_soon(self, *, keep: bool = True) -> None:
         for lease, at in self._soon:
-            outbox.deliver(self._connection, lease.role, lease.ids, 0, at if keep else None)
+            outbox_rows.deliver(self._connection, lease.role, lease.ids, 0, at if keep else None)
 
     def _soon_ids(self, role: Role) -> frozenset[int]:
         return frozenset(row_id for lease, _ in self._soon if lease.role == role for row_id in lease.ids)
@@ -232,13 +232,13 @@ class Store:
     def last_sent(self) -> tuple[int, int]:
         """The place (unix seconds, id) of the row that was delivered last; (0, 0) if none was."""
         self._mark_soon()
-        return self._read(lambda: outbox.last_sent(self._connection))
+        return self._read(lambda: outbox_rows.last_sent(self._connection))
 
     def sent(
         self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int = MAX_LINES
     ) -> Sent | None:
         """Rows of a role delivered beyond the place `after` and up to `until`; None if there are no more."""
-        return self._read(lambda: outbox.sent(self._connection, role, after, until, max_lines, MAX_BYTES))
+        return self._read(lambda: outbox_rows.sent(self._connection, role, after, until, max_lines, MAX_BYTES))
 
     # -- looking in and trying again ----------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class Store:
         How many it were, and the id to go on from as `after`; None when that was all.
         """
         self._mark_soon()
-        return self._write(lambda: outbox.replay(self._connection, since, after, _STEP))
+        return self._write(lambda: outbox_rows.replay(self._connection, since, after, _STEP))
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """The same for daily rows, from the day that `since` falls into anywhere on earth."""
@@ -284,7 +284,7 @@ class Store:
         """
         if role == "daily":
             return self._read(lambda: daily.page(self._connection, after, _STEP))
-        return self._read(lambda: outbox.page(self._connection, role, since, until, after, _PAGE_BYTES))
+        return self._read(lambda: outbox_rows.page(self._connection, role, since, until, after, _PAGE_BYTES))
 
     # -- keeping house ------------------------------------------------------------------------------------------
 
@@ -292,7 +292,7 @@ class Store:
         """Forget delivered rows and recent numbers that are old enough, in small transactions."""
         now = self._now()
         self._write(lambda: recent.purge(self._connection, now - recent.KEPT_S))
-        while self._write(lambda: outbox.purge(self._connection, now - self._keep_days * 86400, _STEP)):
+        while self._write(lambda: outbox_rows.purge(self._connection, now - self._keep_days * 86400, _STEP)):
             pass
         self._ballast.restore()
 
@@ -317,7 +317,7 @@ class Store:
                 "dropped_rows, dropped_lines, missed FROM tally WHERE role = ?",
                 (role,),
             ).fetchone()
-            oldest = outbox.oldest_tick(self._connection, role, self._soon_ids(role))
+            oldest = outbox_rows.oldest_tick(self._connection, role, self._soon_ids(role))
             soon = [lease for lease, _ in self._soon if lease.role == role]
             soon_rows, soon_lines = sum(len(lease.ids) for lease in soon), sum(lease.lines for lease in soon)
             soon_bytes = sum(len(lease.body) for lease in soon)
@@ -340,7 +340,7 @@ class Store:
         return Waiting(roles, count, self._disk_bytes(), self._last_delivery())
 
     def _last_delivery(self) -> int | None:
-        marked, _ = outbox.last_sent(self._connection)
+        marked, _ = outbox_rows.last_sent(self._connection)
         return max(marked, *(at for _, at in self._soon), 0) or None
 
     def _disk_bytes(self) -> int:
@@ -403,14 +403,14 @@ class Store:
             yield
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         yield
-        while self._transact(lambda: outbox.purge(self._connection, None, _STEP)):
+        while self._transact(lambda: outbox_rows.purge(self._connection, None, _STEP)):
             yield
         if not at_cap:
             return
         while self._transact(lambda: refused.purge_oldest(self._connection, _STEP)):
             self._notes.append("the store is full: the oldest refused lines were dropped")
             yield
-        while may_drop and (gone := self._transact(lambda: outbox.drop_oldest(self._connection, _DROP_STEP))):
+        while may_drop and (gone := self._transact(lambda: outbox_rows.drop_oldest(self._connection, _DROP_STEP))):
             first, last = (
                 datetime.fromtimestamp(tick, UTC).isoformat(" ", "minutes")
                 for tick in (gone.oldest_tick, gone.newest_tick)

@@ -14,7 +14,7 @@ from logger.errors import StoreFullError
 from logger.log import Changes
 from logger.model import Report, Role
 from logger.store.folder import FolderLock
-from logger.store.model import Commit, DailyRow, Lease, Refused, RefusedLine, Sent, Waiting
+from logger.store.records import Commit, DailyRow, Lease, Refused, RefusedLine, Sent, Waiting
 from logger.store.store import MAX_BYTES, MAX_LINES, Store
 
 T = TypeVar("T")

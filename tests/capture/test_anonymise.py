@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from logger.service.anonymise import Anonymiser
+from logger.capture.anonymise import Anonymiser
 
 NOW = 1_750_000_000  # a day of June: Amsterdam is two hours ahead
 SENTINELS = {

@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from logger.capture.extra_endpoints import OPTIONAL, everything
 from logger.clock import SystemClock
 from logger.gateway.endpoints import plan
-from logger.gateway.optional import OPTIONAL, everything
 from logger.model import GatewayInfo
 from tests.commands.program import program
 from tests.endtoend.recorder import environment

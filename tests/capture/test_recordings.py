@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from logger import log
+from logger.capture.anonymise import Anonymiser
+from logger.capture.record import MANIFEST, UNKNOWN_KEYS, Captured, anonymiser_for, write
 from logger.errors import StateError
 from logger.gateway.access import Access
 from logger.gateway.documents import read_info
 from logger.influx.line_protocol import encode
 from logger.model import Value
-from logger.service.anonymise import Anonymiser
-from logger.service.capture import MANIFEST, UNKNOWN_KEYS, Captured, anonymiser_for, write
 from logger.wire import Answer
 from tests.readings import recordings
 

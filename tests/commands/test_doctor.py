@@ -17,16 +17,16 @@ import pytest
 
 from logger import settings
 from logger.clock import FastClock, SystemClock
+from logger.daemon.config import access_of
+from logger.doctor.check_result import Check
+from logger.doctor.machine_checks import clock_checks, state_checks
+from logger.doctor.run_checks import checks
 from logger.errors import SignInBlockedError, SignInRefusedError
-from logger.gateway import pins, signin, tokens
+from logger.gateway import pins, sign_in, tokens
 from logger.gateway.cloud import Kind, Refusal
-from logger.gateway.contact import accept_certificate
-from logger.gateway.signin import CoolDown
+from logger.gateway.connect import accept_certificate
+from logger.gateway.sign_in import CoolDown
 from logger.model import GatewayInfo
-from logger.service.checkup.all import checks
-from logger.service.checkup.check import Check
-from logger.service.checkup.machine import clock_checks, state_checks
-from logger.service.wiring import access_of
 from logger.settings import Settings
 from logger.store.folder import mark_demo
 from tests.commands.program import program
@@ -94,8 +94,8 @@ class Patient:
         """As if the last sign-in had ended so a minute ago."""
         error = (SignInRefusedError if kind == "refused" else SignInBlockedError)(why, hint)
         now, access = time.time() - 60, access_of(self.examined())
-        state = signin.with_credentials(CoolDown(), access.username, access.password, now)
-        signin.save(self.state, signin.failed(signin.begun(state, "1", now), Refusal(kind, error), now))
+        state = sign_in.with_credentials(CoolDown(), access.username, access.password, now)
+        sign_in.save(self.state, sign_in.failed(sign_in.begun(state, "1", now), Refusal(kind, error), now))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logger import settings
-from logger.commands.init_draft import Draft, Place
+from logger.commands.init.draft import Draft, Place
 from logger.errors import SettingsError, StateError
 from logger.settings import envfile
 

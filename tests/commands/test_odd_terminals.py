@@ -14,13 +14,13 @@ import click
 import pytest
 
 from logger import places
-from logger.commands.folded import folded
-from logger.commands.init import next_steps
-from logger.commands.init_draft import Place
-from logger.commands.init_terminal import in_answers
-from logger.commands.options import moment
+from logger.commands.init.draft import Place
+from logger.commands.init.terminal import in_answers
+from logger.commands.init.wizard import next_steps
+from logger.commands.ui.fingerprints import folded
+from logger.commands.ui.options import moment
+from logger.doctor.machine_checks import state_checks
 from logger.errors import SignInRefusedError, StateError
-from logger.service.checkup.machine import state_checks
 from logger.store.folder import claim
 from tests.commands.wizard import Person
 from tests.endtoend.recorder import environment
@@ -84,7 +84,7 @@ def test_a_state_folder_that_only_root_may_look_into_is_the_one_of_everybody(mon
 def test_a_state_folder_mounted_read_only_is_named_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)
     monkeypatch.setattr("logger.files.is_read_only", lambda folder: True)
-    monkeypatch.setattr("logger.service.checkup.machine.is_read_only", lambda folder: True)
+    monkeypatch.setattr("logger.doctor.machine_checks.is_read_only", lambda folder: True)
     with pytest.raises(StateError, match="Read-only file system") as told:
         claim(tmp_path)
     assert "mount" in told.value.hint

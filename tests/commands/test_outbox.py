@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from logger.clock import SystemClock
-from logger.service.control import serving
-from logger.service.desk import store_handlers
+from logger.control.api import store_handlers
+from logger.control.unix_socket import serving
 from logger.store.folder import claim
-from logger.store.model import Commit, Refused
+from logger.store.records import Commit, Refused
 from logger.store.thread import StoreThread
 from tests.commands.program import Done, program
 from tests.store.samples import GATEWAY, START, day_row, make_store, member

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from logger.settings.fields import describe, known_names
+from logger.settings.definitions import describe, known_names
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "compose"

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from logger import settings as configured
-from logger.commands.init_draft import Draft, place_of
+from logger.commands.init.draft import Draft, place_of
 from logger.errors import SettingsError
 from logger.settings import envfile, texts
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import dotenv
 import pytest
 
-from logger.settings.fields import describe, known_names
+from logger.settings.definitions import describe, known_names
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT = FOLDER / "envoy-logger.service"

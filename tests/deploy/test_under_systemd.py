@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from logger import settings as configured
-from logger.commands.init_draft import Draft, Place, place_of
+from logger.commands.init.draft import Draft, Place, place_of
 from tests.deploy.test_envfile import ODD
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ import sys
 
 from logger import settings
 from logger.clock import FastClock
-from logger.service import service
+from logger.daemon import app
 
 if __name__ == "__main__":
     configured = settings.load(require=["ENPHASE_GATEWAY"])
-    service.configure_log(configured)
-    asyncio.run(service.run(configured, FastClock(*(float(text) for text in sys.argv[1:]))))
+    app.configure_log(configured)
+    asyncio.run(app.run(configured, FastClock(*(float(text) for text in sys.argv[1:]))))

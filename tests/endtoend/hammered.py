@@ -13,16 +13,16 @@ import sys
 import time
 from pathlib import Path
 
+from logger.daemon.collector import Collector
+from logger.daemon.config import target_of
+from logger.daemon.progress import Progress
+from logger.daemon.schedule import Pace
+from logger.daemon.shipper import Shipper
 from logger.influx.write import Writer
 from logger.log import Changes
-from logger.service.collector import Collector
-from logger.service.progress import Progress
-from logger.service.schedule import Pace
-from logger.service.shipper import Shipper
-from logger.service.wiring import target_of
 from logger.settings import for_demo
 from logger.store.thread import StoreThread
-from tests.service.parts import START, ScriptedGateway, site
+from tests.daemon.parts import START, ScriptedGateway, site
 
 _AHEAD = 30
 _PATIENCE_S = 0.2

@@ -10,7 +10,7 @@ from typing import Any
 
 from logger import settings
 from logger.clock import FastClock
-from logger.service import service
+from logger.daemon import app
 from logger.store import damage
 from logger.store.store import Store
 
@@ -23,8 +23,8 @@ def stalling(*_: Any) -> Any:
 if __name__ == "__main__":
     what = sys.argv[1]
     configured = settings.load(require=["ENPHASE_GATEWAY"])
-    service.configure_log(configured)
+    app.configure_log(configured)
     place, name = {"opening": (damage, "carry_over"), "storing": (Store, "put"), "rescuing": (Store, "rescue")}[what]
     setattr(place, name, stalling)
     origin, start, rate = (float(text) for text in sys.argv[2:])
-    asyncio.run(service.run(configured, FastClock(origin, start, rate, 5.0)))
+    asyncio.run(app.run(configured, FastClock(origin, start, rate, 5.0)))

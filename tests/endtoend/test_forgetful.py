@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from logger.clock import SystemClock
+from logger.daemon.progress import Progress
+from logger.daemon.shipper import Shipper
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import Role
-from logger.service.progress import Progress
-from logger.service.shipper import Shipper
-from logger.store.model import Commit, Member
+from logger.store.records import Commit, Member
 from logger.store.thread import StoreThread
 from tests.servers import Influx1, Influx2, serving
 from tests.store.samples import day_row

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemon.parts import START
 from tests.endtoend.points import as_points, differences, in_database, stored
 from tests.endtoend.recorder import ROOT, environment, influxdb
 from tests.servers import Influx1, Influx2
-from tests.service.parts import START
 from tests.sizes import sized
 
 

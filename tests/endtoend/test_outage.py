@@ -14,19 +14,19 @@ import httpx
 import pytest
 
 from logger.clock import SystemClock
+from logger.daemon.progress import Progress
+from logger.daemon.shipper import Shipper
 from logger.influx.classify import Done, Outcome
 from logger.influx.dialects import Dialect, Target, write_call
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import Role
-from logger.service.progress import Progress
-from logger.service.shipper import Shipper
-from logger.store.model import Commit, Member, Waiting
+from logger.store.records import Commit, Member, Waiting
 from logger.store.store import Store
 from logger.store.thread import StoreThread
+from tests.daemon.hours import NOON, plant, poll
 from tests.endtoend.recorder import ROOT
 from tests.servers import Influx1, Influx2
-from tests.service.hours import NOON, plant, poll
 from tests.sizes import sized
 
 DAYS = sized(30)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from logger.daemon.collector import Collector
+from logger.daemon.progress import Progress
+from logger.daemon.schedule import Pace
 from logger.errors import TimedOutError
-from logger.service.collector import Collector
-from logger.service.progress import Progress
-from logger.service.schedule import Pace
+from tests.daemon.parts import START, InlineStore, ScriptedGateway
+from tests.daemon.parts import site as documents
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.sites import fast_clock, site
-from tests.service.parts import START, InlineStore, ScriptedGateway
-from tests.service.parts import site as documents
 from tests.sizes import LONG
 from tests.standin import Fault
 from tests.virtual import VirtualClock, run_virtually

@@ -11,19 +11,19 @@ import json
 import sys
 from pathlib import Path
 
+from logger.daemon.collector import Collector
+from logger.daemon.endpoint_state import Track
+from logger.daemon.progress import Progress
+from logger.daemon.schedule import Pace
+from logger.daemon.self_report import self_readings
+from logger.daemon.shipper import Shipper
 from logger.influx.classify import Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import ROLES, Reading, Role
-from logger.service.collector import Collector
-from logger.service.lanes import Track
-from logger.service.progress import Progress
-from logger.service.schedule import Pace
-from logger.service.selfreport import self_readings
-from logger.service.shipper import Shipper
-from tests.service.hours import NOON, PlantGateway, plant
-from tests.service.parts import InlineStore
+from tests.daemon.hours import NOON, PlantGateway, plant
+from tests.daemon.parts import InlineStore
 from tests.virtual import VirtualClock, run_virtually
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from logger.readings.interpret import Rules
+from logger.daemon.tick import Rules
 from tests.energy.gateway import Metered
 from tests.energy.house import House
 from tests.energy.year import Plan, Recorder, play

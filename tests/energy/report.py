@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from logger.daemon.tick import Rules
 from logger.model import DayRow
-from logger.readings.interpret import Rules
 from tests.energy import picture
 from tests.energy.gateway import Metered, Panel
 from tests.energy.house import House

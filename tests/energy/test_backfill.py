@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from logger.clock import SystemClock
+from logger.daemon.batches import commit_of
+from logger.daemon.tick import Books, Interpreted, Rules
+from logger.energy.days import local_day
 from logger.influx.classify import Done as Taken
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.model import Role
-from logger.readings.days import local_day
-from logger.readings.interpret import Books, Interpreted, Rules
 from logger.readings.layout import Layout
-from logger.service.members import commit_of
-from logger.store.model import Commit, DailyRow
+from logger.store.records import Commit, DailyRow
 from logger.store.store import Store
 from tests.commands.program import Done, program
 from tests.energy.gateway import Metered, Panel

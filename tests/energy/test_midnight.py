@@ -7,10 +7,10 @@ from datetime import date
 
 import pytest
 
+from logger.daemon.tick import Interpreted, Rules
+from logger.energy.rebuild import Past, Replay, replayed
+from logger.energy.state import Ledger
 from logger.model import DayRow, Value
-from logger.readings.interpret import Interpreted, Rules
-from logger.readings.ledger import Ledger
-from logger.readings.rebuild import Past, Replay, replayed
 from tests.energy.gateway import Fault, Metered
 from tests.energy.house import House
 from tests.energy.test_year import number

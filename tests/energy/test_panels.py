@@ -12,8 +12,8 @@ from datetime import date, timedelta
 import pytest
 
 from logger.model import DayRow, Event, Reading, Report, Value
-from logger.readings.panels import Place
-from logger.readings.panels_books import PanelBooks, step
+from logger.panels.books import Place
+from logger.panels.step import PanelBooks, step
 from logger.readings.reports import remember
 from tests.energy.gateway import Panel, Reports
 from tests.energy.house import MINUTE, House

@@ -12,8 +12,8 @@ from typing import Literal
 
 import pytest
 
+from logger.daemon.tick import Rules
 from logger.model import DayRow
-from logger.readings.interpret import Rules
 from tests.energy.gateway import Metered, Panel, Standard
 from tests.energy.house import House
 from tests.energy.year import Plan, Recorder, play, trouble

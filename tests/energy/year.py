@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from logger.daemon.tick import Books, Interpreted, Rules, interpret
+from logger.energy.state import Ledger
 from logger.model import Document, Role, Snapshot
-from logger.readings.interpret import Books, Interpreted, Rules, interpret
-from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from tests.energy.gateway import Fault, Metered, Standard
 from tests.energy.house import MINUTE

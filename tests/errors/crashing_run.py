@@ -7,18 +7,18 @@ import sys
 
 from logger import log, settings
 from logger.clock import FastClock
-from logger.service import service
+from logger.daemon import app
 
 if __name__ == "__main__":
     log.mask_crashes()  # as the command line does
     configured = settings.load(require=["ENPHASE_GATEWAY"])
-    service.configure_log(configured)
+    app.configure_log(configured)
     origin, start, rate = (float(text) for text in sys.argv[1:4])
 
-    def defect(parts: service.Parts) -> None:
+    def defect(parts: app.Parts) -> None:
         if parts.collector.collected.ticks >= 2:
             words = "; ".join(configured.secrets())
             log.get("test").debug("a debug line with %s", words, extra={"fact": words})
             raise RuntimeError(f"a defect with {words!r} in it")
 
-    asyncio.run(service.run(configured, FastClock(origin, start, rate, 5.0), on_tick=defect))
+    asyncio.run(app.run(configured, FastClock(origin, start, rate, 5.0), on_tick=defect))

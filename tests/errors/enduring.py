@@ -17,18 +17,18 @@ import sys
 import tempfile
 from pathlib import Path
 
+from logger.daemon.collector import Collector
+from logger.daemon.progress import Progress
+from logger.daemon.schedule import Pace
 from logger.errors import EnvoyLoggerError
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.cloud import fetch_token
 from logger.influx.dialects import Target
-from logger.influx.examine import look
 from logger.influx.write import Writer
 from logger.model import ROLES, Report
-from logger.service.collector import Collector
-from logger.service.progress import Progress
-from logger.service.schedule import Pace
-from logger.store.model import Commit
+from logger.provision.inspect_server import look
+from logger.store.records import Commit
 from tests.errors.facing import Turns, memory, served
 from tests.gateway.stand_in import ManualClock, token
 

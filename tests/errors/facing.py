@@ -27,9 +27,9 @@ from logger.gateway.client import Gateway
 from logger.gateway.cloud import fetch_token
 from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.influx.dialects import Target
-from logger.influx.examine import look
 from logger.influx.write import Writer
 from logger.model import ROLES
+from logger.provision.inspect_server import look
 from tests.errors.hostile import SCRIPTS
 
 SERIAL = "122333444555"

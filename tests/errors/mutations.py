@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from logger.simulator.certificate import self_signed
-from logger.simulator.documents import generated
+from logger.simulator.generated import generated
 
 ODD: Final[tuple[Any, ...]] = (
     None, True, False, 0, -1, 1, 0.1, -0.0, 1e308, -1e308, 5e-324, 2**31, 2**32 - 1, 2**63, -(2**200), "", " ", "x",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from logger.daemon.tick import Interpreted
 from logger.gateway.endpoints import auth_kind
 from logger.model import GatewayInfo, Snapshot
-from logger.readings import fields_text, meter_rows
+from logger.readings import field_texts
 from logger.readings import rows as r
-from logger.readings.columns import Measurement
 from logger.readings.explain import Candidate, Explained, explain
-from logger.readings.interpret import Interpreted
+from logger.readings.schema import Measurement
+from logger.readings.selectors import meters
 from logger.readings.table import MEASUREMENTS
 from tests.readings import recordings
 
@@ -32,12 +33,12 @@ this name.
 def generation(info: GatewayInfo, snapshot: Snapshot) -> str:
     """The name that people give this kind of gateway."""
     view = r.View(snapshot, "totals")
-    meters = snapshot.body(r.METERS)
-    metered = any(meter_rows.has_meter(view, kind) for kind in meter_rows.METER_KINDS)
+    listed = snapshot.body(r.METERS)
+    metered = any(meters.has_meter(view, kind) for kind in meters.METER_KINDS)
     version = info.version
     if version < (4,):
         return "G0" if version < (3, 9) else "G1"
-    if isinstance(meters, list) and len(meters) > 4:
+    if isinstance(listed, list) and len(listed) > 4:
         return "G5N"
     number = 2 if version < (7,) else 3 if version < (8,) else 4 if version < (8, 3) else 5
     return f"G{number}{'M' if metered else 'S'}"
@@ -124,7 +125,7 @@ def _why(candidates: tuple[Candidate, ...]) -> str:
 
 def main() -> None:
     """Write what can be made on this machine."""
-    (DOCS / "fields.md").write_text(fields_text.markdown(), encoding="utf-8")
+    (DOCS / "fields.md").write_text(field_texts.markdown(), encoding="utf-8")
     if recordings.names():
         (DOCS / "supported-gateways.md").write_text(supported_gateways(), encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logger.readings import fields_text
+from logger.readings import field_texts
 from logger.readings.table import COUNTERS, MEASUREMENTS
 from tests.fields.documents import DOCS, supported_gateways
 from tests.readings.recordings import names, needs_recordings
@@ -11,16 +11,16 @@ AGAIN = "make it anew with: python -m tests.fields.documents"
 
 
 def test_the_field_list_is_made_from_the_table_as_it_is() -> None:
-    assert (DOCS / "fields.md").read_text(encoding="utf-8") == fields_text.markdown(), AGAIN
+    assert (DOCS / "fields.md").read_text(encoding="utf-8") == field_texts.markdown(), AGAIN
 
 
 def test_the_field_list_has_every_measurement_field_and_counter() -> None:
-    text = fields_text.markdown()
+    text = field_texts.markdown()
     for m in MEASUREMENTS:
         section = text.partition(f"## `{m.name}`\n")[2].partition("\n## ")[0]
         assert m.help in section
         for f in m.fields:
-            assert f"| `{f.name}` | {f.kind} | {fields_text.unit_of(f)} |" in section
+            assert f"| `{f.name}` | {f.kind} | {field_texts.unit_of(f)} |" in section
     assert all(f"| {counter.name} |" in text.partition("## Counters")[2] for counter in COUNTERS)
 
 

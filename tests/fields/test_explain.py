@@ -12,7 +12,7 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.model import Reading, Snapshot
-from logger.readings import fields_text
+from logger.readings import field_texts
 from logger.readings import rows as r
 from logger.readings.explain import Explained, explain
 from logger.readings.table import COUNTERS, MEASUREMENTS
@@ -23,7 +23,7 @@ from tests.standin import BackgroundSimulator, Fault, generated
 
 
 def explained(snapshot: Snapshot, readings: list[Reading], name: str) -> list[Explained]:
-    ((measurement, field),) = fields_text.find(name)
+    ((measurement, field),) = field_texts.find(name)
     return explain(snapshot, readings, measurement, field)
 
 
@@ -55,7 +55,7 @@ def test_every_written_value_of_every_recording_is_the_one_that_is_explained(nam
     for counter in COUNTERS:
         lifetimes = [
             one
-            for m, f in fields_text.find("envoy_totals")
+            for m, f in field_texts.find("envoy_totals")
             for one in explain(snapshot, result.readings, m, f)
             if counter in [c for c, _ in one.counters]
         ]

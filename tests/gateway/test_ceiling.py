@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from logger.doctor.gateway_checks import Met, gateway_checks
 from logger.errors import EnvoyLoggerError
 from logger.gateway.client import Gateway
-from logger.gateway.signin import MOST_A_DAY
-from logger.service.checkup.gateway import Met, gateway_checks
+from logger.gateway.sign_in import MOST_A_DAY
 from tests.gateway.stand_in import (
     DAY,
     PASSWORD,

@@ -16,14 +16,16 @@ import pytest
 import trustme
 
 from logger import log
+from logger.daemon.collector import Collector
+from logger.daemon.progress import Progress
+from logger.daemon.schedule import Pace
 from logger.errors import CertificateError, NotAGatewayError, StateError, TokenError
 from logger.gateway import pins
 from logger.gateway.client import Gateway
-from logger.gateway.contact import RECHECK_S, accept_certificate
+from logger.gateway.connect import RECHECK_S, accept_certificate
 from logger.gateway.pins import spaced
-from logger.service.collector import Collector
-from logger.service.progress import Progress
-from logger.service.schedule import Pace
+from tests.daemon.parts import InlineStore
+from tests.daemon.parts import site as metered
 from tests.gateway.stand_in import (
     DAY,
     NOW,
@@ -40,8 +42,6 @@ from tests.gateway.stand_in import (
     site,
     token,
 )
-from tests.service.parts import InlineStore
-from tests.service.parts import site as metered
 
 
 async def pinned_and_signed_in(here: Site, **changes: object) -> Gateway:

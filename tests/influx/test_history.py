@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import pytest
 
+from logger.backfill.history import History, Point, open_history
 from logger.clock import SystemClock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.classify import Done
 from logger.influx.dialects import Target
-from logger.influx.history import History, Point, open_history
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.model import Reading, Role, Value

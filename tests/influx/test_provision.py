@@ -13,10 +13,10 @@ import pytest
 from logger.clock import SystemClock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError, UnreachableError
 from logger.influx.classify import Blocked, Done, Outcome
-from logger.influx.provision import setup
-from logger.influx.provisioned import Admin, Credential, Provisioned, Purpose, Wanted
 from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
+from logger.provision.plan import Admin, Credential, Provisioned, Purpose, Wanted
+from logger.provision.setup_v2 import setup
 from tests.servers import Fake2, Influx1, Influx2, Victoria, serving
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy_devices", "daily": "envoy_daily"}

@@ -10,14 +10,14 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.errors import InfluxRefusedError
-from logger.influx.administer import administer
 from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.dialects import Target
-from logger.influx.provision_1 import setup
-from logger.influx.provisioned import Admin, Provisioned, Purpose, Wanted
-from logger.influx.survey import Survey, survey
 from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
+from logger.provision.apply import administer
+from logger.provision.detect import Survey, survey
+from logger.provision.plan import Admin, Provisioned, Purpose, Wanted
+from logger.provision.setup_v1 import setup
 from tests.servers import Influx1, Victoria, http, serving
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy/devices", "daily": "envoy_daily"}

@@ -13,9 +13,9 @@ import pytest
 from logger.clock import SystemClock
 from logger.errors import InfluxError, InfluxRefusedError
 from logger.influx.dialects import Target
-from logger.influx.provision_3 import setup
-from logger.influx.provisioned import Admin, Wanted
-from logger.influx.survey import Survey, survey
+from logger.provision.detect import Survey, survey
+from logger.provision.plan import Admin, Wanted
+from logger.provision.setup_v3 import setup
 
 TOKEN = "apiv3_admin-secret"
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from logger import settings
+from logger.daemon.layout_file import LayoutFile, layout_problems
+from logger.daemon.tick import Rules
 from logger.errors import SettingsError
 from logger.influx.line_protocol import encode
 from logger.log import Changes
 from logger.model import Reading
 from logger.readings import rows as r
-from logger.readings.interpret import Rules
 from logger.readings.layout import installed_serials, parse
-from logger.service.layout import LayoutFile, layout_problems
 from tests.commands.program import program
 from tests.readings import site as hand
 from tests.standin import BackgroundSimulator

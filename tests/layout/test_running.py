@@ -7,9 +7,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from logger.service.collector import Collector
-from tests.service.parts import START, ScriptedGateway
-from tests.service.test_collector import PACE, field, record, times
+from logger.daemon.collector import Collector
+from tests.daemon.parts import START, ScriptedGateway
+from tests.daemon.test_collector import PACE, field, record, times
 from tests.virtual import VirtualClock
 
 ONE = "482200000001"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from logger.daemon.tick import Interpreted
 from logger.influx.line_protocol import encode
 from logger.model import Value
-from logger.readings.interpret import Interpreted
 from logger.readings.table import MEASUREMENTS
 from tests.readings.provenance import May, Series, Spot, Where
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from logger.daemon.tick import Books, Interpreted, Rules, interpret
+from logger.energy.state import Ledger
 from logger.model import DayRow, Document, Event, Role, Snapshot, Value
 from logger.readings import rows as r
-from logger.readings.interpret import Books, Interpreted, Rules, interpret
-from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from tests.readings.site import CONSUMPTION, INFO, NOW, PRODUCTION, STORAGE, TOTALS, Body, meter, reading
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from logger.daemon.batches import commit_of
+from logger.daemon.tick import Books, Rules, interpret
 from logger.model import Document, Snapshot
-from logger.readings.interpret import Books, Rules, interpret
 from logger.readings.rows import PATHS
-from logger.service.members import commit_of
 from logger.store.store import Store
 from tests.readings.counted import metered
 from tests.readings.site import INFO, TOTALS, Body

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from logger.daemon.tick import Books, Interpreted, Rules, interpret
+from logger.energy.state import Ledger
 from logger.errors import EnvoyLoggerError
 from logger.gateway.documents import read_document, read_info
 from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings.drift import Shape
-from logger.readings.interpret import Books, Interpreted, Rules, interpret
-from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from logger.wire import Answer
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from logger.daemon.tick import Interpreted
 from logger.model import Value
-from logger.readings.interpret import Interpreted
 from tests.readings.recordings import first_poll, load, needs_recordings
 from tests.readings.site import points, totals
 from tests.readings.test_crosscheck import raw

@@ -12,16 +12,16 @@ from typing import Final, Literal
 
 import pytest
 
+from logger.daemon import one_poll
+from logger.daemon.schedule import Pace
+from logger.daemon.tick import Interpreted
 from logger.gateway.access import Access
 from logger.gateway.endpoints import plan
-from logger.readings.interpret import Interpreted
-from logger.service import once
-from logger.service.schedule import Pace
-from logger.simulator import pages
+from logger.simulator import web_pages
 from logger.simulator.background import BackgroundSimulator
 from logger.simulator.faults import Fault
-from logger.simulator.plant import Reply
 from logger.simulator.recording import Recording as Replay
+from logger.simulator.site_model import Reply
 from tests.gateway.stand_in import ManualClock
 from tests.readings.confined import LISTS, assert_confined, assert_sound, may_free_twins, written
 from tests.readings.provenance import Provenance
@@ -58,21 +58,21 @@ class Spoiled(Replay):
             case "empty":
                 return Reply(reply.status, reply.content_type, b"")
             case "html":
-                return Reply(reply.status, "text/html", pages.LOGIN.body)
+                return Reply(reply.status, "text/html", web_pages.LOGIN.body)
             case _:
                 return reply
 
 
 def polled(access: Access, clock: StillClock) -> Interpreted:
     """What one poll of every endpoint gives."""
-    return once.read(asyncio.run(once.poll(access, clock, 300)), Pace(60, 300, zone="UTC"))
+    return one_poll.read(asyncio.run(one_poll.poll(access, clock, 300)), Pace(60, 300, zone="UTC"))
 
 
 @pytest.mark.parametrize("name", names())
 def test_a_broken_body_takes_only_its_own_values_with_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(once, "EARLIEST", 0)  # recordings are older than the program
+    monkeypatch.setattr(one_poll, "EARLIEST", 0)  # recordings are older than the program
     recording: Recording = load(name)
     chance = random.Random(name)
     clock = StillClock(float(recording.at))

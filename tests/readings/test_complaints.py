@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from logger.model import Json
 from logger.readings import rows as r
-from logger.readings.complaints import complaints
+from logger.readings.site_warnings import complaints
 from tests.readings.site import CONSUMPTION, METERED, PRODUCTION, meter, reading, snapshot
 
 

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from logger.daemon.counter_status import described, integrated
+from logger.daemon.tick import Rules
+from logger.energy.rebuild import Past, Replay, replayed
+from logger.energy.state import Ledger
 from logger.model import DayRow, Value
 from logger.readings import rows as r
-from logger.readings.accounts import described, integrated
-from logger.readings.interpret import Rules
-from logger.readings.ledger import Ledger
-from logger.readings.rebuild import Past, Replay, replayed
 from tests.readings.counted import MINUTE, Counted, metered
 from tests.readings.site import ensemble, inventory, listed, power
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from logger.capture.unread_keys import _asked_for
 from logger.model import Document, Event, Json
 from logger.readings import rows as r
 from logger.readings.drift import LASTS_S, Shape, watch
-from logger.readings.keys import READ
-from logger.readings.unread import _asked_for
+from logger.readings.read_keys import READ
 from tests.readings.recordings import RULES, load, names, needs_recordings
 from tests.readings.site import (
     METERED,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.readings.days import first_instant, local_day
-from logger.readings.energy import Advanced, Tick, advance
-from logger.readings.ledger import Booked, Counter, Day, Ledger, Pending, Review, Seed, Wiring
+from logger.energy.days import first_instant, local_day
+from logger.energy.engine import Advanced, Tick, advance
+from logger.energy.state import Booked, Counter, Day, Ledger, Pending, Review, Seed, Wiring
 
 MAX_W = 75_000.0
 NET = Wiring(net=True, total=False, storage=True, batteries=1)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from logger.daemon.tick import Books
 from logger.model import GatewayInfo, Json, Value
 from logger.readings import rows as r
-from logger.readings.interpret import Books
 from tests.readings.site import (
     BOTH,
     CONSUMPTION,

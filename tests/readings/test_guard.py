@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.readings.guard import Bounds, Verdict, begin, judge
-from logger.readings.ledger import Counter
+from logger.energy.state import Counter
+from logger.energy.validate import Bounds, Verdict, begin, judge
 from tests.readings.site import NOW
 
 MAX_W = 75_000.0

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from logger.daemon.tick import Books, interpret
+from logger.energy.state import Ledger
 from logger.model import Document, Snapshot, Value
-from logger.readings.interpret import Books, interpret
-from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from tests.readings import killed
 from tests.readings.site import INFO, TOTALS

@@ -1,4 +1,4 @@
-"""What a document means is seen in the document: nothing in the readings' room looks at a firmware version."""
+"""What a document means is seen in the document: neither readings, energy nor panels look at a firmware version."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-ROOM = Path(__file__).parents[2] / "logger" / "readings"
-WRITTEN_OUT = {"controller.py": {"firmware", "part_number"}}
+PACKAGE = Path(__file__).parents[2] / "logger"
+MODULES = sorted(file for room in ("readings", "energy", "panels") for file in (PACKAGE / room).rglob("*.py"))
+WRITTEN_OUT = {"readings/grid_table.py": {"firmware", "part_number"}}
 """What is read of `/info` all the same: it is written as it stands, into `envoy_gateway`."""
-CHANGED = {"sources.py": {"firmware"}, "ledger.py": {"firmware"}, "equipment.py": {"firmware"}}
+CHANGED = {
+    "readings/source_selection.py": {"firmware"},
+    "energy/state.py": {"firmware"},
+    "readings/equipment.py": {"firmware"},
+}
 """Where one firmware is told from the next, whatever they are: after an update values look for sources anew."""
 HARMLESS = {"serial", "clock_skew_s"}
 ABOUT_VERSIONS = {"version", "firmware", "needs_token", "FIRST_API", "FIRST_TOKEN"}
@@ -29,14 +34,18 @@ def looks(source: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("file", sorted(ROOM.glob("*.py")), ids=lambda file: file.name)
+def place(file: Path) -> str:
+    return str(file.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("file", MODULES, ids=place)
 def test_no_module_of_the_room_looks_at_a_version(file: Path) -> None:
-    assert looks(file.read_text(encoding="utf-8")) == {**WRITTEN_OUT, **CHANGED}.get(file.name, set())
+    assert looks(file.read_text(encoding="utf-8")) == {**WRITTEN_OUT, **CHANGED}.get(place(file), set())
 
 
 @pytest.mark.parametrize("file", CHANGED)
 def test_of_a_firmware_it_is_asked_alone_whether_it_is_another_one(file: str) -> None:
-    for node in ast.walk(ast.parse((ROOM / file).read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Compare) and "firmware" in ast.unparse(node):
             assert all(isinstance(operator, (ast.Eq, ast.NotEq)) for operator in node.ops)
             assert not any(isinstance(part, ast.Constant) for part in ast.walk(node)), ast.unparse(node)
@@ -44,7 +53,7 @@ def test_of_a_firmware_it_is_asked_alone_whether_it_is_another_one(file: str) ->
 
 def test_what_is_written_out_is_not_compared() -> None:
     for file, names in WRITTEN_OUT.items():
-        for node in ast.walk(ast.parse((ROOM / file).read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))):
             if isinstance(node, (ast.Compare, ast.Call)):
                 inside = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
                 assert not names & inside

@@ -6,8 +6,8 @@ import pytest
 
 from logger.model import Json
 from logger.readings import rows as r
-from logger.readings.page import figures
-from logger.simulator import pages
+from logger.readings.selectors.page import figures
+from logger.simulator import web_pages
 from tests.readings.recordings import CORPUS, needs_recordings
 from tests.readings.site import once, totals
 
@@ -60,7 +60,7 @@ def test_power_and_lifetime_are_written_as_the_page_has_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [table(now="0 W", today="0 Wh", week="0 Wh", ever="0 Wh"), pages.LOGIN.body.decode(), {}]
+    "text", [table(now="0 W", today="0 Wh", week="0 Wh", ever="0 Wh"), web_pages.LOGIN.body.decode(), {}]
 )
 def test_a_page_of_zeros_and_one_that_is_another_page_give_nothing(text: Json) -> None:
     assert totals(once(page_site(text))) == {}

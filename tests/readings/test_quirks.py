@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from logger.capture.extra_endpoints import OPTIONAL
+from logger.daemon.tick import Interpreted
 from logger.gateway.endpoints import ENDPOINTS
-from logger.gateway.optional import OPTIONAL
 from logger.model import Json, Value
 from logger.readings import rows as r
-from logger.readings.complaints import complaints
-from logger.readings.interpret import Interpreted
+from logger.readings.site_warnings import complaints
 from tests.readings.site import (
     CONSUMPTION,
     METERED,

@@ -13,10 +13,10 @@ NUMBERS: Final = {"C": 15, "P": 22, "L": 8, "M": 13, "N": 9, "I": 14, "B": 19, "
 """How many of each letter: transport, production, lifetimes, meters, new stack, inverters, batteries, time."""
 QUIRKS: Final = [f"{letter}{number}" for letter, last in NUMBERS.items() for number in range(1, last + 1)]
 ELSEWHERE: Final = {
-    "C1": "service/test_call_plan.py"
+    "C1": "daemon/test_call_plan.py"
     "::test_in_the_quiet_window_only_what_makes_the_points_is_asked_and_nothing_is_said",
-    "C2": "service/test_call_plan.py::test_a_home_that_hangs_and_an_inventory_of_30_s_cost_no_minute",
-    "C3": "service/test_call_plan.py::test_no_path_of_a_hanging_gateway_is_asked_by_two_requests_at_once",
+    "C2": "daemon/test_call_plan.py::test_a_home_that_hangs_and_an_inventory_of_30_s_cost_no_minute",
+    "C3": "daemon/test_call_plan.py::test_no_path_of_a_hanging_gateway_is_asked_by_two_requests_at_once",
     "C4": "readings/test_broken_bodies.py::test_a_broken_body_takes_only_its_own_values_with_it",
     "C5": "gateway/test_answers.py::test_a_gateway_that_is_busy_resets_or_hangs_is_named_and_found_again",
     "C6": "gateway/test_answers.py::test_firmware_3_answers_a_missing_document_with_a_page_and_that_means_absent",
@@ -26,7 +26,7 @@ ELSEWHERE: Final = {
     "C10": "gateway/test_answers.py::test_whatever_the_bytes_are_they_are_a_document_or_unreadable",
     "C11": "gateway/test_answers.py::test_an_update_from_firmware_5_to_7_is_followed_to_https",
     "C13": "gateway/test_answers.py::test_invalid_bytes_are_replaced_and_the_rest_is_read",
-    "C15": "service/test_call_plan.py::test_a_slow_path_that_fails_rests_longer_and_longer",
+    "C15": "daemon/test_call_plan.py::test_a_slow_path_that_fails_rests_longer_and_longer",
 }
 """What the readings' room never sees: how a gateway answers, not what it says."""
 

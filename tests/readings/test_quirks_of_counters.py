@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from logger.daemon.tick import Rules
 from logger.readings import rows as r
-from logger.readings.interpret import Rules
 from tests.readings.counted import MINUTE, Counted, metered, standard
 from tests.readings.site import detailed, device_data
 

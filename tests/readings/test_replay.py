@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from logger.daemon.tick import interpret
+from logger.energy.rebuild import Past, Replay, replayed, rows_of
+from logger.energy.state import Ledger
 from logger.model import DayRow, Document, Role, Snapshot
 from logger.readings import rows as r
-from logger.readings.interpret import interpret
-from logger.readings.ledger import Ledger
-from logger.readings.rebuild import Past, Replay, replayed, rows_of
 from logger.readings.rows import PATHS
 from tests.readings.counted import MINUTE, Counted
 from tests.readings.site import INFO, PRODUCTION, TOTALS, Body, inverter, meter, reading

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from logger.energy.state import Seed
 from logger.model import Json
 from logger.readings import rows as r
-from logger.readings.ledger import Seed
 from logger.readings.seeds import seeds
 from tests.readings.site import CONSUMPTION, METERED, PRODUCTION, STANDARD, detailed, device_data, meter, view
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from logger.daemon.counter_status import described
+from logger.daemon.tick import Rules
+from logger.energy.state import Ledger
 from logger.readings import rows as r
-from logger.readings.accounts import described
-from logger.readings.interpret import Rules
-from logger.readings.ledger import Ledger
 from logger.readings.wanted import wanted
 from tests.readings.counted import Counted, metered, standard
 from tests.readings.site import PRODUCTION, Body, detailed, device_data, meter, snapshot

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from logger.model import Json
-from logger.readings import battery_rows, inverter_rows, production_rows
 from logger.readings import rows as r
 from logger.readings.rows import Selector
+from logger.readings.selectors import batteries, production
+from logger.readings.selectors import inverters as inverter_rows
 from tests.readings.site import (
     CONSUMPTION,
     METERED,
@@ -48,10 +49,10 @@ BLOCKS: Json = {
     "storage": [{"type": "acb", "activeCount": 1, "wNow": 260, "readingTime": NOW - 60}],
 }
 SELECTORS: list[tuple[str, str, Selector]] = [
-    (r.V1, "v1 totals", production_rows.v1_totals),
-    (r.PDM, "pdm", production_rows.pdm("production", "pcu")),
-    (r.BLOCKS, "inverters block", production_rows.inverters_block),
-    (r.BLOCKS, "both kinds", battery_rows.both_kinds_power_sum),
+    (r.V1, "v1 totals", production.v1_totals),
+    (r.PDM, "pdm", production.pdm("production", "pcu")),
+    (r.BLOCKS, "inverters block", production.inverters_block),
+    (r.BLOCKS, "both kinds", batteries.both_kinds_power_sum),
     (r.V1_INVERTERS, "v1 list", inverter_rows.v1_inverters),
     (r.V1_INVERTERS, "living", inverter_rows.living_inverters),
     (r.V1_INVERTERS, "flags", inverter_rows.listed_inverters),
@@ -59,10 +60,10 @@ SELECTORS: list[tuple[str, str, Selector]] = [
     (r.DEVICE_DATA, "device data sums", inverter_rows.device_data_sums),
     (r.DEVICE_DATA, "device data installed", inverter_rows.installed_in_device_data),
     (r.INVENTORY, "inventory", inverter_rows.inventory_inverters),
-    (r.ENSEMBLE, "ensemble", battery_rows.encharge_inventory),
-    (r.ENSEMBLE, "ensemble fresh", battery_rows.fresh_encharge_inventory),
-    (r.ENSEMBLE_POWER, "ensemble power", battery_rows.encharge_power),
-    (r.ENSEMBLE_STATUS, "ensemble status", battery_rows.encharge_status),
+    (r.ENSEMBLE, "ensemble", batteries.encharge_inventory),
+    (r.ENSEMBLE, "ensemble fresh", batteries.fresh_encharge_inventory),
+    (r.ENSEMBLE_POWER, "ensemble power", batteries.encharge_power),
+    (r.ENSEMBLE_STATUS, "ensemble status", batteries.encharge_status),
 ]
 FULL: Bodies = {
     **STANDARD,
@@ -172,7 +173,7 @@ def test_a_list_of_meters_that_cannot_be_read_leaves_production_absent() -> None
 def test_v1_is_ignored_where_the_production_ct_is_disabled() -> None:
     """Q-P3."""
     bodies = {**METERED, r.METERS: [meter(PRODUCTION, "production", state="disabled")]}
-    assert production_rows.v1_totals(view(bodies)) == []
+    assert production.v1_totals(view(bodies)) == []
 
 
 def test_a_disabled_ct_gives_no_value_however_alive_it_looks() -> None:
@@ -194,7 +195,7 @@ def test_v1_with_a_lifetime_of_zero_is_dead() -> None:
 
 
 def test_v1_without_its_lifetime_cannot_tell() -> None:
-    assert production_rows.v1_totals(view({**STANDARD, r.V1: {"wattsNow": 5}})) is None
+    assert production.v1_totals(view({**STANDARD, r.V1: {"wattsNow": 5}})) is None
 
 
 def test_power_is_summed_from_the_list_only_over_inverters_that_were_heard() -> None:
@@ -223,7 +224,7 @@ def test_a_ct_block_that_cannot_be_read_hands_over_to_no_other_block(broken: dic
 
 def test_the_ct_block_counts_only_where_there_is_no_list_of_meters_and_with_active_count_1() -> None:
     """Q-P1, Q-P4."""
-    select = production_rows.ct_block("production", "production")
+    select = production.ct_block("production", "production")
     assert select(view({r.BLOCKS: BLOCKS}))
     assert select(view({r.BLOCKS: BLOCKS, r.METERS: []})) == []
     assert select(view({r.BLOCKS: BLOCKS}, unsettled=[r.METERS])) is None

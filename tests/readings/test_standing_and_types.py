@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from logger.influx.line_protocol import encode
 from logger.model import Json, Reading, Role, Value
 from logger.readings import rows as r
-from logger.readings.columns import Field
 from logger.readings.rows import number, whole
+from logger.readings.schema import Field
 from logger.readings.table import MEASUREMENTS
 from tests.readings.site import (
     BOTH,

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from logger.daemon.tick import Books, Interpreted, Rules, interpret
+from logger.energy.state import Ledger
 from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings import rows as r
-from logger.readings.interpret import Books, Interpreted, Rules, interpret
-from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from logger.readings.wanted import wanted
-from logger.simulator.documents import InventedPlant, generated
+from logger.simulator.generated import InventedPlant, generated
 from logger.simulator.household import Site
 from tests.readings.site import (
     BOTH,

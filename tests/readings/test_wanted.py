@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from logger.daemon.tick import Books, Interpreted, Rules, interpret
+from logger.energy.state import Ledger, Seed
 from logger.model import Document, GatewayInfo, Json, Role, Snapshot
-from logger.readings.interpret import Books, Interpreted, Rules, interpret
-from logger.readings.ledger import Ledger, Seed
 from logger.readings.rows import PATHS
 from logger.readings.wanted import Wanted, wanted
-from logger.simulator.documents import GENERATIONS, InventedPlant, generated
+from logger.simulator.generated import GENERATIONS, InventedPlant, generated
 from tests.readings.recordings import load, names, needs_recordings
 
 NOON = 1_782_036_000

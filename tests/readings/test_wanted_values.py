@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from logger.daemon.tick import Books, Interpreted, Rules, interpret
+from logger.energy.state import Ledger
 from logger.model import Document, Role, Snapshot, Value
 from logger.readings import rows as r
-from logger.readings.interpret import Books, Interpreted, Rules, interpret
-from logger.readings.ledger import Ledger
 from logger.readings.rows import PATHS
 from tests.readings.recordings import load, needs_recordings
 from tests.readings.site import BOTH, Body, totals

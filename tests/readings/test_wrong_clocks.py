@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
+from logger.daemon.tick import Rules
 from logger.model import Reading, Report
-from logger.readings.health import due, usual_interval_s
-from logger.readings.interpret import Rules
-from logger.readings.panels import Panels, Place, enter
-from logger.readings.panels_books import PanelBooks, step
+from logger.panels.books import Panels, Place, enter
+from logger.panels.step import PanelBooks, step
+from logger.readings.gateway_point import due, usual_interval_s
 from tests.energy.house import first_instant
 from tests.readings.counted import MINUTE, Counted, metered
 from tests.readings.site import NOW, Body, report

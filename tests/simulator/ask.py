@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from logger.clock import SystemClock
-from logger.simulator.documents import InventedPlant, generated
+from logger.simulator.generated import InventedPlant, generated
 from logger.simulator.server import Simulator
 from logger.wire import Wire
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from logger.errors import BrokenError, UnreachableError
-from logger.simulator.documents import GENERATIONS, generated
+from logger.simulator.generated import GENERATIONS, generated
 from logger.simulator.server import SESSION_S, Simulator
 from logger.wire import Answer, Digest, Wire
 from tests.simulator.ask import NOON, HandClock, bearer, running, wire_to

@@ -18,8 +18,8 @@ import pytest
 from logger.clock import FastClock, SystemClock
 from logger.errors import UnreachableError
 from logger.simulator.background import BackgroundSimulator
-from logger.simulator.documents import generated
 from logger.simulator.faults import Fault
+from logger.simulator.generated import generated
 from logger.simulator.household import Site
 from logger.simulator.process import serve
 from logger.simulator.server import Simulator
@@ -127,7 +127,7 @@ def test_serve_says_when_it_is_ready_and_runs_until_it_is_cancelled() -> None:
 _CHILD = """
 import asyncio, sys
 from logger.clock import FastClock
-from logger.simulator.documents import generated
+from logger.simulator.generated import generated
 from logger.simulator.process import serve
 clock = FastClock(*map(float, sys.argv[1:4]))
 def ready(simulator):

@@ -11,9 +11,9 @@ import jwt
 import pytest
 
 from logger.errors import BrokenError
-from logger.simulator.cloud import Cloud, Mode
-from logger.simulator.documents import generated
+from logger.simulator.enphase_cloud import Cloud, Mode
 from logger.simulator.faults import Fault
+from logger.simulator.generated import generated
 from logger.simulator.server import Simulator
 from logger.wire import Answer, Wire
 from tests.simulator.ask import NOON, HandClock, bearer, wire_to

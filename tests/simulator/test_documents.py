@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from logger.simulator.documents import GENERATIONS, generated
+from logger.simulator.generated import GENERATIONS, generated
 from logger.simulator.household import Phases, Site
 from tests.simulator.ask import NIGHT, NOON, document
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logger.model import Role
-from logger.store.model import Commit, DailyRow, Lease, Member
+from logger.store.records import Commit, DailyRow, Lease, Member
 from logger.store.store import Store
 
 GATEWAY = "121900000001"

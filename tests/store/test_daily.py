@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from logger.store.model import Refused
+from logger.store.records import Refused
 from tests.store.samples import GATEWAY, START, daily_commit, day_row, make_store, replay_all, retry_all, text
 
 

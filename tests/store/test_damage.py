@@ -11,7 +11,7 @@ import pytest
 
 from logger.errors import StateError
 from logger.model import Report
-from logger.store.model import Commit
+from logger.store.records import Commit
 from logger.store.store import Store
 from tests.store.samples import GATEWAY, START, commit, daily_commit, day_row, drain, make_store, member, text
 

@@ -13,7 +13,7 @@ import pytest
 from logger.errors import StoreFullError
 from logger.model import Role
 from logger.store.ballast import Ballast
-from logger.store.model import Commit, Member, Refused
+from logger.store.records import Commit, Member, Refused
 from tests.store.samples import GATEWAY, START, make_store, replay_all, ticks
 
 MB = 1024 * 1024

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from logger.model import Role
-from logger.store.model import Commit, Lease, Refused
+from logger.store.records import Commit, Lease, Refused
 from tests.sizes import LONG
 from tests.store.samples import (
     GATEWAY,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logger.model import Report
-from logger.store.model import Commit, Member, Refused
+from logger.store.records import Commit, Member, Refused
 from tests.store.samples import (
     GATEWAY,
     START,

@@ -9,7 +9,7 @@ import pytest
 
 from logger.errors import StoreHeldError
 from logger.model import Report
-from logger.store.model import Refused
+from logger.store.records import Refused
 from logger.store.thread import StoreThread
 from tests.store.samples import GATEWAY, START, HandClock, commit, daily_commit, day_row, make_store, text
 

@@ -1,0 +1,1 @@
+"""Rebuilds energy state and day rows from what InfluxDB holds."""

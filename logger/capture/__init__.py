@@ -1,0 +1,1 @@
+"""Records a gateway once, anonymised, to be replayed."""

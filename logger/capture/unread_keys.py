@@ -1,0 +1,94 @@
+"""Which keys of a gateway's documents nobody reads: what new firmware brought, what the table could learn. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from logger.daemon.tick import Books, Rules, interpret
+from logger.energy.state import Ledger
+from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.readings.read_keys import named_in_table
+from logger.readings.rows import PATHS
+
+D = TypeVar("D")
+
+
+class _Watched(dict[str, Json]):
+    """An object that notes which of its keys were asked for."""
+
+    def __init__(self, values: Mapping[str, Json], asked: set[str]) -> None:
+        super().__init__(values)
+        self._asked = asked
+
+    def get(self, key: str, default: D = None) -> Json | D:  # type: ignore[assignment]
+        """The value, noted."""
+        self._asked.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> Json:
+        self._asked.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._asked.add(str(key))
+        return super().__contains__(key)
+
+
+def unread_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> list[str]:
+    """One line a key that no field is made of: path, place of the key, kinds of its values. `at`: unix seconds."""
+    known = _asked_for(info, at, bodies) | named_in_table()
+    lines = []
+    for path, body in bodies.items():
+        kinds: dict[str, set[str]] = {}
+        for place, name, value in _keys(body, ""):
+            if path not in PATHS or name not in known:
+                kinds.setdefault(place, set()).add(_kind(value))
+        lines += [f"{path}  {place}  {'|'.join(sorted(found))}" for place, found in kinds.items()]
+    return lines
+
+
+def _asked_for(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[str]:
+    """The keys that reading these documents looks at."""
+    asked: set[str] = set()
+    documents = {
+        path: Document(path, _watched(body, asked), float(at), 0.0) for path, body in bodies.items() if path in PATHS
+    }
+    snapshot = Snapshot(info, at, documents, {}, PATHS - documents.keys())
+    interpret(snapshot, frozenset({"totals", "devices"}), Books(Ledger(), {}), Rules("", "UTC", None))
+    return asked
+
+
+def _watched(body: Json, asked: set[str]) -> Json:
+    if isinstance(body, dict):
+        return _Watched({key: _watched(value, asked) for key, value in body.items()}, asked)
+    return [_watched(item, asked) for item in body] if isinstance(body, list) else body
+
+
+def _keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:
+    """Every key with its place; a key that is a number is a device's, and stands as `*`."""
+    if isinstance(body, list):
+        for item in body:
+            yield from _keys(item, f"{above}[]")
+    elif isinstance(body, dict):
+        for key, value in body.items():
+            place = f"{above}.{'*' if key.isdigit() else key}".removeprefix(".")
+            if not key.isdigit():
+                yield place, key, value
+            yield from _keys(value, place)
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "bool"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case list():
+            return "list"
+        case dict():
+            return "object"

@@ -1,0 +1,1 @@
+"""`init`: from nothing to settings that work."""

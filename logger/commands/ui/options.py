@@ -1,0 +1,95 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+from click.core import ParameterSource
+
+from logger.provision.plan import seconds_of
+from logger.settings import Settings, system_zone
+
+_UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+class MisuseError(click.ClickException):
+    """What was asked for cannot be meant; with what to do instead."""
+
+    exit_code = 2
+
+
+def _existing(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """A file that was named must be there; the usual one need not."""
+    source = context.get_parameter_source(parameter.name or "")
+    try:
+        is_there = source is not ParameterSource.COMMANDLINE or path.is_file()
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}; try the same command with sudo") from error
+    if not is_there:
+        raise click.BadParameter(f"there is no file {path}")
+    return path
+
+
+env_file = click.option(
+    "--env-file",
+    callback=_existing,
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path(".env"),
+    show_default=True,
+    help="File with settings, read after the environment.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def interface_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option, to be given several times, for the address of one of this machine's interfaces."""
+    return click.option("--interface", "interfaces", multiple=True, callback=_interfaces, help=help_text)
+
+
+def _interfaces(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is not the address of an interface, such as 192.168.1.20") from None
+    return values
+
+
+def zone_of(configured: Settings) -> ZoneInfo:
+    """The zone by which people write times at this command."""
+    return ZoneInfo(configured.recorder.timezone or system_zone())
+
+
+def moment(text: str, zone: ZoneInfo, now: float) -> int:
+    """Unix seconds of a date, a time, or how long ago (90m, 36h, 7d, 2w); a time without a zone is of `zone`.
+
+    Never before 1970, when nothing was recorded.
+    """
+    if found := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
+        return max(0, int(now) - int(found[1]) * _UNITS_S[found[2]])
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return max(0, int((at if at.tzinfo else at.replace(tzinfo=zone)).timestamp()))
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text!r} is no date (2026-05-01), time (2026-05-01T10:00) or age (36h, 7d)"
+        ) from None
+
+
+def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option for how long to keep data; its value is in seconds, 0 for ever, None if it is not given."""
+    return click.option(name, metavar="TIME", callback=_span, help=f"{help_text}, as forever, 90d, 26w or 2y.")
+
+
+def _span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    try:
+        return None if text is None else seconds_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error

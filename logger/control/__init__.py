@@ -1,0 +1,1 @@
+"""What a command asks the running daemon, and the socket between them."""

@@ -1,0 +1,1 @@
+"""The recorder: the collect loop and the ship loop in one process."""

@@ -1,0 +1,76 @@
+"""Readings and books → what the store keeps of them: a tick's commit."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from logger.daemon.tick import Books, Interpreted
+from logger.influx.line_protocol import encode
+from logger.model import ROLES, DayRow, Reading
+from logger.store.records import Commit, DailyRow, Member
+
+_LEVEL: Final = 6
+
+
+def members(readings: list[Reading]) -> tuple[Member, ...]:
+    """One gzip member of line protocol a role."""
+    found = []
+    for role in ROLES:
+        mine = [reading for reading in readings if reading.role == role]
+        if mine:
+            found.append(Member(role, len(mine), gzip.compress(encode(mine), _LEVEL, mtime=0)))
+    return tuple(found)
+
+
+def daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
+    """Rows of days as the store keeps them: the series by its tags, the line without its newline."""
+    return tuple(
+        DailyRow(
+            row.reading.measurement,
+            ",".join(f"{key}={row.reading.tags[key]}" for key in sorted(row.reading.tags)),
+            row.day,
+            encode([row.reading]).rstrip(b"\n"),
+            row.final,
+        )
+        for row in rows
+    )
+
+
+def changes(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str | None]:
+    """What must be stored of the books: parts that are new or changed, and None for those that are gone."""
+    return {key: value for key, value in text.items() if stored.get(key) != value} | dict.fromkeys(
+        stored.keys() - text.keys()
+    )
+
+
+def commit_of(
+    gateway: str, tick: int, readings: Sequence[Reading], result: Interpreted, stored: Mapping[str, str]
+) -> tuple[Commit, dict[str, str]]:
+    """The commit of one tick, and the books' text once it is stored; `stored` is that text before it.
+
+    `readings` are all points of the tick, those of the recorder itself among them.
+    """
+    text = result.books.to_text()
+    commit = Commit(
+        gateway=gateway,
+        tick=tick,
+        members=members(list(readings)),
+        ledger=changes(stored, text),
+        reports=tuple(result.new_reports),
+        daily=daily_rows(result.daily),
+        recent=result.recent,
+    )
+    return commit, text
+
+
+def amendment(
+    gateway: str, books: Books, rows: Iterable[DayRow], stored: Mapping[str, str]
+) -> tuple[Commit, dict[str, str]]:
+    """The commit of a change to the books that belongs to no tick, and their text once it is stored."""
+    text = books.to_text()
+    commit = Commit(
+        gateway=gateway, tick=books.ledger.last_tick, ledger=changes(stored, text), daily=daily_rows(rows)
+    )
+    return commit, text

@@ -1,0 +1,72 @@
+"""Settings → the plain values that each room is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logger import settings as configured
+from logger.daemon.layout_file import layout_problems
+from logger.daemon.schedule import Pace
+from logger.gateway.access import Access
+from logger.influx.dialects import Target
+from logger.settings import Settings, system_zone
+
+
+def load(env_file: Path, *, layout: bool = True) -> Settings:
+    """The settings of a command that polls, the layout file checked with them unless it is what the command makes.
+
+    Raises SettingsError with every problem.
+    """
+    further = layout_problems if layout else lambda settings: ()
+    return configured.load(env_file, require=["ENPHASE_GATEWAY"], further=further)
+
+
+def access_of(settings: Settings) -> Access:
+    """How to reach the gateway."""
+    enphase, recorder = settings.enphase, settings.recorder
+    return Access(
+        address=enphase.gateway,
+        expected_serial=enphase.serial,
+        token=enphase.token.get_secret_value(),
+        username=enphase.username,
+        password=enphase.password.get_secret_value(),
+        local_username=enphase.local_username,
+        local_password=enphase.local_password.get_secret_value(),
+        login_url=enphase.login_url,
+        token_url=enphase.token_url,
+        tls=recorder.tls,
+        ca_file=recorder.tls_ca_file,
+        state_dir=settings.state_dir,
+        fixed=settings.is_fixed("ENPHASE_TOKEN", "ENPHASE_PASSWORD"),
+    )
+
+
+def target_of(settings: Settings) -> Target | None:
+    """Where to deliver, or None for the embedded store alone."""
+    influxdb = settings.influxdb
+    if not influxdb.url:
+        return None
+    return Target(
+        url=influxdb.url,
+        api=influxdb.api,
+        token=influxdb.token.get_secret_value(),
+        org=influxdb.org,
+        username=influxdb.username,
+        password=influxdb.password.get_secret_value(),
+        buckets=influxdb.buckets,
+    )
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How often to poll, and what the site is called."""
+    recorder = settings.recorder
+    return Pace(
+        totals_s=recorder.totals_interval_s,
+        devices_s=recorder.devices_interval_s,
+        site=recorder.site,
+        zone=recorder.timezone,
+        system_zone=system_zone(),
+        max_w=recorder.site_max_w,
+        layout=recorder.layout_file,
+        panel_alert_percent=recorder.panel_alert_percent,
+    )

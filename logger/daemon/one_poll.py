@@ -1,0 +1,129 @@
+"""One poll of every endpoint, for the commands that look at a gateway without being the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from logger import log
+from logger.clock import Clock
+from logger.daemon.batches import commit_of
+from logger.daemon.clocks import EARLIEST, SET_OURS
+from logger.daemon.layout_file import read_layout
+from logger.daemon.poller import HOME, zone_of
+from logger.daemon.progress import Progress
+from logger.daemon.schedule import Pace
+from logger.daemon.shipper import Shipper
+from logger.daemon.tick import Books, Interpreted, Rules, interpret
+from logger.energy.state import Ledger
+from logger.errors import (
+    AbsentError,
+    CertificateError,
+    EnvoyLoggerError,
+    NotAllowedError,
+    StateError,
+    UnreachableError,
+)
+from logger.gateway.access import Access
+from logger.gateway.client import Gateway
+from logger.gateway.endpoints import plan
+from logger.influx.classify import Blocked, Wait
+from logger.influx.write import Writer
+from logger.model import Document, GatewayInfo, Role, Snapshot
+from logger.readings.rows import PATHS
+from logger.store.folder import prepare
+from logger.store.thread import StoreThread
+
+BOTH: frozenset[Role] = frozenset({"totals", "devices"})
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What every endpoint of one gateway answered; `failures` without those that this gateway does not have."""
+
+    info: GatewayInfo
+    tick: int
+    documents: Mapping[str, Document]
+    failures: Mapping[str, EnvoyLoggerError]
+
+    def snapshot(self) -> Snapshot:
+        """The same as the readings' room wants it: everything is new; a path that failed is not a path without."""
+        absent = PATHS - self.documents.keys() - self.failures.keys()
+        finals = {path: int(path not in self.failures) for path in PATHS}
+        return Snapshot(self.info, self.tick, self.documents, {}, absent, finals)
+
+    def complaints(self) -> list[str]:
+        """What each failed endpoint has to say, with its path named once."""
+        return [str(error) if path in error.what else f"{path}: {error}" for path, error in self.failures.items()]
+
+
+async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:
+    """Ask `/info` and then each endpoint of the plan once. Raises only what concerns them all."""
+    if clock.time() < EARLIEST:
+        raise StateError("this machine's clock is not set; nothing is read until it is", SET_OURS)
+    prepare(access.state_dir)
+    gateway = Gateway(access, clock)
+    try:
+        return await _ask_all(gateway, clock, interval_s)
+    finally:
+        await gateway.aclose()
+
+
+async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
+    info = await gateway.identify()
+    documents: dict[str, Document] = {}
+    failures: dict[str, EnvoyLoggerError] = {}
+    for endpoint in plan(info):
+        if endpoint.path not in PATHS and endpoint.path != HOME:
+            continue
+        try:
+            documents[endpoint.path] = await gateway.fetch(endpoint)
+        except (AbsentError, NotAllowedError):
+            continue
+        except (UnreachableError, CertificateError):
+            raise
+        except EnvoyLoggerError as error:
+            if error.exit_code == 77:
+                raise
+            failures[endpoint.path] = error
+    return Poll(info, int(clock.time()) // interval_s * interval_s, documents, failures)
+
+
+def read(found: Poll, pace: Pace, books: Books | None = None) -> Interpreted:
+    """The poll's points; without `books` sources are picked for this poll alone."""
+    books = books or Books(Ledger(), {})
+    layout, _ = read_layout(pace.layout)
+    home = found.documents.get(HOME)
+    zone = pace.zone or books.ledger.zone or (zone_of(home.body) if home else "") or pace.system_zone
+    rules = Rules(
+        pace.site, zone, pace.max_w, layout, interval_s=pace.totals_s, alert_percent=pace.panel_alert_percent
+    )
+    return interpret(found.snapshot(), BOTH, books, rules)
+
+
+async def store(found: Poll, pace: Pace, into: StoreThread) -> bool:
+    """Commit the poll as the daemon would; False if that tick is stored already: it is not rewritten."""
+    serial = found.info.serial
+    stored = await into.ledger(serial)
+    books = Books.from_text(stored, await into.reports(serial))
+    if books.ledger.last_tick >= found.tick:
+        return False
+    result = read(found, pace, books)
+    commit, _ = commit_of(serial, found.tick, result.readings, result, stored)
+    await into.put(commit)
+    return True
+
+
+async def drain(writer: Writer, from_store: StoreThread, clock: Clock, seconds: float) -> Wait | Blocked | None:
+    """Deliver what waits as the daemon would, for that long at most; None if nothing waits any more, else why."""
+    shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
+    try:
+        async with clock.timeout(seconds):
+            while (await from_store.waiting()).rows:
+                if not await shipper.round():
+                    if blocked := next((t for t in shipper.troubles.values() if isinstance(t, Blocked)), None):
+                        return blocked
+                    await clock.sleep(1)
+    except TimeoutError:
+        return next(iter(shipper.troubles.values()), None) or Wait(f"that is more than {seconds:.0f} s could deliver")
+    return None

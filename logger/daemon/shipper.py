@@ -1,0 +1,318 @@
+"""The ship loop: leases rows from the store and delivers them; nothing leaves the store before InfluxDB has it.
+
+In each round what is new goes first (the newest tick of totals and devices if one has come, the daily rows as they
+stand now), then one batch of the backlog from its oldest end: "now" is live while a backlog drains. One request is in
+flight, ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from logger import log
+from logger.clock import Clock
+from logger.daemon.credentials import Credentials
+from logger.daemon.progress import Progress
+from logger.daemon.replay import PAUSE_S, WINDOW_S, Resending, SentPort
+from logger.errors import StoreFullError
+from logger.influx.classify import Blocked, Wait
+from logger.influx.deliver import Delivery, deliver
+from logger.influx.write import Writer
+from logger.model import ROLES, Event, Role
+from logger.retry import DELIVERY, delay
+from logger.store.records import Lease, Refused
+
+_BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
+_BLOCKED_S: Final = 60.0
+_IDLE_S: Final = 60.0
+_LEASE_TIME_S: Final = 1800.0
+"""The longest that one batch may take: a search for bad lines is hundreds of requests to a slow server."""
+_FEWEST_LINES: Final = 200
+_SLOW_S: Final = 5.0
+"""A server that takes longer for a batch is given smaller ones, and larger ones again when it is quick."""
+_SERVER: Final = "server"
+_RESENDING: Final = "resending"
+_OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
+"""Answers (0: none at all) that say nothing of one bucket: they hold for all."""
+
+
+class LeasePort(SentPort, Protocol):
+    """What the shipper needs of the store."""
+
+    async def lease(
+        self, role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
+    ) -> Lease | None:
+        """The next rows to deliver; `after`: beyond the end of a lease that is under way."""
+        ...
+
+    async def lease_daily(self, max_lines: int) -> Lease | None:
+        """The daily rows to deliver, as they are now."""
+        ...
+
+    async def ack(self, lease: Lease, refused: tuple[Refused, ...] = (), *, soon: bool = False) -> None:
+        """They are delivered, but for the refused lines; `soon`: to be marked with the next tick."""
+        ...
+
+
+@dataclass(slots=True)
+class Shipped:
+    """What the loop has done, for `status`. Times in unix seconds."""
+
+    batches: int = 0
+    refused: int = 0
+    outside_retention: int = 0
+    last_delivery: float | None = None
+    waiting_for: str = ""
+
+
+class Shipper:
+    """Delivers for ever. Each role has its own bucket, so one that is blocked does not hold up the others.
+
+    `credentials` are read anew when they were refused. `tell` is given what belongs into the database as an event.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        store: LeasePort,
+        clock: Clock,
+        progress: Progress,
+        changes: log.Changes,
+        *,
+        credentials: Credentials | None = None,
+        tell: Callable[[Event], None] = lambda event: None,
+    ) -> None:
+        self.shipped = Shipped()
+        self.troubles: dict[Role, Wait | Blocked] = {}
+        self._writer, self._store, self._clock, self._progress = writer, store, clock, progress
+        self._changes, self._credentials, self._tell = changes, credentials, tell
+        self._wake = asyncio.Event()
+        self._news: set[Role] = set(ROLES)
+        self._failures: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+        self._most_lines: dict[Role, int] = {}
+        self._ahead: dict[Role, asyncio.Task[Lease | None]] = {}
+        self._meanwhile: dict[Role, set[int]] = {}
+        self._well = False
+        self._resending = Resending(store, clock)
+
+    @property
+    def is_resending(self) -> bool:
+        """Whether what was delivered before is being sent once more."""
+        return self._resending.role is not None
+
+    def wake(self) -> None:
+        """There is something new to deliver."""
+        self._news.update(ROLES)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled; an outage of InfluxDB or trouble of the store never ends the loop."""
+        await self._plan_to_resend()  # it is not known whether the server was away meanwhile
+        while True:
+            self._wake.clear()
+            with contextlib.suppress(StoreFullError):  # the store says so itself
+                while await self.round():
+                    pass
+                await self._resend()
+            await self._idle()
+
+    async def round(self) -> bool:
+        """For each role what is new, then one batch of the backlog; True if anything was delivered."""
+        self._well = False
+        delivered = False
+        for role in ROLES:
+            if role in self._news and self._may_try(_SERVER, role):
+                delivered |= await self._ship(role, live=True)
+        failed = set(self.troubles)
+        for role in _BACKLOG:
+            if role not in failed and self._may_try(_SERVER, role, _backlog(role)):
+                delivered |= await self._ship(role, live=False)
+        return delivered
+
+    def _may_try(self, *keys: str) -> bool:
+        now = self._clock.monotonic()
+        return all(self._not_before.get(key, 0.0) <= now for key in keys)
+
+    async def _ship(self, role: Role, *, live: bool) -> bool:
+        lease = await self._leased(role, live=live)
+        if lease is None:
+            if not live:
+                self._changes.end(f"retention {role}", f"all points of the {role} are young enough for their bucket")
+            return False
+        self._progress.moved("ship", _LEASE_TIME_S)
+        started = self._clock.monotonic()
+        if not live:
+            self._look_ahead(role, lease)
+        around = not live and self._failures.get(_backlog(role), 0) >= 2
+        delivery = await deliver(self._writer, role, lease.members, clock=self._clock, around=around)
+        await self._keep_books(role, lease, delivery, live=live)
+        if len(delivery.done) < len(lease.ids):
+            self._forget_ahead(role)
+        if isinstance(delivery.outcome, (Wait, Blocked)):
+            await self._put_off(role, delivery.outcome, live=live)
+            return bool(delivery.done) and around
+        if not live:
+            self._fit(role, self._clock.monotonic() - started)
+        elif role in self._ahead:
+            self._meanwhile[role].update(lease.ids)
+        self._is_well(role, live=live)
+        return True
+
+    async def _plan_to_resend(self) -> None:
+        with contextlib.suppress(StoreFullError):
+            await self._resending.plan()
+
+    async def _resend(self) -> None:
+        """When nothing else is to be done: a batch of what a server that crashed may have lost."""
+        role = self._resending.role
+        if role is None or not self._may_try(_SERVER, role, _backlog(role), _RESENDING):
+            return
+        if not self._writer.may_forget:
+            if self.shipped.batches:  # it has answered, so it is known what it is
+                self._resending.drop()
+            return
+        self._progress.moved("ship", _LEASE_TIME_S)
+        started = self._clock.monotonic()
+        outcome = await self._resending.step(self._writer, self._most(role))
+        self._not_before[_RESENDING] = self._clock.monotonic() + PAUSE_S
+        if isinstance(outcome, (Wait, Blocked)):
+            await self._put_off(role, outcome, live=False)
+            return
+        self._is_well(role, live=False)
+        self._fit(role, self._clock.monotonic() - started)
+        if not self.is_resending and self._resending.lines:
+            log.get("ship").info(
+                "what was delivered lately was sent once more: a server that crashed may have lost some",
+                extra={"points": self._resending.lines, "days": WINDOW_S // 86400},
+            )
+
+    async def _leased(self, role: Role, *, live: bool) -> Lease | None:
+        if role == "daily":
+            return await self._store.lease_daily(self._writer.most_lines)
+        if live:
+            self._news.discard(role)  # of older ticks that wait the newest is no news
+        if not live and (ahead := self._ahead.pop(role, None)) is not None:
+            lease = await ahead
+            if lease is not None and self._meanwhile[role].isdisjoint(lease.ids):
+                return lease
+        return await self._store.lease(role, newest=live, max_lines=self._most(role))
+
+    def _look_ahead(self, role: Role, lease: Lease) -> None:
+        """While a batch is on its way the next one is read: neither disk nor server waits for the other."""
+        self._meanwhile[role] = set()
+        following = self._store.lease(role, newest=False, max_lines=self._most(role), after=lease.end)
+        self._ahead[role] = asyncio.create_task(following)
+        self._ahead[role].add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _forget_ahead(self, role: Role) -> None:
+        """What was not taken comes first again."""
+        if (ahead := self._ahead.pop(role, None)) is not None:
+            ahead.cancel()
+
+    def _most(self, role: Role) -> int:
+        return min(self._most_lines.get(role, self._writer.most_lines), self._writer.most_lines)
+
+    def _fit(self, role: Role, took_s: float) -> None:
+        """As many lines a batch as the server takes in a few seconds."""
+        if took_s > _SLOW_S:
+            self._halve(role)
+        elif took_s < _SLOW_S / 4:
+            self._most_lines[role] = 2 * self._most(role)
+
+    def _halve(self, role: Role) -> None:
+        self._most_lines[role] = max(_FEWEST_LINES, self._most(role) // 2)
+
+    async def _keep_books(self, role: Role, lease: Lease, delivery: Delivery, *, live: bool) -> None:
+        """What InfluxDB has is marked delivered, what it will never take is kept aside with its reason."""
+        if not delivery.done:
+            return
+        places = {number: place for place, number in enumerate(delivery.done)}
+        refused = tuple(
+            Refused(line.line, line.status, line.reason, places[line.member]) for line in delivery.refused
+        )
+        await self._store.ack(lease.only(delivery.done), refused, soon=len(places) == len(lease.ids))
+        self.shipped.batches += 1
+        self.shipped.refused += len(refused)
+        self.shipped.outside_retention += delivery.outside_retention
+        self.shipped.last_delivery = self._clock.time()
+        if refused:
+            log.get("ship").warning(
+                "InfluxDB refused points; they are kept aside\nTry: envoy-logger outbox refused",
+                extra={"role": role, "points": len(refused), "why": refused[0].reason},
+            )
+            text = f"{len(refused)} points of the {role}: {refused[0].reason}"
+            self._tell(Event(int(self._clock.time()), "points_refused", text[:500], "warning"))
+        if delivery.outside_retention:
+            self._changes.begin(
+                f"retention {role}",
+                f"the bucket of the {role} keeps data for less long than some points are old: "
+                "it has dropped those\nTry: a longer retention, then envoy-logger outbox replay.",
+            )
+
+    def _is_well(self, role: Role, *, live: bool) -> None:
+        self._well = True
+        self.troubles.pop(role, None)
+        for key in (_SERVER, role, *(() if live else (_backlog(role),))):
+            self._failures.pop(key, None)
+            self._not_before.pop(key, None)
+        self.shipped.waiting_for = ""
+        self._changes.end("influx", "InfluxDB answers again")
+        self._changes.end(f"influx {role}", f"InfluxDB takes points of the {role} again")
+        if not live:
+            self._changes.end(f"influx {role} backlog", f"InfluxDB takes all waiting points of the {role} again")
+
+    async def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
+        """Keep everything; say once what is wrong; try again later, or each minute if a person must act."""
+        self.troubles[role] = outcome
+        self.shipped.waiting_for = outcome.reason
+        if live:
+            self._news.add(role)
+        if isinstance(outcome, Blocked):
+            hint = outcome.hint
+            self._not_before[role] = self._clock.monotonic() + _BLOCKED_S
+            if outcome.kind == "credentials" and self._credentials is not None:
+                if self._credentials.renew():
+                    self._not_before[role] = self._clock.monotonic()
+                    self.wake()
+                hint = f"{hint.removesuffix('.')}; {self._credentials.hint()}"
+            self._changes.begin(f"influx {role}", f"{outcome.reason}\nTry: {hint}", logging.ERROR)
+            return
+        asked = outcome.retry_after_s or 0.0
+        if asked or (outcome.status in _OF_THE_SERVER and not self._well):
+            key, trouble = _SERVER, "influx"
+        elif live:
+            key, trouble = role, f"influx {role}"
+        else:
+            key, trouble = _backlog(role), f"influx {role} backlog"
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = max(delay(DELIVERY, failures), asked + random.uniform(0.0, min(5.0, asked / 10)))  # noqa: S311
+        self._not_before[key] = self._clock.monotonic() + pause
+        self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store")
+        if not live:
+            self._halve(role)
+        if outcome.away:
+            await self._plan_to_resend()
+
+    async def _idle(self) -> None:
+        """Until there is news, or the next try is due."""
+        now = self._clock.monotonic()
+        pause = min([_IDLE_S, *(at - now for at in self._not_before.values() if at > now)])
+        waiting = asyncio.ensure_future(self._progress.wait("ship", pause))
+        news = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({waiting, news}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (waiting, news):
+                task.cancel()
+            await asyncio.gather(waiting, news, return_exceptions=True)
+
+
+def _backlog(role: Role) -> str:
+    return f"{role} backlog"

@@ -1,0 +1,139 @@
+"""`status.json`: what the daemon does, for people, for `health` and for `status`. No secret is in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from logger import __version__
+from logger.clock import Clock
+from logger.daemon.collector import Collector
+from logger.daemon.counter_status import described
+from logger.daemon.progress import Progress
+from logger.daemon.shipper import Shipper
+from logger.model import Json
+from logger.places import STATUS_FILE
+from logger.store.records import Waiting
+
+
+def describe(
+    collector: Collector,
+    shipper: Shipper | None,
+    troubles: Mapping[str, str],
+    waiting: Waiting,
+    progress: Progress,
+    clock: Clock,
+    token_expires_at: float | None,
+    token_user: str | None = None,
+) -> dict[str, Json]:
+    """Everything worth knowing about the daemon now. Times in unix seconds."""
+    info, done, asking = collector.poller.info, collector.collected, collector.poller.asking
+    used = asking.budget.used(clock.time())
+    endpoints: dict[str, Json] = {
+        path: {
+            "requests": t.requests,
+            "failures": t.failures,
+            "latency_s": t.latency_s,
+            "absent": t.absent,
+            "trouble": t.trouble,
+        }
+        for path, t in sorted(collector.poller.tracks.items())
+        if t.requests
+    }
+    return {
+        "version": __version__,
+        "pid": os.getpid(),
+        "written_at": round(clock.time(), 3),
+        "alive_until": round(clock.time() + max(0.0, progress.deadline_s) + 30, 3),
+        "started_at": round(done.started_at, 3),
+        "health": _health(collector, shipper, progress),
+        "gateway": None
+        if info is None
+        else {
+            "serial": info.serial,
+            "firmware": info.firmware,
+            "part_number": info.part_number,
+            "clock_skew_s": round(info.clock_skew_s, 1),
+            "reachable": asking.reachable,
+            "token_expires_at": token_expires_at,
+            "token_user": token_user,
+        },
+        "polls": {
+            "ticks": done.ticks,
+            "missed": done.missed,
+            "last_tick": done.last_tick,
+            "last_poll_s": round(done.last_poll_s, 3),
+        },
+        "requests": {
+            "last_hour": {"fast": used["fast"], "slow": used["slow"]},
+            "budget": asking.budget.limit,
+            "one_lane": asking.strain.one_lane,
+            "slow_gateway": asking.strain.slow,
+        },
+        "values": dict(done.values),
+        "books": described(collector.books.ledger),
+        "store": {
+            "rows": waiting.rows,
+            "lines": waiting.lines,
+            "bytes": waiting.bytes,
+            "oldest_tick": waiting.oldest_tick,
+            "roles": {
+                role: {
+                    "rows": state.rows,
+                    "lines": state.lines,
+                    "oldest_tick": state.oldest_tick,
+                    "delivered": state.delivered_lines,
+                    "dropped": state.dropped_lines,
+                }
+                for role, state in waiting.roles.items()
+            },
+            "stored": waiting.stored,
+            "delivered": waiting.delivered,
+            "refused": waiting.refused,
+            "dropped": waiting.dropped,
+            "missed_ticks": waiting.missed,
+            "disk_bytes": waiting.disk_bytes,
+        },
+        "influxdb": None if shipper is None else _delivery(shipper, waiting),
+        "endpoints": endpoints,
+        "troubles": dict(troubles),
+    }
+
+
+def _health(collector: Collector, shipper: Shipper | None, progress: Progress) -> Json:
+    """Live: the loops move. Ready: a poll was stored and, with a database, something was delivered; else why not."""
+    reasons: list[Json] = []
+    if not collector.collected.ticks:
+        reasons.append("no poll was stored yet")
+    if shipper is not None and shipper.shipped.last_delivery is None:
+        reasons.append("nothing was delivered yet")
+    return {"live": progress.alive, "ready": not reasons, "reasons": reasons}
+
+
+def _delivery(shipper: Shipper, waiting: Waiting) -> dict[str, Json]:
+    """What the shipper has done since the start; when it last delivered the store knows from before."""
+    done = shipper.shipped
+    return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
+
+
+def write(folder: Path, status: Mapping[str, Json]) -> None:
+    """Replace `status.json` in one step, readable by everybody; a full disk must not stop the recorder."""
+    path = folder / STATUS_FILE
+    part = folder / f".{STATUS_FILE}.part"
+    with contextlib.suppress(OSError):
+        part.write_text(json.dumps(status, indent=1) + "\n", encoding="utf-8")
+        part.chmod(0o644)
+        part.replace(path)
+
+
+def read(folder: Path) -> dict[str, Json] | None:
+    """What the daemon wrote last, or None if there is none."""
+    try:
+        status: Json = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return status if isinstance(status, dict) else None

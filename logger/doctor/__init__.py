@@ -1,0 +1,1 @@
+"""`doctor`: checks the gateway, InfluxDB, the clocks, this machine and the settings."""

@@ -1,0 +1,48 @@
+"""What is computed from which primitive counters, by how the site is metered. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from logger.energy.state import Booked, Wiring
+
+TOTALS: Final = ("production", "consumption", "load", "net", "grid_import", "grid_export")
+"""The quantities with a today, seven days and a lifetime."""
+_BATTERY: Final = {"battery_charged": {"charged": 1}, "battery_discharged": {"discharged": 1}}
+
+
+@lru_cache(maxsize=32)
+def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
+    """Each quantity as a sum of primitive counters; a quantity that this site cannot give is not there."""
+    found: dict[str, dict[str, int]] = {"production": {"production": 1}}
+    if wiring is None:
+        return found | _BATTERY
+    battery = {"discharged": 1, "charged": -1} if wiring.batteries != 0 else {}
+    if wiring.net:
+        found["grid_import"], found["grid_export"] = {"import": 1}, {"export": 1}
+        found["net"] = {"import": 1, "export": -1}
+        found["consumption"] = {"production": 1, "import": 1, "export": -1}
+        found["load"] = {**found["consumption"], **battery}
+    elif wiring.total:
+        found["consumption"] = {"consumption": 1}
+        found["net"] = {"consumption": 1, "production": -1, **{name: -sign for name, sign in battery.items()}}
+        found["load"] = found["consumption"]
+    return found | _BATTERY
+
+
+def figures(wiring: Wiring | None, booked: Mapping[str, Booked]) -> dict[str, tuple[float, float]]:
+    """Wh by quantity from a day's counters, and how much of it is estimated.
+
+    What was attributed over a gap counts with its sign, as in the quantity; integrated terms may cancel each other
+    and are wrong all the same, so they add up.
+    """
+    found = {}
+    for quantity, of in terms(wiring).items():
+        if all(name in booked for name in of):
+            wh = sum(sign * booked[name].wh for name, sign in of.items())
+            gap = sum(sign * booked[name].estimated for name, sign in of.items() if not booked[name].integrated)
+            integrated = sum(booked[name].estimated for name in of if booked[name].integrated)
+            found[quantity] = (wh, abs(gap) + integrated)
+    return found

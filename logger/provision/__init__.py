@@ -1,0 +1,1 @@
+"""Sets InfluxDB servers up; loaded by commands only."""

@@ -1,0 +1,133 @@
+"""The table as texts for people: `docs/fields.md`, the `fields` command, and the same as JSON. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.model import Json
+from logger.readings.schema import Field, Measurement
+from logger.readings.table import COUNTERS, MEASUREMENTS
+
+_BUCKETS: Final = {
+    "totals": "INFLUXDB_BUCKET",
+    "devices": "INFLUXDB_BUCKET_DEVICES",
+    "daily": "INFLUXDB_BUCKET_DAILY",
+}
+_UNITS: Final = {
+    "w": "W",
+    "wh": "Wh",
+    "var": "var",
+    "varh": "varh",
+    "va": "VA",
+    "vah": "VAh",
+    "v": "V",
+    "a": "A",
+    "hz": "Hz",
+    "c": "°C",
+    "percent": "%",
+    "s": "s",
+    "bytes": "bytes",
+}
+_HEAD: Final = """\
+# Every field
+
+Made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the same. Where a field has several
+sources they are asked in this order: a later one is used only where the gateway surely has nothing better. A value
+that is not there, or not plausible, is left out.
+
+Every point carries the tag `gateway` (its serial number), and `site` if one is set. Points of inverters also carry
+the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column` and its own.
+`serial` is what an inverter is: a panel that is renamed there starts a new series.
+"""
+
+
+def unit_of(field: Field) -> str:
+    """The unit as people write it; empty for counts, flags and texts."""
+    return _UNITS.get(field.unit, "")
+
+
+def sources_of(field: Field) -> list[str]:
+    """Where a field comes from, in order: document, rows and key, then what it is computed from."""
+    found = [f"{key.rowset.where}: {key.name}" for key in field.keys]
+    return [*found, f"= {field.made_of}"] if field.made_of else found
+
+
+def find(name: str) -> list[tuple[Measurement, Field]]:
+    """The fields of a measurement, or `measurement.field` alone; empty if there is no such name."""
+    measurement, _, wanted = name.partition(".")
+    return [(m, f) for m in MEASUREMENTS if m.name == measurement for f in m.fields if wanted in ("", f.name)]
+
+
+def names() -> list[str]:
+    """Every name that `find` knows."""
+    return [name for m in MEASUREMENTS for name in (m.name, *(f"{m.name}.{f.name}" for f in m.fields))]
+
+
+def lines(found: list[tuple[Measurement, Field]], *, sources: bool) -> list[str]:
+    """Fields as lines of text, below their measurements; with their sources if wanted."""
+    text: list[str] = []
+    width = max((len(f.name) for _, f in found), default=0)
+    before = ""
+    for m, f in found:
+        if m.name != before:
+            text += ["", f"{m.name}  {m.help}", f"  {_frame(m)}"]
+            before = m.name
+        text.append(f"  {f.name:<{width}}  {f.kind:<6}  {unit_of(f):<5}  {f.help}")
+        text += [f"      {source}" for source in sources_of(f)] if sources else []
+    return text[1:]
+
+
+def as_json(found: list[tuple[Measurement, Field]]) -> list[Json]:
+    """Fields as JSON: measurement, name, type, unit, meaning, tags, bucket's setting, sources in order."""
+    return [
+        {
+            "measurement": m.name,
+            "field": f.name,
+            "type": f.kind,
+            "unit": unit_of(f),
+            "help": f.help,
+            "tags": ["gateway", "site", *m.tags],
+            "bucket": _BUCKETS[m.role],
+            "time": m.time,
+            "sources": list(sources_of(f)),
+        }
+        for m, f in found
+    ]
+
+
+def markdown() -> str:
+    """The text of `docs/fields.md`."""
+    parts = [_HEAD]
+    for m in MEASUREMENTS:
+        rows = [
+            f"| `{f.name}` | {f.kind} | {unit_of(f)} | {_cell(f.help)} | {'<br>'.join(map(_cell, sources_of(f)))} |"
+            for f in m.fields
+        ]
+        head = ["| field | type | unit | meaning | sources, in order |", "|---|---|---|---|---|"]
+        parts.append("\n".join([f"## `{m.name}`", "", m.help, "", _frame(m) + ".", "", *head, *rows, ""]))
+    counters = [f"| {f.name} | {_cell(f.help)} | {'<br>'.join(map(_cell, sources_of(f)))} |" for f in COUNTERS]
+    parts.append(
+        "\n".join(
+            [
+                "## Counters",
+                "",
+                "The lifetime energies are made of these alone, after a guard has accepted them.",
+                "",
+                "| counter | meaning | sources, in order |",
+                "|---|---|---|",
+                *counters,
+                "",
+            ]
+        )
+    )
+    return "\n".join(parts)
+
+
+def _frame(m: Measurement) -> str:
+    tags = ", ".join(m.tags) if m.tags else "none of its own"
+    time = {"tick": "the tick", "report": "the inverter's own report", "day": "the first instant of the day"}[m.time]
+    return f"Tags: {tags}. Time: {time}. Bucket: {_BUCKETS[m.role]}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,1 @@
+"""Row selectors: which objects of which documents a measurement is read from."""

@@ -1,1 +1,0 @@
-"""Wires the collect and the ship loop into one process."""

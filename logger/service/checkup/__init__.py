@@ -1,1 +1,0 @@
-"""`doctor`: one look after the other: gateway → InfluxDB → clocks → this machine → settings; each a plain result."""

@@ -1,0 +1,142 @@
+"""An invented gateway: which path gives which document on which generation, and who may read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from logger.simulator import (
+    ensemble_documents,
+    gateway_documents,
+    inverter_documents,
+    meter_documents,
+    production_documents,
+    web_pages,
+)
+from logger.simulator.generations import GENERATIONS, Generation
+from logger.simulator.household import Phases, Site
+from logger.simulator.moment import View
+from logger.simulator.site_model import Access, Reply
+
+__all__ = ["GENERATIONS", "InventedPlant", "generated"]
+
+Maker = Callable[[View], object]
+
+_ANY: Final[Mapping[str, Maker]] = MappingProxyType({
+    "/api/v1/production": production_documents.v1,
+    "/api/v1/production/inverters": inverter_documents.reported,
+    "/ivp/meters": meter_documents.meters,
+    "/ivp/meters/readings": meter_documents.readings,
+    "/inventory.json": inverter_documents.inventory,
+    "/inventory": inverter_documents.inventory,
+    "/home.json": gateway_documents.home,
+    "/home": gateway_documents.home,
+    "/admin/lib/tariff": gateway_documents.tariff,
+})  # fmt: skip
+"""From firmware 4 on."""
+_ONLY_7: Final[Mapping[str, Maker]] = MappingProxyType({
+    "/ivp/meters/reports": meter_documents.reports,
+    "/ivp/ensemble/inventory": ensemble_documents.inventory,
+    "/ivp/ensemble/power": ensemble_documents.power,
+    "/ivp/ensemble/secctrl": ensemble_documents.secctrl,
+    "/ivp/ensemble/status": ensemble_documents.status,
+    "/ivp/ensemble/relay": ensemble_documents.relay,
+    "/ivp/ensemble/dry_contacts": ensemble_documents.contacts,
+    "/ivp/ensemble/generator": ensemble_documents.generator,
+    "/ivp/ss/dry_contact_settings": ensemble_documents.contact_settings,
+    "/ivp/ss/gen_config": lambda _view: {},
+    "/ivp/ss/gen_schedule": lambda _view: {},
+    "/ivp/ss/pel_settings": lambda _view: {"PEL": False},
+    "/ivp/sc/pvlimit": lambda _view: {"enable": False, "pv_limit_pct": 100},
+    "/ivp/livedata/status": gateway_documents.livedata,
+    "/ivp/pdm/energy": production_documents.energy,
+    "/ivp/pdm/device_data": inverter_documents.details,
+})  # fmt: skip
+_ONLY_3: Final[Mapping[str, Maker]] = MappingProxyType({
+    "/api/v1/production": production_documents.v1, "/api/v1/production/inverters": inverter_documents.reported,
+})  # fmt: skip
+_INSTALLER: Final = ("/ivp/peb/", "/ivp/mod/", "/installer/", "/ivp/tpm/")
+_DETAILS: Final = ("/ivp/pdm/energy", "/ivp/pdm/device_data")
+
+
+@dataclass(slots=True)
+class InventedPlant:
+    """A gateway of one generation in front of a site. Its generation and site may be exchanged: firmware is pushed,
+    meters are added."""
+
+    generation: Generation
+    site: Site
+
+    @property
+    def serial(self) -> str:
+        """The gateway's serial."""
+        return self.site.serial
+
+    @property
+    def needs_token(self) -> bool:
+        """From firmware 7 on."""
+        return self.generation.needs_token
+
+    def access(self, path: str) -> Access:
+        """What that path wants."""
+        if path.startswith("/info"):
+            return "open"
+        if self.needs_token:
+            return "token"
+        version, bare = self.generation.version, path.partition("?")[0]
+        wants_digest = bare == "/api/v1/production/inverters" or (bare == "/production" and version >= (4,))
+        return "digest" if version >= (3, 9) and (wants_digest or bare.startswith(_INSTALLER)) else "open"
+
+    def answer(self, path: str, now: float) -> Reply:
+        """The document at `path`; 401 where only an installer may; else what this firmware says of unknown paths."""
+        bare, _, query = path.partition("?")
+        view = View(self.site, self.generation, now)
+        version = self.generation.version
+        if bare in ("/info", "/info.xml", "/info.json"):
+            return gateway_documents.info(view)
+        if bare in ("/production", "/production.json") and version >= (4,):
+            return _json(production_documents.blocks(view, details="details=1" in query.split("&")))
+        if bare == "/production":
+            return production_documents.page(view)
+        if self.needs_token and (bare.startswith(_INSTALLER) or (bare in _DETAILS and not self.generation.details)):
+            return web_pages.UNAUTHORIZED
+        maker = self._makers().get(bare)
+        if maker is not None:
+            return _json(maker(view))
+        if self.needs_token:
+            return web_pages.NOT_FOUND
+        return web_pages.LOST if version < (4,) and bare.endswith(".json") else web_pages.NOT_FOUND_JSON
+
+    def _makers(self) -> Mapping[str, Maker]:
+        version = self.generation.version
+        if version >= (7,):
+            return {**_ANY, **_ONLY_7}
+        return _ANY if version >= (4,) else _ONLY_3 if version >= (3, 9) else {}
+
+
+def generated(
+    generation: str,
+    site: Site | None = None,
+    *,
+    inverters: int = 12,
+    phases: Phases = 1,
+    zone: str = "Europe/Madrid",
+    serial: str | None = None,
+    epoch: float | None = None,
+) -> InventedPlant:
+    """A gateway of one of GENERATIONS before `site`, or before a new one made of the other arguments.
+
+    A generation without batteries leaves out those of the site: its `site` is then another, so ask the plant's.
+    """
+    row = GENERATIONS[generation]
+    if site is None:
+        site = Site(inverters=inverters, phases=phases, zone=zone)
+        site = replace(site, serial=serial or site.serial, epoch=site.epoch if epoch is None else epoch)
+    return InventedPlant(row, site if row.battery else replace(site, battery=None))
+
+
+def _json(document: object) -> Reply:
+    return Reply(200, "application/json", json.dumps(document).encode())

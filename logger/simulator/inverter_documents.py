@@ -1,0 +1,146 @@
+"""The micro-inverters: /api/v1/production/inverters, /ivp/pdm/device_data and the inventory."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.simulator.moment import PER_DEVICE, Panel, View, heard
+
+_LIMIT: Final = 50
+_AGO_S: Final = 3600
+
+
+def reported(view: View) -> object:
+    """`/api/v1/production/inverters`: the last report of each; firmware 3 does not say which kind of device."""
+    kind = {"devType": 1} if view.generation.version >= (4,) else {}
+    return [
+        {
+            "serialNumber": panel.serial,
+            "lastReportDate": panel.report.at,
+            **kind,
+            "lastReportWatts": panel.report.watts,
+            "maxReportWatts": panel.max_watts,
+        }
+        for panel in view.panels()
+    ]
+
+
+def details(view: View) -> object:
+    """`/ivp/pdm/device_data`: the first 50 devices, although all are counted."""
+    found: dict[str, object] = {str(panel.device): _device(view, panel) for panel in view.panels()}
+    if view.generation.metered:
+        found |= {
+            str(704643328 + PER_DEVICE * n): _meter(view, n, power, delivered)
+            for n, (power, delivered) in enumerate(
+                ((view.state.production_w, view.state.total.produced_wh), (view.state.net_w, view.state.total.net_wh))
+            )
+        }
+    kept = dict(list(found.items())[:_LIMIT])
+    return {**kept, "deviceCount": len(found), "deviceDataLimit": _LIMIT}
+
+
+def _device(view: View, panel: Panel) -> dict[str, object]:
+    site, report, share = view.site, panel.report, view.site.share(panel.number)
+    today = site.midnight(report.at)
+    interval = site.report_interval_s
+    lively = min(1.0, report.watts / 40)
+    volts = (240.0 if site.phases == 2 else 231.0) + 0.13 * panel.number
+    dc_volts = 22 + 11 * lively - 0.1 * (panel.number % 7)
+    return {
+        "devName": "pcu",
+        "sn": panel.serial,
+        "active": True,
+        "modGone": view.now - report.at > _AGO_S,
+        "channels": [
+            {
+                "chanEid": panel.channel,
+                "created": report.at,
+                "wattHours": {
+                    "today": int(site.energy(today, report.at).produced_wh * share) if report.at >= today else 0,
+                    "yesterday": int(site.energy(site.midnight(report.at, 1), today).produced_wh * share),
+                    "week": int(site.energy(site.midnight(report.at, 7), today).produced_wh * share),
+                },
+                "watts": {"now": report.watts, "nowUsed": 0, "max": panel.max_watts},
+                "lastReading": {
+                    "eid": panel.channel,
+                    "interval_type": 0,
+                    "endDate": report.at,
+                    "duration": interval,
+                    "flags": 0,
+                    "flags_hex": "0x0000000000000000",
+                    "joulesProduced": round(report.energy_wh * 3600),
+                    "acVoltageINmV": round(volts * 1000),
+                    "acFrequencyINmHz": 60010 if site.phases == 2 else 50010,
+                    "dcVoltageINmV": round(dc_volts * 1000),
+                    "dcCurrentINmA": round(report.watts / 0.97 / dc_volts * 1000),
+                    "channelTemp": 18 + report.watts // 14,
+                    "pwrConvErrSecs": 0,
+                    "pwrConvMaxErrCycles": 0,
+                    "joulesUsed": 0,
+                    "leadingVArs": 0,
+                    "laggingVArs": 36 + panel.number,
+                    "acCurrentInmA": round(report.watts / volts * 1000),
+                    "l1NAcVoltageInmV": 0,
+                    "l2NAcVoltageInmV": 0,
+                    "l3NAcVoltageInmV": 0,
+                    "rssi": 96 + panel.number % 14,
+                    "issi": 60 + panel.number % 11,
+                },
+                "lifetime": {
+                    "createdTime": view.installed,
+                    "duration": (report.at - view.installed) // 2,
+                    "joulesProduced": round(site.at(report.at).total.produced_wh * share * 3600),
+                },
+            }
+        ],
+    }
+
+
+def _meter(view: View, number: int, power_w: float, energy_wh: float) -> dict[str, object]:
+    """A CT as the interval database lists it; a negative power comes as an unsigned figure."""
+    at = int(view.now // 900 * 900)
+    device = 704643328 + PER_DEVICE * number
+    channels = [
+        {
+            "chanEid": 0x6A000011 + (device & 0xFFFF) + n,
+            "created": at,
+            "wattHours": {"today": 0, "yesterday": 0, "week": 0},
+            "watts": {"now": round(power_w) % 2**32 if n == 0 else 0, "nowUsed": 0, "max": 0},
+            "lastReading": {"endDate": at, "duration": 900, "wh_dlvd_cum": int(energy_wh) if n == 0 else 0},
+            "lifetime": {},
+        }
+        for n in range(3)
+    ]
+    return {"devName": "eim", "sn": f"{view.site.serial}EIM{number + 1}", "active": True, "modGone": True,
+            "channels": channels}  # fmt: skip
+
+
+def inventory(view: View) -> object:
+    """`/inventory.json`: flags of every inverter; at night none is heard."""
+    devices = [_listed(view, panel) for panel in view.panels()]
+    return [{"type": "PCU", "devices": devices}, {"type": "ACB", "devices": []}, {"type": "NSRB", "devices": []}]
+
+
+def _listed(view: View, panel: Panel) -> dict[str, object]:
+    communicating = heard(view, panel)
+    phase = {"phase": f"ph-{'abc'[panel.number % view.site.phases]}"} if view.generation.version >= (8,) else {}
+    return {
+        "part_num": "800-01131-r02",
+        "installed": str(view.installed),
+        "serial_num": panel.serial,
+        "device_status": ["envoy.global.ok"] if communicating else ["envoy.cond_flags.pcu_ctrl.dc-pwr-low"],
+        "last_rpt_date": str(panel.report.at),
+        "admin_state": 2,
+        "dev_type": 1,
+        "created_date": str(view.installed),
+        "img_load_date": str(view.installed),
+        "img_pnum_running": "520-00082-r01-v04.30.32",
+        "ptpn": "540-00169-r01-v04.39.01",
+        "chaneid": panel.channel,
+        "device_control": [{"gficlearset": False}],
+        "producing": communicating and panel.report.watts > 0,
+        "communicating": communicating,
+        "provisioned": True,
+        "operating": communicating,
+        **phase,
+    }

@@ -1,0 +1,271 @@
+"""The outbox: one row a tick and role, there until the database has it, and for some days after."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from logger.model import ROLES, Role
+from logger.store.records import Lease, Member, Sent
+
+_EVER: Final = 2**62
+_LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Rows that were dropped undelivered, from the oldest to the newest of their ticks."""
+
+    rows: int
+    lines: int
+    oldest_tick: int
+    newest_tick: int
+
+
+def insert(connection: sqlite3.Connection, gateway: str, tick: int, members: Iterable[Member]) -> None:
+    """Add rows that wait for delivery."""
+    connection.executemany(
+        "INSERT INTO outbox (gateway, role, tick, lines, size, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (gateway, m.role, tick, m.lines, len(m.body), checksum(gateway, tick, m.lines, m.body), m.body)
+            for m in members
+        ],
+    )
+
+
+def checksum(gateway: str, tick: int, lines: int, body: bytes) -> int:
+    """CRC-32 of what a row says, so that rot on the disk is found before it is sent."""
+    return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
+
+
+def count_stored(connection: sqlite3.Connection, members: Iterable[Member]) -> None:
+    """Add `members` to what was ever stored."""
+    connection.executemany(
+        "UPDATE tally SET stored_rows = stored_rows + 1, stored_lines = stored_lines + ? WHERE role = ?",
+        [(member.lines, member.role) for member in members],
+    )
+
+
+def lease(
+    connection: sqlite3.Connection,
+    role: Role,
+    *,
+    newest: bool,
+    max_lines: int,
+    max_bytes: int,
+    without: Container[int] = (),
+    after: tuple[int, int] = (0, 0),
+) -> tuple[Lease | None, dict[int, str]]:
+    """Rows of one gateway to deliver together, and what is wrong with rows that were found rotten on the way, by id.
+
+    At least one row, however large; then as many as the limits allow. `newest`: only rows of the newest tick.
+    `without`: rows that count as delivered. `after`: only rows beyond that tick and id. Every body is unpacked once:
+    InfluxDB 2 answers 500 for ever to one that is damaged, and a server that parses while it unpacks would store
+    half a line of it as a point that nobody read.
+    """
+    order = "DESC" if newest else "ASC"
+    query = (
+        "SELECT gateway, tick, id, lines, crc, body FROM outbox "
+        f"WHERE role = ? AND delivered_at IS NULL AND (tick, id) > (?, ?) ORDER BY tick {order}, id {order}"
+    )
+    rotten: dict[int, str] = {}
+    taken: list[tuple[int, int, int, bytes]] = []
+    gateway = ""
+    total_lines = total_bytes = 0
+    cursor = connection.execute(query, (role, *after))
+    try:
+        for owner, tick, row_id, lines, crc, body in cursor:
+            if row_id in without:
+                continue
+            if fault := _fault(owner, tick, lines, crc, body):
+                rotten[row_id] = fault
+                continue
+            if taken and newest and tick != taken[0][0]:
+                break
+            if taken and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
+                break
+            if not taken or owner == gateway:
+                gateway = owner
+                taken.append((tick, row_id, lines, body))
+                total_lines += lines
+                total_bytes += len(body)
+    finally:
+        cursor.close()
+    if not taken:
+        return None, rotten
+    taken.sort(key=lambda row: row[:2])
+    return Lease(
+        ids=tuple(row[1] for row in taken),
+        gateway=gateway,
+        role=role,
+        members=tuple(row[3] for row in taken),
+        lines=total_lines,
+        oldest_tick=taken[0][0],
+        newest_tick=taken[-1][0],
+    ), rotten
+
+
+def _fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> str:
+    """What is wrong with a row, if anything is."""
+    if not isinstance(body, bytes) or checksum(gateway, tick, lines, body) != crc:
+        return "damaged on the disk"
+    try:
+        unpacked(body)
+    except ValueError as error:
+        return f"the stored member is damaged: {error}"
+    return ""
+
+
+def oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
+    """The oldest tick that waits, not counting some rows; None if nothing does."""
+    for row_id, tick in connection.execute(
+        "SELECT id, tick FROM outbox WHERE role = ? AND delivered_at IS NULL ORDER BY tick, id", (role,)
+    ):
+        if row_id not in without:
+            return int(tick)
+    return None
+
+
+def deliver(
+    connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
+) -> None:
+    """Mark rows delivered, or delete them if `at` is None; those gone or delivered already are not counted again."""
+    among = json.dumps(list(ids))
+    rows, lines = connection.execute(
+        f"SELECT count(*), coalesce(sum(lines), 0) FROM outbox WHERE {_LEFT}", (among,)
+    ).fetchone()
+    if at is None:
+        connection.execute(f"DELETE FROM outbox WHERE {_LEFT}", (among,))
+    else:
+        connection.execute(f"UPDATE outbox SET delivered_at = ? WHERE {_LEFT}", (at, among))
+    connection.execute(
+        "UPDATE tally SET delivered_rows = delivered_rows + ?, delivered_lines = delivered_lines + ? WHERE role = ?",
+        (rows, max(0, lines - refused_lines), role),
+    )
+
+
+def last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
+    """When the last row was delivered, and its id: a place in the order in which rows were."""
+    row = connection.execute(
+        "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
+        "ORDER BY delivered_at DESC, id DESC LIMIT 1"
+    ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def sent(
+    connection: sqlite3.Connection,
+    role: Role,
+    after: tuple[int, int],
+    until: tuple[int, int],
+    max_lines: int,
+    max_bytes: int,
+) -> Sent | None:
+    """Sound rows that were delivered beyond one place and up to another; None if there are no more."""
+    members: list[bytes] = []
+    total_lines = total_bytes = 0
+    for at, row_id, gateway, tick, lines, crc, body in connection.execute(
+        "SELECT delivered_at, id, gateway, tick, lines, crc, body FROM outbox WHERE delivered_at >= ? "
+        "AND (delivered_at, id) > (?, ?) AND (delivered_at, id) <= (?, ?) AND role = ? ORDER BY delivered_at, id",
+        (after[0], *after, *until, role),
+    ):
+        if members and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
+            break
+        after = at, row_id
+        if not _fault(gateway, tick, lines, crc, body):
+            members.append(body)
+            total_lines += lines
+            total_bytes += len(body)
+    return Sent(tuple(members), total_lines, after) if members else None
+
+
+def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:
+    """Delete up to `limit` delivered rows, the earliest first; only those delivered by `before`, if given."""
+    return connection.execute(
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE delivered_at IS NOT NULL "
+        "AND delivered_at <= ? ORDER BY delivered_at LIMIT ?)",
+        (before if before is not None else _EVER, limit),
+    ).rowcount
+
+
+def drop_oldest(connection: sqlite3.Connection, limit: int) -> Gone | None:
+    """Give up to `limit` of the oldest undelivered rows up, and count them; None if there are none."""
+    rows: list[tuple[int, int, int, str]] = []
+    for role in ROLES:
+        rows += connection.execute(
+            "SELECT tick, id, lines, role FROM outbox WHERE role = ? AND delivered_at IS NULL "
+            "ORDER BY tick, id LIMIT ?",
+            (role, limit),
+        ).fetchall()
+    rows = sorted(rows)[:limit]
+    if not rows:
+        return None
+    connection.executemany("DELETE FROM outbox WHERE id = ?", [(row[1],) for row in rows])
+    connection.executemany(
+        "UPDATE tally SET dropped_rows = dropped_rows + 1, dropped_lines = dropped_lines + ? WHERE role = ?",
+        [(row[2], row[3]) for row in rows],
+    )
+    return Gone(len(rows), sum(row[2] for row in rows), rows[0][0], rows[-1][0])
+
+
+def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
+    """Let up to `limit` delivered rows of ticks from `since` on, with ids beyond `after`, wait again.
+
+    How many it were, and the id to go on from; None when that was all.
+    """
+    ids = connection.execute(
+        "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",
+        (after, since, limit),
+    ).fetchall()
+    connection.executemany("UPDATE outbox SET delivered_at = NULL WHERE id = ?", ids)
+    return len(ids), ids[-1][0] if len(ids) == limit else None
+
+
+def page(
+    connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
+) -> tuple[list[bytes], int | None]:
+    """Lines of one row or more with ids beyond `after`, and the id to go on from; None when that was all."""
+    lines: list[bytes] = []
+    size = 0
+    for row_id, body in connection.execute(
+        "SELECT id, body FROM outbox WHERE id > ? AND role = ? AND tick >= ? AND tick < ? ORDER BY id",
+        (after, role, since, until),
+    ):
+        if size and size + len(body) > max_bytes:
+            return lines, after
+        lines += _lines(body)
+        size += len(body)
+        after = row_id
+    return lines, None
+
+
+def _lines(body: bytes) -> list[bytes]:
+    """The lines of a body, without their newlines; none of one that cannot be read."""
+    try:
+        return unpacked(body).removesuffix(b"\n").split(b"\n")
+    except ValueError:
+        return []
+
+
+def unpacked(body: bytes) -> bytes:
+    """The lines of a body, as strictly as a server reads it. Raises ValueError saying what is wrong with it."""
+    parts, rest = [], body
+    while rest:
+        unpack = zlib.decompressobj(31)
+        try:
+            parts.append(unpack.decompress(rest))
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        if not unpack.eof:
+            raise ValueError("its end is missing")
+        rest = unpack.unused_data
+    lines = b"".join(parts)
+    if not lines:
+        raise ValueError("it is empty")
+    if not lines.endswith(b"\n"):
+        raise ValueError("its last line is cut")
+    return lines

@@ -1,0 +1,195 @@
+"""A gateway made of functions and a store without a thread, for driving the loops in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from logger.clock import Clock
+from logger.errors import AbsentError, EnvoyLoggerError
+from logger.gateway.endpoints import Endpoint
+from logger.model import Document, Event, GatewayInfo, Json, Report, Role
+from logger.store.records import Commit, Lease, Refused, Sent, Waiting
+from logger.store.store import Store
+
+START = 1_782_000_000  # a multiple of 300
+INFO = GatewayInfo("122233344455", "D8.2.4286", "800-00654-r08", has_meter=True, needs_token=True, clock_skew_s=0.0)
+
+
+@dataclass
+class ScriptedGateway:
+    """Answers each path by a function of time; a path without one is absent. `takes_s`: how long an answer takes."""
+
+    clock: Clock
+    answers: dict[str, Callable[[float], Json]] = field(default_factory=dict)
+    takes_s: dict[str, float] = field(default_factory=dict)
+    fails: dict[str, EnvoyLoggerError] = field(default_factory=dict)
+    info: GatewayInfo = INFO
+    asked: list[tuple[float, str]] = field(default_factory=list)
+    in_flight: dict[str, int] = field(default_factory=dict)
+    most_in_flight: dict[str, int] = field(default_factory=dict)
+
+    async def identify(self) -> GatewayInfo:
+        if "/info" in self.fails:
+            raise self.fails["/info"]
+        return self.info
+
+    async def fetch(self, endpoint: Endpoint) -> Document:
+        path, started = endpoint.path, self.clock.monotonic()
+        self.asked.append((self.clock.time(), path))
+        self.in_flight[endpoint.lane] = self.in_flight.get(endpoint.lane, 0) + 1
+        self.most_in_flight[endpoint.lane] = max(
+            self.most_in_flight.get(endpoint.lane, 0), self.in_flight[endpoint.lane]
+        )
+        try:
+            await asyncio.sleep(self.takes_s.get(path, 0.05))
+        finally:
+            self.in_flight[endpoint.lane] -= 1
+        if path in self.fails:
+            raise self.fails[path]
+        if path not in self.answers:
+            raise AbsentError(f"{path} answered 404")
+        return Document(
+            path, self.answers[path](self.clock.time()), self.clock.time(), self.clock.monotonic() - started
+        )
+
+    def take_events(self) -> list[Event]:
+        return []
+
+
+class InlineStore:
+    """The real store, called without its thread."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.store = Store.open(folder, max_mb=64, keep_days=30, clock=clock)
+        self.commits: list[Commit] = []
+
+    async def put(self, commit: Commit) -> None:
+        self.store.put(commit)
+        self.commits.append(commit)
+
+    async def ledger(self, gateway: str) -> dict[str, str]:
+        return self.store.ledger(gateway)
+
+    async def reports(self, gateway: str) -> dict[str, list[Report]]:
+        return self.store.reports(gateway)
+
+    async def lease(
+        self, role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
+    ) -> Lease | None:
+        return self.store.lease(role, newest=newest, max_lines=max_lines, after=after)
+
+    async def lease_daily(self, max_lines: int) -> Lease | None:
+        return self.store.lease_daily(max_lines)
+
+    async def ack(self, lease: Lease, refused: Sequence[Refused] = (), *, soon: bool = False) -> None:
+        self.store.ack(lease, refused, soon=soon)
+
+    async def last_sent(self) -> tuple[int, int]:
+        return self.store.last_sent()
+
+    async def sent(self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int) -> Sent | None:
+        return self.store.sent(role, after, until, max_lines)
+
+    async def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
+        return self.store.replay_daily(since, after)
+
+    async def waiting(self) -> Waiting:
+        return self.store.waiting()
+
+    def lines(self, measurement: str = "") -> list[str]:
+        """Every stored line of a measurement, oldest first."""
+        found = [
+            line
+            for commit in self.commits
+            for member in commit.members
+            for line in gzip.decompress(member.body).decode().splitlines()
+        ]
+        return [line for line in found if line.startswith(f"{measurement},") or not measurement]
+
+
+def site(power_w: float = 1000.0) -> dict[str, Callable[[float], Json]]:
+    """A metered site without batteries whose counters rise with time."""
+
+    def reading(eid: int, watts: float, delivered: float, received: float, now: float) -> Json:
+        return {
+            "eid": eid,
+            "timestamp": int(now),
+            "activePower": watts,
+            "actEnergyDlvd": delivered,
+            "actEnergyRcvd": received,
+            "voltage": 230.0,
+            "current": 4.0,
+            "freq": 50.0,
+            "pwrFactor": 1.0,
+            "channels": [
+                {
+                    "eid": eid + 1,
+                    "activePower": watts,
+                    "voltage": 230.0,
+                    "actEnergyDlvd": delivered,
+                    "actEnergyRcvd": received,
+                },
+                {},
+                {},
+            ],
+        }
+
+    def readings(now: float) -> Json:
+        hours = (now - START) / 3600
+        return [
+            reading(704643328, power_w, 1e6 + power_w * hours, 10.0, now),
+            reading(704643584, -400.0, 5e5, 2e5 + 400.0 * hours, now),
+        ]
+
+    def meter(eid: int, kind: str) -> Json:
+        return {
+            "eid": eid,
+            "state": "enabled",
+            "measurementType": kind,
+            "phaseMode": "three",
+            "phaseCount": 1,
+            "meteringStatus": "normal",
+            "statusFlags": [],
+        }
+
+    def inverters(now: float) -> Json:
+        report = int(now) // 300 * 300 - 7
+        return [
+            {
+                "serialNumber": f"48220000000{n}",
+                "lastReportDate": report + n,
+                "devType": 1,
+                "lastReportWatts": 200 + n,
+                "maxReportWatts": 350,
+            }
+            for n in range(5)
+        ]
+
+    def inventory(now: float) -> Json:
+        devices: list[Json] = [
+            {
+                "serial_num": f"48220000000{n}",
+                "admin_state": 2,
+                "device_status": ["envoy.global.ok"],
+                "producing": True,
+                "communicating": True,
+                "provisioned": True,
+                "operating": True,
+                "last_rpt_date": str(int(now)),
+            }
+            for n in range(5)
+        ]
+        return [{"type": "PCU", "devices": devices}, {"type": "ACB", "devices": []}]
+
+    return {
+        "/ivp/meters": lambda now: [meter(704643328, "production"), meter(704643584, "net-consumption")],
+        "/ivp/meters/readings": readings,
+        "/api/v1/production/inverters": inverters,
+        "/inventory.json?deleted=1": inventory,
+        "/ivp/ensemble/inventory": lambda now: [],
+        "/home.json": lambda now: {"timezone": "Europe/Paris"},
+    }

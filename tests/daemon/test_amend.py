@@ -1,0 +1,77 @@
+"""Books are joined with restored ones between two ticks of the running recorder, and nothing is counted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from logger.daemon.amend import books_handlers
+from logger.daemon.collector import Collector
+from logger.energy.state import Ledger
+from logger.store.thread import StoreThread
+from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway
+from tests.daemon.test_collector import record
+from tests.virtual import VirtualClock
+
+GAP_MINUTES = 5
+
+
+def earlier(folder: Path) -> tuple[dict[str, str], Ledger]:
+    """An hour of another installation: its books as text, and as they are."""
+    _, _, collector = record(folder, 60)
+    return collector.books.to_text(), collector.books.ledger
+
+
+def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore, Collector]:
+    """The hour after it with books of its own, joined so many times while it runs."""
+    stores: list[InlineStore] = []
+
+    def meanwhile(collector: Collector, _gateway: ScriptedGateway, _clock: VirtualClock) -> None:
+        store = cast(InlineStore, collector._store)
+        stores.append(store)
+        join = books_handlers(cast(StoreThread, store), collector)["join"]
+
+        async def ask() -> None:
+            for n in range(joins):
+                await asyncio.sleep((20 + 7 * n) * 60 + 13)
+                await join({"gateway": INFO.serial, "parts": {**parts}, "how": ["Europe/Paris", None, 60]})
+
+        collector.asking = asyncio.get_running_loop().create_task(ask())  # type: ignore[attr-defined]
+
+    _, _, collector = record(folder, 60, start=START - 30 + (60 + GAP_MINUTES) * 60, meanwhile=meanwhile)
+    return stores[0], collector
+
+
+@pytest.mark.parametrize("joins", [1, 2], ids=["once", "twice"])
+def test_a_join_beside_the_running_recorder_gives_it_the_part_before_and_the_gap_once(
+    tmp_path: Path, joins: int
+) -> None:
+    parts, before = earlier(tmp_path / "lost")
+    store, collector = later(tmp_path / "new", parts, joins)
+    ledger = collector.books.ledger
+    for name, counter in ledger.counters.items():
+        base = before.counters[name].accepted - before.counters[name].today
+        assert counter.today == pytest.approx(counter.accepted - base, abs=0.01)
+    assert ledger.today is not None
+    assert before.today is not None
+    assert ledger.today.polled_s == before.today.polled_s + 60 * 60
+    rows = [row for commit in store.commits for row in commit.daily if row.measurement == "envoy_day"]
+    assert b"production_wh=" in rows[-1].line
+
+
+def test_books_that_begin_anew_say_so_once_and_how_to_restore_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        record(tmp_path, 5)
+    said = [r.getMessage() for r in caplog.records if "new ones begin" in r.getMessage()]
+    assert len(said) == 1
+    assert "envoy-logger backfill" in said[0]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        record(tmp_path, 5, start=START + 3600)
+    assert not [r for r in caplog.records if "new ones begin" in r.getMessage()]

@@ -1,0 +1,269 @@
+"""The control socket: the same answers through the daemon as without one, for its owner alone, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from logger.clock import SystemClock
+from logger.control import unix_socket
+from logger.control.api import Ask, reach, store_handlers
+from logger.control.unix_socket import SOCKET, connect, serving
+from logger.errors import EnvoyLoggerError, StateError, StoreFullError, StoreHeldError
+from logger.model import Json
+from logger.settings import Settings, for_demo
+from logger.store.folder import claim
+from logger.store.records import Refused
+from logger.store.thread import StoreThread
+from tests.store.samples import START, commit, daily_commit, day_row, make_store
+
+CLOCK = SystemClock()
+
+
+def settings(folder: Path) -> Settings:
+    return for_demo({"LOGGER_STATE_DIR": str(folder)})
+
+
+def filled(folder: Path) -> None:
+    """Three ticks, a day, and one line of the first tick refused."""
+    store = make_store(folder)
+    for n in range(3):
+        store.put(commit(START + 60 * n, lines=2))
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
+    lease = store.lease("totals", newest=False, max_lines=2)
+    assert lease is not None
+    store.ack(lease, [Refused(b'envoy_totals s="\xff" 1', 400, "field type conflict")])
+    store.close()
+
+
+@contextlib.asynccontextmanager
+async def daemon(folder: Path) -> AsyncIterator[None]:
+    """Holds the folder and answers as the daemon does."""
+    with claim(folder) as lock:
+        store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=CLOCK, lock=lock)
+        async with serving(folder, store_handlers(store)):
+            yield
+        await store.close()
+
+
+async def everything(ask: Ask) -> list[Json]:
+    """Each thing that can be asked, in an order in which each changes what the next sees."""
+    return [
+        await ask("waiting"),
+        await ask("refused", after=0, limit=10),
+        await ask("lines", role="totals", since=0, until=2**40, after=0),
+        await ask("lines", role="daily", since=0, until=2**40, after=0),
+        await ask("put_back", id=1, line="envoy_totals,n=0 s=1.0 1"),
+        await ask("put_back", id=1, line="envoy_totals,n=0 s=1.0 1"),
+        await ask("retry", ids=[1, 2]),
+        await ask("discard", ids=[1]),
+        await ask("replay", since=0, after=0),
+        await ask("replay", since=0, after=0, daily=True),
+        await ask("waiting"),
+    ]
+
+
+def test_the_daemon_and_the_store_itself_answer_the_same(tmp_path: Path) -> None:
+    async def scenario() -> tuple[list[Json], list[Json]]:
+        for name in ("a", "b"):
+            filled(tmp_path / name)
+        async with reach(settings(tmp_path / "a"), CLOCK) as ask:
+            alone = await everything(ask)
+        async with daemon(tmp_path / "b"), reach(settings(tmp_path / "b"), CLOCK) as ask:
+            through = await everything(ask)
+        return alone, through
+
+    alone, through = asyncio.run(scenario())
+    assert alone == through
+    assert alone[1] == [
+        {
+            "id": 1, "gateway": "121900000001", "role": "totals", "tick": START, "at": alone[1][0]["at"],  # type: ignore[index,call-overload]
+            "status": 400, "reason": "field type conflict", "line": 'envoy_totals s="\udcff" 1',
+        }
+    ]  # fmt: skip
+    assert alone[4:10] == [True, False, 0, 0, {"count": 1, "after": None}, {"count": 1, "after": None}]
+    states = [part["roles"]["totals"]["rows"] for part in (alone[0], alone[-1])]  # type: ignore[index,call-overload]
+    assert states == [2, 4]
+
+
+def test_errors_arrive_as_what_they_are_and_do_not_end_the_conversation(tmp_path: Path) -> None:
+    async def full(given: Mapping[str, Json]) -> Json:
+        raise StoreFullError("no room for the next tick", "free some space.")
+
+    async def scenario() -> None:
+        async with serving(
+            tmp_path, {"full": full, "twice": lambda given: asyncio.sleep(0, [given["n"], given["n"]])}
+        ):
+            there = await connect(tmp_path / SOCKET)
+            assert there is not None
+            with pytest.raises(StoreFullError) as told:
+                await there.ask("full", {})
+            assert str(told.value) == "no room for the next tick\nTry: free some space."
+            with pytest.raises(EnvoyLoggerError, match=r"does not know 'dance'\nTry: systemctl restart"):
+                await there.ask("dance", {})
+            with pytest.raises(EnvoyLoggerError, match="does not understand the request: KeyError"):
+                await there.ask("twice", {})
+            assert await there.ask("twice", {"n": 7}) == [7, 7]
+            there.close()
+
+    asyncio.run(scenario())
+
+
+DEEP = b"[" * 100_000 + b"\n"
+
+
+def test_what_no_command_sends_is_answered_or_cut_off_and_others_are_still_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unix_socket, "_IDLE_S", 0.3)
+    monkeypatch.setattr(unix_socket, "ANSWER_S", 0.3)
+
+    async def scenario() -> None:
+        async def answer(given: Mapping[str, Json]) -> Json:
+            return 1
+
+        handlers = {"one": answer, "never": lambda given: asyncio.sleep(30), "huge": lambda given: _huge()}
+        async with serving(tmp_path, handlers):
+
+            async def told(sent: bytes) -> bytes:
+                reader, writer = await asyncio.open_unix_connection(str(tmp_path / SOCKET), limit=2**26)
+                writer.write(sent)
+                with contextlib.suppress(OSError):
+                    await writer.drain()
+                got = b""
+                with contextlib.suppress(OSError):
+                    got = await reader.readline()
+                writer.close()
+                return got
+
+            for sent in (
+                b"\n",
+                b"[]\n",
+                b"{}\n",
+                b'{"ask": 3}\n',
+                b'{"ask": "one", "with": []}\n',
+                b"\xff\xfe\n",
+                DEEP,
+            ):
+                assert b"does not understand" in await told(sent), sent
+            assert await told(b'{"ask": "one"') == b"", "silent for too long"
+            assert await told(b"x" * (unix_socket.MOST_REQUEST_BYTES + 10)) == b""
+            assert b"took too long" in await told(b'{"ask": "never"}\n')
+            assert b"too large" in await told(b'{"ask": "huge"}\n')
+            assert await told(b'{"ask": "one"}\n') == b'{"answer":1}\n'
+            crowd = [await connect(tmp_path / SOCKET) for _ in range(12)]
+            await asyncio.sleep(0.05)
+            first, last = crowd[0], crowd[-1]
+            assert first is not None
+            assert last is not None
+            with pytest.raises(StoreHeldError, match="gave no answer"):
+                await last.ask("one", {})
+            assert await first.ask("one", {}) == 1
+            for there in crowd:
+                assert there is not None
+                there.close()
+
+    async def _huge() -> Json:
+        return "x" * (unix_socket.MOST_ANSWER_BYTES + 1)
+
+    asyncio.run(scenario())
+
+
+def test_the_socket_is_its_owners_alone_and_gone_when_the_daemon_is(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        path = tmp_path / SOCKET
+        stale = socket.socket(socket.AF_UNIX)
+        stale.bind(str(path))  # what a killed daemon leaves
+        stale.close()
+        async with serving(tmp_path, {}):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            with pytest.raises(StoreHeldError, match="another envoy-logger answers"):
+                async with serving(tmp_path, {}):
+                    pass
+            code = (
+                "import os, socket, sys\nos.setuid(65534)\ns = socket.socket(socket.AF_UNIX)\n"
+                "try:\n s.connect(sys.argv[1])\nexcept PermissionError:\n print('refused')"
+            )
+            stranger = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+            await asyncio.sleep(0.05)  # the second daemon's question is still at the door
+            assert stranger.stdout == "refused\n" or "Operation not permitted" in stranger.stderr
+        assert not path.exists()
+
+    asyncio.run(scenario())
+
+
+def test_a_folder_with_a_very_long_name_has_a_socket_too(tmp_path: Path) -> None:
+    folder = tmp_path / ("d" * 200)
+    filled(folder)
+
+    async def scenario() -> Json:
+        async with daemon(folder), reach(settings(folder), CLOCK) as ask:
+            return await ask("discard", ids=[1])
+
+    assert asyncio.run(scenario()) == 1
+
+
+def test_the_holder_of_the_folder_is_found_where_it_says_it_can_be_asked(tmp_path: Path) -> None:
+    state, runtime = tmp_path / "state", tmp_path / "runtime"
+    runtime.mkdir()
+    filled(state)
+
+    async def scenario() -> Json:
+        with claim(state) as lock:
+            store = await StoreThread.open(state, max_mb=64, keep_days=30, clock=CLOCK, lock=lock)
+            with pytest.raises(StoreHeldError, match=r"in use by process \d+"):
+                async with reach(settings(state), CLOCK):
+                    pass
+            async with serving(runtime, store_handlers(store)):
+                lock.tell_where(runtime / SOCKET)
+                async with reach(settings(state), CLOCK) as ask:
+                    found = await ask("discard", ids=[1])
+            await store.close()
+        return found
+
+    assert asyncio.run(scenario()) == 1
+
+
+def test_without_a_store_nothing_is_made_and_that_is_said(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with pytest.raises(StateError, match="there is no store in .*\nTry: envoy-logger run"):
+            async with reach(settings(tmp_path / "none"), CLOCK):
+                pass
+
+    asyncio.run(scenario())
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_daemon_without_a_place_for_its_socket_says_so_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "nowhere", {}):
+            pass
+
+    asyncio.run(scenario())
+    assert "there is no control socket in" in caplog.text
+
+
+def test_one_line_a_message_whatever_is_in_it(tmp_path: Path) -> None:
+    async def echo(given: Mapping[str, Json]) -> Json:
+        return given["text"]
+
+    async def scenario() -> None:
+        async with serving(tmp_path, {"echo": echo}):
+            there = await connect(tmp_path / SOCKET)
+            assert there is not None
+            for text in ("a\nb", "\u2028\x85", "\udcff", "ü" * 70_000, json.dumps({"a": "\n"})):
+                assert await there.ask("echo", {"text": text}) == text
+            there.close()
+
+    asyncio.run(scenario())

@@ -1,0 +1,144 @@
+"""Hours beside servers that mean harm, in virtual time over the real wire: each minute is made all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logger.daemon.collector import Collector
+from logger.daemon.progress import Progress
+from logger.daemon.schedule import Pace, deadline_s
+from logger.gateway.access import Access
+from logger.gateway.client import Gateway
+from tests.daemon.hours import NOON
+from tests.daemon.parts import InlineStore, site
+from tests.errors.hostile import OK, SCRIPTS, info
+from tests.virtual import VirtualClock, run_virtually
+
+WHOLE_HOUR = 60
+
+
+@dataclass
+class Stream:
+    """One connection: what is written is a request, what is read is the script's answer, piece by piece."""
+
+    answer: Callable[[str], AsyncIterator[bytes]]
+    asked: list[str]
+    parts: AsyncIterator[bytes] | None = None
+    left: bytes = b""
+    closed: bool = field(default=False)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        await asyncio.sleep(0.001)  # a network takes time
+        if not self.left and self.parts is not None:
+            self.left = await anext(self.parts, b"")
+        data, self.left = self.left[:max_bytes], self.left[max_bytes:]
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if buffer.startswith(b"GET "):
+            path = buffer.split(b" ", 2)[1].decode()
+            self.asked.append(path)
+            self.parts = self.answer(path)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def get_extra_info(self, name: str) -> Any:
+        return False if name == "is_readable" else None
+
+
+@dataclass
+class Network:
+    """Stands for the network: every connection leads to the gateway, which is hostile where `script` says so."""
+
+    clock: VirtualClock
+    script: Callable[[str], str]
+    asked: list[str] = field(default_factory=list)
+    opened: list[Stream] = field(default_factory=list)
+
+    async def connect_tcp(self, host: str, port: int, **_: object) -> Stream:
+        await asyncio.sleep(0.01)
+        if self.script("") == "nobody takes the connection":
+            await asyncio.sleep(3600)
+        self.opened.append(Stream(self.answer, self.asked))
+        return self.opened[-1]
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def answer(self, path: str) -> AsyncIterator[bytes]:
+        name = self.script(path)
+        if name in SCRIPTS:
+            for wait_s, data in SCRIPTS[name]():
+                await asyncio.sleep(wait_s + 0.02)
+                yield data
+            return
+        made = site().get(path)
+        status = OK if made or path == "/info" else OK.replace(b"200 OK", b"404 no")
+        body = info() if path == "/info" else json.dumps(made(self.clock.time())).encode() if made else b"{}"
+        yield status + b"content-length: %d\r\n\r\n%s" % (len(body), body)
+
+
+async def hour(
+    script: Callable[[str], str], patched: pytest.MonkeyPatch
+) -> tuple[Collector, InlineStore, list[float]]:
+    """An hour; when each tick came to its end, in seconds after its time."""
+    clock = VirtualClock(NOON - 30)
+    network = Network(clock, lambda path: "" if clock.time() < NOON + 300 else script(path))
+    patched.setattr("httpcore._async.connection_pool.AutoBackend", lambda: network)
+    late: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = InlineStore(Path(folder), clock)
+        gateway = Gateway(Access("http://gateway", Path(folder)), clock)
+        pace = Pace(60, 300, zone="Europe/Paris")
+        collector = Collector(gateway, store, clock, pace, Progress(clock))
+        collector.ticked = lambda: late.append(clock.time() % 60)
+        loop = asyncio.create_task(collector.run())
+        await asyncio.sleep(WHOLE_HOUR * 60)
+        collector.stopping.set()
+        await loop
+        await gateway.aclose()
+        store.store.close()
+    assert all(stream.closed for stream in network.opened)
+    return collector, store, late
+
+
+def minutes(lines: Iterable[str], name: str) -> int:
+    return sum(f"{name}=" in line for line in lines)
+
+
+SLOW = (
+    "silence", "a header, byte by byte", "a body, byte by byte", "a header that never ends", "a body that never ends",
+    "no length, for ever", "a bomb", "a bomb behind a refusal", "half of something packed", "a redirect to itself",
+    "the end, at once",
+)  # fmt: skip
+"""Those whose harm is time or size; the crumbs, whose harm is work, are faced on real sockets."""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("script", [*SLOW, "nobody takes the connection"])
+def test_every_minute_comes_to_its_end_in_time_whatever_the_gateway_does(
+    monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    collector, store, late = run_virtually(hour(lambda path: script, monkeypatch))
+    assert len(late) == WHOLE_HOUR
+    assert max(late) <= deadline_s(60) + 1
+    assert collector.collected.ticks + collector.collected.missed >= WHOLE_HOUR
+    assert collector.changes.troubles.keys() & {"gateway", "late"} or collector.changes.troubles
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("script", SLOW)
+@pytest.mark.parametrize("path", ["/api/v1/production/inverters", "/inventory.json?deleted=1"])
+def test_one_hostile_path_costs_nothing_but_itself(monkeypatch: pytest.MonkeyPatch, script: str, path: str) -> None:
+    collector, store, late = run_virtually(hour(lambda asked: script if asked == path else "", monkeypatch))
+    assert len(late) == WHOLE_HOUR
+    assert minutes(store.lines("envoy_totals"), "production_power_w") == WHOLE_HOUR

@@ -1,0 +1,464 @@
+"""The ship loop in virtual time: the newest first, nothing lost, one bucket never holds up the other."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from logger import log
+from logger.clock import SystemClock
+from logger.daemon.config import target_of
+from logger.daemon.credentials import Credentials
+from logger.daemon.progress import Progress
+from logger.daemon.shipper import Shipper
+from logger.errors import StoreFullError
+from logger.influx.classify import Blocked, Done, Outcome, Wait
+from logger.influx.dialects import Target
+from logger.influx.write import Writer
+from logger.log import Changes
+from logger.model import ROLES, Role
+from logger.settings import load
+from logger.store.records import Commit, Lease, Member
+from tests.daemon.parts import START, InlineStore
+from tests.servers import Fake2
+from tests.store.samples import day_row
+from tests.virtual import VirtualClock, run_virtually
+
+TARGET = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
+
+
+class ScriptedWriter(Writer):
+    """Answers by a function of role, number of the request and time; remembers what it took, in order."""
+
+    def __init__(self, clock: VirtualClock, answer: Callable[[Role, float], Outcome]) -> None:
+        super().__init__(TARGET, clock)
+        self.clock, self.answer = clock, answer
+        self.taken: list[tuple[Role, str]] = []
+        self.asked: list[tuple[Role, float]] = []
+
+    async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+        await asyncio.sleep(0.1)
+        self.asked.append((role, self.clock.monotonic()))
+        outcome = self.answer(role, self.clock.monotonic())
+        if isinstance(outcome, Done):
+            self.taken += [(role, line) for line in gzip.decompress(body).decode().splitlines()]
+        return outcome
+
+
+def ship(
+    folder: Path,
+    seconds: float,
+    answer: Callable[[Role, float], Outcome],
+    *,
+    ticks: int = 5,
+    more: tuple[float, int] | None = None,
+) -> tuple[ScriptedWriter, InlineStore, Shipper]:
+    """Ship what `ticks` ticks stored, for some seconds; `more` stores one more tick after a while."""
+
+    async def work() -> tuple[ScriptedWriter, InlineStore, Shipper]:
+        clock = VirtualClock(START)
+        store = InlineStore(folder, clock)
+        for number in range(ticks):
+            await store.put(tick(number))
+        writer = ScriptedWriter(clock, answer)
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(log.get("ship")))
+        loop = asyncio.create_task(shipper.run())
+        if more is not None:
+            await asyncio.sleep(more[0])
+            await store.put(tick(more[1]))
+            shipper.wake()
+            seconds_left = seconds - more[0]
+        else:
+            seconds_left = seconds
+        await asyncio.sleep(seconds_left)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer, store, shipper
+
+    return run_virtually(work())
+
+
+def tick(number: int) -> Commit:
+    members = tuple(
+        Member(role, 1, gzip.compress(f"{role} n={number} {START + 60 * number}\n".encode()))
+        for role in ("totals", "devices")
+    )
+    return Commit("1", START + 60 * number, members)
+
+
+def numbers(writer: ScriptedWriter, role: Role) -> list[int]:
+    return [int(line.split("n=")[1].split(" ")[0]) for taken, line in writer.taken if taken == role]
+
+
+def test_the_newest_tick_goes_first_then_the_backlog_from_its_oldest_end(tmp_path: Path) -> None:
+    writer, store, _ = ship(tmp_path, 10, lambda role, at: Done())
+    assert numbers(writer, "totals") == [4, 0, 1, 2, 3]
+    assert numbers(writer, "devices") == [4, 0, 1, 2, 3]
+    assert store.store.waiting().rows == 0
+
+
+def test_an_outage_loses_nothing_and_is_tried_ever_more_slowly(tmp_path: Path) -> None:
+    writer, store, _ = ship(tmp_path, 1200, lambda role, at: Wait("down") if at < 600 else Done())
+    assert sorted(numbers(writer, "totals")) == [0, 1, 2, 3, 4]
+    assert store.store.waiting().rows == 0
+    tries = [at for role, at in writer.asked if role == "totals" and at < 600]
+    gaps = [b - a for a, b in zip(tries, tries[1:], strict=False)]
+    assert len(tries) < 30
+    assert gaps[0] < 2
+    assert 30 <= max(gaps) <= 61
+
+
+def test_a_pause_that_the_server_asks_for_is_kept(tmp_path: Path) -> None:
+    writer, _, _ = ship(tmp_path, 600, lambda role, at: Wait("busy", 120.0) if at < 100 else Done())
+    totals = [at for role, at in writer.asked if role == "totals"]
+    assert totals[1] - totals[0] >= 120
+
+
+def test_a_blocked_bucket_keeps_everything_and_does_not_hold_up_the_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(role: Role, at: float) -> Outcome:
+        return Blocked("bucket envoy not found", "make the bucket", "missing", 404) if role == "totals" else Done()
+
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store, shipper = ship(tmp_path, 600, answer)
+    assert sorted(numbers(writer, "devices")) == [0, 1, 2, 3, 4]
+    assert store.store.waiting().roles["totals"].rows == 5
+    assert 8 <= len([role for role, _ in writer.asked if role == "totals"]) <= 12
+    assert [record.message for record in caplog.records] == ["bucket envoy not found\nTry: make the bucket"]
+    assert shipper._changes.troubles == {"influx totals": "bucket envoy not found\nTry: make the bucket"}
+
+
+def test_a_bucket_that_is_mended_is_filled_within_a_minute_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(role: Role, at: float) -> Outcome:
+        return Blocked("unauthorized", "check the token", "credentials", 401) if at < 300 else Done()
+
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store, _ = ship(tmp_path, 365, answer)
+    assert store.store.waiting().rows == 0
+    assert sum("InfluxDB takes points of the" in record.message for record in caplog.records) == 2
+    assert len(numbers(writer, "totals")) == 5
+
+
+def test_a_new_tick_is_delivered_at_once(tmp_path: Path) -> None:
+    writer, _, _ = ship(tmp_path, 35, lambda role, at: Done(), more=(30, 7))
+    assert numbers(writer, "totals")[-1] == 7
+    assert [at for role, at in writer.asked if role == "totals"][-1] < 31
+
+
+def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
+    async def work() -> ScriptedWriter:
+        clock = VirtualClock(START)
+        store = InlineStore(tmp_path, clock)
+        await store.put(tick(0))
+        lease, fails = store.lease, [3]
+
+        async def locked(
+            role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
+        ) -> Lease | None:
+            if fails[0]:
+                fails[0] -= 1
+                raise StoreFullError("the store cannot be written: database is locked", "close it elsewhere")
+            return await lease(role, newest=newest, max_lines=max_lines, after=after)
+
+        store.lease = locked  # type: ignore[method-assign]
+        writer = ScriptedWriter(clock, lambda role, at: Done())
+        loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
+        await asyncio.sleep(600)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer
+
+    assert numbers(run_virtually(work()), "totals") == [0]
+
+
+def test_daily_rows_go_as_they_stand_before_the_backlog_and_once(tmp_path: Path) -> None:
+    async def work() -> tuple[ScriptedWriter, InlineStore]:
+        clock = VirtualClock(START)
+        store = InlineStore(tmp_path, clock)
+        for number in range(3):
+            await store.put(tick(number))
+        for value in (1.0, 2.0):
+            await store.put(Commit("1", START + 180, daily=(day_row("2026-05-28", value),)))
+        writer = ScriptedWriter(clock, lambda role, at: Done())
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        while await shipper.round():
+            pass
+        await store.put(Commit("1", START + 240, daily=(day_row("2026-05-28", 3.0),)))
+        while await shipper.round():
+            pass
+        await writer.aclose()
+        return writer, store
+
+    writer, store = run_virtually(work())
+    assert [role for role, _ in writer.taken] == [
+        "totals",
+        "devices",
+        "daily",
+        "totals",
+        "totals",
+        "devices",
+        "devices",
+        "daily",
+    ]
+    assert [line.split()[1] for role, line in writer.taken if role == "daily"] == [
+        "production_wh=2.0",
+        "production_wh=3.0",
+    ]
+    assert store.store.waiting().rows == 0
+
+
+def test_trouble_of_the_server_is_said_once_for_all_and_tried_once_for_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store, shipper = ship(
+            tmp_path, 300, lambda role, at: Wait("refuses the connection") if at < 200 else Done()
+        )
+    assert [record.message for record in caplog.records] == [
+        "refuses the connection; the readings wait in the store", "InfluxDB answers again"
+    ]  # fmt: skip
+    assert {role for role, at in writer.asked if at < 199} == {"totals"}
+    assert store.store.waiting().rows == 0
+
+
+def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_stays_live(tmp_path: Path) -> None:
+    async def work() -> tuple[list[int], InlineStore, int]:
+        clock = VirtualClock(START)
+        store = InlineStore(tmp_path, clock)
+        for number in range(40):
+            lines = b"".join(b"m,n=%d f=1.5 %d\n" % (n, START + 60 * number) for n in range(500))
+            await store.put(Commit("1", START + 60 * number, (Member("totals", 500, gzip.compress(lines)),)))
+        sizes: list[int] = []
+        live: list[int] = []
+
+        class Slow(ScriptedWriter):
+            async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+                count = gzip.decompress(body).count(b"\n")
+                sizes.append(count)
+                await asyncio.sleep(min(30.0, count / 60))
+                if count == 1:
+                    live.append(round(clock.monotonic()))
+                return Wait("gave no complete answer in 30 s") if count / 60 > 30 else Done()
+
+        writer = Slow(clock, lambda role, at: Done())
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        loop = asyncio.create_task(shipper.run())
+        for number in range(40, 60):
+            await asyncio.sleep(60)
+            await store.put(
+                Commit("1", START + 60 * number, (Member("totals", 1, gzip.compress(b"l f=1.5 %d\n" % number)),))
+            )
+            shipper.wake()
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return sizes, store, len(live)
+
+    sizes, store, live = run_virtually(work())
+    assert max(sizes) == 5000
+    assert store.store.waiting().roles["totals"].rows <= 1, "no batch is tried for ever"
+    assert live >= 19
+
+
+def test_mended_credentials_are_read_anew_and_used_at_once(
+    tmp_path: Path, fake_influx2: Fake2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    target = fake_influx2.target(buckets)
+    secret = tmp_path / "token"
+    secret.write_text("not-the-token\n")
+    secret.chmod(0o600)
+    monkeypatch.setenv("INFLUXDB_URL", target.url)
+    monkeypatch.setenv("INFLUXDB_ORG", target.org)
+    monkeypatch.setenv("INFLUXDB_BUCKET", buckets["totals"])
+    monkeypatch.setenv("INFLUXDB_BUCKET_DEVICES", buckets["devices"])
+    monkeypatch.setenv("INFLUXDB_TOKEN_FILE", str(secret))
+
+    async def work() -> tuple[dict[str, str], int]:
+        clock = SystemClock()
+        store = InlineStore(tmp_path / "state", clock)
+        await store.put(tick(0))
+        settings = load(tmp_path / ".env")
+        found = target_of(settings)
+        assert found is not None
+        writer = Writer(found, clock)
+        changes = Changes(None)
+        credentials = Credentials(writer, settings)
+        shipper = Shipper(writer, store, clock, Progress(clock), changes, credentials=credentials)
+        assert not await shipper.round()
+        told = changes.troubles
+        secret.write_text(f"{target.token}\n")
+        shipper._not_before.clear()
+        await shipper.round()  # refused once more, and read anew
+        while await shipper.round():
+            pass
+        await writer.aclose()
+        return told, store.store.waiting().rows
+
+    told, rows = asyncio.run(work())
+    assert rows == 0
+    assert "read anew within a minute, without a restart" in told["influx totals"]
+
+
+def test_credentials_that_came_with_the_process_need_a_restart_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFLUXDB_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("INFLUXDB_TOKEN", "from-the-environment")
+    settings = load(tmp_path / ".env")
+    target = target_of(settings)
+    assert target is not None
+    credentials = Credentials(Writer(target, SystemClock()), settings)
+    assert not credentials.renew()
+    assert credentials.hint().startswith("then systemctl restart envoy-logger")
+    assert "INFLUXDB_TOKEN came with the process" in credentials.hint()
+
+
+class Forgetful(ScriptedWriter):
+    """A server of one's own: it may have lost what it confirmed."""
+
+    def __init__(self, clock: VirtualClock, answer: Callable[[Role, float], Outcome]) -> None:
+        super().__init__(clock, answer)
+        self.may_forget = True
+
+
+def through_an_outage(
+    folder: Path, kind: type[ScriptedWriter], outcome: Outcome
+) -> tuple[ScriptedWriter, InlineStore]:
+    """Five ticks are delivered, then one more comes while the server answers otherwise, then it is back."""
+
+    async def work() -> tuple[ScriptedWriter, InlineStore]:
+        clock = VirtualClock(START + 600)
+        store = InlineStore(folder, clock)
+        for number in range(5):
+            await store.put(tick(number))
+        writer = kind(clock, lambda role, at: outcome if 100 < at < 200 else Done())
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        loop = asyncio.create_task(shipper.run())
+        await asyncio.sleep(110)
+        await store.put(tick(5))
+        shipper.wake()
+        await asyncio.sleep(600)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer, store
+
+    return run_virtually(work())
+
+
+def test_what_a_server_confirmed_before_it_was_away_is_sent_once_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="logger"):
+        writer, store = through_an_outage(tmp_path, Forgetful, Wait("refuses the connection", away=True))
+    assert numbers(writer, "totals") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
+    assert numbers(writer, "devices") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
+    figures = store.store.waiting().roles["totals"]
+    assert (figures.rows, figures.delivered_rows, figures.delivered_lines) == (0, 6, 6)
+    told = [record.message for record in caplog.records if "once more" in record.message]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [(Forgetful, Wait("busy", status=503)), (ScriptedWriter, Wait("refuses the connection", away=True))],
+    ids=["it was only busy", "Cloud"],
+)
+def test_what_no_server_can_have_lost_is_sent_once(
+    tmp_path: Path, kind: type[ScriptedWriter], outcome: Outcome
+) -> None:
+    writer, _ = through_an_outage(tmp_path, kind, outcome)
+    assert numbers(writer, "totals") == [4, 0, 1, 2, 3, 5]
+
+
+def test_a_new_process_sends_the_last_days_once_more_and_no_older_ones(tmp_path: Path) -> None:
+    def work(after_s: float) -> ScriptedWriter:
+        async def run() -> ScriptedWriter:
+            clock = VirtualClock(START + after_s)
+            store = InlineStore(tmp_path, clock)
+            await store.put(tick(int(after_s // 60)))
+            writer = Forgetful(clock, lambda role, at: Done())
+            loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
+            await asyncio.sleep(30)
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+            await writer.aclose()
+            store.store.close()
+            return writer
+
+        return run_virtually(run())
+
+    assert numbers(work(0), "totals") == [0]
+    assert numbers(work(7 * 86400), "totals") == [7 * 1440, 0]
+    assert numbers(work(14 * 86400), "totals") == [14 * 1440, 7 * 1440]
+
+
+def test_an_outage_in_the_middle_of_it_begins_it_anew_though_nothing_else_waits(tmp_path: Path) -> None:
+    async def work() -> tuple[ScriptedWriter, Shipper]:
+        clock = VirtualClock(START + 600)
+        store = InlineStore(tmp_path, clock)
+        for number in range(5):
+            await store.put(tick(number))
+            await asyncio.sleep(1)
+        writer = Forgetful(clock, lambda role, at: Done())
+        first = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        while await first.round():
+            pass
+        writer.taken.clear()
+        began = clock.monotonic()
+        writer.answer = lambda role, at: Wait("refuses", away=True) if 3 < at - began < 60 else Done()
+        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+        loop = asyncio.create_task(shipper.run())
+        await asyncio.sleep(300)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer, shipper
+
+    writer, shipper = run_virtually(work())
+    assert not shipper.is_resending
+    assert not shipper.troubles
+    assert numbers(writer, "totals") == [0, 1, 2, 3, 4] * 2
+    assert numbers(writer, "devices") == [0, 1, 2, 3, 4]
+
+
+def test_what_a_server_fails_over_is_not_asked_for_ever(tmp_path: Path) -> None:
+    class Failing(Forgetful):
+        async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+            outcome = await super().write(role, body, gzipped=gzipped)
+            return Wait("HTTP 500", status=500) if b"n=2 " in gzip.decompress(body) and self.fails else outcome
+
+        fails = False
+
+    async def work() -> ScriptedWriter:
+        clock = VirtualClock(START + 600)
+        store = InlineStore(tmp_path, clock)
+        for number in range(5):
+            await store.put(tick(number))
+        writer = Failing(clock, lambda role, at: Done())
+        for fails in (False, True):
+            writer.fails = fails
+            writer.taken.clear()
+            shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+            loop = asyncio.create_task(shipper.run())
+            await asyncio.sleep(300)
+            assert not shipper.is_resending
+            assert not shipper.troubles
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+        return writer
+
+    writer = run_virtually(work())
+    assert {0, 1, 3, 4} <= set(numbers(writer, "totals"))
+    assert len(writer.asked) < 40
