@@ -12,10 +12,10 @@ class Site:
     """The site behind one gateway. It holds no address and no secret: those are the gateway's `Access`.
 
     `name`: the `site` tag, empty for none. `zone`: the IANA time zone by which days begin, empty while unknown.
-    `system_zone`: this machine's, used when the gateway names none. `max_w`: the greatest power in W that can flow,
-    None to derive it from the size of the site. `totals_s`, `devices_s`: seconds from poll to poll. `layout_file`: the
-    path of the panel layout, empty for none. `panel_alert_percent`: a panel below that share of its group's median for
-    long raises an event; 0 turns this off.
+    `system_zone`: this machine's, used when the gateway names none. `max_w`: the greatest power in W that can
+    flow, None to derive it from the size of the site. `totals_s`, `devices_s`: seconds from poll to poll.
+    `layout_file`: the path of the panel layout, empty for none. `panel_alert_percent`: a panel below that share of
+    its group's median for long raises an event; 0 turns this off.
     """
 
     name: str = ""
