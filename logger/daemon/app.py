@@ -24,6 +24,7 @@ from logger.daemon.collector import Collector
 from logger.daemon.config import access_of, pace_of, target_of
 from logger.daemon.credentials import Credentials
 from logger.daemon.endpoint_state import Track
+from logger.daemon.events import PendingEvents
 from logger.daemon.progress import Progress
 from logger.daemon.sdnotify import notify
 from logger.daemon.self_report import self_readings
@@ -135,6 +136,7 @@ async def assembled(
     async with _patience(configured.notify_socket()):
         store = await _opened(settings, clock, lock, changes, stopping or asyncio.Event())
     gateway = Gateway(access_of(settings), clock, lambda: access_of(configured.reread(settings)))
+    events = PendingEvents(gateway.take_events)
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
 
@@ -152,13 +154,14 @@ async def assembled(
         pace_of(settings),
         progress,
         changes=changes,
+        events=events,
         committed=lambda: parts.wake(),  # noqa: PLW0108  parts come after it
         own_readings=own,
     )
     shipper = None
     if writer is not None:
-        credentials, tell = Credentials(writer, settings), collector.poller.asking.tell
-        shipper = Shipper(writer, store, clock, progress, changes, credentials=credentials, tell=tell)
+        credentials = Credentials(writer, settings)
+        shipper = Shipper(writer, store, clock, progress, changes, credentials=credentials, tell=events.record)
     parts = Parts(gateway, store, collector, shipper, progress, changes)
     collector.ticked = lambda: on_tick(parts)
     changes.told = collector.news.set

@@ -17,12 +17,13 @@ from logger.clock import Clock
 from logger.daemon.batches import amendment, commit_of
 from logger.daemon.clocks import Clocks
 from logger.daemon.endpoint_state import Track
-from logger.daemon.event_points import event_readings
+from logger.daemon.events import PendingEvents, event_points
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
 from logger.daemon.schedule import Pace, deadline_s, due_roles, next_tick
+from logger.daemon.site_zone import SiteZone
 from logger.daemon.tick import Books, Rules, interpret
 from logger.energy.state import Ledger
 from logger.errors import StoreFullError
@@ -73,21 +74,26 @@ class Collector:
         progress: Progress,
         *,
         changes: log.Changes | None = None,
+        events: PendingEvents | None = None,
         committed: Callable[[], None] = lambda: None,
         own_readings: Callable[[dict[str, str], int, list[Track]], Awaitable[list[Reading]]] | None = None,
     ) -> None:
         self.books = Books(Ledger(), {})
         self.collected = Collected(started_at=clock.time())
         self.changes = changes or log.Changes(log.get("collect"))
+        self._events = events or PendingEvents(gateway.take_events)
+        self._zone = SiteZone(pace.zone, pace.system_zone)
         self.poller = Poller(
             gateway,
             clock,
             pace.intervals,
             self.changes,
+            self._events,
+            self._zone,
             met=self._meet,
             wants=lambda snapshot: wanted(snapshot, self.books.ledger),
         )
-        self._clocks = Clocks(clock, self.changes, self.poller.asking.tell)
+        self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = asyncio.Event()
         self.news = asyncio.Event()
         self.ticked: Callable[[], None] = lambda: None
@@ -191,24 +197,13 @@ class Collector:
         async with self._entering:
             self._stored = await self._store.ledger(info.serial)
             self.books = Books.from_text(self._stored, await self._store.reports(info.serial))
-        self.poller.asking.zone = self._pace.zone or self.books.ledger.zone
+        self._zone.restore(self.books.ledger.zone)
         if not self._stored:
             log.get("collect").warning(
                 f"there are no books of gateway {info.serial} here: new ones begin, and the first day and week lack "
                 "what was before\nTry: envoy-logger backfill, if an InfluxDB holds what was recorded earlier."
             )
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
-
-    def _zone(self) -> str:
-        """The site's zone: as set, as kept, as the gateway said; else this machine's, from now on."""
-        asking = self.poller.asking
-        if not asking.zone:
-            asking.zone = self._pace.system_zone
-            log.get("collect").warning(
-                f"the gateway did not say its time zone; days begin by {asking.zone}\n"
-                "Try: set LOGGER_TIMEZONE if the site is elsewhere."
-            )
-        return asking.zone
 
     # --- committing ---------------------------------------------------------------------------------------------
 
@@ -240,19 +235,19 @@ class Collector:
         pace = self._pace
         rules = Rules(
             pace.site,
-            self._zone(),
+            self._zone.require(),
             pace.max_w,
             self._layout.current(),
             interval_s=pace.totals_s,
             alert_percent=pace.panel_alert_percent,
         )
         result = interpret(snapshot, roles, self.books, rules)
-        told = self.poller.asking.events()
+        happened = self._events.take()
         own = await self._own(tags, tick, list(self.poller.tracks.values())) if self._own else []
-        readings = [*result.readings, *event_readings([*told, *result.events], tags), *own]
+        readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
         commit, text = commit_of(info.serial, tick, readings, result, self._stored)
         await self._store.put(commit)
-        self.poller.asking.stored_events(len(told))
+        self._events.mark_stored(len(happened))
         self._log(result.events)
         self.books, self._stored = result.books, text
         self._since |= dict.fromkeys(roles, now)
@@ -279,11 +274,11 @@ class Collector:
         found, known = complaints(snapshot, twins), self._standing
         for name, complaint in known.items():
             if name not in found and self.changes.end(name, complaint.over) and complaint.event:
-                self.poller.asking.tell(Event(snapshot.tick, complaint.event, complaint.over))
+                self._events.record(Event(snapshot.tick, complaint.event, complaint.over))
         for name, complaint in found.items():
             if self.changes.begin(name, complaint.text) and complaint.event:
                 text = complaint.text.partition("\n")[0]
-                self.poller.asking.tell(Event(snapshot.tick, complaint.event, text, "warning"))
+                self._events.record(Event(snapshot.tick, complaint.event, text, "warning"))
         self._standing = found
 
     def _log(self, events: Iterable[Event]) -> None:

@@ -10,10 +10,10 @@ from logger.clock import Clock
 from logger.daemon.batches import commit_of
 from logger.daemon.clocks import EARLIEST, SET_OURS
 from logger.daemon.layout_file import read_layout
-from logger.daemon.poller import HOME, zone_of
 from logger.daemon.progress import Progress
 from logger.daemon.schedule import Pace
 from logger.daemon.shipper import Shipper
+from logger.daemon.site_zone import zone_of
 from logger.daemon.tick import Books, Interpreted, Rules, interpret
 from logger.energy.state import Ledger
 from logger.errors import (
@@ -30,7 +30,7 @@ from logger.gateway.endpoints import plan
 from logger.influx.classify import Blocked, Wait
 from logger.influx.write import Writer
 from logger.model import Document, GatewayInfo, Role, Snapshot
-from logger.readings.rows import PATHS
+from logger.readings.rows import HOME, PATHS
 from logger.store.folder import prepare
 from logger.store.thread import StoreThread
 

@@ -9,23 +9,21 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from logger import log
 from logger.clock import Clock
 from logger.daemon.budget import planned
 from logger.daemon.endpoint_state import Track, due
+from logger.daemon.events import PendingEvents
 from logger.daemon.requests import Asking, GatewayPort
-from logger.energy.days import is_quiet
+from logger.daemon.site_zone import SiteZone
 from logger.errors import BusyError, CredentialsError, EnvoyLoggerError, WireError
 from logger.gateway.endpoints import Lane, plan
-from logger.model import Event, GatewayInfo, Json, Role, Snapshot
-from logger.readings.rows import PATHS
+from logger.model import Event, GatewayInfo, Role, Snapshot
+from logger.readings.rows import HOME, PATHS
 from logger.readings.wanted import Wanted
 
 INFO_EVERY_S: Final = 900
-HOME: Final = "/home.json"
-"""It names the site's time zone."""
 _CUT_S: Final = 5.0
 """In one lane a slow request ends so long before the next tick."""
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
@@ -40,14 +38,17 @@ class Poller:
         clock: Clock,
         intervals: dict[Role, int],
         changes: log.Changes,
+        events: PendingEvents,
+        zone: SiteZone,
         *,
         met: Callable[[GatewayInfo], Awaitable[None]],
         wants: Callable[[Snapshot], Wanted],
     ) -> None:
         self.info: GatewayInfo | None = None
         self.tracks: dict[str, Track] = {}
-        self.asking = Asking(gateway, clock, intervals, changes)
+        self.asking = Asking(gateway, clock, intervals, changes, events, zone)
         self._clock, self._intervals, self._changes = clock, intervals, changes
+        self._events, self._zone = events, zone
         self._met, self._wants = met, wants
         self._want = Wanted(frozenset())
         self._info_due = 0.0
@@ -82,7 +83,7 @@ class Poller:
 
     async def identify(self, tick: int) -> None:
         """`/info` at the start, every 15 minutes, and after trouble; a new firmware asks everything anew."""
-        if self.info is not None and (tick < self._info_due or is_quiet(tick, self.asking.zone)):
+        if self.info is not None and (tick < self._info_due or self._zone.is_quiet(tick)):
             return
         try:
             info = await self.asking.identify(tick)
@@ -96,14 +97,14 @@ class Poller:
             self.tracks = _tracks(info, {})
             await self._met(info)
         elif info.firmware != self.info.firmware:
-            self.asking.tell(Event(tick, "firmware_changed", f"{self.info.firmware} → {info.firmware}"))
+            self._events.record(Event(tick, "firmware_changed", f"{self.info.firmware} → {info.firmware}"))
             self.tracks = _tracks(info, self.tracks)
         self.info = info
 
     async def ask_zone(self, tick: int) -> None:
         """The gateway's own time zone, while none is known."""
         endpoint = None
-        if self.info is not None and not self.asking.zone:
+        if self.info is not None and not self._zone.name:
             endpoint = next((e for e in plan(self.info) if e.path == HOME), None)
         if endpoint is None:
             return
@@ -112,7 +113,8 @@ class Poller:
             await self.asking.ask(track, tick)
         except (CredentialsError, WireError):
             return  # the fast lane says what is wrong
-        self.asking.zone = zone_of(track.document.body) if track.document is not None else ""
+        if track.document is not None:
+            self._zone.learn(track.document.body)
 
     # --- the fast lane ------------------------------------------------------------------------------------------
 
@@ -151,7 +153,7 @@ class Poller:
     def _due(self, lane: Lane, tick: int, roles: frozenset[Role]) -> list[Track]:
         """What is due in a lane, wanted by the readings, and within the budget."""
         now = self._clock.time()
-        quiet = is_quiet(now, self.asking.zone)
+        quiet = self._zone.is_quiet(now)
         return [
             track
             for track in due(self.tracks.values(), lane, tick, roles)
@@ -201,12 +203,3 @@ def _tracks(info: GatewayInfo, earlier: dict[str, Track]) -> dict[str, Track]:
     """What this gateway can be asked: the paths of its plan that a reading comes from."""
     answered = {path for path, track in earlier.items() if track.answered or track.answered_before}
     return {e.path: Track(e, answered_before=e.path in answered) for e in plan(info) if e.path in PATHS}
-
-
-def zone_of(body: Json) -> str:
-    """The IANA zone that `/home.json` names, or empty."""
-    zone = body.get("timezone") if isinstance(body, dict) else None
-    try:
-        return ZoneInfo(zone).key if isinstance(zone, str) else ""
-    except (KeyError, ValueError, OSError):
-        return ""

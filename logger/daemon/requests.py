@@ -10,8 +10,9 @@ from logger import log
 from logger.clock import Clock
 from logger.daemon.budget import Budget
 from logger.daemon.endpoint_state import GIVE_UP_AFTER, Track
+from logger.daemon.events import PendingEvents
+from logger.daemon.site_zone import SiteZone
 from logger.daemon.strain import Strain
-from logger.energy.days import is_quiet
 from logger.errors import (
     CertificateError,
     CredentialsError,
@@ -42,30 +43,24 @@ class GatewayPort(Protocol):
 
 
 class Asking:
-    """Sends requests to one gateway. `zone`, empty while unknown, tells when the gateway may be deaf."""
+    """Sends requests to one gateway, and records what each says of its endpoint and of the gateway."""
 
-    def __init__(self, gateway: GatewayPort, clock: Clock, intervals: dict[Role, int], changes: log.Changes) -> None:
-        self.zone = ""
+    def __init__(
+        self,
+        gateway: GatewayPort,
+        clock: Clock,
+        intervals: dict[Role, int],
+        changes: log.Changes,
+        events: PendingEvents,
+        zone: SiteZone,
+    ) -> None:
         self.reachable = False
         self.strain = Strain()
         self.budget = Budget()
         self._gateway, self._clock, self._intervals, self._changes = gateway, clock, intervals, changes
-        self._events: list[Event] = []
+        self._events, self._zone = events, zone
         self._answered_at = 0.0
         self._slow_in_flight = 0
-
-    def events(self) -> list[Event]:
-        """What happened and is not stored yet, oldest first."""
-        self._events += self._gateway.take_events()
-        return list(self._events)
-
-    def tell(self, event: Event) -> None:
-        """Something happened."""
-        self._events.append(event)
-
-    def stored_events(self, count: int) -> None:
-        """The first so many events are stored."""
-        del self._events[:count]
 
     async def identify(self, tick: int) -> GatewayInfo:
         """Ask `/info`. Raises what the gateway's client raises, after it was told."""
@@ -116,35 +111,35 @@ class Asking:
 
     def _succeeded(self, track: Track, document: Document, tick: int) -> None:
         path = track.endpoint.path
-        track.succeeded(document, tick, self._intervals, counts=not is_quiet(self._clock.time(), self.zone))
+        track.succeeded(document, tick, self._intervals, counts=not self._zone.is_quiet(self._clock.time()))
         self._answered_at = self._clock.time()
         self._reached(tick)
         self._changes.end(path, f"{path} answers again")
         if track.lost:
             track.lost = False
-            self._events.append(Event(tick, "endpoint_back", f"{path} answers again"))
+            self._events.record(Event(tick, "endpoint_back", f"{path} answers again"))
 
     def _failed(self, track: Track, error: EnvoyLoggerError, tick: int) -> None:
         """Said once: when a path that answered is gone, or one that never did keeps silent. Never at night."""
-        path, quiet = track.endpoint.path, is_quiet(self._clock.time(), self.zone)
+        path, quiet = track.endpoint.path, self._zone.is_quiet(self._clock.time())
         track.failed(error, tick, self._intervals, counts=not quiet)
         alone = self._answered_at > (track.failing_since or 0.0)  # others answer, so it is this path
         if track.gone and (alone or track.absent) and not track.lost and not quiet:
             track.lost = True
-            self._events.append(Event(tick, "endpoint_lost", f"{path}: {error.what}", "warning"))
+            self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.what}", "warning"))
         silent = not track.absent and (track.answered or track.in_a_row >= GIVE_UP_AFTER)
         if not quiet and (track.lost or silent):
             self._changes.begin(path, f"{path} is silent: {error.what}", logging.INFO)
 
     def trouble(self, tick: int, error: EnvoyLoggerError) -> None:
         """The gateway as a whole does not answer as it should."""
-        quiet = is_quiet(tick, self.zone) if self.zone else False
+        quiet = self._zone.is_quiet(tick)
         level = logging.INFO if quiet and not isinstance(error, GatewayError) else logging.WARNING
         if self._changes.begin("gateway", str(error), level) and self.reachable:
-            self._events.append(Event(tick, "gateway_unreachable", error.what, "warning"))
+            self._events.record(Event(tick, "gateway_unreachable", error.what, "warning"))
         self.reachable = False
 
     def _reached(self, tick: int) -> None:
         if self._changes.end("gateway", "the gateway answers again"):
-            self._events.append(Event(tick, "gateway_back", "the gateway answers again"))
+            self._events.record(Event(tick, "gateway_back", "the gateway answers again"))
         self.reachable = True

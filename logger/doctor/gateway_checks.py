@@ -18,7 +18,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from logger.clock import Clock
-from logger.daemon.poller import HOME
 from logger.doctor.check_result import Check, bad, failed, good, left_out, note
 from logger.doctor.sign_in_checks import signed_in
 from logger.errors import (
@@ -42,7 +41,7 @@ from logger.gateway.pins import Pin
 from logger.gateway.time_text import span
 from logger.gateway.tokens import Token
 from logger.model import GatewayInfo
-from logger.readings.rows import PATHS
+from logger.readings.rows import HOME, PATHS
 
 NAME, PORT, CERTIFICATE, FIRMWARE, SIGN_IN, DOCUMENTS = (
     "gateway name", "gateway port", "certificate", "firmware", "sign-in", "documents",

@@ -1,0 +1,54 @@
+"""What happened and is not stored yet, and the points made of it for the boards' annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from logger.model import Event, Reading
+
+_SEVERITIES: Final = ("info", "warning", "error")
+
+
+class PendingEvents:
+    """The events of one gateway that wait for the next commit, oldest first.
+
+    `take_more` hands over, once, the events that the gateway's client has collected since it was last called.
+    """
+
+    def __init__(self, take_more: Callable[[], list[Event]]) -> None:
+        self._take_more = take_more
+        self._events: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        """Keep an event until it is stored."""
+        self._events.append(event)
+
+    def take(self) -> tuple[Event, ...]:
+        """Return every event that is not stored yet; `mark_stored` forgets them."""
+        self._events += self._take_more()
+        return tuple(self._events)
+
+    def mark_stored(self, count: int) -> None:
+        """Forget the oldest `count` events: a commit holds them. Those recorded meanwhile stay."""
+        del self._events[:count]
+
+
+def event_points(events: Iterable[Event], tags: Mapping[str, str]) -> list[Reading]:
+    """Make one `envoy_event` point of each kind, serial and second; texts of one second are joined by `; `."""
+    merged: dict[tuple[int, str, str], list[Event]] = {}
+    for event in events:
+        merged.setdefault((event.time, event.kind, event.serial), []).append(event)
+    return [
+        Reading(
+            "envoy_event",
+            {**tags, "kind": kind, **({"serial": serial} if serial else {})},
+            {
+                "text": "; ".join(dict.fromkeys(event.text for event in same)),
+                "severity": max((event.severity for event in same), key=_SEVERITIES.index),
+            },
+            time,
+            "totals",
+        )
+        for (time, kind, serial), same in merged.items()
+    ]
