@@ -43,13 +43,13 @@ class EnvoyLoggerError(Exception):
     retry: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, what: str, hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.what}\nTry: {self.hint}" if self.hint else self.what
+        return f"{self.message}\nTry: {self.hint}" if self.hint else self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ class Problem:
 
     setting: str
     origin: str
-    what: str
+    message: str
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.setting} ({self.origin}): {self.what}\nTry: {self.fix}"
+        return f"{self.setting} ({self.origin}): {self.message}\nTry: {self.fix}"
 
 
 class SettingsError(EnvoyLoggerError):
@@ -76,7 +76,7 @@ class SettingsError(EnvoyLoggerError):
         self.problems = problems
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.what}:", *(str(problem) for problem in self.problems)])
+        return "\n".join([f"{self.message}:", *(str(problem) for problem in self.problems)])
 
 
 class StateError(EnvoyLoggerError):

@@ -37,7 +37,7 @@ from logger.model import Json
 from logger.proxies import proxy_for
 
 USER_AGENT = f"envoy-logger/{__version__}"
-_PASSES = "nothing if this passes by itself; otherwise check the address, and restart the device."
+_PASSES = "check the address and restart the device if this lasts."
 _MOST_FIELDS_BYTES = 64 * 1024
 _MOST_COOKIES = 16
 """A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
@@ -142,7 +142,7 @@ class Wire:
         started = self._clock.monotonic()
         where = f"{self.host}{path}"
         if self._client.is_closed:  # given up by another task in between
-            raise BrokenError(f"the connection to {self.host} was given up", "nothing; the next one is new.")
+            raise BrokenError(f"the connection to {self.host} was closed by another task")
         try:
             async with self._clock.timeout(timeout_s) as bound:
                 request = self._client.build_request(
@@ -160,7 +160,7 @@ class Wire:
         except TimeoutError as error:
             raise TimedOutError(
                 f"{where} gave no complete answer in {timeout_s:g} s",
-                "nothing if this passes by itself; otherwise check the network and restart the device.",
+                "check the network and restart the device if this lasts.",
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _translated(error, self.host, where) from error
@@ -309,5 +309,5 @@ def _translated(error: Exception, host: str, where: str) -> WireError:
     detail = re.split(r" \(|: ", str(error))[0]
     return BrokenError(
         f"{where} closed the connection in the middle" + (f": {detail}" if detail else ""),
-        "nothing if this passes by itself; restart the device if it does not.",
+        "restart the device if this lasts.",
     )

@@ -129,8 +129,8 @@ def test_an_empty_secret_file_and_a_missing_one_are_problems_that_name_the_file(
     empty = tmp_path / "empty"
     empty.write_text("\n")
     found = problems({**GOOD, "INFLUXDB_TOKEN_FILE": str(empty), "ENPHASE_TOKEN_FILE": str(tmp_path / "none")})
-    assert "is empty" in found["INFLUXDB_TOKEN"].what
-    assert str(tmp_path / "none") in found["ENPHASE_TOKEN"].what
+    assert "is empty" in found["INFLUXDB_TOKEN"].message
+    assert str(tmp_path / "none") in found["ENPHASE_TOKEN"].message
 
 
 def test_exactly_one_trailing_newline_of_a_secret_is_stripped(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_a_ca_file_that_holds_no_certificate_is_told(tmp_path: Path) -> None:
     told = {**GOOD, "LOGGER_TLS": "verify", "LOGGER_TLS_CA_FILE": str(file)}
     assert "LOGGER_TLS_CA_FILE" in problems(told)
     file.write_text("this is no certificate\n")
-    assert "PEM" in problems(told)["LOGGER_TLS_CA_FILE"].what
+    assert "PEM" in problems(told)["LOGGER_TLS_CA_FILE"].message
     trustme.CA().cert_pem.write_to_path(str(file))
     assert settings.load(None, environ=told).recorder.tls_ca_file == str(file)
 
@@ -300,12 +300,12 @@ def test_what_is_good_is_there_beside_what_is_wrong() -> None:
 @pytest.mark.parametrize("variable", ["LOGGER_STATE_DIR", "LOGGER_LAYOUT_FILE"])
 def test_the_home_of_somebody_who_is_not_there_is_told(variable: str) -> None:
     found = problems({**GOOD, variable: "~nobody-of-that-name/x"})
-    assert "this user has no such home folder" in found[variable].what
+    assert "this user has no such home folder" in found[variable].message
 
 
 @pytest.mark.parametrize("address", ["fe80::1", "https://fe80::1:443", "::1"])
 def test_an_ipv6_address_without_brackets_is_told_as_what_it_is(address: str) -> None:
-    assert "IPv6 address without brackets" in problems({"ENPHASE_GATEWAY": address})["ENPHASE_GATEWAY"].what
+    assert "IPv6 address without brackets" in problems({"ENPHASE_GATEWAY": address})["ENPHASE_GATEWAY"].message
 
 
 def test_the_mark_that_windows_puts_before_a_text_is_part_of_no_name_and_no_secret(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ async def capture(
                 raise
             except EnvoyLoggerError as error:
                 failures[endpoint.path] = error
-                said(endpoint.path, error.what)
+                said(endpoint.path, error.message)
             else:
                 answers[endpoint.path] = answer
                 said(endpoint.path, f"{answer.status}, {len(answer.body)} bytes in {answer.took_s:.1f} s")

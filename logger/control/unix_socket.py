@@ -159,7 +159,7 @@ def _request(line: bytes) -> tuple[str, Mapping[str, Json]]:
 def _refusal(error: EnvoyLoggerError) -> bytes:
     said: dict[str, Json] = {
         "kind": type(error).__name__,
-        "what": log.masked(error.what),
+        "what": log.masked(error.message),
         "hint": log.masked(error.hint),
     }
     return _line({"error": said})

@@ -88,7 +88,7 @@ class Track:
         """No document came, and when it is asked again. `counts`: it says something of this path."""
         self.requests += 1
         self.failures += 1
-        self.trouble = error.what
+        self.trouble = error.message
         if self.failing_since is None:
             self.failing_since = tick
         if isinstance(error, (AbsentError, NotAllowedError)):

@@ -54,7 +54,7 @@ class Poll:
 
     def complaints(self) -> list[str]:
         """What each failed endpoint has to say, with its path named once."""
-        return [str(error) if path in error.what else f"{path}: {error}" for path, error in self.failures.items()]
+        return [str(error) if path in error.message else f"{path}: {error}" for path, error in self.failures.items()]
 
 
 async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:

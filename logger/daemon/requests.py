@@ -126,17 +126,17 @@ class Asking:
         alone = self._answered_at > (track.failing_since or 0.0)  # others answer, so it is this path
         if track.gone and (alone or track.absent) and not track.lost and not quiet:
             track.lost = True
-            self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.what}", "warning"))
+            self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.message}", "warning"))
         silent = not track.absent and (track.answered or track.in_a_row >= GIVE_UP_AFTER)
         if not quiet and (track.lost or silent):
-            self._changes.begin(path, f"{path} is silent: {error.what}", logging.INFO)
+            self._changes.begin(path, f"{path} is silent: {error.message}", logging.INFO)
 
     def trouble(self, tick: int, error: EnvoyLoggerError) -> None:
         """The gateway as a whole does not answer as it should."""
         quiet = self._zone.is_quiet(tick)
         level = logging.INFO if quiet and not isinstance(error, GatewayError) else logging.WARNING
         if self._changes.begin("gateway", str(error), level) and self.reachable:
-            self._events.record(Event(tick, "gateway_unreachable", error.what, "warning"))
+            self._events.record(Event(tick, "gateway_unreachable", error.message, "warning"))
         self.reachable = False
 
     def _reached(self, tick: int) -> None:

@@ -49,5 +49,5 @@ def failed(name: str, error: EnvoyLoggerError, cure: str = "") -> Check:
     """What an error says; its own hint is the cure, where no better one is given."""
     if isinstance(error, SettingsError):
         problem = error.problems[0]
-        return bad(name, f"{problem.setting} {problem.what}", problem.fix, error.exit_code)
-    return bad(name, error.what, cure or error.hint or "envoy-logger status", error.exit_code)
+        return bad(name, f"{problem.setting} {problem.message}", problem.fix, error.exit_code)
+    return bad(name, error.message, cure or error.hint or "envoy-logger status", error.exit_code)

@@ -170,7 +170,7 @@ def _places(access: Access) -> list[tuple[str, int]]:
 
 def _not_met(access: Access, pin: Pin | None, error: EnvoyLoggerError) -> list[Check]:
     """A first contact that failed: because of the certificate, or of who answered."""
-    if isinstance(error, BrokenError) and "TLS handshake" in error.what:
+    if isinstance(error, BrokenError) and "TLS handshake" in error.message:
         return [
             failed(CERTIFICATE, error, "write ENPHASE_GATEWAY without https://, or with the port that speaks it.")
         ]
@@ -222,7 +222,7 @@ async def _documents(gateway: Gateway, info: GatewayInfo, signed: Check, refused
         try:
             check = await _document(gateway, endpoint)
         except CredentialsError as error:
-            by_gateway = isinstance(error, TokenError) and "ENPHASE_TOKEN" in error.what
+            by_gateway = isinstance(error, TokenError) and "ENPHASE_TOKEN" in error.message
             yield refused if by_gateway else failed(SIGN_IN, error)
             return
         if not told:
@@ -253,7 +253,7 @@ async def _document(gateway: Gateway, endpoint: Endpoint) -> Check:
         return left_out(path, "this gateway has none")
     except NotAllowedError as error:
         if endpoint.before_7 == "digest" and gateway.auth_kind == "digest":
-            return bad(path, error.what, error.hint, 77)
+            return bad(path, error.message, error.hint, 77)
         return left_out(path, "not for the role of this token")
     except CredentialsError:
         raise

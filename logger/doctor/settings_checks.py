@@ -17,7 +17,7 @@ def settings_checks(settings: Settings, problems: tuple[Problem, ...]) -> Iterat
     """Each problem and each warning, or that there is none."""
     found = [*problems, *layout_problems(settings)]
     for problem in found:
-        yield bad(_NAME, f"{problem.setting} ({problem.origin}) {problem.what}", problem.fix, _WRONG)
+        yield bad(_NAME, f"{problem.setting} ({problem.origin}) {problem.message}", problem.fix, _WRONG)
     for warning in settings.warnings:
         what, _, cure = warning.partition(" Try: ")
         yield note(_NAME, what, cure or "correct or remove it; `envoy-logger check --show` lists what is read.")

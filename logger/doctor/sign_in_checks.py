@@ -56,7 +56,7 @@ def _with(access: Access, info: GatewayInfo, token: Token, now: float) -> Check:
     try:
         _allowed(access, info.serial, now)
     except CredentialsError as error:
-        return note(NAME, f"{text}; its renewal does not come: {error.what}", error.hint)
+        return note(NAME, f"{text}; its renewal does not come: {error.message}", error.hint)
     return good(NAME, f"{text}, about to be renewed")
 
 

@@ -62,7 +62,7 @@ class Auth:
         except TokenError as error:
             self._pasted_fault = error
             if self._kept or self._access.has_account:
-                self._tell_once("token_unusable", error.what)
+                self._tell_once("token_unusable", error.message)
 
     async def current(self) -> Token:
         """The token to use now; signs in if there is none. Raises CredentialsError or StateError."""
@@ -139,7 +139,7 @@ class Auth:
         """The error, with what to do once the credentials are right where this process cannot read them again."""
         if self._reread is None or not self._access.fixed or not isinstance(error, (TokenError, SignInRefusedError)):
             return error
-        return type(error)(error.what, f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger.")
+        return type(error)(error.message, f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger.")
 
     def _fault(self, now: float) -> TokenError:
         """Why the pasted token cannot be used, or that there is none."""

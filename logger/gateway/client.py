@@ -158,7 +158,7 @@ class Gateway:
             await self.identify()
         reached = self._reached
         if reached is None:
-            raise UnreachableError(f"{self._access.host} was left in the middle of a request", "nothing; it goes on.")
+            raise UnreachableError(f"{self._access.host} was left in the middle of a request")
         if endpoint == INFO:
             return reached, await self._get(reached.wire, endpoint)
         if auth_kind(reached.info) == "token":
@@ -203,7 +203,7 @@ class Gateway:
         if status >= 500 or status in (408, 429):
             raise BusyError(
                 f"{where} answered {status}: the gateway starts up, cleans up or is overloaded",
-                "nothing if it passes by itself; restart the gateway if it lasts.",
+                "restart the gateway if this lasts.",
             )
         if 300 <= status < 400:
             raise UnreadableError(
@@ -216,8 +216,8 @@ class Gateway:
         where = f"{reached.wire.host}{endpoint.path}"
         if auth_kind(reached.info) == "token":
             return NotAllowedError(
-                f"{where} answered {status}: not for the role of this token ({self.token_user or 'unknown'})",
-                "nothing: other paths answer. Some paths want an installer's token.",
+                f"{where} answered {status}: not for the role of this token ({self.token_user or 'unknown'}); "
+                "some paths want an installer's token"
             )
         if endpoint.before_7 == "digest":
             return NotAllowedError(
@@ -225,7 +225,7 @@ class Gateway:
                 "what needs no password is still read",
                 "set ENPHASE_LOCAL_USERNAME and ENPHASE_LOCAL_PASSWORD_FILE; firmware 3.18 wants installer.",
             )
-        return NotAllowedError(f"{where} answered {status}", "nothing: this firmware does not open this path.")
+        return NotAllowedError(f"{where} answered {status}: this firmware does not open this path")
 
     # --- with a token --------------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class Gateway:
             return answer.status == 200
         raise BusyError(
             f"{wire.host}{_CHECK} answered {answer.status}: it cannot say now whether the token is good",
-            "nothing if it passes by itself; restart the gateway if it lasts.",
+            "restart the gateway if this lasts.",
         )
 
     async def _with_new_session(self, reached: Reached, endpoint: Endpoint, token: Token) -> Answer:
@@ -311,7 +311,7 @@ class Gateway:
         if answer.status == 401 and not await self._testifies(reached.wire, endpoint, token):
             raise BusyError(
                 f"{reached.wire.host}{endpoint.path} answered 401, though the gateway says that the token is good",
-                "nothing if it passes by itself; restart the gateway if it lasts.",
+                "restart the gateway if this lasts.",
             )
         return answer
 

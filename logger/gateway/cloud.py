@@ -68,7 +68,7 @@ async def fetch_token(access: Access, serial: str, clock: Clock) -> Token | Refu
                 wire_to(url)
             except SettingsError as error:
                 (problem,) = error.problems
-                return Refusal("unsent", SignInBlockedError(f"{problem.setting} {problem.what}", problem.fix))
+                return Refusal("unsent", SignInBlockedError(f"{problem.setting} {problem.message}", problem.fix))
         return await _fetch(access, serial, clock, wire_to)
     finally:
         for wire in wires.values():
@@ -188,7 +188,7 @@ def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
         "down",
         SignInBlockedError(
             f"{host} answered the sign-in with a web page or without a session",
-            f"nothing if it passes by itself: it is tried again later. Otherwise {_PASTE}",
+            f"wait: the sign-in is tried again later; if this lasts, {_PASTE}",
         ),
     )
 
@@ -202,7 +202,7 @@ def read_answer(answer: Answer, text: str, serial: str, now: float, host: str) -
             return read_token(text, serial, now, f"what {host} gave")
         why = f"status {answer.status}"
     except TokenError as error:
-        why = error.what
+        why = error.message
     return Refusal(
         "no-token",
         SignInRefusedError(
@@ -221,7 +221,7 @@ def _by_status(answer: Answer, host: str) -> Refusal:
         "throttled" if throttled else "down",
         SignInBlockedError(
             f"{host} {what}: it answered {answer.status}" + (f" and asks to wait {span(wait_s)}" if wait_s else ""),
-            f"nothing: it is tried again later, slowly. If it lasts, {_PASTE}",
+            f"wait: the sign-in is tried again later; if this lasts, {_PASTE}",
         ),
         float(wait_s),
     )
@@ -233,7 +233,7 @@ def _unanswered(error: WireError) -> Refusal:
     return Refusal(
         "unsent" if unsent else "down",
         SignInBlockedError(
-            f"Enphase cannot be reached for a sign-in: {error.what}",
+            f"Enphase cannot be reached for a sign-in: {error.message}",
             f"check this machine's way to the internet and its DNS; it is tried again. Otherwise {_PASTE}",
         ),
     )

@@ -66,7 +66,7 @@ class Contact:
         pin = self._pin() if self._access.tls in ("pin", "pin-strict") else None
         rests = self._clock.monotonic() - self._refused_at < RECHECK_S and pin == self._refused_under
         if self._refused is not None and rests:
-            raise CertificateError(self._refused.what, self._refused.hint)
+            raise CertificateError(self._refused.message, self._refused.hint)
         try:
             reached = await self._first_that_answers()
         except CertificateError as error:
@@ -248,7 +248,7 @@ async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError 
         if answer.status >= 500 or answer.status in (408, 429):
             raise BusyError(
                 f"{wire.host}/info answered {answer.status}: the gateway starts up or is overloaded",
-                "nothing if it passes by itself; restart the gateway if it lasts.",
+                "restart the gateway if this lasts.",
             )
         if 300 <= answer.status < 400:
             raise instead or not_a_gateway(wire.host, f"a redirect ({answer.status}), which is not followed", "")

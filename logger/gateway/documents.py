@@ -37,7 +37,7 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
     if not text:
         raise UnreadableError(
             f"{where} answered with an empty body",
-            "nothing if it passes by itself: gateways do this under load and during the nightly clean-up.",
+            "restart the gateway if this lasts; it does so under load and during its nightly clean-up.",
         )
     if form != "json":
         if not text.startswith("<"):
@@ -100,7 +100,7 @@ def not_a_gateway(host: str, what: str, text: str) -> NotAGatewayError:
 def _unreadable(where: str, what: str, text: str) -> UnreadableError:
     return UnreadableError(
         f"{where} gave {what}{_shown(text)}",
-        "nothing if it passes by itself; otherwise check the address and restart the gateway.",
+        "check the address and restart the gateway if this lasts.",
     )
 
 

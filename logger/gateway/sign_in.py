@@ -37,9 +37,7 @@ _STOPS: Final = frozenset({"refused", "blocked", "mfa"})
 """Only a person can cure these; changed credentials lift them."""
 _FILE: Final = "signin.json"
 _LOCK_WAIT_S: Final = 120.0
-_LATER: Final = (
-    "nothing, it goes on by itself; or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
-)
+_LATER: Final = "wait, or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +107,13 @@ def failed(state: CoolDown, refusal: Refusal, now: float) -> CoolDown:
     if refusal.kind == "unsent":
         not_before, attempts = now + _UNSENT_S, attempts[:-1]
     elif refusal.kind in _STOPS:
-        stops[state.credentials] = Stop(now + _DAY_S, refusal.kind, refusal.error.what, refusal.error.hint)
+        stops[state.credentials] = Stop(now + _DAY_S, refusal.kind, refusal.error.message, refusal.error.hint)
     return replace(
         state,
         attempts=attempts,
         not_before=max(not_before, now + refusal.wait_s),
         kind=refusal.kind,
-        why=refusal.error.what,
+        why=refusal.error.message,
         hint=refusal.error.hint,
         stops=stops,
     )

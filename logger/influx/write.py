@@ -109,6 +109,6 @@ class Writer:
 
 def _without_answer(error: WireError | InfluxError) -> Outcome:
     if error.retry:
-        return Wait(error.what, away=isinstance(error, UnreachableError | BrokenError))
+        return Wait(error.message, away=isinstance(error, UnreachableError | BrokenError))
     kind: Kind = "credentials" if isinstance(error, InfluxRefusedError) else "unknown"
-    return Blocked(error.what, error.hint, kind)
+    return Blocked(error.message, error.hint, kind)

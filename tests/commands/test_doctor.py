@@ -37,8 +37,8 @@ from tests.standin import BackgroundSimulator, Fault, Mode, generated
 
 NO_ACCOUNT = {"ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""}
 CURES = re.compile(
-    r"envoy-logger |systemctl |timedatectl |chmod |chown |ENPHASE_|INFLUXDB_|LOGGER_|restart the gateway|remove |"
-    r"https://entrez|nothing|InfluxDB's own log|let the gateway"
+    r"envoy-logger |systemctl |timedatectl |chmod |chown |ENPHASE_|INFLUXDB_|LOGGER_|restart the (gateway|device)|"
+    r"remove |https://entrez|nothing|InfluxDB's own log|let the gateway"
 )
 """What a person can do, or that nothing has to be done."""
 
@@ -325,7 +325,7 @@ FAULTS = {
     ),
     "nobody checks": Induced(_setting(LOGGER_TLS="off"), "certificate", "remove LOGGER_TLS"),
     "it hangs": Induced(_silent, "firmware", "restart the device", 69),
-    "it starts up": Induced(_busy, "firmware", "restart the gateway if it lasts", 69),
+    "it starts up": Induced(_busy, "firmware", "restart the gateway if this lasts", 69),
     "something else answers": Induced(_web_page, "firmware", "check ENPHASE_GATEWAY", 69),
     "another gateway answers": Induced(
         _setting(ENPHASE_SERIAL="999999999999"), "firmware", "correct ENPHASE_SERIAL or ENPHASE_GATEWAY", 78

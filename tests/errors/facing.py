@@ -120,7 +120,7 @@ async def face(ports: dict[str, int], side: Side, folder: Path) -> tuple[str, in
     try:
         outcome = await side(f"http://127.0.0.1:{port}", folder)
     except EnvoyLoggerError as error:
-        outcome = type(error).__name__ if error.hint else f"no hint: {error.what}"
+        outcome = type(error).__name__ if error.hint else f"no hint: {error.message}"
     return outcome, await served(port) - before
 
 

@@ -38,7 +38,7 @@ _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 def in_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
     """The same error in the words of the questions and options; what lists settings stays as it is."""
     if not isinstance(error, SettingsError):
-        error.what, error.hint = _said(error.what), _said(error.hint)
+        error.message, error.hint = _said(error.message), _said(error.hint)
     return error
 
 
