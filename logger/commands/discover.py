@@ -14,7 +14,7 @@ from logger.clock import SystemClock
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
-from logger.gateway.discovery import Search, search
+from logger.gateway.discovery import LISTEN_S, Search, search
 from logger.gateway.pins import spaced
 from logger.settings.definitions import gateway_address
 
@@ -38,7 +38,9 @@ def _addresses(context: click.Context, parameter: click.Parameter, values: tuple
 
 @click.command("discover", short_help="List the gateways on this network.")
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS…]", callback=_addresses)
-@click.option("--seconds", type=click.FloatRange(0.2, 60), default=4.0, show_default=True, help="How long to listen.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.2, 60), default=LISTEN_S, show_default=True, help="How long to listen."
+)
 @interface_option("Listen on the interface with this address alone.")
 @json_option
 def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:

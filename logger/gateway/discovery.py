@@ -21,6 +21,9 @@ SERVICE: Final = "_enphase-envoy._tcp.local."
 USUAL_NAME: Final = "envoy.local"
 _ANSWER_S: Final = 15.0
 _RESOLVE_MS: Final = 3000
+LISTEN_S: Final = 5.0
+"""Seconds to listen: questions go out after 0.1, 1.1 and 3.1 s, since Wi-Fi loses multicast packets without a word,
+and whoever answers may wait half a second with it (RFC 6762, section 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +73,36 @@ async def _ask(address: str, clock: Clock) -> Met | Silent:
 
 
 async def _announced(listen_s: float, interfaces: tuple[str, ...]) -> list[str] | None:
-    """The addresses of everybody who announces the service, in the order heard; None without zeroconf."""
+    """The addresses of everybody who announces the service, in the order heard; None without zeroconf.
+
+    The answer is asked for by multicast. By unicast, as is usual for a first question, it would go to one of the
+    programs that share port 5353 on this machine, such as avahi, and seldom to this one.
+    """
     try:
-        from zeroconf import InterfaceChoice, IPVersion
+        from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion
         from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
     except ImportError:
         return None
-    names: list[str] = []
+    found: dict[str, AsyncServiceInfo] = {}
 
-    def heard(zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
-        if name not in names:
-            names.append(name)
+    def hear(zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+        found.setdefault(name, AsyncServiceInfo(SERVICE, name))
 
     try:
         mdns = AsyncZeroconf(interfaces=list(interfaces) or InterfaceChoice.Default, ip_version=IPVersion.V4Only)
     except OSError:  # a network without multicast
         return []
+    ask = DNSQuestionType.QM
     try:
-        browser = AsyncServiceBrowser(mdns.zeroconf, SERVICE, handlers=[heard])
+        browser = AsyncServiceBrowser(mdns.zeroconf, SERVICE, handlers=[hear], question_type=ask)
         await asyncio.sleep(listen_s)
         await browser.async_cancel()
-        found = []
-        for name in names:
-            info = AsyncServiceInfo(SERVICE, name)
-            if await info.async_request(mdns.zeroconf, _RESOLVE_MS):
-                port = "" if info.port in (None, 80, 443) else f":{info.port}"
-                found += [f"{address}{port}" for address in info.parsed_addresses(IPVersion.V4Only)]
-        return found
+        services = list(found.values())
+        await asyncio.gather(*(service.async_request(mdns.zeroconf, _RESOLVE_MS, ask) for service in services))
+        return [
+            address if service.port in (None, 80, 443) else f"{address}:{service.port}"
+            for service in services
+            for address in service.parsed_addresses(IPVersion.V4Only)
+        ]
     finally:
         await mdns.async_close()

@@ -13,12 +13,10 @@ from logger.commands.init.draft import Draft
 from logger.commands.init.terminal import Terminal
 from logger.errors import CertificateError, SerialDiffersError
 from logger.gateway import pins
-from logger.gateway.discovery import search
+from logger.gateway.discovery import LISTEN_S, search
 from logger.gateway.endpoints import auth_kind
 from logger.gateway.probe import Met, greet
 from logger.store.folder import prepare, refuse_demo
-
-_LISTEN_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def _choose(terminal: Terminal, given: GatewayAnswers, known: str, clock: Clock,
     found: list[Met] = []
     if given.search:
         click.echo("   Looking for gateways on this network …")
-        result = asyncio.run(search(clock, listen_s=_LISTEN_S, interfaces=given.interfaces))
+        result = asyncio.run(search(clock, listen_s=LISTEN_S, interfaces=given.interfaces))
         found = list(result.met)
         met[:] = found
         for number, one in enumerate(found, 1):
