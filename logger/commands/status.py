@@ -123,13 +123,13 @@ def _counters(counters: dict[str, Json]) -> list[str]:
 
 def _requests(requests: dict[str, Json]) -> list[str]:
     """How much the gateway is asked, once there is a plan."""
-    asked, limit = _part(requests, "last_hour"), requests.get("budget")
-    if limit is None:
+    asked, planned = _part(requests, "last_hour"), requests.get("planned")
+    if planned is None:
         return []
     fast, slow = _float(asked.get("fast")), _float(asked.get("slow"))
     notes = {"slow_gateway": "it answers slowly, so it is asked less", "one_lane": "slow and fast ones take turns"}
     said = "".join(f"; {note}" for key, note in notes.items() if requests.get(key))
-    return [f"requests   {fast + slow:.0f} in the last hour ({slow:.0f} of them slow) of at most {limit}{said}"]
+    return [f"requests   {fast + slow:.0f} in the last hour ({slow:.0f} of them slow), {planned} planned{said}"]
 
 
 def _part(found: dict[str, Json], key: str) -> dict[str, Json]:

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ from logger.daemon.amend import books_handlers
 from logger.daemon.collector import Collector
 from logger.daemon.config import access_of, pace_of, target_of
 from logger.daemon.credentials import Credentials
-from logger.daemon.endpoint_state import Track
+from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.events import PendingEvents
 from logger.daemon.progress import Progress
 from logger.daemon.sdnotify import notify
@@ -140,12 +140,12 @@ async def assembled(
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
 
-    async def own(tags: dict[str, str], tick: int, tracks: list[Track]) -> list[Reading]:
+    async def own(tags: dict[str, str], tick: int, states: Iterable[EndpointState]) -> list[Reading]:
         info = collector.poller.info
         skew = info.clock_skew_s if info else None
         waiting = await store.waiting()
         delivered = None if parts.shipper is None else parts.shipper.shipped.last_delivery or waiting.last_delivery
-        return self_readings(tags, tick, tracks, waiting, gateway.token_expires_at, skew, delivered)
+        return self_readings(tags, tick, states, waiting, gateway.token_expires_at, skew, delivered)
 
     collector = Collector(
         gateway,

@@ -10,13 +10,13 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from logger import log
 from logger.clock import Clock
 from logger.daemon.batches import amendment, commit_of
 from logger.daemon.clocks import Clocks
-from logger.daemon.endpoint_state import Track
+from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.events import PendingEvents, event_points
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.poller import Poller
@@ -31,6 +31,8 @@ from logger.model import DayRow, Event, GatewayInfo, Reading, Report, Role, Snap
 from logger.readings.site_warnings import Complaint, complaints
 from logger.readings.wanted import wanted
 from logger.store.records import Commit
+
+OwnReadings: TypeAlias = Callable[[dict[str, str], int, Iterable[EndpointState]], Awaitable[list[Reading]]]
 
 
 class StorePort(Protocol):
@@ -76,7 +78,8 @@ class Collector:
         changes: log.Changes | None = None,
         events: PendingEvents | None = None,
         committed: Callable[[], None] = lambda: None,
-        own_readings: Callable[[dict[str, str], int, list[Track]], Awaitable[list[Reading]]] | None = None,
+        own_readings: Callable[[dict[str, str], int, Iterable[EndpointState]], Awaitable[list[Reading]]]
+        | None = None,
     ) -> None:
         self.books = Books(Ledger(), {})
         self.collected = Collected(started_at=clock.time())
@@ -90,7 +93,7 @@ class Collector:
             self.changes,
             self._events,
             self._zone,
-            met=self._meet,
+            on_new_gateway=self._meet,
             wants=lambda snapshot: wanted(snapshot, self.books.ledger),
         )
         self._clocks = Clocks(clock, self.changes, self._events.record)
@@ -110,7 +113,7 @@ class Collector:
     async def run(self) -> None:
         """Tick until told to stop; an outage of the gateway never ends the loop."""
         async with asyncio.TaskGroup() as tasks:
-            slow = tasks.create_task(self.poller.slow_lane())
+            slow = tasks.create_task(self.poller.run_slow_lane())
             try:
                 await self._guarded(self._arrive())
                 while not self.stopping.is_set():
@@ -180,7 +183,7 @@ class Collector:
             )
         else:
             self.changes.end("late", "the gateway's answers come in time again")
-        self.poller.queue_slow(tick)
+        self.poller.start_slow(tick)
         try:
             if self._clocks.ours_held_still(tick, ours):
                 async with self._entering:
@@ -243,7 +246,7 @@ class Collector:
         )
         result = interpret(snapshot, roles, self.books, rules)
         happened = self._events.take()
-        own = await self._own(tags, tick, list(self.poller.tracks.values())) if self._own else []
+        own = await self._own(tags, tick, self.poller.states.values()) if self._own else []
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
         commit, text = commit_of(info.serial, tick, readings, result, self._stored)
         await self._store.put(commit)

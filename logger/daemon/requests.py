@@ -1,18 +1,18 @@
-"""One request and its fate: what it says of its endpoint, of the gateway, and what of that is worth telling."""
+"""Sends single requests to one gateway, counts them, and records what each says of endpoint and gateway."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol
+from collections import Counter, deque
+from typing import Final, Protocol
 
 from logger import log
 from logger.clock import Clock
-from logger.daemon.budget import Budget
-from logger.daemon.endpoint_state import GIVE_UP_AFTER, Track
+from logger.daemon.contention import Contention
+from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.events import PendingEvents
 from logger.daemon.site_zone import SiteZone
-from logger.daemon.strain import Strain
 from logger.errors import (
     CertificateError,
     CredentialsError,
@@ -22,12 +22,14 @@ from logger.errors import (
     TimedOutError,
     UnreachableError,
 )
-from logger.gateway.endpoints import Endpoint
-from logger.model import Document, Event, GatewayInfo, Role
+from logger.gateway.endpoints import INFO, Endpoint, Lane
+from logger.model import Document, Event, GatewayInfo
+
+_HOUR_S: Final = 3600
 
 
 class GatewayPort(Protocol):
-    """What the service needs of a gateway; `logger.gateway.client.Gateway` is one."""
+    """What the daemon needs of a gateway; `logger.gateway.client.Gateway` is one."""
 
     async def identify(self) -> GatewayInfo:
         """Ask `/info`."""
@@ -38,108 +40,98 @@ class GatewayPort(Protocol):
         ...
 
     def take_events(self) -> list[Event]:
-        """What happened since it was last asked."""
+        """Return what happened since this was last called."""
         ...
 
 
-class Asking:
-    """Sends requests to one gateway, and records what each says of its endpoint and of the gateway."""
+class Requests:
+    """The requests to one gateway. `reachable`: it answered last; `contention`: how it bears being asked."""
 
     def __init__(
-        self,
-        gateway: GatewayPort,
-        clock: Clock,
-        intervals: dict[Role, int],
-        changes: log.Changes,
-        events: PendingEvents,
-        zone: SiteZone,
+        self, gateway: GatewayPort, clock: Clock, changes: log.Changes, events: PendingEvents, zone: SiteZone
     ) -> None:
         self.reachable = False
-        self.strain = Strain()
-        self.budget = Budget()
-        self._gateway, self._clock, self._intervals, self._changes = gateway, clock, intervals, changes
+        self.contention = Contention(clock)
+        self._gateway, self._clock, self._changes = gateway, clock, changes
         self._events, self._zone = events, zone
+        self._sent: deque[tuple[float, Lane]] = deque()
         self._answered_at = 0.0
-        self._slow_in_flight = 0
+
+    def count_last_hour(self, now: float) -> Counter[Lane]:
+        """Count the requests of the hour before `now`, in unix seconds, by lane; `/info` is one of the fast ones."""
+        while self._sent and not 0 <= now - self._sent[0][0] < _HOUR_S:
+            self._sent.popleft()
+        return Counter(lane for _, lane in self._sent)
 
     async def identify(self, tick: int) -> GatewayInfo:
-        """Ask `/info`. Raises what the gateway's client raises, after it was told."""
-        self.budget.spend(self._clock.time(), "fast")
+        """Ask `/info`. Raises what `GatewayPort.identify` raises, once that is reported."""
+        self._count(INFO)
         try:
             info = await self._gateway.identify()
         except EnvoyLoggerError as error:
-            self.trouble(tick, error)
+            self.report_trouble(tick, error)
             raise
-        self._reached(tick)
+        self._report_reached(tick)
         return info
 
-    async def ask(self, track: Track, tick: int) -> None:
-        """Ask one endpoint and record its fate; raises only what concerns every other endpoint too."""
-        endpoint, started = track.endpoint, self._clock.monotonic()
-        slow = endpoint.lane == "slow"
-        beside = self._slow_in_flight > 0
-        self._slow_in_flight += slow
-        self.budget.spend(self._clock.time(), endpoint.lane)
+    async def send(self, state: EndpointState, tick: int) -> None:
+        """Ask one endpoint and record the outcome. Raises only what concerns every other endpoint too."""
+        self._count(state.endpoint)
         try:
-            document = await self._gateway.fetch(endpoint)
+            with self.contention.measure(state.endpoint):
+                document = await self._gateway.fetch(state.endpoint)
         except asyncio.CancelledError:
-            self._failed(track, TimedOutError(f"{endpoint.path} was cut off, for the minute's sake"), tick)
+            path = state.endpoint.path
+            self._record_failure(state, TimedOutError(f"{path} was cut off, to leave the minute its time"), tick)
             raise
         except CredentialsError:
             raise
+        except (UnreachableError, NameUnknownError, CertificateError) as error:
+            state.record_failure(error, tick, counts=False)
+            raise
         except EnvoyLoggerError as error:
-            if isinstance(error, TimedOutError):
-                self._note(endpoint, started, beside)
-            if isinstance(error, (UnreachableError, NameUnknownError, CertificateError)):
-                track.failed(error, tick, self._intervals, counts=False)
-                raise
-            self._failed(track, error, tick)
+            self._record_failure(state, error, tick)
         else:
-            self._note(endpoint, started, beside)
-            self._succeeded(track, document, tick)
-        finally:
-            self._slow_in_flight -= slow
+            self._record_answer(state, document, tick)
 
-    def _note(self, endpoint: Endpoint, started: float, beside: bool) -> None:
-        if endpoint.lane == "fast":
-            self.strain.note(
-                endpoint.path,
-                self._clock.monotonic() - started,
-                beside=beside or self._slow_in_flight > 0,
-                now=self._clock.time(),
-            )
-
-    def _succeeded(self, track: Track, document: Document, tick: int) -> None:
-        path = track.endpoint.path
-        track.succeeded(document, tick, self._intervals, counts=not self._zone.is_quiet(self._clock.time()))
-        self._answered_at = self._clock.time()
-        self._reached(tick)
-        self._changes.end(path, f"{path} answers again")
-        if track.lost:
-            track.lost = False
-            self._events.record(Event(tick, "endpoint_back", f"{path} answers again"))
-
-    def _failed(self, track: Track, error: EnvoyLoggerError, tick: int) -> None:
-        """Said once: when a path that answered is gone, or one that never did keeps silent. Never at night."""
-        path, quiet = track.endpoint.path, self._zone.is_quiet(self._clock.time())
-        track.failed(error, tick, self._intervals, counts=not quiet)
-        alone = self._answered_at > (track.failing_since or 0.0)  # others answer, so it is this path
-        if track.gone and (alone or track.absent) and not track.lost and not quiet:
-            track.lost = True
-            self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.message}", "warning"))
-        silent = not track.absent and (track.answered or track.in_a_row >= GIVE_UP_AFTER)
-        if not quiet and (track.lost or silent):
-            self._changes.begin(path, f"{path} is silent: {error.message}", logging.INFO)
-
-    def trouble(self, tick: int, error: EnvoyLoggerError) -> None:
-        """The gateway as a whole does not answer as it should."""
-        quiet = self._zone.is_quiet(tick)
-        level = logging.INFO if quiet and not isinstance(error, GatewayError) else logging.WARNING
+    def report_trouble(self, tick: int, error: EnvoyLoggerError) -> None:
+        """Report that the gateway as a whole does not answer as it should; as no more than INFO at night."""
+        expected = self._zone.is_quiet(tick) and not isinstance(error, GatewayError)
+        level = logging.INFO if expected else logging.WARNING
         if self._changes.begin("gateway", str(error), level) and self.reachable:
             self._events.record(Event(tick, "gateway_unreachable", error.message, "warning"))
         self.reachable = False
 
-    def _reached(self, tick: int) -> None:
+    def _report_reached(self, tick: int) -> None:
         if self._changes.end("gateway", "the gateway answers again"):
             self._events.record(Event(tick, "gateway_back", "the gateway answers again"))
         self.reachable = True
+
+    def _count(self, endpoint: Endpoint) -> None:
+        now = self._clock.time()
+        self._sent.append((now, endpoint.lane))
+        self.count_last_hour(now)
+
+    def _record_answer(self, state: EndpointState, document: Document, tick: int) -> None:
+        text = f"{state.endpoint.path} answers again"
+        now = self._answered_at = self._clock.time()
+        state.record_answer(document, tick, counts=not self._zone.is_quiet(now))
+        self._report_reached(tick)
+        self._changes.end(state.endpoint.path, text)
+        if state.reported_lost:
+            state.reported_lost = False
+            self._events.record(Event(tick, "endpoint_back", text))
+
+    def _record_failure(self, state: EndpointState, error: EnvoyLoggerError, tick: int) -> None:
+        """Record a failure; report it once, and never in the quiet window."""
+        quiet = self._zone.is_quiet(self._clock.time())
+        state.record_failure(error, tick, counts=not quiet)
+        if quiet:
+            return
+        path = state.endpoint.path
+        others_answer = self._answered_at > (state.failing_since or 0.0)
+        if state.is_lost and (state.is_absent or others_answer) and not state.reported_lost:
+            state.reported_lost = True
+            self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.message}", "warning"))
+        if state.reported_lost or (not state.is_absent and (state.has_answered or state.is_silent)):
+            self._changes.begin(path, f"{path} is silent: {error.message}", logging.INFO)

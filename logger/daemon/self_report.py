@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from logger.daemon.endpoint_state import Track
+from logger.daemon.endpoint_state import EndpointState
 from logger.model import Reading, Value
 from logger.store.records import Waiting
 
@@ -14,7 +14,7 @@ from logger.store.records import Waiting
 def self_readings(
     tags: Mapping[str, str],
     tick: int,
-    tracks: list[Track],
+    states: Iterable[EndpointState],
     waiting: Waiting,
     token_expires_at: float | None,
     clock_skew_s: float | None,
@@ -38,14 +38,14 @@ def self_readings(
     if (memory := memory_bytes()) is not None:
         fields["memory_bytes"] = float(memory)
     readings = [Reading("envoy_logger", tags, fields, tick, "totals")]
-    for track in tracks:
-        if track.requests:
-            latency: dict[str, Value] = {} if track.latency_s is None else {"latency_s": round(track.latency_s, 3)}
+    for state in states:
+        if state.requests:
+            latency: dict[str, Value] = {} if state.latency_s is None else {"latency_s": round(state.latency_s, 3)}
             readings.append(
                 Reading(
                     "envoy_logger",
-                    {**tags, "endpoint": track.endpoint.path},
-                    {"requests": track.requests, "failures": track.failures, **latency},
+                    {**tags, "endpoint": state.endpoint.path},
+                    {"requests": state.requests, "failures": state.failures, **latency},
                     tick,
                     "totals",
                 )

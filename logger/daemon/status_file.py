@@ -31,17 +31,17 @@ def describe(
     token_user: str | None = None,
 ) -> dict[str, Json]:
     """Everything worth knowing about the daemon now. Times in unix seconds."""
-    info, done, asking = collector.poller.info, collector.collected, collector.poller.asking
-    used = asking.budget.used(clock.time())
+    info, done, poller = collector.poller.info, collector.collected, collector.poller
+    sent, contention = poller.requests.count_last_hour(clock.time()), poller.requests.contention
     endpoints: dict[str, Json] = {
         path: {
             "requests": t.requests,
             "failures": t.failures,
             "latency_s": t.latency_s,
-            "absent": t.absent,
-            "trouble": t.trouble,
+            "absent": t.is_absent,
+            "trouble": t.reason,
         }
-        for path, t in sorted(collector.poller.tracks.items())
+        for path, t in sorted(poller.states.items())
         if t.requests
     }
     return {
@@ -58,7 +58,7 @@ def describe(
             "firmware": info.firmware,
             "part_number": info.part_number,
             "clock_skew_s": round(info.clock_skew_s, 1),
-            "reachable": asking.reachable,
+            "reachable": poller.requests.reachable,
             "token_expires_at": token_expires_at,
             "token_user": token_user,
         },
@@ -69,10 +69,10 @@ def describe(
             "last_poll_s": round(done.last_poll_s, 3),
         },
         "requests": {
-            "last_hour": {"fast": used["fast"], "slow": used["slow"]},
-            "budget": asking.budget.limit,
-            "one_lane": asking.strain.one_lane,
-            "slow_gateway": asking.strain.slow,
+            "last_hour": {"fast": sent["fast"], "slow": sent["slow"]},
+            "planned": poller.planned_per_hour(),
+            "one_lane": contention.one_lane,
+            "slow_gateway": contention.slow_gateway,
         },
         "values": dict(done.values),
         "books": described(collector.books.ledger),

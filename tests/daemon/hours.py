@@ -155,7 +155,7 @@ def table() -> str:
     for name, made in SITES.items():
         gateway, _, collector = poll(made(), 2)
         first, later = gateway.counts(NOON - 30, NOON - 30 + 3600), gateway.counts(NOON + 3570, NOON + 7170)
-        columns[name] = (first, later, collector.poller.asking.budget.limit)
+        columns[name] = (first, later, collector.poller.planned_per_hour())
     lines = [
         "| path | plan | " + " | ".join(f"{name}: first hour | later" for name in columns) + " |",
         "|---|---|" + "---:|" * 2 * len(columns),
@@ -165,8 +165,8 @@ def table() -> str:
             cells = " | ".join(f"{first[path] or ''} | {later[path] or ''}" for first, later, _ in columns.values())
             lines.append(f"| `{path}` | {PLAN[path]} | {cells} |".replace("  ", " "))
     sums = " | ".join(f"{first.total()} | {later.total()}" for first, later, _ in columns.values())
-    limits = " | ".join(f"| {limit}" for *_, limit in columns.values())
-    return "\n".join([*lines, f"| **together** | | {sums} |", f"| **ceiling** | | {limits} |"])
+    planned = " | ".join(f"| {count}" for *_, count in columns.values())
+    return "\n".join([*lines, f"| **together** | | {sums} |", f"| **planned** | | {planned} |"])
 
 
 def with_table(text: str, counted: str) -> str:

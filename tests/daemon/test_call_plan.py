@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from logger.commands.status import lines
-from logger.daemon.budget import Budget
 from logger.daemon.collector import Collector
-from logger.daemon.endpoint_state import Track
+from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.progress import Progress
 from logger.daemon.schedule import Pace
 from logger.daemon.status_file import describe
 from logger.errors import AbsentError, BusyError, TimedOutError
 from logger.gateway.endpoints import ENDPOINTS
-from logger.model import Document, Json
+from logger.model import Json
 from logger.simulator.generated import GENERATIONS
 from logger.store.records import Waiting
 from tests.daemon.hours import DOCUMENT, NOON, PlantGateway, plant, poll, table, with_table
@@ -120,7 +119,7 @@ def test_a_gateway_with_one_process_for_everything_is_served_in_one_lane_and_kee
     with caplog.at_level("INFO", logger="logger"):
         gateway, store, collector = poll(plant("8-battery", 6), 3, one)
     assert powers(store)[-177:] == minutes(177, NOON + 180)
-    assert collector.poller.asking.strain.one_lane
+    assert collector.poller.requests.contention.one_lane
     assert sum("take turns" in record.message for record in caplog.records) == 1
     began = next(at for at, path in gateway.asked if at > NOON + 600)
     spans = [(at, end) for (at, path), (end, _) in zip(
@@ -136,7 +135,7 @@ def test_two_lanes_stay_where_the_fast_paths_do_not_wait() -> None:
         gateway.takes_s |= dict.fromkeys(SLOW, 59.5)
 
     _, _, collector = poll(plant("8-battery", 6), 3, slow)
-    assert not collector.poller.asking.strain.one_lane
+    assert not collector.poller.requests.contention.one_lane
 
 
 def test_a_gateway_that_answers_slowly_is_asked_less_but_for_the_minute_and_the_devices() -> None:
@@ -153,12 +152,12 @@ def test_a_gateway_that_answers_slowly_is_asked_less_but_for_the_minute_and_the_
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_no_generation_is_asked_more_than_its_ceiling(generation: str) -> None:
+def test_no_generation_is_asked_more_than_planned_but_for_first_probes(generation: str) -> None:
     gateway, _, collector = poll(plant(generation, 6), 0.75)
-    limit = collector.poller.asking.budget.limit
-    assert limit is not None
-    assert len([at for at, _ in gateway.asked]) <= limit
-    assert sum(collector.poller.asking.budget.used(NOON + 2700).values()) == len(gateway.asked)
+    planned = collector.poller.planned_per_hour()
+    assert planned is not None
+    assert len(gateway.asked) <= 1.1 * planned + 10
+    assert collector.poller.requests.count_last_hour(NOON + 2700).total() == len(gateway.asked)
 
 
 # --- paths that come and go ---------------------------------------------------------------------------------------
@@ -254,34 +253,6 @@ def test_the_gateway_as_a_whole_gone_loses_no_endpoint(tmp_path: Path) -> None:
     assert "endpoint_lost" not in events(store)
 
 
-def test_the_ceiling_holds_back_what_can_wait_and_never_the_minute_or_the_devices() -> None:
-    budget = Budget()
-    tracks = {endpoint.path: Track(endpoint, requests=1) for endpoint in ENDPOINTS}
-    budget.limit = 3
-    for second in range(3):
-        assert budget.allows(tracks["/ivp/meters"], 1000.0 + second)
-        budget.spend(1000.0 + second, "slow" if second else "fast")
-    assert budget.used(1003.0) == {"fast": 1, "slow": 2}
-    held = {path for path, track in tracks.items() if not budget.allows(track, 1003.0)}
-    assert held == {path for path, track in tracks.items() if isinstance(track.endpoint.every, int)}
-    assert budget.allows(tracks["/ivp/meters"], 1000.0 + 3600)
-    meters = tracks["/ivp/meters"].endpoint
-    assert budget.allows(Track(meters), 1003.0), "what was never asked is asked once"
-    old = Document("/ivp/meters", [], 1003.0 - 1400, 0.1)
-    assert budget.allows(Track(meters, requests=1, document=old), 1003.0), "what soon stands no more is asked"
-
-
-def test_a_plan_that_shrinks_keeps_its_ceiling_until_its_requests_are_forgotten() -> None:
-    budget = Budget()
-    for minute, plan in enumerate((100, 300, 200, 250, 50)):
-        budget.follow(60.0 * minute, plan)
-    assert budget.limit == 300
-    budget.follow(60.0 + 3600, 50)
-    assert budget.limit == 250
-    budget.follow(240.0 + 3600, 60)
-    assert budget.limit == 60
-
-
 def test_the_first_midnight_costs_no_minute() -> None:
     """The figures of the first day are asked no more from then on, and the plan shrinks by half."""
     evening = NOON + 11 * 3600 + 1800
@@ -291,13 +262,14 @@ def test_the_first_midnight_costs_no_minute() -> None:
 
 
 def test_an_absent_path_is_lost_only_if_it_ever_answered() -> None:
-    track = Track(next(endpoint for endpoint in ENDPOINTS if endpoint.path == INVENTORY))
-    track.failed(AbsentError("404"), START, {"totals": 60, "devices": 300})
-    assert track.nowhere(START)
-    assert not track.gone
+    endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == INVENTORY)
+    state = EndpointState(endpoint, {"totals": 60, "devices": 300})
+    state.record_failure(AbsentError("404"), START)
+    assert state.is_surely_absent(START)
+    assert not state.is_lost
 
 
-def test_status_shows_the_requests_of_the_last_hour_and_the_ceiling() -> None:
+def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
     seen: list[dict[str, Json]] = []
 
     def meanwhile(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
@@ -311,7 +283,7 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_ceiling() -> None:
     slow = sum(1 for at, path in gateway.asked if at < NOON + 1770 and path in SLOW)
     both = sum(1 for at, _ in gateway.asked if at < NOON + 1770)
     text = "\n".join(lines(seen[0], NOON + 1770))
-    found = re.search(r"^requests +(\d+) in the last hour \((\d+) of them slow\) of at most (\d+)$", text, re.M)
+    found = re.search(r"^requests +(\d+) in the last hour \((\d+) of them slow\), (\d+) planned$", text, re.M)
     assert found is not None, text
     assert (int(found[1]), int(found[2])) == (both, slow)
     assert int(found[3]) > 2 * both * 0.9

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from logger.daemon.collector import Collector
-from logger.daemon.endpoint_state import Track
+from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.progress import Progress
 from logger.daemon.schedule import Pace
 from logger.daemon.self_report import self_readings
@@ -47,8 +48,8 @@ async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]
     target = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
     shipper = Shipper(Taker(target, clock), store, clock, Progress(clock), Changes(None))
 
-    async def own(tags: dict[str, str], tick: int, tracks: list[Track]) -> list[Reading]:
-        return self_readings(tags, tick, tracks, store.store.waiting(), None, 0.0, float(tick))
+    async def own(tags: dict[str, str], tick: int, states: Iterable[EndpointState]) -> list[Reading]:
+        return self_readings(tags, tick, states, store.store.waiting(), None, 0.0, float(tick))
 
     gateway = PlantGateway(plant("8-battery", inverters, 3), clock)
     collector = Collector(

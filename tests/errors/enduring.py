@@ -67,7 +67,7 @@ async def main(answers: int, plain: int, secure: int, serial: str) -> object:
         collector = Collector(
             Gateway(access, clock), store, clock, Pace(60, 60, zone="Europe/Paris"), Progress(clock)
         )
-        slow = asyncio.create_task(collector.poller.slow_lane())
+        slow = asyncio.create_task(collector.poller.run_slow_lane())
         writer = Writer(target, clock)
         ticks = 0
         before, files = 0.0, 0
