@@ -5,51 +5,118 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, Literal, TypeVar
 
 import tenacity
 
 from logger.clock import Clock
-from logger.errors import EnvoyLoggerError
+from logger.errors import EnvoyLoggerError, TimedOutError
 
 T = TypeVar("T")
+FOR_EVER: Final = "for ever"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How often and how fast to try again.
 
-    `tries` bounds one call of `attempt`; `first_s` doubles from failure to failure up to `most_s`, each drawn
-    between half and all of it, never less than `floor_s`.
+    `tries` and `within_s` (real seconds) say when to stop. The pause `first_s` doubles from failure to failure up to
+    `most_s`; each is drawn between half and all of it and is never less than `floor_s`. Errors with `retry` are tried
+    again, those `besides` too, those in `never` not.
     """
 
-    tries: int
+    tries: int | Literal["for ever"]
     first_s: float
     most_s: float
     floor_s: float = 0.0
+    within_s: float | None = None
+    besides: tuple[type[Exception], ...] = ()
+    never: tuple[type[Exception], ...] = ()
+
+    def pause_s(self, failures: int) -> float:
+        """Draw the seconds to wait after that many failures in a row (1 or more)."""
+        ceiling = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 30))
+        return max(self.floor_s, random.uniform(ceiling / 2, ceiling))  # noqa: S311  jitter, not a secret
+
+    def wait(self, state: tenacity.RetryCallState) -> float:
+        """Say the same to tenacity, which counts the tries."""
+        return self.pause_s(state.attempt_number)
+
+    def is_worth_retrying(self, error: BaseException) -> bool:
+        """Whether the next try may succeed where this one did not."""
+        expected = isinstance(error, EnvoyLoggerError) and error.retry and not isinstance(error, self.never)
+        return expected or isinstance(error, self.besides)
+
+    @property
+    def stop(self) -> tenacity.stop.stop_base:
+        """When tenacity gives up."""
+        tries = tenacity.stop_never if self.tries == FOR_EVER else tenacity.stop_after_attempt(self.tries)
+        return tries if self.within_s is None else tenacity.stop_any(tries, tenacity.stop_after_delay(self.within_s))
 
 
-POLL = Policy(tries=2, first_s=2.0, most_s=2.0, floor_s=1.0)
-"""Within one poll: two tries at most; the next poll is the retry."""
-DELIVERY = Policy(tries=1, first_s=1.0, most_s=60.0)
-"""Between deliveries to InfluxDB: 1, 2, 4 … 60 s, for ever; the data waits in the store."""
-SIGN_IN = Policy(tries=1, first_s=300.0, most_s=6 * 3600.0, floor_s=300.0)
+POLL: Final = Policy(tries=2, first_s=2.0, most_s=2.0, floor_s=1.0, never=(TimedOutError,))
+"""Within one poll: two tries; the next poll is the retry. A second long wait would cost the poll its minute."""
+SLOW_POLL: Final = Policy(tries=1, first_s=2.0, most_s=2.0)
+"""The same for the slow lane, where a try takes up to a minute."""
+DELIVERY: Final = Policy(tries=FOR_EVER, first_s=1.0, most_s=60.0)
+"""Between deliveries to InfluxDB: 1, 2, 4 … 60 s, for ever, because the data waits in the store until it is taken."""
+SIGN_IN: Final = Policy(tries=1, first_s=300.0, most_s=6 * 3600.0, floor_s=300.0)
 """Between sign-ins at Enphase: 5 minutes to 6 hours, kept across restarts; accounts get locked."""
+SIGN_IN_LOCK: Final = Policy(tries=FOR_EVER, first_s=0.1, most_s=0.1, within_s=120.0, besides=(BlockingIOError,))
+"""Until another process has ended its sign-in, at most two minutes."""
 
 
 async def attempt(policy: Policy, clock: Clock, call: Callable[[], Awaitable[T]]) -> T:
-    """Call until it succeeds, fails with an error that trying again cannot help, or the tries are used up."""
+    """Call until it succeeds, fails with an error that another try cannot help, or the policy stops."""
+
+    async def once() -> T:  # tenacity awaits what it sees to be a coroutine function, and nothing else
+        return await call()
+
     retrying = tenacity.AsyncRetrying(
-        stop=tenacity.stop_after_attempt(policy.tries),
-        wait=lambda state: delay(policy, state.attempt_number),
-        retry=tenacity.retry_if_exception(lambda e: isinstance(e, EnvoyLoggerError) and e.retry),
+        stop=policy.stop,
+        wait=policy.wait,
+        retry=tenacity.retry_if_exception(policy.is_worth_retrying),
         sleep=clock.sleep,
         reraise=True,
     )
-    return await retrying(call)
+    return await retrying(once)
 
 
-def delay(policy: Policy, failures: int) -> float:
-    """Seconds to wait after that many failures in a row (1 or more)."""
-    ceiling = min(policy.most_s, policy.first_s * 2.0 ** min(failures - 1, 30))
-    return max(policy.floor_s, random.uniform(ceiling / 2, ceiling))  # noqa: S311  jitter, not a secret
+class Backoff:
+    """Pauses after failures, lane by lane, for a loop that serves several lanes and so cannot sleep for one."""
+
+    def __init__(self, policy: Policy, clock: Clock) -> None:
+        self._policy, self._clock = policy, clock
+        self._retrying = tenacity.Retrying(stop=policy.stop, wait=policy.wait, reraise=True)
+        self._states: dict[str, tenacity.RetryCallState] = {}
+        self._not_before: dict[str, float] = {}
+
+    def fail(self, lane: str, asked_s: float = 0.0) -> None:
+        """Count a failure and pause the lane, for at least the `asked_s` seconds that the other side asks for."""
+        state = self._states.setdefault(lane, tenacity.RetryCallState(self._retrying, None, (), {}))
+        spread_s = random.uniform(0.0, min(5.0, asked_s / 10))  # noqa: S311  jitter, not a secret
+        self.pause(lane, max(self._policy.wait(state), asked_s + spread_s))
+        state.prepare_for_next_attempt()
+
+    def pause(self, lane: str, seconds: float) -> None:
+        """Pause a lane for that long, whatever failed before."""
+        self._not_before[lane] = self._clock.monotonic() + seconds
+
+    def succeed(self, lane: str) -> None:
+        """Forget the failures and the pause of a lane."""
+        self._states.pop(lane, None)
+        self._not_before.pop(lane, None)
+
+    def failures(self, lane: str) -> int:
+        """Count the failures in a row."""
+        return self._states[lane].attempt_number - 1 if lane in self._states else 0
+
+    def may_try(self, *lanes: str) -> bool:
+        """Whether none of these lanes is paused."""
+        now = self._clock.monotonic()
+        return all(self._not_before.get(lane, 0.0) <= now for lane in lanes)
+
+    def next_in_s(self, most_s: float) -> float:
+        """Seconds until the next paused lane may be tried, at most `most_s`."""
+        now = self._clock.monotonic()
+        return min([most_s, *(at - now for at in self._not_before.values() if at > now)])

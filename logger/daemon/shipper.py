@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -25,7 +24,7 @@ from logger.influx.classify import Blocked, Wait
 from logger.influx.deliver import Delivery, deliver
 from logger.influx.write import Writer
 from logger.model import ROLES, Event, Role
-from logger.retry import DELIVERY, delay
+from logger.retry import DELIVERY, Backoff
 from logger.store.records import Lease, Refused
 
 _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
@@ -94,8 +93,7 @@ class Shipper:
         self._changes, self._credentials, self._tell = changes, credentials, tell
         self._wake = asyncio.Event()
         self._news: set[Role] = set(ROLES)
-        self._failures: dict[str, int] = {}
-        self._not_before: dict[str, float] = {}
+        self._backoff = Backoff(DELIVERY, clock)
         self._most_lines: dict[Role, int] = {}
         self._ahead: dict[Role, asyncio.Task[Lease | None]] = {}
         self._meanwhile: dict[Role, set[int]] = {}
@@ -128,17 +126,13 @@ class Shipper:
         self._well = False
         delivered = False
         for role in ROLES:
-            if role in self._news and self._may_try(_SERVER, role):
+            if role in self._news and self._backoff.may_try(_SERVER, role):
                 delivered |= await self._ship(role, live=True)
         failed = set(self.troubles)
         for role in _BACKLOG:
-            if role not in failed and self._may_try(_SERVER, role, _backlog(role)):
+            if role not in failed and self._backoff.may_try(_SERVER, role, _backlog(role)):
                 delivered |= await self._ship(role, live=False)
         return delivered
-
-    def _may_try(self, *keys: str) -> bool:
-        now = self._clock.monotonic()
-        return all(self._not_before.get(key, 0.0) <= now for key in keys)
 
     async def _ship(self, role: Role, *, live: bool) -> bool:
         lease = await self._leased(role, live=live)
@@ -150,7 +144,7 @@ class Shipper:
         started = self._clock.monotonic()
         if not live:
             self._look_ahead(role, lease)
-        around = not live and self._failures.get(_backlog(role), 0) >= 2
+        around = not live and self._backoff.failures(_backlog(role)) >= 2
         delivery = await deliver(self._writer, role, lease.members, clock=self._clock, around=around)
         await self._keep_books(role, lease, delivery, live=live)
         if len(delivery.done) < len(lease.ids):
@@ -172,7 +166,7 @@ class Shipper:
     async def _resend(self) -> None:
         """When nothing else is to be done: a batch of what a server that crashed may have lost."""
         role = self._resending.role
-        if role is None or not self._may_try(_SERVER, role, _backlog(role), _RESENDING):
+        if role is None or not self._backoff.may_try(_SERVER, role, _backlog(role), _RESENDING):
             return
         if not self._writer.may_forget:
             if self.shipped.batches:  # it has answered, so it is known what it is
@@ -181,7 +175,7 @@ class Shipper:
         self._progress.moved("ship", _LEASE_TIME_S)
         started = self._clock.monotonic()
         outcome = await self._resending.step(self._writer, self._most(role))
-        self._not_before[_RESENDING] = self._clock.monotonic() + PAUSE_S
+        self._backoff.pause(_RESENDING, PAUSE_S)
         if isinstance(outcome, (Wait, Blocked)):
             await self._put_off(role, outcome, live=False)
             return
@@ -260,8 +254,7 @@ class Shipper:
         self._well = True
         self.troubles.pop(role, None)
         for key in (_SERVER, role, *(() if live else (_backlog(role),))):
-            self._failures.pop(key, None)
-            self._not_before.pop(key, None)
+            self._backoff.succeed(key)
         self.shipped.waiting_for = ""
         self._changes.end("influx", "InfluxDB answers again")
         self._changes.end(f"influx {role}", f"InfluxDB takes points of the {role} again")
@@ -276,10 +269,10 @@ class Shipper:
             self._news.add(role)
         if isinstance(outcome, Blocked):
             hint = outcome.hint
-            self._not_before[role] = self._clock.monotonic() + _BLOCKED_S
+            self._backoff.pause(role, _BLOCKED_S)
             if outcome.kind == "credentials" and self._credentials is not None:
                 if self._credentials.renew():
-                    self._not_before[role] = self._clock.monotonic()
+                    self._backoff.pause(role, 0.0)
                     self.wake()
                 hint = f"{hint.removesuffix('.')}; {self._credentials.hint()}"
             self._changes.begin(f"influx {role}", f"{outcome.reason}\nTry: {hint}", logging.ERROR)
@@ -291,9 +284,7 @@ class Shipper:
             key, trouble = role, f"influx {role}"
         else:
             key, trouble = _backlog(role), f"influx {role} backlog"
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = max(delay(DELIVERY, failures), asked + random.uniform(0.0, min(5.0, asked / 10)))  # noqa: S311
-        self._not_before[key] = self._clock.monotonic() + pause
+        self._backoff.fail(key, asked)
         self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store")
         if not live:
             self._halve(role)
@@ -302,9 +293,7 @@ class Shipper:
 
     async def _idle(self) -> None:
         """Until there is news, or the next try is due."""
-        now = self._clock.monotonic()
-        pause = min([_IDLE_S, *(at - now for at in self._not_before.values() if at > now)])
-        waiting = asyncio.ensure_future(self._progress.wait("ship", pause))
+        waiting = asyncio.ensure_future(self._progress.wait("ship", self._backoff.next_in_s(_IDLE_S)))
         news = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait({waiting, news}, return_when=asyncio.FIRST_COMPLETED)

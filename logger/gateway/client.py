@@ -23,7 +23,6 @@ from logger.errors import (
     NotAGatewayError,
     NotAllowedError,
     SerialDiffersError,
-    TimedOutError,
     TokenError,
     UnreachableError,
     UnreadableError,
@@ -36,7 +35,7 @@ from logger.gateway.endpoints import INFO, AuthKind, Endpoint, auth_kind
 from logger.gateway.time_text import span
 from logger.gateway.tokens import Token
 from logger.model import Document, Event, GatewayInfo
-from logger.retry import POLL, attempt
+from logger.retry import POLL, SLOW_POLL, attempt
 from logger.wire import Answer, Digest, Wire
 
 _CHECK: Final = "/auth/check_jwt"
@@ -134,16 +133,8 @@ class Gateway:
     # --- one request ---------------------------------------------------------------------------------------------
 
     async def _fetch(self, endpoint: Endpoint) -> Document:
-        async def once() -> Document | TimedOutError:
-            try:
-                return await self._once(endpoint)
-            except TimedOutError as error:
-                return error  # not asked a second time: another long wait would cost the poll its minute
-
-        found = await (once() if endpoint.lane == "slow" else attempt(POLL, self._clock, once))
-        if isinstance(found, TimedOutError):
-            raise found
-        return found
+        policy = SLOW_POLL if endpoint.lane == "slow" else POLL
+        return await attempt(policy, self._clock, lambda: self._once(endpoint))
 
     async def _once(self, endpoint: Endpoint) -> Document:
         reached, answer = await self._answer(endpoint)

@@ -240,11 +240,8 @@ async def meet(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInf
 async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError | None = None) -> GatewayInfo:
     """`/info`, and whether it is the gateway that the settings name. `instead`: raised if this one only redirects."""
 
-    async def once() -> GatewayInfo | TimedOutError:
-        try:
-            answer = await wire.request("GET", INFO.path, timeout_s=INFO.timeout_s, headers=HEADERS)
-        except TimedOutError as error:
-            return error  # a second long wait would cost the poll its minute
+    async def once() -> GatewayInfo:
+        answer = await wire.request("GET", INFO.path, timeout_s=INFO.timeout_s, headers=HEADERS)
         if answer.status >= 500 or answer.status in (408, 429):
             raise BusyError(
                 f"{wire.host}/info answered {answer.status}: the gateway starts up or is overloaded",
@@ -257,8 +254,6 @@ async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError 
         return read_info(answer, wire.host, clock.time())
 
     info = await attempt(POLL, clock, once)
-    if isinstance(info, TimedOutError):
-        raise info
     if access.expected_serial and info.serial != access.expected_serial:
         raise SerialDiffersError(
             f"the gateway at {wire.host} is {info.serial}, but ENPHASE_SERIAL says {access.expected_serial}",

@@ -8,7 +8,6 @@ hashes are kept.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import functools
@@ -16,17 +15,17 @@ import hashlib
 import json
 import os
 import secrets
-import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from logger.clock import SystemClock
 from logger.errors import SignInBlockedError, SignInRefusedError, StateError
 from logger.files import hand_over, unwritten, write_atomically
 from logger.gateway.cloud import Refusal
 from logger.gateway.time_text import minute
-from logger.retry import SIGN_IN, delay
+from logger.retry import SIGN_IN, SIGN_IN_LOCK, attempt
 
 _DAY_S: Final = 86400.0
 MOST_A_DAY: Final = 16
@@ -36,7 +35,6 @@ _UNSENT_S: Final = 60.0
 _STOPS: Final = frozenset({"refused", "blocked", "mfa"})
 """Only a person can cure these; changed credentials lift them."""
 _FILE: Final = "signin.json"
-_LOCK_WAIT_S: Final = 120.0
 _LATER: Final = "wait, or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
 
 
@@ -80,7 +78,7 @@ def sane(state: CoolDown, now: float) -> CoolDown:
 def begun(state: CoolDown, serial: str, now: float) -> CoolDown:
     """Before an attempt: counted, and the next one pushed away, whatever becomes of this one."""
     attempts = (*(t for t in state.attempts if now - _DAY_S < t <= now), now)
-    not_before = now + delay(SIGN_IN, len(attempts))
+    not_before = now + SIGN_IN.pause_s(len(attempts))
     if len(attempts) >= MOST_A_DAY:
         not_before = max(not_before, attempts[-MOST_A_DAY] + _DAY_S)
     return replace(
@@ -200,6 +198,10 @@ def save(state_dir: Path, state: CoolDown) -> None:
 @contextlib.asynccontextmanager
 async def alone(state_dir: Path) -> AsyncIterator[None]:
     """Hold the lock that lets one process at a time sign in; wait for the others, in real time."""
+
+    async def lock() -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
     path = state_dir / "signin.lock"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -207,24 +209,15 @@ async def alone(state_dir: Path) -> AsyncIterator[None]:
         raise StateError(f"{path} cannot be opened: {error.strerror}", "make the state folder writable.") from error
     try:
         hand_over(path)
-        until = time.monotonic() + _LOCK_WAIT_S
-        while not _locked(descriptor):
-            if time.monotonic() > until:
-                raise SignInBlockedError(
-                    "another process has been signing in at Enphase for two minutes", "end it, or wait for it."
-                )
-            await asyncio.sleep(0.1)
+        try:
+            await attempt(SIGN_IN_LOCK, SystemClock(), lock)
+        except BlockingIOError as error:
+            raise SignInBlockedError(
+                "another process has been signing in at Enphase for two minutes", "end it, or wait for it."
+            ) from error
         yield
     finally:
         os.close(descriptor)  # gives the lock back
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @functools.lru_cache(maxsize=4)

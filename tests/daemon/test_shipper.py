@@ -297,7 +297,8 @@ def test_mended_credentials_are_read_anew_and_used_at_once(
         assert not await shipper.round()
         told = changes.troubles
         secret.write_text(f"{target.token}\n")
-        shipper._not_before.clear()
+        for role in ROLES:
+            shipper._backoff.succeed(role)
         await shipper.round()  # refused once more, and read anew
         while await shipper.round():
             pass
