@@ -19,9 +19,9 @@ ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys((*GROUND, *DOORS), GROUND),
     "settings": GROUND | {"settings"},
     "gateway": GROUND | TALK | {"gateway"},
-    "energy": GROUND | {"readings", "energy"},
+    "energy": GROUND | {"energy"},
     "panels": GROUND | {"readings", "energy", "panels"},
-    "readings": GROUND | {"energy", "panels", "readings"},
+    "readings": GROUND | {"energy", "readings"},
     "store": GROUND | {"log", "store"},
     "influx": GROUND | TALK | {"influx"},
     "provision": GROUND | TALK | {"influx", "provision"},
@@ -84,6 +84,17 @@ def rooms_imported(path: Path) -> set[str]:
 def test_every_module_imports_only_rooms_before_it(path: Path) -> None:
     wrong = rooms_imported(path) - ALLOWED[room_of(path)]
     assert not wrong, f"{path.relative_to(ROOT)} may not import {sorted(wrong)}"
+
+
+def test_the_readings_know_only_the_values_and_days_of_energy() -> None:
+    known = {
+        ".".join(name.split(".")[:3])
+        for path in modules()
+        if room_of(path) == "readings"
+        for name in imports(path)
+        if name.startswith("logger.energy.")
+    }
+    assert known == {"logger.energy.state", "logger.energy.days"}
 
 
 def test_every_foreign_library_has_one_door() -> None:

@@ -15,16 +15,16 @@ from logger.backfill.history import History, Point
 from logger.control.api import Ask, as_text
 from logger.daemon.amend import MOST_ROWS
 from logger.daemon.batches import daily_rows
-from logger.daemon.tick import Books
+from logger.daemon.gateway_state import GatewayState, dump_state
 from logger.energy import rebuild
-from logger.energy.beginning import first_tick
 from logger.energy.days import final_at, first_instant, following, local_day
-from logger.energy.rebuild import Past, Replay
-from logger.energy.state import Ledger
+from logger.energy.rebuild import Past
+from logger.energy.state import EnergyState
 from logger.model import DayRow, Json, Reading, Value
 from logger.panels import panel_rebuild
 from logger.panels.books import Panels, Place, trimmed
 from logger.panels.step import PanelBooks
+from logger.site import Site
 
 _WEEK: Final = 8
 """Days before the last one that the books need whole: seven of them, and one for the first's beginning."""
@@ -39,7 +39,7 @@ class Wish:
     """
 
     gateway: str
-    how: Replay
+    site: Site
     own: int
     since: str = ""
     until: str = ""
@@ -54,11 +54,11 @@ class Restored:
     asked for clearly enough. `ticks`: how many were read.
     """
 
-    books: Books
+    books: GatewayState
     rows: dict[str, list[DayRow]] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
-    again_books: Books | None = None
+    again_books: GatewayState | None = None
     left_out: list[str] = field(default_factory=list)
     ticks: int = 0
 
@@ -68,12 +68,12 @@ class Restored:
         return rows[0].reading.fields if rows else {}
 
 
-async def rebuilt(history: History, live: Books, wish: Wish, step: Callable[[str], None]) -> Restored | None:
+async def rebuilt(history: History, live: GatewayState, wish: Wish, step: Callable[[str], None]) -> Restored | None:
     """Read and replay what is wished; None if the database has nothing of this gateway. `step` is told each day."""
-    zone, found = wish.how.zone, Restored(Books(Ledger(), {}))
+    zone, found = wish.site.zone, Restored(GatewayState())
     border = local_day(wish.own, zone)
     span = await history.span("totals", "envoy_totals", wish.gateway, wish.own)
-    if span is None and (not live.ledger.last_tick or not await history.gateways("totals", "envoy_totals")):
+    if span is None and (not live.energy.last_tick or not await history.gateways("totals", "envoy_totals")):
         return None
     begins = local_day(span[0], zone) if span else border
     known = await _written(history, wish, begins)
@@ -88,7 +88,7 @@ async def rebuilt(history: History, live: Books, wish: Wish, step: Callable[[str
             await work.read(day, min(first_instant(following(day), zone), wish.own))
         write = {*missing, *asked, _back(end, 1), end} & set(_dates(start, end))
         found.books, found.rows, found.ticks = work.books(), work.rows(write), work.ticks
-        found.written = [d for d in sorted(write) if d in found.rows and not (d == border and live.ledger.last_tick)]
+        found.written = [d for d in sorted(write) if d in found.rows and not (d == border and live.energy.last_tick)]
     if wish.since:
         await _again(history, live, wish, known, found, step)
     return found
@@ -98,27 +98,26 @@ async def hand_over(ask: Ask, found: Restored, wish: Wish) -> int:
     """Give the rows and the books to whoever holds them; how many rows it were."""
     rows = [row for day in found.written for row in found.rows[day]]
     count = await _give(ask, wish.gateway, rows)
-    how: list[Json] = [wish.how.zone, wish.how.max_w, wish.how.interval_s]
-    if found.books.ledger.last_tick:
-        count += _count(await ask("join", gateway=wish.gateway, parts={**found.books.to_text()}, how=how))
+    if found.books.energy.last_tick:
+        count += _count(await ask("join", gateway=wish.gateway, parts={**dump_state(found.books)}))
     if found.again_books is not None:
         await _give(ask, wish.gateway, [row for day in found.again for row in found.rows[day]])
         dates: list[Json] = [*found.again]
-        parts: dict[str, Json] = {**found.again_books.to_text()}
-        count += _count(await ask("join", gateway=wish.gateway, parts=parts, how=how, again=dates))
+        parts: dict[str, Json] = {**dump_state(found.again_books)}
+        count += _count(await ask("join", gateway=wish.gateway, parts=parts, again=dates))
     return count
 
 
 async def _again(
     history: History,
-    live: Books,
+    live: GatewayState,
     wish: Wish,
     known: Mapping[str, _Tags],
     found: Restored,
     step: Callable[[str], None],
 ) -> None:
     """Closed days that the live books recorded, computed anew from what was written: only when told."""
-    zone, today = wish.how.zone, live.ledger.day
+    zone, today = wish.site.zone, live.energy.day
     border = local_day(wish.own, zone)
     last = min(wish.until or today, _back(today, 1)) if today else ""
     dates = [d for d in _dates(max(wish.since, border), following(last)) if d < today] if last else []
@@ -147,13 +146,13 @@ class _Tags:
 
 async def _written(history: History, wish: Wish, begins: str) -> dict[str, _Tags]:
     """The days that have a row, with the tags they were first written with."""
-    since, until = first_instant(begins, wish.how.zone), wish.own + 86400
+    since, until = first_instant(begins, wish.site.zone), wish.own + 86400
     site: dict[str, Mapping[str, str]] = {}
     for point in await history.points("daily", "envoy_day", wish.gateway, since, until, ("local_date",)):
         site.setdefault(str(point.fields["local_date"]), point.tags)
     inverters: dict[str, dict[str, Mapping[str, str]]] = {}
     for point in await history.points("daily", "envoy_inverter_day", wish.gateway, since, until, ("energy_wh",)):
-        day = local_day(point.time, wish.how.zone)
+        day = local_day(point.time, wish.site.zone)
         inverters.setdefault(day, {}).setdefault(point.tags.get("serial", ""), point.tags)
     return {day: _Tags(tags, inverters.get(day, {})) for day, tags in site.items()}
 
@@ -164,18 +163,18 @@ class _Work:
     def __init__(self, history: History, wish: Wish, known: Mapping[str, _Tags], live: Panels) -> None:
         self.wish, self.ticks = wish, 0
         self._history, self._known, self._live = history, known, live
-        self._ledger, self._panels = Ledger(), Panels()
+        self._ledger, self._panels = EnergyState(), Panels()
         self._rows: dict[str, DayRow] = {}
 
     async def read(self, day: str, until: int) -> None:
         """Read and replay one local day, to before `until`."""
-        wish, since = self.wish, first_instant(day, self.wish.how.zone)
+        wish, since = self.wish, first_instant(day, self.wish.site.zone)
         if until <= since:
             return
         totals = await self._history.points("totals", "envoy_totals", wish.gateway, since, until, rebuild.FIELDS)
         points = _merged(totals)
         self.ticks += len(points)
-        self._ledger, rows = rebuild.replayed(self._ledger, points, wish.how)
+        self._ledger, rows = rebuild.replayed(self._ledger, points, wish.site)
         self._rows |= rows
         reports = await self._history.points(
             "devices", "envoy_inverter", wish.gateway, since, until, panel_rebuild.FIELDS
@@ -183,12 +182,12 @@ class _Work:
         readings = [Reading("envoy_inverter", p.tags, p.fields, p.time, "devices") for p in reports]
         groups = {p.tags["serial"]: p.tags.get("panel_group", "") for p in reversed(reports) if "serial" in p.tags}
         site = next((p.tags.get("site", "") for p in (*totals, *reports)), "")
-        place = Place(site, wish.how.zone, groups)
+        place = Place(site, wish.site.zone, groups)
         self._panels = panel_rebuild.replayed(self._panels, readings, place, self._live)
 
-    def books(self, *, whole: bool = False) -> Books:
+    def books(self, *, whole: bool = False) -> GatewayState:
         """The books after the last day that was read; `whole`: with every day of the inverters."""
-        return Books(self._ledger, {}, panels=PanelBooks(self._panels if whole else trimmed(self._panels)))
+        return GatewayState(self._ledger, panels=PanelBooks(self._panels if whole else trimmed(self._panels)))
 
     def rows(self, dates: Iterable[str]) -> dict[str, list[DayRow]]:
         """The rows of these days, with the tags that they were written with, if they were."""
@@ -202,19 +201,19 @@ class _Work:
                 row = open_day.get(day)
             if row is None:
                 continue
-            final = wish.own >= final_at(day, wish.how.zone)
+            final = wish.own >= final_at(day, wish.site.zone)
             tags = known.site if known else row.reading.tags
             days[day] = [DayRow(replace(row.reading, tags=tags), day, final)]
             if known:
                 panels = panel_rebuild.with_tags(panels, day, known.inverters)
             closed = day if final else ""
-            days[day] += panel_rebuild.rows_of(panels, [day], wish.gateway, wish.how.zone, closed)
+            days[day] += panel_rebuild.rows_of(panels, [day], wish.gateway, wish.site.zone, closed)
         return days
 
 
-def first_own_tick(live: Books, now: int) -> int:
+def first_own_tick(live: GatewayState, now: int) -> int:
     """The first tick that the live books recorded themselves; `now` if they recorded none."""
-    return first_tick(live.ledger) if live.ledger.last_tick else now
+    return live.energy.first_tick if live.energy.last_tick else now
 
 
 def _merged(points: Iterable[Point]) -> list[Past]:

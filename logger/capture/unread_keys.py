@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from logger.daemon.tick import Books, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState
+from logger.daemon.tick import run_tick
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings.read_keys import named_in_table
 from logger.readings.rows import PATHS
+from logger.site import Site
 
 D = TypeVar("D")
 
@@ -55,7 +56,7 @@ def _asked_for(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[st
         path: Document(path, _watched(body, asked), float(at), 0.0) for path, body in bodies.items() if path in PATHS
     }
     snapshot = Snapshot(info, at, documents, {}, PATHS - documents.keys())
-    interpret(snapshot, frozenset({"totals", "devices"}), Books(Ledger(), {}), Rules("", "UTC", None))
+    run_tick(snapshot, frozenset({"totals", "devices"}), GatewayState(), Site(zone="UTC"))
     return asked
 
 

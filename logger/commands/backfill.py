@@ -25,11 +25,11 @@ from logger.control.unix_socket import Handlers
 from logger.daemon import app
 from logger.daemon.amend import StoredBooks, books_handlers
 from logger.daemon.config import target_of
-from logger.daemon.tick import Books
-from logger.energy.rebuild import Replay
+from logger.daemon.gateway_state import GatewayState, load_state
 from logger.influx.dialects import Target
 from logger.model import Value
 from logger.settings import Settings, system_zone
+from logger.site import Site
 from logger.store.thread import StoreThread
 
 _SHOWN = 40
@@ -82,7 +82,7 @@ def command(
     token = _token(read_token_file, ask=ask_token)
     log.protect([token] if token else [])
     target = _reading(configured, token)
-    asyncio.run(_run(configured, target, Wish(gateway, Replay("", None, 60), 0, since, until, again), dry_run))
+    asyncio.run(_run(configured, target, Wish(gateway, Site(), 0, since, until, again), dry_run))
 
 
 def _token(file: Path | None, *, ask: bool) -> str:
@@ -105,32 +105,32 @@ def _reading(configured: Settings, token: str) -> Target:
 
 async def _run(configured: Settings, target: Target, wish: Wish, dry_run: bool) -> None:
     def alone(store: StoreThread) -> Handlers:
-        return {**store_handlers(store), **books_handlers(store, StoredBooks(store))}
+        return {**store_handlers(store), **books_handlers(store, StoredBooks(store), _site(configured))}
 
     clock = SystemClock()
     async with _history(target) as history, reach(configured, clock, make=True, alone=alone) as ask:
         held = await _books(ask)
         serial = await _gateway(wish.gateway or configured.enphase.serial, held, history)
-        live = held.get(serial) or Books.from_text({}, {})
+        live = held.get(serial) or GatewayState()
         own = first_own_tick(live, int(time.time()))
-        wish = replace(wish, gateway=serial, own=own, how=_how(configured, live))
+        wish = replace(wish, gateway=serial, own=own, site=_site_of_days(configured, live))
         found = await rebuilt(history, live, wish, _progress)
         _progress("")
         if found is None:
             click.echo(f"InfluxDB holds nothing of gateway {serial}: there is nothing to fill in.")
             return
-        zone = ZoneInfo(wish.how.zone)
+        zone = ZoneInfo(wish.site.zone)
         if found.left_out:
             click.echo(
                 f"Recorded by this installation itself, and left as it is: {_span(found.left_out)}\n"
                 "Try: --again to compute that anew, too.",
                 err=True,
             )
-        if not found.written and not found.again and not found.books.ledger.last_tick:
+        if not found.written and not found.again and not found.books.energy.last_tick:
             click.echo("Nothing is missing: the books go back as far as InfluxDB does.")
             return
         click.echo("\n".join(_table(found)))
-        last = found.books.ledger.last_tick
+        last = found.books.energy.last_tick
         until_text = f"up to {datetime.fromtimestamp(last, UTC).astimezone(zone):%Y-%m-%d %H:%M}, " if last else ""
         if dry_run:
             click.echo(f"\n{found.ticks} readings, {until_text}nothing was written (--dry-run).")
@@ -148,17 +148,17 @@ async def _history(target: Target) -> AsyncIterator[History]:
         await history.aclose()
 
 
-async def _books(ask: Ask) -> dict[str, Books]:
+async def _books(ask: Ask) -> dict[str, GatewayState]:
     """The books of every gateway that the store knows."""
     held = await ask("books")
     return {
-        gateway: Books.from_text({key: str(text) for key, text in parts.items()}, {})
+        gateway: load_state({key: str(text) for key, text in parts.items()}, {})
         for gateway, parts in (held.items() if isinstance(held, dict) else ())
         if isinstance(parts, dict)
     }
 
 
-async def _gateway(named: str, held: dict[str, Books], history: History) -> str:
+async def _gateway(named: str, held: dict[str, GatewayState], history: History) -> str:
     """The serial to restore: named, the only one recorded here, or the only one that InfluxDB has."""
     if named:
         return named
@@ -169,14 +169,19 @@ async def _gateway(named: str, held: dict[str, Books], history: History) -> str:
     return found[0]
 
 
-def _how(configured: Settings, live: Books) -> Replay:
-    """How days are computed: as the live books do, else as the settings say."""
+def _site(configured: Settings) -> Site:
+    """The site as the settings describe it."""
     recorder = configured.recorder
-    zone = live.ledger.zone or recorder.timezone
+    return Site(max_w=recorder.site_max_w, totals_s=recorder.totals_interval_s)
+
+
+def _site_of_days(configured: Settings, live: GatewayState) -> Site:
+    """How days are computed: as the live books do, else as the settings say."""
+    zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = system_zone()
         click.echo(f"LOGGER_TIMEZONE is not set: days begin by this machine's zone, {zone}.", err=True)
-    return Replay(zone, recorder.site_max_w, recorder.totals_interval_s)
+    return replace(_site(configured), zone=zone)
 
 
 def _progress(day: str) -> None:

@@ -86,7 +86,7 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
             _print(console, "Dry contacts", contacts, ("contact_name", "closed"))
         if combiners:
             _print(console, "Combiner", combiners, ("communicating", "firmware", "state"))
-    for remark in complaints(found.snapshot(), result.twins).values():
+    for remark in complaints(found.snapshot(), result.duplicates).values():
         click.echo(remark.text, err=True)
     for complaint in found.complaints():
         click.echo(complaint, err=True)

@@ -11,16 +11,16 @@ from typing import Final, Protocol, TypeAlias
 from logger.control.api import as_bytes
 from logger.control.unix_socket import Handlers
 from logger.daemon.batches import amendment
+from logger.daemon.gateway_state import GatewayState, load_state
 from logger.daemon.rebuilt_books import recomputed, restored
-from logger.daemon.tick import Books
-from logger.energy.rebuild import Replay
 from logger.model import DayRow, Json
+from logger.site import Site
 from logger.store.records import Commit, DailyRow
 from logger.store.thread import StoreThread
 
 MOST_ROWS: Final = 1000
 """Rows of days that one request may bring."""
-Change: TypeAlias = Callable[[Books], "tuple[Books, Sequence[DayRow]]"]
+Change: TypeAlias = Callable[[GatewayState], "tuple[GatewayState, Sequence[DayRow]]"]
 
 
 class Keeper(Protocol):
@@ -40,12 +40,14 @@ class StoredBooks:
     async def amend(self, gateway: str, change: Change) -> None:
         """See Keeper."""
         stored = await self._store.ledger(gateway)
-        books, rows = change(Books.from_text(stored, await self._store.reports(gateway)))
+        books, rows = change(load_state(stored, await self._store.reports(gateway)))
         commit, _ = amendment(gateway, books, rows, stored)
         await self._store.put(commit)
 
 
-def books_handlers(store: StoreThread, keeper: Keeper, changed: Callable[[], None] = lambda: None) -> Handlers:
+def books_handlers(
+    store: StoreThread, keeper: Keeper, site: Site, changed: Callable[[], None] = lambda: None
+) -> Handlers:
     """What can be asked of the books by name. `changed` is called when something waits for delivery anew."""
 
     async def books(given: Mapping[str, Json]) -> Json:
@@ -58,13 +60,13 @@ def books_handlers(store: StoreThread, keeper: Keeper, changed: Callable[[], Non
         return len(rows)
 
     async def join(given: Mapping[str, Json]) -> Json:
-        gateway, past, how = str(given["gateway"]), Books.from_text(_texts(given["parts"]), {}), _how(given["how"])
+        gateway, past = str(given["gateway"]), load_state(_texts(given["parts"]), {})
         again = given.get("again")
         dates = frozenset(str(day) for day in again) if isinstance(again, list) else frozenset()
         told: list[int] = []
 
-        def change(live: Books) -> tuple[Books, Sequence[DayRow]]:
-            new, rows = recomputed(live, past, gateway, dates) if dates else restored(live, past, gateway, how)
+        def change(live: GatewayState) -> tuple[GatewayState, Sequence[DayRow]]:
+            new, rows = recomputed(live, past, gateway, dates) if dates else restored(live, past, gateway, site)
             told.append(len(rows))
             return new, rows
 
@@ -79,15 +81,6 @@ def _texts(value: Json) -> dict[str, str]:
     if not isinstance(value, dict):
         raise TypeError("parts are an object of texts")
     return {key: text for key, text in value.items() if isinstance(text, str)}
-
-
-def _how(value: Json) -> Replay:
-    if not isinstance(value, list) or len(value) != 3:
-        raise TypeError("how is zone, greatest power and interval")
-    zone, max_w, interval_s = value
-    if not isinstance(zone, str) or not isinstance(interval_s, int) or isinstance(max_w, (str, list, dict)):
-        raise TypeError("how is zone, greatest power and interval")
-    return Replay(zone, None if max_w is None else float(max_w), interval_s)
 
 
 def _rows(value: Json) -> tuple[DailyRow, ...]:

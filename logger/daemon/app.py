@@ -56,7 +56,10 @@ class Parts:
 
     def handlers(self) -> Handlers:
         """Everything that a command can ask the running daemon for, by name."""
-        return {**store_handlers(self.store, self.wake), **books_handlers(self.store, self.collector, self.wake)}
+        return {
+            **store_handlers(self.store, self.wake),
+            **books_handlers(self.store, self.collector, self.collector.pace.as_site(""), self.wake),
+        }
 
     def wake(self) -> None:
         """There is something new to deliver."""

@@ -6,7 +6,8 @@ import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from logger.daemon.tick import Books, Interpreted
+from logger.daemon.gateway_state import GatewayState, dump_state
+from logger.daemon.tick import TickResult
 from logger.influx.line_protocol import encode
 from logger.model import ROLES, DayRow, Reading
 from logger.store.records import Commit, DailyRow, Member
@@ -46,13 +47,13 @@ def changes(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str
 
 
 def commit_of(
-    gateway: str, tick: int, readings: Sequence[Reading], result: Interpreted, stored: Mapping[str, str]
+    gateway: str, tick: int, readings: Sequence[Reading], result: TickResult, stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
     """The commit of one tick, and the books' text once it is stored; `stored` is that text before it.
 
     `readings` are all points of the tick, those of the recorder itself among them.
     """
-    text = result.books.to_text()
+    text = dump_state(result.state)
     commit = Commit(
         gateway=gateway,
         tick=tick,
@@ -66,11 +67,11 @@ def commit_of(
 
 
 def amendment(
-    gateway: str, books: Books, rows: Iterable[DayRow], stored: Mapping[str, str]
+    gateway: str, state: GatewayState, rows: Iterable[DayRow], stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
     """The commit of a change to the books that belongs to no tick, and their text once it is stored."""
-    text = books.to_text()
+    text = dump_state(state)
     commit = Commit(
-        gateway=gateway, tick=books.ledger.last_tick, ledger=changes(stored, text), daily=daily_rows(rows)
+        gateway=gateway, tick=state.energy.last_tick, ledger=changes(stored, text), daily=daily_rows(rows)
     )
     return commit, text

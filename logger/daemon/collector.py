@@ -18,14 +18,14 @@ from logger.daemon.batches import amendment, commit_of
 from logger.daemon.clocks import Clocks
 from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.events import PendingEvents, event_points
+from logger.daemon.gateway_state import GatewayState, load_state
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
 from logger.daemon.schedule import Pace, deadline_s, due_roles, next_tick
 from logger.daemon.site_zone import SiteZone
-from logger.daemon.tick import Books, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
 from logger.model import DayRow, Event, GatewayInfo, Reading, Report, Role, Snapshot
 from logger.readings.site_warnings import Complaint, complaints
@@ -81,7 +81,7 @@ class Collector:
         own_readings: Callable[[dict[str, str], int, Iterable[EndpointState]], Awaitable[list[Reading]]]
         | None = None,
     ) -> None:
-        self.books = Books(Ledger(), {})
+        self.books = GatewayState()
         self.collected = Collected(started_at=clock.time())
         self.changes = changes or log.Changes(log.get("collect"))
         self._events = events or PendingEvents(gateway.take_events)
@@ -94,14 +94,14 @@ class Collector:
             self._events,
             self._zone,
             on_new_gateway=self._meet,
-            wants=lambda snapshot: wanted(snapshot, self.books.ledger),
+            wants=lambda snapshot: wanted(snapshot, self.books.readings.sources, self.books.energy),
         )
         self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = asyncio.Event()
         self.news = asyncio.Event()
         self.ticked: Callable[[], None] = lambda: None
         self._store, self._clock = store, clock
-        self._pace, self._progress = pace, progress
+        self.pace, self._progress = pace, progress
         self._layout = LayoutFile(pace.layout, self.changes)
         self._committed, self._own = committed, own_readings
         self._since: dict[Role, float] = {}
@@ -117,7 +117,7 @@ class Collector:
             try:
                 await self._guarded(self._arrive())
                 while not self.stopping.is_set():
-                    tick = next_tick(self._clock.time(), self._pace.totals_s)
+                    tick = next_tick(self._clock.time(), self.pace.totals_s)
                     await self._wait_for(tick)
                     if not self.stopping.is_set() and self._clocks.ours_is_set() and self._is_now(tick):
                         await self._guarded(self.tick(tick))
@@ -126,7 +126,7 @@ class Collector:
 
     def _is_now(self, tick: int) -> bool:
         """False if our clock was set anew during the wait: what is read now did not happen at that tick."""
-        return -1.0 <= self._clock.time() - tick < self._pace.totals_s
+        return -1.0 <= self._clock.time() - tick < self.pace.totals_s
 
     async def _guarded(self, work: Coroutine[None, None, None]) -> None:
         """Trouble of the store, which says so itself, costs the tick, not the loop."""
@@ -140,8 +140,8 @@ class Collector:
         if not self._clocks.ours_is_set():
             return
         now = self._clock.time()
-        tick = next_tick(now, self._pace.totals_s)
-        self._progress.moved("collect", self._pace.totals_s + 60)
+        tick = next_tick(now, self.pace.totals_s)
+        self._progress.moved("collect", self.pace.totals_s + 60)
 
         async def introduce() -> None:
             await self.poller.identify(int(now))
@@ -170,9 +170,9 @@ class Collector:
     async def tick(self, tick: int) -> None:
         """Ask what is due, read what came, commit it."""
         started = self._clock.monotonic()
-        self._progress.moved("collect", 3 * self._pace.totals_s + 60)
-        left = deadline_s(self._pace.totals_s) - max(0.0, self._clock.time() - tick)
-        roles = due_roles(tick, self._pace.devices_s, self._last_devices)
+        self._progress.moved("collect", 3 * self.pace.totals_s + 60)
+        left = deadline_s(self.pace.totals_s) - max(0.0, self._clock.time() - tick)
+        roles = due_roles(tick, self.pace.devices_s, self._last_devices)
         ours = self._clocks.ours()
         try:
             async with self._clock.timeout(max(1.0, left)):
@@ -199,8 +199,8 @@ class Collector:
         """The first answer of a gateway: its books are opened where they were left."""
         async with self._entering:
             self._stored = await self._store.ledger(info.serial)
-            self.books = Books.from_text(self._stored, await self._store.reports(info.serial))
-        self._zone.restore(self.books.ledger.zone)
+            self.books = load_state(self._stored, await self._store.reports(info.serial))
+        self._zone.restore(self.books.energy.zone)
         if not self._stored:
             log.get("collect").warning(
                 f"there are no books of gateway {info.serial} here: new ones begin, and the first day and week lack "
@@ -210,12 +210,14 @@ class Collector:
 
     # --- committing ---------------------------------------------------------------------------------------------
 
-    async def amend(self, gateway: str, change: Callable[[Books], tuple[Books, Sequence[DayRow]]]) -> None:
+    async def amend(
+        self, gateway: str, change: Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow]]]
+    ) -> None:
         """Change a gateway's books between two ticks, and store them with the rows of days that this gives."""
         async with self._entering:
             ours = self.poller.info is not None and self.poller.info.serial == gateway
             stored = self._stored if ours else await self._store.ledger(gateway)
-            books = self.books if ours else Books.from_text(stored, await self._store.reports(gateway))
+            books = self.books if ours else load_state(stored, await self._store.reports(gateway))
             books, rows = change(books)
             commit, text = amendment(gateway, books, rows, stored)
             await self._store.put(commit)
@@ -230,21 +232,13 @@ class Collector:
             return
         self._clocks.watch_ours(tick)
         self._clocks.watch_theirs(tick, info)
-        if not self._clocks.ours_goes_forward(tick, self.books.ledger.last_tick):
+        if not self._clocks.ours_goes_forward(tick, self.books.energy.last_tick):
             return
         now = self._clock.time()
-        tags = {"gateway": info.serial, **({"site": self._pace.site} if self._pace.site else {})}
+        tags = {"gateway": info.serial, **({"site": self.pace.site} if self.pace.site else {})}
         snapshot = self.poller.snapshot(tick, dict(self._since))
-        pace = self._pace
-        rules = Rules(
-            pace.site,
-            self._zone.require(),
-            pace.max_w,
-            self._layout.current(),
-            interval_s=pace.totals_s,
-            alert_percent=pace.panel_alert_percent,
-        )
-        result = interpret(snapshot, roles, self.books, rules)
+        site = self.pace.as_site(self._zone.require())
+        result = run_tick(snapshot, roles, self.books, site, self._layout.current())
         happened = self._events.take()
         own = await self._own(tags, tick, self.poller.states.values()) if self._own else []
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
@@ -252,12 +246,12 @@ class Collector:
         await self._store.put(commit)
         self._events.mark_stored(len(happened))
         self._log(result.events)
-        self.books, self._stored = result.books, text
+        self.books, self._stored = result.state, text
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick
         if "devices" in roles:
-            self._say_standing(snapshot, result.twins)
+            self._say_standing(snapshot, result.duplicates)
             self._layout.compare(snapshot)
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
@@ -265,8 +259,8 @@ class Collector:
 
     def _count(self, tick: int, values: Mapping[str, float]) -> None:
         done = self.collected
-        if done.last_tick and tick > done.last_tick + self._pace.totals_s:
-            done.missed += (tick - done.last_tick) // self._pace.totals_s - 1
+        if done.last_tick and tick > done.last_tick + self.pace.totals_s:
+            done.missed += (tick - done.last_tick) // self.pace.totals_s - 1
         done.ticks += 1
         done.last_tick = tick
         done.values = dict(values)

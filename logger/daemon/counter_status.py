@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from logger.energy.quantities import TOTALS, terms
-from logger.energy.state import POWER, Ledger
+from logger.energy.state import POWER, EnergyState
 from logger.model import Json
-from logger.readings.source_selection import settled_key
+from logger.readings.source_selection import Sources
 
 
-def described(ledger: Ledger) -> dict[str, Json]:
+def describe_energy(ledger: EnergyState, sources: Sources) -> dict[str, Json]:
     """Everything worth knowing about the books, for `status`. Energies in Wh, times in unix seconds.
 
     A counter's `state` is settled, provisional (another source may still prove better) or integrated (no counter:
@@ -19,11 +19,11 @@ def described(ledger: Ledger) -> dict[str, Json]:
         "day": ledger.day,
         "first_day": ledger.first_day,
         "seeded": [*sorted(ledger.seeds)],
-        "integrated": [*integrated(ledger)],
+        "integrated": [*integrated_quantities(ledger)],
         "counters": {
             name: {
                 "source": c.source,
-                "state": _state(ledger, name, c.source),
+                "state": _state(sources, name, c.source),
                 "held": len(c.held) if c.first_day else 0,
                 "waits_for_base": not c.first_day,
                 "accepted_at": c.at,
@@ -34,17 +34,26 @@ def described(ledger: Ledger) -> dict[str, Json]:
             }
             for name, c in sorted(ledger.counters.items())
         },
-        "sources": dict(ledger.book),
+        "sources": {**list_sources(sources)},
     }
 
 
-def integrated(ledger: Ledger) -> list[str]:
+def list_sources(sources: Sources) -> dict[str, str]:
+    """Each source by what is read from it: `counter.<name>` for a counter, `settled.<name>` once it is pinned."""
+    return {
+        **sources.fields,
+        **{f"counter.{name}": source for name, source in sources.counters.items()},
+        **{f"settled.{name}": sources.counters[name] for name in sources.pinned},
+    }
+
+
+def integrated_quantities(ledger: EnergyState) -> list[str]:
     """The quantities of the totals that are integrated from power, wholly or in part."""
     by_power = {name for name, c in ledger.counters.items() if c.source == POWER}
     return [quantity for quantity in TOTALS if by_power & terms(ledger.wiring).get(quantity, {}).keys()]
 
 
-def _state(ledger: Ledger, name: str, source: str) -> str:
+def _state(sources: Sources, name: str, source: str) -> str:
     if source == POWER:
         return "integrated"
-    return "settled" if settled_key(name) in ledger.book and name not in ledger.review.votes else "provisional"
+    return "provisional" if sources.is_open(name) else "settled"

@@ -9,13 +9,13 @@ from logger import log
 from logger.clock import Clock
 from logger.daemon.batches import commit_of
 from logger.daemon.clocks import EARLIEST, SET_OURS
+from logger.daemon.gateway_state import GatewayState, load_state
 from logger.daemon.layout_file import read_layout
 from logger.daemon.progress import Progress
 from logger.daemon.schedule import Pace
 from logger.daemon.shipper import Shipper
 from logger.daemon.site_zone import zone_of
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.tick import TickResult, run_tick
 from logger.errors import (
     AbsentError,
     CertificateError,
@@ -89,26 +89,23 @@ async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
     return Poll(info, int(clock.time()) // interval_s * interval_s, documents, failures)
 
 
-def read(found: Poll, pace: Pace, books: Books | None = None) -> Interpreted:
-    """The poll's points; without `books` sources are picked for this poll alone."""
-    books = books or Books(Ledger(), {})
+def read(found: Poll, pace: Pace, state: GatewayState | None = None) -> TickResult:
+    """The poll's points; without a `state` sources are picked for this poll alone."""
+    state = state or GatewayState()
     layout, _ = read_layout(pace.layout)
     home = found.documents.get(HOME)
-    zone = pace.zone or books.ledger.zone or (zone_of(home.body) if home else "") or pace.system_zone
-    rules = Rules(
-        pace.site, zone, pace.max_w, layout, interval_s=pace.totals_s, alert_percent=pace.panel_alert_percent
-    )
-    return interpret(found.snapshot(), BOTH, books, rules)
+    zone = pace.zone or state.energy.zone or (zone_of(home.body) if home else "") or pace.system_zone
+    return run_tick(found.snapshot(), BOTH, state, pace.as_site(zone), layout)
 
 
 async def store(found: Poll, pace: Pace, into: StoreThread) -> bool:
     """Commit the poll as the daemon would; False if that tick is stored already: it is not rewritten."""
     serial = found.info.serial
     stored = await into.ledger(serial)
-    books = Books.from_text(stored, await into.reports(serial))
-    if books.ledger.last_tick >= found.tick:
+    state = load_state(stored, await into.reports(serial))
+    if state.energy.last_tick >= found.tick:
         return False
-    result = read(found, pace, books)
+    result = read(found, pace, state)
     commit, _ = commit_of(serial, found.tick, result.readings, result, stored)
     await into.put(commit)
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logger.model import Role
+from logger.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,17 @@ class Pace:
     def intervals(self) -> dict[Role, int]:
         """Seconds between the ticks of each role."""
         return {"totals": self.totals_s, "devices": self.devices_s, "daily": 86400}
+
+    def as_site(self, zone: str) -> Site:
+        """The site, whose days begin by that zone."""
+        return Site(
+            name=self.site,
+            zone=zone,
+            max_w=self.max_w,
+            totals_s=self.totals_s,
+            devices_s=self.devices_s,
+            panel_alert_percent=self.panel_alert_percent,
+        )
 
 
 def next_tick(now: float, interval_s: int) -> int:

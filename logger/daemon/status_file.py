@@ -12,7 +12,7 @@ from pathlib import Path
 from logger import __version__
 from logger.clock import Clock
 from logger.daemon.collector import Collector
-from logger.daemon.counter_status import described
+from logger.daemon.counter_status import describe_energy
 from logger.daemon.progress import Progress
 from logger.daemon.shipper import Shipper
 from logger.model import Json
@@ -75,7 +75,7 @@ def describe(
             "slow_gateway": contention.slow_gateway,
         },
         "values": dict(done.values),
-        "books": described(collector.books.ledger),
+        "books": describe_energy(collector.books.energy, collector.books.readings.sources),
         "store": {
             "rows": waiting.rows,
             "lines": waiting.lines,

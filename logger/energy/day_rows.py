@@ -9,7 +9,7 @@ from typing import Final
 from logger.energy.daybook import booked
 from logger.energy.days import final_at
 from logger.energy.quantities import figures
-from logger.energy.state import Day, Ledger
+from logger.energy.state import Day, EnergyState
 from logger.model import DayRow, Reading, Value
 
 EVERY_S: Final = 900
@@ -17,8 +17,8 @@ EVERY_S: Final = 900
 
 
 def due_rows(
-    before: Ledger, ledger: Ledger, tick: int, *, polled: bool, changed: Collection[str]
-) -> tuple[tuple[DayRow, ...], Ledger]:
+    before: EnergyState, ledger: EnergyState, tick: int, *, polled: bool, changed: Collection[str]
+) -> tuple[tuple[DayRow, ...], EnergyState]:
     """The rows to write after a tick, and the books with the days that are final now.
 
     `before` are the books before the tick, `changed` the past days that got energy in it.
@@ -45,7 +45,7 @@ _BARE: Final = 3
 """Date, coverage and resets: a day of which nothing is known has no row."""
 
 
-def _last(ledger: Ledger) -> str:
+def _last(ledger: EnergyState) -> str:
     return ledger.days[-1].date if ledger.days else ""
 
 
@@ -57,7 +57,7 @@ def _settled(day: Day, tick: int, zone: str, *, polled: bool, changed: Collectio
     return replace(day, final=True) if late and not day.final else day
 
 
-def point(day: Day, ledger: Ledger) -> DayRow:
+def point(day: Day, ledger: EnergyState) -> DayRow:
     """The row of a day."""
     fields: dict[str, Value] = {"local_date": day.date}
     for quantity, (wh, estimated) in figures(day.wiring or ledger.wiring, dict(day.booked)).items():

@@ -9,7 +9,7 @@ from typing import Final
 
 from logger.energy.days import first_instant, following, local_day
 from logger.energy.quantities import TOTALS, figures, terms
-from logger.energy.state import POWER, Booked, Counter, Day, Ledger, Wiring, spanned
+from logger.energy.state import POWER, Booked, Counter, Day, EnergyState, Wiring, spanned
 from logger.model import Event
 
 _KEPT: Final = 35
@@ -20,15 +20,15 @@ _STEP_S: Final = 600
 
 
 def opened(
-    ledger: Ledger, tick: int, zone: str, tags: Mapping[str, str], wiring: Wiring
-) -> tuple[Ledger, tuple[Event, ...]]:
+    ledger: EnergyState, tick: int, zone: str, tags: Mapping[str, str], wiring: Wiring
+) -> tuple[EnergyState, tuple[Event, ...]]:
     """The books with the day of `tick` open; another `zone`, other `tags` and days before it from here on only."""
     today, fixed, wiring = ledger.today, tuple(sorted(tags.items())), wiring.or_as(ledger.wiring)
     if today is None:
         zone = ledger.zone or zone
         today = spanned(local_day(tick, zone), zone, fixed)
-        opened_now = replace(ledger, zone=zone, first_day=today.date, today=today, wiring=wiring, last_tick=tick)
-        return opened_now, ()
+        begun = replace(ledger, zone=zone, first_day=today.date, first_tick=tick, last_tick=tick, today=today)
+        return replace(begun, wiring=wiring), ()
     if not today.tags and fixed:
         today = replace(today, tags=fixed)
     if tick < today.start - _STEP_S:
@@ -68,7 +68,7 @@ def opened(
     )
 
 
-def _reopened(ledger: Ledger, tick: int, tags: tuple[tuple[str, str], ...]) -> Ledger:
+def _reopened(ledger: EnergyState, tick: int, tags: tuple[tuple[str, str], ...]) -> EnergyState:
     """The books with an earlier day open: our clock was ahead, and was set back.
 
     What stands under later dates was of this day, as long as all of it together was polled in no more than a day.
@@ -117,7 +117,6 @@ def _reopened(ledger: Ledger, tick: int, tags: tuple[tuple[str, str], ...]) -> L
         counters=counters,
         samples={},
         pending=(),
-        review=replace(ledger.review, changed_at=min(ledger.review.changed_at, tick)),
     )
 
 
@@ -155,7 +154,7 @@ def began(days: Sequence[Day], place: int) -> int:
     return max(days[place].start, days[place - 1].end) if place else days[place].start
 
 
-def shares(ledger: Ledger, since: int, until: int, wh: float) -> dict[str, float]:
+def shares(ledger: EnergyState, since: int, until: int, wh: float) -> dict[str, float]:
     """The energy of a span by local day, in proportion to time; what is older than every day goes to the oldest."""
     today = ledger.today
     assert today is not None  # noqa: S101  the day was opened
@@ -189,7 +188,7 @@ def added(day: Day, name: str, wh: float, estimated: float, *, integrated: bool)
     return replace(day, booked=tuple(sorted(had.items())))
 
 
-def week_sums(ledger: Ledger) -> Mapping[str, float]:
+def week_sums(ledger: EnergyState) -> Mapping[str, float]:
     """Wh by quantity over the seven days before today, of those that each of them has whole."""
     firsts = tuple((name, counter.first_day) for name, counter in ledger.counters.items())
     return _week_sums(ledger.days[-_WEEK:], ledger.day, ledger.wiring, firsts)

@@ -7,7 +7,7 @@ counter measures is integrated from power and marked.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,66 +16,38 @@ from logger.energy.counter_events import told
 from logger.energy.day_rows import due_rows
 from logger.energy.flows import GAP_S, SLOW_GAP_S, flowed_wh, flows
 from logger.energy.quantities import TOTALS, terms
-from logger.energy.state import POWER, READ_BACK, Counter, Ledger, Pending, Seed, Wiring
+from logger.energy.state import POWER, READ_BACK, Base, Counter, EnergyState, Pending, Seed, Source, Tick
 from logger.energy.validate import Bounds, Verdict, begin, fell, judge, put_off, rebase
 from logger.model import DayRow, Event
-from logger.readings.source_selection import GRAINS_S, WRAPPING
 
 _OF_ONE_METER: Final = {"import": "export", "export": "import", "charged": "discharged", "discharged": "charged"}
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """What one tick brings to the books.
-
-    `counters`: Wh by primitive counter, as the gateway gives them; `sources`: where each comes from; `uncounted`:
-    flows that this gateway surely has no counter of. `powers`: believable watts by `production`, `net`,
-    `consumption`, `battery`, `load`; `slow`: flows whose power comes each quarter of an hour only. `polled`: the
-    gateway answered. `renewed_at`: the tick at which its firmware or its meters were last seen to change. `tags`:
-    those of a day that begins now.
-    """
-
-    at: int
-    counters: Mapping[str, float]
-    wiring: Wiring
-    max_w: float
-    zone: str = ""
-    sources: Mapping[str, str] = field(default_factory=dict)
-    uncounted: Collection[str] = ()
-    powers: Mapping[str, float] = field(default_factory=dict)
-    slow: Collection[str] = ()
-    seeds: Mapping[str, Seed] = field(default_factory=dict)
-    interval_s: int = 60
-    polled: bool = True
-    renewed_at: int = 0
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Advanced:
-    """The books after a tick and what there is to write.
+    """The state after a tick and what there is to write.
 
     `fields`: the energy fields of this tick's `envoy_totals`; `late`: by earlier tick, fields of held values that
     proved right; `rows`: the day rows that are due; `resets`: the counters that took a new base.
     """
 
-    ledger: Ledger
-    fields: dict[str, float]
+    state: EnergyState
+    fields: dict[str, float] = field(default_factory=dict)
     late: tuple[tuple[int, dict[str, float]], ...] = ()
     rows: tuple[DayRow, ...] = ()
     events: tuple[Event, ...] = ()
     resets: tuple[str, ...] = ()
 
 
-def advance(ledger: Ledger, now: Tick) -> Advanced:
+def advance(ledger: EnergyState, now: Tick) -> Advanced:
     """Enter one tick into the books and compute the energy fields that can honestly be given."""
     before = ledger
-    ledger, events = b.opened(ledger, now.at, now.zone, now.tags, now.wiring)
+    ledger, events = b.opened(ledger, now.at, now.site.zone, now.tags, now.wiring)
     work = _Work(ledger, now)
     work.judge()
     work.integrate()
     ledger = work.closed()
-    rows, ledger = due_rows(before, ledger, now.at, polled=now.polled, changed=work.changed)
+    rows, ledger = due_rows(before, ledger, now.at, polled=now.is_polled, changed=work.changed)
     return Advanced(
         ledger,
         _fields(ledger, work.accepted),
@@ -89,7 +61,7 @@ def advance(ledger: Ledger, now: Tick) -> Advanced:
 class _Work:
     """One tick's entries, counter by counter."""
 
-    def __init__(self, ledger: Ledger, now: Tick) -> None:
+    def __init__(self, ledger: EnergyState, now: Tick) -> None:
         self.ledger, self.now = ledger, now
         self.counters = dict(ledger.counters)
         self.accepted: dict[str, float] = {}
@@ -132,14 +104,14 @@ class _Work:
         if known is None or not verdict.accepted or verdict.reset or now.at - known.at <= GAP_S:
             return entry
         if again:
-            bounds = Bounds(now.max_w, self.ledger.zone, now.interval_s)
+            bounds = Bounds(now.max_w, self.ledger.zone, now.site.totals_s)
             return rebase(known, now.counters[name], now.at, bounds, bridged), bridged
         return put_off(known, now.counters[name], now.at, bridged), bridged
 
     def _wavers(self, verdicts: Mapping[str, Verdict]) -> bool:
         """Whether a counter fell a little just now, not before; what was read back lacks a value that fell."""
         fallen = {name for name, verdict in verdicts.items() if verdict.wavers}
-        if self.now.sources and all(source == READ_BACK for source in self.now.sources.values()):
+        if self.now.sources and all(source.name == READ_BACK for source in self.now.sources.values()):
             fallen |= {
                 n for n, c in self.counters.items() if c.source == READ_BACK and n in self._watts
             } - verdicts.keys()
@@ -149,23 +121,23 @@ class _Work:
         """What a counter's value does to it, and what flowed by power since its last one."""
         known, now, today = self.counters.get(name), self.now, self.ledger.today
         assert today is not None  # noqa: S101  the day was opened
-        source = now.sources.get(name, "")
+        source = now.sources.get(name, Source())
         if known is not None and known.source == READ_BACK:
-            known = replace(known, source=source)
+            known = replace(known, source=source.name)
         bounds = Bounds(
             now.max_w,
             self.ledger.zone,
-            now.interval_s,
-            GRAINS_S.get(source, 0),
-            source in WRAPPING,
+            now.site.totals_s,
+            source.resolution_s,
+            source.rolls_over,
             self._seen_w,
-            known is not None and known.at < now.renewed_at,
+            known is not None and known.at < now.changed_at,
         )
         bridged = 0.0
         if known is not None:
             bridged = known.bridged + self._flowed_wh(name)
-        if known is None or not known.first_day or (source and known.source != source):
-            return begin(known, value, now.at, source, today.date, bounds, bridged), bridged
+        if known is None or not known.first_day or (source.name and known.source != source.name):
+            return begin(known, value, now.at, source.name, today.date, bounds, bridged), bridged
         return judge(known, value, now.at, bounds, bridged), bridged
 
     def _enter(self, name: str, known: Counter | None, verdict: Verdict, value: float, bridged: float) -> None:
@@ -265,34 +237,34 @@ class _Work:
 
     def _add(self, day: str, name: str, wh: float, estimated: float, *, integrated: bool = False) -> None:
         past = b.added(self._days[day], name, wh, wh if integrated else estimated, integrated=integrated)
-        self._days[day] = b.unseen(past, past.end, self.now.interval_s) if estimated else past
+        self._days[day] = b.unseen(past, past.end, self.now.site.totals_s) if estimated else past
         self.changed.add(day)
 
-    def closed(self) -> Ledger:
+    def closed(self) -> EnergyState:
         """The books after this tick."""
         ledger, now, today = self.ledger, self.now, self.ledger.today
         assert today is not None  # noqa: S101  the day was opened
         samples = {**ledger.samples, **{name: (now.at, watts) for name, watts in self._watts.items()}}
-        polled = now.polled and all(
+        polled = now.is_polled and all(
             now.at - samples.get(name, (0, 0.0))[0] <= self._gap_s(name)
             for name, c in self.counters.items()
             if c.source == POWER
         )
-        today = b.counted(today, now.interval_s if polled else 0, now.powers, len(self.resets))
+        today = b.counted(today, now.site.totals_s if polled else 0, now.powers, len(self.resets))
         ledger = replace(
             ledger,
-            today=b.unseen(today, now.at + now.interval_s, now.interval_s) if self._unseen else today,
+            today=b.unseen(today, now.at + now.site.totals_s, now.site.totals_s) if self._unseen else today,
             days=tuple(self._days[day.date] for day in ledger.days) if self.changed else ledger.days,
             counters=self.counters,
             samples=samples if samples.keys() - ledger.samples.keys() or self._watts else ledger.samples,
             last_tick=now.at,
         )
-        ledger = replace(ledger, seeds=_seeded(ledger, now))
+        ledger = replace(ledger, seeds=_seeded(ledger, now), bases=_bases(ledger))
         return replace(ledger, pending=self._pending(ledger))
 
     # --- held values ------------------------------------------------------------------------------------------
 
-    def _pending(self, ledger: Ledger) -> tuple[Pending, ...]:
+    def _pending(self, ledger: EnergyState) -> tuple[Pending, ...]:
         """The ticks at which a value is held, each with what was believed beside it."""
         held = {at for counter in ledger.counters.values() if counter.first_day for at, _, _ in counter.held}
         if not held:
@@ -341,7 +313,7 @@ class _Work:
 _BATTERY_LIFETIMES: Final = {"battery_charged_lifetime_wh": "charged", "battery_discharged_lifetime_wh": "discharged"}
 
 
-def _fields(ledger: Ledger, accepted: Mapping[str, float]) -> dict[str, float]:
+def _fields(ledger: EnergyState, accepted: Mapping[str, float]) -> dict[str, float]:
     todays = {name: ledger.counters[name].today for name in accepted}
     given = _given(ledger, accepted, todays)
     given |= {f"{quantity}_7d_wh": wh for quantity, wh in _weeks(ledger).items()}
@@ -349,7 +321,7 @@ def _fields(ledger: Ledger, accepted: Mapping[str, float]) -> dict[str, float]:
     return {name: given[name] for name in (*order, *_BATTERY_LIFETIMES) if name in given}
 
 
-def _given(ledger: Ledger, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
+def _given(ledger: EnergyState, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
     """Lifetimes and todays from the counters accepted at one tick; what lacks a term is not there."""
     fields: dict[str, float] = {}
     measured = {name for name in accepted if ledger.counters[name].source != POWER}
@@ -368,7 +340,7 @@ def _given(ledger: Ledger, accepted: Mapping[str, float], todays: Mapping[str, f
     return fields
 
 
-def _today(ledger: Ledger, quantity: str, rises: float, of: Mapping[str, int]) -> float | None:
+def _today(ledger: EnergyState, quantity: str, rises: float, of: Mapping[str, int]) -> float | None:
     """Today's accepted rises; on a counter's first day only with what the gateway says was before."""
     if all(ledger.counters[name].first_day < ledger.day for name in of):
         return rises
@@ -376,7 +348,7 @@ def _today(ledger: Ledger, quantity: str, rises: float, of: Mapping[str, int]) -
     return None if seed is None or seed.today_wh is None else seed.today_wh + rises
 
 
-def _weeks(ledger: Ledger) -> dict[str, float]:
+def _weeks(ledger: EnergyState) -> dict[str, float]:
     """The seven complete days before today; on a counter's first day the gateway's figure, if it is sane.
 
     A day is complete if the counters had their base before it, and the last once they were accepted after it.
@@ -398,7 +370,7 @@ def _weeks(ledger: Ledger) -> dict[str, float]:
     return found
 
 
-def _seeded(ledger: Ledger, now: Tick) -> Mapping[str, Seed]:
+def _seeded(ledger: EnergyState, now: Tick) -> Mapping[str, Seed]:
     """Seeds taken on a counter's first day, once a quantity: the gateway's figure less what was counted before.
 
     One of more than can have flowed since midnight is yesterday's: gateways reset it late (Q-P12).
@@ -428,6 +400,16 @@ def _seeded(ledger: Ledger, now: Tick) -> Mapping[str, Seed]:
     if consumed and "load" in of and of["load"] == of["consumption"]:
         taken["load"] = replace(consumed, quantity="load")
     return ledger.seeds if taken == ledger.seeds else taken
+
+
+def _bases(ledger: EnergyState) -> Mapping[str, Base]:
+    """Each counter's first accepted value; once it is there it stands for ever."""
+    new = {
+        name: Base(counter.at, counter.accepted - counter.offset)
+        for name, counter in ledger.counters.items()
+        if counter.first_day and counter.source != POWER and name not in ledger.bases
+    }
+    return {**ledger.bases, **new} if new else ledger.bases
 
 
 def _less(a: float | None, b: float | None) -> float | None:

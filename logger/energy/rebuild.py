@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
-from logger.energy.beginning import Began, began, with_note
 from logger.energy.day_rows import point
 from logger.energy.daybook import added
 from logger.energy.days import final_at
-from logger.energy.engine import Tick, advance
+from logger.energy.engine import advance
 from logger.energy.flows import BATTERY, GAP_S
-from logger.energy.state import POWER, READ_BACK, Booked, Counter, Day, Ledger, Wiring
+from logger.energy.state import POWER, READ_BACK, Booked, Counter, Day, EnergyState, Source, Tick, Wiring
 from logger.model import DayRow, Value
-from logger.readings.equipment import installed_inverters
+from logger.site import Site
 
 LIFETIMES: Final = {
     "production": "production_lifetime_wh",
@@ -45,50 +44,39 @@ class Past:
     tags: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """How to replay: the zone of days, the greatest power if it is set, the seconds from tick to tick."""
-
-    zone: str
-    max_w: float | None
-    interval_s: int
-
-
-def replayed(ledger: Ledger, points: Sequence[Past], how: Replay) -> tuple[Ledger, dict[str, DayRow]]:
+def replayed(ledger: EnergyState, points: Sequence[Past], site: Site) -> tuple[EnergyState, dict[str, DayRow]]:
     """The books after some ticks that follow the ones they hold, and the rows of days by date as they stood last."""
     wiring, rows = _wiring(points, ledger.wiring), dict[str, DayRow]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(_is_counted(past) for past in points) else ("production",)
     slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else frozenset[str]()
-    seldom = not wiring.net and not wiring.total and _usual_gap_s(points, LIFETIMES["production"]) > how.interval_s
+    seldom = not wiring.net and not wiring.total and _usual_gap_s(points, LIFETIMES["production"]) > site.totals_s
     for past in points:
         left_out = {*uncounted, *(("consumption",) if wiring.net else ())}
         counters = {name: wh for name, wh in _lifetimes(past).items() if name not in left_out}
-        begins = not ledger.last_tick
-        tick = _tick(past, counters, wiring, how, inverters, uncounted, polled=seldom)
+        tick = _tick(past, counters, wiring, site, inverters, uncounted, is_polled=seldom)
         done = advance(ledger, replace(tick, slow=slow))
-        ledger = with_note(done.ledger, Began(past.at)) if begins else done.ledger
+        ledger = done.state
         rows |= {row.day: row for row in done.rows}
     return ledger, rows
 
 
-def up_to(ledger: Ledger, live: Ledger, how: Replay) -> Ledger:
+def up_to(ledger: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
     """The books replayed, led on to where `live` begins: what flowed between the last tick of the one and the first
-    of the other is booked as over any gap."""
-    since = began(live)
-    ticks: dict[int, dict[str, float]] = {since.tick: {}} if since.tick else {}
-    for name, (at, wh) in since.bases.items():
-        ticks.setdefault(at, {})[name] = wh
-    wiring = live.wiring or Wiring(None, None, None, None)
+    of the other is booked as over any gap. `inverters`: how many the site has."""
+    ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
+    for name, base in live.bases.items():
+        ticks.setdefault(base.at, {})[name] = base.wh
+    wiring, site = live.wiring or Wiring(None, None, None, None), replace(site, zone=live.zone)
     for at in sorted(ticks):
         if at > ledger.last_tick:
-            now = _tick(Past(at, {}, {}), ticks[at], wiring, how, installed_inverters(live))
-            sources = {name: c.source for name, c in ledger.counters.items() if name in ticks[at]}
-            ledger = advance(ledger, replace(now, sources={**now.sources, **sources}, polled=False)).ledger
+            now = _tick(Past(at, {}, {}), ticks[at], wiring, site, inverters)
+            sources = {name: Source(c.source) for name, c in ledger.counters.items() if name in ticks[at]}
+            ledger = advance(ledger, replace(now, sources={**now.sources, **sources}, is_polled=False)).state
     return ledger
 
 
-def joined(live: Ledger, past: Ledger) -> tuple[Ledger, list[str]]:
+def joined(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
     """The live books with the days, and the earlier part of a day, that the `past` ones have; and what days changed.
 
     `past` ends where `live` begins (`up_to`).
@@ -122,20 +110,20 @@ def joined(live: Ledger, past: Ledger) -> tuple[Ledger, list[str]]:
     }
     kept = tuple(days[date] for date in sorted(days) if date < live.today.date)
     whole = all(c.first_day < today.date for c in counters.values() if c.first_day)
-    ledger = replace(
+    first_tick = min(filter(None, (past.first_tick, live.first_tick)), default=0)
+    joint = replace(
         live,
         first_day=min(live.first_day, past.first_day),
+        first_tick=first_tick,
         today=today,
         days=kept,
         counters=counters,
         seeds={} if whole else live.seeds,
     )
-    first = began(past).tick
-    since = began(live)
-    return with_note(ledger, Began(min(first or since.tick, since.tick or first), since.bases)), changed
+    return joint, changed
 
 
-def replaced(live: Ledger, past: Ledger, dates: Collection[str]) -> tuple[Ledger, list[str]]:
+def replaced(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
     """The live books with these closed days as `past` has them; and which of them it had."""
     again = {day.date: day for day in past.days if day.date in dates}
     days = tuple(
@@ -145,7 +133,7 @@ def replaced(live: Ledger, past: Ledger, dates: Collection[str]) -> tuple[Ledger
     return replace(live, days=days), [day.date for day in days if day.date in again]
 
 
-def rows_of(ledger: Ledger, dates: Iterable[str]) -> list[DayRow]:
+def rows_of(ledger: EnergyState, dates: Iterable[str]) -> list[DayRow]:
     """The rows of these days, as they stand."""
     days = {day.date: day for day in ledger.days}
     if ledger.today is not None:
@@ -154,7 +142,7 @@ def rows_of(ledger: Ledger, dates: Iterable[str]) -> list[DayRow]:
     return [row for row in rows if any(name.endswith("_wh") for name in row.reading.fields)]
 
 
-def _closed(ledger: Ledger) -> Day:
+def _closed(ledger: EnergyState) -> Day:
     """The open day with what its counters hold."""
     assert ledger.today is not None  # noqa: S101  the caller has looked
     booked = tuple(
@@ -190,11 +178,11 @@ def _tick(
     past: Past,
     counters: Mapping[str, float],
     wiring: Wiring,
-    how: Replay,
+    site: Site,
     inverters: int,
     uncounted: Collection[str] = (),
     *,
-    polled: bool = False,
+    is_polled: bool = False,
 ) -> Tick:
     powers = {
         name: float(watts)
@@ -205,13 +193,12 @@ def _tick(
         at=past.at,
         counters=counters,
         wiring=wiring,
-        max_w=how.max_w or max(_PHASES_W, _INVERTER_W * inverters),
-        zone=how.zone,
-        sources=dict.fromkeys(counters, READ_BACK),
+        max_w=site.max_w or max(_PHASES_W, _INVERTER_W * inverters),
+        site=site,
+        sources=dict.fromkeys(counters, Source(READ_BACK)),
         uncounted=uncounted,
         powers=powers,
-        interval_s=how.interval_s,
-        polled=polled or bool(counters or powers),
+        is_polled=is_polled or bool(counters or powers),
         tags={name: past.tags[name] for name in ("gateway", "site") if name in past.tags},
     )
 

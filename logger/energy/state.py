@@ -1,18 +1,13 @@
-"""The books: what the recorder must remember from tick to tick to keep honest energy. Values only; stored as JSON.
-
-Stored in parts, so that a minute rewrites little: `now` changes at every tick, the others once a day or rarely.
-"""
+"""Types: what must be remembered from tick to tick to account for a site's energy, and what one tick brings."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from logger.energy.days import first_instant, following
-from logger.model import Json
+from logger.site import Site
 
 POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have."""
@@ -49,6 +44,19 @@ class Counter:
     def today(self) -> float:
         """What is booked to the local day."""
         return self.accepted - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a counter comes from.
+
+    `resolution_s`: for so long its value may stand still, and then rise at once. `rolls_over`: it is a sum over
+    inverters, some of which begin again at 2³² J (Q-L1).
+    """
+
+    name: str = ""
+    resolution_s: int = 0
+    rolls_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +99,12 @@ class Booked:
     integrated: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Day:
     """One local day, from `start` to before `end`, in unix seconds; its `tags` are fixed when it begins.
 
     `polled_s`: seconds of it for which the gateway was polled. `wiring`: how the site was metered. `booked`: by
     counter; of the day that is open the counters themselves hold it. `final`: nothing more is expected.
-    A past day seldom changes and is looked at in every tick: its text and its hash are made once.
     """
 
     date: str
@@ -112,30 +119,9 @@ class Day:
     booked: tuple[tuple[str, Booked], ...] = ()
     final: bool = False
 
-    @cached_property
-    def text(self) -> str:
-        """For the store, all but its date."""
-        figures: list[Json] = [
-            self.start,
-            self.end,
-            [list(tag) for tag in self.tags],
-            self.polled_s,
-            self.peak_production_w,
-            self.peak_load_w,
-            self.resets,
-            _wiring(self.wiring),
-            {name: [b.wh, b.estimated, b.integrated] for name, b in self.booked},
-            self.final,
-        ]
-        return _dumps(figures)
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash((self.date, self.start, self.polled_s, self.booked))
-
     def __hash__(self) -> int:
         """Of what tells days apart."""
-        return self._hash
+        return hash((self.date, self.start, self.polled_s, self.final))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,33 +134,24 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """How far the settling of the counters' sources is.
+class Base:
+    """The first accepted value of a counter as the gateway gave it, in Wh, and its tick."""
 
-    `firmware` and `meters`: the gateway's firmware and meter configuration, `changed_at` when they were last seen to
-    change. `polled_s`: for how long it was polled since. `votes`: by counter, the source that was found and how often
-    in a row. `marks`: answers by path that were given before the change and do not count.
-    """
-
-    firmware: str = ""
-    meters: str = ""
-    changed_at: int = 0
-    polled_s: int = 0
-    votes: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    marks: Mapping[str, int] = field(default_factory=dict)
+    at: int
+    wh: float
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
-    """The books of one gateway; `first_day` is the local ISO date of the first tick.
+class EnergyState:
+    """What is remembered of one gateway's energy; `first_day` is the local ISO date of the first tick.
 
     `today` is the day that is open, `days` the days before it, oldest first. `samples`: by flow, the tick and the
-    watts of its last power. `book`: which source each value comes from; `settled.<counter>` once that is settled.
-    `notes` are what other parts of this room remember, by name, as texts of their own.
+    watts of its last power. `bases`: where each counter began. What was written before them is not counted here.
     """
 
     zone: str = ""
     first_day: str = ""
+    first_tick: int = 0
     last_tick: int = 0
     today: Day | None = None
     days: tuple[Day, ...] = ()
@@ -183,200 +160,38 @@ class Ledger:
     samples: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     pending: tuple[Pending, ...] = ()
     seeds: Mapping[str, Seed] = field(default_factory=dict)
-    book: Mapping[str, str] = field(default_factory=dict)
-    review: Review = field(default_factory=Review)
-    notes: Mapping[str, str] = field(default_factory=dict)
+    bases: Mapping[str, Base] = field(default_factory=dict)
 
     @property
     def day(self) -> str:
         """The local ISO date of the last tick; empty before the first."""
         return self.today.date if self.today else ""
 
-    def to_text(self) -> dict[str, str]:
-        """One JSON text a part, for the store; parts that did not change need not be stored again."""
-        today = self.today
-        head: dict[str, Json] = {"zone": self.zone, "first_day": self.first_day, "wiring": _wiring(self.wiring)}
-        now: dict[str, Json] = {
-            "tick": self.last_tick,
-            "counters": {name: [c.accepted, c.at, c.moved, c.bridged] for name, c in self.counters.items()},
-            "samples": {name: [tick, watts] for name, (tick, watts) in self.samples.items()},
-        }
-        if today is not None:
-            head["today"] = [today.date, today.start, today.end, [list(tag) for tag in today.tags], today.resets]
-            now["today"] = [today.polled_s, today.peak_production_w, today.peak_load_w]
-        review = self.review
-        parts: dict[str, str] = {
-            "head": _dumps(head),
-            "now": _dumps(now),
-            "book": json.dumps(dict(self.book), sort_keys=True),
-            "review": _dumps(
-                {
-                    "firmware": review.firmware,
-                    "meters": review.meters,
-                    "changed_at": review.changed_at,
-                    "polled_s": review.polled_s,
-                    "votes": {name: list(vote) for name, vote in review.votes.items()},
-                    "marks": dict(review.marks),
-                }
-            ),
-            **{
-                f"counter.{name}": _steady(c.source, c.start, c.estimated, c.held, c.offset, c.resets, c.first_day)
-                for name, c in self.counters.items()
-            },
-            **{
-                f"seed.{name}": _dumps([s.quantity, s.source, s.today_wh, s.week_wh])
-                for name, s in self.seeds.items()
-            },
-            **{f"day.{day.date}": day.text for day in self.days},
-            **{f"note.{name}": note for name, note in self.notes.items()},
-        }
-        if self.pending:
-            parts["pending"] = _dumps([[p.tick, dict(p.accepted), dict(p.today)] for p in self.pending])
-        return parts
 
-    @staticmethod
-    def from_text(parts: Mapping[str, str]) -> Ledger:
-        """The books as they were stored, also by an earlier version; an empty mapping gives new ones."""
-        if not parts:
-            return Ledger()
-        head = json.loads(parts["head"])
-        if "now" not in parts:
-            return _earlier(head, parts)
-        now = json.loads(parts["now"])
-        counters, seeds, days, notes = {}, {}, [], {}
-        for key, text in parts.items():
-            kind, _, name = key.partition(".")
-            if kind == "counter":
-                counters[name] = _counter(now["counters"][name], text)
-            elif kind == "seed":
-                seeds[name] = Seed(*json.loads(text))
-            elif kind == "day":
-                days.append(_day(name, text))
-            elif kind == "note":
-                notes[name] = text
-        today = None
-        if "today" in head:
-            date, start, end, tags, resets = head["today"]
-            polled_s, production_w, load_w = now["today"]
-            today = Day(date, start, end, _tags(tags), polled_s, production_w, load_w, resets)
-        review = json.loads(parts.get("review", "{}"))
-        if review:
-            review["votes"] = {name: (str(source), int(count)) for name, (source, count) in review["votes"].items()}
-        return Ledger(
-            zone=head["zone"],
-            first_day=head["first_day"],
-            last_tick=now["tick"],
-            today=today,
-            days=tuple(sorted(days, key=lambda day: day.date)),
-            wiring=Wiring(*head["wiring"]) if head["wiring"] else None,
-            counters=counters,
-            samples={name: (tick, watts) for name, (tick, watts) in now["samples"].items()},
-            pending=tuple(Pending(*each) for each in json.loads(parts.get("pending", "[]"))),
-            seeds=seeds,
-            book=json.loads(parts["book"]),
-            review=Review(**review),
-            notes=notes,
-        )
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one tick brings to the energy state.
 
+    `counters`: Wh by primitive counter, as the gateway gives them. `sources`: where each comes from. `uncounted`:
+    flows that this gateway surely has no counter of. `max_w`: the most power the site can have. `powers`: believable
+    watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose power comes each quarter of an
+    hour only. `is_polled`: the gateway answered. `changed_at`: the tick at which its firmware or its meters were last
+    seen to change. `tags`: those of a day that begins now.
+    """
 
-# --- parts as text ----------------------------------------------------------------------------------------------
-
-
-def _dumps(value: Json) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _wiring(wiring: Wiring | None) -> Json:
-    return None if wiring is None else [wiring.net, wiring.total, wiring.storage, wiring.batteries]
-
-
-@lru_cache(maxsize=64)
-def _steady(
-    source: str, start: float, estimated: float, held: tuple[Held, ...], offset: float, resets: int, first_day: str
-) -> str:
-    """What of a counter seldom changes."""
-    return _dumps([source, start, estimated, [list(each) for each in held], offset, resets, first_day])
-
-
-def _counter(figures: list[float], text: str) -> Counter:
-    accepted, at, moved, bridged = figures
-    source, start, estimated, held, offset, resets, first_day = json.loads(text)
-    return Counter(
-        accepted=accepted,
-        at=int(at),
-        source=source,
-        start=start,
-        moved=int(moved),
-        estimated=estimated,
-        held=tuple((tick, value, wh) for tick, value, wh in held),
-        bridged=bridged,
-        offset=offset,
-        resets=resets,
-        first_day=first_day,
-    )
-
-
-def _tags(raw: list[list[str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((key, value) for key, value in raw)
-
-
-def _day(date: str, text: str) -> Day:
-    start, end, tags, polled_s, production_w, load_w, resets, wiring, booked, final = json.loads(text)
-    return Day(
-        date,
-        start,
-        end,
-        _tags(tags),
-        polled_s,
-        production_w,
-        load_w,
-        resets,
-        Wiring(*wiring) if wiring else None,
-        tuple((name, Booked(*figures)) for name, figures in booked.items()),
-        final,
-    )
-
-
-# --- the books of an earlier version ------------------------------------------------------------------------------
-
-
-def _earlier(head: dict[str, str], parts: Mapping[str, str]) -> Ledger:
-    """Books that kept the past days in each counter and knew nothing of tags, polls and wiring."""
-    zone, tick = head["zone"], int(head["last_tick"])
-    counters, seeds, booked = {}, {}, dict[str, dict[str, Booked]]()
-    for key, text in parts.items():
-        kind, _, name = key.partition(".")
-        raw = json.loads(text) if kind in ("counter", "seed") else {}
-        if kind == "counter":
-            counters[name] = Counter(
-                accepted=raw["accepted"],
-                at=raw["at"],
-                source=raw["source"],
-                start=raw["accepted"] - raw["today"],
-                moved=raw["at"],
-                held=tuple((int(at), float(value), 0.0) for at, value in raw["held"]),
-                resets=raw["resets"],
-                first_day=raw["first_day"],
-            )
-            for day, wh in raw["days"]:
-                booked.setdefault(day, {})[name] = Booked(float(wh), 0.0)
-        elif kind == "seed":
-            seeds[name] = Seed(**raw)
-    day = head["day"]
-    return Ledger(
-        zone=zone,
-        first_day=head["first_day"],
-        last_tick=tick,
-        today=spanned(day, zone) if day else None,
-        days=tuple(
-            replace(spanned(date, zone), booked=tuple(sorted(figures.items())), final=True)
-            for date, figures in sorted(booked.items())
-        ),
-        counters=counters,
-        seeds=seeds,
-        book=json.loads(parts["book"]),
-        notes={key.removeprefix("note."): text for key, text in parts.items() if key.startswith("note.")},
-    )
+    at: int
+    counters: Mapping[str, float]
+    wiring: Wiring
+    max_w: float
+    site: Site = Site()
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    uncounted: Collection[str] = ()
+    powers: Mapping[str, float] = field(default_factory=dict)
+    slow: Collection[str] = ()
+    seeds: Mapping[str, Seed] = field(default_factory=dict)
+    is_polled: bool = True
+    changed_at: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def spanned(date: str, zone: str, tags: tuple[tuple[str, str], ...] = ()) -> Day:

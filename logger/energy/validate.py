@@ -243,14 +243,3 @@ def _wraps(counter: Counter, step: float, most_wh: float, *, renewed: bool) -> i
 
 def _plain(held: Sequence[Held]) -> tuple[tuple[int, float], ...]:
     return tuple((at, value) for at, value, _ in held)
-
-
-def is_believable_power(watts: float, max_w: float, lifetimes_wh: Sequence[float]) -> bool:
-    """Within what the site can have, and not a lifetime figure in the wrong place (Q-P21)."""
-    if abs(watts) > max_w:
-        return False
-    return abs(watts) < _CERTAIN_W or all(abs(abs(watts) - wh) > 1.0 for wh in lifetimes_wh)
-
-
-_CERTAIN_W: Final = 1000.0
-"""A new site's lifetime may by chance be as large as a power below this."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Final
+
 from logger.energy.state import Wiring
 from logger.model import Value
 from logger.readings.table import battery_state
@@ -27,6 +30,40 @@ def powers(fields: dict[str, Value], wiring: Wiring) -> dict[str, Value]:
     if wiring.batteries and battery is not None:
         made["battery_state"] = battery_state(battery, wiring.batteries)
     return made
+
+
+def drop_impossible_powers(
+    totals: dict[str, Value], lifetimes_wh: Mapping[str, Collection[float]], max_w: float
+) -> None:
+    """Take out powers beyond `max_w`, and lifetime figures in the wrong place (Q-P21).
+
+    `lifetimes_wh`: by primitive counter, what it showed lately.
+    """
+    for name, counters in _LIFETIMES.items():
+        watts = totals.get(name)
+        if not isinstance(watts, float):
+            continue
+        lifetimes = [wh for counter in counters for wh in lifetimes_wh.get(counter, ())]
+        is_lifetime = abs(watts) >= _CERTAIN_W and any(abs(abs(watts) - wh) <= 1.0 for wh in lifetimes)
+        if abs(watts) > max_w or is_lifetime:
+            del totals[name]
+
+
+def site_powers(totals: Mapping[str, Value]) -> dict[str, float]:
+    """Watts by `production`, `net`, `consumption`, `battery` and `load`, those that are known."""
+    names = ("production", "net", "consumption", "battery", "load")
+    return {name: watts for name in names if isinstance(watts := totals.get(f"{name}_power_w"), float)}
+
+
+_CERTAIN_W: Final = 1000.0
+"""A new site's lifetime may by chance be as large as a power below this."""
+_LIFETIMES: Final = {
+    "production_power_w": ("production",),
+    "net_power_w": ("import", "export"),
+    "consumption_power_w": ("consumption",),
+    "battery_power_w": ("charged", "discharged"),
+}
+"""Which counters' figures were seen in the place of which power."""
 
 
 def battery_energy(fields: dict[str, Value]) -> dict[str, Value]:

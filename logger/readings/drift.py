@@ -7,8 +7,7 @@ missing only if none of its like has it, null says nothing, and all of it only w
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -18,8 +17,6 @@ from logger.readings.read_keys import READ, fields_of
 LASTS_S: Final = 30 * 60
 """So long, and in so many documents, a key must be missing or changed."""
 LASTS: Final = 3
-_NOTE: Final = "shape "
-"""How the notes of the books are called, with the path behind it."""
 _WHOLE: Final = "/"
 _APART: Final = ("type", "devName", "measurementType")
 """Objects of one list that differ in one of these are not alike."""
@@ -35,66 +32,67 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """One document's keys: the `kinds` they had by place, what `changed` lately, and what was `said` to be lost."""
+class DocumentKeys:
+    """The keys of one document, by place: their `kinds`, and of the `lost` ones the kind now (empty: missing)."""
 
     kinds: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """Of what tells two apart at a glance; they are compared only where this is the same."""
+        return hash((len(self.kinds), len(self.lost)))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One document: the `keys` it is known to have; what `changed` lately; `seen_at`, when it was looked at last.
+
+    Only the keys outlive the process.
+    """
+
+    keys: DocumentKeys = field(default_factory=DocumentKeys)
     changed: Mapping[str, Change] = field(default_factory=dict)
-    said: Mapping[str, str] = field(default_factory=dict)
     seen_at: float = 0.0
-
-    def to_text(self) -> str:
-        """What must outlive a restart; the same text while nothing is learned or lost."""
-        return json.dumps({"kinds": dict(sorted(self.kinds.items())), "said": dict(sorted(self.said.items()))})
-
-    @staticmethod
-    def from_text(text: str) -> Shape:
-        """As it was stored; a new one for an empty text."""
-        raw = json.loads(text) if text else {"kinds": {}, "said": {}}
-        return Shape(raw["kinds"], said=raw["said"])
 
 
 def watch_all(
-    shapes: Mapping[str, Shape], notes: Mapping[str, str], documents: Sequence[Document], tick: int
-) -> tuple[dict[str, Shape], dict[str, str], list[Event]]:
-    """The same for every document: shapes by path, the books' notes with them, and the events."""
-    known, kept, events = dict(shapes), dict(notes), []
+    shapes: Mapping[str, Shape], documents: Iterable[Document], tick: int
+) -> tuple[dict[str, Shape], list[Event]]:
+    """Watch every document; the shapes are by path."""
+    known, events = dict(shapes), []
     for document in documents:
-        note = f"{_NOTE}{document.path}"
-        shape = known.get(document.path) or Shape.from_text(kept.get(note, ""))
-        known[document.path], said = watch(shape, document, tick)
-        events += said
-        if said or known[document.path].kinds != shape.kinds or note not in kept:
-            kept[note] = known[document.path].to_text()
-    return known, kept, events
+        known[document.path], more = watch(known.get(document.path, Shape()), document, tick)
+        events += more
+    return known, events
 
 
 def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Event]]:
-    """The shape after a document, and what there is to say of it at `tick`; a document that was seen says nothing."""
+    """The shape after a document, and the keys that it lost or has again; one that was seen changes nothing."""
     if document.received_at <= shape.seen_at:
         return shape, []
-    found = _found(document.body)
-    kinds, said = dict(shape.kinds), dict(shape.said)
+    found, before = _find_keys(document.body), shape.keys
+    kinds, lost = dict(before.kinds), dict(before.lost)
     changed: dict[str, Change] = {}
     events: list[Event] = []
     for place, kind in found.kinds.items():
-        if place not in found.untold:
+        if place not in found.unclear:
             kinds.setdefault(place, kind)
-    for place, kind in shape.kinds.items():
-        if place in found.untold or (place not in found.kinds and _parent(place) not in found.objects):
+    for place, kind in before.kinds.items():
+        if place in found.unclear or (place not in found.kinds and _parent(place) not in found.objects):
             continue
         now = found.kinds.get(place, "")
-        if now == kind and said.pop(place, None) is not None:
+        if now == kind and lost.pop(place, None) is not None:
             events.append(Event(tick, "key_back", f"{document.path} gives {_name(place)} as before again"))
-        if now == kind or said.get(place) == now:
+        if now == kind or lost.get(place) == now:
             continue
         change = _lasting(shape.changed.get(place), now, document.received_at)
         if change.documents < LASTS or document.received_at - change.since < LASTS_S:
             changed[place] = change
         else:
-            said[place] = now
-            events.append(Event(tick, "key_lost", _lost(document.path, place, kind, now), "warning"))
-    return Shape(kinds, changed, said, document.received_at), events
+            lost[place] = now
+            events.append(Event(tick, "key_lost", _describe_loss(document.path, place, kind, now), "warning"))
+    after = DocumentKeys(kinds, lost)
+    return Shape(before if after == before else after, changed, document.received_at), events
 
 
 def _lasting(before: Change | None, kind: str, at: float) -> Change:
@@ -103,7 +101,7 @@ def _lasting(before: Change | None, kind: str, at: float) -> Change:
     return replace(before, documents=before.documents + 1)
 
 
-def _lost(path: str, place: str, was: str, now: str) -> str:
+def _describe_loss(path: str, place: str, was: str, now: str) -> str:
     fields = fields_of(path, place.rpartition("/")[2])
     made = f" (for {', '.join(fields[:3])}{', …' if len(fields) > 3 else ''})" if fields else ""
     how = f"as {now}, not as {was}," if now else "no more"
@@ -111,17 +109,17 @@ def _lost(path: str, place: str, was: str, now: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Keys:
     """The kind of every key that is read, by place; places where it cannot be told; and where objects are at all."""
 
     kinds: Mapping[str, str]
-    untold: frozenset[str]
+    unclear: frozenset[str]
     objects: frozenset[str]
 
 
-def _found(body: Json) -> _Found:
+def _find_keys(body: Json) -> _Keys:
     kinds = {_WHOLE: kind_of(body)}
-    untold, objects = set(), {_parent(_WHOLE)}
+    unclear, objects = set(), {_parent(_WHOLE)}
 
     def look(value: Json, above: str) -> None:
         if isinstance(value, list):
@@ -137,12 +135,12 @@ def _found(body: Json) -> _Found:
                     place = f"{_alike(above) if key in _APART else above}/{key}"
                     kind = kind_of(part)
                     if kind == "null" or kinds.setdefault(place, kind) != kind:
-                        untold.add(place)
+                        unclear.add(place)
                 if isinstance(part, (dict, list)):
                     look(part, f"{above}/*[{_apart(part)}]" if number else f"{above}/{key}")
 
     look(body, "")
-    return _Found(kinds, frozenset(untold), frozenset(objects | {_alike(above) for above in objects}))
+    return _Keys(kinds, frozenset(unclear), frozenset(objects | {_alike(above) for above in objects}))
 
 
 def _alike(above: str) -> str:

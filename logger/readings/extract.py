@@ -1,7 +1,7 @@
 """Snapshot + table → readings: reads every row of the table, and nothing that is not there.
 
 The first source that this gateway surely has is the only one a measured value comes from: where that source is
-silent now the value is absent, not taken from the next. The choice for the site's totals is remembered in `book`.
+silent now the value is absent, not taken from the next. The choice for the site's totals is remembered in `Sources`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from logger.model import Role, Snapshot, Value
 from logger.readings.rows import Row, View
 from logger.readings.schema import Field, Measurement
+from logger.readings.source_selection import Sources
 from logger.readings.table import COUNTERS, KIND_OF_ROWSET, MEASUREMENTS, value_of
 
 Identity = tuple[tuple[str, str], ...]
@@ -38,13 +39,13 @@ class Device:
 class Extracted:
     """What one tick's documents say, before days, guard and report times.
 
-    `counters` holds the primitive counters as the gateway gives them; `book` the chosen source of each field of
-    the totals; `twins` the serials that stand twice in a document and are therefore left out.
+    `counters` holds the primitive counters as the gateway gives them; `sources` the chosen source of each value of
+    the site; `twins` the serials that stand twice in a document and are therefore left out.
     """
 
     devices: list[Device]
     counters: dict[str, float]
-    book: dict[str, str]
+    sources: Sources
     twins: set[str] = field(default_factory=set)
 
     def totals(self) -> dict[str, Value]:
@@ -52,9 +53,9 @@ class Extracted:
         return next((d.fields for d in self.devices if d.measurement.name == "envoy_totals"), {})
 
 
-def extract(snapshot: Snapshot, roles: frozenset[Role], book: Mapping[str, str]) -> Extracted:
+def extract(snapshot: Snapshot, roles: frozenset[Role], sources: Sources) -> Extracted:
     """Read every measurement of the due `roles`, and the counters when the totals are due. Pure."""
-    reading = _Pass(snapshot, dict(book))
+    reading = _Pass(snapshot, sources)
     devices: list[Device] = []
     for measurement in MEASUREMENTS:
         if measurement.role in roles:
@@ -62,15 +63,16 @@ def extract(snapshot: Snapshot, roles: frozenset[Role], book: Mapping[str, str])
                 reading.one_document(measurement) if measurement.one_document else reading.by_field(measurement)
             )
     counters = reading.counters() if "totals" in roles else {}
-    return Extracted(devices, counters, reading.book, reading.twins)
+    return Extracted(devices, counters, reading.sources(), reading.twins)
 
 
 class _Pass:
     """One reading of one snapshot; selects each rowset once."""
 
-    def __init__(self, snapshot: Snapshot, book: dict[str, str]) -> None:
+    def __init__(self, snapshot: Snapshot, sources: Sources) -> None:
         self.snapshot = snapshot
-        self.book = book
+        self._before = sources
+        self._fields, self._counters = dict(sources.fields), dict(sources.counters)
         self._twins: dict[tuple[str, Role], set[str]] = {}
         self._cache: dict[tuple[str, Role], dict[Identity, Row] | None] = {}
 
@@ -153,6 +155,10 @@ class _Pass:
         """Every serial that stood twice in some document."""
         return set().union(*self._twins.values())
 
+    def sources(self) -> Sources:
+        """The sources with those that were chosen in this pass."""
+        return replace(self._before, fields=self._fields, counters=self._counters)
+
     def counters(self) -> dict[str, float]:
         """The primitive counters, each from its chosen source."""
         view = View(self.snapshot, "totals")
@@ -164,16 +170,15 @@ class _Pass:
         return found
 
     def _counted(self, item: Field, view: View) -> Value | None:
-        """From the settled source and no other; until one is settled, from the best that has been found.
+        """From the pinned source and no other; until one is pinned, from the best that has been found.
 
         What a source lists is known by the document that stands; a value is taken only from one that is new.
         """
-        settled, name = self.book.get(f"settled.{item.name}"), f"counter.{item.name}"
-        chosen = settled or self.book.get(name)
+        chosen, is_pinned = self._counters.get(item.name), item.name in self._before.pinned
         ahead = chosen in {key.rowset.name for key in item.keys}
         standing = View(replace(self.snapshot, since={}), "totals")
         for key in item.keys:
-            if settled and key.rowset.name != settled:
+            if is_pinned and key.rowset.name != chosen:
                 continue
             ahead = ahead and key.rowset.name != chosen
             rows = key.rowset.select(view)
@@ -182,7 +187,7 @@ class _Pass:
                     continue  # it had nothing when the other was chosen
                 return None
             if rows:
-                self.book[name] = key.rowset.name
+                self._counters[item.name] = key.rowset.name
                 return value_of(key, item, rows[0], view)
             if key.rowset.name == chosen:
                 return None
@@ -207,7 +212,7 @@ class _Pass:
 
         A better one that cannot be told now had nothing when the remembered one was chosen, so that one goes on.
         """
-        chosen = self.book.get(name)
+        chosen = self._fields.get(name)
         ahead = chosen in {key.rowset.name for key in item.keys}
         for key in item.keys:
             ahead = ahead and key.rowset.name != chosen
@@ -218,7 +223,7 @@ class _Pass:
                 return None
             if rows:
                 if len(item.keys) > 1:
-                    self.book[name] = key.rowset.name
+                    self._fields[name] = key.rowset.name
                 return value_of(key, item, rows[0], view)
             if key.rowset.name == chosen:
                 return None

@@ -1,17 +1,17 @@
-"""Which source each counter comes from: the best at first, then, once all have had their word, the same for ever.
+"""Choose which source each counter is read from: the best at first, then a pinned one. Pure.
 
-A source is settled when every one that was looked at has given three final answers (a document; absent; not allowed),
-or after a day of polling, when one without any counts as absent. It is looked for anew only when the firmware or the
-meters change, and until that is settled the old one goes on. Pure.
+A source is pinned when every path that was looked at has given three definitive answers (a document, absent, or not
+allowed), or after a day of polling, when a path without any answer counts as absent. It is looked at anew only when
+the firmware or the meters change; until the new one is pinned the old one goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from logger.energy.state import Ledger, Review
+from logger.energy.state import Source
 from logger.model import Document, Event, Snapshot
 from logger.readings import rows as r
 from logger.readings import table as t
@@ -19,42 +19,73 @@ from logger.readings.rows import View
 from logger.readings.schema import Field
 
 ANSWERS: Final = 3
-"""So many final answers of each path settle a source."""
+"""So many definitive answers of each path pin a source."""
 _DAY_S: Final = 86400
-GRAINS_S: Final = {s.name: 3600 for s in (t.DATA_SUMS, t.V1, t.PDM_PCU, t.INVERTERS_BLOCK, t.ACB_SUMS)}
+RESOLUTIONS_S: Final = {s.name: 3600 for s in (t.DATA_SUMS, t.V1, t.PDM_PCU, t.INVERTERS_BLOCK, t.ACB_SUMS)}
 """So long these may stand still and then rise at once: inverters report every 5 to 60 minutes."""
 _SELDOM: Final = frozenset(s.name for s in (t.PRODUCTION_BLOCK, t.INVERTERS_BLOCK, t.DATA_SUMS, t.ACB_SUMS))
 """Sources in documents that are not asked each minute."""
 SELDOM_S: Final = 600
 """A gateway that has nothing for each minute answers something within so long, or it is silent."""
-WRAPPING: Final = frozenset(s.name for s in (t.DATA_SUMS, t.PDM_PCU, t.INVERTERS_BLOCK))
+ROLLING_OVER: Final = frozenset(s.name for s in (t.DATA_SUMS, t.PDM_PCU, t.INVERTERS_BLOCK))
 """Sums over inverters, which some firmware takes modulo 2³² J (Q-L1)."""
 
 
-def settled_key(counter: str) -> str:
-    """Where the books note the settled source of a counter."""
-    return f"settled.{counter}"
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The source that was found best for a counter, and how often in a row it was."""
 
-
-def chosen_key(counter: str) -> str:
-    """Where the books note the source that a counter comes from, settled or not."""
-    return f"counter.{counter}"
-
-
-def counted_seldom(ledger: Ledger) -> bool:
-    """Whether nothing of what is produced and counted comes each minute: one without an answer is no gap then."""
-    sources = [counter.source for counter in ledger.counters.values()]
-    power = ledger.book.get("envoy_totals.production_power_w", "")
-    return bool(sources) and all(source in _SELDOM for source in (*sources, power))
+    source: str = ""
+    confirmations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
-    """The notes after a tick: the sources' book, how far settling is, and what happened."""
+class Review:
+    """How far the pinning of the counters' sources is.
 
-    book: Mapping[str, str]
-    review: Review
-    events: tuple[Event, ...] = ()
+    `firmware` and `meters`: the gateway's firmware and meter configuration. `changed_at`: when they changed last.
+    `polled_s`: seconds for which the gateway was polled since. `findings`: by counter that is not pinned yet, or is
+    looked at anew. `answered`: definitive answers by path that were given before the change and do not count.
+    """
+
+    firmware: str = ""
+    meters: str = ""
+    changed_at: int = 0
+    polled_s: int = 0
+    findings: Mapping[str, Finding] = field(default_factory=dict)
+    answered: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Which source each value of the site comes from, by the source's name.
+
+    `fields`: by `measurement.field`. `counters`: by primitive counter; those that are `pinned` come from no other.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, str] = field(default_factory=dict)
+    pinned: tuple[str, ...] = ()
+    review: Review = field(default_factory=Review)
+
+    def is_open(self, counter: str) -> bool:
+        """Whether the source of a counter is not pinned yet, or is looked at anew."""
+        return counter not in self.pinned or counter in self.review.findings
+
+    def open_counters(self) -> list[Field]:
+        """The counters whose source is not pinned yet, or is looked at anew."""
+        return [item for item in t.COUNTERS if self.is_open(item.name)]
+
+
+def source_of(name: str) -> Source:
+    """What the energy of a counter must know of a source: how coarse it is, and whether it rolls over."""
+    return Source(name, RESOLUTIONS_S.get(name, 0), name in ROLLING_OVER)
+
+
+def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:
+    """Whether nothing of what is produced and counted comes each minute: a tick without an answer is no gap then."""
+    sources = [*counter_sources]
+    return bool(sources) and all(source in _SELDOM for source in (*sources, power_source))
 
 
 class Watched(Mapping[str, Document]):
@@ -84,57 +115,66 @@ class _Found:
     fresh: bool = False
 
 
-def under_review(book: Mapping[str, str], review: Review) -> list[Field]:
-    """The counters whose source is not settled, or is looked for anew."""
-    return [item for item in t.COUNTERS if settled_key(item.name) not in book or item.name in review.votes]
-
-
 def look(item: Field, snapshot: Snapshot) -> str | None:
     """The best source of a counter by what stands, whatever its age; "" for none, None if it cannot be told."""
     return _look(item, snapshot, 0.0, patient=True).source
 
 
-def reviewed(snapshot: Snapshot, book: Mapping[str, str], review: Review, *, polled_s: int, quiet: bool) -> Reviewed:
-    """Enter one tick. `polled_s`: seconds that the gateway was polled for; nothing counts in the `quiet` window."""
-    review, changed = _noticed(snapshot, book, review)
-    open_ = under_review(book, review)
-    if not open_:
-        return Reviewed(book, review)
-    if not quiet:
-        review = replace(review, polled_s=min(review.polled_s + polled_s, _DAY_S))
-    notes, votes, told = dict(book), dict(review.votes), [changed] if changed else []
-    for item in open_:
-        if quiet or not snapshot.finals:
-            continue
-        found = _look(item, snapshot, snapshot.since.get("totals", 0.0), patient=True)
-        if review.polled_s >= _DAY_S and found.source is None:
-            found = _look(item, snapshot, 0.0, patient=False)
+def review_sources(
+    snapshot: Snapshot, sources: Sources, *, polled_s: int, in_quiet_window: bool
+) -> tuple[Sources, tuple[Event, ...]]:
+    """Enter one tick, of which the gateway was polled for `polled_s`; nothing counts in the quiet window.
+
+    The event: the meters changed.
+    """
+    review, events = _notice_changes(snapshot, sources)
+    sources = sources if review is sources.review else replace(sources, review=review)
+    counters = sources.open_counters()
+    if not counters or in_quiet_window:
+        return sources, events
+    review = replace(review, polled_s=min(review.polled_s + polled_s, _DAY_S))
+    findings, pinned = dict(review.findings), dict[str, str]()
+    for item in counters if snapshot.finals else ():
+        found = _find(item, snapshot, review)
         if not found.source or not (found.fresh or review.polled_s >= _DAY_S):
             continue
-        source, count = votes.get(item.name, ("", 0))
-        count = min(count + 1, ANSWERS) if source == found.source else 1
-        votes[item.name] = (found.source, count)
-        if count == ANSWERS and all(_answered(path, snapshot, review) for path in found.paths):
-            notes[settled_key(item.name)] = notes[chosen_key(item.name)] = found.source
-            votes.pop(item.name)
-    if votes != review.votes:
-        review = replace(review, votes=votes)
-    return Reviewed(notes if notes != book else book, review, tuple(told))
+        before = findings.get(item.name, Finding())
+        count = min(before.confirmations + 1, ANSWERS) if before.source == found.source else 1
+        findings[item.name] = Finding(found.source, count)
+        if count == ANSWERS and all(_has_answered(path, snapshot, review) for path in found.paths):
+            pinned[item.name] = found.source
+            findings.pop(item.name)
+    review = replace(review, findings=findings)
+    if not pinned:
+        return replace(sources, review=review), events
+    names = tuple(sorted({*sources.pinned, *pinned}))
+    return replace(sources, counters={**sources.counters, **pinned}, pinned=names, review=review), events
 
 
-def _noticed(snapshot: Snapshot, book: Mapping[str, str], review: Review) -> tuple[Review, Event | None]:
+def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
+    """The best source of a counter now; after a day of polling one that never answered is none."""
+    found = _look(item, snapshot, snapshot.since.get("totals", 0.0), patient=True)
+    if review.polled_s >= _DAY_S and found.source is None:
+        return _look(item, snapshot, 0.0, patient=False)
+    return found
+
+
+def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple[Event, ...]]:
     """The review with the gateway's firmware and meters as they are; the event if its meters changed."""
-    firmware, meters = snapshot.gateway.firmware, _meters(snapshot) or review.meters
+    review, firmware = sources.review, snapshot.gateway.firmware
+    meters = _meters(snapshot) or review.meters
+    if review.changed_at > snapshot.tick:  # our clock was set back
+        review = replace(review, changed_at=snapshot.tick)
     if (firmware, meters) == (review.firmware, review.meters):
-        return review, None
-    renewed = bool(review.firmware) and firmware != review.firmware
-    rewired = bool(review.meters) and meters != review.meters
-    if not (renewed or rewired):
-        return replace(review, firmware=firmware, meters=meters), None
-    settled = [item.name for item in t.COUNTERS if settled_key(item.name) in book]
-    marks = dict(snapshot.finals) if rewired and not renewed else {}
-    told = Event(snapshot.tick, "meters_changed", f"the meters are now {meters}") if rewired else None
-    return Review(firmware, meters, snapshot.tick, 0, dict.fromkeys(settled, ("", 0)), marks), told
+        return review, ()
+    is_new_firmware = bool(review.firmware) and firmware != review.firmware
+    is_rewired = bool(review.meters) and meters != review.meters
+    if not (is_new_firmware or is_rewired):
+        return replace(review, firmware=firmware, meters=meters), ()
+    answered = dict(snapshot.finals) if is_rewired and not is_new_firmware else {}
+    findings = dict.fromkeys(sources.pinned, Finding())
+    event = Event(snapshot.tick, "meters_changed", f"the meters are now {meters}")
+    return Review(firmware, meters, snapshot.tick, 0, findings, answered), (event,) if is_rewired else ()
 
 
 def _meters(snapshot: Snapshot) -> str:
@@ -146,13 +186,13 @@ def _meters(snapshot: Snapshot) -> str:
     return ", ".join(sorted(meters)) or "none"
 
 
-def _answered(path: str, snapshot: Snapshot, review: Review) -> bool:
+def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
     """Whether a path has had its word: it is not asked at all, has given its answers, or the day is over."""
     if path not in snapshot.finals or review.polled_s >= _DAY_S:
         return True
     given = snapshot.finals[path]
-    mark = review.marks.get(path, 0)
-    return given - (mark if mark <= given else 0) >= ANSWERS
+    before = review.answered.get(path, 0)
+    return given - (before if before <= given else 0) >= ANSWERS
 
 
 def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _Found:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from logger.energy.state import Ledger
+from logger.energy.state import EnergyState
 from logger.model import Role, Snapshot
 from logger.readings import rows as r
 from logger.readings.extract import extract
 from logger.readings.grid_table import CONTROLLER_TYPES
 from logger.readings.rows import Nowhere, View
-from logger.readings.seeds import seeds, unseeded
+from logger.readings.seeds import find_seeds, missing_seeds
 from logger.readings.selectors import batteries
-from logger.readings.source_selection import Watched, look, under_review
+from logger.readings.source_selection import Sources, Watched, look
 
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 _OF_BATTERIES: Final = frozenset({r.ENSEMBLE_POWER, r.ENSEMBLE_STATUS, r.SECCTRL})
@@ -34,14 +34,14 @@ class Wanted:
     often: frozenset[str] = frozenset()
 
 
-def wanted(snapshot: Snapshot, ledger: Ledger) -> Wanted:
-    """What to ask, by the documents that stand (whatever their age) and the books."""
+def wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
+    """What to ask, by the documents that stand (whatever their age), the chosen sources and the energy state."""
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.settled), "totals")
-    counters = extract(view.snapshot, _BOTH, ledger.book).counters
-    if missing := unseeded(view, ledger, counters):
-        seeds(view, counters, missing)
-    for item in under_review(ledger.book, ledger.review):
+    counters = extract(view.snapshot, _BOTH, sources).counters
+    if missing := missing_seeds(view, energy, counters, energy.zone):
+        find_seeds(view, counters, missing)
+    for item in sources.open_counters():
         look(item, view.snapshot)
     controller = _lists(view, CONTROLLER_TYPES)
     useless = (frozenset() if _lists(view, None) else _OF_BATTERIES) | (frozenset() if controller else _OF_CONTROLLER)

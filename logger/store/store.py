@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from logger.clock import Clock
 from logger.errors import StateError, StoreFullError, StoreHeldError
 from logger.model import ROLES, Report, Role
-from logger.store import daily, damage, gateway_state, outbox_rows, recent, refused
+from logger.store import daily, damage, outbox_rows, recent, refused, state_rows
 from logger.store.ballast import Ballast
 from logger.store.folder import FolderLock, claim
 from logger.store.records import (
@@ -109,8 +109,8 @@ class Store:
             outbox_rows.insert(self._connection, commit.gateway, commit.tick, commit.members)
             outbox_rows.count_stored(self._connection, commit.members)
             daily.put(self._connection, commit.gateway, commit.daily)
-            gateway_state.write(self._connection, commit.gateway, commit.ledger)
-            gateway_state.add_reports(self._connection, commit.gateway, commit.reports)
+            state_rows.write(self._connection, commit.gateway, commit.ledger)
+            state_rows.add_reports(self._connection, commit.gateway, commit.reports)
             recent.add(self._connection, commit.gateway, commit.tick, commit.recent)
             self._connection.executemany(
                 "UPDATE tally SET missed = missed + ? WHERE role = ?",
@@ -129,11 +129,11 @@ class Store:
 
     def ledger(self, gateway: str) -> dict[str, str]:
         """The ledger of a gateway: JSON text by key."""
-        return self._read(lambda: gateway_state.read(self._connection, gateway))
+        return self._read(lambda: state_rows.read(self._connection, gateway))
 
     def reports(self, gateway: str) -> dict[str, list[Report]]:
         """The last 16 reports of each inverter, by serial, first seen first."""
-        return self._read(lambda: gateway_state.reports(self._connection, gateway))
+        return self._read(lambda: state_rows.reports(self._connection, gateway))
 
     def recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
         """The recent numbers of the ticks from `since` on; kept for eight days."""
@@ -145,7 +145,7 @@ class Store:
 
     def gateways(self) -> list[str]:
         """The serials of all gateways that the store knows."""
-        return self._read(lambda: gateway_state.gateways(self._connection))
+        return self._read(lambda: state_rows.gateways(self._connection))
 
     # -- delivery -----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Books are joined with restored ones between two ticks of the running recorder, and nothing is counted twice."""
+"""A state is joined with a restored one between two ticks of the running recorder, and nothing is counted twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 
 from logger.daemon.amend import books_handlers
 from logger.daemon.collector import Collector
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import dump_state
+from logger.energy.state import EnergyState
+from logger.site import Site
 from logger.store.thread import StoreThread
 from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway
 from tests.daemon.test_collector import record
@@ -20,10 +22,10 @@ from tests.virtual import VirtualClock
 GAP_MINUTES = 5
 
 
-def earlier(folder: Path) -> tuple[dict[str, str], Ledger]:
+def earlier(folder: Path) -> tuple[dict[str, str], EnergyState]:
     """An hour of another installation: its books as text, and as they are."""
     _, _, collector = record(folder, 60)
-    return collector.books.to_text(), collector.books.ledger
+    return dump_state(collector.books), collector.books.energy
 
 
 def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore, Collector]:
@@ -33,12 +35,12 @@ def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore,
     def meanwhile(collector: Collector, _gateway: ScriptedGateway, _clock: VirtualClock) -> None:
         store = cast(InlineStore, collector._store)
         stores.append(store)
-        join = books_handlers(cast(StoreThread, store), collector)["join"]
+        join = books_handlers(cast(StoreThread, store), collector, Site())["join"]
 
         async def ask() -> None:
             for n in range(joins):
                 await asyncio.sleep((20 + 7 * n) * 60 + 13)
-                await join({"gateway": INFO.serial, "parts": {**parts}, "how": ["Europe/Paris", None, 60]})
+                await join({"gateway": INFO.serial, "parts": {**parts}})
 
         collector.asking = asyncio.get_running_loop().create_task(ask())  # type: ignore[attr-defined]
 
@@ -52,7 +54,7 @@ def test_a_join_beside_the_running_recorder_gives_it_the_part_before_and_the_gap
 ) -> None:
     parts, before = earlier(tmp_path / "lost")
     store, collector = later(tmp_path / "new", parts, joins)
-    ledger = collector.books.ledger
+    ledger = collector.books.energy
     for name, counter in ledger.counters.items():
         base = before.counters[name].accepted - before.counters[name].today
         assert counter.today == pytest.approx(counter.accepted - base, abs=0.01)

@@ -216,7 +216,7 @@ def test_another_serial_opens_other_books_and_no_point_mixes_them(tmp_path: Path
 def test_books_continue_after_a_restart(tmp_path: Path) -> None:
     first, _, _ = record(tmp_path, 20)
     second, _, collector = record(tmp_path, 20, start=START + 1200 + 30)
-    assert collector.books.ledger.counters["production"].today == pytest.approx(1000 / 60 * 40, abs=0.1)
+    assert collector.books.energy.counters["production"].today == pytest.approx(1000 / 60 * 40, abs=0.1)
     written = first.lines("envoy_inverter") + second.lines("envoy_inverter")
     points = [line.split(" ")[0] + line.rsplit(" ", 1)[1] for line in written]
     assert len(points) == len(set(points))
@@ -300,10 +300,10 @@ def test_another_time_zone_holds_from_the_next_local_midnight_on_with_an_event(t
     record(tmp_path, 10, pace=Pace(60, 300, zone="UTC"))
     later = Pace(60, 300, zone="Australia/Sydney")
     same, _, collector = record(tmp_path, 10, start=START + 700, pace=later)
-    assert collector.books.ledger.zone == "UTC"
+    assert collector.books.energy.zone == "UTC"
     assert same.lines("envoy_event") == []
     days, _, collector = record(tmp_path, 10, start=START + 86400, pace=later)
-    assert collector.books.ledger.zone == "Australia/Sydney"
+    assert collector.books.energy.zone == "Australia/Sydney"
     assert sum("kind=time_zone_changed" in line for line in days.lines("envoy_event")) == 1
 
 

@@ -62,7 +62,7 @@ async def record(folder: Path, until: int, settings: dict[str, str]) -> None:
     shipper = Shipper(writer, store, clock, progress, Changes(None))
     collector = Collector(gateway, store, clock, Pace(60, 300, zone="Europe/Paris"), progress, committed=shipper.wake)
     await collector.poller.identify(START)
-    tick = max(START, collector.books.ledger.last_tick + 60)
+    tick = max(START, collector.books.energy.last_tick + 60)
     shipping = asyncio.create_task(shipper.run())
     while tick < START + 60 * until:
         clock.set(tick)

@@ -69,7 +69,7 @@ def test_a_time_zone_that_the_gateway_never_tells_costs_no_minute(tmp_path: Path
         collector.stopping.set()
         await loop
         store.store.close()
-        assert collector.books.ledger.zone == "Europe/Rome"
+        assert collector.books.energy.zone == "Europe/Rome"
         return store.lines("envoy_totals")
 
     lines = run_virtually(work())

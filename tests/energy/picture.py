@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from logger.daemon.tick import Rules
+from logger.site import Site
 from tests.energy.gateway import Metered
 from tests.energy.house import House
 from tests.energy.year import Plan, Recorder, play
@@ -24,7 +24,7 @@ def recorded() -> dict[str, list[float]]:
     house = House(ZONE, date(2025, 6, 4), DAY, seed=11)
     begin, end = house.span(DAY)
     found: dict[str, list[float]] = {name: [] for name in NAMES}
-    for at, result in play(Metered(house), Plan(), Recorder(Rules("", ZONE, None))):
+    for at, result in play(Metered(house), Plan(), Recorder(Site(zone=ZONE))):
         if begin < at <= end:
             fields = next(p.fields for p in result.readings if p.measurement == "envoy_totals")
             for name in NAMES:

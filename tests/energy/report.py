@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from logger.daemon.tick import Rules
 from logger.model import DayRow
+from logger.site import Site
 from tests.energy import picture
 from tests.energy.gateway import Metered, Panel
 from tests.energy.house import House
@@ -40,7 +40,7 @@ def compare(first: date, last: date, seed: int = 2025) -> list[Line]:
     house = House(ZONE, first, last)
     plant = Metered(house, [Panel(f"1220000000{n:02d}", 0.25, 0.25) for n in range(4)])
     naive, rows = Naive(plant), dict[str, DayRow]()
-    for _, result in play(plant, trouble(plant, seed), Recorder(Rules("", ZONE, None)), seen=naive.see):
+    for _, result in play(plant, trouble(plant, seed), Recorder(Site(zone=ZONE)), seen=naive.see):
         rows |= {row.day: row for row in result.daily if row.reading.measurement == "envoy_day"}
     found = []
     for name, flow in FLOWS.items():

@@ -16,13 +16,15 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.daemon.batches import commit_of
-from logger.daemon.tick import Books, Interpreted, Rules
+from logger.daemon.gateway_state import load_state
+from logger.daemon.tick import TickResult
 from logger.energy.days import local_day
 from logger.influx.classify import Done as Taken
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.model import Role
 from logger.readings.layout import Layout
+from logger.site import Site
 from logger.store.records import Commit, DailyRow
 from logger.store.store import Store
 from tests.commands.program import Done, program
@@ -52,24 +54,25 @@ class Installation:
     server: Server
     folder: Path
     buckets: dict[Role, str]
-    rules: Rules
+    site: Site
+    layout: Layout
     lines: dict[Role, list[bytes]] = field(default_factory=lambda: {"totals": [], "devices": [], "daily": []})
     stored: dict[str, str] = field(default_factory=dict)
     store: Store | None = None
     keeps: bool = True
 
     def __post_init__(self) -> None:
-        self.recorder = Recorder(self.rules)
+        self.recorder = Recorder(self.site, self.layout)
 
     def begin(self) -> None:
         """Open the folder and go on with what it holds."""
         self.store = make_store(self.folder)
         gateway = Metered.info.serial
         self.stored = self.store.ledger(gateway)
-        self.recorder.books = Books.from_text(self.stored, self.store.reports(gateway))
+        self.recorder.state = load_state(self.stored, self.store.reports(gateway))
         self.recorder.since = {}
 
-    def take(self, at: int, result: Interpreted) -> None:
+    def take(self, at: int, result: TickResult) -> None:
         """One tick into the store and towards the database; a restart in between was played by the recorder."""
         assert self.store is not None
         commit, self.stored = commit_of(Metered.info.serial, at, result.readings, result, self.stored)
@@ -116,9 +119,9 @@ class Installation:
             "INFLUXDB_BUCKET_DEVICES": self.buckets["devices"],
             "INFLUXDB_BUCKET_DAILY": self.buckets["daily"],
             "LOGGER_STATE_DIR": str(self.folder),
-            "LOGGER_TIMEZONE": self.rules.zone,
-            "LOGGER_TOTALS_INTERVAL_S": str(self.rules.interval_s),
-            "LOGGER_DEVICES_INTERVAL_S": str(max(300, self.rules.interval_s)),
+            "LOGGER_TIMEZONE": self.site.zone,
+            "LOGGER_TOTALS_INTERVAL_S": str(self.site.totals_s),
+            "LOGGER_DEVICES_INTERVAL_S": str(max(300, self.site.totals_s)),
         }
         if isinstance(server, Influx2):
             settings["INFLUXDB_READ_TOKEN"] = server.admin_token if token is None else token
@@ -186,9 +189,7 @@ def story(days: int, every: int, *, gap: int = 25, empty: bool = False, after: i
 def installation_of(server: Server, folder: Path, every: int) -> Installation:
     serials = [f"1220000000{n:02d}" for n in range(4)]
     layout = Layout(("group",), {serial: {"panel_group": "roof"} for serial in serials})
-    return Installation(
-        server, folder, server.fresh_buckets(), Rules("barn", ZONE, None, layout, interval_s=60 * every)
-    )
+    return Installation(server, folder, server.fresh_buckets(), Site("barn", ZONE, totals_s=60 * every), layout)
 
 
 def wrong(story: Story, installation: Installation) -> list[str]:
@@ -238,7 +239,7 @@ def lived(server: Server, tmp_path: Path, told: Story, *, empty: bool) -> Instal
 
 def assert_whole(told: Story, installation: Installation) -> None:
     assert wrong(told, installation) == []
-    house, ledger = told.plant.house, installation.recorder.books.ledger
+    house, ledger = told.plant.house, installation.recorder.state.energy
     lost_on = next(day for day in house.days() if house.span(day)[0] <= told.lost < house.span(day)[1])
     assert ledger.first_day == max(house.first, lost_on - timedelta(days=8)).isoformat(), (
         "seven days and the day itself"
@@ -267,7 +268,7 @@ def test_the_loss_in_the_middle_of_months_with_everything_going_wrong(server: Se
     told = story(180, 1, after=168) if LONG else story(9, 1)
     installation = lived(server, tmp_path, told, empty=False)
     assert_whole(told, installation)
-    last = installation.recorder.books.ledger
+    last = installation.recorder.state.energy
     assert len(last.days) >= 7
 
 

@@ -7,10 +7,11 @@ from datetime import date
 
 import pytest
 
-from logger.daemon.tick import Interpreted, Rules
-from logger.energy.rebuild import Past, Replay, replayed
-from logger.energy.state import Ledger
+from logger.daemon.tick import TickResult
+from logger.energy.rebuild import Past, replayed
+from logger.energy.state import EnergyState
 from logger.model import DayRow, Value
+from logger.site import Site
 from tests.energy.gateway import Fault, Metered
 from tests.energy.house import House
 from tests.energy.test_year import number
@@ -33,9 +34,9 @@ def midnight(plant: Metered) -> int:
     return plant.house.span(date.fromisoformat(AFTER))[0]
 
 
-def recorded(plant: Metered, plan: Plan) -> Iterator[Interpreted]:
+def recorded(plant: Metered, plan: Plan) -> Iterator[TickResult]:
     span = range(midnight(plant) - MINUTES, midnight(plant) + MINUTES + 1)
-    for _, result in play(plant, plan, Recorder(Rules("", ZONE, None)), span=span):
+    for _, result in play(plant, plan, Recorder(Site(zone=ZONE)), span=span):
         yield result
 
 
@@ -134,7 +135,7 @@ def test_a_whole_day_whose_end_was_not_read_is_covered_but_for_one_tick() -> Non
     whole = Metered(House(ZONE, date(2025, 1, 10), date(2025, 1, 11), battery=None))
     at = midnight(whole)
     found: dict[str, DayRow] = {}
-    recorder = Recorder(Rules("", ZONE, None, interval_s=300))
+    recorder = Recorder(Site(zone=ZONE, totals_s=300))
     for _, result in play(whole, Plan(deaf={at}), recorder, span=range(0, at + 20), every=5):
         found |= {row.day: row for row in result.daily}
     assert covered(found[BEFORE]) == 1435
@@ -144,7 +145,7 @@ def test_what_was_written_of_such_a_midnight_gives_the_same_days_again(plant: Me
     plan = Plan(faults={midnight(plant): Fault("jitter", -7.5)})
     tags = {"gateway": plant.info.serial}
     ticks = [Past(at, fields, tags) for at, fields in sorted(totals_of(plant, plan).items())]
-    _, rows = replayed(Ledger(), ticks, Replay(ZONE, None, 60))
+    _, rows = replayed(EnergyState(), ticks, Site(zone=ZONE))
     live = days_of(plant, plan)
     for name in ("grid_import_wh", "grid_import_estimated_wh", "production_wh", "coverage_percent"):
         assert number(rows[BEFORE], name) == pytest.approx(number(live[BEFORE], name), abs=0.01)
@@ -159,5 +160,5 @@ def test_minutes_of_which_only_counts_were_written_are_not_covered_when_read_bac
     counted = [
         Past(plant.house.start + minute * 60, {"inverters": 12, "batteries": 0}, tags) for minute in sorted(silent)
     ]
-    _, rows = replayed(Ledger(), sorted([*ticks, *counted], key=lambda past: past.at), Replay(ZONE, None, 60))
+    _, rows = replayed(EnergyState(), sorted([*ticks, *counted], key=lambda past: past.at), Site(zone=ZONE))
     assert covered(rows[BEFORE]) == MINUTES - 10

@@ -12,8 +12,8 @@ from typing import Literal
 
 import pytest
 
-from logger.daemon.tick import Rules
 from logger.model import DayRow
+from logger.site import Site
 from tests.energy.gateway import Metered, Panel, Standard
 from tests.energy.house import House
 from tests.energy.year import Plan, Recorder, play, trouble
@@ -32,7 +32,7 @@ STANDARD = {"production": "production"}
 
 
 @dataclass(frozen=True)
-class Site:
+class Place:
     """One simulated year: where, and the days on which the clocks change or midnight is skipped."""
 
     zone: str
@@ -42,17 +42,17 @@ class Site:
 
 
 SITES = (
-    Site("Europe/Berlin", 2025, ("2025-03-30", "2025-10-26")),
-    Site("America/Phoenix", 2025, ("2025-03-09", "2025-11-02")),
-    Site("Australia/Lord_Howe", 2025, ("2025-04-06", "2025-10-05")),
-    Site("Africa/Cairo", 2024, ("2024-04-26", "2024-10-31")),
-    Site("Asia/Kolkata", 2025, ("2025-03-30", "2025-10-26"), kind="standard"),
+    Place("Europe/Berlin", 2025, ("2025-03-30", "2025-10-26")),
+    Place("America/Phoenix", 2025, ("2025-03-09", "2025-11-02")),
+    Place("Australia/Lord_Howe", 2025, ("2025-04-06", "2025-10-05")),
+    Place("Africa/Cairo", 2024, ("2024-04-26", "2024-10-31")),
+    Place("Asia/Kolkata", 2025, ("2025-03-30", "2025-10-26"), kind="standard"),
 )
 """With daylight saving; without; half an hour of it, off the hour; midnight skipped; and 2³² J wraps off the hour."""
 PART_DAYS = 7
 
 
-def spans(site: Site) -> list[tuple[date, date]]:
+def spans(site: Place) -> list[tuple[date, date]]:
     """The whole year, or the days around both changes."""
     if LONG:
         return [(date(site.year, 1, 1), date(site.year, 12, 31))]
@@ -60,7 +60,7 @@ def spans(site: Site) -> list[tuple[date, date]]:
     return [(date.fromisoformat(day) - around, date.fromisoformat(day) + around) for day in site.changes]
 
 
-def plant_of(site: Site, first: date, last: date, seed: int = 1) -> Metered | Standard:
+def plant_of(site: Place, first: date, last: date, seed: int = 1) -> Metered | Standard:
     """The site, the first one with four inverters; on two days somebody works on its meters."""
     panels = [Panel(f"1220000000{n:02d}", 0.25, 0.25) for n in range(4)] if site is SITES[0] else []
     if site.kind == "standard":
@@ -73,7 +73,7 @@ def plant_of(site: Site, first: date, last: date, seed: int = 1) -> Metered | St
 def recorded(plant: Metered | Standard, plan: Plan, zone: str) -> dict[str, DayRow]:
     """The day rows as they stood in the end."""
     found: dict[str, DayRow] = {}
-    for _, result in play(plant, plan, Recorder(Rules("", zone, None))):
+    for _, result in play(plant, plan, Recorder(Site(zone=zone))):
         found |= {row.day: row for row in result.daily if row.reading.measurement == "envoy_day"}
     return found
 
@@ -99,7 +99,7 @@ def wrong_days(house: House, rows: Mapping[str, DayRow], quantities: Mapping[str
 
 @pytest.mark.long
 @pytest.mark.parametrize("site", SITES, ids=lambda site: site.zone.replace("/", "-"))
-def test_every_day_of_a_year_is_right_to_a_wh_or_called_estimated_and_its_sum_is_right(site: Site) -> None:
+def test_every_day_of_a_year_is_right_to_a_wh_or_called_estimated_and_its_sum_is_right(site: Place) -> None:
     quantities = METERED if site.kind == "metered" else STANDARD
     for first, last in spans(site):
         plant = plant_of(site, first, last)

@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState, dump_state, load_state
+from logger.daemon.tick import TickResult, run_tick
 from logger.model import Document, Role, Snapshot
+from logger.readings.layout import NONE, Layout
 from logger.readings.rows import PATHS
+from logger.site import Site
 from tests.energy.gateway import Fault, Metered, Standard
 from tests.energy.house import MINUTE
 
@@ -33,21 +35,22 @@ class Plan:
 class Recorder:
     """The pure part of the recorder, from tick to tick: what `Collector` keeps between two of them."""
 
-    rules: Rules
-    books: Books = field(default_factory=lambda: Books(Ledger(), {}))
+    site: Site
+    layout: Layout = NONE
+    state: GatewayState = field(default_factory=GatewayState)
     since: dict[Role, float] = field(default_factory=dict)
 
-    def tick(self, snapshot_of: Callable[[Mapping[Role, float]], Snapshot], roles: frozenset[Role]) -> Interpreted:
+    def tick(self, snapshot_of: Callable[[Mapping[Role, float]], Snapshot], roles: frozenset[Role]) -> TickResult:
         """One tick; its documents arrived before it was committed."""
         snapshot = snapshot_of(dict(self.since))
-        result = interpret(snapshot, roles, self.books, self.rules)
-        self.books = result.books
+        result = run_tick(snapshot, roles, self.state, self.site, self.layout)
+        self.state = result.state
         self.since |= dict.fromkeys(roles, snapshot.tick + 2.0)
         return result
 
     def restart(self) -> None:
-        """A new process: the books come from their text, and nothing else is remembered."""
-        self.books = Books.from_text(self.books.to_text(), dict(self.books.reports))
+        """A new process: the state comes from its text, and nothing else is remembered."""
+        self.state = load_state(dump_state(self.state), dict(self.state.readings.reports))
         self.since = {}
 
 
@@ -59,7 +62,7 @@ def play(
     seen: Callable[[int, Mapping[str, Document]], None] = lambda at, new: None,
     span: range | None = None,
     every: int = 1,
-) -> Iterator[tuple[int, Interpreted]]:
+) -> Iterator[tuple[int, TickResult]]:
     """Every tick that was recorded: its minute and what came of it; of the whole time, or of a `span` of minutes.
 
     One tick comes `every` so many minutes; inverters are asked at every fifth.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from logger.daemon.tick import Interpreted
+from logger.daemon.counter_status import list_sources
+from logger.daemon.tick import TickResult
 from logger.gateway.endpoints import auth_kind
 from logger.model import GatewayInfo, Snapshot
 from logger.readings import field_texts
@@ -76,7 +77,7 @@ def _anchor(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum() or c in "-_")
 
 
-def _section(name: str, info: GatewayInfo, snapshot: Snapshot, result: Interpreted) -> str:
+def _section(name: str, info: GatewayInfo, snapshot: Snapshot, result: TickResult) -> str:
     text = [f"## {name}", "", f"{generation(info, snapshot)}, firmware {info.firmware}, {info.part_number}.", ""]
     text += ["| measurement | points | fields |", "|---|---|---|"]
     for m in _shown():
@@ -84,7 +85,7 @@ def _section(name: str, info: GatewayInfo, snapshot: Snapshot, result: Interpret
         if points:
             given = {field for p in points for field in p.fields}
             text.append(f"| `{m.name}` | {len(points)} | {', '.join(f.name for f in m.fields if f.name in given)} |")
-    book = result.books.ledger.book
+    book = list_sources(result.state.readings.sources)
     chosen = "; ".join(f"{at} from *{source}*" for at, source in sorted(book.items()))
     text += ["", f"Sources chosen: {chosen or 'none'}"]
     missing: dict[str, list[str]] = {}

@@ -10,13 +10,13 @@ import pytest
 
 from logger import settings
 from logger.daemon.layout_file import LayoutFile, layout_problems
-from logger.daemon.tick import Rules
 from logger.errors import SettingsError
 from logger.influx.line_protocol import encode
 from logger.log import Changes
 from logger.model import Reading
 from logger.readings import rows as r
 from logger.readings.layout import installed_serials, parse
+from logger.site import Site
 from tests.commands.program import program
 from tests.readings import site as hand
 from tests.standin import BackgroundSimulator
@@ -29,7 +29,7 @@ BODIES = {**hand.METERED, r.INVENTORY: hand.inventory(hand.listed(ONE), hand.lis
 def read(text: str = CSV, site: str = "") -> list[Reading]:
     layout, problems = parse(text.encode(), "csv")
     assert problems == ()
-    return hand.Recorder(rules=Rules(site, "UTC", None, layout)).read(hand.snapshot(BODIES)).readings
+    return hand.Recorder(site=Site(site, "UTC"), layout=layout).read(hand.snapshot(BODIES)).readings
 
 
 def test_both_inverter_measurements_carry_the_tags_and_nothing_else_does() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from logger.daemon.tick import Interpreted
+from logger.daemon.tick import TickResult
 from logger.influx.line_protocol import encode
 from logger.model import Value
 from logger.readings.table import MEASUREMENTS
@@ -24,7 +24,7 @@ PYTHON: Final = {"float": float, "int": int, "bool": bool, "string": str}
 Written = dict[tuple[str, Series], tuple[int, dict[str, Value]]]
 
 
-def written(found: Interpreted) -> Written:
+def written(found: TickResult) -> Written:
     """Time and fields of every point, by measurement and tags."""
     points: Written = {}
     for point in found.readings:
@@ -46,7 +46,7 @@ def changed(before: Written, after: Written) -> Iterator[tuple[Spot, Value | Non
                 yield (*at, name), new.get(name)
 
 
-def assert_sound(found: Interpreted, what: str) -> None:
+def assert_sound(found: TickResult, what: str) -> None:
     """It is line protocol, and every field has the type of its line of the table and lies within its limits."""
     encode(found.readings)
     for point in found.readings:
@@ -57,7 +57,7 @@ def assert_sound(found: Interpreted, what: str) -> None:
 
 
 def assert_confined(
-    before: Written, found: Interpreted, may: list[May], what: str, *, gone: bool, takes_over: bool
+    before: Written, found: TickResult, may: list[May], what: str, *, gone: bool, takes_over: bool
 ) -> None:
     """Nothing changed but what the key stands for; of what is gone nothing is new, but what is handed over."""
     for spot, value in changed(before, written(found)):

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState, dump_state, load_state
+from logger.daemon.tick import TickResult, run_tick
 from logger.model import DayRow, Document, Event, Role, Snapshot, Value
 from logger.readings import rows as r
 from logger.readings.rows import PATHS
+from logger.site import Site
 from tests.readings.site import CONSUMPTION, INFO, NOW, PRODUCTION, STORAGE, TOTALS, Body, meter, reading
 
 MINUTE = 60
@@ -20,9 +21,9 @@ MINUTE = 60
 class Counted:
     """Polls once a minute from `tick` on. `written`: the fields of `envoy_totals` by time, later lines merged."""
 
-    rules: Rules = Rules("", "UTC", None)
+    site: Site = Site(zone="UTC")
     tick: int = NOW // MINUTE * MINUTE
-    books: Books = field(default_factory=lambda: Books(Ledger(), {}))
+    state: GatewayState = field(default_factory=GatewayState)
     written: dict[int, dict[str, Value]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     rows: dict[str, DayRow] = field(default_factory=dict)
@@ -48,12 +49,12 @@ class Counted:
         since: dict[Role, float] = {"totals": self.since}
         finals = {**dict.fromkeys(unsettled, 0), **self.finals}
         return self.enter(
-            interpret(Snapshot(info, self.tick, documents, since, nowhere, finals), TOTALS, self.books, self.rules)
+            run_tick(Snapshot(info, self.tick, documents, since, nowhere, finals), TOTALS, self.state, self.site)
         )
 
-    def enter(self, found: Interpreted) -> dict[str, Value]:
+    def enter(self, found: TickResult) -> dict[str, Value]:
         self.since = self.tick + 2.0
-        self.books = found.books
+        self.state = found.state
         for point in found.readings:
             if point.measurement == "envoy_totals":
                 self.written.setdefault(point.time, {}).update(point.fields)
@@ -73,7 +74,7 @@ class Counted:
 
     def restart(self) -> None:
         """A new process: the books come from their text."""
-        self.books = Books.from_text(self.books.to_text(), self.books.reports)
+        self.state = load_state(dump_state(self.state), self.state.readings.reports)
         self.since = 0.0
 
     def kinds(self) -> list[str]:

@@ -13,9 +13,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from logger.daemon.batches import commit_of
-from logger.daemon.tick import Books, Rules, interpret
+from logger.daemon.gateway_state import load_state
+from logger.daemon.tick import run_tick
 from logger.model import Document, Snapshot
 from logger.readings.rows import PATHS
+from logger.site import Site
 from logger.store.store import Store
 from tests.readings.counted import metered
 from tests.readings.site import INFO, TOTALS, Body
@@ -25,7 +27,7 @@ ZONE = "Europe/Paris"
 STEP = 300
 FIRST = int(datetime(2025, 3, 28, 6, tzinfo=ZoneInfo(ZONE)).timestamp())
 LAST = int(datetime(2025, 4, 1, 3, 30, tzinfo=ZoneInfo(ZONE)).timestamp())
-RULES = Rules("home", ZONE, None, interval_s=STEP)
+SITE = Site("home", ZONE, totals_s=STEP)
 RESET = FIRST + 200 * STEP
 
 
@@ -52,18 +54,18 @@ def documents(tick: int) -> dict[str, Body]:
 def record(store: Store) -> Iterator[int]:
     """From where the books end to the last tick; each tick once it is stored."""
     stored = store.ledger(INFO.serial)
-    books = Books.from_text(stored, {})
-    last = books.ledger.last_tick
+    books = load_state(stored, {})
+    last = books.energy.last_tick
     tick = last + STEP if last else FIRST
     since = 0.0
     while tick <= LAST:
         found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in documents(tick).items()}
         finals = dict.fromkeys(found, min(3, (tick - FIRST) // STEP + 1))
         snapshot = Snapshot(INFO, tick, found, {"totals": since}, PATHS - found.keys(), finals)
-        result = interpret(snapshot, TOTALS, books, RULES)
+        result = run_tick(snapshot, TOTALS, books, SITE)
         commit, stored = commit_of(INFO.serial, tick, result.readings, result, stored)
         store.put(commit)
-        books, since = result.books, tick + 2.0
+        books, since = result.state, tick + 2.0
         yield tick
         tick += STEP
 

@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState
+from logger.daemon.tick import TickResult, run_tick
 from logger.errors import EnvoyLoggerError
 from logger.gateway.documents import read_document, read_info
 from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings.drift import Shape
+from logger.readings.observe import ReadingsState
 from logger.readings.rows import PATHS
+from logger.site import Site
 from logger.wire import Answer
 
 CORPUS = Path(__file__).parents[3] / "shared" / "gateway-corpus"
-RULES = Rules(site="", zone="UTC", max_w=None)
+SITE = Site(zone="UTC")
 _SAME = {"/production.json?details=1": "/production.json", "/home.json": "/home"}
 
 needs_recordings = pytest.mark.skipif(not CORPUS.is_dir(), reason="needs: recorded gateways beside the project")
@@ -78,8 +80,8 @@ def load(name: str) -> Recording:
 
 def first_poll(
     recording: Recording, bodies: Mapping[str, Json] | None = None, *, new: str | None = None
-) -> Interpreted:
+) -> TickResult:
     """What is read when a recorder meets this gateway; `new`: the one document whose shape is learned, else all."""
     known = {} if new is None else dict.fromkeys(recording.bodies.keys() - {new}, Shape(seen_at=math.inf))
-    books = Books(Ledger(), {}, known)
-    return interpret(recording.snapshot(bodies), frozenset({"totals", "devices"}), books, RULES)
+    books = GatewayState(readings=ReadingsState(shapes=known))
+    return run_tick(recording.snapshot(bodies), frozenset({"totals", "devices"}), books, SITE)

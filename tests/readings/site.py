@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState
+from logger.daemon.tick import TickResult, run_tick
 from logger.model import Document, GatewayInfo, Json, Reading, Report, Role, Snapshot, Value
 from logger.readings import rows as r
+from logger.readings.layout import NONE, Layout
 from logger.readings.rows import PATHS, View
+from logger.site import Site
 
 NOW = 1_750_000_200
 BOTH: frozenset[Role] = frozenset({"totals", "devices"})
@@ -149,26 +151,27 @@ def view(bodies: Bodies, *, unsettled: Iterable[str] = ()) -> View:
 
 @dataclass
 class Recorder:
-    """Interprets one snapshot after the other and keeps the books."""
+    """Runs one tick after the other and keeps the state."""
 
-    rules: Rules = Rules("", "UTC", None)
-    books: Books = field(default_factory=lambda: Books(Ledger(), {}))
+    site: Site = Site(zone="UTC")
+    state: GatewayState = field(default_factory=GatewayState)
+    layout: Layout = NONE
 
-    def read(self, snap: Snapshot, roles: frozenset[Role] = BOTH) -> Interpreted:
-        found = interpret(snap, roles, self.books, self.rules)
-        self.books = found.books
+    def read(self, snap: Snapshot, roles: frozenset[Role] = BOTH) -> TickResult:
+        found = run_tick(snap, roles, self.state, self.site, self.layout)
+        self.state = found.state
         return found
 
     def totals(self, snap: Snapshot, roles: frozenset[Role] = BOTH) -> dict[str, Value]:
         return totals(self.read(snap, roles))
 
 
-def totals(found: Interpreted) -> dict[str, Value]:
+def totals(found: TickResult) -> dict[str, Value]:
     """The fields of the one `envoy_totals` point; empty if there is none."""
     return next((dict(p.fields) for p in found.readings if p.measurement == "envoy_totals"), {})
 
 
-def points(found: Interpreted, measurement: str) -> dict[str, Reading]:
+def points(found: TickResult, measurement: str) -> dict[str, Reading]:
     """Points by the tag that names them: serial, meter, or meter and phase."""
     named = [p for p in found.readings if p.measurement == measurement]
     result = {"/".join(v for k, v in p.tags.items() if k in ("serial", "meter", "phase")): p for p in named}
@@ -176,7 +179,7 @@ def points(found: Interpreted, measurement: str) -> dict[str, Reading]:
     return result
 
 
-def once(bodies: Bodies, *, unsettled: Iterable[str] = (), skew_s: float = 0.0) -> Interpreted:
+def once(bodies: Bodies, *, unsettled: Iterable[str] = (), skew_s: float = 0.0) -> TickResult:
     """One tick with empty books."""
     return Recorder().read(snapshot(bodies, unsettled=unsettled, skew_s=skew_s))
 

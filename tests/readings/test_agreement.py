@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from logger.daemon.tick import Interpreted
+from logger.daemon.tick import TickResult
 from logger.model import Value
 from tests.readings.recordings import first_poll, load, needs_recordings
 from tests.readings.site import points, totals
@@ -84,7 +84,7 @@ ABSENT: list[tuple[str, str, str]] = [
 
 
 @cache
-def read(name: str) -> Interpreted:
+def read(name: str) -> TickResult:
     return first_poll(load(name))
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from logger.daemon import one_poll
 from logger.daemon.schedule import Pace
-from logger.daemon.tick import Interpreted
+from logger.daemon.tick import TickResult
 from logger.gateway.access import Access
 from logger.gateway.endpoints import plan
 from logger.simulator import web_pages
@@ -63,7 +63,7 @@ class Spoiled(Replay):
                 return reply
 
 
-def polled(access: Access, clock: StillClock) -> Interpreted:
+def polled(access: Access, clock: StillClock) -> TickResult:
     """What one poll of every endpoint gives."""
     return one_poll.read(asyncio.run(one_poll.poll(access, clock, 300)), Pace(60, 300, zone="UTC"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logger.daemon.counter_status import described, integrated
-from logger.daemon.tick import Rules
-from logger.energy.rebuild import Past, Replay, replayed
-from logger.energy.state import Ledger
+from logger.daemon.counter_status import describe_energy, integrated_quantities
+from logger.energy.rebuild import Past, replayed
+from logger.energy.state import EnergyState
 from logger.model import DayRow, Value
 from logger.readings import rows as r
+from logger.site import Site
 from tests.readings.counted import MINUTE, Counted, metered
 from tests.readings.site import ensemble, inventory, listed, power
 
@@ -28,9 +27,9 @@ def at(day: str, clock: str, zone: str = PARIS) -> int:
     return int(datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo(zone)).timestamp())
 
 
-def site(day: str = "2025-06-15", clock: str = "12:00", zone: str = PARIS, **rules: Any) -> Counted:
+def site(day: str = "2025-06-15", clock: str = "12:00", zone: str = PARIS, **given: Any) -> Counted:
     """Its next poll is at that local time."""
-    return Counted(Rules("home", zone, None, **rules), tick=at(day, clock, zone) - MINUTE)
+    return Counted(Site("home", zone, **given), tick=at(day, clock, zone) - MINUTE)
 
 
 def steadily(counted: Counted, until: int, *, w: float = 1200.0, every: int = MINUTE) -> None:
@@ -125,7 +124,7 @@ def test_a_row_is_final_after_a_poll_past_three_in_the_morning_and_not_by_the_cl
 
 
 def test_a_gap_over_midnight_is_split_in_proportion_to_time_marked_and_covers_less() -> None:
-    counted = site("2025-06-15", "00:00", interval_s=300)
+    counted = site("2025-06-15", "00:00", totals_s=300)
     counted.tick -= 240
     steadily(counted, at("2025-06-15", "22:00"), every=300)
     steadily(counted, at("2025-06-16", "01:00"), every=3 * 3600)
@@ -149,7 +148,7 @@ def test_a_gap_within_a_day_is_exact_and_not_marked() -> None:
 
 
 def test_a_gap_of_days_reopens_the_final_day_and_gives_the_silent_ones_rows() -> None:
-    counted = site("2025-06-14", "12:00", interval_s=300)
+    counted = site("2025-06-14", "12:00", totals_s=300)
     steadily(counted, at("2025-06-15", "06:00"), every=300)
     assert counted.rows["2025-06-14"].final
     while counted.tick < at("2025-06-16", "04:00"):
@@ -166,7 +165,7 @@ def test_a_gap_of_days_reopens_the_final_day_and_gives_the_silent_ones_rows() ->
 
 @pytest.mark.parametrize(("day", "hours"), [("2025-03-30", 23), ("2025-10-26", 25)])
 def test_coverage_and_energy_are_right_on_days_of_23_and_25_hours(day: str, hours: int) -> None:
-    counted = site(day, "00:00", interval_s=300)
+    counted = site(day, "00:00", totals_s=300)
     counted.tick -= 240
     following = (datetime.fromisoformat(day).replace(tzinfo=UTC).date().toordinal()) + 1
     end = at(datetime.fromordinal(following).date().isoformat(), "00:00")
@@ -192,7 +191,7 @@ def test_the_row_of_a_day_without_a_midnight_lies_at_its_first_instant() -> None
 def test_another_site_name_takes_effect_at_midnight_and_a_reopened_day_keeps_its_own() -> None:
     counted = site("2025-06-15", "22:00")
     steadily(counted, at("2025-06-15", "23:00"))
-    counted.rules = replace(counted.rules, site="cabin")
+    counted.site = replace(counted.site, name="cabin")
     counted.restart()
     steadily(counted, at("2025-06-15", "23:50"))
     assert counted.rows["2025-06-15"].reading.tags["site"] == "home"
@@ -204,10 +203,10 @@ def test_another_site_name_takes_effect_at_midnight_and_a_reopened_day_keeps_its
 def test_another_zone_takes_effect_at_the_next_midnight_with_an_event() -> None:
     counted = site("2025-06-15", "20:00")
     steadily(counted, at("2025-06-15", "21:00"))
-    counted.rules = replace(counted.rules, zone="Asia/Tokyo")
+    counted.site = replace(counted.site, zone="Asia/Tokyo")
     steadily(counted, at("2025-06-15", "23:59"))
     assert counted.kinds() == []
-    assert counted.books.ledger.zone == PARIS
+    assert counted.state.energy.zone == PARIS
     steadily(counted, at("2025-06-16", "00:15"))
     assert counted.kinds() == ["time_zone_changed"]
     assert counted.events[0].text == "days begin by Asia/Tokyo now, not by Europe/Paris"
@@ -220,7 +219,7 @@ def test_another_zone_takes_effect_at_the_next_midnight_with_an_event() -> None:
 def test_a_zone_further_west_lets_the_same_day_go_on() -> None:
     counted = site("2025-06-15", "22:00")
     steadily(counted, at("2025-06-15", "23:00"))
-    counted.rules = replace(counted.rules, zone="America/New_York")
+    counted.site = replace(counted.site, zone="America/New_York")
     steadily(counted, at("2025-06-16", "00:00", "America/New_York"))
     assert counted.kinds() == ["time_zone_changed"]
     assert wh(counted.rows["2025-06-15"], "production_wh") == pytest.approx(8 * 1200.0)
@@ -282,7 +281,7 @@ def test_two_counters_that_are_held_at_once_are_each_written_when_they_prove_rig
 
 
 def test_a_rise_a_little_too_fast_is_right_at_the_next_poll_and_its_tick_gets_its_fields() -> None:
-    counted = Counted(Rules("", "UTC", 6000.0))
+    counted = Counted(Site(zone="UTC", max_w=6000.0))
     lifetimes = counted.run("production", [5e6, 5e6 + 130, 5e6 + 190])
     assert lifetimes == [5e6, 5e6 + 130, 5e6 + 190]
     assert counted.kinds() == []
@@ -313,8 +312,8 @@ def test_a_battery_without_a_meter_is_integrated_from_zero_and_marked() -> None:
     assert found["load_lifetime_wh"] == pytest.approx(7e6 + discharged - charged)
     assert "battery_charged_lifetime_wh" not in found
     assert "load_today_wh" not in found, "nobody says what the battery did before"
-    assert integrated(counted.books.ledger) == ["load"]
-    assert described(counted.books.ledger)["integrated"] == ["load"]
+    assert integrated_quantities(counted.state.energy) == ["load"]
+    assert describe_energy(counted.state.energy, counted.state.readings.sources)["integrated"] == ["load"]
 
 
 def test_the_second_day_of_an_integrated_battery_has_its_house() -> None:
@@ -329,9 +328,9 @@ def test_over_a_gap_nothing_is_integrated_and_coverage_tells() -> None:
     for _ in range(5):
         counted.poll(encharge(5e6, 600.0))
     counted.poll(encharge(5e6, 600.0), after=301)
-    assert counted.books.ledger.counters["discharged"].accepted == pytest.approx(4 * 10.0)
+    assert counted.state.energy.counters["discharged"].accepted == pytest.approx(4 * 10.0)
     counted.poll(encharge(5e6, 600.0), after=300)
-    assert counted.books.ledger.counters["discharged"].accepted == pytest.approx(4 * 10.0 + 50.0)
+    assert counted.state.energy.counters["discharged"].accepted == pytest.approx(4 * 10.0 + 50.0)
 
 
 def swapped(gap_s: int, *, imported: float = 8000.0, back: bool = False) -> Counted:
@@ -351,7 +350,7 @@ def swapped(gap_s: int, *, imported: float = 8000.0, back: bool = False) -> Coun
 
 def test_a_grid_ct_replaced_in_a_gap_is_a_new_base_of_import_too_though_it_shows_more() -> None:
     counted = swapped(2 * 86400)
-    counters = counted.books.ledger.counters
+    counters = counted.state.energy.counters
     assert (counters["import"].resets, counters["export"].resets) == (1, 1)
     row = counted.rows["2025-06-15"]
     assert wh(row, "grid_import_wh") == pytest.approx(4.0)
@@ -362,7 +361,7 @@ def test_a_grid_ct_replaced_in_a_gap_is_a_new_base_of_import_too_though_it_shows
 
 def test_an_export_that_was_wrong_for_two_polls_after_a_gap_costs_no_import() -> None:
     counted = swapped(2 * 86400, back=True)
-    counters = counted.books.ledger.counters
+    counters = counted.state.energy.counters
     assert (counters["import"].resets, counters["export"].resets) == (0, 0)
     assert counters["import"].accepted == 8005.0
     ticks = range(counted.tick - 5 * MINUTE, counted.tick + 1, MINUTE)
@@ -370,7 +369,7 @@ def test_an_export_that_was_wrong_for_two_polls_after_a_gap_costs_no_import() ->
 
 
 def test_without_a_gap_a_counter_that_falls_takes_no_other_with_it() -> None:
-    counters = swapped(0, imported=3010.0).books.ledger.counters
+    counters = swapped(0, imported=3010.0).state.energy.counters
     assert (counters["import"].resets, counters["export"].resets) == (0, 1)
     assert counters["import"].accepted == 3015.0
 
@@ -392,7 +391,7 @@ def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_
     assert wh(row, "battery_discharged_wh") == (pytest.approx(480.0) if every == 15 else 0.0)
     assert round(wh(row, "coverage_percent") * 14.4) == (121 if every == 15 else 4 * 21 - 20)
     written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
-    again, _ = replayed(Ledger(), written, Replay(PARIS, None, MINUTE))
+    again, _ = replayed(EnergyState(), written, Site(zone=PARIS))
     assert again.counters["discharged"].today == pytest.approx(wh(row, "battery_discharged_wh"))
 
 
@@ -400,7 +399,7 @@ def test_while_the_list_of_meters_is_not_known_no_battery_is_integrated() -> Non
     counted = site()
     for _ in range(3):
         counted.poll({k: v for k, v in encharge(5e6, 600.0).items() if k != r.METERS}, unsettled=[r.METERS])
-    assert counted.books.ledger.counters == {}
+    assert counted.state.energy.counters == {}
 
 
 def test_a_poll_without_the_power_that_is_integrated_does_not_cover_its_time() -> None:
@@ -410,7 +409,7 @@ def test_a_poll_without_the_power_that_is_integrated_does_not_cover_its_time() -
         if minute >= 10:
             del documents[r.ENSEMBLE_POWER]
         counted.poll(documents)
-    today = counted.books.ledger.today
+    today = counted.state.energy.today
     assert today is not None
     assert today.polled_s == (10 + 5) * MINUTE, "five minutes may still be bridged"
 
@@ -420,7 +419,7 @@ def test_a_restart_loses_nothing_of_what_is_integrated() -> None:
     for _ in range(6):
         counted.poll(encharge(5e6, 600.0))
         counted.restart()
-    assert counted.books.ledger.counters["discharged"].accepted == pytest.approx(50.0)
+    assert counted.state.energy.counters["discharged"].accepted == pytest.approx(50.0)
 
 
 def test_the_oldest_gateways_production_is_integrated_and_its_lifetime_stays_the_pages() -> None:
@@ -435,38 +434,3 @@ def test_the_oldest_gateways_production_is_integrated_and_its_lifetime_stays_the
     row = counted.rows["2025-06-15"]
     assert wh(row, "production_wh") == pytest.approx(15 * 20.0)
     assert wh(row, "production_estimated_wh") == wh(row, "production_wh")
-
-
-# --- the books of an earlier version ------------------------------------------------------------------------------
-
-
-def test_books_of_an_earlier_version_go_on() -> None:
-    counter = (
-        '{"accepted": 5000100.0, "at": %d, "source": "production meter", "today": 100.0, '
-        '"days": [["2025-06-13", 7.0], ["2025-06-14", 9.0]], "held": [[%d, 3.0]], "resets": 2, '
-        '"first_day": "2025-06-01"}'
-    )
-    tick = at("2025-06-15", "12:00")
-    head = {"zone": PARIS, "day": "2025-06-15", "first_day": "2025-06-01", "last_tick": tick - 60}
-    counted = site()
-    counted.books = type(counted.books).from_text(
-        {
-            "head": json.dumps(head),
-            "book": '{"counter.production": "production meter"}',
-            "counter.production": counter % (tick - 60, tick - 60),
-            "seed.production": '{"quantity": "production", "source": "x", "today_wh": 1.0, "week_wh": null}',
-            "note.gateway": "{}",
-        },
-        {},
-    )
-    found = counted.poll(metered(5_000_120.0))
-    assert found["production_lifetime_wh"] == 5_000_120.0
-    assert found["production_today_wh"] == pytest.approx(120.0)
-    ledger = counted.books.ledger
-    assert [(day.date, dict(day.booked)["production"].wh) for day in ledger.days] == [
-        ("2025-06-13", 7.0),
-        ("2025-06-14", 9.0),
-    ]
-    assert ledger.counters["production"].resets == 2
-    assert counted.rows.keys() == {"2025-06-15"}
-    assert type(counted.books).from_text(counted.books.to_text(), {}).ledger == ledger

@@ -11,7 +11,7 @@ from logger.model import Document, Event, Json
 from logger.readings import rows as r
 from logger.readings.drift import LASTS_S, Shape, watch
 from logger.readings.read_keys import READ
-from tests.readings.recordings import RULES, load, names, needs_recordings
+from tests.readings.recordings import SITE, load, names, needs_recordings
 from tests.readings.site import (
     METERED,
     NOW,
@@ -86,7 +86,7 @@ def test_what_is_said_outlives_a_restart_and_is_not_said_again() -> None:
     shape, _ = minutes(Shape(), ROWS, 3)
     shape, said = minutes(shape, without(ROWS, "freq"), 40, NOW + 300)
     assert len(said) == 1
-    again = Shape.from_text(shape.to_text())
+    again = Shape(shape.keys)
     _, said = minutes(again, without(ROWS, "freq"), 100, NOW + 9000)
     assert said == []
     _, said = minutes(again, ROWS, 1, NOW + 20_000)
@@ -148,7 +148,7 @@ def test_the_rest_is_still_written_and_the_event_is_a_point() -> None:
 
 
 def quiet_days(name: str) -> Iterator[Event]:
-    recording, recorder = load(name), Recorder(RULES)
+    recording, recorder = load(name), Recorder(SITE)
     for n in range(40):
         tick = recording.tick + 300 * n
         yield from recorder.read(recording.snapshot(tick=tick)).events

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logger.energy.days import first_instant, local_day
-from logger.energy.engine import Advanced, Tick, advance
-from logger.energy.state import Booked, Counter, Day, Ledger, Pending, Review, Seed, Wiring
+from logger.energy.engine import Advanced, advance
+from logger.energy.state import EnergyState, Seed, Tick, Wiring
+from logger.energy.stored import dump_energy, load_energy
+from tests.states import energy_states
 
 MAX_W = 75_000.0
 NET = Wiring(net=True, total=False, storage=True, batteries=1)
@@ -23,11 +24,11 @@ def at(day: str, clock: str, zone: str = PARIS) -> int:
     return int(datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo(zone)).timestamp())
 
 
-class Site:
+class MeteredHouse:
     """Counters that rise with time at constant powers, read into one ledger."""
 
     def __init__(self, zone: str = PARIS, wiring: Wiring = NET, watts: dict[str, float] | None = None) -> None:
-        self.ledger = Ledger(zone=zone)
+        self.ledger = EnergyState(zone=zone)
         self.wiring = wiring
         self.watts = watts or {"production": 3600.0, "import": 720.0, "export": 1800.0}
         self.origin = at("2025-01-01", "00:00", zone)
@@ -41,7 +42,7 @@ class Site:
         values = {**self.counters(tick), **(changed or {})}
         present = {name: value for name, value in values.items() if value is not None}
         new = advance(self.ledger, Tick(tick, present, self.wiring, MAX_W, seeds=seeds or {}))
-        self.ledger = new.ledger
+        self.ledger = new.state
         return new
 
     def run(self, start: int, end: int, every_s: int = 300) -> dict[str, float]:
@@ -51,7 +52,7 @@ class Site:
         return fields
 
 
-def past(site: Site) -> dict[str, float]:
+def past(site: MeteredHouse) -> dict[str, float]:
     """The production of each past day."""
     return {day.date: dict(day.booked)["production"].wh for day in site.ledger.days}
 
@@ -64,7 +65,7 @@ def seed(quantity: str, today: float | None, week: float | None = None) -> dict[
 
 
 def test_lifetimes_are_computed_from_the_primitive_counters() -> None:
-    site = Site(watts={"production": 1.0, "import": 0.0, "export": 0.0})
+    site = MeteredHouse(watts={"production": 1.0, "import": 0.0, "export": 0.0})
     fields = site.read(at("2025-06-15", "12:00"), changed={"import": 300.0, "export": 100.0}).fields
     produced = fields["production_lifetime_wh"]
     assert fields["consumption_lifetime_wh"] == produced + 200.0
@@ -73,7 +74,7 @@ def test_lifetimes_are_computed_from_the_primitive_counters() -> None:
 
 
 def test_a_held_counter_takes_with_it_what_is_computed_from_it_and_nothing_else() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.read(at("2025-06-14", "12:00"))
     site.read(at("2025-06-15", "12:00"))
     fields = site.read(at("2025-06-15", "12:01"), changed={"import": 0.0}).fields
@@ -82,7 +83,7 @@ def test_a_held_counter_takes_with_it_what_is_computed_from_it_and_nothing_else(
 
 
 def test_a_counter_that_gives_nothing_now_leaves_its_today_absent_not_standing() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.read(at("2025-06-14", "12:00"))
     site.read(at("2025-06-15", "12:00"))
     fields = site.read(at("2025-06-15", "12:05"), changed={"production": None}).fields
@@ -94,7 +95,7 @@ def test_a_counter_that_gives_nothing_now_leaves_its_today_absent_not_standing()
 
 
 def test_today_is_zero_at_local_midnight_and_yesterday_is_whole() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.run(at("2025-06-14", "00:00"), at("2025-06-15", "23:55"))
     fields = site.read(at("2025-06-16", "00:00")).fields
     assert fields["production_today_wh"] == 0.0
@@ -107,7 +108,7 @@ def test_today_is_zero_at_local_midnight_and_yesterday_is_whole() -> None:
 def test_a_day_has_as_many_hours_as_the_site_says(day: str, hours: int) -> None:
     following = (date.fromisoformat(day) + timedelta(days=1)).isoformat()
     before = (date.fromisoformat(day) - timedelta(days=1)).isoformat()
-    site = Site()
+    site = MeteredHouse()
     fields = site.run(at(before, "12:00"), at(day, "23:55"))
     assert fields["production_today_wh"] == pytest.approx((hours - 5 / 60) * 3600)
     assert site.read(at(following, "00:05")).fields["production_today_wh"] == pytest.approx(300)
@@ -116,7 +117,7 @@ def test_a_day_has_as_many_hours_as_the_site_says(day: str, hours: int) -> None:
 
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Santiago", "Pacific/Auckland", "UTC"])
 def test_days_begin_at_the_sites_own_midnight(zone: str) -> None:
-    site = Site(zone)
+    site = MeteredHouse(zone)
     fields = site.run(at("2025-09-05", "12:00", zone), at("2025-09-08", "06:00", zone))
     assert fields["production_today_wh"] == pytest.approx(6 * 3600)
 
@@ -128,7 +129,7 @@ def test_a_day_without_a_midnight_begins_with_its_first_instant() -> None:
 
 
 def test_a_gap_over_midnight_is_split_in_proportion_to_time() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.read(at("2025-06-13", "12:00"))
     site.read(at("2025-06-14", "22:00"))
     fields = site.read(at("2025-06-15", "01:00")).fields
@@ -136,7 +137,7 @@ def test_a_gap_over_midnight_is_split_in_proportion_to_time() -> None:
 
 
 def test_a_gap_of_days_leaves_each_day_its_share() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.run(at("2025-06-01", "00:00"), at("2025-06-05", "12:00"))
     fields = site.run(at("2025-06-07", "12:00"), at("2025-06-09", "12:00"))
     days = past(site)
@@ -146,14 +147,14 @@ def test_a_gap_of_days_leaves_each_day_its_share() -> None:
 
 
 def test_a_clock_that_steps_back_over_midnight_reopens_no_day() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.run(at("2025-06-14", "00:00"), at("2025-06-15", "00:05"))
     site.read(at("2025-06-14", "23:58"))
     assert site.ledger.day == "2025-06-15"
 
 
 def test_a_new_base_adds_no_energy_to_today() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.read(at("2025-06-14", "12:00"))
     before = site.read(at("2025-06-15", "12:00")).fields["production_today_wh"]
     resets: list[str] = []
@@ -169,19 +170,19 @@ def test_a_new_base_adds_no_energy_to_today() -> None:
 
 
 def test_on_the_first_day_today_is_absent_without_the_gateways_figure() -> None:
-    fields = Site().run(at("2025-06-15", "12:00"), at("2025-06-15", "23:55"))
+    fields = MeteredHouse().run(at("2025-06-15", "12:00"), at("2025-06-15", "23:55"))
     assert not [name for name in fields if "today" in name or "7d" in name]
 
 
 def test_on_the_first_day_today_is_the_gateways_figure_plus_the_rises_since() -> None:
-    site = Site()
+    site = MeteredHouse()
     assert site.read(at("2025-06-15", "12:00"), seed("production", 5000.0)).fields["production_today_wh"] == 5000.0
     fields = site.read(at("2025-06-15", "12:10"), seed("production", 99999.0)).fields
     assert fields["production_today_wh"] == pytest.approx(5600.0)
 
 
 def test_a_figure_that_comes_late_is_counted_from_when_it_came() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.read(at("2025-06-15", "12:00"))
     fields = site.read(at("2025-06-15", "12:10"), seed("production", 5600.0)).fields
     assert fields["production_today_wh"] == pytest.approx(5600.0)
@@ -189,7 +190,7 @@ def test_a_figure_that_comes_late_is_counted_from_when_it_came() -> None:
 
 def test_a_figure_of_more_than_can_have_flowed_since_midnight_is_yesterdays() -> None:
     """Q-P12: the gateway resets its today minutes late."""
-    site = Site()
+    site = MeteredHouse()
     first = site.read(at("2025-06-15", "00:02"), seed("production", MAX_W * 2 / 60 + 1, 70_000))
     assert not {"production_today_wh", "production_7d_wh"} & first.fields.keys()
     later = site.read(at("2025-06-15", "00:07"), seed("production", 300.0, 70_000)).fields
@@ -198,7 +199,7 @@ def test_a_figure_of_more_than_can_have_flowed_since_midnight_is_yesterdays() ->
 
 
 def test_a_seed_is_never_part_of_a_day() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.read(at("2025-06-15", "23:55"), seed("production", 50_000.0))
     site.read(at("2025-06-16", "00:05"))
     assert past(site)["2025-06-15"] == pytest.approx(300.0)
@@ -207,14 +208,14 @@ def test_a_seed_is_never_part_of_a_day() -> None:
 
 def test_net_and_load_are_seeded_from_consumption_and_production() -> None:
     seeds = {**seed("production", 5000.0, 30_000.0), **seed("consumption", 8000.0, 20_000.0)}
-    site = Site(wiring=Wiring(net=True, total=False, storage=False, batteries=0))
+    site = MeteredHouse(wiring=Wiring(net=True, total=False, storage=False, batteries=0))
     fields = site.read(at("2025-06-15", "12:00"), seeds).fields
     assert (fields["net_today_wh"], fields["net_7d_wh"]) == (3000.0, -10_000.0)
     assert (fields["load_today_wh"], fields["load_7d_wh"]) == (8000.0, 20_000.0)
 
 
 def test_a_counter_that_appears_later_has_no_today_before_its_first_midnight() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.run(at("2025-06-01", "12:00"), at("2025-06-03", "12:00"))
     site.watts["charged"] = site.watts["discharged"] = 360.0
     first = site.run(at("2025-06-03", "12:05"), at("2025-06-03", "23:55"))
@@ -227,7 +228,7 @@ def test_a_counter_that_appears_later_has_no_today_before_its_first_midnight() -
 
 
 def test_seven_days_appear_when_seven_whole_days_are_there_and_not_before() -> None:
-    site = Site()
+    site = MeteredHouse()
     seen: dict[str, float | None] = {}
     site.run(at("2025-06-01", "12:00"), at("2025-06-01", "23:55"))
     for day in range(2, 12):
@@ -239,14 +240,14 @@ def test_seven_days_appear_when_seven_whole_days_are_there_and_not_before() -> N
 
 
 def test_the_gateways_seven_days_stay_as_they_are_on_the_first_day_and_then_are_absent() -> None:
-    site = Site()
+    site = MeteredHouse()
     assert site.read(at("2025-06-15", "12:00"), seed("production", 1.0, 777.0)).fields["production_7d_wh"] == 777.0
     assert site.read(at("2025-06-15", "20:00"), seed("production", 1.0, 888.0)).fields["production_7d_wh"] == 777.0
     assert "production_7d_wh" not in site.read(at("2025-06-16", "12:00")).fields
 
 
 def test_seven_days_count_only_counters_that_were_there_for_all_of_them() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.run(at("2025-06-01", "12:00"), at("2025-06-05", "12:00"), 1800)
     site.watts["charged"] = site.watts["discharged"] = 360.0
     fields = site.run(at("2025-06-05", "12:30"), at("2025-06-12", "12:00"), 1800)
@@ -256,108 +257,29 @@ def test_seven_days_count_only_counters_that_were_there_for_all_of_them() -> Non
 
 
 def test_seven_days_wait_for_a_counter_that_has_not_been_read_since_midnight() -> None:
-    site = Site()
+    site = MeteredHouse()
     site.run(at("2025-06-01", "12:00"), at("2025-06-12", "23:30"), 1800)
     assert "production_7d_wh" not in site.read(at("2025-06-13", "00:30"), changed={"production": None}).fields
     assert site.read(at("2025-06-13", "01:00")).fields["production_7d_wh"] == pytest.approx(7 * 24 * 3600)
 
 
-# --- the ledger as text -----------------------------------------------------------------------------------------
-
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-ticks = st.integers(0, 2**40)
-texts = st.text(max_size=12)
-names = st.text("abcxyz_", min_size=1, max_size=6)
-by_name = st.dictionaries(names, numbers, max_size=3)
-counters = st.builds(
-    Counter,
-    accepted=numbers,
-    at=ticks,
-    source=texts,
-    start=numbers,
-    moved=ticks,
-    estimated=numbers,
-    held=st.lists(st.tuples(ticks, numbers, numbers), max_size=4).map(tuple),
-    bridged=numbers,
-    offset=numbers,
-    resets=st.integers(0, 99),
-    first_day=texts,
-)
-flags = st.none() | st.booleans()
-wirings = st.builds(Wiring, net=flags, total=flags, storage=flags, batteries=st.none() | st.integers(0, 9))
-booked = st.builds(Booked, wh=numbers, estimated=numbers, integrated=st.booleans())
-tags = st.lists(st.tuples(texts, texts), max_size=2).map(tuple)
-peaks = st.none() | numbers
-todays = st.builds(
-    Day,
-    date=st.dates().map(str),
-    start=ticks,
-    end=ticks,
-    tags=tags,
-    polled_s=ticks,
-    peak_production_w=peaks,
-    peak_load_w=peaks,
-    resets=st.integers(0, 9),
-)
-pasts = st.builds(
-    Day,
-    date=st.dates().map(str),
-    start=ticks,
-    end=ticks,
-    tags=tags,
-    polled_s=ticks,
-    peak_production_w=peaks,
-    peak_load_w=peaks,
-    resets=st.integers(0, 9),
-    wiring=st.none() | wirings,
-    booked=st.dictionaries(names, booked, max_size=3).map(lambda each: tuple(each.items())),
-    final=st.booleans(),
-)
-seeds = st.builds(Seed, quantity=texts, source=texts, today_wh=st.none() | numbers, week_wh=st.none() | numbers)
-ledgers = st.builds(
-    Ledger,
-    zone=texts,
-    first_day=texts,
-    last_tick=ticks,
-    today=st.none() | todays,
-    days=st.lists(pasts, max_size=3, unique_by=lambda day: day.date).map(
-        lambda days: tuple(sorted(days, key=lambda day: day.date))
-    ),
-    wiring=st.none() | wirings,
-    counters=st.dictionaries(names, counters, max_size=4),
-    samples=st.dictionaries(names, st.tuples(ticks, numbers), max_size=3),
-    pending=st.lists(st.builds(Pending, tick=ticks, accepted=by_name, today=by_name), max_size=2).map(tuple),
-    seeds=st.dictionaries(names, seeds, max_size=4),
-    book=st.dictionaries(texts, texts, max_size=4),
-    review=st.builds(
-        Review,
-        firmware=texts,
-        meters=texts,
-        changed_at=ticks,
-        polled_s=ticks,
-        votes=st.dictionaries(names, st.tuples(texts, st.integers(0, 3)), max_size=2),
-        marks=st.dictionaries(texts, ticks, max_size=2),
-    ),
-    notes=st.dictionaries(names, texts, max_size=2),
-)
+# --- the state as text ------------------------------------------------------------------------------------------
 
 
-@given(ledgers)
-def test_books_come_back_from_the_store_as_they_went(ledger: Ledger) -> None:
-    parts = ledger.to_text()
-    assert Ledger.from_text(parts) == ledger
-    assert all(json.loads(text) is not None for name, text in parts.items() if not name.startswith("note."))
+@given(energy_states)
+def test_the_state_comes_back_from_the_store_as_it_went(state: EnergyState) -> None:
+    assert load_energy(dump_energy(state)) == state
 
 
-def test_no_stored_parts_are_new_books() -> None:
-    assert Ledger.from_text({}) == Ledger()
+def test_no_stored_parts_are_a_new_state() -> None:
+    assert load_energy({}) == EnergyState()
 
 
 @given(st.integers(min_value=1, max_value=23), st.integers(min_value=1, max_value=200))
 def test_a_restart_changes_nothing(hour: int, minutes: int) -> None:
     start = datetime(2025, 6, 15, hour, tzinfo=UTC)
-    whole, restarted = Site("UTC"), Site("UTC")
+    whole, restarted = MeteredHouse("UTC"), MeteredHouse("UTC")
     for step in range(0, minutes + 1, 10):
         tick = int((start + timedelta(minutes=step)).timestamp())
-        restarted.ledger = Ledger.from_text(restarted.ledger.to_text()) if step else restarted.ledger
+        restarted.ledger = load_energy(dump_energy(restarted.ledger)) if step else restarted.ledger
         assert whole.read(tick, seed("production", 10.0)) == restarted.read(tick, seed("production", 10.0))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from logger.daemon.tick import Books
+from logger.daemon.gateway_state import dump_state, load_state
 from logger.model import GatewayInfo, Json, Value
 from logger.readings import rows as r
 from tests.readings.site import (
@@ -47,8 +47,8 @@ def minute(recorder: Recorder, number: int, bodies: Bodies, info: GatewayInfo = 
 
 
 def restarted(recorder: Recorder) -> Recorder:
-    books = Books.from_text(recorder.books.to_text(), recorder.books.reports)
-    return Recorder(recorder.rules, books)
+    books = load_state(dump_state(recorder.state), recorder.state.readings.reports)
+    return Recorder(recorder.site, books)
 
 
 def test_a_firmware_that_kills_the_v1_totals_leaves_the_power_of_the_next_source() -> None:

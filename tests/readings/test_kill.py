@@ -17,8 +17,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from logger.daemon.tick import Books, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState, dump_state, load_state
+from logger.daemon.tick import run_tick
 from logger.model import Document, Snapshot, Value
 from logger.readings.rows import PATHS
 from tests.readings import killed
@@ -31,10 +31,10 @@ Rows: TypeAlias = dict[str, dict[str, Value]]
 
 def days(kills: Collection[int] = (), lost: Collection[int] = ()) -> Rows:
     """The fields of each day's row if the process begins anew at some ticks and others are lost."""
-    books, since, rows = Books(Ledger(), {}), 0.0, Rows()
+    books, since, rows = GatewayState(), 0.0, Rows()
     for tick in range(killed.FIRST, killed.LAST + 1, killed.STEP):
         if tick in kills:
-            books, since = Books.from_text(books.to_text(), {}), 0.0
+            books, since = load_state(dump_state(books), {}), 0.0
         if tick not in lost:
             books, since, found = step(books, since, tick)
             rows |= found
@@ -46,12 +46,12 @@ def undisturbed() -> Rows:
     return days()
 
 
-def step(books: Books, since: float, tick: int) -> tuple[Books, float, Rows]:
+def step(books: GatewayState, since: float, tick: int) -> tuple[GatewayState, float, Rows]:
     found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in killed.documents(tick).items()}
     finals = dict.fromkeys(found, min(3, (tick - killed.FIRST) // killed.STEP + 1))
     snapshot = Snapshot(INFO, tick, found, {"totals": since}, PATHS - found.keys(), finals)
-    result = interpret(snapshot, TOTALS, books, killed.RULES)
-    return result.books, tick + 2.0, {row.day: dict(row.reading.fields) for row in result.daily}
+    result = run_tick(snapshot, TOTALS, books, killed.SITE)
+    return result.state, tick + 2.0, {row.day: dict(row.reading.fields) for row in result.daily}
 
 
 ticks = st.integers(0, (killed.LAST - killed.FIRST) // killed.STEP).map(lambda n: killed.FIRST + n * killed.STEP)

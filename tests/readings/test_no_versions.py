@@ -13,7 +13,6 @@ WRITTEN_OUT = {"readings/grid_table.py": {"firmware", "part_number"}}
 """What is read of `/info` all the same: it is written as it stands, into `envoy_gateway`."""
 CHANGED = {
     "readings/source_selection.py": {"firmware"},
-    "energy/state.py": {"firmware"},
     "readings/equipment.py": {"firmware"},
 }
 """Where one firmware is told from the next, whatever they are: after an update values look for sources anew."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from logger.capture.extra_endpoints import OPTIONAL
-from logger.daemon.tick import Interpreted
+from logger.daemon.tick import TickResult
 from logger.gateway.endpoints import ENDPOINTS
 from logger.model import Json, Value
 from logger.readings import rows as r
@@ -86,7 +86,7 @@ def new_stack(*, production: Body | None = None) -> Bodies:
     return {**METERED, r.METERS: lines, r.READINGS: rows}
 
 
-def of(found: Interpreted, measurement: str, name: str) -> Any:
+def of(found: TickResult, measurement: str, name: str) -> Any:
     return points(found, measurement)[name].fields
 
 

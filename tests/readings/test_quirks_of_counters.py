@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logger.daemon.tick import Rules
 from logger.readings import rows as r
+from logger.site import Site
 from tests.readings.counted import MINUTE, Counted, metered, standard
 from tests.readings.site import detailed, device_data
 
@@ -19,10 +19,17 @@ NOON = int(datetime(2025, 6, 15, 12, tzinfo=UTC).timestamp())
 
 def produced(site: Counted) -> float:
     """What the books have of today's production."""
-    return site.books.ledger.counters["production"].today
+    return site.state.energy.counters["production"].today
 
 
 # --- values -----------------------------------------------------------------------------------------------------
+
+
+def pinned(site: Counted) -> str:
+    """The source that production is pinned to."""
+    sources = site.state.readings.sources
+    assert "production" in sources.pinned
+    return sources.counters["production"]
 
 
 def test_q_p4_a_block_that_is_inactive_for_one_poll_changes_no_source_however_long_it_was_settled() -> None:
@@ -33,7 +40,7 @@ def test_q_p4_a_block_that_is_inactive_for_one_poll_changes_no_source_however_lo
         block = {**eim, "whLifetime": 5e6 + 10.0 * minute, "activeCount": int(minute != 4)}
         found = site.poll({r.BLOCKS: {"production": [block], "consumption": []}, r.V1: v1})
         assert found.get("production_lifetime_wh") == (None if minute == 4 else 5e6 + 10.0 * minute)
-    assert site.books.ledger.book["settled.production"] == "production CT block"
+    assert pinned(site) == "production CT block"
     assert produced(site) == pytest.approx(50.0)
     assert "counter_reset" not in site.kinds()
 
@@ -68,7 +75,7 @@ def test_q_p19_a_sudden_step_is_held_and_if_it_stays_it_is_a_new_base_and_no_ene
     lifetimes = site.run("production", [5e6, 5e6 + 10, 8e6, 8e6 + 20, 8e6 + 40, 8e6 + 60, 8e6 + 80])
     assert lifetimes == [5e6, 5e6 + 10, 8e6, 8e6 + 20, 8e6 + 40, 8e6 + 60, 8e6 + 80], "written at their own ticks"
     assert produced(site) == pytest.approx(90.0 + 20.0), "and a minute of 1200 W between the two bases"
-    assert site.books.ledger.counters["production"].estimated == pytest.approx(20.0)
+    assert site.state.energy.counters["production"].estimated == pytest.approx(20.0)
     assert site.kinds() == ["counter_reset"]
     day = next(iter(site.rows.values())).reading.fields
     assert day["counter_resets"] in (0, 1)
@@ -109,8 +116,8 @@ def test_q_l1_a_block_that_wraps_goes_on_and_the_offset_is_kept_over_a_restart()
             site.restart()
     assert produced(site) == pytest.approx(11 * 20.0, abs=1.5)
     assert site.kinds() == ["counter_wrapped"]
-    assert site.books.ledger.counters["production"].offset == pytest.approx(WRAP)
-    assert site.books.ledger.counters["production"].resets == 0
+    assert site.state.energy.counters["production"].offset == pytest.approx(WRAP)
+    assert site.state.energy.counters["production"].resets == 0
 
 
 def test_q_l1_one_inverter_after_the_other_wraps_in_the_sum() -> None:
@@ -133,7 +140,7 @@ def test_q_l1_a_wrap_in_an_outage_of_two_days_is_a_wrap_and_the_energy_is_there(
         ever += 50.0
         site.poll(standard(float(int(ever % WRAP)), watts=3000.0), after=2 * 86400 if minute == 0 else MINUTE)
     assert site.kinds() == ["counter_wrapped"]
-    booked = sum(dict(day.booked)["production"].wh for day in site.books.ledger.days) + produced(site)
+    booked = sum(dict(day.booked)["production"].wh for day in site.state.energy.days) + produced(site)
     assert booked == pytest.approx(40_000.0 + 9 * 50.0, abs=2.0)
 
 
@@ -145,8 +152,8 @@ def test_q_l2_a_replaced_ct_is_an_event_and_a_new_base() -> None:
     assert site.events[0].text == (
         "import from the grid: the lifetime counter went from 3,000.0 kWh to 0.0 kWh; counted on from there"
     )
-    assert site.books.ledger.counters["import"].today == pytest.approx(5.0 + 5.0 + 20.0)
-    assert site.books.ledger.counters["production"].resets == 0
+    assert site.state.energy.counters["import"].today == pytest.approx(5.0 + 5.0 + 20.0)
+    assert site.state.energy.counters["production"].resets == 0
 
 
 def test_q_l3_an_inverter_that_leaves_the_sum_takes_no_energy_with_it() -> None:
@@ -165,7 +172,7 @@ def test_q_l4_and_q_p5_another_base_never_takes_the_place_of_a_silent_one() -> N
     v1 = {"wattsNow": 1, "wattHoursToday": 1, "wattHoursSevenDays": 9, "wattHoursLifetime": 9_570_000}
     for minute in range(5):
         site.poll({**metered(14_400_000.0 + 10.0 * minute), r.V1: v1})
-    assert site.books.ledger.book["settled.production"] == "production meter"
+    assert pinned(site) == "production meter"
     off = metered(14_400_060.0)
     off[r.METERS][0]["state"] = "disabled"
     for _ in range(2):
@@ -177,7 +184,7 @@ def test_q_l4_and_q_p5_another_base_never_takes_the_place_of_a_silent_one() -> N
 def test_q_l7_a_counter_a_little_below_zero_is_a_counter() -> None:
     site = Counted()
     assert site.run("exported", [-0.3, -0.3, 0.2, 5.2]) == [-0.3, -0.3, 0.2, 5.2]
-    assert site.books.ledger.counters["export"].today == pytest.approx(5.5)
+    assert site.state.energy.counters["export"].today == pytest.approx(5.5)
 
 
 def test_q_l8_a_firmware_that_wraps_no_more_adds_nothing() -> None:
@@ -190,7 +197,7 @@ def test_q_l8_a_firmware_that_wraps_no_more_adds_nothing() -> None:
         assert found["production_lifetime_wh"] == pytest.approx(ever - 7 * WRAP, abs=1.5)
     assert produced(site) == pytest.approx(9 * 20.0, abs=1.5)
     assert site.kinds() == ["counter_wrapped"]
-    assert site.books.ledger.counters["production"].offset == pytest.approx(-7 * WRAP)
+    assert site.state.energy.counters["production"].offset == pytest.approx(-7 * WRAP)
 
 
 def test_q_l8_without_a_new_firmware_a_jump_of_whole_wraps_is_not_believed() -> None:
@@ -206,7 +213,7 @@ def test_q_l8_without_a_new_firmware_a_jump_of_whole_wraps_is_not_believed() -> 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Kolkata", "Europe/Paris"])
 def test_q_t2_today_begins_at_the_sites_midnight_not_at_utcs(zone: str) -> None:
-    site = Counted(Rules("", zone, None), tick=NOON - 86400)
+    site = Counted(Site(zone=zone), tick=NOON - 86400)
     todays = []
     for step in range(2 * 96):
         site.poll(metered(5e6 + 15.0 * step), after=900)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from logger.daemon.tick import interpret
-from logger.energy.rebuild import Past, Replay, replayed, rows_of
-from logger.energy.state import Ledger
+from logger.daemon.tick import run_tick
+from logger.energy.rebuild import Past, replayed, rows_of
+from logger.energy.state import EnergyState
 from logger.model import DayRow, Document, Role, Snapshot
 from logger.readings import rows as r
 from logger.readings.rows import PATHS
+from logger.site import Site
 from tests.readings.counted import MINUTE, Counted
 from tests.readings.site import INFO, PRODUCTION, TOTALS, Body, inverter, meter, reading
 from tests.readings.test_day_rows import PARIS, encharge, site
@@ -24,7 +25,7 @@ DAY = "2025-06-15"
 def again(counted: Counted) -> DayRow:
     """The day's row by what was written of its minutes alone."""
     written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
-    ledger, _ = replayed(Ledger(), written, Replay(PARIS, None, MINUTE))
+    ledger, _ = replayed(EnergyState(), written, Site(zone=PARIS))
     return rows_of(ledger, [DAY])[0]
 
 
@@ -89,7 +90,7 @@ def test_a_site_whose_only_counter_comes_each_quarter_of_an_hour_is_covered_whil
                 del standing[path]
         since: dict[Role, float] = {"totals": counted.since}
         snap = Snapshot(INFO, counted.tick, dict(standing), since, PATHS - answers.keys())
-        counted.enter(interpret(snap, TOTALS, counted.books, counted.rules))
+        counted.enter(run_tick(snap, TOTALS, counted.state, counted.site))
     row = counted.rows[DAY].reading.fields
     assert row["production_wh"] == pytest.approx(180 * 20.0)
     minutes = row["coverage_percent"] * 14.4  # type: ignore[operator]

@@ -55,7 +55,7 @@ def test_the_first_time_and_source_stand_when_another_document_disagrees() -> No
     detail = {**METERED, r.DEVICE_DATA: device_data(detailed(S, NOW - 74))}
     later = recorder.read(snapshot(detail, tick=NOW + 300))
     assert S not in points(later, "envoy_inverter")
-    assert recorder.books.reports[S] == [report(S, NOW - 77)]
+    assert recorder.state.readings.reports[S] == [report(S, NOW - 77)]
 
 
 def test_age_never_hides_a_new_report() -> None:
@@ -89,7 +89,7 @@ def test_a_skew_that_changes_does_not_move_a_report_that_was_seen() -> None:
     recorder.read(snapshot(with_report(NOW - 77), skew_s=0.0))
     found = recorder.read(snapshot(with_report(NOW - 77), tick=NOW + 300, skew_s=3600.0))
     assert points(found, "envoy_inverter") == {}
-    assert recorder.books.reports[S][0].time == NOW - 77
+    assert recorder.state.readings.reports[S][0].time == NOW - 77
 
 
 def test_ahead_is_measured_by_the_gateways_clock_not_ours() -> None:

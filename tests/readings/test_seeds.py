@@ -7,7 +7,7 @@ import pytest
 from logger.energy.state import Seed
 from logger.model import Json
 from logger.readings import rows as r
-from logger.readings.seeds import seeds
+from logger.readings.seeds import find_seeds
 from tests.readings.site import CONSUMPTION, METERED, PRODUCTION, STANDARD, detailed, device_data, meter, view
 
 PRODUCED = 5_000_000.0
@@ -31,12 +31,12 @@ def blocks(today: Json, week: Json, lifetime: Json, count: int = 1, kind: str = 
 
 
 def by_v1(**figures: Json) -> Seed | None:
-    return seeds(view({**METERED, r.V1: v1(**figures)}), {"production": PRODUCED}).get("production")
+    return find_seeds(view({**METERED, r.V1: v1(**figures)}), {"production": PRODUCED}).get("production")
 
 
 def by_block(today: Json, week: Json, lifetime: Json = PRODUCED, count: int = 1) -> Seed | None:
     bodies = {**METERED, r.V1: v1(lifetime=0), r.BLOCKS: blocks(today, week, lifetime, count)}
-    return seeds(view(bodies), {"production": PRODUCED}).get("production")
+    return find_seeds(view(bodies), {"production": PRODUCED}).get("production")
 
 
 def test_a_15_minute_figure_is_brought_up_to_the_counter() -> None:
@@ -110,34 +110,34 @@ def test_a_block_of_a_disabled_ct_is_no_seed() -> None:
 def test_consumption_is_seeded_from_the_total_block_or_the_interval_database() -> None:
     counters = {"production": PRODUCED, "import": 3e6, "export": 1e6}
     block = blocks(9000.0, 120_000.0, 7e6, kind="total-consumption")
-    assert seeds(view({**METERED, r.BLOCKS: block}), counters)["consumption"].today_wh == 9000.0
+    assert find_seeds(view({**METERED, r.BLOCKS: block}), counters)["consumption"].today_wh == 9000.0
     eim: Json = {"wattHoursToday": 8000, "wattHoursSevenDays": 0, "wattHoursLifetime": 6_999_500}
     both = {**METERED, r.BLOCKS: block, r.PDM: {"consumption": {"eim": eim}}}
-    assert seeds(view(both), counters)["consumption"] == Seed("consumption", "interval database", 8500.0, None)
+    assert find_seeds(view(both), counters)["consumption"] == Seed("consumption", "interval database", 8500.0, None)
 
 
 def test_net_figures_of_the_gateway_are_never_used() -> None:
     """Q-P13: they are always 0."""
     block = blocks(0, 0, 5e6, kind="net-consumption")
-    assert set(seeds(view({**METERED, r.BLOCKS: block}), {"production": PRODUCED})) <= {"production"}
+    assert set(find_seeds(view({**METERED, r.BLOCKS: block}), {"production": PRODUCED})) <= {"production"}
 
 
 def test_a_gateway_without_meters_is_seeded_by_its_own_counter() -> None:
-    assert seeds(view(STANDARD), {"production": 4_999_900.0})["production"].today_wh == 4000.0
+    assert find_seeds(view(STANDARD), {"production": 4_999_900.0})["production"].today_wh == 4000.0
 
 
 def test_device_data_seeds_only_where_there_is_no_production_ct() -> None:
     data = device_data(detailed("1"), detailed("2"))
     off: Json = [meter(PRODUCTION, "production", state="disabled"), meter(CONSUMPTION, "net-consumption")]
-    found = seeds(view({**METERED, r.METERS: off, r.DEVICE_DATA: data}), {"production": 2e6})
+    found = find_seeds(view({**METERED, r.METERS: off, r.DEVICE_DATA: data}), {"production": 2e6})
     assert found["production"] == Seed("production", "device data, summed", 2000.0, 12_000.0)
-    metered = seeds(view({**METERED, r.V1: v1(lifetime=0), r.DEVICE_DATA: data}), {"production": 2e6})
+    metered = find_seeds(view({**METERED, r.V1: v1(lifetime=0), r.DEVICE_DATA: data}), {"production": 2e6})
     assert metered == {}
 
 
 def test_only_the_quantities_that_are_asked_for_are_seeded() -> None:
-    assert seeds(view(METERED), {"production": PRODUCED}, ()) == {}
+    assert find_seeds(view(METERED), {"production": PRODUCED}, ()) == {}
 
 
 def test_without_a_counter_there_is_no_seed_to_run_on_from() -> None:
-    assert seeds(view(METERED), {}) == {}
+    assert find_seeds(view(METERED), {}) == {}

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from logger.daemon.counter_status import described
-from logger.daemon.tick import Rules
-from logger.energy.state import Ledger
+from logger.daemon.counter_status import describe_energy
+from logger.energy.state import EnergyState
 from logger.readings import rows as r
+from logger.readings.source_selection import Sources
 from logger.readings.wanted import wanted
+from logger.site import Site
 from tests.readings.counted import Counted, metered, standard
 from tests.readings.site import PRODUCTION, Body, detailed, device_data, meter, snapshot
 
@@ -34,7 +35,7 @@ def detail(lifetime: float) -> Body:
 
 
 def state(site: Counted, name: str = "production") -> tuple[str, str]:
-    counters = described(site.books.ledger)["counters"]
+    counters = describe_energy(site.state.energy, site.state.readings.sources)["counters"]
     assert isinstance(counters, dict)
     counter = counters[name]
     assert isinstance(counter, dict)
@@ -78,7 +79,7 @@ def test_a_better_source_that_comes_before_the_settling_is_a_new_base_and_said()
     assert state(site) == ("device data, summed", "settled")
     assert site.kinds() == ["counter_reset"]
     assert "read from device data, summed now, not from v1 totals" in site.events[0].text
-    assert site.books.ledger.counters["production"].today == pytest.approx(10.0 + 1000 / 60 + 30.0)
+    assert site.state.energy.counters["production"].today == pytest.approx(10.0 + 1000 / 60 + 30.0)
 
 
 def test_a_settled_source_stays_though_a_better_one_appears() -> None:
@@ -113,7 +114,7 @@ def test_nothing_is_settled_in_the_quiet_window() -> None:
 
 
 def test_after_a_day_of_polling_a_path_without_any_answer_counts_as_absent() -> None:
-    site = Counted(Rules("", "UTC", None, interval_s=300), tick=NOON)
+    site = Counted(Site(zone="UTC", totals_s=300), tick=NOON)
     settled = None
     for step in range(300):
         site.poll(plain(5e6 + step), unsettled=[r.DEVICE_DATA] if step else [], after=300)
@@ -167,19 +168,22 @@ def test_meters_that_are_gone_for_good_give_way_after_three_answers() -> None:
 def test_a_dry_run_settles_nothing() -> None:
     site = Counted(tick=NOON)
     site.poll(metered())
-    assert not [key for key in site.books.ledger.book if key.startswith("settled.")]
+    assert not site.state.readings.sources.pinned
 
 
 def test_while_a_source_is_not_settled_the_better_paths_are_asked() -> None:
     site = Counted(tick=NOON)
     bodies = {r.METERS: [], r.V1: v1(5e6)}
-    assert r.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), Ledger()).paths
+    assert r.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), Sources(), EnergyState()).paths
     for minute in range(3):
         site.poll(plain(5e6 + minute))
     site.firmware = "D8.3.5433"
     site.poll(plain(5e6 + 4))
-    assert "production" in site.books.ledger.review.votes
-    assert r.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), site.books.ledger).paths
+    assert "production" in site.state.readings.sources.review.findings
+    assert (
+        r.DEVICE_DATA
+        in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), site.state.readings.sources, site.state.energy).paths
+    )
 
 
 def test_a_block_that_comes_after_the_minutes_own_documents_is_a_source_too() -> None:

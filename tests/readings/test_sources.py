@@ -138,14 +138,14 @@ def test_a_better_source_that_appears_is_used() -> None:
     recorder = Recorder()
     assert recorder.totals(snapshot(STANDARD))["production_power_w"] == 1990.0
     assert recorder.totals(snapshot(METERED, tick=NOW + 60))["production_power_w"] == 2000.0
-    assert recorder.books.ledger.book["counter.production"] == "production meter"
+    assert recorder.state.readings.sources.counters["production"] == "production meter"
 
 
 def test_the_chosen_source_goes_on_while_a_better_one_that_had_nothing_is_silent() -> None:
     recorder = Recorder()
     first = without(STANDARD, r.METERS)
     assert recorder.totals(snapshot(first))["production_power_w"] == 1990.0
-    assert recorder.books.ledger.book["envoy_totals.production_power_w"] == "v1 totals"
+    assert recorder.state.readings.sources.fields["envoy_totals.production_power_w"] == "v1 totals"
     again = snapshot(first, tick=NOW + 60, unsettled=[r.BLOCKS])
     assert recorder.totals(again)["production_power_w"] == 1990.0
 
@@ -605,7 +605,7 @@ def test_a_report_that_waited_is_written_as_the_list_had_it_when_the_next_is_ano
     assert five_minutes(recorder, 5, NOW + 1400, detail=None) == {}
     assert five_minutes(recorder, 6, NOW + 1700, detail=None) == {1400: list_only}
     assert five_minutes(recorder, 7, NOW + 1700, detail=NOW + 1700) == {1700: full}
-    assert recorder.books.waiting == {}
+    assert recorder.state.readings.waiting == {}
 
 
 @pytest.mark.parametrize("watts", [4_294_967_292, -4, 1e20, "5", None, True])
@@ -643,7 +643,7 @@ def test_two_devices_with_one_serial_are_neither_written_and_named_once() -> Non
     found = once({**METERED, r.V1_INVERTERS: twins})
     assert set(points(found, "envoy_inverter")) == {"122000000002"}
     assert set(points(found, "envoy_inverter_status")) == {"122000000002"}
-    assert found.twins == {"122000000001"}
+    assert found.duplicates == {"122000000001"}
 
 
 def test_no_other_document_speaks_for_twins() -> None:

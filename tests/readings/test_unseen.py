@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState
+from logger.daemon.tick import TickResult, run_tick
+from logger.energy.state import EnergyState
 from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings import rows as r
 from logger.readings.rows import PATHS
+from logger.readings.source_selection import Sources
 from logger.readings.wanted import wanted
+from logger.simulator import household
 from logger.simulator.generated import InventedPlant, generated
-from logger.simulator.household import Site
+from logger.site import Site
 from tests.readings.site import (
     BOTH,
     CONSUMPTION,
@@ -53,12 +56,12 @@ def documents_of(plant: InventedPlant) -> dict[str, Any]:
     return found
 
 
-def polled(info: GatewayInfo, bodies: Bodies, at: int = NOON) -> Interpreted:
+def polled(info: GatewayInfo, bodies: Bodies, at: int = NOON) -> TickResult:
     """A first poll, of what this gateway's plan asks alone."""
     asked = {endpoint.path for endpoint in plan(info)}
     documents = {path: Document(path, body, at + 5.0, 0.1) for path, body in bodies.items() if path in asked}
     snapshot = Snapshot(info, at, documents, {}, PATHS - documents.keys())
-    return interpret(snapshot, BOTH, Books(Ledger(), {}), Rules("", "UTC", None))
+    return run_tick(snapshot, BOTH, GatewayState(), Site(zone="UTC"))
 
 
 def controller(**state: Json) -> Bodies:
@@ -66,7 +69,7 @@ def controller(**state: Json) -> Bodies:
     return {**METERED, r.ENSEMBLE: [*ensemble(battery("492")), group], r.ENSEMBLE_POWER: power(("492", 900_000))}
 
 
-def grid(found: Interpreted) -> dict[str, Any]:
+def grid(found: TickResult) -> dict[str, Any]:
     return dict(points(found, "envoy_grid")[""].fields)
 
 
@@ -132,7 +135,7 @@ def test_where_a_generator_is_set_up_its_state_is_asked_for_each_minute() -> Non
 
     def asked(config: Json) -> tuple[bool, bool]:
         known = {p: Document(p, b, NOW, 0.1) for p, b in {**bodies, r.GENERATOR_CONFIG: config}.items()}
-        found = wanted(Snapshot(INFO, NOW, known, {}, frozenset({r.INVENTORY})), Ledger())
+        found = wanted(Snapshot(INFO, NOW, known, {}, frozenset({r.INVENTORY})), Sources(), EnergyState())
         return r.GENERATOR in found.paths, {r.GENERATOR, r.ENSEMBLE} <= found.often
 
     assert asked({"model": "x"}) == (True, True)
@@ -146,7 +149,7 @@ def test_a_gateway_before_tokens_may_have_batteries() -> None:
     assert totals(found)["battery_power_w"] == 900.0
     assert grid(found)["grid_state"] == "on-grid"
     known = {path: Document(path, bodies[path], NOW, 0.1) for path in (r.ENSEMBLE, r.METERS, r.V1_INVERTERS)}
-    asked = wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({r.INVENTORY})), Ledger())
+    asked = wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({r.INVENTORY})), Sources(), EnergyState())
     assert {r.ENSEMBLE_POWER, r.SECCTRL} <= asked.paths & {endpoint.path for endpoint in plan(LEGACY)}
 
 
@@ -183,7 +186,7 @@ def test_a_storage_ct_that_loses_a_phase_for_a_poll_is_left_out_for_that_poll() 
 
 
 def test_a_three_phase_site_without_cts_has_inverters_and_no_phases() -> None:
-    site = Site(inverters=9, phases=3, epoch=NOON - 30 * 86400)
+    site = household.Site(inverters=9, phases=3, epoch=NOON - 30 * 86400)
     found = polled(INFO, documents_of(generated("8-standard", site)))
     assert points(found, "envoy_phase") == points(found, "envoy_meter") == {}
     assert len(points(found, "envoy_inverter")) == 9

@@ -8,12 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger, Seed
+from logger.daemon.gateway_state import GatewayState
+from logger.daemon.tick import TickResult, run_tick
+from logger.energy.state import EnergyState, Seed
 from logger.model import Document, GatewayInfo, Json, Role, Snapshot
 from logger.readings.rows import PATHS
+from logger.readings.source_selection import Sources
 from logger.readings.wanted import Wanted, wanted
 from logger.simulator.generated import GENERATIONS, InventedPlant, generated
+from logger.site import Site
 from tests.readings.recordings import load, names, needs_recordings
 
 NOON = 1_782_036_000
@@ -43,30 +46,33 @@ def snapshot(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayI
 
 
 def asked(
-    has: Mapping[str, Json], info: GatewayInfo = GATEWAY, at: int = NOON, ledger: Ledger | None = None
+    has: Mapping[str, Json],
+    info: GatewayInfo = GATEWAY,
+    at: int = NOON,
+    state: GatewayState | None = None,
 ) -> tuple[dict[str, Json], Wanted]:
     """Ask as long as an answer makes more wanted → the documents asked for, and what is wanted in the end."""
     got: dict[str, Json] = {}
+    state = state or GatewayState(EnergyState(zone="UTC"))
     while True:
-        want = wanted(snapshot(got, has, info, at), ledger or Ledger(zone="UTC"))
+        want = wanted(snapshot(got, has, info, at), state.readings.sources, state.energy)
         more = {path: has[path] for path in want.paths if path in has and path not in got}
         if not more:
             return got, want
         got |= more
 
 
-def read(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayInfo, at: int) -> Interpreted:
-    return interpret(snapshot(bodies, has, info, at), ROLES, Books(Ledger(), {}), Rules("", "UTC", None))
+def read(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayInfo, at: int) -> TickResult:
+    return run_tick(snapshot(bodies, has, info, at), ROLES, GatewayState(), Site(zone="UTC"))
 
 
-def same(some: Interpreted, all_of_it: Interpreted) -> bool:
-    return some.readings == all_of_it.readings and learned(some.books) == learned(all_of_it.books)
+def same(some: TickResult, all_of_it: TickResult) -> bool:
+    return some.readings == all_of_it.readings and learned(some.state) == learned(all_of_it.state)
 
 
-def learned(books: Books) -> Books:
-    """The books without the shapes of documents, which are of those that came and of no others."""
-    notes = {name: note for name, note in books.ledger.notes.items() if not name.startswith("shape ")}
-    return replace(books, ledger=replace(books.ledger, notes=notes), shapes={})
+def learned(state: GatewayState) -> GatewayState:
+    """The state without the shapes of documents, which are of those that came and of no others."""
+    return replace(state, readings=replace(state.readings, shapes={}))
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -100,16 +106,15 @@ def test_with_batteries_their_paths_are_wanted() -> None:
 
 
 def test_until_the_inventory_has_answered_no_path_of_batteries_is_wanted() -> None:
-    assert not wanted(snapshot({}, bodies_of(generated("8-battery")), GATEWAY, NOON), Ledger(zone="UTC")).paths & (
-        OF_BATTERIES | OF_CONTROLLER
-    )
+    assert not wanted(
+        snapshot({}, bodies_of(generated("8-battery")), GATEWAY, NOON), Sources(), EnergyState(zone="UTC")
+    ).paths & (OF_BATTERIES | OF_CONTROLLER)
 
 
 @pytest.mark.parametrize("generation", ["8-battery", "8-metered", "8-standard", "7-metered", "7-standard"])
 def test_the_slow_blocks_are_not_asked_where_something_better_has_every_value(generation: str) -> None:
     has = bodies_of(generated(generation))
-    books = read(has, has, GATEWAY, NOON).books
-    got, _ = asked(has, ledger=books.ledger)
+    got, _ = asked(has, state=read(has, has, GATEWAY, NOON).state)
     assert BLOCKS not in got
 
 
@@ -123,16 +128,17 @@ def test_the_slow_blocks_are_asked_where_nothing_else_has_a_production() -> None
 def test_the_gateways_own_days_are_read_on_the_first_day_until_they_are_taken() -> None:
     has = bodies_of(generated("8-metered"))
     assert "/ivp/pdm/energy" in asked(has)[0]
-    books = read(has, has, GATEWAY, NOON).books
-    assert {"production", "consumption"} <= books.ledger.seeds.keys()
-    assert "/ivp/pdm/energy" not in asked(has, ledger=books.ledger)[0]
-    untaken = replace(books.ledger, seeds={"production": Seed("production", "some", 1.0, None)})
-    assert "/ivp/pdm/energy" in asked(has, ledger=untaken)[0]
-    assert "/ivp/pdm/energy" not in asked(has, at=NOON + 86400, ledger=untaken)[0]
+    state = read(has, has, GATEWAY, NOON).state
+    assert {"production", "consumption"} <= state.energy.seeds.keys()
+    assert "/ivp/pdm/energy" not in asked(has, state=state)[0]
+    seeds = {"production": Seed("production", "some", 1.0, None)}
+    untaken = replace(state, energy=replace(state.energy, seeds=seeds))
+    assert "/ivp/pdm/energy" in asked(has, state=untaken)[0]
+    assert "/ivp/pdm/energy" not in asked(has, at=NOON + 86400, state=untaken)[0]
 
 
 def test_a_list_of_meters_that_cannot_be_told_makes_no_worse_source_wanted() -> None:
     has = bodies_of(generated("8-metered"))
-    paths = wanted(snapshot({}, has, GATEWAY, NOON), Ledger(zone="UTC")).paths
+    paths = wanted(snapshot({}, has, GATEWAY, NOON), Sources(), EnergyState(zone="UTC")).paths
     assert "/ivp/meters" in paths
     assert not paths & {"/api/v1/production", BLOCKS}

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logger.daemon.tick import Books, Interpreted, Rules, interpret
-from logger.energy.state import Ledger
+from logger.daemon.gateway_state import GatewayState
+from logger.daemon.tick import TickResult, run_tick
 from logger.model import Document, Role, Snapshot, Value
 from logger.readings import rows as r
 from logger.readings.rows import PATHS
+from logger.site import Site
 from tests.readings.recordings import load, needs_recordings
 from tests.readings.site import BOTH, Body, totals
 
@@ -58,8 +59,8 @@ def risen(readings: Body, hours: float) -> Body:
 
 @dataclass(frozen=True)
 class Run:
-    first: Interpreted
-    last: Interpreted
+    first: TickResult
+    last: TickResult
 
 
 @cache
@@ -67,20 +68,20 @@ def run() -> Run:
     """The first tick and the last one of nine days."""
     recording = load(NAME)
     start, end = at(FIRST), at(LAST)
-    books, since, found = Books(Ledger(), {}), dict[Role, float](), list[Interpreted]()
+    books, since, found = GatewayState(), dict[Role, float](), list[TickResult]()
     for tick in range(start, end + 1, STEP_S):
         bodies: dict[str, Body] = {path: body for path, body in recording.bodies.items() if path in PATHS}
         bodies[r.READINGS] = risen(copy.deepcopy(bodies[r.READINGS]), (tick - start) / 3600)
         bodies[r.V1_INVERTERS] = [{**row, "lastReportDate": tick - 60} for row in bodies[r.V1_INVERTERS]]
         documents = {path: Document(path, body, tick + 5.0, 0.1) for path, body in bodies.items()}
         snapshot = Snapshot(recording.info, tick, documents, since, PATHS - documents.keys())
-        result = interpret(snapshot, BOTH, books, Rules("", ZONE, None))
-        books, since = result.books, {"totals": tick + 6.0, "devices": tick + 6.0}
+        result = run_tick(snapshot, BOTH, books, Site(zone=ZONE))
+        books, since = result.state, {"totals": tick + 6.0, "devices": tick + 6.0}
         found = [*found[:1], result]
     return Run(found[0], found[1])
 
 
-def devices(found: Interpreted, measurement: str) -> list[Mapping[str, Value]]:
+def devices(found: TickResult, measurement: str) -> list[Mapping[str, Value]]:
     return [point.fields for point in found.readings if point.measurement == measurement]
 
 
@@ -179,4 +180,4 @@ def test_this_gateway_never_gives(measurement: str, field: str, reason: str) -> 
 
 def test_no_counter_took_a_new_base_in_nine_days() -> None:
     assert not run().last.events
-    assert {counter.resets for counter in run().last.books.ledger.counters.values()} == {0}
+    assert {counter.resets for counter in run().last.state.energy.counters.values()} == {0}

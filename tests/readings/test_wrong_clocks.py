@@ -6,11 +6,11 @@ from datetime import date
 
 import pytest
 
-from logger.daemon.tick import Rules
 from logger.model import Reading, Report
 from logger.panels.books import Panels, Place, enter
 from logger.panels.step import PanelBooks, step
-from logger.readings.gateway_point import due, usual_interval_s
+from logger.readings.gateway_point import GatewayPoint, is_due, usual_interval_s
+from logger.site import Site
 from tests.energy.house import first_instant
 from tests.readings.counted import MINUTE, Counted, metered
 from tests.readings.site import NOW, Body, report
@@ -35,7 +35,7 @@ def test_what_was_counted_while_our_clock_was_days_ahead_is_of_the_day_that_it_w
     counted.restart()
     for minute in range(61, 121):
         counted.poll(shown(noon + 60 * minute), after=MINUTE - (ahead_days * DAY if minute == 61 else 0))
-    assert counted.books.ledger.day == "2025-06-15"
+    assert counted.state.energy.day == "2025-06-15"
     counted.restart()
     steadily(counted, at("2025-06-16", "00:15"))
     row = counted.rows["2025-06-15"]
@@ -43,7 +43,7 @@ def test_what_was_counted_while_our_clock_was_days_ahead_is_of_the_day_that_it_w
     assert wh(row, "coverage_percent") == pytest.approx(100 * 16 / 24, abs=0.1)
     assert counted.written[at("2025-06-16", "00:01")]["production_today_wh"] == pytest.approx(20.0)
     assert row.reading.fields["counter_resets"] == 0
-    assert not [day for day in counted.books.ledger.days if day.date > "2025-06-16"]
+    assert not [day for day in counted.state.energy.days if day.date > "2025-06-16"]
 
 
 def shown(true_tick: int) -> dict[str, Body]:
@@ -53,22 +53,22 @@ def shown(true_tick: int) -> dict[str, Body]:
 
 
 def test_books_that_began_in_the_future_have_a_today_again() -> None:
-    counted = Counted(Rules("", PARIS, None), tick=at("2031-01-01", "12:00"))
+    counted = Counted(Site(zone=PARIS), tick=at("2031-01-01", "12:00"))
     steadily(counted, at("2031-01-01", "12:10"))
     counted.tick = at("2025-06-15", "12:00")
     steadily(counted, at("2025-06-16", "12:00"))
-    assert counted.books.ledger.day == "2025-06-16"
+    assert counted.state.energy.day == "2025-06-16"
     assert counted.written[counted.tick]["production_today_wh"] == pytest.approx(12 * 1200.0)
     assert wh(counted.rows["2025-06-15"], "production_wh") == pytest.approx(12 * 1200.0, abs=400)
 
 
 def test_days_that_were_lived_under_later_dates_are_not_heaped_upon_one() -> None:
     """For five days our clock was two days ahead: nobody can tell any more which of them was today."""
-    counted = site("2025-06-17", "00:00", interval_s=900)
+    counted = site("2025-06-17", "00:00", totals_s=900)
     steadily(counted, at("2025-06-22", "00:00"), every=900)
     counted.tick -= 2 * DAY
     steadily(counted, at("2025-06-20", "12:00"), every=900)
-    assert counted.books.ledger.day == "2025-06-20"
+    assert counted.state.energy.day == "2025-06-20"
     assert wh(counted.rows["2025-06-20"], "production_wh") <= 36.1 * 1200.0
 
 
@@ -134,8 +134,8 @@ def test_inverters_are_heard_again_at_once_after_our_clock_was_set_back() -> Non
 
 
 def test_the_gateways_own_point_comes_again_after_our_clock_was_set_back() -> None:
-    assert due({"firmware": "1"}, '{"at": 5000000, "firmware": "1"}', 1_000_000)
-    assert not due({"firmware": "1"}, '{"at": 999700, "firmware": "1"}', 1_000_000)
+    assert is_due({"firmware": "1"}, GatewayPoint(5_000_000, {"firmware": "1"}), 1_000_000)
+    assert not is_due({"firmware": "1"}, GatewayPoint(999_700, {"firmware": "1"}), 1_000_000)
 
 
 def test_a_night_is_no_usual_interval_between_reports() -> None:

@@ -1,0 +1,65 @@
+"""Store an energy state as JSON texts and read it back: in parts, so that a minute rewrites little.
+
+`energy.now` changes at every tick, a past day's part hardly ever, the others once a day or rarely. Values that are as
+their type has them by default are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from logger.energy.state import Day, EnergyState
+
+_STATE: Final = TypeAdapter(EnergyState)
+_DAY: Final = TypeAdapter(Day)
+_PAST_DAY: Final = "energy.day."
+_OFTEN: Final = {"accepted", "at", "moved", "bridged"}
+"""What of a counter changes at every tick."""
+_DAY_OFTEN: Final = {"polled_s", "peak_production_w", "peak_load_w"}
+_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "energy.now": {"last_tick": True, "samples": True, "counters": {"__all__": _OFTEN}, "today": _DAY_OFTEN},
+    "energy.counters": {
+        "counters": {"__all__": {"source", "start", "estimated", "held", "offset", "resets", "first_day"}}
+    },
+    "energy.day": {"zone": True, "wiring": True, "today": {"date", "start", "end", "tags", "resets"}},
+    "energy.start": {"first_day": True, "first_tick": True, "bases": True, "seeds": True},
+    "energy.pending": {"pending": True},
+}
+"""Which values stand in which part."""
+
+
+def dump_energy(state: EnergyState) -> dict[str, str]:
+    """The state as one JSON text a part; parts that did not change need not be stored again."""
+    parts = {
+        name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
+        for name, values in _PARTS.items()
+    }
+    return parts | {f"{_PAST_DAY}{day.date}": _dump_day(day) for day in state.days}
+
+
+def load_energy(parts: Mapping[str, str]) -> EnergyState:
+    """The state as it was stored; a new one without any part. Raises ValueError if it cannot be read."""
+    values: dict[str, Any] = {}
+    for name in _PARTS.keys() & parts.keys():
+        _merge(values, json.loads(parts[name]))
+    days = [json.loads(parts[name]) for name in sorted(parts) if name.startswith(_PAST_DAY)]
+    return _STATE.validate_python({**values, "days": days})
+
+
+@lru_cache(maxsize=256)
+def _dump_day(day: Day) -> str:
+    return _DAY.dump_json(day, exclude_defaults=True).decode()
+
+
+def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add the values of a part to those of the others, object by object."""
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value
