@@ -111,7 +111,7 @@ def test_only_the_settings_and_the_health_check_read_the_environment() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
     }
-    assert readers == {"settings/__init__.py", "__main__.py"}
+    assert readers == {"settings/environment.py", "__main__.py"}
 
 
 def test_the_daemon_never_searches_and_loads_nothing_that_could() -> None:

@@ -9,9 +9,10 @@ import dotenv
 import pytest
 import trustme
 
-from logger import settings
 from logger.errors import Problem, SettingsError
-from logger.settings import definitions, texts
+from logger.settings.definitions import DESCRIPTIONS
+from logger.settings.load import inspect_settings, load_settings
+from logger.settings.texts import render_env_example, render_settings_table
 
 GOOD = {"ENPHASE_GATEWAY": "192.168.1.50"}
 ODD_BUCKETS = (
@@ -34,7 +35,7 @@ ROOT = Path(__file__).parent.parent
 
 def problems(environ: dict[str, str], **kwargs: object) -> dict[str, Problem]:
     with pytest.raises(SettingsError) as caught:
-        settings.load(None, environ=environ, require=["ENPHASE_GATEWAY"])
+        load_settings(None, environ=environ, require=["ENPHASE_GATEWAY"])
     return {problem.setting: problem for problem in caught.value.problems}
 
 
@@ -65,7 +66,7 @@ def test_all_problems_are_reported_at_once_each_with_its_origin_and_fix() -> Non
 
 def test_the_error_is_exit_78_and_takes_two_lines_a_problem() -> None:
     with pytest.raises(SettingsError) as caught:
-        settings.load(None, environ={}, require=["ENPHASE_GATEWAY"])
+        load_settings(None, environ={}, require=["ENPHASE_GATEWAY"])
     assert caught.value.exit_code == 78
     assert "ENPHASE_GATEWAY (not set)" in str(caught.value)
     assert "\nTry: " in str(caught.value)
@@ -76,7 +77,7 @@ def test_the_error_is_exit_78_and_takes_two_lines_a_problem() -> None:
     ["envoy.local", "192.168.1.50", "10.0.0.1:8443", "https://envoy.local", "http://10.1.2.3:80/", "[fe80::1]:443"],
 )
 def test_a_gateway_is_a_host_a_host_and_port_or_a_url(address: str) -> None:
-    assert settings.load(None, environ={"ENPHASE_GATEWAY": address}).enphase.gateway == address.rstrip("/")
+    assert load_settings(None, environ={"ENPHASE_GATEWAY": address}).enphase.gateway == address.rstrip("/")
 
 
 @pytest.mark.parametrize(
@@ -90,15 +91,15 @@ def test_another_form_of_address_is_refused_without_being_shown(address: str) ->
 SECRET = "s3cr3t.sentinel.value"
 
 
-@pytest.mark.parametrize("name", [item.variable for item in definitions.describe() if item.secret])
+@pytest.mark.parametrize("name", [item.variable for item in DESCRIPTIONS if item.secret])
 def test_every_secret_can_come_from_a_file_and_is_never_shown(name: str, tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(SECRET + "\n")
     file.chmod(0o600)
     extra = {"ENPHASE_USERNAME": "a"} if name == "ENPHASE_PASSWORD" else {}
     extra |= {"INFLUXDB_USERNAME": "a"} if name == "INFLUXDB_PASSWORD" else {}
-    loaded = settings.load(None, environ={**GOOD, **extra, f"{name}_FILE": str(file)})
-    assert loaded.secrets() == [SECRET]
+    loaded = load_settings(None, environ={**GOOD, **extra, f"{name}_FILE": str(file)})
+    assert list(loaded.secrets.values()) == [SECRET]
     assert SECRET not in repr(loaded)
     assert loaded.origins[name] == f"environment, {name}_FILE"
     assert not loaded.warnings
@@ -107,7 +108,7 @@ def test_every_secret_can_come_from_a_file_and_is_never_shown(name: str, tmp_pat
 def test_a_secret_comes_from_the_credentials_folder_with_and_without_prefix(tmp_path: Path) -> None:
     for file, text in (("envoy_logger_influxdb_token", "tok-1"), ("enphase_token", "tok.t.2")):
         (tmp_path / file).write_text(text)
-    loaded = settings.load(tmp_path / ".env", environ={**GOOD, "CREDENTIALS_DIRECTORY": str(tmp_path)})
+    loaded = load_settings(tmp_path / ".env", environ={**GOOD, "CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert loaded.influxdb.token.get_secret_value() == "tok-1"
     assert loaded.enphase.token.get_secret_value() == "tok.t.2"
 
@@ -117,7 +118,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_secrets_folder
     env.write_text("LOGGER_SITE=from-file\nINFLUXDB_TOKEN=in-env-file\n")
     env.chmod(0o600)
     (tmp_path / "influxdb_token").write_text("in-folder")
-    loaded = settings.load(
+    loaded = load_settings(
         env, environ={**GOOD, "LOGGER_SITE": "from-environment", "CREDENTIALS_DIRECTORY": str(tmp_path)}
     )
     assert loaded.recorder.site == "from-environment"
@@ -137,7 +138,7 @@ def test_exactly_one_trailing_newline_of_a_secret_is_stripped(tmp_path: Path) ->
     file = tmp_path / "s"
     file.write_bytes(b" pass word#$'\"\\\n\n")
     file.chmod(0o600)
-    loaded = settings.load(None, environ={**GOOD, "ENPHASE_USERNAME": "u", "ENPHASE_PASSWORD_FILE": str(file)})
+    loaded = load_settings(None, environ={**GOOD, "ENPHASE_USERNAME": "u", "ENPHASE_PASSWORD_FILE": str(file)})
     assert loaded.enphase.password.get_secret_value() == " pass word#$'\"\\\n"
 
 
@@ -145,7 +146,7 @@ def test_a_secret_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
     file = tmp_path / "s"
     file.write_text("abcdef")
     file.chmod(0o644)
-    loaded = settings.load(None, environ={**GOOD, "INFLUXDB_TOKEN_FILE": str(file)})
+    loaded = load_settings(None, environ={**GOOD, "INFLUXDB_TOKEN_FILE": str(file)})
     assert any("chmod 600" in warning for warning in loaded.warnings)
 
 
@@ -153,7 +154,7 @@ def test_dollars_in_the_env_file_are_not_interpolated_and_fragile_secrets_are_wa
     env = tmp_path / ".env"
     env.write_text("ENPHASE_USERNAME=u\nENPHASE_PASSWORD='pa$HOME x'\n")
     env.chmod(0o600)
-    loaded = settings.load(env, environ=GOOD)
+    loaded = load_settings(env, environ=GOOD)
     assert loaded.enphase.password.get_secret_value() == "pa$HOME x"
     assert any("ENPHASE_PASSWORD_FILE" in warning for warning in loaded.warnings)
 
@@ -170,14 +171,14 @@ def test_dollars_in_the_env_file_are_not_interpolated_and_fragile_secrets_are_wa
     ],
 )
 def test_a_near_miss_is_a_warning_that_names_the_setting(name: str, guess: str) -> None:
-    loaded = settings.load(None, environ={**GOOD, name: "x"})
+    loaded = load_settings(None, environ={**GOOD, name: "x"})
     assert [w for w in loaded.warnings if name in w and f"did you mean {guess}?" in w]
 
 
 @pytest.mark.parametrize("name", ["INFLUX_URL", "INFLUX_HOST", "INFLUXDB_HOST", "INFLUXDB_V2_URL"])
 def test_a_near_miss_of_the_url_stops_while_the_url_is_not_set(name: str) -> None:
     assert "INFLUXDB_URL" in problems({**GOOD, name: "http://x:8086"})[name].fix
-    settings.load(None, environ={**GOOD, name: "http://x:8086", "INFLUXDB_URL": "http://localhost:8086"})
+    load_settings(None, environ={**GOOD, name: "http://x:8086", "INFLUXDB_URL": "http://localhost:8086"})
 
 
 def test_what_kubernetes_and_the_database_image_set_is_ignored_in_silence() -> None:
@@ -199,8 +200,8 @@ def test_what_kubernetes_and_the_database_image_set_is_ignored_in_silence() -> N
         "INFLUXDB_HTTP_AUTH_ENABLED": "true",
         "DOCKER_INFLUXDB_INIT_MODE": "setup",
     }
-    plain = settings.load(None, environ=GOOD)
-    loaded = settings.load(None, environ={**GOOD, **foreign})
+    plain = load_settings(None, environ=GOOD)
+    loaded = load_settings(None, environ={**GOOD, **foreign})
     assert loaded.warnings == ()
     assert (loaded.enphase, loaded.influxdb, loaded.recorder) == (plain.enphase, plain.influxdb, plain.recorder)
 
@@ -209,24 +210,24 @@ def test_the_demo_ignores_env_file_and_secret_folders(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("INFLUXDB_URL=http://real:8086\n")
     monkeypatch.setenv("INFLUXDB_URL", "http://real:8086")
-    assert settings.for_demo({**GOOD}).influxdb.url == ""
+    assert load_settings(None, environ={**GOOD}).influxdb.url == ""
 
 
 def test_the_example_file_is_generated_and_reads_the_same_everywhere() -> None:
-    text = texts.env_example()
+    text = render_env_example()
     assert (ROOT / ".env.example").read_text(encoding="utf-8") == text
     values = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=True)
     assert values == {"ENPHASE_GATEWAY": "192.168.1.50"}
     for line in text.splitlines():
         assert line == "" or line.startswith("#") or line == "ENPHASE_GATEWAY=192.168.1.50"
-    for item in definitions.describe():
+    for item in DESCRIPTIONS:
         assert f"{item.variable}{'_FILE' if item.secret else ''}=" in text
 
 
 def test_the_readme_lists_every_setting_as_it_is() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     between = readme.partition("<!-- settings: generated -->\n")[2].partition("<!-- /settings -->")[0]
-    assert between == texts.settings_table()
+    assert between == render_settings_table()
 
 
 @pytest.mark.parametrize("url", ["http://h:abc", "http://h:99999", "http://x/?q=1", "ftp://x", "http://a b"])
@@ -266,7 +267,7 @@ def test_good_tokens_and_buckets_pass() -> None:
         "INFLUXDB_BUCKET_DEVICES": "my-devices.2",
         "INFLUXDB_BUCKET_DAILY": "täglich",
     }
-    assert settings.load(None, environ={**GOOD, **values}).influxdb.bucket == "envoy/long term"
+    assert load_settings(None, environ={**GOOD, **values}).influxdb.bucket == "envoy/long term"
 
 
 def test_a_ca_file_that_holds_no_certificate_is_told(tmp_path: Path) -> None:
@@ -276,19 +277,19 @@ def test_a_ca_file_that_holds_no_certificate_is_told(tmp_path: Path) -> None:
     file.write_text("this is no certificate\n")
     assert "PEM" in problems(told)["LOGGER_TLS_CA_FILE"].message
     trustme.CA().cert_pem.write_to_path(str(file))
-    assert settings.load(None, environ=told).recorder.tls_ca_file == str(file)
+    assert load_settings(None, environ=told).recorder.tls_ca_file == str(file)
 
 
 def test_an_env_file_that_is_no_text_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
     env = tmp_path / ".env"
     env.write_bytes(b"LOGGER_SITE=\xff\xfe\n")
     with pytest.raises(SettingsError) as caught:
-        settings.load(env, environ=GOOD)
+        load_settings(env, environ=GOOD)
     assert "UTF-8" in str(caught.value)
 
 
 def test_what_is_good_is_there_beside_what_is_wrong() -> None:
-    found, wrong = settings.examine(
+    found, wrong = inspect_settings(
         None,
         environ={"LOGGER_TLS": "maybe", "LOGGER_SITE": "cabin", "INFLUXDB_URL": "nonsense", "INFLUXDB_ORG": "home"},
     )
@@ -313,6 +314,6 @@ def test_the_mark_that_windows_puts_before_a_text_is_part_of_no_name_and_no_secr
     (tmp_path / ".env").write_bytes(
         f"\ufeffENPHASE_GATEWAY=192.0.2.1\nENPHASE_USERNAME=a@b.c\nENPHASE_PASSWORD_FILE={tmp_path}/word\n".encode()
     )
-    found = settings.load(tmp_path / ".env", environ={})
+    found = load_settings(tmp_path / ".env", environ={})
     assert found.enphase.gateway == "192.0.2.1"
     assert found.enphase.password.get_secret_value() == "secret"

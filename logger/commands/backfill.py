@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.backfill.history import History, open_history
 from logger.backfill.restore import Restored, Wish, first_own_tick, hand_over, rebuilt
 from logger.clock import SystemClock
@@ -28,7 +28,8 @@ from logger.daemon.config import target_of
 from logger.daemon.gateway_state import GatewayState, load_state
 from logger.influx.dialects import Target
 from logger.model import Value
-from logger.settings import Settings, system_zone
+from logger.settings.environment import find_system_zone
+from logger.settings.load import Settings, load_settings
 from logger.site import Site
 from logger.store.thread import StoreThread
 
@@ -77,7 +78,7 @@ def command(
         raise MisuseError("--until and --again want a --since")
     if until and until < since:
         raise MisuseError("--until is before --since")
-    configured = settings.load(env_file, require=["INFLUXDB_URL"])
+    configured = load_settings(env_file, require=["INFLUXDB_URL"])
     app.configure_log(configured)
     token = _token(read_token_file, ask=ask_token)
     log.protect([token] if token else [])
@@ -179,7 +180,7 @@ def _site_of_days(configured: Settings, live: GatewayState) -> Site:
     """How days are computed: as the live books do, else as the settings say."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
-        zone = system_zone()
+        zone = find_system_zone()
         click.echo(f"LOGGER_TIMEZONE is not set: days begin by this machine's zone, {zone}.", err=True)
     return replace(_site(configured), zone=zone)
 

@@ -9,8 +9,8 @@ import click
 from logger import log
 from logger.commands.ui.options import env_file as env_file_option
 from logger.daemon.config import load
-from logger.settings.definitions import describe
-from logger.settings.texts import shown
+from logger.settings.definitions import DESCRIPTIONS
+from logger.settings.texts import show_value
 
 
 @click.command("check")
@@ -19,11 +19,11 @@ from logger.settings.texts import shown
 def command(env_file: Path, show: bool) -> None:
     """Check the settings. Exit code 78 if one is wrong."""
     configured = load(env_file)
-    log.protect(configured.secrets())
+    log.protect(configured.secrets.values())
     if show:
         rows = [
-            (item.variable, shown(configured, item) or "-", configured.origins.get(item.variable, "default"))
-            for item in describe()
+            (item.variable, show_value(configured, item) or "-", configured.origins.get(item.variable, "default"))
+            for item in DESCRIPTIONS
         ]
         names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
         for name, value, origin in rows:

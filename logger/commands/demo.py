@@ -18,11 +18,12 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from logger import log, settings
+from logger import log
 from logger.clock import FastClock
 from logger.commands.ui.demo_view import View
 from logger.daemon import app
 from logger.errors import StateError
+from logger.settings.load import Settings, load_settings
 from logger.store.folder import is_demo, mark_demo
 
 _ZONE: Final = "Europe/Madrid"
@@ -55,11 +56,11 @@ def command(speed: float, seconds: float | None, state_dir: Path | None) -> None
         text=True,
     )
     try:
-        configured = settings.for_demo(
-            {**_printed(simulator), "LOGGER_STATE_DIR": str(folder), "LOGGER_TIMEZONE": _ZONE}
+        configured = load_settings(
+            None, environ={**_printed(simulator), "LOGGER_STATE_DIR": str(folder), "LOGGER_TIMEZONE": _ZONE}
         )
         with (folder / "demo.log").open("w", encoding="utf-8") as log_file:
-            log.protect(configured.secrets())
+            log.protect(configured.secrets.values())
             log.configure("info", "text", stream=log_file)
             asyncio.run(_watch(configured, clock, seconds, folder))
     finally:
@@ -96,7 +97,7 @@ def _printed(simulator: subprocess.Popen[str]) -> dict[str, str]:
     return found
 
 
-async def _watch(configured: settings.Settings, clock: FastClock, seconds: float | None, folder: Path) -> None:
+async def _watch(configured: Settings, clock: FastClock, seconds: float | None, folder: Path) -> None:
     view = View(clock, _ZONE)
     recorder = asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take))
     console = Console()

@@ -16,7 +16,7 @@ from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
 from logger.gateway.discovery import LISTEN_S, Search, search
 from logger.gateway.pins import spaced
-from logger.settings.definitions import gateway_address
+from logger.settings.value_checks import check_gateway_address
 
 MDNS_COMES_BY: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
 """Into the environment of this program, and by the library's own name: nobody but its project owns that one."""
@@ -30,7 +30,7 @@ class NothingFoundError(GatewayError):
 def _addresses(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         try:
-            gateway_address(value)
+            check_gateway_address(value)
         except ValueError as error:
             raise click.BadParameter(f"{value!r} {error}") from error
     return values

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.clock import SystemClock
 from logger.commands.ui.fingerprints import folded
 from logger.commands.ui.marks import mark
@@ -19,6 +19,7 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.doctor.check_result import Check, State
 from logger.doctor.run_checks import checks
 from logger.model import Json
+from logger.settings.load import inspect_settings
 from logger.store.folder import prepare
 
 _MARKS: Final[dict[State, tuple[str, str, str]]] = {
@@ -41,8 +42,8 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
     Reads and changes nothing, also beside a running daemon. ✓ good, ! good now, ✗ wrong, – left out.
     The first ✗ decides the exit code.
     """
-    configured, problems = settings.examine(env_file, require=["ENPHASE_GATEWAY"])
-    log.protect(configured.secrets())
+    configured, problems = inspect_settings(env_file, require=["ENPHASE_GATEWAY"])
+    log.protect(configured.secrets.values())
     log.configure("error")
     if sign_in:
         prepare(configured.state_dir)

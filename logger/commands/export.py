@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.clock import SystemClock
 from logger.commands.outbox import said_of
 from logger.commands.ui.options import env_file as env_file_option
@@ -26,6 +26,7 @@ from logger.errors import EnvoyLoggerError
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Reading, Role, Value
 from logger.readings.table import MEASUREMENTS
+from logger.settings.load import load_settings
 
 _EVER = 2**62
 _HOW_TO = b"""\
@@ -58,8 +59,8 @@ def command(
 
     Works beside a running daemon and without one. Into InfluxDB 2 a file goes by `influx write --precision s`.
     """
-    configured = settings.load(env_file)
-    log.protect(configured.secrets())
+    configured = load_settings(env_file)
+    log.protect(configured.secrets.values())
     log.configure("warning")
     now, zone = time.time(), zone_of(configured)
     start = moment(since, zone, now) if since else 0

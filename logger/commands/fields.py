@@ -21,7 +21,7 @@ from logger.model import Reading
 from logger.readings import field_texts
 from logger.readings.explain import WHY, Candidate, Explained, explain
 from logger.readings.table import MEASUREMENTS
-from logger.settings import Settings
+from logger.settings.load import Settings
 
 
 @click.command("fields", short_help="List every field; explain where one comes from.")

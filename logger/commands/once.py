@@ -15,7 +15,7 @@ from logger.daemon.config import access_of, load, pace_of, target_of
 from logger.influx.classify import Blocked
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
-from logger.settings import Settings
+from logger.settings.load import Settings
 from logger.store.folder import claim, refuse_demo
 from logger.store.thread import StoreThread
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.clock import SystemClock
 from logger.commands.ui.options import MisuseError, moment, zone_of
 from logger.commands.ui.options import as_json as json_option
@@ -22,7 +22,7 @@ from logger.control.api import Ask, reach
 from logger.control.pages import in_portions, part, refused_lines, replay, waiting
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Json
-from logger.settings import Settings
+from logger.settings.load import Settings, load_settings
 
 T = TypeVar("T")
 
@@ -140,8 +140,8 @@ def said_of(entry: dict[str, Json]) -> str:
 
 
 def _loaded(env_file: Path) -> Settings:
-    configured = settings.load(env_file)
-    log.protect(configured.secrets())
+    configured = load_settings(env_file)
+    log.protect(configured.secrets.values())
     log.configure("warning")
     return configured
 

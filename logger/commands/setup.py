@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import span_option
@@ -25,7 +25,7 @@ from logger.model import ROLES
 from logger.provision.apply import administer
 from logger.provision.detect import survey
 from logger.provision.plan import Admin, Credential, Provisioned, Purpose, Step, Wanted
-from logger.settings import Settings
+from logger.settings.load import Settings, load_settings
 
 
 def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
@@ -95,7 +95,7 @@ def command(
     users; on 3.x databases. Needs INFLUXDB_URL, on 2.x INFLUXDB_ORG and an administrator. Running it again changes
     nothing that is right.
     """
-    configured = settings.load(env_file, require=["INFLUXDB_URL"])
+    configured = load_settings(env_file, require=["INFLUXDB_URL"])
     app.configure_log(configured)
     files: dict[Purpose, Kept] = {
         "write": Kept(write_token_file, 0o600, "INFLUXDB", "the recorder"),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.daemon import status_file
 from logger.errors import StoreHeldError
 from logger.gateway.time_text import span
 from logger.model import Json
+from logger.settings.load import load_settings
 
 
 class NoDaemonError(StoreHeldError):
@@ -26,8 +27,8 @@ class NoDaemonError(StoreHeldError):
 @json_option
 def command(env_file: Path, as_json: bool) -> int:
     """Show what the daemon does. Exit code 69 if none runs, or if it does not move."""
-    configured = settings.load(env_file)
-    log.protect(configured.secrets())
+    configured = load_settings(env_file)
+    log.protect(configured.secrets.values())
     found, now = status_file.read(configured.runtime_dir), time.time()
     if found is None:
         raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")

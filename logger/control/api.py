@@ -15,7 +15,7 @@ from logger.clock import Clock
 from logger.control.unix_socket import SOCKET, Daemon, Handlers, connect
 from logger.errors import StateError, StoreHeldError
 from logger.model import ROLES, Json, Role
-from logger.settings import Settings
+from logger.settings.load import Settings
 from logger.store.folder import claim, holder_control
 from logger.store.tables import FILE
 from logger.store.thread import StoreThread

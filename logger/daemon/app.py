@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from logger import log
-from logger import settings as configured
 from logger.clock import Clock
 from logger.control.api import store_handlers
 from logger.control.unix_socket import SOCKET, Handlers, serving
@@ -33,7 +32,8 @@ from logger.errors import StoreFullError
 from logger.gateway.client import Gateway
 from logger.influx.write import Writer
 from logger.model import Reading
-from logger.settings import Settings
+from logger.settings.environment import is_under_journal, read_notify_socket
+from logger.settings.load import Settings, reread_settings
 from logger.store.folder import FolderLock, claim, goes_with_container, mark_demo, refuse_demo
 from logger.store.thread import StoreThread
 
@@ -105,7 +105,7 @@ def _until_told() -> Iterator[asyncio.Event]:
         if stopping.is_set():
             raise SystemExit(1)
         log.get("service").info("stopping")
-        notify(configured.notify_socket(), "STOPPING=1")
+        notify(read_notify_socket(), "STOPPING=1")
         stopping.set()
         last_resort.start()
 
@@ -134,11 +134,11 @@ async def assembled(
     stopping: asyncio.Event | None = None,
 ) -> AsyncIterator[Parts]:
     """The daemon's parts, opened and closed in order; `stopping` ends the waiting for room, and the process."""
-    progress = Progress(clock, configured.notify_socket())
+    progress = Progress(clock, read_notify_socket())
     changes = log.Changes(log.get("service"))
-    async with _patience(configured.notify_socket()):
+    async with _patience(read_notify_socket()):
         store = await _opened(settings, clock, lock, changes, stopping or asyncio.Event())
-    gateway = Gateway(access_of(settings), clock, lambda: access_of(configured.reread(settings)))
+    gateway = Gateway(access_of(settings), clock, lambda: access_of(reread_settings(settings)))
     events = PendingEvents(gateway.take_events)
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
@@ -223,7 +223,7 @@ async def _patience(address: str) -> AsyncIterator[None]:
 async def _supervise(parts: Parts, settings: Settings, clock: Clock) -> None:
     """Both loops and the status file, until told to stop."""
     say = log.get("service")
-    address = configured.notify_socket()
+    address = read_notify_socket()
     runtime = settings.runtime_dir
     if goes_with_container(settings.state_dir.resolve()):
         say.warning(
@@ -311,7 +311,7 @@ def _line(parts: Parts) -> str:
 
 def configure_log(settings: Settings) -> None:
     """Logs to stderr as the settings say, with every secret of theirs masked."""
-    log.protect(settings.secrets())
-    log.configure(settings.recorder.log_level, settings.recorder.log_format, journal=configured.under_journal())
+    log.protect(settings.secrets.values())
+    log.configure(settings.recorder.log_level, settings.recorder.log_format, journal=is_under_journal())
     for warning in settings.warnings:
         log.get("settings").log(logging.WARNING, warning)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from logger import settings as configured
 from logger.daemon.layout_file import layout_problems
 from logger.daemon.schedule import Pace
 from logger.gateway.access import Access
 from logger.influx.dialects import Target
-from logger.settings import Settings, system_zone
+from logger.settings.environment import find_system_zone
+from logger.settings.load import Settings, load_settings
 
 
 def load(env_file: Path, *, layout: bool = True) -> Settings:
@@ -18,7 +18,7 @@ def load(env_file: Path, *, layout: bool = True) -> Settings:
     Raises SettingsError with every problem.
     """
     further = layout_problems if layout else lambda settings: ()
-    return configured.load(env_file, require=["ENPHASE_GATEWAY"], further=further)
+    return load_settings(env_file, require=["ENPHASE_GATEWAY"], further=further)
 
 
 def access_of(settings: Settings) -> Access:
@@ -65,7 +65,7 @@ def pace_of(settings: Settings) -> Pace:
         devices_s=recorder.devices_interval_s,
         site=recorder.site,
         zone=recorder.timezone,
-        system_zone=system_zone(),
+        system_zone=find_system_zone(),
         max_w=recorder.site_max_w,
         layout=recorder.layout_file,
         panel_alert_percent=recorder.panel_alert_percent,

@@ -9,7 +9,7 @@ from logger import log
 from logger.daemon.config import target_of
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
-from logger.settings import Settings, reread
+from logger.settings.load import Settings, reread_settings
 
 _NAMES: Final = ("INFLUXDB_TOKEN", "INFLUXDB_USERNAME", "INFLUXDB_PASSWORD")
 
@@ -22,11 +22,11 @@ class Credentials:
 
     def renew(self) -> bool:
         """Read them anew; True if they are others now."""
-        fresh = reread(self._settings)
+        fresh = reread_settings(self._settings)
         target = target_of(fresh)
         if target is None or _of(target) == _of(self._writer.target):
             return False
-        log.protect(fresh.secrets())
+        log.protect(fresh.secrets.values())
         self._settings = fresh
         self._writer.target = replace(
             self._writer.target, token=target.token, username=target.username, password=target.password

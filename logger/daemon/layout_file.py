@@ -8,7 +8,7 @@ from logger import log
 from logger.errors import Problem
 from logger.model import Snapshot
 from logger.readings.layout import NONE, Layout, differences, form_of, installed_serials, parse
-from logger.settings import Settings
+from logger.settings.load import Settings
 
 SETTING = "LOGGER_LAYOUT_FILE"
 

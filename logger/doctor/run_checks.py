@@ -13,7 +13,7 @@ from logger.doctor.influxdb_checks import Asked, influxdb_checks
 from logger.doctor.machine_checks import clock_checks, daemon_check, state_checks
 from logger.doctor.settings_checks import settings_checks
 from logger.errors import Problem
-from logger.settings import Settings
+from logger.settings.load import Settings
 
 
 async def checks(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from logger.daemon.layout_file import layout_problems
 from logger.doctor.check_result import Check, bad, good, note
 from logger.errors import Problem
-from logger.settings import Settings
+from logger.settings.load import Settings
 
 _NAME = "settings"
 _WRONG = 78

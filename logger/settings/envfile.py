@@ -1,4 +1,4 @@
-"""Writing a file of settings: lines are changed in place, everything else stays as it is. Pure.
+"""Files of settings (`.env`): read without interpolation, changed line by line with everything else as it is.
 
 What is written reads the same in dotenv, in systemd's EnvironmentFile and in compose, without quotes; a value that
 they would read differently is refused.
@@ -6,8 +6,14 @@ they would read differently is refused.
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from logger.settings.value_sources import ENCODING
 
 _HEAD = (
     "# Settings of envoy-logger, written by `envoy-logger init`; `envoy-logger check --show` lists every one.\n"
@@ -15,7 +21,26 @@ _HEAD = (
 )
 
 
-def unfit(value: str) -> str:
+def read_env_text(path: Path) -> str:
+    """The file's text, empty where there is none. Raises OSError, UnicodeDecodeError."""
+    return path.read_text(encoding=ENCODING) if path.is_file() else ""
+
+
+def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
+    """Parse such a text → the values, nothing interpolated, and each line that sets none: its number and words."""
+    values: dict[str, str] = {}
+    broken = []
+    for item in parse_stream(io.StringIO(text)):
+        if item.error:
+            broken.append((item.original.line, re.findall(r"\w+", item.original.string)))
+        elif item.key is not None:
+            values.pop(item.key, None)
+            if item.value is not None:
+                values[item.key] = item.value
+    return values, broken
+
+
+def explain_unfit(value: str) -> str:
     """Why `value` cannot stand in such a file, or nothing."""
     if not value.isprintable():
         return "holds a line break or another control character"
@@ -28,34 +53,33 @@ def unfit(value: str) -> str:
     return ""
 
 
-def changed(text: str, values: Mapping[str, str | None]) -> str:
-    """`text` with each variable set, or taken out where its value is None; a new file gets a head.
+def change_env(text: str, values: Mapping[str, str | None]) -> str:
+    """Set each variable in `text`, or take it out where its value is None; a new file gets a head.
 
     The last line of a variable counts, as it does for every reader; earlier ones go. Raises ValueError for a value
     that does not fit.
     """
     for name, value in values.items():
-        if value is not None and (why := unfit(value)):
-            raise ValueError(f"{name} {why}")
+        if value is not None and (reason := explain_unfit(value)):
+            raise ValueError(f"{name} {reason}")
     lines = re.split(r"\r\n|\r|\n", (text or _HEAD).rstrip("\r\n"))  # never within a value, as splitlines does
     for name, value in values.items():
-        lines = _with(lines, name, value)
+        lines = _set(lines, name, value)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _with(lines: list[str], name: str, value: str | None) -> list[str]:
-    """The lines with that variable at the place where it stood, else where its comment stands, else at the end."""
-    set_at = [index for index, line in enumerate(lines) if _names(line) == name]
+def _set(lines: list[str], name: str, value: str | None) -> list[str]:
+    """Set that variable at the place where it stood, else where its comment stands, else at the end."""
+    set_at = [index for index, line in enumerate(lines) if _variable_in(line) == name]
     at = set_at[-1] if set_at else next((i for i, line in enumerate(lines) if line.startswith(f"#{name}=")), None)
-    kept: Iterable[tuple[int, str]] = ((i, line) for i, line in enumerate(lines) if i not in set_at or i == at)
     if value is None:
-        return [line for i, line in kept if i not in set_at]
+        return [line for i, line in enumerate(lines) if i not in set_at]
     if at is None:
         return [*lines, f"{name}={value}"]
-    return [f"{name}={value}" if i == at else line for i, line in kept]
+    return [f"{name}={value}" if i == at else line for i, line in enumerate(lines) if i == at or i not in set_at]
 
 
-def _names(line: str) -> str:
-    """The variable that a line sets, or nothing."""
+def _variable_in(line: str) -> str:
+    """The variable that a line sets, or empty."""
     found = re.match(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", line)
     return found[1] if found else ""

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from logger.settings import Settings
-from logger.settings.definitions import Description, Group, describe
+from logger.settings.definitions import DESCRIPTIONS, Description
+from logger.settings.load import Settings
 
 
-def shown(settings: Settings, item: Description) -> str:
-    """One setting's value for people; of a secret only whether it is set."""
-    groups: tuple[Group, ...] = (settings.enphase, settings.influxdb, settings.recorder)
-    for group in groups:
-        prefix = str(group.model_config.get("env_prefix", ""))
-        name = item.variable.removeprefix(prefix).lower()
-        if item.variable.startswith(prefix) and name in type(group).model_fields:
-            value = getattr(group, name)
-            if isinstance(value, SecretStr):
-                return "(set)" if value else ""
-            return "" if value is None else str(value)
-    return ""
+def show_value(settings: Settings, item: Description) -> str:
+    """One setting's value; of a secret only whether it is set."""
+    value = settings.values[item.variable]
+    if isinstance(value, SecretStr):
+        return "(set)" if value else ""
+    return "" if value is None else str(value)
 
 
-def env_example() -> str:
+def render_env_example() -> str:
     """The text of `.env.example`: reads the same in dotenv, systemd and compose."""
     lines = [
         "# Settings of envoy-logger. Copy to .env and fill in; every line can also be an environment variable.",
         "# Secrets belong in files of their own: NAME_FILE=/path/to/file (one value, nothing else in it).",
     ]
     group = ""
-    for item in describe():
+    for item in DESCRIPTIONS:
         if item.group != group:
             group = item.group
             lines += ["", f"# --- {group} ---"]
@@ -41,10 +35,10 @@ def env_example() -> str:
     return "\n".join(lines) + "\n"
 
 
-def settings_table() -> str:
+def render_settings_table() -> str:
     """Every setting as a Markdown table, for the README."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for item in describe():
+    for item in DESCRIPTIONS:
         name = f"`{item.variable}`" + (" (secret)" if item.secret else "")
         lines.append(f"| {name} | {f'`{item.default}`' if item.default else ''} | {item.help} |")
     return "\n".join(lines) + "\n"

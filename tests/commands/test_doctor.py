@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from logger import settings
 from logger.clock import FastClock, SystemClock
 from logger.daemon.config import access_of
 from logger.doctor.check_result import Check
@@ -27,7 +26,7 @@ from logger.gateway.cloud import Kind, Refusal
 from logger.gateway.connect import accept_certificate
 from logger.gateway.sign_in import CoolDown
 from logger.model import GatewayInfo
-from logger.settings import Settings
+from logger.settings.load import Settings, inspect_settings
 from logger.store.folder import mark_demo
 from tests.commands.program import program
 from tests.endtoend.recorder import Recorder, influxdb
@@ -65,13 +64,13 @@ class Patient:
         return self.home / "state"
 
     def examined(self) -> Settings:
-        return settings.examine(None, environ=self.settings, require=["ENPHASE_GATEWAY"])[0]
+        return inspect_settings(None, environ=self.settings, require=["ENPHASE_GATEWAY"])[0]
 
     def looked_at(self, *, sign_in: bool = False) -> list[Check]:
         """What doctor finds; each complaint has a cure, and each fault its exit code."""
 
         async def look() -> list[Check]:
-            configured, problems = settings.examine(
+            configured, problems = inspect_settings(
                 self.home / ".env", environ=self.settings, require=["ENPHASE_GATEWAY"]
             )
             return [check async for check in checks(configured, problems, Impatient(), sign_in=sign_in)]

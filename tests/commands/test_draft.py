@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from logger import settings
 from logger.commands.init.draft import Draft, Place
 from logger.errors import SettingsError, StateError
-from logger.settings import envfile
+from logger.settings.envfile import change_env
+from logger.settings.load import inspect_settings
 
 
 def draft(home: Path) -> Draft:
-    before, _ = settings.examine(home / ".env", environ={})
+    before, _ = inspect_settings(home / ".env", environ={})
     return Draft(Place(home / ".env", False, home / "state"), before)
 
 
@@ -72,7 +72,7 @@ def test_a_file_from_windows_is_changed_in_place(tmp_path: Path) -> None:
     mine.put("ENPHASE_GATEWAY", "192.0.2.2")
     mine.write()
     assert (tmp_path / ".env").read_text() == "ENPHASE_GATEWAY=192.0.2.2\nFOREIGN=a\x0bb\nLOGGER_SITE=new\n"
-    assert envfile.changed("A=1\r", {"B": "2"}) == "A=1\nB=2\n"
+    assert change_env("A=1\r", {"B": "2"}) == "A=1\nB=2\n"
 
 
 def test_what_the_environment_sets_is_no_contradiction_to_what_is_written(
@@ -80,7 +80,7 @@ def test_what_the_environment_sets_is_no_contradiction_to_what_is_written(
 ) -> None:
     monkeypatch.setenv("ENPHASE_USERNAME", "me@example.org")
     monkeypatch.setenv("ENPHASE_PASSWORD", "a word of mine")
-    before, problems = settings.examine(tmp_path / ".env")
+    before, problems = inspect_settings(tmp_path / ".env")
     assert problems == ()
     mine = Draft(Place(tmp_path / ".env", False, tmp_path / "state"), before)
     mine.put("ENPHASE_GATEWAY", "192.0.2.1")

@@ -87,15 +87,15 @@ def test_check_says_every_problem_at_once_with_its_cure(tmp_path: Path) -> None:
     assert lines[0] == "7 settings are wrong:"
     heads, hints = lines[1::2], lines[2::2]
     assert [head.partition(" ")[0] for head in heads] == [
-        "INFLUXDB_TOKEN", "ENPHASE_GATEWAY", "ENPHASE_SERIAL", "LOGGER_TOTALS_INTERVAL_S", "LOGGER_TIMEZONE",
+        "ENPHASE_GATEWAY", "ENPHASE_SERIAL", "INFLUXDB_TOKEN", "LOGGER_TOTALS_INTERVAL_S", "LOGGER_TIMEZONE",
         "LOGGER_TLS", "INFLUX_URL",
     ]  # fmt: skip
     assert all(hint.startswith("Try: ") for hint in hints)
     assert len(heads) == len(hints) == 7
-    assert "(.env)" in heads[2]
-    assert "(environment)" in heads[1]
+    assert "(environment)" in heads[0]
+    assert "(.env)" in heads[1]
     assert "must be greater than or equal to 15" in heads[3]
-    assert hints[1].startswith("Try: correct ENPHASE_GATEWAY: ")
+    assert hints[0].startswith("Try: correct ENPHASE_GATEWAY: ")
     assert hints[6].startswith("Try: rename INFLUX_URL to INFLUXDB_URL")
 
 

@@ -20,7 +20,7 @@ from logger.control.api import Ask, reach, store_handlers
 from logger.control.unix_socket import SOCKET, connect, serving
 from logger.errors import EnvoyLoggerError, StateError, StoreFullError, StoreHeldError
 from logger.model import Json
-from logger.settings import Settings, for_demo
+from logger.settings.load import Settings, load_settings
 from logger.store.folder import claim
 from logger.store.records import Refused
 from logger.store.thread import StoreThread
@@ -30,7 +30,7 @@ CLOCK = SystemClock()
 
 
 def settings(folder: Path) -> Settings:
-    return for_demo({"LOGGER_STATE_DIR": str(folder)})
+    return load_settings(None, environ={"LOGGER_STATE_DIR": str(folder)})
 
 
 def filled(folder: Path) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from logger import settings
 from logger.clock import SystemClock
 from logger.commands.status import lines
 from logger.daemon import app, status_file
 from logger.errors import StoreFullError
+from logger.settings.load import Settings, load_settings
 from logger.store.folder import claim
 from logger.store.store import Store
 from tests.store.samples import START, commit, make_store
@@ -25,8 +25,8 @@ class Patient(SystemClock):
         return asyncio.timeout(None)
 
 
-def configured(folder: Path) -> settings.Settings:
-    return settings.load(None, environ={
+def configured(folder: Path) -> Settings:
+    return load_settings(None, environ={
         "ENPHASE_GATEWAY": "127.0.0.1:1", "INFLUXDB_URL": "http://127.0.0.1:1", "INFLUXDB_API": "1",
         "LOGGER_STATE_DIR": str(folder),
     })  # fmt: skip

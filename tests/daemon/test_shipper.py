@@ -21,7 +21,7 @@ from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import ROLES, Role
-from logger.settings import load
+from logger.settings.load import load_settings
 from logger.store.records import Commit, Lease, Member
 from tests.daemon.parts import START, InlineStore
 from tests.servers import Fake2
@@ -287,7 +287,7 @@ def test_mended_credentials_are_read_anew_and_used_at_once(
         clock = SystemClock()
         store = InlineStore(tmp_path / "state", clock)
         await store.put(tick(0))
-        settings = load(tmp_path / ".env")
+        settings = load_settings(tmp_path / ".env")
         found = target_of(settings)
         assert found is not None
         writer = Writer(found, clock)
@@ -315,7 +315,7 @@ def test_credentials_that_came_with_the_process_need_a_restart_and_that_is_said(
 ) -> None:
     monkeypatch.setenv("INFLUXDB_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("INFLUXDB_TOKEN", "from-the-environment")
-    settings = load(tmp_path / ".env")
+    settings = load_settings(tmp_path / ".env")
     target = target_of(settings)
     assert target is not None
     credentials = Credentials(Writer(target, SystemClock()), settings)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from logger.settings.definitions import describe, known_names
+from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "compose"
@@ -121,12 +121,12 @@ def test_grafana_gets_every_variable_that_the_data_source_names() -> None:
 
 def test_every_setting_of_the_recorder_is_known() -> None:
     for name in OURS:
-        assert set(SERVICES[name]["environment"]) <= known_names()
+        assert set(SERVICES[name]["environment"]) <= KNOWN_NAMES
     example = (FOLDER / ".env.example").read_text()
     named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
     assert "ENPHASE_GATEWAY" in named
-    assert named - {"GRAFANA_BIND"} <= known_names()
-    assert not named & {item.variable for item in describe() if item.secret}
+    assert named - {"GRAFANA_BIND"} <= KNOWN_NAMES
+    assert not named & {item.variable for item in DESCRIPTIONS if item.secret}
 
 
 def test_what_is_mounted_from_the_project_exists() -> None:

@@ -17,10 +17,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logger import settings as configured
 from logger.commands.init.draft import Draft, place_of
 from logger.errors import SettingsError
-from logger.settings import envfile, texts
+from logger.settings.envfile import change_env, explain_unfit
+from logger.settings.load import load_settings
+from logger.settings.texts import render_env_example
 
 ROOT = Path(__file__).parents[2]
 RECORDED = json.loads((Path(__file__).parent / "compose_dotenv.json").read_text(encoding="utf-8"))["read"]
@@ -83,20 +84,20 @@ def test_the_parsers_differ_where_we_say_they_do(systemd: Systemd) -> None:
 @example("my house")
 @example("o'brien@example.org")
 def test_what_is_written_reads_the_same_in_dotenv_and_systemd(systemd: Systemd, value: str) -> None:
-    if envfile.unfit(value):
+    if explain_unfit(value):
         with pytest.raises(ValueError, match="LOGGER_SITE"):
-            envfile.changed("", {"LOGGER_SITE": value})
+            change_env("", {"LOGGER_SITE": value})
         return
-    text = envfile.changed("", {"LOGGER_SITE": value, "LOGGER_KEEP_DAYS": "7"})
+    text = change_env("", {"LOGGER_SITE": value, "LOGGER_KEEP_DAYS": "7"})
     wanted = {"LOGGER_SITE": value, "LOGGER_KEEP_DAYS": "7"}
     assert by_dotenv(text) == by_dotenv_as_others_read_it(text) == systemd.read(text) == wanted
 
 
 def test_what_is_accepted_compose_reads_as_it_stands() -> None:
-    accepted = [(value, read) for value, read in RECORDED if not envfile.unfit(value)]
+    accepted = [(value, read) for value, read in RECORDED if not explain_unfit(value)]
     assert len(accepted) > 80
     assert [pair for pair in accepted if pair[0] != pair[1]] == []
-    refused = [(value, read) for value, read in RECORDED if envfile.unfit(value)]
+    refused = [(value, read) for value, read in RECORDED if explain_unfit(value)]
     assert len([pair for pair in refused if pair[0] != pair[1]]) > 50  # the rule is not made of thin air
 
 
@@ -104,7 +105,7 @@ def test_what_is_accepted_compose_reads_as_it_stands() -> None:
 @pytest.mark.parametrize("password", ODD, ids=ascii)
 def test_an_odd_password_survives_init_whole(tmp_path: Path, systemd: Systemd, password: str, layout: str) -> None:
     place = place_of(None if layout == "systemd" else tmp_path / ".env", tmp_path, systemd=layout == "systemd")
-    draft = Draft(place, configured.for_demo({"ENPHASE_GATEWAY": "x"}))
+    draft = Draft(place, load_settings(None, environ={"ENPHASE_GATEWAY": "x"}))
     draft.put("ENPHASE_GATEWAY", "192.168.1.50")
     draft.put("ENPHASE_USERNAME", "o'brien@example.org")
     draft.put_secret("ENPHASE_PASSWORD", password)
@@ -117,8 +118,8 @@ def test_an_odd_password_survives_init_whole(tmp_path: Path, systemd: Systemd, p
     assert as_service == by_dotenv(text)
     environ = as_service | ({"CREDENTIALS_DIRECTORY": str(place.secrets)} if layout == "systemd" else {})
     for loaded in (
-        configured.load(place.env_file, environ={}),  # a command beside it
-        configured.load(tmp_path / "no.env", environ=environ),  # the service
+        load_settings(place.env_file, environ={}),  # a command beside it
+        load_settings(tmp_path / "no.env", environ=environ),  # the service
     ):
         assert loaded.enphase.password.get_secret_value() == password
         assert loaded.influxdb.password.get_secret_value() == password
@@ -127,7 +128,7 @@ def test_an_odd_password_survives_init_whole(tmp_path: Path, systemd: Systemd, p
     mounted = tmp_path / "run" / "secrets"  # as compose mounts a folder of secrets
     mounted.mkdir(parents=True)
     (mounted / "enphase_password").write_bytes((place.secrets / "enphase_password").read_bytes())
-    in_container = configured.load(
+    in_container = load_settings(
         None, environ={"ENPHASE_USERNAME": "a", "ENPHASE_PASSWORD_FILE": str(mounted / "enphase_password")}
     )
     assert in_container.enphase.password.get_secret_value() == password
@@ -135,7 +136,9 @@ def test_an_odd_password_survives_init_whole(tmp_path: Path, systemd: Systemd, p
 
 @pytest.mark.parametrize("value", ["a $HOME", "a\\b", "'quoted' name", "name #1", "two\nlines"])
 def test_a_setting_that_would_be_read_differently_is_refused_with_a_word(tmp_path: Path, value: str) -> None:
-    draft = Draft(place_of(tmp_path / ".env", None, systemd=False), configured.for_demo({"ENPHASE_GATEWAY": "x"}))
+    draft = Draft(
+        place_of(tmp_path / ".env", None, systemd=False), load_settings(None, environ={"ENPHASE_GATEWAY": "x"})
+    )
     draft.put("ENPHASE_GATEWAY", "192.168.1.50")
     draft.put("LOGGER_SITE", value)
     with pytest.raises(SettingsError) as refused:
@@ -149,20 +152,20 @@ def test_a_password_that_somebody_writes_into_the_file_is_warned_of(tmp_path: Pa
     env = tmp_path / ".env"
     env.write_text(f"ENPHASE_GATEWAY=x\nENPHASE_USERNAME=a\nENPHASE_PASSWORD={password}\n")
     env.chmod(0o600)
-    assert any("ENPHASE_PASSWORD_FILE" in warning for warning in configured.load(env, environ={}).warnings)
+    assert any("ENPHASE_PASSWORD_FILE" in warning for warning in load_settings(env, environ={}).warnings)
 
 
 def test_lines_are_changed_in_place_and_everything_else_stays() -> None:
     text = "# mine\nLOGGER_SITE=old\n\n#INFLUXDB_URL=http://x\nOTHER=1\nexport LOGGER_SITE = older\nLOGGER_TLS=pin\n"
-    changed = envfile.changed(text, {"LOGGER_SITE": "new", "INFLUXDB_URL": "http://y", "LOGGER_TLS": None, "Z": "1"})
+    changed = change_env(text, {"LOGGER_SITE": "new", "INFLUXDB_URL": "http://y", "LOGGER_TLS": None, "Z": "1"})
     assert changed == "# mine\n\nINFLUXDB_URL=http://y\nOTHER=1\nLOGGER_SITE=new\nZ=1\n"
-    assert envfile.changed(changed, {"LOGGER_SITE": "new", "LOGGER_TLS": None}) == changed
+    assert change_env(changed, {"LOGGER_SITE": "new", "LOGGER_TLS": None}) == changed
 
 
 def test_the_example_filled_in_reads_the_same_in_all(systemd: Systemd) -> None:
-    text = texts.env_example()
+    text = render_env_example()
     values = dict.fromkeys(("LOGGER_SITE", "ENPHASE_USERNAME", "INFLUXDB_ORG"), "x y")
-    filled = envfile.changed(text, values)
+    filled = change_env(text, values)
     assert filled.count("\n") == text.count("\n")
     assert systemd.read(filled) == by_dotenv(filled) == values | {"ENPHASE_GATEWAY": "192.168.1.50"}
     for name in ("systemd/envoy-logger.env", "compose/.env.example"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import dotenv
 import pytest
 
-from logger.settings.definitions import describe, known_names
+from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT = FOLDER / "envoy-logger.service"
@@ -64,8 +64,8 @@ def test_the_example_names_only_settings_and_no_secret() -> None:
     text = (FOLDER / "envoy-logger.env").read_text()
     named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
     assert len(named) >= 5
-    assert named <= known_names()
-    assert not named & {item.variable for item in describe() if item.secret}
+    assert named <= KNOWN_NAMES
+    assert not named & {item.variable for item in DESCRIPTIONS if item.secret}
 
 
 def test_the_example_reads_the_same_in_dotenv_and_systemd() -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from logger import settings as configured
 from logger.commands.init.draft import Draft, Place, place_of
+from logger.settings.load import load_settings
 from tests.deploy.test_envfile import ODD
 
 ROOT = Path(__file__).parents[2]
@@ -45,16 +45,16 @@ done
 """
 SERVICE = """\
 import json
-from logger import settings
-found = settings.load()
-print(json.dumps([found.enphase.username, found.recorder.site, found.held(), list(found.warnings)]))
+from logger.settings.load import load_settings
+found = load_settings()
+print(json.dumps([found.enphase.username, found.recorder.site, found.secrets, list(found.warnings)]))
 """
 
 
 def layout(folder: Path, password: str) -> Place:
     """What `init --systemd` writes, below `folder`."""
     place = place_of(None, folder, systemd=True)
-    draft = Draft(place, configured.for_demo({"ENPHASE_GATEWAY": "x"}))
+    draft = Draft(place, load_settings(None, environ={"ENPHASE_GATEWAY": "x"}))
     draft.put("ENPHASE_GATEWAY", "192.168.1.50")
     draft.put("ENPHASE_USERNAME", "o'brien@example.org")
     draft.put("LOGGER_SITE", SITE)

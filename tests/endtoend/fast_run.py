@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from logger import settings
 from logger.clock import FastClock
 from logger.daemon import app
+from logger.settings.load import load_settings
 
 if __name__ == "__main__":
-    configured = settings.load(require=["ENPHASE_GATEWAY"])
+    configured = load_settings(require=["ENPHASE_GATEWAY"])
     app.configure_log(configured)
     asyncio.run(app.run(configured, FastClock(*(float(text) for text in sys.argv[1:]))))

@@ -20,7 +20,7 @@ from logger.daemon.schedule import Pace
 from logger.daemon.shipper import Shipper
 from logger.influx.write import Writer
 from logger.log import Changes
-from logger.settings import for_demo
+from logger.settings.load import load_settings
 from logger.store.thread import StoreThread
 from tests.daemon.parts import START, ScriptedGateway, site
 
@@ -53,7 +53,7 @@ class TickClock:
 
 async def record(folder: Path, until: int, settings: dict[str, str]) -> None:
     clock = TickClock()
-    target = target_of(for_demo({"LOGGER_STATE_DIR": str(folder), **settings}))
+    target = target_of(load_settings(None, environ={"LOGGER_STATE_DIR": str(folder), **settings}))
     assert target is not None
     store = await StoreThread.open(folder, max_mb=512, keep_days=3650, clock=clock)
     documents = site()

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from logger import settings
 from logger.clock import FastClock
 from logger.daemon import app
+from logger.settings.load import load_settings
 from logger.store import damage
 from logger.store.store import Store
 
@@ -22,7 +22,7 @@ def stalling(*_: Any) -> Any:
 
 if __name__ == "__main__":
     what = sys.argv[1]
-    configured = settings.load(require=["ENPHASE_GATEWAY"])
+    configured = load_settings(require=["ENPHASE_GATEWAY"])
     app.configure_log(configured)
     place, name = {"opening": (damage, "carry_over"), "storing": (Store, "put"), "rescuing": (Store, "rescue")}[what]
     setattr(place, name, stalling)

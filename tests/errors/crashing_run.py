@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from logger import log, settings
+from logger import log
 from logger.clock import FastClock
 from logger.daemon import app
+from logger.settings.load import load_settings
 
 if __name__ == "__main__":
     log.mask_crashes()  # as the command line does
-    configured = settings.load(require=["ENPHASE_GATEWAY"])
+    configured = load_settings(require=["ENPHASE_GATEWAY"])
     app.configure_log(configured)
     origin, start, rate = (float(text) for text in sys.argv[1:4])
 
     def defect(parts: app.Parts) -> None:
         if parts.collector.collected.ticks >= 2:
-            words = "; ".join(configured.secrets())
+            words = "; ".join(configured.secrets.values())
             log.get("test").debug("a debug line with %s", words, extra={"fact": words})
             raise RuntimeError(f"a defect with {words!r} in it")
 

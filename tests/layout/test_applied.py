@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from logger import settings
 from logger.daemon.layout_file import LayoutFile, layout_problems
 from logger.errors import SettingsError
 from logger.influx.line_protocol import encode
@@ -16,6 +15,7 @@ from logger.log import Changes
 from logger.model import Reading
 from logger.readings import rows as r
 from logger.readings.layout import installed_serials, parse
+from logger.settings.load import load_settings
 from logger.site import Site
 from tests.commands.program import program
 from tests.readings import site as hand
@@ -118,7 +118,7 @@ def test_at_the_start_a_file_that_is_broken_or_not_there_is_a_settings_problem(
         path.write_text(text)
     wrong = {"ENPHASE_GATEWAY": "x", "LOGGER_LAYOUT_FILE": str(path), "LOGGER_TLS": "maybe"}
     with pytest.raises(SettingsError) as caught:
-        settings.load(None, environ=wrong, further=layout_problems)
+        load_settings(None, environ=wrong, further=layout_problems)
     assert caught.value.exit_code == 78
     assert {problem.setting for problem in caught.value.problems} == {"LOGGER_LAYOUT_FILE", "LOGGER_TLS"}
     for words in (["check"], ["run"], ["once"], ["devices"], ["fields", "--explain", "envoy_totals.inverters"]):

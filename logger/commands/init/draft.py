@@ -9,17 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from logger import settings
 from logger.errors import Problem, SettingsError, StateError
 from logger.files import NewFile, write_together
-from logger.settings import Settings, envfile
-from logger.settings.definitions import describe
-from logger.settings.gather import CREDENTIALS, ENCODING, parsed
+from logger.settings.definitions import DESCRIPTIONS
+from logger.settings.envfile import change_env, explain_unfit, parse_env
+from logger.settings.environment import read_own_variables
+from logger.settings.load import Settings, load_settings
+from logger.settings.value_sources import CREDENTIALS, ENCODING
 
 SYSTEMD: Final = Path("etc/envoy-logger/envoy-logger.env")
 SYSTEMD_STATE: Final = Path("var/lib/envoy-logger")
 _ORDER: Final = {
-    name: at for at, item in enumerate(describe(), 1) for name in (item.variable, f"{item.variable}_FILE")
+    name: at for at, item in enumerate(DESCRIPTIONS, 1) for name in (item.variable, f"{item.variable}_FILE")
 }
 """New lines come in the order of the documentation."""
 
@@ -110,24 +111,24 @@ class Draft:
             path = self.place.secrets / name.lower()
             values[f"{name}_FILE"] = None if self.place.systemd else str(path)
             new.append(NewFile(path, secret.encode() + b"\n"))
-        wrong = [(name, why) for name, value in values.items() if value is not None and (why := envfile.unfit(value))]
+        wrong = [(name, why) for name, value in values.items() if value is not None and (why := explain_unfit(value))]
         if wrong:
             raise SettingsError(
                 tuple(Problem(name, "your answer", why, f"give another value for {name}.") for name, why in wrong)
             )
-        text = envfile.changed(text, dict(sorted(values.items(), key=lambda item: _ORDER.get(item[0], 0))))
+        text = change_env(text, dict(sorted(values.items(), key=lambda item: _ORDER.get(item[0], 0))))
         self._check(text)
         new += [NewFile(path.absolute(), secret.encode() + b"\n") for path, secret in self.further.items()]
         return [*new, NewFile(self.place.env_file, text.encode())]
 
     def _check(self, text: str) -> None:
         """The new settings as the recorder will see them. Raises SettingsError."""
-        environ = settings.of_environment() | parsed(text)[0]
-        kept = {name: secret for name, secret in self.before.held().items() if name not in self.values}
+        environ = read_own_variables() | parse_env(text)[0]
+        kept = {name: secret for name, secret in self.before.secrets.items() if name not in self.values}
         for name, secret in (kept | self.secrets).items():
             environ.pop(f"{name}_FILE", None)
             environ[name] = secret
-        settings.load(None, environ=environ)
+        load_settings(None, environ=environ)
 
     def write(self) -> list[NewFile]:
         """Write everything or nothing. Raises SettingsError, StateError."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from logger import log, settings
+from logger import log
 from logger.clock import SystemClock
 from logger.commands.init.account import sign_in
 from logger.commands.init.draft import Draft, Place, mode_of, place_of
@@ -24,7 +24,8 @@ from logger.commands.ui.options import interface_option, span_option
 from logger.commands.ui.secret_input import secret_option
 from logger.errors import EnvoyLoggerError, SettingsError
 from logger.model import ROLES
-from logger.settings import Settings
+from logger.settings.environment import read_own_variables
+from logger.settings.load import Settings, inspect_settings
 
 _PATH = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -76,8 +77,8 @@ def command(**options: Any) -> None:
     log.configure("error", "text")
     terminal = Terminal(yes=options["yes"])
     place = place_of(options["env_file"], options["root"], systemd=options["systemd"])
-    before, problems = settings.examine(place.env_file)
-    log.protect(before.secrets())
+    before, problems = inspect_settings(place.env_file)
+    log.protect(before.secrets.values())
     if unreadable := tuple(problem for problem in problems if problem.origin == "file"):
         raise SettingsError(unreadable)  # before anybody is asked: what is written there later would not help
     draft = Draft(place, before)
@@ -178,7 +179,7 @@ def _finish(terminal: Terminal, draft: Draft) -> None:
     for file in files:
         what = "settings" if file.path == draft.place.env_file else "one secret"
         terminal.good(f"{file.path!s:<{width}}  {mode_of(file.path)}  {what}")
-    for name in settings.overridden(draft.values):
+    for name in sorted(draft.values.keys() & read_own_variables().keys()):
         terminal.bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
     terminal.heading("Next")
     for line in next_steps(draft.place):

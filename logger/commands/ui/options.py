@@ -14,7 +14,8 @@ import click
 from click.core import ParameterSource
 
 from logger.provision.plan import seconds_of
-from logger.settings import Settings, system_zone
+from logger.settings.environment import find_system_zone
+from logger.settings.load import Settings
 
 _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -64,7 +65,7 @@ def _interfaces(context: click.Context, parameter: click.Parameter, values: tupl
 
 def zone_of(configured: Settings) -> ZoneInfo:
     """The zone by which people write times at this command."""
-    return ZoneInfo(configured.recorder.timezone or system_zone())
+    return ZoneInfo(configured.recorder.timezone or find_system_zone())
 
 
 def moment(text: str, zone: ZoneInfo, now: float) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from logger import log
-from logger.settings.gather import ENCODING
+from logger.settings.value_sources import ENCODING
 
 
 def secret_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -1,0 +1,201 @@
+"""Every setting of the program, read once and checked at once.
+
+Sources, first found wins: environment, `.env`, `<NAME>_FILE` (secrets only), the secrets folders
+(`$CREDENTIALS_DIRECTORY`, `/run/secrets`, `credentials` beside `.env`), defaults. All problems are reported at once
+and no message ever shows a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from pydantic import SecretStr, ValidationError
+
+from logger import places
+from logger.errors import Problem, SettingsError
+from logger.settings.contradictions import find_contradictions
+from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, Recorder
+from logger.settings.envfile import parse_env, read_env_text
+from logger.settings.environment import read_variables
+from logger.settings.near_misses import find_misnamed_url, warn_of_strangers
+from logger.settings.value_sources import Inputs, is_readable_by_others, reason_of, variable_of
+
+G = TypeVar("G", bound=Group)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one start.
+
+    `origins`: variable → where its value came from. `warnings`: for the log. `env_file`: what was read as `.env`.
+    """
+
+    enphase: Enphase
+    influxdb: Influxdb
+    recorder: Recorder
+    origins: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+    env_file: Path | None = None
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The value of every setting, by variable."""
+        groups: tuple[Group, ...] = (self.enphase, self.influxdb, self.recorder)
+        return {variable_of(type(group), name): value for group in groups for name, value in group}
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Every secret that is set, by variable; for the log's mask."""
+        return {
+            name: value.get_secret_value()
+            for name, value in self.values.items()
+            if isinstance(value, SecretStr) and value
+        }
+
+    def is_fixed(self, *variables: str) -> bool:
+        """Whether only a restart can change these: they are set, and each by the environment or by systemd."""
+        origins = [self.origins[name] for name in variables if name in self.origins]
+        credentials = read_variables().get("CREDENTIALS_DIRECTORY")
+        return bool(origins) and all(
+            origin == "environment" or bool(credentials and Path(credentials) in Path(origin).parents)
+            for origin in origins
+        )
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder for the store, the token and the certificate pin."""
+        return places.state_dir(read_variables(), self.recorder.state_dir)
+
+    @property
+    def runtime_dir(self) -> Path:
+        """The folder for `status.json`."""
+        return places.runtime_dir(read_variables(), self.recorder.state_dir)
+
+
+FurtherCheck: TypeAlias = "Callable[[Settings], Iterable[Problem]]"
+
+
+def load_settings(
+    env_file: Path | None = Path(".env"),
+    *,
+    environ: Mapping[str, str] | None = None,
+    require: Iterable[str] = (),
+    further: FurtherCheck = lambda settings: (),
+) -> Settings:
+    """Read and check every setting. `require` names variables that this command cannot do without.
+
+    `further` finds problems that this room cannot know of. Raises SettingsError with every problem at once.
+    """
+    settings, problems = inspect_settings(env_file, environ=environ, require=require, further=further)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def inspect_settings(
+    env_file: Path | None = Path(".env"),
+    *,
+    environ: Mapping[str, str] | None = None,
+    require: Iterable[str] = (),
+    further: FurtherCheck = lambda settings: (),
+) -> tuple[Settings, tuple[Problem, ...]]:
+    """Read and check every setting → what is good, with defaults in place of the rest, and every problem."""
+    inputs = Inputs(read_variables() if environ is None else environ, env_file)
+    _read_env_file(inputs)
+    enphase, influxdb, recorder = _build(Enphase, inputs), _build(Influxdb, inputs), _build(Recorder, inputs)
+    names = inputs.variables.keys() | inputs.dotenv.keys()
+    warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *warn_of_strangers(names)]
+    settings = Settings(enphase, influxdb, recorder, inputs.origins, tuple(dict.fromkeys(warnings)), env_file)
+    problems = [*inputs.problems, *_find_missing(require, inputs.origins)]
+    if "INFLUXDB_URL" not in inputs.origins:
+        problems += find_misnamed_url(names)
+    return settings, (*problems, *find_contradictions(settings), *further(settings))
+
+
+def reread_settings(settings: Settings) -> Settings:
+    """Read the settings anew; what came from the environment is as it was at the start.
+
+    The old ones where something is wrong now: a running recorder goes on with what it has.
+    """
+    if settings.env_file is None:
+        return settings
+    try:
+        return load_settings(settings.env_file)
+    except SettingsError:
+        return settings
+
+
+def _read_env_file(inputs: Inputs) -> None:
+    """Read `.env`, once; a line that is none is a problem where it names a setting, else a warning."""
+    if (path := inputs.env_file) is None:
+        return
+    try:
+        inputs.dotenv, broken = parse_env(read_env_text(path))
+    except (OSError, UnicodeDecodeError) as error:
+        fix = "the same command with sudo, or own it." if isinstance(error, OSError) else "save it as UTF-8."
+        inputs.problems.append(Problem(str(path), "file", f"cannot be read: {reason_of(error)}", fix))
+        return
+    for line, words in broken:
+        where, reason = f"{path}, line {line}", "is not NAME=value, or its quote has no end"
+        if KNOWN_NAMES.isdisjoint(words):
+            inputs.warnings.append(f"{where}: {reason}; it is ignored")
+        else:
+            inputs.problems.append(Problem(where, "file", reason, "correct that line."))
+    if inputs.dotenv and is_readable_by_others(path):
+        inputs.warnings.append(f"{path} can be read by other users. Try: chmod 600 {path}")
+
+
+def _build(group: type[G], inputs: Inputs) -> G:
+    """One prefix's settings from all sources; each wrong value is noted as a problem and leaves its default."""
+    try:
+        return group(inputs)
+    except ValidationError as error:
+        inputs.problems += _problems_of(group, error, inputs.origins)
+        return group(inputs)  # the sources leave out what is known to be wrong
+
+
+def _problems_of(group: type[Group], error: ValidationError, origins: Mapping[str, str]) -> list[Problem]:
+    problems = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        field = str(item["loc"][0])
+        name, description = variable_of(group, field), group.model_fields[field].description or ""
+        message = str(item["msg"]).removeprefix("Value error, ").replace("Input should be", "must be", 1)
+        fix = f"correct {name}: {_uncapitalise(description)}"
+        problems.append(Problem(name, origins.get(name, "default"), _uncapitalise(message), fix))
+    return problems
+
+
+def _find_missing(require: Iterable[str], origins: Mapping[str, str]) -> list[Problem]:
+    by_name = {item.variable: item for item in DESCRIPTIONS}
+    return [
+        Problem(
+            name,
+            "not set",
+            "is required by this command",
+            f"set {name}, for example {name}={by_name[name].example}"
+            if by_name[name].example
+            else f"set {name}: {_uncapitalise(by_name[name].help)}",
+        )
+        for name in require
+        if name not in origins
+    ]
+
+
+def _warn_of_secrets(inputs: Inputs) -> Iterable[str]:
+    """Warn of secrets in `.env` that others read differently, and of files of secrets that are not read."""
+    for name in (item.variable for item in DESCRIPTIONS if item.secret):
+        origin, env_file = inputs.origins.get(name), str(inputs.env_file)
+        if origin == env_file and any(c in inputs.dotenv[name] for c in " $#\\'\"`"):
+            yield (
+                f"{name} in {env_file} holds a character that dotenv, compose and systemd read differently. "
+                f"Try: put it into a file and set {name}_FILE"
+            )
+        if origin in ("environment", env_file) and any(values.get(f"{name}_FILE") for values, _ in inputs.layers):
+            yield f"{name} is set and so is {name}_FILE: the file is not read"
+
+
+def _uncapitalise(text: str) -> str:
+    return text[:1].lower() + text[1:]
