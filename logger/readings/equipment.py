@@ -12,7 +12,7 @@ from typing import Final
 
 from logger.model import Snapshot, Value
 from logger.readings import rows as r
-from logger.readings.rows import Nowhere, View
+from logger.readings.rows import UNKNOWN, View
 from logger.readings.selectors import batteries, meters
 
 LASTS_S: Final = 1800
@@ -69,21 +69,18 @@ def _installed(snapshot: Snapshot) -> dict[str, str]:
     """What is listed, by part; a part that cannot be told now is missing."""
     view = View(snapshot, "totals")
     found = {_FIRMWARE: snapshot.gateway.firmware}
-    if (listed := meters.meters_of(view)) is not None:
-        found["meters"] = ", ".join(sorted(str(meter.kind) for meter in listed if meter.enabled))
+    if (listed := meters.meters_of(view)) is not UNKNOWN:
+        found["meters"] = ", ".join(sorted(str(meter.kind) for meter in listed or () if meter.enabled))
     if (devices := _ensemble(view)) is not None:
         found["ensemble"] = devices
-    if (acb := batteries.ac_battery_count(view)) is not None:
+    if (acb := batteries.count_ac_batteries(view)) is not None:
         found["ac batteries"] = "yes" if acb else ""
     return found
 
 
 def _ensemble(view: View) -> str | None:
     """The kinds of devices that the ensemble inventory lists."""
-    document = view.fact(r.ENSEMBLE)
-    if document is None or isinstance(document, Nowhere):
-        return None if document is None else ""
-    groups = r.objects(document.body)
-    if groups is None:
+    groups = r.each_of(view.fact(r.ENSEMBLE))
+    if groups is UNKNOWN:
         return None
-    return ", ".join(sorted({str(group.get("type")) for group in groups if group.get("devices")}))
+    return ", ".join(sorted({str(row.values.get("type")) for row in groups or () if row.values.get("devices")}))

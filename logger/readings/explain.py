@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from logger.model import Json, Reading, Snapshot, Value
-from logger.readings.rows import Row, View
-from logger.readings.schema import Field, Key, Measurement, dig
+from logger.readings.rows import UNKNOWN, Row, View, dig
+from logger.readings.schema import Field, Key, Measurement
 from logger.readings.table import COUNTERS, KIND_OF_ROWSET, value_of
 
 State = Literal["used", "not needed", "refused", "no value", "not listed", "silent", "none"]
@@ -96,10 +96,8 @@ def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | 
 
 def _candidate(key: Key, field: Field, tags: Sequence[str], view: View, point: Reading | None) -> Candidate:
     rows = key.rowset.select(view)
-    if rows is None:
-        return Candidate(key, "silent")
     if not rows:
-        return Candidate(key, "none")
+        return Candidate(key, "silent" if rows is UNKNOWN else "none")
     row = next((row for row in rows if _is_of(row, tags, point)), None)
     if row is None:
         return Candidate(key, "not listed")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from logger.model import Role, Snapshot, Value
-from logger.readings.rows import Row, View
+from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, View
 from logger.readings.schema import Field, Measurement
 from logger.readings.source_selection import Sources
 from logger.readings.table import COUNTERS, KIND_OF_ROWSET, MEASUREMENTS, value_of
@@ -74,7 +74,7 @@ class _Pass:
         self._before = sources
         self._fields, self._counters = dict(sources.fields), dict(sources.counters)
         self._twins: dict[tuple[str, Role], set[str]] = {}
-        self._cache: dict[tuple[str, Role], dict[Identity, Row] | None] = {}
+        self._cache: dict[tuple[str, Role], Found[dict[Identity, Row]]] = {}
 
     def by_field(self, measurement: Measurement) -> list[Device]:
         """Points whose fields each come from one document, several documents a point."""
@@ -111,16 +111,16 @@ class _Pass:
         found: dict[Identity, Device] = {}
         waiting: set[str] = set()
         twins = self._twins_of(measurement, view)
-        standing = View(replace(self.snapshot, since={}), measurement.role)
+        standing = view.standing()
         for rowset in measurement.rowsets:
             rows = self._by_identity(rowset.name, measurement, view)
-            if rows is None:
+            if rows is UNKNOWN:
                 known = rowset.select(standing)
-                if known is None:
+                if known is UNKNOWN:
                     break  # the better source cannot be told; the next one is not asked instead
-                waiting |= {row.serial for row in known}
+                waiting |= {row.serial for row in known or ()}
                 continue
-            for identity, row in rows.items():
+            for identity, row in (rows or {}).items():
                 if identity in found or dict(identity).get("serial") in twins:
                     continue
                 fields = {}
@@ -176,13 +176,13 @@ class _Pass:
         """
         chosen, is_pinned = self._counters.get(item.name), item.name in self._before.pinned
         ahead = chosen in {key.rowset.name for key in item.keys}
-        standing = View(replace(self.snapshot, since={}), "totals")
+        standing = view.standing()
         for key in item.keys:
             if is_pinned and key.rowset.name != chosen:
                 continue
             ahead = ahead and key.rowset.name != chosen
             rows = key.rowset.select(view)
-            if rows is None and key.rowset.select(standing) != []:
+            if rows is UNKNOWN and key.rowset.select(standing) is not ABSENT:
                 if ahead:
                     continue  # it had nothing when the other was chosen
                 return None
@@ -201,9 +201,9 @@ class _Pass:
             if kind is not None and KIND_OF_ROWSET[key.rowset.name] != kind:
                 continue
             rows = self._by_identity(key.rowset.name, measurement, view)
-            if rows is None:
+            if rows is UNKNOWN:
                 return None
-            if (row := rows.get(identity)) is not None:
+            if (row := (rows or {}).get(identity)) is not None:
                 return value_of(key, item, row, view)
         return None
 
@@ -217,9 +217,9 @@ class _Pass:
         for key in item.keys:
             ahead = ahead and key.rowset.name != chosen
             rows = key.rowset.select(view)
-            if rows is None and ahead:
+            if rows is UNKNOWN and ahead:
                 continue
-            if rows is None:
+            if rows is UNKNOWN:
                 return None
             if rows:
                 if len(item.keys) > 1:
@@ -229,15 +229,15 @@ class _Pass:
                 return None
         return None
 
-    def _by_identity(self, rowset_name: str, measurement: Measurement, view: View) -> dict[Identity, Row] | None:
+    def _by_identity(self, rowset_name: str, measurement: Measurement, view: View) -> Found[dict[Identity, Row]]:
         """Rows by their tags; of two with the same tags neither."""
         at = (rowset_name, measurement.role)
         if at not in self._cache:
             rowset = next(r for r in measurement.rowsets if r.name == rowset_name)
             rows = rowset.select(view)
-            found: dict[Identity, Row] | None = None
+            found: Found[dict[Identity, Row]] = rows if isinstance(rows, Missing) else ABSENT
             self._twins[at] = set()
-            if rows is not None:
+            if rows:
                 kind = KIND_OF_ROWSET.get(rowset_name) if "kind" in measurement.tags else None
                 seen: dict[Identity, list[Row]] = {}
                 for row in rows:

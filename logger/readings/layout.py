@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from logger.model import Reading, Snapshot
-from logger.readings.rows import View, serial_of
+from logger.readings.rows import View, first_of, serial_of
 from logger.readings.selectors.inverters import installed_in_device_data, inventory_inverters, living_inverters
 from logger.readings.table import MEASUREMENTS
 
@@ -89,12 +89,8 @@ def groups_of(layout: Layout) -> dict[str, str]:
 
 def installed_serials(snapshot: Snapshot) -> frozenset[str] | None:
     """The serials of the inverters that the gateway has, or None while that cannot be told."""
-    view = View(snapshot, "devices")
-    for select in (inventory_inverters, installed_in_device_data, living_inverters):
-        rows = select(view)
-        if rows is None or rows:
-            return None if rows is None else frozenset(row.serial for row in rows if row.serial)
-    return None
+    rows = first_of(inventory_inverters, installed_in_device_data, living_inverters)(View(snapshot, "devices"))
+    return frozenset(row.serial for row in rows if row.serial) if rows else None
 
 
 def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:

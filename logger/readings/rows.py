@@ -1,16 +1,17 @@
-"""Row selectors: which objects of which documents a measurement is read from.
+"""Rows: the objects of the documents that a measurement is read from, and how selectors are put together.
 
-A selector looks at a View and returns rows, an empty list when this gateway surely has none, or None when
-that cannot be told now (the document is missing, late or unreadable). That difference is what keeps a value
-from coming silently from another source: a worse source is used only where the better one surely has nothing.
+A selector looks at a View and returns rows, ABSENT when this gateway surely has none, or UNKNOWN when that cannot be
+told now (the document is missing, late or unreadable). That difference is what keeps a value from coming silently
+from another source: a worse source is used only where the better one is surely absent.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, Literal, TypeAlias, TypeVar
 
 from logger.model import Document, Json, Role, Snapshot
 
@@ -57,7 +58,24 @@ PATHS: Final = frozenset(
 """Every document that a rowset reads."""
 
 Object: TypeAlias = Mapping[str, Json]
+T = TypeVar("T")
 _SERIAL_LIMIT: Final = 32
+
+
+class Missing(Enum):
+    """Why there is nothing: this gateway surely has none, or that cannot be told now. Both are false."""
+
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+    def __bool__(self) -> Literal[False]:
+        """Nothing is false, as an empty list would be."""
+        return False
+
+
+ABSENT: Final = Missing.ABSENT
+UNKNOWN: Final = Missing.UNKNOWN
+Found: TypeAlias = T | Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +88,17 @@ class Row:
     tags: tuple[tuple[str, str], ...] = ()
     document: Document | None = None
 
+    def having(self, values: Object) -> Row:
+        """The same row with further values."""
+        return replace(self, values={**self.values, **values})
+
     def age_s(self, tick: int) -> int | None:
         """Age of its document at a tick, in seconds."""
         return None if self.document is None else max(0, int(tick - self.document.received_at))
 
 
-Rows: TypeAlias = "list[Row] | None"
-
-
-class Nowhere:
-    """This gateway surely has no such document."""
-
-
-NOWHERE: Final = Nowhere()
+Rows: TypeAlias = "list[Row] | Missing"
+"""One row or more, or why there are none; never an empty list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +108,23 @@ class View:
     snapshot: Snapshot
     role: Role
 
-    def measured(self, path: str) -> Document | Nowhere | None:
+    def measured(self, path: str) -> Found[Document]:
         """The document, if it arrived since the role's last tick; measured values never stand."""
-        document = self.snapshot.documents.get(path)
-        if document is None:
-            return NOWHERE if path in self.snapshot.settled else None
-        return document if document.received_at > self.snapshot.since.get(self.role, -math.inf) else None
+        document = self.fact(path)
+        if isinstance(document, Missing) or document.received_at > self.snapshot.since.get(self.role, -math.inf):
+            return document
+        return UNKNOWN
 
-    def fact(self, path: str) -> Document | Nowhere | None:
+    def fact(self, path: str) -> Found[Document]:
         """The document, also one that stands since an earlier tick; for facts about the installation."""
         document = self.snapshot.documents.get(path)
-        if document is None and path in self.snapshot.settled:
-            return NOWHERE
-        return document
+        if document is not None:
+            return document
+        return ABSENT if path in self.snapshot.settled else UNKNOWN
+
+    def standing(self) -> View:
+        """The same without regard to when documents arrived."""
+        return View(replace(self.snapshot, since={}), self.role)
 
     def gateway_now(self, document: Document) -> float:
         """The gateway's own clock when that document arrived."""
@@ -112,6 +132,99 @@ class View:
 
 
 Selector: TypeAlias = Callable[[View], Rows]
+Condition: TypeAlias = Callable[[View], "bool | None"]
+"""Whether something holds at this gateway; None if that cannot be told now."""
+
+
+# --- selectors are put together -------------------------------------------------------------------------------
+
+
+def first_of(*selectors: Selector) -> Selector:
+    """Select from the first source that is not surely absent; while that one is unknown, from none."""
+
+    def select(view: View) -> Rows:
+        for source in selectors:
+            if (rows := source(view)) is not ABSENT:
+                return rows
+        return ABSENT
+
+    return select
+
+
+def only_if(condition: Condition, selector: Selector) -> Selector:
+    """Select only where a condition holds."""
+
+    def select(view: View) -> Rows:
+        holds = condition(view)
+        return selector(view) if holds else UNKNOWN if holds is None else ABSENT
+
+    return select
+
+
+def unless(condition: Condition, selector: Selector) -> Selector:
+    """Select only where a condition surely does not hold."""
+    return only_if(lambda view: None if (holds := condition(view)) is None else not holds, selector)
+
+
+# --- rows are made and kept -----------------------------------------------------------------------------------
+
+
+def whole_of(document: Found[Document]) -> Rows:
+    """A document that is one object, as one row."""
+    if isinstance(document, Missing):
+        return document
+    return [Row(document.body, document=document)] if isinstance(document.body, dict) else UNKNOWN
+
+
+def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:
+    """A document that is a list: one row an object; `serial` and `reported` are the keys that name a device."""
+    if isinstance(document, Missing):
+        return document
+    return inner_rows(document.body, document, serial, reported)
+
+
+def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:
+    """The same of a list that stands anywhere in a document."""
+    found = objects(body)
+    if found is None:
+        return UNKNOWN
+    return [
+        Row(
+            item,
+            serial_of(item.get(serial)) if serial else "",
+            whole(item.get(reported)) if reported else None,
+            document=document,
+        )
+        for item in found
+    ] or ABSENT
+
+
+def keep(rows: Rows, is_wanted: Callable[[Row], bool]) -> Rows:
+    """The wanted ones of rows."""
+    return rows and ([row for row in rows if is_wanted(row)] or ABSENT)
+
+
+def keep_counting(rows: Rows, lifetime: str) -> Rows:
+    """One row while its lifetime is above 0; a gateway that starts, or does not count there, gives 0."""
+    if not rows:
+        return rows
+    value = number(rows[0].values.get(lifetime))
+    return UNKNOWN if value is None else rows if value > 0 else ABSENT
+
+
+def how_many(rows: Rows) -> int | None:
+    """How many rows there are; None if unknown."""
+    return None if rows is UNKNOWN else len(rows or ())
+
+
+def total(values: Iterable[Json], least: float = -math.inf) -> float | None:
+    """The sum of numbers; None if any is no number or below `least`."""
+    found = [number(value) for value in values]
+    known = [value for value in found if value is not None and value >= least]
+    return sum(known) if len(known) == len(found) else None
+
+
+# --- values of JSON -------------------------------------------------------------------------------------------
 
 
 def number(value: Json) -> float | None:
@@ -145,9 +258,11 @@ def serial_of(value: Json) -> str:
     return text if len(text) <= _SERIAL_LIMIT and text.isascii() and text.isalnum() else ""
 
 
-def object_row(path: str, view: View) -> Row | Nowhere | None:
-    """A document that is one object, as a row; None while it cannot be told."""
-    document = view.measured(path)
-    if document is None or isinstance(document, Nowhere):
-        return document
-    return Row(document.body, document=document) if isinstance(document.body, dict) else None
+def dig(values: Object, path: str) -> Json:
+    """The value at a dotted path of keys, or None."""
+    current: Json | Object = values
+    for part in path.split("."):
+        if not isinstance(current, dict):
+            return None
+        current = current.get(part)
+    return current  # type: ignore[return-value]

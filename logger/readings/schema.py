@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from logger.model import Json, Role, Value
-from logger.readings.rows import Object, Row, Selector, View, number, whole
+from logger.model import Role, Value
+from logger.readings.rows import Row, Selector, View, dig, number, whole
 
 Kind: TypeAlias = Literal["float", "int", "bool", "string"]
 Read: TypeAlias = Callable[[Row, View], Value | None]
@@ -112,16 +112,6 @@ class Measurement:
 
 
 # --- how a key is read --------------------------------------------------------------------------------------
-
-
-def dig(values: Object, path: str) -> Json:
-    """The value at a dotted path of keys, or None."""
-    current: Json | Object = values
-    for part in path.split("."):
-        if not isinstance(current, dict):
-            return None
-        current = current.get(part)
-    return current  # type: ignore[return-value]
 
 
 def scaled(rowset: Rowset, path: str, per: float = 1.0) -> Key:

@@ -41,11 +41,10 @@ def complaints(snapshot: Snapshot, twins: Collection[str]) -> dict[str, Complain
 
 
 def _wiring(view: View) -> dict[str, Complaint]:
-    """What the gateway itself says of its meters (reference 3.2.1)."""
-    document = view.fact(r.METERS)
-    lines = r.objects(document.body) if document is not None and not isinstance(document, r.Nowhere) else None
+    """What the gateway itself says of its meters (Q-M8, Q-M9)."""
     found = {}
-    for line in lines or []:
+    for row in r.each_of(view.fact(r.METERS)) or ():
+        line = row.values
         kind, words = line.get("measurementType"), _words(line)
         if isinstance(kind, str) and kind in meters.METER_KINDS and words:
             enabled = line.get("state") == "enabled"
@@ -68,7 +67,7 @@ def _words(line: Object) -> list[str]:
 def _doubled(view: View) -> dict[str, Complaint]:
     """A meter that says twice what its phases do (Q-P18); seen by one reader of split-phase gateways only."""
     found = {}
-    for row in meters.enabled_meter_rows(view) or []:
+    for row in meters.enabled_meter_rows(view) or ():
         key = "instantaneousDemand" if row.values.get("new_stack") else "activePower"
         phases = meters.legs(row.values, r.whole(row.values.get("phases")))
         parts = [number(phase.get(key)) for _, phase in phases]

@@ -15,7 +15,7 @@ from logger.energy.state import Source
 from logger.model import Document, Event, Snapshot
 from logger.readings import rows as r
 from logger.readings import table as t
-from logger.readings.rows import View
+from logger.readings.rows import UNKNOWN, View
 from logger.readings.schema import Field
 
 ANSWERS: Final = 3
@@ -206,6 +206,6 @@ def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _F
             fresh = document is not None and document.received_at > since
             return _Found(key.rowset.name, frozenset(watched.seen - {r.METERS}), fresh)
         silent = not any(snapshot.finals.get(path) for path in watched.seen - {r.METERS})
-        if rows is None and (patient or not silent):
+        if rows is UNKNOWN and (patient or not silent):
             return _Found(None, frozenset(watched.seen))
     return _Found("", frozenset(watched.seen))

@@ -11,9 +11,9 @@ from logger.model import Value
 from logger.readings import rows as r
 from logger.readings.grid_table import COMBINER_STATE, CONTACT, GATEWAY, GRID
 from logger.readings.reports import AHEAD_S
-from logger.readings.rows import Row, View, number
+from logger.readings.rows import ABSENT, UNKNOWN, Missing, Row, Rows, View, number
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, made, scaled
-from logger.readings.selectors import batteries, inverters, meters, production
+from logger.readings.selectors import batteries, ensemble, inverters, meters, production
 from logger.readings.selectors.page import page
 
 MILLI: Final = 1000.0
@@ -21,7 +21,7 @@ MILLI: Final = 1000.0
 JOULE: Final = 3600.0
 """Joules in one Wh."""
 IDLE_W: Final = 30.0
-"""A battery below this power, per battery, is idle (noise is ±24 W each, reference 4.4)."""
+"""A battery below this power, per battery, is idle (noise is ±24 W each)."""
 
 # --- rowsets ------------------------------------------------------------------------------------------------
 
@@ -89,13 +89,11 @@ LISTED = Rowset(
     "v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", inverters.listed_inverters
 )
 
-ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", batteries.encharge_inventory)
-ENCHARGE_FRESH = Rowset(
-    "IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", batteries.fresh_encharge_inventory
-)
-ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, batteries.encharge_power)
+ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", ensemble.encharge_inventory)
+ENCHARGE_FRESH = Rowset("IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", ensemble.devices_now("ENCHARGE"))
+ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, ensemble.encharge_power)
 ENCHARGE_STATUS = Rowset(
-    "IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", batteries.encharge_status
+    "IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", ensemble.encharge_status
 )
 ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", batteries.inventory_ac_batteries)
 ACB_FRESH = Rowset(
@@ -108,36 +106,22 @@ ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, acti
 # --- values that need more than one key -----------------------------------------------------------------------
 
 
-def _installed(view: View) -> list[Row] | None:
-    """The inverters that this gateway has (reference 4.1): by inventory, device data, else the v1 list."""
-    for select in (
-        inverters.counted_inverters,
-        inverters.installed_in_device_data,
-        inverters.countable_inverters,
-    ):
-        found = select(view)
-        if found is None or found:
-            return found
-    return []
-
-
-def _count_inverters(view: View) -> list[Row] | None:
+def _count_inverters(view: View) -> Rows:
     """How many; where nothing lists them, as many as the inverters block says are registered."""
-    installed = _installed(view)
-    if installed:
-        return [Row({"installed": len(installed)}, document=installed[0].document)]
-    block = production.counting_block(view) if installed == [] else None
-    if not block:
-        return block
-    count = r.whole(block[0].values.get("activeCount"))
-    return [Row({"installed": count}, document=block[0].document)] if count else []
+    rows, count = inverters.installed_inverters(view), 0
+    if rows is ABSENT:
+        rows = production.counting_block(view)
+        count = (rows and r.whole(rows[0].values.get("activeCount"))) or 0
+    elif rows:
+        count = len(rows)
+    return rows and ([Row({"installed": count}, document=rows[0].document)] if count else ABSENT)
 
 
-def _count_batteries(view: View) -> list[Row] | None:
-    count, document = batteries.battery_count(view), view.fact(r.ENSEMBLE)
+def _count_batteries(view: View) -> Rows:
+    count, document = batteries.count_batteries(view), view.fact(r.ENSEMBLE)
     if count is None:
-        return None
-    return [Row({"installed": count}, document=None if isinstance(document, r.Nowhere) else document)]
+        return UNKNOWN
+    return [Row({"installed": count}, document=None if isinstance(document, Missing) else document)]
 
 
 INSTALLED = Rowset(
@@ -153,18 +137,17 @@ INSTALLED_BATTERIES = Rowset(
 
 
 def _count_flag(inventory_key: str, list_key: str) -> Key:
-    """How many inverters show a flag: by the inventory, else the v1 list, else device data (reference 4.6)."""
+    """How many inverters show a flag: by the inventory, else the v1 list, else device data."""
 
     def read(_row: Row, view: View) -> int | None:
         found, key = inverters.counted_inverters(view), inventory_key
-        if found == []:
+        if found is ABSENT:
             listed = inverters.countable_inverters(view)
-            found, key = (
-                inverters.listed_inverters(view) if listed else inverters.data_listed_inverters(view),
-                list_key,
-            )
-            found = None if listed is None else found
-        flags = [row.values.get(key) for row in found or []]
+            if listed is UNKNOWN:
+                return None
+            found = inverters.listed_inverters(view) if listed else inverters.data_listed_inverters(view)
+            key = list_key
+        flags = [row.values.get(key) for row in found or ()]
         return sum(1 for f in flags if f) if flags and all(isinstance(f, bool) for f in flags) else None
 
     return made(INSTALLED, inventory_key, read)
@@ -248,7 +231,7 @@ def _encharge_producing(row: Row, _view: View) -> bool | None:
 
 def _charge_without_power(row: Row, view: View) -> float | None:
     """The inventory's charge, which may be old (Q-B2): only where this gateway gives no power list."""
-    return number(row.values.get("percentFull")) if batteries.encharge_power(view) == [] else None
+    return number(row.values.get("percentFull")) if ensemble.encharge_power(view) is ABSENT else None
 
 
 def _acb_watts(row: Row, _view: View) -> float | None:
@@ -275,33 +258,34 @@ def _acb_producing(row: Row, view: View) -> bool | None:
 def _stored(row: Row, view: View) -> float | None:
     """Stored energy: IQ Batteries plus AC Batteries, if there are any; early 7.0 firmware wrote no prefix."""
     encharge = number(row.values.get("ENC_agg_avail_energy", row.values.get("agg_avail_energy")))
-    count = batteries.ac_batteries(view)
+    count = batteries.known_ac_batteries(view)
     acb = number(row.values.get("ACB_agg_energy")) if count else 0.0
     return None if encharge is None or acb is None or count is None else encharge + acb
 
 
 def _capacity(row: Row, view: View) -> float | None:
     """Capacity when full; AC Batteries do not report theirs, so a site with any has none."""
-    if batteries.ac_batteries(view) != 0:
+    if batteries.known_ac_batteries(view) != 0:
         return None
     capacity = number(row.values.get("Enc_max_available_capacity"))
     return capacity or None
 
 
-def _phase_rows(view: View) -> list[Row] | None:
+def _phase_rows(view: View) -> Rows:
     """Each phase in use of each enabled meter."""
     rows = meters.enabled_meter_rows(view)
-    if rows is None:
-        return None
-    return [
-        Row(
-            {**channel, "legs": 1.0, "new_stack": row.values.get("new_stack")},
-            tags=(*row.tags, ("phase", f"L{index}")),
-            document=row.document,
-        )
-        for row in rows
-        for index, channel in meters.legs(row.values, r.whole(row.values.get("phases")))
-    ]
+    return rows and (
+        [
+            Row(
+                {**channel, "legs": 1.0, "new_stack": row.values.get("new_stack")},
+                tags=(*row.tags, ("phase", f"L{index}")),
+                document=row.document,
+            )
+            for row in rows
+            for index, channel in meters.legs(row.values, r.whole(row.values.get("phases")))
+        ]
+        or ABSENT
+    )
 
 
 METER_ROWS = Rowset(

@@ -13,10 +13,10 @@ from logger.energy.state import EnergyState
 from logger.model import Role, Snapshot
 from logger.readings import rows as r
 from logger.readings.extract import extract
-from logger.readings.grid_table import CONTROLLER_TYPES
-from logger.readings.rows import Nowhere, View
+from logger.readings.rows import UNKNOWN, View, each_of, inner_rows
 from logger.readings.seeds import find_seeds, missing_seeds
 from logger.readings.selectors import batteries
+from logger.readings.selectors.ensemble import CONTROLLER_TYPES
 from logger.readings.source_selection import Sources, Watched, look
 
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
@@ -58,12 +58,13 @@ def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
 
     For None: a battery of any kind, or a controller.
     """
-    document = view.fact(r.ENSEMBLE)
-    if document is None:
-        return None
-    groups = [] if isinstance(document, Nowhere) else r.objects(document.body)
-    if groups is None:
+    groups = each_of(view.fact(r.ENSEMBLE))
+    if groups is UNKNOWN:
         return None
     if kinds is None:
         return bool(batteries.known_batteries(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
-    return any(r.objects(group.get("devices")) for group in groups if not kinds or group.get("type") in kinds)
+    return any(
+        inner_rows(group.values.get("devices"), group.document)
+        for group in groups or ()
+        if not kinds or group.values.get("type") in kinds
+    )

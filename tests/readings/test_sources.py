@@ -6,8 +6,9 @@ import pytest
 
 from logger.model import Json
 from logger.readings import rows as r
-from logger.readings.rows import Selector
+from logger.readings.rows import ABSENT, UNKNOWN, Selector
 from logger.readings.selectors import batteries, production
+from logger.readings.selectors import ensemble as ensemble_rows
 from logger.readings.selectors import inverters as inverter_rows
 from tests.readings.site import (
     CONSUMPTION,
@@ -60,10 +61,10 @@ SELECTORS: list[tuple[str, str, Selector]] = [
     (r.DEVICE_DATA, "device data sums", inverter_rows.device_data_sums),
     (r.DEVICE_DATA, "device data installed", inverter_rows.installed_in_device_data),
     (r.INVENTORY, "inventory", inverter_rows.inventory_inverters),
-    (r.ENSEMBLE, "ensemble", batteries.encharge_inventory),
-    (r.ENSEMBLE, "ensemble fresh", batteries.fresh_encharge_inventory),
-    (r.ENSEMBLE_POWER, "ensemble power", batteries.encharge_power),
-    (r.ENSEMBLE_STATUS, "ensemble status", batteries.encharge_status),
+    (r.ENSEMBLE, "ensemble", ensemble_rows.encharge_inventory),
+    (r.ENSEMBLE, "ensemble fresh", ensemble_rows.devices_now("ENCHARGE")),
+    (r.ENSEMBLE_POWER, "ensemble power", ensemble_rows.encharge_power),
+    (r.ENSEMBLE_STATUS, "ensemble status", ensemble_rows.encharge_status),
 ]
 FULL: Bodies = {
     **STANDARD,
@@ -89,18 +90,18 @@ def test_a_document_that_is_there_gives_rows(path: str, name: str, select: Selec
 
 @pytest.mark.parametrize(("path", "name", "select"), SELECTORS, ids=IDS)
 def test_a_document_that_is_settled_as_absent_is_surely_none(path: str, name: str, select: Selector) -> None:
-    assert select(view(without(FULL, path))) == [], name
+    assert select(view(without(FULL, path))) is ABSENT, name
 
 
 @pytest.mark.parametrize(("path", "name", "select"), SELECTORS, ids=IDS)
 def test_a_document_that_has_not_answered_yet_cannot_tell(path: str, name: str, select: Selector) -> None:
-    assert select(view(without(FULL, path), unsettled=[path])) is None, name
+    assert select(view(without(FULL, path), unsettled=[path])) is UNKNOWN, name
 
 
 @pytest.mark.parametrize("broken", [None, "text", 5, True], ids=str)
 @pytest.mark.parametrize(("path", "name", "select"), SELECTORS, ids=IDS)
 def test_a_body_of_another_shape_cannot_tell(path: str, name: str, select: Selector, broken: Json) -> None:
-    assert select(view({**FULL, path: broken})) is None, name
+    assert select(view({**FULL, path: broken})) is UNKNOWN, name
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_a_list_of_meters_that_cannot_be_read_leaves_production_absent() -> None
 def test_v1_is_ignored_where_the_production_ct_is_disabled() -> None:
     """Q-P3."""
     bodies = {**METERED, r.METERS: [meter(PRODUCTION, "production", state="disabled")]}
-    assert production.v1_totals(view(bodies)) == []
+    assert production.v1_totals(view(bodies)) is ABSENT
 
 
 def test_a_disabled_ct_gives_no_value_however_alive_it_looks() -> None:
@@ -195,7 +196,7 @@ def test_v1_with_a_lifetime_of_zero_is_dead() -> None:
 
 
 def test_v1_without_its_lifetime_cannot_tell() -> None:
-    assert production.v1_totals(view({**STANDARD, r.V1: {"wattsNow": 5}})) is None
+    assert production.v1_totals(view({**STANDARD, r.V1: {"wattsNow": 5}})) is UNKNOWN
 
 
 def test_power_is_summed_from_the_list_only_over_inverters_that_were_heard() -> None:
@@ -226,9 +227,9 @@ def test_the_ct_block_counts_only_where_there_is_no_list_of_meters_and_with_acti
     """Q-P1, Q-P4."""
     select = production.ct_block("production", "production")
     assert select(view({r.BLOCKS: BLOCKS}))
-    assert select(view({r.BLOCKS: BLOCKS, r.METERS: []})) == []
-    assert select(view({r.BLOCKS: BLOCKS}, unsettled=[r.METERS])) is None
-    assert select(view({r.BLOCKS: {"production": [{"type": "eim", "activeCount": 0}]}})) == []
+    assert select(view({r.BLOCKS: BLOCKS, r.METERS: []})) is ABSENT
+    assert select(view({r.BLOCKS: BLOCKS}, unsettled=[r.METERS])) is UNKNOWN
+    assert select(view({r.BLOCKS: {"production": [{"type": "eim", "activeCount": 0}]}})) is ABSENT
 
 
 # --- meters -----------------------------------------------------------------------------------------------------
@@ -545,7 +546,7 @@ def test_detail_comes_from_device_data_and_the_rest_from_the_list() -> None:
     assert inverters["122000000047"].fields["power_w"] == 201.0
     assert "dc_voltage_v" in inverters["122000000047"].fields
     assert inverters["122000000048"].fields == {"power_w": 200.0, "max_power_w": 300.0}
-    assert inverter_rows.device_data_sums(view(bodies)) == []
+    assert inverter_rows.device_data_sums(view(bodies)) is ABSENT
 
 
 def test_all_fields_of_one_inverter_come_from_one_document() -> None:

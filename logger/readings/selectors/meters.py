@@ -1,4 +1,4 @@
-"""Rows of CT meters: the list of meters joined with their readings (reference 3.2)."""
+"""Select the readings of CT meters: the list of meters joined with their readings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from functools import lru_cache
 from typing import Final
 
 from logger.model import Document
-from logger.readings.rows import METERS, READINGS, Nowhere, Object, Row, Rows, Selector, View, number, objects, whole
+from logger.readings.rows import (
+    ABSENT,
+    METERS,
+    READINGS,
+    UNKNOWN,
+    Found,
+    Missing,
+    Object,
+    Row,
+    Rows,
+    Selector,
+    View,
+    each_of,
+    keep,
+    number,
+    objects,
+    only_if,
+    whole,
+)
 
 METER_KINDS: Final = frozenset(
     {
@@ -23,7 +41,7 @@ METER_KINDS: Final = frozenset(
     }
 )
 _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
-"""Kinds that only the new metering code lists (reference 5.5)."""
+"""Kinds that only the new metering code lists, which some firmware 8.3 runs."""
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
@@ -42,12 +60,10 @@ class Meter:
     phases: int | None
 
 
-def meters_of(view: View) -> list[Meter] | None:
-    """The meter list; empty where the gateway has none, None if that cannot be told now."""
+def meters_of(view: View) -> Found[list[Meter]]:
+    """The meter list; absent where the gateway has none."""
     document = view.fact(METERS)
-    if document is None or isinstance(document, Nowhere):
-        return None if document is None else []
-    return _parsed(_Same(document))
+    return document if isinstance(document, Missing) else _parsed(_Same(document))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +80,9 @@ class _Same:
 
 
 @lru_cache(maxsize=4)
-def _parsed(same: _Same) -> list[Meter] | None:
-    lines = objects(same.document.body)
-    return None if lines is None else [_meter(line) for line in lines]
+def _parsed(same: _Same) -> Found[list[Meter]]:
+    lines = each_of(same.document)
+    return lines if isinstance(lines, Missing) else [_meter(line.values) for line in lines]
 
 
 def _meter(line: Object) -> Meter:
@@ -82,9 +98,10 @@ def _meter(line: Object) -> Meter:
 
 def has_meter(view: View, kind: str) -> bool | None:
     """True if an enabled meter of that measurement type is listed; None if that cannot be told now."""
-    meters = meters_of(view)
-    if meters is None:
+    listed = meters_of(view)
+    if listed is UNKNOWN:
         return None
+    meters = listed or []
     if any(meter.kind == kind and meter.enabled and meter.eid is not None for meter in meters):
         return True
     unclear = any(meter.enabled is not False and _may_be(meter, kind) for meter in meters)
@@ -129,43 +146,36 @@ def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
 
 
 def enabled_meter_rows(view: View) -> Rows:
-    """Every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
+    """Select every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
 
     Values carry `phases`, of them the `legs` in use, and whether the meters are those of the `new_stack`.
     """
     listed = meters_of(view)
-    if listed is None:
-        return None
+    if not listed:
+        return UNKNOWN if listed is UNKNOWN else ABSENT
     meters = {meter.eid: meter for meter in listed if meter.enabled and meter.kind and meter.eid is not None}
-    if not meters:
-        return []
-    document = view.measured(READINGS)
-    if document is None or isinstance(document, Nowhere):
-        return None if document is None else []
-    readings = objects(document.body)
-    if readings is None:
-        return None
+    readings = each_of(view.measured(READINGS)) if meters else ABSENT
+    if not readings:
+        return readings
     new_stack = any(meter.kind in _NEW_STACK for meter in listed)
     rows = []
-    for reading in readings:
-        eid = reading.get("eid")
+    for row in readings:
+        eid = row.values.get("eid")
         meter = meters.get(eid) if isinstance(eid, int) else None
-        if meter is not None and not _is_half_dead(reading, meter):
-            in_use = 1 if meter.phases == 1 else len(legs(reading, meter.phases)) or None
-            values = {**reading, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
-            rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=document))
-    return rows
+        if meter is not None and not _is_half_dead(row.values, meter):
+            in_use = 1 if meter.phases == 1 else len(legs(row.values, meter.phases)) or None
+            values = {**row.values, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
+            rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=row.document))
+    return rows or ABSENT
 
 
 def meter(kind: str) -> Selector:
-    """The reading of the enabled meter of one measurement type; unclear where there are two."""
+    """Select the reading of the enabled meter of one measurement type; unclear where there are two."""
 
     def select(view: View) -> Rows:
-        listed = has_meter(view, kind)
-        if not listed:
-            return None if listed is None else []
-        rows = [row for row in enabled_meter_rows(view) or [] if ("meter", kind) in row.tags]
-        refused = isinstance(view.fact(READINGS), Nowhere)
-        return rows if len(rows) == 1 else [] if refused else None
+        rows = keep(enabled_meter_rows(view), lambda row: ("meter", kind) in row.tags)
+        if rows and len(rows) == 1:
+            return rows
+        return ABSENT if view.fact(READINGS) is ABSENT else UNKNOWN
 
-    return select
+    return only_if(lambda view: has_meter(view, kind), select)

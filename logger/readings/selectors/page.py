@@ -1,7 +1,7 @@
 """The web page of the oldest gateways: four figures of three digits, each with a unit that grows with it.
 
 Read are power, today and the past week; of the lifetime only the figure itself. It moves in steps of its third digit,
-up to 10 kWh or 1 MWh at once, so no energy is ever computed from its rises (reference 3.1.1).
+up to 10 kWh or 1 MWh at once, so no energy is ever computed from its rises.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from logger.model import Json
-from logger.readings.rows import PAGE, Nowhere, Row, Rows, View
+from logger.readings.rows import PAGE, UNKNOWN, Missing, Row, Rows, View
 
 _LABELS: Final = {"currently": "watts", "today": "today", "past week": "week", "since installation": "lifetime"}
 _LINE: Final = re.compile(
@@ -34,12 +34,10 @@ def figures(text: str) -> dict[str, Json]:
 
 
 def page(view: View) -> Rows:
-    """The figures of `/production`, while its lifetime is above 0: gateways that start show zeros (Q-P8)."""
+    """Select the figures of `/production`, while its lifetime is above 0: gateways that start show zeros (Q-P8)."""
     document = view.measured(PAGE)
-    if document is None or isinstance(document, Nowhere):
-        return None if document is None else []
-    if not isinstance(document.body, str):
-        return None
-    values = figures(document.body)
+    if isinstance(document, Missing):
+        return document
+    values = figures(document.body) if isinstance(document.body, str) else {}
     lifetime = values.get("lifetime")
-    return [Row(values, document=document)] if isinstance(lifetime, float) and lifetime > 0 else None
+    return [Row(values, document=document)] if isinstance(lifetime, float) and lifetime > 0 else UNKNOWN

@@ -1,0 +1,202 @@
+"""Select hardware of the ensemble documents: IQ Batteries, controllers, the generator, dry contacts.
+
+Most gateways answer these paths without having any of the hardware; what proves it is named at each selector.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.model import Document, Json
+from logger.readings.rows import (
+    ABSENT,
+    CONTACT_SETTINGS,
+    CONTACTS,
+    ENSEMBLE,
+    ENSEMBLE_POWER,
+    ENSEMBLE_STATUS,
+    GENERATOR,
+    GENERATOR_CONFIG,
+    UNKNOWN,
+    Found,
+    Missing,
+    Row,
+    Rows,
+    Selector,
+    View,
+    dig,
+    each_of,
+    inner_rows,
+    keep,
+    number,
+    only_if,
+    whole_of,
+)
+
+CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
+"""Types of the ensemble inventory that switch the house between the grid and its own power."""
+_IQ_BATTERY: Final = 13
+"""The `device_type` of an IQ Battery in the ensemble status."""
+_CLOSED: Final = {"closed": True, "close": True, "open": False}
+
+
+def ensemble_devices(document: Found[Document], kind: str) -> Rows:
+    """Select the devices of one type in the ensemble inventory; unknown if a list of that type cannot be read."""
+    groups = each_of(document)
+    found: list[Row] = []
+    for group in groups or ():
+        if not isinstance(group.values.get("type"), str) and "devices" in group.values:
+            return UNKNOWN
+        if group.values.get("type") == kind:  # early firmware adds an element without a type (Q-B8)
+            devices = inner_rows(group.values.get("devices"), group.document, "serial_num", "last_rpt_date")
+            if devices is UNKNOWN:
+                return UNKNOWN
+            found += devices or ()
+    return groups and (found or ABSENT)
+
+
+def devices_now(kind: str) -> Selector:
+    """Select devices of a type as they are now: states and temperatures never stand."""
+    return lambda view: ensemble_devices(view.measured(ENSEMBLE), kind)
+
+
+def devices_known(kind: str) -> Selector:
+    """Select devices of a type as facts, which may stand."""
+    return lambda view: ensemble_devices(view.fact(ENSEMBLE), kind)
+
+
+# --- IQ Batteries ---------------------------------------------------------------------------------------------
+
+
+encharge_inventory = devices_known("ENCHARGE")
+"""IQ Batteries of the ensemble inventory (`ENCHARGE`); a 200 does not prove that there are any (Q-B7)."""
+
+
+def encharge_power(view: View) -> Rows:
+    """Select power and charge by battery; the key is spelled `devices:` (Q-B1)."""
+    power = whole_of(view.measured(ENSEMBLE_POWER))
+    if not power:
+        return power
+    values = power[0].values
+    return inner_rows(values.get("devices:", values.get("devices")), power[0].document, "serial_num")
+
+
+def encharge_status(view: View) -> Rows:
+    """Select rated power and capacity by battery from the ensemble status."""
+    status = whole_of(view.fact(ENSEMBLE_STATUS))
+    if not status:
+        return status
+    devices = dig(status[0].values, "inventory.serial_nums")
+    if not isinstance(devices, dict):
+        return UNKNOWN
+    return [
+        Row(device, serial, document=status[0].document)
+        for serial, device in devices.items()
+        if isinstance(device, dict) and device.get("device_type") == _IQ_BATTERY
+    ] or ABSENT
+
+
+# --- the connection to the grid -------------------------------------------------------------------------------
+
+
+def read_enpower_relay(row: Row, _view: View) -> bool | None:
+    """Whether the relay is closed; words such as `open synchronizing` are open still."""
+    state = row.values.get("mains_oper_state")
+    if not isinstance(state, str):
+        return None
+    return True if state in ("closed", "close") else False if state.split(" ")[0] == "open" else None
+
+
+def read_enpower_grid(row: Row, view: View) -> str | None:
+    """On-grid or off-grid by the relay: with a generator the modes may say on-grid while it is open."""
+    closed = read_enpower_relay(row, view)
+    return None if closed is None else "on-grid" if closed else "off-grid"
+
+
+def read_collar_grid(row: Row, _view: View) -> str | None:
+    """The collar's own word for it."""
+    state = row.values.get("grid_state")
+    return state.replace("_", "-") if isinstance(state, str) and state else None
+
+
+def read_collar_relay(row: Row, _view: View) -> bool | None:
+    """Whether the collar's relay is closed."""
+    state = row.values.get("mid_state")
+    return _CLOSED.get(state) if isinstance(state, str) else None
+
+
+def read_fahrenheit(row: Row, _view: View) -> float | None:
+    """Degrees Celsius of the system controller, which alone counts in Fahrenheit (Q-B6)."""
+    fahrenheit = number(row.values.get("temperature"))
+    return None if fahrenheit is None else round((fahrenheit - 32) / 1.8, 1)
+
+
+# --- generator and contacts -----------------------------------------------------------------------------------
+
+
+def _has_generator(view: View) -> bool | None:
+    """A filled configuration proves a generator; `present` lies (Q-B9)."""
+    config = view.fact(GENERATOR_CONFIG)
+    if isinstance(config, Missing) or not config.body:
+        return None if config is UNKNOWN else False
+    return True if isinstance(config.body, dict) else None
+
+
+def _generator(view: View) -> Rows:
+    state = whole_of(view.measured(GENERATOR))
+    inner = state[0].values.get("generator") if state else None
+    return [Row(inner, document=state[0].document)] if state and isinstance(inner, dict) else state
+
+
+generators = only_if(_has_generator, _generator)
+"""The generator, only where one is configured."""
+
+
+def read_generator_state(row: Row, _view: View) -> str | None:
+    """connected or disconnected, or the gateway's own word."""
+    state = row.values.get("oper_state")
+    if not isinstance(state, str) or not state:
+        return None
+    closed = _CLOSED.get(state.lower())
+    return state.lower() if closed is None else "connected" if closed else "disconnected"
+
+
+def contacts(view: View) -> Rows:
+    """Select dry contacts in use: only with a system controller, and only those whose type is not NONE (Q-B9)."""
+    controllers = ensemble_devices(view.fact(ENSEMBLE), "ENPOWER")
+    if not controllers:
+        return controllers
+    settings, states = view.fact(CONTACT_SETTINGS), view.measured(CONTACTS)
+    if isinstance(settings, Missing) or isinstance(states, Missing):
+        return ABSENT if ABSENT in (settings, states) else UNKNOWN
+    configured, seen = _contacts_in(settings), _contacts_in(states)
+    if configured is UNKNOWN or seen is UNKNOWN:
+        return UNKNOWN
+    in_use = keep(configured, lambda row: row.values.get("type") not in (None, "NONE"))
+    names = {
+        identity: row.values.get("load_name")
+        for row in in_use or ()
+        if isinstance(identity := row.values.get("id"), str)
+    }
+    return [
+        Row(row.values, tags=_contact_tags(identity, names[identity]), document=states)
+        for row in seen or ()
+        if isinstance(identity := row.values.get("id"), str) and identity in names
+    ] or ABSENT
+
+
+def _contacts_in(document: Document) -> Rows:
+    """The objects of a list that stands alone or under a key; both forms were seen."""
+    body = document.body
+    return inner_rows(body.get("dry_contacts") if isinstance(body, dict) else body, document)
+
+
+def _contact_tags(identity: str, name: Json) -> tuple[tuple[str, str], ...]:
+    named = name.strip() if isinstance(name, str) else ""
+    return (("contact", identity), *((("contact_name", named),) if named else ()))
+
+
+def read_contact(row: Row, _view: View) -> bool | None:
+    """Whether a dry contact is closed."""
+    state = row.values.get("status")
+    return _CLOSED.get(state) if isinstance(state, str) else None
