@@ -1,10 +1,14 @@
-"""The one source of time. Everything that waits or stamps asks a Clock, so tests and the demo can run it faster."""
+"""The one source of time, and how times are written for people.
+
+Everything that waits or stamps asks a Clock, so that tests and the demo can run it faster.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -87,3 +91,23 @@ class FastClock:
         """An async context that raises TimeoutError after that long by this clock."""
         rate = 1.0 if self.caught_up else self.rate
         return asyncio.timeout(max(seconds / rate, self.patience_s))
+
+
+def format_day(time: float) -> str:
+    """Write unix seconds as a date, in UTC: 2027-03-01."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d")
+
+
+def format_minute(time: float) -> str:
+    """Write unix seconds as a date and time, in UTC: 2027-03-01 12:30 UTC."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def format_span(seconds: float) -> str:
+    """Write a length of time in its largest useful unit: 3 days, 5 hours, 12 minutes."""
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * size or (seconds >= size and unit == "minute"):
+            count = round(seconds / size)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    count = max(0, round(seconds))
+    return f"{count} second{'s' if count != 1 else ''}"

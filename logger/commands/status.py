@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 
 from logger import log
+from logger.clock import format_span
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.daemon import status_file
 from logger.errors import StoreHeldError
-from logger.gateway.time_text import span
 from logger.model import Json
 from logger.settings.load import load_settings
 
@@ -45,13 +45,13 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     store, influxdb, books = _part(found, "store"), _part(found, "influxdb"), _part(found, "books")
     written_at, alive_until = _float(found.get("written_at")), _float(found.get("alive_until"))
     state = "running" if now < alive_until else "stopped" if alive_until <= written_at else "NOT MOVING"
-    text = [f"{state}, status of {span(now - written_at)} ago"]
+    text = [f"{state}, status of {format_span(now - written_at)} ago"]
     if gateway:
         reach = "answers" if gateway.get("reachable") else "DOES NOT ANSWER"
         text.append(f"gateway    {gateway.get('serial')}, firmware {gateway.get('firmware')}, {reach}")
         expires = gateway.get("token_expires_at")
         if isinstance(expires, (int, float)):
-            left = f"{span(expires - now)} left" if expires > now else "EXPIRED"
+            left = f"{format_span(expires - now)} left" if expires > now else "EXPIRED"
             text.append(f"token      {gateway.get('token_user') or 'unknown role'}, {left}")
     else:
         text.append("gateway    not reached yet")
@@ -76,7 +76,7 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     if influxdb:
         last = influxdb.get("last_delivery")
         unknown = "the last one is no longer known" if store.get("delivered") else "none yet"
-        when = f"last {span(now - last)} ago" if isinstance(last, (int, float)) else unknown
+        when = f"last {format_span(now - last)} ago" if isinstance(last, (int, float)) else unknown
         text.append(
             f"influxdb   {store.get('delivered')} points delivered ever, {when}, {store.get('refused')} refused"
         )

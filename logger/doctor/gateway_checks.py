@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from logger.clock import Clock
+from logger.clock import Clock, format_span
 from logger.doctor.check_result import Check, bad, failed, good, left_out, note
 from logger.doctor.sign_in_checks import signed_in
 from logger.errors import (
@@ -38,7 +38,6 @@ from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.endpoints import Endpoint, plan
 from logger.gateway.pins import Pin
-from logger.gateway.time_text import span
 from logger.gateway.tokens import Token
 from logger.model import GatewayInfo
 from logger.readings.rows import HOME, PATHS
@@ -206,7 +205,7 @@ def _certificate(access: Access, before: Pin | None, after: Pin | None, now: flo
     by_hand = access.tls == "pin-strict"
     return note(
         CERTIFICATE,
-        f"the pinned one ends in {span(after.not_after - now)}: {after.describe()}",
+        f"the pinned one ends in {format_span(after.not_after - now)}: {after.describe()}",
         "envoy-logger accept-certificate, once the gateway has renewed it"
         if by_hand
         else "nothing: the gateway renews it, and the recorder accepts that.",

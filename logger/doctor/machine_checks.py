@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from logger.clock import format_span
 from logger.daemon.clocks import EARLIEST, SET_OURS
 from logger.doctor.check_result import Check, bad, good, left_out, note
 from logger.files import is_read_only
-from logger.gateway.time_text import span
 from logger.model import GatewayInfo, Json
 from logger.places import STATUS_FILE
 from logger.store.folder import is_demo
@@ -41,7 +41,7 @@ def clock_checks(now: float, gateway: GatewayInfo | None, influxdb_skew_s: float
     ):
         yield bad(
             "clock",
-            f"this machine's clock is {span(abs(theirs))} {'behind' if theirs > 0 else 'ahead'}: "
+            f"this machine's clock is {format_span(abs(theirs))} {'behind' if theirs > 0 else 'ahead'}: "
             "gateway and InfluxDB agree on another time",
             SET_OURS,
             _WRONG,
@@ -52,7 +52,7 @@ def clock_checks(now: float, gateway: GatewayInfo | None, influxdb_skew_s: float
     elif abs(theirs) < _SKEW_S:
         yield good("clock", f"the gateway's differs by {abs(theirs):.0f} s")
     else:
-        ahead = f"the gateway's clock is {span(abs(theirs))} {'ahead' if theirs > 0 else 'behind'}"
+        ahead = f"the gateway's clock is {format_span(abs(theirs))} {'ahead' if theirs > 0 else 'behind'}"
         if abs(theirs) <= _DAY_S:
             yield note("clock", f"{ahead}; the times of its reports are corrected", _SET_THEIRS)
         else:
@@ -60,7 +60,9 @@ def clock_checks(now: float, gateway: GatewayInfo | None, influxdb_skew_s: float
     if influxdb_skew_s is not None and abs(influxdb_skew_s) >= _SKEW_S:
         way = "ahead" if influxdb_skew_s > 0 else "behind"
         yield note(
-            "clock", f"InfluxDB's clock is {span(abs(influxdb_skew_s))} {way}", "turn on time synchronisation there."
+            "clock",
+            f"InfluxDB's clock is {format_span(abs(influxdb_skew_s))} {way}",
+            "turn on time synchronisation there.",
         )
 
 
@@ -158,10 +160,10 @@ def daemon_check(found: dict[str, Json] | None, now: float) -> Check:
     pid = found.get("pid")
     if now >= alive_until:
         if isinstance(pid, int) and Path(f"/proc/{pid}").exists() and now - alive_until < _DAY_S:
-            return bad(name, f"process {pid} has not moved for {span(now - written_at)}", _RESTART, _NOW)
-        return note(name, f"not running; its last status is {span(now - written_at)} old", "envoy-logger run")
+            return bad(name, f"process {pid} has not moved for {format_span(now - written_at)}", _RESTART, _NOW)
+        return note(name, f"not running; its last status is {format_span(now - written_at)} old", "envoy-logger run")
     troubles = found.get("troubles")
-    text = f"process {pid} runs, status of {span(now - written_at)} ago"
+    text = f"process {pid} runs, status of {format_span(now - written_at)} ago"
     if isinstance(troubles, dict) and troubles:
         first = str(next(iter(troubles.values()))).split("\n", maxsplit=1)[0]
         more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""

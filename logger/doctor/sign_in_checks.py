@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Literal
 
-from logger.clock import Clock
+from logger.clock import Clock, format_span
 from logger.doctor.check_result import Check, failed, good, note
 from logger.errors import CredentialsError, EnvoyLoggerError, StateError
 from logger.gateway import sign_in, tokens
 from logger.gateway.access import Access
 from logger.gateway.auth import Auth
 from logger.gateway.endpoints import auth_kind
-from logger.gateway.time_text import span
 from logger.gateway.tokens import Token
 from logger.model import GatewayInfo
 
@@ -45,7 +44,7 @@ def _with(access: Access, info: GatewayInfo, token: Token, now: float) -> Check:
     """How long the token lasts, and whether the next one will come by itself."""
     pasted = token.text == access.token.strip()
     where = "pasted" if pasted else "kept"
-    text = f"{where} token of role {token.user}, {span(token.expires_at - now)} left"
+    text = f"{where} token of role {token.user}, {format_span(token.expires_at - now)} left"
     if now < token.renew_at:
         if token.user == "installer":
             cure = "set ENPHASE_USERNAME to the owner's account: its tokens last a year."

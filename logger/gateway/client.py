@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from logger import log
-from logger.clock import Clock
+from logger.clock import Clock, format_span
 from logger.errors import (
     AbsentError,
     BrokenError,
@@ -32,7 +32,6 @@ from logger.gateway.auth import Auth
 from logger.gateway.connect import HEADERS, Contact, Reached, ask_info
 from logger.gateway.documents import looks_like_html, read_document
 from logger.gateway.endpoints import INFO, AuthKind, Endpoint, auth_kind
-from logger.gateway.time_text import span
 from logger.gateway.tokens import Token
 from logger.model import Document, Event, GatewayInfo
 from logger.retry import POLL, SLOW_POLL, attempt
@@ -261,7 +260,8 @@ class Gateway:
         gateway_now = self._clock.time() + info.clock_skew_s
         if gateway_now >= token.expires_at or gateway_now + 300 < token.issued_at:
             raise TokenError(
-                f"{wire.host} refuses a valid token because its clock is off by {span(abs(info.clock_skew_s))}",
+                f"{wire.host} refuses a valid token because its clock is off by "
+                f"{format_span(abs(info.clock_skew_s))}",
                 "let the gateway reach the internet (NTP), or restart it.",
             )
         auth.refused(token)

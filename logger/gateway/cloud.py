@@ -14,7 +14,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from logger import log
-from logger.clock import Clock
+from logger.clock import Clock, format_span
 from logger.errors import (
     CertificateError,
     CredentialsError,
@@ -27,7 +27,6 @@ from logger.errors import (
     WireError,
 )
 from logger.gateway.access import Access
-from logger.gateway.time_text import span
 from logger.gateway.tokens import Token, read_token
 from logger.wire import Answer, Wire
 
@@ -220,7 +219,8 @@ def _by_status(answer: Answer, host: str) -> Refusal:
     return Refusal(
         "throttled" if throttled else "down",
         SignInBlockedError(
-            f"{host} {what}: it answered {answer.status}" + (f" and asks to wait {span(wait_s)}" if wait_s else ""),
+            f"{host} {what}: it answered {answer.status}"
+            + (f" and asks to wait {format_span(wait_s)}" if wait_s else ""),
             f"wait: the sign-in is tried again later; if this lasts, {_PASTE}",
         ),
         float(wait_s),

@@ -10,9 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from logger.clock import format_day
 from logger.errors import StateError
 from logger.files import unwritten, write_atomically
-from logger.gateway.time_text import day
 
 _ROTATION_S: Final = 120 * 86400.0
 """A gateway replaces its certificate about once a year, now and then two months early."""
@@ -35,7 +35,7 @@ class Pin:
 
     def describe(self) -> str:
         """Fingerprint and end, for people."""
-        return f"{spaced(self.fingerprint)} (ends {day(self.not_after)})"
+        return f"{spaced(self.fingerprint)} (ends {format_day(self.not_after)})"
 
 
 def fingerprint_of(certificate: bytes) -> str:

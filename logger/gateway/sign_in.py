@@ -20,11 +20,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from logger.clock import SystemClock
+from logger.clock import SystemClock, format_minute
 from logger.errors import SignInBlockedError, SignInRefusedError, StateError
 from logger.files import hand_over, unwritten, write_atomically
 from logger.gateway.cloud import Refusal
-from logger.gateway.time_text import minute
 from logger.retry import SIGN_IN, SIGN_IN_LOCK, attempt
 
 _DAY_S: Final = 86400.0
@@ -152,7 +151,8 @@ def check(state: CoolDown, serial: str, now: float) -> None:
     elif state.kind == "unsent":
         raise SignInBlockedError(why, hint)
     raise SignInBlockedError(
-        f"no sign-in at Enphase before {minute(state.not_before)}, so that the account is not locked: {why}", hint
+        f"no sign-in at Enphase before {format_minute(state.not_before)}, so that the account is not locked: {why}",
+        hint,
     )
 
 

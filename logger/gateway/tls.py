@@ -10,9 +10,9 @@ import ssl
 from collections.abc import Callable
 from typing import Final
 
+from logger.clock import format_day
 from logger.errors import CertificateError, StateError
 from logger.gateway.pins import Pin, end_of, fingerprint_of, spaced
-from logger.gateway.time_text import day
 
 _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
 """Older gateways sign with short keys; who they are is proved by the pin, not by a chain."""
@@ -64,8 +64,8 @@ def pinned(pin: Pin, host: str) -> ssl.SSLContext:
         if fingerprint_of(certificate) != pin.fingerprint:
             raise CertificateError(
                 f"the certificate of {host} is not the pinned one: pinned {pin.describe()}, first seen "
-                f"{day(pin.first_seen)}; now {spaced(fingerprint_of(certificate))} "
-                f"(ends {day(end_of(certificate))}). Nothing was sent",
+                f"{format_day(pin.first_seen)}; now {spaced(fingerprint_of(certificate))} "
+                f"(ends {format_day(end_of(certificate))}). Nothing was sent",
                 "envoy-logger accept-certificate, if the gateway was replaced or reset; else somebody else answers.",
             )
 

@@ -15,9 +15,9 @@ from typing import Final
 import jwt
 
 from logger import log
+from logger.clock import format_day, format_minute
 from logger.errors import StateError, TokenError
 from logger.files import unwritten, write_atomically
-from logger.gateway.time_text import day, minute
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _EARLY_S: Final = 30 * 86400.0
@@ -65,7 +65,7 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
     if isinstance(expires, bool) or not isinstance(expires, (int, float)) or not 0 < expires < 1e11:
         raise TokenError(f"{origin} does not say until when it is valid", PASTE)
     if expires <= now:
-        raise TokenError(f"{origin} expired on {minute(expires)}", PASTE)
+        raise TokenError(f"{origin} expired on {format_minute(expires)}", PASTE)
     if isinstance(issued, bool) or not isinstance(issued, (int, float)) or not 0 < issued < expires:
         issued = 0.0
     return Token(text, float(expires), float(issued), _plain(user))
@@ -99,7 +99,7 @@ def save(state_dir: Path, serial: str, token: Token) -> None:
 
 def ends(token: Token) -> str:
     """Until when it is valid, for people."""
-    return minute(token.expires_at) if token.user == "installer" else day(token.expires_at)
+    return format_minute(token.expires_at) if token.user == "installer" else format_day(token.expires_at)
 
 
 def _path(state_dir: Path, serial: str) -> Path:

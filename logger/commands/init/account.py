@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from logger.clock import Clock
+from logger.clock import Clock, format_day
 from logger.commands.init.draft import Draft
 from logger.commands.init.find_gateway import GatewayAnswers
 from logger.commands.init.terminal import Terminal
@@ -20,7 +20,6 @@ from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.endpoints import ENDPOINTS, FIRST_API, Endpoint, auth_kind
 from logger.gateway.probe import Met
-from logger.gateway.time_text import day
 from logger.store.folder import prepare
 
 _ACCOUNT, _TOKEN, _LATER = range(3)
@@ -130,7 +129,7 @@ def _try(terminal: Terminal, access: Access, clock: Clock) -> None:
     """Sign in with the existing lock and cool-downs, and let the gateway itself say whether it takes the token."""
     kept = tokens.load(access.state_dir, access.expected_serial, clock.time())
     expires, user = asyncio.run(_fetch(access, _path("/api/v1/production"), clock))
-    until = "" if expires is None else f", good until {day(expires)}"
+    until = "" if expires is None else f", good until {format_day(expires)}"
     terminal.good(f"the gateway takes the token: role {user or '?'}{until}")
     if kept is not None and access.has_account:
         terminal.note("the token of an earlier sign-in is still good; the password was not tried now")
