@@ -8,8 +8,8 @@ from typing import TypeVar
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import run_tick
 from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.readings import paths
 from logger.readings.read_keys import named_in_table
-from logger.readings.rows import PATHS
 from logger.site import Site
 
 D = TypeVar("D")
@@ -43,7 +43,7 @@ def unread_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> list[
     for path, body in bodies.items():
         kinds: dict[str, set[str]] = {}
         for place, name, value in _keys(body, ""):
-            if path not in PATHS or name not in known:
+            if path not in paths.PATHS or name not in known:
                 kinds.setdefault(place, set()).add(_kind(value))
         lines += [f"{path}  {place}  {'|'.join(sorted(found))}" for place, found in kinds.items()]
     return lines
@@ -53,9 +53,11 @@ def _asked_for(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[st
     """The keys that reading these documents looks at."""
     asked: set[str] = set()
     documents = {
-        path: Document(path, _watched(body, asked), float(at), 0.0) for path, body in bodies.items() if path in PATHS
+        path: Document(path, _watched(body, asked), float(at), 0.0)
+        for path, body in bodies.items()
+        if path in paths.PATHS
     }
-    snapshot = Snapshot(info, at, documents, {}, PATHS - documents.keys())
+    snapshot = Snapshot(info, at, documents, {}, paths.PATHS - documents.keys())
     run_tick(snapshot, frozenset({"totals", "devices"}), GatewayState(), Site(zone="UTC"))
     return asked
 

@@ -18,8 +18,8 @@ from logger.daemon import app, one_poll
 from logger.daemon.config import access_of, load, pace_of
 from logger.daemon.layout_file import read_layout
 from logger.model import Reading, Value
+from logger.readings import paths
 from logger.readings.layout import installed_serials, template
-from logger.readings.rows import PAGE
 from logger.readings.site_warnings import complaints
 
 _PIPE_WIDTH = 160
@@ -69,7 +69,7 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
         console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         console.print(f"Gateway {found.info.serial}, firmware {found.info.firmware}, {found.info.part_number}")
         _print(console, "Meters", meters, ("power_w", "voltage_v", "energy_delivered_wh", "energy_received_wh"))
-        if inverters or found.documents.keys() - {PAGE}:
+        if inverters or found.documents.keys() - {paths.PAGE}:
             columns = ("power_w", "max_power_w", "provisioned", "communicating", "producing", "report_age_s")
             _print(console, "Inverters", inverters, columns)
         else:

@@ -30,7 +30,7 @@ from logger.gateway.endpoints import plan
 from logger.influx.classify import Blocked, Wait
 from logger.influx.write import Writer
 from logger.model import Document, GatewayInfo, Role, Snapshot
-from logger.readings.rows import HOME, PATHS
+from logger.readings import paths
 from logger.store.folder import prepare
 from logger.store.thread import StoreThread
 
@@ -48,8 +48,8 @@ class Poll:
 
     def snapshot(self) -> Snapshot:
         """The same as the readings' room wants it: everything is new; a path that failed is not a path without."""
-        absent = PATHS - self.documents.keys() - self.failures.keys()
-        finals = {path: int(path not in self.failures) for path in PATHS}
+        absent = paths.PATHS - self.documents.keys() - self.failures.keys()
+        finals = {path: int(path not in self.failures) for path in paths.PATHS}
         return Snapshot(self.info, self.tick, self.documents, {}, absent, finals)
 
     def complaints(self) -> list[str]:
@@ -74,7 +74,7 @@ async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
     documents: dict[str, Document] = {}
     failures: dict[str, EnvoyLoggerError] = {}
     for endpoint in plan(info):
-        if endpoint.path not in PATHS and endpoint.path != HOME:
+        if endpoint.path not in paths.PATHS and endpoint.path != paths.HOME:
             continue
         try:
             documents[endpoint.path] = await gateway.fetch(endpoint)
@@ -93,7 +93,7 @@ def read(found: Poll, pace: Pace, state: GatewayState | None = None) -> TickResu
     """The poll's points; without a `state` sources are picked for this poll alone."""
     state = state or GatewayState()
     layout, _ = read_layout(pace.layout)
-    home = found.documents.get(HOME)
+    home = found.documents.get(paths.HOME)
     zone = pace.zone or state.energy.zone or (zone_of(home.body) if home else "") or pace.system_zone
     return run_tick(found.snapshot(), BOTH, state, pace.as_site(zone), layout)
 

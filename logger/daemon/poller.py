@@ -21,7 +21,7 @@ from logger.daemon.site_zone import SiteZone
 from logger.errors import BusyError, CredentialsError, EnvoyLoggerError, WireError
 from logger.gateway.endpoints import Lane, plan
 from logger.model import Event, GatewayInfo, Role, Snapshot
-from logger.readings.rows import HOME, PATHS
+from logger.readings import paths
 from logger.readings.wanted import Wanted
 
 _INFO_EVERY_S: Final = 900
@@ -74,7 +74,7 @@ class Poller:
         }
         absent = {path for path, state in self.states.items() if state.is_surely_absent(now)}
         definitive = {path: state.definitive_answers for path, state in self.states.items()}
-        absent |= PATHS - self.states.keys()
+        absent |= paths.PATHS - self.states.keys()
         return Snapshot(self.info, tick, documents, since, frozenset(absent), definitive)
 
     def planned_per_hour(self) -> int | None:
@@ -120,12 +120,12 @@ class Poller:
         return {
             endpoint.path: EndpointState(endpoint, self._intervals, answered_before=endpoint.path in answered)
             for endpoint in plan(info)
-            if endpoint.path in PATHS
+            if endpoint.path in paths.PATHS
         }
 
     async def ask_zone(self, tick: int) -> None:
         """Ask the gateway for its own time zone, while none is known."""
-        state = self.states.get(HOME)
+        state = self.states.get(paths.HOME)
         if self._zone.name or state is None:
             return
         with contextlib.suppress(CredentialsError, WireError):  # the fast lane reports what is wrong

@@ -40,7 +40,7 @@ from logger.gateway.endpoints import Endpoint, plan
 from logger.gateway.pins import Pin
 from logger.gateway.tokens import Token
 from logger.model import GatewayInfo
-from logger.readings.rows import HOME, PATHS
+from logger.readings import paths
 
 NAME, PORT, CERTIFICATE, FIRMWARE, SIGN_IN, DOCUMENTS = (
     "gateway name", "gateway port", "certificate", "firmware", "sign-in", "documents",
@@ -216,7 +216,7 @@ async def _documents(gateway: Gateway, info: GatewayInfo, signed: Check, refused
     """Each document with its latency. The first answer also tells whether the gateway takes the sign-in."""
     told = False
     for endpoint in plan(info):
-        if endpoint.path not in PATHS and endpoint.path != HOME:
+        if endpoint.path not in paths.PATHS and endpoint.path != paths.HOME:
             continue
         try:
             check = await _document(gateway, endpoint)

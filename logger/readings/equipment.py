@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from logger.model import Snapshot, Value
+from logger.readings import paths
 from logger.readings import rows as r
 from logger.readings.rows import UNKNOWN, View
 from logger.readings.selectors import batteries, meters
@@ -80,7 +81,7 @@ def _installed(snapshot: Snapshot) -> dict[str, str]:
 
 def _ensemble(view: View) -> str | None:
     """The kinds of devices that the ensemble inventory lists."""
-    groups = r.each_of(view.fact(r.ENSEMBLE))
+    groups = r.each_of(view.fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None
     return ", ".join(sorted({str(row.values.get("type")) for row in groups or () if row.values.get("devices")}))

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from logger.readings.rows import CONTACT_SETTINGS, CONTACTS, ENSEMBLE, GENERATOR, GENERATOR_CONFIG, HOME, Row, View
+from logger.readings import paths
+from logger.readings.rows import Row, View
 from logger.readings.schema import Field, Measurement, Rowset, flag, made, scaled, text
 from logger.readings.selectors import ensemble, gateway_itself
 
-ENPOWER: Final = Rowset("ENPOWER", f"{ENSEMBLE}, type ENPOWER", ensemble.devices_now("ENPOWER"))
-COLLAR: Final = Rowset("COLLAR", f"{ENSEMBLE}, type COLLAR", ensemble.devices_now("COLLAR"))
+ENPOWER: Final = Rowset("ENPOWER", f"{paths.ENSEMBLE}, type ENPOWER", ensemble.devices_now("ENPOWER"))
+COLLAR: Final = Rowset("COLLAR", f"{paths.ENSEMBLE}, type COLLAR", ensemble.devices_now("COLLAR"))
 COMBINER: Final = Rowset(
     "C6 combiner controller",
-    f"{ENSEMBLE}, type C6 COMBINER CONTROLLER",
+    f"{paths.ENSEMBLE}, type C6 COMBINER CONTROLLER",
     ensemble.devices_known("C6 COMBINER CONTROLLER"),
 )
 GENERATOR_ROWS: Final = Rowset(
-    "generator", f"{GENERATOR}, where {GENERATOR_CONFIG} is not empty", ensemble.generators
+    "generator", f"{paths.GENERATOR}, where {paths.GENERATOR_CONFIG} is not empty", ensemble.generators
 )
-CONTACT_ROWS: Final = Rowset("dry contacts", f"{CONTACTS}, those in use by {CONTACT_SETTINGS}", ensemble.contacts)
+CONTACT_ROWS: Final = Rowset(
+    "dry contacts", f"{paths.CONTACTS}, those in use by {paths.CONTACT_SETTINGS}", ensemble.contacts
+)
 INFO_ROWS: Final = Rowset("info", "/info", gateway_itself.info)
-HOME_ROWS: Final = Rowset("home", HOME, gateway_itself.home)
+HOME_ROWS: Final = Rowset("home", paths.HOME, gateway_itself.home)
 
 
 def _combiner_age(row: Row, view: View) -> int | None:

@@ -15,48 +15,6 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 from logger.model import Document, Json, Role, Snapshot
 
-METERS = "/ivp/meters"
-READINGS = "/ivp/meters/readings"
-V1 = "/api/v1/production"
-V1_INVERTERS = "/api/v1/production/inverters"
-PDM = "/ivp/pdm/energy"
-DEVICE_DATA = "/ivp/pdm/device_data"
-INVENTORY = "/inventory.json?deleted=1"
-BLOCKS = "/production.json?details=1"
-ENSEMBLE = "/ivp/ensemble/inventory"
-ENSEMBLE_POWER = "/ivp/ensemble/power"
-ENSEMBLE_STATUS = "/ivp/ensemble/status"
-SECCTRL = "/ivp/ensemble/secctrl"
-PAGE = "/production"
-GENERATOR = "/ivp/ensemble/generator"
-GENERATOR_CONFIG = "/ivp/ss/gen_config"
-CONTACTS = "/ivp/ensemble/dry_contacts"
-CONTACT_SETTINGS = "/ivp/ss/dry_contact_settings"
-HOME = "/home.json"
-PATHS: Final = frozenset(
-    {
-        METERS,
-        READINGS,
-        V1,
-        V1_INVERTERS,
-        PDM,
-        DEVICE_DATA,
-        INVENTORY,
-        BLOCKS,
-        ENSEMBLE,
-        ENSEMBLE_POWER,
-        ENSEMBLE_STATUS,
-        SECCTRL,
-        PAGE,
-        GENERATOR,
-        GENERATOR_CONFIG,
-        CONTACTS,
-        CONTACT_SETTINGS,
-        HOME,
-    }
-)
-"""Every document that a rowset reads."""
-
 Object: TypeAlias = Mapping[str, Json]
 T = TypeVar("T")
 _SERIAL_LIMIT: Final = 32

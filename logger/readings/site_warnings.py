@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import Snapshot
+from logger.readings import paths
 from logger.readings import rows as r
 from logger.readings.rows import Object, View, number
 from logger.readings.selectors import meters
@@ -43,7 +44,7 @@ def complaints(snapshot: Snapshot, twins: Collection[str]) -> dict[str, Complain
 def _wiring(view: View) -> dict[str, Complaint]:
     """What the gateway itself says of its meters (Q-M8, Q-M9)."""
     found = {}
-    for row in r.each_of(view.fact(r.METERS)) or ():
+    for row in r.each_of(view.fact(paths.METERS)) or ():
         line = row.values
         kind, words = line.get("measurementType"), _words(line)
         if isinstance(kind, str) and kind in meters.METER_KINDS and words:

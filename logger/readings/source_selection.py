@@ -13,6 +13,7 @@ from typing import Final
 
 from logger.energy.state import Source
 from logger.model import Document, Event, Snapshot
+from logger.readings import paths
 from logger.readings import rows as r
 from logger.readings import table as t
 from logger.readings.rows import UNKNOWN, View
@@ -179,7 +180,7 @@ def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple
 
 def _meters(snapshot: Snapshot) -> str:
     """The meter configuration for people, one meter after the other; empty if the list cannot be read now."""
-    lines = r.objects(snapshot.body(r.METERS))
+    lines = r.objects(snapshot.body(paths.METERS))
     if lines is None:
         return ""
     meters = [f"{line.get('measurementType')} {line.get('state')} {line.get('phaseCount')}-phase" for line in lines]
@@ -204,8 +205,8 @@ def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _F
         if rows:
             document = rows[0].document
             fresh = document is not None and document.received_at > since
-            return _Found(key.rowset.name, frozenset(watched.seen - {r.METERS}), fresh)
-        silent = not any(snapshot.finals.get(path) for path in watched.seen - {r.METERS})
+            return _Found(key.rowset.name, frozenset(watched.seen - {paths.METERS}), fresh)
+        silent = not any(snapshot.finals.get(path) for path in watched.seen - {paths.METERS})
         if rows is UNKNOWN and (patient or not silent):
             return _Found(None, frozenset(watched.seen))
     return _Found("", frozenset(watched.seen))

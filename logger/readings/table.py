@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from logger.model import Value
+from logger.readings import paths
 from logger.readings import rows as r
 from logger.readings.grid_table import COMBINER_STATE, CONTACT, GATEWAY, GRID
 from logger.readings.reports import AHEAD_S
@@ -26,81 +27,87 @@ IDLE_W: Final = 30.0
 # --- rowsets ------------------------------------------------------------------------------------------------
 
 PRODUCTION_METER = Rowset(
-    "production meter", f"{r.READINGS}, row of the enabled production meter", meters.meter("production")
+    "production meter", f"{paths.READINGS}, row of the enabled production meter", meters.meter("production")
 )
 NET_METER = Rowset(
     "net-consumption meter",
-    f"{r.READINGS}, row of the enabled net-consumption meter",
+    f"{paths.READINGS}, row of the enabled net-consumption meter",
     meters.meter("net-consumption"),
 )
 TOTAL_METER = Rowset(
     "total-consumption meter",
-    f"{r.READINGS}, row of the enabled total-consumption meter",
+    f"{paths.READINGS}, row of the enabled total-consumption meter",
     meters.meter("total-consumption"),
 )
-STORAGE_METER = Rowset("storage meter", f"{r.READINGS}, row of the enabled storage meter", meters.meter("storage"))
+STORAGE_METER = Rowset(
+    "storage meter", f"{paths.READINGS}, row of the enabled storage meter", meters.meter("storage")
+)
 PRODUCTION_BLOCK = Rowset(
     "production CT block",
-    f"{r.BLOCKS}, production, type eim, activeCount 1",
+    f"{paths.BLOCKS}, production, type eim, activeCount 1",
     production.ct_block("production", "production"),
 )
 NET_BLOCK = Rowset(
     "net CT block",
-    f"{r.BLOCKS}, consumption, net-consumption, activeCount 1",
+    f"{paths.BLOCKS}, consumption, net-consumption, activeCount 1",
     production.ct_block("consumption", "net-consumption"),
 )
-V1 = Rowset("v1 totals", r.V1, production.v1_totals)
-PDM_PCU = Rowset("interval database, inverters", f"{r.PDM}, production.pcu", production.pdm("production", "pcu"))
-INVERTERS_BLOCK = Rowset("inverters block", f"{r.BLOCKS}, production, type inverters", production.inverters_block)
+V1 = Rowset("v1 totals", paths.V1, production.v1_totals)
+PDM_PCU = Rowset("interval database, inverters", f"{paths.PDM}, production.pcu", production.pdm("production", "pcu"))
+INVERTERS_BLOCK = Rowset("inverters block", f"{paths.BLOCKS}, production, type inverters", production.inverters_block)
 DATA_SUMS = Rowset(
-    "device data, summed", f"{r.DEVICE_DATA}, all inverters, fewer than 50 devices", inverters.device_data_sums
+    "device data, summed", f"{paths.DEVICE_DATA}, all inverters, fewer than 50 devices", inverters.device_data_sums
 )
-PAGE = Rowset("web page", f"{r.PAGE}, the oldest gateways' only figures", page)
+PAGE = Rowset("web page", f"{paths.PAGE}, the oldest gateways' only figures", page)
 LIST_SUM = Rowset(
-    "v1 list, summed", f"{r.V1_INVERTERS}, all inverters heard within 20 minutes", inverters.inverter_power_sum
+    "v1 list, summed", f"{paths.V1_INVERTERS}, all inverters heard within 20 minutes", inverters.inverter_power_sum
 )
-SITE_BATTERIES = Rowset("site's batteries", r.SECCTRL, batteries.site_batteries)
-ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{r.ENSEMBLE_POWER}, all batteries", batteries.encharge_power_sum)
+SITE_BATTERIES = Rowset("site's batteries", paths.SECCTRL, batteries.site_batteries)
+ENCHARGE_SUM = Rowset("IQ Batteries, summed", f"{paths.ENSEMBLE_POWER}, all batteries", batteries.encharge_power_sum)
 ENCHARGE_TOGETHER = Rowset(
     "IQ Batteries together",
-    f"{r.ENSEMBLE_POWER} with the capacities of {r.ENSEMBLE}, all batteries",
+    f"{paths.ENSEMBLE_POWER} with the capacities of {paths.ENSEMBLE}, all batteries",
     batteries.encharge_together,
 )
-ACB_SUMS = Rowset("AC Battery device data, summed", f"{r.DEVICE_DATA}, all AC Batteries", batteries.ac_battery_sums)
-ACB_BLOCK = Rowset("AC Battery block", f"{r.BLOCKS}, storage, younger than 20 minutes", batteries.acb_block)
+ACB_SUMS = Rowset(
+    "AC Battery device data, summed", f"{paths.DEVICE_DATA}, all AC Batteries", batteries.ac_battery_sums
+)
+ACB_BLOCK = Rowset("AC Battery block", f"{paths.BLOCKS}, storage, younger than 20 minutes", batteries.acb_block)
 
 BOTH_KINDS = Rowset(
     "both kinds of batteries, summed",
-    f"{r.ENSEMBLE_POWER} and {r.BLOCKS}, storage",
+    f"{paths.ENSEMBLE_POWER} and {paths.BLOCKS}, storage",
     batteries.both_kinds_power_sum,
 )
 
 DATA_INVERTERS = Rowset(
-    "device data", f"{r.DEVICE_DATA}, active inverters with a last reading", inverters.data_inverters
+    "device data", f"{paths.DEVICE_DATA}, active inverters with a last reading", inverters.data_inverters
 )
-V1_INVERTERS = Rowset("v1 list", f"{r.V1_INVERTERS}, devType 1 or none", inverters.v1_inverters)
-INVENTORY = Rowset("inventory", f"{r.INVENTORY}, type PCU, not deleted", inverters.inventory_inverters)
+V1_INVERTERS = Rowset("v1 list", f"{paths.V1_INVERTERS}, devType 1 or none", inverters.v1_inverters)
+INVENTORY = Rowset("inventory", f"{paths.INVENTORY}, type PCU, not deleted", inverters.inventory_inverters)
 DATA_LISTED = Rowset(
     "device data as flags",
-    f"{r.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
+    f"{paths.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
     inverters.data_listed_inverters,
 )
 LISTED = Rowset(
-    "v1 list as flags", f"{r.V1_INVERTERS}, heard = reported within 30 minutes", inverters.listed_inverters
+    "v1 list as flags", f"{paths.V1_INVERTERS}, heard = reported within 30 minutes", inverters.listed_inverters
 )
 
-ENCHARGE = Rowset("IQ Battery inventory", f"{r.ENSEMBLE}, type ENCHARGE", ensemble.encharge_inventory)
-ENCHARGE_FRESH = Rowset("IQ Battery inventory, new", f"{r.ENSEMBLE}, type ENCHARGE", ensemble.devices_now("ENCHARGE"))
-ENCHARGE_POWER = Rowset("IQ Battery power", r.ENSEMBLE_POWER, ensemble.encharge_power)
+ENCHARGE = Rowset("IQ Battery inventory", f"{paths.ENSEMBLE}, type ENCHARGE", ensemble.encharge_inventory)
+ENCHARGE_FRESH = Rowset(
+    "IQ Battery inventory, new", f"{paths.ENSEMBLE}, type ENCHARGE", ensemble.devices_now("ENCHARGE")
+)
+ENCHARGE_POWER = Rowset("IQ Battery power", paths.ENSEMBLE_POWER, ensemble.encharge_power)
 ENCHARGE_STATUS = Rowset(
-    "IQ Battery ratings", f"{r.ENSEMBLE_STATUS}, inventory, device_type 13", ensemble.encharge_status
+    "IQ Battery ratings", f"{paths.ENSEMBLE_STATUS}, inventory, device_type 13", ensemble.encharge_status
 )
-ACB = Rowset("AC Battery inventory", f"{r.INVENTORY}, type ACB, not deleted", batteries.inventory_ac_batteries)
+ACB = Rowset("AC Battery inventory", f"{paths.INVENTORY}, type ACB, not deleted", batteries.inventory_ac_batteries)
 ACB_FRESH = Rowset(
-    "AC Battery inventory, new", f"{r.INVENTORY}, type ACB, not deleted", batteries.fresh_inventory_ac_batteries
+    "AC Battery inventory, new", f"{paths.INVENTORY}, type ACB, not deleted", batteries.fresh_inventory_ac_batteries
 )
-ACB_LIST = Rowset("AC Batteries of the v1 list", f"{r.V1_INVERTERS}, devType 11", batteries.v1_ac_batteries)
-ACB_DATA = Rowset("AC Battery device data", f"{r.DEVICE_DATA}, devName acb, active", batteries.data_ac_batteries)
+ACB_LIST = Rowset("AC Batteries of the v1 list", f"{paths.V1_INVERTERS}, devType 11", batteries.v1_ac_batteries)
+ACB_DATA = Rowset("AC Battery device data", f"{paths.DEVICE_DATA}, devName acb, active", batteries.data_ac_batteries)
 
 
 # --- values that need more than one key -----------------------------------------------------------------------
@@ -118,7 +125,7 @@ def _count_inverters(view: View) -> Rows:
 
 
 def _count_batteries(view: View) -> Rows:
-    count, document = batteries.count_batteries(view), view.fact(r.ENSEMBLE)
+    count, document = batteries.count_batteries(view), view.fact(paths.ENSEMBLE)
     if count is None:
         return UNKNOWN
     return [Row({"installed": count}, document=None if isinstance(document, Missing) else document)]
@@ -126,12 +133,12 @@ def _count_batteries(view: View) -> Rows:
 
 INSTALLED = Rowset(
     "installed inverters",
-    f"{r.INVENTORY}, else {r.DEVICE_DATA}, {r.V1_INVERTERS} or {r.BLOCKS}",
+    f"{paths.INVENTORY}, else {paths.DEVICE_DATA}, {paths.V1_INVERTERS} or {paths.BLOCKS}",
     _count_inverters,
 )
 INSTALLED_BATTERIES = Rowset(
     "installed batteries",
-    f"{r.ENSEMBLE}, type ENCHARGE, and {r.INVENTORY}, type ACB, else {r.V1_INVERTERS} or {r.BLOCKS}",
+    f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS} or {paths.BLOCKS}",
     _count_batteries,
 )
 
@@ -289,11 +296,12 @@ def _phase_rows(view: View) -> Rows:
 
 
 METER_ROWS = Rowset(
-    "enabled meters", f"{r.READINGS} joined by eid with {r.METERS}, enabled ones", meters.enabled_meter_rows
+    "enabled meters", f"{paths.READINGS} joined by eid with {paths.METERS}, enabled ones", meters.enabled_meter_rows
 )
 PHASE_ROWS = Rowset(
     "phases in use",
-    f"{r.READINGS}, the first phaseCount channels of each enabled meter, without legs that never measured anything",
+    f"{paths.READINGS}, the first phaseCount channels of each enabled meter, "
+    "without legs that never measured anything",
     _phase_rows,
 )
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from logger.energy.state import EnergyState
 from logger.model import Role, Snapshot
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.extract import extract
 from logger.readings.rows import UNKNOWN, View, each_of, inner_rows
 from logger.readings.seeds import find_seeds, missing_seeds
@@ -20,8 +20,8 @@ from logger.readings.selectors.ensemble import CONTROLLER_TYPES
 from logger.readings.source_selection import Sources, Watched, look
 
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
-_OF_BATTERIES: Final = frozenset({r.ENSEMBLE_POWER, r.ENSEMBLE_STATUS, r.SECCTRL})
-_OF_CONTROLLER: Final = frozenset({r.GENERATOR, r.GENERATOR_CONFIG, r.CONTACTS, r.CONTACT_SETTINGS})
+_OF_BATTERIES: Final = frozenset({paths.ENSEMBLE_POWER, paths.ENSEMBLE_STATUS, paths.SECCTRL})
+_OF_CONTROLLER: Final = frozenset({paths.GENERATOR, paths.GENERATOR_CONFIG, paths.CONTACTS, paths.CONTACT_SETTINGS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ def wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
         look(item, view.snapshot)
     controller = _lists(view, CONTROLLER_TYPES)
     useless = (frozenset() if _lists(view, None) else _OF_BATTERIES) | (frozenset() if controller else _OF_CONTROLLER)
-    inventory = frozenset({r.ENSEMBLE})
+    inventory = frozenset({paths.ENSEMBLE})
     return Wanted(
         frozenset(watched.seen - useless) | inventory,
         rarely=inventory if _lists(view, ()) is False else frozenset(),
-        often=inventory | {r.GENERATOR} if controller else frozenset(),
+        often=inventory | {paths.GENERATOR} if controller else frozenset(),
     )
 
 
@@ -58,7 +58,7 @@ def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
 
     For None: a battery of any kind, or a controller.
     """
-    groups = each_of(view.fact(r.ENSEMBLE))
+    groups = each_of(view.fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None
     if kinds is None:

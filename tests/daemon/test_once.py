@@ -9,17 +9,17 @@ import pytest
 from logger.daemon.one_poll import Poll, poll
 from logger.errors import BusyError, StateError
 from logger.gateway.access import Access
-from logger.readings.rows import METERS, PATHS, PDM
+from logger.readings import paths
 from tests.commands.program import program
 from tests.daemon.parts import INFO, START
 from tests.virtual import VirtualClock, run_virtually
 
 
 def test_a_failed_path_is_not_taken_for_one_that_is_not_there() -> None:
-    found = Poll(INFO, START, {}, {METERS: BusyError("503")})
-    assert METERS not in found.snapshot().settled
-    assert PDM in found.snapshot().settled
-    assert found.snapshot().settled == PATHS - {METERS}
+    found = Poll(INFO, START, {}, {paths.METERS: BusyError("503")})
+    assert paths.METERS not in found.snapshot().settled
+    assert paths.PDM in found.snapshot().settled
+    assert found.snapshot().settled == paths.PATHS - {paths.METERS}
 
 
 def test_while_the_clock_is_not_set_nothing_is_asked_and_no_point_gets_a_time(tmp_path: Path) -> None:

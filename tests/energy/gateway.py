@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from logger.model import Document, GatewayInfo, Json
-from logger.readings import rows as r
+from logger.readings import paths
 from tests.energy.house import MINUTE, House
 
 WRAP_WH: Final = 2**32 / 3600
@@ -91,8 +91,8 @@ class Metered:
         batteries: list[Json] = [battery] if self.house.battery is not None else []
         kinds: list[Json] = [{"type": "ENCHARGE", "devices": batteries}]
         self.standing = {
-            r.METERS: Document(r.METERS, meters, self.house.start - 1.0, 0.1),
-            r.ENSEMBLE: Document(r.ENSEMBLE, kinds, self.house.start - 1.0, 0.1),
+            paths.METERS: Document(paths.METERS, meters, self.house.start - 1.0, 0.1),
+            paths.ENSEMBLE: Document(paths.ENSEMBLE, kinds, self.house.start - 1.0, 0.1),
         }
         self.reports = Reports(self.house, self.panels)
 
@@ -111,14 +111,14 @@ class Metered:
         kind = fault.kind if fault else ""
         found: dict[str, Document] = {}
         if kind != "late":
-            found[r.READINGS] = Document(r.READINGS, self._readings(at, fault), came, 0.1)
+            found[paths.READINGS] = Document(paths.READINGS, self._readings(at, fault), came, 0.1)
         if not self.storage_meter and self.house.battery is not None:
             now = min(at, self.house.minutes - 1)
             milliwatts = (self.house.watts["discharged"][now] - self.house.watts["charged"][now]) * 1000
             power: Json = {"devices:": [{"serial_num": _BATTERY, "real_power_mw": round(milliwatts), "soc": 50}]}
-            found[r.ENSEMBLE_POWER] = Document(r.ENSEMBLE_POWER, power, came, 0.1)
+            found[paths.ENSEMBLE_POWER] = Document(paths.ENSEMBLE_POWER, power, came, 0.1)
         if devices and self.panels and kind != "no inverters":
-            found[r.DEVICE_DATA] = Document(r.DEVICE_DATA, self.reports.device_data(at), came, 0.1)
+            found[paths.DEVICE_DATA] = Document(paths.DEVICE_DATA, self.reports.device_data(at), came, 0.1)
         return found
 
     def _readings(self, at: int, fault: Fault | None) -> Json:
@@ -137,7 +137,7 @@ class Metered:
             _reading(_PRODUCTION, watts["production"], values["production"], 118.25),
             _reading(_GRID, net, values["import"], values["export"]),
         ]
-        if _STORAGE in {meter["eid"] for meter in self.standing[r.METERS].body}:  # type: ignore[index,union-attr,call-overload]
+        if _STORAGE in {meter["eid"] for meter in self.standing[paths.METERS].body}:  # type: ignore[index,union-attr,call-overload]
             rows.append(
                 _reading(_STORAGE, watts["discharged"] - watts["charged"], values["discharged"], values["charged"])
             )
@@ -158,7 +158,8 @@ class Standard:
 
     def __post_init__(self) -> None:
         self.standing = {
-            path: Document(path, [], self.house.start - 1.0, 0.1) for path in (r.METERS, r.READINGS, r.ENSEMBLE)
+            path: Document(path, [], self.house.start - 1.0, 0.1)
+            for path in (paths.METERS, paths.READINGS, paths.ENSEMBLE)
         }
         self.reports = Reports(self.house, self.panels)
 
@@ -177,9 +178,9 @@ class Standard:
             elif kind == "lifetime as power":
                 watts = wh
             block: Json = {"type": "inverters", "activeCount": len(self.panels), "wNow": watts, "whLifetime": wh}
-            found[r.BLOCKS] = Document(r.BLOCKS, {"production": [block]}, came, 0.1)
+            found[paths.BLOCKS] = Document(paths.BLOCKS, {"production": [block]}, came, 0.1)
         if devices and kind != "no inverters":
-            found[r.V1_INVERTERS] = Document(r.V1_INVERTERS, self.reports.v1_list(at), came, 0.1)
+            found[paths.V1_INVERTERS] = Document(paths.V1_INVERTERS, self.reports.v1_list(at), came, 0.1)
         return found
 
 

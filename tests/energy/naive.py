@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from logger.model import Document
-from logger.readings import rows as r
+from logger.readings import paths
 from tests.energy.gateway import Metered
 from tests.energy.house import MINUTE
 
@@ -57,7 +57,7 @@ class Naive:
 
     def see(self, at: int, new: Mapping[str, Document]) -> None:
         """What the gateway answered at a minute."""
-        document = new.get(r.READINGS)
+        document = new.get(paths.READINGS)
         if document is None or not isinstance(document.body, list):
             return
         production, grid = document.body[:2]

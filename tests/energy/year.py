@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from logger.daemon.gateway_state import GatewayState, dump_state, load_state
 from logger.daemon.tick import TickResult, run_tick
 from logger.model import Document, Role, Snapshot
+from logger.readings import paths
 from logger.readings.layout import NONE, Layout
-from logger.readings.rows import PATHS
 from logger.site import Site
 from tests.energy.gateway import Fault, Metered, Standard
 from tests.energy.house import MINUTE
@@ -71,8 +71,8 @@ def play(
     """
     house = plant.house
     documents: dict[str, Document] = dict(plant.standing)
-    settled = PATHS - plant.standing.keys() - _given(plant)
-    finals = [dict.fromkeys(PATHS, answers) for answers in range(4)]
+    settled = paths.PATHS - plant.standing.keys() - _given(plant)
+    finals = [dict.fromkeys(paths.PATHS, answers) for answers in range(4)]
     polls, away = 0, False
     for at in span or range(house.minutes + 1):
         if at in plan.off or at % every:

@@ -8,7 +8,7 @@ from logger.daemon.counter_status import list_sources
 from logger.daemon.tick import TickResult
 from logger.gateway.endpoints import auth_kind
 from logger.model import GatewayInfo, Snapshot
-from logger.readings import field_texts
+from logger.readings import field_texts, paths
 from logger.readings import rows as r
 from logger.readings.explain import Candidate, Explained, explain
 from logger.readings.schema import Measurement
@@ -34,7 +34,7 @@ this name.
 def generation(info: GatewayInfo, snapshot: Snapshot) -> str:
     """The name that people give this kind of gateway."""
     view = r.View(snapshot, "totals")
-    listed = snapshot.body(r.METERS)
+    listed = snapshot.body(paths.METERS)
     metered = any(meters.has_meter(view, kind) for kind in meters.METER_KINDS)
     version = info.version
     if version < (4,):

@@ -12,8 +12,7 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.model import Reading, Snapshot
-from logger.readings import field_texts
-from logger.readings import rows as r
+from logger.readings import field_texts, paths
 from logger.readings.explain import Explained, explain
 from logger.readings.table import COUNTERS, MEASUREMENTS
 from tests.commands.program import program
@@ -71,8 +70,8 @@ def test_the_first_source_that_is_there_is_used_and_the_others_are_not_needed() 
 
 
 def test_a_source_that_is_silent_keeps_worse_ones_from_being_used() -> None:
-    silent = {path: body for path, body in hand.METERED.items() if path != r.READINGS}
-    one = by_hand("envoy_totals.production_power_w", silent, unsettled=(r.READINGS,))
+    silent = {path: body for path, body in hand.METERED.items() if path != paths.READINGS}
+    one = by_hand("envoy_totals.production_power_w", silent, unsettled=(paths.READINGS,))
     assert one.used is None
     assert dict(states(one))["production meter"] == "silent"
     assert dict(states(one))["v1 totals"] == "not needed"

@@ -11,7 +11,7 @@ from logger.gateway.access import Access
 from logger.gateway.documents import read_info
 from logger.gateway.endpoints import ENDPOINTS, INFO, auth_kind, plan
 from logger.model import GatewayInfo
-from logger.readings.rows import PATHS
+from logger.readings.paths import PATHS
 from logger.wire import Answer
 
 RECORDINGS = Path(os.environ.get("ENVOY_LOGGER_RECORDINGS", Path(__file__).parents[3] / "shared" / "gateway-corpus"))

@@ -13,7 +13,7 @@ from logger.errors import SettingsError
 from logger.influx.line_protocol import encode
 from logger.log import Changes
 from logger.model import Reading
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.layout import installed_serials, parse
 from logger.settings.load import load_settings
 from logger.site import Site
@@ -23,7 +23,7 @@ from tests.standin import BackgroundSimulator
 
 ONE, TWO = "122000000001", "122000000002"
 CSV = f"serial,panel,group,row,column,roof\n{ONE},A1,south,1,2,old barn\n"
-BODIES = {**hand.METERED, r.INVENTORY: hand.inventory(hand.listed(ONE), hand.listed(TWO))}
+BODIES = {**hand.METERED, paths.INVENTORY: hand.inventory(hand.listed(ONE), hand.listed(TWO))}
 
 
 def read(text: str = CSV, site: str = "") -> list[Reading]:
@@ -54,8 +54,8 @@ def test_without_a_layout_no_point_changes() -> None:
 
 def test_the_installed_are_not_told_while_the_inventory_is_silent() -> None:
     assert installed_serials(hand.snapshot(BODIES)) == frozenset({ONE, TWO})
-    silent = {path: body for path, body in BODIES.items() if path != r.INVENTORY}
-    assert installed_serials(hand.snapshot(silent, unsettled=[r.INVENTORY])) is None
+    silent = {path: body for path, body in BODIES.items() if path != paths.INVENTORY}
+    assert installed_serials(hand.snapshot(silent, unsettled=[paths.INVENTORY])) is None
 
 
 def write(path: Path, text: str) -> None:

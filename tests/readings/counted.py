@@ -9,8 +9,7 @@ from typing import Any
 from logger.daemon.gateway_state import GatewayState, dump_state, load_state
 from logger.daemon.tick import TickResult, run_tick
 from logger.model import DayRow, Document, Event, Role, Snapshot, Value
-from logger.readings import rows as r
-from logger.readings.rows import PATHS
+from logger.readings import paths
 from logger.site import Site
 from tests.readings.site import CONSUMPTION, INFO, NOW, PRODUCTION, STORAGE, TOTALS, Body, meter, reading
 
@@ -44,7 +43,7 @@ class Counted:
         documents = {path: Document(path, body, self.tick + 1.0, 0.1) for path, body in bodies.items()}
         for path in (*bodies, *absent):
             self.finals[path] = self.finals.get(path, 0) + 1
-        nowhere = PATHS - bodies.keys() - set(unsettled)
+        nowhere = paths.PATHS - bodies.keys() - set(unsettled)
         info = replace(INFO, firmware=self.firmware)
         since: dict[Role, float] = {"totals": self.since}
         finals = {**dict.fromkeys(unsettled, 0), **self.finals}
@@ -96,7 +95,7 @@ def metered(
     if storage is not None:
         meters.append(meter(STORAGE, "storage"))
         readings.append(reading(STORAGE, *storage))
-    return {r.METERS: meters, r.READINGS: readings, r.ENSEMBLE: [], r.INVENTORY: NO_BATTERY}
+    return {paths.METERS: meters, paths.READINGS: readings, paths.ENSEMBLE: [], paths.INVENTORY: NO_BATTERY}
 
 
 NO_BATTERY: Body = [{"type": "PCU", "devices": []}, {"type": "ACB", "devices": []}]
@@ -105,4 +104,4 @@ NO_BATTERY: Body = [{"type": "PCU", "devices": []}, {"type": "ACB", "devices": [
 def standard(lifetime: float, *, watts: float = 1000.0) -> dict[str, Body]:
     """A site without CTs that has nothing but the inverters' block."""
     block = {"type": "inverters", "activeCount": 8, "readingTime": NOW, "wNow": watts, "whLifetime": lifetime}
-    return {r.METERS: [], r.BLOCKS: {"production": [block], "storage": []}}
+    return {paths.METERS: [], paths.BLOCKS: {"production": [block], "storage": []}}

@@ -16,7 +16,7 @@ from logger.daemon.batches import commit_of
 from logger.daemon.gateway_state import load_state
 from logger.daemon.tick import run_tick
 from logger.model import Document, Snapshot
-from logger.readings.rows import PATHS
+from logger.readings import paths
 from logger.site import Site
 from logger.store.store import Store
 from tests.readings.counted import metered
@@ -61,7 +61,7 @@ def record(store: Store) -> Iterator[int]:
     while tick <= LAST:
         found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in documents(tick).items()}
         finals = dict.fromkeys(found, min(3, (tick - FIRST) // STEP + 1))
-        snapshot = Snapshot(INFO, tick, found, {"totals": since}, PATHS - found.keys(), finals)
+        snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), finals)
         result = run_tick(snapshot, TOTALS, books, SITE)
         commit, stored = commit_of(INFO.serial, tick, result.readings, result, stored)
         store.put(commit)

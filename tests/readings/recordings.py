@@ -16,9 +16,9 @@ from logger.errors import EnvoyLoggerError
 from logger.gateway.documents import read_document, read_info
 from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.readings import paths
 from logger.readings.drift import Shape
 from logger.readings.observe import ReadingsState
-from logger.readings.rows import PATHS
 from logger.site import Site
 from logger.wire import Answer
 
@@ -46,8 +46,8 @@ class Recording:
         """The recording with some bodies replaced, and as if it had been made at another tick."""
         shown = self.bodies if bodies is None else bodies
         at = float(self.at if tick is None else tick)
-        documents = {path: Document(path, body, at, 0.1) for path, body in shown.items() if path in PATHS}
-        return Snapshot(self.info, self.tick if tick is None else tick, documents, {}, PATHS - documents.keys())
+        documents = {path: Document(path, body, at, 0.1) for path, body in shown.items() if path in paths.PATHS}
+        return Snapshot(self.info, self.tick if tick is None else tick, documents, {}, paths.PATHS - documents.keys())
 
 
 def names() -> list[str]:

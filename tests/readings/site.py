@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
 from logger.model import Document, GatewayInfo, Json, Reading, Report, Role, Snapshot, Value
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.layout import NONE, Layout
-from logger.readings.rows import PATHS, View
+from logger.readings.rows import View
 from logger.site import Site
 
 NOW = 1_750_000_200
@@ -116,16 +116,16 @@ def power(*batteries: tuple[str, float], key: str = "devices:") -> Body:
 
 
 METERED: Bodies = {
-    r.METERS: [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption")],
-    r.READINGS: [reading(PRODUCTION, 2000.0, 5e6, 10.0), reading(CONSUMPTION, -500.0, 3e6, 1e6)],
-    r.V1: {"wattsNow": 1990, "wattHoursToday": 4000, "wattHoursSevenDays": 80000, "wattHoursLifetime": 4_999_900},
-    r.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002")],
+    paths.METERS: [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption")],
+    paths.READINGS: [reading(PRODUCTION, 2000.0, 5e6, 10.0), reading(CONSUMPTION, -500.0, 3e6, 1e6)],
+    paths.V1: {"wattsNow": 1990, "wattHoursToday": 4000, "wattHoursSevenDays": 80000, "wattHoursLifetime": 4_999_900},
+    paths.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002")],
 }
 STANDARD: Bodies = {
-    r.METERS: [],
-    r.READINGS: [],
-    r.V1: {"wattsNow": 1990, "wattHoursToday": 4000, "wattHoursSevenDays": 80000, "wattHoursLifetime": 4_999_900},
-    r.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002")],
+    paths.METERS: [],
+    paths.READINGS: [],
+    paths.V1: {"wattsNow": 1990, "wattHoursToday": 4000, "wattHoursSevenDays": 80000, "wattHoursLifetime": 4_999_900},
+    paths.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002")],
 }
 
 
@@ -142,7 +142,7 @@ def snapshot(
     came = received or {}
     documents = {path: Document(path, body, came.get(path, tick + 5.0), 0.1) for path, body in bodies.items()}
     info = GatewayInfo(INFO.serial, INFO.firmware, INFO.part_number, True, True, skew_s)
-    return Snapshot(info, tick, documents, since or {}, PATHS - documents.keys() - set(unsettled))
+    return Snapshot(info, tick, documents, since or {}, paths.PATHS - documents.keys() - set(unsettled))
 
 
 def view(bodies: Bodies, *, unsettled: Iterable[str] = ()) -> View:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from logger.model import Json
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.site_warnings import complaints
 from tests.readings.site import CONSUMPTION, METERED, PRODUCTION, meter, reading, snapshot
 
 
 def said(line: dict[str, Json], rows: Json = None) -> dict[str, str]:
     body: Json = [{**meter(PRODUCTION, "production", phases=2), **line}, meter(CONSUMPTION, "net-consumption")]
-    documents = {**METERED, r.METERS: body, **({} if rows is None else {r.READINGS: rows})}
+    documents = {**METERED, paths.METERS: body, **({} if rows is None else {paths.READINGS: rows})}
     return {name: complaint.text for name, complaint in complaints(snapshot(documents), ()).items()}
 
 

@@ -14,7 +14,7 @@ from logger.daemon.counter_status import describe_energy, integrated_quantities
 from logger.energy.rebuild import Past, replayed
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Value
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.site import Site
 from tests.readings.counted import MINUTE, Counted, metered
 from tests.readings.site import ensemble, inventory, listed, power
@@ -89,7 +89,7 @@ def test_the_gateways_figure_of_the_first_day_is_no_part_of_its_row() -> None:
     counted = site()
     v1 = {"wattsNow": 1, "wattHoursToday": 4000, "wattHoursSevenDays": 80_000, "wattHoursLifetime": 5_000_000}
     for minute in range(16):
-        found = counted.poll({**metered(5e6 + 10.0 * minute), r.V1: v1})
+        found = counted.poll({**metered(5e6 + 10.0 * minute), paths.V1: v1})
     assert found["production_today_wh"] == 4150.0
     assert wh(counted.rows["2025-06-15"], "production_wh") == 150.0
 
@@ -293,8 +293,8 @@ def test_a_rise_a_little_too_fast_is_right_at_the_next_poll_and_its_tick_gets_it
 def encharge(production_wh: float, battery_w: float, *, kind: str = "ENCHARGE") -> dict[str, Any]:
     """A site with a battery that no meter measures."""
     found = metered(production_wh)
-    found[r.ENSEMBLE] = ensemble({"serial_num": "1", "percentFull": 50, "encharge_capacity": 5000})
-    found[r.ENSEMBLE_POWER] = power(("1", battery_w * 1000))
+    found[paths.ENSEMBLE] = ensemble({"serial_num": "1", "percentFull": 50, "encharge_capacity": 5000})
+    found[paths.ENSEMBLE_POWER] = power(("1", battery_w * 1000))
     return found
 
 
@@ -382,10 +382,10 @@ def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_
     devices = inventory(listed("122000000001"), batteries=[listed("121000000001")])
     began = counted.tick
     for minute in range(1, 122):
-        documents = {**metered(5e6), r.INVENTORY: devices}
+        documents = {**metered(5e6), paths.INVENTORY: devices}
         if (minute - 1) % every == 0:
             block = {"type": "acb", "activeCount": 1, "wNow": 240, "readingTime": began + 60 * minute - 10}
-            documents[r.BLOCKS] = {"production": [], "storage": [block]}
+            documents[paths.BLOCKS] = {"production": [], "storage": [block]}
         counted.poll(documents)
     row = counted.rows["2025-06-15"]
     assert wh(row, "battery_discharged_wh") == (pytest.approx(480.0) if every == 15 else 0.0)
@@ -398,7 +398,7 @@ def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_
 def test_while_the_list_of_meters_is_not_known_no_battery_is_integrated() -> None:
     counted = site()
     for _ in range(3):
-        counted.poll({k: v for k, v in encharge(5e6, 600.0).items() if k != r.METERS}, unsettled=[r.METERS])
+        counted.poll({k: v for k, v in encharge(5e6, 600.0).items() if k != paths.METERS}, unsettled=[paths.METERS])
     assert counted.state.energy.counters == {}
 
 
@@ -407,7 +407,7 @@ def test_a_poll_without_the_power_that_is_integrated_does_not_cover_its_time() -
     for minute in range(30):
         documents = encharge(5e6, 600.0)
         if minute >= 10:
-            del documents[r.ENSEMBLE_POWER]
+            del documents[paths.ENSEMBLE_POWER]
         counted.poll(documents)
     today = counted.state.energy.today
     assert today is not None
@@ -429,7 +429,7 @@ def test_the_oldest_gateways_production_is_integrated_and_its_lifetime_stays_the
     )
     counted = site()
     for _ in range(16):
-        found = counted.poll({r.PAGE: page})
+        found = counted.poll({paths.PAGE: page})
     assert found["production_lifetime_wh"] == 12.3e6
     row = counted.rows["2025-06-15"]
     assert wh(row, "production_wh") == pytest.approx(15 * 20.0)

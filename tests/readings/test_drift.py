@@ -8,7 +8,7 @@ import pytest
 
 from logger.capture.unread_keys import _asked_for
 from logger.model import Document, Event, Json
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.drift import LASTS_S, Shape, watch
 from logger.readings.read_keys import READ
 from tests.readings.recordings import SITE, load, names, needs_recordings
@@ -44,7 +44,7 @@ def minutes(shape: Shape, body: Json, count: int, start: int = NOW, every: int =
     events: list[Event] = []
     for n in range(count):
         at = start + n * every
-        shape, said = watch(shape, Document(r.READINGS, body, at + 5.0, 0.1), at)
+        shape, said = watch(shape, Document(paths.READINGS, body, at + 5.0, 0.1), at)
         events += said
     return shape, events
 
@@ -132,7 +132,7 @@ def test_a_gap_of_answers_is_not_half_an_hour_of_missing() -> None:
 
 def test_the_rest_is_still_written_and_the_event_is_a_point() -> None:
     recorder = Recorder()
-    broken = {**METERED, r.READINGS: without(METERED[r.READINGS], "activePower")}
+    broken = {**METERED, paths.READINGS: without(METERED[paths.READINGS], "activePower")}
     recorder.read(snapshot(METERED))
     kinds = []
     for minute in range(1, 60):

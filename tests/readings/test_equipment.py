@@ -9,7 +9,7 @@ import pytest
 
 from logger.daemon.gateway_state import dump_state, load_state
 from logger.model import GatewayInfo, Json, Value
-from logger.readings import rows as r
+from logger.readings import paths
 from tests.readings.site import (
     BOTH,
     CONSUMPTION,
@@ -53,10 +53,10 @@ def restarted(recorder: Recorder) -> Recorder:
 
 def test_a_firmware_that_kills_the_v1_totals_leaves_the_power_of_the_next_source() -> None:
     recorder = Recorder()
-    bodies = {**STANDARD, r.BLOCKS: BLOCK}
+    bodies = {**STANDARD, paths.BLOCKS: BLOCK}
     assert minute(recorder, 0, bodies)["production_power_w"] == 1990.0
     recorder = restarted(recorder)
-    dead = {**bodies, r.V1: DEAD_V1}
+    dead = {**bodies, paths.V1: DEAD_V1}
     assert "production_power_w" not in minute(recorder, 1, dead), "zeros of a gateway that starts are no new source"
     assert minute(recorder, 2, dead, NEW)["production_power_w"] == 1985.0
     assert minute(recorder, 3, dead, NEW)["production_power_w"] == 1985.0
@@ -65,8 +65,8 @@ def test_a_firmware_that_kills_the_v1_totals_leaves_the_power_of_the_next_source
 
 def test_a_production_ct_that_was_removed_leaves_the_inverters_power_after_half_an_hour() -> None:
     recorder = Recorder()
-    removed = {**METERED, r.METERS: [meter(CONSUMPTION, "net-consumption")], r.BLOCKS: BLOCK}
-    assert minute(recorder, 0, {**METERED, r.BLOCKS: BLOCK})["production_power_w"] == 2000.0
+    removed = {**METERED, paths.METERS: [meter(CONSUMPTION, "net-consumption")], paths.BLOCKS: BLOCK}
+    assert minute(recorder, 0, {**METERED, paths.BLOCKS: BLOCK})["production_power_w"] == 2000.0
     for number in range(1, 31):
         assert "production_power_w" not in minute(recorder, number, removed)
         recorder = restarted(recorder)
@@ -75,8 +75,8 @@ def test_a_production_ct_that_was_removed_leaves_the_inverters_power_after_half_
 
 def test_one_odd_list_of_meters_switches_nothing_however_often_it_comes() -> None:
     recorder = Recorder()
-    good = {**METERED, r.BLOCKS: BLOCK}
-    odd = {**good, r.METERS: [meter(CONSUMPTION, "net-consumption")]}
+    good = {**METERED, paths.BLOCKS: BLOCK}
+    odd = {**good, paths.METERS: [meter(CONSUMPTION, "net-consumption")]}
     for number in range(0, 120, 20):
         assert minute(recorder, number, good)["production_power_w"] == 2000.0
         assert "production_power_w" not in minute(recorder, number + 15, odd)
@@ -86,14 +86,14 @@ def test_an_ac_battery_beside_iq_batteries_gives_way_to_the_sum_of_both() -> Non
     recorder = Recorder()
     iq = {
         **METERED,
-        r.ENSEMBLE: ensemble(battery("492000000001")),
-        r.ENSEMBLE_POWER: power(("492000000001", 500_000)),
+        paths.ENSEMBLE: ensemble(battery("492000000001")),
+        paths.ENSEMBLE_POWER: power(("492000000001", 500_000)),
     }
     block: Json = {"type": "acb", "activeCount": 1, "wNow": 260, "readingTime": NOW + 1900}
     both = {
         **iq,
-        r.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)],
-        r.BLOCKS: {"production": [], "storage": [block]},
+        paths.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)],
+        paths.BLOCKS: {"production": [], "storage": [block]},
     }
     assert minute(recorder, 0, iq)["battery_power_w"] == 500.0
     found: Mapping[str, Value] = {}
@@ -108,11 +108,11 @@ def test_a_site_of_200_inverters_stays_large_while_nobody_counts_them() -> None:
     recorder = Recorder()
 
     def bodies(number: int) -> Bodies:
-        return {r.METERS: rows, r.READINGS: [reading(PRODUCTION, 95_000.0, 5e6 + number * 1600.0)]}
+        return {paths.METERS: rows, paths.READINGS: [reading(PRODUCTION, 95_000.0, 5e6 + number * 1600.0)]}
 
-    minute(recorder, 0, {**bodies(0), r.V1_INVERTERS: listed})
+    minute(recorder, 0, {**bodies(0), paths.V1_INVERTERS: listed})
     for number in range(1, 8):
-        silent = snapshot(bodies(number), tick=NOW + 60 * number, unsettled=[r.V1_INVERTERS, r.INVENTORY])
+        silent = snapshot(bodies(number), tick=NOW + 60 * number, unsettled=[paths.V1_INVERTERS, paths.INVENTORY])
         found = totals(recorder.read(silent, TOTALS))
         assert "inverters" not in found
         assert found["production_power_w"] == 95_000.0
@@ -129,7 +129,7 @@ ACB_BLOCK: Json = {
 
 def test_ac_batteries_of_a_gateway_before_tokens_have_their_charge_from_their_block() -> None:
     listed = [inverter("122000000001"), *(inverter(f"12100000000{n}", kind=11) for n in (1, 2))]
-    bodies = {**METERED, r.V1_INVERTERS: listed, r.BLOCKS: {"production": [], "storage": [ACB_BLOCK]}}
+    bodies = {**METERED, paths.V1_INVERTERS: listed, paths.BLOCKS: {"production": [], "storage": [ACB_BLOCK]}}
     found = totals(once(bodies))
     names = ("batteries", "battery_charge_percent", "battery_power_w", "battery_energy_wh", "battery_capacity_wh")
     assert [found.get(name) for name in names] == [2, 46.0, -130.0, 1100.0, None]
@@ -138,7 +138,7 @@ def test_ac_batteries_of_a_gateway_before_tokens_have_their_charge_from_their_bl
 def test_iq_batteries_without_the_sites_figures_are_weighted_by_capacity() -> None:
     batteries = ensemble(battery("492000000001", encharge_capacity=3500), battery("492000000002"))
     levels: Json = {"devices:": [{"serial_num": f"49200000000{n}", "soc": soc} for n, soc in ((1, 80), (2, 20))]}
-    found = totals(once({**METERED, r.ENSEMBLE: batteries, r.ENSEMBLE_POWER: levels}))
+    found = totals(once({**METERED, paths.ENSEMBLE: batteries, paths.ENSEMBLE_POWER: levels}))
     assert found["battery_charge_percent"] == pytest.approx((3500 * 80 + 5000 * 20) / 8500)
     assert found["battery_energy_wh"] == pytest.approx(3800.0)
     assert found["battery_capacity_wh"] == 8500.0
@@ -150,7 +150,7 @@ def test_one_iq_battery_that_is_not_heard_leaves_the_charge_of_all_absent(missin
     levels = [{"serial_num": f"49200000000{n}", "soc": 50} for n in (1, 2)]
     del levels[missing]
     assert "battery_charge_percent" not in totals(
-        once({**METERED, r.ENSEMBLE: batteries, r.ENSEMBLE_POWER: {"devices:": [*levels]}})
+        once({**METERED, paths.ENSEMBLE: batteries, paths.ENSEMBLE_POWER: {"devices:": [*levels]}})
     )
 
 
@@ -163,8 +163,8 @@ def acb(serial: str, used: Json, produced: Json) -> Json:
 
 AC_SITE: Bodies = {
     **METERED,
-    r.V1_INVERTERS: [inverter("122000000001"), *(inverter(f"12100000000{n}", kind=11) for n in (1, 2))],
-    r.DEVICE_DATA: device_data(
+    paths.V1_INVERTERS: [inverter("122000000001"), *(inverter(f"12100000000{n}", kind=11) for n in (1, 2))],
+    paths.DEVICE_DATA: device_data(
         detailed("122000000001"), acb("121000000001", 7.2e8, 3.6e8), acb("121000000002", 3.6e8, 3.6e8)
     ),
 }
@@ -180,20 +180,20 @@ def test_what_ac_batteries_took_and_gave_is_counted_by_themselves() -> None:
 @pytest.mark.parametrize("used", [None, "5", -1])
 def test_an_ac_battery_that_does_not_tell_one_side_leaves_that_side_absent(used: Json) -> None:
     devices = device_data(detailed("122000000001"), acb("121000000001", used, 3.6e8), acb("121000000002", 1.0, 3.6e8))
-    found = totals(once({**AC_SITE, r.DEVICE_DATA: devices}))
+    found = totals(once({**AC_SITE, paths.DEVICE_DATA: devices}))
     assert "battery_charged_lifetime_wh" not in found
     assert found["battery_discharged_lifetime_wh"] == 200_000.0
 
 
 def test_ac_batteries_of_which_one_is_missing_are_no_sum() -> None:
     devices = device_data(detailed("122000000001"), acb("121000000001", 7.2e8, 3.6e8))
-    assert "battery_charged_lifetime_wh" not in totals(once({**AC_SITE, r.DEVICE_DATA: devices}))
+    assert "battery_charged_lifetime_wh" not in totals(once({**AC_SITE, paths.DEVICE_DATA: devices}))
 
 
 def test_where_a_storage_ct_measures_it_counts_and_not_the_ac_batteries() -> None:
     metered = {
-        r.METERS: [*METERED[r.METERS], meter(STORAGE, "storage")],
-        r.READINGS: [*METERED[r.READINGS], reading(STORAGE, -130.0, 111.0, 222.0)],
+        paths.METERS: [*METERED[paths.METERS], meter(STORAGE, "storage")],
+        paths.READINGS: [*METERED[paths.READINGS], reading(STORAGE, -130.0, 111.0, 222.0)],
     }
     found = totals(Recorder().read(snapshot({**AC_SITE, **metered}), BOTH))
     assert found["battery_charged_lifetime_wh"] == 222.0
@@ -207,11 +207,13 @@ INVENTORY: Json = [{"type": "PCU", "devices": []}, {"type": "ACB", "devices": []
 
 def test_while_the_inventory_hangs_the_house_is_told_by_what_was_known() -> None:
     recorder = Recorder()
-    lists = {path: body for path, body in METERED.items() if path != r.V1_INVERTERS}
-    assert minute(recorder, 0, {**lists, r.INVENTORY: INVENTORY, r.ENSEMBLE: []})["load_power_w"] == 1500.0
+    lists = {path: body for path, body in METERED.items() if path != paths.V1_INVERTERS}
+    assert minute(recorder, 0, {**lists, paths.INVENTORY: INVENTORY, paths.ENSEMBLE: []})["load_power_w"] == 1500.0
     recorder = restarted(recorder)
     for number in (1, 60, 600):
-        silent = snapshot(lists, tick=NOW + 60 * number, unsettled=[r.INVENTORY, r.V1_INVERTERS, r.ENSEMBLE])
+        silent = snapshot(
+            lists, tick=NOW + 60 * number, unsettled=[paths.INVENTORY, paths.V1_INVERTERS, paths.ENSEMBLE]
+        )
         found = recorder.totals(silent, TOTALS)
         assert found["load_power_w"] == 1500.0
         assert "batteries" not in found, "a count is a fact, and it is too old"
@@ -221,11 +223,11 @@ def test_a_battery_is_read_while_the_inventory_hangs() -> None:
     site = "ENC_agg_avail_energy", "Enc_max_available_capacity", "agg_soc"
     bodies = {
         **METERED,
-        r.ENSEMBLE: ensemble(battery("492000000001")),
-        r.ENSEMBLE_POWER: power(("492000000001", 500_000)),
-        r.SECCTRL: dict(zip(site, (2500, 5000, 50), strict=True)),
+        paths.ENSEMBLE: ensemble(battery("492000000001")),
+        paths.ENSEMBLE_POWER: power(("492000000001", 500_000)),
+        paths.SECCTRL: dict(zip(site, (2500, 5000, 50), strict=True)),
     }
-    found = totals(once(bodies, unsettled=[r.INVENTORY]))
+    found = totals(once(bodies, unsettled=[paths.INVENTORY]))
     names = ("battery_power_w", "battery_charge_percent", "battery_energy_wh", "battery_capacity_wh", "load_power_w")
     assert [found.get(name) for name in names] == [500.0, 50.0, 2500.0, 5000.0, 2000.0]
     assert "batteries" not in found
@@ -235,10 +237,10 @@ def test_a_battery_is_read_while_the_inventory_hangs() -> None:
 def test_while_nothing_tells_whether_there_are_ac_batteries_none_are_left_out(devices: list[Json]) -> None:
     bodies = {
         **METERED,
-        r.V1_INVERTERS: devices,
-        r.ENSEMBLE: ensemble(battery("492000000001")),
-        r.ENSEMBLE_POWER: power(("492000000001", 500_000)),
-        r.SECCTRL: {"ENC_agg_avail_energy": 2500},
+        paths.V1_INVERTERS: devices,
+        paths.ENSEMBLE: ensemble(battery("492000000001")),
+        paths.ENSEMBLE_POWER: power(("492000000001", 500_000)),
+        paths.SECCTRL: {"ENC_agg_avail_energy": 2500},
     }
-    found = totals(once(bodies, unsettled=[r.INVENTORY]))
+    found = totals(once(bodies, unsettled=[paths.INVENTORY]))
     assert not {"battery_power_w", "battery_energy_wh", "battery_capacity_wh", "load_power_w"} & found.keys()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from logger.daemon.gateway_state import GatewayState, dump_state, load_state
 from logger.daemon.tick import run_tick
 from logger.model import Document, Snapshot, Value
-from logger.readings.rows import PATHS
+from logger.readings import paths
 from tests.readings import killed
 from tests.readings.site import INFO, TOTALS
 from tests.sizes import sized
@@ -49,7 +49,7 @@ def undisturbed() -> Rows:
 def step(books: GatewayState, since: float, tick: int) -> tuple[GatewayState, float, Rows]:
     found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in killed.documents(tick).items()}
     finals = dict.fromkeys(found, min(3, (tick - killed.FIRST) // killed.STEP + 1))
-    snapshot = Snapshot(INFO, tick, found, {"totals": since}, PATHS - found.keys(), finals)
+    snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), finals)
     result = run_tick(snapshot, TOTALS, books, killed.SITE)
     return result.state, tick + 2.0, {row.day: dict(row.reading.fields) for row in result.daily}
 

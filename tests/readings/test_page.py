@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from logger.model import Json
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.selectors.page import figures
 from logger.simulator import web_pages
 from tests.readings.recordings import CORPUS, needs_recordings
@@ -51,7 +51,7 @@ def test_a_power_is_no_energy_and_a_figure_that_stands_twice_is_none() -> None:
 
 
 def page_site(text: Json) -> dict[str, Json]:
-    return {r.PAGE: text}
+    return {paths.PAGE: text}
 
 
 def test_power_and_lifetime_are_written_as_the_page_has_them() -> None:

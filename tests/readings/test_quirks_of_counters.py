@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.site import Site
 from tests.readings.counted import MINUTE, Counted, metered, standard
 from tests.readings.site import detailed, device_data
@@ -38,7 +38,7 @@ def test_q_p4_a_block_that_is_inactive_for_one_poll_changes_no_source_however_lo
     site = Counted()
     for minute in range(6):
         block = {**eim, "whLifetime": 5e6 + 10.0 * minute, "activeCount": int(minute != 4)}
-        found = site.poll({r.BLOCKS: {"production": [block], "consumption": []}, r.V1: v1})
+        found = site.poll({paths.BLOCKS: {"production": [block], "consumption": []}, paths.V1: v1})
         assert found.get("production_lifetime_wh") == (None if minute == 4 else 5e6 + 10.0 * minute)
     assert pinned(site) == "production CT block"
     assert produced(site) == pytest.approx(50.0)
@@ -58,14 +58,14 @@ def test_q_p8_zeros_of_a_gateway_that_starts_are_no_values_and_cost_no_energy() 
 def test_q_p11_a_frozen_figure_of_today_is_only_a_start_and_then_left_alone() -> None:
     site = Counted(tick=NOON)
     v1 = {"wattsNow": 1, "wattHoursToday": 4000, "wattHoursSevenDays": 80_000, "wattHoursLifetime": 5_000_000}
-    todays = [site.poll({**metered(5e6 + 30.0 * minute), r.V1: v1})["production_today_wh"] for minute in range(4)]
+    todays = [site.poll({**metered(5e6 + 30.0 * minute), paths.V1: v1})["production_today_wh"] for minute in range(4)]
     assert todays == [4000.0, 4030.0, 4060.0, 4090.0]
 
 
 def test_q_p12_a_today_that_resets_late_or_never_is_not_ours() -> None:
     site = Counted(tick=int(datetime(2025, 6, 15, 23, 50, tzinfo=UTC).timestamp()))
     v1 = {"wattsNow": 1, "wattHoursToday": 31_000, "wattHoursSevenDays": 80_000, "wattHoursLifetime": 5_000_000}
-    todays = [site.poll({**metered(5e6 + 6.0 * minute), r.V1: v1})["production_today_wh"] for minute in range(15)]
+    todays = [site.poll({**metered(5e6 + 6.0 * minute), paths.V1: v1})["production_today_wh"] for minute in range(15)]
     assert todays[:9] == [31_000.0 + 6.0 * minute for minute in range(9)]
     assert todays[9:] == pytest.approx([6.0 * (minute - 9) for minute in range(9, 15)])
 
@@ -100,7 +100,7 @@ def test_q_p21_nor_is_it_where_the_site_is_new_and_its_lifetime_small() -> None:
 
 def test_q_p22_a_today_of_thousands_of_kwh_is_no_start() -> None:
     v1 = {"wattsNow": 1, "wattHoursToday": 6_780_000, "wattHoursSevenDays": 80_000, "wattHoursLifetime": 5_000_000}
-    assert "production_today_wh" not in Counted().poll({**metered(5e6), r.V1: v1})
+    assert "production_today_wh" not in Counted().poll({**metered(5e6), paths.V1: v1})
 
 
 # --- lifetimes --------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_q_l3_an_inverter_that_leaves_the_sum_takes_no_energy_with_it() -> None:
         left = full if minute < 3 else full[:2]
         for device in left:
             device["channels"][0]["lifetime"] = {"joulesProduced": (1000.0 * 3600) * 1000 + 36_000.0 * minute}
-        site.poll({r.METERS: [], r.DEVICE_DATA: device_data(*left)})
+        site.poll({paths.METERS: [], paths.DEVICE_DATA: device_data(*left)})
     assert site.kinds() == ["counter_reset"]
     assert produced(site) == pytest.approx(2 * 30.0 + 4 * 20.0)
 
@@ -171,13 +171,13 @@ def test_q_l4_and_q_p5_another_base_never_takes_the_place_of_a_silent_one() -> N
     site = Counted()
     v1 = {"wattsNow": 1, "wattHoursToday": 1, "wattHoursSevenDays": 9, "wattHoursLifetime": 9_570_000}
     for minute in range(5):
-        site.poll({**metered(14_400_000.0 + 10.0 * minute), r.V1: v1})
+        site.poll({**metered(14_400_000.0 + 10.0 * minute), paths.V1: v1})
     assert pinned(site) == "production meter"
     off = metered(14_400_060.0)
-    off[r.METERS][0]["state"] = "disabled"
+    off[paths.METERS][0]["state"] = "disabled"
     for _ in range(2):
-        assert "production_lifetime_wh" not in site.poll({**off, r.V1: v1})
-    assert site.poll({**metered(14_400_080.0), r.V1: v1})["production_lifetime_wh"] == 14_400_080.0
+        assert "production_lifetime_wh" not in site.poll({**off, paths.V1: v1})
+    assert site.poll({**metered(14_400_080.0), paths.V1: v1})["production_lifetime_wh"] == 14_400_080.0
     assert produced(site) == pytest.approx(80.0)
 
 

@@ -8,8 +8,7 @@ from logger.daemon.tick import run_tick
 from logger.energy.rebuild import Past, replayed, rows_of
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Document, Role, Snapshot
-from logger.readings import rows as r
-from logger.readings.rows import PATHS
+from logger.readings import paths
 from logger.site import Site
 from tests.readings.counted import MINUTE, Counted
 from tests.readings.site import INFO, PRODUCTION, TOTALS, Body, inverter, meter, reading
@@ -51,7 +50,7 @@ def test_a_battery_that_no_meter_measures_is_integrated_again() -> None:
 def test_the_three_digits_of_the_oldest_gateways_are_no_counter_when_read_back() -> None:
     counted = site()
     for minute in range(31):
-        counted.poll({r.PAGE: PAGE.format(digit=3 if minute < 15 else 4)})
+        counted.poll({paths.PAGE: PAGE.format(digit=3 if minute < 15 else 4)})
     assert same(counted)["production_wh"] == pytest.approx(30 * 20.0)
 
 
@@ -60,10 +59,10 @@ def test_a_large_site_is_large_for_all_of_a_day_that_counts_its_inverters_once()
     for minute in range(31):
         rows = [reading(PRODUCTION, 95_000.0, 5e6 + 1600.0 * minute)]
         inverters = [{"serialNumber": f"{n:012d}", "lastReportDate": counted.tick, "devType": 1} for n in range(200)]
-        documents = {r.METERS: [meter(PRODUCTION, "production", phases=3)], r.READINGS: rows}
+        documents = {paths.METERS: [meter(PRODUCTION, "production", phases=3)], paths.READINGS: rows}
         if minute == 0:
-            documents[r.V1_INVERTERS] = inverters
-        counted.poll(documents, unsettled=[r.V1_INVERTERS] if minute else [])
+            documents[paths.V1_INVERTERS] = inverters
+        counted.poll(documents, unsettled=[paths.V1_INVERTERS] if minute else [])
     assert "inverters" not in counted.written[counted.tick]
     assert same(counted)["production_wh"] == pytest.approx(30 * 1600.0)
 
@@ -79,9 +78,9 @@ def test_a_site_whose_only_counter_comes_each_quarter_of_an_hour_is_covered_whil
         counted.tick += MINUTE
         block = {"type": "inverters", "activeCount": 1, "wNow": 1200, "whLifetime": 5e6 + 20.0 * minute}
         answers: dict[str, tuple[int, Body]] = {
-            r.METERS: (15, meters),
-            r.V1_INVERTERS: (5, listed),
-            r.BLOCKS: (15, {"production": [block]}),
+            paths.METERS: (15, meters),
+            paths.V1_INVERTERS: (5, listed),
+            paths.BLOCKS: (15, {"production": [block]}),
         }
         for path, (every, body) in answers.items():
             if minute % every == 0 and not 61 <= minute < 61 + silent:
@@ -89,7 +88,7 @@ def test_a_site_whose_only_counter_comes_each_quarter_of_an_hour_is_covered_whil
             elif path in standing and counted.tick - standing[path].received_at > 2 * every * MINUTE:
                 del standing[path]
         since: dict[Role, float] = {"totals": counted.since}
-        snap = Snapshot(INFO, counted.tick, dict(standing), since, PATHS - answers.keys())
+        snap = Snapshot(INFO, counted.tick, dict(standing), since, paths.PATHS - answers.keys())
         counted.enter(run_tick(snap, TOTALS, counted.state, counted.site))
     row = counted.rows[DAY].reading.fields
     assert row["production_wh"] == pytest.approx(180 * 20.0)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logger.model import Json
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.reports import fresh_report, interval_s, remember
 from tests.readings.site import (
     METERED,
@@ -28,7 +28,7 @@ S = "122000000001"
 
 
 def with_report(second: Json, watts: float = 200) -> dict[str, Json]:
-    return {**METERED, r.V1_INVERTERS: [{**inverter(S, watts=watts), "lastReportDate": second}]}
+    return {**METERED, paths.V1_INVERTERS: [{**inverter(S, watts=watts), "lastReportDate": second}]}
 
 
 def test_a_report_is_written_at_its_own_time() -> None:
@@ -52,7 +52,7 @@ def test_a_second_within_five_of_a_known_one_is_the_same_report(apart: int, new:
 def test_the_first_time_and_source_stand_when_another_document_disagrees() -> None:
     recorder = Recorder()
     recorder.read(snapshot(with_report(NOW - 77)))
-    detail = {**METERED, r.DEVICE_DATA: device_data(detailed(S, NOW - 74))}
+    detail = {**METERED, paths.DEVICE_DATA: device_data(detailed(S, NOW - 74))}
     later = recorder.read(snapshot(detail, tick=NOW + 300))
     assert S not in points(later, "envoy_inverter")
     assert recorder.state.readings.reports[S] == [report(S, NOW - 77)]
@@ -127,7 +127,7 @@ def test_ten_minutes_ahead_of_the_gateways_clock_are_counted_from_when_it_answer
 
 
 def test_a_report_from_the_future_has_no_age() -> None:
-    bodies = {**METERED, r.ENSEMBLE: ensemble(battery("492000000001", last_rpt_date=NOW + 5000))}
+    bodies = {**METERED, paths.ENSEMBLE: ensemble(battery("492000000001", last_rpt_date=NOW + 5000))}
     assert "report_age_s" not in points(once(bodies), "envoy_battery")["492000000001"].fields
 
 

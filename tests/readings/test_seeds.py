@@ -6,7 +6,7 @@ import pytest
 
 from logger.energy.state import Seed
 from logger.model import Json
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.seeds import find_seeds
 from tests.readings.site import CONSUMPTION, METERED, PRODUCTION, STANDARD, detailed, device_data, meter, view
 
@@ -31,11 +31,11 @@ def blocks(today: Json, week: Json, lifetime: Json, count: int = 1, kind: str = 
 
 
 def by_v1(**figures: Json) -> Seed | None:
-    return find_seeds(view({**METERED, r.V1: v1(**figures)}), {"production": PRODUCED}).get("production")
+    return find_seeds(view({**METERED, paths.V1: v1(**figures)}), {"production": PRODUCED}).get("production")
 
 
 def by_block(today: Json, week: Json, lifetime: Json = PRODUCED, count: int = 1) -> Seed | None:
-    bodies = {**METERED, r.V1: v1(lifetime=0), r.BLOCKS: blocks(today, week, lifetime, count)}
+    bodies = {**METERED, paths.V1: v1(lifetime=0), paths.BLOCKS: blocks(today, week, lifetime, count)}
     return find_seeds(view(bodies), {"production": PRODUCED}).get("production")
 
 
@@ -110,16 +110,16 @@ def test_a_block_of_a_disabled_ct_is_no_seed() -> None:
 def test_consumption_is_seeded_from_the_total_block_or_the_interval_database() -> None:
     counters = {"production": PRODUCED, "import": 3e6, "export": 1e6}
     block = blocks(9000.0, 120_000.0, 7e6, kind="total-consumption")
-    assert find_seeds(view({**METERED, r.BLOCKS: block}), counters)["consumption"].today_wh == 9000.0
+    assert find_seeds(view({**METERED, paths.BLOCKS: block}), counters)["consumption"].today_wh == 9000.0
     eim: Json = {"wattHoursToday": 8000, "wattHoursSevenDays": 0, "wattHoursLifetime": 6_999_500}
-    both = {**METERED, r.BLOCKS: block, r.PDM: {"consumption": {"eim": eim}}}
+    both = {**METERED, paths.BLOCKS: block, paths.PDM: {"consumption": {"eim": eim}}}
     assert find_seeds(view(both), counters)["consumption"] == Seed("consumption", "interval database", 8500.0, None)
 
 
 def test_net_figures_of_the_gateway_are_never_used() -> None:
     """Q-P13: they are always 0."""
     block = blocks(0, 0, 5e6, kind="net-consumption")
-    assert set(find_seeds(view({**METERED, r.BLOCKS: block}), {"production": PRODUCED})) <= {"production"}
+    assert set(find_seeds(view({**METERED, paths.BLOCKS: block}), {"production": PRODUCED})) <= {"production"}
 
 
 def test_a_gateway_without_meters_is_seeded_by_its_own_counter() -> None:
@@ -129,9 +129,9 @@ def test_a_gateway_without_meters_is_seeded_by_its_own_counter() -> None:
 def test_device_data_seeds_only_where_there_is_no_production_ct() -> None:
     data = device_data(detailed("1"), detailed("2"))
     off: Json = [meter(PRODUCTION, "production", state="disabled"), meter(CONSUMPTION, "net-consumption")]
-    found = find_seeds(view({**METERED, r.METERS: off, r.DEVICE_DATA: data}), {"production": 2e6})
+    found = find_seeds(view({**METERED, paths.METERS: off, paths.DEVICE_DATA: data}), {"production": 2e6})
     assert found["production"] == Seed("production", "device data, summed", 2000.0, 12_000.0)
-    metered = find_seeds(view({**METERED, r.V1: v1(lifetime=0), r.DEVICE_DATA: data}), {"production": 2e6})
+    metered = find_seeds(view({**METERED, paths.V1: v1(lifetime=0), paths.DEVICE_DATA: data}), {"production": 2e6})
     assert metered == {}
 
 

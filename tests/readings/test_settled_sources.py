@@ -8,7 +8,7 @@ import pytest
 
 from logger.daemon.counter_status import describe_energy
 from logger.energy.state import EnergyState
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.source_selection import Sources
 from logger.readings.wanted import wanted
 from logger.site import Site
@@ -24,7 +24,7 @@ def v1(lifetime: float) -> Body:
 
 def plain(lifetime: float) -> dict[str, Body]:
     """A site without CTs with v1 totals."""
-    return {r.METERS: [], r.V1: v1(lifetime)}
+    return {paths.METERS: [], paths.V1: v1(lifetime)}
 
 
 def detail(lifetime: float) -> Body:
@@ -55,7 +55,7 @@ def test_a_source_is_provisional_until_it_has_answered_three_times() -> None:
 def test_every_better_path_must_have_said_three_times_that_it_is_not_there() -> None:
     site = Counted(tick=NOON)
     for minute in range(9):
-        absent = [r.DEVICE_DATA] if minute % 3 == 0 else []
+        absent = [paths.DEVICE_DATA] if minute % 3 == 0 else []
         site.poll(plain(5e6 + minute), absent=absent)
         assert state(site) == ("v1 totals", "settled" if minute >= 6 else "provisional")
 
@@ -69,12 +69,12 @@ def test_a_path_that_is_not_in_the_call_plan_has_nothing_to_say() -> None:
 
 def test_a_better_source_that_comes_before_the_settling_is_a_new_base_and_said() -> None:
     site = Counted(tick=NOON)
-    assert "production_lifetime_wh" not in site.poll(plain(5e6), unsettled=[r.DEVICE_DATA])
-    site.poll(plain(5e6 + 10), absent=[r.DEVICE_DATA])
+    assert "production_lifetime_wh" not in site.poll(plain(5e6), unsettled=[paths.DEVICE_DATA])
+    site.poll(plain(5e6 + 10), absent=[paths.DEVICE_DATA])
     site.poll(plain(5e6 + 20))
     assert state(site) == ("v1 totals", "provisional")
     for minute in range(4):
-        found = site.poll({**plain(5e6 + 30), r.DEVICE_DATA: detail(7e6 + 10.0 * minute)})
+        found = site.poll({**plain(5e6 + 30), paths.DEVICE_DATA: detail(7e6 + 10.0 * minute)})
         assert found["production_lifetime_wh"] == 7e6 + 10.0 * minute
     assert state(site) == ("device data, summed", "settled")
     assert site.kinds() == ["counter_reset"]
@@ -87,7 +87,7 @@ def test_a_settled_source_stays_though_a_better_one_appears() -> None:
     for minute in range(3):
         site.poll(plain(5e6 + minute))
     for minute in range(5):
-        found = site.poll({**plain(5e6 + 10 + minute), r.DEVICE_DATA: detail(7e6)})
+        found = site.poll({**plain(5e6 + 10 + minute), paths.DEVICE_DATA: detail(7e6)})
         assert found["production_lifetime_wh"] == 5e6 + 10 + minute
     assert site.events == []
 
@@ -95,11 +95,11 @@ def test_a_settled_source_stays_though_a_better_one_appears() -> None:
 def test_a_settled_source_that_is_silent_is_absent_and_no_other_speaks_for_it() -> None:
     site = Counted(tick=NOON)
     for minute in range(4):
-        site.poll({**metered(5e6 + minute), r.V1: v1(4e6)})
+        site.poll({**metered(5e6 + minute), paths.V1: v1(4e6)})
     for _ in range(3):
-        assert "production_lifetime_wh" not in site.poll({r.METERS: metered()[r.METERS], r.V1: v1(4e6)})
+        assert "production_lifetime_wh" not in site.poll({paths.METERS: metered()[paths.METERS], paths.V1: v1(4e6)})
     site.restart()
-    assert "production_lifetime_wh" not in site.poll({r.METERS: metered()[r.METERS], r.V1: v1(4e6)})
+    assert "production_lifetime_wh" not in site.poll({paths.METERS: metered()[paths.METERS], paths.V1: v1(4e6)})
     assert site.poll(metered(5e6 + 100))["production_lifetime_wh"] == 5e6 + 100
 
 
@@ -117,7 +117,7 @@ def test_after_a_day_of_polling_a_path_without_any_answer_counts_as_absent() -> 
     site = Counted(Site(zone="UTC", totals_s=300), tick=NOON)
     settled = None
     for step in range(300):
-        site.poll(plain(5e6 + step), unsettled=[r.DEVICE_DATA] if step else [], after=300)
+        site.poll(plain(5e6 + step), unsettled=[paths.DEVICE_DATA] if step else [], after=300)
         if settled is None and state(site)[1] == "settled":
             settled = step
     quiet = 2  # polls in the quiet window
@@ -131,11 +131,11 @@ def test_a_new_firmware_is_looked_at_anew_and_what_is_better_then_is_a_new_base(
         site.poll(plain(5e6 + minute))
     site.firmware, site.finals = "D8.3.5433", {}
     for minute in range(2):
-        found = site.poll({**plain(5e6 + 10 + minute), r.DEVICE_DATA: detail(7e6)})
+        found = site.poll({**plain(5e6 + 10 + minute), paths.DEVICE_DATA: detail(7e6)})
         assert found["production_lifetime_wh"] == 5e6 + 10 + minute, "until it is settled the old one goes on"
         assert state(site)[1] == "provisional"
-    site.poll({**plain(5e6 + 12), r.DEVICE_DATA: detail(7e6)})
-    assert site.poll({**plain(5e6 + 13), r.DEVICE_DATA: detail(7e6 + 5)})["production_lifetime_wh"] == 7e6 + 5
+    site.poll({**plain(5e6 + 12), paths.DEVICE_DATA: detail(7e6)})
+    assert site.poll({**plain(5e6 + 13), paths.DEVICE_DATA: detail(7e6 + 5)})["production_lifetime_wh"] == 7e6 + 5
     assert state(site) == ("device data, summed", "settled")
     assert site.kinds() == ["counter_reset"]
 
@@ -145,10 +145,10 @@ def test_other_meters_are_said_and_looked_at_anew_and_one_odd_answer_switches_no
     for minute in range(4):
         site.poll(metered(5e6 + minute))
     odd = metered(5e6 + 4)
-    odd[r.METERS] = [meter(PRODUCTION, "production", state="disabled")]
-    assert "production_lifetime_wh" not in site.poll({**odd, r.V1: v1(4e6)})
+    odd[paths.METERS] = [meter(PRODUCTION, "production", state="disabled")]
+    assert "production_lifetime_wh" not in site.poll({**odd, paths.V1: v1(4e6)})
     for minute in range(5, 9):
-        assert site.poll({**metered(5e6 + minute), r.V1: v1(4e6)})["production_lifetime_wh"] == 5e6 + minute
+        assert site.poll({**metered(5e6 + minute), paths.V1: v1(4e6)})["production_lifetime_wh"] == 5e6 + minute
     assert site.kinds() == ["meters_changed"] * 2
     assert site.events[0].text == "the meters are now production disabled 1-phase"
     assert state(site) == ("production meter", "settled")
@@ -173,23 +173,27 @@ def test_a_dry_run_settles_nothing() -> None:
 
 def test_while_a_source_is_not_settled_the_better_paths_are_asked() -> None:
     site = Counted(tick=NOON)
-    bodies = {r.METERS: [], r.V1: v1(5e6)}
-    assert r.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), Sources(), EnergyState()).paths
+    bodies = {paths.METERS: [], paths.V1: v1(5e6)}
+    assert (
+        paths.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[paths.DEVICE_DATA]), Sources(), EnergyState()).paths
+    )
     for minute in range(3):
         site.poll(plain(5e6 + minute))
     site.firmware = "D8.3.5433"
     site.poll(plain(5e6 + 4))
     assert "production" in site.state.readings.sources.review.findings
     assert (
-        r.DEVICE_DATA
-        in wanted(snapshot(bodies, unsettled=[r.DEVICE_DATA]), site.state.readings.sources, site.state.energy).paths
+        paths.DEVICE_DATA
+        in wanted(
+            snapshot(bodies, unsettled=[paths.DEVICE_DATA]), site.state.readings.sources, site.state.energy
+        ).paths
     )
 
 
 def test_a_block_that_comes_after_the_minutes_own_documents_is_a_source_too() -> None:
     """The slow lane's answers are never new in the same tick as the devices'."""
     site = Counted(tick=NOON)
-    many = {r.METERS: [], r.DEVICE_DATA: device_data(*(detailed(f"{n}") for n in range(3)), count=60)}
-    site.poll(many, unsettled=[r.BLOCKS])
-    late = {**standard(5e6), r.DEVICE_DATA: many[r.DEVICE_DATA]}
+    many = {paths.METERS: [], paths.DEVICE_DATA: device_data(*(detailed(f"{n}") for n in range(3)), count=60)}
+    site.poll(many, unsettled=[paths.BLOCKS])
+    late = {**standard(5e6), paths.DEVICE_DATA: many[paths.DEVICE_DATA]}
     assert site.poll(late)["production_lifetime_wh"] == 5e6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from logger.model import Json
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.rows import ABSENT, UNKNOWN, Selector
 from logger.readings.selectors import batteries, production
 from logger.readings.selectors import ensemble as ensemble_rows
@@ -50,31 +50,31 @@ BLOCKS: Json = {
     "storage": [{"type": "acb", "activeCount": 1, "wNow": 260, "readingTime": NOW - 60}],
 }
 SELECTORS: list[tuple[str, str, Selector]] = [
-    (r.V1, "v1 totals", production.v1_totals),
-    (r.PDM, "pdm", production.pdm("production", "pcu")),
-    (r.BLOCKS, "inverters block", production.inverters_block),
-    (r.BLOCKS, "both kinds", batteries.both_kinds_power_sum),
-    (r.V1_INVERTERS, "v1 list", inverter_rows.v1_inverters),
-    (r.V1_INVERTERS, "living", inverter_rows.living_inverters),
-    (r.V1_INVERTERS, "flags", inverter_rows.listed_inverters),
-    (r.V1_INVERTERS, "sum", inverter_rows.inverter_power_sum),
-    (r.DEVICE_DATA, "device data sums", inverter_rows.device_data_sums),
-    (r.DEVICE_DATA, "device data installed", inverter_rows.installed_in_device_data),
-    (r.INVENTORY, "inventory", inverter_rows.inventory_inverters),
-    (r.ENSEMBLE, "ensemble", ensemble_rows.encharge_inventory),
-    (r.ENSEMBLE, "ensemble fresh", ensemble_rows.devices_now("ENCHARGE")),
-    (r.ENSEMBLE_POWER, "ensemble power", ensemble_rows.encharge_power),
-    (r.ENSEMBLE_STATUS, "ensemble status", ensemble_rows.encharge_status),
+    (paths.V1, "v1 totals", production.v1_totals),
+    (paths.PDM, "pdm", production.pdm("production", "pcu")),
+    (paths.BLOCKS, "inverters block", production.inverters_block),
+    (paths.BLOCKS, "both kinds", batteries.both_kinds_power_sum),
+    (paths.V1_INVERTERS, "v1 list", inverter_rows.v1_inverters),
+    (paths.V1_INVERTERS, "living", inverter_rows.living_inverters),
+    (paths.V1_INVERTERS, "flags", inverter_rows.listed_inverters),
+    (paths.V1_INVERTERS, "sum", inverter_rows.inverter_power_sum),
+    (paths.DEVICE_DATA, "device data sums", inverter_rows.device_data_sums),
+    (paths.DEVICE_DATA, "device data installed", inverter_rows.installed_in_device_data),
+    (paths.INVENTORY, "inventory", inverter_rows.inventory_inverters),
+    (paths.ENSEMBLE, "ensemble", ensemble_rows.encharge_inventory),
+    (paths.ENSEMBLE, "ensemble fresh", ensemble_rows.devices_now("ENCHARGE")),
+    (paths.ENSEMBLE_POWER, "ensemble power", ensemble_rows.encharge_power),
+    (paths.ENSEMBLE_STATUS, "ensemble status", ensemble_rows.encharge_status),
 ]
 FULL: Bodies = {
     **STANDARD,
-    r.PDM: PDM,
-    r.BLOCKS: BLOCKS,
-    r.DEVICE_DATA: device_data(detailed("122000000001")),
-    r.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")]),
-    r.ENSEMBLE: ensemble(battery("492000000001")),
-    r.ENSEMBLE_POWER: power(("492000000001", 1)),
-    r.ENSEMBLE_STATUS: {"inventory": {"serial_nums": {"492000000001": {"device_type": 13}}}},
+    paths.PDM: PDM,
+    paths.BLOCKS: BLOCKS,
+    paths.DEVICE_DATA: device_data(detailed("122000000001")),
+    paths.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")]),
+    paths.ENSEMBLE: ensemble(battery("492000000001")),
+    paths.ENSEMBLE_POWER: power(("492000000001", 1)),
+    paths.ENSEMBLE_STATUS: {"inventory": {"serial_nums": {"492000000001": {"device_type": 13}}}},
 }
 IDS = [name for _, name, _ in SELECTORS]
 
@@ -108,13 +108,13 @@ def test_a_body_of_another_shape_cannot_tell(path: str, name: str, select: Selec
     "body", [[], [{"devices": []}], [{"type": "PCU"}], [{"type": "PCU", "devices": None}]], ids=str
 )
 def test_a_cut_inventory_cannot_tell_and_does_not_hand_over_to_the_list(body: Json) -> None:
-    found = once({**METERED, r.INVENTORY: body})
+    found = once({**METERED, paths.INVENTORY: body})
     assert "inverters" not in totals(found)
     assert "communicating" not in points(found, "envoy_inverter_status")["122000000001"].fields
 
 
 def test_an_inventory_without_inverters_hands_over_to_the_list() -> None:
-    assert totals(once({**METERED, r.INVENTORY: inventory()}))["inverters"] == 2
+    assert totals(once({**METERED, paths.INVENTORY: inventory()}))["inverters"] == 2
 
 
 # --- the source of a total --------------------------------------------------------------------------------------
@@ -123,14 +123,14 @@ def test_an_inventory_without_inverters_hands_over_to_the_list() -> None:
 def test_a_source_once_chosen_that_is_silent_leaves_the_value_absent() -> None:
     recorder = Recorder()
     assert recorder.totals(snapshot(METERED))["production_power_w"] == 2000.0
-    later = {**METERED, r.METERS: [meter(PRODUCTION, "production", state="disabled")], r.BLOCKS: BLOCKS}
+    later = {**METERED, paths.METERS: [meter(PRODUCTION, "production", state="disabled")], paths.BLOCKS: BLOCKS}
     assert "production_power_w" not in recorder.totals(snapshot(later, tick=NOW + 60))
 
 
 def test_a_reading_that_lacks_its_meter_leaves_the_value_absent() -> None:
     recorder = Recorder()
     recorder.read(snapshot(METERED))
-    found = recorder.totals(snapshot({**METERED, r.READINGS: [reading(CONSUMPTION, 5.0)]}, tick=NOW + 60))
+    found = recorder.totals(snapshot({**METERED, paths.READINGS: [reading(CONSUMPTION, 5.0)]}, tick=NOW + 60))
     assert "production_power_w" not in found
     assert found["net_power_w"] == 5.0
 
@@ -144,28 +144,28 @@ def test_a_better_source_that_appears_is_used() -> None:
 
 def test_the_chosen_source_goes_on_while_a_better_one_that_had_nothing_is_silent() -> None:
     recorder = Recorder()
-    first = without(STANDARD, r.METERS)
+    first = without(STANDARD, paths.METERS)
     assert recorder.totals(snapshot(first))["production_power_w"] == 1990.0
     assert recorder.state.readings.sources.fields["envoy_totals.production_power_w"] == "v1 totals"
-    again = snapshot(first, tick=NOW + 60, unsettled=[r.BLOCKS])
+    again = snapshot(first, tick=NOW + 60, unsettled=[paths.BLOCKS])
     assert recorder.totals(again)["production_power_w"] == 1990.0
 
 
 def test_nothing_is_chosen_before_the_better_sources_have_had_their_word() -> None:
-    assert "production_power_w" not in totals(once(without(STANDARD, r.METERS), unsettled=[r.BLOCKS]))
+    assert "production_power_w" not in totals(once(without(STANDARD, paths.METERS), unsettled=[paths.BLOCKS]))
 
 
 @pytest.mark.parametrize("line", [{"eid": None}, {"state": None}, {"state": "?"}, {"measurementType": 7}], ids=str)
 def test_a_meter_line_that_cannot_be_read_hands_over_to_no_other_source(line: dict[str, Json]) -> None:
     meters: Json = [{**meter(PRODUCTION, "production"), **line}, meter(CONSUMPTION, "net-consumption")]
-    found = totals(once({**METERED, r.METERS: meters, r.BLOCKS: BLOCKS}))
+    found = totals(once({**METERED, paths.METERS: meters, paths.BLOCKS: BLOCKS}))
     assert "production_power_w" not in found
     assert "production_lifetime_wh" not in found
     assert found["net_power_w"] == -500.0
 
 
 def test_a_list_of_meters_that_cannot_be_read_leaves_production_absent() -> None:
-    assert "production_power_w" not in totals(once({**METERED, r.METERS: "?"}))
+    assert "production_power_w" not in totals(once({**METERED, paths.METERS: "?"}))
 
 
 # --- production -------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_a_list_of_meters_that_cannot_be_read_leaves_production_absent() -> None
 
 def test_v1_is_ignored_where_the_production_ct_is_disabled() -> None:
     """Q-P3."""
-    bodies = {**METERED, r.METERS: [meter(PRODUCTION, "production", state="disabled")]}
+    bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", state="disabled")]}
     assert production.v1_totals(view(bodies)) is ABSENT
 
 
@@ -183,7 +183,7 @@ def test_a_disabled_ct_gives_no_value_however_alive_it_looks() -> None:
         meter(PRODUCTION, "production", state="disabled"),
         meter(CONSUMPTION, "net-consumption", state="disabled"),
     ]
-    found = once({**METERED, r.METERS: off, r.BLOCKS: BLOCKS})
+    found = once({**METERED, paths.METERS: off, paths.BLOCKS: BLOCKS})
     assert points(found, "envoy_meter") == {}
     assert totals(found)["production_power_w"] == 1234.0
     assert not {"net_power_w", "consumption_power_w", "load_power_w"} & totals(found).keys()
@@ -191,22 +191,28 @@ def test_a_disabled_ct_gives_no_value_however_alive_it_looks() -> None:
 
 def test_v1_with_a_lifetime_of_zero_is_dead() -> None:
     """Q-P3 on Standard firmware, and Q-P8 after a start."""
-    dead = {**STANDARD, r.V1: {"wattsNow": 0, "wattHoursToday": 0, "wattHoursLifetime": 0}, r.BLOCKS: BLOCKS}
+    dead = {**STANDARD, paths.V1: {"wattsNow": 0, "wattHoursToday": 0, "wattHoursLifetime": 0}, paths.BLOCKS: BLOCKS}
     assert totals(once(dead))["production_power_w"] == 1234.0
 
 
 def test_v1_without_its_lifetime_cannot_tell() -> None:
-    assert production.v1_totals(view({**STANDARD, r.V1: {"wattsNow": 5}})) is UNKNOWN
+    assert production.v1_totals(view({**STANDARD, paths.V1: {"wattsNow": 5}})) is UNKNOWN
 
 
 def test_power_is_summed_from_the_list_only_over_inverters_that_were_heard() -> None:
     fresh, stale = inverter("122000000001", watts=100), inverter("122000000002", NOW - 3600, 90)
-    bodies: Bodies = {r.METERS: [], r.V1_INVERTERS: [fresh, stale, inverter("122000000003", kind=11, watts=250)]}
+    bodies: Bodies = {
+        paths.METERS: [],
+        paths.V1_INVERTERS: [fresh, stale, inverter("122000000003", kind=11, watts=250)],
+    }
     assert totals(once(bodies))["production_power_w"] == 100.0
 
 
 def test_a_sum_with_an_unreadable_part_is_no_sum() -> None:
-    bodies: Bodies = {r.METERS: [], r.V1_INVERTERS: [inverter("122000000001"), {"serialNumber": "122000000002"}]}
+    bodies: Bodies = {
+        paths.METERS: [],
+        paths.V1_INVERTERS: [inverter("122000000001"), {"serialNumber": "122000000002"}],
+    }
     assert "production_power_w" not in totals(once(bodies))
 
 
@@ -220,16 +226,16 @@ def test_a_ct_block_that_cannot_be_read_hands_over_to_no_other_block(broken: dic
         "whLifetime": 5e6,
     }
     body: Json = {"production": [{"type": "inverters", "wNow": 8, "whLifetime": 777}, {**eim, **broken}]}
-    assert not {"production_power_w", "production_lifetime_wh"} & totals(once({r.BLOCKS: body})).keys()
+    assert not {"production_power_w", "production_lifetime_wh"} & totals(once({paths.BLOCKS: body})).keys()
 
 
 def test_the_ct_block_counts_only_where_there_is_no_list_of_meters_and_with_active_count_1() -> None:
     """Q-P1, Q-P4."""
     select = production.ct_block("production", "production")
-    assert select(view({r.BLOCKS: BLOCKS}))
-    assert select(view({r.BLOCKS: BLOCKS, r.METERS: []})) is ABSENT
-    assert select(view({r.BLOCKS: BLOCKS}, unsettled=[r.METERS])) is UNKNOWN
-    assert select(view({r.BLOCKS: {"production": [{"type": "eim", "activeCount": 0}]}})) is ABSENT
+    assert select(view({paths.BLOCKS: BLOCKS}))
+    assert select(view({paths.BLOCKS: BLOCKS, paths.METERS: []})) is ABSENT
+    assert select(view({paths.BLOCKS: BLOCKS}, unsettled=[paths.METERS])) is UNKNOWN
+    assert select(view({paths.BLOCKS: {"production": [{"type": "eim", "activeCount": 0}]}})) is ABSENT
 
 
 # --- meters -----------------------------------------------------------------------------------------------------
@@ -238,7 +244,7 @@ def test_the_ct_block_counts_only_where_there_is_no_list_of_meters_and_with_acti
 def test_readings_are_joined_by_eid_and_phantom_rows_are_ignored() -> None:
     """Q-M1: order and number of the rows are no promise."""
     rows: Json = [reading(1023410688, 9.0), reading(CONSUMPTION, -500.0), {"eid": [1]}, reading(PRODUCTION, 2000.0)]
-    found = points(once({**METERED, r.READINGS: rows}), "envoy_meter")
+    found = points(once({**METERED, paths.READINGS: rows}), "envoy_meter")
     assert {name: point.fields["power_w"] for name, point in found.items()} == {
         "production": 2000.0,
         "net-consumption": -500.0,
@@ -247,7 +253,7 @@ def test_readings_are_joined_by_eid_and_phantom_rows_are_ignored() -> None:
 
 def test_two_rows_with_one_eid_are_neither_written() -> None:
     rows: Json = [reading(PRODUCTION, 1.0), reading(PRODUCTION, 2.0), reading(CONSUMPTION, 3.0)]
-    found = once({**METERED, r.READINGS: rows})
+    found = once({**METERED, paths.READINGS: rows})
     assert set(points(found, "envoy_meter")) == {"net-consumption"}
     assert "production_power_w" not in totals(found)
 
@@ -255,13 +261,13 @@ def test_two_rows_with_one_eid_are_neither_written() -> None:
 @pytest.mark.parametrize(("phases", "names"), [(1, ["L1"]), (2, ["L1", "L2"]), (3, ["L1", "L2", "L3"])])
 def test_the_first_phase_count_channels_are_phases_whatever_the_mode_says(phases: int, names: list[str]) -> None:
     """Q-M3, Q-M4."""
-    bodies = {**METERED, r.METERS: [meter(PRODUCTION, "production", phases=phases, mode="three")]}
+    bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=phases, mode="three")]}
     assert sorted(points(once(bodies), "envoy_phase")) == [f"production/{name}" for name in names]
 
 
 @pytest.mark.parametrize("phases", [0, 4, None, "x", 2.5, True])
 def test_an_unreadable_phase_count_gives_no_phase_and_no_voltage(phases: Json) -> None:
-    found = once({**METERED, r.METERS: [meter(PRODUCTION, "production", phases=phases)]})
+    found = once({**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=phases)]})
     assert points(found, "envoy_phase") == {}
     fields = points(found, "envoy_meter")["production"].fields
     assert "voltage_v" not in fields
@@ -271,7 +277,7 @@ def test_an_unreadable_phase_count_gives_no_phase_and_no_voltage(phases: Json) -
 def test_a_channel_that_is_missing_does_not_shift_the_others() -> None:
     row = reading(PRODUCTION, 2000.0)
     row["channels"] = [{"activePower": 1.0}, None, {"activePower": 3.0}]
-    bodies = {**METERED, r.METERS: [meter(PRODUCTION, "production", phases=3)], r.READINGS: [row]}
+    bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=3)], paths.READINGS: [row]}
     found = points(once(bodies), "envoy_phase")
     assert {name: p.fields["power_w"] for name, p in found.items()} == {"production/L1": 1.0, "production/L3": 3.0}
 
@@ -279,7 +285,7 @@ def test_a_channel_that_is_missing_does_not_shift_the_others() -> None:
 def test_the_voltage_of_a_meter_is_the_mean_of_its_phases() -> None:
     """Q-M5."""
     row: Json = {**reading(PRODUCTION, 1.0), "voltage": 702.0}
-    bodies = {**METERED, r.METERS: [meter(PRODUCTION, "production", phases=3)], r.READINGS: [row]}
+    bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=3)], paths.READINGS: [row]}
     assert points(once(bodies), "envoy_meter")["production"].fields["voltage_v"] == 234.0
 
 
@@ -288,10 +294,10 @@ def storage_site(volts: tuple[float, float], kind: str = "storage") -> Bodies:
     row["channels"] = [{"activePower": 1.0, "voltage": v} for v in volts]
     meters: Json = [meter(STORAGE, kind, phases=2, mode="split")]
     return {
-        r.METERS: meters,
-        r.READINGS: [row],
-        r.ENSEMBLE: ensemble(battery("492000000001")),
-        r.INVENTORY: inventory(),
+        paths.METERS: meters,
+        paths.READINGS: [row],
+        paths.ENSEMBLE: ensemble(battery("492000000001")),
+        paths.INVENTORY: inventory(),
     }
 
 
@@ -310,7 +316,7 @@ def test_another_meter_with_one_leg_is_written_as_it_came() -> None:
 
 
 def test_an_unknown_kind_of_meter_makes_no_series() -> None:
-    found = once({**METERED, r.METERS: [meter(5, "surprise")], r.READINGS: [reading(5, 1.0)]})
+    found = once({**METERED, paths.METERS: [meter(5, "surprise")], paths.READINGS: [reading(5, 1.0)]})
     assert points(found, "envoy_meter") == {}
 
 
@@ -318,10 +324,10 @@ def test_an_unknown_kind_of_meter_makes_no_series() -> None:
 
 BATTERY_SITE: Bodies = {
     **METERED,
-    r.INVENTORY: inventory(listed("122000000001")),
-    r.ENSEMBLE: ensemble(battery("492000000001"), battery("492000000002")),
-    r.ENSEMBLE_POWER: power(("492000000001", 500_000), ("492000000002", 600_000)),
-    r.SECCTRL: {
+    paths.INVENTORY: inventory(listed("122000000001")),
+    paths.ENSEMBLE: ensemble(battery("492000000001"), battery("492000000002")),
+    paths.ENSEMBLE_POWER: power(("492000000001", 500_000), ("492000000002", 600_000)),
+    paths.SECCTRL: {
         "agg_soc": 54,
         "ENC_agg_avail_energy": 5400,
         "ACB_agg_energy": 0,
@@ -333,19 +339,19 @@ BATTERY_SITE: Bodies = {
 @pytest.mark.parametrize("key", ["devices:", "devices"])
 def test_the_power_list_is_found_with_and_without_the_colon(key: str) -> None:
     """Q-B1."""
-    bodies = {**BATTERY_SITE, r.ENSEMBLE_POWER: power(("492000000001", 1000), ("492000000002", 2000), key=key)}
+    bodies = {**BATTERY_SITE, paths.ENSEMBLE_POWER: power(("492000000001", 1000), ("492000000002", 2000), key=key)}
     assert totals(once(bodies))["battery_power_w"] == 3.0
 
 
 def test_battery_power_is_no_sum_while_one_battery_is_missing() -> None:
-    found = once({**BATTERY_SITE, r.ENSEMBLE_POWER: power(("492000000001", 1000))})
+    found = once({**BATTERY_SITE, paths.ENSEMBLE_POWER: power(("492000000001", 1000))})
     assert not {"battery_power_w", "battery_state", "load_power_w"} & totals(found).keys()
     assert totals(found)["consumption_power_w"] == 1500.0
 
 
 def test_batteries_that_are_not_installed_give_nothing_but_a_count() -> None:
     """Q-B7, Q-B9: a 200 does not prove that there are any."""
-    bodies = {**BATTERY_SITE, r.ENSEMBLE: ensemble(), r.ENSEMBLE_POWER: {"devices:": []}}
+    bodies = {**BATTERY_SITE, paths.ENSEMBLE: ensemble(), paths.ENSEMBLE_POWER: {"devices:": []}}
     found = once(bodies)
     assert totals(found)["batteries"] == 0
     assert not [name for name in totals(found) if name.startswith("battery_")]
@@ -359,11 +365,11 @@ def test_elements_without_a_type_are_skipped() -> None:
         {"grid_profile_name": "x", "item_count": 3},
         *ensemble(battery("492000000001")),
     ]
-    assert totals(once({**BATTERY_SITE, r.ENSEMBLE: body}))["batteries"] == 1
+    assert totals(once({**BATTERY_SITE, paths.ENSEMBLE: body}))["batteries"] == 1
 
 
 def test_a_group_whose_type_cannot_be_read_leaves_the_number_of_batteries_open() -> None:
-    found = totals(once({**BATTERY_SITE, r.ENSEMBLE: [{"type": None, "devices": [battery("492000000001")]}]}))
+    found = totals(once({**BATTERY_SITE, paths.ENSEMBLE: [{"type": None, "devices": [battery("492000000001")]}]}))
     assert not {"batteries", "load_power_w"} & found.keys()
 
 
@@ -376,20 +382,20 @@ def test_an_ac_battery_block_older_than_20_minutes_is_silent() -> None:
     """Q-B3."""
     bodies: Bodies = {
         **METERED,
-        r.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")]),
-        r.BLOCKS: BLOCKS,
+        paths.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")]),
+        paths.BLOCKS: BLOCKS,
     }
     assert totals(once(bodies))["battery_power_w"] == 260.0
     for age_s, alive in ((1190, True), (1210, False)):
         block: Json = {"type": "acb", "activeCount": 1, "wNow": 260, "readingTime": NOW + 5 - age_s}
-        found = totals(once({**bodies, r.BLOCKS: {"production": [], "storage": [block]}}))
+        found = totals(once({**bodies, paths.BLOCKS: {"production": [], "storage": [block]}}))
         assert ("battery_power_w" in found) == alive
 
 
 def test_an_ac_battery_discharges_by_its_charge_status_not_by_its_flag() -> None:
     for status, producing in (("idle", False), ("discharging", True), ("charging", False)):
         acb = listed("121000000001", producing=True, charge_status=status)
-        found = once({**METERED, r.INVENTORY: inventory(listed("122000000001"), batteries=[acb])})
+        found = once({**METERED, paths.INVENTORY: inventory(listed("122000000001"), batteries=[acb])})
         fields = points(found, "envoy_battery")["121000000001"].fields
         assert (fields["state"], fields["producing"]) == (status, producing)
 
@@ -398,23 +404,25 @@ def test_an_ac_battery_discharges_by_its_charge_status_not_by_its_flag() -> None
     ("watts", "state"), [(60.0, "idle"), (61.0, "discharging"), (-60.0, "idle"), (-61.0, "charging")]
 )
 def test_the_battery_state_has_a_threshold_of_30_w_a_battery(watts: float, state: str) -> None:
-    bodies = {**BATTERY_SITE, r.ENSEMBLE_POWER: power(("492000000001", watts * 1000), ("492000000002", 0))}
+    bodies = {**BATTERY_SITE, paths.ENSEMBLE_POWER: power(("492000000001", watts * 1000), ("492000000002", 0))}
     assert totals(once(bodies))["battery_state"] == state
 
 
 def test_stored_energy_is_not_told_while_the_ac_batteries_part_is_missing() -> None:
-    both = {**BATTERY_SITE, r.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")])}
+    both = {**BATTERY_SITE, paths.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")])}
     assert (
-        totals(once({**both, r.SECCTRL: {"ENC_agg_avail_energy": 100, "ACB_agg_energy": 20}}))["battery_energy_wh"]
+        totals(once({**both, paths.SECCTRL: {"ENC_agg_avail_energy": 100, "ACB_agg_energy": 20}}))[
+            "battery_energy_wh"
+        ]
         == 120
     )
-    assert "battery_energy_wh" not in totals(once({**both, r.SECCTRL: {"ENC_agg_avail_energy": 100}}))
-    assert totals(once({**BATTERY_SITE, r.SECCTRL: {"agg_avail_energy": 100}}))["battery_energy_wh"] == 100.0
+    assert "battery_energy_wh" not in totals(once({**both, paths.SECCTRL: {"ENC_agg_avail_energy": 100}}))
+    assert totals(once({**BATTERY_SITE, paths.SECCTRL: {"agg_avail_energy": 100}}))["battery_energy_wh"] == 100.0
 
 
 def test_a_site_with_ac_batteries_has_no_known_capacity() -> None:
     assert totals(once(BATTERY_SITE))["battery_capacity_wh"] == 10000.0
-    both = {**BATTERY_SITE, r.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")])}
+    both = {**BATTERY_SITE, paths.INVENTORY: inventory(listed("122000000001"), batteries=[listed("121000000001")])}
     assert "battery_capacity_wh" not in totals(once(both))
 
 
@@ -422,7 +430,7 @@ def test_a_site_with_ac_batteries_has_no_known_capacity() -> None:
 
 
 def test_with_a_net_ct_and_no_battery_consumption_and_load_are_production_plus_net() -> None:
-    found = totals(once({**METERED, r.ENSEMBLE: [], r.INVENTORY: inventory(listed("122000000001"))}))
+    found = totals(once({**METERED, paths.ENSEMBLE: [], paths.INVENTORY: inventory(listed("122000000001"))}))
     assert (found["consumption_power_w"], found["load_power_w"], found["net_power_w"]) == (1500.0, 1500.0, -500.0)
     assert found["consumption_lifetime_wh"] == found["load_lifetime_wh"] == 5e6 + 3e6 - 1e6
     assert found["net_lifetime_wh"] == 3e6 - 1e6
@@ -442,7 +450,7 @@ def test_with_a_storage_meter_the_house_has_a_lifetime() -> None:
         reading(CONSUMPTION, -500.0, 3e6, 1e6),
         reading(STORAGE, -900.0, 2e5, 3e5),
     ]
-    found = totals(once({**BATTERY_SITE, r.METERS: meters, r.READINGS: readings}))
+    found = totals(once({**BATTERY_SITE, paths.METERS: meters, paths.READINGS: readings}))
     assert (found["battery_power_w"], found["battery_state"], found["load_power_w"]) == (-900.0, "charging", 600.0)
     assert found["battery_discharged_lifetime_wh"] == 2e5
     assert found["battery_charged_lifetime_wh"] == 3e5
@@ -452,14 +460,14 @@ def test_with_a_storage_meter_the_house_has_a_lifetime() -> None:
 def test_with_a_total_ct_consumption_is_its_reading_and_net_the_difference() -> None:
     meters: Json = [meter(PRODUCTION, "production"), meter(CONSUMPTION, "total-consumption")]
     readings: Json = [reading(PRODUCTION, 300.0, 5e6), reading(CONSUMPTION, 700.0, 9e6, 185.0)]
-    found = totals(once({**METERED, r.METERS: meters, r.READINGS: readings}))
+    found = totals(once({**METERED, paths.METERS: meters, paths.READINGS: readings}))
     assert (found["consumption_power_w"], found["load_power_w"], found["net_power_w"]) == (700.0, 700.0, 400.0)
     assert (found["consumption_lifetime_wh"], found["net_lifetime_wh"]) == (9e6, 4e6)
     assert not [name for name in found if name.startswith("grid_")]
 
 
 def test_the_house_is_not_told_while_the_number_of_batteries_is_unknown() -> None:
-    found = totals(once(METERED, unsettled=[r.ENSEMBLE]))
+    found = totals(once(METERED, unsettled=[paths.ENSEMBLE]))
     assert found["consumption_power_w"] == 1500.0
     assert not {"load_power_w", "load_lifetime_wh", "batteries"} & found.keys()
 
@@ -469,7 +477,7 @@ def test_the_house_is_not_told_while_the_number_of_batteries_is_unknown() -> Non
 
 def test_ac_batteries_are_not_counted_as_inverters() -> None:
     """Q-I5."""
-    bodies = {**METERED, r.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)]}
+    bodies = {**METERED, paths.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)]}
     found = once(bodies)
     assert totals(found)["inverters"] == 1
     assert totals(found)["batteries"] == 1
@@ -480,32 +488,35 @@ def test_ac_batteries_are_not_counted_as_inverters() -> None:
 def test_deleted_devices_of_the_inventory_are_not_there(admin: int) -> None:
     """Q-I12."""
     body = inventory(listed("122000000001"), listed("122000000002", admin=admin))
-    found = once({**METERED, r.INVENTORY: body})
+    found = once({**METERED, paths.INVENTORY: body})
     assert totals(found)["inverters"] == 1
     assert set(points(found, "envoy_inverter_status")) == {"122000000001"}
 
 
 def test_inverters_gone_for_a_month_are_not_installed() -> None:
     """Q-I3."""
-    bodies = {**METERED, r.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002", NOW - 31 * 86400)]}
+    bodies = {**METERED, paths.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002", NOW - 31 * 86400)]}
     assert totals(once(bodies))["inverters"] == 1
 
 
 @pytest.mark.parametrize("kind", [None, "x", [1]], ids=repr)
 def test_a_device_that_does_not_say_what_it_is_makes_the_count_unclear_and_is_written_nowhere(kind: Json) -> None:
-    found = once({**METERED, r.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=kind)]})
+    found = once({**METERED, paths.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=kind)]})
     assert not [name for name in totals(found) if name.startswith(("inverters", "batteries"))]
     assert set(points(found, "envoy_inverter")) == {"122000000001"}
 
 
 def test_old_firmware_that_types_nothing_lists_only_inverters() -> None:
     untyped = [{k: v for k, v in inverter(f"12200000000{n}").items() if k != "devType"} for n in (1, 2)]
-    assert totals(once({**METERED, r.V1_INVERTERS: untyped}))["inverters"] == 2
+    assert totals(once({**METERED, paths.V1_INVERTERS: untyped}))["inverters"] == 2
 
 
 def test_an_inverter_without_a_report_date_may_be_long_gone_and_nobody_counts_it() -> None:
     found = once(
-        {**METERED, r.V1_INVERTERS: [inverter("122000000001"), {**inverter("122000000002"), "lastReportDate": "?"}]}
+        {
+            **METERED,
+            paths.V1_INVERTERS: [inverter("122000000001"), {**inverter("122000000002"), "lastReportDate": "?"}],
+        }
     )
     assert not {"inverters", "inverters_communicating", "inverters_producing"} & totals(found).keys()
     assert "communicating" in points(found, "envoy_inverter_status")["122000000001"].fields
@@ -516,20 +527,20 @@ def test_an_inverter_without_a_report_date_may_be_long_gone_and_nobody_counts_it
 )
 def test_an_inventory_device_that_may_be_deleted_makes_the_count_unclear(broken: dict[str, Json]) -> None:
     body = inventory(listed("122000000001"), {**listed("122000000002"), **broken})
-    assert "inverters" not in totals(once({**METERED, r.INVENTORY: body}))
+    assert "inverters" not in totals(once({**METERED, paths.INVENTORY: body}))
 
 
 @pytest.mark.parametrize("broken", [{"active": None}, {"devName": 5}], ids=str)
 def test_a_device_of_device_data_that_cannot_be_read_makes_count_and_sum_unclear(broken: dict[str, Json]) -> None:
-    bodies = {r.METERS: [], r.DEVICE_DATA: device_data(detailed("1"), {**detailed("2"), **broken})}
+    bodies = {paths.METERS: [], paths.DEVICE_DATA: device_data(detailed("1"), {**detailed("2"), **broken})}
     assert not {"inverters", "production_lifetime_wh"} & totals(once(bodies)).keys()
-    short = {r.METERS: [], r.DEVICE_DATA: device_data(detailed("1"), count=2)}
+    short = {paths.METERS: [], paths.DEVICE_DATA: device_data(detailed("1"), count=2)}
     assert "inverters" not in totals(once(short))
 
 
 def test_an_empty_list_is_no_site_without_inverters() -> None:
     """Q-I4."""
-    assert "inverters" not in totals(once({**METERED, r.V1_INVERTERS: []}))
+    assert "inverters" not in totals(once({**METERED, paths.V1_INVERTERS: []}))
 
 
 def test_detail_comes_from_device_data_and_the_rest_from_the_list() -> None:
@@ -537,8 +548,8 @@ def test_detail_comes_from_device_data_and_the_rest_from_the_list() -> None:
     many = [inverter(f"1220000000{n:02}") for n in range(60)]
     bodies = {
         **METERED,
-        r.V1_INVERTERS: many,
-        r.DEVICE_DATA: device_data(*(detailed(f"1220000000{n:02}") for n in range(48)), count=61),
+        paths.V1_INVERTERS: many,
+        paths.DEVICE_DATA: device_data(*(detailed(f"1220000000{n:02}") for n in range(48)), count=61),
     }
     found = once(bodies)
     inverters = points(found, "envoy_inverter")
@@ -552,7 +563,7 @@ def test_detail_comes_from_device_data_and_the_rest_from_the_list() -> None:
 def test_all_fields_of_one_inverter_come_from_one_document() -> None:
     device = detailed("122000000001")
     device["channels"] = [{"watts": {}, "lastReading": {"endDate": NOW - 60, "channelTemp": 30}}]
-    found = points(once({**METERED, r.DEVICE_DATA: device_data(device)}), "envoy_inverter")
+    found = points(once({**METERED, paths.DEVICE_DATA: device_data(device)}), "envoy_inverter")
     assert found["122000000001"].fields == {"temperature_c": 30.0}
 
 
@@ -560,26 +571,29 @@ def test_all_fields_of_one_inverter_come_from_one_document() -> None:
 def test_an_inverter_without_a_last_reading_comes_from_the_list(last: Json) -> None:
     """Q-I8."""
     device = {**detailed("122000000001"), "channels": [{"lastReading": last, "lifetime": {}}]}
-    found = points(once({**METERED, r.DEVICE_DATA: device_data(device)}), "envoy_inverter")
+    found = points(once({**METERED, paths.DEVICE_DATA: device_data(device)}), "envoy_inverter")
     assert found["122000000001"].fields["power_w"] == 200.0
 
 
 def test_replaced_inverters_of_device_data_are_not_there() -> None:
     """Q-I7."""
-    bodies: Bodies = {r.METERS: [], r.DEVICE_DATA: device_data(detailed("1"), {**detailed("2"), "active": False})}
+    bodies: Bodies = {
+        paths.METERS: [],
+        paths.DEVICE_DATA: device_data(detailed("1"), {**detailed("2"), "active": False}),
+    }
     found = once(bodies)
     assert totals(found)["inverters"] == 1
     assert set(points(found, "envoy_inverter")) == {"1"}
 
 
 def test_while_device_data_is_silent_its_reports_wait_for_it_and_the_list_takes_over_when_it_is_gone() -> None:
-    bodies = {**METERED, r.DEVICE_DATA: device_data(detailed("122000000001"))}
+    bodies = {**METERED, paths.DEVICE_DATA: device_data(detailed("122000000001"))}
     late = snapshot(
-        bodies, received={r.DEVICE_DATA: NOW - 300.0}, since={"devices": NOW - 290.0, "totals": NOW - 50.0}
+        bodies, received={paths.DEVICE_DATA: NOW - 300.0}, since={"devices": NOW - 290.0, "totals": NOW - 50.0}
     )
     waits = points(Recorder().read(late), "envoy_inverter")
     assert set(waits) == {"122000000002"}, "device data never had that one"
-    gone = snapshot(METERED, unsettled=[r.DEVICE_DATA])
+    gone = snapshot(METERED, unsettled=[paths.DEVICE_DATA])
     assert set(points(Recorder().read(gone), "envoy_inverter")) == {"122000000001", "122000000002"}
 
 
@@ -587,8 +601,8 @@ def five_minutes(recorder: Recorder, number: int, second: int, *, detail: int | 
     """A poll at which the list shows a report of that second, and device data one of `detail`, or is silent."""
     tick = NOW + 300 * number
     data = device_data(detailed("122000000001", NOW if detail is None else detail))
-    bodies = {**METERED, r.V1_INVERTERS: [inverter("122000000001", second)], r.DEVICE_DATA: data}
-    received = {r.DEVICE_DATA: tick - 295.0} if detail is None else {}
+    bodies = {**METERED, paths.V1_INVERTERS: [inverter("122000000001", second)], paths.DEVICE_DATA: data}
+    received = {paths.DEVICE_DATA: tick - 295.0} if detail is None else {}
     found = recorder.read(snapshot(bodies, tick=tick, received=received, since={"devices": tick - 290.0}))
     written = [p for p in found.readings if p.measurement == "envoy_inverter"]
     assert len({p.time for p in written}) == len(written)
@@ -614,13 +628,13 @@ def test_a_power_that_cannot_be_an_inverters_is_left_out(watts: Json) -> None:
     """Q-I9: -4 as an unsigned number is no power."""
     device = detailed("122000000001")
     device["channels"] = [{"watts": {"now": watts, "max": 301}, "lastReading": {"endDate": NOW - 60}}]
-    found = points(once({**METERED, r.DEVICE_DATA: device_data(device)}), "envoy_inverter")
+    found = points(once({**METERED, paths.DEVICE_DATA: device_data(device)}), "envoy_inverter")
     assert found["122000000001"].fields == {"max_power_w": 301.0}
 
 
 def test_an_inverter_silent_for_half_an_hour_is_neither_heard_nor_producing_by_the_list() -> None:
     rows = [inverter("122000000001", NOW + 5 - 1790), inverter("122000000002", NOW + 5 - 1810)]
-    found = once({**METERED, r.V1_INVERTERS: rows})
+    found = once({**METERED, paths.V1_INVERTERS: rows})
     assert totals(found)["inverters_communicating"] == totals(found)["inverters_producing"] == 1
     fields = points(found, "envoy_inverter_status")["122000000002"].fields
     assert (fields["communicating"], fields["producing"]) == (False, False)
@@ -628,7 +642,9 @@ def test_an_inverter_silent_for_half_an_hour_is_neither_heard_nor_producing_by_t
 
 def test_flags_come_from_the_inventory_where_there_is_one_else_from_the_list() -> None:
     flags = listed("122000000001", producing=False, device_status=["envoy.cond_flags.pcu_ctrl.dc-pwr-low", "x"])
-    fields = points(once({**METERED, r.INVENTORY: inventory(flags)}), "envoy_inverter_status")["122000000001"].fields
+    fields = points(once({**METERED, paths.INVENTORY: inventory(flags)}), "envoy_inverter_status")[
+        "122000000001"
+    ].fields
     assert fields["producing"] is False
     assert fields["conditions"] == "pcu_ctrl.dc-pwr-low,x"
     without_inventory = points(once(METERED), "envoy_inverter_status")["122000000001"].fields
@@ -641,7 +657,7 @@ def test_flags_come_from_the_inventory_where_there_is_one_else_from_the_list() -
 
 def test_two_devices_with_one_serial_are_neither_written_and_named_once() -> None:
     twins: Json = [inverter("122000000001"), inverter("122000000001", NOW - 30, 5), inverter("122000000002")]
-    found = once({**METERED, r.V1_INVERTERS: twins})
+    found = once({**METERED, paths.V1_INVERTERS: twins})
     assert set(points(found, "envoy_inverter")) == {"122000000002"}
     assert set(points(found, "envoy_inverter_status")) == {"122000000002"}
     assert found.duplicates == {"122000000001"}
@@ -649,23 +665,23 @@ def test_two_devices_with_one_serial_are_neither_written_and_named_once() -> Non
 
 def test_no_other_document_speaks_for_twins() -> None:
     data = device_data(detailed("122000000001"), detailed("122000000001"), detailed("122000000002"))
-    found = once({**METERED, r.DEVICE_DATA: data})
+    found = once({**METERED, paths.DEVICE_DATA: data})
     assert set(points(found, "envoy_inverter")) == {"122000000002"}
     flags = inventory(listed("122000000001"), listed("122000000001"), listed("122000000002"))
-    found = once({**METERED, r.INVENTORY: flags})
+    found = once({**METERED, paths.INVENTORY: flags})
     assert set(points(found, "envoy_inverter_status")) == {"122000000002"}
     assert set(points(found, "envoy_inverter")) == {"122000000001", "122000000002"}
     only_twins = inventory(listed("122000000001"), listed("122000000001"))
-    found = once({**METERED, r.INVENTORY: only_twins})
+    found = once({**METERED, paths.INVENTORY: only_twins})
     assert "122000000001" not in points(found, "envoy_inverter_status")
 
 
 @pytest.mark.parametrize("serial", ["", " ", None, True, 1.5, "a,b=c d", "x" * 33, "ü", "12\n3"], ids=repr)
 def test_a_serial_that_cannot_be_one_makes_no_series(serial: Json) -> None:
     body: Json = [{**inverter("1"), "serialNumber": serial}, inverter("122000000002")]
-    assert set(points(once({**METERED, r.V1_INVERTERS: body}), "envoy_inverter")) == {"122000000002"}
+    assert set(points(once({**METERED, paths.V1_INVERTERS: body}), "envoy_inverter")) == {"122000000002"}
 
 
 def test_a_serial_written_as_a_number_is_the_same_serial() -> None:
     body: Json = [{**inverter("1"), "serialNumber": 122000000002}]
-    assert set(points(once({**METERED, r.V1_INVERTERS: body}), "envoy_inverter")) == {"122000000002"}
+    assert set(points(once({**METERED, paths.V1_INVERTERS: body}), "envoy_inverter")) == {"122000000002"}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from logger.influx.line_protocol import encode
 from logger.model import Json, Reading, Role, Value
-from logger.readings import rows as r
+from logger.readings import paths
 from logger.readings.rows import number, whole
 from logger.readings.schema import Field
 from logger.readings.table import MEASUREMENTS
@@ -77,17 +77,17 @@ ACB: dict[str, Json] = {
 }
 EVERYTHING: Bodies = {
     **METERED,
-    r.METERS: [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption"), meter(STORAGE, "storage")],
-    r.READINGS: [reading(PRODUCTION, 2000.0, 5e6), reading(CONSUMPTION, -500.0, 3e6), reading(STORAGE, 9.0, 2e5)],
-    r.DEVICE_DATA: device_data(detailed("122000000001"), detailed("121000000001", name="acb")),
-    r.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)],
-    r.INVENTORY: inventory(listed("122000000001"), batteries=[ACB]),
-    r.ENSEMBLE: ensemble(battery("492000000001", operating=True)),
-    r.ENSEMBLE_POWER: power(("492000000001", -500_000)),
-    r.ENSEMBLE_STATUS: {
+    paths.METERS: [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption"), meter(STORAGE, "storage")],
+    paths.READINGS: [reading(PRODUCTION, 2000.0, 5e6), reading(CONSUMPTION, -500.0, 3e6), reading(STORAGE, 9.0, 2e5)],
+    paths.DEVICE_DATA: device_data(detailed("122000000001"), detailed("121000000001", name="acb")),
+    paths.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)],
+    paths.INVENTORY: inventory(listed("122000000001"), batteries=[ACB]),
+    paths.ENSEMBLE: ensemble(battery("492000000001", operating=True)),
+    paths.ENSEMBLE_POWER: power(("492000000001", -500_000)),
+    paths.ENSEMBLE_STATUS: {
         "inventory": {"serial_nums": {"492000000001": {"device_type": 13, "encharge_rated_power": 3840}}}
     },
-    r.SECCTRL: {"agg_soc": 54, "ENC_agg_avail_energy": 5400, "ACB_agg_energy": 0},
+    paths.SECCTRL: {"agg_soc": 54, "ENC_agg_avail_energy": 5400, "ACB_agg_energy": 0},
 }
 
 
@@ -150,18 +150,18 @@ def test_of_a_battery_only_what_it_is_stands_not_what_it_does() -> None:
 
 def test_a_fact_that_stands_says_how_old_it_is() -> None:
     recorder = Recorder()
-    old = snapshot(EVERYTHING, received={r.INVENTORY: NOW - 295.0}, since={"totals": NOW - 60.0})
+    old = snapshot(EVERYTHING, received={paths.INVENTORY: NOW - 295.0}, since={"totals": NOW - 60.0})
     assert recorder.totals(old)["inventory_age_s"] == 295
 
 
 def test_a_count_by_the_list_of_inverters_stands_between_two_lists_too() -> None:
-    minute = snapshot(METERED, received={r.V1_INVERTERS: NOW - 120.0}, since={"totals": NOW - 55.0})
+    minute = snapshot(METERED, received={paths.V1_INVERTERS: NOW - 120.0}, since={"totals": NOW - 55.0})
     found = Recorder().totals(minute, frozenset({"totals"}))
     assert (found["inverters"], found["inverters_communicating"], found["inventory_age_s"]) == (2, 2, 120)
 
 
 def test_a_late_answer_goes_once_into_the_next_tick_of_each_role() -> None:
-    slow = {r.SECCTRL: NOW - 20.0}
+    slow = {paths.SECCTRL: NOW - 20.0}
     first = snapshot(EVERYTHING, received=slow, since={"totals": NOW - 40.0})
     assert Recorder().totals(first)["battery_charge_percent"] == 54.0
     second = snapshot(EVERYTHING, tick=NOW + 60, received=slow, since={"totals": NOW + 5.0})
@@ -202,7 +202,7 @@ def test_every_value_has_the_type_of_its_line_of_the_table() -> None:
 
 def test_a_whole_number_of_the_gateway_is_a_float_where_the_table_says_float() -> None:
     row: Json = {**reading(PRODUCTION, 2000), "activePower": 2000, "actEnergyDlvd": 5_000_000}
-    found = totals(once({**METERED, r.READINGS: [row]}))
+    found = totals(once({**METERED, paths.READINGS: [row]}))
     assert kinds(found)["production_power_w"] is float
     assert kinds(found)["production_lifetime_wh"] is float
 
@@ -216,7 +216,7 @@ def test_a_whole_number_of_the_gateway_is_a_float_where_the_table_says_float() -
 def test_what_is_no_plausible_number_is_left_out_and_the_rest_is_written(key: str, bad: Json) -> None:
     row: Json = {**reading(PRODUCTION, 2000.0, 5e6, 10.0), key: bad}
     good = points(once(METERED), "envoy_meter")["production"].fields
-    found = once({**METERED, r.READINGS: [row, reading(CONSUMPTION, -500.0, 3e6, 1e6)]})
+    found = once({**METERED, paths.READINGS: [row, reading(CONSUMPTION, -500.0, 3e6, 1e6)]})
     fields = points(found, "envoy_meter")["production"].fields
     assert len(good) - len(fields) == 1
     assert fields.items() <= good.items()
@@ -238,4 +238,4 @@ def test_a_second_written_as_text_is_a_second(text: str, value: int | None) -> N
 
 def test_a_negative_number_of_batteries_is_none() -> None:
     blocks: Json = {"storage": [{"type": "acb", "activeCount": -1}]}
-    assert "batteries" not in totals(once({r.BLOCKS: blocks, r.METERS: []}))
+    assert "batteries" not in totals(once({paths.BLOCKS: blocks, paths.METERS: []}))

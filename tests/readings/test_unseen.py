@@ -13,8 +13,7 @@ from logger.daemon.tick import TickResult, run_tick
 from logger.energy.state import EnergyState
 from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
-from logger.readings import rows as r
-from logger.readings.rows import PATHS
+from logger.readings import paths
 from logger.readings.source_selection import Sources
 from logger.readings.wanted import wanted
 from logger.simulator import household
@@ -49,7 +48,7 @@ CONTROLLER: Body = {"type": "ENPOWER", "devices": [{"serial_num": "122", "temper
 
 def documents_of(plant: InventedPlant) -> dict[str, Any]:
     found = {}
-    for path in PATHS:
+    for path in paths.PATHS:
         reply = plant.answer(path, NOON)
         if reply.status == 200 and not reply.body.lstrip().startswith(b"<"):
             found[path] = json.loads(reply.body)
@@ -60,13 +59,17 @@ def polled(info: GatewayInfo, bodies: Bodies, at: int = NOON) -> TickResult:
     """A first poll, of what this gateway's plan asks alone."""
     asked = {endpoint.path for endpoint in plan(info)}
     documents = {path: Document(path, body, at + 5.0, 0.1) for path, body in bodies.items() if path in asked}
-    snapshot = Snapshot(info, at, documents, {}, PATHS - documents.keys())
+    snapshot = Snapshot(info, at, documents, {}, paths.PATHS - documents.keys())
     return run_tick(snapshot, BOTH, GatewayState(), Site(zone="UTC"))
 
 
 def controller(**state: Json) -> Bodies:
     group = {**CONTROLLER, "devices": [{**CONTROLLER["devices"][0], **state}]}
-    return {**METERED, r.ENSEMBLE: [*ensemble(battery("492")), group], r.ENSEMBLE_POWER: power(("492", 900_000))}
+    return {
+        **METERED,
+        paths.ENSEMBLE: [*ensemble(battery("492")), group],
+        paths.ENSEMBLE_POWER: power(("492", 900_000)),
+    }
 
 
 def grid(found: TickResult) -> dict[str, Any]:
@@ -76,17 +79,17 @@ def grid(found: TickResult) -> dict[str, Any]:
 @pytest.mark.parametrize("count", [50, 51, 120])
 def test_a_standard_site_of_more_than_fifty_devices_counts_and_writes_each(count: int) -> None:
     bodies = documents_of(generated("8-standard", inverters=count, epoch=NOON - 30 * 86400))
-    found = polled(INFO, {path: body for path, body in bodies.items() if path in (*STANDARD, r.DEVICE_DATA)})
+    found = polled(INFO, {path: body for path, body in bodies.items() if path in (*STANDARD, paths.DEVICE_DATA)})
     assert totals(found)["inverters"] == count
     assert len(points(found, "envoy_inverter")) == len(points(found, "envoy_inverter_status")) == count
     assert sum("dc_voltage_v" in p.fields for p in points(found, "envoy_inverter").values()) == 50
-    assert totals(found)["production_lifetime_wh"] == bodies[r.V1]["wattHoursLifetime"]
+    assert totals(found)["production_lifetime_wh"] == bodies[paths.V1]["wattHoursLifetime"]
 
 
 def test_a_site_that_is_off_the_grid_runs_on_its_battery() -> None:
     bodies = controller(mains_oper_state="open", Enpwr_grid_mode="multimode-offgrid")
     rows = [reading(PRODUCTION, 0.0), {**reading(CONSUMPTION, 0.0), "voltage": 0.0}]
-    found = once({**bodies, r.READINGS: rows})
+    found = once({**bodies, paths.READINGS: rows})
     assert grid(found) == {"grid_state": "off-grid", "relay_closed": False, "controller_temperature_c": 20.0}
     assert totals(found)["load_power_w"] == 900.0
     assert totals(found)["battery_state"] == "discharging"
@@ -109,7 +112,7 @@ def test_a_word_for_the_relay_that_nobody_knows_is_no_state(word: Json) -> None:
 
 def test_a_collar_that_cut_the_house_off_says_so() -> None:
     group: Json = {"type": "COLLAR", "devices": [{"mid_state": "open", "grid_state": "off_grid", "temperature": 31}]}
-    found = grid(once({**METERED, r.ENSEMBLE: [group]}))
+    found = grid(once({**METERED, paths.ENSEMBLE: [group]}))
     assert found == {"grid_state": "off-grid", "relay_closed": False, "controller_temperature_c": 31.0}
 
 
@@ -126,38 +129,40 @@ def test_a_collar_that_cut_the_house_off_says_so() -> None:
     ],
 )
 def test_a_generator_says_its_state_in_any_of_its_forms(body: Json, state: str | None) -> None:
-    bodies = {**controller(mains_oper_state="closed"), r.GENERATOR_CONFIG: {"model": "x"}, r.GENERATOR: body}
+    bodies = {**controller(mains_oper_state="closed"), paths.GENERATOR_CONFIG: {"model": "x"}, paths.GENERATOR: body}
     assert grid(once(bodies)).get("generator_state") == state
 
 
 def test_where_a_generator_is_set_up_its_state_is_asked_for_each_minute() -> None:
-    bodies = {**controller(mains_oper_state="closed"), r.GENERATOR_CONFIG: {"model": "x"}}
+    bodies = {**controller(mains_oper_state="closed"), paths.GENERATOR_CONFIG: {"model": "x"}}
 
     def asked(config: Json) -> tuple[bool, bool]:
-        known = {p: Document(p, b, NOW, 0.1) for p, b in {**bodies, r.GENERATOR_CONFIG: config}.items()}
-        found = wanted(Snapshot(INFO, NOW, known, {}, frozenset({r.INVENTORY})), Sources(), EnergyState())
-        return r.GENERATOR in found.paths, {r.GENERATOR, r.ENSEMBLE} <= found.often
+        known = {p: Document(p, b, NOW, 0.1) for p, b in {**bodies, paths.GENERATOR_CONFIG: config}.items()}
+        found = wanted(Snapshot(INFO, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
+        return paths.GENERATOR in found.paths, {paths.GENERATOR, paths.ENSEMBLE} <= found.often
 
     assert asked({"model": "x"}) == (True, True)
     assert not asked({})[0]
 
 
 def test_a_gateway_before_tokens_may_have_batteries() -> None:
-    bodies = {**controller(mains_oper_state="closed"), r.SECCTRL: {"agg_soc": 40, "ENC_agg_avail_energy": 2000}}
+    bodies = {**controller(mains_oper_state="closed"), paths.SECCTRL: {"agg_soc": 40, "ENC_agg_avail_energy": 2000}}
     found = polled(LEGACY, bodies, NOW)
     assert totals(found)["batteries"] == 1
     assert totals(found)["battery_power_w"] == 900.0
     assert grid(found)["grid_state"] == "on-grid"
-    known = {path: Document(path, bodies[path], NOW, 0.1) for path in (r.ENSEMBLE, r.METERS, r.V1_INVERTERS)}
-    asked = wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({r.INVENTORY})), Sources(), EnergyState())
-    assert {r.ENSEMBLE_POWER, r.SECCTRL} <= asked.paths & {endpoint.path for endpoint in plan(LEGACY)}
+    known = {
+        path: Document(path, bodies[path], NOW, 0.1) for path in (paths.ENSEMBLE, paths.METERS, paths.V1_INVERTERS)
+    }
+    asked = wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
+    assert {paths.ENSEMBLE_POWER, paths.SECCTRL} <= asked.paths & {endpoint.path for endpoint in plan(LEGACY)}
 
 
 def test_the_first_firmware_with_batteries_named_its_energies_otherwise() -> None:
     profile: Json = {"grid_profile_name": "IEEE 1547", "id": "x", "grid_profile_version": "1", "item_count": 99}
     early = battery("492", real_power_w=-516, led_status=13)
-    bodies = {**METERED, r.ENSEMBLE: [profile, *ensemble(early)], r.ENSEMBLE_POWER: power(("492", -516_000)),
-              r.SECCTRL: {"agg_soc": 44, "agg_backup_energy": 1000, "agg_avail_energy": 1452,
+    bodies = {**METERED, paths.ENSEMBLE: [profile, *ensemble(early)], paths.ENSEMBLE_POWER: power(("492", -516_000)),
+              paths.SECCTRL: {"agg_soc": 44, "agg_backup_energy": 1000, "agg_avail_energy": 1452,
                           "Enc_max_available_capacity": 3300}}  # fmt: skip
     found = totals(once(bodies))
     assert (found["battery_energy_wh"], found["battery_capacity_wh"]) == (1452.0, 3300.0)
@@ -165,7 +170,7 @@ def test_the_first_firmware_with_batteries_named_its_energies_otherwise() -> Non
 
 
 def test_a_storage_ct_that_loses_a_phase_for_a_poll_is_left_out_for_that_poll() -> None:
-    lines = [*METERED[r.METERS], meter(STORAGE, "storage", phases=2)]
+    lines = [*METERED[paths.METERS], meter(STORAGE, "storage", phases=2)]
 
     def storage(second: float) -> Body:
         channels = [
@@ -174,9 +179,9 @@ def test_a_storage_ct_that_loses_a_phase_for_a_poll_is_left_out_for_that_poll() 
         ]
         return {**reading(STORAGE, -1200.0 if second else -600.0), "channels": channels}
 
-    bodies = {**METERED, r.METERS: lines, r.ENSEMBLE: ensemble(battery("492"))}
-    well = once({**bodies, r.READINGS: [*METERED[r.READINGS], storage(120.0)]})
-    half = once({**bodies, r.READINGS: [*METERED[r.READINGS], storage(0.0)]})
+    bodies = {**METERED, paths.METERS: lines, paths.ENSEMBLE: ensemble(battery("492"))}
+    well = once({**bodies, paths.READINGS: [*METERED[paths.READINGS], storage(120.0)]})
+    half = once({**bodies, paths.READINGS: [*METERED[paths.READINGS], storage(0.0)]})
     assert totals(well)["battery_power_w"] == -1200.0
     assert "battery_power_w" not in totals(half)
     assert set(points(half, "envoy_meter")) == {"production", "net-consumption"}
@@ -195,7 +200,7 @@ def test_a_three_phase_site_without_cts_has_inverters_and_no_phases() -> None:
 
 def test_a_production_ct_alone_tells_of_production_alone() -> None:
     lines = [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption", state="disabled")]
-    found = totals(once({**METERED, r.METERS: lines}))
+    found = totals(once({**METERED, paths.METERS: lines}))
     assert found["production_power_w"] == 2000.0
     assert not [name for name in found if name.startswith(("consumption", "load", "net", "grid"))]
 
@@ -203,29 +208,31 @@ def test_a_production_ct_alone_tells_of_production_alone() -> None:
 def test_a_consumption_ct_alone_stands_beside_the_inverters_own_figures() -> None:
     lines = [meter(PRODUCTION, "production", state="disabled"), meter(CONSUMPTION, "net-consumption")]
     block = {"type": "inverters", "activeCount": 2, "wNow": 1200, "whLifetime": 777_000}
-    found = totals(once({**METERED, r.METERS: lines, r.BLOCKS: {"production": [block], "consumption": []}}))
+    found = totals(once({**METERED, paths.METERS: lines, paths.BLOCKS: {"production": [block], "consumption": []}}))
     assert (found["production_power_w"], found["net_power_w"], found["load_power_w"]) == (1200.0, -500.0, 700.0)
 
 
 def test_a_total_ct_with_a_battery_is_the_house_itself() -> None:
     lines = [meter(PRODUCTION, "production"), meter(CONSUMPTION, "total-consumption")]
     rows = [reading(PRODUCTION, 2000.0), reading(CONSUMPTION, 800.0)]
-    bodies = {**METERED, r.METERS: lines, r.READINGS: rows, r.ENSEMBLE: ensemble(battery("492")),
-              r.ENSEMBLE_POWER: power(("492", -1_000_000))}  # fmt: skip
+    bodies = {**METERED, paths.METERS: lines, paths.READINGS: rows, paths.ENSEMBLE: ensemble(battery("492")),
+              paths.ENSEMBLE_POWER: power(("492", -1_000_000))}  # fmt: skip
     found = totals(once(bodies))
     assert (found["load_power_w"], found["consumption_power_w"]) == (800.0, 800.0)
 
 
 def test_a_meter_of_a_generator_is_a_meter_like_others() -> None:
-    lines = [*METERED[r.METERS], meter(704645376, "generator")]
-    found = once({**METERED, r.METERS: lines, r.READINGS: [*METERED[r.READINGS], reading(704645376, 5000.0)]})
+    lines = [*METERED[paths.METERS], meter(704645376, "generator")]
+    found = once(
+        {**METERED, paths.METERS: lines, paths.READINGS: [*METERED[paths.READINGS], reading(704645376, 5000.0)]}
+    )
     assert points(found, "envoy_meter")["generator"].fields["power_w"] == 5000.0
     assert totals(found)["production_power_w"] == 2000.0
 
 
 def test_old_firmware_that_refuses_its_lists_still_gives_its_totals() -> None:
     refused = replace(LEGACY, firmware="D3.18.10")
-    found = polled(refused, {r.V1: STANDARD[r.V1]}, NOW)
+    found = polled(refused, {paths.V1: STANDARD[paths.V1]}, NOW)
     assert totals(found)["production_power_w"] == 1990.0
     assert "inverters" not in totals(found)
 
@@ -236,19 +243,19 @@ def test_a_gateway_that_refuses_the_readings_of_its_meters_gives_its_blocks() ->
         "production": [{"type": "inverters", "activeCount": 2, "wNow": 1985, "whLifetime": 4_999_950}, eim],
         "consumption": [{"type": "eim", "activeCount": 1, "measurementType": "net-consumption", "wNow": -500.0}],
     }
-    refused = {path: body for path, body in METERED.items() if path != r.READINGS}
-    found = totals(once({**refused, r.BLOCKS: blocks}))
+    refused = {path: body for path, body in METERED.items() if path != paths.READINGS}
+    found = totals(once({**refused, paths.BLOCKS: blocks}))
     names = ("production_power_w", "production_lifetime_wh", "net_power_w", "load_power_w")
     assert [found.get(name) for name in names] == [2000.5, 5e6, -500.0, 1500.5]
-    late = totals(once({**refused, r.BLOCKS: blocks}, unsettled=[r.READINGS]))
+    late = totals(once({**refused, paths.BLOCKS: blocks}, unsettled=[paths.READINGS]))
     assert not late.keys() & set(names), "readings that are late are no refusal"
 
 
 def test_a_gateway_with_a_kind_of_hardware_that_nobody_knows_gives_the_rest() -> None:
     strange: Json = {"type": "FUSION REACTOR", "devices": [{"serial_num": "1", "temperature": 1e7}]}
-    meters = [*METERED[r.METERS], {**meter(1, "antimatter"), "phaseCount": 9}]
-    found = once({**METERED, r.METERS: meters, r.ENSEMBLE: [strange, *ensemble(battery("492"))],
-                  r.READINGS: [*METERED[r.READINGS], reading(1, 1e9)]})  # fmt: skip
+    meters = [*METERED[paths.METERS], {**meter(1, "antimatter"), "phaseCount": 9}]
+    found = once({**METERED, paths.METERS: meters, paths.ENSEMBLE: [strange, *ensemble(battery("492"))],
+                  paths.READINGS: [*METERED[paths.READINGS], reading(1, 1e9)]})  # fmt: skip
     assert totals(found)["batteries"] == 1
     assert set(points(found, "envoy_meter")) == {"production", "net-consumption"}
 
@@ -257,5 +264,5 @@ def test_inverters_under_one_serial_in_two_documents_are_one() -> None:
     bodies = documents_of(generated("8-metered", inverters=5, epoch=NOON - 30 * 86400))
     found = polled(INFO, bodies)
     assert len(points(found, "envoy_inverter")) == len(points(found, "envoy_inverter_status")) == 5
-    more = {**bodies, r.V1_INVERTERS: [*bodies[r.V1_INVERTERS], inverter("122999999999", NOON - 60)]}
+    more = {**bodies, paths.V1_INVERTERS: [*bodies[paths.V1_INVERTERS], inverter("122999999999", NOON - 60)]}
     assert len(points(polled(INFO, more), "envoy_inverter")) == 6

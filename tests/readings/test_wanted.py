@@ -12,7 +12,7 @@ from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
 from logger.energy.state import EnergyState, Seed
 from logger.model import Document, GatewayInfo, Json, Role, Snapshot
-from logger.readings.rows import PATHS
+from logger.readings import paths
 from logger.readings.source_selection import Sources
 from logger.readings.wanted import Wanted, wanted
 from logger.simulator.generated import GENERATIONS, InventedPlant, generated
@@ -32,7 +32,7 @@ ROLES: frozenset[Role] = frozenset({"totals", "devices"})
 def bodies_of(plant: InventedPlant) -> dict[str, Json]:
     """Every document that the plant has."""
     found: dict[str, Json] = {}
-    for path in PATHS:
+    for path in paths.PATHS:
         reply = plant.answer(path, NOON)
         if reply.status == 200 and not reply.body.lstrip().startswith(b"<"):
             found[path] = json.loads(reply.body)
@@ -42,7 +42,7 @@ def bodies_of(plant: InventedPlant) -> dict[str, Json]:
 def snapshot(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayInfo, at: int) -> Snapshot:
     """What a recorder sees that has asked for these of the gateway's documents."""
     documents = {path: Document(path, body, at + 1.0, 0.1) for path, body in bodies.items()}
-    return Snapshot(info, at, documents, {}, PATHS - has.keys())
+    return Snapshot(info, at, documents, {}, paths.PATHS - has.keys())
 
 
 def asked(
@@ -86,7 +86,7 @@ def test_what_is_not_wanted_changes_no_point_and_no_book(generation: str) -> Non
 @pytest.mark.parametrize("name", names())
 def test_what_is_not_wanted_of_a_recording_changes_no_point_and_no_book(name: str) -> None:
     recording = load(name)
-    has = {path: body for path, body in recording.bodies.items() if path in PATHS}
+    has = {path: body for path, body in recording.bodies.items() if path in paths.PATHS}
     got, _ = asked(has, recording.info, recording.tick)
     some, whole = (read(bodies, has, recording.info, recording.tick) for bodies in (got, has))
     assert same(some, whole)

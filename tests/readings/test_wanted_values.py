@@ -17,8 +17,7 @@ import pytest
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
 from logger.model import Document, Role, Snapshot, Value
-from logger.readings import rows as r
-from logger.readings.rows import PATHS
+from logger.readings import paths
 from logger.site import Site
 from tests.readings.recordings import load, needs_recordings
 from tests.readings.site import BOTH, Body, totals
@@ -70,11 +69,11 @@ def run() -> Run:
     start, end = at(FIRST), at(LAST)
     books, since, found = GatewayState(), dict[Role, float](), list[TickResult]()
     for tick in range(start, end + 1, STEP_S):
-        bodies: dict[str, Body] = {path: body for path, body in recording.bodies.items() if path in PATHS}
-        bodies[r.READINGS] = risen(copy.deepcopy(bodies[r.READINGS]), (tick - start) / 3600)
-        bodies[r.V1_INVERTERS] = [{**row, "lastReportDate": tick - 60} for row in bodies[r.V1_INVERTERS]]
+        bodies: dict[str, Body] = {path: body for path, body in recording.bodies.items() if path in paths.PATHS}
+        bodies[paths.READINGS] = risen(copy.deepcopy(bodies[paths.READINGS]), (tick - start) / 3600)
+        bodies[paths.V1_INVERTERS] = [{**row, "lastReportDate": tick - 60} for row in bodies[paths.V1_INVERTERS]]
         documents = {path: Document(path, body, tick + 5.0, 0.1) for path, body in bodies.items()}
-        snapshot = Snapshot(recording.info, tick, documents, since, PATHS - documents.keys())
+        snapshot = Snapshot(recording.info, tick, documents, since, paths.PATHS - documents.keys())
         result = run_tick(snapshot, BOTH, books, Site(zone=ZONE))
         books, since = result.state, {"totals": tick + 6.0, "devices": tick + 6.0}
         found = [*found[:1], result]

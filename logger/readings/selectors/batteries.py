@@ -6,14 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from logger.model import Json
+from logger.readings import paths
 from logger.readings.rows import (
     ABSENT,
-    BLOCKS,
-    DEVICE_DATA,
-    INVENTORY,
-    SECCTRL,
     UNKNOWN,
-    V1_INVERTERS,
     Condition,
     Found,
     Row,
@@ -41,7 +37,7 @@ _FRESH_BLOCK_S: Final = 20 * 60
 
 def v1_ac_batteries(view: View) -> Rows:
     """Select the AC Batteries of `/api/v1/production/inverters`; for ratings, which may stand."""
-    return listed_devices(view.fact(V1_INVERTERS), ACB)
+    return listed_devices(view.fact(paths.V1_INVERTERS), ACB)
 
 
 def data_ac_batteries(view: View) -> Rows:
@@ -51,12 +47,12 @@ def data_ac_batteries(view: View) -> Rows:
 
 def inventory_ac_batteries(view: View) -> Rows:
     """Select AC Batteries of the inventory without deleted ones."""
-    return inventory_of(view.fact(INVENTORY), "ACB")
+    return inventory_of(view.fact(paths.INVENTORY), "ACB")
 
 
 def fresh_inventory_ac_batteries(view: View) -> Rows:
     """Select the same, only from a document that arrived since the last tick: for measured values."""
-    return inventory_of(view.measured(INVENTORY), "ACB")
+    return inventory_of(view.measured(paths.INVENTORY), "ACB")
 
 
 # --- how many there are ---------------------------------------------------------------------------------------
@@ -71,13 +67,13 @@ def count_ac_batteries(view: View) -> int | None:
 
 
 def _count_in_inventory(view: View) -> Found[int]:
-    document = view.fact(INVENTORY)
+    document = view.fact(paths.INVENTORY)
     count = how_many(inventory_of(document, "ACB", counting=True))
     return UNKNOWN if count is None else ABSENT if document is ABSENT else count
 
 
 def _count_in_list(view: View) -> Found[int]:
-    document = view.fact(V1_INVERTERS)
+    document = view.fact(paths.V1_INVERTERS)
     devices = each_of(document)
     if document is UNKNOWN or not devices or is_untyped(devices):
         return UNKNOWN if document is UNKNOWN else ABSENT
@@ -85,7 +81,7 @@ def _count_in_list(view: View) -> Found[int]:
 
 
 def _count_in_block(view: View) -> Found[int]:
-    for data in whole_of(view.fact(BLOCKS)) or ():
+    for data in whole_of(view.fact(paths.BLOCKS)) or ():
         for block in objects(data.values.get("storage")) or ():
             if block.get("type") == "acb":
                 count = whole(block.get("activeCount"))
@@ -138,7 +134,7 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 # --- all of them together -------------------------------------------------------------------------------------
 
 
-site_batteries = only_if(_has_any(known_batteries), lambda view: whole_of(view.measured(SECCTRL)))
+site_batteries = only_if(_has_any(known_batteries), lambda view: whole_of(view.measured(paths.SECCTRL)))
 """The site's batteries together (`/ivp/ensemble/secctrl`), only where a battery is installed (Q-B14)."""
 
 
@@ -190,7 +186,7 @@ def ac_battery_sums(view: View) -> Rows:
 
     None may be missing from it.
     """
-    if view.fact(DEVICE_DATA) is ABSENT:
+    if view.fact(paths.DEVICE_DATA) is ABSENT:
         return ABSENT
     return only_if(_has_ac_batteries_alone, _ac_battery_sums)(view)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from logger.model import Json
+from logger.readings import paths
 from logger.readings.reports import AHEAD_S
-from logger.readings.rows import HOME, Row, Rows, View, dig, number, objects, whole, whole_of
+from logger.readings.rows import Row, Rows, View, dig, number, objects, whole, whole_of
 
 
 def info(_view: View) -> Rows:
@@ -14,7 +15,7 @@ def info(_view: View) -> Rows:
 
 def home(view: View) -> Rows:
     """Select `/home.json`."""
-    return whole_of(view.measured(HOME))
+    return whole_of(view.measured(paths.HOME))
 
 
 def read_firmware(_row: Row, view: View) -> str | None:

@@ -7,13 +7,11 @@ from dataclasses import replace
 from typing import Final
 
 from logger.model import Document, Json
+from logger.readings import paths
 from logger.readings.reports import AHEAD_S
 from logger.readings.rows import (
     ABSENT,
-    DEVICE_DATA,
-    INVENTORY,
     UNKNOWN,
-    V1_INVERTERS,
     Found,
     Missing,
     Object,
@@ -67,7 +65,7 @@ def is_typed(devices: Rows) -> bool:
 
 def v1_inverters(view: View) -> Rows:
     """Select `/api/v1/production/inverters` without AC Batteries (Q-I5)."""
-    return listed_devices(view.measured(V1_INVERTERS), PCU)
+    return listed_devices(view.measured(paths.V1_INVERTERS), PCU)
 
 
 def living_inverters(view: View) -> Rows:
@@ -76,7 +74,7 @@ def living_inverters(view: View) -> Rows:
     Gone is one whose last report is 30 days older than the list's newest: under snow the whole site may be silent
     for longer. As a list of what is installed it may stand.
     """
-    rows = listed_devices(view.fact(V1_INVERTERS), PCU)
+    rows = listed_devices(view.fact(paths.V1_INVERTERS), PCU)
     times = [row.reported for row in rows or () if row.reported and _silent_s(row, view) >= -AHEAD_S]
     oldest = max(times, default=0) - GONE_S
     return keep(rows, lambda row: row.reported is None or row.reported > oldest)
@@ -87,7 +85,7 @@ def countable_inverters(view: View) -> Rows:
 
     An empty list tells nothing: gateways give one now and then at night (Q-I4).
     """
-    document = view.fact(V1_INVERTERS)
+    document = view.fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):
         return document
     devices = each_of(document)
@@ -126,7 +124,7 @@ def inverter_power_sum(view: View) -> Rows:
 
 def data_devices(view: View, kind: str) -> Rows:
     """Select active devices of one kind of `/ivp/pdm/device_data` that have a last reading."""
-    data = whole_of(view.measured(DEVICE_DATA))
+    data = whole_of(view.measured(paths.DEVICE_DATA))
     if not data:
         return data
     rows = []
@@ -150,12 +148,12 @@ def data_inverters(view: View) -> Rows:
     Unknown while a document that answered lately is silent: its next answer brings the same reports with more in
     them. Where it is gone for longer the v1 list is all there is.
     """
-    return data_devices(view, "pcu") if DEVICE_DATA in view.snapshot.documents else ABSENT
+    return data_devices(view, "pcu") if paths.DEVICE_DATA in view.snapshot.documents else ABSENT
 
 
 def installed_in_device_data(view: View) -> Rows:
     """Select active inverters of device data, where none can be missing from it; also of a document that stands."""
-    return _installed(view.fact(DEVICE_DATA))
+    return _installed(view.fact(paths.DEVICE_DATA))
 
 
 def _installed(document: Found[Document]) -> Rows:
@@ -174,12 +172,12 @@ def _installed(document: Found[Document]) -> Rows:
 
 def device_data_sums(view: View) -> Rows:
     """Sum lifetime, today and week over all inverters of device data, where none can be missing from it."""
-    devices = _installed(view.measured(DEVICE_DATA))
+    devices = _installed(view.measured(paths.DEVICE_DATA))
     if not devices:
         return devices
     channels = [channel for row in devices for channel in objects(row.values.get("channels")) or [{}]]
-    paths = ("lifetime.joulesProduced", "wattHours.today", "wattHours.week")
-    sums = {path.split(".")[1]: total((dig(channel, path) for channel in channels), least=0.0) for path in paths}
+    keys = ("lifetime.joulesProduced", "wattHours.today", "wattHours.week")
+    sums = {key.split(".")[1]: total((dig(channel, key) for channel in channels), least=0.0) for key in keys}
     return UNKNOWN if None in sums.values() else [Row(dict(sums), document=devices[0].document)]
 
 
@@ -213,12 +211,12 @@ def _is_installed(device: Object) -> bool | None:
 
 def counted_inverters(view: View) -> Rows:
     """Select the inventory's inverters, if they can be counted."""
-    return inventory_of(view.fact(INVENTORY), "PCU", counting=True)
+    return inventory_of(view.fact(paths.INVENTORY), "PCU", counting=True)
 
 
 def inventory_inverters(view: View) -> Rows:
     """Select inverters of the inventory without deleted ones (`admin_state` 3, Q-I12)."""
-    return inventory_of(view.fact(INVENTORY), "PCU")
+    return inventory_of(view.fact(paths.INVENTORY), "PCU")
 
 
 installed_inverters = first_of(counted_inverters, installed_in_device_data, countable_inverters)
@@ -246,7 +244,7 @@ def _data_flags(view: View) -> Rows:
 
 
 def _has_list(view: View) -> bool | None:
-    listed = view.fact(V1_INVERTERS)
+    listed = view.fact(paths.V1_INVERTERS)
     return None if listed is UNKNOWN else listed is not ABSENT
 
 

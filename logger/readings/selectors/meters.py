@@ -7,10 +7,9 @@ from functools import lru_cache
 from typing import Final
 
 from logger.model import Document
+from logger.readings import paths
 from logger.readings.rows import (
     ABSENT,
-    METERS,
-    READINGS,
     UNKNOWN,
     Found,
     Missing,
@@ -62,7 +61,7 @@ class Meter:
 
 def meters_of(view: View) -> Found[list[Meter]]:
     """The meter list; absent where the gateway has none."""
-    document = view.fact(METERS)
+    document = view.fact(paths.METERS)
     return document if isinstance(document, Missing) else _parsed(_Same(document))
 
 
@@ -154,7 +153,7 @@ def enabled_meter_rows(view: View) -> Rows:
     if not listed:
         return UNKNOWN if listed is UNKNOWN else ABSENT
     meters = {meter.eid: meter for meter in listed if meter.enabled and meter.kind and meter.eid is not None}
-    readings = each_of(view.measured(READINGS)) if meters else ABSENT
+    readings = each_of(view.measured(paths.READINGS)) if meters else ABSENT
     if not readings:
         return readings
     new_stack = any(meter.kind in _NEW_STACK for meter in listed)
@@ -176,6 +175,6 @@ def meter(kind: str) -> Selector:
         rows = keep(enabled_meter_rows(view), lambda row: ("meter", kind) in row.tags)
         if rows and len(rows) == 1:
             return rows
-        return ABSENT if view.fact(READINGS) is ABSENT else UNKNOWN
+        return ABSENT if view.fact(paths.READINGS) is ABSENT else UNKNOWN
 
     return only_if(lambda view: has_meter(view, kind), select)

@@ -10,7 +10,8 @@ import re
 from typing import Final
 
 from logger.model import Json
-from logger.readings.rows import PAGE, UNKNOWN, Missing, Row, Rows, View
+from logger.readings import paths
+from logger.readings.rows import UNKNOWN, Missing, Row, Rows, View
 
 _LABELS: Final = {"currently": "watts", "today": "today", "past week": "week", "since installation": "lifetime"}
 _LINE: Final = re.compile(
@@ -35,7 +36,7 @@ def figures(text: str) -> dict[str, Json]:
 
 def page(view: View) -> Rows:
     """Select the figures of `/production`, while its lifetime is above 0: gateways that start show zeros (Q-P8)."""
-    document = view.measured(PAGE)
+    document = view.measured(paths.PAGE)
     if isinstance(document, Missing):
         return document
     values = figures(document.body) if isinstance(document.body, str) else {}

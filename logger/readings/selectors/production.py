@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from logger.readings import paths
 from logger.readings.rows import (
     ABSENT,
-    BLOCKS,
-    METERS,
-    PDM,
-    READINGS,
     UNKNOWN,
-    V1,
     Row,
     Rows,
     Selector,
@@ -25,7 +21,7 @@ from logger.readings.selectors.meters import has_disabled_meters, has_meter
 
 
 def _v1_totals(view: View) -> Rows:
-    return keep_counting(whole_of(view.measured(V1)), "wattHoursLifetime")
+    return keep_counting(whole_of(view.measured(paths.V1)), "wattHoursLifetime")
 
 
 v1_totals = unless(has_disabled_meters, _v1_totals)
@@ -36,7 +32,7 @@ def pdm(side: str, part: str) -> Selector:
     """Select one block of `/ivp/pdm/energy`, while it counts."""
 
     def select(view: View) -> Rows:
-        rows = whole_of(view.measured(PDM))
+        rows = whole_of(view.measured(paths.PDM))
         if not rows:
             return rows
         group = rows[0].values.get(side)
@@ -50,7 +46,7 @@ def pdm(side: str, part: str) -> Selector:
 
 def blocks_of(view: View, side: str) -> Rows:
     """Select the blocks of one side of production.json."""
-    rows = whole_of(view.measured(BLOCKS))
+    rows = whole_of(view.measured(paths.BLOCKS))
     if not rows:
         return rows
     values = rows[0].values
@@ -67,7 +63,7 @@ def inverters_block(view: View) -> Rows:
 
 def counting_block(view: View) -> Rows:
     """Select the same as a fact, for its `activeCount`: how many inverters are registered."""
-    rows = whole_of(view.fact(BLOCKS))
+    rows = whole_of(view.fact(paths.BLOCKS))
     return rows and _inverters(inner_rows(rows[0].values.get("production"), rows[0].document))
 
 
@@ -94,8 +90,8 @@ def ct_block(side: str, kind: str) -> Selector:
     """Select the same block, only on gateways that give no list of meters or no readings of them."""
 
     def lacks_readings(view: View) -> bool | None:
-        meters = view.fact(METERS)
-        is_refused = has_meter(view, kind) and view.fact(READINGS) is ABSENT
+        meters = view.fact(paths.METERS)
+        is_refused = has_meter(view, kind) and view.fact(paths.READINGS) is ABSENT
         return True if meters is ABSENT or is_refused else None if meters is UNKNOWN else False
 
     return only_if(lacks_readings, any_ct_block(side, kind))
