@@ -1,4 +1,4 @@
-"""`doctor`: everything looked at once, each fault with its cure."""
+"""`doctor`: checks everything once; each fault is shown with its cure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from logger.commands.ui.fingerprints import folded
 from logger.commands.ui.marks import mark
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
-from logger.doctor.check_result import Check, State
-from logger.doctor.run_checks import checks
+from logger.doctor.check_result import CheckResult, State
+from logger.doctor.run_checks import run_checks
 from logger.model import Json
 from logger.settings.load import inspect_settings
 from logger.store.folder import prepare
@@ -48,45 +48,43 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
     if sign_in:
         prepare(configured.state_dir)
 
-    async def look() -> list[Check]:
-        found = []
-        async for check in checks(configured, problems, SystemClock(), sign_in=sign_in):
-            found.append(check)
-            if not as_json:
-                click.echo(f"{mark(*_MARKS[check.state])} {log.masked(_line(check))}")
-        return found
+    found: list[CheckResult] = []
 
-    found = asyncio.run(look())
-    code = next((check.exit_code for check in found if check.state == "bad"), 0)
+    def report(result: CheckResult) -> None:
+        found.append(result)
+        if not as_json:
+            click.echo(f"{mark(*_MARKS[result.state])} {log.masked(_format(result))}")
+
+    asyncio.run(run_checks(configured, problems, SystemClock(), report, sign_in=sign_in))
+    code = next((result.exit_code for result in found if result.state == "bad"), 0)
     if as_json:
-        told: Json = {"exit_code": code, "checks": [asdict(check) for check in found]}
-        click.echo(json.dumps(log.masked_in(told), indent=1, ensure_ascii=False))
+        answer: Json = {"exit_code": code, "checks": [asdict(result) for result in found]}
+        click.echo(json.dumps(log.masked_in(answer), indent=1, ensure_ascii=False))
     else:
-        click.echo(_summary(found))
+        click.echo(_summarise(found))
     return code
 
 
-def _line(check: Check) -> str:
-    """What was looked at, what came out; below it what to do."""
+def _format(check: CheckResult) -> str:
+    """Return what was checked and what came of it; below it what to do."""
     kind, _, which = ("document", "", check.name) if check.name.startswith("/") else check.name.partition(" ")
     is_one_of_many = kind in ("document", "bucket", "read")
     name = f"{kind if is_one_of_many else check.name:<{_NAME_WIDTH}}"
     path = f"{which}: " if is_one_of_many and which not in check.text else ""
     below = f"\n  {'':<{_NAME_WIDTH}}  "
-    text = folded(f"{path}{check.text}{_latency(check.took_s)}", len(below) - 1).replace("\n", below)
+    text = folded(f"{path}{check.text}{_format_latency(check.took_s)}", len(below) - 1).replace("\n", below)
     return f"{name}  {text}{below}Try: {check.cure}" if check.cure else f"{name}  {text}"
 
 
-def _latency(took_s: float | None) -> str:
+def _format_latency(took_s: float | None) -> str:
     if took_s is None:
         return ""
     return f", {took_s * 1000:.0f} ms" if took_s < 1 else f", {took_s:.1f} s"
 
 
-def _summary(found: list[Check]) -> str:
-    wrong, notes = (sum(check.state == state for check in found) for state in ("bad", "note"))
+def _summarise(found: list[CheckResult]) -> str:
+    wrong, notes = (sum(result.state == state for result in found) for state in ("bad", "note"))
     if not wrong and not notes:
         return "\nEverything is well."
-    said = [f"{wrong} wrong"] if wrong else []
-    said += [f"{notes} to keep an eye on"] if notes else []
-    return f"\n{', '.join(said)}."
+    counts = ((wrong, "wrong"), (notes, "to keep an eye on"))
+    return f"\n{', '.join(f'{count} {what}' for count, what in counts if count)}."

@@ -1,7 +1,8 @@
-"""What one look of `doctor` gave, and how it is said."""
+"""What one check of `doctor` found, and to whom it is reported."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,10 +12,10 @@ State: TypeAlias = Literal["good", "note", "bad", "left out"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One look. `note`: it works now and may not always. `cure`: the command or the step that puts it right.
+class CheckResult:
+    """One finding. `note`: it works now and may not always. `cure`: the command or step that helps, empty for none.
 
-    `exit_code`: with which a command ends that meets this first; 0 but for `bad`. `took_s`: an answer's latency.
+    `exit_code`: the command's, if this is the first `bad` one; 0 for the others. `took_s`: an answer's latency.
     """
 
     name: str
@@ -25,29 +26,32 @@ class Check:
     took_s: float | None = None
 
 
-def good(name: str, text: str, took_s: float | None = None) -> Check:
-    """It is as it should be."""
-    return Check(name, "good", text, took_s=took_s)
+Report: TypeAlias = Callable[[CheckResult], object]
 
 
-def note(name: str, text: str, cure: str) -> Check:
-    """It works now; `cure` keeps it so."""
-    return Check(name, "note", text, cure)
+def good(name: str, text: str, took_s: float | None = None) -> CheckResult:
+    """Make the result of something that is as it should be."""
+    return CheckResult(name, "good", text, took_s=took_s)
 
 
-def bad(name: str, text: str, cure: str, exit_code: int) -> Check:
-    """It does not work; `cure` puts it right."""
-    return Check(name, "bad", text, cure, exit_code)
+def note(name: str, text: str, cure: str = "") -> CheckResult:
+    """Make the result of something that works now; `cure` keeps it so, if there is something to do."""
+    return CheckResult(name, "note", text, cure)
 
 
-def left_out(name: str, why: str) -> Check:
-    """Not looked at, or not there."""
-    return Check(name, "left out", why)
+def bad(name: str, text: str, cure: str, exit_code: int = 78) -> CheckResult:
+    """Make the result of something that does not work; `cure` puts it right."""
+    return CheckResult(name, "bad", text, cure, exit_code)
 
 
-def failed(name: str, error: EnvoyLoggerError, cure: str = "") -> Check:
-    """What an error says; its own hint is the cure, where no better one is given."""
+def skip(name: str, reason: str) -> CheckResult:
+    """Make the result of something that was not checked, or is not there."""
+    return CheckResult(name, "left out", reason)
+
+
+def fail(name: str, error: EnvoyLoggerError, cure: str = "") -> CheckResult:
+    """Make the result of an error; its own hint is the cure, unless a better one is given."""
     if isinstance(error, SettingsError):
         problem = error.problems[0]
         return bad(name, f"{problem.setting} {problem.message}", problem.fix, error.exit_code)
-    return bad(name, error.message, cure or error.hint or "envoy-logger status", error.exit_code)
+    return bad(name, error.message, cure or error.hint, error.exit_code)

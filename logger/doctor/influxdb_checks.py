@@ -1,57 +1,47 @@
-"""InfluxDB as `doctor` sees it: who answers, whether it is well, and what these credentials may do there."""
+"""Checks InfluxDB: who answers, whether it is well, and what these credentials may do there."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Final
 
 from logger.clock import Clock
-from logger.doctor.check_result import Check, bad, failed, good, left_out, note
+from logger.doctor.check_result import Report, bad, fail, good, note, skip
 from logger.errors import CertificateError, EnvoyLoggerError, NameUnknownError, UnreachableError, WireError
-from logger.influx.classify import Blocked, Done, Wait
+from logger.influx.classify import Blocked, Done, Outcome, Wait
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.provision.inspect_server import Server, look, may_read
 
 NAME: Final = "influxdb"
 _UNREACHABLE: Final = 69
+_SEE_LOG: Final = "see InfluxDB's own log."
 
 
-@dataclass(slots=True)
-class Asked:
-    """What the look at the server brought for the looks after it."""
-
-    server: Server | None = None
-
-
-async def influxdb_checks(target: Target | None, read_token: str, clock: Clock, asked: Asked) -> AsyncIterator[Check]:
-    """The server, then each bucket: an empty write tells whether one may write, and stores nothing."""
+async def check_influxdb(target: Target | None, read_token: str, clock: Clock, report: Report) -> Server | None:
+    """Check the server and each of its buckets. Returns the server, None if there is none or it does not answer."""
     if target is None:
-        yield left_out(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store")
-        return
+        report(skip(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store"))
+        return None
     try:
-        asked.server = server = await look(target, clock)
-    except WireError as error:
-        yield failed(NAME, error, _cure(error))
-        return
+        server = await look(target, clock)
     except EnvoyLoggerError as error:
-        yield failed(NAME, error)
-        return
-    yield good(NAME, f"{target.url} speaks {server.dialect}.x, version {server.version or 'not told'}", server.took_s)
+        report(fail(NAME, error, _cure_of(error)))
+        return None
+    report(
+        good(NAME, f"{target.url} speaks {server.dialect}.x, version {server.version or 'unknown'}", server.took_s)
+    )
     if server.trouble:
-        yield note("influxdb health", server.trouble, "see InfluxDB's own log.")
+        report(note("influxdb health", server.trouble, _SEE_LOG))
     if server.fresh:
-        yield bad(NAME, "nobody has set this InfluxDB up yet", "envoy-logger setup", _UNREACHABLE)
-        return
-    async for check in _writing(target, clock):
-        yield check
-    async for check in _reading(target, read_token, server, clock):
-        yield check
+        report(bad(NAME, "nobody has set this InfluxDB up yet", "envoy-logger setup", _UNREACHABLE))
+    else:
+        await _check_writing(target, clock, report)
+        await _check_reading(target, read_token, server, clock, report)
+    return server
 
 
-def _cure(error: WireError) -> str:
-    """The hint of an error on the wire speaks of any device; this one is a server with a setting of its own."""
+def _cure_of(error: EnvoyLoggerError) -> str:
+    """Return a cure that speaks of a server with a setting of its own; the hint of a WireError fits any device."""
     match error:
         case NameUnknownError():
             return "correct the host in INFLUXDB_URL; in containers it is the service's name."
@@ -59,37 +49,36 @@ def _cure(error: WireError) -> str:
             return "start InfluxDB (systemctl start influxdb), or correct INFLUXDB_URL."
         case CertificateError():
             return "set INFLUXDB_URL to the name in its certificate, and let this system know the authority."
-    return "see InfluxDB's own log, and check the port in INFLUXDB_URL and whether it is http or https."
+        case WireError():
+            return "see InfluxDB's own log, and check the port in INFLUXDB_URL and whether it is http or https."
+    return ""
 
 
-async def _writing(target: Target, clock: Clock) -> AsyncIterator[Check]:
+async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
+    """Write nothing to each bucket: that tells whether one may, and stores nothing."""
     writer = Writer(target, clock)
     try:
         outcomes = await writer.check()
     finally:
         await writer.aclose()
-    told = set()
+    by_bucket: dict[str, Outcome] = {}
     for role, outcome in outcomes.items():
-        bucket = target.buckets[role]
-        if bucket in told:
-            continue
-        told.add(bucket)
+        by_bucket.setdefault(target.buckets[role], outcome)
+    for bucket, outcome in by_bucket.items():
         name = f"bucket {bucket}"
         match outcome:
             case Done():
-                yield good(name, "may be written to")
+                report(good(name, "may be written to"))
             case Blocked():
-                yield bad(name, outcome.reason, outcome.hint, outcome.exit_code)
+                report(bad(name, outcome.reason, outcome.hint, outcome.exit_code))
             case Wait():
-                yield bad(
-                    name, outcome.reason, "nothing if it passes by itself; see InfluxDB's own log.", _UNREACHABLE
-                )
+                report(bad(name, outcome.reason, f"wait; if it lasts, {_SEE_LOG}", _UNREACHABLE))
             case _:
-                yield bad(name, outcome.reason, "see InfluxDB's own log.", _UNREACHABLE)
+                report(bad(name, outcome.reason, _SEE_LOG, _UNREACHABLE))
 
 
-async def _reading(target: Target, read_token: str, server: Server, clock: Clock) -> AsyncIterator[Check]:
-    """Only where a token for reading is set; the recorder itself reads nothing."""
+async def _check_reading(target: Target, read_token: str, server: Server, clock: Clock, report: Report) -> None:
+    """Read nothing from each bucket, where a token for reading is set; the recorder itself never reads."""
     if not read_token or server.dialect == "1":
         return
     for bucket in dict.fromkeys(target.buckets.values()):
@@ -97,6 +86,6 @@ async def _reading(target: Target, read_token: str, server: Server, clock: Clock
         try:
             await may_read(target, read_token, server.dialect, bucket, clock)
         except EnvoyLoggerError as error:
-            yield failed(name, error)
+            report(fail(name, error))
         else:
-            yield good(name, "may be read with INFLUXDB_READ_TOKEN")
+            report(good(name, "may be read with INFLUXDB_READ_TOKEN"))

@@ -1,35 +1,45 @@
-"""Every look in the order in which things depend on each other."""
+"""Every check of `doctor`, in the order in which things depend on each other."""
 
 from __future__ import annotations
-
-from collections.abc import AsyncIterator
 
 from logger.clock import Clock
 from logger.daemon import status_file
 from logger.daemon.config import access_of, target_of
-from logger.doctor.check_result import Check
-from logger.doctor.gateway_checks import Met, gateway_checks
-from logger.doctor.influxdb_checks import Asked, influxdb_checks
-from logger.doctor.machine_checks import clock_checks, daemon_check, state_checks
-from logger.doctor.settings_checks import settings_checks
+from logger.daemon.layout_file import layout_problems
+from logger.doctor.check_result import Report, bad, good, note
+from logger.doctor.gateway_checks import check_gateway
+from logger.doctor.influxdb_checks import check_influxdb
+from logger.doctor.machine_checks import check_clocks, check_daemon, check_disk, check_state_folder
 from logger.errors import Problem
 from logger.settings.load import Settings
 
 
-async def checks(
-    settings: Settings, problems: tuple[Problem, ...], clock: Clock, *, sign_in: bool
-) -> AsyncIterator[Check]:
-    """All of them, as they are made. Beside a running daemon nothing of its is touched."""
-    met, asked = Met(), Asked()
-    async for check in gateway_checks(access_of(settings), clock, met, sign_in=sign_in):
-        yield check
+async def run_checks(
+    settings: Settings, problems: tuple[Problem, ...], clock: Clock, report: Report, *, sign_in: bool
+) -> None:
+    """Report every check as it is made. Nothing is changed, also beside a running daemon.
+
+    `problems` are those of the settings; `sign_in` allows one at Enphase.
+    """
+    gateway = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
     read_token = settings.influxdb.read_token.get_secret_value()
-    async for check in influxdb_checks(target_of(settings), read_token, clock, asked):
-        yield check
-    for check in clock_checks(clock.time(), met.info, asked.server.skew_s if asked.server else None):
-        yield check
-    for check in state_checks(settings.state_dir, settings.recorder.store_max_mb):
-        yield check
-    yield daemon_check(status_file.read(settings.runtime_dir), clock.time())
-    for check in settings_checks(settings, problems):
-        yield check
+    influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
+    check_clocks(clock.time(), gateway, influxdb, report)
+    check_disk(settings.state_dir, settings.recorder.store_max_mb, report)
+    check_state_folder(settings.state_dir, report)
+    check_daemon(status_file.read(settings.runtime_dir), clock.time(), report)
+    check_settings(settings, problems, report)
+
+
+def check_settings(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:
+    """Report each problem and each warning of the settings and the layout file, or that there is no problem."""
+    name = "settings"
+    found = [*problems, *layout_problems(settings)]
+    for problem in found:
+        report(bad(name, f"{problem.setting} ({problem.origin}) {problem.message}", problem.fix))
+    for warning in settings.warnings:
+        text, _, cure = warning.partition(" Try: ")
+        report(note(name, text, cure or "correct or remove it; `envoy-logger check --show` lists what is read."))
+    if not found:
+        places = sorted({origin.partition(",")[0] for origin in settings.origins.values()})
+        report(good(name, f"{len(settings.origins)} set" + (f", by {', '.join(places)}" if places else "")))

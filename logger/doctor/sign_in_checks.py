@@ -1,4 +1,4 @@
-"""How one signs in at this gateway, and whether that will go on working; no sign-in is made unless asked for."""
+"""Checks how one signs in at this gateway, and whether that will go on working; signs in only if that is allowed."""
 
 from __future__ import annotations
 
@@ -6,74 +6,95 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from logger.clock import Clock, format_span
-from logger.doctor.check_result import Check, failed, good, note
+from logger.doctor.check_result import CheckResult, bad, fail, good, note
 from logger.errors import CredentialsError, EnvoyLoggerError, StateError
-from logger.gateway import sign_in, tokens
+from logger.gateway import sign_in as cool_down
+from logger.gateway import tokens
 from logger.gateway.access import Access
 from logger.gateway.auth import Auth
 from logger.gateway.endpoints import auth_kind
 from logger.gateway.tokens import Token
 from logger.model import GatewayInfo
 
-NAME: Final = "sign-in"
+SIGN_IN: Final = "sign-in"
 
 
-async def signed_in(access: Access, info: GatewayInfo, clock: Clock, *, sign_in: bool) -> tuple[Check, Token | None]:
-    """The token that the recorder would use now, and what is to be said of it; None where there is none."""
+async def check_sign_in(
+    access: Access, info: GatewayInfo, clock: Clock, *, sign_in: bool
+) -> tuple[CheckResult, Token | None]:
+    """Return the token that the recorder would use now, None where there is none, and what is to be said of it."""
     kind = auth_kind(info)
-    if kind != "token":
-        who = f"user {access.local_username or 'envoy'}, for the list of inverters alone"
-        return good(NAME, "none needed" if kind == "open" else who), None
-    here = access if sign_in else replace(access, username="", password="")
+    if kind == "open":
+        return good(SIGN_IN, "none needed"), None
+    if kind == "digest":
+        return good(SIGN_IN, f"user {access.local_username or 'envoy'}, for the list of inverters alone"), None
     try:
-        auth = Auth(here, clock, info.serial, _untold)
-        try:
-            token = await auth.current()
-        finally:
-            await auth.aclose()
+        token = await _find_token(access if sign_in else replace(access, username="", password=""), info, clock)
     except EnvoyLoggerError as error:
-        return _without(access, info, error, clock.time(), tried=sign_in), None
-    return _with(access, info, token, clock.time()), token
+        return _explain_no_token(access, info, error, clock.time(), tried=sign_in), None
+    return _judge_token(access, info, token, clock.time()), token
 
 
-def _untold(kind: str, text: str, severity: Literal["info", "warning", "error"]) -> None:
-    """Events are the recorder's."""
+async def _find_token(access: Access, info: GatewayInfo, clock: Clock) -> Token:
+    auth = Auth(access, clock, info.serial, _ignore_event)
+    try:
+        return await auth.current()
+    finally:
+        await auth.aclose()
 
 
-def _with(access: Access, info: GatewayInfo, token: Token, now: float) -> Check:
-    """How long the token lasts, and whether the next one will come by itself."""
-    pasted = token.text == access.token.strip()
-    where = "pasted" if pasted else "kept"
-    text = f"{where} token of role {token.user}, {format_span(token.expires_at - now)} left"
+def _ignore_event(kind: str, text: str, severity: Literal["info", "warning", "error"]) -> None:
+    """Do nothing: events are the recorder's."""
+
+
+def _is_pasted(access: Access, token: Token | None) -> bool:
+    return token is None or token.text == access.token.strip()
+
+
+def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) -> CheckResult:
+    """Judge how long the token lasts, and whether the next one will come by itself."""
+    origin = "pasted" if _is_pasted(access, token) else "kept"
+    text = f"{origin} token of role {token.user}, {format_span(token.expires_at - now)} left"
     if now < token.renew_at:
         if token.user == "installer":
             cure = "set ENPHASE_USERNAME to the owner's account: its tokens last a year."
-            return note(NAME, f"{text}: an installer's token lasts 12 hours", cure)
-        return good(NAME, text)
+            return note(SIGN_IN, f"{text}: an installer's token lasts 12 hours", cure)
+        return good(SIGN_IN, text)
     if not access.has_account:
-        return note(NAME, f"{text}, and no account to renew it", tokens.PASTE)
+        return note(SIGN_IN, f"{text}, and no account to renew it", tokens.PASTE)
     try:
-        _allowed(access, info.serial, now)
+        _require_allowed(access, info.serial, now)
     except CredentialsError as error:
-        return note(NAME, f"{text}; its renewal does not come: {error.message}", error.hint)
-    return good(NAME, f"{text}, about to be renewed")
+        return note(SIGN_IN, f"{text}; its renewal does not come: {error.message}", error.hint)
+    return good(SIGN_IN, f"{text}, about to be renewed")
 
 
-def _without(access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool) -> Check:
-    """Why there is no token: what forbids a sign-in, or that none was made yet."""
+def _explain_no_token(
+    access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool
+) -> CheckResult:
+    """Say what forbids a sign-in, or that none was made yet."""
     if tried or not access.has_account or isinstance(error, StateError):
-        return failed(NAME, error)
+        return fail(SIGN_IN, error)
     try:
-        _allowed(access, info.serial, now)
-    except EnvoyLoggerError as why:
-        return failed(NAME, why)
-    return note(
-        NAME, "no token is kept yet; the recorder signs in at its first poll", "envoy-logger doctor --sign-in"
-    )
+        _require_allowed(access, info.serial, now)
+    except EnvoyLoggerError as reason:
+        return fail(SIGN_IN, reason)
+    text = "no token is kept yet; the recorder signs in at its first poll"
+    return note(SIGN_IN, text, "envoy-logger doctor --sign-in")
 
 
-def _allowed(access: Access, serial: str, now: float) -> None:
-    """Raises what a sign-in would be refused with before it is made."""
-    state = sign_in.sane(sign_in.load(access.state_dir), now)
-    state = sign_in.with_credentials(state, access.username, access.password, now)
-    sign_in.check(state, serial, now)
+def _require_allowed(access: Access, serial: str, now: float) -> None:
+    """Raise the CredentialsError or StateError with which a sign-in would be refused before it is made."""
+    state = cool_down.sane(cool_down.load(access.state_dir), now)
+    state = cool_down.with_credentials(state, access.username, access.password, now)
+    cool_down.check(state, serial, now)
+
+
+def refuse_token(access: Access, token: Token | None) -> CheckResult:
+    """Make the result for a gateway that no longer accepts the token, though it has not expired."""
+    origin = "pasted" if _is_pasted(access, token) else "kept"
+    text = f"the gateway refuses the {origin} token, though it has not expired"
+    if access.has_account:
+        cure = "envoy-logger once, or wait: the recorder gets another one at its next poll."
+        return bad(SIGN_IN, text, cure, 77)
+    return bad(SIGN_IN, text, tokens.PASTE, 77)

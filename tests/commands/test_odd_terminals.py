@@ -19,7 +19,8 @@ from logger.commands.init.terminal import in_answers
 from logger.commands.init.wizard import next_steps
 from logger.commands.ui.fingerprints import folded
 from logger.commands.ui.options import moment
-from logger.doctor.machine_checks import state_checks
+from logger.doctor.check_result import CheckResult
+from logger.doctor.machine_checks import check_state_folder
 from logger.errors import SignInRefusedError, StateError
 from logger.store.folder import claim
 from tests.commands.wizard import Person
@@ -88,7 +89,9 @@ def test_a_state_folder_mounted_read_only_is_named_as_that(tmp_path: Path, monke
     with pytest.raises(StateError, match="Read-only file system") as told:
         claim(tmp_path)
     assert "mount" in told.value.hint
-    found = [check for check in state_checks(tmp_path, 16) if check.state == "bad"]
+    found: list[CheckResult] = []
+    check_state_folder(tmp_path, found.append)
+    assert [result.state for result in found] == ["bad"]
     assert "mounted read-only" in found[-1].text
     assert found[-1].cure.startswith("sudo mount -o remount,rw /")
 

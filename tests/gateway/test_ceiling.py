@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from logger.doctor.gateway_checks import Met, gateway_checks
+from logger.doctor.check_result import CheckResult
+from logger.doctor.gateway_checks import check_gateway
 from logger.errors import EnvoyLoggerError
 from logger.gateway.client import Gateway
 from logger.gateway.sign_in import MOST_A_DAY
@@ -128,12 +129,11 @@ class World:
             await other.aclose()
         if dice.random() < 0.02:
             signs_in = dice.random() < 0.3
-            looked = gateway_checks(
-                self.here.access(tls="off", password=self.password), clock, Met(), sign_in=signs_in
-            )
+            results: list[CheckResult] = []
+            access = self.here.access(tls="off", password=self.password)
             before_it = self.here.cloud.logins
-            async for _ in looked:
-                pass
+            await check_gateway(access, clock, results.append, sign_in=signs_in)
+            assert results
             assert signs_in or self.here.cloud.logins == before_it
         self.logins += [clock.now] * (self.here.cloud.logins - before)
         self.here.opened[:] = [self.gateway]

@@ -1,0 +1,61 @@
+"""Checks every document that a reading comes from; the first answer also tells whether the sign-in is accepted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.doctor.check_result import CheckResult, Report, bad, fail, good, skip
+from logger.doctor.sign_in_checks import SIGN_IN
+from logger.errors import (
+    AbsentError,
+    CredentialsError,
+    EnvoyLoggerError,
+    NotAllowedError,
+    TokenError,
+    UnreachableError,
+)
+from logger.gateway.client import Gateway
+from logger.gateway.endpoints import Endpoint, plan
+from logger.model import GatewayInfo
+from logger.readings import paths
+
+DOCUMENTS: Final = "documents"
+
+
+async def check_documents(
+    gateway: Gateway, info: GatewayInfo, signed_in: CheckResult, refused: CheckResult, report: Report
+) -> None:
+    """Report the sign-in, then each document. `refused` replaces `signed_in` if the token is not accepted."""
+    answered = False
+    for endpoint in (endpoint for endpoint in plan(info) if endpoint.path in paths.PATHS):
+        try:
+            result = await _check_document(gateway, endpoint)
+        except CredentialsError as error:
+            by_gateway = isinstance(error, TokenError) and "ENPHASE_TOKEN" in error.message
+            report(refused if by_gateway else fail(SIGN_IN, error))
+            return
+        except UnreachableError as error:
+            report(fail(endpoint.path, error))
+            return
+        if not answered:
+            report(signed_in)
+        answered = True
+        report(result)
+
+
+async def _check_document(gateway: Gateway, endpoint: Endpoint) -> CheckResult:
+    """Ask one document. Raises CredentialsError and UnreachableError, which concern every other document too."""
+    path = endpoint.path
+    try:
+        document = await gateway.fetch(endpoint)
+    except AbsentError:
+        return skip(path, "this gateway has none")
+    except NotAllowedError as error:
+        if endpoint.before_7 == "digest" and gateway.auth_kind == "digest":
+            return bad(path, error.message, error.hint, 77)
+        return skip(path, "not for the role of this token")
+    except (CredentialsError, UnreachableError):
+        raise
+    except EnvoyLoggerError as error:
+        return fail(path, error)
+    return good(path, "answers", document.took_s)
