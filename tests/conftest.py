@@ -23,6 +23,7 @@ from tests.servers import (  # noqa: F401  the databases, for every folder of te
     victoria_session,
 )
 from tests.sizes import LONG
+from tests.standin import site  # noqa: F401  a gateway, likewise
 
 of_hypothesis.register_profile("no clock", deadline=None)  # a busy machine is no failure
 of_hypothesis.load_profile("no clock")

@@ -10,7 +10,7 @@ from logger.clock import SystemClock
 from logger.errors import SettingsError, WireError
 from logger.gateway.tls import unchecked
 from logger.proxies import proxy_for
-from logger.simulator.certificate import self_signed
+from logger.simulator.certificate import make_certificate
 from logger.wire import Basic, Digest, Wire
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -76,7 +76,7 @@ def test_garbage_behind_the_handshake_is_a_typed_error() -> None:
     """A TLS server whose connection turns into other bytes, as a crashing device leaves it."""
 
     async def work() -> None:
-        context = self_signed("1", now=SystemClock().time()).context()
+        context = make_certificate("1", now=SystemClock().time()).context()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.read(4096)

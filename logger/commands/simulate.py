@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 
 from logger.clock import Clock, FastClock, SystemClock
-from logger.simulator.background import settings_for
-from logger.simulator.generated import GENERATIONS, generated
-from logger.simulator.process import serve
+from logger.simulator.generations import GENERATIONS
+from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.recording import Recording
-from logger.simulator.server import Simulator
-from logger.simulator.site_model import Plant
+from logger.simulator.server import Simulator, serve
+from logger.simulator.site_model import SiteModel
 
 _HISTORY_S = 30 * 86400
 
@@ -33,14 +32,14 @@ def command(
 ) -> None:
     """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it."""
     clock: Clock = FastClock(*fast) if fast else SystemClock()
-    plant: Plant
+    model: SiteModel
     if recording:
-        plant = Recording(recording)
+        model = Recording(recording)
     else:
-        plant = generated(generation, inverters=inverters, epoch=clock.time() - _HISTORY_S)
+        model = invent_gateway(generation, inverters=inverters, epoch=clock.time() - _HISTORY_S)
 
     def ready(simulator: Simulator) -> None:
-        for name, value in settings_for(simulator).items():
+        for name, value in simulator.settings.items():
             click.echo(f"{name}={value}")
 
-    asyncio.run(serve(plant, clock, port=port, ready=ready))
+    asyncio.run(serve(model, clock, port=port, ready=ready))

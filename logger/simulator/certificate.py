@@ -24,7 +24,7 @@ class Certificate:
     fingerprint: str
 
     def context(self) -> ssl.SSLContext:
-        """A server context that shows this certificate."""
+        """Make a server context that shows this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.load_into(context)
         return context
@@ -37,8 +37,8 @@ class Certificate:
             context.load_cert_chain(Path(file.name))
 
 
-def self_signed(serial: str, *, now: float, days: float = 365, age_days: float = 1) -> Certificate:
-    """A new key and certificate: valid since `age_days` before `now` (unix seconds), until `days` after it."""
+def make_certificate(serial: str, *, now: float, days: float = 365, age_days: float = 1) -> Certificate:
+    """Make a key and a certificate: valid since `age_days` before `now` (unix seconds), until `days` after it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"envoy {serial}")])
     at = datetime.fromtimestamp(now, UTC)

@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is sent: the reply, further headers, and how it is spoiled on the wire.
+    """What is sent: the reply, further headers, and how it fails on the wire.
 
     `cut_after`: so many bytes of the body, then the end. `reset`: no answer. `parts`: sent instead of the body,
     without a length; their maker may wait.
@@ -54,7 +54,7 @@ class HttpServer:
     def __init__(self, handler: Handler, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.port = port
         self.tls = tls
-        self.raw: list[bytes] = []
+        self.raw: list[bytearray] = []
         self._handler = handler
         self._listener: socket.socket | None = None
         self._clients: set[asyncio.Task[None]] = set()
@@ -90,9 +90,9 @@ class HttpServer:
         connection.setblocking(False)
         task = asyncio.get_running_loop().create_task(self._client(connection))
         self._clients.add(task)
-        task.add_done_callback(partial(self._ended, connection))
+        task.add_done_callback(partial(self._forget, connection))
 
-    def _ended(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
+    def _forget(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self._clients.discard(task)
         task.get_loop().call_soon(connection.close)  # stopped before it began, it has no transport that would
 
@@ -119,7 +119,7 @@ class HttpServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)
         slot = len(self.raw)
-        self.raw.append(b"")
+        self.raw.append(bytearray())
         while request := await self._request(connection, reader, slot):
             response = await self._handler(request)
             await _send(connection, writer, response)

@@ -1,25 +1,40 @@
-"""Faults on demand: what a path does instead of answering well."""
+"""Faults on demand: what a path does instead of answering well. The one place where answers are broken on purpose."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Final, Literal, TypeAlias
+
+from logger.clock import Clock
+from logger.simulator import web_pages
+from logger.simulator.connections import Request, Response
+from logger.simulator.site_model import Reply
 
 Kind: TypeAlias = Literal[
-    "delay", "hang", "status", "html", "empty", "cut", "reset", "drip", "huge", "bomb", "redirect", "garbage"
-]
+    "delay", "drip", "hang", "status", "redirect", "html", "empty", "garbage", "cut", "reset", "huge", "bomb",
+    "script",
+]  # fmt: skip
+Script: TypeAlias = Callable[[Request], Awaitable[Response | None]]
+_CHUNK: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong.
+    """One way to fail.
 
-    delay: answers well after `seconds` of the clock; hang: never within them, then the
-    connection ends (0: it does not); status: an
-    error page with `status`; html, empty, garbage: status 200 with a web page, nothing, half a document; cut: the
-    connection ends within the body; reset: before the answer; drip: a byte every `seconds`; huge: `size` bytes;
-    bomb: as many, packed; redirect: elsewhere. It is played `times` times, and from `since` until `until` (unix
-    seconds); None means for ever.
+    - delay: answers well after `seconds` of the clock; drip: answers well, a byte every `seconds`
+    - hang: ends the connection after `seconds` (0: never)
+    - status: an error page with `status`; redirect: 302 to another path
+    - html, empty, garbage: status 200 with a web page, with nothing, with half a document
+    - cut: the connection ends within the body; reset: it ends before the answer
+    - huge: `size` bytes; bomb: as many, compressed
+    - script: what `script` returns for the request; None for the proper answer
+
+    A fault is played `times` times, and from `since` until `until` (unix seconds); None is no limit.
     """
 
     kind: Kind
@@ -29,10 +44,50 @@ class Fault:
     since: float | None = None
     until: float | None = None
     size: int = 64 << 20
+    script: Script | None = None
 
     def is_due(self, now: float) -> bool:
         """Whether `now` is within its time."""
         return (self.since is None or now >= self.since) and (self.until is None or now < self.until)
+
+    async def respond(
+        self, request: Request, proper: Callable[[Request], Awaitable[Response]], clock: Clock
+    ) -> Response:
+        """Respond as this fault has it, in the time that it takes; `proper` gives the response without the fault."""
+        if self.kind == "hang" and not self.seconds:
+            await asyncio.Event().wait()
+        if self.kind in ("delay", "hang"):
+            await clock.sleep(self.seconds)
+        if self.script is not None and (scripted := await self.script(request)) is not None:
+            return scripted
+        return self._deform(await proper(request), clock)
+
+    def _deform(self, response: Response, clock: Clock) -> Response:
+        reply, headers = response.reply, response.headers
+        match self.kind:
+            case "delay" | "script":
+                return response
+            case "hang" | "reset":
+                return replace(response, reset=True)
+            case "status":
+                return Response(web_pages.nginx(self.status, HTTPStatus(self.status).phrase), headers)
+            case "html":
+                return Response(web_pages.LOGIN, headers)
+            case "empty":
+                return Response(replace(reply, body=b""), headers)
+            case "garbage":
+                return Response(replace(reply, body=b'{"broken": [1, 2,'), headers)
+            case "cut":
+                return replace(response, cut_after=len(reply.body) // 2)
+            case "drip":
+                return replace(response, parts=lambda: _drip(reply.body, self.seconds, clock))
+            case "huge":
+                return Response(replace(reply, body=b""), headers, parts=lambda: _make_huge(self.size))
+            case "bomb":
+                encoded = (*headers, ("content-encoding", "gzip"))
+                return Response(replace(reply, body=b""), encoded, parts=lambda: _make_bomb(self.size))
+            case "redirect":
+                return Response(Reply(302, web_pages.HTML, b""), (*headers, ("location", "/login.html")))
 
 
 @dataclass(slots=True)
@@ -43,19 +98,19 @@ class Faults:
     played: dict[str, int] = field(default_factory=dict)
 
     def set(self, prefix: str, fault: Fault) -> None:
-        """From now on `prefix` fails like this."""
+        """Let `prefix` fail like this from now on."""
         self.by_prefix[prefix] = fault
         self.played[prefix] = 0
 
     def clear(self, prefix: str | None = None) -> None:
-        """That prefix, or everything, is well again."""
+        """Heal that prefix, or everything."""
         if prefix is None:
             self.by_prefix.clear()
         else:
             self.by_prefix.pop(prefix, None)
 
-    def of(self, path: str, now: float) -> Fault | None:
-        """The fault to play for this request, counted."""
+    def take(self, path: str, now: float) -> Fault | None:
+        """Choose the fault to play for this request, and count it."""
         fitting = [
             prefix
             for prefix, fault in self.by_prefix.items()
@@ -68,3 +123,26 @@ class Faults:
         prefix = max(fitting, key=lambda p: 0 if p == "*" else len(p))
         self.played[prefix] += 1
         return self.by_prefix[prefix]
+
+
+async def _drip(body: bytes, seconds: float, clock: Clock) -> AsyncIterator[bytes]:
+    for place in range(len(body)):
+        yield body[place : place + 1]
+        await clock.sleep(seconds)
+
+
+async def _make_huge(size: int) -> AsyncIterator[bytes]:
+    """Yield a JSON list of about that many bytes."""
+    yield b"[0"
+    for _ in range(size // _CHUNK):
+        yield b",0" * (_CHUNK // 2)
+    yield b"]"
+
+
+async def _make_bomb(size: int) -> AsyncIterator[bytes]:
+    """Yield the same list, compressed a thousandfold."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
+    async for part in _make_huge(size):
+        if compressed := compressor.compress(part):
+            yield compressed
+    yield compressor.flush()

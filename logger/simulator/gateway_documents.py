@@ -6,19 +6,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from logger.simulator.ensemble_documents import soc
-from logger.simulator.moment import View
+from logger.simulator.moment import Moment
 from logger.simulator.site_model import Reply
 
 
-def info(view: View) -> Reply:
+def info(moment: Moment) -> Reply:
     """`/info`: serial, firmware and the gateway's clock, as XML; the oldest call it JSON."""
-    generation = view.generation
+    generation = moment.generation
     meter = "" if generation.imeter is None else f"<imeter>{str(generation.imeter).lower()}</imeter>"
     tokens = "<web-tokens>true</web-tokens>" if generation.needs_token else ""
     version = ".".join(f"{part:02d}" for part in generation.version)
     page = (
         "<?xml version='1.0' encoding='UTF-8'?>\n"
-        f"<envoy_info>\n  <time>{int(view.now)}</time>\n  <device>\n    <sn>{view.site.serial}</sn>\n"
+        f"<envoy_info>\n  <time>{int(moment.now)}</time>\n  <device>\n    <sn>{moment.site.serial}</sn>\n"
         f"    <pn>{generation.part_number}</pn>\n    <software>{generation.firmware}</software>\n"
         f"    <euaid>4c8675</euaid>\n    <seqnum>0</seqnum>\n    <apiver>1</apiver>\n    {meter}\n  </device>\n"
         f"  {tokens}\n  <package name='app'>\n    <pn>500-00002-r01</pn>\n    <version>{version}</version>\n"
@@ -28,20 +28,20 @@ def info(view: View) -> Reply:
     return Reply(200, kind, page.encode())
 
 
-def home(view: View) -> object:
+def home(moment: Moment) -> object:
     """`/home.json`: time zone, network, last report to Enphase, number of devices."""
-    local = datetime.fromtimestamp(view.now, ZoneInfo(view.site.zone))
-    batteries = len(view.battery_serials)
-    older = {} if view.generation.version >= (8, 3) else {"update_status": "satisfied", "alerts": []}
+    local = datetime.fromtimestamp(moment.now, ZoneInfo(moment.site.zone))
+    batteries = len(moment.battery_serials)
+    older = {} if moment.generation.version >= (8, 3) else {"update_status": "satisfied", "alerts": []}
     return {
-        "software_build_epoch": view.installed - 86400,
-        "timezone": view.site.zone,
+        "software_build_epoch": moment.installed - 86400,
+        "timezone": moment.site.zone,
         "current_date": f"{local:%m/%d/%Y}",
         "current_time": f"{local:%H:%M}",
         "network": {
             "web_comm": True,
             "ever_reported_to_enlighten": True,
-            "last_enlighten_report_time": int(view.now // 900 * 900),
+            "last_enlighten_report_time": int(moment.now // 900 * 900),
             "primary_interface": "eth0",
             "interfaces": [
                 {"type": "ethernet", "interface": "eth0", "mac": "02:00:00:12:34:56", "dhcp": True,
@@ -53,9 +53,9 @@ def home(view: View) -> object:
         },
         "tariff": "single_rate",
         "comm": {
-            "num": view.site.inverters,
+            "num": moment.site.inverters,
             "level": 5,
-            "pcu": {"num": view.site.inverters, "level": 5},
+            "pcu": {"num": moment.site.inverters, "level": 5},
             "acb": {"num": 0, "level": 0},
             "nsrb": {"num": 0, "level": 0},
             "esub": {"num": 1 if batteries else 0, "level": 5 if batteries else 0},
@@ -66,17 +66,17 @@ def home(view: View) -> object:
     }  # fmt: skip
 
 
-def tariff(view: View) -> object:
+def tariff(moment: Moment) -> object:
     """`/admin/lib/tariff`."""
-    reserve = round(100 * view.battery.reserve) if view.battery else 0
+    reserve = round(100 * moment.battery.reserve) if moment.battery else 0
     storage = {"mode": "self-consumption", "operation_mode_sub_type": "", "reserved_soc": reserve,
-               "very_low_soc": 5, "charge_from_grid": False, "date": str(view.installed)}  # fmt: skip
+               "very_low_soc": 5, "charge_from_grid": False, "date": str(moment.installed)}  # fmt: skip
     return {
         "tariff": {
             "currency": {"code": "EUR"},
             "logger": "mylogger",
-            "date": str(view.installed),
-            **({"storage_settings": storage} if view.generation.needs_token else {}),
+            "date": str(moment.installed),
+            **({"storage_settings": storage} if moment.generation.needs_token else {}),
             "single_rate": {"rate": 0.25, "sell": 0.08},
             "seasons": [],
             "seasons_sell": [],
@@ -84,24 +84,24 @@ def tariff(view: View) -> object:
     }
 
 
-def livedata(view: View) -> object:
+def livedata(moment: Moment) -> object:
     """`/ivp/livedata/status`: nobody streams, so it shows what was known a day ago."""
-    then = View(view.site, view.generation, max(view.now - 86400, view.site.started))
+    then = Moment(moment.site, moment.generation, max(moment.now - 86400, moment.site.started))
     state = then.state
 
     def flow(watts: float) -> dict[str, int]:
         return {"agg_p_mw": round(watts * 1000), "agg_s_mva": round(watts * 1000)}
 
-    battery_w = state.battery_w if view.battery else 0.0
+    battery_w = state.battery_w if moment.battery else 0.0
     return {
         "connection": {"mqtt_state": "connected", "prov_state": "configured", "auth_state": "ok",
                        "sc_stream": "disabled", "sc_debug": "disabled"},
         "meters": {
-            "last_update": int(then.now), "soc": soc(then) if view.battery else 0, "main_relay_state": 1,
+            "last_update": int(then.now), "soc": soc(then) if moment.battery else 0, "main_relay_state": 1,
             "gen_relay_state": 5, "backup_bat_mode": 1, "backup_soc": 20,
-            "is_split_phase": int(view.site.phases == 2), "phase_count": view.site.phases,
-            "enc_agg_soc": soc(then) if view.battery else 0,
-            "enc_agg_energy": int(state.stored_wh) if view.battery else 0, "acb_agg_soc": 0, "acb_agg_energy": 0,
+            "is_split_phase": int(moment.site.phases == 2), "phase_count": moment.site.phases,
+            "enc_agg_soc": soc(then) if moment.battery else 0,
+            "enc_agg_energy": int(state.stored_wh) if moment.battery else 0, "acb_agg_soc": 0, "acb_agg_energy": 0,
             "pv": flow(state.production_w), "storage": flow(battery_w), "grid": flow(state.net_w),
             "load": flow(state.production_w + battery_w + state.net_w), "generator": flow(0.0),
         },

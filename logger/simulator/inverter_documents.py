@@ -4,101 +4,78 @@ from __future__ import annotations
 
 from typing import Final
 
-from logger.simulator.moment import PER_DEVICE, Panel, View, heard
+from logger.simulator.moment import PER_DEVICE, Inverter, Moment
 
 _LIMIT: Final = 50
 _AGO_S: Final = 3600
 
 
-def reported(view: View) -> object:
+def reports(moment: Moment) -> object:
     """`/api/v1/production/inverters`: the last report of each; firmware 3 does not say which kind of device."""
-    kind = {"devType": 1} if view.generation.version >= (4,) else {}
+    kind = {"devType": 1} if moment.generation.version >= (4,) else {}
     return [
-        {
-            "serialNumber": panel.serial,
-            "lastReportDate": panel.report.at,
-            **kind,
-            "lastReportWatts": panel.report.watts,
-            "maxReportWatts": panel.max_watts,
-        }
-        for panel in view.panels()
-    ]
+        {"serialNumber": inverter.serial, "lastReportDate": inverter.report.at, **kind,
+         "lastReportWatts": inverter.report.watts, "maxReportWatts": inverter.max_watts}
+        for inverter in moment.inverters()
+    ]  # fmt: skip
 
 
-def details(view: View) -> object:
+def details(moment: Moment) -> object:
     """`/ivp/pdm/device_data`: the first 50 devices, although all are counted."""
-    found: dict[str, object] = {str(panel.device): _device(view, panel) for panel in view.panels()}
-    if view.generation.metered:
+    found: dict[str, object] = {str(inverter.device): _device(moment, inverter) for inverter in moment.inverters()}
+    if moment.generation.metered:
         found |= {
-            str(704643328 + PER_DEVICE * n): _meter(view, n, power, delivered)
+            str(704643328 + PER_DEVICE * n): _meter(moment, n, power, delivered)
             for n, (power, delivered) in enumerate(
-                ((view.state.production_w, view.state.total.produced_wh), (view.state.net_w, view.state.total.net_wh))
+                (
+                    (moment.state.production_w, moment.state.total.produced_wh),
+                    (moment.state.net_w, moment.state.total.net_wh),
+                )
             )
         }
     kept = dict(list(found.items())[:_LIMIT])
     return {**kept, "deviceCount": len(found), "deviceDataLimit": _LIMIT}
 
 
-def _device(view: View, panel: Panel) -> dict[str, object]:
-    site, report, share = view.site, panel.report, view.site.share(panel.number)
+def _device(moment: Moment, inverter: Inverter) -> dict[str, object]:
+    site, report, share = moment.site, inverter.report, moment.site.share(inverter.number)
     today = site.midnight(report.at)
-    interval = site.report_interval_s
     lively = min(1.0, report.watts / 40)
-    volts = (240.0 if site.phases == 2 else 231.0) + 0.13 * panel.number
-    dc_volts = 22 + 11 * lively - 0.1 * (panel.number % 7)
-    return {
-        "devName": "pcu",
-        "sn": panel.serial,
-        "active": True,
-        "modGone": view.now - report.at > _AGO_S,
-        "channels": [
-            {
-                "chanEid": panel.channel,
-                "created": report.at,
-                "wattHours": {
-                    "today": int(site.energy(today, report.at).produced_wh * share) if report.at >= today else 0,
-                    "yesterday": int(site.energy(site.midnight(report.at, 1), today).produced_wh * share),
-                    "week": int(site.energy(site.midnight(report.at, 7), today).produced_wh * share),
-                },
-                "watts": {"now": report.watts, "nowUsed": 0, "max": panel.max_watts},
-                "lastReading": {
-                    "eid": panel.channel,
-                    "interval_type": 0,
-                    "endDate": report.at,
-                    "duration": interval,
-                    "flags": 0,
-                    "flags_hex": "0x0000000000000000",
-                    "joulesProduced": round(report.energy_wh * 3600),
-                    "acVoltageINmV": round(volts * 1000),
-                    "acFrequencyINmHz": 60010 if site.phases == 2 else 50010,
-                    "dcVoltageINmV": round(dc_volts * 1000),
-                    "dcCurrentINmA": round(report.watts / 0.97 / dc_volts * 1000),
-                    "channelTemp": 18 + report.watts // 14,
-                    "pwrConvErrSecs": 0,
-                    "pwrConvMaxErrCycles": 0,
-                    "joulesUsed": 0,
-                    "leadingVArs": 0,
-                    "laggingVArs": 36 + panel.number,
-                    "acCurrentInmA": round(report.watts / volts * 1000),
-                    "l1NAcVoltageInmV": 0,
-                    "l2NAcVoltageInmV": 0,
-                    "l3NAcVoltageInmV": 0,
-                    "rssi": 96 + panel.number % 14,
-                    "issi": 60 + panel.number % 11,
-                },
-                "lifetime": {
-                    "createdTime": view.installed,
-                    "duration": (report.at - view.installed) // 2,
-                    "joulesProduced": round(site.at(report.at).total.produced_wh * share * 3600),
-                },
-            }
-        ],
+    volts = (240.0 if site.phases == 2 else 231.0) + 0.13 * inverter.number
+    dc_volts = 22 + 11 * lively - 0.1 * (inverter.number % 7)
+    last_reading = {
+        "eid": inverter.channel, "interval_type": 0, "endDate": report.at, "duration": site.report_interval_s,
+        "flags": 0, "flags_hex": "0x0000000000000000", "joulesProduced": round(report.energy_wh * 3600),
+        "acVoltageINmV": round(volts * 1000), "acFrequencyINmHz": 60010 if site.phases == 2 else 50010,
+        "dcVoltageINmV": round(dc_volts * 1000), "dcCurrentINmA": round(report.watts / 0.97 / dc_volts * 1000),
+        "channelTemp": 18 + report.watts // 14, "pwrConvErrSecs": 0, "pwrConvMaxErrCycles": 0, "joulesUsed": 0,
+        "leadingVArs": 0, "laggingVArs": 36 + inverter.number, "acCurrentInmA": round(report.watts / volts * 1000),
+        "l1NAcVoltageInmV": 0, "l2NAcVoltageInmV": 0, "l3NAcVoltageInmV": 0,
+        "rssi": 96 + inverter.number % 14, "issi": 60 + inverter.number % 11,
+    }  # fmt: skip
+    channel = {
+        "chanEid": inverter.channel,
+        "created": report.at,
+        "wattHours": {
+            "today": int(site.energy(today, report.at).produced_wh * share) if report.at >= today else 0,
+            "yesterday": int(site.energy(site.midnight(report.at, 1), today).produced_wh * share),
+            "week": int(site.energy(site.midnight(report.at, 7), today).produced_wh * share),
+        },
+        "watts": {"now": report.watts, "nowUsed": 0, "max": inverter.max_watts},
+        "lastReading": last_reading,
+        "lifetime": {
+            "createdTime": moment.installed,
+            "duration": (report.at - moment.installed) // 2,
+            "joulesProduced": round(site.at(report.at).total.produced_wh * share * 3600),
+        },
     }
+    gone = moment.now - report.at > _AGO_S
+    return {"devName": "pcu", "sn": inverter.serial, "active": True, "modGone": gone, "channels": [channel]}
 
 
-def _meter(view: View, number: int, power_w: float, energy_wh: float) -> dict[str, object]:
+def _meter(moment: Moment, number: int, power_w: float, energy_wh: float) -> dict[str, object]:
     """A CT as the interval database lists it; a negative power comes as an unsigned figure."""
-    at = int(view.now // 900 * 900)
+    at = int(moment.now // 900 * 900)
     device = 704643328 + PER_DEVICE * number
     channels = [
         {
@@ -111,36 +88,27 @@ def _meter(view: View, number: int, power_w: float, energy_wh: float) -> dict[st
         }
         for n in range(3)
     ]
-    return {"devName": "eim", "sn": f"{view.site.serial}EIM{number + 1}", "active": True, "modGone": True,
+    return {"devName": "eim", "sn": f"{moment.site.serial}EIM{number + 1}", "active": True, "modGone": True,
             "channels": channels}  # fmt: skip
 
 
-def inventory(view: View) -> object:
+def inventory(moment: Moment) -> object:
     """`/inventory.json`: flags of every inverter; at night none is heard."""
-    devices = [_listed(view, panel) for panel in view.panels()]
+    devices = [_describe(moment, inverter) for inverter in moment.inverters()]
     return [{"type": "PCU", "devices": devices}, {"type": "ACB", "devices": []}, {"type": "NSRB", "devices": []}]
 
 
-def _listed(view: View, panel: Panel) -> dict[str, object]:
-    communicating = heard(view, panel)
-    phase = {"phase": f"ph-{'abc'[panel.number % view.site.phases]}"} if view.generation.version >= (8,) else {}
+def _describe(moment: Moment, inverter: Inverter) -> dict[str, object]:
+    communicating = moment.now - inverter.report.at < max(1800, 3 * moment.site.report_interval_s)
+    phase = (
+        {"phase": f"ph-{'abc'[inverter.number % moment.site.phases]}"} if moment.generation.version >= (8,) else {}
+    )
     return {
-        "part_num": "800-01131-r02",
-        "installed": str(view.installed),
-        "serial_num": panel.serial,
+        "part_num": "800-01131-r02", "installed": str(moment.installed), "serial_num": inverter.serial,
         "device_status": ["envoy.global.ok"] if communicating else ["envoy.cond_flags.pcu_ctrl.dc-pwr-low"],
-        "last_rpt_date": str(panel.report.at),
-        "admin_state": 2,
-        "dev_type": 1,
-        "created_date": str(view.installed),
-        "img_load_date": str(view.installed),
-        "img_pnum_running": "520-00082-r01-v04.30.32",
-        "ptpn": "540-00169-r01-v04.39.01",
-        "chaneid": panel.channel,
-        "device_control": [{"gficlearset": False}],
-        "producing": communicating and panel.report.watts > 0,
-        "communicating": communicating,
-        "provisioned": True,
-        "operating": communicating,
-        **phase,
-    }
+        "last_rpt_date": str(inverter.report.at), "admin_state": 2, "dev_type": 1,
+        "created_date": str(moment.installed), "img_load_date": str(moment.installed),
+        "img_pnum_running": "520-00082-r01-v04.30.32", "ptpn": "540-00169-r01-v04.39.01", "chaneid": inverter.channel,
+        "device_control": [{"gficlearset": False}], "producing": communicating and inverter.report.watts > 0,
+        "communicating": communicating, "provisioned": True, "operating": communicating, **phase,
+    }  # fmt: skip

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from logger.simulator.moment import View
+from logger.simulator.moment import Moment
 
 _EIDS: Final = {
     "production": 704643328, "net-consumption": 704643584, "storage": 704643840, "backfeed": 704644352,
@@ -35,53 +35,47 @@ class Flow:
         return Flow(self.kind, self.power_w * share, self.delivered_wh * share, self.received_wh * share)
 
 
-def flows(view: View) -> list[Flow]:
+def flows(moment: Moment) -> list[Flow]:
     """The meters in use, in the gateway's order."""
-    if not view.generation.metered:
+    if not moment.generation.metered:
         return []
-    state, total = view.state, view.state.total
+    state, total = moment.state, moment.state.total
     found = [
         Flow("production", state.production_w, total.produced_wh, 118.25),
         Flow("net-consumption", state.net_w, total.imported_wh, total.exported_wh),
     ]
-    if view.battery:
+    if moment.battery:
         found.append(Flow("storage", state.battery_w, total.discharged_wh, total.charged_wh))
     return found
 
 
-def shares(view: View, kind: str) -> tuple[float, ...]:
+def shares(moment: Moment, kind: str) -> tuple[float, ...]:
     """How that meter's whole is spread over the phases in use; adds up to 1."""
-    phases = view.site.phases
+    phases = moment.site.phases
     return _SHARES[phases].get(kind, (1 / phases,) * phases)
 
 
-def meters(view: View) -> object:
+def meters(moment: Moment) -> object:
     """`/ivp/meters`: [] without CTs."""
-    if not view.generation.metered:
+    if not moment.generation.metered:
         return []
-    enabled = [flow.kind for flow in flows(view)]
-    kinds = list(_EIDS) if view.generation.new_stack else enabled
+    enabled = [flow.kind for flow in flows(moment)]
+    kinds = list(_EIDS) if moment.generation.new_stack else enabled
     return [
-        {
-            "eid": _EIDS[kind],
-            "state": "enabled" if kind in enabled else "disabled",
-            "measurementType": kind,
-            "phaseMode": "split" if view.site.phases == 2 else "three",
-            "phaseCount": view.site.phases,
-            "meteringStatus": "normal",
-            "statusFlags": [],
-        }
+        {"eid": _EIDS[kind], "state": "enabled" if kind in enabled else "disabled", "measurementType": kind,
+         "phaseMode": "split" if moment.site.phases == 2 else "three", "phaseCount": moment.site.phases,
+         "meteringStatus": "normal", "statusFlags": []}
         for kind in kinds
-    ]
+    ]  # fmt: skip
 
 
-def readings(view: View) -> object:
+def readings(moment: Moment) -> object:
     """`/ivp/meters/readings`: a row a meter, always with three channels; only the phases in use mean anything."""
-    live = flows(view)
-    rows = [_row(view, flow) for flow in live]
-    if view.site.phases == 2 and len(live) == 3 and not view.generation.new_stack:
+    live = flows(moment)
+    rows = [_row(moment, flow) for flow in live]
+    if moment.site.phases == 2 and len(live) == 3 and not moment.generation.new_stack:
         rows[1].channels[2] = {**rows[2].channels[1], "eid": rows[1].channels[2]["eid"]}  # these firmwares' fault
-    if view.generation.new_stack:
+    if moment.generation.new_stack:
         idle = [kind for kind in _EIDS if kind not in {flow.kind for flow in live}]
         rows += [_Row(_blank(_EIDS[kind], 0), [_blank(_channel(kind) + n, 0) for n in range(3)]) for kind in idle]
         rows.append(_Row(_blank(_PHANTOM, 0), [_blank(_PHANTOM + 1 + n, 0) for n in range(3)]))
@@ -99,41 +93,35 @@ def _channel(kind: str) -> int:
     return 0x6A000011 + (_EIDS[kind] & 0xFFFF)
 
 
-def _row(view: View, flow: Flow) -> _Row:
-    parts = [flow.of_phase(share) for share in shares(view, flow.kind)]
-    phases = [_values(view, part, place) for place, part in enumerate(parts)]
+def _row(moment: Moment, flow: Flow) -> _Row:
+    parts = [flow.of_phase(share) for share in shares(moment, flow.kind)]
+    phases = [_values(moment, part, place) for place, part in enumerate(parts)]
     first = _channel(flow.kind)
     channels: list[dict[str, float]] = [{"eid": first + n, **values} for n, values in enumerate(phases)]
-    channels += [_blank(first + n, int(view.now)) for n in range(len(phases), 3)]
+    channels += [_blank(first + n, int(moment.now)) for n in range(len(phases), 3)]
     whole = {name: round(sum(values[name] for values in phases), 3) for name in phases[0]}
-    whole |= {"timestamp": int(view.now), "freq": phases[0]["freq"]}
-    if not view.generation.new_stack:  # the new stack gives the sum of the phases' factors
+    whole |= {"timestamp": int(moment.now), "freq": phases[0]["freq"]}
+    if not moment.generation.new_stack:  # the new stack gives the sum of the phases' factors
         whole["pwrFactor"] = phases[0]["pwrFactor"]
     return _Row({"eid": _EIDS[flow.kind], **whole}, channels)
 
 
-def _values(view: View, flow: Flow, place: int) -> dict[str, float]:
+def _values(moment: Moment, flow: Flow, place: int) -> dict[str, float]:
     """The figures of one phase."""
-    volts = _volts(view, place)
-    reactive = 0.06 * flow.power_w + (41.5 if flow.kind == "production" else -132.25) / view.site.phases
+    volts = _volts(moment, place)
+    reactive = 0.06 * flow.power_w + (41.5 if flow.kind == "production" else -132.25) / moment.site.phases
     apparent = math.hypot(flow.power_w, reactive)
     through = flow.delivered_wh + flow.received_wh
     return {
-        "timestamp": int(view.now),
-        "actEnergyDlvd": round(flow.delivered_wh, 3),
+        "timestamp": int(moment.now), "actEnergyDlvd": round(flow.delivered_wh, 3),
         "actEnergyRcvd": round(flow.received_wh, 3),
-        "apparentEnergy": 0.01 if view.generation.new_stack else round(1.03 * through, 3),
-        "reactEnergyLagg": round(0.11 * flow.delivered_wh, 3),
-        "reactEnergyLead": round(0.07 * flow.received_wh, 3),
-        "instantaneousDemand": round(flow.power_w, 3),
-        "activePower": round(flow.power_w, 3),
-        "apparentPower": round(apparent, 3),
-        "reactivePower": round(reactive, 3),
-        "pwrFactor": round(flow.power_w / apparent, 3) if apparent else 0.0,
-        "voltage": round(volts, 3),
-        "current": round(apparent / volts, 3),
-        "freq": 60.0 if view.site.phases == 2 else 50.0,
-    }
+        "apparentEnergy": 0.01 if moment.generation.new_stack else round(1.03 * through, 3),
+        "reactEnergyLagg": round(0.11 * flow.delivered_wh, 3), "reactEnergyLead": round(0.07 * flow.received_wh, 3),
+        "instantaneousDemand": round(flow.power_w, 3), "activePower": round(flow.power_w, 3),
+        "apparentPower": round(apparent, 3), "reactivePower": round(reactive, 3),
+        "pwrFactor": round(flow.power_w / apparent, 3) if apparent else 0.0, "voltage": round(volts, 3),
+        "current": round(apparent / volts, 3), "freq": 60.0 if moment.site.phases == 2 else 50.0,
+    }  # fmt: skip
 
 
 def _blank(eid: int, timestamp: int) -> dict[str, float]:
@@ -144,30 +132,30 @@ def _blank(eid: int, timestamp: int) -> dict[str, float]:
     return {"eid": eid, "timestamp": timestamp, **zeros}
 
 
-def reports(view: View) -> object:
+def reports(moment: Moment) -> object:
     """`/ivp/meters/reports`: production, net and total consumption; net counts import - export, as from 8.3 on."""
-    state = view.state
+    state = moment.state
     rows = [
         Flow("production", state.production_w, state.total.produced_wh, 0.0),
         Flow("net-consumption", state.net_w, state.total.net_wh, 0.0),
         Flow("total-consumption", state.consumption_w, state.total.consumed_wh, 0.0),
     ]
-    volts = sum(_volts(view, place) for place in range(view.site.phases))
+    volts = sum(_volts(moment, place) for place in range(moment.site.phases))
     return [
         {
-            "createdAt": int(view.now),
+            "createdAt": int(moment.now),
             "reportType": flow.kind,
-            "cumulative": _report(view, flow, view.site.phases, volts),
+            "cumulative": _report(moment, flow, moment.site.phases, volts),
             "lines": [
-                _report(view, flow.of_phase(share), 1, _volts(view, place))
-                for place, share in enumerate(shares(view, flow.kind))
+                _report(moment, flow.of_phase(share), 1, _volts(moment, place))
+                for place, share in enumerate(shares(moment, flow.kind))
             ],
         }
-        for flow in (rows if view.generation.metered else [])
+        for flow in (rows if moment.generation.metered else [])
     ]
 
 
-def _report(view: View, flow: Flow, phases: int, volts: float) -> dict[str, object]:
+def _report(moment: Moment, flow: Flow, phases: int, volts: float) -> dict[str, object]:
     reactive = 0.06 * flow.power_w
     apparent = math.hypot(flow.power_w, reactive)
     return {
@@ -176,11 +164,11 @@ def _report(view: View, flow: Flow, phases: int, volts: float) -> dict[str, obje
         "varhLagCum": round(0.11 * flow.delivered_wh, 3), "varhLeadCum": 0.0,
         "vahCum": round(1.03 * flow.delivered_wh, 3), "rmsVoltage": round(volts, 3),
         "rmsCurrent": round(apparent * phases / volts, 3), "pwrFactor": 1.0,
-        "freqHz": 60.0 if view.site.phases == 2 else 50.0,
+        "freqHz": 60.0 if moment.site.phases == 2 else 50.0,
     }  # fmt: skip
 
 
-def _volts(view: View, place: int) -> float:
+def _volts(moment: Moment, place: int) -> float:
     """Of one phase to neutral; it sways a little."""
-    nominal = 120.0 if view.site.phases == 2 else 231.0
-    return nominal * (1 + 0.008 * math.sin(view.now / 701 + 2.1 * place))
+    nominal = 120.0 if moment.site.phases == 2 else 231.0
+    return nominal * (1 + 0.008 * math.sin(moment.now / 701 + 2.1 * place))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.simulator.generations import Generation
-from logger.simulator.household import Battery, Energy, Report, Site, SiteState
+from logger.simulator.household import Household, LastReport, SiteState
+from logger.simulator.site_facts import Battery, Energy
 
 PER_DEVICE: Final = 0x100
 _FIRST_DEVICE: Final = 0x21000100
@@ -14,7 +15,7 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class DatabaseFigures:
     """What the interval database says: the power at its last step, and energies today, in the seven days before
     today, and ever, as of then."""
 
@@ -25,22 +26,22 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class Inverter:
     """One micro-inverter: its serial, the ids that gateways give it, its last report."""
 
     number: int
     serial: str
     device: int
     channel: int
-    report: Report
+    report: LastReport
     max_watts: int
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Moment:
     """The site at `now` (unix seconds) behind a gateway of one generation."""
 
-    site: Site
+    site: Household
     generation: Generation
     now: float
 
@@ -64,31 +65,26 @@ class View:
         """When the devices say that they were installed."""
         return int(self.site.started) - 400 * 86400
 
-    def interval(self) -> Interval:
-        """The interval database at its last step."""
+    def database(self) -> DatabaseFigures:
+        """Read the interval database at its last step."""
         at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.started)
         midnight = self.site.midnight(at)
-        return Interval(
+        return DatabaseFigures(
             self.site.at(at), self.site.energy(midnight, at),
             self.site.energy(self.site.midnight(at, 7), midnight), self.site.at(at).total,
         )  # fmt: skip
 
-    def panels(self) -> list[Panel]:
-        """Every micro-inverter."""
+    def inverters(self) -> list[Inverter]:
+        """List every micro-inverter."""
         return [
-            Panel(
-                number, serial(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,
+            Inverter(
+                number, serial_of(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,
                 self.site.report(number, self.now), round(self.site.inverter_w * 1.04),
             )
             for number in range(self.site.inverters)
         ]  # fmt: skip
 
 
-def serial(number: int) -> str:
-    """The serial of an invented micro-inverter."""
+def serial_of(number: int) -> str:
+    """Make the serial of an invented micro-inverter."""
     return f"4823{10_000_000 + 137 * number:08d}"
-
-
-def heard(view: View, panel: Panel) -> bool:
-    """Whether that inverter reported lately."""
-    return view.now - panel.report.at < max(1800, 3 * view.site.report_interval_s)

@@ -6,45 +6,47 @@ import math
 
 from logger.simulator import web_pages
 from logger.simulator.meter_documents import shares
-from logger.simulator.moment import View
+from logger.simulator.moment import Moment
 from logger.simulator.site_model import Reply
 
 _WRAP_WH = 2**32 / 3600
 """Where the inverters' block begins again before 8.2.4264."""
 
 
-def v1(view: View) -> object:
+def v1(moment: Moment) -> object:
     """`/api/v1/production`: production in steps of 5 or 15 minutes; all zero on the new stack."""
-    if view.generation.new_stack:
+    if moment.generation.new_stack:
         return _figures(0, 0, 0, 0)
-    at = view.interval()
+    at = moment.database()
     return _figures(at.today.produced_wh, at.week.produced_wh, at.lifetime.produced_wh, at.power.production_w)
 
 
-def energy(view: View) -> object:
+def energy(moment: Moment) -> object:
     """`/ivp/pdm/energy`: production by inverters and by CT, and consumption as the gateway counts it."""
     none = _figures(0, 0, 0, 0)
-    if view.generation.new_stack:
+    if moment.generation.new_stack:
         return {"production": {"pcu": none, "rgm": none, "eim": none}, "consumption": {"eim": none}}
-    at = view.interval()
+    at = moment.database()
     made = _figures(at.today.produced_wh, at.week.produced_wh, at.lifetime.produced_wh, at.power.production_w)
     used = _figures(at.today.consumed_wh, at.week.consumed_wh, at.lifetime.consumed_wh, at.power.consumption_w)
-    metered = view.generation.metered
+    metered = moment.generation.metered
     return {
         "production": {"pcu": made, "rgm": none, "eim": made if metered else none},
         "consumption": {"eim": used if metered else none},
     }
 
 
-def blocks(view: View, *, details: bool) -> object:
+def blocks(moment: Moment, *, details: bool) -> object:
     """`/production.json`: blocks of the inverters and the CTs; `details` adds a line a phase."""
-    reports = [panel.report for panel in view.panels()]
-    state, interval, generation = view.state, view.interval(), view.generation
-    lifetime = sum(view.site.at(report.at).total.produced_wh * view.site.share(n) for n, report in enumerate(reports))
+    reports = [inverter.report for inverter in moment.inverters()]
+    state, interval, generation = moment.state, moment.database(), moment.generation
+    lifetime = sum(
+        moment.site.at(report.at).total.produced_wh * moment.site.share(n) for n, report in enumerate(reports)
+    )
     wraps = (7,) <= generation.version < (8, 2, 4264)
     inverters: dict[str, object] = {
         "type": "inverters",
-        "activeCount": view.site.inverters,
+        "activeCount": moment.site.inverters,
         "readingTime": max((report.at for report in reports), default=0),
         "wNow": sum(report.watts for report in reports),
         "whLifetime": int(lifetime % _WRAP_WH if wraps else lifetime),
@@ -61,25 +63,21 @@ def blocks(view: View, *, details: bool) -> object:
     consumption = _Block("total-consumption", state.consumption_w, *used_wh)
     net_wh = total.net_wh if generation.version >= (7, 3, 466) else total.imported_wh
     net = _Block("net-consumption", state.net_w, net_wh, 0.0, 0.0, 0.0)
-    made, used, bought = (block.document(view, details) for block in (production, consumption, net))
+    made, used, bought = (block.document(moment, details) for block in (production, consumption, net))
     return {"production": [inverters, made], "consumption": [used, bought], "storage": [storage]}
 
 
-def page(view: View) -> Reply:
+def page(moment: Moment) -> Reply:
     """`/production` before firmware 4: the only figures of the oldest gateways."""
-    at = view.interval()
+    at = moment.database()
     return web_pages.production(
         at.power.production_w, at.today.produced_wh, at.week.produced_wh, at.lifetime.produced_wh
     )
 
 
 def _figures(today: float, week: float, lifetime: float, watts: float) -> dict[str, int]:
-    return {
-        "wattHoursToday": int(today),
-        "wattHoursSevenDays": int(week),
-        "wattHoursLifetime": int(lifetime),
-        "wattsNow": round(watts),
-    }
+    return {"wattHoursToday": int(today), "wattHoursSevenDays": int(week), "wattHoursLifetime": int(lifetime),
+            "wattsNow": round(watts)}  # fmt: skip
 
 
 class _Block:
@@ -88,47 +86,39 @@ class _Block:
     def __init__(self, kind: str, watts: float, live: float, today: float, week: float, stored: float) -> None:
         self.kind, self.watts, self.live, self.today, self.week, self.stored = kind, watts, live, today, week, stored
 
-    def document(self, view: View, details: bool) -> dict[str, object]:
-        spread = shares(view, "net-consumption" if self.kind == "total-consumption" else self.kind)
+    def document(self, moment: Moment, details: bool) -> dict[str, object]:
+        spread = shares(moment, "net-consumption" if self.kind == "total-consumption" else self.kind)
         found: dict[str, object] = {
             "type": "eim",
             "activeCount": 1,
             "measurementType": self.kind,
-            "readingTime": int(view.now),
-            **self._values(view, 1.0, len(spread)),
+            "readingTime": int(moment.now),
+            **self._values(moment, 1.0, len(spread)),
         }
         if details:
-            lines = [self._values(view, share, 1) for share in spread]
-            if view.generation.new_stack:  # which always shows three
-                lines += [self._values(view, 0.0, 1) for _ in range(3 - len(lines))]
+            lines = [self._values(moment, share, 1) for share in spread]
+            if moment.generation.new_stack:  # which always shows three
+                lines += [self._values(moment, 0.0, 1) for _ in range(3 - len(lines))]
             found["lines"] = lines
         return found
 
-    def _values(self, view: View, share: float, phases: int) -> dict[str, object]:
+    def _values(self, moment: Moment, share: float, phases: int) -> dict[str, object]:
         """Today and seven days = what the database has + what the counter moved since; the integers if it fell."""
         live, watts = self.live * share, self.watts * share
         today, week = int(self.today * share), int(self.week * share)
         moved = live - int(self.stored * share)
-        stuck = view.generation.new_stack
+        stuck = moment.generation.new_stack
         apparent = math.hypot(watts, 0.06 * watts)
-        volts = (120.0 if view.site.phases == 2 else 231.0) * phases
+        volts = (120.0 if moment.site.phases == 2 else 231.0) * phases
         figures = {
-            "wNow": watts,
-            "whLifetime": live,
-            "varhLeadLifetime": 0.07 * abs(live),
-            "varhLagLifetime": 0.11 * abs(live),
-            "vahLifetime": 0.01 if stuck else 1.03 * abs(live),
-            "rmsCurrent": apparent * phases / volts,
-            "rmsVoltage": volts,
-            "reactPwr": 0.06 * watts,
-            "apprntPwr": apparent,
-            "pwrFactor": float(phases) if stuck else 1.0,
+            "wNow": watts, "whLifetime": live, "varhLeadLifetime": 0.07 * abs(live),
+            "varhLagLifetime": 0.11 * abs(live), "vahLifetime": 0.01 if stuck else 1.03 * abs(live),
+            "rmsCurrent": apparent * phases / volts, "rmsVoltage": volts, "reactPwr": 0.06 * watts,
+            "apprntPwr": apparent, "pwrFactor": float(phases) if stuck else 1.0,
             "whToday": live if stuck else today + max(0.0, moved),
             "whLastSevenDays": live if stuck else week + max(0.0, moved),
-            "vahToday": 1.03 * today,
-            "varhLeadToday": 0.07 * today,
-            "varhLagToday": 0.11 * today,
-        }
+            "vahToday": 1.03 * today, "varhLeadToday": 0.07 * today, "varhLagToday": 0.11 * today,
+        }  # fmt: skip
         if self.kind == "net-consumption" and not stuck:
             figures |= dict.fromkeys(("whToday", "whLastSevenDays", "vahToday", "varhLeadToday", "varhLagToday"), 0)
         return {name: round(value, 3) for name, value in figures.items()}

@@ -49,7 +49,7 @@ class Recording:
         self.at = _newest(self.replies)
 
     def answer(self, path: str, now: float) -> Reply:
-        """The recorded answer; for a path that was not recorded, what such a gateway says of unknown paths."""
+        """Give the recorded answer; for a path that was not recorded, what such a gateway says of unknown paths."""
         same = next((names for names in _SAME if path in names), ())
         for known in (path, *same):
             if known in self.replies:
@@ -60,7 +60,7 @@ class Recording:
         return web_pages.LOST if oldest and path.partition("?")[0].endswith(".json") else web_pages.NOT_FOUND_JSON
 
     def access(self, path: str) -> Access:
-        """As the manifest says of the whole gateway; before tokens only the inverters want digest."""
+        """Say what a path wants, by the manifest; before tokens only the inverters want digest."""
         if path.startswith("/info"):
             return "open"
         if self.needs_token:
@@ -71,7 +71,7 @@ class Recording:
 
 
 def _newest(replies: dict[str, Reply]) -> float | None:
-    """The newest time in the documents, else the one in /info; bodies and /info are at times from different days."""
+    """Find the newest time in the documents, else the one in /info: they may be from different days."""
     found = [int(stamp) for reply in replies.values() for stamp in _STAMPS.findall(reply.body)]
     if not found and "/info" in replies:
         found = [int(stamp) for stamp in re.findall(rb"<time>\s*(\d+)", replies["/info"].body)]

@@ -1,23 +1,22 @@
-"""The stand-in gateway: a plant behind TLS, tokens or digest, with faults on demand and a journal."""
+"""The stand-in gateway: a site model behind TLS, tokens or digest, with faults on demand and a journal."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 
 from logger.clock import Clock
 from logger.simulator import web_pages
-from logger.simulator.break_answers import pause, spoiled
-from logger.simulator.certificate import Certificate, self_signed
+from logger.simulator.certificate import Certificate, make_certificate
 from logger.simulator.connections import HttpServer, Request, Response
-from logger.simulator.digest import DigestGuard
+from logger.simulator.credentials import OWNER_S, DigestGuard, TokenMaker
 from logger.simulator.enphase_cloud import Cloud
 from logger.simulator.faults import Faults
-from logger.simulator.site_model import Plant, Reply, is_slow
-from logger.simulator.token_issuer import OWNER_S, TokenMaker
+from logger.simulator.site_model import SiteModel, is_slow
 
 SignedBy: TypeAlias = Literal["none", "bearer", "cookie", "both", "digest"]
 SESSION_S: Final = 600.0
@@ -29,44 +28,65 @@ _CHECK: Final = "/auth/check_jwt"
 class Served:
     """One request and its answer.
 
-    `time` by the simulator's clock, when the request came. `path` with its query. `status` 0: no answer was sent.
-    `signed_by`: what the request brought, good or not. `saw_token`: a token was in its headers. `body`: as it would
-    have been without a fault on the wire.
+    `time` by the simulator's clock, when the request came. `status` 0: no answer was sent. `body` as it was to be
+    sent: a fault on the wire may have cut it.
     """
 
     time: float
-    path: str
+    request: Request
     status: int
-    signed_by: SignedBy
-    saw_token: bool
     body: bytes = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        """The path with its query."""
+        return self.request.path
+
+    @property
+    def bearer(self) -> str:
+        """The token that the request brought, good or not."""
+        return self.request.headers.get("authorization", "").removeprefix("Bearer ")
+
+    @property
+    def signed_by(self) -> SignedBy:
+        """What the request brought, good or not."""
+        authorization = self.request.headers.get("authorization", "")
+        if authorization.startswith("Digest "):
+            return "digest"
+        bearer, cookie = authorization.startswith("Bearer "), "sessionId=" in self.request.headers.get("cookie", "")
+        return "both" if bearer and cookie else "bearer" if bearer else "cookie" if cookie else "none"
+
+    @property
+    def saw_token(self) -> bool:
+        """Whether a token was in its headers or path."""
+        return "eyJ" in " ".join((self.path, *(self.request.headers.get(n, "") for n in ("authorization", "cookie"))))
 
 
 class Simulator:
     """One gateway and its cloud sign-in, both on 127.0.0.1. Use as an async context manager.
 
-    `plant` may be exchanged while it runs (other firmware, other serial), `skew_s` is what its clock is ahead.
-    `slow_s`: what the one slow process takes for an answer, one after the other. `tls`: None goes by the plant.
+    `model` may be exchanged while it runs (other firmware, other serial), `skew_s` is what its clock is ahead, and
+    `tokens` (those it takes) are the cloud's own unless exchanged. `slow_s`: what the one slow process takes for an
+    answer, one after the other. `tls`: None goes by the model.
     """
 
     def __init__(
         self,
-        plant: Plant,
+        model: SiteModel,
         clock: Clock,
         *,
         port: int = 0,
         tls: bool | None = None,
-        faults: Faults | None = None,
         certificate: Certificate | None = None,
         local_password: str | None = None,
         slow_s: float = 0.0,
         cloud_tls: bool = False,
     ) -> None:
-        self.plant = plant
-        self.faults = faults or Faults()
+        self.model = model
+        self.faults = Faults()
         self.journal: list[Served] = []
         self.tokens = TokenMaker()
-        self.certificate = certificate or self_signed(plant.serial, now=clock.time())
+        self.certificate = certificate or make_certificate(model.serial, now=clock.time())
         self.local_password = local_password
         self.slow_s = slow_s
         self.skew_s = 0.0
@@ -74,110 +94,120 @@ class Simulator:
         self._slow = asyncio.Lock()
         self._sessions: dict[str, float] = {}
         self._digest = DigestGuard()
-        encrypted = plant.needs_token if tls is None else tls
+        encrypted = model.needs_token if tls is None else tls
         self._contexts = [self.certificate.context() for _ in range(encrypted + cloud_tls)]
         self.http = HttpServer(self._answer, port=port, tls=self._contexts[0] if encrypted else None)
-        self.cloud = Cloud(plant.serial, self.tokens, clock, tls=self._contexts[-1] if cloud_tls else None)
+        self.cloud = Cloud(model.serial, self.tokens, clock, tls=self._contexts[-1] if cloud_tls else None)
 
     @property
     def url(self) -> str:
         """The gateway's address."""
         return f"{'https' if self.http.tls else 'http'}://127.0.0.1:{self.http.port}"
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings that reach this stand-in and its own sign-in; its account is invented."""
+        return {
+            "ENPHASE_GATEWAY": self.url,
+            "ENPHASE_USERNAME": self.cloud.username,
+            "ENPHASE_PASSWORD": self.cloud.password,
+            "ENPHASE_LOGIN_URL": self.cloud.login_url,
+            "ENPHASE_TOKEN_URL": self.cloud.token_url,
+        }
+
     async def __aenter__(self) -> Self:
         await self.http.start()
-        await self.cloud.start()
+        await self.cloud.http.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.http.stop()
-        await self.cloud.stop()
+        await self.cloud.http.stop()
 
     async def go_down(self) -> None:
-        """The gateway is switched off: the port refuses, sessions are lost."""
+        """Switch the gateway off: the port refuses, sessions are lost."""
         await self.http.stop()
         self.expire_sessions()
 
     async def come_up(self) -> None:
-        """And on again, at the same port."""
+        """Switch it on again, at the same port."""
         await self.http.start()
 
     def count(self, prefix: str = "") -> int:
-        """How many requests came for paths that begin so."""
+        """Count the requests for paths that begin so."""
         return sum(served.path.startswith(prefix) for served in self.journal)
 
     def new_token(self, *, lifetime_s: float = OWNER_S, serial: str | None = None, user: str = "owner") -> str:
-        """A token as the owner would copy it by hand; negative `lifetime_s`: expired for so long."""
+        """Make a token as the owner would copy it by hand; negative `lifetime_s`: expired for so long."""
         now = self._clock.time()
         issued = now if lifetime_s > 0 else now + lifetime_s - OWNER_S
-        return self.tokens.make(serial or self.plant.serial, issued, lifetime_s=now + lifetime_s - issued, user=user)
+        return self.tokens.make(serial or self.model.serial, issued, lifetime_s=now + lifetime_s - issued, user=user)
 
     def expire_sessions(self) -> None:
-        """Every session cookie is void."""
+        """Void every session cookie."""
         self._sessions.clear()
 
     def revoke_tokens(self) -> None:
-        """Every token and session so far is void."""
+        """Void every token and session so far."""
         self.tokens.revoke_all()
         self.expire_sessions()
 
     def new_certificate(self, *, days: float = 365, age_days: float = 0) -> None:
-        """The gateway renews its certificate; open connections are not touched."""
-        self.use_certificate(self_signed(self.plant.serial, now=self._clock.time(), days=days, age_days=age_days))
+        """Renew the gateway's certificate; open connections are not touched."""
+        self.use_certificate(
+            make_certificate(self.model.serial, now=self._clock.time(), days=days, age_days=age_days)
+        )
 
     def use_certificate(self, certificate: Certificate) -> None:
-        """From now on new connections see this certificate."""
+        """Show new connections this certificate from now on."""
         self.certificate = certificate
         for context in self._contexts:
             certificate.load_into(context)
 
     async def _answer(self, request: Request) -> Response:
-        came, signed_by = self._clock.time(), _signature(request)
-        fault = self.faults.of(request.path, came)
-        saw_token = "eyJ" in _credentials(request)
-        if fault is not None:
-            if fault.kind == "hang":  # noted at once: nobody may be there at the end
-                self.journal.append(Served(came, request.path, 0, signed_by, saw_token, b""))
-            await pause(fault, self._clock)
+        came = self._clock.time()
+        fault = self.faults.take(request.path, came)
+        if fault is None:
+            response = await self._proper(request)
+        elif fault.kind == "hang":  # noted at once: nobody may be there at the end
+            self.journal.append(Served(came, request, 0, b""))
+            return await fault.respond(request, self._proper, self._clock)
+        else:
+            response = await fault.respond(request, self._proper, self._clock)
+        self.journal.append(
+            Served(came, request, 0 if response.reset else response.reply.status, response.reply.body)
+        )
+        return response
+
+    async def _proper(self, request: Request) -> Response:
+        """Answer or refuse a request; slow paths wait for each other."""
         if self.slow_s and is_slow(request.path):
             async with self._slow:
                 await self._clock.sleep(self.slow_s)
-        response = self._admitted(request)
-        body = response.reply.body
-        if fault is not None:
-            response = spoiled(response, fault, self._clock)
-        if fault is None or fault.kind != "hang":
-            status = 0 if response.reset else response.reply.status
-            self.journal.append(Served(came, request.path, status, signed_by, saw_token, body))
-        return response
+        now, model = self._clock.time() + self.skew_s, self.model
+        access = "token" if model.needs_token and request.path == _CHECK else model.access(request.path)
+        if access == "token":
+            return self._answer_signed(request, now)
+        if access == "digest" and not self._digest.admits(request, "envoy", self.local_password or model.serial[-6:]):
+            page = web_pages.DIGEST_JSON if request.path.endswith("/inverters") else web_pages.DIGEST_LINE
+            return Response(page, (("www-authenticate", self._digest.challenge()),))
+        return Response(model.answer(request.path, now))
 
-    def _admitted(self, request: Request) -> Response:
-        """The answer, or the refusal, to a request."""
-        now = self._clock.time() + self.skew_s
-        access = "token" if self.plant.needs_token and request.path == _CHECK else self.plant.access(request.path)
-        if access == "digest":
-            serial = self.plant.serial
-            if not self._digest.admits(request, "envoy", self.local_password or serial[-6:]):
-                page = web_pages.DIGEST_JSON if request.path.endswith("/inverters") else web_pages.DIGEST_LINE
-                return Response(page, (("www-authenticate", self._digest.challenge()),))
-        if access != "token":
-            return Response(self.plant.answer(request.path, now))
+    def _answer_signed(self, request: Request, now: float) -> Response:
+        """Answer a request that needs a token or the cookie of a session; the check of tokens needs the token."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        good = self.tokens.is_good(bearer, self.plant.serial, now)
-        in_session = self._in_session(request)
-        if not good and (not in_session or request.path == _CHECK):
+        good, in_session = self.tokens.is_good(bearer, self.model.serial, now), self._in_session(request)
+        checking = request.path == _CHECK
+        if not good and (checking or not in_session):
             return Response(web_pages.UNAUTHORIZED)
         cookies: tuple[tuple[str, str], ...] = ()
-        if not in_session or request.path == _CHECK:
+        if checking or not in_session:
             session = secrets.token_hex(16)
             self._sessions[session] = self._clock.time()
             cookies = (("set-cookie", f"sessionId={session}; Secure; HttpOnly; path=/"),)
-        return Response(self._document(request.path, now), cookies)
-
-    def _document(self, path: str, now: float) -> Reply:
-        return web_pages.VALID_TOKEN if path == _CHECK else self.plant.answer(path, now)
+        return Response(web_pages.VALID_TOKEN if checking else self.model.answer(request.path, now), cookies)
 
     def _in_session(self, request: Request) -> bool:
         """Whether the request has a cookie of a session that is not over; using it prolongs it."""
@@ -190,13 +220,8 @@ class Simulator:
         return False
 
 
-def _credentials(request: Request) -> str:
-    return f"{request.headers.get('authorization', '')} {request.headers.get('cookie', '')} {request.path}"
-
-
-def _signature(request: Request) -> SignedBy:
-    authorization = request.headers.get("authorization", "")
-    if authorization.startswith("Digest "):
-        return "digest"
-    bearer, cookie = authorization.startswith("Bearer "), "sessionId=" in request.headers.get("cookie", "")
-    return "both" if bearer and cookie else "bearer" if bearer else "cookie" if cookie else "none"
+async def serve(model: SiteModel, clock: Clock, *, port: int = 0, ready: Callable[[Simulator], None]) -> None:
+    """Serve `model` on 127.0.0.1 until cancelled; `ready` is called once it listens."""
+    async with Simulator(model, clock, port=port) as simulator:
+        ready(simulator)
+        await asyncio.Event().wait()

@@ -6,11 +6,10 @@ import math
 import random
 import threading
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from logger.simulator.household import Site
+from logger.simulator.site_facts import SiteFacts
 
 SLOT_S: Final = 300
 SLOTS: Final = 86400 // SLOT_S
@@ -28,10 +27,10 @@ Totals: TypeAlias = tuple[float, float, float, float, float, float, float]
 """At the start of a slot: the six counters (Wh), and the energy stored (Wh)."""
 
 
-class Days:
+class SiteDays:
     """The days of one site, made one after the other: where each begins, and the slots of those asked for."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: SiteFacts) -> None:
         self.site = site
         self.first = int(site.started) // 86400
         battery = site.battery
@@ -49,7 +48,7 @@ class Days:
         ]
 
     def day(self, day: int) -> list[tuple[Row, Totals]]:
-        """The slots of one day (days since 1970, UTC)."""
+        """Give the slots of one day (days since 1970, UTC)."""
         if day < self.first:
             raise ValueError(f"the site begins later, at {self.site.started:.0f}")
         with self._lock:
@@ -60,7 +59,7 @@ class Days:
             return self.slots[day]
 
     def last_bright(self, before: float) -> float:
-        """The end of the last slot with production that began before that moment, or the site's start."""
+        """Find the end of the last slot with production that began before that moment, or the site's start."""
         day, number = divmod(int(before) // SLOT_S, SLOTS)
         while day >= self.first:
             rows = self.day(day)
@@ -107,7 +106,7 @@ class Days:
             del self.slots[next(iter(self.slots))]
 
     def _sun(self, day: int) -> list[float]:
-        """Production by slot: the sun's height, the day's clouds, and passing ones."""
+        """Compute the production by slot: the sun's height, the day's clouds, and passing ones."""
         site, noise = self.site, self.noise
         of_year = day % 365.2425
         tilt = math.radians(-23.44) * math.cos(2 * math.pi * (of_year + 10) / 365.2425)
@@ -127,7 +126,7 @@ class Days:
         return watts
 
     def _load(self, day: int) -> list[float]:
-        """House load by slot: the hour of the local day, chance, and a machine now and then."""
+        """Compute the house load by slot: the hour of the local day, chance, and a machine now and then."""
         site, noise = self.site, self.noise
         zone = ZoneInfo(site.zone)
         offsets = [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
-Access = Literal["open", "digest", "token"]
+Access: TypeAlias = Literal["open", "digest", "token"]
 _SLOW = ("/inventory", "/home", "/production", "/admin/lib")
 
 
@@ -18,8 +18,8 @@ class Reply:
     body: bytes
 
 
-class Plant(Protocol):
-    """A generated site or a recording."""
+class SiteModel(Protocol):
+    """An invented gateway or a recorded one."""
 
     @property
     def serial(self) -> str:
@@ -32,11 +32,11 @@ class Plant(Protocol):
         ...
 
     def answer(self, path: str, now: float) -> Reply:
-        """The answer to `path` (with its query) at unix time `now`, once admitted."""
+        """Answer `path` (with its query) at unix time `now`, once the request is admitted."""
         ...
 
     def access(self, path: str) -> Access:
-        """What that path wants: nothing, digest, or a token."""
+        """Say what that path wants: nothing, digest, or a token."""
         ...
 
 

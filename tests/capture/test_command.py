@@ -17,7 +17,7 @@ from logger.gateway.endpoints import plan
 from logger.model import GatewayInfo
 from tests.commands.program import program
 from tests.endtoend.recorder import environment
-from tests.standin import BackgroundSimulator, Fault, generated
+from tests.standin import BackgroundSimulator, Fault, invent_gateway
 
 NEVER = (
     "comm_check",
@@ -66,7 +66,7 @@ def test_a_capture_is_played_again_and_reads_like_the_gateway(site: BackgroundSi
     for request in site.journal[served:]:
         for serial in re.findall(rb"(?<!\d)\d{12}(?!\d)", request.body):
             assert serial not in everything_written
-    for secret in (*site.settings.values(), site.simulator.plant.serial, "Jansenhof", "eyJ"):
+    for secret in (*site.settings.values(), site.simulator.model.serial, "Jansenhof", "eyJ"):
         assert secret.encode() not in everything_written
     with played(folder, tmp_path) as settings:
         home = tmp_path / "second"
@@ -109,7 +109,7 @@ def names(lines: str) -> list[tuple[str, int, tuple[str, ...]]]:
 
 
 def test_a_gateway_before_tokens_is_captured_with_its_digest_list(tmp_path: Path) -> None:
-    with BackgroundSimulator(generated("5-metered", epoch=time.time() - 86400), SystemClock()) as site:
+    with BackgroundSimulator(invent_gateway("5-metered", epoch=time.time() - 86400), SystemClock()) as site:
         done = program(tmp_path, "capture", "rec", settings={"ENPHASE_GATEWAY": site.simulator.url})
         assert done.code == 0, done.err
     routes = json.loads((tmp_path / "rec" / "manifest.json").read_text(encoding="utf-8"))["routes"]

@@ -19,7 +19,7 @@ from zeroconf import ServiceInfo, Zeroconf
 from logger.clock import SystemClock
 from tests.commands.program import Done, program
 from tests.endtoend.recorder import ROOT
-from tests.standin import BackgroundSimulator, generated
+from tests.standin import BackgroundSimulator, invent_gateway
 
 LOOPBACK = ("--interface", "127.0.0.1", "--seconds", "0.2")
 GROUP = "224.0.0.251"
@@ -49,7 +49,7 @@ def own_serial() -> str:
 @pytest.fixture
 def newer() -> Iterator[BackgroundSimulator]:
     """A gateway of firmware 8, over https."""
-    plant = generated("8-battery", serial=own_serial(), epoch=time.time() - 86400)
+    plant = invent_gateway("8-battery", serial=own_serial(), epoch=time.time() - 86400)
     with BackgroundSimulator(plant, SystemClock()) as running:
         yield running
 
@@ -57,7 +57,7 @@ def newer() -> Iterator[BackgroundSimulator]:
 @pytest.fixture
 def older() -> Iterator[BackgroundSimulator]:
     """A gateway before firmware 7, over plain http."""
-    plant = generated("5-metered", serial=own_serial(), epoch=time.time() - 86400)
+    plant = invent_gateway("5-metered", serial=own_serial(), epoch=time.time() - 86400)
     with BackgroundSimulator(plant, SystemClock()) as running:
         yield running
 
@@ -108,11 +108,11 @@ def test_gateways_that_announce_themselves_are_listed_with_serial_and_firmware(
     told = discovered(tmp_path, place(newer), place(older))
     assert told.code == 0, told.err
     assert told.out.splitlines()[0].split() == ["ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN"]
-    assert f"{place(newer)}  {newer.simulator.plant.serial}  D8.2.4286  account or token" in told.out
-    assert f"{place(older)}  {older.simulator.plant.serial}  D5.0.62    local user" in told.out
+    assert f"{place(newer)}  {newer.simulator.model.serial}  D8.2.4286  account or token" in told.out
+    assert f"{place(older)}  {older.simulator.model.serial}  D5.0.62    local user" in told.out
     as_json = discovered(tmp_path, place(newer), place(older), options=("--json",))
     found = {gateway["address"]: gateway for gateway in json.loads(as_json.out)}
-    assert found[place(newer)]["serial"] == newer.simulator.plant.serial
+    assert found[place(newer)]["serial"] == newer.simulator.model.serial
     assert len(found[place(newer)]["certificate_sha256"]) == 95
     assert found[place(older)]["certificate_sha256"] is None
     for running in (newer, older):
@@ -121,7 +121,7 @@ def test_gateways_that_announce_themselves_are_listed_with_serial_and_firmware(
 
 
 def test_an_address_can_be_named_and_one_that_is_silent_is_said(older: BackgroundSimulator, tmp_path: Path) -> None:
-    own = older.simulator.plant.serial
+    own = older.simulator.model.serial
     told = program(tmp_path, "discover", place(older), "127.0.0.1:1", *LOOPBACK)
     assert told.code == 0, told.err
     assert told.out.splitlines()[1].split() == [place(older), own, "D5.0.62", "local", "user"]

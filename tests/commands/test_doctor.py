@@ -33,7 +33,7 @@ from tests.commands.program import program
 from tests.endtoend.recorder import Recorder, influxdb
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
-from tests.standin import BackgroundSimulator, Fault, Mode, generated
+from tests.standin import BackgroundSimulator, Fault, Mode, invent_gateway
 
 NO_ACCOUNT = {"ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""}
 CURES = re.compile(
@@ -86,7 +86,7 @@ class Patient:
     def keep_token(self, *, lifetime_s: float = 300 * 86400, user: str = "owner") -> None:
         """A token of the gateway in the state folder, as the recorder keeps it."""
         life = 43200 if user == "installer" else 365 * 86400
-        mine, issued = self.site.simulator.plant.serial, time.time() + lifetime_s - life
+        mine, issued = self.site.simulator.model.serial, time.time() + lifetime_s - life
         text = self.site.call(lambda: self.site.simulator.tokens.make(mine, issued, lifetime_s=life, user=user))
         tokens.save(self.state, mine, tokens.Token(text, time.time() + lifetime_s, 0.0, user))
 
@@ -385,7 +385,7 @@ def test_a_fault_is_named_with_its_cure(patient: Patient, name: str) -> None:
 
 
 def test_at_an_old_gateway_a_wrong_local_password_is_named(tmp_path: Path) -> None:
-    plant = generated("5-metered", epoch=time.time() - 5 * 86400)
+    plant = invent_gateway("5-metered", epoch=time.time() - 5 * 86400)
     with BackgroundSimulator(plant, SystemClock(), local_password="changed") as site:
         state = {"LOGGER_STATE_DIR": str(tmp_path / "state")}
         patient = Patient(tmp_path, site, {**site.settings, **state})
@@ -606,4 +606,4 @@ def test_it_signs_in_only_when_told_and_then_once_within_the_cool_down(
     files = [path for path in (tmp_path / "state").iterdir() if path.name != "signin.lock"]
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
     assert site.simulator.cloud.password not in done.out
-    assert pins.load(tmp_path / "state", site.simulator.plant.serial, "") is None  # it pins nothing
+    assert pins.load(tmp_path / "state", site.simulator.model.serial, "") is None  # it pins nothing

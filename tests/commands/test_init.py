@@ -17,7 +17,7 @@ from logger.clock import SystemClock
 from tests.commands.program import Done, program
 from tests.commands.wizard import Person
 from tests.servers import Fake2, Influx1, Influx2, Row, Victoria, serving
-from tests.standin import BackgroundSimulator, generated
+from tests.standin import BackgroundSimulator, invent_gateway
 
 PASSWORD = "Sentinel pa ss#$'\"\\w"
 FIRST = "Sentinel first #$'\"\\ user"
@@ -44,7 +44,7 @@ class Gateway:
 
 @contextmanager
 def gateway(generation: str) -> Iterator[Gateway]:
-    plant = generated(generation, epoch=time.time() - 5 * 86400)
+    plant = invent_gateway(generation, epoch=time.time() - 5 * 86400)
     with BackgroundSimulator(plant, SystemClock()) as running:
         running.call(lambda: setattr(running.simulator.cloud, "password", PASSWORD))
         yield Gateway(running)
@@ -236,7 +236,7 @@ def test_a_script_gives_every_answer_by_options_and_stdin(fake_influx2: Fake2, t
         assert done.code == 0, done.err
         assert settings_of(tmp_path) == {
             "ENPHASE_GATEWAY": here.place,
-            "ENPHASE_SERIAL": here.running.simulator.plant.serial,
+            "ENPHASE_SERIAL": here.running.simulator.model.serial,
             "ENPHASE_USERNAME": here.running.cloud.username,
             "ENPHASE_PASSWORD_FILE": str(tmp_path / "credentials/enphase_password"),
             "INFLUXDB_URL": fake_influx2.url,
@@ -293,7 +293,7 @@ def test_running_it_again_changes_only_what_is_asked(fake_influx2: Fake2, tmp_pa
 
 def test_a_gateway_that_announces_itself_is_chosen_by_its_number(tmp_path: Path) -> None:
     serial = f"12{secrets.randbelow(10**10):010}"  # others on this machine may announce theirs at the same time
-    plant = generated("5-metered", serial=serial, epoch=time.time() - 86400)
+    plant = invent_gateway("5-metered", serial=serial, epoch=time.time() - 86400)
     with BackgroundSimulator(plant, SystemClock()) as running, Zeroconf(interfaces=["127.0.0.1"]) as responder:
         here = Gateway(running)
         service = "_enphase-envoy._tcp.local."
@@ -418,7 +418,7 @@ def test_the_systemd_layout_has_settings_credentials_and_state_where_the_unit_lo
         etc = root / "etc/envoy-logger"
         assert "_FILE" not in (etc / "envoy-logger.env").read_text()
         assert sorted(path.name for path in (etc / "credentials").iterdir()) == ["enphase_password", "influxdb_token"]
-        serial = here.running.simulator.plant.serial
+        serial = here.running.simulator.model.serial
         kept = {path.name for path in (root / "var/lib/envoy-logger").iterdir()}
         assert {f"pin-{serial}.json", f"token-{serial}"} <= kept
         env = ["--env-file", str(etc / "envoy-logger.env")]

@@ -9,7 +9,7 @@ from logger.clock import FastClock
 from tests.commands.program import program
 from tests.endtoend.recorder import Recorder
 from tests.servers import Fake2
-from tests.standin import BackgroundSimulator, generated
+from tests.standin import BackgroundSimulator, invent_gateway
 
 SERVICES = ("INFLUXDB", "ENVOY", "LOGGER", "ENPHASE", "ENVOY_LOGGER", "INFLUXDB_URL", "LOGGER_SITE")
 OF_THE_IMAGES = """\
@@ -77,7 +77,7 @@ def test_it_starts_and_means_the_same_whatever_others_inject(fake_influx2: Fake2
     buckets = fake_influx2.fresh_buckets()
     now = time.time()
     clock = FastClock(now, now // 86400 * 86400 - 2 * 86400 + 36000, 120.0)
-    with BackgroundSimulator(generated("8-battery", epoch=clock.start - 86400), clock) as site:
+    with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.start - 86400), clock) as site:
         settings = site.settings | {
             "INFLUXDB_URL": fake_influx2.url, "INFLUXDB_ORG": fake_influx2.org,
             "INFLUXDB_TOKEN": fake_influx2.admin_token, "INFLUXDB_BUCKET": buckets["totals"],

@@ -18,11 +18,11 @@ import pytest
 from logger.clock import SystemClock
 from tests.commands.program import program
 from tests.endtoend.recorder import Recorder, environment
-from tests.standin import BackgroundSimulator, Fault, generated
+from tests.standin import BackgroundSimulator, Fault, invent_gateway
 
 
 def test_devices_as_text_and_as_json_say_the_same(site: BackgroundSimulator, tmp_path: Path) -> None:
-    plant = site.simulator.plant
+    plant = site.simulator.model
     text = program(tmp_path, "devices", settings=site.settings)
     assert text.code == 0, text.err
     assert f"Gateway {plant.serial}, firmware " in text.out
@@ -41,7 +41,7 @@ def test_devices_as_text_and_as_json_say_the_same(site: BackgroundSimulator, tmp
 
 
 def test_devices_of_a_site_without_meters_and_batteries_says_none(tmp_path: Path) -> None:
-    plant = generated("7-standard", epoch=time.time() - 86400)
+    plant = invent_gateway("7-standard", epoch=time.time() - 86400)
     with BackgroundSimulator(plant, SystemClock()) as site:
         done = program(tmp_path, "devices", settings=site.settings)
     assert done.code == 0, done.err
@@ -80,7 +80,7 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
         lines = text.out.splitlines()
         assert re.match(r"running, status of \d+ seconds? ago", lines[0])
         facts = {line[:10].strip(): line[11:] for line in lines[1:]}
-        assert facts["gateway"].startswith(f"{site.simulator.plant.serial}, firmware ")
+        assert facts["gateway"].startswith(f"{site.simulator.model.serial}, firmware ")
         assert facts["gateway"].endswith(", answers")
         assert re.match(r"owner, \d+ days left", facts["token"])
         assert re.match(r"[1-9]\d* stored, 0 missed", facts["polls"])
@@ -90,7 +90,7 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
         assert "trouble" not in facts
         shown: dict[str, Any] = json.loads(program(tmp_path, "status", "--json", settings=settings).out)
         assert shown["pid"] == pid
-        assert shown["gateway"]["serial"] == site.simulator.plant.serial
+        assert shown["gateway"]["serial"] == site.simulator.model.serial
         well = program(tmp_path, "health", settings=settings)
         assert (well.code, well.out, well.err) == (0, "", "")
         for command in ("run", "once"):

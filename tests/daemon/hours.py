@@ -18,7 +18,7 @@ from logger.errors import AbsentError, EnvoyLoggerError, NotAllowedError, TimedO
 from logger.gateway.documents import looks_like_html, read_document, read_info
 from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.model import Document, Event, GatewayInfo
-from logger.simulator.generated import InventedPlant, generated
+from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.wire import Answer
 from tests.daemon.parts import InlineStore
 from tests.virtual import VirtualClock, run_virtually
@@ -33,7 +33,7 @@ DOCUMENT = ROOT / "docs" / "requests.md"
 class PlantGateway:
     """A gateway in front of an invented site, without the wire. `takes_s` by path, else by lane."""
 
-    plant: InventedPlant
+    plant: InventedGateway
     clock: Clock
     takes_s: dict[str, float] = field(default_factory=dict)
     fails: dict[str, EnvoyLoggerError] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class PlantGateway:
 
 
 def poll(
-    plant: InventedPlant,
+    plant: InventedGateway,
     hours: float,
     shape: Callable[[PlantGateway], None] = lambda gateway: None,
     *,
@@ -116,12 +116,12 @@ def poll(
     return run_virtually(work())
 
 
-def plant(generation: str, inverters: int, phases: int = 1) -> InventedPlant:
+def plant(generation: str, inverters: int, phases: int = 1) -> InventedGateway:
     """A site that has been running for a month."""
-    return generated(generation, inverters=inverters, phases=phases, epoch=NOON - 30 * 86400)  # type: ignore[arg-type]
+    return invent_gateway(generation, inverters=inverters, phases=phases, epoch=NOON - 30 * 86400)  # type: ignore[arg-type]
 
 
-SITES: dict[str, Callable[[], InventedPlant]] = {
+SITES: dict[str, Callable[[], InventedGateway]] = {
     "three-phase with batteries": lambda: plant("8-battery", 24, 3),
     "120 inverters, no CT": lambda: plant("8-standard", 120),
     "legacy (firmware 3.9)": lambda: plant("3", 20),

@@ -19,7 +19,7 @@ from logger.daemon.status_file import describe
 from logger.errors import AbsentError, BusyError, TimedOutError
 from logger.gateway.endpoints import ENDPOINTS
 from logger.model import Json
-from logger.simulator.generated import GENERATIONS
+from logger.simulator.generations import GENERATIONS
 from logger.store.records import Waiting
 from tests.daemon.hours import DOCUMENT, NOON, PlantGateway, plant, poll, table, with_table
 from tests.daemon.parts import START, InlineStore, ScriptedGateway, site

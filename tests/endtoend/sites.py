@@ -13,7 +13,7 @@ from logger.clock import FastClock
 from logger.model import Role
 from tests.endtoend.recorder import PATIENCE_S, Recorder, influxdb
 from tests.servers import Server
-from tests.standin import BackgroundSimulator, Household, generated
+from tests.standin import BackgroundSimulator, Household, invent_gateway
 
 HISTORY_S = 20 * 86400
 _MORNING = datetime(2026, 6, 10, 8, 3, 20, tzinfo=UTC).timestamp()
@@ -35,7 +35,7 @@ class Site:
     @property
     def serial(self) -> str:
         """The gateway's serial number."""
-        return self.gateway.simulator.plant.serial
+        return self.gateway.simulator.model.serial
 
 
 @contextlib.contextmanager
@@ -44,7 +44,7 @@ def site(
     further: Mapping[str, str] | None = None, zone: str = "Europe/Madrid", longitude: float = -3.7,
 ) -> Iterator[Site]:  # fmt: skip
     """A site with CTs and batteries, its gateway over HTTPS with sign-in by account, a recorder not yet started."""
-    plant = generated("8-battery", Household(epoch=clock.start - HISTORY_S, zone=zone, longitude=longitude))
+    plant = invent_gateway("8-battery", Household(epoch=clock.start - HISTORY_S, zone=zone, longitude=longitude))
     with BackgroundSimulator(plant, clock) as gateway:
         target = {} if server is None or buckets is None else influxdb(server.target(buckets))
         recorder = Recorder(home, {**gateway.settings, **target, **(further or {})}, clock)

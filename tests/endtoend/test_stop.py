@@ -16,7 +16,7 @@ from tests.endtoend.recorder import Recorder, environment
 from tests.endtoend.sites import fast_clock, site
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
-from tests.standin import BackgroundSimulator, Fault, generated
+from tests.standin import BackgroundSimulator, Fault, invent_gateway
 
 
 def command(recorder: Recorder, *words: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def command(recorder: Recorder, *words: str) -> subprocess.CompletedProcess[str]
 
 def test_run_records_in_real_time_answers_health_and_status_and_stops_on_sigterm(tmp_path: Path) -> None:
     clock = SystemClock()
-    with BackgroundSimulator(generated("8-battery", epoch=clock.time() - 20 * 86400), clock) as gateway:
+    with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.time() - 20 * 86400), clock) as gateway:
         quick = {"LOGGER_TOTALS_INTERVAL_S": "15", "LOGGER_DEVICES_INTERVAL_S": "60"}
         with Recorder(tmp_path, {**gateway.settings, **quick}, None) as recorder:
             status = recorder.wait_for_ticks(1)
@@ -38,7 +38,7 @@ def test_run_records_in_real_time_answers_health_and_status_and_stops_on_sigterm
             assert command(recorder, "health").returncode == 0
             told = command(recorder, "status", "--json")
             assert told.returncode == 0
-            assert json.loads(told.stdout)["gateway"]["serial"] == gateway.simulator.plant.serial
+            assert json.loads(told.stdout)["gateway"]["serial"] == gateway.simulator.model.serial
             second = command(recorder, "run")
             assert second.returncode == 69, "one recorder a state folder"
             assert recorder.terminate() == 0

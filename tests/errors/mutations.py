@@ -16,8 +16,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from logger.simulator.certificate import self_signed
-from logger.simulator.generated import generated
+from logger.simulator.certificate import make_certificate
+from logger.simulator.invented_gateway import invent_gateway
 
 ODD: Final[tuple[Any, ...]] = (
     None, True, False, 0, -1, 1, 0.1, -0.0, 1e308, -1e308, 5e-324, 2**31, 2**32 - 1, 2**63, -(2**200), "", " ", "x",
@@ -152,7 +152,7 @@ class Breaking:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        self.plant = generated("8-battery", epoch=1_782_000_000 - 5 * 86400)
+        self.plant = invent_gateway("8-battery", epoch=1_782_000_000 - 5 * 86400)
         self.served = 0
 
     def proper(self, path: str) -> bytes:
@@ -191,7 +191,7 @@ class Breaking:
 async def main(seed: int) -> None:
     breaking = Breaking(seed)
     plain = await asyncio.start_server(breaking.serve, "127.0.0.1", 0)
-    context = self_signed(breaking.plant.serial, now=time.time()).context()
+    context = make_certificate(breaking.plant.serial, now=time.time()).context()
     secure = await asyncio.start_server(breaking.serve, "127.0.0.1", 0, ssl=context)
     ports = [server.sockets[0].getsockname()[1] for server in (plain, secure)]
     print(json.dumps([*ports, breaking.plant.serial]), flush=True)

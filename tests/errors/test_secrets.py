@@ -32,7 +32,7 @@ from tests.errors.sentinels import (
 )
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2
-from tests.standin import BackgroundSimulator, Fault, Reply, await_on, generated
+from tests.standin import BackgroundSimulator, Fault, Reply, invent_gateway
 
 
 def addresses(site: BackgroundSimulator, **more: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ def clock() -> FastClock:
 
 @pytest.fixture
 def fast_site(clock: FastClock) -> Iterator[BackgroundSimulator]:
-    with BackgroundSimulator(generated("8-battery", epoch=clock.start - 86400), clock) as running:
+    with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.start - 86400), clock) as running:
         running.call(lambda: setattr(running.simulator.cloud, "password", ACCOUNT))
         yield running
 
@@ -129,8 +129,8 @@ def test_a_daemon_through_every_error_writes_no_secret(
             )
         arguments = Path(f"/proc/{recorder.status()['pid']}/cmdline").read_bytes()
         assert not leaks(arguments, PLAIN)
-        echo = Echo(fast_site.simulator.plant, BESIDE_A_TOKEN)
-        fast_site.call(lambda: setattr(fast_site.simulator, "plant", echo))
+        echo = Echo(fast_site.simulator.model, BESIDE_A_TOKEN)
+        fast_site.call(lambda: setattr(fast_site.simulator, "model", echo))
         recorder.wait_until(lambda status: "HTML" in "\n".join(status["troubles"].values()))
         for fault in (Fault("reset"), Fault("status"), Fault("html")):
             fast_site.fail("*", fault)
@@ -143,7 +143,7 @@ def test_a_daemon_through_every_error_writes_no_secret(
         fast_site.call(lambda: setattr(fast_site.simulator.cloud, "mode", "html"))
         recorder.wait_until(lambda status: "sign-in" in "\n".join(status["troubles"].values()))
         fast_site.call(fast_site.simulator.new_certificate)
-        await_on(fast_site, fast_site.simulator.http.drop())
+        fast_site.await_on(fast_site.simulator.http.drop())
         recorder.wait_until(lambda status: "not the pinned one" in "\n".join(status["troubles"].values()))
         for words in (["status"], ["status", "--json"]):
             done = program(tmp_path, *words, settings=settings)

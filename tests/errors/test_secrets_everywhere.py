@@ -143,7 +143,7 @@ def test_no_command_writes_a_secret_anywhere(
             fake_influx2.fake.script(
                 Scripted(status, body, {"x-influxdb-version": f"2.{INFLUX_TOKEN}"}), 10_000, path
             )
-        site.call(lambda: setattr(site.simulator, "plant", Echo(site.simulator.plant, BESIDE_A_TOKEN)))
+        site.call(lambda: setattr(site.simulator, "model", Echo(site.simulator.model, BESIDE_A_TOKEN)))
         site.fail("/production.json", Fault("status"))
     outputs: list[str] = []
     codes: dict[str, int] = {}

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from logger.clock import SystemClock
 from logger.model import Reading, Snapshot
 from logger.readings import field_texts, paths
 from logger.readings.explain import Explained, explain
@@ -18,7 +15,7 @@ from logger.readings.table import COUNTERS, MEASUREMENTS
 from tests.commands.program import program
 from tests.readings import recordings
 from tests.readings import site as hand
-from tests.standin import BackgroundSimulator, Fault, generated
+from tests.standin import BackgroundSimulator, Fault
 
 
 def explained(snapshot: Snapshot, readings: list[Reading], name: str) -> list[Explained]:
@@ -82,13 +79,6 @@ def test_a_gateway_without_meters_says_so_and_shows_the_raw_value() -> None:
     assert states(one)[0] == ("production meter", "none")
     assert one.used is not None
     assert (one.used.key.rowset.name, one.used.raw, one.used.value) == ("v1 totals", "1990", 1990.0)
-
-
-@pytest.fixture
-def site() -> Iterator[BackgroundSimulator]:
-    """Firmware 8 with meters, twelve inverters and batteries, five days old."""
-    with BackgroundSimulator(generated("8-battery", epoch=time.time() - 5 * 86400), SystemClock()) as running:
-        yield running
 
 
 def test_the_way_of_a_batterys_charge_is_shown_from_endpoint_to_bucket(

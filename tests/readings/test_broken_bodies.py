@@ -18,7 +18,6 @@ from logger.daemon.tick import TickResult
 from logger.gateway.access import Access
 from logger.gateway.endpoints import plan
 from logger.simulator import web_pages
-from logger.simulator.background import BackgroundSimulator
 from logger.simulator.faults import Fault
 from logger.simulator.recording import Recording as Replay
 from logger.simulator.site_model import Reply
@@ -27,6 +26,7 @@ from tests.readings.confined import LISTS, assert_confined, assert_sound, may_fr
 from tests.readings.provenance import Provenance
 from tests.readings.recordings import CORPUS, Recording, load, names, needs_recordings
 from tests.sizes import SHARE
+from tests.standin import BackgroundSimulator
 
 pytestmark = [needs_recordings, pytest.mark.long]
 

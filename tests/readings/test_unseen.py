@@ -17,7 +17,7 @@ from logger.readings import paths
 from logger.readings.source_selection import Sources
 from logger.readings.wanted import wanted
 from logger.simulator import household
-from logger.simulator.generated import InventedPlant, generated
+from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.site import Site
 from tests.readings.site import (
     BOTH,
@@ -46,7 +46,7 @@ LEGACY = GatewayInfo("121621012167", "D5.0.62", "800-00551-r02", True, False, 0.
 CONTROLLER: Body = {"type": "ENPOWER", "devices": [{"serial_num": "122", "temperature": 68, "communicating": True}]}
 
 
-def documents_of(plant: InventedPlant) -> dict[str, Any]:
+def documents_of(plant: InventedGateway) -> dict[str, Any]:
     found = {}
     for path in paths.PATHS:
         reply = plant.answer(path, NOON)
@@ -78,7 +78,7 @@ def grid(found: TickResult) -> dict[str, Any]:
 
 @pytest.mark.parametrize("count", [50, 51, 120])
 def test_a_standard_site_of_more_than_fifty_devices_counts_and_writes_each(count: int) -> None:
-    bodies = documents_of(generated("8-standard", inverters=count, epoch=NOON - 30 * 86400))
+    bodies = documents_of(invent_gateway("8-standard", inverters=count, epoch=NOON - 30 * 86400))
     found = polled(INFO, {path: body for path, body in bodies.items() if path in (*STANDARD, paths.DEVICE_DATA)})
     assert totals(found)["inverters"] == count
     assert len(points(found, "envoy_inverter")) == len(points(found, "envoy_inverter_status")) == count
@@ -191,8 +191,8 @@ def test_a_storage_ct_that_loses_a_phase_for_a_poll_is_left_out_for_that_poll() 
 
 
 def test_a_three_phase_site_without_cts_has_inverters_and_no_phases() -> None:
-    site = household.Site(inverters=9, phases=3, epoch=NOON - 30 * 86400)
-    found = polled(INFO, documents_of(generated("8-standard", site)))
+    site = household.Household(inverters=9, phases=3, epoch=NOON - 30 * 86400)
+    found = polled(INFO, documents_of(invent_gateway("8-standard", site)))
     assert points(found, "envoy_phase") == points(found, "envoy_meter") == {}
     assert len(points(found, "envoy_inverter")) == 9
     assert "net_power_w" not in totals(found)
@@ -261,7 +261,7 @@ def test_a_gateway_with_a_kind_of_hardware_that_nobody_knows_gives_the_rest() ->
 
 
 def test_inverters_under_one_serial_in_two_documents_are_one() -> None:
-    bodies = documents_of(generated("8-metered", inverters=5, epoch=NOON - 30 * 86400))
+    bodies = documents_of(invent_gateway("8-metered", inverters=5, epoch=NOON - 30 * 86400))
     found = polled(INFO, bodies)
     assert len(points(found, "envoy_inverter")) == len(points(found, "envoy_inverter_status")) == 5
     more = {**bodies, paths.V1_INVERTERS: [*bodies[paths.V1_INVERTERS], inverter("122999999999", NOON - 60)]}

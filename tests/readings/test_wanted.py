@@ -15,7 +15,8 @@ from logger.model import Document, GatewayInfo, Json, Role, Snapshot
 from logger.readings import paths
 from logger.readings.source_selection import Sources
 from logger.readings.wanted import Wanted, wanted
-from logger.simulator.generated import GENERATIONS, InventedPlant, generated
+from logger.simulator.generations import GENERATIONS
+from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.site import Site
 from tests.readings.recordings import load, names, needs_recordings
 
@@ -29,7 +30,7 @@ GATEWAY = GatewayInfo("122233344455", "D8.2.4286", "800-00654-r08", True, True, 
 ROLES: frozenset[Role] = frozenset({"totals", "devices"})
 
 
-def bodies_of(plant: InventedPlant) -> dict[str, Json]:
+def bodies_of(plant: InventedGateway) -> dict[str, Json]:
     """Every document that the plant has."""
     found: dict[str, Json] = {}
     for path in paths.PATHS:
@@ -77,7 +78,7 @@ def learned(state: GatewayState) -> GatewayState:
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_what_is_not_wanted_changes_no_point_and_no_book(generation: str) -> None:
-    has = bodies_of(generated(generation))
+    has = bodies_of(invent_gateway(generation))
     got, _ = asked(has)
     assert same(read(got, has, GATEWAY, NOON), read(has, has, GATEWAY, NOON))
 
@@ -94,39 +95,39 @@ def test_what_is_not_wanted_of_a_recording_changes_no_point_and_no_book(name: st
 
 @pytest.mark.parametrize("generation", ["8-metered", "8-standard", "7-metered", "7-standard", "5-metered"])
 def test_without_a_battery_nobody_looks_at_the_paths_of_batteries_and_contacts(generation: str) -> None:
-    got, want = asked(bodies_of(generated(generation)))
+    got, want = asked(bodies_of(invent_gateway(generation)))
     assert not got.keys() & (OF_BATTERIES | OF_CONTROLLER)
     assert want.rarely == {"/ivp/ensemble/inventory"}
 
 
 def test_with_batteries_their_paths_are_wanted() -> None:
-    got, want = asked(bodies_of(generated("8-battery")))
+    got, want = asked(bodies_of(invent_gateway("8-battery")))
     assert got.keys() >= OF_BATTERIES
     assert want.rarely == frozenset()
 
 
 def test_until_the_inventory_has_answered_no_path_of_batteries_is_wanted() -> None:
     assert not wanted(
-        snapshot({}, bodies_of(generated("8-battery")), GATEWAY, NOON), Sources(), EnergyState(zone="UTC")
+        snapshot({}, bodies_of(invent_gateway("8-battery")), GATEWAY, NOON), Sources(), EnergyState(zone="UTC")
     ).paths & (OF_BATTERIES | OF_CONTROLLER)
 
 
 @pytest.mark.parametrize("generation", ["8-battery", "8-metered", "8-standard", "7-metered", "7-standard"])
 def test_the_slow_blocks_are_not_asked_where_something_better_has_every_value(generation: str) -> None:
-    has = bodies_of(generated(generation))
+    has = bodies_of(invent_gateway(generation))
     got, _ = asked(has, state=read(has, has, GATEWAY, NOON).state)
     assert BLOCKS not in got
 
 
 def test_the_slow_blocks_are_asked_where_nothing_else_has_a_production() -> None:
-    has = bodies_of(generated("7-standard"))
+    has = bodies_of(invent_gateway("7-standard"))
     dead: Json = {"wattsNow": 0, "wattHoursToday": 0, "wattHoursSevenDays": 0, "wattHoursLifetime": 0}
     got, _ = asked({**has, "/api/v1/production": dead})
     assert BLOCKS in got
 
 
 def test_the_gateways_own_days_are_read_on_the_first_day_until_they_are_taken() -> None:
-    has = bodies_of(generated("8-metered"))
+    has = bodies_of(invent_gateway("8-metered"))
     assert "/ivp/pdm/energy" in asked(has)[0]
     state = read(has, has, GATEWAY, NOON).state
     assert {"production", "consumption"} <= state.energy.seeds.keys()
@@ -138,7 +139,7 @@ def test_the_gateways_own_days_are_read_on_the_first_day_until_they_are_taken() 
 
 
 def test_a_list_of_meters_that_cannot_be_told_makes_no_worse_source_wanted() -> None:
-    has = bodies_of(generated("8-metered"))
+    has = bodies_of(invent_gateway("8-metered"))
     paths = wanted(snapshot({}, has, GATEWAY, NOON), Sources(), EnergyState(zone="UTC")).paths
     assert "/ivp/meters" in paths
     assert not paths & {"/api/v1/production", BLOCKS}

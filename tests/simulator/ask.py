@@ -1,8 +1,7 @@
-"""What the simulator's tests share: a clock moved by hand, and a client that trusts any certificate."""
+"""What the simulator's tests share: a moment, and a client that trusts any certificate."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -10,33 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from logger.clock import SystemClock
-from logger.simulator.generated import InventedPlant, generated
+from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.simulator.server import Simulator
 from logger.wire import Wire
+from tests.clocks import HandClock
 
 NOON = 1_750_000_000.0 // 86400 * 86400 + 11 * 3600 + 137.0
 """A June day, about noon in Madrid; 2025-06-15."""
 NIGHT = NOON + 11.4 * 3600
-
-
-class HandClock:
-    """Stands still unless it is moved; waiting moves it."""
-
-    def __init__(self, now: float = NOON) -> None:
-        self.now = now
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
-
-    def timeout(self, seconds: float) -> asyncio.Timeout:
-        return asyncio.timeout(seconds)
 
 
 def unverified() -> ssl.SSLContext:
@@ -57,19 +37,19 @@ async def wire_to(url: str, *, max_bytes: int = 1 << 20) -> AsyncIterator[Wire]:
 
 @asynccontextmanager
 async def running(
-    plant: InventedPlant | None = None, clock: HandClock | None = None
+    model: InventedGateway | None = None, clock: HandClock | None = None
 ) -> AsyncIterator[tuple[Simulator, Wire]]:
-    """A simulator of that plant (8-battery unless given) and a client of it."""
+    """A simulator of that gateway (8-battery unless given) and a client of it."""
     async with (
-        Simulator(plant or generated("8-battery"), clock or HandClock()) as simulator,
+        Simulator(model or invent_gateway("8-battery"), clock or HandClock(NOON)) as simulator,
         wire_to(simulator.url) as wire,
     ):
         yield simulator, wire
 
 
-def document(plant: InventedPlant, path: str, now: float) -> Any:
+def document(model: InventedGateway, path: str, now: float) -> Any:
     """The JSON at a path, which must be there."""
-    reply = plant.answer(path, now)
+    reply = model.answer(path, now)
     assert (reply.status, reply.content_type) == (200, "application/json"), path
     return json.loads(reply.body)
 

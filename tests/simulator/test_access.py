@@ -13,10 +13,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from logger.errors import BrokenError, UnreachableError
-from logger.simulator.generated import GENERATIONS, generated
+from logger.simulator.generations import GENERATIONS
+from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import SESSION_S, Simulator
 from logger.wire import Answer, Digest, Wire
-from tests.simulator.ask import NOON, HandClock, bearer, running, wire_to
+from tests.clocks import HandClock
+from tests.simulator.ask import NOON, bearer, running, wire_to
 
 V1 = "/api/v1/production"
 INVERTERS = "/api/v1/production/inverters"
@@ -48,11 +50,11 @@ def test_info_is_open_and_everything_else_wants_a_token() -> None:
 
 
 def test_a_token_is_like_the_real_ones() -> None:
-    simulator = Simulator(generated("8-battery"), HandClock())
+    simulator = Simulator(invent_gateway("8-battery"), HandClock(NOON))
     token = simulator.new_token()
     assert jwt.get_unverified_header(token)["alg"] == "ES256"
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert claims["aud"] == simulator.plant.serial
+    assert claims["aud"] == simulator.model.serial
     assert (claims["iss"], claims["enphaseUser"]) == ("Entrez", "owner")
     assert claims["exp"] - claims["iat"] == 365 * 86400
     assert {"jti", "username"} <= claims.keys()
@@ -104,7 +106,7 @@ def test_a_bad_token_is_refused_everywhere_and_gives_no_session(make: Callable[[
 
 def test_a_token_ends_when_its_time_is_over_by_the_gateways_own_clock() -> None:
     async def check() -> None:
-        clock = HandClock()
+        clock = HandClock(NOON)
         async with running(clock=clock) as (simulator, wire):
             token = bearer(simulator.new_token(lifetime_s=3600))
             assert (await get(wire, "/auth/check_jwt", token)).status == 200
@@ -151,7 +153,7 @@ def test_each_answer_to_a_token_alone_sets_a_new_session() -> None:
 
 def test_a_session_idles_out_and_is_prolonged_by_use() -> None:
     async def check() -> None:
-        clock = HandClock()
+        clock = HandClock(NOON)
         async with running(clock=clock) as (simulator, wire):
             await get(wire, V1, bearer(simulator.new_token()))  # the client keeps the cookie
             for _ in range(3):
@@ -181,13 +183,13 @@ def test_sessions_can_be_ended(end: Callable[[Simulator], None]) -> None:
 @pytest.mark.parametrize("generation", ["5-metered", "5-standard", "3"])
 def test_old_gateways_are_plain_http_and_want_digest_for_the_inverters_alone(generation: str) -> None:
     async def check() -> None:
-        async with running(generated(generation)) as (simulator, wire):
+        async with running(invent_gateway(generation)) as (simulator, wire):
             assert simulator.url.startswith("http://")
             assert (await get(wire, V1)).status == 200
             refused = await get(wire, INVERTERS)
             assert refused.status == 401
             assert refused.headers["www-authenticate"].startswith('Digest realm="enphaseenergy.com", qop="auth"')
-            serial = simulator.plant.serial
+            serial = simulator.model.serial
             for user, password, status in (
                 ("envoy", serial[-6:], 200),
                 ("envoy", "wrong1", 401),
@@ -203,10 +205,10 @@ def test_old_gateways_are_plain_http_and_want_digest_for_the_inverters_alone(gen
 
 def test_the_owner_can_have_changed_the_password_of_an_old_gateway() -> None:
     async def check() -> None:
-        async with running(generated("5-metered")) as (simulator, wire):
+        async with running(invent_gateway("5-metered")) as (simulator, wire):
             simulator.local_password = "own & long"
             first = await wire.request(
-                "GET", INVERTERS, timeout_s=10, auth=Digest("envoy", simulator.plant.serial[-6:])
+                "GET", INVERTERS, timeout_s=10, auth=Digest("envoy", simulator.model.serial[-6:])
             )
             second = await wire.request("GET", INVERTERS, timeout_s=10, auth=Digest("envoy", "own & long"))
             assert (first.status, second.status) == (401, 200)
@@ -216,8 +218,8 @@ def test_the_owner_can_have_changed_the_password_of_an_old_gateway() -> None:
 
 def test_a_digest_cannot_be_played_twice_nor_at_another_path() -> None:
     async def check() -> None:
-        async with running(generated("5-metered")) as (simulator, wire):
-            await wire.request("GET", INVERTERS, timeout_s=10, auth=Digest("envoy", simulator.plant.serial[-6:]))
+        async with running(invent_gateway("5-metered")) as (simulator, wire):
+            await wire.request("GET", INVERTERS, timeout_s=10, auth=Digest("envoy", simulator.model.serial[-6:]))
             sent = next(raw for raw in simulator.http.raw if b"Digest " in raw).decode()
             header = re.search(r"(?i)authorization: (Digest .*)\r\n", sent)
             assert header
@@ -230,9 +232,9 @@ def test_a_digest_cannot_be_played_twice_nor_at_another_path() -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_every_generation_answers_info_over_the_scheme_of_its_time(generation: str) -> None:
     async def check() -> None:
-        async with running(generated(generation)) as (simulator, wire):
+        async with running(invent_gateway(generation)) as (simulator, wire):
             answer = await get(wire, "/info")
-            assert f"<sn>{simulator.plant.serial}</sn>" in answer.text
+            assert f"<sn>{simulator.model.serial}</sn>" in answer.text
             assert simulator.url.startswith("https") is GENERATIONS[generation].needs_token
 
     asyncio.run(check())
@@ -240,7 +242,7 @@ def test_every_generation_answers_info_over_the_scheme_of_its_time(generation: s
 
 def test_the_journal_has_every_request_in_order_with_what_was_served() -> None:
     async def check() -> None:
-        clock = HandClock()
+        clock = HandClock(NOON)
         async with running(clock=clock) as (simulator, wire):
             await get(wire, "/info")
             clock.now += 5
@@ -316,8 +318,11 @@ def test_a_gateway_that_is_down_refuses_and_comes_back_at_the_same_port_without_
 
 def test_slow_paths_wait_for_each_other_and_fast_ones_for_nobody() -> None:
     async def check() -> None:
-        clock = HandClock()
-        async with Simulator(generated("8-metered"), clock, slow_s=20) as simulator, wire_to(simulator.url) as wire:
+        clock = HandClock(NOON)
+        async with (
+            Simulator(invent_gateway("8-metered"), clock, slow_s=20) as simulator,
+            wire_to(simulator.url) as wire,
+        ):
             token = bearer(simulator.new_token())
             await get(wire, V1, token)
             assert clock.now == NOON

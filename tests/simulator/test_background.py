@@ -17,14 +17,14 @@ import pytest
 
 from logger.clock import FastClock, SystemClock
 from logger.errors import UnreachableError
-from logger.simulator.background import BackgroundSimulator
 from logger.simulator.faults import Fault
-from logger.simulator.generated import generated
-from logger.simulator.household import Site
-from logger.simulator.process import serve
-from logger.simulator.server import Simulator
+from logger.simulator.household import Household
+from logger.simulator.invented_gateway import invent_gateway
+from logger.simulator.server import Simulator, serve
 from logger.wire import Answer
-from tests.simulator.ask import HandClock, bearer, wire_to
+from tests.clocks import HandClock
+from tests.simulator.ask import NOON, bearer, wire_to
+from tests.standin import BackgroundSimulator
 
 
 def ask(url: str, path: str, token: str = "") -> Answer:
@@ -36,7 +36,7 @@ def ask(url: str, path: str, token: str = "") -> Answer:
 
 
 def test_it_answers_from_its_own_thread_and_can_be_broken_and_healed() -> None:
-    with BackgroundSimulator(generated("8-battery"), HandClock()) as background:
+    with BackgroundSimulator(invent_gateway("8-battery"), HandClock(NOON)) as background:
         token = background.new_token()
         assert ask(background.url, "/ivp/meters", token).status == 200
         background.fail("/ivp/meters", Fault("status", status=502))
@@ -50,7 +50,7 @@ def test_it_answers_from_its_own_thread_and_can_be_broken_and_healed() -> None:
 
 
 def test_it_can_be_switched_off_and_on() -> None:
-    with BackgroundSimulator(generated("8-battery"), HandClock()) as background:
+    with BackgroundSimulator(invent_gateway("8-battery"), HandClock(NOON)) as background:
         background.go_down()
         with pytest.raises(UnreachableError):
             ask(background.url, "/info")
@@ -60,7 +60,7 @@ def test_it_can_be_switched_off_and_on() -> None:
 
 def test_nothing_is_left_when_it_ends_even_while_a_request_hangs() -> None:
     before = threading.active_count()
-    with BackgroundSimulator(generated("8-battery"), HandClock()) as background:
+    with BackgroundSimulator(invent_gateway("8-battery"), HandClock(NOON)) as background:
         background.fail("/info", Fault("hang"))
 
         async def give_up() -> None:
@@ -80,7 +80,7 @@ def test_nothing_is_left_when_it_ends_even_while_a_request_hangs() -> None:
 def test_a_client_that_breaks_off_leaves_no_open_connection_behind(how: str) -> None:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", ResourceWarning)
-        with BackgroundSimulator(generated("8-battery"), HandClock()) as background:
+        with BackgroundSimulator(invent_gateway("8-battery"), HandClock(NOON)) as background:
             address = urlsplit(background.url)
             client = socket.create_connection((address.hostname, address.port))
             if how != "says nothing and leaves":
@@ -97,7 +97,7 @@ def test_a_client_that_breaks_off_leaves_no_open_connection_behind(how: str) -> 
 
 
 def test_its_settings_reach_it_and_its_own_sign_in() -> None:
-    with BackgroundSimulator(generated("8-battery"), HandClock()) as background:
+    with BackgroundSimulator(invent_gateway("8-battery"), HandClock(NOON)) as background:
         settings = background.settings
         assert settings["ENPHASE_GATEWAY"] == background.url
         assert settings["ENPHASE_LOGIN_URL"] == background.cloud.login_url
@@ -110,7 +110,7 @@ def test_its_settings_reach_it_and_its_own_sign_in() -> None:
 def test_serve_says_when_it_is_ready_and_runs_until_it_is_cancelled() -> None:
     async def check() -> None:
         ready: asyncio.Future[Simulator] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(serve(generated("8-metered"), SystemClock(), ready=ready.set_result))
+        task = asyncio.create_task(serve(invent_gateway("8-metered"), SystemClock(), ready=ready.set_result))
         simulator = await ready
         async with wire_to(simulator.url) as wire:
             assert (await wire.request("GET", "/info", timeout_s=10)).status == 200
@@ -127,19 +127,19 @@ def test_serve_says_when_it_is_ready_and_runs_until_it_is_cancelled() -> None:
 _CHILD = """
 import asyncio, sys
 from logger.clock import FastClock
-from logger.simulator.generated import generated
-from logger.simulator.process import serve
+from logger.simulator.invented_gateway import invent_gateway
+from logger.simulator.server import serve
 clock = FastClock(*map(float, sys.argv[1:4]))
 def ready(simulator):
     print(simulator.url, simulator.new_token(), flush=True)
-asyncio.run(serve(generated("8-battery", epoch=clock.start - 10 * 86400), clock, ready=ready))
+asyncio.run(serve(invent_gateway("8-battery", epoch=clock.start - 10 * 86400), clock, ready=ready))
 """
 
 
 def test_a_gateway_in_another_process_shows_the_truth_that_this_process_computes() -> None:
     start = 1_749_990_000.0
     clock = FastClock(time.time(), start, 60.0)
-    site = Site(epoch=start - 10 * 86400)
+    site = Household(epoch=start - 10 * 86400)
     arguments = [sys.executable, "-c", _CHILD, str(clock.origin), str(clock.start), str(clock.rate)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
         try:

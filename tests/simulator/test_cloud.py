@@ -13,15 +13,16 @@ import pytest
 from logger.errors import BrokenError
 from logger.simulator.enphase_cloud import Cloud, Mode
 from logger.simulator.faults import Fault
-from logger.simulator.generated import generated
+from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import Simulator
 from logger.wire import Answer, Wire
-from tests.simulator.ask import NOON, HandClock, bearer, wire_to
+from tests.clocks import HandClock
+from tests.simulator.ask import NOON, bearer, wire_to
 
 
 @asynccontextmanager
 async def cloud(mode: Mode = "ok", *, tls: bool = False) -> AsyncIterator[tuple[Simulator, Wire]]:
-    async with Simulator(generated("8-battery"), HandClock(), cloud_tls=tls) as simulator:
+    async with Simulator(invent_gateway("8-battery"), HandClock(NOON), cloud_tls=tls) as simulator:
         simulator.cloud.mode = mode
         async with wire_to(simulator.cloud.url) as wire:
             yield simulator, wire
@@ -55,7 +56,7 @@ def test_an_account_gives_a_token_that_the_gateway_takes(tls: bool) -> None:
             assert simulator.cloud.token_url == f"{simulator.cloud.url}/tokens"
             assert simulator.cloud.url.startswith("https://" if tls else "http://")
             session = session_of(await sign_in(wire, simulator.cloud))
-            token = (await by_post(wire, simulator.cloud, session, simulator.plant.serial)).text
+            token = (await by_post(wire, simulator.cloud, session, simulator.model.serial)).text
             async with wire_to(simulator.url) as gateway:
                 answer = await gateway.request("GET", "/auth/check_jwt", timeout_s=10, headers=bearer(token))
                 assert answer.status == 200
@@ -67,7 +68,7 @@ def test_an_account_gives_a_token_that_the_gateway_takes(tls: bool) -> None:
 def test_the_second_way_gives_a_token_as_json_for_the_sessions_cookie() -> None:
     async def check() -> None:
         async with cloud("no-tokens-path") as (simulator, wire):
-            serial = simulator.plant.serial
+            serial = simulator.model.serial
             assert (await by_session(wire, serial)).status == 401
             session = session_of(await sign_in(wire, simulator.cloud))
             assert (await by_post(wire, simulator.cloud, session, serial)).status == 405
@@ -114,7 +115,7 @@ def test_each_refusal_at_the_sign_in_has_its_status_and_no_session(mode: Mode, s
 def test_tokens_can_be_for_another_gateway_or_expired_or_an_installers(mode: Mode) -> None:
     async def check() -> None:
         async with cloud(mode) as (simulator, wire):
-            serial = simulator.plant.serial
+            serial = simulator.model.serial
             session = session_of(await sign_in(wire, simulator.cloud))
             token = (await by_post(wire, simulator.cloud, session, serial)).text
             claims = jwt.decode(token, options={"verify_signature": False})
@@ -141,7 +142,7 @@ def test_no_token_is_a_text_or_a_page_with_status_200(mode: Mode, serial: str) -
 def test_an_unknown_session_or_user_gets_no_token() -> None:
     async def check() -> None:
         async with cloud() as (simulator, wire):
-            serial = simulator.plant.serial
+            serial = simulator.model.serial
             session = session_of(await sign_in(wire, simulator.cloud))
             assert (await by_post(wire, simulator.cloud, "0" * 32, serial)).status == 401
             assert (await by_post(wire, simulator.cloud, session, serial, "other@example.org")).status == 401

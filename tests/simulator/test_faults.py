@@ -10,7 +10,8 @@ from logger.errors import BrokenError, OversizeError, TimedOutError
 from logger.simulator.faults import Fault, Faults
 from logger.simulator.server import Simulator
 from logger.wire import Answer, Wire
-from tests.simulator.ask import NOON, HandClock, bearer, running, wire_to
+from tests.clocks import HandClock
+from tests.simulator.ask import NOON, bearer, running, wire_to
 
 READINGS = "/ivp/meters/readings"
 
@@ -54,7 +55,7 @@ def test_redirect_sends_elsewhere() -> None:
 
 def test_delay_answers_well_but_later_by_the_clock() -> None:
     async def check() -> None:
-        clock = HandClock()
+        clock = HandClock(NOON)
         async with running(clock=clock) as (simulator, wire):
             simulator.faults.set(READINGS, Fault("delay", seconds=70))
             answer = await ask(simulator, wire)
@@ -109,7 +110,7 @@ def test_hang_never_answers_but_is_in_the_journal_at_once() -> None:
 
 def test_a_hang_with_seconds_ends_the_connection_after_them() -> None:
     async def check() -> None:
-        clock = HandClock()
+        clock = HandClock(NOON)
         async with running(clock=clock) as (simulator, wire):
             simulator.faults.set(READINGS, Fault("hang", seconds=90))
             with pytest.raises(BrokenError):
@@ -121,7 +122,7 @@ def test_a_hang_with_seconds_ends_the_connection_after_them() -> None:
 
 def test_drip_sends_the_whole_body_a_byte_at_a_time() -> None:
     async def check() -> None:
-        clock = HandClock()
+        clock = HandClock(NOON)
         async with running(clock=clock) as (simulator, wire):
             simulator.faults.set("/info", Fault("drip", seconds=2))
             answer = await ask(simulator, wire, "/info")
@@ -163,13 +164,13 @@ def test_the_longest_prefix_wins_and_a_star_stands_for_every_path() -> None:
     faults.set("*", Fault("status", status=500))
     faults.set("/ivp/meters", Fault("html"))
     faults.set("/ivp/meters/readings", Fault("empty"))
-    kinds = [fault.kind for path in ("/info", "/ivp/meters", READINGS) if (fault := faults.of(path, NOON))]
+    kinds = [fault.kind for path in ("/info", "/ivp/meters", READINGS) if (fault := faults.take(path, NOON))]
     assert kinds == ["status", "html", "empty"]
     faults.clear("/ivp/meters/readings")
-    assert (fault := faults.of(READINGS, NOON)) is not None
+    assert (fault := faults.take(READINGS, NOON)) is not None
     assert fault.kind == "html"
     faults.clear()
-    assert faults.of(READINGS, NOON) is None
+    assert faults.take(READINGS, NOON) is None
 
 
 def test_a_fault_is_played_as_often_as_asked_and_then_again_after_it_is_set_anew() -> None:
@@ -184,7 +185,7 @@ def test_a_fault_is_played_as_often_as_asked_and_then_again_after_it_is_set_anew
 
 def test_a_fault_lasts_from_its_beginning_until_its_end_by_the_clock() -> None:
     async def check() -> None:
-        clock = HandClock()
+        clock = HandClock(NOON)
         async with running(clock=clock) as (simulator, wire):
             simulator.faults.set(READINGS, Fault("status", since=NOON + 60, until=NOON + 180))
             found = []

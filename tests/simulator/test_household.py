@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logger.simulator.household import Battery, Energy, Site, SiteState
+from logger.simulator.household import Household, SiteState
+from logger.simulator.site_facts import Battery, Energy
 from tests.simulator.ask import NIGHT, NOON
 
 DAY = 86400.0
-SITE = Site(epoch=NOON - 40 * DAY)
+SITE = Household(epoch=NOON - 40 * DAY)
 times = st.floats(NOON - 38 * DAY, NOON + 30 * DAY)
 
 
@@ -68,7 +69,7 @@ def test_counters_never_fall_and_power_moves_from_minute_to_minute() -> None:
 def test_the_sun_shines_at_noon_and_not_at_night_and_more_in_june_than_in_december() -> None:
     assert SITE.at(NOON).production_w > 1000
     assert SITE.at(NIGHT).production_w == 0
-    year = Site(epoch=NOON - 200 * DAY)
+    year = Household(epoch=NOON - 200 * DAY)
     december = sum(year.energy(m, m + DAY).produced_wh for m in (NOON - n * DAY for n in range(170, 185)))
     june = sum(year.energy(m, m + DAY).produced_wh for m in (NOON - n * DAY for n in range(15)))
     assert june > 1.8 * december
@@ -96,20 +97,21 @@ def test_without_a_battery_nothing_is_stored() -> None:
 
 
 def test_the_order_of_questions_does_not_matter() -> None:
-    forth, back = Site(epoch=NOON - 35 * DAY, seed=7), replace(Site(epoch=NOON - 35 * DAY, seed=8), seed=7)
+    forth, back = Household(epoch=NOON - 35 * DAY, seed=7), replace(Household(epoch=NOON - 35 * DAY, seed=8), seed=7)
     moments = [NOON + n * 40_000.0 for n in range(60)]
     in_order = [forth.at(moment) for moment in moments]
     assert [back.at(moment) for moment in reversed(moments)] == in_order[::-1]
 
 
 def test_another_process_sees_the_same() -> None:
-    code = f"from logger.simulator.household import Site; print(Site(epoch={SITE.epoch!r}).at({NOON + 0.25!r}))"
+    made = f"Household(epoch={SITE.epoch!r}).at({NOON + 0.25!r})"
+    code = f"from logger.simulator.household import Household; print({made})"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == repr(SITE.at(NOON + 0.25))
 
 
 def test_days_with_a_clock_change_are_like_others() -> None:
-    site = Site(epoch=1_743_000_000.0)  # Madrid goes to summer time on 30 March 2025
+    site = Household(epoch=1_743_000_000.0)  # Madrid goes to summer time on 30 March 2025
     night = site.midnight(1_743_300_000.0)
     assert site.midnight(night + 26 * 3600) - night == 23 * 3600
     assert balance(site.energy(night, night + 23 * 3600)) == pytest.approx(0, abs=1e-6)

@@ -12,7 +12,8 @@ from logger.errors import StateError
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator
 from logger.wire import Digest
-from tests.simulator.ask import NOON, HandClock, bearer, wire_to
+from tests.clocks import HandClock
+from tests.simulator.ask import NOON, bearer, wire_to
 
 CORPUS = Path(__file__).parents[3] / "shared" / "gateway-corpus"
 FOLDERS = sorted(manifest.parent for manifest in CORPUS.glob("*/manifest.json"))
@@ -35,12 +36,12 @@ def written(folder: Path, *bodies: tuple[str, bytes], auth: str = "token", softw
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_recorded_route_is_replayed_byte_for_byte(folder: Path) -> None:
     async def check() -> None:
-        plant = Recording(folder)
+        gateway = Recording(folder)
         manifest = json.loads((folder / "manifest.json").read_bytes())
-        async with Simulator(plant, HandClock()) as simulator, wire_to(simulator.url) as wire:
+        async with Simulator(gateway, HandClock(NOON)) as simulator, wire_to(simulator.url) as wire:
             assert simulator.url.startswith("https") is (manifest["auth"] == "token")
-            headers = bearer(simulator.new_token()) if plant.needs_token else {}
-            digest = None if plant.needs_token else Digest("envoy", plant.serial[-6:])
+            headers = bearer(simulator.new_token()) if gateway.needs_token else {}
+            digest = None if gateway.needs_token else Digest("envoy", gateway.serial[-6:])
             for route in manifest["routes"]:
                 answer = await wire.request("GET", route["path"], timeout_s=10, headers=headers, auth=digest)
                 assert answer.status == route["status"], route
@@ -53,24 +54,24 @@ def test_every_recorded_route_is_replayed_byte_for_byte(folder: Path) -> None:
 @needs_recordings
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_production_json_is_there_with_and_without_details_and_the_time_is_known(folder: Path) -> None:
-    plant = Recording(folder)
+    gateway = Recording(folder)
     recorded = {
-        plant.replies[path].body
+        gateway.replies[path].body
         for path in ("/production.json", "/production.json?details=1")
-        if path in plant.replies
+        if path in gateway.replies
     }
     assert recorded
     for path in ("/production.json", "/production.json?details=1"):
-        assert plant.answer(path, NOON).body in recorded
-    assert plant.at is not None
-    assert 1_500_000_000 < plant.at < 1_900_000_000
+        assert gateway.answer(path, NOON).body in recorded
+    assert gateway.at is not None
+    assert 1_500_000_000 < gateway.at < 1_900_000_000
 
 
 @needs_recordings
 def test_a_token_recording_is_closed_without_a_token() -> None:
     async def check() -> None:
-        plant = Recording(next(folder for folder in FOLDERS if Recording(folder).needs_token))
-        async with Simulator(plant, HandClock()) as simulator, wire_to(simulator.url) as wire:
+        gateway = Recording(next(folder for folder in FOLDERS if Recording(folder).needs_token))
+        async with Simulator(gateway, HandClock(NOON)) as simulator, wire_to(simulator.url) as wire:
             assert (await wire.request("GET", "/info", timeout_s=10)).status == 200
             assert (await wire.request("GET", "/api/v1/production", timeout_s=10)).status == 401
 
@@ -78,34 +79,34 @@ def test_a_token_recording_is_closed_without_a_token() -> None:
 
 
 def test_documents_are_found_under_their_other_names_and_never_the_wrong_one(tmp_path: Path) -> None:
-    plant = Recording(written(tmp_path, ("home", b'{"timezone": "UTC"}'), ("inventory", b"[]")))
-    assert plant.answer("/home.json", NOON).body == b'{"timezone": "UTC"}'
-    assert plant.answer("/inventory.json?deleted=1", NOON).body == b"[]"
-    assert plant.answer("/production.json", NOON).status == 404
+    gateway = Recording(written(tmp_path, ("home", b'{"timezone": "UTC"}'), ("inventory", b"[]")))
+    assert gateway.answer("/home.json", NOON).body == b'{"timezone": "UTC"}'
+    assert gateway.answer("/inventory.json?deleted=1", NOON).body == b"[]"
+    assert gateway.answer("/production.json", NOON).status == 404
 
 
 def test_a_recorded_document_comes_before_its_other_name(tmp_path: Path) -> None:
-    plant = Recording(written(tmp_path, ("production-json", b"[1]"), ("production", b"<html>")))
-    assert plant.answer("/production", NOON).body == b"<html>"
-    assert plant.answer("/production.json?details=1", NOON).body == b"[1]"
+    gateway = Recording(written(tmp_path, ("production-json", b"[1]"), ("production", b"<html>")))
+    assert gateway.answer("/production", NOON).body == b"<html>"
+    assert gateway.answer("/production.json?details=1", NOON).body == b"[1]"
 
 
 def test_the_time_of_a_recording_is_the_newest_in_its_documents(tmp_path: Path) -> None:
-    plant = Recording(
+    gateway = Recording(
         written(tmp_path, ("ivp_meters_readings", b'[{"timestamp": 1750009999}, {"timestamp": 1750000001}]'))
     )
-    assert plant.at == 1750009999
-    plant = Recording(written(tmp_path, ("ivp_meters_readings", b"[]")))
-    assert plant.at == 1750000000
+    assert gateway.at == 1750009999
+    gateway = Recording(written(tmp_path, ("ivp_meters_readings", b"[]")))
+    assert gateway.at == 1750000000
 
 
 @pytest.mark.parametrize(("software", "status"), [("R3.9.36", 200), ("D5.0.62", 404)])
 def test_unknown_documents_of_old_gateways_are_not_found_in_their_own_way(
     tmp_path: Path, software: str, status: int
 ) -> None:
-    plant = Recording(written(tmp_path, auth="legacy", software=software))
-    assert plant.answer("/home.json", NOON).status == status
-    assert plant.answer("/ivp/meters", NOON).status == 404
+    gateway = Recording(written(tmp_path, auth="legacy", software=software))
+    assert gateway.answer("/home.json", NOON).status == status
+    assert gateway.answer("/ivp/meters", NOON).status == 404
 
 
 def test_a_folder_without_a_recording_is_named_in_the_error(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from logger.simulator import (
     ensemble_documents,
@@ -17,17 +17,16 @@ from logger.simulator import (
     web_pages,
 )
 from logger.simulator.generations import GENERATIONS, Generation
-from logger.simulator.household import Phases, Site
-from logger.simulator.moment import View
+from logger.simulator.household import Household
+from logger.simulator.moment import Moment
+from logger.simulator.site_facts import Phases
 from logger.simulator.site_model import Access, Reply
 
-__all__ = ["GENERATIONS", "InventedPlant", "generated"]
-
-Maker = Callable[[View], object]
+Maker: TypeAlias = Callable[[Moment], object]
 
 _ANY: Final[Mapping[str, Maker]] = MappingProxyType({
     "/api/v1/production": production_documents.v1,
-    "/api/v1/production/inverters": inverter_documents.reported,
+    "/api/v1/production/inverters": inverter_documents.reports,
     "/ivp/meters": meter_documents.meters,
     "/ivp/meters/readings": meter_documents.readings,
     "/inventory.json": inverter_documents.inventory,
@@ -47,28 +46,28 @@ _ONLY_7: Final[Mapping[str, Maker]] = MappingProxyType({
     "/ivp/ensemble/dry_contacts": ensemble_documents.contacts,
     "/ivp/ensemble/generator": ensemble_documents.generator,
     "/ivp/ss/dry_contact_settings": ensemble_documents.contact_settings,
-    "/ivp/ss/gen_config": lambda _view: {},
-    "/ivp/ss/gen_schedule": lambda _view: {},
-    "/ivp/ss/pel_settings": lambda _view: {"PEL": False},
-    "/ivp/sc/pvlimit": lambda _view: {"enable": False, "pv_limit_pct": 100},
+    "/ivp/ss/gen_config": lambda _moment: {},
+    "/ivp/ss/gen_schedule": lambda _moment: {},
+    "/ivp/ss/pel_settings": lambda _moment: {"PEL": False},
+    "/ivp/sc/pvlimit": lambda _moment: {"enable": False, "pv_limit_pct": 100},
     "/ivp/livedata/status": gateway_documents.livedata,
     "/ivp/pdm/energy": production_documents.energy,
     "/ivp/pdm/device_data": inverter_documents.details,
 })  # fmt: skip
 _ONLY_3: Final[Mapping[str, Maker]] = MappingProxyType({
-    "/api/v1/production": production_documents.v1, "/api/v1/production/inverters": inverter_documents.reported,
+    "/api/v1/production": production_documents.v1, "/api/v1/production/inverters": inverter_documents.reports,
 })  # fmt: skip
 _INSTALLER: Final = ("/ivp/peb/", "/ivp/mod/", "/installer/", "/ivp/tpm/")
 _DETAILS: Final = ("/ivp/pdm/energy", "/ivp/pdm/device_data")
 
 
 @dataclass(slots=True)
-class InventedPlant:
+class InventedGateway:
     """A gateway of one generation in front of a site. Its generation and site may be exchanged: firmware is pushed,
     meters are added."""
 
     generation: Generation
-    site: Site
+    site: Household
 
     @property
     def serial(self) -> str:
@@ -81,7 +80,7 @@ class InventedPlant:
         return self.generation.needs_token
 
     def access(self, path: str) -> Access:
-        """What that path wants."""
+        """Say what that path wants."""
         if path.startswith("/info"):
             return "open"
         if self.needs_token:
@@ -91,21 +90,21 @@ class InventedPlant:
         return "digest" if version >= (3, 9) and (wants_digest or bare.startswith(_INSTALLER)) else "open"
 
     def answer(self, path: str, now: float) -> Reply:
-        """The document at `path`; 401 where only an installer may; else what this firmware says of unknown paths."""
+        """Give the document at `path`, 401 where only an installer may, or this firmware's page for unknown paths."""
         bare, _, query = path.partition("?")
-        view = View(self.site, self.generation, now)
+        moment = Moment(self.site, self.generation, now)
         version = self.generation.version
         if bare in ("/info", "/info.xml", "/info.json"):
-            return gateway_documents.info(view)
+            return gateway_documents.info(moment)
         if bare in ("/production", "/production.json") and version >= (4,):
-            return _json(production_documents.blocks(view, details="details=1" in query.split("&")))
+            return _json(production_documents.blocks(moment, details="details=1" in query.split("&")))
         if bare == "/production":
-            return production_documents.page(view)
+            return production_documents.page(moment)
         if self.needs_token and (bare.startswith(_INSTALLER) or (bare in _DETAILS and not self.generation.details)):
             return web_pages.UNAUTHORIZED
         maker = self._makers().get(bare)
         if maker is not None:
-            return _json(maker(view))
+            return _json(maker(moment))
         if self.needs_token:
             return web_pages.NOT_FOUND
         return web_pages.LOST if version < (4,) and bare.endswith(".json") else web_pages.NOT_FOUND_JSON
@@ -117,25 +116,25 @@ class InventedPlant:
         return _ANY if version >= (4,) else _ONLY_3 if version >= (3, 9) else {}
 
 
-def generated(
+def invent_gateway(
     generation: str,
-    site: Site | None = None,
+    site: Household | None = None,
     *,
     inverters: int = 12,
     phases: Phases = 1,
     zone: str = "Europe/Madrid",
     serial: str | None = None,
     epoch: float | None = None,
-) -> InventedPlant:
-    """A gateway of one of GENERATIONS before `site`, or before a new one made of the other arguments.
+) -> InventedGateway:
+    """Invent a gateway of one of GENERATIONS before `site`, or before a new one made of the other arguments.
 
-    A generation without batteries leaves out those of the site: its `site` is then another, so ask the plant's.
+    A generation without batteries leaves out those of the site: its `site` is then another, so ask the gateway's.
     """
     row = GENERATIONS[generation]
     if site is None:
-        site = Site(inverters=inverters, phases=phases, zone=zone)
+        site = Household(inverters=inverters, phases=phases, zone=zone)
         site = replace(site, serial=serial or site.serial, epoch=site.epoch if epoch is None else epoch)
-    return InventedPlant(row, site if row.battery else replace(site, battery=None))
+    return InventedGateway(row, site if row.battery else replace(site, battery=None))
 
 
 def _json(document: object) -> Reply:

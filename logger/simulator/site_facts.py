@@ -1,0 +1,85 @@
+"""What stands at an invented site, as numbers, and the energy that has flowed there."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from datetime import datetime, time, timedelta
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+Phases: TypeAlias = Literal[1, 2, 3]
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """`count` equal batteries: each `capacity_wh` when full and at most `power_w`; never below `reserve` (0 to 1)."""
+
+    count: int = 2
+    capacity_wh: float = 5000.0
+    power_w: float = 3840.0
+    reserve: float = 0.2
+    efficiency: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Watt-hours: lifetime counters, or what flowed within a span of time."""
+
+    produced_wh: float
+    house_wh: float
+    imported_wh: float
+    exported_wh: float
+    charged_wh: float
+    discharged_wh: float
+
+    @property
+    def net_wh(self) -> float:
+        """Import minus export."""
+        return self.imported_wh - self.exported_wh
+
+    @property
+    def consumed_wh(self) -> float:
+        """As a gateway counts with a net CT: production + import - export, batteries not regarded."""
+        return self.produced_wh + self.imported_wh - self.exported_wh
+
+    def __sub__(self, other: Energy) -> Energy:
+        return Energy(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What stands there. `inverters` share the production by fixed, slightly different parts; `house_w` is the mean
+    load; solar time comes from `longitude`, the household's hours from `zone`. `phases`: 1, 2 (split) or 3 in use.
+    The site is known from the UTC day of `epoch` (unix seconds) on; `before` is what had flowed until then. The
+    longer ago the epoch, the longer the first question takes: about 0.4 ms a day.
+    """
+
+    inverters: int = 12
+    battery: Battery | None = Battery()
+    phases: Phases = 1
+    serial: str = "122000000042"
+    latitude: float = 40.4
+    longitude: float = -3.7
+    zone: str = "Europe/Madrid"
+    inverter_w: float = 349.0
+    house_w: float = 520.0
+    epoch: float = 1_717_200_000.0
+    before: Energy = Energy(12_345_678.25, 14_332_097.75, 8_765_432.5, 6_543_210.5, 2_345_678.0, 2_109_875.5)
+    report_interval_s: int = 300
+    seed: int = 1
+
+    @property
+    def capacity_wh(self) -> float:
+        """Of all batteries together."""
+        return self.battery.count * self.battery.capacity_wh if self.battery else 0.0
+
+    @property
+    def started(self) -> float:
+        """The first moment of which the site knows: midnight UTC."""
+        return self.epoch // 86400 * 86400
+
+    def midnight(self, now: float, days_ago: int = 0) -> float:
+        """Find the local midnight that began the day of `now`, or one so many days before; never before the start."""
+        zone = ZoneInfo(self.zone)
+        day = datetime.fromtimestamp(now, zone).date() - timedelta(days=days_ago)
+        return max(datetime.combine(day, time(), zone).timestamp(), self.started)

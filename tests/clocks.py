@@ -1,0 +1,26 @@
+"""Clocks that tests move by hand, or that lose patience early."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class HandClock:
+    """Stands still unless it is moved; waiting moves it. Bounds on waiting are real, at most `patience_s`."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.patience_s = 60.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        return asyncio.timeout(min(seconds, self.patience_s))
