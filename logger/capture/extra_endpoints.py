@@ -13,7 +13,7 @@ from logger.gateway.endpoints import FIRST_API, FIRST_TOKEN, INFO, Endpoint, Lan
 from logger.model import GatewayInfo
 
 
-def _of(lane: Lane, since: tuple[int, ...], *paths: str) -> tuple[Endpoint, ...]:
+def _make(lane: Lane, since: tuple[int, ...], *paths: str) -> tuple[Endpoint, ...]:
     timeout_s = 60.0 if lane == "slow" else 10.0
     return tuple(
         Endpoint(path, lane, 86400, "totals", "for a recording", timeout_s=timeout_s, since=since) for path in paths
@@ -21,7 +21,7 @@ def _of(lane: Lane, since: tuple[int, ...], *paths: str) -> tuple[Endpoint, ...]
 
 
 OPTIONAL: Final[tuple[Endpoint, ...]] = (
-    *_of(
+    *_make(
         "fast",
         (7,),
         "/inv",
@@ -54,18 +54,16 @@ OPTIONAL: Final[tuple[Endpoint, ...]] = (
         "/ivp/ss/pel_settings",
         "/ivp/zb/status",
     ),
-    *_of("slow", FIRST_API, "/production.json"),
-    *_of("slow", (4,), "/production", "/inventory.json", "/admin/lib/tariff", "/admin/lib/acb_config"),
+    *_make("slow", FIRST_API, "/production.json"),
+    *_make("slow", (4,), "/production", "/inventory.json", "/admin/lib/tariff", "/admin/lib/acb_config"),
 )
 """In no plan; older gateways have few of them."""
 
 
-def everything(info: GatewayInfo) -> tuple[Endpoint, ...]:
-    """Every path that this gateway can be asked for a recording: `/info`, the fast ones, then the slow ones."""
+def list_endpoints(info: GatewayInfo) -> tuple[Endpoint, ...]:
+    """List what this gateway can be asked for a recording: `/info`, the fast endpoints, then the slow ones."""
     version = max(info.version, FIRST_TOKEN) if info.needs_token else info.version
     planned = plan(info)
     known = {endpoint.path for endpoint in planned}
     more = [endpoint for endpoint in OPTIONAL if endpoint.since <= version and endpoint.path not in known]
-    found = [*planned, *more]
-    order = {"fast": 0, "slow": 1}
-    return (INFO, *sorted(found, key=lambda endpoint: order[endpoint.lane]))
+    return (INFO, *sorted([*planned, *more], key=lambda endpoint: endpoint.lane))

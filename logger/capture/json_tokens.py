@@ -1,4 +1,4 @@
-"""The strings and numbers of a JSON text where they stand, with the keys above them; also of a text that is cut."""
+"""Finds the strings and numbers of a JSON text, with the keys above them; also of a text that is cut."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Token:
     key: str
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """Every string, key and number in order. What is no JSON is passed over; a string without an end is `cut`."""
+def find_tokens(text: str) -> Iterator[Token]:
+    """Find every string, key and number in order, whatever else the text is; a string without an end is `cut`."""
     above: list[str] = []
     key = ""
     for match in _TOKEN.finditer(text):
@@ -36,23 +36,23 @@ def tokens(text: str) -> Iterator[Token]:
         elif match.group("close"):
             key = above.pop() if above else ""
         elif match.group("colon"):
-            key = _meaning(match.group("string"))
+            key = _decode_string(match.group("string"))
             start, end = match.span("string")
             yield Token(start, end, "key", key, above[-1] if above else "")
         elif match.group("string"):
-            yield Token(match.start(), match.end(), "string", _meaning(match.group()), key)
+            yield Token(match.start(), match.end(), "string", _decode_string(match.group()), key)
         elif match.group("number"):
             yield Token(match.start(), match.end(), "number", match.group(), key)
         else:
             yield Token(match.start(), match.end(), "cut", match.group()[1:], key)
 
 
-def written(text: str, before: str) -> str:
-    """`text` as a JSON string, in ASCII if the literal `before` was."""
+def write_string(text: str, before: str) -> str:
+    """Write a text as a JSON string, in ASCII if the literal `before` was."""
     return json.dumps(text, ensure_ascii=before.isascii())
 
 
-def _meaning(literal: str) -> str:
+def _decode_string(literal: str) -> str:
     try:
         value = json.loads(literal, strict=False)
     except ValueError:

@@ -1,14 +1,14 @@
-"""Which keys of a gateway's documents nobody reads: what new firmware brought, what the table could learn. Pure."""
+"""Lists the keys of a gateway's documents that no field is made of: what new firmware brought. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from logger.daemon.gateway_state import GatewayState
-from logger.daemon.tick import run_tick
+from logger.energy.state import EnergyState
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings import paths
+from logger.readings.observe import ReadingsState, observe
 from logger.readings.read_keys import named_in_table
 from logger.site import Site
 
@@ -23,7 +23,7 @@ class _Watched(dict[str, Json]):
         self._asked = asked
 
     def get(self, key: str, default: D = None) -> Json | D:  # type: ignore[assignment]
-        """The value, noted."""
+        """Return the value; its key is noted."""
         self._asked.add(key)
         return super().get(key, default)
 
@@ -36,21 +36,21 @@ class _Watched(dict[str, Json]):
         return super().__contains__(key)
 
 
-def unread_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> list[str]:
-    """One line a key that no field is made of: path, place of the key, kinds of its values. `at`: unix seconds."""
-    known = _asked_for(info, at, bodies) | named_in_table()
+def list_unread_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> list[str]:
+    """List the keys that no field is made of: path, place of the key, kinds of its values. `at`: unix seconds."""
+    known = watch_keys(info, at, bodies) | named_in_table()
     lines = []
     for path, body in bodies.items():
         kinds: dict[str, set[str]] = {}
-        for place, name, value in _keys(body, ""):
+        for place, name, value in _find_keys(body, ""):
             if path not in paths.PATHS or name not in known:
                 kinds.setdefault(place, set()).add(_kind(value))
         lines += [f"{path}  {place}  {'|'.join(sorted(found))}" for place, found in kinds.items()]
     return lines
 
 
-def _asked_for(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[str]:
-    """The keys that reading these documents looks at."""
+def watch_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[str]:
+    """Return the keys that reading these documents looks at."""
     asked: set[str] = set()
     documents = {
         path: Document(path, _watched(body, asked), float(at), 0.0)
@@ -58,7 +58,7 @@ def _asked_for(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[st
         if path in paths.PATHS
     }
     snapshot = Snapshot(info, at, documents, {}, paths.PATHS - documents.keys())
-    run_tick(snapshot, frozenset({"totals", "devices"}), GatewayState(), Site(zone="UTC"))
+    observe(snapshot, frozenset({"totals", "devices"}), ReadingsState(), EnergyState(), Site(zone="UTC"))
     return asked
 
 
@@ -68,17 +68,17 @@ def _watched(body: Json, asked: set[str]) -> Json:
     return [_watched(item, asked) for item in body] if isinstance(body, list) else body
 
 
-def _keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:
-    """Every key with its place; a key that is a number is a device's, and stands as `*`."""
+def _find_keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:
+    """Find every key with its place; a key that is a number is a device's, and stands as `*`."""
     if isinstance(body, list):
         for item in body:
-            yield from _keys(item, f"{above}[]")
+            yield from _find_keys(item, f"{above}[]")
     elif isinstance(body, dict):
         for key, value in body.items():
             place = f"{above}.{'*' if key.isdigit() else key}".removeprefix(".")
             if not key.isdigit():
                 yield place, key, value
-            yield from _keys(value, place)
+            yield from _find_keys(value, place)
 
 
 def _kind(value: Json) -> str:

@@ -26,15 +26,17 @@ def command(env_file: Path, folder: Path) -> int:
     """
     configured = load_settings(env_file, require=["ENPHASE_GATEWAY"])
     app.configure_log(configured)
-    record.check_empty(folder)
+    record.require_empty(folder)
     access = access_of(configured)
-    found = asyncio.run(record.capture(access, SystemClock(), _say))
-    anonymiser = record.anonymiser_for(found, access, [configured.recorder.site])
-    record.write(found, folder, anonymiser)
-    click.echo(f"{len(found.answers)} answers are in {folder}, {len(anonymiser.standins)} facts about you replaced.")
+    found = asyncio.run(record.capture(access, SystemClock(), _report))
+    anonymiser = record.make_anonymiser(found, access, [configured.recorder.site])
+    record.write_recording(found, folder, anonymiser)
+    click.echo(
+        f"{len(found.answers)} answers are in {folder}, {len(anonymiser.stand_ins.chosen)} facts about you replaced."
+    )
     click.echo(f"Look through them before you share the folder. Play it: envoy-logger simulate --recording {folder}")
     return 75 if found.failures else 0
 
 
-def _say(path: str, what: str) -> None:
-    click.echo(f"{path}: {what}", err=True)
+def _report(path: str, outcome: str) -> None:
+    click.echo(f"{path}: {outcome}", err=True)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from logger.capture.extra_endpoints import OPTIONAL, everything
+from logger.capture.extra_endpoints import OPTIONAL, list_endpoints
 from logger.clock import SystemClock
 from logger.gateway.endpoints import plan
 from logger.model import GatewayInfo
@@ -39,7 +39,7 @@ def test_no_path_that_runs_or_changes_something_is_ever_asked() -> None:
 def test_every_planned_path_and_info_are_asked_and_slow_ones_come_last() -> None:
     for firmware, token in (("D8.2.4286", True), ("R4.10.35", False), ("R3.9.36", False), ("D3.7.0", False)):
         info = GatewayInfo("122000000001", firmware, "", True, token, 0.0)
-        asked = everything(info)
+        asked = list_endpoints(info)
         assert {"/info"} | {endpoint.path for endpoint in plan(info)} <= {endpoint.path for endpoint in asked}
         assert len({endpoint.path for endpoint in asked}) == len(asked)
         lanes = [endpoint.lane for endpoint in asked]

@@ -11,7 +11,7 @@ import pytest
 
 from logger import log
 from logger.capture.anonymise import Anonymiser
-from logger.capture.record import MANIFEST, UNKNOWN_KEYS, Captured, anonymiser_for, write
+from logger.capture.record import MANIFEST, UNKNOWN_KEYS, Captured, make_anonymiser, write_recording
 from logger.errors import StateError
 from logger.gateway.access import Access
 from logger.gateway.documents import read_info
@@ -39,8 +39,8 @@ def captured_from(folder: Path) -> Captured:
 def again(name: str, folder: Path) -> Anonymiser:
     """Write the recording anew, anonymised, into `folder`."""
     captured = captured_from(recordings.CORPUS / name)
-    anonymiser = anonymiser_for(captured, Access("envoy.local", folder.parent))
-    write(captured, folder, anonymiser)
+    anonymiser = make_anonymiser(captured, Access("envoy.local", folder.parent))
+    write_recording(captured, folder, anonymiser)
     return anonymiser
 
 
@@ -51,7 +51,7 @@ def lines_of(name: str, hidden: Anonymiser | None = None) -> list[str]:
         """A text as the capture has it; `NC2` is a contact's id, and may be what its owner calls it."""
         if hidden is None or not isinstance(value, str):
             return value
-        return hidden.standins["name", value] if key == "contact_name" else hidden.plain(value)
+        return hidden.stand_ins.chosen["name", value] if key == "contact_name" else hidden.clean_text(value)
 
     readings = [
         replace(
@@ -80,9 +80,9 @@ def test_a_recording_captured_again_has_the_same_shape_and_nobody_in_it(name: st
     before, after = (json.loads((at / MANIFEST).read_text("utf-8")) for at in (recordings.CORPUS / name, folder))
     assert [(r["path"], r["status"]) for r in before["routes"]] == [(r["path"], r["status"]) for r in after["routes"]]
     assert (before["software"], before["auth"]) == (after["software"], after["auth"])
-    assert after["serial"] == hidden.plain(before["serial"]) != before["serial"]
+    assert after["serial"] == hidden.clean_text(before["serial"]) != before["serial"]
     everything = b"\n".join(path.read_bytes() for path in folder.iterdir()).decode("utf-8", "replace")
-    for (kind, original), _ in hidden.standins.items():
+    for (kind, original), _ in hidden.stand_ins.chosen.items():
         if kind in ("serial", "mac", "ip", "email", "host", "zone") and not STAND_IN_NUMBER.fullmatch(original):
             assert not re.search(rf"(?<![^\W_]){re.escape(original)}(?![^\W_])", everything, re.I), (kind, original)
     for old, new in zip(before["routes"], after["routes"], strict=True):
@@ -122,7 +122,7 @@ def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) ->
                   b"</device></envoy_info>", 0.1)  # fmt: skip
     captured = Captured(read_info(info, "x", 0.0), 0.0, {"/info": info}, {})
     with pytest.raises(StateError, match="not empty"):
-        write(captured, folder, anonymiser_for(captured, Access("x", tmp_path)))
+        write_recording(captured, folder, make_anonymiser(captured, Access("x", tmp_path)))
     assert [path.name for path in folder.iterdir()] == ["mine"]
 
 
@@ -133,7 +133,7 @@ def test_a_page_that_repeats_a_token_that_was_fetched_meanwhile_is_written_witho
                   b"<time>1781078400</time></envoy_info>", 0.1)  # fmt: skip
     page = Answer(401, {}, f"<html>not yours: {token}\xff</html>".encode("latin-1"), 0.1)
     captured = Captured(read_info(info, "x", 0.0), 0.0, {"/info": info, "/home.json": page}, {})
-    write(captured, tmp_path / "made", anonymiser_for(captured, Access("x", tmp_path)))
+    write_recording(captured, tmp_path / "made", make_anonymiser(captured, Access("x", tmp_path)))
     written = b"".join(file.read_bytes() for file in (tmp_path / "made").iterdir())
     assert token.encode() not in written
     assert b"\xff" in written, "what is no text stays as it came"

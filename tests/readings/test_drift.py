@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from logger.capture.unread_keys import _asked_for
+from logger.capture.unread_keys import watch_keys
 from logger.model import Document, Event, Json
 from logger.readings import paths
 from logger.readings.drift import LASTS_S, Shape, watch
@@ -165,7 +165,7 @@ def test_every_key_that_is_looked_at_in_any_recording_counts_as_read() -> None:
     asked: set[str] = set()
     for name in names():
         recording = load(name)
-        asked |= {key for key in _asked_for(recording.info, recording.at, recording.bodies) if not key.isdigit()}
+        asked |= {key for key in watch_keys(recording.info, recording.at, recording.bodies) if not key.isdigit()}
     words = {"err", "error", "dry_contacts", "generator", "devices"}
     assert asked - READ - words == set()
 
