@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "httpx": ("logger/wire.py",),
     "tenacity": ("logger/retry.py",),
-    "influxdb_client": ("logger/provision/setup_v2.py", "logger/backfill/history.py"),
+    "influxdb_client": ("logger/influx/v2_client.py", "logger/provision/setup_v2.py"),
     "sqlite3": ("logger/store/",),
     "h11": ("logger/simulator/",),
     "click": ("logger/commands/", "logger/cli.py"),

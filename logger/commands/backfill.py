@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -109,7 +107,7 @@ async def _run(configured: Settings, target: Target, wish: Wish, dry_run: bool) 
         return {**store_handlers(store), **books_handlers(store, StoredBooks(store), _site(configured))}
 
     clock = SystemClock()
-    async with _history(target) as history, reach(configured, clock, make=True, alone=alone) as ask:
+    async with open_history(target, clock) as history, reach(configured, clock, make=True, alone=alone) as ask:
         held = await _books(ask)
         serial = await _gateway(wish.gateway or configured.enphase.serial, held, history)
         live = held.get(serial) or GatewayState()
@@ -138,15 +136,6 @@ async def _run(configured: Settings, target: Target, wish: Wish, dry_run: bool) 
             return
         count = await hand_over(ask, found, wish)
         click.echo(f"\n{found.ticks} readings, {until_text}{count} rows of days written; the books are whole.")
-
-
-@asynccontextmanager
-async def _history(target: Target) -> AsyncIterator[History]:
-    history = await open_history(target, SystemClock())
-    try:
-        yield history
-    finally:
-        await history.aclose()
 
 
 async def _books(ask: Ask) -> dict[str, GatewayState]:

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -22,9 +22,9 @@ from logger.daemon.config import target_of
 from logger.errors import StateError
 from logger.files import refuse_unwritable, write_atomically
 from logger.model import ROLES
-from logger.provision.apply import administer
-from logger.provision.detect import survey
-from logger.provision.plan import Admin, Credential, Provisioned, Purpose, Step, Wanted
+from logger.provision.detect import detect_server
+from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult, Step
+from logger.provision.set_up import set_up
 from logger.settings.load import Settings, load_settings
 
 
@@ -103,7 +103,7 @@ def command(
     }
     if backfill_token_file is not None:
         files["backfill"] = Kept(backfill_token_file, 0o600, "INFLUXDB_READ", "backfill")
-    wanted = Wanted(
+    plan = SetupPlan(
         buckets=retained(configured, (retention, retention_devices, retention_daily)),
         org=configured.influxdb.org,
         username=configured.influxdb.username,
@@ -115,7 +115,7 @@ def command(
     admin = Admin(
         admin_token_file or configured.influxdb.admin_token.get_secret_value(), admin_user, admin_password_file or ""
     )
-    made = asyncio.run(_administer(configured, admin, wanted))
+    made = asyncio.run(_set_up(configured, admin, plan))
     for step in made.steps:
         click.echo(line(step, dry_run=dry_run))
     if dry_run:
@@ -126,14 +126,14 @@ def command(
     _keep_admin(made, keep_admin_token)
 
 
-async def _administer(configured: Settings, admin: Admin, wanted: Wanted) -> Provisioned:
+async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan) -> SetupResult:
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL is required above
     clock = SystemClock()
-    found = await survey(target, clock)
-    fresh = ", not set up yet" if found.fresh else ""
-    click.echo(f"{found.name} at {target.url.partition('://')[2]}{fresh}", err=True)
-    return await administer(target.url, found, admin, wanted, clock)
+    server = await detect_server(replace(target, token="", username="", password=""), clock)
+    fresh = ", not set up yet" if server.is_fresh else ""
+    click.echo(f"{server.name} at {target.url.partition('://')[2]}{fresh}", err=True)
+    return await set_up(target.url, server, admin, plan, clock)
 
 
 def retained(configured: Settings, spans: tuple[int | None, ...]) -> dict[str, int | None]:
@@ -149,7 +149,7 @@ def retained(configured: Settings, spans: tuple[int | None, ...]) -> dict[str, i
 
 def line(step: Step, *, dry_run: bool = False) -> str:
     """One step for people."""
-    word = f"would be {step.done}" if dry_run and step.done in ("made", "changed", "replaced") else step.done
+    word = f"would be {step.action}" if dry_run and step.action in ("made", "changed", "replaced") else step.action
     return f"{word:<8} {step}"
 
 
@@ -190,7 +190,7 @@ def _hand_over(credential: Credential, kept: Kept) -> None:
         click.echo(f"{kept.whose}: {user}{kind.lower()} {credential.secret}")
 
 
-def _keep_admin(made: Provisioned, file: Path | None) -> None:
+def _keep_admin(made: SetupResult, file: Path | None) -> None:
     if not made.admin_token:
         return
     if file is None:

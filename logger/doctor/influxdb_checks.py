@@ -10,7 +10,7 @@ from logger.errors import CertificateError, EnvoyLoggerError, NameUnknownError, 
 from logger.influx.classify import Blocked, Done, Outcome, Wait
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
-from logger.provision.inspect_server import Server, look, may_read
+from logger.provision.detect import Server, check_read, detect_server
 
 NAME: Final = "influxdb"
 _UNREACHABLE: Final = 69
@@ -23,7 +23,7 @@ async def check_influxdb(target: Target | None, read_token: str, clock: Clock, r
         report(skip(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store"))
         return None
     try:
-        server = await look(target, clock)
+        server = await detect_server(target, clock)
     except EnvoyLoggerError as error:
         report(fail(NAME, error, _cure_of(error)))
         return None
@@ -32,7 +32,7 @@ async def check_influxdb(target: Target | None, read_token: str, clock: Clock, r
     )
     if server.trouble:
         report(note("influxdb health", server.trouble, _SEE_LOG))
-    if server.fresh:
+    if server.is_fresh:
         report(bad(NAME, "nobody has set this InfluxDB up yet", "envoy-logger setup", _UNREACHABLE))
     else:
         await _check_writing(target, clock, report)
@@ -84,7 +84,7 @@ async def _check_reading(target: Target, read_token: str, server: Server, clock:
     for bucket in dict.fromkeys(target.buckets.values()):
         name = f"read {bucket}"
         try:
-            await may_read(target, read_token, server.dialect, bucket, clock)
+            await check_read(target, read_token, server.dialect, bucket, clock)
         except EnvoyLoggerError as error:
             report(fail(name, error))
         else:

@@ -15,7 +15,7 @@ from logger.doctor.check_result import CheckResult, Report, bad, good, note, ski
 from logger.files import is_read_only
 from logger.model import GatewayInfo, Json
 from logger.places import STATUS_FILE
-from logger.provision.inspect_server import Server
+from logger.provision.detect import Server
 from logger.store.folder import is_demo
 
 _MIB: Final = 1024 * 1024

@@ -10,7 +10,7 @@ from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
 from logger.influx.dialects import MOST_LINES, Dialect, Target, authorisation, basic, recognise, write_call
 from logger.log import masked
 from logger.model import ROLES, Role
-from logger.wire import Wire
+from logger.wire import Answer, Wire
 
 WRITE_TIMEOUT_S = 30.0
 """A full batch takes a slow server some seconds; InfluxDB 3 answers once a second."""
@@ -20,6 +20,20 @@ _LIMIT = 1024 * 1024
 _READ = 64_000
 _OF_ONES_OWN = ("oss", "ent")
 """What 1.x and 2.x say in X-Influxdb-Build; Cloud, 3.x and others name themselves differently, or not at all."""
+
+
+async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
+    """Get a server's answers to `/api/v2/setup` and `/ping`, by which `recognise` tells its dialect.
+
+    Raises WireError without an answer, or while the server is not ready.
+    """
+    setup = await wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
+    headers, auth = authorisation(target, "Bearer"), basic(target)
+    ping = await wire.request("GET", "/ping", timeout_s=PROBE_TIMEOUT_S, headers=headers, auth=auth)
+    for answer in (setup, ping):
+        if answer.status in (408, 425, 429) or answer.status >= 500:
+            raise WireError(f"{wire.host} is not ready: HTTP {answer.status}", "wait if it starts; see its log.")
+    return setup, ping
 
 
 class Writer:
@@ -49,22 +63,8 @@ class Writer:
         Raises WireError without an answer, InfluxError if the answer is no InfluxDB's.
         """
         if self._dialect is None:
-            self._dialect = await self._find_out()
+            self._dialect = recognise(self.target, self.host, *await ask_identity(self._wire, self.target))
         return self._dialect
-
-    async def _find_out(self) -> Dialect:
-        setup = await self._wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
-        ping = await self._wire.request(
-            "GET",
-            "/ping",
-            timeout_s=PROBE_TIMEOUT_S,
-            headers=authorisation(self.target, "Bearer"),
-            auth=basic(self.target),
-        )
-        for answer in (setup, ping):
-            if answer.status in (408, 425, 429) or answer.status >= 500:
-                raise WireError(f"{self.host} is not ready: HTTP {answer.status}")
-        return recognise(self.target, self.host, setup, ping)
 
     async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
         """Send line protocol, each line ended by a newline, to that role's bucket."""

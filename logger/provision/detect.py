@@ -1,56 +1,142 @@
-"""What has to be known of a server before it is set up: its generation, who it waits for, whom it takes."""
+"""Which InfluxDB answers, how it is, and whether one may read there: asked without writing anything."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from logger.clock import Clock
-from logger.influx.dialects import Dialect, Target
-from logger.provision.inspect_server import look
-from logger.wire import Wire
+from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
+from logger.influx.dialects import Dialect, Target, authorisation, basic, recognise
+from logger.influx.queries import quote_flux
+from logger.influx.write import ask_identity
+from logger.log import masked
+from logger.wire import Answer, Wire
 
 _TIMEOUT_S: Final = 10.0
+_LIMIT: Final = 1024 * 1024
+_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What a server says of itself without credentials.
+class Server:
+    """What a server says of itself.
 
-    `version` is empty where it does not say. `fresh`: it was never set up and waits for its first user. `open`: it
-    takes everybody (1.x without authentication, VictoriaMetrics).
+    `version` as it says it, empty where it does not. `trouble`: what its own health check complains of, or empty.
+    `is_fresh`: it was never set up and waits for its first user. `is_open`: it takes everybody (1.x without
+    authentication, VictoriaMetrics). `skew_s`: its clock minus ours, None where it does not tell.
     """
 
     dialect: Dialect
     version: str = ""
-    fresh: bool = False
-    open: bool = False
+    trouble: str = ""
+    is_fresh: bool = False
+    is_open: bool = False
+    skew_s: float | None = None
+    took_s: float = 0.0
 
     @property
     def name(self) -> str:
         """The server for people."""
-        return (
-            "A server that takes InfluxDB's writes" if self.is_other else f"InfluxDB {self.version or self.dialect}"
-        )
+        if self.is_other:
+            return "A server that takes InfluxDB's writes"
+        number = self.version.removeprefix("v").partition("~")[0]
+        return f"InfluxDB {number if number[:1].isdigit() else self.dialect}"
 
     @property
     def is_other(self) -> bool:
-        """True of one that only speaks like an InfluxDB 2, such as VictoriaMetrics: nothing can be made there."""
-        return self.dialect == "2" and self.open
+        """Whether it only speaks like an InfluxDB 2, as VictoriaMetrics does: nothing can be made there."""
+        return self.dialect == "2" and self.is_open
 
 
-async def survey(target: Target, clock: Clock) -> Survey:
-    """Look at the server at `target.url`. Raises WireError without an answer, InfluxError if it is no InfluxDB."""
-    server = await look(replace(target, token="", username="", password=""), clock)
-    version = server.version.removeprefix("v").partition("~")[0]
-    nameless = server.dialect == "2" and not server.version  # even a self-built InfluxDB 2 says `dev`
-    found = Survey(server.dialect, version if version[:1].isdigit() else "", server.fresh, nameless)
-    if server.dialect != "1":
-        return found
-    wire = Wire(target.url, clock, use_proxy=True)
+async def detect_server(target: Target, clock: Clock) -> Server:
+    """Ask which InfluxDB answers and how it is.
+
+    Raises WireError without an answer or while it is not ready, InfluxError if it is no InfluxDB.
+    """
+    wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:
-        asked = await wire.request("GET", "/query", params={"q": "SHOW DATABASES"}, timeout_s=_TIMEOUT_S)
+        setup, ping = await ask_identity(wire, target)
+        headers, auth = authorisation(target, "Bearer"), basic(target)
+        health = await wire.request("GET", "/health", timeout_s=_TIMEOUT_S, headers=headers, auth=auth)
+        dialect = recognise(target, wire.host, setup, ping) if target.api == "auto" else target.api
+        version = ping.headers.get("x-influxdb-version", "") or str(health.fields.get("version") or "")
+        match dialect:
+            case "1":
+                is_fresh, is_open = await _ask_without_user(wire)
+            case "2":  # even an InfluxDB 2 that somebody built himself says `dev`
+                is_fresh, is_open = setup.fields.get("allowed") is True, not version
+            case "3":
+                is_fresh = is_open = False
     finally:
         await wire.aclose()
-    no_user = asked.status == 403 and "create admin user first" in asked.text
-    return replace(found, fresh=no_user, open=asked.status == 200)
+    return Server(
+        dialect,
+        masked(version)[:40],
+        _trouble_of(health),
+        is_fresh,
+        is_open,
+        _skew_s(ping, clock.time()),
+        ping.took_s,
+    )
+
+
+async def _ask_without_user(wire: Wire) -> tuple[bool, bool]:
+    """Whether an InfluxDB 1.x waits for its first user, and whether it takes everybody."""
+    asked = await wire.request("GET", "/query", params={"q": "SHOW DATABASES"}, timeout_s=_TIMEOUT_S)
+    return asked.status == 403 and "create admin user first" in asked.text, asked.status == 200
+
+
+def _trouble_of(health: Answer) -> str:
+    if health.status < 500 and health.fields.get("status") != "fail":
+        return ""
+    return masked(str(health.fields.get("message") or f"/health answered {health.status}"))[:_SHOWN]
+
+
+def _skew_s(answer: Answer, now: float) -> float | None:
+    """By the Date header, which is a second coarse."""
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+
+
+async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, clock: Clock) -> None:
+    """Read nothing from `bucket` with that token (2.x, 3.x). Raises WireError, or InfluxError saying why not.
+
+    By hand, for both generations at once: `doctor` need not wait for influxdb-client to be imported. 3.x is written
+    from its documentation.
+    """
+    wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
+    try:
+        if dialect == "3":
+            answer = await wire.request(
+                "GET",
+                "/api/v3/query_sql",
+                timeout_s=_TIMEOUT_S,
+                params={"db": bucket, "q": "SELECT 1"},
+                headers={"authorization": f"Bearer {token}"},
+            )
+        else:
+            answer = await wire.request(
+                "POST",
+                "/api/v2/query",
+                timeout_s=_TIMEOUT_S,
+                params={"org": target.org},
+                headers={"authorization": f"Token {token}", "accept": "application/csv"},
+                json={"query": f"from(bucket: {quote_flux(bucket)}) |> range(start: -1s)", "type": "flux"},
+            )
+    finally:
+        await wire.aclose()
+    if answer.status == 200:
+        return
+    refusal = f"{wire.host} answered {answer.status}: {' '.join(masked(answer.text[:4096]).split())[:_SHOWN]}"
+    if answer.status in (401, 403):
+        raise InfluxRefusedError(refusal, "give INFLUXDB_READ_TOKEN a token that may read this bucket.")
+    if answer.status == 404:
+        raise InfluxMissingError(
+            f"{refusal} (so it also answers a token that may not read)",
+            "run envoy-logger setup: it makes the bucket and a token that may read it.",
+        )
+    raise InfluxError(refusal, "see InfluxDB's own log.")

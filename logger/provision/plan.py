@@ -9,16 +9,16 @@ from typing import Final, Literal, TypeAlias
 
 Purpose: TypeAlias = Literal["write", "read", "backfill"]
 """Whose credentials: the recorder's (may only write), Grafana's (may only read), `backfill`'s (may only read)."""
-Done: TypeAlias = Literal["exists", "made", "changed", "replaced", "kept"]
+Action: TypeAlias = Literal["exists", "made", "changed", "replaced", "kept"]
 
 DAY_S: Final = 86400
 _UNITS: Final = {"d": DAY_S, "w": 7 * DAY_S, "y": 365 * DAY_S}
-WORDS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only read", "backfill": "only read"}
+RIGHTS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only read", "backfill": "only read"}
 
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Who administers: a token (2.x, 3.x), or user and password; on a fresh server the first user to be made."""
+    """The administrator: a token (2.x, 3.x), or user and password; on a fresh server the first user to be made."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -26,12 +26,12 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SetupPlan:
     """What has to be there at the end.
 
-    `buckets`: name → seconds that it keeps data, 0 for ever, None: as it is (for ever where it is made). `held`: the
-    secrets of an earlier run, used again if they still fit. `username`: who writes, on 1.x. `shorten`: a bucket may
-    be told to keep less than it does, which deletes data.
+    `buckets`: seconds that each keeps data, by name; 0 for ever, None to leave it as it is (for ever where it is
+    made). `held`: the secrets of an earlier run, used again if they still fit. `username`: who writes, on 1.x.
+    `shorten`: a bucket may be told to keep less than it does, which deletes data.
     """
 
     buckets: Mapping[str, int | None]
@@ -47,12 +47,12 @@ class Wanted:
 class Step:
     """One thing that was looked at, and what was done about it."""
 
-    done: Done
-    what: str
+    action: Action
+    subject: str
     detail: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.detail}" if self.detail else self.what
+        return f"{self.subject}: {self.detail}" if self.detail else self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +64,23 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Provisioned:
+class SetupResult:
     """What was done, step by step. In a dry run nothing is done and there are no credentials.
 
     `admin_token`: the administrator's token, where this run made the first one.
     """
 
     steps: tuple[Step, ...]
-    credentials: Mapping[Purpose, Credential]
+    credentials: Mapping[Purpose, Credential] = field(default_factory=dict)
     admin_token: str = field(default="", repr=False)
 
-    def all(self, *kinds: Done) -> tuple[str, ...]:
-        """What was done in one of these ways, by name."""
-        return tuple(step.what for step in self.steps if step.done in kinds)
+    def subjects(self, *actions: Action) -> tuple[str, ...]:
+        """Name what was done in one of these ways."""
+        return tuple(step.subject for step in self.steps if step.action in actions)
 
 
-def seconds_of(text: str) -> int:
-    """`forever` → 0, `90d`, `26w`, `2y` → seconds. Raises ValueError."""
+def parse_retention(text: str) -> int:
+    """Read `forever` as 0, and `90d`, `26w`, `2y` as seconds. Raises ValueError."""
     if text == "forever":
         return 0
     found = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text)
@@ -89,21 +89,21 @@ def seconds_of(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def keeps(seconds: int) -> str:
-    """How long a bucket keeps data, for people."""
-    if seconds == 0:
+def describe_retention(seconds: int | None) -> str:
+    """Say how long a bucket keeps data."""
+    if not seconds:
         return "keeps everything"
-    for unit, name in ((_UNITS["y"], "year"), (DAY_S, "day"), (3600, "hour"), (1, "second")):
-        if seconds % unit == 0:
-            count = seconds // unit
-            return f"keeps {count} {name}{'' if count == 1 else 's'}"
-    raise AssertionError(seconds)
+    units = ((_UNITS["y"], "year"), (DAY_S, "day"), (3600, "hour"), (1, "second"))
+    unit, name = next(each for each in units if seconds % each[0] == 0)
+    count = seconds // unit
+    return f"keeps {count} {name}{'' if count == 1 else 's'}"
 
 
-def judged(name: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
-    """A bucket that is there and keeps data for `has` seconds → what is said, and the seconds to set, if any."""
+def plan_retention(subject: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
+    """Decide about a bucket that keeps data for `has` seconds → its step, and the seconds to set, None for none."""
     if asked is None or asked == has:
-        return Step("exists", name, keeps(has)), None
+        return Step("exists", subject, describe_retention(has)), None
     if asked != 0 and (has == 0 or asked < has) and not shorten:
-        return Step("kept", name, f"{keeps(has)}; to keep less would delete data: --shorten does it"), None
-    return Step("changed", name, f"{keeps(asked)}, before: {keeps(has)}"), asked
+        detail = f"{describe_retention(has)}; to keep less would delete data: --shorten does it"
+        return Step("kept", subject, detail), None
+    return Step("changed", subject, f"{describe_retention(asked)}, before: {describe_retention(has)}"), asked

@@ -26,7 +26,7 @@ from logger.gateway.cloud import Kind, Refusal
 from logger.gateway.connect import accept_certificate
 from logger.gateway.sign_in import CoolDown
 from logger.model import GatewayInfo
-from logger.provision.inspect_server import Server
+from logger.provision.detect import Server
 from logger.settings.load import Settings, inspect_settings
 from logger.store.folder import mark_demo
 from tests.commands.program import program
@@ -490,7 +490,7 @@ def test_a_real_influxdb_1_is_looked_at_by_its_user_and_a_wrong_one_is_named(
 def compare_clocks(now: float, gateway_s: float | None, influx_s: float | None) -> list[CheckResult]:
     info = GatewayInfo("122000000042", "D8.2.4286", "800", True, True, gateway_s or 0.0)
     found: list[CheckResult] = []
-    server = Server("2", "2.7", "", fresh=False, skew_s=influx_s, took_s=0.1)
+    server = Server("2", "2.7", "", skew_s=influx_s, took_s=0.1)
     check_clocks(now, None if gateway_s is None else info, server, found.append)
     return found
 

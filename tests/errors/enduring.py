@@ -27,7 +27,7 @@ from logger.gateway.cloud import fetch_token
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Report
-from logger.provision.inspect_server import look
+from logger.provision.detect import detect_server
 from logger.store.records import Commit
 from tests.errors.facing import Turns, memory, served
 from tests.gateway.stand_in import ManualClock, token
@@ -83,7 +83,7 @@ async def main(answers: int, plain: int, secure: int, serial: str) -> object:
                 await fetch_token(account, serial, clock)
                 await writer.write("totals", b"", gzipped=False)
                 with contextlib.suppress(EnvoyLoggerError):
-                    await look(target, clock)
+                    await detect_server(target, clock)
             assert not slow.done(), slow
         slow.cancel()
         await asyncio.gather(slow, return_exceptions=True)

@@ -29,7 +29,7 @@ from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES
-from logger.provision.inspect_server import look
+from logger.provision.detect import detect_server
 from tests.errors.hostile import SCRIPTS
 
 SERIAL = "122333444555"
@@ -94,7 +94,7 @@ async def influx_write(url: str, folder: Path) -> str:
 
 
 async def influx_look(url: str, folder: Path) -> str:
-    return (await look(target(url), Impatient())).dialect
+    return (await detect_server(target(url), Impatient())).dialect
 
 
 Side = Callable[[str, Path], Awaitable[str]]

@@ -20,9 +20,9 @@ from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
-from logger.provision.apply import administer
-from logger.provision.detect import Survey, survey
-from logger.provision.plan import Admin, Provisioned, Purpose, Wanted
+from logger.provision.detect import Server, detect_server
+from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult
+from logger.provision.set_up import set_up
 from logger.provision.setup_v1 import USERS
 
 _NONE: Final = "none"
@@ -90,8 +90,8 @@ def _database(terminal: Terminal, draft: Draft, given: DatabaseAnswers, url: str
     draft.judge(INFLUXDB_URL=url, INFLUXDB_ORG=given.org, INFLUXDB_USERNAME=given.user, **named)
     url = url.rstrip("/")
     target = Target(url, known.api, "", given.org or known.org, "", "", buckets)
-    found = asyncio.run(survey(target, clock))
-    state = ", not set up yet" if found.fresh else ", takes everybody" if found.open else ""
+    found = asyncio.run(detect_server(target, clock))
+    state = ", not set up yet" if found.is_fresh else ", takes everybody" if found.is_open else ""
     terminal.good(f"{found.name} at {url}{state}")
     if found.dialect == "2" and not found.is_other and not target.org:
         target = replace(target, org=terminal.text("Its organisation", default="home", option="--org"))
@@ -102,8 +102,8 @@ def _database(terminal: Terminal, draft: Draft, given: DatabaseAnswers, url: str
     elif _is_ready(given, found):
         target = replace(target, token=given.token or "", username=given.user, password=given.password or "")
     elif (admin := _admin(terminal, given, draft, found)) is not None:
-        wanted = _wanted(terminal, draft, given, target)
-        made = asyncio.run(administer(url, found, admin, wanted, clock))
+        plan = _plan_setup(terminal, draft, given, target)
+        made = asyncio.run(set_up(url, found, admin, plan, clock))
         for step in made.steps:
             terminal.good(line(step))
         target = _as_made(target, made, admin, found)
@@ -129,24 +129,24 @@ def _present(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: T
     return present
 
 
-def _is_ready(given: DatabaseAnswers, found: Survey) -> bool:
+def _is_ready(given: DatabaseAnswers, found: Server) -> bool:
     """Whether the credentials that may write were given."""
     return bool(given.token) or bool(given.user and given.password) and found.dialect == "1" and not given.admin_user
 
 
-def _admin(terminal: Terminal, given: DatabaseAnswers, draft: Draft, found: Survey) -> Admin | None:
+def _admin(terminal: Terminal, given: DatabaseAnswers, draft: Draft, found: Server) -> Admin | None:
     """Who makes what is missing; None where nobody does."""
     known = draft.before.influxdb.admin_token.get_secret_value()
     admin = Admin(given.admin_token or known, given.admin_user, given.admin_password or "")
-    if found.open or (found.dialect != "1" and admin.token) or (admin.username and admin.password):
+    if found.is_open or (found.dialect != "1" and admin.token) or (admin.username and admin.password):
         return admin
     if not terminal.asks:
-        if given.admin_user or found.fresh:
+        if given.admin_user or found.is_fresh:
             raise terminal.lacking("--admin-user with --admin-password-file")
         raise terminal.lacking(
             "--admin-token-file, --admin-user with --admin-password-file, or --influxdb-token-file"
         )
-    if found.fresh:
+    if found.is_fresh:
         click.echo("   It has no user yet. The first one may do everything; the recorder gets a token of its own.")
         name = terminal.text("Name of its first user", default=given.admin_user or "admin", option="--admin-user")
         password = given.admin_password or terminal.secret(
@@ -169,7 +169,7 @@ def _admin(terminal: Terminal, given: DatabaseAnswers, draft: Draft, found: Surv
     return Admin(terminal.secret("The administrator's token (it is not shown)", option="--admin-token-file"))
 
 
-def _by_hand(terminal: Terminal, target: Target, found: Survey) -> Target:
+def _by_hand(terminal: Terminal, target: Target, found: Server) -> Target:
     """Credentials that a person has made."""
     if found.dialect == "1":
         name = terminal.text("User", default=target.username or USERS["write"], option="--influxdb-user")
@@ -177,7 +177,7 @@ def _by_hand(terminal: Terminal, target: Target, found: Survey) -> Target:
     return replace(target, token=terminal.secret("The token (it is not shown)", option="--influxdb-token-file"))
 
 
-def _wanted(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: Target) -> Wanted:
+def _plan_setup(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: Target) -> SetupPlan:
     spans: dict[str, int | None] = {}
     for role in ROLES:
         span = given.retention.get(role)
@@ -190,10 +190,10 @@ def _wanted(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: Ta
     if given.read_token_file:
         with contextlib.suppress(OSError):  # one that is not there is made, one that cannot be read is replaced
             held["read"] = given.read_token_file.read_bytes().decode("utf-8", "replace").strip()
-    return Wanted(spans, target.org, username, purposes, held)
+    return SetupPlan(spans, target.org, username, purposes, held)
 
 
-def _as_made(target: Target, made: Provisioned, admin: Admin, found: Survey) -> Target:
+def _as_made(target: Target, made: SetupResult, admin: Admin, found: Server) -> Target:
     """The target with what the recorder signs in with."""
     credential = made.credentials.get("write")
     if credential is None:  # 3.x has no smaller token; a server that takes everybody wants none
@@ -236,7 +236,7 @@ def _into(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
         draft.put_secret("INFLUXDB_PASSWORD", target.password)
 
 
-def _keep(terminal: Terminal, draft: Draft, given: DatabaseAnswers, made: Provisioned) -> None:
+def _keep(terminal: Terminal, draft: Draft, given: DatabaseAnswers, made: SetupResult) -> None:
     """What was made for others than the recorder: kept only where it was asked for."""
     if made.admin_token:
         if given.keep_admin_token:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import click
 from click.core import ParameterSource
 
-from logger.provision.plan import seconds_of
+from logger.provision.plan import parse_retention
 from logger.settings.environment import find_system_zone
 from logger.settings.load import Settings
 
@@ -91,6 +91,6 @@ def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Cal
 
 def _span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     try:
-        return None if text is None else seconds_of(text)
+        return None if text is None else parse_retention(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error

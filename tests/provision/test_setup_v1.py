@@ -14,10 +14,10 @@ from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
-from logger.provision.apply import administer
-from logger.provision.detect import Survey, survey
-from logger.provision.plan import Admin, Provisioned, Purpose, Wanted
-from logger.provision.setup_v1 import setup
+from logger.provision.detect import Server, detect_server
+from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult
+from logger.provision.set_up import set_up
+from logger.provision.setup_v1 import set_up_v1
 from tests.servers import Influx1, Victoria, http, serving
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy/devices", "daily": "envoy_daily"}
@@ -25,9 +25,9 @@ BOSS = Admin(username="boss", password="it's a \"long\\ pass' word\" #1")
 YEAR = 365 * 86400
 
 
-def look(server: Influx1) -> Survey:
+def look(server: Influx1) -> Server:
     target = Target(server.url, "auto", "", "", "", "", {})
-    return asyncio.run(survey(target, SystemClock()))
+    return asyncio.run(detect_server(target, SystemClock()))
 
 
 def run(
@@ -40,13 +40,13 @@ def run(
     purposes: tuple[Purpose, ...] = ("write", "read"),
     dry_run: bool = False,
     shorten: bool = False,
-) -> Provisioned:
+) -> SetupResult:
     named = dict.fromkeys(BUCKETS.values()) if buckets is None else buckets
-    wanted = Wanted(named, username=username, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten)
-    return asyncio.run(setup(server.url, look(server), admin, wanted, SystemClock()))
+    plan = SetupPlan(named, username=username, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten)
+    return asyncio.run(set_up_v1(server.url, look(server), admin, plan, SystemClock()))
 
 
-def check(server: Influx1, made: Provisioned, purpose: Purpose) -> dict[Role, Outcome]:
+def check(server: Influx1, made: SetupResult, purpose: Purpose) -> dict[Role, Outcome]:
     credential = made.credentials[purpose]
     target = Target(server.url, "1", "", "", credential.username, credential.secret, BUCKETS)
 
@@ -60,7 +60,7 @@ def check(server: Influx1, made: Provisioned, purpose: Purpose) -> dict[Role, Ou
     return asyncio.run(ask())
 
 
-def said(server: Influx1, made: Provisioned, purpose: Purpose, query: str) -> Json:
+def said(server: Influx1, made: SetupResult, purpose: Purpose, query: str) -> Json:
     credential = made.credentials[purpose]
     answer = http("POST", f"{server.url}/query", params={"q": query}, auth=(credential.username, credential.secret))
     found: Json = answer.json()
@@ -80,16 +80,17 @@ def fresh(tmp_path: Path) -> Influx1:
 
 def test_a_fresh_server_gets_an_administrator_databases_policies_and_users_once(fresh: Influx1) -> None:
     with serving(fresh):
-        assert look(fresh) == Survey("1", "1.6.7", fresh=True)
+        found = look(fresh)
+        assert (found.dialect, found.name, found.is_fresh, found.is_open) == ("1", "InfluxDB 1.6.7", True, False)
         with pytest.raises(InfluxRefusedError, match="has no user yet") as alone:
             run(fresh, Admin())
         assert "--admin-user" in alone.value.hint
         purposes: tuple[Purpose, ...] = ("write", "read", "backfill")
         planned = run(fresh, BOSS, purposes=purposes, dry_run=True)
-        assert look(fresh).fresh
+        assert look(fresh).is_fresh
         made = run(fresh, BOSS, purposes=purposes)
-        assert made.all("made") == planned.all("made")
-        assert made.all("made") == (
+        assert made.subjects("made") == planned.subjects("made")
+        assert made.subjects("made") == (
             "user 'boss'", "database 'envoy'", "retention policy 'envoy/devices'", "database 'envoy_daily'",
             "user 'envoy_logger'", "user 'envoy_grafana'", "user 'envoy_backfill'",
         )  # fmt: skip
@@ -101,7 +102,7 @@ def test_a_fresh_server_gets_an_administrator_databases_policies_and_users_once(
             assert said(fresh, made, purpose, "SHOW MEASUREMENTS ON envoy") == {"results": [{"statement_id": 0}]}
         held = {purpose: credential.secret for purpose, credential in made.credentials.items()}
         again = run(fresh, BOSS, purposes=purposes, held=held)
-        assert again.all("made", "changed", "replaced") == ()
+        assert again.subjects("made", "changed", "replaced") == ()
         assert {purpose: credential.secret for purpose, credential in again.credentials.items()} == held
 
 
@@ -134,32 +135,32 @@ def test_the_recorders_user_writes_and_can_neither_read_nor_manage(influx1_auth:
 
 
 def test_a_server_that_takes_everybody_gets_databases_and_no_user(influx1: Influx1) -> None:
-    assert look(influx1).open
+    assert look(influx1).is_open
     spans = {"open_one": None, "open_one/long": 2 * YEAR, "open_two": YEAR, "open_three/autogen": YEAR}
     made = run(influx1, Admin(), buckets=spans)
     assert made.credentials == {}
-    assert made.all("kept") == ("users",)
+    assert made.subjects("kept") == ("users",)
     assert policies(influx1, "open_one") == {"autogen": "0s", "long": f"{2 * 365 * 24}h0m0s"}
     assert policies(influx1, "open_two") == {"autogen": f"{365 * 24}h0m0s"}
     assert [one for one in influx1.query("SHOW USERS") if isinstance(one, dict) and one.get("values")] == []
     assert policies(influx1, "open_three") == {"autogen": f"{365 * 24}h0m0s"}
-    assert run(influx1, Admin(), buckets=spans).all("made", "changed") == ()
+    assert run(influx1, Admin(), buckets=spans).subjects("made", "changed") == ()
 
 
 def test_a_server_that_only_speaks_like_one_needs_nothing(victoria: Victoria) -> None:
-    found = asyncio.run(survey(Target(victoria.url, "auto", "", "", "", "", {}), SystemClock()))
+    found = asyncio.run(detect_server(Target(victoria.url, "auto", "", "", "", "", {}), SystemClock()))
     assert found.is_other
-    made = asyncio.run(administer(victoria.url, found, Admin(), Wanted({"envoy": None}), SystemClock()))
-    assert made.all("kept") == ("buckets and tokens",)
+    made = asyncio.run(set_up(victoria.url, found, Admin(), SetupPlan({"envoy": None}), SystemClock()))
+    assert made.subjects("kept") == ("buckets and tokens",)
     assert made.credentials == {}
 
 
 def test_retention_is_lengthened_when_asked_and_shortened_only_when_told(influx1: Influx1) -> None:
     run(influx1, Admin(), buckets={"spans": YEAR, "spans/x": YEAR})
-    assert run(influx1, Admin(), buckets={"spans": 0}).all("changed") == ("database 'spans'",)
-    assert run(influx1, Admin(), buckets={"spans/x": 2 * YEAR}).all("changed") == ("retention policy 'spans/x'",)
+    assert run(influx1, Admin(), buckets={"spans": 0}).subjects("changed") == ("database 'spans'",)
+    assert run(influx1, Admin(), buckets={"spans/x": 2 * YEAR}).subjects("changed") == ("retention policy 'spans/x'",)
     assert policies(influx1, "spans") == {"autogen": "0s", "x": "17520h0m0s"}
-    assert run(influx1, Admin(), buckets={"spans": YEAR}).all("kept") == ("database 'spans'", "users")
+    assert run(influx1, Admin(), buckets={"spans": YEAR}).subjects("kept") == ("database 'spans'", "users")
     assert policies(influx1, "spans")["autogen"] == "0s"
     run(influx1, Admin(), buckets={"spans": 86400}, shorten=True)
     assert policies(influx1, "spans")["autogen"] == "24h0m0s"
@@ -171,7 +172,7 @@ def test_a_password_that_is_not_known_is_replaced_for_our_own_user_and_never_for
     server, admin = influx1_auth, Admin(username="admin", password="admin-password")
     first = run(server, admin)
     again = run(server, admin)
-    assert again.all("replaced") == ("password of user 'envoy_logger'", "password of user 'envoy_grafana'")
+    assert again.subjects("replaced") == ("password of user 'envoy_logger'", "password of user 'envoy_grafana'")
     assert check(server, again, "write") == dict.fromkeys(ROLES, Done())
     assert all(isinstance(outcome, Blocked) for outcome in check(server, first, "write").values())
     server.query("CREATE USER mine WITH PASSWORD 'known'")

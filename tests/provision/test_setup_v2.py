@@ -15,8 +15,8 @@ from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError, U
 from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
-from logger.provision.plan import Admin, Credential, Provisioned, Purpose, Wanted
-from logger.provision.setup_v2 import setup
+from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult
+from logger.provision.setup_v2 import set_up_v2
 from tests.servers import Fake2, Influx1, Influx2, Victoria, serving
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy_devices", "daily": "envoy_daily"}
@@ -41,17 +41,17 @@ def run(
     purposes: tuple[Purpose, ...] = ("write", "read"),
     dry_run: bool = False,
     shorten: bool = False,
-) -> Provisioned:
+) -> SetupResult:
     named = dict.fromkeys(BUCKETS.values()) if buckets is None else buckets
-    wanted = Wanted(named, org, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten)
-    return setup(server.url, admin or Admin(server.admin_token), wanted)
+    plan = SetupPlan(named, org, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten)
+    return set_up_v2(server.url, admin or Admin(server.admin_token), plan)
 
 
-def secret(made: Provisioned, purpose: Purpose) -> str:
+def secret(made: SetupResult, purpose: Purpose) -> str:
     return made.credentials[purpose].secret
 
 
-def of(made: Provisioned) -> dict[Purpose, str]:
+def of(made: SetupResult) -> dict[Purpose, str]:
     return {purpose: credential.secret for purpose, credential in made.credentials.items()}
 
 
@@ -101,8 +101,8 @@ def tokens_of(server: Server2, org: str) -> list[str]:
 
 def test_three_buckets_that_keep_for_ever_and_two_tokens_are_made(influx2: Server2, org: str) -> None:
     made = run(influx2, org)
-    assert made.all("made") == (*MADE, *TOKENS)
-    assert made.all("exists") == (f"organisation {org!r}",)
+    assert made.subjects("made") == (*MADE, *TOKENS)
+    assert made.subjects("exists") == (f"organisation {org!r}",)
     assert buckets_of(influx2, org) == dict.fromkeys(BUCKETS.values(), 0)
     assert tokens_of(influx2, org) == ["envoy-logger (read)", "envoy-logger (write)"]
 
@@ -111,7 +111,7 @@ def test_a_missing_organisation_is_made(influx2: Server2) -> None:
     name = f"new_{uuid.uuid4().hex[:8]}"
     planned = run(influx2, name, dry_run=True)
     made = run(influx2, name)
-    assert made.all("made") == planned.all("made") == (f"organisation {name!r}", *MADE, *TOKENS)
+    assert made.subjects("made") == planned.subjects("made") == (f"organisation {name!r}", *MADE, *TOKENS)
     assert check(influx2, name, secret(made, "write")) == dict.fromkeys(ROLES, Done())
 
 
@@ -127,16 +127,16 @@ def test_a_fresh_server_gets_its_first_user_and_everything_else(kind: type[Serve
         planned = run(server, "home", admin=first, buckets=years, dry_run=True)
         assert server.is_fresh()
         made = run(server, "home", admin=first, buckets=years)
-        assert made.all("made") == planned.all("made")
-        assert made.all("made") == ("user 'boss'", "organisation 'home'", *MADE, *TOKENS)
+        assert made.subjects("made") == planned.subjects("made")
+        assert made.subjects("made") == ("user 'boss'", "organisation 'home'", *MADE, *TOKENS)
         assert buckets_of(server, "home", made.admin_token) == years | {"envoy_devices": 0, "envoy_daily": 0}
         assert check(server, "home", secret(made, "write")) == dict.fromkeys(ROLES, Done())
         again = run(server, "home", admin=Admin(made.admin_token), buckets=years, held=of(made))
-        assert again.all("made", "changed", "replaced") == ()
+        assert again.subjects("made", "changed", "replaced") == ()
         assert again.admin_token == ""
         if isinstance(server, Influx2):
             by_password = run(server, "home", admin=first, buckets=years, held=of(made))
-            assert by_password.all("made", "changed", "replaced") == ()
+            assert by_password.subjects("made", "changed", "replaced") == ()
 
 
 def test_the_recorders_token_writes_the_three_buckets_and_can_do_nothing_else(influx2: Server2, org: str) -> None:
@@ -244,8 +244,8 @@ def test_a_second_run_with_the_tokens_at_hand_changes_nothing(influx2: Server2, 
     purposes: tuple[Purpose, ...] = ("write", "read", "backfill")
     first = run(influx2, org, purposes=purposes)
     again = run(influx2, org, purposes=purposes, held=of(first))
-    assert again.all("exists") == (f"organisation {org!r}", *MADE, *TOKENS, "token 'envoy-logger (backfill)'")
-    assert len(again.steps) == len(again.all("exists"))
+    assert again.subjects("exists") == (f"organisation {org!r}", *MADE, *TOKENS, "token 'envoy-logger (backfill)'")
+    assert len(again.steps) == len(again.subjects("exists"))
     assert of(again) == of(first)
     assert len(tokens_of(influx2, org)) == 3
 
@@ -253,8 +253,8 @@ def test_a_second_run_with_the_tokens_at_hand_changes_nothing(influx2: Server2, 
 def test_a_second_run_without_them_replaces_tokens_that_the_server_does_not_show(influx2: Server2, org: str) -> None:
     first = run(influx2, org)
     again = run(influx2, org)
-    assert again.all("exists")[1:] == MADE
-    assert again.all("replaced") == TOKENS
+    assert again.subjects("exists")[1:] == MADE
+    assert again.subjects("replaced") == TOKENS
     assert check(influx2, org, secret(again, "write")) == dict.fromkeys(ROLES, Done())
     assert len(tokens_of(influx2, org)) == 2
     assert all(isinstance(outcome, Blocked) for outcome in check(influx2, org, secret(first, "write")).values())
@@ -266,7 +266,7 @@ def test_a_token_that_the_server_shows_is_used_again() -> None:
         first = run(server, server.org)
         again = run(server, server.org)
         assert of(again) == of(first)
-        assert again.all("made", "replaced") == ()
+        assert again.subjects("made", "replaced") == ()
 
 
 def test_tokens_of_a_remade_bucket_are_replaced(influx2: Server2, org: str) -> None:
@@ -274,14 +274,14 @@ def test_tokens_of_a_remade_bucket_are_replaced(influx2: Server2, org: str) -> N
     listed = influx2.ask("GET", "/api/v2/buckets", params={"orgID": influx2.org_id(org), "name": "envoy"}).json()
     influx2.ask("DELETE", f"/api/v2/buckets/{listed['buckets'][0]['id']}")
     again = run(influx2, org, held=of(first))
-    assert again.all("made", "replaced") == ("bucket 'envoy'", *TOKENS)
+    assert again.subjects("made", "replaced") == ("bucket 'envoy'", *TOKENS)
     assert check(influx2, org, secret(again, "write")) == dict.fromkeys(ROLES, Done())
     assert len(tokens_of(influx2, org)) == 2
 
 
 def test_a_dry_run_says_what_it_would_make_and_makes_nothing(influx2: Server2, org: str) -> None:
     made = run(influx2, org, dry_run=True)
-    assert made.all("made") == (*MADE, *TOKENS)
+    assert made.subjects("made") == (*MADE, *TOKENS)
     assert made.credentials == {}
     assert buckets_of(influx2, org) == {}
     assert tokens_of(influx2, org) == []
@@ -289,7 +289,7 @@ def test_a_dry_run_says_what_it_would_make_and_makes_nothing(influx2: Server2, o
 
 def test_one_bucket_for_all_roles_is_made_once(influx2: Server2, org: str) -> None:
     made = run(influx2, org, buckets={"all": None})
-    assert made.all("made")[0] == "bucket 'all'"
+    assert made.subjects("made")[0] == "bucket 'all'"
     assert list(buckets_of(influx2, org)) == ["all"]
 
 
@@ -297,18 +297,18 @@ def test_retention_is_lengthened_when_asked_and_shortened_only_when_told(influx2
     year = 365 * 86400
     run(influx2, org, buckets={"all": year})
     assert buckets_of(influx2, org) == {"all": year}
-    assert run(influx2, org, buckets={"all": None}).all("changed") == ()
+    assert run(influx2, org, buckets={"all": None}).subjects("changed") == ()
     planned = run(influx2, org, buckets={"all": 0}, dry_run=True)
-    assert planned.all("changed") == ("bucket 'all'",)
+    assert planned.subjects("changed") == ("bucket 'all'",)
     assert buckets_of(influx2, org) == {"all": year}
     run(influx2, org, buckets={"all": 0})
     assert buckets_of(influx2, org) == {"all": 0}
     kept = run(influx2, org, buckets={"all": year})
-    assert kept.all("kept") == ("bucket 'all'",)
+    assert kept.subjects("kept") == ("bucket 'all'",)
     assert "--shorten" in str(kept.steps[1])
     assert buckets_of(influx2, org) == {"all": 0}
     for shorter in (year, 90 * 86400, 86400):
-        assert run(influx2, org, buckets={"all": shorter}, shorten=True).all("changed") == ("bucket 'all'",)
+        assert run(influx2, org, buckets={"all": shorter}, shorten=True).subjects("changed") == ("bucket 'all'",)
         assert buckets_of(influx2, org) == {"all": shorter}
 
 
@@ -326,16 +326,16 @@ def test_refusals_name_the_setting_to_mend_and_no_secret(influx2: Server2, org: 
 def test_a_server_that_is_no_influxdb_2_is_told_so(influx1: Influx1, victoria: Victoria) -> None:
     for server in (influx1, victoria):
         with pytest.raises(InfluxError, match="is it an InfluxDB 2"):
-            setup(server.url, Admin("t"), Wanted({"b": None}, "o"))
+            set_up_v2(server.url, Admin("t"), SetupPlan({"b": None}, "o"))
 
 
 def test_a_server_that_is_down_is_unreachable(fake_influx2: Fake2) -> None:
     fake_influx2.stop()
     with pytest.raises(UnreachableError, match="refuses the connection"):
-        setup(fake_influx2.url, Admin("t"), Wanted({"b": None}, "o"))
+        set_up_v2(fake_influx2.url, Admin("t"), SetupPlan({"b": None}, "o"))
 
 
 def test_no_secret_is_in_a_repr() -> None:
-    made = Provisioned((), {"write": Credential("secret-1"), "read": Credential("secret-2")}, "secret-3")
-    wanted = Wanted({}, held={"write": "secret-4"})
-    assert "secret" not in repr((made, wanted, Admin("secret-5", "me", "secret-6")))
+    made = SetupResult((), {"write": Credential("secret-1"), "read": Credential("secret-2")}, "secret-3")
+    plan = SetupPlan({}, held={"write": "secret-4"})
+    assert "secret" not in repr((made, plan, Admin("secret-5", "me", "secret-6")))

@@ -51,11 +51,8 @@ def write(target: Target, role: Role, *readings: Reading) -> None:
 
 def read(target: Target, ask: Callable[[History], Awaitable[T]]) -> T:
     async def go() -> T:
-        history = await open_history(target, SystemClock())
-        try:
+        async with open_history(target, SystemClock()) as history:
             return await ask(history)
-        finally:
-            await history.aclose()
 
     return asyncio.run(go())
 

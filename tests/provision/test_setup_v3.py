@@ -13,9 +13,9 @@ import pytest
 from logger.clock import SystemClock
 from logger.errors import InfluxError, InfluxRefusedError
 from logger.influx.dialects import Target
-from logger.provision.detect import Survey, survey
-from logger.provision.plan import Admin, Wanted
-from logger.provision.setup_v3 import setup
+from logger.provision.detect import detect_server
+from logger.provision.plan import Admin, SetupPlan
+from logger.provision.setup_v3 import set_up_v3
 
 TOKEN = "apiv3_admin-secret"
 
@@ -85,22 +85,22 @@ def core() -> Iterator[Documented]:
 
 
 def test_databases_are_made_once_with_their_retention(core: Documented) -> None:
-    found = asyncio.run(survey(Target(core.url, "auto", "", "", "", "", {}), SystemClock()))
-    assert found == Survey("3", "3.10.0")
+    found = asyncio.run(detect_server(Target(core.url, "auto", "", "", "", "", {}), SystemClock()))
+    assert (found.dialect, found.name, found.is_fresh, found.is_open) == ("3", "InfluxDB 3.10.0", False, False)
     names = {"envoy": None, "envoy_daily": 2 * 365 * 86400}
-    planned = asyncio.run(setup(core.url, Admin(TOKEN), Wanted(names, dry_run=True), SystemClock()))
+    planned = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names, dry_run=True), SystemClock()))
     assert core.databases == {"_internal": ""}
-    made = asyncio.run(setup(core.url, Admin(TOKEN), Wanted(names), SystemClock()))
-    assert made.all("made") == planned.all("made") == ("database 'envoy'", "database 'envoy_daily'")
+    made = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names), SystemClock()))
+    assert made.subjects("made") == planned.subjects("made") == ("database 'envoy'", "database 'envoy_daily'")
     assert core.databases == {"_internal": "", "envoy": "", "envoy_daily": "730d"}
-    again = asyncio.run(setup(core.url, Admin(TOKEN), Wanted(names), SystemClock()))
-    assert again.all("made") == ()
+    again = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names), SystemClock()))
+    assert again.subjects("made") == ()
     assert again.credentials == {}
 
 
 def test_a_token_that_is_no_administrators_is_said(core: Documented) -> None:
     with pytest.raises(InfluxRefusedError, match="HTTP 401") as refused:
-        asyncio.run(setup(core.url, Admin("wrong-secret"), Wanted({"envoy": None}), SystemClock()))
+        asyncio.run(set_up_v3(core.url, Admin("wrong-secret"), SetupPlan({"envoy": None}), SystemClock()))
     assert "wrong-secret" not in str(refused.value)
 
 
@@ -108,6 +108,6 @@ def test_a_token_that_is_no_administrators_is_said(core: Documented) -> None:
 def test_an_answer_that_is_no_list_of_databases_is_an_error_for_people(core: Documented, body: bytes) -> None:
     core.listing = body
     with pytest.raises(InfluxError, match="in a way that no InfluxDB 3 does") as told:
-        asyncio.run(setup(core.url, Admin(TOKEN), Wanted({"envoy": None}), SystemClock()))
+        asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan({"envoy": None}), SystemClock()))
     assert told.value.hint
     assert core.databases == {"_internal": ""}

@@ -1,0 +1,110 @@
+"""Reads an InfluxDB 1.x back: InfluxQL over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from logger.backfill.history import Point
+from logger.clock import Clock
+from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
+from logger.influx.dialects import Target, authorisation, basic
+from logger.influx.queries import Series, parse_answer, quote_name, quote_text
+from logger.log import masked
+from logger.model import Role, Value
+from logger.wire import Wire
+
+_TIMEOUT_S: Final = 120.0
+_MOST_BYTES: Final = 256 * 1024 * 1024
+
+
+class InfluxqlHistory:
+    """See History."""
+
+    def __init__(self, target: Target, clock: Clock) -> None:
+        self._target = target
+        self._wire = Wire(target.url, clock, use_proxy=True, max_bytes=_MOST_BYTES)
+
+    async def points(
+        self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
+    ) -> list[Point]:
+        """See History."""
+        columns = ", ".join(quote_name(field) for field in fields) or "*"
+        found = await self._query(
+            role,
+            f"SELECT {columns} FROM {self._source(role, measurement)} "
+            f"WHERE gateway = {quote_text(gateway)} AND time >= {since}s AND time < {until}s GROUP BY *",
+        )
+        floats = await self._list_floats(role, measurement)
+        points = [point for series in found for point in _points_of(series, floats)]
+        return sorted(points, key=lambda point: point.time)
+
+    async def gateways(self, role: Role, measurement: str) -> list[str]:
+        """See History."""
+        found = await self._query(role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway")
+        return sorted({str(value) for series in found for _, value in series.values})
+
+    async def span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
+        """See History."""
+        times: list[int] = []
+        for order in ("ASC", "DESC"):
+            found = await self._query(
+                role,
+                f"SELECT * FROM {self._source(role, measurement)} WHERE gateway = {quote_text(gateway)} "
+                f"AND time < {until}s ORDER BY time {order} LIMIT 1",
+            )
+            times += [row[0] for series in found for row in series.values if isinstance(row[0], int)]
+        return (min(times), max(times)) if times else None
+
+    async def aclose(self) -> None:
+        """See History."""
+        await self._wire.aclose()
+
+    async def _list_floats(self, role: Role, measurement: str) -> set[str]:
+        """The fields that are floats: one that is whole comes as an integer."""
+        found = await self._query(role, f"SHOW FIELD KEYS FROM {self._source(role, measurement)}")
+        return {str(name) for series in found for name, kind in series.values if kind == "float"}
+
+    def _source(self, role: Role, measurement: str) -> str:
+        _, _, policy = self._target.buckets[role].partition("/")
+        return f"{quote_name(policy)}.{quote_name(measurement)}" if policy else quote_name(measurement)
+
+    async def _query(self, role: Role, query: str) -> Sequence[Series]:
+        """The series that answer a query; none where nothing was ever written."""
+        bucket = self._target.buckets[role]
+        answer = await self._wire.request(
+            "GET",
+            "/query",
+            params={"db": bucket.partition("/")[0], "q": query, "epoch": "s"},
+            headers=authorisation(self._target, "Token"),
+            auth=basic(self._target),
+            timeout_s=_TIMEOUT_S,
+        )
+        series, error = parse_answer(answer)
+        if not error:
+            return series
+        where, reason = f"InfluxDB at {self._wire.host}", masked(error)[:200]
+        if answer.status in (401, 403) or "not authorized" in error:
+            raise InfluxRefusedError(
+                f"{where} does not let this user read {bucket!r}: {reason}",
+                f"GRANT READ ON {quote_name(bucket.partition('/')[0])} to a user and give it as INFLUXDB_USERNAME.",
+            )
+        if "not found" in error:
+            raise InfluxMissingError(
+                f"{where} has no bucket {bucket!r}: {reason}", "check INFLUXDB_BUCKET and its kin."
+            )
+        raise InfluxError(f"{where} does not answer a query: {reason}", "see InfluxDB's own log, then run it again.")
+
+
+def _points_of(series: Series, floats: set[str]) -> list[Point]:
+    tags = {key: value for key, value in series.tags.items() if value}
+    points = []
+    for row in series.values:
+        cells = dict(zip(series.columns, row, strict=True))
+        at = cells.pop("time")
+        fields: dict[str, Value] = {
+            name: float(cell) if name in floats else cell for name, cell in cells.items() if cell is not None
+        }
+        if isinstance(at, int) and fields:
+            points.append(Point(at, tags, fields))
+    return points

@@ -1,0 +1,72 @@
+"""Quote for InfluxQL and Flux, and parse InfluxQL's answers: for commands; the recorder itself asks nothing back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from logger.model import Value
+from logger.wire import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series of an answer. A whole number may stand where a field is a float; an absent value is None."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    columns: list[str] = field(default_factory=list)
+    values: list[list[Value | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementResult:
+    """What one statement gave."""
+
+    series: list[Series] = field(default_factory=list)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """The body of an answer to `/query`."""
+
+    results: list[StatementResult] = field(default_factory=list)
+    error: str = ""
+
+
+_ANSWER: Final = TypeAdapter(QueryAnswer)
+
+
+def parse_answer(answer: Answer) -> tuple[Sequence[Series], str]:
+    """Read the series of the first statement, and the server's error as it wrote it, empty for none."""
+    try:
+        parsed = _ANSWER.validate_json(answer.body)
+    except ValidationError:
+        parsed = QueryAnswer()
+    errors = [text for text in (parsed.error, *(result.error for result in parsed.results)) if text]
+    if not errors and (answer.status != 200 or not parsed.results):
+        errors = [f"HTTP {answer.status}"]
+    return parsed.results[0].series if parsed.results else [], errors[0] if errors else ""
+
+
+def quote_name(text: str) -> str:
+    """Quote an identifier of InfluxQL."""
+    return '"' + _escape(text, '"') + '"'
+
+
+def quote_text(text: str) -> str:
+    """Quote a string of InfluxQL."""
+    return "'" + _escape(text, "'") + "'"
+
+
+def _escape(text: str, quote: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace(quote, f"\\{quote}")
+
+
+def quote_flux(text: str) -> str:
+    """Quote a string of Flux, in which `${` would be filled in. Only InfluxDB Cloud takes parameters of a query."""
+    return json.dumps(text, ensure_ascii=False).replace("${", "\\${")
