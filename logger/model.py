@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Value: TypeAlias = float | int | bool | str
 Role: TypeAlias = Literal["totals", "devices", "daily"]
+Severity: TypeAlias = Literal["info", "warning", "error"]
 ROLES: tuple[Role, ...] = ("totals", "devices", "daily")
 
 
@@ -101,5 +102,5 @@ class Event:
     time: int
     kind: str
     text: str
-    severity: Literal["info", "warning", "error"] = "info"
+    severity: Severity = "info"
     serial: str = ""

@@ -11,7 +11,7 @@ from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
 from logger.daemon import app
 from logger.daemon.config import access_of
-from logger.gateway.connect import accept_certificate
+from logger.gateway.trust import accept_certificate
 from logger.settings.load import load_settings
 from logger.store.folder import prepare
 

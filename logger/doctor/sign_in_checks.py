@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 from logger.clock import Clock, format_span
 from logger.doctor.check_result import CheckResult, bad, fail, good, note
 from logger.errors import CredentialsError, EnvoyLoggerError, StateError
-from logger.gateway import sign_in as cool_down
 from logger.gateway import tokens
 from logger.gateway.access import Access
 from logger.gateway.auth import Auth
 from logger.gateway.endpoints import auth_kind
+from logger.gateway.gateway_events import GatewayEvents
+from logger.gateway.sign_in import check_allowed
 from logger.gateway.tokens import Token
 from logger.model import GatewayInfo
 
@@ -36,15 +37,11 @@ async def check_sign_in(
 
 
 async def _find_token(access: Access, info: GatewayInfo, clock: Clock) -> Token:
-    auth = Auth(access, clock, info.serial, _ignore_event)
+    auth = Auth(access, clock, info.serial, GatewayEvents(clock))
     try:
         return await auth.current()
     finally:
         await auth.aclose()
-
-
-def _ignore_event(kind: str, text: str, severity: Literal["info", "warning", "error"]) -> None:
-    """Do nothing: events are the recorder's."""
 
 
 def _is_pasted(access: Access, token: Token | None) -> bool:
@@ -63,7 +60,7 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
     if not access.has_account:
         return note(SIGN_IN, f"{text}, and no account to renew it", tokens.PASTE)
     try:
-        _require_allowed(access, info.serial, now)
+        check_allowed(access, info.serial, now)
     except CredentialsError as error:
         return note(SIGN_IN, f"{text}; its renewal does not come: {error.message}", error.hint)
     return good(SIGN_IN, f"{text}, about to be renewed")
@@ -76,18 +73,11 @@ def _explain_no_token(
     if tried or not access.has_account or isinstance(error, StateError):
         return fail(SIGN_IN, error)
     try:
-        _require_allowed(access, info.serial, now)
+        check_allowed(access, info.serial, now)
     except EnvoyLoggerError as reason:
         return fail(SIGN_IN, reason)
     text = "no token is kept yet; the recorder signs in at its first poll"
     return note(SIGN_IN, text, "envoy-logger doctor --sign-in")
-
-
-def _require_allowed(access: Access, serial: str, now: float) -> None:
-    """Raise the CredentialsError or StateError with which a sign-in would be refused before it is made."""
-    state = cool_down.sane(cool_down.load(access.state_dir), now)
-    state = cool_down.with_credentials(state, access.username, access.password, now)
-    cool_down.check(state, serial, now)
 
 
 def refuse_token(access: Access, token: Token | None) -> CheckResult:

@@ -11,17 +11,17 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 from logger import log
 from logger.clock import Clock
 from logger.errors import CredentialsError, EnvoyLoggerError, SignInRefusedError, TokenError
-from logger.gateway import sign_in, tokens
+from logger.gateway import tokens
 from logger.gateway.access import Access
-from logger.gateway.cloud import Refusal, fetch_token
+from logger.gateway.gateway_events import GatewayEvents
+from logger.gateway.sign_in import sign_in
 from logger.gateway.tokens import Token
 
-Tell = Callable[[str, str, Literal["info", "warning", "error"]], None]
 _AGAIN_S: Final = 300.0
 """How long a refused token rests where there is no other, and between looks at whether a renewal is allowed."""
 _REREAD_S: Final = 50.0
@@ -33,27 +33,31 @@ _SET_ONE: Final = (
 
 
 class Auth:
-    """The tokens of one gateway. `tell(kind, text, severity)` takes what a person may want to know.
+    """The tokens of one gateway.
 
     `reread` gives the credentials as they are now; None where nobody waits for a person.
     """
 
     def __init__(
-        self, access: Access, clock: Clock, serial: str, tell: Tell, reread: Callable[[], Access] | None = None
+        self,
+        access: Access,
+        clock: Clock,
+        serial: str,
+        events: GatewayEvents,
+        reread: Callable[[], Access] | None = None,
     ) -> None:
         self.token: Token | None = None
-        self._access, self._clock, self._serial, self._tell = access, clock, serial, tell
+        self._access, self._clock, self._serial, self._events = access, clock, serial, events
         self._reread, self._reread_at = reread, clock.monotonic()
-        self._refused: dict[str, float] = {}
-        self._task: asyncio.Task[Token | EnvoyLoggerError] | None = None
+        self._rejected: dict[str, float] = {}
+        self._task: asyncio.Task[Token] | None = None
         self._renewal_looked_at = float("-inf")
-        self._told: set[str] = set()
         self._kept = tokens.load(access.state_dir, serial, clock.time())
         self._pasted: Token | None = None
         self._pasted_fault: TokenError | None = None
-        self._judge_pasted()
+        self._read_pasted()
 
-    def _judge_pasted(self) -> None:
+    def _read_pasted(self) -> None:
         self._pasted = self._pasted_fault = None
         if not self._access.token:
             return
@@ -62,23 +66,41 @@ class Auth:
         except TokenError as error:
             self._pasted_fault = error
             if self._kept or self._access.has_account:
-                self._tell_once("token_unusable", error.message)
+                self._events.warn_once("token_unusable", error.message)
 
     async def current(self) -> Token:
         """The token to use now; signs in if there is none. Raises CredentialsError or StateError."""
         now = self._clock.time()
-        best = self._best(now)
+        best = self._choose(now)
         if (best is None or now >= best.renew_at) and self._read_again():
-            best = self._best(now)
+            best = self._choose(now)
         if best is None:
-            best = await self._without(now)
+            best = await self._do_without(now)
         elif now >= best.renew_at:
             if self._access.has_account:
                 self._renew_beside(now)
             else:
-                self._tell_once("token_ends_soon", f"the token ends on {tokens.ends(best)} and no account is set")
+                text = f"the token ends on {tokens.format_end(best)} and no account is set"
+                self._events.warn_once("token_ends_soon", text)
         self.token = best
         return best
+
+    def reject(self, token: Token) -> None:
+        """Note that the gateway refuses this token for certain."""
+        self._rejected[token.id] = self._clock.time()
+        if self.token is token:
+            self.token = None
+
+    def accept(self, token: Token) -> None:
+        """Note that the gateway took this token."""
+        self._rejected.pop(token.id, None)
+
+    async def aclose(self) -> None:
+        """End a sign-in in flight; it stays counted."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, EnvoyLoggerError):
+                await self._task
 
     def _read_again(self) -> bool:
         """Whether a person has changed the credentials since they were read."""
@@ -90,121 +112,66 @@ class Auth:
             return False
         log.protect((now.token, now.password))
         self._access = replace(old, token=now.token, username=now.username, password=now.password)
-        self._told.clear()
-        self._judge_pasted()
-        self._tell("credentials_changed", "the gateway's credentials in the settings have changed", "info")
+        self._events.forget("token_unusable", "token_ends_soon", "installer_token")
+        self._read_pasted()
+        self._events.record("credentials_changed", "the gateway's credentials in the settings have changed")
         return True
 
-    def refused(self, token: Token) -> None:
-        """The gateway refuses this token for certain."""
-        self._refused[token.id] = self._clock.time()
-        if self.token is token:
-            self.token = None
-
-    def accepted(self, token: Token) -> None:
-        """The gateway took this token."""
-        self._refused.pop(token.id, None)
-
-    async def aclose(self) -> None:
-        """End a sign-in in flight; it stays counted."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    def _valid(self, now: float) -> list[Token]:
+    def _list_valid(self, now: float) -> list[Token]:
         return [token for token in (self._pasted, self._kept) if token is not None and token.expires_at > now]
 
-    def _best(self, now: float) -> Token | None:
-        """The first that is far from its end, else the one that lasts longest; none that was refused."""
-        usable = [token for token in self._valid(now) if token.id not in self._refused]
+    def _choose(self, now: float) -> Token | None:
+        """The first that is far from its end, else the one that lasts longest; none that was rejected."""
+        usable = [token for token in self._list_valid(now) if token.id not in self._rejected]
         far = [token for token in usable if now < token.renew_at]
         return far[0] if far else max(usable, key=lambda token: token.expires_at, default=None)
 
-    async def _without(self, now: float) -> Token:
-        """There is no usable token: fetch one, else try a refused one again after a rest, else say why not."""
-        rested = [token for token in self._valid(now) if now - self._refused[token.id] >= _AGAIN_S]
-        if not self._access.has_account:
+    async def _do_without(self, now: float) -> Token:
+        """There is no usable token: fetch one, else try a rejected one again after a rest, else say why not."""
+        rested = [token for token in self._list_valid(now) if now - self._rejected[token.id] >= _AGAIN_S]
+        try:
+            if not self._access.has_account:
+                raise self._explain_fault(now)
+            task = self._start_sign_in()
+            await asyncio.wait({task})
+            return task.result()
+        except CredentialsError as error:
             if rested:
                 return rested[0]
-            raise self._by_restart(self._fault(now))
-        result = await asyncio.shield(self._signing_in())
-        if isinstance(result, Token):
-            return result
-        if rested and isinstance(result, CredentialsError):
-            return rested[0]
-        raise self._by_restart(result)
+            is_for_person = isinstance(error, (TokenError, SignInRefusedError))
+            if is_for_person and self._access.fixed and self._reread is not None:  # it cannot read them again
+                hint = f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger."
+                raise type(error)(error.message, hint) from error
+            raise
 
-    def _by_restart(self, error: EnvoyLoggerError) -> EnvoyLoggerError:
-        """The error, with what to do once the credentials are right where this process cannot read them again."""
-        if self._reread is None or not self._access.fixed or not isinstance(error, (TokenError, SignInRefusedError)):
-            return error
-        return type(error)(error.message, f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger.")
-
-    def _fault(self, now: float) -> TokenError:
+    def _explain_fault(self, now: float) -> TokenError:
         """Why the pasted token cannot be used, or that there is none."""
         if self._pasted_fault is not None:
             return self._pasted_fault
         if self._pasted is None:
             return TokenError(f"gateway {self._serial} wants a token, and neither token nor account is set", _SET_ONE)
         if self._pasted.expires_at <= now:
-            return TokenError(f"ENPHASE_TOKEN expired on {tokens.ends(self._pasted)}", _SET_ONE)
+            return TokenError(f"ENPHASE_TOKEN expired on {tokens.format_end(self._pasted)}", _SET_ONE)
         return TokenError(f"gateway {self._serial} refuses ENPHASE_TOKEN, though it is not expired", _SET_ONE)
 
     def _renew_beside(self, now: float) -> None:
         """Fetch the next token while the present one goes on working."""
         if now - self._renewal_looked_at >= _AGAIN_S:
             self._renewal_looked_at = now
-            self._signing_in()
+            self._start_sign_in()
 
-    def _signing_in(self) -> asyncio.Task[Token | EnvoyLoggerError]:
+    def _start_sign_in(self) -> asyncio.Task[Token]:
         """The one sign-in of this process: the running one, or a new one."""
         if self._task is None or self._task.done():
             if self._task is not None and not self._task.cancelled():
-                self._task.result()  # a defect in the last one is not swallowed
+                with contextlib.suppress(EnvoyLoggerError):  # an event then; a defect is not swallowed
+                    self._task.result()
             self._task = asyncio.create_task(self._sign_in(), name="sign-in")
         return self._task
 
-    async def _sign_in(self) -> Token | EnvoyLoggerError:
-        """One sign-in at most, alone among all processes, or the token that another one has just fetched."""
-        try:
-            async with sign_in.alone(self._access.state_dir):
-                return await self._sign_in_alone()
-        except EnvoyLoggerError as error:
-            return error
+    async def _sign_in(self) -> Token:
+        def is_usable(kept: Token) -> bool:
+            return kept.id not in self._rejected and self._clock.time() < kept.renew_at
 
-    async def _sign_in_alone(self) -> Token:
-        access, serial, now = self._access, self._serial, self._clock.time()
-        kept = tokens.load(access.state_dir, serial, now)
-        if kept is not None and kept.id not in self._refused and now < kept.renew_at:
-            self._kept = kept
-            return kept
-        stored = sign_in.load(access.state_dir)
-        state = sign_in.with_credentials(sign_in.sane(stored, now), access.username, access.password, now)
-        if state != stored:
-            sign_in.save(access.state_dir, state)
-        sign_in.check(state, serial, now)
-        state = sign_in.begun(state, serial, now)
-        sign_in.save(access.state_dir, state)
-        result = await fetch_token(access, serial, self._clock)
-        now = self._clock.time()
-        if isinstance(result, Refusal):
-            state = sign_in.failed(state, result, now)
-            sign_in.save(access.state_dir, state)
-            self._tell("sign_in_failed", state.why, "warning")
-            state = sign_in.with_credentials(state, access.username, access.password, now)
-            sign_in.check(state, serial, now)  # raises in the words of every later call
-            raise result.error
-        tokens.save(access.state_dir, serial, result)
-        sign_in.save(access.state_dir, sign_in.succeeded(state))
-        self._kept = result
-        text = f"a token of role {result.user} was fetched; it ends on {tokens.ends(result)}"
-        self._tell("token_renewed", text, "info")
-        if result.user == "installer":
-            self._tell_once("installer_token", "this is an installer's account: its tokens last 12 hours only")
-        return result
-
-    def _tell_once(self, kind: str, text: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
-            self._tell(kind, text, "warning")
+        self._kept = await sign_in(self._access, self._serial, self._clock, self._events, is_usable)
+        return self._kept

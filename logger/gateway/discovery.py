@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from logger.clock import Clock
 from logger.errors import EnvoyLoggerError
-from logger.gateway.probe import Met, greet
+from logger.gateway.probe import FoundGateway, probe_gateway
 
 if TYPE_CHECKING:
     from zeroconf import ServiceStateChange, Zeroconf
@@ -38,7 +38,7 @@ class Silent:
 class Search:
     """What a search gave: each gateway once, by its serial. `by_mdns` is False where zeroconf is not installed."""
 
-    met: tuple[Met, ...]
+    met: tuple[FoundGateway, ...]
     silent: tuple[Silent, ...]
     by_mdns: bool
 
@@ -54,18 +54,18 @@ async def search(
     heard = await _announced(listen_s, tuple(interfaces))
     asked = list(dict.fromkeys([*named, *(heard or ()), USUAL_NAME]))
     answers = await asyncio.gather(*(_ask(address, clock) for address in asked))
-    met: dict[str, Met] = {}
+    met: dict[str, FoundGateway] = {}
     for answer in answers:
-        if isinstance(answer, Met):
+        if isinstance(answer, FoundGateway):
             met.setdefault(answer.info.serial, answer)
     silent = tuple(a for a in answers if isinstance(a, Silent) and (a.address in named or a.address != USUAL_NAME))
     return Search(tuple(met.values()), silent, heard is not None)
 
 
-async def _ask(address: str, clock: Clock) -> Met | Silent:
+async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:
     try:
         async with asyncio.timeout(_ANSWER_S):
-            return await greet(address, clock)
+            return await probe_gateway(address, clock)
     except TimeoutError:
         return Silent(address, f"{address} gave no answer in {_ANSWER_S:g} s\nTry: restart that device.")
     except EnvoyLoggerError as error:

@@ -1,4 +1,4 @@
-"""From an answer's bytes to a document, strictly: JSON, the oldest gateways' web page, and `/info`. Pure.
+"""From an answer to a document, or to the error that it means: JSON, the oldest gateways' web page, `/info`. Pure.
 
 A gateway's content types are wrong as often as right, so content decides. What cannot be read is an error that
 shows the answer's first characters, masked.
@@ -12,8 +12,15 @@ import re
 from typing import Final
 from xml.etree import ElementTree as Xml
 
-from logger.errors import NotAGatewayError, UnreadableError
-from logger.gateway.endpoints import FIRST_TOKEN, Form
+from logger.errors import (
+    AbsentError,
+    BusyError,
+    GatewayError,
+    NotAGatewayError,
+    NotAllowedError,
+    UnreadableError,
+)
+from logger.gateway.endpoints import FIRST_TOKEN, Endpoint, Form, auth_kind
 from logger.log import masked
 from logger.model import GatewayInfo, Json
 from logger.wire import Answer
@@ -29,6 +36,57 @@ _SHOWN: Final = 80
 _SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
 """Digits on every gateway, a word in an anonymised recording; safe as part of a file name."""
 _FIRMWARE: Final = re.compile(r"[A-Za-z]{0,4}[0-9]+(\.[0-9]+)*[\w.\-]{0,32}")
+
+
+_GONE: Final = frozenset({400, 404, 405, 410})
+
+
+def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> Json:
+    """The document that was asked for. `who`: the role of the token, or the local user.
+
+    Raises AbsentError, NotAllowedError, BusyError, UnreadableError or GatewayError, as the status means.
+    """
+    where, status = f"{host}{endpoint.path}", answer.status
+    if status == 200:
+        if endpoint.form == "json" and info.version < (4,) and looks_like_html(answer):
+            raise AbsentError(f"{where} is a web page: this firmware has no such document")
+        return read_document(answer, endpoint.form, where)
+    if status in (401, 403):
+        raise not_allowed(answer, endpoint, info, host, who)
+    if status in _GONE:
+        raise AbsentError(f"{where} answered {status}: this gateway has no such document")
+    _refuse_busy(answer, where)
+    if 300 <= status < 400:
+        raise UnreadableError(
+            f"{where} answered with a redirect ({status}), which is not followed",
+            "check ENPHASE_GATEWAY: gateways from firmware 7 on are reached with https://.",
+        )
+    raise GatewayError(f"{where} answered {status}", "check whether a firmware update changed this path.")
+
+
+def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> NotAllowedError:
+    """The error for a path that is closed while others are open."""
+    what = f"{host}{endpoint.path} answered {answer.status}"
+    if auth_kind(info) == "token":
+        return NotAllowedError(
+            f"{what}: not for the role of this token ({who}); some paths want an installer's token"
+        )
+    if endpoint.before_7 == "digest":
+        return NotAllowedError(
+            f"{host}{endpoint.path} refuses user {who} and the password ({answer.status}); "
+            "what needs no password is still read",
+            "set ENPHASE_LOCAL_USERNAME and ENPHASE_LOCAL_PASSWORD_FILE; firmware 3.18 wants installer.",
+        )
+    return NotAllowedError(f"{what}: this firmware does not open this path")
+
+
+def _refuse_busy(answer: Answer, where: str) -> None:
+    """Raise BusyError for a status that passes by itself."""
+    if answer.status >= 500 or answer.status in (408, 429):
+        raise BusyError(
+            f"{where} answered {answer.status}: the gateway starts up, cleans up or is overloaded",
+            "restart the gateway if this lasts.",
+        )
 
 
 def read_document(answer: Answer, form: Form, where: str) -> Json:
@@ -63,18 +121,23 @@ def looks_like_html(answer: Answer) -> bool:
 
 
 def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
-    """What `/info` says; `received_at` in unix seconds, by our clock. Raises NotAGatewayError."""
+    """What `/info` says; `received_at` in unix seconds, by our clock. Raises BusyError or NotAGatewayError."""
+    _refuse_busy(answer, f"{host}/info")
     text = answer.text
+    if 300 <= answer.status < 400:
+        raise _not_a_gateway(host, f"a redirect ({answer.status}), which is not followed", "")
+    if answer.status != 200:
+        raise _not_a_gateway(host, f"status {answer.status}", text)
     if len(answer.body) > INFO_LIMIT or "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():
-        raise not_a_gateway(host, "a web page", text)
+        raise _not_a_gateway(host, "a web page", text)
     try:
         root = Xml.fromstring(text.strip())  # noqa: S314  bounded, and without a DTD there are no entities
     except (Xml.ParseError, ValueError) as error:
-        raise not_a_gateway(host, "something that is not XML", text) from error
+        raise _not_a_gateway(host, "something that is not XML", text) from error
     serial = _text(root, "device/sn")
     firmware = _text(root, "device/software")
     if root.tag != "envoy_info" or not _SERIAL.fullmatch(serial) or not _FIRMWARE.fullmatch(firmware):
-        raise not_a_gateway(host, "something without serial and firmware", text)
+        raise _not_a_gateway(host, "something without serial and firmware", text)
     time = _text(root, "time")
     info = GatewayInfo(
         serial=serial,
@@ -89,7 +152,7 @@ def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
     return info
 
 
-def not_a_gateway(host: str, what: str, text: str) -> NotAGatewayError:
+def _not_a_gateway(host: str, what: str, text: str) -> NotAGatewayError:
     """The error for an address at which something else answers."""
     return NotAGatewayError(
         f"{host} is not an Enphase gateway: /info gave {what}{_shown(text)}",

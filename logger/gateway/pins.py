@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from logger.clock import format_day
 from logger.errors import StateError
@@ -36,6 +37,9 @@ class Pin:
     def describe(self) -> str:
         """Fingerprint and end, for people."""
         return f"{spaced(self.fingerprint)} (ends {format_day(self.not_after)})"
+
+
+_STORED: Final = TypeAdapter(Pin)
 
 
 def fingerprint_of(certificate: bytes) -> str:
@@ -99,7 +103,7 @@ def save(state_dir: Path, pin: Pin) -> None:
     """Keep a pin; readable by its owner alone. Raises StateError."""
     path = _path(state_dir, pin.serial)
     try:
-        write_atomically(path, (json.dumps(asdict(pin), indent=1) + "\n").encode())
+        write_atomically(path, _STORED.dump_json(pin, indent=1) + b"\n")
     except OSError as error:
         raise unwritten(path, error) from error
 
@@ -110,15 +114,7 @@ def _path(state_dir: Path, serial: str) -> Path:
 
 def _read(path: Path) -> Pin | None:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        pin = Pin(
-            str(values["serial"]),
-            str(values["fingerprint"]),
-            float(values["not_after"]),
-            str(values["address"]),
-            float(values["first_seen"]),
-            values.get("warned") is True,
-        )
+        pin = _STORED.validate_json(path.read_bytes())
         if len(bytes.fromhex(pin.fingerprint)) != 32:
             raise ValueError("no SHA-256")
     except FileNotFoundError:
@@ -128,7 +124,7 @@ def _read(path: Path) -> Pin | None:
             f"the certificate pin {path} cannot be read: {error.strerror}",
             "run it as the recorder's user, or as root.",
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise StateError(
             f"the certificate pin {path} cannot be read: {type(error).__name__}",
             "remove the file and run `envoy-logger accept-certificate`.",

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
 
 from logger.clock import Clock
-from logger.errors import BrokenError, TimedOutError, UnreachableError, WireError
+from logger.errors import (
+    BrokenError,
+    CertificateError,
+    SerialDiffersError,
+    TimedOutError,
+    UnreachableError,
+    WireError,
+)
+from logger.gateway import pins, tls
 from logger.gateway.access import Access
-from logger.gateway.connect import ask_info, meet
+from logger.gateway.documents import INFO_LIMIT, read_info
+from logger.gateway.endpoints import INFO
 from logger.gateway.pins import Pin
 from logger.model import GatewayInfo
+from logger.retry import POLL, attempt
 from logger.wire import Wire
+
+T = TypeVar("T")
+HEADERS: Final = {"accept": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class FoundGateway:
     """A gateway that answered. `pin`: the certificate that it showed, None over plain http (before firmware 7)."""
 
     address: str
@@ -23,20 +39,61 @@ class Met:
     pin: Pin | None
 
 
-async def greet(address: str, clock: Clock) -> Met:
+async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
     """Ask whoever is at `address` who it is, over https and then over http. Raises WireError or GatewayError."""
     access = Access(address, Path())
+
+    async def probe(base: str, failure: WireError | None) -> FoundGateway:
+        if base.startswith("https:"):
+            pin, info = await probe_certificate(base, access, clock)
+            return FoundGateway(address, info, pin)
+        async with aclosing(Wire(base, clock)) as wire:
+            return FoundGateway(address, await ask_info(wire, access, clock, failure), None)
+
+    return await try_each(access.candidates, probe)
+
+
+async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
+    """Learn the certificate of whoever answers at the base URL, and who it says it is."""
+    seen = tls.Seen()
+    async with aclosing(Wire(base, clock, tls=tls.checked(seen), max_bytes=INFO_LIMIT)) as wire:
+        info = await ask_info(wire, access, clock)
+    if len(seen.certificates) != 1:
+        raise CertificateError(
+            f"{access.host} shows changing certificates", "check whether two devices share this address."
+        )
+    (certificate,) = seen.certificates
+    return pins.learn(certificate, info.serial, access.host, clock.time()), info
+
+
+async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError | None = None) -> GatewayInfo:
+    """Ask `/info` and check that it is the gateway that the settings name. `instead`: raised if it only redirects."""
+
+    async def ask() -> GatewayInfo:
+        answer = await wire.request("GET", INFO.path, timeout_s=INFO.timeout_s, headers=HEADERS)
+        if instead is not None and 300 <= answer.status < 400:
+            raise instead
+        return read_info(answer, wire.host, clock.time())
+
+    info = await attempt(POLL, clock, ask)
+    if access.expected_serial and info.serial != access.expected_serial:
+        raise SerialDiffersError(
+            f"the gateway at {wire.host} is {info.serial}, but ENPHASE_SERIAL says {access.expected_serial}",
+            "correct ENPHASE_SERIAL or ENPHASE_GATEWAY.",
+        )
+    return info
+
+
+async def try_each(bases: Iterable[str], connect: Callable[[str, WireError | None], Awaitable[T]]) -> T:
+    """Call `connect` with one base URL after the other, and with the first failure, until one answers.
+
+    Raises the first failure where none does.
+    """
     failure: WireError | None = None
-    for base in access.candidates:
+    for base in bases:
         try:
-            if base.startswith("https:"):
-                pin, info = await meet(base, access, clock)
-                return Met(address, info, pin)
-            wire = Wire(base, clock)
-            try:
-                return Met(address, await ask_info(wire, access, clock, failure), None)
-            finally:
-                await wire.aclose()
+            return await connect(base, failure)
         except (UnreachableError, BrokenError, TimedOutError) as error:
             failure = failure or error
-    raise failure or UnreachableError(f"{access.host} cannot be reached", "check the address.")
+    assert failure is not None  # noqa: S101  there is one base URL at least
+    raise failure

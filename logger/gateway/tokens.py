@@ -97,7 +97,7 @@ def save(state_dir: Path, serial: str, token: Token) -> None:
         raise unwritten(path, error) from error
 
 
-def ends(token: Token) -> str:
+def format_end(token: Token) -> str:
     """Until when it is valid, for people."""
     return format_minute(token.expires_at) if token.user == "installer" else format_day(token.expires_at)
 

@@ -23,8 +23,8 @@ from logger.doctor.run_checks import run_checks
 from logger.errors import SignInBlockedError, SignInRefusedError
 from logger.gateway import pins, sign_in, tokens
 from logger.gateway.cloud import Kind, Refusal
-from logger.gateway.connect import accept_certificate
-from logger.gateway.sign_in import CoolDown
+from logger.gateway.cool_down import CoolDown
+from logger.gateway.trust import accept_certificate
 from logger.model import GatewayInfo
 from logger.provision.detect import Server
 from logger.settings.load import Settings, inspect_settings
@@ -94,8 +94,8 @@ class Patient:
         """As if the last sign-in had ended so a minute ago."""
         error = (SignInRefusedError if kind == "refused" else SignInBlockedError)(why, hint)
         now, access = time.time() - 60, access_of(self.examined())
-        state = sign_in.with_credentials(CoolDown(), access.username, access.password, now)
-        sign_in.save(self.state, sign_in.failed(sign_in.begun(state, "1", now), Refusal(kind, error), now))
+        state = CoolDown().apply_credentials(access.username, access.password, now)
+        sign_in.save(self.state, state.begin("1", now).fail(Refusal(kind, error), now))
 
 
 @pytest.fixture

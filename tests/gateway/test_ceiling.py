@@ -14,7 +14,7 @@ from logger.doctor.check_result import CheckResult
 from logger.doctor.gateway_checks import check_gateway
 from logger.errors import EnvoyLoggerError
 from logger.gateway.client import Gateway
-from logger.gateway.sign_in import MOST_A_DAY
+from logger.gateway.cool_down import MOST_A_DAY
 from tests.gateway.stand_in import (
     DAY,
     PASSWORD,

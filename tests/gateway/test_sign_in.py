@@ -17,7 +17,7 @@ from logger.gateway import sign_in, tokens
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.cloud import Refusal
-from logger.gateway.sign_in import CoolDown
+from logger.gateway.cool_down import MOST_A_DAY, CoolDown
 from tests.gateway.stand_in import (
     DAY,
     EMAIL,
@@ -693,7 +693,7 @@ def test_two_processes_at_once_make_one_sign_in(tmp_path: Path) -> None:
 def test_the_cool_down_grows_from_minutes_to_hours_and_never_shrinks_below_five_minutes() -> None:
     state, now, waits = CoolDown(), NOW, []
     for _ in range(12):
-        state = sign_in.failed(sign_in.begun(state, SERIAL, now), Refusal("down", SignInBlockedError("x")), now)
+        state = state.begin(SERIAL, now).fail(Refusal("down", SignInBlockedError("x")), now)
         waits.append(state.not_before - now)
         now = state.not_before
     assert waits[0] == 300
@@ -703,21 +703,21 @@ def test_the_cool_down_grows_from_minutes_to_hours_and_never_shrinks_below_five_
 
 
 def test_a_clock_that_was_far_ahead_does_not_stop_sign_in_for_years() -> None:
-    ahead = sign_in.begun(CoolDown(), SERIAL, NOW + 3650 * DAY)
-    mended = sign_in.sane(ahead, NOW)
+    ahead = CoolDown().begin(SERIAL, NOW + 3650 * DAY)
+    mended = ahead.limit(NOW)
     assert mended.not_before == NOW + 6 * 3600
-    assert sign_in.sane(mended, NOW) == mended
+    assert mended.limit(NOW) == mended
 
 
 def test_changed_credentials_lift_a_refusal_but_not_a_throttle() -> None:
     for kind, lifted in (("refused", True), ("mfa", True), ("throttled", False), ("down", False)):
-        state = sign_in.with_credentials(CoolDown(), EMAIL, "one", NOW)
-        state = sign_in.failed(sign_in.begun(state, SERIAL, NOW), Refusal(kind, SignInBlockedError("x")), NOW)  # type: ignore[arg-type]
+        state = CoolDown().apply_credentials(EMAIL, "one", NOW)
+        state = state.begin(SERIAL, NOW).fail(Refusal(kind, SignInBlockedError("x")), NOW)  # type: ignore[arg-type]
         if lifted:
             with pytest.raises(CredentialsError, match="x"):
-                sign_in.with_credentials(state, EMAIL, "one", NOW + DAY - 1)
-        assert sign_in.with_credentials(state, EMAIL, "one", NOW + DAY).credentials == state.credentials
-        changed = sign_in.with_credentials(state, EMAIL, "two", NOW)
+                state.apply_credentials(EMAIL, "one", NOW + DAY - 1)
+        assert state.apply_credentials(EMAIL, "one", NOW + DAY).credentials == state.credentials
+        changed = state.apply_credentials(EMAIL, "two", NOW)
         assert (changed.not_before <= NOW) is lifted
         assert changed.credentials != state.credentials
 
@@ -727,12 +727,12 @@ def test_two_processes_with_different_wrong_passwords_do_not_free_each_other() -
     for step in range(24 * 30):
         now = NOW + step * 120
         try:
-            tried = sign_in.with_credentials(state, EMAIL, ("one", "two")[step % 2], now)
-            sign_in.check(tried, SERIAL, now)
+            tried = state.apply_credentials(EMAIL, ("one", "two")[step % 2], now)
+            tried.check(SERIAL, now)
         except CredentialsError:
             continue
         attempts += 1
-        state = sign_in.failed(sign_in.begun(tried, SERIAL, now), Refusal("refused", SignInRefusedError("x")), now)
+        state = tried.begin(SERIAL, now).fail(Refusal("refused", SignInRefusedError("x")), now)
     assert attempts == 2
 
 
@@ -742,14 +742,14 @@ def test_ever_new_passwords_come_to_the_daily_ceiling_and_no_further() -> None:
     for step in range(3 * 24 * 12):
         now = NOW + step * 300
         try:
-            tried = sign_in.with_credentials(state, EMAIL, f"guess {len(times)}", now)
-            sign_in.check(tried, SERIAL, now)
+            tried = state.apply_credentials(EMAIL, f"guess {len(times)}", now)
+            tried.check(SERIAL, now)
         except CredentialsError:
             continue
         times.append(now)
-        state = sign_in.failed(sign_in.begun(tried, SERIAL, now), Refusal("refused", SignInRefusedError("x")), now)
-    assert len([t for t in times if t < NOW + DAY]) == sign_in.MOST_A_DAY
-    assert all(later - earlier >= DAY for earlier, later in zip(times, times[sign_in.MOST_A_DAY :], strict=False))
+        state = tried.begin(SERIAL, now).fail(Refusal("refused", SignInRefusedError("x")), now)
+    assert len([t for t in times if t < NOW + DAY]) == MOST_A_DAY
+    assert all(later - earlier >= DAY for earlier, later in zip(times, times[MOST_A_DAY:], strict=False))
 
 
 def test_a_damaged_cool_down_file_counts_as_an_attempt(tmp_path: Path) -> None:
@@ -757,19 +757,19 @@ def test_a_damaged_cool_down_file_counts_as_an_attempt(tmp_path: Path) -> None:
         (tmp_path / "signin.json").write_text(text)
         state = sign_in.load(tmp_path)
         with pytest.raises(SignInBlockedError, match="was damaged"):
-            sign_in.check(state, SERIAL, state.attempts[0] + 60)
+            state.check(SERIAL, state.attempts[0] + 60)
 
 
 def test_the_stored_cool_down_holds_no_password(tmp_path: Path) -> None:
-    state = sign_in.with_credentials(CoolDown(), EMAIL, PASSWORD, NOW)
-    state = sign_in.failed(sign_in.begun(state, SERIAL, NOW), Refusal("refused", SignInRefusedError("x", "y")), NOW)
+    state = CoolDown().apply_credentials(EMAIL, PASSWORD, NOW)
+    state = state.begin(SERIAL, NOW).fail(Refusal("refused", SignInRefusedError("x", "y")), NOW)
     sign_in.save(tmp_path, state)
     text = (tmp_path / "signin.json").read_text()
     assert PASSWORD not in text
     assert EMAIL not in text
     assert sign_in.load(tmp_path) == state
     with pytest.raises(SignInRefusedError, match="x\nTry: y"):
-        sign_in.with_credentials(sign_in.load(tmp_path), EMAIL, PASSWORD, NOW)
+        sign_in.load(tmp_path).apply_credentials(EMAIL, PASSWORD, NOW)
 
 
 def test_a_token_is_shown_nowhere(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from logger.daemon.schedule import Pace
 from logger.errors import CertificateError, NotAGatewayError, StateError, TokenError
 from logger.gateway import pins
 from logger.gateway.client import Gateway
-from logger.gateway.connect import RECHECK_S, accept_certificate
+from logger.gateway.connect import RECHECK_S
 from logger.gateway.pins import spaced
+from logger.gateway.trust import accept_certificate
 from tests.daemon.parts import InlineStore
 from tests.daemon.parts import site as metered
 from tests.gateway.stand_in import (

@@ -19,14 +19,14 @@ from logger.gateway import tokens
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.endpoints import ENDPOINTS, FIRST_API, Endpoint, auth_kind
-from logger.gateway.probe import Met
+from logger.gateway.probe import FoundGateway
 from logger.store.folder import prepare
 
 _ACCOUNT, _TOKEN, _LATER = range(3)
 _WHERE: Final = "https://entrez.enphaseenergy.com"
 
 
-def sign_in(terminal: Terminal, draft: Draft, given: GatewayAnswers, met: Met, clock: Clock) -> None:
+def sign_in(terminal: Terminal, draft: Draft, given: GatewayAnswers, met: FoundGateway, clock: Clock) -> None:
     """Account, pasted token, local user or nothing, as the generation needs; tried at once."""
     kind = auth_kind(met.info)
     if kind == "open":

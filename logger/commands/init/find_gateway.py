@@ -15,7 +15,7 @@ from logger.errors import CertificateError, SerialDiffersError
 from logger.gateway import pins
 from logger.gateway.discovery import LISTEN_S, search
 from logger.gateway.endpoints import auth_kind
-from logger.gateway.probe import Met, greet
+from logger.gateway.probe import FoundGateway, probe_gateway
 from logger.store.folder import prepare, refuse_demo
 
 
@@ -47,7 +47,7 @@ class GatewayAnswers:
         return any(given) or not self.sign_in
 
 
-def find(terminal: Terminal, draft: Draft, given: GatewayAnswers, clock: Clock) -> Met:
+def find(terminal: Terminal, draft: Draft, given: GatewayAnswers, clock: Clock) -> FoundGateway:
     """Which gateway: named, found, or typed in. Its address and serial go into the draft."""
     terminal.heading("Your gateway")
     known = draft.before.enphase.gateway
@@ -56,14 +56,14 @@ def find(terminal: Terminal, draft: Draft, given: GatewayAnswers, clock: Clock) 
         address = known
         if not address:
             raise terminal.lacking("--gateway ADDRESS")
-    met: list[Met] = []
+    met: list[FoundGateway] = []
 
     def look() -> None:
         nonlocal address
         place = address or _choose(terminal, given, known, clock, met)
         address = ""
         draft.judge(ENPHASE_GATEWAY=place, ENPHASE_SERIAL=given.serial)
-        found = next((one for one in met if one.address == place), None) or asyncio.run(greet(place, clock))
+        found = next((one for one in met if one.address == place), None) or asyncio.run(probe_gateway(place, clock))
         if given.serial and found.info.serial != given.serial:
             raise SerialDiffersError(
                 f"the gateway at {place} is {found.info.serial}, not {given.serial}", "check --gateway and --serial."
@@ -79,13 +79,13 @@ def find(terminal: Terminal, draft: Draft, given: GatewayAnswers, clock: Clock) 
     return found
 
 
-def _way_in(met: Met) -> str:
+def _way_in(met: FoundGateway) -> str:
     return {"token": "wants a token", "digest": "no token needed", "open": "asks for no sign-in"}[auth_kind(met.info)]
 
 
-def _choose(terminal: Terminal, given: GatewayAnswers, known: str, clock: Clock, met: list[Met]) -> str:
+def _choose(terminal: Terminal, given: GatewayAnswers, known: str, clock: Clock, met: list[FoundGateway]) -> str:
     """An address from what is found on the network, or typed in."""
-    found: list[Met] = []
+    found: list[FoundGateway] = []
     if given.search:
         click.echo("   Looking for gateways on this network …")
         result = asyncio.run(search(clock, listen_s=LISTEN_S, interfaces=given.interfaces))
@@ -106,7 +106,7 @@ def _choose(terminal: Terminal, given: GatewayAnswers, known: str, clock: Clock,
     return answer
 
 
-def trust(terminal: Terminal, draft: Draft, given: GatewayAnswers, met: Met) -> None:
+def trust(terminal: Terminal, draft: Draft, given: GatewayAnswers, met: FoundGateway) -> None:
     """Show the certificate's fingerprint and pin it once a person, or the given fingerprint, says yes."""
     if met.pin is None or draft.before.recorder.tls in ("verify", "off"):
         return

@@ -1,0 +1,143 @@
+"""When a sign-in at Enphase may be tried: ever more slowly, and not at all where only a person can help.
+
+Accounts get locked, so every attempt is counted *before* it is made. Wrong credentials stop it for 24 hours or until
+they change; of credentials only salted hashes are kept. Pure.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from logger.clock import format_minute
+from logger.errors import SignInBlockedError, SignInRefusedError
+from logger.gateway.cloud import Refusal
+from logger.retry import SIGN_IN
+
+_DAY_S: Final = 86400.0
+MOST_A_DAY: Final = 16
+"""The ceiling in any 24 hours, changed credentials included; the delays alone come to 14."""
+_UNSENT_S: Final = 60.0
+"""Where nothing was sent no account can be locked; DNS and network come back sooner than in hours."""
+_STOPS: Final = frozenset({"refused", "blocked", "mfa"})
+"""Only a person can cure these; changed credentials lift them."""
+LATER: Final = "wait, or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Credentials that only a person can cure are not tried before `until` (unix seconds)."""
+
+    until: float
+    kind: str
+    why: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoolDown:
+    """The attempts of the last day (unix seconds), before when there is no next one, and why, in words.
+
+    `serial` and `credentials` (a hash): of the last attempt. `stops`: by such a hash.
+    """
+
+    attempts: tuple[float, ...] = ()
+    not_before: float = 0.0
+    kind: str = ""
+    why: str = ""
+    hint: str = ""
+    salt: str = ""
+    credentials: str = ""
+    serial: str = ""
+    stops: Mapping[str, Stop] = field(default_factory=dict)
+
+    def limit(self, now: float) -> CoolDown:
+        """Mend what was written while the clock was far ahead: that cannot block for ever."""
+        stops = {known: replace(stop, until=min(stop.until, now + _DAY_S)) for known, stop in self.stops.items()}
+        state = replace(self, stops=stops)
+        if state.not_before - now <= _DAY_S + 3600:
+            return state
+        return replace(state, attempts=(now,), not_before=now + SIGN_IN.most_s)
+
+    def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
+        """The state for these credentials: other ones than last time need not wait for what those did wrong.
+
+        Raises SignInRefusedError or SignInBlockedError where these are stopped, whatever others did in between: two
+        processes with different wrong passwords do not free each other.
+        """
+        state = self if self.salt else replace(self, salt=secrets.token_hex(16))
+        known = _hash(state.salt, username, password)
+        stop = state.stops.get(known)
+        if stop is not None and stop.until > now:
+            raise (SignInRefusedError if stop.kind == "refused" else SignInBlockedError)(stop.why, stop.hint)
+        if known == state.credentials:
+            return state
+        if state.kind not in _STOPS:
+            return replace(state, credentials=known)
+        recent = state._recent(now)
+        free_at = recent[-MOST_A_DAY] + _DAY_S if len(recent) >= MOST_A_DAY else 0.0
+        return replace(state, credentials=known, not_before=free_at)
+
+    def check(self, serial: str, now: float) -> None:
+        """Raise SignInRefusedError or SignInBlockedError if no sign-in for that gateway may be tried now.
+
+        The words change only when another attempt has been made, so that a trouble is said once.
+        """
+        if now >= self.not_before:
+            return
+        why, hint = self.why, self.hint
+        if self.kind in ("done", "no-token") and self.serial not in ("", serial):
+            why, hint = f"the last one was for gateway {self.serial}", LATER
+        elif self.kind == "no-token":
+            raise SignInRefusedError(why, hint)
+        elif self.kind == "unsent":
+            raise SignInBlockedError(why, hint)
+        until = format_minute(self.not_before)
+        raise SignInBlockedError(
+            f"no sign-in at Enphase before {until}, so that the account is not locked: {why}", hint
+        )
+
+    def begin(self, serial: str, now: float) -> CoolDown:
+        """Before an attempt: count it, and push the next one away, whatever becomes of this one."""
+        attempts = (*self._recent(now), now)
+        not_before = now + SIGN_IN.pause_s(len(attempts))
+        if len(attempts) >= MOST_A_DAY:
+            not_before = max(not_before, attempts[-MOST_A_DAY] + _DAY_S)
+        why = "the last sign-in did not come to its end"
+        return replace(
+            self, attempts=attempts, not_before=not_before, kind="begun", why=why, hint=LATER, serial=serial
+        )
+
+    def succeed(self) -> CoolDown:
+        """After a token came: the distance to the next attempt stays, so that refused tokens cannot drive a loop."""
+        why = "a token was fetched a short time ago, and the gateway refuses it"
+        return replace(self, kind="done", why=why, hint=LATER)
+
+    def fail(self, refusal: Refusal, now: float) -> CoolDown:
+        """After an attempt without a token."""
+        why, hint = refusal.error.message, refusal.error.hint
+        not_before, attempts = self.not_before, self.attempts
+        stops = {known: stop for known, stop in self.stops.items() if stop.until > now}
+        if refusal.kind == "unsent":
+            not_before, attempts = now + _UNSENT_S, attempts[:-1]
+        elif refusal.kind in _STOPS:
+            stops[self.credentials] = Stop(now + _DAY_S, refusal.kind, why, hint)
+        not_before = max(not_before, now + refusal.wait_s)
+        return replace(
+            self, attempts=attempts, not_before=not_before, kind=refusal.kind, why=why, hint=hint, stops=stops
+        )
+
+    def _recent(self, now: float) -> tuple[float, ...]:
+        return tuple(attempt for attempt in self.attempts if now - _DAY_S < attempt <= now)
+
+
+@functools.lru_cache(maxsize=4)
+def _hash(salt: str, username: str, password: str) -> str:
+    """Slow on purpose: the file must not help anybody who guesses."""
+    text = json.dumps([username, password]).encode()
+    return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=2**14, r=8, p=1).hex()

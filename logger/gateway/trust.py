@@ -1,0 +1,126 @@
+"""The certificate that one gateway is trusted by: pinned, followed to its next one, accepted by a person."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from dataclasses import replace
+from typing import Final
+
+from logger import log
+from logger.clock import Clock
+from logger.errors import CertificateError, GatewayError, StateError
+from logger.gateway import pins
+from logger.gateway.access import Access
+from logger.gateway.gateway_events import GatewayEventKind, GatewayEvents
+from logger.gateway.pins import Pin
+from logger.gateway.probe import probe_certificate
+from logger.model import Severity
+
+_WARN_S: Final = 90 * 86400.0
+
+
+class Trust:
+    """The pin of one gateway; each change of it is logged and recorded as an event."""
+
+    def __init__(self, access: Access, clock: Clock, events: GatewayEvents) -> None:
+        self._access, self._clock, self._events = access, clock, events
+        self._trusted: Pin | None = None
+
+    def load(self) -> Pin | None:
+        """The pin that is kept for the address, or None. Raises StateError."""
+        return pins.load(self._access.state_dir, self._access.expected_serial, self._access.host)
+
+    async def pin_first(self, base: str) -> Pin:
+        """Pin what the gateway shows, unless its serial is pinned already at another address."""
+        new, info = await probe_certificate(base, self._access, self._clock)
+        known = pins.load(self._access.state_dir, info.serial, self._access.host)
+        if known is not None:
+            return known
+        pins.save(self._access.state_dir, new)
+        text = f"the certificate of gateway {new.serial} is pinned from now on: {new.describe()}"
+        self._record("certificate_pinned", text, "info")
+        return new
+
+    async def pin_successor(self, base: str, old: Pin) -> Pin | None:
+        """Pin the gateway's next certificate where the mode `pin` accepts it by itself; else None."""
+        if self._access.tls != "pin" or not pins.may_rotate(old, self._access.host, self._clock.time()):
+            return None
+        try:
+            new, _ = await probe_certificate(base, self._access, self._clock)
+        except GatewayError:
+            return None  # what answers there is not this gateway
+        if new.serial != old.serial:
+            return None
+        pins.save(self._access.state_dir, new)
+        self._record_change(old, new, "accepted near the old one's end")
+        self._trusted = new
+        return new
+
+    def confirm(self, pin: Pin) -> None:
+        """Note that the gateway was reached under this pin, be it at a new address or accepted by a person."""
+        old = self._trusted
+        if old is not None and old.fingerprint != pin.fingerprint:
+            self._record_change(old, pin, "accepted by a person")
+        if pin.address != self._access.host:
+            pin = replace(pin, address=self._access.host)
+            self._keep(pin)
+        self._trusted = pin
+        self.warn_of_end()
+
+    def warn_of_end(self) -> None:
+        """Warn once, 90 days ahead, that the certificate ends; asked often, since a connection lasts for months."""
+        pin = self._trusted
+        if pin is None or pin.warned or not pin.not_after or pin.not_after - self._clock.time() > _WARN_S:
+            return
+        ends = "ends soon" if pin.not_after > self._clock.time() else "has ended, and is still trusted"
+        by_hand = "; after that run `envoy-logger accept-certificate`" if self._access.tls == "pin-strict" else ""
+        self._record(
+            "certificate_ends_soon",
+            f"the certificate of gateway {pin.serial} {ends}: {pin.describe()}. The gateway renews it by itself"
+            + by_hand,
+        )
+        self._trusted = replace(pin, warned=True)
+        self._keep(self._trusted)
+
+    def _keep(self, pin: Pin) -> None:
+        """Save what is known of a pin that is still the kept one; no poll fails if the disk does not let us."""
+        with contextlib.suppress(StateError):
+            kept = pins.load(self._access.state_dir, pin.serial, pin.address)
+            if kept is not None and kept.fingerprint == pin.fingerprint:
+                pins.save(self._access.state_dir, pin)
+
+    def _record_change(self, old: Pin, new: Pin, reason: str) -> None:
+        text = f"gateway {new.serial} has a new certificate, {reason}: before {old.describe()}, now {new.describe()}"
+        self._record("certificate_changed", text)
+
+    def _record(self, kind: GatewayEventKind, text: str, severity: Severity = "warning") -> None:
+        log.get("gateway").log(logging.WARNING if severity == "warning" else logging.INFO, text)
+        self._events.record(kind, text, severity)
+
+
+async def accept_certificate(access: Access, clock: Clock, fingerprint: str = "") -> tuple[Pin | None, Pin]:
+    """Pin the certificate that the gateway has now, whatever was pinned before → (old, new).
+
+    `fingerprint`, where given, is the only one that is accepted. A running recorder takes the new pin up at its next
+    poll. Raises CertificateError, WireError, GatewayError or StateError.
+    """
+    base = access.candidates[0]
+    if not base.startswith("https:"):
+        raise CertificateError(
+            f"{access.host} is reached over plain http, where there is no certificate",
+            "write the address as https://.",
+        )
+    new, _ = await probe_certificate(base, access, clock)
+    if fingerprint and pins.plain(fingerprint) != new.fingerprint:
+        raise CertificateError(
+            f"{access.host} shows another certificate than the one to accept: {new.describe()}. Nothing was changed",
+            "compare it with the one that the gateway's own page shows in a browser.",
+        )
+    old = None
+    with contextlib.suppress(StateError):  # a damaged pin is what this command replaces
+        old = pins.load(access.state_dir, new.serial, access.host) or pins.load(access.state_dir, "", access.host)
+    if old is not None:  # the newest of an address counts, also where the clock was set back
+        new = replace(new, first_seen=max(new.first_seen, old.first_seen + 1))
+    pins.save(access.state_dir, new)
+    return old, new
