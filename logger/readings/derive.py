@@ -7,7 +7,7 @@ from typing import Final
 
 from logger.energy.state import Wiring
 from logger.model import Value
-from logger.readings.table import battery_state
+from logger.readings.values import battery_state
 
 
 def powers(fields: dict[str, Value], wiring: Wiring) -> dict[str, Value]:

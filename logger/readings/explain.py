@@ -11,7 +11,7 @@ from typing import Final, Literal
 from logger.model import Json, Reading, Snapshot, Value
 from logger.readings.rows import UNKNOWN, Row, View, dig
 from logger.readings.schema import Field, Key, Measurement
-from logger.readings.table import COUNTERS, KIND_OF_ROWSET, value_of
+from logger.readings.table import COUNTERS
 
 State = Literal["used", "not needed", "refused", "no value", "not listed", "silent", "none"]
 WHY: Final[dict[State, str]] = {
@@ -79,7 +79,7 @@ def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | 
     found: list[Candidate] = []
     decided = False
     for key in field.keys:
-        kind = KIND_OF_ROWSET.get(key.rowset.name)
+        kind = key.rowset.kind
         if point is not None and "kind" in tags and kind != point.tags["kind"]:
             continue
         candidate = _candidate(key, field, tags, view, point)
@@ -102,7 +102,7 @@ def _candidate(key: Key, field: Field, tags: Sequence[str], view: View, point: R
     if row is None:
         return Candidate(key, "not listed")
     path = row.document.path if row.document is not None else key.rowset.where.partition(",")[0]
-    value = value_of(key, field, row, view)
+    value = field.value_of(key, row, view)
     return Candidate(key, "no value" if value is None else "used", path, raw_of(key, row), value)
 
 

@@ -13,7 +13,7 @@ from logger.model import Role, Snapshot, Value
 from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, View
 from logger.readings.schema import Field, Measurement
 from logger.readings.source_selection import Sources
-from logger.readings.table import COUNTERS, KIND_OF_ROWSET, MEASUREMENTS, value_of
+from logger.readings.table import COUNTERS, MEASUREMENTS
 
 Identity = tuple[tuple[str, str], ...]
 
@@ -126,7 +126,7 @@ class _Pass:
                 fields = {}
                 for item in measurement.fields:
                     for key in item.keys:
-                        value = value_of(key, item, row, view) if key.rowset.name == rowset.name else None
+                        value = item.value_of(key, row, view) if key.rowset.name == rowset.name else None
                         if value is not None:
                             fields[item.name] = value
                 if fields:
@@ -188,7 +188,7 @@ class _Pass:
                 return None
             if rows:
                 self._counters[item.name] = key.rowset.name
-                return value_of(key, item, rows[0], view)
+                return item.value_of(key, rows[0], view)
             if key.rowset.name == chosen:
                 return None
         return None
@@ -198,13 +198,13 @@ class _Pass:
             return self._sticky(f"{measurement.name}.{item.name}", item, view)
         kind = dict(identity).get("kind")
         for key in item.keys:
-            if kind is not None and KIND_OF_ROWSET[key.rowset.name] != kind:
+            if kind is not None and key.rowset.kind != kind:
                 continue
             rows = self._by_identity(key.rowset.name, measurement, view)
             if rows is UNKNOWN:
                 return None
             if (row := (rows or {}).get(identity)) is not None:
-                return value_of(key, item, row, view)
+                return item.value_of(key, row, view)
         return None
 
     def _sticky(self, name: str, item: Field, view: View) -> Value | None:
@@ -224,7 +224,7 @@ class _Pass:
             if rows:
                 if len(item.keys) > 1:
                     self._fields[name] = key.rowset.name
-                return value_of(key, item, rows[0], view)
+                return item.value_of(key, rows[0], view)
             if key.rowset.name == chosen:
                 return None
         return None
@@ -238,7 +238,7 @@ class _Pass:
             found: Found[dict[Identity, Row]] = rows if isinstance(rows, Missing) else ABSENT
             self._twins[at] = set()
             if rows:
-                kind = KIND_OF_ROWSET.get(rowset_name) if "kind" in measurement.tags else None
+                kind = rowset.kind if "kind" in measurement.tags else ""
                 seen: dict[Identity, list[Row]] = {}
                 for row in rows:
                     identity = row.tags or (("serial", row.serial), *((("kind", kind),) if kind else ()))

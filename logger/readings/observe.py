@@ -10,7 +10,7 @@ from typing import Final
 from logger.energy.days import is_quiet
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
-from logger.readings import rows as r
+from logger.readings import rowsets as s
 from logger.readings.derive import battery_energy, drop_impossible_powers, powers, site_powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
@@ -28,11 +28,11 @@ from logger.readings.source_selection import (
     review_sources,
     source_of,
 )
-from logger.readings.table import ACB_BLOCK, BOTH_KINDS, COUNTERS
+from logger.readings.table import COUNTERS
 from logger.site import Site
 
 _BATTERY_POWER: Final = "envoy_totals.battery_power_w"
-_SLOW: Final = (ACB_BLOCK.name, BOTH_KINDS.name)
+_SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 """Sources of the batteries' power that stand in a document of the slow lane."""
 
 
@@ -165,8 +165,8 @@ def wiring_of(view: View) -> Wiring:
 
 def _site_max_w(view: View, equipment: Equipment) -> float:
     """The most power the site can have: 25 kW a phase (three where unknown), or 500 W an inverter if that is more."""
-    rows = meters.enabled_meter_rows(view) or []
-    phases = max((int(r.number(row.values.get("phases")) or 3) for row in rows), default=3)
+    rows = meters.enabled_meters(view) or []
+    phases = max((row.whole("phases") or 3 for row in rows), default=3)
     return max(25_000.0 * phases, 500.0 * equipment.inverters)
 
 

@@ -46,6 +46,28 @@ class Row:
     tags: tuple[tuple[str, str], ...] = ()
     document: Document | None = None
 
+    def number(self, path: str) -> float | None:
+        """The number at a dotted path of keys."""
+        return number(dig(self.values, path))
+
+    def whole(self, path: str) -> int | None:
+        """The whole number at a dotted path of keys."""
+        return whole(dig(self.values, path))
+
+    def text(self, path: str) -> str | None:
+        """The text at a dotted path of keys, if it is not empty."""
+        value = dig(self.values, path)
+        return value if isinstance(value, str) and value else None
+
+    def flag(self, path: str) -> bool | None:
+        """The flag at a dotted path of keys; anything but true or false is absent."""
+        value = dig(self.values, path)
+        return value if isinstance(value, bool) else None
+
+    def objects(self, path: str) -> list[Object]:
+        """The objects of the list at a dotted path of keys; none if it cannot be read."""
+        return objects(dig(self.values, path)) or []
+
     def having(self, values: Object) -> Row:
         """The same row with further values."""
         return replace(self, values={**self.values, **values})
@@ -132,6 +154,11 @@ def whole_of(document: Found[Document]) -> Rows:
     if isinstance(document, Missing):
         return document
     return [Row(document.body, document=document)] if isinstance(document.body, dict) else UNKNOWN
+
+
+def object_at(path: str) -> Selector:
+    """Select a document that is one object, if it arrived since the last tick."""
+    return lambda view: whole_of(view.measured(path))
 
 
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:

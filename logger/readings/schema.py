@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from logger.model import Role, Value
-from logger.readings.rows import Row, Selector, View, dig, number, whole
+from logger.readings.rows import Row, Selector, View
 
 Kind: TypeAlias = Literal["float", "int", "bool", "string"]
 Read: TypeAlias = Callable[[Row, View], Value | None]
@@ -33,11 +33,20 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rowset:
-    """A named selector; `where` tells people which document and which of its objects."""
+    """A named selector; `where` tells people which document and which of its objects.
+
+    `kind`: the kind of battery that its rows are, where a measurement holds several. Of a source of counters:
+    `resolution_s` is how long it may stand still and then rise at once, `rolls_over` tells sums over inverters that
+    some firmware takes modulo 2³² J (Q-L1), `is_seldom` a document that is not asked each minute.
+    """
 
     name: str
     where: str
     select: Selector
+    kind: str = ""
+    resolution_s: int = 0
+    rolls_over: bool = False
+    is_seldom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +81,14 @@ class Field:
         last = self.name.rpartition("_")[2]
         return last if last in UNITS else ""
 
-    def plausible(self, value: Value) -> bool:
+    def value_of(self, key: Key, row: Row, view: View) -> Value | None:
+        """What one of its keys reads in a row, typed and plausible, or None."""
+        value = key.read(row, view)
+        if value is None or not self.is_plausible(value):
+            return None
+        return float(value) if self.kind == "float" and not isinstance(value, (bool, str)) else value
+
+    def is_plausible(self, value: Value) -> bool:
         """Whether a number lies within the field's limits; flags and texts always do."""
         if isinstance(value, (bool, str)):
             return True
@@ -115,42 +131,32 @@ class Measurement:
 
 
 def scaled(rowset: Rowset, path: str, per: float = 1.0) -> Key:
-    """A number divided by `per`: so many of the gateway's units are one of ours (milli units, joules)."""
+    """Read a number divided by `per`: so many of the gateway's units are one of ours (milli units, joules)."""
 
     def read(row: Row, _view: View) -> float | None:
-        value = number(dig(row.values, path))
+        value = row.number(path)
         return None if value is None else value / per
 
     return Key(rowset, path, read)
 
 
 def count(rowset: Rowset, path: str) -> Key:
-    """A whole number."""
-    return Key(rowset, path, lambda row, _view: whole(dig(row.values, path)))
+    """Read a whole number."""
+    return Key(rowset, path, lambda row, _view: row.whole(path))
 
 
 def flag(rowset: Rowset, path: str) -> Key:
-    """True or false; anything else is absent."""
-
-    def read(row: Row, _view: View) -> bool | None:
-        value = dig(row.values, path)
-        return value if isinstance(value, bool) else None
-
-    return Key(rowset, path, read)
+    """Read true or false; anything else is absent."""
+    return Key(rowset, path, lambda row, _view: row.flag(path))
 
 
 def text(rowset: Rowset, path: str) -> Key:
-    """A text that is not empty."""
-
-    def read(row: Row, _view: View) -> str | None:
-        value = dig(row.values, path)
-        return value if isinstance(value, str) and value else None
-
-    return Key(rowset, path, read)
+    """Read a text that is not empty."""
+    return Key(rowset, path, lambda row, _view: row.text(path))
 
 
 def made(rowset: Rowset, name: str, read: Read) -> Key:
-    """A value that needs more than one key of its row."""
+    """Read a value that one key of its row does not give; `name` says what it is made of."""
     return Key(rowset, name, read)
 
 

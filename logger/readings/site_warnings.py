@@ -68,7 +68,7 @@ def _words(line: Object) -> list[str]:
 def _doubled(view: View) -> dict[str, Complaint]:
     """A meter that says twice what its phases do (Q-P18); seen by one reader of split-phase gateways only."""
     found = {}
-    for row in meters.enabled_meter_rows(view) or ():
+    for row in meters.enabled_meters(view) or ():
         key = "instantaneousDemand" if row.values.get("new_stack") else "activePower"
         phases = meters.legs(row.values, r.whole(row.values.get("phases")))
         parts = [number(phase.get(key)) for _, phase in phases]

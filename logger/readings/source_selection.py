@@ -15,21 +15,18 @@ from logger.energy.state import Source
 from logger.model import Document, Event, Snapshot
 from logger.readings import paths
 from logger.readings import rows as r
-from logger.readings import table as t
 from logger.readings.rows import UNKNOWN, View
 from logger.readings.schema import Field
+from logger.readings.table import COUNTERS
 
 ANSWERS: Final = 3
 """So many definitive answers of each path pin a source."""
 _DAY_S: Final = 86400
-RESOLUTIONS_S: Final = {s.name: 3600 for s in (t.DATA_SUMS, t.V1, t.PDM_PCU, t.INVERTERS_BLOCK, t.ACB_SUMS)}
-"""So long these may stand still and then rise at once: inverters report every 5 to 60 minutes."""
-_SELDOM: Final = frozenset(s.name for s in (t.PRODUCTION_BLOCK, t.INVERTERS_BLOCK, t.DATA_SUMS, t.ACB_SUMS))
-"""Sources in documents that are not asked each minute."""
 SELDOM_S: Final = 600
 """A gateway that has nothing for each minute answers something within so long, or it is silent."""
-ROLLING_OVER: Final = frozenset(s.name for s in (t.DATA_SUMS, t.PDM_PCU, t.INVERTERS_BLOCK))
-"""Sums over inverters, which some firmware takes modulo 2³² J (Q-L1)."""
+_ROWSETS: Final = {key.rowset.name: key.rowset for item in COUNTERS for key in item.keys}
+_SELDOM: Final = frozenset(name for name, rowset in _ROWSETS.items() if rowset.is_seldom)
+"""Sources in documents that are not asked each minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +72,13 @@ class Sources:
 
     def open_counters(self) -> list[Field]:
         """The counters whose source is not pinned yet, or is looked at anew."""
-        return [item for item in t.COUNTERS if self.is_open(item.name)]
+        return [item for item in COUNTERS if self.is_open(item.name)]
 
 
 def source_of(name: str) -> Source:
     """What the energy of a counter must know of a source: how coarse it is, and whether it rolls over."""
-    return Source(name, RESOLUTIONS_S.get(name, 0), name in ROLLING_OVER)
+    rowset = _ROWSETS.get(name)
+    return Source(name) if rowset is None else Source(name, rowset.resolution_s, rowset.rolls_over)
 
 
 def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:

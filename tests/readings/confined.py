@@ -53,7 +53,7 @@ def assert_sound(found: TickResult, what: str) -> None:
         for name, value in point.fields.items():
             field = FIELDS[point.measurement, name]
             assert type(value) is PYTHON[field.kind], what
-            assert field.plausible(value), what
+            assert field.is_plausible(value), what
 
 
 def assert_confined(

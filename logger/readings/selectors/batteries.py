@@ -20,6 +20,7 @@ from logger.readings.rows import (
     how_many,
     keep,
     number,
+    object_at,
     objects,
     only_if,
     total,
@@ -134,7 +135,7 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 # --- all of them together -------------------------------------------------------------------------------------
 
 
-site_batteries = only_if(_has_any(known_batteries), lambda view: whole_of(view.measured(paths.SECCTRL)))
+site_batteries = only_if(_has_any(known_batteries), object_at(paths.SECCTRL))
 """The site's batteries together (`/ivp/ensemble/secctrl`), only where a battery is installed (Q-B14)."""
 
 

@@ -22,7 +22,6 @@ from logger.readings.rows import (
     each_of,
     inner_rows,
     keep,
-    number,
     only_if,
     whole_of,
 )
@@ -31,7 +30,6 @@ CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
 """Types of the ensemble inventory that switch the house between the grid and its own power."""
 _IQ_BATTERY: Final = 13
 """The `device_type` of an IQ Battery in the ensemble status."""
-_CLOSED: Final = {"closed": True, "close": True, "open": False}
 
 
 def ensemble_devices(document: Found[Document], kind: str) -> Rows:
@@ -90,41 +88,6 @@ def encharge_status(view: View) -> Rows:
     ] or ABSENT
 
 
-# --- the connection to the grid -------------------------------------------------------------------------------
-
-
-def read_enpower_relay(row: Row, _view: View) -> bool | None:
-    """Whether the relay is closed; words such as `open synchronizing` are open still."""
-    state = row.values.get("mains_oper_state")
-    if not isinstance(state, str):
-        return None
-    return True if state in ("closed", "close") else False if state.split(" ")[0] == "open" else None
-
-
-def read_enpower_grid(row: Row, view: View) -> str | None:
-    """On-grid or off-grid by the relay: with a generator the modes may say on-grid while it is open."""
-    closed = read_enpower_relay(row, view)
-    return None if closed is None else "on-grid" if closed else "off-grid"
-
-
-def read_collar_grid(row: Row, _view: View) -> str | None:
-    """The collar's own word for it."""
-    state = row.values.get("grid_state")
-    return state.replace("_", "-") if isinstance(state, str) and state else None
-
-
-def read_collar_relay(row: Row, _view: View) -> bool | None:
-    """Whether the collar's relay is closed."""
-    state = row.values.get("mid_state")
-    return _CLOSED.get(state) if isinstance(state, str) else None
-
-
-def read_fahrenheit(row: Row, _view: View) -> float | None:
-    """Degrees Celsius of the system controller, which alone counts in Fahrenheit (Q-B6)."""
-    fahrenheit = number(row.values.get("temperature"))
-    return None if fahrenheit is None else round((fahrenheit - 32) / 1.8, 1)
-
-
 # --- generator and contacts -----------------------------------------------------------------------------------
 
 
@@ -144,15 +107,6 @@ def _generator(view: View) -> Rows:
 
 generators = only_if(_has_generator, _generator)
 """The generator, only where one is configured."""
-
-
-def read_generator_state(row: Row, _view: View) -> str | None:
-    """connected or disconnected, or the gateway's own word."""
-    state = row.values.get("oper_state")
-    if not isinstance(state, str) or not state:
-        return None
-    closed = _CLOSED.get(state.lower())
-    return state.lower() if closed is None else "connected" if closed else "disconnected"
 
 
 def contacts(view: View) -> Rows:
@@ -188,9 +142,3 @@ def _contacts_in(document: Document) -> Rows:
 def _contact_tags(identity: str, name: Json) -> tuple[tuple[str, str], ...]:
     named = name.strip() if isinstance(name, str) else ""
     return (("contact", identity), *((("contact_name", named),) if named else ()))
-
-
-def read_contact(row: Row, _view: View) -> bool | None:
-    """Whether a dry contact is closed."""
-    state = row.values.get("status")
-    return _CLOSED.get(state) if isinstance(state, str) else None

@@ -144,7 +144,7 @@ def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
     return [leg for leg in found if not _is_unwired(leg[1])] or found
 
 
-def enabled_meter_rows(view: View) -> Rows:
+def enabled_meters(view: View) -> Rows:
     """Select every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
 
     Values carry `phases`, of them the `legs` in use, and whether the meters are those of the `new_stack`.
@@ -168,11 +168,26 @@ def enabled_meter_rows(view: View) -> Rows:
     return rows or ABSENT
 
 
+def phases_in_use(view: View) -> Rows:
+    """Select each phase in use of each enabled meter; the tags are `meter` and `phase`."""
+    rows = enabled_meters(view)
+    found = [
+        Row(
+            {**channel, "legs": 1.0, "new_stack": row.values["new_stack"]},
+            tags=(*row.tags, ("phase", f"L{index}")),
+            document=row.document,
+        )
+        for row in rows or ()
+        for index, channel in legs(row.values, row.whole("phases"))
+    ]
+    return rows and (found or ABSENT)
+
+
 def meter(kind: str) -> Selector:
     """Select the reading of the enabled meter of one measurement type; unclear where there are two."""
 
     def select(view: View) -> Rows:
-        rows = keep(enabled_meter_rows(view), lambda row: ("meter", kind) in row.tags)
+        rows = keep(enabled_meters(view), lambda row: ("meter", kind) in row.tags)
         if rows and len(rows) == 1:
             return rows
         return ABSENT if view.fact(paths.READINGS) is ABSENT else UNKNOWN

@@ -19,12 +19,9 @@ from logger.readings.rows import (
 )
 from logger.readings.selectors.meters import has_disabled_meters, has_meter
 
-
-def _v1_totals(view: View) -> Rows:
-    return keep_counting(whole_of(view.measured(paths.V1)), "wattHoursLifetime")
-
-
-v1_totals = unless(has_disabled_meters, _v1_totals)
+v1_totals = unless(
+    has_disabled_meters, lambda view: keep_counting(whole_of(view.measured(paths.V1)), "wattHoursLifetime")
+)
 """`/api/v1/production`, while it counts and no disabled CT spoils it (Q-P3)."""
 
 

@@ -1,0 +1,49 @@
+"""Count what is installed: inverters with their flags, batteries."""
+
+from __future__ import annotations
+
+from logger.model import Json
+from logger.readings import paths
+from logger.readings.rows import ABSENT, UNKNOWN, Missing, Row, Rows, View
+from logger.readings.selectors import batteries, inverters, production
+
+
+def count_inverters(view: View) -> Rows:
+    """Count inverters: `installed`, and of those how many are `communicating` and `producing`, where flags tell it.
+
+    Where nothing lists them there are as many as the inverters block says are registered.
+    """
+    rows, count = inverters.installed_inverters(view), 0
+    if rows is ABSENT:
+        rows = production.counting_block(view)
+        count = (rows and rows[0].whole("activeCount")) or 0
+    elif rows:
+        count = len(rows)
+    if not rows:
+        return rows
+    values: dict[str, Json] = {"installed": count, **_count_flags(view)}
+    return [Row(values, document=rows[0].document)] if count else ABSENT
+
+
+def _count_flags(view: View) -> dict[str, Json]:
+    """By the inventory, else the v1 list, else device data; a flag that any inverter lacks cannot be counted."""
+    rows, keys = inverters.counted_inverters(view), ("communicating", "producing")
+    if rows is ABSENT:
+        listed, keys = inverters.countable_inverters(view), ("heard", "delivering")
+        rows = listed and inverters.listed_inverters(view)
+        if listed is ABSENT:
+            rows = inverters.data_listed_inverters(view)
+    counts: dict[str, Json] = {}
+    for name, key in zip(("communicating", "producing"), keys, strict=True):
+        flags = [row.flag(key) for row in rows or ()]
+        if flags and None not in flags:
+            counts[name] = sum(flag is True for flag in flags)
+    return counts
+
+
+def count_site_batteries(view: View) -> Rows:
+    """Count IQ Batteries and AC Batteries together, as `installed`."""
+    count, document = batteries.count_batteries(view), view.fact(paths.ENSEMBLE)
+    if count is None:
+        return UNKNOWN
+    return [Row({"installed": count}, document=None if isinstance(document, Missing) else document)]
