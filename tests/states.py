@@ -47,7 +47,6 @@ def _any(hint: Any) -> st.SearchStrategy[Any]:
 energy_states = whole(EnergyState).map(
     lambda state: replace(
         state,
-        today=state.today and replace(state.today, wiring=None, booked=(), final=False),
         days=tuple(sorted({day.date: day for day in state.days}.values(), key=lambda day: day.date)),
     )
 )

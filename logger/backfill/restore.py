@@ -174,7 +174,7 @@ class _Work:
         totals = await self._history.points("totals", "envoy_totals", wish.gateway, since, until, rebuild.FIELDS)
         points = _merged(totals)
         self.ticks += len(points)
-        self._ledger, rows = rebuild.replayed(self._ledger, points, wish.site)
+        self._ledger, rows = rebuild.replay(self._ledger, points, wish.site)
         self._rows |= rows
         reports = await self._history.points(
             "devices", "envoy_inverter", wish.gateway, since, until, panel_rebuild.FIELDS
@@ -193,7 +193,7 @@ class _Work:
         """The rows of these days, with the tags that they were written with, if they were."""
         wish, panels = self.wish, self._panels
         days: dict[str, list[DayRow]] = {}
-        open_day = {row.day: row for row in rebuild.rows_of(self._ledger, [self._ledger.day])}
+        open_day = {row.day: row for row in rebuild.list_rows(self._ledger, [self._ledger.day])}
         for day in sorted(dates):
             known = self._known.get(day)
             row = self._rows.get(day) or open_day.get(day)

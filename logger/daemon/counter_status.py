@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logger.energy.quantities import TOTALS, terms
-from logger.energy.state import POWER, EnergyState
+from logger.energy.state import POWER, DayEnergy, EnergyState
 from logger.model import Json
 from logger.readings.source_selection import Sources
 
@@ -14,6 +14,7 @@ def describe_energy(ledger: EnergyState, sources: Sources) -> dict[str, Json]:
     A counter's `state` is settled, provisional (another source may still prove better) or integrated (no counter:
     from power, estimated). `integrated` lists the quantities that such a term is part of.
     """
+    today = ledger.today.energy if ledger.days else {}
     return {
         "zone": ledger.zone,
         "day": ledger.day,
@@ -24,13 +25,13 @@ def describe_energy(ledger: EnergyState, sources: Sources) -> dict[str, Json]:
             name: {
                 "source": c.source,
                 "state": _state(sources, name, c.source),
-                "held": len(c.held) if c.first_day else 0,
-                "waits_for_base": not c.first_day,
+                "held": len(c.held) if c.has_base else 0,
+                "waits_for_base": not c.has_base,
                 "accepted_at": c.at,
                 "resets": c.resets,
-                "offset_wh": c.offset,
-                "today_wh": c.today if c.first_day else 0.0,
-                "estimated_today_wh": c.estimated,
+                "offset_wh": c.offset_wh,
+                "today_wh": today.get(name, DayEnergy()).wh,
+                "estimated_today_wh": today.get(name, DayEnergy()).estimated_wh,
             }
             for name, c in sorted(ledger.counters.items())
         },

@@ -25,12 +25,12 @@ def restored(live: GatewayState, past: GatewayState, gateway: str, site: Site) -
     if past.energy.last_tick >= live.energy.first_tick:
         return live, []
     began_on = min(live.energy.first_day, past.energy.day or live.energy.first_day)
-    before = rebuild.up_to(past.energy, live.energy, site, live.readings.equipment.inverters)
-    ledger, changed = rebuild.joined(live.energy, before)
+    before = rebuild.lead_up(past.energy, live.energy, site, live.readings.equipment.inverters)
+    ledger, changed = rebuild.join(live.energy, before)
     mine, theirs, place = live.panels.panels, past.panels.panels, Place("", ledger.zone)
     panels, panel_days = panel_rebuild.joined(mine, panel_rebuild.up_to(theirs, mine, place))
     closed = closed_day(ledger.last_tick, ledger.zone)
-    rows = rebuild.rows_of(ledger, [day for day in changed if day >= began_on])
+    rows = rebuild.list_rows(ledger, [day for day in changed if day >= began_on])
     rows += panel_rebuild.rows_of(panels, [d for d in panel_days if d >= began_on], gateway, ledger.zone, closed)
     return replace(live, energy=ledger, panels=PanelBooks(trimmed(panels), live.panels.watch)), rows
 
@@ -41,11 +41,11 @@ def recomputed(
     """The live books with these closed days as `past` has them, and their rows."""
     if not live.energy.last_tick:
         return live, []
-    ledger, changed = rebuild.replaced(live.energy, past.energy, dates)
+    ledger, changed = rebuild.replace_days(live.energy, past.energy, dates)
     panels = live.panels.panels
     theirs = {day: kept for day, kept in past.panels.panels.days.items() if day in dates and day in panels.days}
     panels = replace(panels, days={**panels.days, **theirs})
     closed = closed_day(ledger.last_tick, ledger.zone)
-    rows = rebuild.rows_of(ledger, changed)
+    rows = rebuild.list_rows(ledger, changed)
     rows += panel_rebuild.rows_of(panels, sorted(theirs), gateway, ledger.zone, closed)
     return replace(live, energy=ledger, panels=PanelBooks(panels, live.panels.watch)), rows

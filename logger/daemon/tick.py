@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
-from logger.energy.engine import Advanced, advance
+from logger.energy.engine import Accounted, account
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
 from logger.panels.books import Place
@@ -71,9 +71,9 @@ def run_tick(
     )
 
 
-def _account_for_energy(state: EnergyState, seen: Observed) -> Advanced:
+def _account_for_energy(state: EnergyState, seen: Observed) -> Accounted:
     """The energy state after a tick of the totals; unchanged where they are not due."""
-    return Advanced(state) if seen.tick is None else advance(state, seen.tick)
+    return Accounted(state) if seen.tick is None else account(state, seen.tick)
 
 
 def _account_for_panels(
@@ -101,7 +101,7 @@ def _account_for_panels(
 
 
 def _gather_points(
-    seen: Observed, totals: dict[str, Value], energy: Advanced, tick: int, tags: Mapping[str, str], layout: Layout
+    seen: Observed, totals: dict[str, Value], energy: Accounted, tick: int, tags: Mapping[str, str], layout: Layout
 ) -> list[Reading]:
     """All points of the tick: the totals, the devices with the layout's tags, and totals that were held before."""
     now = [Reading("envoy_totals", tags, totals, tick, "totals")] if set(totals) - {"inventory_age_s"} else []

@@ -1,4 +1,4 @@
-"""What happened to a counter, in words for people. Pure."""
+"""Describe what happened to a counter, in words for people. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from logger.energy.state import Counter
-from logger.energy.validate import Verdict
+from logger.energy.validate import Decision
 from logger.model import Event
 
 _NAMES: Final = {
@@ -19,30 +19,23 @@ _NAMES: Final = {
 }
 
 
-def told(name: str, known: Counter | None, verdict: Verdict, value: float, tick: int) -> Iterator[Event]:
-    """The events of one verdict on the value of counter `name` at `tick`."""
-    what = _NAMES.get(name, name)
-    if known is None:
-        return
-    if verdict.dropped:
-        figures = [_kwh(wh) for _, wh in verdict.dropped]
+def describe_decision(name: str, known: Counter, decision: Decision, wh: float, tick: int) -> Iterator[Event]:
+    """The events of a decision on the value `wh` of counter `name` at `tick`; `known`: the counter before it."""
+    subject, before = _NAMES.get(name, name), _kwh(known.accepted_wh)
+    if decision.rejected:
+        figures = [_kwh(value.wh) for value in decision.rejected]
         shown = figures[0] if len(set(figures)) == 1 else f"{figures[0]} … {figures[-1]}"
         refused = f"{len(figures)} figures of {shown} were" if len(figures) > 1 else f"a figure of {shown} was"
-        text = f"{what}: {refused} not believed after {_kwh(known.accepted)}"
-        yield Event(verdict.dropped[0][0], "counter_refused", text, "warning")
-    if verdict.wraps:
-        text = f"{what}: the lifetime counter wrapped, {_kwh(known.accepted)} goes on"
-        yield Event(tick, "counter_wrapped", text)
-    if verdict.reset and known.source != verdict.counter.source:
-        text = (
-            f"{what}: read from {verdict.counter.source} now, not from {known.source}; counted on from {_kwh(value)}"
-        )
-        yield Event(tick, "counter_reset", text, "warning")
-    elif verdict.reset:
-        text = (
-            f"{what}: the lifetime counter went from {_kwh(known.accepted)} to {_kwh(value)}; counted on from there"
-        )
-        yield Event(tick, "counter_reset", text, "warning")
+        text = f"{subject}: {refused} not believed after {before}"
+        yield Event(decision.rejected[0].at, "counter_refused", text, "warning")
+    if decision.rollovers:
+        yield Event(tick, "counter_wrapped", f"{subject}: the lifetime counter wrapped, {before} goes on")
+    if decision.reset and known.source != decision.counter.source:
+        change = f"read from {decision.counter.source} now, not from {known.source}"
+        yield Event(tick, "counter_reset", f"{subject}: {change}; counted on from {_kwh(wh)}", "warning")
+    elif decision.reset:
+        change = f"the lifetime counter went from {before} to {_kwh(wh)}"
+        yield Event(tick, "counter_reset", f"{subject}: {change}; counted on from there", "warning")
 
 
 def _kwh(wh: float) -> str:

@@ -1,4 +1,4 @@
-"""The rows of `envoy_day`: one a local day, rewritten while it lasts and when a gap reopens it. Pure."""
+"""List the rows of `envoy_day`: one a local day, rewritten while it lasts and when a gap reopens it. Pure."""
 
 from __future__ import annotations
 
@@ -6,63 +6,53 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from logger.energy.daybook import booked
 from logger.energy.days import final_at
 from logger.energy.quantities import figures
-from logger.energy.state import Day, EnergyState
+from logger.energy.state import Day, EnergyState, Tick
 from logger.model import DayRow, Reading, Value
 
 EVERY_S: Final = 900
 """The row of the day that is open is written so often."""
-
-
-def due_rows(
-    before: EnergyState, ledger: EnergyState, tick: int, *, polled: bool, changed: Collection[str]
-) -> tuple[tuple[DayRow, ...], EnergyState]:
-    """The rows to write after a tick, and the books with the days that are final now.
-
-    `before` are the books before the tick, `changed` the past days that got energy in it.
-    """
-    today = ledger.today
-    assert today is not None  # noqa: S101  the day was opened
-    rows: list[DayRow] = []
-    days = ledger.days
-    if days and (changed or ledger.days[-1].date != _last(before) or not days[-1].final):
-        known = {day.date for day in before.days}
-        days = tuple(_settled(day, tick, ledger.zone, polled=polled, changed=changed) for day in days)
-        rows = [
-            point(day if day.tags else replace(day, tags=today.tags), ledger)
-            for day, earlier in zip(days, ledger.days, strict=True)
-            if (day.date in changed or day.date not in known or day.final != earlier.final) and day.end > day.start
-        ]
-    if before.today is None or tick // EVERY_S != before.last_tick // EVERY_S:
-        rows.append(point(replace(today, booked=booked(ledger.counters), wiring=ledger.wiring), ledger))
-    kept = ledger if days == ledger.days else replace(ledger, days=days)
-    return tuple(row for row in rows if len(row.reading.fields) > _BARE), kept
-
-
 _BARE: Final = 3
 """Date, coverage and resets: a day of which nothing is known has no row."""
 
 
-def _last(ledger: EnergyState) -> str:
-    return ledger.days[-1].date if ledger.days else ""
+def list_due_rows(
+    before: EnergyState, state: EnergyState, tick: Tick, changed: Collection[str]
+) -> tuple[tuple[DayRow, ...], EnergyState]:
+    """The rows to write after a tick, and the state with the days that are final now.
+
+    `before` is the state before the tick, `changed` the dates of past days that got energy in it.
+    """
+    rows: list[DayRow] = []
+    if state.past and (changed or state.day != before.day or not state.past[-1].final):
+        known = {day.date for day in before.past}
+        past = tuple(_finish(day, tick, state.zone, changed=day.date in changed) for day in state.past)
+        rows = [
+            day_row(day if day.tags else replace(day, tags=state.today.tags), state)
+            for day, earlier in zip(past, state.past, strict=True)
+            if (day.date in changed or day.date not in known or day.final != earlier.final) and day.end > day.start
+        ]
+        state = replace(state, days=(*past, state.today))
+    if not before.days or tick.at // EVERY_S != before.last_tick // EVERY_S:
+        rows.append(day_row(state.today, state))
+    return tuple(row for row in rows if len(row.reading.fields) > _BARE), state
 
 
-def _settled(day: Day, tick: int, zone: str, *, polled: bool, changed: Collection[str]) -> Day:
+def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
     """The day, final if a poll came past 03:00 of the next one; one that changed is open until then."""
-    late = polled and tick >= final_at(day.date, zone)
-    if day.date in changed:
-        return replace(day, final=late)
-    return replace(day, final=True) if late and not day.final else day
+    is_late = tick.is_polled and tick.at >= final_at(day.date, zone)
+    if changed:
+        return replace(day, final=is_late)
+    return replace(day, final=True) if is_late and not day.final else day
 
 
-def point(day: Day, ledger: EnergyState) -> DayRow:
-    """The row of a day."""
+def day_row(day: Day, state: EnergyState) -> DayRow:
+    """The row of a day as it stands."""
     fields: dict[str, Value] = {"local_date": day.date}
-    for quantity, (wh, estimated) in figures(day.wiring or ledger.wiring, dict(day.booked)).items():
+    for quantity, (wh, estimated_wh) in figures(day.wiring or state.wiring, day.energy).items():
         fields[f"{quantity}_wh"] = wh
-        fields[f"{quantity}_estimated_wh"] = estimated
+        fields[f"{quantity}_estimated_wh"] = estimated_wh
     if day.peak_production_w is not None:
         fields["peak_production_w"] = day.peak_production_w
     if day.peak_load_w is not None:

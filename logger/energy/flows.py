@@ -1,34 +1,53 @@
-"""What flowed by power: the area under the readings from tick to tick, where no counter says it. Pure."""
+"""Integrate power: the area under the readings from tick to tick, where no counter has the energy. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
+from logger.energy.state import Sample, Tick
+
 GAP_S: Final = 300
 """Over a longer silence nothing is integrated: what flowed then is not known."""
 SLOW_GAP_S: Final = 1200
 """The same where the power comes each quarter of an hour, as that of AC Batteries does."""
-BATTERY: Final = frozenset({"charged", "discharged"})
+BATTERY: Final = ("charged", "discharged")
 """The flows of the batteries' power."""
 
 
-def flows(powers: Mapping[str, float]) -> dict[str, float]:
+class PowerFlows:
+    """The power of each flow at one tick, and the samples before it."""
+
+    def __init__(self, samples: Mapping[str, Sample], tick: Tick) -> None:
+        self.power_w = split_powers(tick.powers)
+        self._samples, self._tick = samples, tick
+
+    def energy_wh(self, name: str) -> float:
+        """The energy of a flow since its last sample: the mean of both powers, nothing over a gap."""
+        sample, power_w = self._samples.get(name), self.power_w.get(name)
+        if sample is None or power_w is None or not 0 < self._tick.at - sample.at <= self._gap_s(name):
+            return 0.0
+        return (sample.power_w + power_w) / 2 * (self._tick.at - sample.at) / 3600
+
+    def samples(self) -> Mapping[str, Sample]:
+        """The last sample of each flow after this tick."""
+        now = {name: Sample(self._tick.at, power_w) for name, power_w in self.power_w.items()}
+        return {**self._samples, **now} if now else self._samples
+
+    def is_known(self, name: str) -> bool:
+        """Whether a flow's power is known at this tick, or was lately."""
+        sample = self._samples.get(name)
+        return name in self.power_w or (sample is not None and self._tick.at - sample.at <= self._gap_s(name))
+
+    def _gap_s(self, name: str) -> int:
+        return SLOW_GAP_S if name in self._tick.slow else GAP_S
+
+
+def split_powers(powers: Mapping[str, float]) -> dict[str, float]:
     """Watts by primitive counter, none negative, from the site's `production`, `net`, `consumption`, `battery`."""
-    found = {}
-    if "production" in powers:
-        found["production"] = max(0.0, powers["production"])
-    if "consumption" in powers:
-        found["consumption"] = max(0.0, powers["consumption"])
+    found = {name: max(0.0, powers[name]) for name in ("production", "consumption") if name in powers}
     if "net" in powers:
         found["import"], found["export"] = max(0.0, powers["net"]), max(0.0, -powers["net"])
     if "battery" in powers:
         found["discharged"], found["charged"] = max(0.0, powers["battery"]), max(0.0, -powers["battery"])
     return found
-
-
-def flowed_wh(sample: tuple[int, float] | None, tick: int, watts: float | None, gap_s: int = GAP_S) -> float:
-    """The energy since a flow's last sample (tick, W): the mean of both powers, nothing over a gap."""
-    if sample is None or watts is None or not 0 < tick - sample[0] <= gap_s:
-        return 0.0
-    return (sample[1] + watts) / 2 * (tick - sample[0]) / 3600

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from logger.energy.state import Booked, Wiring
+from logger.energy.state import DayEnergy, Wiring
 
 TOTALS: Final = ("production", "consumption", "load", "net", "grid_import", "grid_export")
 """The quantities with a today, seven days and a lifetime."""
@@ -32,17 +32,17 @@ def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
     return found | _BATTERY
 
 
-def figures(wiring: Wiring | None, booked: Mapping[str, Booked]) -> dict[str, tuple[float, float]]:
-    """Wh by quantity from a day's counters, and how much of it is estimated.
+def figures(wiring: Wiring | None, energy: Mapping[str, DayEnergy]) -> dict[str, tuple[float, float]]:
+    """Wh by quantity from a day's energy by counter, and how much of it is estimated.
 
     What was attributed over a gap counts with its sign, as in the quantity; integrated terms may cancel each other
     and are wrong all the same, so they add up.
     """
     found = {}
     for quantity, of in terms(wiring).items():
-        if all(name in booked for name in of):
-            wh = sum(sign * booked[name].wh for name, sign in of.items())
-            gap = sum(sign * booked[name].estimated for name, sign in of.items() if not booked[name].integrated)
-            integrated = sum(booked[name].estimated for name in of if booked[name].integrated)
+        if all(name in energy for name in of):
+            wh = sum(sign * energy[name].wh for name, sign in of.items())
+            gap = sum(sign * energy[name].estimated_wh for name, sign in of.items() if not energy[name].is_integrated)
+            integrated = sum(energy[name].estimated_wh for name in of if energy[name].is_integrated)
             found[quantity] = (wh, abs(gap) + integrated)
     return found

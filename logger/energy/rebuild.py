@@ -1,6 +1,6 @@
-"""The site's books from what was written: replayed tick by tick through the same engine, and joined with newer ones.
+"""Rebuild an energy state from what was written: replay it tick by tick, and join it with a newer state. Pure.
 
-Pure. What the database has are accepted values, so a replay makes the days that were made then.
+What the database has are accepted values, so a replay makes the days that were made then.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
-from logger.energy.day_rows import point
-from logger.energy.daybook import added
+from logger.energy.day_rows import day_row
+from logger.energy.daybook import merge_days
 from logger.energy.days import final_at
-from logger.energy.engine import advance
+from logger.energy.engine import account
 from logger.energy.flows import BATTERY, GAP_S
-from logger.energy.state import POWER, READ_BACK, Booked, Counter, Day, EnergyState, Source, Tick, Wiring
+from logger.energy.state import READ_BACK, EnergyState, Source, Tick, Wiring
 from logger.model import DayRow, Value
 from logger.site import Site
 
@@ -44,146 +44,91 @@ class Past:
     tags: Mapping[str, str]
 
 
-def replayed(ledger: EnergyState, points: Sequence[Past], site: Site) -> tuple[EnergyState, dict[str, DayRow]]:
-    """The books after some ticks that follow the ones they hold, and the rows of days by date as they stood last."""
-    wiring, rows = _wiring(points, ledger.wiring), dict[str, DayRow]()
+def replay(state: EnergyState, points: Sequence[Past], site: Site) -> tuple[EnergyState, dict[str, DayRow]]:
+    """Enter ticks that follow the state's last one; also the rows of days by date as they stood last."""
+    wiring, rows = _wiring(points, state.wiring), dict[str, DayRow]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(_is_counted(past) for past in points) else ("production",)
-    slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else frozenset[str]()
+    slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else ()
     seldom = not wiring.net and not wiring.total and _usual_gap_s(points, LIFETIMES["production"]) > site.totals_s
+    left_out = {*uncounted, *(("consumption",) if wiring.net else ())}
     for past in points:
-        left_out = {*uncounted, *(("consumption",) if wiring.net else ())}
         counters = {name: wh for name, wh in _lifetimes(past).items() if name not in left_out}
-        tick = _tick(past, counters, wiring, site, inverters, uncounted, is_polled=seldom)
-        done = advance(ledger, replace(tick, slow=slow))
-        ledger = done.state
+        tick = _tick(past, counters, wiring, site, inverters)
+        done = account(
+            state, replace(tick, slow=slow, uncounted=uncounted, is_polled=seldom or bool(counters or tick.powers))
+        )
+        state = done.state
         rows |= {row.day: row for row in done.rows}
-    return ledger, rows
+    return state, rows
 
 
-def up_to(ledger: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
-    """The books replayed, led on to where `live` begins: what flowed between the last tick of the one and the first
-    of the other is booked as over any gap. `inverters`: how many the site has."""
+def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
+    """Lead the `past` state on to where `live` begins: what flowed between the two is attributed as over any gap.
+
+    `inverters`: how many the site has.
+    """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
     for name, base in live.bases.items():
         ticks.setdefault(base.at, {})[name] = base.wh
-    wiring, site = live.wiring or Wiring(None, None, None, None), replace(site, zone=live.zone)
-    for at in sorted(ticks):
-        if at > ledger.last_tick:
-            now = _tick(Past(at, {}, {}), ticks[at], wiring, site, inverters)
-            sources = {name: Source(c.source) for name, c in ledger.counters.items() if name in ticks[at]}
-            ledger = advance(ledger, replace(now, sources={**now.sources, **sources}, is_polled=False)).state
-    return ledger
+    wiring, site = live.wiring or Wiring(), replace(site, zone=live.zone)
+    for at in sorted(at for at in ticks if at > past.last_tick):
+        tick = _tick(Past(at, {}, {}), ticks[at], wiring, site, inverters)
+        known = {name: Source(past.counters[name].source) for name in ticks[at] if name in past.counters}
+        past = account(past, replace(tick, sources={**tick.sources, **known}, is_polled=False)).state
+    return past
 
 
-def joined(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
-    """The live books with the days, and the earlier part of a day, that the `past` ones have; and what days changed.
+def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
+    """The `live` state with the days, and the earlier part of a day, that `past` has; and the dates that changed.
 
-    `past` ends where `live` begins (`up_to`).
+    `past` ends where `live` begins (`lead_up`).
     """
-    if past.today is None or live.today is None:
+    if not past.days or not live.days:
         return live, []
-    days = {day.date: day for day in live.days}
-    earlier = {day.date: day for day in (*past.days, _closed(past))}
-    border = live.first_day
-    changed = []
-    for date, old in sorted(earlier.items()):
-        known = days.get(date)
-        if date < border:
-            days[date] = old
-        elif known is not None:
-            days[date] = _sum(known, old)
-        else:
+    days, changed = {day.date: day for day in live.days}, []
+    for day in past.days:
+        known, old = days.get(day.date), replace(day, wiring=day.wiring or past.wiring)
+        if known is None and day.date >= live.first_day:
             continue
-        days[date] = replace(days[date], final=live.last_tick >= final_at(date, live.zone))
-        changed.append(date)
-    today, counters = live.today, dict(live.counters)
-    if today.date in earlier:
-        old = earlier[today.date]
-        today = replace(_sum(today, old), booked=(), final=False)
-        counters = {name: _begun_earlier(c, dict(old.booked).get(name)) for name, c in counters.items()}
-        changed.append(today.date)
-    first_days = {name: c.first_day for name, c in past.counters.items() if c.first_day}
+        joint = old if known is None or day.date < live.first_day else merge_days(known, old)
+        days[day.date] = replace(joint, final=live.last_tick >= final_at(day.date, live.zone))
+        changed.append(day.date)
+    first_days = {name: counter.first_day for name, counter in past.counters.items() if counter.has_base}
     counters = {
-        name: replace(c, first_day=min(c.first_day, first_days.get(name, c.first_day))) if c.first_day else c
-        for name, c in counters.items()
+        name: replace(counter, first_day=min(counter.first_day, first_days.get(name, counter.first_day)))
+        for name, counter in live.counters.items()
     }
-    kept = tuple(days[date] for date in sorted(days) if date < live.today.date)
-    whole = all(c.first_day < today.date for c in counters.values() if c.first_day)
-    first_tick = min(filter(None, (past.first_tick, live.first_tick)), default=0)
-    joint = replace(
+    is_whole = all(counter.first_day < live.day for counter in counters.values() if counter.has_base)
+    joint_state = replace(
         live,
         first_day=min(live.first_day, past.first_day),
-        first_tick=first_tick,
-        today=today,
-        days=kept,
+        first_tick=min(live.first_tick, past.first_tick),
+        days=tuple(days[date] for date in sorted(days)),
         counters=counters,
-        seeds={} if whole else live.seeds,
+        seeds={} if is_whole else live.seeds,
     )
-    return joint, changed
+    return joint_state, changed
 
 
-def replaced(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
-    """The live books with these closed days as `past` has them; and which of them it had."""
-    again = {day.date: day for day in past.days if day.date in dates}
+def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
+    """The `live` state with these closed days as `past` has them; and the dates that it had."""
+    again = {day.date: day for day in past.past if day.date in dates}
     days = tuple(
         replace(again[day.date], tags=day.tags or again[day.date].tags, final=day.final) if day.date in again else day
-        for day in live.days
+        for day in live.past
     )
-    return replace(live, days=days), [day.date for day in days if day.date in again]
+    return replace(live, days=(*days, live.today)), [day.date for day in days if day.date in again]
 
 
-def rows_of(ledger: EnergyState, dates: Iterable[str]) -> list[DayRow]:
+def list_rows(state: EnergyState, dates: Iterable[str]) -> list[DayRow]:
     """The rows of these days, as they stand."""
-    days = {day.date: day for day in ledger.days}
-    if ledger.today is not None:
-        days[ledger.day] = _closed(ledger)
-    rows = [point(days[date], ledger) for date in dates if date in days and days[date].end > days[date].start]
+    days = {day.date: day for day in state.days}
+    rows = [day_row(days[date], state) for date in dates if date in days and days[date].end > days[date].start]
     return [row for row in rows if any(name.endswith("_wh") for name in row.reading.fields)]
 
 
-def _closed(ledger: EnergyState) -> Day:
-    """The open day with what its counters hold."""
-    assert ledger.today is not None  # noqa: S101  the caller has looked
-    booked = tuple(
-        (name, Booked(c.today, c.estimated, c.source == POWER))
-        for name, c in sorted(ledger.counters.items())
-        if c.first_day
-    )
-    return replace(ledger.today, booked=booked, wiring=ledger.wiring)
-
-
-def _sum(known: Day, old: Day) -> Day:
-    """One day of which two books each saw a part."""
-    day = known
-    for name, booked in old.booked:
-        day = added(day, name, booked.wh, booked.estimated, integrated=booked.integrated)
-    return replace(
-        day,
-        polled_s=min(known.polled_s + old.polled_s, known.end - known.start),
-        peak_production_w=_greater(known.peak_production_w, old.peak_production_w),
-        peak_load_w=_greater(known.peak_load_w, old.peak_load_w),
-        resets=known.resets + old.resets,
-        tags=known.tags or old.tags,
-    )
-
-
-def _begun_earlier(counter: Counter, old: Booked | None) -> Counter:
-    if old is None or not counter.first_day:
-        return counter
-    return replace(counter, start=counter.start - old.wh, estimated=counter.estimated + old.estimated)
-
-
-def _tick(
-    past: Past,
-    counters: Mapping[str, float],
-    wiring: Wiring,
-    site: Site,
-    inverters: int,
-    uncounted: Collection[str] = (),
-    *,
-    is_polled: bool = False,
-) -> Tick:
+def _tick(past: Past, counters: Mapping[str, float], wiring: Wiring, site: Site, inverters: int) -> Tick:
     powers = {
         name: float(watts)
         for name in POWERS
@@ -196,9 +141,7 @@ def _tick(
         max_w=site.max_w or max(_PHASES_W, _INVERTER_W * inverters),
         site=site,
         sources=dict.fromkeys(counters, Source(READ_BACK)),
-        uncounted=uncounted,
         powers=powers,
-        is_polled=is_polled or bool(counters or powers),
         tags={name: past.tags[name] for name in ("gateway", "site") if name in past.tags},
     )
 
@@ -232,7 +175,3 @@ def _wiring(points: Sequence[Past], known: Wiring | None) -> Wiring:
     storage = metered if metered or "battery_power_w" in given else None
     counts = [count for past in points if isinstance(count := past.fields.get("batteries"), int)]
     return Wiring(net, total, storage, counts[-1] if counts else None).or_as(known)
-
-
-def _greater(a: float | None, b: float | None) -> float | None:
-    return b if a is None else a if b is None else max(a, b)

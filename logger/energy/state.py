@@ -4,46 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
-from logger.energy.days import first_instant, following
 from logger.site import Site
 
 POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have."""
 READ_BACK: Final = "read back"
-"""The source of a counter whose books were rebuilt from what was written: the next value says where it comes from."""
-Held: TypeAlias = "tuple[int, float, float]"
-"""A value that waits to be believed: its tick, the gateway's Wh, and what had flowed by power until then."""
+"""The source of a counter that was rebuilt from what was written: the next value says where it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldValue:
+    """A counter's value at a tick that waits to be believed, and what had flowed by power until then."""
+
+    at: int
+    wh: float
+    bridged_wh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One primitive counter, in Wh.
+    """One primitive counter.
 
-    `accepted` is the last value believed, at tick `at`: the gateway's plus `offset`, which wraps add to. It rose last
-    at `moved`. `start` is what it was at the local midnight, less what was booked to today beside it: today is the
-    difference. Of today, `estimated` was attributed over a gap or integrated. `held` are values that wait to be
-    believed, oldest first; `bridged` is what flowed by power since `at`. `resets`: how often a new base was taken;
-    `first_day`: the local day of the first base, empty while there is none.
+    `accepted_wh` is the last value believed, at tick `at`: the gateway's plus `offset_wh`, to which rollovers add. It
+    rose last at `rose_at`. `held` are values that wait to be believed, oldest first; `bridged_wh` is what flowed by
+    power since `at`. `resets`: how often a new base was taken; `first_day`: the local day of the first base, empty
+    while there is none.
     """
 
-    accepted: float
+    accepted_wh: float
     at: int
     source: str
-    start: float = 0.0
-    moved: int = 0
-    estimated: float = 0.0
-    held: tuple[Held, ...] = ()
-    bridged: float = 0.0
-    offset: float = 0.0
+    rose_at: int = 0
+    held: tuple[HeldValue, ...] = ()
+    bridged_wh: float = 0.0
+    offset_wh: float = 0.0
     resets: int = 0
     first_day: str = ""
 
     @property
-    def today(self) -> float:
-        """What is booked to the local day."""
-        return self.accepted - self.start
+    def has_base(self) -> bool:
+        """Whether a first value was believed."""
+        return bool(self.first_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,10 @@ class Seed:
 class Wiring:
     """How this site is metered; None where that is not known. Decides what is computed from which counters."""
 
-    net: bool | None
-    total: bool | None
-    storage: bool | None
-    batteries: int | None
+    net: bool | None = None
+    total: bool | None = None
+    storage: bool | None = None
+    batteries: int | None = None
 
     def or_as(self, known: Wiring | None) -> Wiring:
         """The same, with what is not known now as it was `known` to be."""
@@ -91,46 +94,54 @@ class Wiring:
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
-    """What a local day has of one counter, in Wh; `estimated`: of that, attributed over a gap or integrated."""
+class DayEnergy:
+    """What a local day has of one counter; of that, `estimated_wh` was attributed over a gap or integrated."""
 
-    wh: float
-    estimated: float
-    integrated: bool = False
+    wh: float = 0.0
+    estimated_wh: float = 0.0
+    is_integrated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
     """One local day, from `start` to before `end`, in unix seconds; its `tags` are fixed when it begins.
 
-    `polled_s`: seconds of it for which the gateway was polled. `wiring`: how the site was metered. `booked`: by
-    counter; of the day that is open the counters themselves hold it. `final`: nothing more is expected.
+    `energy`: what flowed in it so far, by counter. `polled_s`: seconds of it for which the gateway was polled.
+    `wiring`: how the site was metered, None while the day is open. `final`: nothing more is expected.
     """
 
     date: str
     start: int
     end: int
-    tags: tuple[tuple[str, str], ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    energy: Mapping[str, DayEnergy] = field(default_factory=dict)
     polled_s: int = 0
     peak_production_w: float | None = None
     peak_load_w: float | None = None
     resets: int = 0
     wiring: Wiring | None = None
-    booked: tuple[tuple[str, Booked], ...] = ()
     final: bool = False
 
     def __hash__(self) -> int:
-        """Of what tells days apart."""
+        """Of what tells days apart at a glance; they are compared only where this is the same."""
         return hash((self.date, self.start, self.polled_s, self.final))
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A tick at which a counter was held, and what was believed then: for the fields that are missing."""
+class HeldTick:
+    """A tick at which a counter was held, and what was believed then, by counter: for the fields that are missing."""
 
-    tick: int
-    accepted: Mapping[str, float]
-    today: Mapping[str, float]
+    at: int
+    accepted_wh: Mapping[str, float]
+    today_wh: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The power of a flow at a tick."""
+
+    at: int
+    power_w: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,27 +156,37 @@ class Base:
 class EnergyState:
     """What is remembered of one gateway's energy; `first_day` is the local ISO date of the first tick.
 
-    `today` is the day that is open, `days` the days before it, oldest first. `samples`: by flow, the tick and the
-    watts of its last power. `bases`: where each counter began. What was written before them is not counted here.
+    `days`: oldest first; the last one is open, the others can be reopened by a gap. `samples`: the last power of each
+    flow. `held_ticks`: those with a value that waits to be believed. `bases`: where each counter began; what was
+    written before is not counted here.
     """
 
     zone: str = ""
     first_day: str = ""
     first_tick: int = 0
     last_tick: int = 0
-    today: Day | None = None
     days: tuple[Day, ...] = ()
     wiring: Wiring | None = None
     counters: Mapping[str, Counter] = field(default_factory=dict)
-    samples: Mapping[str, tuple[int, float]] = field(default_factory=dict)
-    pending: tuple[Pending, ...] = ()
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    held_ticks: tuple[HeldTick, ...] = ()
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     bases: Mapping[str, Base] = field(default_factory=dict)
 
     @property
+    def today(self) -> Day:
+        """The day that is open; there is one from the first tick on."""
+        return self.days[-1]
+
+    @property
+    def past(self) -> tuple[Day, ...]:
+        """The days before the open one."""
+        return self.days[:-1]
+
+    @property
     def day(self) -> str:
         """The local ISO date of the last tick; empty before the first."""
-        return self.today.date if self.today else ""
+        return self.today.date if self.days else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +213,3 @@ class Tick:
     is_polled: bool = True
     changed_at: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
-
-
-def spanned(date: str, zone: str, tags: tuple[tuple[str, str], ...] = ()) -> Day:
-    """A local day with nothing in it."""
-    return Day(date, first_instant(date, zone), first_instant(following(date), zone), tags)

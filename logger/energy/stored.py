@@ -18,17 +18,23 @@ from logger.energy.state import Day, EnergyState
 _STATE: Final = TypeAdapter(EnergyState)
 _DAY: Final = TypeAdapter(Day)
 _PAST_DAY: Final = "energy.day."
-_OFTEN: Final = {"accepted", "at", "moved", "bridged"}
-"""What of a counter changes at every tick."""
-_DAY_OFTEN: Final = {"polled_s", "peak_production_w", "peak_load_w"}
+_TODAY: Final = -1
+"""The place of the open day among the days."""
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "energy.now": {"last_tick": True, "samples": True, "counters": {"__all__": _OFTEN}, "today": _DAY_OFTEN},
-    "energy.counters": {
-        "counters": {"__all__": {"source", "start", "estimated", "held", "offset", "resets", "first_day"}}
+    "energy.now": {
+        "last_tick": True,
+        "samples": True,
+        "counters": {"__all__": {"accepted_wh", "at", "rose_at", "bridged_wh"}},
+        "days": {_TODAY: {"energy", "polled_s", "peak_production_w", "peak_load_w"}},
     },
-    "energy.day": {"zone": True, "wiring": True, "today": {"date", "start", "end", "tags", "resets"}},
+    "energy.counters": {"counters": {"__all__": {"source", "held", "offset_wh", "resets", "first_day"}}},
+    "energy.today": {
+        "zone": True,
+        "wiring": True,
+        "days": {_TODAY: {"date", "start", "end", "tags", "resets", "wiring", "final"}},
+    },
     "energy.start": {"first_day": True, "first_tick": True, "bases": True, "seeds": True},
-    "energy.pending": {"pending": True},
+    "energy.held": {"held_ticks": True},
 }
 """Which values stand in which part."""
 
@@ -39,16 +45,19 @@ def dump_energy(state: EnergyState) -> dict[str, str]:
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
         for name, values in _PARTS.items()
     }
-    return parts | {f"{_PAST_DAY}{day.date}": _dump_day(day) for day in state.days}
+    return parts | {f"{_PAST_DAY}{day.date}": _dump_day(day) for day in state.past}
 
 
 def load_energy(parts: Mapping[str, str]) -> EnergyState:
     """The state as it was stored; a new one without any part. Raises ValueError if it cannot be read."""
-    values: dict[str, Any] = {}
+    values, today = dict[str, Any](), dict[str, Any]()
     for name in _PARTS.keys() & parts.keys():
-        _merge(values, json.loads(parts[name]))
+        part = json.loads(parts[name])
+        for day in part.pop("days", ()):
+            today |= day
+        _merge(values, part)
     days = [json.loads(parts[name]) for name in sorted(parts) if name.startswith(_PAST_DAY)]
-    return _STATE.validate_python({**values, "days": days})
+    return _STATE.validate_python({**values, "days": [*days, today] if today else days})
 
 
 @lru_cache(maxsize=256)

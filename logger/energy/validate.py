@@ -1,6 +1,7 @@
-"""Is a counter's new value believable? Zeros, drops and spikes are held, not believed and not written. Pure.
+"""Validate a counter's new value: accept it, hold it until the next polls agree, or reject it. Pure.
 
-Held values are compared with what follows. They turn out right, and are written at their own ticks, or are dropped.
+Zeros, drops and spikes are held, and nothing is written of them. A held value is compared with those that follow: it
+is confirmed, and written at its own tick, or rejected.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from logger.energy.days import waited_s
-from logger.energy.state import POWER, Counter, Held
+from logger.energy.state import POWER, Counter, HeldValue, Source
 
 JITTER_WH: Final = 10.0
 """A fall up to this is noise: no rise, no reset."""
@@ -19,10 +20,10 @@ HOLD_POLLS: Final = 3
 """After this many further polls that agree, a held value becomes the new base."""
 TRUE_ZERO_S: Final = 3600
 """A zero is believed once it has stayed so long: gateways that boot say zero for some minutes."""
-WRAP_WH: Final = 2**32 / 3600
+ROLLOVER_WH: Final = 2**32 / 3600
 """Where a 32-bit counter of joules begins again (Q-L1)."""
-_NEAR_WRAP_WH: Final = 500.0
-"""A wrapped sum may have lost this much beside (Q-L1)."""
+_NEAR_ROLLOVER_WH: Final = 500.0
+"""A sum that rolled over may have lost this much beside (Q-L1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,15 @@ class Bounds:
     """What is believable of one counter at one tick.
 
     `max_w` is the most power the site can have, `seen_w` the most it was seen to have, 0 if that is not known.
-    `interval_s`: from poll to poll. `grain_s`: so long the source may stand still and then rise at once. `wraps`: the
-    source is a sum over inverters, some of which wrap at 2³² J. `renewed`: the firmware is newer than the last
-    accepted value.
+    `interval_s`: from poll to poll. `is_new_firmware`: the firmware is newer than the last accepted value.
     """
 
     max_w: float
     zone: str = "UTC"
     interval_s: int = 60
-    grain_s: int = 0
-    wraps: bool = False
+    source: Source = Source()
     seen_w: float = 0.0
-    renewed: bool = False
+    is_new_firmware: bool = False
 
     def most_wh(self, since: int, now: int) -> float:
         """The most energy that can have flowed; after our clock was set back, that of one interval."""
@@ -49,197 +47,197 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one value did to its counter.
+class Increment:
+    """A believed rise of a counter between two ticks."""
 
-    `accepted`: the value may be written. `pieces`: believed rises as (since, until, Wh). `reset`: a new base was
-    taken. `wraps`: so many wraps were added to the offset. `bridged_wh`: what flowed, by power, between the last
-    value of the old base and the first of the new one. `right`: held values that proved right, as (tick, value on
-    the ledger's scale); `dropped`: those that did not, as the gateway gave them. `wavers`: it fell a little.
+    since: int
+    until: int
+    wh: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one value does to its counter.
+
+    `accepted`: the value may be written. `reset`: a new base was taken. `rollovers`: so many were added to the
+    offset. `bridged_wh`: what flowed, by power, between the last value of the old base and the first of the new one.
+    `confirmed`: held values that proved right, with the offset; `rejected`: those that did not, as the gateway gave
+    them. `dipped`: it fell a little.
     """
 
     counter: Counter
     accepted: bool = False
-    pieces: tuple[tuple[int, int, float], ...] = ()
+    increments: tuple[Increment, ...] = ()
     reset: bool = False
-    wraps: int = 0
+    rollovers: int = 0
     bridged_wh: float = 0.0
-    right: tuple[tuple[int, float], ...] = ()
-    dropped: tuple[tuple[int, float], ...] = ()
-    wavers: bool = False
+    confirmed: tuple[HeldValue, ...] = ()
+    rejected: tuple[HeldValue, ...] = ()
+    dipped: bool = False
 
     @property
     def rise_wh(self) -> float:
         """All that is believed to have flowed by the counter."""
-        return sum(wh for _, _, wh in self.pieces)
+        return sum(increment.wh for increment in self.increments)
+
+    @property
+    def fell(self) -> bool:
+        """Whether the counter shows less than it had, by more than jitter: held, or believed to have begun anew."""
+        counter = self.counter
+        wh = counter.held[-1].wh if counter.held else 0.0
+        return self.reset or (wh > 0 and wh + counter.offset_wh < counter.accepted_wh - JITTER_WH)
 
 
-def begin(
-    known: Counter | None, value: float, tick: int, source: str, day: str, bounds: Bounds, bridged_wh: float = 0.0
-) -> Verdict:
-    """The first value of a source is its base; a zero only after an hour of zeros outside the quiet window.
+def start_counter(
+    known: Counter | None, wh: float, tick: int, day: str, bounds: Bounds, bridged_wh: float = 0.0
+) -> Decision:
+    """Take the first value of a source as its base; a zero only after an hour of zeros outside the quiet window.
 
     `known` is the counter as it was with another source, or still waiting for its base. `day` is the local day.
     """
-    based = known is not None and bool(known.first_day)
-    if value == 0:
-        same = known is not None and (known.source == source or based)
-        zeros = known.held if known is not None and same and known.held else ((tick, 0.0, bridged_wh),)
-        if waited_s(zeros[0][0], tick, bounds.zone) < TRUE_ZERO_S:
-            return Verdict(
-                replace(known, held=zeros) if based and known else Counter(value, tick, source, held=zeros)
-            )
-    if known is None or not based:
-        return Verdict(Counter(value, tick, source, first_day=day, moved=tick), accepted=True)
-    measured = known.source != POWER
+    source, has_base = bounds.source.name, known is not None and known.has_base
+    if wh == 0:
+        is_same = known is not None and (known.source == source or has_base)
+        zeros = known.held if known is not None and is_same and known.held else (HeldValue(tick, 0.0, bridged_wh),)
+        if waited_s(zeros[0].at, tick, bounds.zone) < TRUE_ZERO_S:
+            if has_base and known:
+                return Decision(replace(known, held=zeros, bridged_wh=bridged_wh))
+            return Decision(Counter(wh, tick, source, held=zeros))
+    if known is None or not has_base:
+        return Decision(Counter(wh, tick, source, rose_at=tick, first_day=day), accepted=True)
+    was_measured = known.source != POWER
     base = replace(
         known,
-        accepted=value,
+        accepted_wh=wh,
         at=tick,
-        moved=tick,
         source=source,
+        rose_at=tick,
         held=(),
-        offset=0.0,
-        resets=known.resets + measured,
+        bridged_wh=0.0,
+        offset_wh=0.0,
+        resets=known.resets + was_measured,
     )
-    return Verdict(base, accepted=True, reset=measured, bridged_wh=bridged_wh if measured else 0.0)
+    return Decision(base, accepted=True, reset=was_measured, bridged_wh=bridged_wh if was_measured else 0.0)
 
 
-def judge(counter: Counter, value: float, tick: int, bounds: Bounds, bridged_wh: float = 0.0) -> Verdict:
-    """Compare `value` (Wh) at `tick` with the books.
+def validate(counter: Counter, wh: float, tick: int, bounds: Bounds, bridged_wh: float = 0.0) -> Decision:
+    """Compare the value at `tick` with what the counter had; `bridged_wh` flowed by power since then.
 
     A rise is believed if it fits the elapsed time at the greatest power. A fall of at most 10 Wh is jitter. A step of
-    whole wraps goes on. Anything else is held; if the values of the next three polls rise believably from the held
-    one, it is the new base. `bridged_wh` is what flowed by power since the last accepted value.
+    whole rollovers goes on. Anything else is held; if the values of the next three polls rise believably from the
+    held one, it is the new base.
     """
-    rise = value + counter.offset - counter.accepted
+    rise = wh + counter.offset_wh - counter.accepted_wh
     most = bounds.most_wh(counter.at, tick) + _stood_wh(counter, bounds)
     if 0 <= rise <= most:
-        return _goes_on(counter, counter.offset, value, tick, 0)
+        return _accept(counter, wh, tick, 0)
     if -JITTER_WH <= rise < 0:
-        kept = replace(counter, held=()) if counter.held else counter
-        return Verdict(kept, dropped=_plain(counter.held), wavers=True)
-    if value > 0 and most < WRAP_WH / 4 and (wraps := _wraps(counter, rise, most, renewed=bounds.renewed)):
-        return _goes_on(counter, counter.offset + wraps * WRAP_WH, value, tick, wraps)
-    return _hold(counter, value, tick, bounds, bridged_wh)
+        return Decision(replace(counter, held=(), bridged_wh=bridged_wh), rejected=counter.held, dipped=True)
+    if wh > 0 and most < ROLLOVER_WH / 4 and (count := _count_rollovers(counter, rise, most, bounds)):
+        return _accept(counter, wh, tick, count)
+    return _hold_or_rebaseline(counter, HeldValue(tick, wh, bridged_wh), bounds)
 
 
-def put_off(counter: Counter, value: float, tick: int, bridged_wh: float) -> Verdict:
+def hold(counter: Counter, value: HeldValue) -> Decision:
     """Hold a believable value all the same: the next one says more of it."""
-    return Verdict(replace(counter, held=_shortened((*counter.held, (tick, value, bridged_wh)))))
+    return Decision(_holding(counter, (*counter.held, value)))
 
 
-def fell(verdict: Verdict) -> bool:
-    """Whether the counter shows less than it had, by more than jitter: held, or believed to have begun anew."""
-    counter = verdict.counter
-    value = counter.held[-1][1] if counter.held else 0.0
-    return verdict.reset or (value > 0 and value + counter.offset < counter.accepted - JITTER_WH)
-
-
-def rebase(counter: Counter, value: float, tick: int, bounds: Bounds, bridged_wh: float) -> Verdict:
-    """Take a new base, from the first value that is held."""
-    return _rebased(counter, (*counter.held, (tick, value, bridged_wh)), tick, bounds)
+def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> Decision:
+    """Take the first held value as the new base, or as a step of rollovers, and let the others rise from it."""
+    first, tick = held[0], held[-1].at
+    step = first.wh + counter.offset_wh - counter.accepted_wh
+    seen_wh = min(bounds.seen_w or bounds.max_w, bounds.max_w) * max(0, first.at - counter.at) / 3600
+    rollovers = 0
+    if bounds.source.rolls_over and first.wh > 0 and seen_wh < ROLLOVER_WH / 2:
+        rollovers = _count_rollovers(counter, step, seen_wh, bounds)
+    offset = counter.offset_wh + rollovers * ROLLOVER_WH if rollovers else 0.0
+    last, confirmed = first, [replace(first, wh=first.wh + offset)]
+    increments = []
+    if rollovers:
+        increments.append(Increment(counter.at, first.at, max(0.0, step + rollovers * ROLLOVER_WH)))
+    for value in held[1:]:
+        if value.wh >= last.wh:
+            increments.append(Increment(last.at, value.at, value.wh - last.wh))
+            confirmed.append(replace(value, wh=value.wh + offset))
+            last = value
+    base = replace(
+        counter,
+        accepted_wh=last.wh + offset,
+        at=last.at,
+        rose_at=last.at,
+        held=(),
+        bridged_wh=0.0,
+        offset_wh=offset,
+        resets=counter.resets + (not rollovers),
+    )
+    return Decision(
+        base,
+        accepted=last.at == tick,
+        increments=tuple(increments),
+        reset=not rollovers,
+        rollovers=rollovers,
+        bridged_wh=0.0 if rollovers else first.bridged_wh,
+        confirmed=tuple(value for value in confirmed if value.at != tick),
+    )
 
 
 def _stood_wh(counter: Counter, bounds: Bounds) -> float:
     """What may have flowed while a source of coarse steps stood still, at no more than half above what was seen."""
-    stood_s = max(0, min(counter.at - counter.moved, bounds.grain_s))
+    stood_s = max(0, min(counter.at - counter.rose_at, bounds.source.resolution_s))
     return min(bounds.max_w, 1.5 * bounds.seen_w or bounds.max_w) * stood_s / 3600
 
 
-def _goes_on(counter: Counter, offset: float, value: float, tick: int, wraps: int) -> Verdict:
-    """The value continues the accepted one; held ones between the two were right."""
-    accepted = value + offset
-    rise = max(0.0, accepted - counter.accepted)
-    levels = [counter.accepted, *(held + offset for _, held, _ in counter.held), accepted]
-    orderly = bool(counter.held) and not wraps and all(a <= b for a, b in zip(levels, levels[1:], strict=False))
-    new = replace(
+def _accept(counter: Counter, wh: float, tick: int, rollovers: int) -> Decision:
+    """The value continues the accepted one; held ones between the two were right if they are in order."""
+    offset = counter.offset_wh + rollovers * ROLLOVER_WH
+    accepted = wh + offset
+    rise = max(0.0, accepted - counter.accepted_wh)
+    levels = [counter.accepted_wh, *(value.wh + offset for value in counter.held), accepted]
+    in_order = not rollovers and all(a <= b for a, b in zip(levels, levels[1:], strict=False))
+    after = replace(
         counter,
-        accepted=accepted,
+        accepted_wh=accepted,
         at=tick,
-        moved=tick if rise > 0 else counter.moved,
+        rose_at=tick if rise > 0 else counter.rose_at,
         held=(),
-        offset=offset,
+        bridged_wh=0.0,
+        offset_wh=offset,
     )
-    return Verdict(
-        new,
+    return Decision(
+        after,
         accepted=True,
-        pieces=((counter.at, tick, rise),),
-        wraps=wraps,
-        right=tuple((at, held + offset) for at, held, _ in counter.held) if orderly else (),
-        dropped=() if orderly else _plain(counter.held),
+        increments=(Increment(counter.at, tick, rise),),
+        rollovers=rollovers,
+        confirmed=tuple(replace(value, wh=value.wh + offset) for value in counter.held) if in_order else (),
+        rejected=() if in_order else counter.held,
     )
 
 
-def _hold(counter: Counter, value: float, tick: int, bounds: Bounds, bridged_wh: float) -> Verdict:
-    dropped: tuple[tuple[int, float], ...] = ()
-    earlier = counter.held
-    if earlier:
-        at, last, _ = earlier[-1]
-        if not -JITTER_WH <= value - last <= bounds.most_wh(at, tick):
-            earlier, dropped = (), _plain(counter.held)
-    held = (*earlier, (tick, value, bridged_wh))
-    ripe = len(held) > HOLD_POLLS if value else waited_s(held[0][0], tick, bounds.zone) >= TRUE_ZERO_S
-    if not ripe:
-        return Verdict(replace(counter, held=_shortened(held)), dropped=dropped)
-    return _rebased(counter, held, tick, bounds)
+def _hold_or_rebaseline(counter: Counter, value: HeldValue, bounds: Bounds) -> Decision:
+    earlier, rejected = counter.held, tuple[HeldValue, ...]()
+    if earlier and not -JITTER_WH <= value.wh - earlier[-1].wh <= bounds.most_wh(earlier[-1].at, value.at):
+        earlier, rejected = (), earlier
+    held = (*earlier, value)
+    is_ripe = len(held) > HOLD_POLLS if value.wh else waited_s(held[0].at, value.at, bounds.zone) >= TRUE_ZERO_S
+    return rebaseline(counter, held, bounds) if is_ripe else Decision(_holding(counter, held), rejected=rejected)
 
 
-def _shortened(held: tuple[Held, ...]) -> tuple[Held, ...]:
-    """The first, and as many of the last as matter."""
-    return held if len(held) <= HOLD_POLLS + 1 else (held[0], *held[-HOLD_POLLS:])
+def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
+    """The counter with held values: the first, and as many of the last as matter."""
+    kept = held if len(held) <= HOLD_POLLS + 1 else (held[0], *held[-HOLD_POLLS:])
+    return replace(counter, held=kept, bridged_wh=held[-1].bridged_wh)
 
 
-def _rebased(counter: Counter, held: Sequence[Held], tick: int, bounds: Bounds) -> Verdict:
-    """The held values were right: the first is the new base, or a step of wraps, and the others rise from it."""
-    first_at, first, bridged_wh = held[0]
-    step = first + counter.offset - counter.accepted
-    seen_wh = min(bounds.seen_w or bounds.max_w, bounds.max_w) * max(0, first_at - counter.at) / 3600
-    wraps = 0
-    if bounds.wraps and first > 0 and seen_wh < WRAP_WH / 2:
-        wraps = _wraps(counter, step, seen_wh, renewed=bounds.renewed)
-    offset = counter.offset + wraps * WRAP_WH if wraps else 0.0
-    level, since = first, first_at
-    pieces = [(counter.at, first_at, max(0.0, step + wraps * WRAP_WH))] if wraps else []
-    right = [(first_at, first + offset)]
-    for at, value, _ in held[1:]:
-        if value >= level:
-            pieces.append((since, at, value - level))
-            right.append((at, value + offset))
-            level, since = value, at
-    new = replace(
-        counter,
-        accepted=level + offset,
-        at=since,
-        moved=since,
-        held=(),
-        offset=offset,
-        resets=counter.resets + (not wraps),
-    )
-    return Verdict(
-        new,
-        accepted=since == tick,
-        pieces=tuple(pieces),
-        reset=not wraps,
-        wraps=wraps,
-        bridged_wh=0.0 if wraps else bridged_wh,
-        right=tuple(point for point in right if point[0] != tick),
-    )
+def _count_rollovers(counter: Counter, step: float, most_wh: float, bounds: Bounds) -> int:
+    """How many rollovers the offset gains if the counter goes on by at most `most_wh`; 0 if that explains nothing.
 
-
-def _wraps(counter: Counter, step: float, most_wh: float, *, renewed: bool) -> int:
-    """How many wraps the offset gains if the counter is to go on by at most `most_wh`; 0 if that explains nothing.
-
-    Down: it wrapped. Up: new firmware wraps no more (Q-L8), or a wrap that was believed was none.
+    Down: it rolled over. Up: new firmware rolls over no more (Q-L8), or a rollover that was believed was none.
     """
     if step < 0:
-        wraps = math.ceil((-step - _NEAR_WRAP_WH) / WRAP_WH)
+        count = math.ceil((-step - _NEAR_ROLLOVER_WH) / ROLLOVER_WH)
     else:
-        wraps = -math.floor((step + _NEAR_WRAP_WH) / WRAP_WH)
-        if not renewed and counter.offset + wraps * WRAP_WH < -1.0:
+        count = -math.floor((step + _NEAR_ROLLOVER_WH) / ROLLOVER_WH)
+        if not bounds.is_new_firmware and counter.offset_wh + count * ROLLOVER_WH < -1.0:
             return 0
-    return wraps if wraps and -_NEAR_WRAP_WH <= step + wraps * WRAP_WH <= most_wh else 0
-
-
-def _plain(held: Sequence[Held]) -> tuple[tuple[int, float], ...]:
-    return tuple((at, value) for at, value, _ in held)
+    return count if count and -_NEAR_ROLLOVER_WH <= step + count * ROLLOVER_WH <= most_wh else 0

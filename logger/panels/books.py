@@ -12,7 +12,7 @@ from typing import Final
 
 from logger.energy.days import first_instant, following, local_day
 from logger.energy.state import Counter
-from logger.energy.validate import Bounds, begin, judge
+from logger.energy.validate import Bounds, start_counter, validate
 from logger.model import Reading
 from logger.readings.reports import AHEAD_S
 
@@ -121,7 +121,7 @@ def _set_back(panel: Panel, until: int) -> Panel:
     """An inverter whose last report was stamped by a clock that was ahead."""
     counter = panel.counter
     if counter is not None:
-        counter = replace(counter, at=min(counter.at, until), moved=min(counter.moved, until), held=())
+        counter = replace(counter, at=min(counter.at, until), rose_at=min(counter.rose_at, until), held=())
     return replace(panel, last=until, counter=counter, first=(min(panel.first[0], until), panel.first[1]))
 
 
@@ -151,15 +151,17 @@ def _moved(
     if lifetime is not None:
         bounds = Bounds(INVERTER_MAX_W, zone, interval_s or _LONGEST_INTERVAL_S)
         shares: dict[str, tuple[float, float]] = {}
-        if counter is None or not counter.first_day:
-            verdict = begin(counter, lifetime, at, "", local_day(at, zone), bounds)
+        if counter is None or not counter.has_base:
+            decision = start_counter(counter, lifetime, at, local_day(at, zone), bounds)
         else:
-            verdict = judge(counter, lifetime, at, bounds)
-            for since, until, wh in verdict.pieces:
-                for day, (more, estimated) in _split(since, until, wh, power or 0.0, interval_s, zone).items():
+            decision = validate(counter, lifetime, at, bounds)
+            for rise in decision.increments:
+                for day, (more, estimated) in _split(
+                    rise.since, rise.until, rise.wh, power or 0.0, interval_s, zone
+                ).items():
                     had = shares.get(day, (0.0, 0.0))
                     shares[day] = (had[0] + more, had[1] + estimated)
-        return Panel(at, power or 0.0, verdict.counter), shares
+        return Panel(at, power or 0.0, decision.counter), shares
     if counter is not None and at - counter.at < _COUNTER_GONE_S:
         return Panel(at, power or 0.0, counter), {}  # the counter's next value holds this energy
     wh = 0.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, astuple
 from typing import Final
 
-from logger.energy.state import Counter
+from logger.energy.state import Counter, HeldValue
 from logger.panels.books import Panel, PanelDay, PanelDays, Panels
 from logger.panels.watch import Usual, Watch
 
@@ -78,7 +78,7 @@ def _counter(counter: Counter | None) -> object:
     if counter is None:
         return None
     kept = asdict(counter)
-    return [kept[name] for name in ("accepted", "at", "moved", "held", "resets", "first_day")]
+    return [kept[name] for name in ("accepted_wh", "at", "rose_at", "held", "resets", "first_day")]
 
 
 def _read_counter(raw: list[object]) -> Counter:
@@ -88,8 +88,8 @@ def _read_counter(raw: list[object]) -> Counter:
         float(str(accepted)),
         int(str(at)),
         "",
-        moved=int(str(moved)),
-        held=tuple((int(when), float(value), float(wh)) for when, value, wh in held),
+        rose_at=int(str(moved)),
+        held=tuple(HeldValue(**value) for value in held),
         resets=int(str(resets)),
         first_day=str(first_day),
     )

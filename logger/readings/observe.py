@@ -130,7 +130,7 @@ def _tick_of(snapshot: Snapshot, extracted: Extracted, energy: EnergyState, site
 def _derive(totals: Mapping[str, Value], tick: Tick, energy: EnergyState) -> dict[str, Value]:
     """The totals without powers that cannot be, and with those that follow from the others."""
     found = dict(totals)
-    lifetimes: dict[str, list[float]] = {name: [counter.accepted] for name, counter in energy.counters.items()}
+    lifetimes: dict[str, list[float]] = {name: [counter.accepted_wh] for name, counter in energy.counters.items()}
     for name, wh in tick.counters.items():
         lifetimes.setdefault(name, []).append(wh)
     drop_impossible_powers(found, lifetimes, tick.max_w)

@@ -54,13 +54,11 @@ def test_a_join_beside_the_running_recorder_gives_it_the_part_before_and_the_gap
 ) -> None:
     parts, before = earlier(tmp_path / "lost")
     store, collector = later(tmp_path / "new", parts, joins)
-    ledger = collector.books.energy
-    for name, counter in ledger.counters.items():
-        base = before.counters[name].accepted - before.counters[name].today
-        assert counter.today == pytest.approx(counter.accepted - base, abs=0.01)
-    assert ledger.today is not None
-    assert before.today is not None
-    assert ledger.today.polled_s == before.today.polled_s + 60 * 60
+    energy = collector.books.energy
+    for name, counter in energy.counters.items():
+        base = before.counters[name].accepted_wh - before.today.energy[name].wh
+        assert energy.today.energy[name].wh == pytest.approx(counter.accepted_wh - base, abs=0.01)
+    assert energy.today.polled_s == before.today.polled_s + 60 * 60
     rows = [row for commit in store.commits for row in commit.daily if row.measurement == "envoy_day"]
     assert b"production_wh=" in rows[-1].line
 

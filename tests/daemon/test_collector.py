@@ -216,7 +216,7 @@ def test_another_serial_opens_other_books_and_no_point_mixes_them(tmp_path: Path
 def test_books_continue_after_a_restart(tmp_path: Path) -> None:
     first, _, _ = record(tmp_path, 20)
     second, _, collector = record(tmp_path, 20, start=START + 1200 + 30)
-    assert collector.books.energy.counters["production"].today == pytest.approx(1000 / 60 * 40, abs=0.1)
+    assert collector.books.energy.today.energy["production"].wh == pytest.approx(1000 / 60 * 40, abs=0.1)
     written = first.lines("envoy_inverter") + second.lines("envoy_inverter")
     points = [line.split(" ")[0] + line.rsplit(" ", 1)[1] for line in written]
     assert len(points) == len(set(points))

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from logger.daemon.counter_status import describe_energy, integrated_quantities
-from logger.energy.rebuild import Past, replayed
+from logger.energy.rebuild import Past, replay
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Value
 from logger.readings import paths
@@ -328,9 +328,9 @@ def test_over_a_gap_nothing_is_integrated_and_coverage_tells() -> None:
     for _ in range(5):
         counted.poll(encharge(5e6, 600.0))
     counted.poll(encharge(5e6, 600.0), after=301)
-    assert counted.state.energy.counters["discharged"].accepted == pytest.approx(4 * 10.0)
+    assert counted.state.energy.counters["discharged"].accepted_wh == pytest.approx(4 * 10.0)
     counted.poll(encharge(5e6, 600.0), after=300)
-    assert counted.state.energy.counters["discharged"].accepted == pytest.approx(4 * 10.0 + 50.0)
+    assert counted.state.energy.counters["discharged"].accepted_wh == pytest.approx(4 * 10.0 + 50.0)
 
 
 def swapped(gap_s: int, *, imported: float = 8000.0, back: bool = False) -> Counted:
@@ -356,14 +356,14 @@ def test_a_grid_ct_replaced_in_a_gap_is_a_new_base_of_import_too_though_it_shows
     assert wh(row, "grid_import_wh") == pytest.approx(4.0)
     ticks = range(counted.tick - 5 * MINUTE, counted.tick + 1, MINUTE)
     assert [counted.written[tick].get("grid_import_lifetime_wh") for tick in ticks] == [8000.0 + n for n in range(6)]
-    assert wh(counted.rows["2025-06-17"], "grid_import_wh") + counters["import"].today < 20
+    assert wh(counted.rows["2025-06-17"], "grid_import_wh") + counted.state.energy.today.energy["import"].wh < 20
 
 
 def test_an_export_that_was_wrong_for_two_polls_after_a_gap_costs_no_import() -> None:
     counted = swapped(2 * 86400, back=True)
     counters = counted.state.energy.counters
     assert (counters["import"].resets, counters["export"].resets) == (0, 0)
-    assert counters["import"].accepted == 8005.0
+    assert counters["import"].accepted_wh == 8005.0
     ticks = range(counted.tick - 5 * MINUTE, counted.tick + 1, MINUTE)
     assert [counted.written[tick].get("grid_import_lifetime_wh") for tick in ticks] == [8000.0 + n for n in range(6)]
 
@@ -371,7 +371,7 @@ def test_an_export_that_was_wrong_for_two_polls_after_a_gap_costs_no_import() ->
 def test_without_a_gap_a_counter_that_falls_takes_no_other_with_it() -> None:
     counters = swapped(0, imported=3010.0).state.energy.counters
     assert (counters["import"].resets, counters["export"].resets) == (0, 1)
-    assert counters["import"].accepted == 3015.0
+    assert counters["import"].accepted_wh == 3015.0
 
 
 @pytest.mark.parametrize("every", [15, 40])
@@ -391,8 +391,8 @@ def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_
     assert wh(row, "battery_discharged_wh") == (pytest.approx(480.0) if every == 15 else 0.0)
     assert round(wh(row, "coverage_percent") * 14.4) == (121 if every == 15 else 4 * 21 - 20)
     written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
-    again, _ = replayed(EnergyState(), written, Site(zone=PARIS))
-    assert again.counters["discharged"].today == pytest.approx(wh(row, "battery_discharged_wh"))
+    again, _ = replay(EnergyState(), written, Site(zone=PARIS))
+    assert again.today.energy["discharged"].wh == pytest.approx(wh(row, "battery_discharged_wh"))
 
 
 def test_while_the_list_of_meters_is_not_known_no_battery_is_integrated() -> None:
@@ -409,9 +409,7 @@ def test_a_poll_without_the_power_that_is_integrated_does_not_cover_its_time() -
         if minute >= 10:
             del documents[paths.ENSEMBLE_POWER]
         counted.poll(documents)
-    today = counted.state.energy.today
-    assert today is not None
-    assert today.polled_s == (10 + 5) * MINUTE, "five minutes may still be bridged"
+    assert counted.state.energy.today.polled_s == (10 + 5) * MINUTE, "five minutes may still be bridged"
 
 
 def test_a_restart_loses_nothing_of_what_is_integrated() -> None:
@@ -419,7 +417,7 @@ def test_a_restart_loses_nothing_of_what_is_integrated() -> None:
     for _ in range(6):
         counted.poll(encharge(5e6, 600.0))
         counted.restart()
-    assert counted.state.energy.counters["discharged"].accepted == pytest.approx(50.0)
+    assert counted.state.energy.counters["discharged"].accepted_wh == pytest.approx(50.0)
 
 
 def test_the_oldest_gateways_production_is_integrated_and_its_lifetime_stays_the_pages() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logger.energy.days import first_instant, local_day
-from logger.energy.engine import Advanced, advance
+from logger.energy.engine import Accounted, account
 from logger.energy.state import EnergyState, Seed, Tick, Wiring
 from logger.energy.stored import dump_energy, load_energy
 from tests.states import energy_states
@@ -25,10 +26,10 @@ def at(day: str, clock: str, zone: str = PARIS) -> int:
 
 
 class MeteredHouse:
-    """Counters that rise with time at constant powers, read into one ledger."""
+    """Counters that rise with time at constant powers, read into one state."""
 
     def __init__(self, zone: str = PARIS, wiring: Wiring = NET, watts: dict[str, float] | None = None) -> None:
-        self.ledger = EnergyState(zone=zone)
+        self.state = EnergyState(zone=zone)
         self.wiring = wiring
         self.watts = watts or {"production": 3600.0, "import": 720.0, "export": 1800.0}
         self.origin = at("2025-01-01", "00:00", zone)
@@ -38,15 +39,15 @@ class MeteredHouse:
 
     def read(
         self, tick: int, seeds: dict[str, Seed] | None = None, *, changed: dict[str, float | None] | None = None
-    ) -> Advanced:
+    ) -> Accounted:
         values = {**self.counters(tick), **(changed or {})}
         present = {name: value for name, value in values.items() if value is not None}
-        new = advance(self.ledger, Tick(tick, present, self.wiring, MAX_W, seeds=seeds or {}))
-        self.ledger = new.state
+        new = account(self.state, Tick(tick, present, self.wiring, MAX_W, seeds=seeds or {}))
+        self.state = new.state
         return new
 
-    def run(self, start: int, end: int, every_s: int = 300) -> dict[str, float]:
-        fields: dict[str, float] = {}
+    def run(self, start: int, end: int, every_s: int = 300) -> Mapping[str, float]:
+        fields: Mapping[str, float] = {}
         for tick in range(start, end + 1, every_s):
             fields = self.read(tick).fields
         return fields
@@ -54,7 +55,7 @@ class MeteredHouse:
 
 def past(site: MeteredHouse) -> dict[str, float]:
     """The production of each past day."""
-    return {day.date: dict(day.booked)["production"].wh for day in site.ledger.days}
+    return {day.date: day.energy["production"].wh for day in site.state.past}
 
 
 def seed(quantity: str, today: float | None, week: float | None = None) -> dict[str, Seed]:
@@ -150,7 +151,7 @@ def test_a_clock_that_steps_back_over_midnight_reopens_no_day() -> None:
     site = MeteredHouse()
     site.run(at("2025-06-14", "00:00"), at("2025-06-15", "00:05"))
     site.read(at("2025-06-14", "23:58"))
-    assert site.ledger.day == "2025-06-15"
+    assert site.state.day == "2025-06-15"
 
 
 def test_a_new_base_adds_no_energy_to_today() -> None:
@@ -203,7 +204,7 @@ def test_a_seed_is_never_part_of_a_day() -> None:
     site.read(at("2025-06-15", "23:55"), seed("production", 50_000.0))
     site.read(at("2025-06-16", "00:05"))
     assert past(site)["2025-06-15"] == pytest.approx(300.0)
-    assert site.ledger.seeds == {}
+    assert site.state.seeds == {}
 
 
 def test_net_and_load_are_seeded_from_consumption_and_production() -> None:
@@ -281,5 +282,5 @@ def test_a_restart_changes_nothing(hour: int, minutes: int) -> None:
     whole, restarted = MeteredHouse("UTC"), MeteredHouse("UTC")
     for step in range(0, minutes + 1, 10):
         tick = int((start + timedelta(minutes=step)).timestamp())
-        restarted.ledger = load_energy(dump_energy(restarted.ledger)) if step else restarted.ledger
+        restarted.state = load_energy(dump_energy(restarted.state)) if step else restarted.state
         assert whole.read(tick, seed("production", 10.0)) == restarted.read(tick, seed("production", 10.0))

@@ -8,27 +8,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.energy.state import Counter
-from logger.energy.validate import Bounds, Verdict, begin, judge
+from logger.energy.state import Counter, Source
+from logger.energy.validate import Bounds, Decision, start_counter, validate
 from tests.readings.site import NOW
 
 MAX_W = 75_000.0
 BOUNDS = Bounds(MAX_W)
-BASE = Counter(1_000_000.0, NOW, "production meter", moved=NOW, first_day="2025-06-15")
+BASE = Counter(1_000_000.0, NOW, "production meter", rose_at=NOW, first_day="2025-06-15")
 
 
-def polls(values: Sequence[float], *, every_s: int = 60, counter: Counter = BASE) -> list[Verdict]:
-    """The verdicts on one value after the other."""
+def of(source: str) -> Bounds:
+    return Bounds(MAX_W, source=Source(source))
+
+
+def polls(values: Sequence[float], *, every_s: int = 60, counter: Counter = BASE) -> list[Decision]:
+    """The decisions on one value after the other."""
     found = []
     for step, value in enumerate(values, start=1):
-        verdict = judge(counter, value, NOW + step * every_s, BOUNDS)
-        counter = verdict.counter
-        found.append(verdict)
+        decision = validate(counter, value, NOW + step * every_s, BOUNDS)
+        counter = decision.counter
+        found.append(decision)
     return found
 
 
-def outcome(verdicts: Sequence[Verdict]) -> list[tuple[float, bool, bool]]:
-    return [(v.rise_wh, v.accepted, v.reset) for v in verdicts]
+def outcome(decisions: Sequence[Decision]) -> list[tuple[float, bool, bool]]:
+    return [(v.rise_wh, v.accepted, v.reset) for v in decisions]
 
 
 def test_a_rise_that_fits_the_time_is_accepted() -> None:
@@ -37,15 +41,15 @@ def test_a_rise_that_fits_the_time_is_accepted() -> None:
 
 def test_a_rise_may_use_the_whole_time_since_the_last_accepted_value() -> None:
     most = MAX_W * 24
-    assert judge(BASE, 1_000_000.0 + most, NOW + 86400, BOUNDS).rise_wh == most
-    assert not judge(BASE, 1_000_000.0 + most * 1.1, NOW + 86400, BOUNDS).accepted
+    assert validate(BASE, 1_000_000.0 + most, NOW + 86400, BOUNDS).rise_wh == most
+    assert not validate(BASE, 1_000_000.0 + most * 1.1, NOW + 86400, BOUNDS).accepted
 
 
 def test_a_small_fall_is_jitter_absent_until_the_accepted_value_is_passed_again() -> None:
     found = polls([999_990.0, 999_995.0, 1_000_000.0, 1_000_001.0])
     assert outcome(found) == [(0.0, False, False), (0.0, False, False), (0.0, True, False), (1.0, True, False)]
-    assert not any(verdict.counter.held for verdict in found)
-    assert judge(BASE, 999_989.0, NOW + 60, BOUNDS).counter.held
+    assert not any(decision.counter.held for decision in found)
+    assert validate(BASE, 999_989.0, NOW + 60, BOUNDS).counter.held
 
 
 def test_a_spike_is_held_and_dropped_when_the_counter_goes_on_below_it() -> None:
@@ -58,7 +62,7 @@ def test_a_drop_is_held_for_three_more_polls_that_agree_and_then_is_the_new_base
     found = polls([500.0, 510.0, 520.0, 530.0, 540.0])
     assert outcome(found) == [*[(0.0, False, False)] * 3, (30.0, True, True), (10.0, True, False)]
     assert found[3].counter.resets == 1
-    assert found[3].counter.accepted == 530.0
+    assert found[3].counter.accepted_wh == 530.0
 
 
 def test_a_jump_up_that_stays_becomes_a_new_base_and_its_difference_is_no_energy() -> None:
@@ -70,7 +74,7 @@ def test_a_jump_up_that_stays_becomes_a_new_base_and_its_difference_is_no_energy
 def test_held_values_that_do_not_agree_start_anew() -> None:
     found = polls([500.0, 40_000_000.0, 510.0, 520.0, 530.0])
     assert [v.reset for v in found] == [False] * 5
-    assert [value for _, value, _ in found[-1].counter.held] == [510.0, 520.0, 530.0]
+    assert [value.wh for value in found[-1].counter.held] == [510.0, 520.0, 530.0]
 
 
 def test_zeros_of_a_gateway_that_boots_are_no_base_but_an_hour_of_them_is() -> None:
@@ -91,40 +95,40 @@ def test_after_zeros_a_counter_that_starts_again_is_a_new_base() -> None:
 
 
 def test_the_first_value_is_the_base() -> None:
-    verdict = begin(None, 77.0, NOW, "v1 totals", "2025-06-15", BOUNDS)
-    assert (verdict.accepted, verdict.reset, verdict.rise_wh) == (True, False, 0.0)
-    assert verdict.counter == Counter(77.0, NOW, "v1 totals", moved=NOW, first_day="2025-06-15")
+    decision = start_counter(None, 77.0, NOW, "2025-06-15", of("v1 totals"))
+    assert (decision.accepted, decision.reset, decision.rise_wh) == (True, False, 0.0)
+    assert decision.counter == Counter(77.0, NOW, "v1 totals", rose_at=NOW, first_day="2025-06-15")
 
 
 def test_a_first_zero_is_the_base_only_after_an_hour_of_zeros() -> None:
     counter = None
     accepted = []
     for minute in range(62):
-        verdict = begin(counter, 0.0, NOW + 60 * minute, "storage meter", "2025-06-15", BOUNDS)
-        counter = verdict.counter
-        accepted.append(verdict.accepted)
-        if verdict.accepted:
+        decision = start_counter(counter, 0.0, NOW + 60 * minute, "2025-06-15", of("storage meter"))
+        counter = decision.counter
+        accepted.append(decision.accepted)
+        if decision.accepted:
             break
     assert accepted == [False] * 60 + [True]
-    assert counter == Counter(0.0, NOW + 3600, "storage meter", moved=NOW + 3600, first_day="2025-06-15")
+    assert counter == Counter(0.0, NOW + 3600, "storage meter", rose_at=NOW + 3600, first_day="2025-06-15")
 
 
 def test_a_counter_that_said_zero_while_it_booted_starts_with_its_first_real_value() -> None:
-    waiting = begin(None, 0.0, NOW, "production meter", "2025-06-15", BOUNDS).counter
-    verdict = begin(waiting, 5e6, NOW + 180, "production meter", "2025-06-15", BOUNDS)
-    assert (verdict.accepted, verdict.reset, verdict.rise_wh) == (True, False, 0.0)
-    assert verdict.counter.accepted == 5e6
+    waiting = start_counter(None, 0.0, NOW, "2025-06-15", of("production meter")).counter
+    decision = start_counter(waiting, 5e6, NOW + 180, "2025-06-15", of("production meter"))
+    assert (decision.accepted, decision.reset, decision.rise_wh) == (True, False, 0.0)
+    assert decision.counter.accepted_wh == 5e6
 
 
 def test_another_source_is_a_new_base() -> None:
     counter = Counter(5e6, NOW, "v1 totals", first_day="2025-06-01")
-    verdict = begin(counter, 7e6, NOW + 60, "production meter", "2025-06-15", BOUNDS)
-    assert (verdict.accepted, verdict.reset, verdict.rise_wh) == (True, True, 0.0)
-    assert (verdict.counter.accepted, verdict.counter.resets) == (7e6, 1)
+    decision = start_counter(counter, 7e6, NOW + 60, "2025-06-15", of("production meter"))
+    assert (decision.accepted, decision.reset, decision.rise_wh) == (True, True, 0.0)
+    assert (decision.counter.accepted_wh, decision.counter.resets) == (7e6, 1)
 
 
 def test_a_zero_of_another_source_is_no_base() -> None:
-    assert not begin(BASE, 0.0, NOW + 60, "storage meter", "2025-06-15", BOUNDS).accepted
+    assert not start_counter(BASE, 0.0, NOW + 60, "2025-06-15", of("storage meter")).accepted
 
 
 @given(
@@ -133,9 +137,9 @@ def test_a_zero_of_another_source_is_no_base() -> None:
 def test_accepted_energy_never_exceeds_what_the_site_can_move(values: list[float]) -> None:
     found = polls(values)
     assert all(v.rise_wh >= 0 for v in found)
-    for verdict, value in zip(found, values, strict=True):
-        if verdict.accepted:
-            assert verdict.counter.accepted == pytest.approx(value + verdict.counter.offset)
-            assert value > 0 or not verdict.reset
+    for decision, value in zip(found, values, strict=True):
+        if decision.accepted:
+            assert decision.counter.accepted_wh == pytest.approx(value + decision.counter.offset_wh)
+            assert value > 0 or not decision.reset
     elapsed_h = (60 * len(values) + 60 * len(values)) / 3600
     assert sum(v.rise_wh for v in found) <= MAX_W * elapsed_h + 1e-6

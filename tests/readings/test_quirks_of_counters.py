@@ -19,7 +19,7 @@ NOON = int(datetime(2025, 6, 15, 12, tzinfo=UTC).timestamp())
 
 def produced(site: Counted) -> float:
     """What the books have of today's production."""
-    return site.state.energy.counters["production"].today
+    return site.state.energy.today.energy["production"].wh
 
 
 # --- values -----------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ def test_q_p19_a_sudden_step_is_held_and_if_it_stays_it_is_a_new_base_and_no_ene
     lifetimes = site.run("production", [5e6, 5e6 + 10, 8e6, 8e6 + 20, 8e6 + 40, 8e6 + 60, 8e6 + 80])
     assert lifetimes == [5e6, 5e6 + 10, 8e6, 8e6 + 20, 8e6 + 40, 8e6 + 60, 8e6 + 80], "written at their own ticks"
     assert produced(site) == pytest.approx(90.0 + 20.0), "and a minute of 1200 W between the two bases"
-    assert site.state.energy.counters["production"].estimated == pytest.approx(20.0)
+    assert site.state.energy.today.energy["production"].estimated_wh == pytest.approx(20.0)
     assert site.kinds() == ["counter_reset"]
     day = next(iter(site.rows.values())).reading.fields
     assert day["counter_resets"] in (0, 1)
@@ -116,7 +116,7 @@ def test_q_l1_a_block_that_wraps_goes_on_and_the_offset_is_kept_over_a_restart()
             site.restart()
     assert produced(site) == pytest.approx(11 * 20.0, abs=1.5)
     assert site.kinds() == ["counter_wrapped"]
-    assert site.state.energy.counters["production"].offset == pytest.approx(WRAP)
+    assert site.state.energy.counters["production"].offset_wh == pytest.approx(WRAP)
     assert site.state.energy.counters["production"].resets == 0
 
 
@@ -140,7 +140,7 @@ def test_q_l1_a_wrap_in_an_outage_of_two_days_is_a_wrap_and_the_energy_is_there(
         ever += 50.0
         site.poll(standard(float(int(ever % WRAP)), watts=3000.0), after=2 * 86400 if minute == 0 else MINUTE)
     assert site.kinds() == ["counter_wrapped"]
-    booked = sum(dict(day.booked)["production"].wh for day in site.state.energy.days) + produced(site)
+    booked = sum(day.energy["production"].wh for day in site.state.energy.past) + produced(site)
     assert booked == pytest.approx(40_000.0 + 9 * 50.0, abs=2.0)
 
 
@@ -152,7 +152,7 @@ def test_q_l2_a_replaced_ct_is_an_event_and_a_new_base() -> None:
     assert site.events[0].text == (
         "import from the grid: the lifetime counter went from 3,000.0 kWh to 0.0 kWh; counted on from there"
     )
-    assert site.state.energy.counters["import"].today == pytest.approx(5.0 + 5.0 + 20.0)
+    assert site.state.energy.today.energy["import"].wh == pytest.approx(5.0 + 5.0 + 20.0)
     assert site.state.energy.counters["production"].resets == 0
 
 
@@ -184,7 +184,7 @@ def test_q_l4_and_q_p5_another_base_never_takes_the_place_of_a_silent_one() -> N
 def test_q_l7_a_counter_a_little_below_zero_is_a_counter() -> None:
     site = Counted()
     assert site.run("exported", [-0.3, -0.3, 0.2, 5.2]) == [-0.3, -0.3, 0.2, 5.2]
-    assert site.state.energy.counters["export"].today == pytest.approx(5.5)
+    assert site.state.energy.today.energy["export"].wh == pytest.approx(5.5)
 
 
 def test_q_l8_a_firmware_that_wraps_no_more_adds_nothing() -> None:
@@ -197,7 +197,7 @@ def test_q_l8_a_firmware_that_wraps_no_more_adds_nothing() -> None:
         assert found["production_lifetime_wh"] == pytest.approx(ever - 7 * WRAP, abs=1.5)
     assert produced(site) == pytest.approx(9 * 20.0, abs=1.5)
     assert site.kinds() == ["counter_wrapped"]
-    assert site.state.energy.counters["production"].offset == pytest.approx(-7 * WRAP)
+    assert site.state.energy.counters["production"].offset_wh == pytest.approx(-7 * WRAP)
 
 
 def test_q_l8_without_a_new_firmware_a_jump_of_whole_wraps_is_not_believed() -> None:

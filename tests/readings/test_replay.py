@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from logger.daemon.tick import run_tick
-from logger.energy.rebuild import Past, replayed, rows_of
+from logger.energy.rebuild import Past, list_rows, replay
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Document, Role, Snapshot
 from logger.readings import paths
@@ -24,8 +24,8 @@ DAY = "2025-06-15"
 def again(counted: Counted) -> DayRow:
     """The day's row by what was written of its minutes alone."""
     written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
-    ledger, _ = replayed(EnergyState(), written, Site(zone=PARIS))
-    return rows_of(ledger, [DAY])[0]
+    ledger, _ = replay(EnergyState(), written, Site(zone=PARIS))
+    return list_rows(ledger, [DAY])[0]
 
 
 def same(counted: Counted) -> dict[str, float]:

@@ -79,7 +79,7 @@ def test_a_better_source_that_comes_before_the_settling_is_a_new_base_and_said()
     assert state(site) == ("device data, summed", "settled")
     assert site.kinds() == ["counter_reset"]
     assert "read from device data, summed now, not from v1 totals" in site.events[0].text
-    assert site.state.energy.counters["production"].today == pytest.approx(10.0 + 1000 / 60 + 30.0)
+    assert site.state.energy.today.energy["production"].wh == pytest.approx(10.0 + 1000 / 60 + 30.0)
 
 
 def test_a_settled_source_stays_though_a_better_one_appears() -> None:

@@ -1,0 +1,78 @@
+"""Decide on the values of all counters at one tick: each by itself, then beside the others of its reading. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from logger.energy.daybook import beginning_of
+from logger.energy.flows import GAP_S, PowerFlows
+from logger.energy.state import READ_BACK, EnergyState, HeldValue, Source, Tick
+from logger.energy.validate import Bounds, Decision, hold, rebaseline, start_counter, validate
+
+_OF_ONE_METER: Final = {"import": "export", "export": "import", "charged": "discharged", "discharged": "charged"}
+
+
+def decide_counters(state: EnergyState, tick: Tick, flows: PowerFlows) -> dict[str, Decision]:
+    """The decision on each counter's value; `state` is the one before the tick, with the day of the tick open.
+
+    The first instant of a day ends one and begins the next. Where a reading of that instant shows one counter a
+    little too low, its others may be so too and have risen all the same: each waits for the next reading then.
+    """
+    seen_w = max((peak for day in state.days if (peak := day.peak_production_w)), default=0.0)
+    decisions = {name: _decide(state, tick, name, flows, seen_w) for name in tick.counters}
+    if tick.at == beginning_of(state.days, len(state.days) - 1) and _has_dipped(state, tick, flows, decisions):
+        for name, decision in decisions.items():
+            is_plain = decision.accepted and not (decision.reset or decision.rollovers)
+            if name in state.counters and is_plain and decision.rise_wh > 0:
+                decisions[name] = hold(state.counters[name], _value(state, tick, name, flows))
+    for name, other in _OF_ONE_METER.items():
+        if name in decisions and other in decisions and decisions[other].fell:
+            decisions[name] = _decide_beside(state, tick, name, flows, decisions[name], decisions[other])
+    return decisions
+
+
+def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w: float) -> Decision:
+    """The decision on one counter by itself."""
+    known, source = state.counters.get(name), tick.sources.get(name, Source())
+    if known is not None and known.source == READ_BACK:
+        known = replace(known, source=source.name)
+    is_new_firmware = known is not None and known.at < tick.changed_at
+    bounds = Bounds(tick.max_w, state.zone, tick.site.totals_s, source, seen_w, is_new_firmware)
+    value = _value(state, tick, name, flows)
+    if known is None or not known.has_base or (source.name and known.source != source.name):
+        return start_counter(known, value.wh, tick.at, state.day, bounds, value.bridged_wh)
+    return validate(known, value.wh, tick.at, bounds, value.bridged_wh)
+
+
+def _decide_beside(
+    state: EnergyState, tick: Tick, name: str, flows: PowerFlows, alone: Decision, other: Decision
+) -> Decision:
+    """A counter of a meter whose other one fell in a gap: it is another meter, though this one may show more.
+
+    It waits with the other, and takes a new base when that does.
+    """
+    known = state.counters.get(name)
+    if known is None or not alone.accepted or alone.reset or tick.at - known.at <= GAP_S:
+        return alone
+    value = _value(state, tick, name, flows)
+    if other.reset:
+        return rebaseline(known, (*known.held, value), Bounds(tick.max_w, state.zone, tick.site.totals_s))
+    return hold(known, value)
+
+
+def _value(state: EnergyState, tick: Tick, name: str, flows: PowerFlows) -> HeldValue:
+    """A counter's value at the tick, with what flowed by power since the last accepted one."""
+    known = state.counters.get(name)
+    bridged_wh = known.bridged_wh + flows.energy_wh(name) if known is not None else 0.0
+    return HeldValue(tick.at, tick.counters[name], bridged_wh)
+
+
+def _has_dipped(state: EnergyState, tick: Tick, flows: PowerFlows, decisions: Mapping[str, Decision]) -> bool:
+    """Whether a counter fell a little just now, not before; what was read back lacks a value that fell."""
+    names = {name for name, decision in decisions.items() if decision.dipped}
+    if tick.sources and all(source.name == READ_BACK for source in tick.sources.values()):
+        missing = state.counters.keys() & flows.power_w.keys() - decisions.keys()
+        names |= {name for name in missing if state.counters[name].source == READ_BACK}
+    return any(state.counters[name].at >= state.last_tick for name in names)

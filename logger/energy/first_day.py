@@ -1,0 +1,61 @@
+"""Begin a counter: the gateway's own figures of the first day, and the base from which it is counted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from logger.energy.quantities import terms
+from logger.energy.state import POWER, Base, EnergyState, Seed, Tick
+
+
+def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
+    """The seeds of a counter's first day, once a quantity: the gateway's figure less what was counted before.
+
+    One of more than can have flowed since midnight is yesterday's: gateways reset it late (Q-P12).
+    """
+    taken, of = dict(state.seeds), terms(state.wiring)
+    most_wh = tick.max_w * (tick.at - state.today.start) / 3600
+    for quantity, seed in tick.seeds.items():
+        is_of_yesterday = seed.today_wh is not None and seed.today_wh > most_wh
+        if quantity not in taken and not is_of_yesterday and _is_first_day(state, of.get(quantity, {})):
+            taken[quantity] = replace(seed, today_wh=_before_us(state, seed, of[quantity]))
+    produced, consumed = taken.get("production"), taken.get("consumption")
+    by_both = "net" in of and not {"charged", "discharged"} & of["net"].keys()
+    if produced and consumed and by_both and "net" not in taken:
+        taken["net"] = Seed(
+            "net",
+            "consumption − production",
+            _less(consumed.today_wh, produced.today_wh),
+            _less(consumed.week_wh, produced.week_wh),
+        )
+    if consumed and "load" in of and of["load"] == of["consumption"]:
+        taken["load"] = replace(consumed, quantity="load")
+    return state.seeds if taken == state.seeds else taken
+
+
+def note_bases(state: EnergyState) -> Mapping[str, Base]:
+    """Each counter's first accepted value; once it is there it stands for ever."""
+    new = {
+        name: Base(counter.at, counter.accepted_wh - counter.offset_wh)
+        for name, counter in state.counters.items()
+        if counter.has_base and counter.source != POWER and name not in state.bases
+    }
+    return {**state.bases, **new} if new else state.bases
+
+
+def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
+    """Whether all counters of a quantity have a base, and one of them has it since today."""
+    counters = [state.counters[name] for name in of if name in state.counters and state.counters[name].has_base]
+    return bool(of) and len(counters) == len(of) and not all(counter.first_day < state.day for counter in counters)
+
+
+def _before_us(state: EnergyState, seed: Seed, of: Mapping[str, int]) -> float | None:
+    """What flowed today before it was counted here."""
+    if seed.today_wh is None:
+        return None
+    return max(0.0, seed.today_wh - sum(sign * state.today.energy[name].wh for name, sign in of.items()))
+
+
+def _less(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b

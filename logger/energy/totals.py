@@ -1,0 +1,90 @@
+"""Compute the energy fields of `envoy_totals`: lifetimes, today and seven days of each quantity. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from logger.energy.days import following
+from logger.energy.quantities import TOTALS, figures, terms
+from logger.energy.state import POWER, Day, EnergyState, Wiring
+
+_WEEK: Final = 7
+_BATTERY_LIFETIMES: Final = {"battery_charged_lifetime_wh": "charged", "battery_discharged_lifetime_wh": "discharged"}
+
+
+def energy_fields(state: EnergyState, accepted: Mapping[str, float]) -> dict[str, float]:
+    """All energy fields after a tick, in Wh; `accepted` are the counters' values that were believed in it."""
+    found = list_fields(state, accepted, {name: state.today.energy[name].wh for name in accepted})
+    found |= {f"{quantity}_7d_wh": wh for quantity, wh in _list_weeks(state).items()}
+    order = [f"{quantity}_{part}_wh" for quantity in terms(state.wiring) for part in ("lifetime", "today", "7d")]
+    return {name: found[name] for name in (*order, *_BATTERY_LIFETIMES) if name in found}
+
+
+def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
+    """Lifetimes and todays from the counters accepted at one tick; what lacks a term is not there."""
+    fields: dict[str, float] = {}
+    measured = {name for name in accepted if state.counters[name].source != POWER}
+    for quantity, of in terms(state.wiring).items():
+        if quantity not in TOTALS or not all(name in accepted for name in of):
+            continue
+        if measured & of.keys():
+            fields[f"{quantity}_lifetime_wh"] = sum(sign * accepted[name] for name, sign in of.items())
+        if all(name in todays for name in of):
+            today = _today_wh(state, quantity, sum(sign * todays[name] for name, sign in of.items()), of)
+            if today is not None:
+                fields[f"{quantity}_today_wh"] = today
+    return fields | {field: accepted[name] for field, name in _BATTERY_LIFETIMES.items() if name in measured}
+
+
+def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[str, int]) -> float | None:
+    """Today's accepted rises; on a counter's first day only with what the gateway says was before."""
+    if all(state.counters[name].first_day < state.day for name in of):
+        return rises_wh
+    seed = state.seeds.get(quantity)
+    return None if seed is None or seed.today_wh is None else seed.today_wh + rises_wh
+
+
+def _list_weeks(state: EnergyState) -> dict[str, float]:
+    """The seven complete days before today; on a counter's first day the gateway's figure, if it is sane.
+
+    A day is complete if the counters had their base before it, and the last once they were accepted after it.
+    """
+    found: dict[str, float] = {}
+    first_days = tuple((name, counter.first_day) for name, counter in state.counters.items())
+    sums = _sum_week(state.past[-_WEEK:], state.day, state.wiring, first_days)
+    for quantity, of in terms(state.wiring).items():
+        counters = [state.counters[name] for name in of if name in state.counters and state.counters[name].has_base]
+        if quantity not in TOTALS or len(counters) < len(of):
+            continue
+        if any(counter.first_day == state.day for counter in counters):
+            seed = state.seeds.get(quantity)
+            if seed is not None and seed.week_wh is not None:
+                found[quantity] = seed.week_wh
+        elif quantity in sums and all(counter.at >= state.today.start for counter in counters):
+            found[quantity] = sums[quantity]
+    return found
+
+
+@lru_cache(maxsize=16)
+def _sum_week(
+    days: tuple[Day, ...], today: str, wiring: Wiring | None, first_days: tuple[tuple[str, str], ...]
+) -> Mapping[str, float]:
+    """Wh by quantity over the seven days before today, of those that each of them has whole."""
+    dates = [day.date for day in days]
+    if len(days) < _WEEK or [following(date) for date in dates] != [*dates[1:], today]:
+        return {}
+    first_day = dict(first_days)
+    found: dict[str, float] = {}
+    for quantity in TOTALS:
+        of_days = []
+        for day in days:
+            metered = day.wiring or wiring
+            is_whole = all(first_day.get(name, day.date) < day.date for name in terms(metered).get(quantity, ()))
+            figure = figures(metered, day.energy).get(quantity)
+            if figure is not None and is_whole:
+                of_days.append(figure[0])
+        if len(of_days) == _WEEK:
+            found[quantity] = sum(of_days)
+    return found
