@@ -174,33 +174,46 @@ def mask_crashes() -> None:
 class Changes:
     """Says a trouble once when it begins, again when its text changes, and once when it ends; None: only knows it.
 
-    `told` is called each time that something is said.
+    `on_change` is called each time that something is logged. A part of several has a `name`, which its troubles bear.
     """
 
-    def __init__(self, log: logging.Logger | None) -> None:
-        self.told: Callable[[], None] = lambda: None
-        self._log = log
+    def __init__(
+        self, log: logging.Logger | None, on_change: Callable[[], None] = lambda: None, *, name: str = ""
+    ) -> None:
+        self._log, self._on_change, self._name = log, on_change, name
         self._open: dict[str, str] = {}
+
+    def of(self, name: str) -> Changes:
+        """Return the changes of one part of several; its troubles stand among these."""
+        part = Changes(self._log, self._on_change, name=name)
+        part._open = self._open
+        return part
 
     def begin(self, key: str, text: str, level: int = logging.WARNING) -> bool:
         """Trouble `key` exists, described by `text`; True if that is news."""
-        text = masked(text)
+        key, text = self._key(key), self._text(text)
         if self._open.get(key) == text:
             return False
         self._open[key] = text
         if self._log is not None:
             self._log.log(level, text)
-        self.told()
+        self._on_change()
         return True
 
     def end(self, key: str, text: str) -> bool:
         """Trouble `key` is over; True if it was open."""
-        if self._open.pop(key, None) is None:
+        if self._open.pop(self._key(key), None) is None:
             return False
         if self._log is not None:
-            self._log.info(text)
-        self.told()
+            self._log.info(self._text(text))
+        self._on_change()
         return True
+
+    def _key(self, key: str) -> str:
+        return f"{self._name} {key}" if self._name else key
+
+    def _text(self, text: str) -> str:
+        return masked(f"{self._name}: {text}" if self._name else text)
 
     @property
     def troubles(self) -> dict[str, str]:

@@ -27,6 +27,20 @@ class Site:
     layout_file: str = ""
     panel_alert_percent: float = 80.0
 
+    def next_tick(self, now: float) -> int:
+        """Return the first tick of the totals that is later than `now`, in unix seconds."""
+        return (int(now) // self.totals_s + 1) * self.totals_s
+
+    def due_roles(self, tick: int, last_devices_tick: int) -> frozenset[Role]:
+        """Return what is due at a tick: totals always; devices at multiples of their interval, or late."""
+        late = tick - last_devices_tick >= self.devices_s
+        return frozenset({"totals", "devices"}) if tick % self.devices_s == 0 or late else frozenset({"totals"})
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds after its time until which a tick may be committed: 20, or half the interval if that is less."""
+        return min(20.0, self.totals_s / 2)
+
     @property
     def intervals(self) -> dict[Role, int]:
         """Seconds between the ticks of each role."""

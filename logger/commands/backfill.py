@@ -21,15 +21,15 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.control.api import Ask, reach, store_handlers
 from logger.control.unix_socket import Handlers
 from logger.daemon import app
-from logger.daemon.amend import StoredBooks, books_handlers
-from logger.daemon.config import target_of
+from logger.daemon.amend import StoredState, state_handlers
+from logger.daemon.config import site_of, target_of
 from logger.daemon.gateway_state import GatewayState, load_state
 from logger.influx.dialects import Target
 from logger.model import Value
 from logger.settings.environment import find_system_zone
 from logger.settings.load import Settings, load_settings
 from logger.site import Site
-from logger.store.thread import StoreThread
+from logger.store.thread import StoreCalls
 
 _SHOWN = 40
 """Days of a dry run that are printed; of more, the first and the last."""
@@ -103,8 +103,9 @@ def _reading(configured: Settings, token: str) -> Target:
 
 
 async def _run(configured: Settings, target: Target, wish: Wish, dry_run: bool) -> None:
-    def alone(store: StoreThread) -> Handlers:
-        return {**store_handlers(store), **books_handlers(store, StoredBooks(store), _site(configured))}
+    def alone(store: StoreCalls) -> Handlers:
+        site = site_of(configured)
+        return {**store_handlers(store), **state_handlers(store, lambda gateway: StoredState(store, gateway, site))}
 
     clock = SystemClock()
     async with open_history(target, clock) as history, reach(configured, clock, make=True, alone=alone) as ask:
@@ -159,19 +160,13 @@ async def _gateway(named: str, held: dict[str, GatewayState], history: History) 
     return found[0]
 
 
-def _site(configured: Settings) -> Site:
-    """The site as the settings describe it."""
-    recorder = configured.recorder
-    return Site(max_w=recorder.site_max_w, totals_s=recorder.totals_interval_s)
-
-
 def _site_of_days(configured: Settings, live: GatewayState) -> Site:
     """How days are computed: as the live books do, else as the settings say."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = find_system_zone()
         click.echo(f"LOGGER_TIMEZONE is not set: days begin by this machine's zone, {zone}.", err=True)
-    return replace(_site(configured), zone=zone)
+    return replace(site_of(configured), zone=zone)
 
 
 def _progress(day: str) -> None:

@@ -15,7 +15,7 @@ from logger.clock import SystemClock
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.daemon import app, one_poll
-from logger.daemon.config import access_of, load, pace_of
+from logger.daemon.config import access_of, load, site_of
 from logger.daemon.layout_file import read_layout
 from logger.model import Reading, Value
 from logger.readings import paths
@@ -38,7 +38,7 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
     found = asyncio.run(one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
     if layout:
         return _print_layout(found, configured.recorder.layout_file)
-    result = one_poll.read(found, pace_of(configured))
+    result = one_poll.read(found, site_of(configured))
     readings = result.readings
     meters = _merged(readings, ("envoy_meter",), "meter")
     inverters = _merged(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")

@@ -14,7 +14,7 @@ from logger.clock import SystemClock
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.daemon import app, one_poll
-from logger.daemon.config import access_of, load, pace_of
+from logger.daemon.config import access_of, load, site_of
 from logger.gateway.endpoints import ENDPOINTS
 from logger.influx.line_protocol import encode
 from logger.model import Reading
@@ -53,12 +53,12 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: s
 
 def _explain(configured: Settings, name: str, serial: str) -> int:
     app.configure_log(configured)
-    pace = pace_of(configured)
+    site = site_of(configured)
     found = asyncio.run(one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
     for complaint in found.complaints():
         click.echo(complaint, err=True)
     ((measurement, field),) = field_texts.find(name)
-    series = explain(found.snapshot(), one_poll.read(found, pace).readings, measurement, field)
+    series = explain(found.snapshot(), one_poll.read(found, site).readings, measurement, field)
     chosen = [one for one in series if not serial or one.tags.get("serial") == serial]
     if not chosen:
         raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")

@@ -11,12 +11,13 @@ from logger import log
 from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
 from logger.daemon import app, one_poll
-from logger.daemon.config import access_of, load, pace_of, target_of
+from logger.daemon.config import access_of, load, site_of, target_of
 from logger.influx.classify import Blocked
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.settings.load import Settings
 from logger.store.folder import claim, refuse_demo
+from logger.store.store import Store
 from logger.store.thread import StoreThread
 
 _DELIVERY_S = 30.0
@@ -44,7 +45,7 @@ async def _poll(configured: Settings) -> one_poll.Poll:
 
 async def _dry(configured: Settings) -> int:
     found = await _poll(configured)
-    click.echo(encode(one_poll.read(found, pace_of(configured)).readings).decode(), nl=False)
+    click.echo(encode(one_poll.read(found, site_of(configured)).readings).decode(), nl=False)
     return 75 if found.failures else 0
 
 
@@ -57,17 +58,17 @@ async def _store(configured: Settings) -> int:
             configured.state_dir, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
         )
         try:
-            for note in await store.take_notes():
+            for note in await store.call(Store.take_notes):
                 log.get("store").warning(note)
             found = await _poll(configured)
-            new = await one_poll.store(found, pace_of(configured), store)
+            new = await one_poll.store(found, site_of(configured), store)
             target = target_of(configured)
             waits = None
             if target is not None:
                 writer = Writer(target, clock)
                 waits = await one_poll.drain(writer, store, clock, _DELIVERY_S)
                 await writer.aclose()
-            waiting = await store.waiting()
+            waiting = await store.call(Store.waiting)
         finally:
             await store.close()
     if not new:

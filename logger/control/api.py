@@ -17,8 +17,9 @@ from logger.errors import StateError, StoreHeldError
 from logger.model import ROLES, Json, Role
 from logger.settings.load import Settings
 from logger.store.folder import claim, holder_control
+from logger.store.store import Store
 from logger.store.tables import FILE
-from logger.store.thread import StoreThread
+from logger.store.thread import StoreCalls, StoreThread
 
 T = TypeVar("T")
 
@@ -34,14 +35,19 @@ class Ask(Protocol):
         ...
 
 
-def store_handlers(store: StoreThread, changed: Callable[[], None] = lambda: None) -> Handlers:
+def store_handlers(store: StoreCalls, changed: Callable[[], None] = lambda: None) -> Handlers:
     """What can be asked of the store by name. `changed` is called when something waits for delivery anew.
 
     Lines travel as text; bytes that are not UTF-8 as lone surrogates. An `after` of None means: that was all.
     """
 
+    async def again(work: Awaitable[T]) -> T:
+        done = await work
+        changed()
+        return done
+
     async def waiting(given: Mapping[str, Json]) -> Json:
-        found = await store.waiting()
+        found = await store.call(Store.waiting)
         return {
             "roles": {role: asdict(state) for role, state in found.roles.items()},
             "refused": found.refused,
@@ -49,33 +55,28 @@ def store_handlers(store: StoreThread, changed: Callable[[], None] = lambda: Non
         }
 
     async def refused(given: Mapping[str, Json]) -> Json:
-        found = await store.refused(_int(given, "after"), min(_int(given, "limit"), MOST_IDS))
+        found = await store.call(Store.refused, _int(given, "after"), min(_int(given, "limit"), MOST_IDS))
         return [{**asdict(line), "line": as_text(line.line) if line.status else ""} for line in found]
 
     async def retry(given: Mapping[str, Json]) -> Json:
-        return await again(store.retry(_ids(given)))
+        return await again(store.call(Store.retry, _ids(given)))
 
     async def put_back(given: Mapping[str, Json]) -> Json:
-        return await again(store.put_back(_int(given, "id"), as_bytes(_str(given, "line"))))
+        return await again(store.call(Store.put_back, _int(given, "id"), as_bytes(_str(given, "line"))))
 
     async def discard(given: Mapping[str, Json]) -> Json:
-        return await store.discard(_ids(given))
+        return await store.call(Store.discard, _ids(given))
 
     async def replay(given: Mapping[str, Json]) -> Json:
-        step = store.replay_daily if given.get("daily") else store.replay
-        count, after = await again(step(_int(given, "since"), _int(given, "after")))
+        step = Store.replay_daily if given.get("daily") else Store.replay
+        count, after = await again(store.call(step, _int(given, "since"), _int(given, "after")))
         return {"count": count, "after": after}
 
     async def lines(given: Mapping[str, Json]) -> Json:
-        found, after = await store.lines_page(
-            _role(given), _int(given, "since"), _int(given, "until"), _int(given, "after")
+        found, after = await store.call(
+            Store.lines_page, _role(given), _int(given, "since"), _int(given, "until"), _int(given, "after")
         )
         return {"lines": [as_text(line) for line in found], "after": after}
-
-    async def again(work: Awaitable[T]) -> T:
-        done = await work
-        changed()
-        return done
 
     return {
         "waiting": waiting,
@@ -90,7 +91,7 @@ def store_handlers(store: StoreThread, changed: Callable[[], None] = lambda: Non
 
 @contextlib.asynccontextmanager
 async def reach(
-    settings: Settings, clock: Clock, *, make: bool = False, alone: Callable[[StoreThread], Handlers] = store_handlers
+    settings: Settings, clock: Clock, *, make: bool = False, alone: Callable[[StoreCalls], Handlers] = store_handlers
 ) -> AsyncIterator[Ask]:
     """The way to the store: through the daemon that holds it, or by holding it ourselves while inside.
 
@@ -120,7 +121,7 @@ async def reach(
             folder, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
         )
         try:
-            for note in await store.take_notes():
+            for note in await store.call(Store.take_notes):
                 log.get("store").warning(note)
             yield _answering(alone(store))
         finally:

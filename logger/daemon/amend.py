@@ -1,4 +1,4 @@
-"""What `backfill` asks of the books: to see them, to take rows of days, to be joined with what was read back.
+"""What `backfill` asks of a gateway's state: to show it, to take day rows, to be joined with what was read back.
 
 The same functions answer in the running daemon, between two of its ticks, and where none runs.
 """
@@ -6,73 +6,90 @@ The same functions answer in the running daemon, between two of its ticks, and w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from logger.control.api import as_bytes
 from logger.control.unix_socket import Handlers
 from logger.daemon.batches import amendment
-from logger.daemon.gateway_state import GatewayState, load_state
+from logger.daemon.gateway_state import Change, GatewayState, load_state
 from logger.daemon.rebuilt_books import recomputed, restored
 from logger.model import DayRow, Json
 from logger.site import Site
 from logger.store.records import Commit, DailyRow
-from logger.store.thread import StoreThread
+from logger.store.store import Store
+from logger.store.thread import StoreCalls
 
 MOST_ROWS: Final = 1000
 """Rows of days that one request may bring."""
-Change: TypeAlias = Callable[[GatewayState], "tuple[GatewayState, Sequence[DayRow]]"]
 
 
 class Keeper(Protocol):
-    """Whoever holds the books of a gateway now."""
+    """Whoever holds the state of one gateway now."""
 
-    async def amend(self, gateway: str, change: Change) -> None:
-        """Change the books in one transaction, with the rows that `change` gives."""
+    @property
+    def site(self) -> Site:
+        """The site behind the gateway."""
+        ...
+
+    async def amend(self, change: Change) -> None:
+        """Change the state in one transaction, with the day rows that `change` gives."""
         ...
 
 
-class StoredBooks:
-    """The books as they lie in the store, where no daemon holds them."""
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """The state of one gateway as it lies in the store, where no daemon holds it."""
 
-    def __init__(self, store: StoreThread) -> None:
-        self._store = store
+    store: StoreCalls
+    gateway: str
+    site: Site
 
-    async def amend(self, gateway: str, change: Change) -> None:
+    async def amend(self, change: Change) -> None:
         """See Keeper."""
-        stored = await self._store.ledger(gateway)
-        books, rows = change(load_state(stored, await self._store.reports(gateway)))
-        commit, _ = amendment(gateway, books, rows, stored)
-        await self._store.put(commit)
+        stored = await self.store.call(Store.ledger, self.gateway)
+        state, rows = change(load_state(stored, await self.store.call(Store.reports, self.gateway)))
+        commit, _ = amendment(self.gateway, state, rows, stored)
+        await self.store.call(Store.put, commit)
 
 
-def books_handlers(
-    store: StoreThread, keeper: Keeper, site: Site, changed: Callable[[], None] = lambda: None
+def state_handlers(
+    store: StoreCalls, keeper_of: Callable[[str], Keeper], changed: Callable[[], None] = lambda: None
 ) -> Handlers:
-    """What can be asked of the books by name. `changed` is called when something waits for delivery anew."""
+    """What can be asked of the gateways' states by name. `keeper_of` a serial holds that gateway's state.
+
+    `changed` is called when something waits for delivery anew.
+    """
 
     async def books(given: Mapping[str, Json]) -> Json:
-        return {gateway: dict(await store.ledger(gateway)) for gateway in await store.gateways()}
+        return {
+            gateway: dict(await store.call(Store.ledger, gateway)) for gateway in await store.call(Store.gateways)
+        }
 
     async def day_rows(given: Mapping[str, Json]) -> Json:
         rows = _rows(given["rows"])
-        await store.put(Commit(gateway=str(given["gateway"]), tick=0, daily=rows))
+        await store.call(Store.put, Commit(gateway=str(given["gateway"]), tick=0, daily=rows))
         changed()
         return len(rows)
 
     async def join(given: Mapping[str, Json]) -> Json:
         gateway, past = str(given["gateway"]), load_state(_texts(given["parts"]), {})
+        keeper = keeper_of(gateway)
         again = given.get("again")
         dates = frozenset(str(day) for day in again) if isinstance(again, list) else frozenset()
-        told: list[int] = []
+        count = 0
 
         def change(live: GatewayState) -> tuple[GatewayState, Sequence[DayRow]]:
-            new, rows = recomputed(live, past, gateway, dates) if dates else restored(live, past, gateway, site)
-            told.append(len(rows))
+            nonlocal count
+            new, rows = (
+                recomputed(live, past, gateway, dates) if dates else restored(live, past, gateway, keeper.site)
+            )
+            count = len(rows)
             return new, rows
 
-        await keeper.amend(gateway, change)
+        await keeper.amend(change)
         changed()
-        return told[-1]
+        return count
 
     return {"books": books, "day_rows": day_rows, "join": join}
 

@@ -8,47 +8,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from logger import log
 from logger.clock import Clock
 from logger.daemon.batches import amendment, commit_of
 from logger.daemon.clocks import Clocks
-from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.events import PendingEvents, event_points
-from logger.daemon.gateway_state import GatewayState, load_state
+from logger.daemon.gateway_state import Change, GatewayState, load_state
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
-from logger.daemon.schedule import Pace, deadline_s, due_roles, next_tick
 from logger.daemon.site_zone import SiteZone
 from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
-from logger.model import DayRow, Event, GatewayInfo, Reading, Report, Role, Snapshot
+from logger.model import Event, GatewayInfo, Reading, Role, Snapshot
 from logger.readings.site_warnings import Complaint, complaints
 from logger.readings.wanted import wanted
-from logger.store.records import Commit
+from logger.site import Site
+from logger.store.store import Store
+from logger.store.thread import StoreCalls
 
-OwnReadings: TypeAlias = Callable[[dict[str, str], int, Iterable[EndpointState]], Awaitable[list[Reading]]]
-
-
-class StorePort(Protocol):
-    """What the collector needs of the store."""
-
-    async def put(self, commit: Commit) -> None:
-        """Commit one tick."""
-        ...
-
-    async def ledger(self, gateway: str) -> dict[str, str]:
-        """The books as they were stored."""
-        ...
-
-    async def reports(self, gateway: str) -> dict[str, list[Report]]:
-        """The remembered inverter reports."""
-        ...
+OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list[Reading]]]
+"""Makes the recorder's points about itself: tick, tags and what was asked → points."""
 
 
 @dataclass(slots=True)
@@ -65,59 +50,69 @@ class Collected:
 
 
 class Collector:
-    """Polls one gateway for ever. `committed` is called after each tick that was stored."""
+    """Polls one gateway for ever, and commits each tick.
+
+    `on_commit` is called after each tick that was stored, `on_tick` after every tick. `loop` names this loop in
+    `progress`. `stopping` ends it.
+    """
 
     def __init__(
         self,
         gateway: GatewayPort,
-        store: StorePort,
+        store: StoreCalls,
         clock: Clock,
-        pace: Pace,
+        site: Site,
         progress: Progress,
         *,
         changes: log.Changes | None = None,
         events: PendingEvents | None = None,
-        committed: Callable[[], None] = lambda: None,
-        own_readings: Callable[[dict[str, str], int, Iterable[EndpointState]], Awaitable[list[Reading]]]
-        | None = None,
+        stopping: asyncio.Event | None = None,
+        loop: str = "collect",
+        on_commit: Callable[[], None] = lambda: None,
+        on_tick: Callable[[Collector], None] = lambda collector: None,
+        own_points: OwnPoints | None = None,
     ) -> None:
-        self.books = GatewayState()
+        self.gateway, self.site = gateway, site
+        self.state = GatewayState()
         self.collected = Collected(started_at=clock.time())
         self.changes = changes or log.Changes(log.get("collect"))
         self._events = events or PendingEvents(gateway.take_events)
-        self._zone = SiteZone(pace.zone, pace.system_zone)
+        self._zone = SiteZone(site)
         self.poller = Poller(
             gateway,
             clock,
-            pace.intervals,
+            site.intervals,
             self.changes,
             self._events,
             self._zone,
-            on_new_gateway=self._meet,
-            wants=lambda snapshot: wanted(snapshot, self.books.readings.sources, self.books.energy),
+            on_new_gateway=self._recognise,
+            wants=lambda snapshot: wanted(snapshot, self.state.readings.sources, self.state.energy),
         )
         self._clocks = Clocks(clock, self.changes, self._events.record)
-        self.stopping = asyncio.Event()
-        self.news = asyncio.Event()
-        self.ticked: Callable[[], None] = lambda: None
+        self.stopping = stopping or asyncio.Event()
         self._store, self._clock = store, clock
-        self.pace, self._progress = pace, progress
-        self._layout = LayoutFile(pace.layout, self.changes)
-        self._committed, self._own = committed, own_readings
+        self._progress, self._loop = progress, loop
+        self._layout = LayoutFile(site.layout_file, self.changes)
+        self._on_commit, self._on_tick, self._own_points = on_commit, on_tick, own_points
         self._since: dict[Role, float] = {}
         self._last_devices = 0
         self._stored: dict[str, str] = {}
-        self._standing: dict[str, Complaint] = {}
+        self._warnings: dict[str, Complaint] = {}
         self._entering = asyncio.Lock()
+
+    @property
+    def serial(self) -> str:
+        """The gateway's serial; empty until it has answered."""
+        return self.poller.info.serial if self.poller.info else ""
 
     async def run(self) -> None:
         """Tick until told to stop; an outage of the gateway never ends the loop."""
         async with asyncio.TaskGroup() as tasks:
             slow = tasks.create_task(self.poller.run_slow_lane())
             try:
-                await self._guarded(self._arrive())
+                await self._guarded(self._get_ready())
                 while not self.stopping.is_set():
-                    tick = next_tick(self._clock.time(), self.pace.totals_s)
+                    tick = self.site.next_tick(self._clock.time())
                     await self._wait_for(tick)
                     if not self.stopping.is_set() and self._clocks.ours_is_set() and self._is_now(tick):
                         await self._guarded(self.tick(tick))
@@ -126,7 +121,7 @@ class Collector:
 
     def _is_now(self, tick: int) -> bool:
         """False if our clock was set anew during the wait: what is read now did not happen at that tick."""
-        return -1.0 <= self._clock.time() - tick < self.pace.totals_s
+        return -1.0 <= self._clock.time() - tick < self.site.totals_s
 
     async def _guarded(self, work: Coroutine[None, None, None]) -> None:
         """Trouble of the store, which says so itself, costs the tick, not the loop."""
@@ -135,13 +130,13 @@ class Collector:
         except StoreFullError:
             self.collected.missed += 1
 
-    async def _arrive(self) -> None:
+    async def _get_ready(self) -> None:
         """Before the first tick there is time to learn who is there and in which time zone."""
         if not self._clocks.ours_is_set():
             return
         now = self._clock.time()
-        tick = next_tick(now, self.pace.totals_s)
-        self._progress.moved("collect", self.pace.totals_s + 60)
+        tick = self.site.next_tick(now)
+        self._progress.moved(self._loop, self.site.totals_s + 60)
 
         async def introduce() -> None:
             await self.poller.identify(int(now))
@@ -152,7 +147,7 @@ class Collector:
                 await self._unless_stopped(introduce())
 
     async def _wait_for(self, tick: int) -> None:
-        await self._unless_stopped(self._progress.wait("collect", tick - self._clock.time()))
+        await self._unless_stopped(self._progress.wait(self._loop, tick - self._clock.time()))
 
     async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` to its end, or cancel it when told to stop; its own error is raised."""
@@ -170,9 +165,9 @@ class Collector:
     async def tick(self, tick: int) -> None:
         """Ask what is due, read what came, commit it."""
         started = self._clock.monotonic()
-        self._progress.moved("collect", 3 * self.pace.totals_s + 60)
-        left = deadline_s(self.pace.totals_s) - max(0.0, self._clock.time() - tick)
-        roles = due_roles(tick, self.pace.devices_s, self._last_devices)
+        self._progress.moved(self._loop, 3 * self.site.totals_s + 60)
+        left = self.site.deadline_s - max(0.0, self._clock.time() - tick)
+        roles = self.site.due_roles(tick, self._last_devices)
         ours = self._clocks.ours()
         try:
             async with self._clock.timeout(max(1.0, left)):
@@ -192,37 +187,31 @@ class Collector:
                 self.collected.missed += 1
         finally:
             self.collected.last_poll_s = self._clock.monotonic() - started
-            self.news.set()
-            self.ticked()
+            self._on_tick(self)
 
-    async def _meet(self, info: GatewayInfo) -> None:
-        """The first answer of a gateway: its books are opened where they were left."""
+    async def _recognise(self, info: GatewayInfo) -> None:
+        """Continue the gateway's state where it was left, at its first answer."""
         async with self._entering:
-            self._stored = await self._store.ledger(info.serial)
-            self.books = load_state(self._stored, await self._store.reports(info.serial))
-        self._zone.restore(self.books.energy.zone)
+            self._stored = await self._store.call(Store.ledger, info.serial)
+            self.state = load_state(self._stored, await self._store.call(Store.reports, info.serial))
+        self._events.serial = info.serial
+        self._zone.restore(self.state.energy.zone)
         if not self._stored:
             log.get("collect").warning(
-                f"there are no books of gateway {info.serial} here: new ones begin, and the first day and week lack "
+                f"gateway {info.serial} has no energy state here: a new one begins, so the first day and week lack "
                 "what was before\nTry: envoy-logger backfill, if an InfluxDB holds what was recorded earlier."
             )
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
 
     # --- committing ---------------------------------------------------------------------------------------------
 
-    async def amend(
-        self, gateway: str, change: Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow]]]
-    ) -> None:
-        """Change a gateway's books between two ticks, and store them with the rows of days that this gives."""
+    async def amend(self, change: Change) -> None:
+        """Change the gateway's state between two ticks, and store it with the day rows that this gives."""
         async with self._entering:
-            ours = self.poller.info is not None and self.poller.info.serial == gateway
-            stored = self._stored if ours else await self._store.ledger(gateway)
-            books = self.books if ours else load_state(stored, await self._store.reports(gateway))
-            books, rows = change(books)
-            commit, text = amendment(gateway, books, rows, stored)
-            await self._store.put(commit)
-            if ours:
-                self.books, self._stored = books, text
+            state, rows = change(self.state)
+            commit, text = amendment(self.serial, state, rows, self._stored)
+            await self._store.call(Store.put, commit)
+            self.state, self._stored = state, text
 
     async def _commit(self, tick: int, roles: frozenset[Role]) -> None:
         """Read the snapshot, enter it into the books, and store both in one transaction."""
@@ -232,43 +221,42 @@ class Collector:
             return
         self._clocks.watch_ours(tick)
         self._clocks.watch_theirs(tick, info)
-        if not self._clocks.ours_goes_forward(tick, self.books.energy.last_tick):
+        if not self._clocks.ours_goes_forward(tick, self.state.energy.last_tick):
             return
         now = self._clock.time()
-        tags = {"gateway": info.serial, **({"site": self.pace.site} if self.pace.site else {})}
+        tags = self.site.tags(info.serial)
         snapshot = self.poller.snapshot(tick, dict(self._since))
-        site = self.pace.as_site(self._zone.require())
-        result = run_tick(snapshot, roles, self.books, site, self._layout.current())
+        site = replace(self.site, zone=self._zone.require())
+        result = run_tick(snapshot, roles, self.state, site, self._layout.current())
         happened = self._events.take()
-        own = await self._own(tags, tick, self.poller.states.values()) if self._own else []
+        own = await self._own_points(tick, tags, self.poller) if self._own_points else []
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
         commit, text = commit_of(info.serial, tick, readings, result, self._stored)
-        await self._store.put(commit)
+        await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
         self._log(result.events)
-        self.books, self._stored = result.state, text
+        self.state, self._stored = result.state, text
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick
-        if "devices" in roles:
-            self._say_standing(snapshot, result.duplicates)
+            self._report_warnings(snapshot, result.duplicates)
             self._layout.compare(snapshot)
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
-        self._committed()
+        self._on_commit()
 
     def _count(self, tick: int, values: Mapping[str, float]) -> None:
         done = self.collected
-        if done.last_tick and tick > done.last_tick + self.pace.totals_s:
-            done.missed += (tick - done.last_tick) // self.pace.totals_s - 1
+        if done.last_tick and tick > done.last_tick + self.site.totals_s:
+            done.missed += (tick - done.last_tick) // self.site.totals_s - 1
         done.ticks += 1
         done.last_tick = tick
         done.values = dict(values)
         log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
 
-    def _say_standing(self, snapshot: Snapshot, twins: Collection[str]) -> None:
+    def _report_warnings(self, snapshot: Snapshot, twins: Collection[str]) -> None:
         """What stands wrong at the site: said when it begins and when it is over."""
-        found, known = complaints(snapshot, twins), self._standing
+        found, known = complaints(snapshot, twins), self._warnings
         for name, complaint in known.items():
             if name not in found and self.changes.end(name, complaint.over) and complaint.event:
                 self._events.record(Event(snapshot.tick, complaint.event, complaint.over))
@@ -276,7 +264,7 @@ class Collector:
             if self.changes.begin(name, complaint.text) and complaint.event:
                 text = complaint.text.partition("\n")[0]
                 self._events.record(Event(snapshot.tick, complaint.event, text, "warning"))
-        self._standing = found
+        self._warnings = found
 
     def _log(self, events: Iterable[Event]) -> None:
         for event in events:

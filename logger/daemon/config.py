@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from logger.daemon.layout_file import layout_problems
-from logger.daemon.schedule import Pace
 from logger.gateway.access import Access
 from logger.influx.dialects import Target
 from logger.settings.environment import find_system_zone
-from logger.settings.load import Settings, load_settings
+from logger.settings.load import Settings, load_settings, reread_settings
+from logger.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """One gateway to record: how to reach it, how to read that again, and the site behind it."""
+
+    access: Access
+    reread: Callable[[], Access]
+    site: Site
+
+
+def gateways_of(settings: Settings) -> tuple[GatewayConfig, ...]:
+    """The gateways that the settings name; one today."""
+    access = access_of(settings)
+    return (GatewayConfig(access, lambda: access_of(reread_settings(settings)), site_of(settings)),)
 
 
 def load(env_file: Path, *, layout: bool = True) -> Settings:
@@ -57,16 +74,16 @@ def target_of(settings: Settings) -> Target | None:
     )
 
 
-def pace_of(settings: Settings) -> Pace:
-    """How often to poll, and what the site is called."""
+def site_of(settings: Settings) -> Site:
+    """What the settings say about the site behind the gateway."""
     recorder = settings.recorder
-    return Pace(
-        totals_s=recorder.totals_interval_s,
-        devices_s=recorder.devices_interval_s,
-        site=recorder.site,
+    return Site(
+        name=recorder.site,
         zone=recorder.timezone,
         system_zone=find_system_zone(),
         max_w=recorder.site_max_w,
-        layout=recorder.layout_file,
+        totals_s=recorder.totals_interval_s,
+        devices_s=recorder.devices_interval_s,
+        layout_file=recorder.layout_file,
         panel_alert_percent=recorder.panel_alert_percent,
     )

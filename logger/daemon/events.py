@@ -14,9 +14,11 @@ class PendingEvents:
     """The events of one gateway that wait for the next commit, oldest first.
 
     `take_more` hands over, once, the events that the gateway's client has collected since it was last called.
+    `serial` is the gateway's, empty until it has answered.
     """
 
     def __init__(self, take_more: Callable[[], list[Event]]) -> None:
+        self.serial = ""
         self._take_more = take_more
         self._events: list[Event] = []
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from pydantic import TypeAdapter
 
 from logger.energy.state import EnergyState
 from logger.energy.stored import dump_energy, load_energy
-from logger.model import Report
+from logger.model import DayRow, Report
 from logger.panels.step import PanelBooks
 from logger.readings.drift import DocumentKeys, Shape
 from logger.readings.equipment import Equipment
@@ -28,6 +28,9 @@ class GatewayState:
     readings: ReadingsState = field(default_factory=ReadingsState)
     panels: PanelBooks = field(default_factory=PanelBooks)
 
+
+Change: TypeAlias = Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow]]]
+"""A change of the state between two ticks, with the day rows that it gives."""
 
 _SOURCES: Final = TypeAdapter(Sources)
 _EQUIPMENT: Final = TypeAdapter(Equipment)

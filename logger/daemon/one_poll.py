@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logger import log
 from logger.clock import Clock
@@ -12,7 +12,6 @@ from logger.daemon.clocks import EARLIEST, SET_OURS
 from logger.daemon.gateway_state import GatewayState, load_state
 from logger.daemon.layout_file import read_layout
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
 from logger.daemon.shipper import Shipper
 from logger.daemon.site_zone import zone_of
 from logger.daemon.tick import TickResult, run_tick
@@ -31,8 +30,10 @@ from logger.influx.classify import Blocked, Wait
 from logger.influx.write import Writer
 from logger.model import Document, GatewayInfo, Role, Snapshot
 from logger.readings import paths
+from logger.site import Site
 from logger.store.folder import prepare
-from logger.store.thread import StoreThread
+from logger.store.store import Store
+from logger.store.thread import StoreCalls
 
 BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 
@@ -89,34 +90,34 @@ async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
     return Poll(info, int(clock.time()) // interval_s * interval_s, documents, failures)
 
 
-def read(found: Poll, pace: Pace, state: GatewayState | None = None) -> TickResult:
+def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResult:
     """The poll's points; without a `state` sources are picked for this poll alone."""
     state = state or GatewayState()
-    layout, _ = read_layout(pace.layout)
+    layout, _ = read_layout(site.layout_file)
     home = found.documents.get(paths.HOME)
-    zone = pace.zone or state.energy.zone or (zone_of(home.body) if home else "") or pace.system_zone
-    return run_tick(found.snapshot(), BOTH, state, pace.as_site(zone), layout)
+    zone = site.zone or state.energy.zone or (zone_of(home.body) if home else "") or site.system_zone
+    return run_tick(found.snapshot(), BOTH, state, replace(site, zone=zone), layout)
 
 
-async def store(found: Poll, pace: Pace, into: StoreThread) -> bool:
+async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
     """Commit the poll as the daemon would; False if that tick is stored already: it is not rewritten."""
     serial = found.info.serial
-    stored = await into.ledger(serial)
-    state = load_state(stored, await into.reports(serial))
+    stored = await into.call(Store.ledger, serial)
+    state = load_state(stored, await into.call(Store.reports, serial))
     if state.energy.last_tick >= found.tick:
         return False
-    result = read(found, pace, state)
+    result = read(found, site, state)
     commit, _ = commit_of(serial, found.tick, result.readings, result, stored)
-    await into.put(commit)
+    await into.call(Store.put, commit)
     return True
 
 
-async def drain(writer: Writer, from_store: StoreThread, clock: Clock, seconds: float) -> Wait | Blocked | None:
+async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: float) -> Wait | Blocked | None:
     """Deliver what waits as the daemon would, for that long at most; None if nothing waits any more, else why."""
     shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
     try:
         async with clock.timeout(seconds):
-            while (await from_store.waiting()).rows:
+            while (await from_store.call(Store.waiting)).rows:
                 if not await shipper.round():
                     if blocked := next((t for t in shipper.troubles.values() if isinstance(t, Blocked)), None):
                         return blocked

@@ -8,14 +8,15 @@ that time is sent again: the same points at the same places, which changes nothi
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 from logger.clock import Clock
 from logger.influx.classify import Blocked, Done, Wait
 from logger.influx.deliver import deliver
 from logger.influx.write import Writer
 from logger.model import Role
-from logger.store.records import Sent
+from logger.store.store import Store
+from logger.store.thread import StoreCalls
 
 WINDOW_S: Final = 8 * 86400
 """A shard holds a week; the eighth day is for what came late."""
@@ -24,29 +25,13 @@ PAUSE_S: Final = 5.0
 _ROLES: Final[tuple[Role, ...]] = ("totals", "devices")
 
 
-class SentPort(Protocol):
-    """What is needed of the store."""
-
-    async def last_sent(self) -> tuple[int, int]:
-        """The place of the row that was delivered last."""
-        ...
-
-    async def sent(self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int) -> Sent | None:
-        """Rows delivered beyond one place and up to another."""
-        ...
-
-    async def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let rows of days wait again; the id to go on from, None at the end."""
-        ...
-
-
 class Resending:
     """One pass over what was delivered lately; `lines` counts what was sent.
 
     Nothing in the store changes but for the rows of days, which wait again as they are now.
     """
 
-    def __init__(self, store: SentPort, clock: Clock) -> None:
+    def __init__(self, store: StoreCalls, clock: Clock) -> None:
         self.lines = 0
         self._store, self._clock = store, clock
         self._left: dict[Role, tuple[int, int]] = {}
@@ -61,7 +46,7 @@ class Resending:
 
     async def plan(self) -> None:
         """All that was delivered in the last days up to now is to be sent once more, from the beginning."""
-        self._until = await self._store.last_sent()
+        self._until = await self._store.call(Store.last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
         self._left = dict.fromkeys(_ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
         self.lines, self._days_wait = 0, False
@@ -78,7 +63,7 @@ class Resending:
         role, after = next(iter(self._left.items()))
         if not self._days_wait:
             await self._let_days_wait()
-        sent = await self._store.sent(role, after, self._until, max_lines)
+        sent = await self._store.call(Store.sent, role, after, self._until, max_lines)
         if sent is None:
             del self._left[role]
             return Done()
@@ -98,4 +83,4 @@ class Resending:
         self._days_wait = True
         after: int | None = 0
         while after is not None:
-            _, after = await self._store.replay_daily(self._since, after)
+            _, after = await self._store.call(Store.replay_daily, self._since, after)

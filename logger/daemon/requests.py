@@ -31,6 +31,16 @@ _HOUR_S: Final = 3600
 class GatewayPort(Protocol):
     """What the daemon needs of a gateway; `logger.gateway.client.Gateway` is one."""
 
+    @property
+    def token_expires_at(self) -> float | None:
+        """When the token ends, in unix seconds; None without one."""
+        ...
+
+    @property
+    def token_user(self) -> str | None:
+        """Whose token it is; None where nobody says."""
+        ...
+
     async def identify(self) -> GatewayInfo:
         """Ask `/info`."""
         ...

@@ -3,54 +3,56 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from logger.daemon.endpoint_state import EndpointState
+from logger.daemon.poller import Poller
+from logger.daemon.requests import GatewayPort
+from logger.daemon.shipper import Shipped
 from logger.model import Reading, Value
-from logger.store.records import Waiting
+from logger.store.store import Store
+from logger.store.thread import StoreCalls
 
 
-def self_readings(
-    tags: Mapping[str, str],
-    tick: int,
-    states: Iterable[EndpointState],
-    waiting: Waiting,
-    token_expires_at: float | None,
-    clock_skew_s: float | None,
-    last_delivery: float | None,
-) -> list[Reading]:
-    """`envoy_logger`: one point for the recorder, and one an endpoint that was asked."""
-    fields: dict[str, Value] = {
-        "outbox_rows": float(waiting.rows),
-        "outbox_bytes": float(waiting.bytes),
-        "refused_points": float(waiting.refused),
-        "cpu_s": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]),
-    }
-    if waiting.oldest_tick is not None:
-        fields["outbox_oldest_s"] = float(max(0, tick - waiting.oldest_tick))
-    if last_delivery is not None:
-        fields["last_delivery_s"] = float(max(0, round(tick - last_delivery)))
-    if token_expires_at is not None:
-        fields["token_expires_s"] = float(max(0, round(token_expires_at - tick)))
-    if clock_skew_s is not None:
-        fields["clock_skew_s"] = round(clock_skew_s, 1)
-    if (memory := memory_bytes()) is not None:
-        fields["memory_bytes"] = float(memory)
-    readings = [Reading("envoy_logger", tags, fields, tick, "totals")]
-    for state in states:
-        if state.requests:
-            latency: dict[str, Value] = {} if state.latency_s is None else {"latency_s": round(state.latency_s, 3)}
-            readings.append(
-                Reading(
-                    "envoy_logger",
-                    {**tags, "endpoint": state.endpoint.path},
-                    {"requests": state.requests, "failures": state.failures, **latency},
-                    tick,
-                    "totals",
-                )
-            )
-    return readings
+@dataclass(frozen=True, slots=True)
+class SelfReport:
+    """Makes `envoy_logger` points at each tick of one gateway. `shipped` is None where nothing is delivered."""
+
+    gateway: GatewayPort
+    store: StoreCalls
+    shipped: Shipped | None
+
+    async def __call__(self, tick: int, tags: Mapping[str, str], poller: Poller) -> list[Reading]:
+        """Return one point for the recorder, and one for each endpoint that was requested."""
+        waiting = await self.store.call(Store.waiting)
+        fields: dict[str, Value] = {
+            "outbox_rows": float(waiting.rows),
+            "outbox_bytes": float(waiting.bytes),
+            "refused_points": float(waiting.refused),
+            "cpu_s": sum(resource.getrusage(resource.RUSAGE_SELF)[:2]),
+        }
+        if waiting.oldest_tick is not None:
+            fields["outbox_oldest_s"] = float(max(0, tick - waiting.oldest_tick))
+        delivered = None if self.shipped is None else self.shipped.last_delivery or waiting.last_delivery
+        if delivered is not None:
+            fields["last_delivery_s"] = float(max(0, round(tick - delivered)))
+        if (expires_at := self.gateway.token_expires_at) is not None:
+            fields["token_expires_s"] = float(max(0, round(expires_at - tick)))
+        if poller.info is not None:
+            fields["clock_skew_s"] = round(poller.info.clock_skew_s, 1)
+        if (memory := memory_bytes()) is not None:
+            fields["memory_bytes"] = float(memory)
+        recorder = Reading("envoy_logger", tags, fields, tick, "totals")
+        return [recorder, *(_endpoint_point(each, tags, tick) for each in poller.states.values() if each.requests)]
+
+
+def _endpoint_point(state: EndpointState, tags: Mapping[str, str], tick: int) -> Reading:
+    fields: dict[str, Value] = {"requests": state.requests, "failures": state.failures}
+    if state.latency_s is not None:
+        fields["latency_s"] = round(state.latency_s, 3)
+    return Reading("envoy_logger", {**tags, "endpoint": state.endpoint.path}, fields, tick, "totals")
 
 
 def memory_bytes() -> int | None:

@@ -10,22 +10,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from logger import log
 from logger.clock import Clock
 from logger.daemon.credentials import Credentials
 from logger.daemon.progress import Progress
-from logger.daemon.replay import PAUSE_S, WINDOW_S, Resending, SentPort
+from logger.daemon.replay import PAUSE_S, WINDOW_S, Resending
 from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Wait
 from logger.influx.deliver import Delivery, deliver
+from logger.influx.read_back import gateway_of
 from logger.influx.write import Writer
 from logger.model import ROLES, Event, Role
 from logger.retry import DELIVERY, Backoff
 from logger.store.records import Lease, Refused
+from logger.store.store import Store
+from logger.store.thread import StoreCalls
 
 _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
 _BLOCKED_S: Final = 60.0
@@ -39,24 +43,6 @@ _SERVER: Final = "server"
 _RESENDING: Final = "resending"
 _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
 """Answers (0: none at all) that say nothing of one bucket: they hold for all."""
-
-
-class LeasePort(SentPort, Protocol):
-    """What the shipper needs of the store."""
-
-    async def lease(
-        self, role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
-    ) -> Lease | None:
-        """The next rows to deliver; `after`: beyond the end of a lease that is under way."""
-        ...
-
-    async def lease_daily(self, max_lines: int) -> Lease | None:
-        """The daily rows to deliver, as they are now."""
-        ...
-
-    async def ack(self, lease: Lease, refused: tuple[Refused, ...] = (), *, soon: bool = False) -> None:
-        """They are delivered, but for the refused lines; `soon`: to be marked with the next tick."""
-        ...
 
 
 @dataclass(slots=True)
@@ -73,24 +59,25 @@ class Shipped:
 class Shipper:
     """Delivers for ever. Each role has its own bucket, so one that is blocked does not hold up the others.
 
-    `credentials` are read anew when they were refused. `tell` is given what belongs into the database as an event.
+    `credentials` are read anew when they were refused. `record` keeps an event of a gateway for the database.
     """
 
     def __init__(
         self,
         writer: Writer,
-        store: LeasePort,
+        store: StoreCalls,
         clock: Clock,
         progress: Progress,
         changes: log.Changes,
         *,
         credentials: Credentials | None = None,
-        tell: Callable[[Event], None] = lambda event: None,
+        shipped: Shipped | None = None,
+        record: Callable[[str, Event], None] = lambda gateway, event: None,
     ) -> None:
-        self.shipped = Shipped()
+        self.shipped = shipped or Shipped()
         self.troubles: dict[Role, Wait | Blocked] = {}
         self._writer, self._store, self._clock, self._progress = writer, store, clock, progress
-        self._changes, self._credentials, self._tell = changes, credentials, tell
+        self._changes, self._credentials, self._record = changes, credentials, record
         self._wake = asyncio.Event()
         self._news: set[Role] = set(ROLES)
         self._backoff = Backoff(DELIVERY, clock)
@@ -189,19 +176,19 @@ class Shipper:
 
     async def _leased(self, role: Role, *, live: bool) -> Lease | None:
         if role == "daily":
-            return await self._store.lease_daily(self._writer.most_lines)
+            return await self._store.call(Store.lease_daily, self._writer.most_lines)
         if live:
             self._news.discard(role)  # of older ticks that wait the newest is no news
         if not live and (ahead := self._ahead.pop(role, None)) is not None:
             lease = await ahead
             if lease is not None and self._meanwhile[role].isdisjoint(lease.ids):
                 return lease
-        return await self._store.lease(role, newest=live, max_lines=self._most(role))
+        return await self._store.call(Store.lease, role, newest=live, max_lines=self._most(role))
 
     def _look_ahead(self, role: Role, lease: Lease) -> None:
         """While a batch is on its way the next one is read: neither disk nor server waits for the other."""
         self._meanwhile[role] = set()
-        following = self._store.lease(role, newest=False, max_lines=self._most(role), after=lease.end)
+        following = self._store.call(Store.lease, role, newest=False, max_lines=self._most(role), after=lease.end)
         self._ahead[role] = asyncio.create_task(following)
         self._ahead[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -231,7 +218,7 @@ class Shipper:
         refused = tuple(
             Refused(line.line, line.status, line.reason, places[line.member]) for line in delivery.refused
         )
-        await self._store.ack(lease.only(delivery.done), refused, soon=len(places) == len(lease.ids))
+        await self._store.call(Store.ack, lease.only(delivery.done), refused, soon=len(places) == len(lease.ids))
         self.shipped.batches += 1
         self.shipped.refused += len(refused)
         self.shipped.outside_retention += delivery.outside_retention
@@ -241,8 +228,9 @@ class Shipper:
                 "InfluxDB refused points; they are kept aside\nTry: envoy-logger outbox refused",
                 extra={"role": role, "points": len(refused), "why": refused[0].reason},
             )
-            text = f"{len(refused)} points of the {role}: {refused[0].reason}"
-            self._tell(Event(int(self._clock.time()), "points_refused", text[:500], "warning"))
+            for gateway, count in Counter(gateway_of(line.line) for line in refused).items():
+                text = f"{count} points of the {role}: {refused[0].reason}"
+                self._record(gateway, Event(int(self._clock.time()), "points_refused", text[:500], "warning"))
         if delivery.outside_retention:
             self._changes.begin(
                 f"retention {role}",

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from logger import log
 from logger.energy.days import is_quiet
 from logger.model import Json
+from logger.site import Site
 
 
 class SiteZone:
@@ -15,13 +16,13 @@ class SiteZone:
     `name` is empty while no zone is known.
     """
 
-    def __init__(self, configured: str, of_machine: str) -> None:
-        self.name = configured
-        self._configured, self._of_machine = configured, of_machine
+    def __init__(self, site: Site) -> None:
+        self.name = site.zone
+        self._site = site
 
     def restore(self, stored: str) -> None:
         """Begin a gateway's record with the zone that was stored for it, empty for none."""
-        self.name = self._configured or stored
+        self.name = self._site.zone or stored
 
     def learn(self, home: Json) -> None:
         """Take over the zone that a `/home.json` document names, while none is known."""
@@ -30,7 +31,7 @@ class SiteZone:
     def require(self) -> str:
         """Return the zone; where nobody named one, this machine's stands from now on."""
         if not self.name:
-            self.name = self._of_machine
+            self.name = self._site.system_zone
             log.get("collect").warning(
                 f"the gateway did not say its time zone; days begin by {self.name}\n"
                 "Try: set LOGGER_TIMEZONE if the site is elsewhere."

@@ -13,69 +13,27 @@ from logger import __version__
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.counter_status import describe_energy
-from logger.daemon.progress import Progress
+from logger.daemon.recorder import Recorder
 from logger.daemon.shipper import Shipper
 from logger.model import Json
 from logger.places import STATUS_FILE
 from logger.store.records import Waiting
 
 
-def describe(
-    collector: Collector,
-    shipper: Shipper | None,
-    troubles: Mapping[str, str],
-    waiting: Waiting,
-    progress: Progress,
-    clock: Clock,
-    token_expires_at: float | None,
-    token_user: str | None = None,
-) -> dict[str, Json]:
-    """Everything worth knowing about the daemon now. Times in unix seconds."""
-    info, done, poller = collector.poller.info, collector.collected, collector.poller
-    sent, contention = poller.requests.count_last_hour(clock.time()), poller.requests.contention
-    endpoints: dict[str, Json] = {
-        path: {
-            "requests": t.requests,
-            "failures": t.failures,
-            "latency_s": t.latency_s,
-            "absent": t.is_absent,
-            "trouble": t.reason,
-        }
-        for path, t in sorted(poller.states.items())
-        if t.requests
-    }
+def describe(recorder: Recorder, waiting: Waiting, clock: Clock) -> dict[str, Json]:
+    """Everything worth knowing about the recorder now. Times in unix seconds.
+
+    What concerns one gateway stands at the top for the first; further gateways are listed in `further_gateways`.
+    """
+    first, *further = (_describe_gateway(each, clock) for each in recorder.collectors)
+    shipper, progress = recorder.shipper, recorder.progress
     return {
         "version": __version__,
         "pid": os.getpid(),
         "written_at": round(clock.time(), 3),
         "alive_until": round(clock.time() + max(0.0, progress.deadline_s) + 30, 3),
-        "started_at": round(done.started_at, 3),
-        "health": _health(collector, shipper, progress),
-        "gateway": None
-        if info is None
-        else {
-            "serial": info.serial,
-            "firmware": info.firmware,
-            "part_number": info.part_number,
-            "clock_skew_s": round(info.clock_skew_s, 1),
-            "reachable": poller.requests.reachable,
-            "token_expires_at": token_expires_at,
-            "token_user": token_user,
-        },
-        "polls": {
-            "ticks": done.ticks,
-            "missed": done.missed,
-            "last_tick": done.last_tick,
-            "last_poll_s": round(done.last_poll_s, 3),
-        },
-        "requests": {
-            "last_hour": {"fast": sent["fast"], "slow": sent["slow"]},
-            "planned": poller.planned_per_hour(),
-            "one_lane": contention.one_lane,
-            "slow_gateway": contention.slow_gateway,
-        },
-        "values": dict(done.values),
-        "books": describe_energy(collector.books.energy, collector.books.readings.sources),
+        "health": _health(recorder),
+        **first,
         "store": {
             "rows": waiting.rows,
             "lines": waiting.lines,
@@ -99,19 +57,64 @@ def describe(
             "disk_bytes": waiting.disk_bytes,
         },
         "influxdb": None if shipper is None else _delivery(shipper, waiting),
-        "endpoints": endpoints,
-        "troubles": dict(troubles),
+        "troubles": dict(recorder.changes.troubles),
+        **({"further_gateways": [*further]} if further else {}),
     }
 
 
-def _health(collector: Collector, shipper: Shipper | None, progress: Progress) -> Json:
-    """Live: the loops move. Ready: a poll was stored and, with a database, something was delivered; else why not."""
+def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
+    """What concerns one gateway: who it is, what was asked, what it said."""
+    info, done, poller = collector.poller.info, collector.collected, collector.poller
+    sent, contention = poller.requests.count_last_hour(clock.time()), poller.requests.contention
+    return {
+        "started_at": round(done.started_at, 3),
+        "gateway": None
+        if info is None
+        else {
+            "serial": info.serial,
+            "firmware": info.firmware,
+            "part_number": info.part_number,
+            "clock_skew_s": round(info.clock_skew_s, 1),
+            "reachable": poller.requests.reachable,
+            "token_expires_at": collector.gateway.token_expires_at,
+            "token_user": collector.gateway.token_user,
+        },
+        "polls": {
+            "ticks": done.ticks,
+            "missed": done.missed,
+            "last_tick": done.last_tick,
+            "last_poll_s": round(done.last_poll_s, 3),
+        },
+        "requests": {
+            "last_hour": {"fast": sent["fast"], "slow": sent["slow"]},
+            "planned": poller.planned_per_hour(),
+            "one_lane": contention.one_lane,
+            "slow_gateway": contention.slow_gateway,
+        },
+        "values": dict(done.values),
+        "books": describe_energy(collector.state.energy, collector.state.readings.sources),
+        "endpoints": {
+            path: {
+                "requests": state.requests,
+                "failures": state.failures,
+                "latency_s": state.latency_s,
+                "absent": state.is_absent,
+                "trouble": state.reason,
+            }
+            for path, state in sorted(poller.states.items())
+            if state.requests
+        },
+    }
+
+
+def _health(recorder: Recorder) -> Json:
+    """Live: the loops move. Ready: each gateway was polled and, with a database, something was delivered."""
     reasons: list[Json] = []
-    if not collector.collected.ticks:
+    if not all(each.collected.ticks for each in recorder.collectors):
         reasons.append("no poll was stored yet")
-    if shipper is not None and shipper.shipped.last_delivery is None:
+    if recorder.shipper is not None and recorder.shipper.shipped.last_delivery is None:
         reasons.append("nothing was delivered yet")
-    return {"live": progress.alive, "ready": not reasons, "reasons": reasons}
+    return {"live": recorder.progress.alive, "ready": not reasons, "reasons": reasons}
 
 
 def _delivery(shipper: Shipper, waiting: Waiting) -> dict[str, Json]:

@@ -13,6 +13,7 @@ _ESCAPED_IN_STRING: Final = re.compile(r'\\(["\\])')
 _MEASUREMENT: Final = re.compile(r"(?:\\[ ,=]|[^ ,])+")
 _TAG: Final = re.compile(r",((?:\\[ ,=]|[^ ,=])+)=((?:\\[ ,=]|[^ ,=])+)")
 _FIELD: Final = re.compile(r'((?:\\[ ,=]|[^ ,=])+)=("(?:[^"\\]|\\.)*"|[^ ,"]+)')
+_GATEWAY: Final = re.compile(rb",gateway=([0-9A-Za-z]+)")
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _BOOLS: Final = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
                  "f": False, "F": False, "false": False, "False": False, "FALSE": False}  # fmt: skip
@@ -53,6 +54,12 @@ def read_back(line: str, role: Role) -> Reading:
 def time_of(line: bytes) -> int:
     """The time of a stored line, in seconds: what stands behind its last space."""
     return int(line[line.rindex(b" ") :])
+
+
+def gateway_of(line: bytes) -> str:
+    """The serial of the gateway whose point a stored line is, or an empty text."""
+    found = _GATEWAY.search(line)
+    return found[1].decode() if found else ""
 
 
 def _plain(text: str) -> str:

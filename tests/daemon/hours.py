@@ -13,12 +13,12 @@ from pathlib import Path
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
 from logger.errors import AbsentError, EnvoyLoggerError, NotAllowedError, TimedOutError
 from logger.gateway.documents import looks_like_html, read_document, read_info
 from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.model import Document, Event, GatewayInfo
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
+from logger.site import Site
 from logger.wire import Answer
 from tests.daemon.parts import InlineStore
 from tests.virtual import VirtualClock, run_virtually
@@ -41,6 +41,8 @@ class PlantGateway:
     slow_s: float = 3.0
     fast_s: float = 0.1
     ended: list[tuple[float, str]] = field(default_factory=list)
+    token_expires_at: float | None = None
+    token_user: str | None = None
     one_process: bool = False
     """It serves both lanes: a fast path waits for the slow one in flight."""
     _slow: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -102,7 +104,7 @@ def poll(
         shape(gateway)
         with tempfile.TemporaryDirectory() as folder:
             store = InlineStore(Path(folder), clock)
-            collector = Collector(gateway, store, clock, Pace(60, 300), Progress(clock))
+            collector = Collector(gateway, store, clock, Site(), Progress(clock))
             extra = meanwhile(collector, gateway, clock) if meanwhile is not None else None
             loop = asyncio.create_task(collector.run())
             await asyncio.sleep(hours * 3600)

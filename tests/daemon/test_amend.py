@@ -9,12 +9,10 @@ from typing import cast
 
 import pytest
 
-from logger.daemon.amend import books_handlers
+from logger.daemon.amend import state_handlers
 from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import dump_state
 from logger.energy.state import EnergyState
-from logger.site import Site
-from logger.store.thread import StoreThread
 from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway
 from tests.daemon.test_collector import record
 from tests.virtual import VirtualClock
@@ -25,7 +23,7 @@ GAP_MINUTES = 5
 def earlier(folder: Path) -> tuple[dict[str, str], EnergyState]:
     """An hour of another installation: its books as text, and as they are."""
     _, _, collector = record(folder, 60)
-    return dump_state(collector.books), collector.books.energy
+    return dump_state(collector.state), collector.state.energy
 
 
 def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore, Collector]:
@@ -35,7 +33,7 @@ def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore,
     def meanwhile(collector: Collector, _gateway: ScriptedGateway, _clock: VirtualClock) -> None:
         store = cast(InlineStore, collector._store)
         stores.append(store)
-        join = books_handlers(cast(StoreThread, store), collector, Site())["join"]
+        join = state_handlers(store, lambda gateway: collector)["join"]
 
         async def ask() -> None:
             for n in range(joins):
@@ -54,7 +52,7 @@ def test_a_join_beside_the_running_recorder_gives_it_the_part_before_and_the_gap
 ) -> None:
     parts, before = earlier(tmp_path / "lost")
     store, collector = later(tmp_path / "new", parts, joins)
-    energy = collector.books.energy
+    energy = collector.state.energy
     for name, counter in energy.counters.items():
         base = before.counters[name].accepted_wh - before.today.energy[name].wh
         assert energy.today.energy[name].wh == pytest.approx(counter.accepted_wh - base, abs=0.01)
@@ -68,10 +66,10 @@ def test_books_that_begin_anew_say_so_once_and_how_to_restore_them(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         record(tmp_path, 5)
-    said = [r.getMessage() for r in caplog.records if "new ones begin" in r.getMessage()]
+    said = [r.getMessage() for r in caplog.records if "a new one begins" in r.getMessage()]
     assert len(said) == 1
     assert "envoy-logger backfill" in said[0]
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         record(tmp_path, 5, start=START + 3600)
-    assert not [r for r in caplog.records if "new ones begin" in r.getMessage()]
+    assert not [r for r in caplog.records if "a new one begins" in r.getMessage()]

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,13 +15,15 @@ from logger.commands.status import lines
 from logger.daemon.collector import Collector
 from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
+from logger.daemon.recorder import Recorder
 from logger.daemon.status_file import describe
 from logger.errors import AbsentError, BusyError, TimedOutError
 from logger.gateway.endpoints import ENDPOINTS
 from logger.model import Json
 from logger.simulator.generations import GENERATIONS
+from logger.site import Site
 from logger.store.records import Waiting
+from logger.store.thread import StoreThread
 from tests.daemon.hours import DOCUMENT, NOON, PlantGateway, plant, poll, table, with_table
 from tests.daemon.parts import START, InlineStore, ScriptedGateway, site
 from tests.virtual import VirtualClock, run_virtually
@@ -164,7 +167,7 @@ def test_no_generation_is_asked_more_than_planned_but_for_first_probes(generatio
 
 
 def record(
-    folder: Path, hours: float, script: object, pace: Pace | None = None
+    folder: Path, hours: float, script: object, of_site: Site | None = None
 ) -> tuple[InlineStore, ScriptedGateway, Collector]:
     """A small site whose fate is a coroutine function of (gateway, clock)."""
 
@@ -172,7 +175,7 @@ def record(
         clock = VirtualClock(START - 30)
         gateway = ScriptedGateway(clock, site())
         store = InlineStore(folder, clock)
-        collector = Collector(gateway, store, clock, pace or Pace(60, 300, zone="Asia/Tokyo"), Progress(clock))
+        collector = Collector(gateway, store, clock, of_site or Site(zone="Asia/Tokyo"), Progress(clock))
         fate = asyncio.create_task(script(gateway))  # type: ignore[operator]
         loop = asyncio.create_task(collector.run())
         await asyncio.sleep(hours * 3600)
@@ -224,7 +227,7 @@ def test_a_path_that_is_absent_is_asked_three_times_and_then_once_a_day(tmp_path
     async def fate(gateway: ScriptedGateway) -> None:
         del gateway.answers["/api/v1/production/inverters"]
 
-    _, gateway, _ = record(tmp_path, 73, fate, Pace(900, 900, zone="Asia/Tokyo"))
+    _, gateway, _ = record(tmp_path, 73, fate, Site(totals_s=900, devices_s=900, zone="Asia/Tokyo"))
     asked = [at for at, path in gateway.asked if path == "/api/v1/production/inverters"]
     assert [round(b - a) for a, b in pairwise(asked)] == [900, 900, *[86400] * 3]
 
@@ -233,7 +236,7 @@ def test_a_slow_path_that_fails_rests_longer_and_longer(tmp_path: Path) -> None:
     async def fate(gateway: ScriptedGateway) -> None:
         gateway.fails[INVENTORY] = TimedOutError(f"{INVENTORY} gave no complete answer in 60 s")
 
-    _, gateway, _ = record(tmp_path, 14, fate, Pace(300, 300, zone="Atlantic/Reykjavik"))
+    _, gateway, _ = record(tmp_path, 14, fate, Site(totals_s=300, zone="Atlantic/Reykjavik"))
     asked = [at for at, path in gateway.asked if path == INVENTORY]
     rests = [round((b - a) / 300) * 300 for a, b in pairwise(asked)]
     assert rests[:2] == [300, 300]
@@ -275,7 +278,9 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
     def meanwhile(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
         async def script() -> None:
             await asyncio.sleep(1800)
-            seen.append(describe(collector, None, {}, Waiting({}, 0, 0), Progress(clock), clock, None))
+            store = cast(StoreThread, None)  # nothing is asked of it
+            recorder = Recorder(store, (), (collector,), None, Progress(clock), collector.changes, asyncio.Event())
+            seen.append(describe(recorder, Waiting({}, 0, 0), clock))
 
         return asyncio.create_task(script())
 

@@ -12,7 +12,6 @@ import pytest
 
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
 from logger.errors import (
     BusyError,
     CredentialsError,
@@ -21,10 +20,11 @@ from logger.errors import (
     TimedOutError,
     UnreadableError,
 )
+from logger.site import Site
 from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway, site
 from tests.virtual import VirtualClock, run_virtually
 
-PACE = Pace(60, 300, zone="Europe/Paris")
+SITE = Site(zone="Europe/Paris")
 
 
 def record(
@@ -33,7 +33,7 @@ def record(
     shape: Callable[[ScriptedGateway], None] = lambda g: None,
     *,
     start: float = START - 30,
-    pace: Pace = PACE,
+    of_site: Site = SITE,
     meanwhile: Callable[[Collector, ScriptedGateway, VirtualClock], object] | None = None,
 ) -> tuple[InlineStore, ScriptedGateway, Collector]:
     """Run the collect loop for some minutes of virtual time."""
@@ -43,7 +43,7 @@ def record(
         gateway = ScriptedGateway(clock, site())
         shape(gateway)
         store = InlineStore(folder, clock)
-        collector = Collector(gateway, store, clock, pace, Progress(clock))
+        collector = Collector(gateway, store, clock, of_site, Progress(clock))
         if meanwhile is not None:
             meanwhile(collector, gateway, clock)
         loop = asyncio.create_task(collector.run())
@@ -182,7 +182,7 @@ def test_stop_cancels_the_request_in_hand_and_stores_what_came(tmp_path: Path) -
         gateway = ScriptedGateway(clock, site())
         gateway.takes_s["/api/v1/production/inverters"] = 9.0
         store = InlineStore(tmp_path, clock)
-        collector = Collector(gateway, store, clock, PACE, Progress(clock))
+        collector = Collector(gateway, store, clock, SITE, Progress(clock))
         loop = asyncio.create_task(collector.run())
         await asyncio.sleep(3)
         asked = clock.monotonic()
@@ -216,7 +216,7 @@ def test_another_serial_opens_other_books_and_no_point_mixes_them(tmp_path: Path
 def test_books_continue_after_a_restart(tmp_path: Path) -> None:
     first, _, _ = record(tmp_path, 20)
     second, _, collector = record(tmp_path, 20, start=START + 1200 + 30)
-    assert collector.books.energy.today.energy["production"].wh == pytest.approx(1000 / 60 * 40, abs=0.1)
+    assert collector.state.energy.today.energy["production"].wh == pytest.approx(1000 / 60 * 40, abs=0.1)
     written = first.lines("envoy_inverter") + second.lines("envoy_inverter")
     points = [line.split(" ")[0] + line.rsplit(" ", 1)[1] for line in written]
     assert len(points) == len(set(points))
@@ -297,13 +297,13 @@ def test_a_clock_set_during_the_wait_stamps_nothing_with_the_old_time(tmp_path: 
 
 
 def test_another_time_zone_holds_from_the_next_local_midnight_on_with_an_event(tmp_path: Path) -> None:
-    record(tmp_path, 10, pace=Pace(60, 300, zone="UTC"))
-    later = Pace(60, 300, zone="Australia/Sydney")
-    same, _, collector = record(tmp_path, 10, start=START + 700, pace=later)
-    assert collector.books.energy.zone == "UTC"
+    record(tmp_path, 10, of_site=Site(zone="UTC"))
+    later = Site(zone="Australia/Sydney")
+    same, _, collector = record(tmp_path, 10, start=START + 700, of_site=later)
+    assert collector.state.energy.zone == "UTC"
     assert same.lines("envoy_event") == []
-    days, _, collector = record(tmp_path, 10, start=START + 86400, pace=later)
-    assert collector.books.energy.zone == "Australia/Sydney"
+    days, _, collector = record(tmp_path, 10, start=START + 86400, of_site=later)
+    assert collector.state.energy.zone == "Australia/Sydney"
     assert sum("kind=time_zone_changed" in line for line in days.lines("envoy_event")) == 1
 
 
@@ -311,17 +311,16 @@ def test_trouble_of_the_store_costs_ticks_and_not_the_loop(tmp_path: Path) -> No
     def breaks(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
         store = collector._store
         assert isinstance(store, InlineStore)
-        put = store.put
+
+        def full(name: str) -> None:
+            if name == "put":
+                raise StoreFullError("no room", "free some space")
 
         async def script() -> None:
             await asyncio.sleep(5 * 60)
-
-            async def full(*_: object) -> None:
-                raise StoreFullError("no room", "free some space")
-
-            store.put = full  # type: ignore[method-assign, assignment]
+            store.before = full
             await asyncio.sleep(5 * 60)
-            store.put = put  # type: ignore[method-assign]
+            store.before = lambda name: None
 
         collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
 

@@ -14,9 +14,9 @@ import pytest
 
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace, deadline_s
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
+from logger.site import Site
 from tests.daemon.hours import NOON
 from tests.daemon.parts import InlineStore, site
 from tests.errors.hostile import OK, SCRIPTS, info
@@ -98,9 +98,14 @@ async def hour(
     with tempfile.TemporaryDirectory() as folder:
         store = InlineStore(Path(folder), clock)
         gateway = Gateway(Access("http://gateway", Path(folder)), clock)
-        pace = Pace(60, 300, zone="Europe/Paris")
-        collector = Collector(gateway, store, clock, pace, Progress(clock))
-        collector.ticked = lambda: late.append(clock.time() % 60)
+        collector = Collector(
+            gateway,
+            store,
+            clock,
+            Site(zone="Europe/Paris"),
+            Progress(clock),
+            on_tick=lambda collector: late.append(clock.time() % 60),
+        )
         loop = asyncio.create_task(collector.run())
         await asyncio.sleep(WHOLE_HOUR * 60)
         collector.stopping.set()
@@ -130,7 +135,7 @@ def test_every_minute_comes_to_its_end_in_time_whatever_the_gateway_does(
 ) -> None:
     collector, store, late = run_virtually(hour(lambda path: script, monkeypatch))
     assert len(late) == WHOLE_HOUR
-    assert max(late) <= deadline_s(60) + 1
+    assert max(late) <= Site().deadline_s + 1
     assert collector.collected.ticks + collector.collected.missed >= WHOLE_HOUR
     assert collector.changes.troubles.keys() & {"gateway", "late"} or collector.changes.troubles
 

@@ -35,8 +35,8 @@ def configured(folder: Path) -> Settings:
 def test_a_trouble_is_in_the_status_as_soon_as_it_is_said_and_gone_when_it_is_over(tmp_path: Path) -> None:
     async def run() -> None:
         with claim(tmp_path) as lock:
-            async with app.assembled(configured(tmp_path), Patient(), lock, lambda parts: None) as parts:
-                report = asyncio.create_task(app._report(parts, tmp_path, Patient(), ""))
+            async with app.open_recorder(configured(tmp_path), Patient(), lock, asyncio.Event()) as recorder:
+                report = asyncio.create_task(app._report(recorder, tmp_path, Patient(), ""))
 
                 async def until(troubles: dict[str, str]) -> None:
                     while (status_file.read(tmp_path) or {}).get("troubles") != troubles:
@@ -44,9 +44,9 @@ def test_a_trouble_is_in_the_status_as_soon_as_it_is_said_and_gone_when_it_is_ov
 
                 async with asyncio.timeout(20):
                     await until({})
-                    parts.changes.begin("influx", "db refuses the connection")
+                    recorder.changes.begin("influx", "db refuses the connection")
                     await until({"influx": "db refuses the connection"})
-                    parts.changes.end("influx", "well again")
+                    recorder.changes.end("influx", "well again")
                     await until({})
                 report.cancel()
 
@@ -74,8 +74,8 @@ def test_a_disk_that_is_full_at_the_start_is_waited_for_and_said(
 
     async def run() -> None:
         with claim(tmp_path) as lock:
-            async with app.assembled(configured(tmp_path), Quick(), lock, lambda parts: None) as parts:
-                assert parts.changes.troubles == {}
+            async with app.open_recorder(configured(tmp_path), Quick(), lock, asyncio.Event()) as recorder:
+                assert recorder.changes.troubles == {}
 
     asyncio.run(run())
     assert (len(opened), len(slept)) == (3, 2)
@@ -91,8 +91,8 @@ def test_after_a_restart_the_last_delivery_is_the_one_before(tmp_path: Path) -> 
 
     async def run() -> None:
         with claim(tmp_path) as lock:
-            async with app.assembled(configured(tmp_path), SystemClock(), lock, lambda parts: None) as parts:
-                await app._write_status(parts, tmp_path, SystemClock())
+            async with app.open_recorder(configured(tmp_path), SystemClock(), lock, asyncio.Event()) as recorder:
+                await app._write_status(recorder, tmp_path, SystemClock())
 
     asyncio.run(run())
     found = status_file.read(tmp_path)

@@ -22,7 +22,8 @@ from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import ROLES, Role
 from logger.settings.load import load_settings
-from logger.store.records import Commit, Lease, Member
+from logger.store.records import Commit, Member
+from logger.store.store import Store
 from tests.daemon.parts import START, InlineStore
 from tests.servers import Fake2
 from tests.store.samples import day_row
@@ -63,13 +64,13 @@ def ship(
         clock = VirtualClock(START)
         store = InlineStore(folder, clock)
         for number in range(ticks):
-            await store.put(tick(number))
+            await store.call(Store.put, tick(number))
         writer = ScriptedWriter(clock, answer)
         shipper = Shipper(writer, store, clock, Progress(clock), Changes(log.get("ship")))
         loop = asyncio.create_task(shipper.run())
         if more is not None:
             await asyncio.sleep(more[0])
-            await store.put(tick(more[1]))
+            await store.call(Store.put, tick(more[1]))
             shipper.wake()
             seconds_left = seconds - more[0]
         else:
@@ -157,18 +158,15 @@ def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
     async def work() -> ScriptedWriter:
         clock = VirtualClock(START)
         store = InlineStore(tmp_path, clock)
-        await store.put(tick(0))
-        lease, fails = store.lease, [3]
+        await store.call(Store.put, tick(0))
+        fails = [3]
 
-        async def locked(
-            role: Role, *, newest: bool, max_lines: int, after: tuple[int, int] = (0, 0)
-        ) -> Lease | None:
-            if fails[0]:
+        def locked(name: str) -> None:
+            if name == "lease" and fails[0]:
                 fails[0] -= 1
                 raise StoreFullError("the store cannot be written: database is locked", "close it elsewhere")
-            return await lease(role, newest=newest, max_lines=max_lines, after=after)
 
-        store.lease = locked  # type: ignore[method-assign]
+        store.before = locked
         writer = ScriptedWriter(clock, lambda role, at: Done())
         loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
         await asyncio.sleep(600)
@@ -185,14 +183,14 @@ def test_daily_rows_go_as_they_stand_before_the_backlog_and_once(tmp_path: Path)
         clock = VirtualClock(START)
         store = InlineStore(tmp_path, clock)
         for number in range(3):
-            await store.put(tick(number))
+            await store.call(Store.put, tick(number))
         for value in (1.0, 2.0):
-            await store.put(Commit("1", START + 180, daily=(day_row("2026-05-28", value),)))
+            await store.call(Store.put, Commit("1", START + 180, daily=(day_row("2026-05-28", value),)))
         writer = ScriptedWriter(clock, lambda role, at: Done())
         shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
         while await shipper.round():
             pass
-        await store.put(Commit("1", START + 240, daily=(day_row("2026-05-28", 3.0),)))
+        await store.call(Store.put, Commit("1", START + 240, daily=(day_row("2026-05-28", 3.0),)))
         while await shipper.round():
             pass
         await writer.aclose()
@@ -236,7 +234,9 @@ def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_sta
         store = InlineStore(tmp_path, clock)
         for number in range(40):
             lines = b"".join(b"m,n=%d f=1.5 %d\n" % (n, START + 60 * number) for n in range(500))
-            await store.put(Commit("1", START + 60 * number, (Member("totals", 500, gzip.compress(lines)),)))
+            await store.call(
+                Store.put, Commit("1", START + 60 * number, (Member("totals", 500, gzip.compress(lines)),))
+            )
         sizes: list[int] = []
         live: list[int] = []
 
@@ -254,8 +254,9 @@ def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_sta
         loop = asyncio.create_task(shipper.run())
         for number in range(40, 60):
             await asyncio.sleep(60)
-            await store.put(
-                Commit("1", START + 60 * number, (Member("totals", 1, gzip.compress(b"l f=1.5 %d\n" % number)),))
+            await store.call(
+                Store.put,
+                Commit("1", START + 60 * number, (Member("totals", 1, gzip.compress(b"l f=1.5 %d\n" % number)),)),
             )
             shipper.wake()
         loop.cancel()
@@ -286,7 +287,7 @@ def test_mended_credentials_are_read_anew_and_used_at_once(
     async def work() -> tuple[dict[str, str], int]:
         clock = SystemClock()
         store = InlineStore(tmp_path / "state", clock)
-        await store.put(tick(0))
+        await store.call(Store.put, tick(0))
         settings = load_settings(tmp_path / ".env")
         found = target_of(settings)
         assert found is not None
@@ -341,12 +342,12 @@ def through_an_outage(
         clock = VirtualClock(START + 600)
         store = InlineStore(folder, clock)
         for number in range(5):
-            await store.put(tick(number))
+            await store.call(Store.put, tick(number))
         writer = kind(clock, lambda role, at: outcome if 100 < at < 200 else Done())
         shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
         loop = asyncio.create_task(shipper.run())
         await asyncio.sleep(110)
-        await store.put(tick(5))
+        await store.call(Store.put, tick(5))
         shipper.wake()
         await asyncio.sleep(600)
         loop.cancel()
@@ -387,7 +388,7 @@ def test_a_new_process_sends_the_last_days_once_more_and_no_older_ones(tmp_path:
         async def run() -> ScriptedWriter:
             clock = VirtualClock(START + after_s)
             store = InlineStore(tmp_path, clock)
-            await store.put(tick(int(after_s // 60)))
+            await store.call(Store.put, tick(int(after_s // 60)))
             writer = Forgetful(clock, lambda role, at: Done())
             loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
             await asyncio.sleep(30)
@@ -409,7 +410,7 @@ def test_an_outage_in_the_middle_of_it_begins_it_anew_though_nothing_else_waits(
         clock = VirtualClock(START + 600)
         store = InlineStore(tmp_path, clock)
         for number in range(5):
-            await store.put(tick(number))
+            await store.call(Store.put, tick(number))
             await asyncio.sleep(1)
         writer = Forgetful(clock, lambda role, at: Done())
         first = Shipper(writer, store, clock, Progress(clock), Changes(None))
@@ -445,7 +446,7 @@ def test_what_a_server_fails_over_is_not_asked_for_ever(tmp_path: Path) -> None:
         clock = VirtualClock(START + 600)
         store = InlineStore(tmp_path, clock)
         for number in range(5):
-            await store.put(tick(number))
+            await store.call(Store.put, tick(number))
         writer = Failing(clock, lambda role, at: Done())
         for fails in (False, True):
             writer.fails = fails

@@ -16,11 +16,12 @@ from pathlib import Path
 from logger.daemon.collector import Collector
 from logger.daemon.config import target_of
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
 from logger.daemon.shipper import Shipper
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.settings.load import load_settings
+from logger.site import Site
+from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.daemon.parts import START, ScriptedGateway, site
 
@@ -60,9 +61,9 @@ async def record(folder: Path, until: int, settings: dict[str, str]) -> None:
     gateway = ScriptedGateway(clock, documents, takes_s=dict.fromkeys(documents, 0.0))
     writer, progress = Writer(target, clock), Progress(clock)
     shipper = Shipper(writer, store, clock, progress, Changes(None))
-    collector = Collector(gateway, store, clock, Pace(60, 300, zone="Europe/Paris"), progress, committed=shipper.wake)
+    collector = Collector(gateway, store, clock, Site(zone="Europe/Paris"), progress, on_commit=shipper.wake)
     await collector.poller.identify(START)
-    tick = max(START, collector.books.energy.last_tick + 60)
+    tick = max(START, collector.state.energy.last_tick + 60)
     shipping = asyncio.create_task(shipper.run())
     while tick < START + 60 * until:
         clock.set(tick)
@@ -70,10 +71,10 @@ async def record(folder: Path, until: int, settings: dict[str, str]) -> None:
         assert collector.collected.last_tick == tick
         print(tick, flush=True)
         patience = time.monotonic() + _PATIENCE_S
-        while (await store.waiting()).rows > _AHEAD and time.monotonic() < patience:
+        while (await store.call(Store.waiting)).rows > _AHEAD and time.monotonic() < patience:
             await asyncio.sleep(0.005)
         tick += 60
-    while (await store.waiting()).rows or shipper.is_resending:
+    while (await store.call(Store.waiting)).rows or shipper.is_resending:
         shipper.wake()
         await asyncio.sleep(0.05)
     shipping.cancel()

@@ -154,14 +154,16 @@ async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int,
         if time.monotonic() - started > live + 1:
             live += 1
             tick = newest + 60 * live
-            await store.put(Commit("1", tick, (Member("totals", 1, gzip.compress(b"live v=1.0 %d\n" % tick)),)))
+            await store.call(
+                Store.put, Commit("1", tick, (Member("totals", 1, gzip.compress(b"live v=1.0 %d\n" % tick)),))
+            )
             before = len(writer.sent)
             shipper.wake()
             assert await shipper.round()
             first = next(body for role, body in writer.sent[before:] if role == "totals")
             assert times(first) == [tick], "what is new goes before the backlog"
     took = time.monotonic() - started
-    waiting = await store.waiting()
+    waiting = await store.call(Store.waiting)
     await writer.aclose()
     await store.close()
     return took, live, waiting

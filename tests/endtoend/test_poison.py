@@ -15,6 +15,7 @@ from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import Event
 from logger.store.records import Commit, Member, RefusedLine
+from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.servers import Server
 
@@ -40,14 +41,16 @@ def test_one_poisoned_line_among_5000_is_listed_and_the_other_4999_arrive(
             if tick == 50:
                 lines[17] = POISON[how]
             body = gzip.compress(b"".join(line + b"\n" for line in lines))
-            await store.put(Commit("1", AT + 60 * tick, (Member("devices", EACH, body),)))
+            await store.call(Store.put, Commit("1", AT + 60 * tick, (Member("devices", EACH, body),)))
         writer = Writer(database.target(buckets), clock)
-        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None), tell=told.append)
+        shipper = Shipper(
+            writer, store, clock, Progress(clock), Changes(None), record=lambda gateway, event: told.append(event)
+        )
         while await shipper.round():
             pass
-        assert (await store.waiting()).rows == 0
-        refused = await store.refused()
-        assert await store.put_back(refused[0].id, b"m,serial=17 f=50.5 1780003000")
+        assert (await store.call(Store.waiting)).rows == 0
+        refused = await store.call(Store.refused)
+        assert await store.call(Store.put_back, refused[0].id, b"m,serial=17 f=50.5 1780003000")
         while await shipper.round():
             pass
         await writer.aclose()
@@ -77,13 +80,13 @@ def test_a_rotten_member_is_set_aside_with_its_reason_and_holds_nothing_up(
             body = gzip.compress(b"m f=%d.5 %d\n" % (tick, AT + 60 * tick))
             if tick == 50:  # as wrong as it was before it was stored: the store's own checksum fits
                 body = body[:-6] + b"\0" * 6
-            await store.put(Commit("1", AT + 60 * tick, (Member("totals", 1, body),)))
+            await store.call(Store.put, Commit("1", AT + 60 * tick, (Member("totals", 1, body),)))
         writer = Writer(database.target(buckets), clock)
         shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
         while await shipper.round():
             pass
-        assert (await store.waiting()).rows == 0
-        refused = await store.refused()
+        assert (await store.call(Store.waiting)).rows == 0
+        refused = await store.call(Store.refused)
         await writer.aclose()
         await store.close()
         return refused

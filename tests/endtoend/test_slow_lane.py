@@ -10,8 +10,8 @@ import pytest
 
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
 from logger.errors import TimedOutError
+from logger.site import Site
 from tests.daemon.parts import START, InlineStore, ScriptedGateway
 from tests.daemon.parts import site as documents
 from tests.endtoend.points import as_points, stored
@@ -63,13 +63,13 @@ def test_a_time_zone_that_the_gateway_never_tells_costs_no_minute(tmp_path: Path
             gateway.takes_s[path] = 60.0
             gateway.fails[path] = TimedOutError(f"{path} gave no complete answer in 60 s")
         store = InlineStore(tmp_path, clock)
-        collector = Collector(gateway, store, clock, Pace(60, 300, system_zone="Europe/Rome"), Progress(clock))
+        collector = Collector(gateway, store, clock, Site(system_zone="Europe/Rome"), Progress(clock))
         loop = asyncio.create_task(collector.run())
         await asyncio.sleep(MINUTES * 60)
         collector.stopping.set()
         await loop
         store.store.close()
-        assert collector.books.energy.zone == "Europe/Rome"
+        assert collector.state.energy.zone == "Europe/Rome"
         return store.lines("envoy_totals")
 
     lines = run_virtually(work())

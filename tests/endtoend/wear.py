@@ -9,20 +9,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from logger.daemon.collector import Collector
-from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
-from logger.daemon.self_report import self_readings
+from logger.daemon.self_report import SelfReport
 from logger.daemon.shipper import Shipper
 from logger.influx.classify import Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.log import Changes
-from logger.model import ROLES, Reading, Role
+from logger.model import ROLES, Role
+from logger.site import Site
 from tests.daemon.hours import NOON, PlantGateway, plant
 from tests.daemon.parts import InlineStore
 from tests.virtual import VirtualClock, run_virtually
@@ -48,12 +46,15 @@ async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]
     target = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
     shipper = Shipper(Taker(target, clock), store, clock, Progress(clock), Changes(None))
 
-    async def own(tags: dict[str, str], tick: int, states: Iterable[EndpointState]) -> list[Reading]:
-        return self_readings(tags, tick, states, store.store.waiting(), None, 0.0, float(tick))
-
     gateway = PlantGateway(plant("8-battery", inverters, 3), clock)
     collector = Collector(
-        gateway, store, clock, Pace(60, 300), Progress(clock), committed=shipper.wake, own_readings=own
+        gateway,
+        store,
+        clock,
+        Site(),
+        Progress(clock),
+        on_commit=shipper.wake,
+        own_points=SelfReport(gateway, store, shipper.shipped),
     )
     before = written_bytes()
     loops = [asyncio.create_task(collector.run()), asyncio.create_task(shipper.run())]

@@ -8,6 +8,7 @@ import sys
 from logger import log
 from logger.clock import FastClock
 from logger.daemon import app
+from logger.daemon.collector import Collector
 from logger.settings.load import load_settings
 
 if __name__ == "__main__":
@@ -16,8 +17,8 @@ if __name__ == "__main__":
     app.configure_log(configured)
     origin, start, rate = (float(text) for text in sys.argv[1:4])
 
-    def defect(parts: app.Parts) -> None:
-        if parts.collector.collected.ticks >= 2:
+    def defect(collector: Collector) -> None:
+        if collector.collected.ticks >= 2:
             words = "; ".join(configured.secrets.values())
             log.get("test").debug("a debug line with %s", words, extra={"fact": words})
             raise RuntimeError(f"a defect with {words!r} in it")

@@ -18,13 +18,13 @@ import trustme
 from logger import log
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
-from logger.daemon.schedule import Pace
 from logger.errors import CertificateError, NotAGatewayError, StateError, TokenError
 from logger.gateway import pins
 from logger.gateway.client import Gateway
 from logger.gateway.connect import RECHECK_S
 from logger.gateway.pins import spaced
 from logger.gateway.trust import accept_certificate
+from logger.site import Site as SiteSettings
 from tests.daemon.parts import InlineStore
 from tests.daemon.parts import site as metered
 from tests.gateway.stand_in import (
@@ -450,8 +450,8 @@ class Recording:
         here.clock.now = NOW // 60 * 60
         self.store = InlineStore(here.folder / "store", here.clock)
         self.here = here
-        pace = Pace(60, 300, zone="Europe/Paris")
-        self.collector = Collector(here.gateway(tls=tls), self.store, here.clock, pace, Progress(here.clock))
+        settings = SiteSettings(zone="Europe/Paris")
+        self.collector = Collector(here.gateway(tls=tls), self.store, here.clock, settings, Progress(here.clock))
 
     async def minute(self) -> bool:
         """One tick; whether its totals are there."""

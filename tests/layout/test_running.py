@@ -9,7 +9,7 @@ from pathlib import Path
 
 from logger.daemon.collector import Collector
 from tests.daemon.parts import START, ScriptedGateway
-from tests.daemon.test_collector import PACE, field, record, times
+from tests.daemon.test_collector import SITE, field, record, times
 from tests.virtual import VirtualClock
 
 ONE = "482200000001"
@@ -39,7 +39,7 @@ def test_a_change_is_in_the_next_points_and_a_broken_file_changes_nothing(tmp_pa
 
         return asyncio.ensure_future(hands())
 
-    store, _, _ = record(tmp_path, 18, pace=replace(PACE, layout=str(path)), meanwhile=edit)
+    store, _, _ = record(tmp_path, 18, of_site=replace(SITE, layout_file=str(path)), meanwhile=edit)
     status = [line for line in store.lines("envoy_inverter_status") if f"serial={ONE}" in line]
     assert times(status) == [START, START + 300, START + 600, START + 900]
     assert [field(line, "panel") for line in status] == ["A", "A", "B", "B"]

@@ -13,7 +13,6 @@ from typing import Final, Literal
 import pytest
 
 from logger.daemon import one_poll
-from logger.daemon.schedule import Pace
 from logger.daemon.tick import TickResult
 from logger.gateway.access import Access
 from logger.gateway.endpoints import plan
@@ -21,6 +20,7 @@ from logger.simulator import web_pages
 from logger.simulator.faults import Fault
 from logger.simulator.recording import Recording as Replay
 from logger.simulator.site_model import Reply
+from logger.site import Site
 from tests.gateway.stand_in import ManualClock
 from tests.readings.confined import LISTS, assert_confined, assert_sound, may_free_twins, written
 from tests.readings.provenance import Provenance
@@ -65,7 +65,7 @@ class Spoiled(Replay):
 
 def polled(access: Access, clock: StillClock) -> TickResult:
     """What one poll of every endpoint gives."""
-    return one_poll.read(asyncio.run(one_poll.poll(access, clock, 300)), Pace(60, 300, zone="UTC"))
+    return one_poll.read(asyncio.run(one_poll.poll(access, clock, 300)), Site(zone="UTC"))
 
 
 @pytest.mark.parametrize("name", names())

@@ -10,6 +10,7 @@ import pytest
 from logger.errors import StoreHeldError
 from logger.model import Report
 from logger.store.records import Refused
+from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.store.samples import GATEWAY, START, HandClock, commit, daily_commit, day_row, make_store, text
 
@@ -21,29 +22,32 @@ async def _open(folder: Path) -> StoreThread:
 def test_every_method_works_as_a_coroutine(tmp_path: Path) -> None:
     async def scenario() -> None:
         store = await _open(tmp_path)
-        await store.put(commit(START, lines=2))
-        await store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
-        assert await store.ledger(GATEWAY) == {"last_tick": str(START)}
-        assert await store.reports(GATEWAY) == dict[str, list[Report]]()
-        assert await store.recent(GATEWAY, 0) == [(START, {"production_power_w": float(START)})]
-        assert await store.gateways() == [GATEWAY]
-        assert len(await store.daily(GATEWAY, "")) == 1
-        lease = await store.lease("totals", newest=True)
+        await store.call(Store.put, commit(START, lines=2))
+        await store.call(Store.put, daily_commit(START, day_row("2026-05-28", 1.0)))
+        assert await store.call(Store.ledger, GATEWAY) == {"last_tick": str(START)}
+        assert await store.call(Store.reports, GATEWAY) == dict[str, list[Report]]()
+        assert await store.call(Store.recent, GATEWAY, 0) == [(START, {"production_power_w": float(START)})]
+        assert await store.call(Store.gateways) == [GATEWAY]
+        assert len(await store.call(Store.daily, GATEWAY, "")) == 1
+        lease = await store.call(Store.lease, "totals", newest=True)
         assert lease is not None
-        await store.ack(lease, [Refused(b"x", 400, "no")])
-        day = await store.lease_daily()
+        await store.call(Store.ack, lease, [Refused(b"x", 400, "no")])
+        day = await store.call(Store.lease_daily)
         assert day is not None
-        await store.ack(day)
-        assert (await store.waiting()).refused == 1
-        assert await store.lines_page("totals", 0, 2**62, 0) == ([line.encode() for line in text(lease)], None)
-        assert len((await store.lines_page("daily", 0, 2**62, 0))[0]) == 1
-        assert [entry.line for entry in await store.refused()] == [b"x"]
-        assert await store.retry([1]) == 1
-        assert await store.replay(0) == (1, None)
-        assert await store.replay_daily(0) == (1, None)
-        assert await store.rescue() == 0
-        await store.tidy()
-        assert await store.take_notes() == []
+        await store.call(Store.ack, day)
+        assert (await store.call(Store.waiting)).refused == 1
+        assert await store.call(Store.lines_page, "totals", 0, 2**62, 0) == (
+            [line.encode() for line in text(lease)],
+            None,
+        )
+        assert len((await store.call(Store.lines_page, "daily", 0, 2**62, 0))[0]) == 1
+        assert [entry.line for entry in await store.call(Store.refused)] == [b"x"]
+        assert await store.call(Store.retry, [1]) == 1
+        assert await store.call(Store.replay, 0) == (1, None)
+        assert await store.call(Store.replay_daily, 0) == (1, None)
+        assert await store.call(Store.rescue) == 0
+        await store.call(Store.tidy)
+        assert await store.call(Store.take_notes) == []
         await store.close()
 
     asyncio.run(scenario())
@@ -52,7 +56,7 @@ def test_every_method_works_as_a_coroutine(tmp_path: Path) -> None:
 def test_what_was_called_before_close_is_done_even_if_its_caller_was_cancelled(tmp_path: Path) -> None:
     async def scenario() -> None:
         store = await _open(tmp_path)
-        tasks = [asyncio.create_task(store.put(commit(START + 60 * n))) for n in range(50)]
+        tasks = [asyncio.create_task(store.call(Store.put, commit(START + 60 * n))) for n in range(50)]
         await asyncio.sleep(0)
         for task in tasks:
             task.cancel()

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from logger.clock import FastClock
-from logger.daemon import app
+from logger.daemon.collector import Collector
 
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _WIDTH: Final = 72
@@ -31,9 +31,9 @@ class View:
         self.ticks = 0
         self.curve: list[tuple[float, float]] = []
 
-    def take(self, parts: app.Parts) -> None:
+    def take(self, collector: Collector) -> None:
         """Remember what the last tick said."""
-        done = parts.collector.collected
+        done = collector.collected
         if not done.values:
             return
         self.values, self.ticks = done.values, done.ticks

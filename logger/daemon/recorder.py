@@ -1,0 +1,115 @@
+"""The recorder: one collector for each gateway, one store, one shipper; built here from top to bottom."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from logger import log
+from logger.clock import Clock
+from logger.control.api import store_handlers
+from logger.control.unix_socket import Handlers
+from logger.daemon.amend import Keeper, StoredState, state_handlers
+from logger.daemon.collector import Collector
+from logger.daemon.config import GatewayConfig
+from logger.daemon.credentials import Credentials
+from logger.daemon.events import PendingEvents
+from logger.daemon.progress import Progress
+from logger.daemon.self_report import SelfReport
+from logger.daemon.shipper import Shipped, Shipper
+from logger.gateway.client import Gateway
+from logger.influx.write import Writer
+from logger.model import Event
+from logger.store.thread import StoreThread
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """What a running recorder is made of.
+
+    `changes` holds every trouble there is now. `news` is set when `status.json` has something new to say.
+    """
+
+    store: StoreThread
+    gateways: tuple[Gateway, ...]
+    collectors: tuple[Collector, ...]
+    shipper: Shipper | None
+    progress: Progress
+    changes: log.Changes
+    news: asyncio.Event
+
+    def handlers(self) -> Handlers:
+        """Everything that a command can ask the running recorder for, by name."""
+        return {**store_handlers(self.store, self.wake), **state_handlers(self.store, self.keeper_of, self.wake)}
+
+    def keeper_of(self, gateway: str) -> Keeper:
+        """Return who holds the state of that gateway: its collector, or the store where none records it."""
+        for collector in self.collectors:
+            if collector.serial == gateway:
+                return collector
+        return StoredState(self.store, gateway, self.collectors[0].site)
+
+    def wake(self) -> None:
+        """Tell the shipper that there is something new to deliver."""
+        if self.shipper is not None:
+            self.shipper.wake()
+
+    async def collect(self) -> None:
+        """Poll every gateway until told to stop."""
+        async with asyncio.TaskGroup() as tasks:
+            for collector in self.collectors:
+                tasks.create_task(collector.run())
+
+
+def build_recorder(
+    configs: Sequence[GatewayConfig],
+    store: StoreThread,
+    clock: Clock,
+    *,
+    writer: Writer | None,
+    credentials: Credentials | None,
+    notify_address: str,
+    changes: log.Changes,
+    news: asyncio.Event,
+    stopping: asyncio.Event,
+    on_tick: Callable[[Collector], None] = lambda collector: None,
+) -> Recorder:
+    """Build the recorder of these gateways; nothing runs yet. Without a `writer` everything stays in the store."""
+    progress, shipped = Progress(clock, notify_address), Shipped()
+    gateways = [Gateway(config.access, clock, config.reread) for config in configs]
+    events = [PendingEvents(gateway.take_events) for gateway in gateways]
+
+    def record(gateway: str, event: Event) -> None:
+        """Keep an event that InfluxDB caused with the gateway whose points it concerns."""
+        next((each for each in events if each.serial == gateway), events[0]).record(event)
+
+    shipper = None
+    if writer is not None:
+        shipper = Shipper(
+            writer, store, clock, progress, changes, shipped=shipped, credentials=credentials, record=record
+        )
+
+    def react(collector: Collector) -> None:
+        """Let `status.json` be written, and tell whoever watches the ticks."""
+        news.set()
+        on_tick(collector)
+
+    collectors = [
+        Collector(
+            gateway,
+            store,
+            clock,
+            config.site,
+            progress,
+            changes=changes if len(configs) == 1 else changes.of(config.access.address),
+            events=pending,
+            stopping=stopping,
+            loop=f"collect {config.access.address}",
+            on_commit=shipper.wake if shipper is not None else lambda: None,
+            on_tick=react,
+            own_points=SelfReport(gateway, store, shipped if shipper is not None else None),
+        )
+        for config, gateway, pending in zip(configs, gateways, events, strict=True)
+    ]
+    return Recorder(store, tuple(gateways), tuple(collectors), shipper, progress, changes, news)
