@@ -18,7 +18,7 @@ from logger.control.unix_socket import SOCKET, serving
 from logger.daemon import status_file
 from logger.daemon.collector import Collector
 from logger.daemon.config import gateways_of, target_of
-from logger.daemon.credentials import Credentials
+from logger.daemon.influxdb_credentials import Credentials
 from logger.daemon.recorder import Recorder, build_recorder
 from logger.daemon.sdnotify import notify
 from logger.errors import StoreFullError

@@ -13,8 +13,8 @@ from logger.control.unix_socket import Handlers
 from logger.daemon.amend import Keeper, StoredState, state_handlers
 from logger.daemon.collector import Collector
 from logger.daemon.config import GatewayConfig
-from logger.daemon.credentials import Credentials
 from logger.daemon.events import PendingEvents
+from logger.daemon.influxdb_credentials import Credentials
 from logger.daemon.progress import Progress
 from logger.daemon.self_report import SelfReport
 from logger.daemon.shipper import Shipped, Shipper

@@ -17,7 +17,7 @@ from typing import Final
 
 from logger import log
 from logger.clock import Clock
-from logger.daemon.credentials import Credentials
+from logger.daemon.influxdb_credentials import Credentials
 from logger.daemon.progress import Progress
 from logger.daemon.replay import PAUSE_S, WINDOW_S, Resending
 from logger.errors import StoreFullError

@@ -12,7 +12,7 @@ import pytest
 from logger import log
 from logger.clock import SystemClock
 from logger.daemon.config import target_of
-from logger.daemon.credentials import Credentials
+from logger.daemon.influxdb_credentials import Credentials
 from logger.daemon.progress import Progress
 from logger.daemon.shipper import Shipper
 from logger.errors import StoreFullError

@@ -1,0 +1,111 @@
+"""One recorder with two gateways behind TLS: each has its own outage, state and points; the store is one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from logger.daemon.config import GatewayConfig
+from logger.daemon.recorder import Recorder, build_recorder
+from logger.daemon.status_file import describe
+from logger.gateway.access import Access
+from logger.log import Changes
+from logger.simulator.invented_gateway import invent_gateway
+from logger.simulator.server import Simulator
+from logger.site import Site
+from logger.store.store import Store
+from logger.store.thread import StoreThread
+from tests.clocks import HandClock
+
+NOON = 1_782_043_200
+HOUSE, BARN = "122233344455", "122233344466"
+
+
+@contextlib.asynccontextmanager
+async def two_gateways(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock, dict[str, Simulator]]]:
+    """A recorder of a house and of its barn, neither of which was polled yet."""
+    clock = HandClock(NOON)
+    async with contextlib.AsyncExitStack() as stack:
+        simulators = {
+            serial: await stack.enter_async_context(
+                Simulator(invent_gateway("8-battery", serial=serial, epoch=NOON - 5 * 86400), clock)
+            )
+            for serial in (HOUSE, BARN)
+        }
+        configs = []
+        for simulator in simulators.values():
+            access = Access(simulator.url, folder, token=simulator.new_token())
+            configs.append(GatewayConfig(access, lambda access=access: access, Site(zone="Europe/Madrid")))  # type: ignore[misc]
+        store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=clock)
+        stack.push_async_callback(store.close)
+        recorder = build_recorder(
+            configs,
+            store,
+            clock,
+            writer=None,
+            credentials=None,
+            notify_address="",
+            changes=Changes(None),
+            news=asyncio.Event(),
+            stopping=asyncio.Event(),
+        )
+        for gateway in recorder.gateways:
+            stack.push_async_callback(gateway.aclose)
+        yield recorder, clock, simulators
+
+
+async def tick(recorder: Recorder, clock: HandClock, minute: int) -> None:
+    """One tick of both gateways at the same time."""
+    clock.now = NOON + 60 * minute
+    await asyncio.gather(*(collector.tick(NOON + 60 * minute) for collector in recorder.collectors))
+
+
+async def minutes(recorder: Recorder, serial: str) -> list[int]:
+    """The minutes of which the store holds a power of that gateway; facts may stand in between."""
+    pages, _ = await recorder.store.call(Store.lines_page, "totals", 0, 2**62, 0)
+    head = f"envoy_totals,gateway={serial} ".encode()
+    lines = [line for line in pages if line.startswith(head) and b"production_power_w=" in line]
+    return sorted((int(line.rsplit(b" ", 1)[1]) - NOON) // 60 for line in lines)
+
+
+def test_the_outage_of_one_gateway_costs_the_other_no_tick(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_gateways(tmp_path) as (recorder, clock, simulators):
+            for minute in range(12):
+                if minute == 4:
+                    await simulators[BARN].go_down()
+                if minute == 8:
+                    await simulators[BARN].come_up()
+                await tick(recorder, clock, minute)
+                if minute == 6:
+                    troubles = recorder.changes.troubles
+                    assert any(key.startswith(simulators[BARN].url) for key in troubles), troubles
+                    assert not any(key.startswith(simulators[HOUSE].url) for key in troubles), troubles
+            assert await minutes(recorder, HOUSE) == list(range(12))
+            assert await minutes(recorder, BARN) == [0, 1, 2, 3, 8, 9, 10, 11]
+            house, barn = recorder.collectors
+            assert (house.serial, barn.serial) == (HOUSE, BARN)
+            assert house.state.energy.counters.keys() == barn.state.energy.counters.keys()
+            assert (house.state.energy.last_tick, barn.collected.ticks) == (NOON + 660, 12)
+            assert not recorder.changes.troubles
+
+    asyncio.run(run())
+
+
+def test_each_gateway_has_its_own_state_pin_and_part_of_the_status(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_gateways(tmp_path) as (recorder, clock, _simulators):
+            await tick(recorder, clock, 0)
+            status = describe(recorder, await recorder.store.call(Store.waiting), clock)
+            assert await recorder.store.call(Store.gateways) == [HOUSE, BARN]
+            assert recorder.keeper_of(BARN) is recorder.collectors[1]
+        assert isinstance(status["gateway"], dict)
+        assert status["gateway"]["serial"] == HOUSE
+        further = status["further_gateways"]
+        assert isinstance(further, list)
+        assert [part["gateway"]["serial"] for part in further] == [BARN]  # type: ignore[index,call-overload]
+        assert {path.name for path in tmp_path.glob("pin-*")} == {f"pin-{HOUSE}.json", f"pin-{BARN}.json"}
+
+    asyncio.run(run())
