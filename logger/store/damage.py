@@ -1,45 +1,19 @@
-"""What happens to a damaged store: it is set aside under a dated name, and what can be read is carried over.
-
-The ledger, the daily rows, the reports and the refused lines are carried over at once, in one transaction; the
-rows of the outbox follow in small steps, so that recording does not wait for them. Both go on after a kill: a
-file that is set aside and that the store's table `rescue` does not know has not been carried over yet.
-"""
+"""Damage of the store's file: recognised, and the file set aside under a dated name."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from logger.files import sync_folder
-from logger.store import outbox_rows
-from logger.store.tables import FILE, TABLES, Torn, transaction
+from logger.store.tables import FILE, TABLES, Torn
 
 _MARK: Final = f"{FILE}.damaged-"
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
-_IDS_APART: Final = 1_000_000
-_LARGEST_ID: Final = 2**48
-_CARRIED: Final = (
-    ("ledger", "gateway, key, value", "gateway {0}, key {0}"),
-    ("daily", "id, gateway, measurement, series, day, line, final, revision, dirty", "id {0}"),
-    ("report", "id, gateway, serial, gateway_second, time, source", "id {0}"),
-    ("recent", "gateway, tick, numbers", "gateway {0}, tick {0}"),
-    ("refused", "id, gateway, role, tick, at, status, reason, line, digest, daily_id", "id {0}"),
-    ("rescue", "name, next, last, copied", "name {0}"),
-)
-_EVER: Final = (
-    "stored_rows",
-    "stored_lines",
-    "delivered_rows",
-    "delivered_lines",
-    "dropped_rows",
-    "dropped_lines",
-    "missed",
-)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -60,8 +34,8 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         raise Torn(str(found[0]) if found else "no answer")
 
 
-def set_aside(folder: Path, at: float) -> Path:
-    """Rename the store's file and log; the new name of the file."""
+def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
+    """Rename the store's file and log, which `error` says are damaged. Returns what a person should read of it."""
     name = f"{_MARK}{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
     target = folder / name
     number = 1
@@ -69,7 +43,7 @@ def set_aside(folder: Path, at: float) -> Path:
         number += 1
         target = folder / f"{name}-{number}"
     _move(folder, target)
-    return target
+    return f"the store was damaged ({error}) and is set aside as {target.name}"
 
 
 def finish_setting_aside(folder: Path) -> None:
@@ -88,163 +62,11 @@ def _move(folder: Path, target: Path) -> None:
     sync_folder(folder)
 
 
-def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    """Copy what can be read of every file set aside that is not known yet, newest first; says what was done."""
-    notes = []
-    for path in sorted(_set_aside_files(folder), reverse=True):
-        if connection.execute("SELECT 1 FROM rescue WHERE name = ?", (path.name,)).fetchone() is None:
-            with _reading(path) as source, transaction(connection):
-                counts = {
-                    table: _copy(source, connection, table, columns, order) for table, columns, order in _CARRIED
-                }
-                _carry_totals(source, connection)
-                last = _keep_ids_apart(source, connection)
-                connection.execute(
-                    "INSERT INTO rescue (name, next, last, copied) VALUES (?, 1, ?, 0)", (path.name, last)
-                )
-            carried = ", ".join(f"{count} of {table}" for table, count in counts.items() if count) or "nothing"
-            notes.append(
-                f"carried over from {path.name}: {carried}"
-                + ("; its outbox rows follow" if last else "; its outbox cannot be read")
-            )
-    return notes
-
-
-def _set_aside_files(folder: Path) -> Iterator[Path]:
+def list_set_aside(folder: Path) -> Iterator[Path]:
+    """List the damaged files of `folder`, without their logs."""
     return (path for path in folder.glob(f"{_MARK}*") if not path.name.endswith(("-wal", "-shm", "-journal")))
 
 
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """The file set aside, with its log if that can be used, read only."""
-    uri = path.absolute().as_uri()
-    source = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
-    try:
-        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.DatabaseError:
-        source.close()
-        source = sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
-    source.text_factory = tolerant
-    try:
-        yield source
-    finally:
-        source.close()
-
-
-def tolerant(raw: bytes) -> str:
-    """Text as it is, or with a mark where it is not UTF-8 any more."""
+def decode(raw: bytes) -> str:
+    """Decode text as it is, with a mark where it is not UTF-8 any more."""
     return raw.decode("utf-8", "replace")
-
-
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
-    """Copy the rows that can be read from either end; how many it were."""
-    marks = ", ".join("?" * (columns.count(",") + 1))
-    count = 0
-    for direction in ("ASC", "DESC"):
-        try:
-            for row in source.execute(f"SELECT {columns} FROM {table} ORDER BY {order.format(direction)}"):
-                with contextlib.suppress(sqlite3.IntegrityError):
-                    count += target.execute(
-                        f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row
-                    ).rowcount
-        except sqlite3.Error as error:
-            if target.in_transaction and _is_of(source, error):
-                continue
-            raise
-        else:
-            break
-    return count
-
-
-def _is_of(source: sqlite3.Connection, error: sqlite3.Error) -> bool:
-    """True unless the error is one of writing."""
-    return getattr(error, "sqlite_errorname", "") not in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_READONLY")
-
-
-def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    for column in _EVER:
-        with contextlib.suppress(sqlite3.Error):
-            for role, value in source.execute(f"SELECT role, {column} FROM tally").fetchall():
-                if isinstance(value, int):
-                    target.execute(f"UPDATE tally SET {column} = max({column}, ?) WHERE role = ?", (value, role))
-
-
-def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
-    """Let new rows have ids beyond all old ones; the last id of the old outbox, or 0."""
-    found = {}
-    for table in ("outbox", "daily"):
-        ids = [0]
-        for query in (
-            f"SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'",
-            f"SELECT max(id) FROM {table}",
-        ):
-            with contextlib.suppress(sqlite3.Error):
-                ids.append(source.execute(query).fetchone()[0] or 0)
-        found[table] = max(i for i in ids if isinstance(i, int) and i < _LARGEST_ID)
-        own = target.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()[0] or 0
-        target.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
-        target.execute(
-            "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, max(own, found[table] + _IDS_APART))
-        )
-    return found["outbox"]
-
-
-def rescue(connection: sqlite3.Connection, folder: Path, limit: int) -> tuple[int, str | None]:
-    """Copy up to `limit` outbox rows of one file set aside, inside the caller's transaction.
-
-    How many ids are left to look at, and, when a file is done, what to say.
-    """
-    job = connection.execute(
-        "SELECT name, next, last, copied FROM rescue WHERE next <= last ORDER BY name DESC LIMIT 1"
-    ).fetchone()
-    if job is None:
-        return 0, None
-    name, start, last, copied = job
-    path = folder / name
-    if not path.exists():
-        connection.execute("UPDATE rescue SET next = last + 1 WHERE name = ?", (name,))
-        return 0, f"{name} is gone: no more rows can be saved from it"
-    with _reading(path) as source:
-        rows, following = _readable(source, start, last, limit)
-    for row in rows:
-        gateway, _, tick, lines, _, crc, _, body = row[1:]
-        if isinstance(body, bytes) and outbox_rows.checksum(gateway, tick, lines, body) == crc:
-            copied += connection.execute(
-                "INSERT OR IGNORE INTO outbox (id, gateway, role, tick, lines, size, crc, delivered_at, body) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            ).rowcount
-    connection.execute("UPDATE rescue SET next = ?, copied = ? WHERE name = ?", (following, copied, name))
-    left = max(0, last + 1 - following)
-    return left, None if left else f"{copied} outbox rows were saved from {name}"
-
-
-_Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]
-
-
-def _readable(source: sqlite3.Connection, start: int, last: int, limit: int) -> tuple[list[_Row], int]:
-    """Rows from id `start` on, skipping what cannot be read, and the id to go on from."""
-    query = (
-        "SELECT id, gateway, role, tick, lines, size, crc, delivered_at, body FROM outbox "
-        "WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"
-    )
-    rows: list[_Row] = []
-    try:
-        rows = source.execute(query, (start, last, limit)).fetchall()
-    except (sqlite3.Error, zlib.error):
-        following, step, tries = start, 1, 0
-        while following <= last and len(rows) < limit and tries < limit:
-            tries += 1
-            try:
-                row = source.execute(query, (following, last, 1)).fetchone()
-            except sqlite3.Error:
-                following += step
-                step = min(step * 2, 64) if tries > 32 else 1
-                continue
-            step = 1
-            if row is None:
-                return rows, last + 1
-            rows.append(row)
-            following = row[0] + 1
-        return rows, following
-    return rows, rows[-1][0] + 1 if len(rows) == limit else last + 1

@@ -17,7 +17,7 @@ _LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Dropped:
     """Rows that were dropped undelivered, from the oldest to the newest of their ticks."""
 
     rows: int
@@ -31,13 +31,13 @@ def insert(connection: sqlite3.Connection, gateway: str, tick: int, members: Ite
     connection.executemany(
         "INSERT INTO outbox (gateway, role, tick, lines, size, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (gateway, m.role, tick, m.lines, len(m.body), checksum(gateway, tick, m.lines, m.body), m.body)
+            (gateway, m.role, tick, m.lines, len(m.body), compute_crc(gateway, tick, m.lines, m.body), m.body)
             for m in members
         ],
     )
 
 
-def checksum(gateway: str, tick: int, lines: int, body: bytes) -> int:
+def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:
     """CRC-32 of what a row says, so that rot on the disk is found before it is sent."""
     return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
 
@@ -81,7 +81,7 @@ def lease(
         for owner, tick, row_id, lines, crc, body in cursor:
             if row_id in without:
                 continue
-            if fault := _fault(owner, tick, lines, crc, body):
+            if fault := _find_fault(owner, tick, lines, crc, body):
                 rotten[row_id] = fault
                 continue
             if taken and newest and tick != taken[0][0]:
@@ -109,18 +109,18 @@ def lease(
     ), rotten
 
 
-def _fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> str:
+def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> str:
     """What is wrong with a row, if anything is."""
-    if not isinstance(body, bytes) or checksum(gateway, tick, lines, body) != crc:
+    if not isinstance(body, bytes) or compute_crc(gateway, tick, lines, body) != crc:
         return "damaged on the disk"
     try:
-        unpacked(body)
+        unpack(body)
     except ValueError as error:
         return f"the stored member is damaged: {error}"
     return ""
 
 
-def oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
+def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
     """The oldest tick that waits, not counting some rows; None if nothing does."""
     for row_id, tick in connection.execute(
         "SELECT id, tick FROM outbox WHERE role = ? AND delivered_at IS NULL ORDER BY tick, id", (role,)
@@ -148,7 +148,7 @@ def deliver(
     )
 
 
-def last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
+def find_last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
     """When the last row was delivered, and its id: a place in the order in which rows were."""
     row = connection.execute(
         "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
@@ -157,7 +157,7 @@ def last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
     return (row[0], row[1]) if row else (0, 0)
 
 
-def sent(
+def read_sent(
     connection: sqlite3.Connection,
     role: Role,
     after: tuple[int, int],
@@ -176,7 +176,7 @@ def sent(
         if members and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
             break
         after = at, row_id
-        if not _fault(gateway, tick, lines, crc, body):
+        if not _find_fault(gateway, tick, lines, crc, body):
             members.append(body)
             total_lines += lines
             total_bytes += len(body)
@@ -192,7 +192,7 @@ def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int
     ).rowcount
 
 
-def drop_oldest(connection: sqlite3.Connection, limit: int) -> Gone | None:
+def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
     """Give up to `limit` of the oldest undelivered rows up, and count them; None if there are none."""
     rows: list[tuple[int, int, int, str]] = []
     for role in ROLES:
@@ -209,7 +209,7 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Gone | None:
         "UPDATE tally SET dropped_rows = dropped_rows + 1, dropped_lines = dropped_lines + ? WHERE role = ?",
         [(row[2], row[3]) for row in rows],
     )
-    return Gone(len(rows), sum(row[2] for row in rows), rows[0][0], rows[-1][0])
+    return Dropped(len(rows), sum(row[2] for row in rows), rows[0][0], rows[-1][0])
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
@@ -225,7 +225,7 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
     return len(ids), ids[-1][0] if len(ids) == limit else None
 
 
-def page(
+def read_lines(
     connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
 ) -> tuple[list[bytes], int | None]:
     """Lines of one row or more with ids beyond `after`, and the id to go on from; None when that was all."""
@@ -237,32 +237,32 @@ def page(
     ):
         if size and size + len(body) > max_bytes:
             return lines, after
-        lines += _lines(body)
+        lines += _unpack_lines(body)
         size += len(body)
         after = row_id
     return lines, None
 
 
-def _lines(body: bytes) -> list[bytes]:
+def _unpack_lines(body: bytes) -> list[bytes]:
     """The lines of a body, without their newlines; none of one that cannot be read."""
     try:
-        return unpacked(body).removesuffix(b"\n").split(b"\n")
+        return unpack(body).removesuffix(b"\n").split(b"\n")
     except ValueError:
         return []
 
 
-def unpacked(body: bytes) -> bytes:
+def unpack(body: bytes) -> bytes:
     """The lines of a body, as strictly as a server reads it. Raises ValueError saying what is wrong with it."""
     parts, rest = [], body
     while rest:
-        unpack = zlib.decompressobj(31)
+        unzip = zlib.decompressobj(31)
         try:
-            parts.append(unpack.decompress(rest))
+            parts.append(unzip.decompress(rest))
         except zlib.error as error:
             raise ValueError(str(error)) from error
-        if not unpack.eof:
+        if not unzip.eof:
             raise ValueError("its end is missing")
-        rest = unpack.unused_data
+        rest = unzip.unused_data
     lines = b"".join(parts)
     if not lines:
         raise ValueError("it is empty")

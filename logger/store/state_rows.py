@@ -1,7 +1,8 @@
-"""The ledger and what else is remembered of a gateway: sums, held values, its inverters' last reports."""
+"""What is remembered of a gateway: its state (table `ledger`), its inverters' last reports, recent numbers."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 
@@ -9,6 +10,8 @@ from logger.model import Report
 
 REPORTS_KEPT = 16
 """Reports remembered of each inverter, in the order in which they were first seen."""
+RECENT_S = 8 * 86400
+"""How long recent numbers are kept, for whoever draws a curve or prints a status."""
 
 
 def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, str | None]) -> None:
@@ -45,7 +48,7 @@ def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[
             )
 
 
-def reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Report]]:
+def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Report]]:
     """The remembered reports of each inverter, by serial, first seen first."""
     found: dict[str, list[Report]] = {}
     for row in connection.execute(
@@ -55,7 +58,31 @@ def reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Repo
     return found
 
 
-def gateways(connection: sqlite3.Connection) -> list[str]:
+def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers: Mapping[str, float]) -> None:
+    """Remember the numbers of a tick."""
+    if numbers:
+        connection.execute(
+            "INSERT OR REPLACE INTO recent (gateway, tick, numbers) VALUES (?, ?, ?)",
+            (gateway, tick, json.dumps(dict(numbers), separators=(",", ":"), allow_nan=False)),
+        )
+
+
+def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
+    """The numbers of the ticks from `since` on, oldest first."""
+    return [
+        (tick, json.loads(text))
+        for tick, text in connection.execute(
+            "SELECT tick, numbers FROM recent WHERE gateway = ? AND tick >= ? ORDER BY tick", (gateway, since)
+        )
+    ]
+
+
+def purge_recent(connection: sqlite3.Connection, before: int) -> int:
+    """Forget ticks before that one; how many it were."""
+    return connection.execute("DELETE FROM recent WHERE tick < ?", (before,)).rowcount
+
+
+def list_gateways(connection: sqlite3.Connection) -> list[str]:
     """The serials of all gateways that the store knows."""
     return [
         row[0] for row in connection.execute("SELECT gateway FROM ledger UNION SELECT gateway FROM recent ORDER BY 1")

@@ -1,34 +1,13 @@
-"""The tables of the store, and how its file is opened: durable at every commit, bounded, one version a step."""
+"""The tables of the store, and the steps from one version of them to the next."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-from logger.errors import StateError
-from logger.files import hand_over
-from logger.store.ballast import SIZE as BALLAST_BYTES
-
 FILE: Final = "store.sqlite3"
-_PAGE: Final = 1024
-"""Small, for a minute changes a few numbers on a few pages, and each such page is written whole, twice."""
-_LOG_BYTES: Final = 4 * 1024 * 1024
-_LEAST_BYTES: Final = 2 * 1024 * 1024
-_UNLIKELY_VERSION: Final = 1000
-_PATIENCE_S: Final = 10
-_NO_SHARED_MEMORY: Final = (
-    "SQLITE_CANTOPEN",
-    "SQLITE_PROTOCOL",
-    "SQLITE_READONLY",
-    "SQLITE_IOERR_LOCK",
-    "SQLITE_IOERR_SHMOPEN",
-    "SQLITE_IOERR_SHMMAP",
-    "SQLITE_IOERR_SHMLOCK",
-)
 
 _FIRST: Final = (
     # One row a tick and role. `crc` is the CRC-32 of `body`, so that bit rot is found before it is sent.
@@ -104,77 +83,3 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def connect(folder: Path, max_mb: int, notes: list[str]) -> sqlite3.Connection:
-    """Open or make the store's file; raises sqlite3.Error, and StateError if a newer program wrote it.
-
-    `max_mb` bounds file, log and ballast together. What a person should know is added to `notes`.
-    """
-    path = folder / FILE
-    if not path.exists():
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        hand_over(path)
-    connection = _connection(path, notes)
-    try:
-        connection.execute("PRAGMA synchronous=FULL")
-        page = int(connection.execute("PRAGMA page_size").fetchone()[0])
-        connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // 2 // page}")
-        connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")
-        pages = max(_LEAST_BYTES, max_mb * 1024 * 1024 - BALLAST_BYTES - _LOG_BYTES) // page
-        connection.execute(f"PRAGMA max_page_count={pages}")
-        _upgrade(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connection(path: Path, notes: list[str]) -> sqlite3.Connection:
-    """Open with a write-ahead log where the file system can do it, a rollback journal elsewhere (network shares)."""
-    connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
-    try:
-        connection.execute(f"PRAGMA page_size={_PAGE}")  # of a new file; one that is there keeps its own
-        if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
-            with transaction(connection):  # the first write shows whether shared memory works
-                return connection
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorname not in _NO_SHARED_MEMORY:
-            connection.close()
-            raise
-    except sqlite3.Error:
-        connection.close()
-        raise
-    connection.close()
-    connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
-    try:
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")  # leaves write-ahead logging without shared memory
-        connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-        connection.execute("PRAGMA locking_mode=NORMAL")
-        with transaction(connection):
-            notes.append(f"the file system of {path.parent} has no shared memory: the store uses a rollback journal")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if not 0 <= version < _UNLIKELY_VERSION:
-        raise Torn(f"schema version {version}")
-    if version > len(STEPS):
-        raise StateError(
-            f"the store {path} was written by a newer envoy-logger (schema {version}, this one knows {len(STEPS)})",
-            "install the newer version again, or set LOGGER_STATE_DIR to another folder.",
-        )
-    for number, statements in enumerate(STEPS[version:], start=version + 1):
-        with transaction(connection):
-            for statement in statements:
-                try:
-                    connection.execute(statement)
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorname == "SQLITE_ERROR":  # the tables do not fit the version
-                        raise Torn(str(error)) from error
-                    raise
-            connection.execute(f"PRAGMA user_version={number}")

@@ -11,7 +11,7 @@ from typing import Any
 from logger.clock import FastClock
 from logger.daemon import app
 from logger.settings.load import load_settings
-from logger.store import damage
+from logger.store import rescue
 from logger.store.store import Store
 
 
@@ -24,7 +24,7 @@ if __name__ == "__main__":
     what = sys.argv[1]
     configured = load_settings(require=["ENPHASE_GATEWAY"])
     app.configure_log(configured)
-    place, name = {"opening": (damage, "carry_over"), "storing": (Store, "put"), "rescuing": (Store, "rescue")}[what]
+    place, name = {"opening": (rescue, "carry_over"), "storing": (Store, "put"), "rescuing": (Store, "rescue")}[what]
     setattr(place, name, stalling)
     origin, start, rate = (float(text) for text in sys.argv[2:])
     asyncio.run(app.run(configured, FastClock(origin, start, rate, 5.0)))

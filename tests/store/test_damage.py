@@ -132,7 +132,7 @@ def test_damage_that_shows_in_use_replaces_the_file_and_the_tick_in_hand_is_stor
     store = make_store(tmp_path)
     path = tmp_path / "store.sqlite3"
     path.write_bytes(path.read_bytes()[:4096] + random.Random(1).randbytes(path.stat().st_size - 4096))
-    store._connection.execute("PRAGMA cache_size=0")
+    store._file._connection.execute("PRAGMA cache_size=0")
     store.put(commit(START + 60 * 1000))
     assert store.ledger(GATEWAY)["last_tick"] == str(START + 60 * 1000)
     assert any("set aside" in note for note in store.take_notes())

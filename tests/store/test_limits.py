@@ -96,7 +96,7 @@ def test_a_refused_line_does_not_stop_delivery_from_a_store_full_of_undelivered_
     for n in range(200):
         store.put(_big(START + 60 * n, 30_000))
     assert store.waiting().dropped > 0
-    while store._connection.execute("PRAGMA freelist_count").fetchone()[0] > 8:
+    while store._file._connection.execute("PRAGMA freelist_count").fetchone()[0] > 8:
         store.put(_big(START + 60 * n, 30_000))
     before = store.waiting().rows
     lease = store.lease("totals", newest=False, max_lines=20)

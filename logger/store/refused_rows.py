@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from logger.model import Role
@@ -46,12 +46,13 @@ def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) ->
     )
 
 
-def set_aside(connection: sqlite3.Connection, row_id: int, at: int, reason: str) -> None:
-    """Move a whole outbox row here, as the bytes it has; it can be looked at, but not be tried again."""
-    row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()
-    if row is not None:
-        _insert(connection, (*row[:3], at, 0, reason), row[3], None)
-        connection.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
+def set_aside(connection: sqlite3.Connection, reasons: Mapping[int, str], at: int) -> None:
+    """Move whole outbox rows here, by id, as the bytes they have; they can be looked at, but not be tried again."""
+    for row_id, reason in reasons.items():
+        row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()
+        if row is not None:
+            _insert(connection, (*row[:3], at, 0, reason), row[3], None)
+            connection.execute("DELETE FROM outbox WHERE id = ?", (row_id,))
 
 
 def _insert(connection: sqlite3.Connection, about: tuple[object, ...], line: bytes, daily_id: int | None) -> None:
@@ -63,7 +64,7 @@ def _insert(connection: sqlite3.Connection, about: tuple[object, ...], line: byt
     )
 
 
-def listed(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedLine]:
+def read(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedLine]:
     """Up to `limit` refused lines with ids beyond `after`, in the order of their first refusal."""
     return [
         RefusedLine(*row)

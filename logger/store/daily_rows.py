@@ -83,7 +83,7 @@ def replay(connection: sqlite3.Connection, since_day: str, after: int, limit: in
     return len(ids), ids[-1][0] if len(ids) == limit else None
 
 
-def rows(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
+def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
     """The current rows of a gateway from `since_day` on, by day."""
     return [
         DailyRow(m, s, d, line, bool(final))
@@ -94,7 +94,7 @@ def rows(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[D
     ]
 
 
-def page(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[bytes], int | None]:
+def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[bytes], int | None]:
     """The current lines of up to `limit` rows with ids beyond `after`, and the id to go on from; None at the end."""
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
@@ -102,7 +102,7 @@ def page(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[b
     return [row[1] for row in found], found[-1][0] if len(found) == limit else None
 
 
-def waiting(connection: sqlite3.Connection) -> tuple[int, int]:
+def count_marked(connection: sqlite3.Connection) -> tuple[int, int]:
     """How many rows are marked, and their bytes."""
     count, size = connection.execute("SELECT count(*), total(length(line)) FROM daily WHERE dirty").fetchone()
     return int(count), int(size)

@@ -1,0 +1,192 @@
+"""The open file of the store: transactions that make room on a full disk and go on in place of a damaged file."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from logger.clock import Clock
+from logger.errors import StoreFullError
+from logger.store import damage, outbox_rows, refused_rows
+from logger.store.ballast import Ballast
+from logger.store.opening import NO_ROOM, no_room, open_file
+from logger.store.tables import FILE, transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+STEP: Final = 500
+"""Rows that one transaction of a long job touches, so that recording never waits long."""
+_DROP_STEP: Final = 64
+_RESERVE_BYTES: Final = 4 * 1024 * 1024
+"""Of the released ballast this much is for marking rows delivered, not for new ones."""
+_NEAR_CAP_BYTES: Final = 1024 * 1024
+
+
+class StoreFile:
+    """Runs functions of a connection: `file.read(outbox_rows.last_sent)`.
+
+    Raises StoreFullError when there is no room or the disk cannot be used now, StateError when the folder cannot be
+    used at all. `notes` collects what a person should read.
+    """
+
+    def __init__(self, folder: Path, *, max_mb: int, clock: Clock) -> None:
+        """Open or make the file of a folder that this process holds."""
+        self.notes: list[str] = []
+        self.ballast = Ballast(folder)
+        self._folder = folder
+        self._max_mb = max_mb
+        self._clock = clock
+        damage.finish_setting_aside(folder)
+        self._connection = self._open()
+        self._is_open = True
+        self.ballast.restore()
+
+    def close(self) -> None:
+        """Close the connection; everything is on the disk already."""
+        self._connection.close()
+
+    def count_bytes(self) -> int:
+        """Count the bytes of the file and its log."""
+        total = 0
+        for suffix in ("", "-wal", "-journal"):
+            with contextlib.suppress(FileNotFoundError):
+                total += (self._folder / f"{FILE}{suffix}").stat().st_size
+        return total
+
+    def read(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function that changes nothing; in a new file if this one turns out damaged."""
+        self._be_open()
+        try:
+            return function(self._connection, *args, **kwargs)
+        except sqlite3.DatabaseError as error:
+            if not damage.is_damage(error):
+                raise self._unusable(error) from error
+            self._replace(error)
+        return function(self._connection, *args, **kwargs)
+
+    def write(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function in one transaction; on a full store or disk make room and run it again."""
+        return self._write(lambda connection: function(connection, *args, **kwargs), may_drop=False)
+
+    def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function that adds rows. As write(), but undelivered rows may go for them, the oldest first."""
+        self._spare_reserve()
+        return self._write(function, may_drop=True)
+
+    def _write(self, function: Callable[[sqlite3.Connection], T], *, may_drop: bool) -> T:
+        self._be_open()
+        room: Iterator[None] | None = None
+        replaced = False
+        while True:
+            try:
+                return self._transact(function)
+            except sqlite3.DatabaseError as error:
+                if damage.is_damage(error) and not replaced:
+                    self._replace(error)
+                    replaced = True
+                    continue
+                if getattr(error, "sqlite_errorname", "") not in NO_ROOM:
+                    raise self._unusable(error) from error
+                room = room or self._make_room(may_drop=may_drop)
+                if not self._take_step(room):
+                    raise no_room(self._folder) from error
+
+    def _transact(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        with transaction(self._connection):
+            return function(self._connection, *args, **kwargs)
+
+    # -- limits and room ----------------------------------------------------------------------------------------
+
+    def _make_room(self, *, may_drop: bool) -> Iterator[None]:
+        """Each step frees some room, the least valuable first."""
+        at_cap = _is_near_cap(self._connection)
+        if not at_cap and self.ballast.release():
+            self.notes.append(f"the disk of {self._folder} is full: the reserve was released")
+            yield
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        yield
+        while self._transact(outbox_rows.purge, None, STEP):
+            yield
+        if not at_cap:
+            return
+        while self._transact(refused_rows.purge_oldest, STEP):
+            self.notes.append("the store is full: the oldest refused lines were dropped")
+            yield
+        while may_drop and (dropped := self._transact(outbox_rows.drop_oldest, _DROP_STEP)):
+            first, last = (
+                datetime.fromtimestamp(tick, UTC).isoformat(" ", "minutes")
+                for tick in (dropped.oldest_tick, dropped.newest_tick)
+            )
+            self.notes.append(
+                f"the store reached its {self._max_mb} MB: {dropped.lines} undelivered lines "
+                f"from {first} to {last} (UTC) were dropped"
+            )
+            yield
+
+    def _take_step(self, room: Iterator[None]) -> bool:
+        """Take the next step of making room; False when none is left."""
+        try:
+            return next(room, self) is None
+        except sqlite3.DatabaseError as error:
+            raise no_room(self._folder) from error
+
+    def _spare_reserve(self) -> None:
+        """While the ballast is out, keep new rows from using the room that marking rows delivered needs."""
+        if self.ballast.held or self.ballast.free_bytes() >= _RESERVE_BYTES:
+            return
+        room = self._make_room(may_drop=False)
+        while not self.read(_has_spare_pages):
+            if not self._take_step(room):
+                raise no_room(self._folder)
+
+    # -- damage -------------------------------------------------------------------------------------------------
+
+    def _replace(self, error: sqlite3.Error) -> None:
+        """Go on with a new file in place of one that turned out damaged."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        self._is_open = False
+        self.notes.append(damage.set_aside(self._folder, error, self._clock.time()))
+        self._be_open()
+
+    def _be_open(self) -> None:
+        """Have a file open; it is not if there was no room for a new one when the old one was damaged."""
+        if not self._is_open:
+            self._connection = self._open()
+            self._is_open = True
+
+    def _open(self) -> sqlite3.Connection:
+        return open_file(self._folder, self._max_mb, self.ballast, self._clock, self.notes)
+
+    def _unusable(self, error: sqlite3.Error) -> StoreFullError:
+        return StoreFullError(
+            f"the store {self._folder / FILE} cannot be used now: {error}",
+            "check the disk, its mount and that no other program holds the file.",
+        )
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _near_cap_pages(connection: sqlite3.Connection) -> int:
+    return _NEAR_CAP_BYTES // _pragma(connection, "page_size")
+
+
+def _is_near_cap(connection: sqlite3.Connection) -> bool:
+    return _pragma(connection, "page_count") + _near_cap_pages(connection) >= _pragma(connection, "max_page_count")
+
+
+def _has_spare_pages(connection: sqlite3.Connection) -> bool:
+    return _pragma(connection, "freelist_count") >= _near_cap_pages(connection)
