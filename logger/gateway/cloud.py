@@ -1,6 +1,6 @@
-"""Sign-in at Enphase: account → session → the gateway's token. One attempt, answered by a token or a Refusal.
+"""Signing in at Enphase: account → session → the gateway's token. One try, answered by a token or a Refusal.
 
-When and how often this may be done is not decided here (`signin`). Two ways to the token are known and tried in
+When and how often this may be done is not decided here (`cool_down`). Two ways to the token are known and tried in
 turn, because Enphase moves them without notice. Certificates are verified against the system's authorities.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from logger import log
@@ -32,12 +33,39 @@ from logger.wire import Answer, Wire
 
 _TIMEOUT_S: Final = 30.0
 _LIMIT: Final = 1024 * 1024
+_SESSION_COOKIE: Final = "_enlighten_4_session"
 _PASTE: Final = (
     "make a token by hand: sign in at https://entrez.enphaseenergy.com, choose the gateway, set ENPHASE_TOKEN_FILE."
 )
-_SESSION_COOKIE: Final = "_enlighten_4_session"
+_WAIT: Final = f"wait: the sign-in is tried again later; if this lasts, {_PASTE}"
 
-Kind = Literal["refused", "blocked", "mfa", "sessions", "throttled", "down", "no-token", "unsent"]
+Kind: TypeAlias = Literal["refused", "blocked", "mfa", "sessions", "throttled", "down", "no-token", "unsent"]
+
+_LOGIN_REFUSALS: Final[Mapping[Kind, tuple[type[CredentialsError], str, str]]] = {
+    "refused": (
+        SignInRefusedError,
+        "refuses the sign-in: wrong e-mail or password",
+        "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE by signing in with them in a browser; "
+        "no further attempt is made for 24 hours or until they change.",
+    ),
+    "sessions": (
+        SignInBlockedError,
+        "says that this account has too many active sessions",
+        f"wait some hours, or {_PASTE}",
+    ),
+    "blocked": (
+        SignInBlockedError,
+        "says that this account is blocked",
+        f"sign in with a browser and do what it asks; then change the password here too. Otherwise {_PASTE}",
+    ),
+    "mfa": (
+        SignInBlockedError,
+        "asks for a second factor (MFA): this account cannot sign in without a person",
+        _PASTE,
+    ),
+    "down": (SignInBlockedError, "answered the sign-in with a web page or without a session", _WAIT),
+}
+"""What a login's answer means that brings no session: the error, its words behind the host, its hint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,187 +79,139 @@ class Refusal:
 
 async def fetch_token(access: Access, serial: str, clock: Clock) -> Token | Refusal:
     """Sign in with the account's user and password and fetch the token of gateway `serial`."""
-    wires: dict[str, Wire] = {}
-
-    def wire_to(url: str) -> tuple[Wire, str]:
-        origin, path = _split(url)
-        if origin not in wires:
-            wires[origin] = Wire(origin, clock, use_proxy=True, max_bytes=_LIMIT)
-        return wires[origin], path
-
-    try:
-        for url in (access.login_url, access.token_url):
-            if not _protected(url):
-                return Refusal("unsent", _unencrypted(url))
-            try:
-                wire_to(url)
-            except SettingsError as error:
-                (problem,) = error.problems
-                return Refusal("unsent", SignInBlockedError(f"{problem.setting} {problem.message}", problem.fix))
-        return await _fetch(access, serial, clock, wire_to)
-    finally:
-        for wire in wires.values():
-            await wire.aclose()
-
-
-async def _fetch(
-    access: Access, serial: str, clock: Clock, wire_to: Callable[[str], tuple[Wire, str]]
-) -> Token | Refusal:
-    wire, path = wire_to(access.login_url)
-    try:
-        answer = await wire.request(
-            "POST",
-            path,
-            timeout_s=_TIMEOUT_S,
-            headers={"accept": "application/json"},
-            form={"user[email]": access.username, "user[password]": access.password},
-        )
-    except WireError as error:
-        return _unanswered(error)
-    session = read_login(answer, wire.host, otp=wire.cookie("login_otp_nonce") is not None)
-    if isinstance(session, Refusal):
-        return session
-    log.protect_passing(session)
-
-    refusals = []
-    for way in (_by_post, _by_session):
+    unprotected = next((url for url in (access.login_url, access.token_url) if not _is_protected(url)), None)
+    if unprotected is not None:
+        return Refusal("unsent", _explain_unencrypted(unprotected))
+    async with AsyncExitStack() as stack:
+        wires: dict[str, Wire] = {}
         try:
-            answer, text = await way(access, serial, session, wire_to)
+            for origin in dict.fromkeys(_split(url)[0] for url in (access.login_url, access.token_url)):
+                wire = Wire(origin, clock, use_proxy=True, max_bytes=_LIMIT)
+                wires[origin] = await stack.enter_async_context(aclosing(wire))
+        except SettingsError as error:
+            (problem,) = error.problems
+            return Refusal("unsent", SignInBlockedError(f"{problem.setting} {problem.message}", problem.fix))
+        return await _Account(access, serial, clock, wires).fetch_token()
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """One sign-in. `wires`: one to each server, so that its cookies stay together."""
+
+    access: Access
+    serial: str
+    clock: Clock
+    wires: Mapping[str, Wire]
+
+    async def fetch_token(self) -> Token | Refusal:
+        wire, path = self._wire_to(self.access.login_url)
+        form = {"user[email]": self.access.username, "user[password]": self.access.password}
+        try:
+            answer = await wire.request(
+                "POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "application/json"}, form=form
+            )
         except WireError as error:
-            refusals.append(replace(_unanswered(error), kind="down"))  # the password is sent already
-            continue
-        place = urlsplit(access.token_url if way is _by_post else access.login_url).hostname or "Enphase"
-        found = read_answer(answer, text, serial, clock.time(), place)
-        if isinstance(found, Token):
-            return found
-        refusals.append(found)
-    throttled = [refusal for refusal in refusals if refusal.kind == "throttled"]
-    return (throttled or refusals)[0]
+            return _refuse_unanswered(error)
+        session = read_login(answer, wire.host, otp=wire.cookie("login_otp_nonce") is not None)
+        if isinstance(session, Refusal):
+            return session
+        log.protect_passing(session)
+        refusals = []
+        for way, url in ((self._post, self.access.token_url), (self._get, self.access.login_url)):
+            try:
+                answer, text = await way(session)
+            except WireError as error:
+                refusals.append(replace(_refuse_unanswered(error), kind="down"))  # the password is sent already
+                continue
+            found = read_token_answer(
+                answer, text, self.serial, self.clock.time(), urlsplit(url).hostname or "Enphase"
+            )
+            if isinstance(found, Token):
+                return found
+            refusals.append(found)
+        return next((refusal for refusal in refusals if refusal.kind == "throttled"), refusals[0])
 
+    async def _post(self, session: str) -> tuple[Answer, str]:
+        """The first way: the answer's body is the token."""
+        wire, path = self._wire_to(self.access.token_url)
+        body = {"session_id": session, "serial_num": self.serial, "username": self.access.username}
+        answer = await wire.request("POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "*/*"}, json=body)
+        return answer, answer.text.strip().strip('"')
 
-async def _by_post(
-    access: Access, serial: str, session: str, wire_to: Callable[[str], tuple[Wire, str]]
-) -> tuple[Answer, str]:
-    """The first way: the answer's body is the token."""
-    wire, path = wire_to(access.token_url)
-    answer = await wire.request(
-        "POST",
-        path,
-        timeout_s=_TIMEOUT_S,
-        headers={"accept": "*/*"},
-        json={"session_id": session, "serial_num": serial, "username": access.username},
-    )
-    return answer, answer.text.strip().strip('"')
+    async def _get(self, session: str) -> tuple[Answer, str]:
+        """The second way: JSON with the token, for the session's cookie."""
+        wire, _ = self._wire_to(self.access.login_url)
+        own = {} if wire.cookie(_SESSION_COOKIE) else {"cookie": f"{_SESSION_COOKIE}={session}"}
+        answer = await wire.request(
+            "GET",
+            "/entrez-auth-token",
+            timeout_s=_TIMEOUT_S,
+            params={"serial_num": self.serial},
+            headers={"accept": "application/json", **own},
+        )
+        token = answer.fields.get("token")
+        return answer, token if isinstance(token, str) else ""
 
-
-async def _by_session(
-    access: Access, serial: str, session: str, wire_to: Callable[[str], tuple[Wire, str]]
-) -> tuple[Answer, str]:
-    """The second way: JSON with the token, for the session's cookie."""
-    wire, _ = wire_to(access.login_url)
-    own = {} if wire.cookie(_SESSION_COOKIE) else {"cookie": f"{_SESSION_COOKIE}={session}"}
-    answer = await wire.request(
-        "GET",
-        "/entrez-auth-token",
-        timeout_s=_TIMEOUT_S,
-        params={"serial_num": serial},
-        headers={"accept": "application/json", **own},
-    )
-    body = answer.fields
-    token = body.get("token")
-    return answer, token if isinstance(token, str) else ""
+    def _wire_to(self, url: str) -> tuple[Wire, str]:
+        origin, path = _split(url)
+        return self.wires[origin], path
 
 
 def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
-    """The session that a login's answer gives, or why there is none. `otp`: a one-time-password cookie came."""
+    """Read the session from a login's answer, or why there is none. `otp`: a one-time-password cookie came."""
     body = answer.fields
     session, message = body.get("session_id"), str(body.get("message") or "").lower()
+    kind: Kind = "down"
     if answer.status == 401 or (answer.status == 200 and "invalid" in message):
-        return Refusal(
-            "refused",
-            SignInRefusedError(
-                f"{host} refuses the sign-in: wrong e-mail or password",
-                "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE by signing in with them in a browser; "
-                "no further attempt is made for 24 hours or until they change.",
-            ),
-        )
-    if answer.status != 200:
-        return _by_status(answer, host)
-    if isinstance(session, str) and session and len(session) <= 512 and session.isascii() and session.isprintable():
+        kind = "refused"
+    elif answer.status != 200:
+        return _refuse_by_status(answer, host)
+    elif isinstance(session, str) and session and len(session) <= 512 and session.isascii() and session.isprintable():
         return session
-    if "session" in message:
-        return Refusal(
-            "sessions",
-            SignInBlockedError(
-                f"{host} says that this account has too many active sessions",
-                f"wait some hours, or {_PASTE}",
-            ),
-        )
-    if body.get("isBlocked") is True and not otp:
-        return Refusal(
-            "blocked",
-            SignInBlockedError(
-                f"{host} says that this account is blocked",
-                f"sign in with a browser and do what it asks; then change the password here too. Otherwise {_PASTE}",
-            ),
-        )
-    if otp or body.get("success") is True:
-        return Refusal(
-            "mfa",
-            SignInBlockedError(
-                f"{host} asks for a second factor (MFA): this account cannot sign in without a person",
-                _PASTE,
-            ),
-        )
-    return Refusal(
-        "down",
-        SignInBlockedError(
-            f"{host} answered the sign-in with a web page or without a session",
-            f"wait: the sign-in is tried again later; if this lasts, {_PASTE}",
-        ),
-    )
+    elif "session" in message:
+        kind = "sessions"
+    elif body.get("isBlocked") is True and not otp:
+        kind = "blocked"
+    elif otp or body.get("success") is True:
+        kind = "mfa"
+    error, words, hint = _LOGIN_REFUSALS[kind]
+    return Refusal(kind, error(f"{host} {words}", hint))
 
 
-def read_answer(answer: Answer, text: str, serial: str, now: float, host: str) -> Token | Refusal:
-    """The token that one of the two ways gave, or why there is none."""
+def read_token_answer(answer: Answer, text: str, serial: str, now: float, host: str) -> Token | Refusal:
+    """Read the token that one of the two ways gave, or why there is none."""
     if answer.status in (403, 406, 429) or answer.status >= 500:
-        return _by_status(answer, host)
+        return _refuse_by_status(answer, host)
     try:
         if answer.status == 200:
             return read_token(text, serial, now, f"what {host} gave")
-        why = f"status {answer.status}"
+        reason = f"status {answer.status}"
     except TokenError as error:
-        why = error.message
+        reason = error.message
     return Refusal(
         "no-token",
         SignInRefusedError(
-            f"{host} gave no token for gateway {serial}: {why}",
+            f"{host} gave no token for gateway {serial}: {reason}",
             f"check that this gateway belongs to the account. Otherwise {_PASTE}",
         ),
     )
 
 
-def _by_status(answer: Answer, host: str) -> Refusal:
+def _refuse_by_status(answer: Answer, host: str) -> Refusal:
     asked = answer.headers.get("retry-after", "").strip()
     wait_s = min(int(asked), 86400) if re.fullmatch(r"[0-9]{1,9}", asked) else 0
-    throttled = answer.status in (403, 406, 429)
-    what = "does not accept sign-ins now" if throttled else "has trouble"
-    return Refusal(
-        "throttled" if throttled else "down",
-        SignInBlockedError(
-            f"{host} {what}: it answered {answer.status}"
-            + (f" and asks to wait {format_span(wait_s)}" if wait_s else ""),
-            f"wait: the sign-in is tried again later; if this lasts, {_PASTE}",
-        ),
-        float(wait_s),
-    )
+    is_throttled = answer.status in (403, 406, 429)
+    trouble = "does not accept sign-ins now" if is_throttled else "has trouble"
+    wish = f" and asks to wait {format_span(wait_s)}" if wait_s else ""
+    error = SignInBlockedError(f"{host} {trouble}: it answered {answer.status}{wish}", _WAIT)
+    return Refusal("throttled" if is_throttled else "down", error, float(wait_s))
 
 
-def _unanswered(error: WireError) -> Refusal:
+def _refuse_unanswered(error: WireError) -> Refusal:
     """A request that brought no answer; where no connection came about, nothing was sent."""
-    unsent = isinstance(error, (NameUnknownError, UnreachableError, CertificateError))
+    is_unsent = isinstance(error, (NameUnknownError, UnreachableError, CertificateError))
     return Refusal(
-        "unsent" if unsent else "down",
+        "unsent" if is_unsent else "down",
         SignInBlockedError(
             f"Enphase cannot be reached for a sign-in: {error.message}",
             f"check this machine's way to the internet and its DNS; it is tried again. Otherwise {_PASTE}",
@@ -239,7 +219,8 @@ def _unanswered(error: WireError) -> Refusal:
     )
 
 
-def _protected(url: str) -> bool:
+def _is_protected(url: str) -> bool:
+    """Whether what is sent there is encrypted or stays on this machine."""
     parts = urlsplit(url)
     if parts.scheme == "https" or parts.hostname == "localhost":
         return True
@@ -249,15 +230,15 @@ def _protected(url: str) -> bool:
         return False
 
 
-def _unencrypted(url: str) -> SignInBlockedError:
-    host = urlsplit(url).hostname
+def _explain_unencrypted(url: str) -> SignInBlockedError:
     return SignInBlockedError(
-        f"the sign-in at {host} would send the password unencrypted",
+        f"the sign-in at {urlsplit(url).hostname} would send the password unencrypted",
         "write ENPHASE_LOGIN_URL and ENPHASE_TOKEN_URL with https://; http:// is for this machine alone.",
     )
 
 
 def _split(url: str) -> tuple[str, str]:
+    """Origin and path."""
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return f"{parts.scheme}://{parts.netloc}", path or "/"
