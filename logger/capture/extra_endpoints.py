@@ -14,10 +14,7 @@ from logger.model import GatewayInfo
 
 
 def _make(lane: Lane, since: tuple[int, ...], *paths: str) -> tuple[Endpoint, ...]:
-    timeout_s = 60.0 if lane == "slow" else 10.0
-    return tuple(
-        Endpoint(path, lane, 86400, "totals", "for a recording", timeout_s=timeout_s, since=since) for path in paths
-    )
+    return tuple(Endpoint(path, "for a recording", every=86400, lane=lane, since=since) for path in paths)
 
 
 OPTIONAL: Final[tuple[Endpoint, ...]] = (

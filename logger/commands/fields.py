@@ -92,7 +92,7 @@ def _source(used: Candidate, found: one_poll.Poll) -> list[str]:
     asked = ""
     if endpoint is not None:
         every = f"every {endpoint.every} s" if isinstance(endpoint.every, int) else f"at the {endpoint.every} tick"
-        asked = f"  {endpoint.lane} lane, {every}: {endpoint.why}"
+        asked = f"  {endpoint.lane} lane, {every}: {endpoint.purpose}"
     came = "" if document is None else f"{_time(int(document.received_at))}, after {document.took_s:.2f} s"
     return [
         f"endpoint   {used.path}{asked}",

@@ -37,7 +37,7 @@ def test_paths_are_unique_and_the_bounds_are_those_of_their_lane() -> None:
         ruby = endpoint.path.startswith(("/inventory", "/home", "/production.json"))
         assert (endpoint.lane == "slow") is ruby
         assert endpoint.every in ("totals", "devices") or endpoint.every >= 300  # type: ignore[operator]
-        assert endpoint.why
+        assert endpoint.purpose
 
 
 def test_the_oldest_gateway_is_asked_for_its_page_alone() -> None:
