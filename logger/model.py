@@ -104,3 +104,16 @@ class Event:
     text: str
     severity: Severity = "info"
     serial: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line, without its newline, that InfluxDB will never take as it is, with its HTTP status and reason.
+
+    `batch` is the place of its batch among those that were sent together.
+    """
+
+    line: bytes
+    status: int
+    reason: str
+    batch: int = 0

@@ -14,7 +14,7 @@ from typing import Final
 from logger.backfill.history import History, Point
 from logger.control.api import Ask, as_text
 from logger.daemon.amend import MOST_ROWS
-from logger.daemon.batches import daily_rows
+from logger.daemon.batches import make_daily_rows
 from logger.daemon.gateway_state import GatewayState, dump_state
 from logger.energy import rebuild
 from logger.energy.days import final_at, first_instant, following, local_day
@@ -241,7 +241,7 @@ def _back(day: str, days: int) -> str:
 
 async def _give(ask: Ask, gateway: str, rows: list[DayRow]) -> int:
     """Hand over rows of days, page by page."""
-    stored = daily_rows(rows)
+    stored = make_daily_rows(rows)
     for start in range(0, len(stored), MOST_ROWS):
         page: list[Json] = [
             [row.measurement, row.series, row.day, as_text(row.line), row.final]

@@ -68,7 +68,7 @@ async def _store(configured: Settings) -> int:
                 writer = Writer(target, clock)
                 waits = await one_poll.drain(writer, store, clock, _DELIVERY_S)
                 await writer.aclose()
-            waiting = await store.call(Store.waiting)
+            waiting = await store.call(Store.read_figures)
         finally:
             await store.close()
     if not new:

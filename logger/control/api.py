@@ -47,7 +47,7 @@ def store_handlers(store: StoreCalls, changed: Callable[[], None] = lambda: None
         return done
 
     async def waiting(given: Mapping[str, Json]) -> Json:
-        found = await store.call(Store.waiting)
+        found = await store.call(Store.read_figures)
         return {
             "roles": {role: asdict(state) for role, state in found.roles.items()},
             "refused": found.refused,
@@ -55,7 +55,7 @@ def store_handlers(store: StoreCalls, changed: Callable[[], None] = lambda: None
         }
 
     async def refused(given: Mapping[str, Json]) -> Json:
-        found = await store.call(Store.refused, _int(given, "after"), min(_int(given, "limit"), MOST_IDS))
+        found = await store.call(Store.list_refused, _int(given, "after"), min(_int(given, "limit"), MOST_IDS))
         return [{**asdict(line), "line": as_text(line.line) if line.status else ""} for line in found]
 
     async def retry(given: Mapping[str, Json]) -> Json:
@@ -74,7 +74,7 @@ def store_handlers(store: StoreCalls, changed: Callable[[], None] = lambda: None
 
     async def lines(given: Mapping[str, Json]) -> Json:
         found, after = await store.call(
-            Store.lines_page, _role(given), _int(given, "since"), _int(given, "until"), _int(given, "after")
+            Store.read_lines, _role(given), _int(given, "since"), _int(given, "until"), _int(given, "after")
         )
         return {"lines": [as_text(line) for line in found], "after": after}
 

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from logger.control.api import as_bytes
 from logger.control.unix_socket import Handlers
-from logger.daemon.batches import amendment
+from logger.daemon.batches import make_amendment
 from logger.daemon.gateway_state import Change, GatewayState, load_state
 from logger.daemon.rebuilt_books import recomputed, restored
 from logger.model import DayRow, Json
@@ -47,9 +47,9 @@ class StoredState:
 
     async def amend(self, change: Change) -> None:
         """See Keeper."""
-        stored = await self.store.call(Store.ledger, self.gateway)
-        state, rows = change(load_state(stored, await self.store.call(Store.reports, self.gateway)))
-        commit, _ = amendment(self.gateway, state, rows, stored)
+        stored = await self.store.call(Store.read_state, self.gateway)
+        state, rows = change(load_state(stored, await self.store.call(Store.read_reports, self.gateway)))
+        commit, _ = make_amendment(self.gateway, state, rows, stored)
         await self.store.call(Store.put, commit)
 
 
@@ -63,7 +63,8 @@ def state_handlers(
 
     async def books(given: Mapping[str, Json]) -> Json:
         return {
-            gateway: dict(await store.call(Store.ledger, gateway)) for gateway in await store.call(Store.gateways)
+            gateway: dict(await store.call(Store.read_state, gateway))
+            for gateway in await store.call(Store.list_gateways)
         }
 
     async def day_rows(given: Mapping[str, Json]) -> Json:

@@ -239,7 +239,7 @@ async def _rescue(store: StoreThread, clock: Clock) -> None:
 
 async def _write_status(recorder: Recorder, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
     """Write `status.json` as of now; once `ended`, nobody takes the recorder for alive any more."""
-    now = status_file.describe(recorder, await recorder.store.call(Store.waiting), clock)
+    now = status_file.describe(recorder, await recorder.store.call(Store.read_figures), clock)
     status_file.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 
 

@@ -10,22 +10,22 @@ from logger.daemon.gateway_state import GatewayState, dump_state
 from logger.daemon.tick import TickResult
 from logger.influx.line_protocol import encode
 from logger.model import ROLES, DayRow, Reading
-from logger.store.records import Commit, DailyRow, Member
+from logger.store.records import Batch, Commit, DailyRow
 
 _LEVEL: Final = 6
 
 
-def members(readings: list[Reading]) -> tuple[Member, ...]:
-    """One gzip member of line protocol a role."""
+def pack(readings: Sequence[Reading]) -> tuple[Batch, ...]:
+    """Make one batch of line protocol for each role that has readings."""
     found = []
     for role in ROLES:
         mine = [reading for reading in readings if reading.role == role]
         if mine:
-            found.append(Member(role, len(mine), gzip.compress(encode(mine), _LEVEL, mtime=0)))
+            found.append(Batch(role, len(mine), gzip.compress(encode(mine), _LEVEL, mtime=0)))
     return tuple(found)
 
 
-def daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
+def make_daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
     """Rows of days as the store keeps them: the series by its tags, the line without its newline."""
     return tuple(
         DailyRow(
@@ -39,14 +39,14 @@ def daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
     )
 
 
-def changes(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str | None]:
-    """What must be stored of the books: parts that are new or changed, and None for those that are gone."""
+def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str | None]:
+    """Compare a state's parts: those that are new or changed, and None for those that are gone."""
     return {key: value for key, value in text.items() if stored.get(key) != value} | dict.fromkeys(
         stored.keys() - text.keys()
     )
 
 
-def commit_of(
+def make_commit(
     gateway: str, tick: int, readings: Sequence[Reading], result: TickResult, stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
     """The commit of one tick, and the books' text once it is stored; `stored` is that text before it.
@@ -57,21 +57,21 @@ def commit_of(
     commit = Commit(
         gateway=gateway,
         tick=tick,
-        members=members(list(readings)),
-        ledger=changes(stored, text),
+        batches=pack(readings),
+        state=compare(stored, text),
         reports=tuple(result.new_reports),
-        daily=daily_rows(result.daily),
+        daily=make_daily_rows(result.daily),
         recent=result.recent,
     )
     return commit, text
 
 
-def amendment(
+def make_amendment(
     gateway: str, state: GatewayState, rows: Iterable[DayRow], stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
     """The commit of a change to the books that belongs to no tick, and their text once it is stored."""
     text = dump_state(state)
     commit = Commit(
-        gateway=gateway, tick=state.energy.last_tick, ledger=changes(stored, text), daily=daily_rows(rows)
+        gateway=gateway, tick=state.energy.last_tick, state=compare(stored, text), daily=make_daily_rows(rows)
     )
     return commit, text

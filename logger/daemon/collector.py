@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from logger import log
 from logger.clock import Clock
-from logger.daemon.batches import amendment, commit_of
+from logger.daemon.batches import make_amendment, make_commit
 from logger.daemon.clocks import Clocks
 from logger.daemon.events import PendingEvents, event_points
 from logger.daemon.gateway_state import Change, GatewayState, load_state
@@ -192,8 +192,8 @@ class Collector:
     async def _recognise(self, info: GatewayInfo) -> None:
         """Continue the gateway's state where it was left, at its first answer."""
         async with self._entering:
-            self._stored = await self._store.call(Store.ledger, info.serial)
-            self.state = load_state(self._stored, await self._store.call(Store.reports, info.serial))
+            self._stored = await self._store.call(Store.read_state, info.serial)
+            self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
         self._events.serial = info.serial
         self._zone.restore(self.state.energy.zone)
         if not self._stored:
@@ -209,7 +209,7 @@ class Collector:
         """Change the gateway's state between two ticks, and store it with the day rows that this gives."""
         async with self._entering:
             state, rows = change(self.state)
-            commit, text = amendment(self.serial, state, rows, self._stored)
+            commit, text = make_amendment(self.serial, state, rows, self._stored)
             await self._store.call(Store.put, commit)
             self.state, self._stored = state, text
 
@@ -231,7 +231,7 @@ class Collector:
         happened = self._events.take()
         own = await self._own_points(tick, tags, self.poller) if self._own_points else []
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
-        commit, text = commit_of(info.serial, tick, readings, result, self._stored)
+        commit, text = make_commit(info.serial, tick, readings, result, self._stored)
         await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
         self._log(result.events)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from logger import log
 from logger.clock import Clock
-from logger.daemon.batches import commit_of
+from logger.daemon.batches import make_commit
 from logger.daemon.clocks import EARLIEST, SET_OURS
 from logger.daemon.gateway_state import GatewayState, load_state
 from logger.daemon.layout_file import read_layout
@@ -102,12 +102,12 @@ def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResu
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
     """Commit the poll as the daemon would; False if that tick is stored already: it is not rewritten."""
     serial = found.info.serial
-    stored = await into.call(Store.ledger, serial)
-    state = load_state(stored, await into.call(Store.reports, serial))
+    stored = await into.call(Store.read_state, serial)
+    state = load_state(stored, await into.call(Store.read_reports, serial))
     if state.energy.last_tick >= found.tick:
         return False
     result = read(found, site, state)
-    commit, _ = commit_of(serial, found.tick, result.readings, result, stored)
+    commit, _ = make_commit(serial, found.tick, result.readings, result, stored)
     await into.call(Store.put, commit)
     return True
 
@@ -117,7 +117,7 @@ async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: f
     shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
     try:
         async with clock.timeout(seconds):
-            while (await from_store.call(Store.waiting)).rows:
+            while (await from_store.call(Store.read_figures)).rows:
                 if not await shipper.round():
                     if blocked := next((t for t in shipper.troubles.values() if isinstance(t, Blocked)), None):
                         return blocked

@@ -46,7 +46,7 @@ class Resending:
 
     async def plan(self) -> None:
         """All that was delivered in the last days up to now is to be sent once more, from the beginning."""
-        self._until = await self._store.call(Store.last_sent)
+        self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
         self._left = dict.fromkeys(_ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
         self.lines, self._days_wait = 0, False
@@ -63,18 +63,18 @@ class Resending:
         role, after = next(iter(self._left.items()))
         if not self._days_wait:
             await self._let_days_wait()
-        sent = await self._store.call(Store.sent, role, after, self._until, max_lines)
+        sent = await self._store.call(Store.read_sent, role, after, self._until, max_lines)
         if sent is None:
             del self._left[role]
             return Done()
-        members = sent.members
-        while members:
-            delivery = await deliver(writer, role, members, clock=self._clock, around=True)
+        batches = sent.batches
+        while batches:
+            delivery = await deliver(writer, role, batches, clock=self._clock, around=True)
             if isinstance(delivery.outcome, Wait) and delivery.outcome.status == 500:
                 break
             if not isinstance(delivery.outcome, Done):
                 return delivery.outcome
-            members = tuple(each for number, each in enumerate(members) if number not in delivery.done)
+            batches = tuple(each for number, each in enumerate(batches) if number not in delivery.done)
         self._left[role] = sent.end
         self.lines += sent.lines
         return Done()

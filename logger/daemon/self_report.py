@@ -26,7 +26,7 @@ class SelfReport:
 
     async def __call__(self, tick: int, tags: Mapping[str, str], poller: Poller) -> list[Reading]:
         """Return one point for the recorder, and one for each endpoint that was requested."""
-        waiting = await self.store.call(Store.waiting)
+        waiting = await self.store.call(Store.read_figures)
         fields: dict[str, Value] = {
             "outbox_rows": float(waiting.rows),
             "outbox_bytes": float(waiting.bytes),

@@ -25,9 +25,9 @@ from logger.influx.classify import Blocked, Wait
 from logger.influx.deliver import Delivery, deliver
 from logger.influx.read_back import gateway_of
 from logger.influx.write import Writer
-from logger.model import ROLES, Event, Role
+from logger.model import ROLES, Event, RefusedLine, Role
 from logger.retry import DELIVERY, Backoff
-from logger.store.records import Lease, Refused
+from logger.store.records import Lease
 from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
@@ -132,7 +132,7 @@ class Shipper:
         if not live:
             self._look_ahead(role, lease)
         around = not live and self._backoff.failures(_backlog(role)) >= 2
-        delivery = await deliver(self._writer, role, lease.members, clock=self._clock, around=around)
+        delivery = await deliver(self._writer, role, lease.batches, clock=self._clock, around=around)
         await self._keep_books(role, lease, delivery, live=live)
         if len(delivery.done) < len(lease.ids):
             self._forget_ahead(role)
@@ -216,7 +216,7 @@ class Shipper:
             return
         places = {number: place for place, number in enumerate(delivery.done)}
         refused = tuple(
-            Refused(line.line, line.status, line.reason, places[line.member]) for line in delivery.refused
+            RefusedLine(line.line, line.status, line.reason, places[line.batch]) for line in delivery.refused
         )
         await self._store.call(Store.ack, lease.only(delivery.done), refused, soon=len(places) == len(lease.ids))
         self.shipped.batches += 1

@@ -17,10 +17,10 @@ from logger.daemon.recorder import Recorder
 from logger.daemon.shipper import Shipper
 from logger.model import Json
 from logger.places import STATUS_FILE
-from logger.store.records import Waiting
+from logger.store.figures import StoreFigures
 
 
-def describe(recorder: Recorder, waiting: Waiting, clock: Clock) -> dict[str, Json]:
+def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[str, Json]:
     """Everything worth knowing about the recorder now. Times in unix seconds.
 
     What concerns one gateway stands at the top for the first; further gateways are listed in `further_gateways`.
@@ -117,7 +117,7 @@ def _health(recorder: Recorder) -> Json:
     return {"live": recorder.progress.alive, "ready": not reasons, "reasons": reasons}
 
 
-def _delivery(shipper: Shipper, waiting: Waiting) -> dict[str, Json]:
+def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
     """What the shipper has done since the start; when it last delivered the store knows from before."""
     done = shipper.shipped
     return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}

@@ -1,8 +1,8 @@
-"""A batch of stored members → delivered, with every line that the server refuses for ever found and named.
+"""Deliver batches to InfluxDB, and find every line that the server will never take.
 
-A member is one gzip member of line protocol. Members travel as they are, one behind the other; only a batch that
-is too large or holds a bad line is taken apart, halving down to the member and then down to the line. Sending a
-line twice does no harm: times are fixed, so the same point is written again.
+A batch is one gzip member of line protocol. Batches travel as they are, one behind the other; only a request that is
+too large or holds a bad line is taken apart, halving down to the batch and then down to the line. Sending a line
+twice does no harm: times are fixed, so the same point is written again.
 """
 
 from __future__ import annotations
@@ -14,77 +14,69 @@ from dataclasses import dataclass
 from logger.clock import Clock
 from logger.influx.classify import BadLines, Blocked, Done, OutsideRetention, TooLarge, Wait
 from logger.influx.write import Writer
-from logger.model import Role
+from logger.model import RefusedLine, Role
 
 MOST_REQUESTS = 400
 MOST_S = 20.0
-"""After so many requests or seconds no further member is begun; the one in hand is finished."""
+"""After so many requests or seconds no further batch is begun; the one in hand is finished."""
 _HOPELESS = 8
-"""Members that a server fails over, one by one and none passing, before it is the server that is at fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A line (without its newline) that will never be taken, of the batch's member number `member`."""
-
-    member: int
-    line: bytes
-    status: int
-    reason: str
+"""Batches that a server fails over, one by one and none passing, before it is the server that is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a batch.
+    """What became of batches.
 
-    `done` are the numbers of the members that need not be sent again: taken, or refused as listed in `refused`
-    (which speaks of done members only). The others stay: after Done because the search for bad lines reached its
+    `done` are the numbers of the batches that need not be sent again: taken, or refused as listed in `refused`
+    (which speaks of done batches only). The others stay: after Done because the search for bad lines reached its
     bound, and then at least one is done. `outside_retention` counts the requests whose points were in part older than
     the bucket keeps.
     """
 
     outcome: Done | Wait | Blocked
     done: tuple[int, ...]
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedLine, ...] = ()
     outside_retention: int = 0
     requests: int = 0
 
 
 async def deliver(
-    writer: Writer, role: Role, members: Sequence[bytes], *, clock: Clock, around: bool = False
+    writer: Writer, role: Role, batches: Sequence[bytes], *, clock: Clock, around: bool = False
 ) -> Delivery:
-    """Write the members (sound gzip, each unpacking to lines that end in a newline) to the bucket of `role`.
+    """Write the batches (sound gzip, each unpacking to lines that end in a newline) to the bucket of `role`.
 
-    Requests and time are bounded: MOST_REQUESTS, MOST_S, and what it takes to finish one member.
-    `around`: the server is known to be well and yet answers 500 to this batch again and again; what it answers so to
-    by itself is found and left out of `done`, everything else is delivered.
+    Requests and time are bounded: MOST_REQUESTS, MOST_S, and what it takes to finish one batch.
+    `around`: the server is known to be well and yet answers 500 to these batches again and again; a batch that gets
+    this answer by itself is left out of `done`, everything else is delivered.
     """
-    batch = _Batch(writer, role, members, clock, around=around)
-    outcome = await batch.send(range(len(members)))
-    return Delivery(outcome, tuple(sorted(batch.done)), tuple(batch.refused), batch.outside_retention, batch.requests)
+    sending = _Sending(writer, role, batches, clock, around=around)
+    outcome = await sending.send(range(len(batches)))
+    return Delivery(
+        outcome, tuple(sorted(sending.done)), tuple(sending.refused), sending.outside_retention, sending.requests
+    )
 
 
-class _Batch:
+class _Sending:
     """One delivery under way."""
 
-    def __init__(self, writer: Writer, role: Role, members: Sequence[bytes], clock: Clock, *, around: bool) -> None:
+    def __init__(self, writer: Writer, role: Role, batches: Sequence[bytes], clock: Clock, *, around: bool) -> None:
         self._writer = writer
         self._role: Role = role
-        self._members = members
+        self._batches = batches
         self._clock = clock
         self._until = clock.monotonic() + MOST_S
         self._around = around
         self._failed: list[int] = []
         self.done: set[int] = set()
-        self.refused: list[Refused] = []
+        self.refused: list[RefusedLine] = []
         self.outside_retention = 0
         self.requests = 0
 
     async def send(self, numbers: Sequence[int]) -> Done | Wait | Blocked:
-        """Deliver these members, together if the server takes them so."""
+        """Deliver these batches, together if the server takes them so."""
         if not numbers or self._is_enough():
             return Done()
-        outcome = await self._write(b"".join(self._members[number] for number in numbers))
+        outcome = await self._write(b"".join(self._batches[number] for number in numbers))
         match outcome:
             case Done():
                 self.done.update(numbers)
@@ -112,9 +104,9 @@ class _Batch:
         return bool(self.done) and (self.requests >= MOST_REQUESTS or self._clock.monotonic() >= self._until)
 
     async def _send_lines(self, number: int) -> Done | Wait | Blocked:
-        """Deliver one member, down to single lines where it must be; the bad ones are refused."""
-        lines = [line for line in gzip.decompress(self._members[number]).split(b"\n") if line]
-        refused: list[Refused] = []
+        """Deliver one batch, down to single lines where it must be; the bad ones are refused."""
+        lines = [line for line in gzip.decompress(self._batches[number]).split(b"\n") if line]
+        refused: list[RefusedLine] = []
         pending = [lines]
         while pending:
             part = pending.pop()
@@ -125,9 +117,9 @@ class _Batch:
                     middle = len(part) // 2
                     pending += [part[middle:], part[:middle]]
                 case TooLarge(reason):
-                    refused.append(Refused(number, part[0], 413, reason))
+                    refused.append(RefusedLine(part[0], 413, reason, number))
                 case BadLines(reason, status):
-                    refused.append(Refused(number, part[0], status, reason))
+                    refused.append(RefusedLine(part[0], status, reason, number))
                 case (Wait() | Blocked()) as trouble:
                     return trouble
         self.refused += refused

@@ -41,7 +41,7 @@ def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow) -> None:
 
 
 def lease(connection: sqlite3.Connection, max_lines: int) -> Lease | None:
-    """The current values of marked rows of one gateway, the oldest days first. One member a row; its ticks are 0."""
+    """The current values of marked rows of one gateway, the oldest days first. One batch a row; its ticks are 0."""
     rows = connection.execute(
         "SELECT id, revision, line, gateway FROM daily WHERE dirty ORDER BY day, id LIMIT ?", (max_lines,)
     ).fetchall()
@@ -52,7 +52,7 @@ def lease(connection: sqlite3.Connection, max_lines: int) -> Lease | None:
         ids=tuple(row[0] for row in rows),
         gateway=rows[0][3],
         role="daily",
-        members=tuple(gzip.compress(row[2] + b"\n", 1, mtime=0) for row in rows),
+        batches=tuple(gzip.compress(row[2] + b"\n", 1, mtime=0) for row in rows),
         lines=len(rows),
         oldest_tick=0,
         newest_tick=0,

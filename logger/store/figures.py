@@ -1,24 +1,97 @@
-"""Counts what waits in the store, and what ever went through."""
+"""Count what waits in the store, and what ever went through it."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from logger.model import ROLES, Role
 from logger.store import daily_rows, outbox_rows
 from logger.store.pending_acks import PendingAcks
-from logger.store.records import RoleState, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class RoleFigures:
+    """The figures of one role. StoreFigures: `rows` to `oldest_tick`. Ever, across restarts: the others.
+
+    `missed` counts the ticks that could not be stored at all, `dropped_rows` those given up at the size limit.
+    """
+
+    rows: int
+    lines: int
+    bytes: int
+    oldest_tick: int | None
+    stored_rows: int
+    stored_lines: int
+    delivered_rows: int
+    delivered_lines: int
+    dropped_rows: int
+    dropped_lines: int
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """What lies in the store, by role, and how much of it is on disk.
+
+    `last_delivery`: when a tick that the store still knows was delivered, in unix seconds; None if there is none.
+    """
+
+    roles: Mapping[Role, RoleFigures]
+    refused: int
+    disk_bytes: int
+    last_delivery: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait for delivery."""
+        return sum(role.rows for role in self.roles.values())
+
+    @property
+    def lines(self) -> int:
+        """Lines that wait for delivery."""
+        return sum(role.lines for role in self.roles.values())
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that wait for delivery, compressed."""
+        return sum(role.bytes for role in self.roles.values())
+
+    @property
+    def oldest_tick(self) -> int | None:
+        """The oldest tick that waits, or None."""
+        return min((role.oldest_tick for role in self.roles.values() if role.oldest_tick is not None), default=None)
+
+    @property
+    def stored(self) -> int:
+        """Lines ever stored; of a daily row each of its values, also those that a newer one replaced unsent."""
+        return sum(role.stored_lines for role in self.roles.values())
+
+    @property
+    def delivered(self) -> int:
+        """Lines ever delivered; a replay counts again."""
+        return sum(role.delivered_lines for role in self.roles.values())
+
+    @property
+    def dropped(self) -> int:
+        """Lines ever dropped undelivered because the store was full."""
+        return sum(role.dropped_lines for role in self.roles.values())
+
+    @property
+    def missed(self) -> int:
+        """Ticks ever lost because nothing could be written."""
+        return max((role.missed for role in self.roles.values()), default=0)
 
 
 def count(
     connection: sqlite3.Connection, pending: PendingAcks, missed: Mapping[Role, int], disk_bytes: int
-) -> Waiting:
+) -> StoreFigures:
     """Count the rows of every role. Those of `pending` count as delivered; `missed` ticks are not in the file yet."""
     roles = {role: _count_role(connection, role, pending, missed.get(role, 0)) for role in ROLES}
     refused = connection.execute("SELECT count(*) FROM refused").fetchone()[0]
     at, _ = outbox_rows.find_last_sent(connection)
-    return Waiting(roles, refused, disk_bytes, max(at, pending.newest_at()) or None)
+    return StoreFigures(roles, refused, disk_bytes, max(at, pending.newest_at()) or None)
 
 
 def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> None:
@@ -28,7 +101,7 @@ def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> No
     )
 
 
-def _count_role(connection: sqlite3.Connection, role: Role, pending: PendingAcks, missed: int) -> RoleState:
+def _count_role(connection: sqlite3.Connection, role: Role, pending: PendingAcks, missed: int) -> RoleFigures:
     row = connection.execute(
         "SELECT rows, lines, bytes, stored_rows, stored_lines, delivered_rows, delivered_lines, "
         "dropped_rows, dropped_lines, missed FROM tally WHERE role = ?",
@@ -38,7 +111,7 @@ def _count_role(connection: sqlite3.Connection, role: Role, pending: PendingAcks
     leases = pending.leases(role)
     pending_rows, pending_lines = sum(len(lease.ids) for lease in leases), sum(lease.lines for lease in leases)
     marked, marked_bytes = daily_rows.count_marked(connection) if role == "daily" else (0, 0)
-    return RoleState(
+    return RoleFigures(
         rows=max(0, rows + marked - pending_rows),
         lines=max(0, lines + marked - pending_lines),
         bytes=max(0, size + marked_bytes - sum(len(lease.body) for lease in leases)),

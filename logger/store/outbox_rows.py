@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import ROLES, Role
-from logger.store.records import Lease, Member, Sent
+from logger.store.records import Batch, Lease, Sent
 
 _EVER: Final = 2**62
 _LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
@@ -26,13 +26,13 @@ class Dropped:
     newest_tick: int
 
 
-def insert(connection: sqlite3.Connection, gateway: str, tick: int, members: Iterable[Member]) -> None:
+def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Iterable[Batch]) -> None:
     """Add rows that wait for delivery."""
     connection.executemany(
         "INSERT INTO outbox (gateway, role, tick, lines, size, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (gateway, m.role, tick, m.lines, len(m.body), compute_crc(gateway, tick, m.lines, m.body), m.body)
-            for m in members
+            for m in batches
         ],
     )
 
@@ -42,11 +42,11 @@ def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
 
 
-def count_stored(connection: sqlite3.Connection, members: Iterable[Member]) -> None:
-    """Add `members` to what was ever stored."""
+def count_stored(connection: sqlite3.Connection, batches: Iterable[Batch]) -> None:
+    """Add `batches` to what was ever stored."""
     connection.executemany(
         "UPDATE tally SET stored_rows = stored_rows + 1, stored_lines = stored_lines + ? WHERE role = ?",
-        [(member.lines, member.role) for member in members],
+        [(batch.lines, batch.role) for batch in batches],
     )
 
 
@@ -102,7 +102,7 @@ def lease(
         ids=tuple(row[1] for row in taken),
         gateway=gateway,
         role=role,
-        members=tuple(row[3] for row in taken),
+        batches=tuple(row[3] for row in taken),
         lines=total_lines,
         oldest_tick=taken[0][0],
         newest_tick=taken[-1][0],
@@ -116,7 +116,7 @@ def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> 
     try:
         unpack(body)
     except ValueError as error:
-        return f"the stored member is damaged: {error}"
+        return f"the stored batch is damaged: {error}"
     return ""
 
 
@@ -166,21 +166,21 @@ def read_sent(
     max_bytes: int,
 ) -> Sent | None:
     """Sound rows that were delivered beyond one place and up to another; None if there are no more."""
-    members: list[bytes] = []
+    batches: list[bytes] = []
     total_lines = total_bytes = 0
     for at, row_id, gateway, tick, lines, crc, body in connection.execute(
         "SELECT delivered_at, id, gateway, tick, lines, crc, body FROM outbox WHERE delivered_at >= ? "
         "AND (delivered_at, id) > (?, ?) AND (delivered_at, id) <= (?, ?) AND role = ? ORDER BY delivered_at, id",
         (after[0], *after, *until, role),
     ):
-        if members and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
+        if batches and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
             break
         after = at, row_id
         if not _find_fault(gateway, tick, lines, crc, body):
-            members.append(body)
+            batches.append(body)
             total_lines += lines
             total_bytes += len(body)
-    return Sent(tuple(members), total_lines, after) if members else None
+    return Sent(tuple(batches), total_lines, after) if batches else None
 
 
 def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""Refused lines: what the database will never take as it is, with its reason, kept to be looked at or tried again."""
+"""The table `refused`: lines that InfluxDB will never take as they are, to be read with the reason or tried again."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
-from logger.model import Role
+from logger.model import RefusedLine, Role
 from logger.store import outbox_rows
-from logger.store.records import Lease, Member, Refused, RefusedLine
+from logger.store.records import Batch, Lease, RefusedRow
 
 _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 
 
-def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[Refused], at: int) -> None:
+def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[RefusedLine], at: int) -> None:
     """Keep the refused lines of a lease. The same line refused again is one entry with the newest reason.
 
     Of a daily row there is at most one entry, about its newest refused value, and none once a value was taken or
@@ -24,10 +24,10 @@ def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[Refused]
     if lease.revisions:
         _forget_days(connection, lease.ids)
     for item in refused:
-        row_id, daily_id, tick = lease.ids[item.member], None, lease.newest_tick
+        row_id, daily_id, tick = lease.ids[item.batch], None, lease.newest_tick
         if lease.revisions:
             daily_id = row_id
-            if not _is_current(connection, row_id, lease.revisions[item.member]):
+            if not _is_current(connection, row_id, lease.revisions[item.batch]):
                 continue
         elif (row := connection.execute("SELECT tick FROM outbox WHERE id = ?", (row_id,)).fetchone()) is not None:
             tick = row[0]
@@ -64,10 +64,10 @@ def _insert(connection: sqlite3.Connection, about: tuple[object, ...], line: byt
     )
 
 
-def read(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedLine]:
+def read(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedRow]:
     """Up to `limit` refused lines with ids beyond `after`, in the order of their first refusal."""
     return [
-        RefusedLine(*row)
+        RefusedRow(*row)
         for row in connection.execute(
             f"SELECT {_FIELDS} FROM refused WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
         )
@@ -126,7 +126,7 @@ def _among(ids: Sequence[int]) -> str:
 def _wait(connection: sqlite3.Connection, gateway: str, role: Role, tick: int, lines: Iterable[bytes]) -> None:
     packed = [line + b"\n" for line in lines]
     outbox_rows.insert(
-        connection, gateway, tick, [Member(role, len(packed), gzip.compress(b"".join(packed), 1, mtime=0))]
+        connection, gateway, tick, [Batch(role, len(packed), gzip.compress(b"".join(packed), 1, mtime=0))]
     )
 
 

@@ -12,11 +12,12 @@ from typing import Final
 
 from logger.clock import Clock
 from logger.errors import StoreFullError
-from logger.model import Report, Role
+from logger.model import RefusedLine, Report, Role
 from logger.store import daily_rows, figures, outbox_rows, refused_rows, rescue, state_rows
+from logger.store.figures import StoreFigures
 from logger.store.folder import FolderLock, claim
 from logger.store.pending_acks import PendingAcks
-from logger.store.records import Commit, DailyRow, Lease, Refused, RefusedLine, Sent, Waiting
+from logger.store.records import Commit, DailyRow, Lease, RefusedRow, Sent
 from logger.store.store_file import STEP, StoreFile
 
 MAX_LINES: Final = 5000
@@ -80,7 +81,7 @@ class Store:
         try:
             self._file.record(lambda connection: self._insert(connection, commit))
         except StoreFullError:
-            self._missed.update({member.role for member in commit.members})
+            self._missed.update({batch.role for batch in commit.batches})
             raise
         self._missed.clear()
         self._pending.clear()
@@ -88,31 +89,31 @@ class Store:
 
     def _insert(self, connection: sqlite3.Connection, commit: Commit) -> None:
         self._pending.mark(connection)
-        outbox_rows.insert(connection, commit.gateway, commit.tick, commit.members)
-        outbox_rows.count_stored(connection, commit.members)
+        outbox_rows.insert(connection, commit.gateway, commit.tick, commit.batches)
+        outbox_rows.count_stored(connection, commit.batches)
         daily_rows.put(connection, commit.gateway, commit.daily)
-        state_rows.write(connection, commit.gateway, commit.ledger)
+        state_rows.write(connection, commit.gateway, commit.state)
         state_rows.add_reports(connection, commit.gateway, commit.reports)
         state_rows.add_recent(connection, commit.gateway, commit.tick, commit.recent)
         figures.add_missed(connection, self._missed)
 
-    def ledger(self, gateway: str) -> dict[str, str]:
+    def read_state(self, gateway: str) -> dict[str, str]:
         """The ledger of a gateway: JSON text by key."""
         return self._file.read(state_rows.read, gateway)
 
-    def reports(self, gateway: str) -> dict[str, list[Report]]:
+    def read_reports(self, gateway: str) -> dict[str, list[Report]]:
         """The last 16 reports of each inverter, by serial, first seen first."""
         return self._file.read(state_rows.read_reports, gateway)
 
-    def recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
+    def read_recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
         """The recent numbers of the ticks from `since` on; kept for eight days."""
         return self._file.read(state_rows.read_recent, gateway, since)
 
-    def daily(self, gateway: str, since_day: str) -> list[DailyRow]:
+    def read_daily(self, gateway: str, since_day: str) -> list[DailyRow]:
         """The current daily rows of the days from `since_day` on."""
         return self._file.read(daily_rows.read, gateway, since_day)
 
-    def gateways(self) -> list[str]:
+    def list_gateways(self) -> list[str]:
         """The serials of all gateways that the store knows."""
         return self._file.read(state_rows.list_gateways)
 
@@ -156,7 +157,7 @@ class Store:
         """The current values of daily rows that must be sent; None if there are none."""
         return self._file.read(daily_rows.lease, max_lines)
 
-    def ack(self, lease: Lease, refused_lines: Sequence[Refused] = (), *, soon: bool = False) -> None:
+    def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = (), *, soon: bool = False) -> None:
         """Mark a lease delivered, but for the lines that were refused: those are kept with their reason.
 
         A daily row that changed since it was leased stays marked for sending. `soon`: with the next tick, in its
@@ -191,12 +192,12 @@ class Store:
         if self._pending.leases():
             self._mark(lambda connection, keep: self._pending.mark(connection, keep=keep))
 
-    def last_sent(self) -> tuple[int, int]:
+    def find_last_sent(self) -> tuple[int, int]:
         """The place (unix seconds, id) of the row that was delivered last; (0, 0) if none was."""
         self._mark_pending()
         return self._file.read(outbox_rows.find_last_sent)
 
-    def sent(
+    def read_sent(
         self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int = MAX_LINES
     ) -> Sent | None:
         """Rows of a role delivered beyond the place `after` and up to `until`; None if there are no more."""
@@ -204,11 +205,11 @@ class Store:
 
     # -- looking in and trying again ----------------------------------------------------------------------------
 
-    def waiting(self) -> Waiting:
+    def read_figures(self) -> StoreFigures:
         """What waits, and what ever went through."""
         return self._file.read(figures.count, self._pending, self._missed, self._file.count_bytes())
 
-    def refused(self, after: int = 0, limit: int = 1000) -> list[RefusedLine]:
+    def list_refused(self, after: int = 0, limit: int = 1000) -> list[RefusedRow]:
         """Up to `limit` refused lines with ids beyond `after`."""
         return self._file.read(refused_rows.read, after, limit)
 
@@ -237,7 +238,7 @@ class Store:
         day = datetime.fromtimestamp(max(0, since - 14 * 3600), UTC).date().isoformat()
         return self._file.write(daily_rows.replay, day, after, STEP)
 
-    def lines_page(
+    def read_lines(
         self, role: Role, since: int = 0, until: int = _FOR_EVER, after: int = 0
     ) -> tuple[list[bytes], int | None]:
         """Some stored lines of a role, delivered or not, of ticks from `since` to before `until`, as put.

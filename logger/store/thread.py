@@ -25,9 +25,9 @@ _OF_THE_LOOPS: Final = frozenset(
         Store.lease,
         Store.lease_daily,
         Store.ack,
-        Store.last_sent,
-        Store.sent,
-        Store.waiting,
+        Store.find_last_sent,
+        Store.read_sent,
+        Store.read_figures,
         Store.tidy,
         Store.rescue,
     )

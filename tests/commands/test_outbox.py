@@ -16,11 +16,12 @@ import pytest
 from logger.clock import SystemClock
 from logger.control.api import store_handlers
 from logger.control.unix_socket import serving
+from logger.model import RefusedLine
 from logger.store.folder import claim
-from logger.store.records import Commit, Refused
+from logger.store.records import Commit
 from logger.store.thread import StoreThread
 from tests.commands.program import Done, program
-from tests.store.samples import GATEWAY, START, day_row, make_store, member
+from tests.store.samples import GATEWAY, START, batch, day_row, make_store
 
 FIRST = "2026-05-28T20:27:00Z"
 CONFLICT = 'partial write: field type conflict: input field "production_power_w"'
@@ -32,11 +33,11 @@ def filled(folder: Path) -> None:
     store = make_store(folder)
     for n in range(4):
         tick = START + 60 * n
-        store.put(Commit(GATEWAY, tick, (member("totals", tick, 2, "it's 5 €, fine"), member("devices", tick))))
+        store.put(Commit(GATEWAY, tick, (batch("totals", tick, 2, "it's 5 €, fine"), batch("devices", tick))))
     store.put(Commit(GATEWAY, START, daily=(day_row("2026-05-28", 1.5),)))
     lease = store.lease("totals", newest=False, max_lines=1)
     assert lease is not None
-    store.ack(lease, [Refused(line.encode(), 400, CONFLICT) for line in BAD])
+    store.ack(lease, [RefusedLine(line.encode(), 400, CONFLICT) for line in BAD])
     store.close()
 
 
@@ -101,7 +102,7 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
         assert ask("outbox", "refused").out == "InfluxDB has refused nothing.\n"
         assert ask("outbox", "replay", "--since", FIRST).out.startswith("2 rows since 2026-05-28 20:27:00Z wait")
     store = make_store(state)
-    waiting = store.waiting().roles
+    waiting = store.read_figures().roles
     assert (waiting["totals"].rows, waiting["totals"].lines, waiting["daily"].rows) == (6, 10, 1)
     store.close()
 

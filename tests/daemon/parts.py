@@ -84,8 +84,8 @@ class InlineStore:
         found = [
             line
             for commit in self.commits
-            for member in commit.members
-            for line in gzip.decompress(member.body).decode().splitlines()
+            for batch in commit.batches
+            for line in gzip.decompress(batch.body).decode().splitlines()
         ]
         return [line for line in found if line.startswith(f"{measurement},") or not measurement]
 

@@ -22,7 +22,7 @@ from logger.gateway.endpoints import ENDPOINTS
 from logger.model import Json
 from logger.simulator.generations import GENERATIONS
 from logger.site import Site
-from logger.store.records import Waiting
+from logger.store.figures import StoreFigures
 from logger.store.thread import StoreThread
 from tests.daemon.hours import DOCUMENT, NOON, PlantGateway, plant, poll, table, with_table
 from tests.daemon.parts import START, InlineStore, ScriptedGateway, site
@@ -280,7 +280,7 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
             await asyncio.sleep(1800)
             store = cast(StoreThread, None)  # nothing is asked of it
             recorder = Recorder(store, (), (collector,), None, Progress(clock), collector.changes, asyncio.Event())
-            seen.append(describe(recorder, Waiting({}, 0, 0), clock))
+            seen.append(describe(recorder, StoreFigures({}, 0, 0), clock))
 
         return asyncio.create_task(script())
 

@@ -19,10 +19,9 @@ from logger.control import unix_socket
 from logger.control.api import Ask, reach, store_handlers
 from logger.control.unix_socket import SOCKET, connect, serving
 from logger.errors import EnvoyLoggerError, StateError, StoreFullError, StoreHeldError
-from logger.model import Json
+from logger.model import Json, RefusedLine
 from logger.settings.load import Settings, load_settings
 from logger.store.folder import claim
-from logger.store.records import Refused
 from logger.store.thread import StoreThread
 from tests.store.samples import START, commit, daily_commit, day_row, make_store
 
@@ -41,7 +40,7 @@ def filled(folder: Path) -> None:
     store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
     lease = store.lease("totals", newest=False, max_lines=2)
     assert lease is not None
-    store.ack(lease, [Refused(b'envoy_totals s="\xff" 1', 400, "field type conflict")])
+    store.ack(lease, [RefusedLine(b'envoy_totals s="\xff" 1', 400, "field type conflict")])
     store.close()
 
 

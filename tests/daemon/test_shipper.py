@@ -22,7 +22,7 @@ from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import ROLES, Role
 from logger.settings.load import load_settings
-from logger.store.records import Commit, Member
+from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from tests.daemon.parts import START, InlineStore
 from tests.servers import Fake2
@@ -85,11 +85,11 @@ def ship(
 
 
 def tick(number: int) -> Commit:
-    members = tuple(
-        Member(role, 1, gzip.compress(f"{role} n={number} {START + 60 * number}\n".encode()))
+    batches = tuple(
+        Batch(role, 1, gzip.compress(f"{role} n={number} {START + 60 * number}\n".encode()))
         for role in ("totals", "devices")
     )
-    return Commit("1", START + 60 * number, members)
+    return Commit("1", START + 60 * number, batches)
 
 
 def numbers(writer: ScriptedWriter, role: Role) -> list[int]:
@@ -100,13 +100,13 @@ def test_the_newest_tick_goes_first_then_the_backlog_from_its_oldest_end(tmp_pat
     writer, store, _ = ship(tmp_path, 10, lambda role, at: Done())
     assert numbers(writer, "totals") == [4, 0, 1, 2, 3]
     assert numbers(writer, "devices") == [4, 0, 1, 2, 3]
-    assert store.store.waiting().rows == 0
+    assert store.store.read_figures().rows == 0
 
 
 def test_an_outage_loses_nothing_and_is_tried_ever_more_slowly(tmp_path: Path) -> None:
     writer, store, _ = ship(tmp_path, 1200, lambda role, at: Wait("down") if at < 600 else Done())
     assert sorted(numbers(writer, "totals")) == [0, 1, 2, 3, 4]
-    assert store.store.waiting().rows == 0
+    assert store.store.read_figures().rows == 0
     tries = [at for role, at in writer.asked if role == "totals" and at < 600]
     gaps = [b - a for a, b in zip(tries, tries[1:], strict=False)]
     assert len(tries) < 30
@@ -129,7 +129,7 @@ def test_a_blocked_bucket_keeps_everything_and_does_not_hold_up_the_other(
     with caplog.at_level("INFO", logger="logger"):
         writer, store, shipper = ship(tmp_path, 600, answer)
     assert sorted(numbers(writer, "devices")) == [0, 1, 2, 3, 4]
-    assert store.store.waiting().roles["totals"].rows == 5
+    assert store.store.read_figures().roles["totals"].rows == 5
     assert 8 <= len([role for role, _ in writer.asked if role == "totals"]) <= 12
     assert [record.message for record in caplog.records] == ["bucket envoy not found\nTry: make the bucket"]
     assert shipper._changes.troubles == {"influx totals": "bucket envoy not found\nTry: make the bucket"}
@@ -143,7 +143,7 @@ def test_a_bucket_that_is_mended_is_filled_within_a_minute_and_that_is_said(
 
     with caplog.at_level("INFO", logger="logger"):
         writer, store, _ = ship(tmp_path, 365, answer)
-    assert store.store.waiting().rows == 0
+    assert store.store.read_figures().rows == 0
     assert sum("InfluxDB takes points of the" in record.message for record in caplog.records) == 2
     assert len(numbers(writer, "totals")) == 5
 
@@ -211,7 +211,7 @@ def test_daily_rows_go_as_they_stand_before_the_backlog_and_once(tmp_path: Path)
         "production_wh=2.0",
         "production_wh=3.0",
     ]
-    assert store.store.waiting().rows == 0
+    assert store.store.read_figures().rows == 0
 
 
 def test_trouble_of_the_server_is_said_once_for_all_and_tried_once_for_all(
@@ -225,7 +225,7 @@ def test_trouble_of_the_server_is_said_once_for_all_and_tried_once_for_all(
         "refuses the connection; the readings wait in the store", "InfluxDB answers again"
     ]  # fmt: skip
     assert {role for role, at in writer.asked if at < 199} == {"totals"}
-    assert store.store.waiting().rows == 0
+    assert store.store.read_figures().rows == 0
 
 
 def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_stays_live(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_sta
         for number in range(40):
             lines = b"".join(b"m,n=%d f=1.5 %d\n" % (n, START + 60 * number) for n in range(500))
             await store.call(
-                Store.put, Commit("1", START + 60 * number, (Member("totals", 500, gzip.compress(lines)),))
+                Store.put, Commit("1", START + 60 * number, (Batch("totals", 500, gzip.compress(lines)),))
             )
         sizes: list[int] = []
         live: list[int] = []
@@ -256,7 +256,7 @@ def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_sta
             await asyncio.sleep(60)
             await store.call(
                 Store.put,
-                Commit("1", START + 60 * number, (Member("totals", 1, gzip.compress(b"l f=1.5 %d\n" % number)),)),
+                Commit("1", START + 60 * number, (Batch("totals", 1, gzip.compress(b"l f=1.5 %d\n" % number)),)),
             )
             shipper.wake()
         loop.cancel()
@@ -266,7 +266,7 @@ def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_sta
 
     sizes, store, live = run_virtually(work())
     assert max(sizes) == 5000
-    assert store.store.waiting().roles["totals"].rows <= 1, "no batch is tried for ever"
+    assert store.store.read_figures().roles["totals"].rows <= 1, "no batch is tried for ever"
     assert live >= 19
 
 
@@ -304,7 +304,7 @@ def test_mended_credentials_are_read_anew_and_used_at_once(
         while await shipper.round():
             pass
         await writer.aclose()
-        return told, store.store.waiting().rows
+        return told, store.store.read_figures().rows
 
     told, rows = asyncio.run(work())
     assert rows == 0
@@ -365,7 +365,7 @@ def test_what_a_server_confirmed_before_it_was_away_is_sent_once_more(
         writer, store = through_an_outage(tmp_path, Forgetful, Wait("refuses the connection", away=True))
     assert numbers(writer, "totals") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
     assert numbers(writer, "devices") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
-    figures = store.store.waiting().roles["totals"]
+    figures = store.store.read_figures().roles["totals"]
     assert (figures.rows, figures.delivered_rows, figures.delivered_lines) == (0, 6, 6)
     told = [record.message for record in caplog.records if "once more" in record.message]
     assert len(told) == 1

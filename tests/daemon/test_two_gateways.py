@@ -64,7 +64,7 @@ async def tick(recorder: Recorder, clock: HandClock, minute: int) -> None:
 
 async def minutes(recorder: Recorder, serial: str) -> list[int]:
     """The minutes of which the store holds a power of that gateway; facts may stand in between."""
-    pages, _ = await recorder.store.call(Store.lines_page, "totals", 0, 2**62, 0)
+    pages, _ = await recorder.store.call(Store.read_lines, "totals", 0, 2**62, 0)
     head = f"envoy_totals,gateway={serial} ".encode()
     lines = [line for line in pages if line.startswith(head) and b"production_power_w=" in line]
     return sorted((int(line.rsplit(b" ", 1)[1]) - NOON) // 60 for line in lines)
@@ -98,8 +98,8 @@ def test_each_gateway_has_its_own_state_pin_and_part_of_the_status(tmp_path: Pat
     async def run() -> None:
         async with two_gateways(tmp_path) as (recorder, clock, _simulators):
             await tick(recorder, clock, 0)
-            status = describe(recorder, await recorder.store.call(Store.waiting), clock)
-            assert await recorder.store.call(Store.gateways) == [HOUSE, BARN]
+            status = describe(recorder, await recorder.store.call(Store.read_figures), clock)
+            assert await recorder.store.call(Store.list_gateways) == [HOUSE, BARN]
             assert recorder.keeper_of(BARN) is recorder.collectors[1]
         assert isinstance(status["gateway"], dict)
         assert status["gateway"]["serial"] == HOUSE

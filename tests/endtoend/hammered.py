@@ -71,10 +71,10 @@ async def record(folder: Path, until: int, settings: dict[str, str]) -> None:
         assert collector.collected.last_tick == tick
         print(tick, flush=True)
         patience = time.monotonic() + _PATIENCE_S
-        while (await store.call(Store.waiting)).rows > _AHEAD and time.monotonic() < patience:
+        while (await store.call(Store.read_figures)).rows > _AHEAD and time.monotonic() < patience:
             await asyncio.sleep(0.005)
         tick += 60
-    while (await store.call(Store.waiting)).rows or shipper.is_resending:
+    while (await store.call(Store.read_figures)).rows or shipper.is_resending:
         shipper.wake()
         await asyncio.sleep(0.05)
     shipping.cancel()

@@ -18,7 +18,7 @@ from logger.daemon.shipper import Shipper
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import Role
-from logger.store.records import Commit, Member
+from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.servers import Influx1, Influx2, serving
@@ -58,7 +58,7 @@ def crash(database: Influx1 | Influx2, *, torn: bool = False) -> None:
 async def until(shipper: Shipper, store: StoreThread) -> None:
     """Everything is delivered, and what had to be sent again was."""
     patience = time.monotonic() + 60
-    while (await store.call(Store.waiting)).rows or shipper.is_resending:
+    while (await store.call(Store.read_figures)).rows or shipper.is_resending:
         assert time.monotonic() < patience
         shipper.wake()
         await asyncio.sleep(0.1)
@@ -79,11 +79,11 @@ def test_what_a_database_confirmed_and_lost_is_there_again(database: Influx1 | I
     async def put(store: StoreThread, numbers: range) -> None:
         for number in numbers:
             at = AT + 60 * number
-            members = tuple(
-                Member(role, 1, gzip.compress(b"%s f=1.5 %d\n" % (role.encode(), at))) for role in OF_TICKS
+            batches = tuple(
+                Batch(role, 1, gzip.compress(b"%s f=1.5 %d\n" % (role.encode(), at))) for role in OF_TICKS
             )
             row = day_row(TODAY, 1.5, series=f"gateway={number // 5}")
-            await store.call(Store.put, Commit("1", at, members, daily=(row,)))
+            await store.call(Store.put, Commit("1", at, batches, daily=(row,)))
 
     async def run() -> None:
         clock = SystemClock()
@@ -100,7 +100,7 @@ def test_what_a_database_confirmed_and_lost_is_there_again(database: Influx1 | I
         await asyncio.to_thread(database.kill)
         await asyncio.to_thread(database.start)
         seen.append(await asyncio.to_thread(held))
-        before = await store.call(Store.waiting)
+        before = await store.call(Store.read_figures)
         database.kill()
         await put(store, range(10, 11))
         shipper.wake()
@@ -109,7 +109,7 @@ def test_what_a_database_confirmed_and_lost_is_there_again(database: Influx1 | I
         await asyncio.to_thread(database.start)
         await until(shipper, store)
         seen.append(await asyncio.to_thread(held))
-        after = await store.call(Store.waiting)
+        after = await store.call(Store.read_figures)
         assert after.roles["totals"].delivered_lines == before.roles["totals"].delivered_lines + 1
         loop.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -21,7 +21,8 @@ from logger.influx.dialects import Dialect, Target, write_call
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import Role
-from logger.store.records import Commit, Member, Waiting
+from logger.store.figures import StoreFigures
+from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.daemon.hours import NOON, plant, poll
@@ -65,11 +66,11 @@ def one_hour() -> list[Commit]:
 
 def outage(hour: list[Commit]) -> Iterator[Commit]:
     """That hour again and again, each time later, for all days of the outage."""
-    plain = [(commit, [(m.role, m.lines, gzip.decompress(m.body)) for m in commit.members]) for commit in hour]
+    plain = [(commit, [(m.role, m.lines, gzip.decompress(m.body)) for m in commit.batches]) for commit in hour]
     for number in range(DAYS * 24):
         later = FIRST + number * 3600 - int(NOON)
-        for commit, members in plain:
-            moved = tuple(Member(role, count, _packed(text, later)) for role, count, text in members)
+        for commit, batches in plain:
+            moved = tuple(Batch(role, count, _packed(text, later)) for role, count, text in batches)
             yield Commit(commit.gateway, commit.tick + later, moved)
 
 
@@ -99,9 +100,9 @@ def test_a_month_of_outage_fits_and_drains_as_fast_as_a_bare_client_with_the_new
     for commit in outage(one_hour()):
         store.put(commit)
         ticks.add(commit.tick)
-        for member in commit.members:
-            lines[member.role] += member.lines
-    size_mb = store.waiting().disk_bytes / 1e6
+        for batch in commit.batches:
+            lines[batch.role] += batch.lines
+    size_mb = store.read_figures().disk_bytes / 1e6
     assert len(ticks) == DAYS * 1440
     assert size_mb / DAYS <= documented_mb() / 30
 
@@ -144,7 +145,7 @@ def in_batches(store: Store) -> list[tuple[Role, bytes]]:
     return bodies
 
 
-async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int, Waiting]:
+async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int, StoreFigures]:
     """Ship until nothing waits, while a new minute comes every second; the seconds, how many came, what waits."""
     clock = SystemClock()
     store = await StoreThread.open(folder, max_mb=2048, keep_days=30, clock=clock)
@@ -155,7 +156,7 @@ async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int,
             live += 1
             tick = newest + 60 * live
             await store.call(
-                Store.put, Commit("1", tick, (Member("totals", 1, gzip.compress(b"live v=1.0 %d\n" % tick)),))
+                Store.put, Commit("1", tick, (Batch("totals", 1, gzip.compress(b"live v=1.0 %d\n" % tick)),))
             )
             before = len(writer.sent)
             shipper.wake()
@@ -163,7 +164,7 @@ async def drain(folder: Path, writer: Watched, newest: int) -> tuple[float, int,
             first = next(body for role, body in writer.sent[before:] if role == "totals")
             assert times(first) == [tick], "what is new goes before the backlog"
     took = time.monotonic() - started
-    waiting = await store.call(Store.waiting)
+    waiting = await store.call(Store.read_figures)
     await writer.aclose()
     await store.close()
     return took, live, waiting

@@ -14,7 +14,7 @@ from logger.daemon.shipper import Shipper
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import Event
-from logger.store.records import Commit, Member, RefusedLine
+from logger.store.records import Batch, Commit, RefusedRow
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.servers import Server
@@ -33,7 +33,7 @@ def test_one_poisoned_line_among_5000_is_listed_and_the_other_4999_arrive(
     buckets = database.fresh_buckets()
     told: list[Event] = []
 
-    async def run() -> list[RefusedLine]:
+    async def run() -> list[RefusedRow]:
         clock = SystemClock()
         store = await StoreThread.open(tmp_path, max_mb=64, keep_days=30, clock=clock)
         for tick in range(100):
@@ -41,15 +41,15 @@ def test_one_poisoned_line_among_5000_is_listed_and_the_other_4999_arrive(
             if tick == 50:
                 lines[17] = POISON[how]
             body = gzip.compress(b"".join(line + b"\n" for line in lines))
-            await store.call(Store.put, Commit("1", AT + 60 * tick, (Member("devices", EACH, body),)))
+            await store.call(Store.put, Commit("1", AT + 60 * tick, (Batch("devices", EACH, body),)))
         writer = Writer(database.target(buckets), clock)
         shipper = Shipper(
             writer, store, clock, Progress(clock), Changes(None), record=lambda gateway, event: told.append(event)
         )
         while await shipper.round():
             pass
-        assert (await store.call(Store.waiting)).rows == 0
-        refused = await store.call(Store.refused)
+        assert (await store.call(Store.read_figures)).rows == 0
+        refused = await store.call(Store.list_refused)
         assert await store.call(Store.put_back, refused[0].id, b"m,serial=17 f=50.5 1780003000")
         while await shipper.round():
             pass
@@ -73,25 +73,25 @@ def test_a_rotten_member_is_set_aside_with_its_reason_and_holds_nothing_up(
     database: Server = request.getfixturevalue(server)
     buckets = database.fresh_buckets()
 
-    async def run() -> list[RefusedLine]:
+    async def run() -> list[RefusedRow]:
         clock = SystemClock()
         store = await StoreThread.open(tmp_path, max_mb=64, keep_days=30, clock=clock)
         for tick in range(100):
             body = gzip.compress(b"m f=%d.5 %d\n" % (tick, AT + 60 * tick))
             if tick == 50:  # as wrong as it was before it was stored: the store's own checksum fits
                 body = body[:-6] + b"\0" * 6
-            await store.call(Store.put, Commit("1", AT + 60 * tick, (Member("totals", 1, body),)))
+            await store.call(Store.put, Commit("1", AT + 60 * tick, (Batch("totals", 1, body),)))
         writer = Writer(database.target(buckets), clock)
         shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
         while await shipper.round():
             pass
-        assert (await store.call(Store.waiting)).rows == 0
-        refused = await store.call(Store.refused)
+        assert (await store.call(Store.read_figures)).rows == 0
+        refused = await store.call(Store.list_refused)
         await writer.aclose()
         await store.close()
         return refused
 
     [refused] = asyncio.run(run())
     assert (refused.status, refused.tick) == (0, AT + 50 * 60)
-    assert "the stored member is damaged" in refused.reason
+    assert "the stored batch is damaged" in refused.reason
     assert len(database.rows(buckets["totals"], "m")) == 99

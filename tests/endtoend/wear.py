@@ -63,7 +63,7 @@ async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]
     await loops[0]
     loops[1].cancel()
     await asyncio.gather(*loops, return_exceptions=True)
-    waiting = store.store.waiting()
+    waiting = store.store.read_figures()
     found = {
         "ticks": float(collector.collected.ticks),
         "lines": float(sum(waiting.roles[role].stored_lines for role in ("totals", "devices"))),

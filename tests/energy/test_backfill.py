@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from logger.clock import SystemClock
-from logger.daemon.batches import commit_of
+from logger.daemon.batches import make_commit
 from logger.daemon.gateway_state import load_state
 from logger.daemon.tick import TickResult
 from logger.energy.days import local_day
@@ -68,14 +68,14 @@ class Installation:
         """Open the folder and go on with what it holds."""
         self.store = make_store(self.folder)
         gateway = Metered.info.serial
-        self.stored = self.store.ledger(gateway)
-        self.recorder.state = load_state(self.stored, self.store.reports(gateway))
+        self.stored = self.store.read_state(gateway)
+        self.recorder.state = load_state(self.stored, self.store.read_reports(gateway))
         self.recorder.since = {}
 
     def take(self, at: int, result: TickResult) -> None:
         """One tick into the store and towards the database; a restart in between was played by the recorder."""
         assert self.store is not None
-        commit, self.stored = commit_of(Metered.info.serial, at, result.readings, result, self.stored)
+        commit, self.stored = make_commit(Metered.info.serial, at, result.readings, result, self.stored)
         if self.keeps:
             self.store.put(commit)
         elif commit.daily:
@@ -88,7 +88,7 @@ class Installation:
     def end(self) -> None:
         """Close the folder; everything has arrived, rows of days as they stand."""
         assert self.store is not None
-        self.lines["daily"] = [row.line + b"\n" for row in self.store.daily(Metered.info.serial, "")]
+        self.lines["daily"] = [row.line + b"\n" for row in self.store.read_daily(Metered.info.serial, "")]
         self.store.close()
         self.store = None
         asyncio.run(self._deliver())
@@ -141,7 +141,8 @@ class Installation:
         store = make_store(self.folder)
         try:
             return {
-                (row.measurement + "," + row.series, row.day): row for row in store.daily(Metered.info.serial, "")
+                (row.measurement + "," + row.series, row.day): row
+                for row in store.read_daily(Metered.info.serial, "")
             }
         finally:
             store.close()

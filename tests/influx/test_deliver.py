@@ -24,33 +24,33 @@ AT = 1_700_000_000
 CLOCK = SystemClock()
 
 
-def member(*lines: str) -> bytes:
+def batch(*lines: str) -> bytes:
     return gzip.compress("".join(line + "\n" for line in lines).encode(), 1)
 
 
 def ticks(count: int, lines: int = 1, first: int = 0) -> list[bytes]:
-    """Members of good lines, a different time and series each."""
+    """Batches of good lines, a different time and series each."""
     return [
-        member(*(f"m,serial={line} f={tick}.5 {AT + tick}" for line in range(lines)))
+        batch(*(f"m,serial={line} f={tick}.5 {AT + tick}" for line in range(lines)))
         for tick in range(first, first + count)
     ]
 
 
-def send(target: Target, members: Sequence[bytes]) -> Delivery:
+def send(target: Target, batches: Sequence[bytes]) -> Delivery:
     async def run() -> Delivery:
         writer = Writer(target, CLOCK)
         try:
-            return await deliver(writer, "totals", members, clock=CLOCK)
+            return await deliver(writer, "totals", batches, clock=CLOCK)
         finally:
             await writer.aclose()
 
     return asyncio.run(run())
 
 
-def whole(delivery: Delivery, members: Sequence[bytes]) -> Delivery:
-    """The delivery, if it dealt with every member."""
+def whole(delivery: Delivery, batches: Sequence[bytes]) -> Delivery:
+    """The delivery, if it dealt with every batch."""
     assert delivery.outcome == Done()
-    assert delivery.done == tuple(range(len(members)))
+    assert delivery.done == tuple(range(len(batches)))
     return delivery
 
 
@@ -60,8 +60,8 @@ def count(server: Server, bucket: str, measurement: str = "m") -> int:
 
 def test_a_good_batch_is_one_request_and_arrives_whole(any_server: Server) -> None:
     buckets = any_server.fresh_buckets()
-    members = ticks(50, lines=4)
-    delivery = whole(send(any_server.target(buckets), members), members)
+    batches = ticks(50, lines=4)
+    delivery = whole(send(any_server.target(buckets), batches), batches)
     assert (delivery.requests, delivery.refused, delivery.outside_retention) == (1, (), 0)
     assert count(any_server, buckets["totals"]) == 200
 
@@ -78,14 +78,14 @@ def test_one_bad_line_among_many_is_named_and_all_others_arrive(
 ) -> None:
     database: Server = request.getfixturevalue(server)
     buckets = database.fresh_buckets()
-    members = [
+    batches = [
         *ticks(60, lines=5),
-        member("m,serial=x f=1.5 16", bad, "m,serial=x f=2.5 18"),
+        batch("m,serial=x f=1.5 16", bad, "m,serial=x f=2.5 18"),
         *ticks(40, lines=5, first=60),
     ]
-    delivery = whole(send(database.target(buckets), members), members)
+    delivery = whole(send(database.target(buckets), batches), batches)
     [refused] = delivery.refused
-    assert (refused.member, refused.line) == (60, bad.encode())
+    assert (refused.batch, refused.line) == (60, bad.encode())
     assert refused.status == (422 if "text" in bad and server != "influx1" else 400)
     assert ("conflict" if "text" in bad else "unable to parse") in refused.reason
     assert count(database, buckets["totals"]) == 502
@@ -96,9 +96,9 @@ def test_several_bad_lines_at_random_places_are_all_named(influx2: Influx2 | Fak
     dice = random.Random(7)
     bad = {dice.randrange(100): f"broken,n={n} f= {n}" for n in range(6)}
     buckets = influx2.fresh_buckets()
-    members = [member(f"m f=1.5 {AT + n}", *([bad[n]] if n in bad else [])) for n in range(100)]
-    delivery = whole(send(influx2.target(buckets), members), members)
-    assert {one.member: one.line.decode() for one in delivery.refused} == bad
+    batches = [batch(f"m f=1.5 {AT + n}", *([bad[n]] if n in bad else [])) for n in range(100)]
+    delivery = whole(send(influx2.target(buckets), batches), batches)
+    assert {one.batch: one.line.decode() for one in delivery.refused} == bad
     assert count(influx2, buckets["totals"]) == 100
 
 
@@ -107,8 +107,8 @@ def test_old_points_are_counted_and_cost_one_request(influx1: Influx1, influx2: 
         bucket = f"short_{time.monotonic_ns()}"
         server.create(bucket, retention_s=86400)
         now = int(time.time())
-        members = [*(member(f"m f=1.5 {n}") for n in range(100)), member(f"m f=2.5 {now}")]
-        delivery = whole(send(server.target(dict.fromkeys(ROLES, bucket)), members), members)
+        batches = [*(batch(f"m f=1.5 {n}") for n in range(100)), batch(f"m f=2.5 {now}")]
+        delivery = whole(send(server.target(dict.fromkeys(ROLES, bucket)), batches), batches)
         assert (delivery.outside_retention, delivery.requests, delivery.refused) == (1, 1, ())
         assert [row.time for row in server.rows(bucket, "m")] == [now]
 
@@ -126,33 +126,33 @@ def test_a_batch_that_is_too_large_goes_in_pieces(tmp_path_factory: pytest.TempP
     with serving(server):
         buckets = server.fresh_buckets()
         long = random.Random(1).randbytes(900).hex()
-        members = [
+        batches = [
             *ticks(30, lines=3),
-            member(*(f"m,serial=s{n} f=1.5 {n}" for n in range(700))),
-            member("m f=1.5 3", f'm s="{long}" 4', "m f=1.5 5"),
+            batch(*(f"m,serial=s{n} f=1.5 {n}" for n in range(700))),
+            batch("m f=1.5 3", f'm s="{long}" 4', "m f=1.5 5"),
         ]
-        delivery = whole(send(server.target(buckets), members), members)
-        assert [(one.member, one.status, one.line[:5]) for one in delivery.refused] == [(31, 413, b'm s="')]
+        delivery = whole(send(server.target(buckets), batches), batches)
+        assert [(one.batch, one.status, one.line[:5]) for one in delivery.refused] == [(31, 413, b'm s="')]
         assert count(server, buckets["totals"]) == 90 + 700 + 2
 
 
 def test_an_outage_in_the_middle_of_a_search_keeps_what_is_done_and_only_that(fake_influx2: Fake2) -> None:
     buckets = fake_influx2.fresh_buckets()
-    members = [*ticks(4), member("m f= 1"), *ticks(4, first=4)]
+    batches = [*ticks(4), batch("m f= 1"), *ticks(4, first=4)]
     for requests in range(1, 20):
-        delivery = _with_outage_after(fake_influx2, buckets["totals"], members, requests)
-        assert {one.member for one in delivery.refused} <= set(delivery.done)
+        delivery = _with_outage_after(fake_influx2, buckets["totals"], batches, requests)
+        assert {one.batch for one in delivery.refused} <= set(delivery.done)
         if isinstance(delivery.outcome, Done):
             break
         assert isinstance(delivery.outcome, Wait)
-        assert len(delivery.done) < len(members)
+        assert len(delivery.done) < len(batches)
         stored = {row.time for row in fake_influx2.rows(buckets["totals"], "m")}
         assert all(AT + (n if n < 4 else n - 1) in stored for n in delivery.done if n != 4)
-    assert [one.line for one in whole(delivery, members).refused] == [b"m f= 1"]
+    assert [one.line for one in whole(delivery, batches).refused] == [b"m f= 1"]
     assert count(fake_influx2, buckets["totals"]) == 8
 
 
-def _with_outage_after(server: Fake2, bucket: str, members: Sequence[bytes], requests: int) -> Delivery:
+def _with_outage_after(server: Fake2, bucket: str, batches: Sequence[bytes], requests: int) -> Delivery:
     """Deliver, with the server gone after so many writes."""
 
     class Failing(Writer):
@@ -167,7 +167,7 @@ def _with_outage_after(server: Fake2, bucket: str, members: Sequence[bytes], req
     async def run() -> Delivery:
         writer = Failing(server.target(dict.fromkeys(ROLES, bucket)), CLOCK)
         try:
-            return await deliver(writer, "totals", members, clock=CLOCK)
+            return await deliver(writer, "totals", batches, clock=CLOCK)
         finally:
             await writer.aclose()
 
@@ -182,15 +182,15 @@ def test_a_revoked_token_in_the_middle_blocks_and_keeps_the_rest(influx2: Influx
     assert isinstance(delivery.outcome, Blocked)
     assert delivery.done == ()
     influx2.set_active(token_id, True)
-    members = ticks(3)
-    whole(send(influx2.target(buckets, token=text), members), members)
+    batches = ticks(3)
+    whole(send(influx2.target(buckets, token=text), batches), batches)
     assert count(influx2, buckets["totals"]) == 3
 
 
 def test_requests_are_bounded_and_the_next_delivery_goes_on(fake_influx2: Fake2) -> None:
     buckets = fake_influx2.fresh_buckets()
     target = fake_influx2.target(buckets)
-    left = [member(f"m,n={n} f= {n}", f"m,n={n} f=1.5 {n}") for n in range(150)]
+    left = [batch(f"m,n={n} f= {n}", f"m,n={n} f=1.5 {n}") for n in range(150)]
     named: set[bytes] = set()
     for _ in range(10):
         delivery = send(target, left)
@@ -211,8 +211,8 @@ def test_what_a_well_server_fails_over_does_not_hold_up_the_rest(
     fake_influx2: Fake2, poison: tuple[int, ...]
 ) -> None:
     buckets = fake_influx2.fresh_buckets()
-    members = ticks(60)
-    delivery = _failing_over(fake_influx2, buckets["totals"], members, {f"tick={n} " for n in poison}, around=True)
+    batches = ticks(60)
+    delivery = _failing_over(fake_influx2, buckets["totals"], batches, {f"tick={n} " for n in poison}, around=True)
     assert isinstance(delivery.outcome, Wait)
     assert delivery.outcome.status == 500
     assert set(range(60)) - set(delivery.done) == set(poison)
@@ -221,17 +221,17 @@ def test_what_a_well_server_fails_over_does_not_hold_up_the_rest(
 
 def test_a_server_that_fails_over_everything_is_not_searched_through(fake_influx2: Fake2) -> None:
     buckets = fake_influx2.fresh_buckets()
-    members = ticks(2000)
-    assert _failing_over(fake_influx2, buckets["totals"], members, {"m,"}, around=False).requests == 1
-    delivery = _failing_over(fake_influx2, buckets["totals"], members, {"m,"}, around=True)
+    batches = ticks(2000)
+    assert _failing_over(fake_influx2, buckets["totals"], batches, {"m,"}, around=False).requests == 1
+    delivery = _failing_over(fake_influx2, buckets["totals"], batches, {"m,"}, around=True)
     assert delivery.done == ()
     assert delivery.requests < 40
 
 
-def _failing_over(server: Fake2, bucket: str, members: Sequence[bytes], texts: set[str], *, around: bool) -> Delivery:
+def _failing_over(server: Fake2, bucket: str, batches: Sequence[bytes], texts: set[str], *, around: bool) -> Delivery:
     """Deliver to a server that answers 500 to every body with one of these texts."""
-    members = [
-        gzip.compress(gzip.decompress(m).replace(b" f=", b",tick=%d f=" % n), 1) for n, m in enumerate(members)
+    batches = [
+        gzip.compress(gzip.decompress(m).replace(b" f=", b",tick=%d f=" % n), 1) for n, m in enumerate(batches)
     ]
 
     class Failing(Writer):
@@ -244,7 +244,7 @@ def _failing_over(server: Fake2, bucket: str, members: Sequence[bytes], texts: s
     async def run() -> Delivery:
         writer = Failing(server.target(dict.fromkeys(ROLES, bucket)), CLOCK)
         try:
-            return await deliver(writer, "totals", members, clock=CLOCK, around=around)
+            return await deliver(writer, "totals", batches, clock=CLOCK, around=around)
         finally:
             await writer.aclose()
 
@@ -254,7 +254,7 @@ def _failing_over(server: Fake2, bucket: str, members: Sequence[bytes], texts: s
 def test_a_long_search_stops_after_some_time_and_the_next_goes_on(fake_influx2: Fake2) -> None:
     buckets = fake_influx2.fresh_buckets()
     target = fake_influx2.target(buckets)
-    members = [member(f"m,n={n} f= {n}", f"m,n={n} f=1.5 {n}") for n in range(40)]
+    batches = [batch(f"m,n={n} f= {n}", f"m,n={n} f=1.5 {n}") for n in range(40)]
 
     class Slow(Writer):
         async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
@@ -266,7 +266,7 @@ def test_a_long_search_stops_after_some_time_and_the_next_goes_on(fake_influx2: 
     async def run() -> Delivery:
         writer = Slow(target, CLOCK)
         try:
-            return await deliver(writer, "totals", members, clock=hand)
+            return await deliver(writer, "totals", batches, clock=hand)
         finally:
             await writer.aclose()
 

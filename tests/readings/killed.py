@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from logger.daemon.batches import commit_of
+from logger.daemon.batches import make_commit
 from logger.daemon.gateway_state import load_state
 from logger.daemon.tick import run_tick
 from logger.model import Document, Snapshot
@@ -53,7 +53,7 @@ def documents(tick: int) -> dict[str, Body]:
 
 def record(store: Store) -> Iterator[int]:
     """From where the books end to the last tick; each tick once it is stored."""
-    stored = store.ledger(INFO.serial)
+    stored = store.read_state(INFO.serial)
     books = load_state(stored, {})
     last = books.energy.last_tick
     tick = last + STEP if last else FIRST
@@ -63,7 +63,7 @@ def record(store: Store) -> Iterator[int]:
         finals = dict.fromkeys(found, min(3, (tick - FIRST) // STEP + 1))
         snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), finals)
         result = run_tick(snapshot, TOTALS, books, SITE)
-        commit, stored = commit_of(INFO.serial, tick, result.readings, result, stored)
+        commit, stored = make_commit(INFO.serial, tick, result.readings, result, stored)
         store.put(commit)
         books, since = result.state, tick + 2.0
         yield tick

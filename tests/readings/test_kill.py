@@ -93,7 +93,7 @@ def rows_of(folder: Path) -> dict[str, bytes]:
     store = make_store(folder)
     try:
         assert store.take_notes() == []
-        return {row.day: row.line for row in store.daily(INFO.serial, "")}
+        return {row.day: row.line for row in store.read_daily(INFO.serial, "")}
     finally:
         store.close()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logger.model import Role
-from logger.store.records import Commit, DailyRow, Lease, Member
+from logger.store.records import Batch, Commit, DailyRow, Lease
 from logger.store.store import Store
 
 GATEWAY = "121900000001"
@@ -35,17 +35,17 @@ class HandClock:
         return asyncio.timeout(seconds)
 
 
-def member(role: Role, tick: int, lines: int = 1, text: str = "") -> Member:
+def batch(role: Role, tick: int, lines: int = 1, text: str = "") -> Batch:
     body = b"".join(f'envoy_{role},n={n} v={tick}.0,t="{text}" {tick}\n'.encode() for n in range(lines))
-    return Member(role, lines, gzip.compress(body, 1))
+    return Batch(role, lines, gzip.compress(body, 1))
 
 
 def commit(tick: int, *, lines: int = 1, roles: tuple[Role, ...] = ("totals",), gateway: str = GATEWAY) -> Commit:
     return Commit(
         gateway,
         tick,
-        tuple(member(role, tick, lines) for role in roles),
-        ledger={"last_tick": str(tick)},
+        tuple(batch(role, tick, lines) for role in roles),
+        state={"last_tick": str(tick)},
         recent={"production_power_w": float(tick)},
     )
 
@@ -82,7 +82,7 @@ def drain(store: Store, role: Role = "totals") -> list[int]:
 
 def retry_all(store: Store) -> int:
     """Let every refused line wait again; how many it were."""
-    return store.retry([line.id for line in store.refused(limit=100_000)])
+    return store.retry([line.id for line in store.list_refused(limit=100_000)])
 
 
 def replay_all(store: Store, since: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from logger.store.records import Refused
+from logger.model import RefusedLine
 from tests.store.samples import GATEWAY, START, daily_commit, day_row, make_store, replay_all, retry_all, text
 
 
@@ -20,8 +20,8 @@ def test_only_the_current_value_of_a_day_is_sent_and_once(tmp_path: Path) -> Non
     assert store.lease_daily() is None
     store.put(daily_commit(START + 1800, day_row("2026-05-28", 2.0, final=True)))
     assert store.lease_daily() is None, "the same line again is not sent again"
-    assert store.daily(GATEWAY, "2026-05-28")[0].final
-    assert store.daily(GATEWAY, "2026-05-29") == []
+    assert store.read_daily(GATEWAY, "2026-05-28")[0].final
+    assert store.read_daily(GATEWAY, "2026-05-29") == []
     store.close()
 
 
@@ -55,7 +55,7 @@ def test_a_part_of_a_lease_can_be_acknowledged_alone(tmp_path: Path) -> None:
     assert lease is not None
     store.ack(lease.only([0, 2]))
     assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=27.0 1"]
-    assert store.waiting().delivered == 2
+    assert store.read_figures().delivered == 2
     store.close()
 
 
@@ -67,7 +67,7 @@ def test_the_marks_and_the_figures_survive_a_restart(tmp_path: Path) -> None:
     lease = store.lease_daily(max_lines=1)
     assert lease is not None
     store.ack(lease)
-    waiting = store.waiting()
+    waiting = store.read_figures()
     assert (waiting.rows, waiting.roles["daily"].lines, waiting.delivered) == (1, 1, 1)
     store.close()
 
@@ -77,9 +77,9 @@ def test_a_refused_daily_line_is_kept_and_tried_again_as_its_row_is_now(tmp_path
     store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-29", 2.0)))
     lease = store.lease_daily()
     assert lease is not None
-    store.ack(lease, [Refused(day_row("2026-05-28", 1.0).line, 400, "conflict")])
+    store.ack(lease, [RefusedLine(day_row("2026-05-28", 1.0).line, 400, "conflict")])
     assert store.lease_daily() is None
-    assert [line.line for line in store.refused()] == [day_row("2026-05-28", 1.0).line]
+    assert [line.line for line in store.list_refused()] == [day_row("2026-05-28", 1.0).line]
     assert retry_all(store) == 1
     assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=1.0 1"]
     assert store.lease("daily", newest=False) is None
@@ -91,18 +91,18 @@ def test_a_refused_day_is_forgotten_once_a_newer_value_was_taken_and_never_sent_
     store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-29", 2.0)))
     lease = store.lease_daily()
     assert lease is not None
-    store.ack(lease, [Refused(day_row("2026-05-29", 2.0).line, 400, "conflict", 1)])
+    store.ack(lease, [RefusedLine(day_row("2026-05-29", 2.0).line, 400, "conflict", 1)])
     store.put(daily_commit(START, day_row("2026-05-29", 3.0)))
     again = store.lease_daily()
     assert again is not None
     assert text(again) == ["envoy_day,gateway=1 production_wh=3.0 1"]
     store.put(daily_commit(START, day_row("2026-05-29", 4.0)))
-    store.ack(again, [Refused(day_row("2026-05-29", 3.0).line, 400, "conflict", 0)])
-    assert store.refused() == [], "a value that is not the current one any more is nobody's business"
+    store.ack(again, [RefusedLine(day_row("2026-05-29", 3.0).line, 400, "conflict", 0)])
+    assert store.list_refused() == [], "a value that is not the current one any more is nobody's business"
     newest = store.lease_daily()
     assert newest is not None
     store.ack(newest)
-    assert (store.refused(), retry_all(store), store.waiting().rows) == ([], 0, 0)
+    assert (store.list_refused(), retry_all(store), store.read_figures().rows) == ([], 0, 0)
     store.close()
 
 
@@ -118,7 +118,7 @@ def test_a_replay_sends_the_days_again(tmp_path: Path) -> None:
     assert again.lines == 3
     store.ack(lease)
     assert store.lease_daily() == again, "what was leased before the replay does not clear its marks"
-    assert store.lines_page("daily") == ([day_row("", 1.0).line] * 4, None)
+    assert store.read_lines("daily") == ([day_row("", 1.0).line] * 4, None)
     store.close()
 
 
@@ -129,7 +129,7 @@ def test_what_was_stored_and_what_was_delivered_are_counted_alike(tmp_path: Path
         lease = store.lease_daily()
         if lease is not None:
             store.ack(lease)
-    waiting = store.waiting()
+    waiting = store.read_figures()
     assert (waiting.stored, waiting.delivered, waiting.rows) == (3, 3, 0)
     assert waiting.roles["daily"].stored_rows == 3
     store.close()

@@ -13,12 +13,12 @@ from logger.errors import StateError
 from logger.model import Report
 from logger.store.records import Commit
 from logger.store.store import Store
-from tests.store.samples import GATEWAY, START, commit, daily_commit, day_row, drain, make_store, member, text
+from tests.store.samples import GATEWAY, START, batch, commit, daily_commit, day_row, drain, make_store, text
 
 
 def _filled(folder: Path, count: int = 400) -> None:
     store = make_store(folder)
-    store.put(Commit(GATEWAY, START, ledger={"base": "[1]"}, reports=(Report("482", 7, 8, "list"),)))
+    store.put(Commit(GATEWAY, START, state={"base": "[1]"}, reports=(Report("482", 7, 8, "list"),)))
     store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
     for n in range(count):
         store.put(commit(START + 60 * n, lines=4))
@@ -103,8 +103,8 @@ def test_what_can_be_read_of_a_damaged_store_is_carried_over_ledger_first(tmp_pa
     store = make_store(tmp_path)
     notes = "\n".join(store.take_notes())
     assert "1 of daily, 1 of report" in notes
-    assert store.ledger(GATEWAY) == {"base": "[1]", "last_tick": str(START + 60 * 1199)}
-    assert store.reports(GATEWAY) == {"482": [Report("482", 7, 8, "list")]}
+    assert store.read_state(GATEWAY) == {"base": "[1]", "last_tick": str(START + 60 * 1199)}
+    assert store.read_reports(GATEWAY) == {"482": [Report("482", 7, 8, "list")]}
     assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=1.0 1"]
     store.put(commit(START + 60 * 1200))
     assert store.rescue() > 500
@@ -134,7 +134,7 @@ def test_damage_that_shows_in_use_replaces_the_file_and_the_tick_in_hand_is_stor
     path.write_bytes(path.read_bytes()[:4096] + random.Random(1).randbytes(path.stat().st_size - 4096))
     store._file._connection.execute("PRAGMA cache_size=0")
     store.put(commit(START + 60 * 1000))
-    assert store.ledger(GATEWAY)["last_tick"] == str(START + 60 * 1000)
+    assert store.read_state(GATEWAY)["last_tick"] == str(START + 60 * 1000)
     assert any("set aside" in note for note in store.take_notes())
     _rescue_all(store)
     assert START + 60 * 1000 in drain(store)
@@ -175,12 +175,12 @@ def test_whatever_is_done_to_its_files_the_store_opens_records_and_delivers(
         for _ in range(2):
             spoiled = make_store(folder)
             _rescue_all(spoiled)
-            spoiled.put(Commit(GATEWAY, START - 60, (member("totals", START - 60),), ledger={"x": "1"}))
+            spoiled.put(Commit(GATEWAY, START - 60, (batch("totals", START - 60),), state={"x": "1"}))
             found = drain(spoiled)
             assert START - 60 in found
             assert set(found) <= {START + 60 * n for n in range(-1, 300)}, "nothing is invented"
-            assert spoiled.ledger(GATEWAY)["x"] == "1"
-            spoiled.waiting()
+            assert spoiled.read_state(GATEWAY)["x"] == "1"
+            spoiled.read_figures()
             spoiled.close()
     store.close()
 
@@ -194,7 +194,7 @@ def test_a_setting_aside_that_was_killed_half_way_is_finished(tmp_path: Path) ->
     (tmp_path / "store.sqlite3.damaged-20260101T000000Z-wal").write_bytes(wal)
     store = make_store(tmp_path)
     assert "carried over from store.sqlite3.damaged-20260101T000000Z" in store.take_notes()[0]
-    assert store.ledger(GATEWAY)["last_tick"] == str(START + 600)
+    assert store.read_state(GATEWAY)["last_tick"] == str(START + 600)
     _rescue_all(store)
     assert drain(store)[-1] == START + 600
     store.close()

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from tests.store.samples import commit, make_store
 store = make_store(Path(sys.argv[1]))
-tick = int(store.ledger("121900000001").get("last_tick", "0"))
+tick = int(store.read_state("121900000001").get("last_tick", "0"))
 for _ in range(2000):
     tick += 60
     store.put(commit(tick, roles=("totals", "devices")))
@@ -49,11 +49,11 @@ def test_no_acknowledged_tick_is_missing_after_dozens_of_kills(tmp_path: Path) -
                     last = int(line)
     store = make_store(folder)
     assert store.take_notes() == []
-    stored = int(store.ledger(GATEWAY)["last_tick"])
+    stored = int(store.read_state(GATEWAY)["last_tick"])
     assert last <= stored <= last + 60, "at most the tick in hand is there unsaid"
     replay_all(store, 0)
     expected = list(range(60, stored + 60, 60))
     assert drain(store) == expected
     assert drain(store, "devices") == expected
-    assert store.waiting().stored == 2 * len(expected)
+    assert store.read_figures().stored == 2 * len(expected)
     store.close()

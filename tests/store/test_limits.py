@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from logger.errors import StoreFullError
-from logger.model import Role
+from logger.model import RefusedLine, Role
 from logger.store.ballast import Ballast
-from logger.store.records import Commit, Member, Refused
+from logger.store.records import Batch, Commit
 from tests.store.samples import GATEWAY, START, make_store, replay_all, ticks
 
 MB = 1024 * 1024
@@ -21,7 +21,7 @@ MB = 1024 * 1024
 
 def _big(tick: int, size: int, role: Role = "totals") -> Commit:
     return Commit(
-        GATEWAY, tick, (Member(role, 10, gzip.compress(os.urandom(size) + b"\n", 0)),), ledger={"last": str(tick)}
+        GATEWAY, tick, (Batch(role, 10, gzip.compress(os.urandom(size) + b"\n", 0)),), state={"last": str(tick)}
     )
 
 
@@ -35,7 +35,7 @@ def test_at_the_limit_delivered_rows_go_before_undelivered_ones(tmp_path: Path) 
         store.ack(lease)
     for n in range(30, 45):
         store.put(_big(START + 60 * n, 100_000))
-    waiting = store.waiting()
+    waiting = store.read_figures()
     assert (waiting.roles["totals"].rows, waiting.dropped) == (35, 0)
     assert replay_all(store, 0) == 0, "the delivered ones made room"
     assert waiting.disk_bytes + 8 * MB <= 16 * MB
@@ -46,7 +46,7 @@ def test_at_the_limit_the_oldest_undelivered_rows_go_counted_and_announced(tmp_p
     store = make_store(tmp_path, max_mb=16)
     for n in range(300):
         store.put(_big(START + 60 * n, 20_000, "devices" if n % 5 == 0 else "totals"))
-    waiting = store.waiting()
+    waiting = store.read_figures()
     gone = 300 - waiting.rows
     assert gone > 0
     assert gone % 64 == 0
@@ -56,8 +56,8 @@ def test_at_the_limit_the_oldest_undelivered_rows_go_counted_and_announced(tmp_p
     assert len(notes) == gone // 64
     assert "reached its 16 MB: 640 undelivered lines from 2026-05-28 20:27" in notes[0]
     assert store.take_notes() == []
-    assert store.ledger(GATEWAY) == {"last": str(START + 60 * 299)}
-    assert (store.waiting().disk_bytes + 8 * MB) <= 16 * MB
+    assert store.read_state(GATEWAY) == {"last": str(START + 60 * 299)}
+    assert (store.read_figures().disk_bytes + 8 * MB) <= 16 * MB
     store.close()
 
 
@@ -66,13 +66,13 @@ def test_a_tick_larger_than_the_whole_store_is_refused_and_changes_nothing(tmp_p
     with pytest.raises(StoreFullError) as caught:
         store.put(_big(START, 6 * MB))
     assert caught.value.retry
-    assert store.ledger(GATEWAY) == {}
-    assert store.waiting().missed == 1
+    assert store.read_state(GATEWAY) == {}
+    assert store.read_figures().missed == 1
     store.put(_big(START + 60, 1000))
-    assert store.waiting().missed == 1
+    assert store.read_figures().missed == 1
     store.close()
     store = make_store(tmp_path, max_mb=16)
-    assert (store.waiting().missed, store.waiting().rows) == (1, 1)
+    assert (store.read_figures().missed, store.read_figures().rows) == (1, 1)
     store.close()
 
 
@@ -81,10 +81,10 @@ def test_at_the_limit_refused_lines_go_before_undelivered_ones(tmp_path: Path) -
     store.put(_big(START, 1000))
     lease = store.lease("totals", newest=False)
     assert lease is not None
-    store.ack(lease, [Refused(os.urandom(1000), 400, "no") for _ in range(1500)])
+    store.ack(lease, [RefusedLine(os.urandom(1000), 400, "no") for _ in range(1500)])
     for n in range(1, 31):
         store.put(_big(START + 60 * n, 100_000))
-    waiting = store.waiting()
+    waiting = store.read_figures()
     assert waiting.refused == 500
     assert (waiting.rows, waiting.dropped) == (30, 0)
     assert store.take_notes() == ["the store is full: the oldest refused lines were dropped"] * 2
@@ -95,14 +95,14 @@ def test_a_refused_line_does_not_stop_delivery_from_a_store_full_of_undelivered_
     store = make_store(tmp_path, max_mb=16)
     for n in range(200):
         store.put(_big(START + 60 * n, 30_000))
-    assert store.waiting().dropped > 0
+    assert store.read_figures().dropped > 0
     while store._file._connection.execute("PRAGMA freelist_count").fetchone()[0] > 8:
         store.put(_big(START + 60 * n, 30_000))
-    before = store.waiting().rows
+    before = store.read_figures().rows
     lease = store.lease("totals", newest=False, max_lines=20)
     assert lease is not None
-    store.ack(lease, [Refused(os.urandom(40_000), 400, "no")])
-    waiting = store.waiting()
+    store.ack(lease, [RefusedLine(os.urandom(40_000), 400, "no")])
+    waiting = store.read_figures()
     assert (waiting.rows, waiting.refused) == (before - 2, 1)
     store.close()
 
@@ -114,7 +114,7 @@ def test_a_lowered_limit_still_opens_and_makes_room(tmp_path: Path) -> None:
     store.close()
     store = make_store(tmp_path, max_mb=16)
     store.put(_big(START + 60 * 100, 100_000))
-    assert store.waiting().dropped == 10 * 64
+    assert store.read_figures().dropped == 10 * 64
     store.close()
 
 
@@ -163,7 +163,7 @@ while stopped < 5:
     stopped = 0 if put() else stopped + 1
     assert n < 50000
 assert not (folder / "state" / "ballast").exists()
-missed = store.waiting().missed
+missed = store.read_figures().missed
 assert missed == n - len(kept)
 assert any("the reserve was released" in note for note in store.take_notes())
 store.close()

@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from logger.model import Role
-from logger.store.records import Commit, Lease, Refused
+from logger.model import RefusedLine, Role
+from logger.store.records import Commit, Lease
 from tests.sizes import LONG
 from tests.store.samples import (
     GATEWAY,
     START,
     HandClock,
     as_after_a_crash,
+    batch,
     day_row,
     make_store,
-    member,
     replay_all,
     text,
     ticks,
@@ -62,7 +62,7 @@ class StoreMachine(RuleBasedStateMachine):
         of: tuple[Role, ...] = ("totals", "devices") if both else ("totals",)
         self.marked()
         self.store.put(
-            Commit(GATEWAY, self.tick, tuple(member(role, self.tick) for role in of), ledger={"last": str(self.tick)})
+            Commit(GATEWAY, self.tick, tuple(batch(role, self.tick) for role in of), state={"last": str(self.tick)})
         )
         for role in of:
             self.waits[role].add(self.tick)
@@ -92,7 +92,7 @@ class StoreMachine(RuleBasedStateMachine):
         lines = text(lease)
         soon = soon and not bad and set(ticks(lines)) <= self.waits[lease.role]
         soon = soon and sum(map(len, self.soon.values())) < 4
-        self.store.ack(lease, [Refused(lines[0].encode(), 400, "no")] if bad else [], soon=soon)
+        self.store.ack(lease, [RefusedLine(lines[0].encode(), 400, "no")] if bad else [], soon=soon)
         if bad:
             self.refused.add(lines[0].encode())
         if not soon:
@@ -122,11 +122,11 @@ class StoreMachine(RuleBasedStateMachine):
         lease, values = self.daily_leases.pop(0)
         first = _day(text(lease)[0])
         self.sent.update({day: value for day, value in values.items() if not (bad and day == first)})
-        before = self.store.waiting().roles["daily"].rows
-        self.store.ack(lease, [Refused(text(lease)[0].encode(), 400, "no", 0)] if bad else [])
+        before = self.store.read_figures().roles["daily"].rows
+        self.store.ack(lease, [RefusedLine(text(lease)[0].encode(), 400, "no", 0)] if bad else [])
         left = {_day(line) for line in text(self.store.lease_daily())}
         assert left <= self.unsent
-        assert self.store.waiting().roles["daily"].rows <= before
+        assert self.store.read_figures().roles["daily"].rows <= before
         self.unsent = left
         self.marked()
         self.refused_days -= values.keys()
@@ -136,7 +136,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def retry_days(self) -> None:
-        entries = self.store.refused(limit=10_000)
+        entries = self.store.list_refused(limit=10_000)
         self.store.retry([entry.id for entry in entries if entry.role == "daily"])
         self.unsent |= self.refused_days
         self.refused_days.clear()
@@ -195,7 +195,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_figures_agree(self) -> None:
-        waiting = self.store.waiting()
+        waiting = self.store.read_figures()
         for role, expected in self.waits.items():
             assert waiting.roles[role].rows == len(expected)
             assert waiting.roles[role].oldest_tick == min(expected, default=None)

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from logger.model import Report
-from logger.store.records import Commit, Member, Refused
+from logger.model import RefusedLine, Report
+from logger.store.records import Batch, Commit
 from tests.store.samples import (
     GATEWAY,
     START,
     HandClock,
     as_after_a_crash,
+    batch,
     commit,
     drain,
     make_store,
-    member,
     replay_all,
     retry_all,
     text,
@@ -29,7 +29,7 @@ from tests.store.samples import (
 
 def test_a_tick_comes_back_byte_for_byte_and_is_there_until_it_is_acknowledged(tmp_path: Path) -> None:
     store = make_store(tmp_path)
-    only = member("totals", START, 3)
+    only = batch("totals", START, 3)
     store.put(Commit(GATEWAY, START, (only,)))
     first, again = store.lease("totals", newest=False), store.lease("totals", newest=False)
     assert first is not None
@@ -50,10 +50,10 @@ def test_members_are_joined_oldest_first_within_the_limits_on_lines_and_bytes(tm
     assert lease is not None
     assert lease.lines == 30
     assert ticks(text(lease)) == [START] * 10 + [START + 60] * 10 + [START + 120] * 10
-    size = len(lease.members[0])
+    size = len(lease.batches[0])
     two = store.lease("totals", newest=False, max_bytes=2 * size + 5)
     assert two is not None
-    assert len(two.members) == 2
+    assert len(two.batches) == 2
     one = store.lease("totals", newest=False, max_lines=1)
     assert one is not None
     assert one.lines == 10, "a row larger than the limit still goes, alone"
@@ -64,7 +64,7 @@ def test_newest_first_is_only_the_newest_tick_and_leaves_the_backlog_in_order(tm
     store = make_store(tmp_path)
     for n in range(4):
         store.put(commit(START + 60 * n))
-    store.put(Commit(GATEWAY, START + 180, (member("totals", START + 180),)))
+    store.put(Commit(GATEWAY, START + 180, (batch("totals", START + 180),)))
     newest = store.lease("totals", newest=True)
     assert newest is not None
     assert ticks(text(newest)) == [START + 180, START + 180]
@@ -94,27 +94,27 @@ def test_everything_of_a_tick_survives_a_power_cut_or_none_of_it(tmp_path: Path)
         Commit(
             GATEWAY,
             START,
-            (member("totals", START), member("devices", START, 12)),
-            ledger={"base": "[1,2]", "gone": "1"},
+            (batch("totals", START), batch("devices", START, 12)),
+            state={"base": "[1,2]", "gone": "1"},
             reports=(report,),
             recent={"a": 1.5},
         )
     )
-    store.put(Commit(GATEWAY, START + 60, ledger={"gone": None}))
+    store.put(Commit(GATEWAY, START + 60, state={"gone": None}))
     with pytest.raises(ValueError, match="not JSON compliant"):
         store.put(
             Commit(
                 GATEWAY,
                 START + 120,
-                (member("totals", START + 120),),
-                ledger={"base": "[9]"},
+                (batch("totals", START + 120),),
+                state={"base": "[9]"},
                 recent={"a": float("nan")},
             )
         )
     after = make_store(as_after_a_crash(tmp_path / "a", tmp_path / "b"))
-    assert after.ledger(GATEWAY) == {"base": "[1,2]"}
-    assert after.reports(GATEWAY) == {"482": [report]}
-    assert after.recent(GATEWAY, 0) == [(START, {"a": 1.5})]
+    assert after.read_state(GATEWAY) == {"base": "[1,2]"}
+    assert after.read_reports(GATEWAY) == {"482": [report]}
+    assert after.read_recent(GATEWAY, 0) == [(START, {"a": 1.5})]
     assert drain(after) == [START]
     assert drain(after, "devices") == [START] * 12
     after.close()
@@ -125,13 +125,13 @@ def test_the_first_time_and_source_of_a_report_stand_and_sixteen_are_kept(tmp_pa
     store = make_store(tmp_path)
     store.put(Commit(GATEWAY, START, reports=(Report("482", 1000, 1000, "device_data"),)))
     store.put(Commit(GATEWAY, START, reports=(Report("482", 1000, 1003, "list"), Report("999", 5, 5, "list"))))
-    assert store.reports(GATEWAY)["482"] == [Report("482", 1000, 1000, "device_data")]
+    assert store.read_reports(GATEWAY)["482"] == [Report("482", 1000, 1000, "device_data")]
     for n in range(20):
         store.put(Commit(GATEWAY, START, reports=(Report("482", 900 - n, 900 - n, "list"),)))
-    kept = [report.gateway_second for report in store.reports(GATEWAY)["482"]]
+    kept = [report.gateway_second for report in store.read_reports(GATEWAY)["482"]]
     assert kept == [900 - n for n in range(4, 20)], "the last seen stay, also if the gateway's clock stepped back"
-    assert store.reports(GATEWAY)["999"] == [Report("999", 5, 5, "list")]
-    assert store.reports("another") == {}
+    assert store.read_reports(GATEWAY)["999"] == [Report("999", 5, 5, "list")]
+    assert store.read_reports("another") == {}
     store.close()
 
 
@@ -142,18 +142,18 @@ def test_refused_lines_are_kept_with_their_reason_and_the_rest_counts_as_deliver
     lease = store.lease("totals", newest=False)
     assert lease is not None
     bad = text(lease)[2].encode()
-    store.ack(lease, [Refused(bad, 400, "field type conflict")])
-    store.ack(lease, [Refused(bad, 422, "said again after a crash")])
-    [kept] = store.refused()
+    store.ack(lease, [RefusedLine(bad, 400, "field type conflict")])
+    store.ack(lease, [RefusedLine(bad, 422, "said again after a crash")])
+    [kept] = store.list_refused()
     assert (kept.line, kept.status, kept.reason) == (bad, 422, "said again after a crash")
     assert (kept.gateway, kept.role, kept.tick, kept.at) == (GATEWAY, "totals", START, START)
-    waiting = store.waiting()
+    waiting = store.read_figures()
     assert (waiting.rows, waiting.delivered, waiting.refused) == (0, 4, 1)
-    assert store.refused(after=kept.id) == []
+    assert store.list_refused(after=kept.id) == []
     assert store.retry([kept.id + 1]) == 0
     assert store.retry([kept.id]) == 1
     assert text(store.lease("totals", newest=False)) == [bad.decode()]
-    assert store.refused() == []
+    assert store.list_refused() == []
     store.close()
 
 
@@ -171,7 +171,7 @@ def test_a_row_that_rotted_on_the_disk_is_set_aside_and_does_not_hold_up_the_res
     connection.close()
     store = make_store(tmp_path)
     assert drain(store) == [START, START + 120]
-    [kept] = store.refused()
+    [kept] = store.list_refused()
     assert (kept.line, kept.tick, kept.status) == (bytes(body), START + 60, 0)
     assert "damaged" in kept.reason
     assert "1 stored row(s) were damaged" in store.take_notes()[-1]
@@ -180,7 +180,7 @@ def test_a_row_that_rotted_on_the_disk_is_set_aside_and_does_not_hold_up_the_res
 
 
 def rotten() -> dict[str, bytes]:
-    """Members as a worn card or a failing memory gives them back."""
+    """Batches as a worn card or a failing memory gives them back."""
     good = gzip.compress(b"".join(b"m,n=%d v=1.5 1\n" % n for n in range(50)), mtime=0)
     flipped = bytearray(good)
     flipped[len(flipped) // 2] ^= 0xFF
@@ -203,13 +203,13 @@ def test_a_member_that_was_wrong_before_it_was_stored_is_set_aside_whole_and_not
 ) -> None:
     store = make_store(tmp_path)
     for n in range(3):
-        body = rotten()[how] if n == 1 else member("totals", START + 60 * n).body
-        store.put(Commit(GATEWAY, START + 60 * n, (Member("totals", 1, body),)))
+        body = rotten()[how] if n == 1 else batch("totals", START + 60 * n).body
+        store.put(Commit(GATEWAY, START + 60 * n, (Batch("totals", 1, body),)))
     assert drain(store) == [START, START + 120]
-    [kept] = store.refused()
+    [kept] = store.list_refused()
     assert (kept.line, kept.tick, kept.status) == (rotten()[how], START + 60, 0)
-    assert "the stored member is damaged" in kept.reason
-    figures = store.waiting().roles["totals"]
+    assert "the stored batch is damaged" in kept.reason
+    figures = store.read_figures().roles["totals"]
     assert (figures.rows, figures.delivered_rows, figures.delivered_lines) == (0, 2, 2)
     store.close()
 
@@ -241,7 +241,7 @@ def test_a_replay_in_many_steps_reaches_every_row(tmp_path: Path) -> None:
         store.put(commit(START + 60 * n))
     assert len(drain(store)) == 1203
     assert replay_all(store, START + 60) == 1202
-    assert store.waiting().rows == 1202
+    assert store.read_figures().rows == 1202
     store.close()
 
 
@@ -252,14 +252,14 @@ def test_recent_numbers_are_kept_for_eight_days(tmp_path: Path) -> None:
     store.put(commit(START + 86400))
     clock.now = START + 8 * 86400 + 1
     store.tidy()
-    assert [tick for tick, _ in store.recent(GATEWAY, 0)] == [START + 86400]
-    assert store.recent(GATEWAY, START + 86401) == []
+    assert [tick for tick, _ in store.read_recent(GATEWAY, 0)] == [START + 86400]
+    assert store.read_recent(GATEWAY, START + 86401) == []
     store.close()
 
 
 def test_the_figures_say_what_waits_and_what_ever_went_through_across_restarts(tmp_path: Path) -> None:
     store = make_store(tmp_path)
-    assert store.waiting().oldest_tick is None
+    assert store.read_figures().oldest_tick is None
     for n in range(3):
         store.put(commit(START + 60 * n, lines=2, roles=("totals", "devices")))
     lease = store.lease("totals", newest=False, max_lines=4)
@@ -268,11 +268,11 @@ def test_the_figures_say_what_waits_and_what_ever_went_through_across_restarts(t
     store.ack(lease)
     store.close()
     store = make_store(tmp_path)
-    waiting = store.waiting()
+    waiting = store.read_figures()
     totals, devices = waiting.roles["totals"], waiting.roles["devices"]
     assert (totals.rows, totals.lines, totals.oldest_tick) == (1, 2, START + 120)
     assert (devices.rows, devices.lines, devices.oldest_tick) == (3, 6, START)
-    assert totals.bytes == len(member("totals", START + 120, 2).body)
+    assert totals.bytes == len(batch("totals", START + 120, 2).body)
     assert (waiting.stored, waiting.delivered, waiting.dropped, waiting.missed) == (12, 4, 0, 0)
     assert (totals.stored_rows, totals.delivered_rows, waiting.oldest_tick) == (3, 2, START)
     assert waiting.disk_bytes > 0
@@ -283,14 +283,14 @@ def test_export_reads_what_is_stored_delivered_or_not(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     for n in range(120):
         tick = START + 60 * n
-        store.put(Commit(GATEWAY, tick, (member("totals", tick, 2, secrets.token_hex(9000)),)))
+        store.put(Commit(GATEWAY, tick, (batch("totals", tick, 2, secrets.token_hex(9000)),)))
     lease = store.lease("totals", newest=False, max_lines=50)
     assert lease is not None
     store.ack(lease)
     found: list[int] = []
     after: int | None = 0
     while after is not None:
-        page, after = store.lines_page("totals", START + 60, START + 60 * 119, after)
+        page, after = store.read_lines("totals", START + 60, START + 60 * 119, after)
         found += ticks([line.decode() for line in page])
     assert found == [START + 60 * n for n in range(1, 119) for _ in range(2)]
     store.close()
@@ -323,7 +323,7 @@ def test_what_was_acknowledged_soon_is_marked_before_it_becomes_much(tmp_path: P
         store.ack(lease, soon=True)
         taken.append(lease.oldest_tick)
         end = lease.end
-    assert store.waiting().rows == 8
+    assert store.read_figures().rows == 8
     crashed = make_store(as_after_a_crash(tmp_path / "state", tmp_path / "crashed"))
     sent_twice = sorted(set(drain(crashed)) & set(taken))
     assert sent_twice == taken[8:], "only the last few, which were not on the disk yet"
@@ -333,14 +333,14 @@ def test_what_was_acknowledged_soon_is_marked_before_it_becomes_much(tmp_path: P
 
 def test_the_store_knows_from_before_when_it_last_delivered(tmp_path: Path) -> None:
     store = make_store(tmp_path)
-    assert store.waiting().last_delivery is None
+    assert store.read_figures().last_delivery is None
     for n in range(2):
         store.put(commit(START + 60 * n))
     first = store.lease("totals", newest=False, max_lines=1)
     assert first is not None
     store.ack(first, soon=True)
-    assert store.waiting().last_delivery == START
+    assert store.read_figures().last_delivery == START
     store.close()
     store = make_store(tmp_path)
-    assert store.waiting().last_delivery == START
+    assert store.read_figures().last_delivery == START
     store.close()

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from logger.errors import StoreHeldError
-from logger.model import Report
-from logger.store.records import Refused
+from logger.model import RefusedLine, Report
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.store.samples import GATEWAY, START, HandClock, commit, daily_commit, day_row, make_store, text
@@ -24,24 +23,24 @@ def test_every_method_works_as_a_coroutine(tmp_path: Path) -> None:
         store = await _open(tmp_path)
         await store.call(Store.put, commit(START, lines=2))
         await store.call(Store.put, daily_commit(START, day_row("2026-05-28", 1.0)))
-        assert await store.call(Store.ledger, GATEWAY) == {"last_tick": str(START)}
-        assert await store.call(Store.reports, GATEWAY) == dict[str, list[Report]]()
-        assert await store.call(Store.recent, GATEWAY, 0) == [(START, {"production_power_w": float(START)})]
-        assert await store.call(Store.gateways) == [GATEWAY]
-        assert len(await store.call(Store.daily, GATEWAY, "")) == 1
+        assert await store.call(Store.read_state, GATEWAY) == {"last_tick": str(START)}
+        assert await store.call(Store.read_reports, GATEWAY) == dict[str, list[Report]]()
+        assert await store.call(Store.read_recent, GATEWAY, 0) == [(START, {"production_power_w": float(START)})]
+        assert await store.call(Store.list_gateways) == [GATEWAY]
+        assert len(await store.call(Store.read_daily, GATEWAY, "")) == 1
         lease = await store.call(Store.lease, "totals", newest=True)
         assert lease is not None
-        await store.call(Store.ack, lease, [Refused(b"x", 400, "no")])
+        await store.call(Store.ack, lease, [RefusedLine(b"x", 400, "no")])
         day = await store.call(Store.lease_daily)
         assert day is not None
         await store.call(Store.ack, day)
-        assert (await store.call(Store.waiting)).refused == 1
-        assert await store.call(Store.lines_page, "totals", 0, 2**62, 0) == (
+        assert (await store.call(Store.read_figures)).refused == 1
+        assert await store.call(Store.read_lines, "totals", 0, 2**62, 0) == (
             [line.encode() for line in text(lease)],
             None,
         )
-        assert len((await store.call(Store.lines_page, "daily", 0, 2**62, 0))[0]) == 1
-        assert [entry.line for entry in await store.call(Store.refused)] == [b"x"]
+        assert len((await store.call(Store.read_lines, "daily", 0, 2**62, 0))[0]) == 1
+        assert [entry.line for entry in await store.call(Store.list_refused)] == [b"x"]
         assert await store.call(Store.retry, [1]) == 1
         assert await store.call(Store.replay, 0) == (1, None)
         assert await store.call(Store.replay_daily, 0) == (1, None)
@@ -67,7 +66,7 @@ def test_what_was_called_before_close_is_done_even_if_its_caller_was_cancelled(t
 
     asyncio.run(scenario())
     store = make_store(tmp_path)
-    assert store.waiting().rows == 50
+    assert store.read_figures().rows == 50
     store.close()
 
 
