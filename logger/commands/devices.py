@@ -88,7 +88,7 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
             _print(console, "Combiner", combiners, ("communicating", "firmware", "state"))
     for remark in complaints(found.snapshot(), result.duplicates).values():
         click.echo(remark.text, err=True)
-    for complaint in found.complaints():
+    for complaint in found.describe_failures():
         click.echo(complaint, err=True)
     return 75 if found.failures else 0
 
@@ -96,7 +96,7 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
 def _print_layout(found: one_poll.Poll, path: str) -> int:
     """The inverters as a layout file; what a good one says already stands in it."""
     known, _ = read_layout(path)
-    for complaint in found.complaints():
+    for complaint in found.describe_failures():
         click.echo(complaint, err=True)
     serials = installed_serials(found.snapshot())
     if not serials:

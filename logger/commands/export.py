@@ -21,7 +21,7 @@ from logger.commands.outbox import said_of
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import moment, zone_of
 from logger.control.api import Ask, as_bytes, reach
-from logger.control.pages import refused_lines, stored_lines
+from logger.control.pages import read_refused_lines, read_stored_lines
 from logger.errors import EnvoyLoggerError
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Reading, Role, Value
@@ -90,7 +90,7 @@ class _Lines:
 
     async def lines(self) -> AsyncIterator[tuple[Role, bytes]]:
         for role in self._roles:
-            async for line in stored_lines(self._ask, role, self._since, self._until):
+            async for line in read_stored_lines(self._ask, role, self._since, self._until):
                 if not self._only or line.replace(b",", b" ", 1).split(b" ", 1)[0].decode() in self._only:
                     yield role, line
 
@@ -109,7 +109,7 @@ async def _write_lines(lines: _Lines, file: BinaryIO) -> int:
 
 async def _write_refused(ask: Ask, file: BinaryIO) -> int:
     count = 0
-    async for entry in refused_lines(ask):
+    async for entry in read_refused_lines(ask):
         if not count:
             file.write(_HOW_TO)
         file.write(f"# {entry['id']}  {said_of(entry)}\n".encode())

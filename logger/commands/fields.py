@@ -55,7 +55,7 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
     app.configure_log(configured)
     site = site_of(configured)
     found = asyncio.run(one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
-    for complaint in found.complaints():
+    for complaint in found.describe_failures():
         click.echo(complaint, err=True)
     ((measurement, field),) = field_texts.find(name)
     series = explain(found.snapshot(), one_poll.read(found, site).readings, measurement, field)

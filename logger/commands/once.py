@@ -38,7 +38,7 @@ def command(env_file: Path, dry_run: bool) -> int:
 
 async def _poll(configured: Settings) -> one_poll.Poll:
     found = await one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
-    for complaint in found.complaints():
+    for complaint in found.describe_failures():
         click.echo(complaint, err=True)
     return found
 

@@ -19,7 +19,7 @@ from logger.commands.ui.options import MisuseError, moment, zone_of
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.control.api import Ask, reach
-from logger.control.pages import in_portions, part, refused_lines, replay, waiting
+from logger.control.pages import ask_in_portions, part, read_refused_lines, replay, waiting
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Json
 from logger.settings.load import Settings, load_settings
@@ -62,7 +62,7 @@ def refused(env_file: Path, limit: int, as_json: bool) -> None:
     """The lines that InfluxDB refused, each with its number and InfluxDB's reason."""
 
     async def all_of_them(ask: Ask) -> list[dict[str, Json]]:
-        return [entry async for entry in refused_lines(ask)]
+        return [entry async for entry in read_refused_lines(ask)]
 
     found = _asked(_loaded(env_file), all_of_them)
     if as_json:
@@ -156,13 +156,13 @@ def _asked(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
 
 async def _each(ask: Ask, name: str, numbers: tuple[int, ...]) -> int:
     """With the refused lines of these numbers, or with all that are refused now."""
-    ids = [entry["id"] async for entry in refused_lines(ask)]
+    ids = [entry["id"] async for entry in read_refused_lines(ask)]
     known = [number for number in ids if isinstance(number, int)]
     if unknown := sorted(set(numbers) - set(known)):
         raise MisuseError(
             f"there is no refused line {', '.join(map(str, unknown))}\nTry: envoy-logger outbox refused"
         )
-    return await in_portions(ask, name, numbers or known)
+    return await ask_in_portions(ask, name, numbers or known)
 
 
 async def _put_back(ask: Ask, mended: list[tuple[int, str]]) -> int:

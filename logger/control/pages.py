@@ -1,4 +1,4 @@
-"""Stored lines and refused lines, page by page, as the commands read them."""
+"""Read stored lines and refused lines page by page, for the commands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def waiting(ask: Ask) -> dict[str, Json]:
     return part(await ask("waiting"))
 
 
-async def stored_lines(ask: Ask, role: Role, since: int, until: int) -> AsyncIterator[bytes]:
+async def read_stored_lines(ask: Ask, role: Role, since: int, until: int) -> AsyncIterator[bytes]:
     """Every stored line of a role with a time from `since` to before `until`, in the order in which it was stored."""
     after: Json = 0
     while after is not None:
@@ -39,7 +39,7 @@ async def stored_lines(ask: Ask, role: Role, since: int, until: int) -> AsyncIte
         after = page["after"]
 
 
-async def refused_lines(ask: Ask) -> AsyncIterator[dict[str, Json]]:
+async def read_refused_lines(ask: Ask) -> AsyncIterator[dict[str, Json]]:
     """Every refused line, in the order of their first refusal."""
     after: Json = 0
     while True:
@@ -52,7 +52,7 @@ async def refused_lines(ask: Ask) -> AsyncIterator[dict[str, Json]]:
                 after = entry["id"]
 
 
-async def in_portions(ask: Ask, name: str, ids: Iterable[int]) -> int:
+async def ask_in_portions(ask: Ask, name: str, ids: Iterable[int]) -> int:
     """Ask for something to be done with these refused lines; with how many it was."""
     left, total = list(ids), 0
     while left:

@@ -73,7 +73,7 @@ class _Server:
             raise StoreHeldError(
                 f"another envoy-logger answers at {path}", "stop it first, or give each a runtime folder of its own."
             )
-        listener = _bound(path)
+        listener = _bind(path)
         self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MOST_REQUEST_BYTES)
         self._path = path
 
@@ -128,13 +128,13 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _bound(path: Path) -> socket.socket:
+def _bind(path: Path) -> socket.socket:
     """A socket of that name, in place of one that a killed daemon left."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         os.fchmod(listener.fileno(), 0o600)  # before it has a name, so that it never is anybody else's
-        with _reachable(path) as name:
+        with _short_name(path) as name:
             listener.bind(name)
     except BaseException:
         listener.close()
@@ -149,7 +149,7 @@ def _may_ask(writer: asyncio.StreamWriter) -> bool:
 
 
 def _request(line: bytes) -> tuple[str, Mapping[str, Json]]:
-    message = _parsed(line)
+    message = _parse(line)
     name, arguments = message["ask"], message.get("with", {})
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise ValueError("ask is a name, with an object")
@@ -177,7 +177,7 @@ class Daemon:
             self._writer.write(_line({"ask": name, "with": dict(arguments)}))
             await self._writer.drain()
             line = await asyncio.wait_for(self._reader.readline(), ANSWER_S + 10)
-            message = _parsed(line)
+            message = _parse(line)
         except (OSError, TimeoutError, ValueError) as error:
             raise StoreHeldError(
                 "the running daemon gave no answer", "look into its log; if it is stopping, the same again later."
@@ -198,7 +198,7 @@ class Daemon:
 async def connect(path: Path) -> Daemon | None:
     """The daemon that answers at this socket, or None; StoreHeldError if this user may not ask it."""
     try:
-        with _reachable(path) as name:
+        with _short_name(path) as name:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
     except PermissionError as error:
         raise StoreHeldError(
@@ -209,7 +209,7 @@ async def connect(path: Path) -> Daemon | None:
 
 
 @contextlib.contextmanager
-def _reachable(path: Path) -> Iterator[str]:
+def _short_name(path: Path) -> Iterator[str]:
     """A name of the socket that is short enough for the kernel."""
     if len(os.fsencode(path)) <= _LONGEST_NAME:
         yield str(path)
@@ -221,7 +221,7 @@ def _reachable(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def _parsed(line: bytes) -> dict[str, Json]:
+def _parse(line: bytes) -> dict[str, Json]:
     try:
         message: Json = json.loads(line)
     except RecursionError as error:

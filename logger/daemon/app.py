@@ -1,4 +1,4 @@
-"""The daemon: claims the state folder, opens the store, runs both loops until told to stop."""
+"""Run the recorder: claim the state folder, open the store, run the loops until told to stop."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from logger.daemon import status_file
 from logger.daemon.collector import Collector
 from logger.daemon.config import gateways_of, target_of
 from logger.daemon.influxdb_credentials import Credentials
+from logger.daemon.progress import notify
 from logger.daemon.recorder import Recorder, build_recorder
-from logger.daemon.sdnotify import notify
 from logger.errors import StoreFullError
 from logger.influx.write import Writer
 from logger.settings.environment import is_under_journal, read_notify_socket
@@ -32,7 +32,7 @@ from logger.store.thread import StoreThread
 _SHUTDOWN_S: Final = 5.0
 _FULL_S: Final = 30.0
 _LAST_RESORT_S: Final = 7.0
-"""A disk or a server that does not come back must not keep the process: whatever is stored is stored whole."""
+"""Seconds after which a disk or server that hangs no longer holds up the end; every commit is whole."""
 
 
 async def run(
@@ -48,7 +48,7 @@ async def run(
         mark_demo(folder)
     else:
         refuse_demo(folder)
-    with claim(folder) as lock, _until_told() as stopping:
+    with claim(folder) as lock, _stop_on_signals() as stopping:
         async with (
             open_recorder(settings, clock, lock, stopping, on_tick) as recorder,
             serving(settings.runtime_dir, recorder.handlers()),
@@ -68,7 +68,7 @@ async def open_recorder(
     """Open the store, build the recorder, and close everything in order. `stopping` ends the waiting for room."""
     address, news = read_notify_socket(), asyncio.Event()
     changes = log.Changes(log.get("service"), news.set)
-    async with _extended_start(address):
+    async with _extend_start(address):
         store = await _open_store(settings, clock, lock, changes, stopping)
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
@@ -95,10 +95,10 @@ async def open_recorder(
 
 
 @contextlib.contextmanager
-def _until_told() -> Iterator[asyncio.Event]:
-    """An event for the first SIGTERM or SIGINT, which ends the process in order; a second one ends it at once.
+def _stop_on_signals() -> Iterator[asyncio.Event]:
+    """Give the event that the first SIGTERM or SIGINT sets, to end in order; a second signal ends at once.
 
-    From the very start: before the store is open, and as the first process of a container, nobody else listens.
+    It listens from the very start: before the store is open, and as the first process of a container.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -124,7 +124,7 @@ def _until_told() -> Iterator[asyncio.Event]:
 
 
 def _leave() -> None:
-    log.get("service").warning("stopped without waiting for the disk any longer; what is stored is stored whole")
+    log.get("service").warning("stopped without waiting for the disk any longer; every commit is whole")
     logging.shutdown()
     os._exit(0)
 
@@ -157,7 +157,7 @@ async def _open_store(
 
 
 @contextlib.asynccontextmanager
-async def _extended_start(address: str) -> AsyncIterator[None]:
+async def _extend_start(address: str) -> AsyncIterator[None]:
     """Ask systemd for more time to start while inside: a large damaged store takes long to carry over."""
 
     async def ask() -> None:
@@ -173,17 +173,17 @@ async def _extended_start(address: str) -> AsyncIterator[None]:
 
 
 async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> None:
-    """Both loops and the status file, until told to stop."""
+    """Run the loops and keep the status file current, until told to stop."""
     say = log.get("service")
     address = read_notify_socket()
     runtime = settings.runtime_dir
     if goes_with_container(settings.state_dir.resolve()):
         say.warning(
-            f"the state folder {settings.state_dir} is in the container itself: what is not delivered goes with it\n"
+            f"the state folder {settings.state_dir} is inside the container: undelivered readings are lost with it\n"
             f"Try: mount a volume at {settings.state_dir}."
         )
     if recorder.shipper is None:
-        say.warning("INFLUXDB_URL is not set: everything is kept in the embedded store, nothing is sent")
+        say.warning("INFLUXDB_URL is not set: every reading stays in the embedded store, nothing is sent")
     notify(address, "READY=1\nSTATUS=waiting for the first poll")
     say.info("started", extra={"state": str(settings.state_dir), "influxdb": settings.influxdb.url or "none"})
     background = [
@@ -208,9 +208,9 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 
 
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
-    """`status.json` and systemd's status line: after each tick, when a trouble begins or ends, and twice a minute.
+    """Write `status.json` and systemd's status line after each tick, at each change of a trouble, and twice a minute.
 
-    Tidies each hour.
+    Tidies the store each hour.
     """
     tidied = clock.monotonic()
     while True:
@@ -229,7 +229,7 @@ async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str)
 
 
 async def _rescue(store: StoreThread, clock: Clock) -> None:
-    """The rows of a damaged store that was set aside, in small steps beside the recording."""
+    """Copy the rows of a damaged store that was set aside, in small steps beside the recording."""
     while True:
         left = 0
         with contextlib.suppress(StoreFullError):
@@ -253,7 +253,7 @@ def _line(recorder: Recorder) -> str:
 
 
 def configure_log(settings: Settings) -> None:
-    """Logs to stderr as the settings say, with every secret of theirs masked."""
+    """Log to stderr as the settings say, with every secret masked."""
     log.protect(settings.secrets.values())
     log.configure(settings.recorder.log_level, settings.recorder.log_format, journal=is_under_journal())
     for warning in settings.warnings:

@@ -1,6 +1,6 @@
-"""The collect loop: at every tick let the gateway be asked, read its answers, and commit what came.
+"""Run the collect loop of one gateway: at every tick poll it, read its answers, and commit what came.
 
-What came is written even where an endpoint failed, and before anything is sent.
+What came is stored even where an endpoint failed, and before anything is sent.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list
 
 @dataclass(slots=True)
 class Collected:
-    """What the loop has done, for `status`."""
+    """What the loop has done since the start, for `status`."""
 
     ticks: int = 0
     lines: int = 0
@@ -106,37 +106,37 @@ class Collector:
         return self.poller.info.serial if self.poller.info else ""
 
     async def run(self) -> None:
-        """Tick until told to stop; an outage of the gateway never ends the loop."""
+        """Poll at every tick until told to stop; an outage of the gateway never ends the loop."""
         async with asyncio.TaskGroup() as tasks:
             slow = tasks.create_task(self.poller.run_slow_lane())
             try:
-                await self._guarded(self._get_ready())
+                await self._survive_full_store(self._get_ready())
                 while not self.stopping.is_set():
                     tick = self.site.next_tick(self._clock.time())
                     await self._wait_for(tick)
                     if not self.stopping.is_set() and self._clocks.ours_is_set() and self._is_now(tick):
-                        await self._guarded(self.tick(tick))
+                        await self._survive_full_store(self.tick(tick))
             finally:
                 slow.cancel()
 
     def _is_now(self, tick: int) -> bool:
-        """False if our clock was set anew during the wait: what is read now did not happen at that tick."""
+        """Tell whether it is the time of that tick; not so if our clock was set during the wait."""
         return -1.0 <= self._clock.time() - tick < self.site.totals_s
 
-    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
-        """Trouble of the store, which says so itself, costs the tick, not the loop."""
+    async def _survive_full_store(self, work: Coroutine[None, None, None]) -> None:
+        """Do the work; a full store, which is logged by the store, costs the tick and not the loop."""
         try:
             await work
         except StoreFullError:
             self.collected.missed += 1
 
     async def _get_ready(self) -> None:
-        """Before the first tick there is time to learn who is there and in which time zone."""
+        """Use the time before the first tick to learn who answers, and the time zone."""
         if not self._clocks.ours_is_set():
             return
         now = self._clock.time()
         tick = self.site.next_tick(now)
-        self._progress.moved(self._loop, self.site.totals_s + 60)
+        self._progress.move(self._loop, self.site.totals_s + 60)
 
         async def introduce() -> None:
             await self.poller.identify(int(now))
@@ -150,7 +150,7 @@ class Collector:
         await self._unless_stopped(self._progress.wait(self._loop, tick - self._clock.time()))
 
     async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work` to its end, or cancel it when told to stop; its own error is raised."""
+        """Run `work` to its end, or cancel it when told to stop. Raises what `work` raises."""
         task = asyncio.ensure_future(work)
         stop = asyncio.ensure_future(self.stopping.wait())
         try:
@@ -163,9 +163,9 @@ class Collector:
             await asyncio.gather(task, stop, return_exceptions=True)
 
     async def tick(self, tick: int) -> None:
-        """Ask what is due, read what came, commit it."""
+        """Poll what is due, read what came, and commit it under the time of the tick."""
         started = self._clock.monotonic()
-        self._progress.moved(self._loop, 3 * self.site.totals_s + 60)
+        self._progress.move(self._loop, 3 * self.site.totals_s + 60)
         left = self.site.deadline_s - max(0.0, self._clock.time() - tick)
         roles = self.site.due_roles(tick, self._last_devices)
         ours = self._clocks.ours()
@@ -174,7 +174,7 @@ class Collector:
                 await self._unless_stopped(self.poller.poll(tick, roles))
         except TimeoutError:
             self.changes.begin(
-                "late", "the gateway's fast answers take longer than a tick allows; what came is stored"
+                "late", "the gateway's fast answers take longer than a tick allows; what came in time is stored"
             )
         else:
             self.changes.end("late", "the gateway's answers come in time again")
@@ -214,7 +214,7 @@ class Collector:
             self.state, self._stored = state, text
 
     async def _commit(self, tick: int, roles: frozenset[Role]) -> None:
-        """Read the snapshot, enter it into the books, and store both in one transaction."""
+        """Read the snapshot, account for it, and store points and state in one transaction."""
         info = self.poller.info
         if info is None:
             self.collected.missed += 1
@@ -254,9 +254,9 @@ class Collector:
         done.values = dict(values)
         log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
 
-    def _report_warnings(self, snapshot: Snapshot, twins: Collection[str]) -> None:
-        """What stands wrong at the site: said when it begins and when it is over."""
-        found, known = complaints(snapshot, twins), self._warnings
+    def _report_warnings(self, snapshot: Snapshot, duplicates: Collection[str]) -> None:
+        """Report what is wrong at the site once when it begins and once when it ends."""
+        found, known = complaints(snapshot, duplicates), self._warnings
         for name, complaint in known.items():
             if name not in found and self.changes.end(name, complaint.over) and complaint.event:
                 self._events.record(Event(snapshot.tick, complaint.event, complaint.over))

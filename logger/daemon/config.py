@@ -1,4 +1,4 @@
-"""Settings → the plain values that each room is given."""
+"""Turn settings into the plain values that each room is given."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class GatewayConfig:
 
 
 def gateways_of(settings: Settings) -> tuple[GatewayConfig, ...]:
-    """The gateways that the settings name; one today."""
+    """List the gateways that the settings name: one."""
     access = access_of(settings)
     return (GatewayConfig(access, lambda: access_of(reread_settings(settings)), site_of(settings)),)
 
@@ -39,7 +39,7 @@ def load(env_file: Path, *, layout: bool = True) -> Settings:
 
 
 def access_of(settings: Settings) -> Access:
-    """How to reach the gateway."""
+    """Return how to reach the gateway."""
     enphase, recorder = settings.enphase, settings.recorder
     return Access(
         address=enphase.gateway,
@@ -59,7 +59,7 @@ def access_of(settings: Settings) -> Access:
 
 
 def target_of(settings: Settings) -> Target | None:
-    """Where to deliver, or None for the embedded store alone."""
+    """Return where to deliver, or None for the embedded store alone."""
     influxdb = settings.influxdb
     if not influxdb.url:
         return None
@@ -75,7 +75,7 @@ def target_of(settings: Settings) -> Target | None:
 
 
 def site_of(settings: Settings) -> Site:
-    """What the settings say about the site behind the gateway."""
+    """Return the site behind the gateway."""
     recorder = settings.recorder
     return Site(
         name=recorder.site,

@@ -1,4 +1,4 @@
-"""The database's credentials while the daemon runs: read anew where they can change, else it is said how to go on."""
+"""Read InfluxDB's credentials again while they are refused, where they can change in a running process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Credentials:
         self._writer, self._settings = writer, settings
 
     def renew(self) -> bool:
-        """Read them anew; True if they are others now."""
+        """Read the credentials again; return whether they changed."""
         fresh = reread_settings(self._settings)
         target = target_of(fresh)
         if target is None or _of(target) == _of(self._writer.target):
@@ -31,11 +31,11 @@ class Credentials:
         self._writer.target = replace(
             self._writer.target, token=target.token, username=target.username, password=target.password
         )
-        log.get("ship").info("the credentials for InfluxDB changed and are used from now on")
+        log.get("ship").info("the credentials for InfluxDB changed; the new ones are used from now on")
         return True
 
     def hint(self) -> str:
-        """How a running daemon gets to know mended credentials."""
+        """Return how a running recorder gets corrected credentials."""
         fixed = [name for name in _NAMES if self._settings.is_fixed(name)]
         if fixed:
             return (

@@ -1,4 +1,4 @@
-"""The layout file: read at the start, and again whenever it has changed; a broken one never replaces a good one."""
+"""Read the layout file at the start and whenever it changes; a broken file never replaces a good layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTING = "LOGGER_LAYOUT_FILE"
 
 
 def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
-    """The layout and what is wrong with the file; without a path there is none, and nothing is wrong."""
+    """Return the layout and the problems of the file; without a path an empty layout and no problem."""
     if not path:
         return NONE, ()
     try:
@@ -25,10 +25,10 @@ def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
 
 
 def layout_problems(settings: Settings) -> tuple[Problem, ...]:
-    """Everything that is wrong with the layout file, told with the other settings at the start."""
+    """List the problems of the layout file, to be reported with those of the settings."""
     path = settings.recorder.layout_file
     origin = settings.origins.get(SETTING, "default")
-    return tuple(Problem(SETTING, origin, f"{path} {what}", _FIX) for what in read_layout(path)[1])
+    return tuple(Problem(SETTING, origin, f"{path} {problem}", _FIX) for problem in read_layout(path)[1])
 
 
 _FIX = "`envoy-logger devices --layout` prints a file to begin with."
@@ -43,7 +43,7 @@ class LayoutFile:
         self._seen: tuple[int, ...] | None = None
 
     def current(self) -> Layout:
-        """Looks at the file, and reads it again if it is another one than at the last call."""
+        """Return the current layout; the file is read again if it changed."""
         if not self._path:
             return NONE
         seen = self._stamp()
@@ -65,7 +65,7 @@ class LayoutFile:
         return self._layout
 
     def compare(self, snapshot: Snapshot) -> None:
-        """Say, once, which serials only the file or only the gateway has."""
+        """Report once which serials only the file or only the gateway has."""
         if not self._path:
             return
         installed = installed_serials(snapshot)

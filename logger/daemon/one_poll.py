@@ -1,4 +1,4 @@
-"""One poll of every endpoint, for the commands that look at a gateway without being the daemon."""
+"""Poll every endpoint once, for commands that read a gateway without being the recorder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What every endpoint of one gateway answered; `failures` without those that this gateway does not have."""
+    """What every endpoint of one gateway answered; `failures` lacks the endpoints that this gateway does not have."""
 
     info: GatewayInfo
     tick: int
@@ -53,13 +53,13 @@ class Poll:
         finals = {path: int(path not in self.failures) for path in paths.PATHS}
         return Snapshot(self.info, self.tick, self.documents, {}, absent, finals)
 
-    def complaints(self) -> list[str]:
-        """What each failed endpoint has to say, with its path named once."""
+    def describe_failures(self) -> list[str]:
+        """Describe the failure of each endpoint, with its path named once."""
         return [str(error) if path in error.message else f"{path}: {error}" for path, error in self.failures.items()]
 
 
 async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:
-    """Ask `/info` and then each endpoint of the plan once. Raises only what concerns them all."""
+    """Ask `/info` and then each planned endpoint once. Raises only what concerns all of them."""
     if clock.time() < EARLIEST:
         raise StateError("this machine's clock is not set; nothing is read until it is", SET_OURS)
     prepare(access.state_dir)
@@ -91,7 +91,7 @@ async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
 
 
 def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResult:
-    """The poll's points; without a `state` sources are picked for this poll alone."""
+    """Make the points of the poll; without a `state`, sources are chosen for this poll alone."""
     state = state or GatewayState()
     layout, _ = read_layout(site.layout_file)
     home = found.documents.get(paths.HOME)

@@ -77,7 +77,7 @@ class Poller:
         absent |= paths.PATHS - self.states.keys()
         return Snapshot(self.info, tick, documents, since, frozenset(absent), definitive)
 
-    def planned_per_hour(self) -> int | None:
+    def plan_per_hour(self) -> int | None:
         """Return how many requests an hour are planned: what is wanted and not absent, and `/info`; None at first."""
         wanted = (state for path, state in self.states.items() if path in self._wanted.paths)
         hourly = sum(_HOUR_S / state.cadence_s for state in wanted if not state.is_absent)

@@ -1,43 +1,54 @@
-"""Do the loops move? Each says when it moves next at the latest; only while all keep their word are we alive."""
+"""Watch that the loops move, and tell systemd. Each loop names a deadline; all kept means alive."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
+
 from logger.clock import Clock
-from logger.daemon.sdnotify import notify
 
 _SLICE_S = 20.0
 
 
+def notify(address: str, message: str) -> None:
+    """Send one message to systemd's socket; do nothing without a socket, or if it is gone."""
+    if not address:
+        return
+    target = "\0" + address[1:] if address.startswith("@") else address
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(message.encode(), target)
+
+
 class Progress:
-    """The loops' deadlines by name, in seconds of the clock; systemd hears WATCHDOG=1 only when all hold."""
+    """The loops' deadlines by name, in seconds of the clock; systemd receives WATCHDOG=1 only while all are kept."""
 
     def __init__(self, clock: Clock, notify_address: str = "") -> None:
         self._clock = clock
         self._address = notify_address
         self._deadlines: dict[str, float] = {}
 
-    def moved(self, loop: str, next_within_s: float) -> None:
-        """`loop` did something and will again within that many seconds."""
+    def move(self, loop: str, next_within_s: float) -> None:
+        """Record that `loop` did something, and will again within that many seconds."""
         self._deadlines[loop] = self._clock.monotonic() + next_within_s
-        if self.alive:
+        if self.is_alive:
             notify(self._address, "WATCHDOG=1")
 
     async def wait(self, loop: str, seconds: float) -> None:
-        """Wait knowingly: the loop counts as moving while it waits."""
+        """Wait that many seconds; the loop counts as moving meanwhile."""
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             part = min(left, _SLICE_S)
-            self.moved(loop, part + _SLICE_S)
+            self.move(loop, part + _SLICE_S)
             await self._clock.sleep(part)
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """True while every loop keeps its deadline."""
         now = self._clock.monotonic()
         return all(now <= deadline for deadline in self._deadlines.values())
 
     @property
     def deadline_s(self) -> float:
-        """Seconds until the first loop breaks its word."""
+        """Seconds until the first loop misses its deadline."""
         now = self._clock.monotonic()
         return min((deadline - now for deadline in self._deadlines.values()), default=0.0)

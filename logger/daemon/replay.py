@@ -1,4 +1,4 @@
-"""After a start, or when a database was away: what it had confirmed lately is sent once more.
+"""Send again what a database had confirmed lately, after a start and after an outage.
 
 An InfluxDB 1.x or 2.x that was killed while it wrote its log cuts the torn end off when it starts, but goes on
 writing where that end was. At its next start it cuts there again: all that it confirmed in between is gone. Only a

@@ -1,8 +1,7 @@
-"""The ship loop: leases rows from the store and delivers them; nothing leaves the store before InfluxDB has it.
+"""Run the ship loop: lease rows from the store, deliver them, and acknowledge what InfluxDB has confirmed.
 
-In each round what is new goes first (the newest tick of totals and devices if one has come, the daily rows as they
-stand now), then one batch of the backlog from its oldest end: "now" is live while a backlog drains. One request is in
-flight, ever.
+Each round sends what is new first (the newest tick of totals and devices, the current day rows), then one batch of
+the backlog from its oldest end. So boards stay live while a backlog drains. One request is in flight at a time.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ class Shipper:
         return self._resending.role is not None
 
     def wake(self) -> None:
-        """There is something new to deliver."""
+        """Start a round: there is something new to deliver."""
         self._news.update(ROLES)
         self._wake.set()
 
@@ -109,7 +108,7 @@ class Shipper:
             await self._idle()
 
     async def round(self) -> bool:
-        """For each role what is new, then one batch of the backlog; True if anything was delivered."""
+        """Send what is new of each role, then one batch of the backlog; return whether anything was delivered."""
         self._well = False
         delivered = False
         for role in ROLES:
@@ -122,18 +121,18 @@ class Shipper:
         return delivered
 
     async def _ship(self, role: Role, *, live: bool) -> bool:
-        lease = await self._leased(role, live=live)
+        lease = await self._lease(role, live=live)
         if lease is None:
             if not live:
                 self._changes.end(f"retention {role}", f"all points of the {role} are young enough for their bucket")
             return False
-        self._progress.moved("ship", _LEASE_TIME_S)
+        self._progress.move("ship", _LEASE_TIME_S)
         started = self._clock.monotonic()
         if not live:
             self._look_ahead(role, lease)
         around = not live and self._backoff.failures(_backlog(role)) >= 2
         delivery = await deliver(self._writer, role, lease.batches, clock=self._clock, around=around)
-        await self._keep_books(role, lease, delivery, live=live)
+        await self._acknowledge(role, lease, delivery, live=live)
         if len(delivery.done) < len(lease.ids):
             self._forget_ahead(role)
         if isinstance(delivery.outcome, (Wait, Blocked)):
@@ -151,7 +150,7 @@ class Shipper:
             await self._resending.plan()
 
     async def _resend(self) -> None:
-        """When nothing else is to be done: a batch of what a server that crashed may have lost."""
+        """Send a batch of what a server that crashed may have lost, when nothing else is to be sent."""
         role = self._resending.role
         if role is None or not self._backoff.may_try(_SERVER, role, _backlog(role), _RESENDING):
             return
@@ -159,7 +158,7 @@ class Shipper:
             if self.shipped.batches:  # it has answered, so it is known what it is
                 self._resending.drop()
             return
-        self._progress.moved("ship", _LEASE_TIME_S)
+        self._progress.move("ship", _LEASE_TIME_S)
         started = self._clock.monotonic()
         outcome = await self._resending.step(self._writer, self._most(role))
         self._backoff.pause(_RESENDING, PAUSE_S)
@@ -170,11 +169,11 @@ class Shipper:
         self._fit(role, self._clock.monotonic() - started)
         if not self.is_resending and self._resending.lines:
             log.get("ship").info(
-                "what was delivered lately was sent once more: a server that crashed may have lost some",
+                "what was delivered lately was sent again, because a server that crashed may have lost some",
                 extra={"points": self._resending.lines, "days": WINDOW_S // 86400},
             )
 
-    async def _leased(self, role: Role, *, live: bool) -> Lease | None:
+    async def _lease(self, role: Role, *, live: bool) -> Lease | None:
         if role == "daily":
             return await self._store.call(Store.lease_daily, self._writer.most_lines)
         if live:
@@ -186,14 +185,14 @@ class Shipper:
         return await self._store.call(Store.lease, role, newest=live, max_lines=self._most(role))
 
     def _look_ahead(self, role: Role, lease: Lease) -> None:
-        """While a batch is on its way the next one is read: neither disk nor server waits for the other."""
+        """Read the next batch while one is on its way, so that neither disk nor server waits for the other."""
         self._meanwhile[role] = set()
         following = self._store.call(Store.lease, role, newest=False, max_lines=self._most(role), after=lease.end)
         self._ahead[role] = asyncio.create_task(following)
         self._ahead[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _forget_ahead(self, role: Role) -> None:
-        """What was not taken comes first again."""
+        """Drop the batch that was read ahead: what was not delivered comes first again."""
         if (ahead := self._ahead.pop(role, None)) is not None:
             ahead.cancel()
 
@@ -201,7 +200,7 @@ class Shipper:
         return min(self._most_lines.get(role, self._writer.most_lines), self._writer.most_lines)
 
     def _fit(self, role: Role, took_s: float) -> None:
-        """As many lines a batch as the server takes in a few seconds."""
+        """Adapt the size of batches to what the server takes within a few seconds."""
         if took_s > _SLOW_S:
             self._halve(role)
         elif took_s < _SLOW_S / 4:
@@ -210,8 +209,8 @@ class Shipper:
     def _halve(self, role: Role) -> None:
         self._most_lines[role] = max(_FEWEST_LINES, self._most(role) // 2)
 
-    async def _keep_books(self, role: Role, lease: Lease, delivery: Delivery, *, live: bool) -> None:
-        """What InfluxDB has is marked delivered, what it will never take is kept aside with its reason."""
+    async def _acknowledge(self, role: Role, lease: Lease, delivery: Delivery, *, live: bool) -> None:
+        """Mark what InfluxDB confirmed as delivered, and set refused lines aside with their reason."""
         if not delivery.done:
             return
         places = {number: place for place, number in enumerate(delivery.done)}
@@ -225,8 +224,8 @@ class Shipper:
         self.shipped.last_delivery = self._clock.time()
         if refused:
             log.get("ship").warning(
-                "InfluxDB refused points; they are kept aside\nTry: envoy-logger outbox refused",
-                extra={"role": role, "points": len(refused), "why": refused[0].reason},
+                "InfluxDB refused points; they are set aside\nTry: envoy-logger outbox refused",
+                extra={"role": role, "points": len(refused), "reason": refused[0].reason},
             )
             for gateway, count in Counter(gateway_of(line.line) for line in refused).items():
                 text = f"{count} points of the {role}: {refused[0].reason}"
@@ -250,7 +249,7 @@ class Shipper:
             self._changes.end(f"influx {role} backlog", f"InfluxDB takes all waiting points of the {role} again")
 
     async def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
-        """Keep everything; say once what is wrong; try again later, or each minute if a person must act."""
+        """Keep everything, report once what is wrong, and try again later, or each minute if a person must act."""
         self.troubles[role] = outcome
         self.shipped.waiting_for = outcome.reason
         if live:
@@ -280,7 +279,7 @@ class Shipper:
             await self._plan_to_resend()
 
     async def _idle(self) -> None:
-        """Until there is news, or the next try is due."""
+        """Wait until there is something new, or the next try is due."""
         waiting = asyncio.ensure_future(self._progress.wait("ship", self._backoff.next_in_s(_IDLE_S)))
         news = asyncio.ensure_future(self._wake.wait())
         try:

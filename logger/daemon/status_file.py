@@ -1,4 +1,4 @@
-"""`status.json`: what the daemon does, for people, for `health` and for `status`. No secret is in it."""
+"""Write and read `status.json`: what the recorder is doing, for people, for `health` and for `status`; no secrets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from logger.store.figures import StoreFigures
 
 
 def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[str, Json]:
-    """Everything worth knowing about the recorder now. Times in unix seconds.
+    """Describe what the recorder is doing now. Times in unix seconds.
 
     What concerns one gateway stands at the top for the first; further gateways are listed in `further_gateways`.
     """
@@ -63,7 +63,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
 
 
 def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
-    """What concerns one gateway: who it is, what was asked, what it said."""
+    """Describe one gateway: who it is, what was requested, what it answered."""
     info, done, poller = collector.poller.info, collector.collected, collector.poller
     sent, contention = poller.requests.count_last_hour(clock.time()), poller.requests.contention
     return {
@@ -87,7 +87,7 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
         },
         "requests": {
             "last_hour": {"fast": sent["fast"], "slow": sent["slow"]},
-            "planned": poller.planned_per_hour(),
+            "planned": poller.plan_per_hour(),
             "one_lane": contention.one_lane,
             "slow_gateway": contention.slow_gateway,
         },
@@ -108,23 +108,23 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
 
 
 def _health(recorder: Recorder) -> Json:
-    """Live: the loops move. Ready: each gateway was polled and, with a database, something was delivered."""
+    """Describe health. Live: the loops move. Ready: each gateway was polled and, with a database, delivered."""
     reasons: list[Json] = []
     if not all(each.collected.ticks for each in recorder.collectors):
         reasons.append("no poll was stored yet")
     if recorder.shipper is not None and recorder.shipper.shipped.last_delivery is None:
         reasons.append("nothing was delivered yet")
-    return {"live": recorder.progress.alive, "ready": not reasons, "reasons": reasons}
+    return {"live": recorder.progress.is_alive, "ready": not reasons, "reasons": reasons}
 
 
 def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
-    """What the shipper has done since the start; when it last delivered the store knows from before."""
+    """Describe delivery since the start; the store knows the last delivery from before."""
     done = shipper.shipped
     return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
 
 
 def write(folder: Path, status: Mapping[str, Json]) -> None:
-    """Replace `status.json` in one step, readable by everybody; a full disk must not stop the recorder."""
+    """Replace `status.json` in one step, readable by everybody; a full disk does not stop the recorder."""
     path = folder / STATUS_FILE
     part = folder / f".{STATUS_FILE}.part"
     with contextlib.suppress(OSError):
@@ -134,7 +134,7 @@ def write(folder: Path, status: Mapping[str, Json]) -> None:
 
 
 def read(folder: Path) -> dict[str, Json] | None:
-    """What the daemon wrote last, or None if there is none."""
+    """Return what the recorder wrote last, or None without a file."""
     try:
         status: Json = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -157,7 +157,7 @@ def table() -> str:
     for name, made in SITES.items():
         gateway, _, collector = poll(made(), 2)
         first, later = gateway.counts(NOON - 30, NOON - 30 + 3600), gateway.counts(NOON + 3570, NOON + 7170)
-        columns[name] = (first, later, collector.poller.planned_per_hour())
+        columns[name] = (first, later, collector.poller.plan_per_hour())
     lines = [
         "| path | plan | " + " | ".join(f"{name}: first hour | later" for name in columns) + " |",
         "|---|---|" + "---:|" * 2 * len(columns),

@@ -157,7 +157,7 @@ def test_a_gateway_that_answers_slowly_is_asked_less_but_for_the_minute_and_the_
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_no_generation_is_asked_more_than_planned_but_for_first_probes(generation: str) -> None:
     gateway, _, collector = poll(plant(generation, 6), 0.75)
-    planned = collector.poller.planned_per_hour()
+    planned = collector.poller.plan_per_hour()
     assert planned is not None
     assert len(gateway.asked) <= 1.1 * planned + 10
     assert collector.poller.requests.count_last_hour(NOON + 2700).total() == len(gateway.asked)

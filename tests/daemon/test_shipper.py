@@ -367,7 +367,7 @@ def test_what_a_server_confirmed_before_it_was_away_is_sent_once_more(
     assert numbers(writer, "devices") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
     figures = store.store.read_figures().roles["totals"]
     assert (figures.rows, figures.delivered_rows, figures.delivered_lines) == (0, 6, 6)
-    told = [record.message for record in caplog.records if "once more" in record.message]
+    told = [record.message for record in caplog.records if "was sent again" in record.message]
     assert len(told) == 1
 
 
