@@ -30,12 +30,12 @@ from influxdb_client import InfluxDBClient
 from logger.influx.dialects import Target
 from logger.model import ROLES, Json, Role, Value
 from tests.fake_influx2 import FakeInflux2
+from tests.waiting import LONGEST_S
 
 Kind: TypeAlias = Literal["influx1", "influx2", "fake2", "victoria"]
 NEEDS_1 = "needs: Debian package influxdb (an influxd of version 1 on the path)"
 NEEDS_2 = "needs: InfluxDB 2 (INFLUXD2=/path/to/influxd, or an influxd of version 2 on the path)"
 NEEDS_VICTORIA = "needs: Debian package victoria-metrics"
-START_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class _Process:
                 env=environment,
                 cwd=self.folder,
             )
-        until = time.monotonic() + START_S
+        until = time.monotonic() + LONGEST_S
         while time.monotonic() < until:
             if self._process.poll() is not None:
                 break
@@ -165,10 +165,10 @@ class _Process:
         if self._process.poll() is None:
             self._process.send_signal(how)
             try:
-                self._process.wait(10)
+                self._process.wait(LONGEST_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait(10)
+                self._process.wait(LONGEST_S)
         self._process = None
 
 

@@ -19,6 +19,7 @@ from tests.commands.program import program
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.recorder import environment
 from tests.servers import Fake2
+from tests.waiting import LONGEST_S, wait_until
 
 
 @contextlib.contextmanager
@@ -46,20 +47,15 @@ def demo(home: Path, *words: str, terminal: bool = False, settings: Mapping[str,
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
+                process.wait(LONGEST_S)
             if copier is not None:
-                copier.wait(10)
+                copier.wait(LONGEST_S)
 
 
 def stand_in_of(process: subprocess.Popen[bytes]) -> int:
     """The process id of the demo's stand-in gateway, once it runs."""
-    until = time.monotonic() + 30
-    while time.monotonic() < until and process.poll() is None:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        if children:
-            return int(children[0])
-        time.sleep(0.05)
-    raise AssertionError("no stand-in was started")
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return int(wait_until(lambda: listed.read_text().split())[0])
 
 
 def is_gone(pid: int) -> bool:
@@ -69,19 +65,17 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def wait_until_shown(shown: Path, pattern: str, within_s: float = 40.0) -> str:
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        text = shown.read_text(encoding="utf-8", errors="replace")
-        if re.search(pattern, text):
-            return text
-        time.sleep(0.1)
-    raise AssertionError(f"not shown: {pattern}\n{text[-3000:]}")
+def wait_until_shown(shown: Path, pattern: str) -> str:
+    def text() -> str:
+        return shown.read_text(encoding="utf-8", errors="replace")
+
+    wait_until(lambda: re.search(pattern, text()), text)
+    return text()
 
 
 def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "5", terminal=True) as (process, shown):
-        assert process.wait(60) == 0
+        assert process.wait(LONGEST_S) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.read_text(encoding="utf-8"))
     assert "INVENTED DATA" in text
     assert "240× faster" in text
@@ -97,7 +91,7 @@ def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) ->
 
 def test_a_pipe_gets_one_line_now_and_then_and_is_told_that_it_is_invented(tmp_path: Path) -> None:
     with demo(tmp_path, "--seconds", "6") as (process, shown):
-        assert process.wait(60) == 0
+        assert process.wait(LONGEST_S) == 0
     lines = shown.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "INVENTED DATA, time runs 240× faster. Ctrl-C stops it."
     assert lines[-1].startswith("Stopped.")
@@ -116,7 +110,7 @@ def test_an_interrupt_ends_it_and_its_stand_in(tmp_path: Path, whole_group: bool
             os.killpg(process.pid, signal.SIGINT)
         else:
             process.send_signal(signal.SIGINT)
-        assert process.wait(15) == 0
+        assert process.wait(LONGEST_S) == 0
         assert is_gone(stand_in)
     text = shown.read_text(encoding="utf-8")
     assert "Traceback" not in text
@@ -141,7 +135,7 @@ def test_a_real_database_and_dotenv_are_never_touched(tmp_path: Path, fake_influ
         settings=target | {"LOGGER_STATE_DIR": str(real), "INFLUXDB_TOKEN_FILE": str(tmp_path / "token"),
                            "CREDENTIALS_DIRECTORY": str(tmp_path)},
     ) as (process, _):  # fmt: skip
-        assert process.wait(60) == 0
+        assert process.wait(LONGEST_S) == 0
     assert fake_influx2.fake.seen == []
     assert not real.exists()
     assert stored(tmp_path / "demo")  # it did record meanwhile

@@ -17,7 +17,7 @@ import pytest
 from zeroconf import ServiceInfo, Zeroconf
 
 from logger.clock import SystemClock
-from tests.commands.program import Done, program
+from tests.commands.program import Done, process, program
 from tests.endtoend.recorder import ROOT
 from tests.standin import BackgroundSimulator, invent_gateway
 
@@ -71,9 +71,10 @@ def responder() -> Iterator[Zeroconf]:
         yield running
 
 
-def announce(responder: Zeroconf, name: str, port: int) -> None:
-    """What a gateway announces of itself."""
+def announce(responder: Zeroconf, gateway: BackgroundSimulator) -> None:
+    """Announce what a gateway announces of itself, under a name that is this run's own."""
     service = "_enphase-envoy._tcp.local."
+    name, port = f"envoy-{gateway.simulator.model.serial}", int(place(gateway).rpartition(":")[2])
     responder.register_service(
         ServiceInfo(
             service,
@@ -103,8 +104,8 @@ def discovered(home: Path, *wanted: str, options: tuple[str, ...] = ()) -> Done:
 def test_gateways_that_announce_themselves_are_listed_with_serial_and_firmware(
     newer: BackgroundSimulator, older: BackgroundSimulator, responder: Zeroconf, tmp_path: Path
 ) -> None:
-    announce(responder, "envoy", int(place(newer).rpartition(":")[2]))
-    announce(responder, "envoy-2", int(place(older).rpartition(":")[2]))
+    announce(responder, newer)
+    announce(responder, older)
     told = discovered(tmp_path, place(newer), place(older))
     assert told.code == 0, told.err
     assert told.out.splitlines()[0].split() == ["ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN"]
@@ -132,7 +133,7 @@ def test_an_address_can_be_named_and_one_that_is_silent_is_said(older: Backgroun
 def test_nothing_found_is_said_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "zeroconf.py").write_text("raise ImportError\n")
     without = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    told = program(tmp_path, "discover", *LOOPBACK, "--json", settings=without)
+    told = process(tmp_path, "discover", *LOOPBACK, "--json", settings=without)
     assert (told.code, json.loads(told.out)) == (69, [])
     assert told.said == [
         "mDNS was not asked: zeroconf is not installed",

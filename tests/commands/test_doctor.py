@@ -29,7 +29,7 @@ from logger.model import GatewayInfo
 from logger.provision.detect import Server
 from logger.settings.load import Settings, inspect_settings
 from logger.store.folder import mark_demo
-from tests.commands.program import program
+from tests.commands.program import process, program
 from tests.endtoend.recorder import Recorder, influxdb
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
@@ -588,7 +588,7 @@ def test_half_configured_it_says_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_where_the_terminal_knows_no_such_marks_they_are_letters(tmp_path: Path) -> None:
-    done = program(tmp_path, "doctor", settings={"PYTHONIOENCODING": "ascii"})
+    done = process(tmp_path, "doctor", settings={"PYTHONIOENCODING": "ascii"})
     assert done.code == 78
     assert done.out.startswith("-  gateway ")
     assert "\nXX settings" in done.out

@@ -33,7 +33,7 @@ def shell(home: Path, words: str, settings: Mapping[str, str] = {}) -> subproces
     """`envoy-logger WORDS` by a shell, which knows how to close a channel."""
     return subprocess.run(
         ["/bin/sh", "-c", f"exec {sys.executable} -m logger {words}"], cwd=home,
-        env=environment(home, settings), stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+        env=environment(home, settings), stdin=subprocess.DEVNULL, capture_output=True,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from logger.store.records import Commit
 from logger.store.thread import StoreThread
 from tests.commands.program import Done, program
 from tests.store.samples import GATEWAY, START, batch, day_row, make_store
+from tests.waiting import LONGEST_S
 
 FIRST = "2026-05-28T20:27:00Z"
 CONFLICT = 'partial write: field type conflict: input field "production_power_w"'
@@ -58,11 +59,11 @@ def daemon(folder: Path) -> Iterator[None]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(LONGEST_S)
         yield
     finally:
         loop.call_soon_threadsafe(ended.set)
-        thread.join(10)
+        thread.join(LONGEST_S)
         loop.close()
 
 

@@ -19,6 +19,7 @@ from logger.clock import SystemClock
 from tests.commands.program import program
 from tests.endtoend.recorder import Recorder, environment
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
+from tests.waiting import LONGEST_S, wait_until
 
 
 def test_devices_as_text_and_as_json_say_the_same(site: BackgroundSimulator, tmp_path: Path) -> None:
@@ -115,14 +116,12 @@ def test_ctrl_c_ends_a_one_shot_command_with_130(
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        until = time.monotonic() + 30
-        while not any(site.simulator.http.raw) and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_until(lambda: any(site.simulator.http.raw))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=LONGEST_S)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LONGEST_S)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert out == ""
@@ -145,10 +144,10 @@ def test_simulate_prints_settings_that_work_and_ends_with_130_on_ctrl_c(tmp_path
         assert done.code == 0, done.err
         assert len(json.loads(done.out)["inverters"]) == 3
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=LONGEST_S)
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(LONGEST_S)
     assert process.returncode == 130
     assert "Traceback" not in err
 
@@ -167,7 +166,7 @@ def test_a_state_folder_without_permission_names_the_chown(
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
     done = subprocess.run(
-        [*without, sys.executable, "-m", "logger", command], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        [*without, sys.executable, "-m", "logger", command], cwd=tmp_path, capture_output=True, text=True,
         env=environment(tmp_path, site.settings | {"LOGGER_STATE_DIR": str(folder)}),
     )  # fmt: skip
     assert done.returncode == 78, done.stderr

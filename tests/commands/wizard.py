@@ -12,8 +12,8 @@ from typing import Self
 import pexpect
 
 from tests.endtoend.recorder import environment
+from tests.waiting import LONGEST_S
 
-PATIENCE_S = 30
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -23,7 +23,7 @@ class Person:
     def __init__(self, home: Path, *words: str, settings: Mapping[str, str]) -> None:
         self._child = pexpect.spawn(
             sys.executable, ["-m", "logger", *words], cwd=str(home), env=environment(home, settings),
-            encoding="utf-8", timeout=PATIENCE_S, dimensions=(60, 160), echo=True,
+            encoding="utf-8", timeout=LONGEST_S, dimensions=(60, 160), echo=True,
         )  # fmt: skip
         self._seen = ""
 
@@ -56,7 +56,7 @@ class Person:
 
     def interrupt(self, until: str) -> None:
         """Ctrl-C, as a person does it: again, if it fell into the moment before the program began to read."""
-        for _ in range(PATIENCE_S // 3):
+        for _ in range(100):
             self._child.sendintr()
             try:
                 self._child.expect_exact(until, timeout=3)

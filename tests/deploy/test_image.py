@@ -259,7 +259,7 @@ def _run(
     image: str, *arguments: str, flags: Sequence[str] = ("--network", "none")
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["podman", "run", "--rm", *CLOSED, *flags, image, *arguments], capture_output=True, text=True, timeout=120
+        ["podman", "run", "--rm", *CLOSED, *flags, image, *arguments], capture_output=True, text=True
     )
 
 
@@ -300,7 +300,6 @@ def _python(image: str, source: str, *flags: str) -> dict[str, object]:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     answer: dict[str, object] = json.loads(done.stdout)

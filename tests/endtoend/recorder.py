@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from logger.clock import FastClock
 from logger.influx.dialects import Target
+from tests.waiting import LONGEST_S, wait_until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 5.0
@@ -92,13 +92,13 @@ class Recorder:
         """SIGKILL: it learns nothing of its end."""
         process = self._running()
         process.kill()
-        process.wait(10)
+        process.wait(LONGEST_S)
 
-    def terminate(self, within_s: float = 8.0) -> int:
-        """SIGTERM, and its exit code; raises subprocess.TimeoutExpired if it takes longer."""
+    def terminate(self) -> int:
+        """End it with SIGTERM → its exit code."""
         process = self._running()
         process.send_signal(signal.SIGTERM)
-        return process.wait(within_s)
+        return process.wait(LONGEST_S)
 
     def status(self) -> dict[str, Any]:
         """What this process has written into `status.json`, empty before it did."""
@@ -108,29 +108,28 @@ class Recorder:
             return {}
         return found if found.get("pid") == self._running().pid else {}
 
-    def wait_until(self, holds: Callable[[dict[str, Any]], bool], within_s: float = 40.0) -> dict[str, Any]:
-        """The first status for which `holds`; fails with the log if it does not come or the process ends."""
-        until = time.monotonic() + within_s
-        while time.monotonic() < until:
+    def wait_until(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait for the first status for which `holds`; fails with the log if it does not come or the process ends."""
+
+        def look() -> dict[str, Any]:
             ended = self._running().poll()
             assert ended is None, f"the recorder ended with {ended}:\n{self.log[-4000:]}"
-            if (status := self.status()) and holds(status):
-                return status
-            time.sleep(0.05)
-        raise AssertionError(f"not within {within_s:.0f} s: {self.status()}\n{self.log[-4000:]}")
+            status = self.status()
+            return status if status and holds(status) else {}
 
-    def wait_for_ticks(self, ticks: int, within_s: float = 40.0) -> dict[str, Any]:
-        """The status once so many ticks were stored since its start."""
-        return self.wait_until(lambda status: status["polls"]["ticks"] >= ticks, within_s)
+        return wait_until(look, lambda: f"{self.status()}\n{self.log}")
 
-    def wait_until_delivered(self, up_to: int, within_s: float = 40.0) -> None:
-        """Until the database has every tick up to that one; the newest tick is always still on its way."""
+    def wait_for_ticks(self, ticks: int) -> dict[str, Any]:
+        """Wait until so many ticks were stored since its start → the status."""
+        return self.wait_until(lambda status: status["polls"]["ticks"] >= ticks)
+
+    def wait_until_delivered(self, up_to: int) -> None:
+        """Wait until the database has every tick up to that one; the newest tick is always still on its way."""
         self.wait_until(
             lambda status: (
                 status["polls"]["last_tick"] > up_to
                 and (status["store"]["oldest_tick"] is None or status["store"]["oldest_tick"] > up_to)
-            ),
-            within_s,
+            )
         )
 
     def _running(self) -> subprocess.Popen[bytes]:

@@ -18,6 +18,7 @@ from tests.endtoend.points import as_points, differences, in_database, stored
 from tests.endtoend.recorder import ROOT, environment, influxdb
 from tests.servers import Influx1, Influx2
 from tests.sizes import sized
+from tests.waiting import LONGEST_S
 
 
 class Hammered:
@@ -41,7 +42,7 @@ class Hammered:
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(LONGEST_S)
 
     @property
     def ended(self) -> bool:

@@ -20,6 +20,7 @@ from tests.endtoend.points import Place, parsed
 from tests.endtoend.recorder import environment
 from tests.endtoend.truth import measured, metered
 from tests.readings.recordings import CORPUS, needs_recordings
+from tests.waiting import LONGEST_S
 
 pytestmark = needs_recordings
 BATTERIES = "8.2.127_with_3cts_and_battery_split"
@@ -62,7 +63,7 @@ def simulated(recording: str, home: Path) -> Iterator[dict[str, str]]:
         yield dict(process.stdout.readline().rstrip("\n").split("=", 1) for _ in TOGETHER)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(LONGEST_S)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -75,7 +76,7 @@ def printed(recording: str) -> Printed:
         assert set(settings) == set(TOGETHER)
         done = subprocess.run(
             [sys.executable, "-m", "logger", "once", "--dry-run"], cwd=home, env=environment(home, settings),
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True,
         )  # fmt: skip
         tokens = [file.read_text(encoding="utf-8").strip() for file in (home / "state").glob("token-*")]
         files = sorted(file.name for file in (home / "state").iterdir())

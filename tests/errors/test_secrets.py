@@ -165,7 +165,7 @@ def test_a_crash_is_shown_whole_but_masked(
     numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.errors.crashing_run", *numbers], cwd=tmp_path, capture_output=True, text=True,
-        env=environment(tmp_path, settings), timeout=60,
+        env=environment(tmp_path, settings),
     )  # fmt: skip
     assert done.returncode == 1
     assert "Traceback (most recent call last)" in done.stderr

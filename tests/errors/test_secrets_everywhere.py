@@ -33,6 +33,7 @@ from tests.errors.test_secrets import Echo
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2
 from tests.standin import BackgroundSimulator, Fault
+from tests.waiting import LONGEST_S
 
 INIT = [
     "init", "--yes", "--no-search", "--account", "owner@example.org", "--password-file", "given/ENPHASE_PASSWORD",
@@ -108,7 +109,7 @@ def tried(home: Path, words: list[str], settings: dict[str, str]) -> Done:
         out, err = process.communicate(timeout=6)
     except subprocess.TimeoutExpired:
         process.terminate()
-        out, err = process.communicate(timeout=15)
+        out, err = process.communicate(timeout=LONGEST_S)
     return Done(process.returncode, out, err)
 
 
