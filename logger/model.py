@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 Value: TypeAlias = float | int | bool | str
@@ -83,6 +83,10 @@ class DayRow:
     reading: Reading
     day: str
     final: bool
+
+
+AHEAD_S: Final = 600
+"""A report further ahead of the clock than this, the gateway's or ours, is no report."""
 
 
 @dataclass(frozen=True, slots=True)

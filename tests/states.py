@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -34,6 +34,8 @@ def _any(hint: Any) -> st.SearchStrategy[Any]:
     if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint)
         return st.builds(hint, **{item.name: _any(hints[item.name]) for item in fields(hint)})
+    if origin is Literal:
+        return st.sampled_from(parts)
     if origin in (Union, UnionType):
         return st.one_of(*(_any(part) for part in parts))
     if origin is Mapping:

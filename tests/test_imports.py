@@ -20,7 +20,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": GROUND | {"settings"},
     "gateway": GROUND | TALK | {"gateway"},
     "energy": GROUND | {"energy"},
-    "panels": GROUND | {"readings", "energy", "panels"},
+    "panels": GROUND | {"energy", "panels"},
     "readings": GROUND | {"energy", "readings"},
     "store": GROUND | {"log", "store"},
     "influx": GROUND | TALK | {"influx"},

@@ -22,8 +22,9 @@ from logger.energy.rebuild import Past
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Json, Reading, Value
 from logger.panels import panel_rebuild
-from logger.panels.books import Panels, Place, trimmed
-from logger.panels.step import PanelBooks
+from logger.panels.compare import make_rows
+from logger.panels.panel_days import forget_old_days
+from logger.panels.panel_state import PanelState
 from logger.site import Site
 
 _WEEK: Final = 8
@@ -82,7 +83,7 @@ async def rebuilt(history: History, live: GatewayState, wish: Wish, step: Callab
         missing = [d for d in _dates(begins, end) if d not in known]
         asked = [d for d in _dates(max(begins, wish.since), min(end, wish.until or end)) if wish.since]
         start = max(begins, min([*missing, *asked, _back(end, _WEEK)]))
-        work = _Work(history, wish, known, live.panels.panels)
+        work = _Work(history, wish, known, live.panels)
         for day in _dates(start, end):
             step(day)
             await work.read(day, min(first_instant(following(day), zone), wish.own))
@@ -125,7 +126,7 @@ async def _again(
     if not dates or not wish.again:
         found.left_out = dates
         return
-    work = _Work(history, replace(wish, own=first_instant(following(dates[-1]), zone) + 3600), known, Panels())
+    work = _Work(history, replace(wish, own=first_instant(following(dates[-1]), zone) + 3600), known, PanelState())
     for day in _dates(_back(dates[0], 1), following(following(dates[-1]))):
         step(day)
         await work.read(day, min(first_instant(following(day), zone), work.wish.own))
@@ -160,10 +161,10 @@ async def _written(history: History, wish: Wish, begins: str) -> dict[str, _Tags
 class _Work:
     """A replay, day by day."""
 
-    def __init__(self, history: History, wish: Wish, known: Mapping[str, _Tags], live: Panels) -> None:
+    def __init__(self, history: History, wish: Wish, known: Mapping[str, _Tags], live: PanelState) -> None:
         self.wish, self.ticks = wish, 0
         self._history, self._known, self._live = history, known, live
-        self._ledger, self._panels = EnergyState(), Panels()
+        self._ledger, self._panels = EnergyState(), PanelState()
         self._rows: dict[str, DayRow] = {}
 
     async def read(self, day: str, until: int) -> None:
@@ -177,17 +178,16 @@ class _Work:
         self._ledger, rows = rebuild.replay(self._ledger, points, wish.site)
         self._rows |= rows
         reports = await self._history.points(
-            "devices", "envoy_inverter", wish.gateway, since, until, panel_rebuild.FIELDS
+            "devices", "envoy_inverter", wish.gateway, since, until, panel_rebuild.REPLAY_FIELDS
         )
         readings = [Reading("envoy_inverter", p.tags, p.fields, p.time, "devices") for p in reports]
-        groups = {p.tags["serial"]: p.tags.get("panel_group", "") for p in reversed(reports) if "serial" in p.tags}
-        site = next((p.tags.get("site", "") for p in (*totals, *reports)), "")
-        place = Place(site, wish.site.zone, groups)
-        self._panels = panel_rebuild.replayed(self._panels, readings, place, self._live)
+        name = next((p.tags.get("site", "") for p in (*totals, *reports)), "")
+        site = replace(wish.site, name=name)
+        self._panels = panel_rebuild.replay_reports(self._panels, readings, site, self._live)
 
     def books(self, *, whole: bool = False) -> GatewayState:
         """The books after the last day that was read; `whole`: with every day of the inverters."""
-        return GatewayState(self._ledger, panels=PanelBooks(self._panels if whole else trimmed(self._panels)))
+        return GatewayState(self._ledger, panels=self._panels if whole else forget_old_days(self._panels))
 
     def rows(self, dates: Iterable[str]) -> dict[str, list[DayRow]]:
         """The rows of these days, with the tags that they were written with, if they were."""
@@ -205,9 +205,9 @@ class _Work:
             tags = known.site if known else row.reading.tags
             days[day] = [DayRow(replace(row.reading, tags=tags), day, final)]
             if known:
-                panels = panel_rebuild.with_tags(panels, day, known.inverters)
+                panels = panel_rebuild.restore_tags(panels, day, known.inverters)
             closed = day if final else ""
-            days[day] += panel_rebuild.rows_of(panels, [day], wish.gateway, wish.site.zone, closed)
+            days[day] += make_rows(panels, [day], wish.gateway, wish.site.zone, closed)
         return days
 
 

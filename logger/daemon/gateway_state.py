@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 from logger.energy.state import EnergyState
 from logger.energy.stored import dump_energy, load_energy
 from logger.model import DayRow, Report
-from logger.panels.step import PanelBooks
+from logger.panels.panel_state import PanelState
+from logger.panels.stored_panels import dump_panels, load_panels
 from logger.readings.drift import DocumentKeys, Shape
 from logger.readings.equipment import Equipment
 from logger.readings.gateway_point import GatewayPoint
@@ -26,7 +27,7 @@ class GatewayState:
 
     energy: EnergyState = field(default_factory=EnergyState)
     readings: ReadingsState = field(default_factory=ReadingsState)
-    panels: PanelBooks = field(default_factory=PanelBooks)
+    panels: PanelState = field(default_factory=PanelState)
 
 
 Change: TypeAlias = Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow]]]
@@ -48,7 +49,7 @@ def dump_state(state: GatewayState) -> dict[str, str]:
         "readings.equipment": _EQUIPMENT.dump_json(readings.equipment).decode(),
         "readings.gateway_point": _GATEWAY_POINT.dump_json(readings.gateway_point).decode(),
         **{f"{_KEYS_OF}{path}": _dump_keys(shape.keys) for path, shape in readings.shapes.items()},
-        **state.panels.to_text(),
+        **dump_panels(state.panels),
     }
 
 
@@ -67,7 +68,7 @@ def load_state(parts: Mapping[str, str], reports: Mapping[str, Sequence[Report]]
         },
         reports=reports,
     )
-    return GatewayState(load_energy(parts), readings, PanelBooks.from_text(parts))
+    return GatewayState(load_energy(parts), readings, load_panels(parts))
 
 
 @lru_cache(maxsize=256)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from logger.daemon.gateway_state import GatewayState
 from logger.energy import rebuild
 from logger.model import DayRow
-from logger.panels import panel_rebuild
-from logger.panels.books import Place, trimmed
-from logger.panels.step import PanelBooks, closed_day
+from logger.panels.compare import make_rows
+from logger.panels.panel_rebuild import join_panels, replace_panel_days
+from logger.panels.panel_tick import last_closed_day
 from logger.site import Site
 
 
@@ -27,12 +27,11 @@ def restored(live: GatewayState, past: GatewayState, gateway: str, site: Site) -
     began_on = min(live.energy.first_day, past.energy.day or live.energy.first_day)
     before = rebuild.lead_up(past.energy, live.energy, site, live.readings.equipment.inverters)
     ledger, changed = rebuild.join(live.energy, before)
-    mine, theirs, place = live.panels.panels, past.panels.panels, Place("", ledger.zone)
-    panels, panel_days = panel_rebuild.joined(mine, panel_rebuild.up_to(theirs, mine, place))
-    closed = closed_day(ledger.last_tick, ledger.zone)
+    panels, panel_days = join_panels(live.panels, past.panels, replace(site, zone=ledger.zone))
+    closed = last_closed_day(ledger.last_tick, ledger.zone)
     rows = rebuild.list_rows(ledger, [day for day in changed if day >= began_on])
-    rows += panel_rebuild.rows_of(panels, [d for d in panel_days if d >= began_on], gateway, ledger.zone, closed)
-    return replace(live, energy=ledger, panels=PanelBooks(trimmed(panels), live.panels.watch)), rows
+    rows += make_rows(panels, [day for day in panel_days if day >= began_on], gateway, ledger.zone, closed)
+    return replace(live, energy=ledger, panels=panels), rows
 
 
 def recomputed(
@@ -42,10 +41,8 @@ def recomputed(
     if not live.energy.last_tick:
         return live, []
     ledger, changed = rebuild.replace_days(live.energy, past.energy, dates)
-    panels = live.panels.panels
-    theirs = {day: kept for day, kept in past.panels.panels.days.items() if day in dates and day in panels.days}
-    panels = replace(panels, days={**panels.days, **theirs})
-    closed = closed_day(ledger.last_tick, ledger.zone)
+    panels, panel_days = replace_panel_days(live.panels, past.panels, dates)
+    closed = last_closed_day(ledger.last_tick, ledger.zone)
     rows = rebuild.list_rows(ledger, changed)
-    rows += panel_rebuild.rows_of(panels, sorted(theirs), gateway, ledger.zone, closed)
-    return replace(live, energy=ledger, panels=PanelBooks(panels, live.panels.watch)), rows
+    rows += make_rows(panels, panel_days, gateway, ledger.zone, closed)
+    return replace(live, energy=ledger, panels=panels), rows

@@ -7,16 +7,15 @@ the events, gather the points.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
 from logger.energy.engine import Accounted, account
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
-from logger.panels.books import Place
-from logger.panels.step import Stepped, step
-from logger.readings.layout import NONE, Layout, applied, groups_of
+from logger.panels.panel_tick import PanelResult, account_for_panels
+from logger.readings.layout import NONE, Layout, applied
 from logger.readings.observe import Observed, observe
 from logger.site import Site
 
@@ -57,12 +56,17 @@ def run_tick(
     """Read the due `roles` out of the snapshot and enter them into the state."""
     seen = observe(snapshot, roles, state.readings, state.energy, site)
     energy = _account_for_energy(state.energy, seen)
-    panels = _account_for_panels(state, seen, energy.state.zone or site.zone, snapshot, roles, site, layout)
+    points = applied(seen.points, layout)
+    panels = PanelResult(state.panels)
+    if "devices" in roles:
+        reports = [point for point in points if point.measurement == "envoy_inverter"]
+        here = replace(site, zone=energy.state.zone or site.zone)
+        panels = account_for_panels(state.panels, reports, snapshot.tick, here, snapshot.gateway.serial)
     events = [*energy.events, *seen.events, *panels.events]
     totals = {**seen.totals, **energy.fields}
     return TickResult(
-        readings=_gather_points(seen, totals, energy, snapshot.tick, site.tags(snapshot.gateway.serial), layout),
-        state=GatewayState(energy.state, seen.state, panels.books),
+        readings=_gather_points(points, totals, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
+        state=GatewayState(energy.state, seen.state, panels.state),
         new_reports=seen.new_reports,
         events=events,
         recent=_recent(totals),
@@ -76,37 +80,13 @@ def _account_for_energy(state: EnergyState, seen: Observed) -> Accounted:
     return Accounted(state) if seen.tick is None else account(state, seen.tick)
 
 
-def _account_for_panels(
-    state: GatewayState,
-    seen: Observed,
-    zone: str,
-    snapshot: Snapshot,
-    roles: frozenset[Role],
-    site: Site,
-    layout: Layout,
-) -> Stepped:
-    """The inverters' state after a tick of the devices; unchanged where they are not due."""
-    if "devices" not in roles:
-        return Stepped(state.panels, [], [])
-    return step(
-        state.panels,
-        [point for point in seen.points if point.measurement == "envoy_inverter"],
-        seen.new_reports,
-        state.readings.reports,
-        snapshot.tick,
-        snapshot.gateway.serial,
-        Place(site.name, zone, groups_of(layout)),
-        site.panel_alert_percent,
-    )
-
-
 def _gather_points(
-    seen: Observed, totals: dict[str, Value], energy: Accounted, tick: int, tags: Mapping[str, str], layout: Layout
+    points: list[Reading], totals: dict[str, Value], energy: Accounted, tick: int, tags: Mapping[str, str]
 ) -> list[Reading]:
-    """All points of the tick: the totals, the devices with the layout's tags, and totals that were held before."""
+    """All points of the tick: the totals, the devices, and totals that were held before."""
     now = [Reading("envoy_totals", tags, totals, tick, "totals")] if set(totals) - {"inventory_age_s"} else []
     late = [Reading("envoy_totals", tags, dict(fields), at, "totals") for at, fields in energy.late]
-    return [*now, *applied(seen.points, layout), *late]
+    return [*now, *points, *late]
 
 
 def _recent(totals: Mapping[str, Value]) -> dict[str, float]:

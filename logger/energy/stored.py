@@ -55,7 +55,7 @@ def load_energy(parts: Mapping[str, str]) -> EnergyState:
         part = json.loads(parts[name])
         for day in part.pop("days", ()):
             today |= day
-        _merge(values, part)
+        merge_values(values, part)
     days = [json.loads(parts[name]) for name in sorted(parts) if name.startswith(_PAST_DAY)]
     return _STATE.validate_python({**values, "days": [*days, today] if today else days})
 
@@ -65,10 +65,10 @@ def _dump_day(day: Day) -> str:
     return _DAY.dump_json(day, exclude_defaults=True).decode()
 
 
-def _merge(values: dict[str, Any], more: Mapping[str, Any]) -> None:
+def merge_values(values: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Add the values of a part to those of the others, object by object."""
     for key, value in more.items():
         if isinstance(value, dict) and isinstance(values.get(key), dict):
-            _merge(values[key], value)
+            merge_values(values[key], value)
         else:
             values[key] = value

@@ -1,66 +1,92 @@
-"""Each inverter against the median of its group, on one day and over seven. Pure.
+"""Compare each inverter with the median of its group, on one day and over seven, and make the rows of days. Pure.
 
 A group of one or two cannot be judged: whoever is the median of so few says nothing about the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from statistics import median
 from typing import Final
 
-from logger.panels.books import PanelDays
+from logger.energy.days import first_instant
+from logger.model import DayRow, Reading, Value
+from logger.panels.panel_state import PanelDay, PanelDays, PanelState
 
 LEAST_GROUP: Final = 3
 _WEEK: Final = 7
 
 
-def groups_of(day: PanelDays) -> dict[str, list[str]]:
-    """The serials of each group of a day; without a layout all inverters are one group, called ''."""
+def make_rows(state: PanelState, dates: Iterable[str], gateway: str, zone: str, closed: str) -> list[DayRow]:
+    """Make the rows of `envoy_inverter_day` of these days as they stand; those up to `closed` are final."""
+    return [
+        DayRow(reading, day, day <= closed)
+        for day in dates
+        if day in state.days
+        for reading in _make_day(state, day, gateway, zone)
+    ]
+
+
+def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Reading]:
+    """One reading an inverter; its tags are those with which the day began."""
+    kept, at = state.days[day], first_instant(day, zone)
+    found = {
+        "group_ratio": compare_day(kept),
+        "group_ratio_7d": _compare_week(state.days, day),
+        "coverage_percent": measure_coverage(kept, state.interval_s),
+    }
+    readings = []
+    for serial, panel in kept.panels.items():
+        tags = {"gateway": gateway, "site": kept.site, "serial": serial, "panel_group": panel.group}
+        fields: dict[str, Value] = {"energy_wh": panel.wh, "estimated_wh": panel.estimated_wh}
+        if panel.reports:
+            fields["peak_power_w"] = panel.peak_w
+        fields |= {name: round(values[serial], 4) for name, values in found.items() if serial in values}
+        written = {name: value for name, value in tags.items() if value}
+        readings.append(Reading("envoy_inverter_day", written, fields, at, "daily"))
+    return readings
+
+
+def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
+    """The serials of each group; without a layout all inverters are one group, called ''."""
     found: dict[str, list[str]] = {}
-    for serial, panel in day.panels.items():
+    for serial, panel in panels.items():
         found.setdefault(panel.group, []).append(serial)
     return found
 
 
-def day_ratios(day: PanelDays) -> dict[str, float]:
-    """Each inverter's energy against the median of its group."""
-    return _ratios(groups_of(day), {serial: panel.wh for serial, panel in day.panels.items()})
+def compare_day(day: PanelDays) -> dict[str, float]:
+    """Divide each inverter's energy by the median of its group."""
+    return _compare(group_serials(day.panels), {serial: panel.wh for serial, panel in day.panels.items()})
 
 
-def week_ratios(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
+def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
     """The same over the seven days that end with `last`, of the inverters that have all of their group's days."""
     end = date.fromisoformat(last)
     span = [day for back in range(_WEEK) if (day := (end - timedelta(days=back)).isoformat()) in days]
-    if not span or span[0] != last:
-        return {}
     found: dict[str, float] = {}
-    for group, serials in groups_of(days[last]).items():
-        there = {day: {s for s in serials if s in days[day].panels} for day in span}
+    for group, serials in group_serials(days[last].panels).items():
+        there = {day: days[day].panels.keys() & set(serials) for day in span}
         of_group = [day for day in span if there[day]]
         whole = [s for s in serials if all(s in there[day] for day in of_group)]
-        sums = {s: sum(days[day].panels[s].wh for day in of_group) for s in whole}
-        found |= _ratios({group: whole}, sums)
+        found |= _compare({group: whole}, {s: sum(days[day].panels[s].wh for day in of_group) for s in whole})
     return found
 
 
-def coverages(day: PanelDays, interval_s: int) -> dict[str, float]:
+def measure_coverage(day: PanelDays, interval_s: int) -> dict[str, float]:
     """Percent of each inverter's reports that were seen, of those between its group's first and last."""
-    if not interval_s:
-        return {}
     found: dict[str, float] = {}
-    for serials in groups_of(day).values():
-        seen = [day.panels[s] for s in serials if day.panels[s].seen]
-        if not seen:
-            continue
-        span_s = max(p.last for p in seen) - min(p.first for p in seen)
-        expected = span_s // interval_s + 1
-        found |= {s: min(100.0, 100.0 * day.panels[s].seen / expected) for s in serials}
+    for serials in group_serials(day.panels).values():
+        seen = [panel for s in serials if (panel := day.panels[s]).reports]
+        if interval_s and seen:
+            span_s = max(panel.last_at for panel in seen) - min(panel.first_at for panel in seen)
+            expected = span_s // interval_s + 1
+            found |= {s: min(100.0, 100.0 * day.panels[s].reports / expected) for s in serials}
     return found
 
 
-def _ratios(groups: Mapping[str, list[str]], wh: Mapping[str, float]) -> dict[str, float]:
+def _compare(groups: Mapping[str, list[str]], wh: Mapping[str, float]) -> dict[str, float]:
     found: dict[str, float] = {}
     for serials in groups.values():
         middle = median(wh[s] for s in serials) if len(serials) >= LEAST_GROUP else 0.0

@@ -1,129 +1,132 @@
-"""The inverters' books from what was written, and joined with newer ones. Pure."""
+"""Rebuild a panel state from points that were written, and join it with a newer one. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from statistics import median
 from typing import Final
 
-from logger.model import DayRow, Reading
-from logger.panels.books import PanelDay, PanelDays, Panels, Place, enter
-from logger.panels.inverter_day_rows import day_rows
+from logger.model import Reading
+from logger.panels.panel_days import add_reports, forget_old_days
+from logger.panels.panel_state import PanelDay, PanelDays, PanelState
 from logger.panels.watch import nearest_interval
+from logger.site import Site
 
-FIELDS: Final = ("power_w", "energy_lifetime_wh")
+REPLAY_FIELDS: Final = ("power_w", "energy_lifetime_wh")
 """The fields of `envoy_inverter` that a replay needs."""
 
 
-def replayed(books: Panels, readings: Sequence[Reading], place: Place, live: Panels) -> Panels:
-    """The books after some more points of `envoy_inverter`, by time; those that `live` saw itself are left to it."""
-    mine = [r for r in readings if not _is_of(live, r)]
+def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, live: PanelState) -> PanelState:
+    """Add further points of `envoy_inverter`, by time, but for those that `live` counted itself."""
+    mine = [point for point in points if not _is_counted(live, point)]
     if not mine:
-        return books
-    books = replace(books, interval_s=_interval_s(mine) or books.interval_s)
-    return enter(books, mine, mine[0].time, mine[-1].time, place)
+        return state
+    state = replace(state, interval_s=_find_interval(mine) or state.interval_s)
+    return add_reports(state, mine, mine[0].time, mine[-1].time, site)
 
 
-def up_to(books: Panels, live: Panels, place: Place) -> Panels:
-    """The books led on to where `live` begins: an inverter's rise from the last report of the one to the first of the
-    other. The report itself is counted there."""
+def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelState, list[str]]:
+    """Add what the `past` state has of the time before the live one → the state, and what days change."""
+    past = _lead_up(past, live, site)
+    days = dict(live.days)
+    for day, earlier in past.days.items():
+        days[day] = _add_days(days[day], earlier) if day in days else earlier
+    inverters = {**past.inverters, **live.inverters}
+    for serial in past.inverters.keys() & live.inverters.keys():
+        first = past.inverters[serial]
+        inverters[serial] = replace(inverters[serial], first_at=first.first_at, first_wh=first.first_wh)
+    joined = replace(
+        live,
+        since=min(filter(None, (live.since, past.since)), default=0),
+        interval_s=live.interval_s or past.interval_s,
+        inverters=inverters,
+        days={day: days[day] for day in sorted(days)},
+    )
+    return forget_old_days(joined), sorted(past.days)
+
+
+def replace_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
+    """Put these days as `past` has them in the place of the live ones → the state, and which of them it had."""
+    again = {day: kept for day, kept in past.days.items() if day in dates and day in live.days}
+    return replace(live, days={**live.days, **again}), sorted(again)
+
+
+def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str, str]]) -> PanelState:
+    """Give a day the tags with which its rows were written first, by serial."""
+    kept = state.days.get(day)
+    if kept is None or not written:
+        return state
+    panels = {
+        serial: replace(panel, group=written[serial].get("panel_group", "")) if serial in written else panel
+        for serial, panel in kept.panels.items()
+    }
+    site = next(iter(written.values())).get("site", "")
+    return replace(state, days={**state.days, day: PanelDays(site, panels)})
+
+
+def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
+    """Lead `past` on to where `live` begins: an inverter's rise from the last report of the one to the first of the
+    other. That report itself is counted by the live state."""
     bases = [
         Reading(
-            "envoy_inverter", {"serial": serial}, {"energy_lifetime_wh": panel.first[1]}, panel.first[0], "devices"
+            "envoy_inverter",
+            {"serial": serial},
+            {"energy_lifetime_wh": inverter.first_wh},
+            inverter.first_at,
+            "devices",
         )
-        for serial, panel in live.now.items()
-        if serial in books.now and panel.first[1] is not None
+        for serial, inverter in live.inverters.items()
+        if serial in past.inverters and inverter.first_wh is not None
     ]
     if not bases:
-        return books
-    bases.sort(key=lambda reading: reading.time)
-    after = enter(books, bases, books.since, bases[-1].time, place)
+        return past
+    bases.sort(key=lambda point: point.time)
+    after = add_reports(past, bases, past.since, bases[-1].time, replace(site, name=""))
     days = {}
     for day, kept in after.days.items():
-        before = books.days[day].panels if day in books.days else {}
-        panels = {}
-        for serial, entry in kept.panels.items():
-            seen = before.get(serial, PanelDay())
-            panels[serial] = replace(entry, seen=seen.seen, first=seen.first, last=seen.last, peak_w=seen.peak_w)
+        before = past.days[day].panels if day in past.days else {}
+        panels = {
+            serial: replace(before.get(serial, PanelDay()), wh=panel.wh, estimated_wh=panel.estimated_wh)
+            for serial, panel in kept.panels.items()
+        }
         days[day] = replace(kept, panels=panels)
     return replace(after, days=days)
 
 
-def joined(live: Panels, past: Panels) -> tuple[Panels, list[str]]:
-    """The live books with the days and the earlier part of a day that the `past` ones have; and what days change."""
-    days = dict(live.days)
-    for day, old in past.days.items():
-        known = days.get(day)
-        if known is None:
-            days[day] = old
-            continue
-        panels = {
-            serial: _sum(known.panels.get(serial), old.panels.get(serial))
-            for serial in (*old.panels, *(s for s in known.panels if s not in old.panels))
-        }
-        days[day] = PanelDays(known.site or old.site, panels)
-    now = {
-        serial: replace(panel, first=past.now[serial].first) if serial in past.now else panel
-        for serial, panel in live.now.items()
-    }
-    missing = {serial: panel for serial, panel in past.now.items() if serial not in now}
-    since = min(filter(None, (live.since, past.since)), default=0)
-    ordered = {day: days[day] for day in sorted(days)}
-    whole = Panels({**missing, **now}, ordered, since, live.interval_s or past.interval_s)
-    return whole, sorted(past.days)
+def _is_counted(live: PanelState, point: Reading) -> bool:
+    """Whether the live state counted that report itself."""
+    inverter = live.inverters.get(point.tags["serial"])
+    return inverter is not None and inverter.first_at <= point.time
 
 
-def rows_of(panels: Panels, dates: Iterable[str], gateway: str, zone: str, closed: str) -> list[DayRow]:
-    """The rows of these days, as they stand."""
-    return [
-        DayRow(row, day, day <= closed)
-        for day in dates
-        if day in panels.days
-        for row in day_rows(panels, day, gateway, zone)
-    ]
-
-
-def with_tags(panels: Panels, day: str, written: Mapping[str, Mapping[str, str]]) -> Panels:
-    """The books with a day's tags as they were written first, by serial."""
-    kept = panels.days.get(day)
-    if kept is None or not written:
-        return panels
-    entries = {
-        serial: replace(entry, group=written[serial].get("panel_group", "")) if serial in written else entry
-        for serial, entry in kept.panels.items()
-    }
-    site = next(iter(written.values())).get("site", "")
-    return replace(panels, days={**panels.days, day: PanelDays(site, entries)})
-
-
-def _is_of(live: Panels, reading: Reading) -> bool:
-    """Whether the live books saw that report themselves."""
-    panel = live.now.get(reading.tags["serial"])
-    return panel is not None and panel.first[0] <= reading.time
-
-
-def _interval_s(readings: Sequence[Reading]) -> int:
-    """How far apart an inverter's reports usually are; 0 if that cannot be told."""
+def _find_interval(points: Sequence[Reading]) -> int:
+    """How far apart an inverter's reports usually are, in seconds; 0 if that cannot be told."""
     last: dict[str, int] = {}
     gaps = []
-    for reading in readings:
-        serial = reading.tags["serial"]
+    for point in points:
+        serial = point.tags["serial"]
         if serial in last:
-            gaps.append(reading.time - last[serial])
-        last[serial] = reading.time
-    return nearest_interval(median(gaps)) if gaps else 0
+            gaps.append(point.time - last[serial])
+        last[serial] = point.time
+    return nearest_interval(gaps)
 
 
-def _sum(known: PanelDay | None, old: PanelDay | None) -> PanelDay:
-    if known is None or old is None:
-        return known or old or PanelDay()
+def _add_days(known: PanelDays, earlier: PanelDays) -> PanelDays:
+    serials = dict.fromkeys((*earlier.panels, *known.panels))
+    panels = {serial: _add_day(known.panels.get(serial), earlier.panels.get(serial)) for serial in serials}
+    return PanelDays(known.site or earlier.site, panels)
+
+
+def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
+    """One day of which two states each counted a part."""
+    if known is None or earlier is None:
+        return known or earlier or PanelDay()
     return PanelDay(
-        round(known.wh + old.wh, 4),
-        round(known.estimated_wh + old.estimated_wh, 4),
-        max(known.peak_w, old.peak_w),
-        known.seen + old.seen,
-        min(filter(None, (known.first, old.first)), default=0),
-        max(known.last, old.last),
-        known.group or old.group,
+        round(known.wh + earlier.wh, 4),
+        round(known.estimated_wh + earlier.estimated_wh, 4),
+        max(known.peak_w, earlier.peak_w),
+        known.reports + earlier.reports,
+        min(filter(None, (known.first_at, earlier.first_at)), default=0),
+        max(known.last_at, earlier.last_at),
+        known.group or earlier.group,
     )

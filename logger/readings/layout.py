@@ -82,11 +82,6 @@ def applied(readings: Iterable[Reading], layout: Layout) -> list[Reading]:
     ]
 
 
-def groups_of(layout: Layout) -> dict[str, str]:
-    """The group of each panel that the layout gives one, by serial."""
-    return {serial: tags["panel_group"] for serial, tags in layout.tags.items() if "panel_group" in tags}
-
-
 def installed_serials(snapshot: Snapshot) -> frozenset[str] | None:
     """The serials of the inverters that the gateway has, or None while that cannot be told."""
     rows = first_of(inventory_inverters, installed_in_device_data, living_inverters)(View(snapshot, "devices"))

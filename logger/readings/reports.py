@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from logger.model import Report
+from logger.model import AHEAD_S, Report
 
 SAME_REPORT_S: Final = 5
 """Two documents may disagree about a report's second by this much."""
-AHEAD_S: Final = 600
-"""A report further ahead of the gateway's own clock than this is no report."""
 REMEMBERED: Final = 16
 _SKEW_S: Final = (60, 86400)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from logger.readings.reports import AHEAD_S
+from logger.model import AHEAD_S
 from logger.readings.rows import ABSENT, Row, View, number
 from logger.readings.selectors import batteries, ensemble
 

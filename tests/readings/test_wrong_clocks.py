@@ -6,9 +6,6 @@ from datetime import date
 
 import pytest
 
-from logger.model import Reading, Report
-from logger.panels.books import Panels, Place, enter
-from logger.panels.step import PanelBooks, step
 from logger.readings.gateway_point import GatewayPoint, is_due, usual_interval_s
 from logger.site import Site
 from tests.energy.house import first_instant
@@ -16,9 +13,7 @@ from tests.readings.counted import MINUTE, Counted, metered
 from tests.readings.site import NOW, Body, report
 from tests.readings.test_day_rows import PARIS, at, site, steadily, wh
 
-S = "122000000001"
 DAY = 86400
-PLACE = Place("", PARIS)
 
 
 # --- our clock: the site's days -----------------------------------------------------------------------------------
@@ -85,49 +80,6 @@ def test_a_date_that_was_skipped_has_no_row_and_stops_nothing() -> None:
         counted.poll(metered(1e6 + made, 3e6, 1e6, watts=720.0), after=300)
     assert sorted(counted.rows) == ["2011-12-29", "2011-12-31", "2012-01-01"]
     assert wh(counted.rows["2011-12-31"], "production_wh") == pytest.approx(24 * 720.0)
-
-
-# --- the gateway's clock: the inverters' days -----------------------------------------------------------------------
-
-
-def point(time: int, lifetime: float | None = None, serial: str = S) -> Reading:
-    fields = {"power_w": 200.0} if lifetime is None else {"power_w": 200.0, "energy_lifetime_wh": lifetime}
-    return Reading("envoy_inverter", {"serial": serial}, fields, time, "devices")
-
-
-def test_reports_from_a_clock_that_is_years_ahead_open_no_days_and_hold_up_no_later_ones() -> None:
-    books, tick = Panels(), at("2025-06-15", "10:00")
-    for n in range(20):
-        books = enter(books, [point(tick + 300 * n, 1e6 + 16 * n)], tick, tick + 300 * n, PLACE)
-    before = books.days["2025-06-15"].panels[S].wh
-    for n in range(20, 40):
-        ahead = [point(tick + 300 * n + 2000 * DAY, 1e6 + 16 * n)]
-        books = enter(books, ahead, tick, tick + 300 * n, PLACE)
-    assert [*books.days] == ["2025-06-15"]
-    books = enter(books, [point(tick + 300 * 40, 1e6 + 16 * 40)], tick, tick + 300 * 40, PLACE)
-    assert books.days["2025-06-15"].panels[S].wh == pytest.approx(before + 16 * 21)
-
-
-def test_inverters_are_heard_again_at_once_after_our_clock_was_set_back() -> None:
-    tick = at("2025-06-15", "10:00")
-    ahead = tick + 3 * DAY
-    books = PanelBooks()
-    serials = [f"12200000000{n}" for n in range(3)]
-    known: dict[str, list[Report]] = {}
-
-    def poll(books: PanelBooks, now: int, n: int, of: list[str]) -> PanelBooks:
-        done = step(books, [point(now - 20, 1e6 + 16 * n, s) for s in of], [], known, now, "1222", PLACE, 80.0)
-        assert not [e for e in done.events if e.kind == "inverter_lost"]
-        return PanelBooks.from_text(done.books.to_text())
-
-    for n in range(5):
-        books = poll(books, ahead + 300 * n, n, serials)
-    for n in range(5, 300):
-        books = poll(books, tick + 300 * n, n, serials[: 2 if n < 280 else 3])
-    days = books.panels.days
-    assert [*days] == ["2025-06-15", "2025-06-16"]
-    assert sum(day.panels[serials[0]].wh for day in days.values()) == pytest.approx(16 * 295)
-    assert books.watch.judged < "2025-06-16"
 
 
 # --- times of the gateway's own point ------------------------------------------------------------------------------

@@ -6,9 +6,8 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from logger.model import Document, Json
+from logger.model import AHEAD_S, Document, Json
 from logger.readings import paths
-from logger.readings.reports import AHEAD_S
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,

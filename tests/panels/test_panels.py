@@ -1,6 +1,6 @@
 """Inverters' days, their part of their group, and who is told of: a silent or shaded one soon, a healthy one never.
 
-The inverters' books are fed with reports alone, so a year takes seconds.
+The panel state is fed with reports alone, so a year takes seconds.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from logger.model import DayRow, Event, Reading, Report, Value
-from logger.panels.books import Place
-from logger.panels.step import PanelBooks, step
-from logger.readings.reports import remember
+from logger.model import DayRow, Event, Reading, Value
+from logger.panels.panel_state import PanelState
+from logger.panels.panel_tick import account_for_panels
+from logger.panels.stored_panels import dump_panels, load_panels
+from logger.site import Site
 from tests.energy.gateway import Panel, Reports
 from tests.energy.house import MINUTE, House
 from tests.sizes import LONG
@@ -35,25 +36,27 @@ def panels_of(**groups: tuple[int, float, float]) -> list[Panel]:
 
 @dataclass
 class Watched:
-    """The books of the inverters of one house, poll by poll."""
+    """The state of the inverters of one house, poll by poll."""
 
     house: House
     panels: Sequence[Panel]
     grouped: bool = True
     lifetimes: bool = True
     every_s: int = 300
-    limit: float = 80.0
-    books: PanelBooks = field(default_factory=PanelBooks)
+    site: Site = Site(zone=ZONE)
+    groups: dict[str, str] = field(default_factory=dict)
+    state: PanelState = field(default_factory=PanelState)
     rows: dict[tuple[str, str], DayRow] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
-    known: dict[str, list[Report]] = field(default_factory=dict)
+    reported: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reports = Reports(self.house, self.panels, self.every_s)
-        self.place = Place("", ZONE, {p.serial: p.group for p in self.panels} if self.grouped else {})
+        if self.grouped:
+            self.groups = {p.serial: p.group for p in self.panels}
 
     def run(self, minutes: Iterable[int], away: Callable[[int], bool] = lambda at: False) -> None:
-        """Poll every five minutes, but when `away`; after that the books come from their text."""
+        """Poll every five minutes, but when `away`; after that the state comes from the store."""
         was_away = False
         for at in minutes:
             if at % 5:
@@ -63,23 +66,24 @@ class Watched:
                 was_away = True
                 continue
             if was_away:
-                self.books = PanelBooks.from_text(self.books.to_text())
+                self.state = load_panels(dump_panels(self.state))
                 was_away = False
             self.poll(self.house.start + at * MINUTE)
 
     def poll(self, tick: int) -> None:
-        readings, new = [], []
+        points = []
         for number, panel in enumerate(self.panels):
             second, watts = self.reports.last[number]
-            if not second or any(second == r.gateway_second for r in self.known.get(panel.serial, ())):
+            if not second or second == self.reported.get(panel.serial):
                 continue
-            new.append(Report(panel.serial, second, second, "test"))
+            self.reported[panel.serial] = second
+            tags = {"serial": panel.serial, "panel_group": self.groups.get(panel.serial, "")}
             fields: dict[str, Value] = {"power_w": float(watts)}
             if self.lifetimes:
                 fields["energy_lifetime_wh"] = 1e6 + self.reports.wh[number]
-            readings.append(Reading("envoy_inverter", {"serial": panel.serial}, fields, second, "devices"))
-        done = step(self.books, readings, new, self.known, tick, GATEWAY, self.place, self.limit)
-        self.books, self.known = done.books, remember(self.known, new)
+            points.append(Reading("envoy_inverter", tags, fields, second, "devices"))
+        done = account_for_panels(self.state, points, tick, self.site, GATEWAY)
+        self.state = done.state
         self.rows |= {(row.reading.tags["serial"], row.day): row for row in done.rows}
         self.events += done.events
 
@@ -188,7 +192,8 @@ def test_without_a_counter_all_of_a_day_is_estimated_and_near_the_truth() -> Non
 def test_rows_are_final_after_three_in_the_morning_and_keep_their_first_tags() -> None:
     seen = Watched(sunny(4), panels_of(**ROOF))
     seen.run(range(1440 + 12 * 60))
-    seen.place = Place("renamed", ZONE, {p.serial: "moved" for p in seen.panels})
+    seen.site = Site(name="renamed", zone=ZONE)
+    seen.groups = {p.serial: "moved" for p in seen.panels}
     seen.run(range(1440 + 12 * 60, 2 * 1440 + 14 * 60))
     days = [day.isoformat() for day in seen.house.days()]
     serial = seen.panels[0].serial
@@ -235,15 +240,15 @@ def test_a_kill_at_any_poll_changes_no_row() -> None:
     whole.run(range(whole.house.minutes))
     for at in range(0, killed.house.minutes, 5):
         killed.run([at])
-        killed.books = PanelBooks.from_text(dict(killed.books.to_text()))
+        killed.state = load_panels(dump_panels(killed.state))
     assert killed.rows == whole.rows
     assert killed.events == whole.events
 
 
-def test_the_books_stay_small() -> None:
+def test_the_state_stays_small() -> None:
     seen = Watched(sunny(11), panels_of(south=(50, 0.02, 0.02)), every_s=3600)
     seen.run(range(seen.house.minutes - 600))
-    parts = seen.books.to_text()
+    parts = dump_panels(seen.state)
     assert len(parts["panels.now"]) < 6000
     assert len([name for name in parts if name.startswith("panels.day.")]) <= 9
     assert max(len(text) for text in parts.values()) < 6000

@@ -1,0 +1,175 @@
+"""Count what each inverter made on each local day: by its own lifetime counter, else by its reports. Pure.
+
+An inverter's counter is validated as every counter is. Where it has none, its reports' mean power is integrated, and
+all of that is estimated. Everything here moves at the inverters' own report times, never at the poll's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from logger.energy.days import first_instant, following, local_day
+from logger.energy.state import Counter
+from logger.energy.validate import Bounds, Increment, start_counter, validate
+from logger.model import AHEAD_S, Reading
+from logger.panels.panel_state import Inverter, PanelDay, PanelDays, PanelState
+from logger.site import Site
+
+INVERTER_MAX_W: Final = 2000.0
+"""No inverter gives more; a faster rise of its counter is held."""
+_DAYS_KEPT: Final = 9
+"""Today, and the days before it that seven-day ratios and late reports need."""
+_GAP_INTERVALS: Final = 3
+"""Reports further apart than so many intervals are not joined: the energy between them is unknown."""
+_LONGEST_INTERVAL_S: Final = 7200
+_COUNTER_GONE_S: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class DayShare:
+    """The energy that one report adds to a local day, and what of it is estimated."""
+
+    day: str
+    wh: float = 0.0
+    estimated_wh: float = 0.0
+
+
+def add_reports(state: PanelState, points: Iterable[Reading], since: int, until: int, site: Site) -> PanelState:
+    """Add new reports: points of `envoy_inverter`, each seen once, with the tags of the panel layout.
+
+    `until` is now, `since` the tick from which a new state counts. A report that is later than now was stamped by a
+    clock that was wrong, the gateway's or ours: it belongs to no day.
+    """
+    latest = until + AHEAD_S
+    last_day = local_day(latest, site.zone)
+    inverters = {
+        serial: inverter if inverter.last_at <= latest else _set_back(inverter, until)
+        for serial, inverter in state.inverters.items()
+    }
+    days = {day: dict(kept.panels) for day, kept in state.days.items() if day <= last_day}
+    names = {day: kept.site for day, kept in state.days.items()}
+    since = min(state.since or since, until)
+    for point in points:
+        serial, at = point.tags["serial"], point.time
+        known = inverters.get(serial)
+        if at > latest or (known is not None and at <= known.last_at):
+            continue
+        inverters[serial], shares = _count_report(known, point, state.interval_s, site.zone)
+        if at < since - _LONGEST_INTERVAL_S:
+            continue  # nobody saw that day
+        own = DayShare(_day_of(at, state.interval_s, site.zone))
+        for share in (own, *shares):
+            names.setdefault(share.day, site.name)
+            panels = days.setdefault(share.day, {})
+            panels[serial] = _add_share(panels.get(serial), share, point)
+        days[own.day][serial] = _note_report(days[own.day][serial], point)
+    kept = {day: PanelDays(names[day], days[day]) for day in sorted(days)}
+    return replace(state, inverters=inverters, days=kept, since=since)
+
+
+def forget_old_days(state: PanelState) -> PanelState:
+    """Drop the days that nothing asks for any more."""
+    if len(state.days) <= _DAYS_KEPT:
+        return state
+    return replace(state, days={day: state.days[day] for day in sorted(state.days)[-_DAYS_KEPT:]})
+
+
+def _set_back(inverter: Inverter, until: int) -> Inverter:
+    """An inverter whose last report was stamped by a clock that was ahead."""
+    counter = inverter.counter
+    if counter is not None:
+        counter = replace(counter, at=min(counter.at, until), held=())
+    return replace(inverter, last_at=until, counter=counter, first_at=min(inverter.first_at, until))
+
+
+def _add_share(day: PanelDay | None, share: DayShare, point: Reading) -> PanelDay:
+    day = day or PanelDay(group=point.tags.get("panel_group", ""))
+    wh, estimated_wh = day.wh + share.wh, day.estimated_wh + share.estimated_wh
+    return replace(day, wh=round(wh, 4), estimated_wh=round(estimated_wh, 4))
+
+
+def _note_report(day: PanelDay, point: Reading) -> PanelDay:
+    return replace(
+        day,
+        peak_w=max(day.peak_w, _number(point, "power_w") or 0.0),
+        reports=day.reports + 1,
+        first_at=min(day.first_at, point.time) if day.first_at else point.time,
+        last_at=max(day.last_at, point.time),
+    )
+
+
+def _count_report(
+    known: Inverter | None, point: Reading, interval_s: int, zone: str
+) -> tuple[Inverter, list[DayShare]]:
+    """The inverter after a report, and the energy that this brings to light."""
+    power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
+    wh = None if counted_wh is None else round(counted_wh, 3)  # more digits are no energy, and would all be stored
+    counter = known.counter if known else None
+    shares: list[DayShare] = []
+    if wh is not None:
+        counter, increments = _validate(counter, wh, point.time, interval_s, zone)
+        for increment in increments:
+            shares += _split_by_day(increment, power_w or 0.0, interval_s, zone)
+    elif counter is None or point.time - counter.at >= _COUNTER_GONE_S:
+        counter, shares = None, _integrate(known, power_w, point.time, interval_s, zone)
+    # else the counter's next value holds this energy
+    first_at, first_wh = (known.first_at, known.first_wh) if known else (point.time, wh)
+    return Inverter(point.time, power_w or 0.0, counter, first_at, first_wh), shares
+
+
+def _validate(
+    counter: Counter | None, wh: float, at: int, interval_s: int, zone: str
+) -> tuple[Counter, tuple[Increment, ...]]:
+    """The counter after a value, and what it is believed to have risen."""
+    bounds = Bounds(INVERTER_MAX_W, zone, interval_s or _LONGEST_INTERVAL_S)
+    if counter is None or not counter.has_base:
+        decision = start_counter(counter, wh, at, local_day(at, zone), bounds)
+    else:
+        decision = validate(counter, wh, at, bounds)
+    # An inverter's counter has no coarse steps: when it rose last need not be known, nor stored at every report.
+    return replace(decision.counter, rose_at=0), decision.increments
+
+
+def _integrate(known: Inverter | None, power_w: float | None, at: int, interval_s: int, zone: str) -> list[DayShare]:
+    """What flowed until a report by the powers of this one and the one before it; all of it is estimated."""
+    if known is None or power_w is None:
+        return []
+    gap = at - known.last_at
+    usual = interval_s or min(gap, _LONGEST_INTERVAL_S)
+    wh = power_w * min(gap, usual) / 3600
+    if usual < gap <= _GAP_INTERVALS * usual:
+        wh += (known.power_w + power_w) / 2 * (gap - usual) / 3600
+    return [DayShare(_day_of(at, interval_s, zone), wh, wh)]
+
+
+def _split_by_day(rise: Increment, power_w: float, interval_s: int, zone: str) -> list[DayShare]:
+    """Split a counter's rise. What the report's own interval explains belongs to it: at night nothing flows.
+
+    The rest flowed at some time since the last report; over midnight it is split in proportion to time: estimated.
+    """
+    own_s = min(interval_s or rise.until - rise.since, rise.until - rise.since)
+    explained = min(rise.wh, power_w * own_s / 3600 + 1.0)
+    rest, begin_s, end_s = rise.wh - explained, float(rise.since), float(rise.until - own_s)
+    day, last = local_day(rise.since, zone), local_day(rise.until - own_s, zone)
+    crosses_midnight = day < last and rest > 0
+    parts: list[tuple[str, float]] = []
+    while day < last and end_s > begin_s:
+        border = min(max(float(first_instant(following(day), zone)), begin_s), end_s)
+        part = rest * (border - begin_s) / (end_s - begin_s)
+        parts.append((day, part))
+        day, begin_s, rest = following(day), border, rest - part
+    parts.append((last, rest))
+    shares = [DayShare(day, wh, wh if crosses_midnight else 0.0) for day, wh in parts if wh]
+    return [DayShare(_day_of(rise.until, interval_s, zone), explained), *shares]
+
+
+def _day_of(at: int, interval_s: int, zone: str) -> str:
+    """The local day that a report speaks of: that of the middle of its interval."""
+    return local_day(at - interval_s // 2, zone)
+
+
+def _number(point: Reading, name: str) -> float | None:
+    value = point.fields.get(name)
+    return float(value) if isinstance(value, (int, float)) else None

@@ -1,0 +1,108 @@
+"""Store a panel state as JSON texts and read it back: in parts, so that a poll rewrites little.
+
+`panels.now` and today's part change at every poll of the inverters, the others once a day or rarely. Values that are
+as their type has them by default are left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from logger.energy.state import Counter, HeldValue
+from logger.energy.stored import merge_values
+from logger.panels.panel_state import IntervalRun, Inverter, PanelDay, PanelDays, PanelState, UsualRatio, Watch
+
+_STATE: Final = TypeAdapter(PanelState)
+_DAY: Final = TypeAdapter(PanelDays)
+_DAY_OF: Final = "panels.day."
+_COUNTER_OFTEN: Final = {"accepted_wh", "at", "bridged_wh"}
+_WATCH_OFTEN: Final = {"since", "last_tick", "interval_run"}
+_PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "panels.now": {
+        "inverters": {"__all__": {"last_at": True, "power_w": True, "counter": _COUNTER_OFTEN}},
+        "watch": _WATCH_OFTEN,
+    },
+    "panels.inverters": {
+        "since": True,
+        "interval_s": True,
+        "inverters": {
+            "__all__": {
+                "first_at": True,
+                "first_wh": True,
+                "counter": {"source", "rose_at", "held", "offset_wh", "resets", "first_day"},
+            }
+        },
+    },
+    "panels.watch": {"watch": {"judged", "weak_days", "usual", "alerts"}},
+}
+"""Which values stand in which part."""
+
+
+def dump_panels(state: PanelState) -> dict[str, str]:
+    """The state as one JSON text a part; parts that did not change need not be stored again."""
+    if not state.since:
+        return {}
+    parts = {
+        name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
+        for name, values in _PARTS.items()
+    }
+    return parts | {
+        f"{_DAY_OF}{day}": _DAY.dump_json(kept, exclude_defaults=True).decode() for day, kept in state.days.items()
+    }
+
+
+def load_panels(parts: Mapping[str, str]) -> PanelState:
+    """The state as it was stored, also by versions before 0.1.0; a new one without any part.
+
+    Raises ValueError, KeyError or TypeError if it cannot be read.
+    """
+    if "panels.now" in parts and "panels.inverters" not in parts:
+        return _read_old(parts)
+    values: dict[str, Any] = {}
+    for name in _PARTS.keys() & parts.keys():
+        merge_values(values, json.loads(parts[name]))
+    return _STATE.validate_python({**values, "days": {day: json.loads(text) for day, text in _days(parts).items()}})
+
+
+def _days(parts: Mapping[str, str]) -> dict[str, str]:
+    return {name.removeprefix(_DAY_OF): parts[name] for name in sorted(parts) if name.startswith(_DAY_OF)}
+
+
+# --- parts of versions before 0.1.0, which were positional ------------------------------------------------------
+
+
+def _read_old(parts: Mapping[str, str]) -> PanelState:
+    now, watch = json.loads(parts["panels.now"]), json.loads(parts["panels.watch"])
+    return PanelState(
+        since=now["since"],
+        interval_s=now["interval_s"],
+        inverters={
+            serial: Inverter(last_at, power_w, _read_old_counter(*counter) if counter else None, first_at, first_wh)
+            for serial, (last_at, power_w, counter, first_at, first_wh) in now["inverters"].items()
+        },
+        days={day: _read_old_day(**json.loads(text)) for day, text in _days(parts).items()},
+        watch=Watch(
+            since=now["at"][0],
+            last_tick=now["at"][1],
+            interval_run=IntervalRun(*now["run"]),
+            judged=watch["judged"],
+            weak_days=watch["weak"],
+            usual={serial: UsualRatio(*usual) for serial, usual in watch["usual"].items()},
+            alerts=watch["told"],
+        ),
+    )
+
+
+def _read_old_counter(
+    accepted_wh: float, at: int, rose_at: int, held: list[list[Any]], resets: int, first_day: str
+) -> Counter:
+    values = tuple(HeldValue(*value) for value in held)
+    return Counter(accepted_wh, at, "", rose_at, values, resets=resets, first_day=first_day)
+
+
+def _read_old_day(site: str, **panels: list[Any]) -> PanelDays:
+    return PanelDays(site, {serial: PanelDay(*figures) for serial, figures in panels.items()})
