@@ -16,7 +16,7 @@ from logger.control.unix_socket import SOCKET, Daemon, Handlers, connect
 from logger.errors import StateError, StoreHeldError
 from logger.model import ROLES, Json, Role
 from logger.settings.load import Settings
-from logger.store.folder import claim, holder_control
+from logger.store.folder import claim, find_holder_socket
 from logger.store.store import Store
 from logger.store.tables import FILE
 from logger.store.thread import StoreCalls, StoreThread
@@ -133,13 +133,13 @@ def _is_there(settings: Settings) -> bool:
         return (settings.state_dir / FILE).exists()
     except PermissionError as error:
         raise StateError(
-            f"the state folder {settings.state_dir} belongs to another user", "the same command with sudo."
+            f"the state folder {settings.state_dir} belongs to another user", "run the same command with sudo."
         ) from error
 
 
 async def _through_the_holder(settings: Settings) -> Daemon | None:
     """The lock of the state folder says where its holder can be asked, if that is elsewhere."""
-    path = holder_control(settings.state_dir)
+    path = find_holder_socket(settings.state_dir)
     return await connect(path) if path is not None else None
 
 

@@ -202,7 +202,7 @@ async def connect(path: Path) -> Daemon | None:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
     except PermissionError as error:
         raise StoreHeldError(
-            f"only its own user and root may ask the daemon behind {path}", "the same command with sudo."
+            f"only its own user and root may ask the daemon behind {path}", "run the same command with sudo."
         ) from error
     except OSError:
         return None

@@ -25,7 +25,7 @@ from logger.errors import StoreFullError
 from logger.influx.write import Writer
 from logger.settings.environment import is_under_journal, read_notify_socket
 from logger.settings.load import Settings
-from logger.store.folder import FolderLock, claim, goes_with_container, mark_demo, refuse_demo
+from logger.store.folder import FolderLock, claim, is_in_container, mark_demo, refuse_demo
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 
@@ -53,7 +53,7 @@ async def run(
             open_recorder(settings, clock, lock, stopping, on_tick) as recorder,
             serving(settings.runtime_dir, recorder.handlers()),
         ):
-            lock.tell_where(settings.runtime_dir / SOCKET)
+            lock.write_socket(settings.runtime_dir / SOCKET)
             await _supervise(recorder, settings, clock)
 
 
@@ -177,7 +177,7 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
     say = log.get("service")
     address = read_notify_socket()
     runtime = settings.runtime_dir
-    if goes_with_container(settings.state_dir.resolve()):
+    if is_in_container(settings.state_dir.resolve()):
         say.warning(
             f"the state folder {settings.state_dir} is inside the container: undelivered readings are lost with it\n"
             f"Try: mount a volume at {settings.state_dir}."

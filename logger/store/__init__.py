@@ -1,1 +1,1 @@
-"""Nothing is lost from here on: one SQLite file, one transaction a tick."""
+"""Keep everything until InfluxDB has it: one SQLite file, one transaction for each tick."""

@@ -1,7 +1,7 @@
-"""The ballast: a file that only takes room, so that a full disk can be given some at once.
+"""The ballast: a file without content that keeps room on the disk for the time when the disk is full.
 
-On a full disk SQLite can neither store nor mark nor delete, for each needs room in its log first. Removing
-the ballast gives it that room.
+On a full disk SQLite can neither add nor mark nor delete rows, because each needs room in its log first. Removing the
+ballast gives it that room.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Ballast:
             return False
 
     def free_bytes(self) -> int:
-        """Room on the disk that this user may fill."""
+        """Count the bytes on the disk that this user may fill."""
         disk = os.statvfs(self._path.parent)
         return disk.f_bavail * disk.f_frsize
 
     def release(self) -> bool:
-        """Give the room back; False if there was none to give."""
+        """Remove the ballast; False if there was none."""
         self.held = False
         try:
             self._path.unlink()
@@ -44,7 +44,7 @@ class Ballast:
         return True
 
     def restore(self) -> bool:
-        """Take the room again if there is plenty; True if it was missing and now is held."""
+        """Make the ballast again if there is plenty of room; True if it was missing and now is there."""
         if self.held or self.free_bytes() < SIZE + _MARGIN:
             return False
         try:

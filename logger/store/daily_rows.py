@@ -1,4 +1,4 @@
-"""Daily rows are state, not history: one current row a series and day, with a mark while it must be sent."""
+"""The table `daily`: one current row for each series and day, with a mark while it must be sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logger.store.records import DailyRow, Lease
 
 
 def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) -> None:
-    """Set current rows; one is marked for sending, and counted as stored, only if its line changed."""
+    """Set current rows. A row is marked for sending, and counted as stored, only if its line changed."""
     changed = 0
     for row in rows:
         changed += _is_news(connection, gateway, row)
@@ -41,7 +41,7 @@ def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow) -> None:
 
 
 def lease(connection: sqlite3.Connection, max_lines: int) -> Lease | None:
-    """The current values of marked rows of one gateway, the oldest days first. One batch a row; its ticks are 0."""
+    """Lease marked rows of one gateway, the oldest days first: one batch for each row, with 0 as its ticks."""
     rows = connection.execute(
         "SELECT id, revision, line, gateway FROM daily WHERE dirty ORDER BY day, id LIMIT ?", (max_lines,)
     ).fetchall()
@@ -61,7 +61,7 @@ def lease(connection: sqlite3.Connection, max_lines: int) -> Lease | None:
 
 
 def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> None:
-    """Take the mark off the leased rows, except those that changed since."""
+    """Take the mark off the leased rows, except rows that changed since."""
     for row_id, revision in zip(lease.ids, lease.revisions, strict=True):
         connection.execute("UPDATE daily SET dirty = 0 WHERE id = ? AND revision = ?", (row_id, revision))
     connection.execute(
@@ -74,7 +74,7 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 def replay(connection: sqlite3.Connection, since_day: str, after: int, limit: int) -> tuple[int, int | None]:
     """Mark up to `limit` rows of days from `since_day` on, with ids beyond `after`.
 
-    How many it were, and the id to go on from; None when that was all.
+    Returns how many it marked, and the id to continue from; None at the end.
     """
     ids = connection.execute(
         "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?", (after, since_day, limit)
@@ -84,7 +84,7 @@ def replay(connection: sqlite3.Connection, since_day: str, after: int, limit: in
 
 
 def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
-    """The current rows of a gateway from `since_day` on, by day."""
+    """Read the current rows of a gateway from `since_day` on, by day."""
     return [
         DailyRow(m, s, d, line, bool(final))
         for m, s, d, line, final in connection.execute(
@@ -95,7 +95,7 @@ def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[D
 
 
 def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[bytes], int | None]:
-    """The current lines of up to `limit` rows with ids beyond `after`, and the id to go on from; None at the end."""
+    """Read the lines of up to `limit` rows with ids beyond `after`, and the id to continue from; None at the end."""
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
     ).fetchall()
@@ -103,6 +103,6 @@ def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[
 
 
 def count_marked(connection: sqlite3.Connection) -> tuple[int, int]:
-    """How many rows are marked, and their bytes."""
+    """Count the marked rows and their bytes."""
     count, size = connection.execute("SELECT count(*), total(length(line)) FROM daily WHERE dirty").fetchone()
     return int(count), int(size)

@@ -17,13 +17,13 @@ _CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """True if `error` says that the file itself is broken."""
+    """Tell whether `error` means that the file itself is damaged."""
     name = getattr(error, "sqlite_errorname", "")
     return name.startswith("SQLITE_CORRUPT") or name in ("SQLITE_NOTADB", "SQLITE_FORMAT") or isinstance(error, Torn)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise a sqlite3 error if the file is broken. A large one is not read through: it says so when it is used."""
+    """Check the file. Raises sqlite3.DatabaseError if it is damaged. Damage of a large file shows in use."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not tables >= TABLES:
         raise Torn("tables are missing")
@@ -35,7 +35,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
-    """Rename the store's file and log, which `error` says are damaged. Returns what a person should read of it."""
+    """Rename the damaged file and its log. Returns a note for the log, with the reason."""
     name = f"{_MARK}{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
     target = folder / name
     number = 1
@@ -47,7 +47,7 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 
 
 def finish_setting_aside(folder: Path) -> None:
-    """Go on with a setting aside that was killed between its two renames."""
+    """Finish setting a file aside that was killed between its two renames."""
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
         if not target.exists() and (folder / FILE).exists():
@@ -63,7 +63,7 @@ def _move(folder: Path, target: Path) -> None:
 
 
 def list_set_aside(folder: Path) -> Iterator[Path]:
-    """List the damaged files of `folder`, without their logs."""
+    """List the damaged files in `folder`, without their logs."""
     return (path for path in folder.glob(f"{_MARK}*") if not path.name.endswith(("-wal", "-shm", "-journal")))
 
 

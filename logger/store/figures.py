@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logger.model import ROLES, Role
 from logger.store import daily_rows, outbox_rows
@@ -13,9 +13,10 @@ from logger.store.pending_acks import PendingAcks
 
 @dataclass(frozen=True, slots=True)
 class RoleFigures:
-    """The figures of one role. StoreFigures: `rows` to `oldest_tick`. Ever, across restarts: the others.
+    """The figures of one role: what waits now (`rows` to `oldest_tick`), and what was ever counted, across restarts.
 
-    `missed` counts the ticks that could not be stored at all, `dropped_rows` those given up at the size limit.
+    `missed` counts the ticks that could not be stored at all, `dropped_rows` the rows that were given up at the size
+    limit.
     """
 
     rows: int
@@ -33,9 +34,9 @@ class RoleFigures:
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """What lies in the store, by role, and how much of it is on disk.
+    """The figures of the whole store. `refused` counts lines.
 
-    `last_delivery`: when a tick that the store still knows was delivered, in unix seconds; None if there is none.
+    `last_delivery`: when the last row that the store still has was delivered, in unix seconds; None if none was.
     """
 
     roles: Mapping[Role, RoleFigures]
@@ -65,7 +66,7 @@ class StoreFigures:
 
     @property
     def stored(self) -> int:
-        """Lines ever stored; of a daily row each of its values, also those that a newer one replaced unsent."""
+        """Lines ever stored. Of a daily row each value counts, also one that was replaced before it was sent."""
         return sum(role.stored_lines for role in self.roles.values())
 
     @property
@@ -91,7 +92,7 @@ def count(
     roles = {role: _count_role(connection, role, pending, missed.get(role, 0)) for role in ROLES}
     refused = connection.execute("SELECT count(*) FROM refused").fetchone()[0]
     at, _ = outbox_rows.find_last_sent(connection)
-    return StoreFigures(roles, refused, disk_bytes, max(at, pending.newest_at()) or None)
+    return StoreFigures(roles, refused, disk_bytes, max(at, pending.find_newest_at()) or None)
 
 
 def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> None:
@@ -103,24 +104,21 @@ def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> No
 
 def _count_role(connection: sqlite3.Connection, role: Role, pending: PendingAcks, missed: int) -> RoleFigures:
     row = connection.execute(
-        "SELECT rows, lines, bytes, stored_rows, stored_lines, delivered_rows, delivered_lines, "
+        "SELECT rows, lines, bytes, NULL, stored_rows, stored_lines, delivered_rows, delivered_lines, "
         "dropped_rows, dropped_lines, missed FROM tally WHERE role = ?",
         (role,),
     ).fetchone()
-    rows, lines, size, stored_rows, stored_lines, delivered_rows, delivered_lines, *dropped, missed_before = row
-    leases = pending.leases(role)
+    stored = RoleFigures(*row)
+    leases = pending.list_leases(role)
     pending_rows, pending_lines = sum(len(lease.ids) for lease in leases), sum(lease.lines for lease in leases)
     marked, marked_bytes = daily_rows.count_marked(connection) if role == "daily" else (0, 0)
-    return RoleFigures(
-        rows=max(0, rows + marked - pending_rows),
-        lines=max(0, lines + marked - pending_lines),
-        bytes=max(0, size + marked_bytes - sum(len(lease.body) for lease in leases)),
-        oldest_tick=outbox_rows.find_oldest_tick(connection, role, pending.ids(role)),
-        stored_rows=stored_rows,
-        stored_lines=stored_lines,
-        delivered_rows=delivered_rows + pending_rows,
-        delivered_lines=delivered_lines + pending_lines,
-        dropped_rows=dropped[0],
-        dropped_lines=dropped[1],
-        missed=missed_before + missed,
+    return replace(
+        stored,
+        rows=max(0, stored.rows + marked - pending_rows),
+        lines=max(0, stored.lines + marked - pending_lines),
+        bytes=max(0, stored.bytes + marked_bytes - sum(len(lease.body) for lease in leases)),
+        oldest_tick=outbox_rows.find_oldest_tick(connection, role, pending.list_ids(role)),
+        delivered_rows=stored.delivered_rows + pending_rows,
+        delivered_lines=stored.delivered_lines + pending_lines,
+        missed=stored.missed + missed,
     )

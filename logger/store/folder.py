@@ -1,4 +1,4 @@
-"""The state folder: made for its owner alone, held by one process, and never shared with the demo."""
+"""The state folder: made for its owner alone, locked by one process, and never shared with the demo."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _MARK_TEXT = b"Invented data of `envoy-logger demo`. The recorder refuses this f
 
 @dataclass(frozen=True, slots=True)
 class FolderLock:
-    """This process's hold on a state folder; it also ends with the process."""
+    """The lock of this process on a state folder; it also ends with the process."""
 
     folder: Path
     descriptor: int
 
-    def tell_where(self, control: Path) -> None:
-        """Leave word for other processes where this one can be asked."""
+    def write_socket(self, control: Path) -> None:
+        """Write the path of the control socket into the lock file, for other processes."""
         with contextlib.suppress(OSError):
-            os.pwrite(self.descriptor, _word(control), 0)
+            os.pwrite(self.descriptor, _lock_text(control), 0)
 
     def release(self) -> None:
-        """Let another process have the folder."""
+        """Release the folder for other processes."""
         with contextlib.suppress(OSError):  # already released
             os.close(self.descriptor)
 
@@ -48,7 +48,7 @@ class FolderLock:
 
 
 def claim(folder: Path) -> FolderLock:
-    """Make `folder` if need be and hold it; StoreHeldError names the process that already does."""
+    """Make `folder` if it is missing, and lock it. Raises StateError; StoreHeldError if another process has it."""
     try:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,18 +79,18 @@ def claim(folder: Path) -> FolderLock:
         ) from error
     with contextlib.suppress(OSError):  # on a full disk nobody can read who holds it; it is held all the same
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _word(), 0)
+        os.pwrite(descriptor, _lock_text(), 0)
     if new:
         hand_over(path)
     return FolderLock(folder, descriptor)
 
 
-def _word(control: Path | None = None) -> bytes:
+def _lock_text(control: Path | None = None) -> bytes:
     return f"{os.getpid()}\n{control or ''}\n".encode("utf-8", "surrogateescape")
 
 
-def holder_control(folder: Path) -> Path | None:
-    """Where the process that holds `folder` can be asked, if it left word of that."""
+def find_holder_socket(folder: Path) -> Path | None:
+    """Find the control socket of the process that has locked `folder`; None if it wrote none."""
     try:
         words = (folder / LOCK).read_bytes().decode("utf-8", "surrogateescape").split("\n")
     except OSError:
@@ -99,7 +99,7 @@ def holder_control(folder: Path) -> Path | None:
 
 
 def prepare(folder: Path) -> None:
-    """Make `folder` if need be, for its owner alone. StateError if it cannot be written to."""
+    """Make `folder` if it is missing, for its owner alone. Raises StateError if it cannot be written."""
     try:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,21 +109,21 @@ def prepare(folder: Path) -> None:
         raise _unusable(folder, error) from error
 
 
-def goes_with_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
-    """Whether `folder` lies in a container's own file system, which is gone when the container is."""
+def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
+    """Tell whether `folder` lies in a container's own file system, which is deleted with the container."""
     if not any(os.path.exists(mark) for mark in marks):
         return False
     return not any(os.path.ismount(place) for place in (folder, *folder.parents) if place != Path("/"))
 
 
 def mark_demo(folder: Path) -> None:
-    """Make `folder` the demo's; StateError if it holds anything that is not the demo's."""
+    """Mark `folder` as the demo's. Raises StateError if it has files that are not the demo's."""
     try:
         if is_demo(folder):
             return
         if folder.exists() and any(folder.iterdir()):
             raise StateError(
-                f"the folder {folder} is not empty and not the demo's: the demo leaves it alone",
+                f"the folder {folder} is not empty and not the demo's",
                 "name an empty folder, or none.",
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -133,12 +133,12 @@ def mark_demo(folder: Path) -> None:
 
 
 def is_demo(folder: Path) -> bool:
-    """True if `folder` holds the demo's invented data."""
+    """Tell whether `folder` has the demo's invented data."""
     return os.path.exists(folder / DEMO_MARK)
 
 
 def refuse_demo(folder: Path) -> None:
-    """StateError if `folder` is the demo's: invented data must never reach a real database."""
+    """Raise StateError if `folder` is the demo's: invented data must never reach a real database."""
     if is_demo(folder):
         raise StateError(
             f"the state folder {folder} belongs to the demo and holds invented data",
@@ -147,16 +147,16 @@ def refuse_demo(folder: Path) -> None:
 
 
 def _unusable(folder: Path, error: OSError) -> StateError:
-    what = f"the state folder {folder} cannot be used: {error.strerror or error}"
+    message = f"the state folder {folder} cannot be used: {error.strerror or error}"
     owner = f"{os.geteuid()}:{os.getegid()}"
     if error.errno == errno.EROFS:
-        return StateError(what, f"mount a volume at {folder} that can be written, or set LOGGER_STATE_DIR.")
+        return StateError(message, f"mount a volume at {folder} that can be written, or set LOGGER_STATE_DIR.")
     if error.errno == errno.ENOSPC:
-        return StateError(what, "free some space on that disk.")
+        return StateError(message, "free some space on that disk.")
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return StateError(what, "set LOGGER_STATE_DIR to a folder.")
+        return StateError(message, "set LOGGER_STATE_DIR to a folder.")
     if os.path.isdir(folder):
-        return StateError(what, f"sudo chown -R {owner} {folder}")
+        return StateError(message, f"sudo chown -R {owner} {folder}")
     if os.path.lexists(folder) or not os.access(folder.parent, os.X_OK) and os.path.lexists(folder.parent):
-        return StateError(what, "the same command with sudo: it belongs to another user.")
-    return StateError(what, f"sudo mkdir -p {folder} && sudo chown {owner} {folder}")
+        return StateError(message, "run the same command with sudo.")
+    return StateError(message, f"sudo mkdir -p {folder} && sudo chown {owner} {folder}")

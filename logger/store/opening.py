@@ -1,4 +1,4 @@
-"""How the store's file is opened: durable at every commit, bounded, and whole whatever lies in the folder."""
+"""Open the store's file: durable at every commit, bounded, and undamaged whatever lies in the folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from logger.store.ballast import Ballast
 from logger.store.tables import FILE, STEPS, Torn, transaction
 
 NO_ROOM: Final = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
-"""What SQLite says where a write found no room."""
+"""SQLite's names of errors for a write that found no room."""
 _PAGE: Final = 1024
 """Small, for a minute changes a few numbers on a few pages, and each such page is written whole, twice."""
 _LOG_BYTES: Final = 4 * 1024 * 1024
@@ -37,7 +37,7 @@ _NO_SHARED_MEMORY: Final = (
 def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: list[str]) -> sqlite3.Connection:
     """Open or make the file of `folder`, and carry over what damaged files before it held.
 
-    `max_mb` bounds file, log and ballast together. What a person should read is added to `notes`. Raises StateError,
+    `max_mb` bounds file, log and ballast together. What belongs in the log is added to `notes`. Raises StateError,
     StoreHeldError or StoreFullError.
     """
     path = folder / FILE
@@ -45,7 +45,7 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
         try:
             if path.exists() and path.stat().st_size == 0 and ballast.held:
                 raise Torn("the file is empty")
-            return _open_whole(path, max_mb, notes)
+            return _open_undamaged(path, max_mb, notes)
         except sqlite3.DatabaseError as error:
             if damage.is_damage(error):
                 notes.append(damage.set_aside(folder, error, clock.time()))
@@ -59,7 +59,7 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
 
 
 def no_room(folder: Path) -> StoreFullError:
-    """Make the error of a write that found no room when all was given up that may be."""
+    """Make the error of a write that found no room after everything that may be deleted was."""
     return StoreFullError(
         f"no room for the next tick in {folder}",
         "free some space on that disk, or raise LOGGER_STORE_MAX_MB if it is at its limit.",
@@ -78,8 +78,8 @@ def _translate(path: Path, error: sqlite3.Error) -> StateError | StoreHeldError 
     )
 
 
-def _open_whole(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connection:
-    """Open or make a file of the newest version that is not damaged. Raises sqlite3.Error, StateError, OSError."""
+def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connection:
+    """Open or make the file, and bring it to the newest version. Raises sqlite3.Error, StateError, OSError."""
     if not path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         hand_over(path)

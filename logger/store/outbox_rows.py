@@ -1,4 +1,4 @@
-"""The outbox: one row a tick and role, there until the database has it, and for some days after."""
+"""The table `outbox`: one row for each tick and role, kept until InfluxDB has it and for some days after."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Rows that were dropped undelivered, from the oldest to the newest of their ticks."""
+    """Rows that were dropped undelivered, and their oldest and newest tick."""
 
     rows: int
     lines: int
@@ -38,12 +38,12 @@ def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Ite
 
 
 def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:
-    """CRC-32 of what a row says, so that rot on the disk is found before it is sent."""
+    """Compute the CRC-32 of a row, so that damage on the disk is found before the row is sent."""
     return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
 
 
 def count_stored(connection: sqlite3.Connection, batches: Iterable[Batch]) -> None:
-    """Add `batches` to what was ever stored."""
+    """Add `batches` to the counts of what was ever stored."""
     connection.executemany(
         "UPDATE tally SET stored_rows = stored_rows + 1, stored_lines = stored_lines + ? WHERE role = ?",
         [(batch.lines, batch.role) for batch in batches],
@@ -60,19 +60,19 @@ def lease(
     without: Container[int] = (),
     after: tuple[int, int] = (0, 0),
 ) -> tuple[Lease | None, dict[int, str]]:
-    """Rows of one gateway to deliver together, and what is wrong with rows that were found rotten on the way, by id.
+    """Lease rows of one gateway to deliver together. Returns also, by id, what is wrong with damaged rows it met.
 
     At least one row, however large; then as many as the limits allow. `newest`: only rows of the newest tick.
     `without`: rows that count as delivered. `after`: only rows beyond that tick and id. Every body is unpacked once:
-    InfluxDB 2 answers 500 for ever to one that is damaged, and a server that parses while it unpacks would store
-    half a line of it as a point that nobody read.
+    InfluxDB 2 answers 500 for ever to a damaged body, and a server that parses while it unpacks would store half a
+    line as a point that was never measured.
     """
     order = "DESC" if newest else "ASC"
     query = (
         "SELECT gateway, tick, id, lines, crc, body FROM outbox "
         f"WHERE role = ? AND delivered_at IS NULL AND (tick, id) > (?, ?) ORDER BY tick {order}, id {order}"
     )
-    rotten: dict[int, str] = {}
+    damaged: dict[int, str] = {}
     taken: list[tuple[int, int, int, bytes]] = []
     gateway = ""
     total_lines = total_bytes = 0
@@ -82,7 +82,7 @@ def lease(
             if row_id in without:
                 continue
             if fault := _find_fault(owner, tick, lines, crc, body):
-                rotten[row_id] = fault
+                damaged[row_id] = fault
                 continue
             if taken and newest and tick != taken[0][0]:
                 break
@@ -96,7 +96,7 @@ def lease(
     finally:
         cursor.close()
     if not taken:
-        return None, rotten
+        return None, damaged
     taken.sort(key=lambda row: row[:2])
     return Lease(
         ids=tuple(row[1] for row in taken),
@@ -106,11 +106,11 @@ def lease(
         lines=total_lines,
         oldest_tick=taken[0][0],
         newest_tick=taken[-1][0],
-    ), rotten
+    ), damaged
 
 
 def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> str:
-    """What is wrong with a row, if anything is."""
+    """Say what is wrong with a row; empty if nothing is."""
     if not isinstance(body, bytes) or compute_crc(gateway, tick, lines, body) != crc:
         return "damaged on the disk"
     try:
@@ -121,7 +121,7 @@ def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> 
 
 
 def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
-    """The oldest tick that waits, not counting some rows; None if nothing does."""
+    """Find the oldest tick that waits, among the rows not in `without`; None if nothing waits."""
     for row_id, tick in connection.execute(
         "SELECT id, tick FROM outbox WHERE role = ? AND delivered_at IS NULL ORDER BY tick, id", (role,)
     ):
@@ -133,7 +133,7 @@ def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Contai
 def deliver(
     connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
 ) -> None:
-    """Mark rows delivered, or delete them if `at` is None; those gone or delivered already are not counted again."""
+    """Mark rows delivered, or delete them if `at` is None. Rows delivered already do not count again."""
     among = json.dumps(list(ids))
     rows, lines = connection.execute(
         f"SELECT count(*), coalesce(sum(lines), 0) FROM outbox WHERE {_LEFT}", (among,)
@@ -149,7 +149,7 @@ def deliver(
 
 
 def find_last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
-    """When the last row was delivered, and its id: a place in the order in which rows were."""
+    """Find the place of the row that was delivered last: when, in unix seconds, and its id; (0, 0) if none was."""
     row = connection.execute(
         "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
         "ORDER BY delivered_at DESC, id DESC LIMIT 1"
@@ -165,7 +165,7 @@ def read_sent(
     max_lines: int,
     max_bytes: int,
 ) -> Sent | None:
-    """Sound rows that were delivered beyond one place and up to another; None if there are no more."""
+    """Read undamaged rows that were delivered beyond one place and up to another; None if there are no more."""
     batches: list[bytes] = []
     total_lines = total_bytes = 0
     for at, row_id, gateway, tick, lines, crc, body in connection.execute(
@@ -184,7 +184,7 @@ def read_sent(
 
 
 def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:
-    """Delete up to `limit` delivered rows, the earliest first; only those delivered by `before`, if given."""
+    """Delete up to `limit` delivered rows, the earliest first; if `before` is given, only rows delivered by then."""
     return connection.execute(
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE delivered_at IS NOT NULL "
         "AND delivered_at <= ? ORDER BY delivered_at LIMIT ?)",
@@ -193,7 +193,7 @@ def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int
 
 
 def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
-    """Give up to `limit` of the oldest undelivered rows up, and count them; None if there are none."""
+    """Delete up to `limit` of the oldest undelivered rows, and count them as dropped; None if there are none."""
     rows: list[tuple[int, int, int, str]] = []
     for role in ROLES:
         rows += connection.execute(
@@ -215,7 +215,7 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
     """Let up to `limit` delivered rows of ticks from `since` on, with ids beyond `after`, wait again.
 
-    How many it were, and the id to go on from; None when that was all.
+    Returns how many it were, and the id to continue from; None at the end.
     """
     ids = connection.execute(
         "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",
@@ -228,7 +228,7 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_lines(
     connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
 ) -> tuple[list[bytes], int | None]:
-    """Lines of one row or more with ids beyond `after`, and the id to go on from; None when that was all."""
+    """Read the lines of some rows with ids beyond `after`, and the id to continue from; None at the end."""
     lines: list[bytes] = []
     size = 0
     for row_id, body in connection.execute(
@@ -244,7 +244,7 @@ def read_lines(
 
 
 def _unpack_lines(body: bytes) -> list[bytes]:
-    """The lines of a body, without their newlines; none of one that cannot be read."""
+    """Unpack the lines of a body, without their newlines; none if the body cannot be read."""
     try:
         return unpack(body).removesuffix(b"\n").split(b"\n")
     except ValueError:
@@ -252,7 +252,7 @@ def _unpack_lines(body: bytes) -> list[bytes]:
 
 
 def unpack(body: bytes) -> bytes:
-    """The lines of a body, as strictly as a server reads it. Raises ValueError saying what is wrong with it."""
+    """Unpack a body, as strictly as a server does. Raises ValueError that says what is wrong with the body."""
     parts, rest = [], body
     while rest:
         unzip = zlib.decompressobj(31)

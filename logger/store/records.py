@@ -1,4 +1,4 @@
-"""What goes into the store and what comes out: bytes, numbers and text, nothing of gateways or InfluxDB."""
+"""The values that go into the store and come out of it: bytes, numbers and text."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Everything one tick of one gateway changes; it is stored whole or not at all.
+    """Everything that one tick of one gateway changes; it is stored whole or not at all.
 
-    `state` holds the changed keys, as JSON text; None deletes a key. `recent` are a few numbers to look back on.
+    `state` holds the keys that changed, as JSON text; None deletes a key. `recent` are a few numbers to look back on.
     """
 
     gateway: str
@@ -48,8 +48,7 @@ class Commit:
 class Lease:
     """Rows to deliver together; they stay in the store until acknowledged.
 
-    `ids` and `batches` belong together one by one. `revisions` is empty for ticks; for daily rows it says which
-    version of each row this is.
+    `ids` and `batches` belong together one by one. `revisions`: the version of each daily row; empty for other roles.
     """
 
     ids: tuple[int, ...]
@@ -68,11 +67,11 @@ class Lease:
 
     @property
     def body(self) -> bytes:
-        """All batches as one gzip body; gzip allows batches to follow one another."""
+        """All batches as one gzip body; gzip members may follow one another."""
         return b"".join(self.batches)
 
     def only(self, numbers: Iterable[int]) -> Lease:
-        """Those rows of the lease that were delivered, by their place in `batches`; to acknowledge them alone."""
+        """Choose some rows of the lease by their places in `batches`, to acknowledge them alone."""
         chosen = tuple(numbers)
         return replace(
             self,

@@ -16,10 +16,10 @@ _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 
 
 def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[RefusedLine], at: int) -> None:
-    """Keep the refused lines of a lease. The same line refused again is one entry with the newest reason.
+    """Keep the refused lines of a lease. A line that is refused again stays one entry, with the newest reason.
 
-    Of a daily row there is at most one entry, about its newest refused value, and none once a value was taken or
-    while a newer one waits.
+    A daily row has at most one entry, about its newest refused value, and none once InfluxDB took a value or while a
+    newer one waits.
     """
     if lease.revisions:
         _forget_days(connection, lease.ids)
@@ -47,7 +47,7 @@ def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) ->
 
 
 def set_aside(connection: sqlite3.Connection, reasons: Mapping[int, str], at: int) -> None:
-    """Move whole outbox rows here, by id, as the bytes they have; they can be looked at, but not be tried again."""
+    """Move damaged outbox rows here whole, with a reason for each id; they can be read, but not be tried again."""
     for row_id, reason in reasons.items():
         row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()
         if row is not None:
@@ -65,7 +65,7 @@ def _insert(connection: sqlite3.Connection, about: tuple[object, ...], line: byt
 
 
 def read(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedRow]:
-    """Up to `limit` refused lines with ids beyond `after`, in the order of their first refusal."""
+    """Read up to `limit` refused lines with ids beyond `after`, in the order of their first refusal."""
     return [
         RefusedRow(*row)
         for row in connection.execute(
@@ -75,9 +75,9 @@ def read(connection: sqlite3.Connection, after: int, limit: int) -> list[Refused
 
 
 def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Let refused lines wait for delivery again; how many it were.
+    """Let refused lines wait for delivery again. Returns how many it were.
 
-    Of a daily row its current value is sent, never the refused one. Rows set aside for rot (status 0) stay.
+    A daily row is sent with its current value, never with the refused one. Damaged rows (status 0) stay.
     """
     rows = connection.execute(
         f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 AND {_among(ids)} ORDER BY gateway, role, tick, id"
@@ -96,9 +96,9 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
 
 
 def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
-    """Let `line` wait for delivery in place of a refused one; False if there is none of that id.
+    """Let `line` wait for delivery in place of the refused line of that id; False if there is none.
 
-    The mended line of a daily row becomes its current value.
+    The corrected line of a daily row becomes its current value.
     """
     row = connection.execute("SELECT gateway, role, tick, daily_id FROM refused WHERE id = ?", (row_id,)).fetchone()
     if row is None:
@@ -115,7 +115,7 @@ def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
 
 
 def discard(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Forget refused lines; how many it were."""
+    """Delete refused lines. Returns how many it were."""
     return connection.execute(f"DELETE FROM refused WHERE {_among(ids)}").rowcount
 
 
@@ -131,7 +131,7 @@ def _wait(connection: sqlite3.Connection, gateway: str, role: Role, tick: int, l
 
 
 def purge_oldest(connection: sqlite3.Connection, limit: int) -> int:
-    """Forget up to `limit` refused lines, the oldest first; how many it were."""
+    """Delete up to `limit` refused lines, the oldest first. Returns how many it were."""
     return connection.execute(
         "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY id LIMIT ?)", (limit,)
     ).rowcount

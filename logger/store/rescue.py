@@ -1,4 +1,4 @@
-"""What can be read of a damaged file is carried over into the new one.
+"""Carry over what can be read of a damaged file into the new one.
 
 The state, the daily rows, the reports and the refused lines are carried over at once, in one transaction; the rows
 of the outbox follow in small steps, so that recording does not wait for them. Both go on after a kill: a file that
@@ -39,11 +39,11 @@ _EVER: Final = (
 
 
 def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    """Copy what can be read of every file set aside that is not known yet, newest first; says what was done."""
+    """Copy what can be read of every damaged file that is not known yet, newest first. Returns notes for the log."""
     notes = []
     for path in sorted(damage.list_set_aside(folder), reverse=True):
         if connection.execute("SELECT 1 FROM rescue WHERE name = ?", (path.name,)).fetchone() is None:
-            with _reading(path) as source, transaction(connection):
+            with _open_damaged(path) as source, transaction(connection):
                 counts = {
                     table: _copy(source, connection, table, columns, order) for table, columns, order in _CARRIED
                 }
@@ -61,8 +61,8 @@ def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """The file set aside, with its log if that can be used, read only."""
+def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a damaged file for reading, with its log if that can be used."""
     uri = path.absolute().as_uri()
     source = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
     try:
@@ -78,7 +78,7 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
-    """Copy the rows that can be read from either end; how many it were."""
+    """Copy the rows that can be read from either end. Returns how many it were."""
     marks = ", ".join("?" * (columns.count(",") + 1))
     count = 0
     for direction in ("ASC", "DESC"):
@@ -89,7 +89,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, co
                         f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row
                     ).rowcount
         except sqlite3.Error as error:
-            if target.in_transaction and _is_of(source, error):
+            if target.in_transaction and _is_reading(error):
                 continue
             raise
         else:
@@ -97,8 +97,8 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, co
     return count
 
 
-def _is_of(source: sqlite3.Connection, error: sqlite3.Error) -> bool:
-    """True unless the error is one of writing."""
+def _is_reading(error: sqlite3.Error) -> bool:
+    """Tell whether the error came from reading, not from writing."""
     return getattr(error, "sqlite_errorname", "") not in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_READONLY")
 
 
@@ -111,7 +111,7 @@ def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> Non
 
 
 def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
-    """Let new rows have ids beyond all old ones; the last id of the old outbox, or 0."""
+    """Give new rows ids beyond all old ones. Returns the last id of the old outbox, or 0."""
     found = {}
     for table in ("outbox", "daily"):
         ids = [0]
@@ -131,9 +131,9 @@ def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> i
 
 
 def rescue_rows(connection: sqlite3.Connection, folder: Path, limit: int) -> tuple[int, str | None]:
-    """Copy up to `limit` outbox rows of one file set aside, inside the caller's transaction.
+    """Copy up to `limit` outbox rows of one damaged file, inside the caller's transaction.
 
-    How many ids are left to look at, and, when a file is done, what to say.
+    Returns how many ids are left to look at, and a note for the log when a file is done.
     """
     job = connection.execute(
         "SELECT name, next, last, copied FROM rescue WHERE next <= last ORDER BY name DESC LIMIT 1"
@@ -145,8 +145,8 @@ def rescue_rows(connection: sqlite3.Connection, folder: Path, limit: int) -> tup
     if not path.exists():
         connection.execute("UPDATE rescue SET next = last + 1 WHERE name = ?", (name,))
         return 0, f"{name} is gone: no more rows can be saved from it"
-    with _reading(path) as source:
-        rows, following = _readable(source, start, last, limit)
+    with _open_damaged(path) as source:
+        rows, following = _read_rows(source, start, last, limit)
     for row in rows:
         gateway, _, tick, lines, _, crc, _, body = row[1:]
         if isinstance(body, bytes) and outbox_rows.compute_crc(gateway, tick, lines, body) == crc:
@@ -163,8 +163,8 @@ def rescue_rows(connection: sqlite3.Connection, folder: Path, limit: int) -> tup
 _Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]
 
 
-def _readable(source: sqlite3.Connection, start: int, last: int, limit: int) -> tuple[list[_Row], int]:
-    """Rows from id `start` on, skipping what cannot be read, and the id to go on from."""
+def _read_rows(source: sqlite3.Connection, start: int, last: int, limit: int) -> tuple[list[_Row], int]:
+    """Read rows from id `start` on, skipping what cannot be read. Returns also the id to continue from."""
     query = (
         "SELECT id, gateway, role, tick, lines, size, crc, delivered_at, body FROM outbox "
         "WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"

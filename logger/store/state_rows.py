@@ -1,4 +1,4 @@
-"""What is remembered of a gateway: its state (table `ledger`), its inverters' last reports, recent numbers."""
+"""The tables `ledger`, `report` and `recent`: a gateway's state, its inverters' last reports, recent numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECENT_S = 8 * 86400
 
 
 def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, str | None]) -> None:
-    """Set the changed keys; None deletes one."""
+    """Write the keys of a state that changed; None deletes a key."""
     for key, value in changes.items():
         if value is None:
             connection.execute("DELETE FROM ledger WHERE gateway = ? AND key = ?", (gateway, key))
@@ -28,12 +28,12 @@ def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, st
 
 
 def read(connection: sqlite3.Connection, gateway: str) -> dict[str, str]:
-    """All keys of a gateway."""
+    """Read the state of a gateway: JSON text by key."""
     return dict(connection.execute("SELECT key, value FROM ledger WHERE gateway = ?", (gateway,)).fetchall())
 
 
 def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[Report]) -> None:
-    """Remember reports. One that is known keeps its first time and source; beyond 16 the first seen goes."""
+    """Remember reports. A known report keeps its first time and source; beyond 16 the first one seen is deleted."""
     for report in reports:
         new = connection.execute(
             "INSERT INTO report (gateway, serial, gateway_second, time, source) VALUES (?, ?, ?, ?, ?) "
@@ -49,7 +49,7 @@ def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[
 
 
 def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Report]]:
-    """The remembered reports of each inverter, by serial, first seen first."""
+    """Read the remembered reports of each inverter, by serial, in the order in which they were first seen."""
     found: dict[str, list[Report]] = {}
     for row in connection.execute(
         "SELECT serial, gateway_second, time, source FROM report WHERE gateway = ? ORDER BY id", (gateway,)
@@ -59,7 +59,7 @@ def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list
 
 
 def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers: Mapping[str, float]) -> None:
-    """Remember the numbers of a tick."""
+    """Remember a few numbers of a tick."""
     if numbers:
         connection.execute(
             "INSERT OR REPLACE INTO recent (gateway, tick, numbers) VALUES (?, ?, ?)",
@@ -68,7 +68,7 @@ def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers:
 
 
 def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
-    """The numbers of the ticks from `since` on, oldest first."""
+    """Read the numbers of the ticks from `since` on, oldest first."""
     return [
         (tick, json.loads(text))
         for tick, text in connection.execute(
@@ -78,12 +78,12 @@ def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> lis
 
 
 def purge_recent(connection: sqlite3.Connection, before: int) -> int:
-    """Forget ticks before that one; how many it were."""
+    """Delete the numbers of ticks before `before`. Returns how many it were."""
     return connection.execute("DELETE FROM recent WHERE tick < ?", (before,)).rowcount
 
 
 def list_gateways(connection: sqlite3.Connection) -> list[str]:
-    """The serials of all gateways that the store knows."""
+    """List the serials of all gateways that the store knows."""
     return [
         row[0] for row in connection.execute("SELECT gateway FROM ledger UNION SELECT gateway FROM recent ORDER BY 1")
     ]

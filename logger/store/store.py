@@ -1,4 +1,4 @@
-"""The store: one SQLite file that holds everything not yet delivered, and what the recorder must remember."""
+"""The store: one SQLite file with everything that is not delivered yet, and what the recorder must remember."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Store:
     """
 
     def __init__(self, lock: FolderLock, *, max_mb: int, keep_days: int, clock: Clock) -> None:
-        """Open the store in a folder that is held already; use Store.open."""
+        """Open the store in a folder that is locked already; use Store.open."""
         self._folder = lock.folder
         self._keep_days = keep_days
         self._clock = clock
@@ -49,7 +49,7 @@ class Store:
     def open(
         cls, folder: Path, *, max_mb: int, keep_days: int, clock: Clock, lock: FolderLock | None = None
     ) -> Store:
-        """Open or make the store of `folder`. Without a `lock` on it, it is claimed, and released by close()."""
+        """Open or make the store of `folder`. Without a `lock`, the folder is claimed, and released by close()."""
         if lock is not None:
             return cls(lock, max_mb=max_mb, keep_days=keep_days, clock=clock)
         lock = claim(folder)
@@ -62,7 +62,7 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Finish; everything is on the disk already."""
+        """Mark what is pending, and close the file; everything else is on the disk already."""
         with contextlib.suppress(StoreFullError):
             self._mark_pending()
         self._file.close()
@@ -70,14 +70,14 @@ class Store:
             self._own_lock.release()
 
     def take_notes(self) -> list[str]:
-        """What happened since the last call that a person should read: damage, rows dropped, a fallback."""
+        """Take what happened since the last call and belongs in the log: damage, dropped rows, a fallback."""
         notes, self._file.notes = self._file.notes, []
         return notes
 
     # -- recording ----------------------------------------------------------------------------------------------
 
     def put(self, commit: Commit) -> None:
-        """Store a tick. On StoreFullError nothing of it is stored, and it is counted as missed."""
+        """Store a tick. On StoreFullError nothing of the tick is stored, and it counts as missed."""
         try:
             self._file.record(lambda connection: self._insert(connection, commit))
         except StoreFullError:
@@ -98,23 +98,23 @@ class Store:
         figures.add_missed(connection, self._missed)
 
     def read_state(self, gateway: str) -> dict[str, str]:
-        """The ledger of a gateway: JSON text by key."""
+        """Read the state of a gateway: JSON text by key."""
         return self._file.read(state_rows.read, gateway)
 
     def read_reports(self, gateway: str) -> dict[str, list[Report]]:
-        """The last 16 reports of each inverter, by serial, first seen first."""
+        """Read the last 16 reports of each inverter, by serial, in the order in which they were first seen."""
         return self._file.read(state_rows.read_reports, gateway)
 
     def read_recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
-        """The recent numbers of the ticks from `since` on; kept for eight days."""
+        """Read the recent numbers of the ticks from `since` on; they are kept for eight days."""
         return self._file.read(state_rows.read_recent, gateway, since)
 
     def read_daily(self, gateway: str, since_day: str) -> list[DailyRow]:
-        """The current daily rows of the days from `since_day` on."""
+        """Read the current daily rows of a gateway from `since_day` on."""
         return self._file.read(daily_rows.read, gateway, since_day)
 
     def list_gateways(self) -> list[str]:
-        """The serials of all gateways that the store knows."""
+        """List the serials of all gateways that the store knows."""
         return self._file.read(state_rows.list_gateways)
 
     # -- delivery -----------------------------------------------------------------------------------------------
@@ -128,43 +128,44 @@ class Store:
         max_bytes: int = MAX_BYTES,
         after: tuple[int, int] = (0, 0),
     ) -> Lease | None:
-        """Undelivered rows of a role: those of the newest tick, or the oldest ones; None if nothing waits.
+        """Lease undelivered rows of a role: the rows of the newest tick, or the oldest rows; None if nothing waits.
 
-        `after` is the end of a lease that is under way: only what comes after that one.
-
-        Without ack() the same rows are leased again. Rows that rotted are moved to the refused ones on the way. What
-        was acknowledged `soon` is marked now if it is much: here, while a batch is under way, nobody waits for it.
+        `after`: only rows after the end of a lease that is under way. Without ack() the same rows are leased again.
+        Damaged rows are moved to the refused ones on the way. Many pending acknowledgements are marked here, because
+        while a request is under way nobody waits for the disk.
         """
-        if self._pending.is_many():
+        if self._pending.are_many():
             self._mark_pending()
         while True:
-            lease, rotten = self._file.read(
+            lease, damaged = self._file.read(
                 outbox_rows.lease,
                 role,
                 newest=newest,
                 max_lines=max_lines,
                 max_bytes=max_bytes,
-                without=self._pending.ids(role),
+                without=self._pending.list_ids(role),
                 after=after,
             )
-            if rotten:
-                self._file.write(refused_rows.set_aside, rotten, self._now())
-                self._file.notes.append(f"{len(rotten)} stored row(s) were damaged and are set aside as refused")
-            if lease is not None or not rotten:
+            if damaged:
+                self._file.write(refused_rows.set_aside, damaged, self._now())
+                self._file.notes.append(f"{len(damaged)} stored row(s) were damaged and are set aside as refused")
+            if lease is not None or not damaged:
                 return lease
 
     def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
-        """The current values of daily rows that must be sent; None if there are none."""
+        """Lease the daily rows that must be sent, with their current values; None if there are none."""
         return self._file.read(daily_rows.lease, max_lines)
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = (), *, soon: bool = False) -> None:
-        """Mark a lease delivered, but for the lines that were refused: those are kept with their reason.
+        """Mark a lease delivered. Its refused lines are kept with their reason.
 
-        A daily row that changed since it was leased stays marked for sending. `soon`: with the next tick, in its
-        transaction, which halves what a minute costs the disk; a crash before that sends those rows once more.
+        A daily row that changed since it was leased stays marked for sending. `soon`: mark in the transaction of the
+        next tick, see PendingAcks.
         """
         now = self._now()
-        at = max(now, lease.newest_tick)  # never before its tick, or a clock not set would have it forgotten soon
+        at = max(
+            now, lease.newest_tick
+        )  # never before its tick, or a row of a clock that was not set yet is deleted early
         if soon and not lease.revisions and not refused_lines:
             self._pending.add(lease, at)
             return
@@ -180,7 +181,7 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows delivered, which needs a little room; where there is none, delete them, which gives some."""
+        """Mark rows delivered, which needs a little room; if there is none, delete the rows, which frees some."""
         try:
             self._file.write(mark, True)
         except StoreFullError:
@@ -188,62 +189,62 @@ class Store:
         self._pending.clear()
 
     def _mark_pending(self) -> None:
-        """Do now what was to be done with the next tick."""
-        if self._pending.leases():
+        """Mark now what was to be marked with the next tick."""
+        if self._pending.list_leases():
             self._mark(lambda connection, keep: self._pending.mark(connection, keep=keep))
 
     def find_last_sent(self) -> tuple[int, int]:
-        """The place (unix seconds, id) of the row that was delivered last; (0, 0) if none was."""
+        """Find the place (unix seconds, id) of the row that was delivered last; (0, 0) if none was."""
         self._mark_pending()
         return self._file.read(outbox_rows.find_last_sent)
 
     def read_sent(
         self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int = MAX_LINES
     ) -> Sent | None:
-        """Rows of a role delivered beyond the place `after` and up to `until`; None if there are no more."""
+        """Read rows of a role that were delivered beyond the place `after` and up to `until`; None at the end."""
         return self._file.read(outbox_rows.read_sent, role, after, until, max_lines, MAX_BYTES)
 
     # -- looking in and trying again ----------------------------------------------------------------------------
 
     def read_figures(self) -> StoreFigures:
-        """What waits, and what ever went through."""
+        """Count what waits, and what ever went through."""
         return self._file.read(figures.count, self._pending, self._missed, self._file.count_bytes())
 
     def list_refused(self, after: int = 0, limit: int = 1000) -> list[RefusedRow]:
-        """Up to `limit` refused lines with ids beyond `after`."""
+        """List up to `limit` refused lines with ids beyond `after`."""
         return self._file.read(refused_rows.read, after, limit)
 
     def retry(self, ids: Sequence[int]) -> int:
-        """Let these refused lines wait for delivery again; how many there were of them."""
+        """Let refused lines wait for delivery again. Returns how many it were."""
         return self._file.write(refused_rows.retry, ids)
 
     def put_back(self, row_id: int, line: bytes) -> bool:
-        """Let `line` wait for delivery in place of a refused line that it mends; False if that one is gone."""
+        """Let `line` wait for delivery in place of the refused line of that id; False if there is none."""
         return self._file.write(refused_rows.put_back, row_id, line)
 
     def discard(self, ids: Sequence[int]) -> int:
-        """Forget these refused lines; how many there were of them."""
+        """Delete refused lines. Returns how many it were."""
         return self._file.write(refused_rows.discard, ids)
 
     def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let some of the delivered rows of ticks from `since` on (unix seconds) wait again.
+        """Let some delivered rows of ticks from `since` on (unix seconds) wait again.
 
-        How many it were, and the id to go on from as `after`; None when that was all.
+        Returns how many it were, and the id to continue from as `after`; None at the end.
         """
         self._mark_pending()
         return self._file.write(outbox_rows.replay, since, after, STEP)
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """The same for daily rows, from the day that `since` falls into anywhere on earth."""
+        """Let daily rows wait again, from the day that `since` falls into anywhere on earth. See replay()."""
         day = datetime.fromtimestamp(max(0, since - 14 * 3600), UTC).date().isoformat()
         return self._file.write(daily_rows.replay, day, after, STEP)
 
     def read_lines(
         self, role: Role, since: int = 0, until: int = _FOR_EVER, after: int = 0
     ) -> tuple[list[bytes], int | None]:
-        """Some stored lines of a role, delivered or not, of ticks from `since` to before `until`, as put.
+        """Read some lines of a role, delivered or not, of ticks from `since` to before `until`.
 
-        With the id to go on from as `after`; None when that was all. Of daily rows the current lines, all of them.
+        Returns also the id to continue from as `after`; None at the end. Daily rows are read whatever their day.
         """
         if role == "daily":
             return self._file.read(daily_rows.read_lines, after, STEP)
@@ -252,7 +253,7 @@ class Store:
     # -- keeping house ------------------------------------------------------------------------------------------
 
     def tidy(self) -> None:
-        """Forget delivered rows and recent numbers that are old enough, in small transactions."""
+        """Delete delivered rows and recent numbers that are old enough, in small transactions."""
         now = self._now()
         self._file.write(state_rows.purge_recent, now - state_rows.RECENT_S)
         while self._file.write(outbox_rows.purge, now - self._keep_days * 86400, STEP):
@@ -260,7 +261,7 @@ class Store:
         self._file.ballast.restore()
 
     def rescue(self) -> int:
-        """Save some more outbox rows of a damaged file that was set aside; 0 when there is nothing left to do."""
+        """Copy some more outbox rows of a damaged file. Returns 0 when none is left."""
         left, note = self._file.write(rescue.rescue_rows, self._folder, STEP)
         if note:
             self._file.notes.append(note)

@@ -1,4 +1,4 @@
-"""The open file of the store: transactions that make room on a full disk and go on in place of a damaged file."""
+"""Run transactions in the store's file: make room on a full disk, continue in a new file if this one is damaged."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class StoreFile:
     """Runs functions of a connection: `file.read(outbox_rows.last_sent)`.
 
     Raises StoreFullError when there is no room or the disk cannot be used now, StateError when the folder cannot be
-    used at all. `notes` collects what a person should read.
+    used at all. `notes` collects what belongs in the log.
     """
 
     def __init__(self, folder: Path, *, max_mb: int, clock: Clock) -> None:
-        """Open or make the file of a folder that this process holds."""
+        """Open or make the file of a folder that this process has locked."""
         self.notes: list[str] = []
         self.ballast = Ballast(folder)
         self._folder = folder
@@ -61,8 +61,8 @@ class StoreFile:
     def read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function that changes nothing; in a new file if this one turns out damaged."""
-        self._be_open()
+        """Run a function that changes nothing; if the file is damaged, run it again on a new one."""
+        self._ensure_open()
         try:
             return function(self._connection, *args, **kwargs)
         except sqlite3.DatabaseError as error:
@@ -74,16 +74,16 @@ class StoreFile:
     def write(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function in one transaction; on a full store or disk make room and run it again."""
+        """Run a function in one transaction; if the store or the disk is full, make room and run it again."""
         return self._write(lambda connection: function(connection, *args, **kwargs), may_drop=False)
 
     def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function that adds rows. As write(), but undelivered rows may go for them, the oldest first."""
+        """Run a function that adds rows, as write() does; the oldest undelivered rows may be dropped for them."""
         self._spare_reserve()
         return self._write(function, may_drop=True)
 
     def _write(self, function: Callable[[sqlite3.Connection], T], *, may_drop: bool) -> T:
-        self._be_open()
+        self._ensure_open()
         room: Iterator[None] | None = None
         replaced = False
         while True:
@@ -109,7 +109,7 @@ class StoreFile:
     # -- limits and room ----------------------------------------------------------------------------------------
 
     def _make_room(self, *, may_drop: bool) -> Iterator[None]:
-        """Each step frees some room, the least valuable first."""
+        """Free some room at each step; what is worth least goes first."""
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(f"the disk of {self._folder} is full: the reserve was released")
@@ -135,7 +135,7 @@ class StoreFile:
             yield
 
     def _take_step(self, room: Iterator[None]) -> bool:
-        """Take the next step of making room; False when none is left."""
+        """Take the next step of making room; False when no step is left."""
         try:
             return next(room, self) is None
         except sqlite3.DatabaseError as error:
@@ -153,15 +153,15 @@ class StoreFile:
     # -- damage -------------------------------------------------------------------------------------------------
 
     def _replace(self, error: sqlite3.Error) -> None:
-        """Go on with a new file in place of one that turned out damaged."""
+        """Set the damaged file aside, and continue in a new one."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         self._is_open = False
         self.notes.append(damage.set_aside(self._folder, error, self._clock.time()))
-        self._be_open()
+        self._ensure_open()
 
-    def _be_open(self) -> None:
-        """Have a file open; it is not if there was no room for a new one when the old one was damaged."""
+    def _ensure_open(self) -> None:
+        """Open a file if none is open, because there was no room for a new one when the old one was damaged."""
         if not self._is_open:
             self._connection = self._open()
             self._is_open = True

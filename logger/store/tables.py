@@ -17,7 +17,7 @@ _FIRST: Final = (
         body BLOB NOT NULL)""",
     "CREATE INDEX outbox_waiting ON outbox (role, tick, id) WHERE delivered_at IS NULL",
     "CREATE INDEX outbox_delivered ON outbox (delivered_at) WHERE delivered_at IS NOT NULL",
-    # What waits and what ever went through, so that nobody need count a long outbox.
+    # What waits and what ever went through, so that a long outbox need not be counted.
     """CREATE TABLE tally (
         role TEXT PRIMARY KEY, rows INTEGER NOT NULL DEFAULT 0, lines INTEGER NOT NULL DEFAULT 0,
         bytes INTEGER NOT NULL DEFAULT 0, stored_rows INTEGER NOT NULL DEFAULT 0,
@@ -62,19 +62,19 @@ _FIRST: Final = (
         name TEXT PRIMARY KEY, next INTEGER NOT NULL, last INTEGER NOT NULL, copied INTEGER NOT NULL)""",
 )
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
-"""What leads from each schema version to the next. Never change one; add one."""
+"""The statements that lead from each schema version to the next. Never change a step; add one."""
 
 TABLES: Final = frozenset({"outbox", "tally", "daily", "ledger", "report", "recent", "refused", "rescue"})
 """The tables of the newest version."""
 
 
 class Torn(sqlite3.DatabaseError):
-    """The file opens, but is not what was written."""
+    """The file can be opened, but its content is not what was written."""
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing: what is done inside is durable when this ends, or never happened."""
+    """Run a transaction: what is done inside is durable when this ends, or never happened."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,4 +1,4 @@
-"""The store on a thread of its own, so that a slow disk never holds up the event loop."""
+"""Run the store on a thread of its own, so that a slow disk never holds up the event loop."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def test_the_holder_of_the_folder_is_found_where_it_says_it_can_be_asked(tmp_pat
                 async with reach(settings(state), CLOCK):
                     pass
             async with serving(runtime, store_handlers(store)):
-                lock.tell_where(runtime / SOCKET)
+                lock.write_socket(runtime / SOCKET)
                 async with reach(settings(state), CLOCK) as ask:
                     found = await ask("discard", ids=[1])
             await store.close()

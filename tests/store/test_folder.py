@@ -15,7 +15,7 @@ import pytest
 
 from logger.errors import StateError, StoreHeldError
 from logger.files import write_atomically
-from logger.store.folder import claim, goes_with_container, is_demo, mark_demo, refuse_demo
+from logger.store.folder import claim, is_demo, is_in_container, mark_demo, refuse_demo
 from logger.store.store import Store
 from tests.store.samples import HandClock, make_store
 
@@ -139,8 +139,8 @@ def test_a_folder_in_a_containers_own_file_system_is_told_from_a_volume(
 ) -> None:
     mark = tmp_path / "dockerenv"
     monkeypatch.setattr("os.path.ismount", lambda path: path in (Path("/"), tmp_path / "volume"))
-    assert not goes_with_container(tmp_path / "own", (mark,)), "no container"
+    assert not is_in_container(tmp_path / "own", (mark,)), "no container"
     mark.touch()
-    assert goes_with_container(tmp_path / "own", (mark,))
-    assert not goes_with_container(tmp_path / "volume", (mark,))
-    assert not goes_with_container(tmp_path / "volume" / "folder" / "below", (mark,))
+    assert is_in_container(tmp_path / "own", (mark,))
+    assert not is_in_container(tmp_path / "volume", (mark,))
+    assert not is_in_container(tmp_path / "volume" / "folder" / "below", (mark,))
