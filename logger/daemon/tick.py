@@ -15,7 +15,7 @@ from logger.energy.engine import Accounted, account
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
 from logger.panels.panel_tick import PanelResult, account_for_panels
-from logger.readings.layout import NONE, Layout, applied
+from logger.readings.layout import NONE, Layout
 from logger.readings.observe import Observed, observe
 from logger.site import Site
 
@@ -54,18 +54,17 @@ def run_tick(
     snapshot: Snapshot, roles: frozenset[Role], state: GatewayState, site: Site, layout: Layout = NONE
 ) -> TickResult:
     """Read the due `roles` out of the snapshot and enter them into the state."""
-    seen = observe(snapshot, roles, state.readings, state.energy, site)
+    seen = observe(snapshot, roles, state.readings, state.energy, site, layout)
     energy = _account_for_energy(state.energy, seen)
-    points = applied(seen.points, layout)
     panels = PanelResult(state.panels)
     if "devices" in roles:
-        reports = [point for point in points if point.measurement == "envoy_inverter"]
+        reports = [point for point in seen.points if point.measurement == "envoy_inverter"]
         here = replace(site, zone=energy.state.zone or site.zone)
         panels = account_for_panels(state.panels, reports, snapshot.tick, here, snapshot.gateway.serial)
     events = [*energy.events, *seen.events, *panels.events]
     totals = {**seen.totals, **energy.fields}
     return TickResult(
-        readings=_gather_points(points, totals, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
+        readings=_gather_points(seen.points, totals, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
         state=GatewayState(energy.state, seen.state, panels.state),
         new_reports=seen.new_reports,
         events=events,

@@ -10,7 +10,7 @@ from logger.model import Value
 from logger.readings.values import battery_state
 
 
-def powers(fields: dict[str, Value], wiring: Wiring) -> dict[str, Value]:
+def powers(fields: Mapping[str, Value], wiring: Wiring) -> dict[str, Value]:
     """Powers that the gateway does not give but that follow exactly from those it gave in this tick."""
     made: dict[str, Value] = {}
     production, net = _number(fields, "production_power_w"), _number(fields, "net_power_w")
@@ -66,12 +66,12 @@ _LIFETIMES: Final = {
 """Which counters' figures were seen in the place of which power."""
 
 
-def battery_energy(fields: dict[str, Value]) -> dict[str, Value]:
-    """Energy stored in one battery, from its charge and its capacity."""
+def stored_in_battery(fields: Mapping[str, Value]) -> float | None:
+    """Energy in Wh stored in one battery, from its charge and its capacity."""
     charge, capacity = _number(fields, "charge_percent"), _number(fields, "capacity_wh")
-    return {} if charge is None or capacity is None else {"energy_wh": capacity * charge / 100}
+    return None if charge is None or capacity is None else capacity * charge / 100
 
 
-def _number(fields: dict[str, Value], name: str) -> float | None:
+def _number(fields: Mapping[str, Value], name: str) -> float | None:
     value = fields.get(name)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

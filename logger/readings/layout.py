@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from logger.model import Reading, Snapshot
+from logger.model import Snapshot
 from logger.readings.rows import View, first_of, serial_of
 from logger.readings.selectors.inverters import installed_in_device_data, inventory_inverters, living_inverters
 from logger.readings.table import MEASUREMENTS
@@ -21,8 +21,6 @@ from logger.readings.table import MEASUREMENTS
 Form = Literal["csv", "toml"]
 COLUMNS: Final = {"panel": "panel", "group": "panel_group", "row": "panel_row", "column": "panel_column"}
 """Column of the file → tag. Any further column is a tag under its own name."""
-MEASURED: Final = ("envoy_inverter", "envoy_inverter_status")
-"""The measurements that carry the layout's tags."""
 _SAME_AS: Final = {tag: column for column, tag in COLUMNS.items()}
 _LONGEST: Final = 200
 _AT_ONCE: Final = 10
@@ -70,16 +68,6 @@ def parse(data: bytes, form: Form) -> tuple[Layout, tuple[str, ...]]:
 def form_of(name: str) -> Form:
     """TOML by its ending, else CSV."""
     return "toml" if name.lower().endswith(".toml") else "csv"
-
-
-def applied(readings: Iterable[Reading], layout: Layout) -> list[Reading]:
-    """The readings, those of inverters with the layout's tags."""
-    return [
-        Reading(r.measurement, {**layout.tags[r.tags["serial"]], **r.tags}, r.fields, r.time, r.role)
-        if r.measurement in MEASURED and r.tags.get("serial") in layout.tags
-        else r
-        for r in readings
-    ]
 
 
 def installed_serials(snapshot: Snapshot) -> frozenset[str] | None:

@@ -1,11 +1,13 @@
-"""One report, one point, for ever: the identity and the time of an inverter's report. Pure."""
+"""Give each inverter report its identity and its time: one report, one point, for ever. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from logger.model import AHEAD_S, Report
+from logger.model import AHEAD_S, Reading, Report
+from logger.readings.rows import Row
 
 SAME_REPORT_S: Final = 5
 """Two documents may disagree about a report's second by this much."""
@@ -29,24 +31,66 @@ def fresh_report(
     return Report(serial, second, corrected, source)
 
 
-def is_same(one: Report, other: Report) -> bool:
-    """Whether two documents speak of one report."""
-    return _is_within(one.gateway_second, other.gateway_second)
-
-
 def _is_within(one: int, other: int) -> bool:
     return abs(one - other) <= SAME_REPORT_S
 
 
-def remember(known: Mapping[str, Sequence[Report]], new: Sequence[Report]) -> dict[str, list[Report]]:
-    """The last reports of each serial, with the new ones."""
-    merged = {serial: list(reports) for serial, reports in known.items()}
-    for report in new:
-        merged.setdefault(report.serial, []).append(report)
-    return {serial: reports[-REMEMBERED:] for serial, reports in merged.items()}
+def remember(known: Sequence[Report], report: Report) -> list[Report]:
+    """The last reports of an inverter, with a new one."""
+    return [*known, report][-REMEMBERED:]
 
 
 def interval_s(reports: Sequence[Report]) -> int | None:
     """Seconds between the two latest reports, or None with fewer than two."""
     seconds = sorted(report.gateway_second for report in reports)[-2:]
     return seconds[1] - seconds[0] if len(seconds) == 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyReport:
+    """A report from the list, while device data, which may say more of it, is silent."""
+
+    report: Report
+    point: Reading
+
+
+class ReportLog:
+    """The inverters' reports in one tick: `known` by serial, the `new` ones, and those `waiting` for more in them."""
+
+    def __init__(
+        self, known: Mapping[str, Sequence[Report]], waiting: Mapping[str, EarlyReport], skew_s: float
+    ) -> None:
+        self.known, self.waiting, self.new = dict(known), dict(waiting), list[Report]()
+        self._skew_s = skew_s
+
+    def admit(self, point: Reading, row: Row, source: str, *, waits: bool) -> list[Reading]:
+        """Enter the report that a row of that source is: the points to write now, at their reports' times.
+
+        That is none if the report is known, and before it one that waited for more in vain. `waits`: another
+        document may say more of the same report.
+        """
+        serial, received_at = row.serial, 0.0 if row.document is None else row.document.received_at
+        known, gateway_now = self.known.get(serial, ()), received_at + self._skew_s
+        report = fresh_report(serial, row.reported, source, known, gateway_now, self._skew_s)
+        if report is None:
+            return []
+        points = []
+        early = self.waiting.pop(serial, None)
+        if early is not None and _is_within(early.report.gateway_second, report.gateway_second):
+            report = replace(report, time=early.report.time)
+        elif early is not None:
+            points.append(self._enter(early.report, early.point))
+        point = replace(point, time=report.time)
+        if waits:
+            self.waiting[serial] = EarlyReport(report, point)
+            return points
+        return [*points, self._enter(report, point)]
+
+    def _enter(self, report: Report, point: Reading) -> Reading:
+        self.known[report.serial] = remember(self.known.get(report.serial, ()), report)
+        self.new.append(report)
+        return point
+
+    def interval_s(self, serial: str) -> int | None:
+        """Seconds between the two latest reports of an inverter."""
+        return interval_s(self.known.get(serial, ()))

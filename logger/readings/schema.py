@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from logger.model import Role, Value
@@ -62,15 +62,13 @@ class Key:
 class Field:
     """One field: its name (which ends in its unit), its kind, its keys in order of preference, and what it means.
 
-    `fact` marks facts about the installation, which may stand between two answers. `made_of` tells how a value
-    that no key gives is computed. Values outside `low`…`high` are left out.
+    `made_of` tells how a value that no key gives is computed. Values outside `low`…`high` are left out.
     """
 
     name: str
     help: str
     keys: tuple[Key, ...] = ()
     kind: Kind = "float"
-    fact: bool = False
     made_of: str = ""
     low: float | None = None
     high: float | None = None
@@ -102,7 +100,8 @@ class Measurement:
 
     `time` is the tick, the inverter's own report, or a local day's beginning. With `one_document` all fields of a
     point come from the first rowset that has the device. `listed_by` says which rowsets tell that a device exists: of
-    each group the first that lists any; where it is empty, every rowset does.
+    each group the first that lists any; where it is empty, every rowset does. `has_layout`: its points carry the tags
+    of the layout file, too.
     """
 
     name: str
@@ -113,18 +112,15 @@ class Measurement:
     time: Literal["tick", "report", "day"] = "tick"
     one_document: bool = False
     listed_by: tuple[tuple[Rowset, ...], ...] = ()
+    has_layout: bool = False
+    rowsets: tuple[Rowset, ...] = field(init=False)
 
-    @property
-    def rowsets(self) -> list[Rowset]:
-        """Every rowset that a field is read from, in order of preference."""
-        found: dict[str, Rowset] = {}
-        for field in self.fields:
-            for key in field.keys:
-                found.setdefault(key.rowset.name, key.rowset)
-        for group in self.listed_by:
-            for rowset in group:
-                found.setdefault(rowset.name, rowset)
-        return list(found.values())
+    def __post_init__(self) -> None:
+        """Collect every rowset that a field is read from or a device is listed by, in order of preference."""
+        read_from = (key.rowset for item in self.fields for key in item.keys)
+        listed_by = (rowset for group in self.listed_by for rowset in group)
+        rowsets = {rowset.name: rowset for rowset in (*read_from, *listed_by)}
+        object.__setattr__(self, "rowsets", tuple(rowsets.values()))
 
 
 # --- how a key is read --------------------------------------------------------------------------------------

@@ -67,7 +67,6 @@ AGE = Field(
     "Age of the inventory that the counts or flags come from.",
     (made(s.INSTALLED, "age of the inventory", v.read_inventory_age),),
     kind="int",
-    fact=True,
 )
 
 TOTALS = Measurement(
@@ -75,27 +74,16 @@ TOTALS = Measurement(
     "The site as a whole, one point a tick.",
     "totals",
     fields=(
-        Field("inverters", "Micro-inverters installed.", (count(s.INSTALLED, "installed"),), kind="int", fact=True),
+        Field("inverters", "Micro-inverters installed.", (count(s.INSTALLED, "installed"),), kind="int"),
         Field(
             "inverters_communicating",
             "Of those, how many communicate.",
             (count(s.INSTALLED, "communicating"),),
             kind="int",
-            fact=True,
         ),
+        Field("inverters_producing", "Of those, how many produce.", (count(s.INSTALLED, "producing"),), kind="int"),
         Field(
-            "inverters_producing",
-            "Of those, how many produce.",
-            (count(s.INSTALLED, "producing"),),
-            kind="int",
-            fact=True,
-        ),
-        Field(
-            "batteries",
-            "AC Batteries and IQ Batteries.",
-            (count(s.INSTALLED_BATTERIES, "installed"),),
-            kind="int",
-            fact=True,
+            "batteries", "AC Batteries and IQ Batteries.", (count(s.INSTALLED_BATTERIES, "installed"),), kind="int"
         ),
         Field(
             "battery_state",
@@ -223,6 +211,7 @@ INVERTER = Measurement(
     tags=("serial",),
     time="report",
     one_document=True,
+    has_layout=True,
     fields=(
         Field(
             "power_w",
@@ -298,41 +287,32 @@ INVERTER_STATUS = Measurement(
     "devices",
     tags=("serial",),
     listed_by=((s.INVENTORY, s.LISTED, s.DATA_LISTED),),
+    has_layout=True,
     fields=(
-        Field(
-            "provisioned",
-            "It is accepted into the site.",
-            (flag(s.INVENTORY, "provisioned"),),
-            kind="bool",
-            fact=True,
-        ),
+        Field("provisioned", "It is accepted into the site.", (flag(s.INVENTORY, "provisioned"),), kind="bool"),
         Field(
             "communicating",
             "It was heard recently.",
             (flag(s.INVENTORY, "communicating"), flag(s.LISTED, "heard"), flag(s.DATA_LISTED, "heard")),
             kind="bool",
-            fact=True,
         ),
         Field(
             "producing",
             "It produces now.",
             (flag(s.INVENTORY, "producing"), flag(s.LISTED, "delivering"), flag(s.DATA_LISTED, "delivering")),
             kind="bool",
-            fact=True,
         ),
         Field(
             "operating",
             "It reports no fault; some firmware says false of healthy ones.",
             (flag(s.INVENTORY, "operating"),),
             kind="bool",
-            fact=True,
         ),
         Field(
             "conditions",
             "The gateway's condition flags, joined by commas; empty if none.",
             (made(s.INVENTORY, "device_status", v.read_conditions),),
             kind="string",
-            fact=True,
         ),
         Field(
             "report_age_s",
@@ -355,7 +335,6 @@ INVERTER_STATUS = Measurement(
                 made(s.DATA_LISTED, "age of the data", v.read_inventory_age),
             ),
             kind="int",
-            fact=True,
         ),
     ),
 )
@@ -375,14 +354,12 @@ BATTERY = Measurement(
                 flag(s.ACB, "provisioned"),
             ),
             kind="bool",
-            fact=True,
         ),
         Field(
             "communicating",
             "It was heard recently.",
             (flag(s.ENCHARGE, "communicating"), flag(s.ACB, "communicating")),
             kind="bool",
-            fact=True,
         ),
         Field(
             "producing",
@@ -398,7 +375,6 @@ BATTERY = Measurement(
             "It reports no fault; IQ Batteries say so up to firmware 7.",
             (flag(s.ENCHARGE, "operating"), flag(s.ACB, "operating")),
             kind="bool",
-            fact=True,
         ),
         Field(
             "state",
@@ -421,7 +397,6 @@ BATTERY = Measurement(
             "max_power_w",
             "Rated power of an IQ Battery, highest seen of an AC Battery.",
             (scaled(s.ENCHARGE_STATUS, "encharge_rated_power"), scaled(s.ACB_LIST, "maxReportWatts")),
-            fact=True,
             low=0,
         ),
         Field(
@@ -445,7 +420,6 @@ BATTERY = Measurement(
             "capacity_wh",
             "Energy stored when full; AC Batteries do not report it.",
             (scaled(s.ENCHARGE, "encharge_capacity"), scaled(s.ENCHARGE_STATUS, "encharge_capacity")),
-            fact=True,
             low=1,
         ),
         Field("temperature_c", "Temperature.", (scaled(s.ENCHARGE_FRESH, "temperature"),)),
@@ -522,23 +496,14 @@ COMBINER_STATE = Measurement(
     "devices",
     tags=("serial",),
     fields=(
-        Field(
-            "communicating", "It was heard recently.", (flag(s.COMBINER, "communicating"),), kind="bool", fact=True
-        ),
-        Field("firmware", "Its firmware.", (text(s.COMBINER, "fw_version"),), kind="string", fact=True),
-        Field(
-            "state",
-            "The gateway's word for its state.",
-            (text(s.COMBINER, "admin_state_str"),),
-            kind="string",
-            fact=True,
-        ),
+        Field("communicating", "It was heard recently.", (flag(s.COMBINER, "communicating"),), kind="bool"),
+        Field("firmware", "Its firmware.", (text(s.COMBINER, "fw_version"),), kind="string"),
+        Field("state", "The gateway's word for its state.", (text(s.COMBINER, "admin_state_str"),), kind="string"),
         Field(
             "inventory_age_s",
             "Age of the inventory that this comes from.",
             (made(s.COMBINER, "age of the inventory", v.read_inventory_age),),
             kind="int",
-            fact=True,
         ),
     ),
 )
@@ -548,8 +513,8 @@ GATEWAY = Measurement(
     "The gateway itself, every 15 minutes and on change.",
     "devices",
     fields=(
-        Field("firmware", "Its firmware.", (made(s.INFO, "software", v.read_firmware),), kind="string", fact=True),
-        Field("part_number", "Its part number.", (made(s.INFO, "pn", v.read_part_number),), kind="string", fact=True),
+        Field("firmware", "Its firmware.", (made(s.INFO, "software", v.read_firmware),), kind="string"),
+        Field("part_number", "Its part number.", (made(s.INFO, "pn", v.read_part_number),), kind="string"),
         Field(
             "interface",
             "Its primary network interface.",

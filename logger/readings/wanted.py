@@ -12,7 +12,7 @@ from typing import Final
 from logger.energy.state import EnergyState
 from logger.model import Role, Snapshot
 from logger.readings import paths
-from logger.readings.extract import extract
+from logger.readings.extract import Extraction
 from logger.readings.rows import UNKNOWN, View, each_of, inner_rows
 from logger.readings.seeds import find_seeds, missing_seeds
 from logger.readings.selectors import batteries
@@ -38,7 +38,9 @@ def wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
     """What to ask, by the documents that stand (whatever their age), the chosen sources and the energy state."""
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.settled), "totals")
-    counters = extract(view.snapshot, _BOTH, sources).counters
+    extraction = Extraction(view.snapshot, sources)
+    list(extraction.devices(_BOTH))  # looks at every document that a value comes from
+    counters = extraction.counters()
     if missing := missing_seeds(view, energy, counters, energy.zone):
         find_seeds(view, counters, missing)
     for item in sources.open_counters():

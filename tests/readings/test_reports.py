@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.model import Json
+from logger.model import Json, Report
 from logger.readings import paths
 from logger.readings.reports import fresh_report, interval_s, remember
 from tests.readings.site import (
@@ -97,8 +97,10 @@ def test_ahead_is_measured_by_the_gateways_clock_not_ours() -> None:
 
 
 def test_sixteen_reports_of_each_inverter_are_remembered() -> None:
-    books = remember({}, [report(S, n * 300) for n in range(20)])
-    assert [kept.gateway_second for kept in books[S]] == [n * 300 for n in range(4, 20)]
+    known: list[Report] = []
+    for number in range(20):
+        known = remember(known, report(S, number * 300))
+    assert [kept.gateway_second for kept in known] == [n * 300 for n in range(4, 20)]
 
 
 def test_the_interval_is_between_the_two_latest_reports_in_whatever_order_they_came() -> None:
