@@ -1,20 +1,22 @@
-"""`backfill`: the books of days, rebuilt from what InfluxDB holds."""
+"""`backfill`: rebuild day rows, and what is remembered to count energy, from what InfluxDB holds."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
 from logger import log
+from logger.backfill.day_replay import RebuildRequest
 from logger.backfill.history import History, open_history
-from logger.backfill.restore import Restored, Wish, first_own_tick, hand_over, rebuilt
+from logger.backfill.restore import Rebuilt, hand_over, rebuild
 from logger.clock import SystemClock
 from logger.commands.ui.options import MisuseError
 from logger.commands.ui.options import env_file as env_file_option
@@ -43,7 +45,7 @@ def _day(context: click.Context, parameter: click.Parameter, text: str) -> str:
         raise click.BadParameter(f"{text!r} is no date such as 2026-05-01") from None
 
 
-@click.command("backfill", short_help="Rebuild the books of days from InfluxDB.")
+@click.command("backfill", short_help="Rebuild the rows of days from InfluxDB.")
 @env_file_option
 @click.option("--since", default="", callback=_day, help="Compute the days from this date on anew.")
 @click.option("--until", default="", callback=_day, help="Up to this date; the last one otherwise.")
@@ -66,7 +68,7 @@ def command(
     ask_token: bool,
     dry_run: bool,
 ) -> None:
-    """Rebuild the books of days from what InfluxDB holds: after the state folder was lost, or the recorder moved.
+    """Rebuild the rows of days from what InfluxDB holds: after the state folder was lost, or the recorder moved.
 
     Everything before this installation's first reading is filled in, the earlier part of that day among it. Days that
     have a row keep it unless --since names them; what this installation recorded itself is only computed anew with
@@ -78,13 +80,14 @@ def command(
         raise MisuseError("--until is before --since")
     configured = load_settings(env_file, require=["INFLUXDB_URL"])
     app.configure_log(configured)
-    token = _token(read_token_file, ask=ask_token)
+    token = _read_token(read_token_file, ask=ask_token)
     log.protect([token] if token else [])
-    target = _reading(configured, token)
-    asyncio.run(_run(configured, target, Wish(gateway, Site(), 0, since, until, again), dry_run))
+    target = _choose_credentials(configured, token)
+    request = RebuildRequest(gateway, Site(), 0, since, until, again)
+    asyncio.run(_run(configured, target, request, dry_run))
 
 
-def _token(file: Path | None, *, ask: bool) -> str:
+def _read_token(file: Path | None, *, ask: bool) -> str:
     """The token given at the call; never in the arguments, which everybody can read."""
     if ask:
         return str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
@@ -94,7 +97,7 @@ def _token(file: Path | None, *, ask: bool) -> str:
     return text.strip()
 
 
-def _reading(configured: Settings, token: str) -> Target:
+def _choose_credentials(configured: Settings, token: str) -> Target:
     """The database, with the credentials to read it: given now, else set, else those that it is written with."""
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
@@ -102,45 +105,44 @@ def _reading(configured: Settings, token: str) -> Target:
     return replace(target, token=token) if token else target
 
 
-async def _run(configured: Settings, target: Target, wish: Wish, dry_run: bool) -> None:
+async def _run(configured: Settings, target: Target, request: RebuildRequest, dry_run: bool) -> None:
     def alone(store: StoreCalls) -> Handlers:
         site = site_of(configured)
         return {**store_handlers(store), **state_handlers(store, lambda gateway: StoredState(store, gateway, site))}
 
     clock = SystemClock()
     async with open_history(target, clock) as history, reach(configured, clock, make=True, alone=alone) as ask:
-        held = await _books(ask)
-        serial = await _gateway(wish.gateway or configured.enphase.serial, held, history)
-        live = held.get(serial) or GatewayState()
-        own = first_own_tick(live, int(time.time()))
-        wish = replace(wish, gateway=serial, own=own, site=_site_of_days(configured, live))
-        found = await rebuilt(history, live, wish, _progress)
-        _progress("")
+        states = await _read_states(ask)
+        serial = await _choose_gateway(request.gateway or configured.enphase.serial, states, history)
+        live = states.get(serial) or GatewayState()
+        until_tick = live.energy.first_tick if live.energy.last_tick else int(time.time())
+        site = _site_of_days(configured, live)
+        request = replace(request, gateway=serial, until_tick=until_tick, site=site)
+        found = await rebuild(history, live, request, _show_progress)
+        _show_progress("")
         if found is None:
             click.echo(f"InfluxDB holds nothing of gateway {serial}: there is nothing to fill in.")
             return
-        zone = ZoneInfo(wish.site.zone)
         if found.left_out:
             click.echo(
                 f"Recorded by this installation itself, and left as it is: {_span(found.left_out)}\n"
                 "Try: --again to compute that anew, too.",
                 err=True,
             )
-        if not found.written and not found.again and not found.books.energy.last_tick:
-            click.echo("Nothing is missing: the books go back as far as InfluxDB does.")
+        if not found.rows and not found.last_tick:
+            click.echo("Nothing is missing: what is recorded here goes back as far as InfluxDB does.")
             return
         click.echo("\n".join(_table(found)))
-        last = found.books.energy.last_tick
-        until_text = f"up to {datetime.fromtimestamp(last, UTC).astimezone(zone):%Y-%m-%d %H:%M}, " if last else ""
-        if dry_run:
-            click.echo(f"\n{found.ticks} readings, {until_text}nothing was written (--dry-run).")
-            return
-        count = await hand_over(ask, found, wish)
-        click.echo(f"\n{found.ticks} readings, {until_text}{count} rows of days written; the books are whole.")
+        written = "nothing was written (--dry-run)"
+        if not dry_run:
+            written = f"{await hand_over(ask, found, serial)} day rows written"
+        last = datetime.fromtimestamp(found.last_tick, ZoneInfo(site.zone))
+        until = f"up to {last:%Y-%m-%d %H:%M}, " if found.last_tick else ""
+        click.echo(f"\n{found.ticks} readings, {until}{written}.")
 
 
-async def _books(ask: Ask) -> dict[str, GatewayState]:
-    """The books of every gateway that the store knows."""
+async def _read_states(ask: Ask) -> dict[str, GatewayState]:
+    """The state of every gateway that the store knows."""
     held = await ask("books")
     return {
         gateway: load_state({key: str(text) for key, text in parts.items()}, {})
@@ -149,11 +151,11 @@ async def _books(ask: Ask) -> dict[str, GatewayState]:
     }
 
 
-async def _gateway(named: str, held: dict[str, GatewayState], history: History) -> str:
+async def _choose_gateway(named: str, states: dict[str, GatewayState], history: History) -> str:
     """The serial to restore: named, the only one recorded here, or the only one that InfluxDB has."""
     if named:
         return named
-    found = sorted(held) or await history.gateways("totals", "envoy_totals")
+    found = sorted(states) or await history.gateways("totals", "envoy_totals")
     if len(found) != 1:
         names = ", ".join(found) or "none"
         raise MisuseError(f"which gateway? There is {names}. Try: --gateway SERIAL")
@@ -161,7 +163,7 @@ async def _gateway(named: str, held: dict[str, GatewayState], history: History) 
 
 
 def _site_of_days(configured: Settings, live: GatewayState) -> Site:
-    """How days are computed: as the live books do, else as the settings say."""
+    """The site by which days are computed: in the zone of the live state, else as the settings say."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = find_system_zone()
@@ -169,26 +171,27 @@ def _site_of_days(configured: Settings, live: GatewayState) -> Site:
     return replace(site_of(configured), zone=zone)
 
 
-def _progress(day: str) -> None:
+def _show_progress(day: str) -> None:
     """Which day is read, on a terminal, in place."""
     if sys.stderr.isatty():
         click.echo(f"\r{f'reading {day}' if day else '':<30}" + ("" if day else "\r"), nl=False, err=True)
 
 
-def _span(days: list[str]) -> str:
+def _span(days: Sequence[str]) -> str:
     return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
-def _table(found: Restored) -> list[str]:
+def _table(found: Rebuilt) -> list[str]:
     """The days as they are now, a line each."""
-    days = sorted({*found.written, *found.again})
+    rows = found.rows
+    days = sorted(rows)
     lines = [f"{'day':<12}{'produced':>12}{'house':>12}{'imported':>12}{'exported':>12}{'covered':>10}"]
     names = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
     for day in days if len(days) <= _SHOWN else [*days[: _SHOWN // 2], "", *days[-_SHOWN // 2 :]]:
         if not day:
             lines.append(f"  … {len(days) - _SHOWN} more days …")
             continue
-        fields = found.day(day)
+        fields = rows[day][0].reading.fields
         cells = "".join(f"{_kwh(fields.get(name)):>12}" for name in names)
         guess = any(_number(fields.get(f"{name.removesuffix('_wh')}_estimated_wh")) > 0 for name in names)
         covered = fields.get("coverage_percent")

@@ -30,6 +30,17 @@ def following(day: str) -> str:
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
+def days_before(day: str, count: int) -> str:
+    """The ISO date so many days earlier."""
+    return (date.fromisoformat(day) - timedelta(days=count)).isoformat()
+
+
+def list_days(first: str, last: str) -> list[str]:
+    """The ISO dates from `first` to `last`, both among them; none if `last` is earlier."""
+    count = (date.fromisoformat(last) - date.fromisoformat(first)).days
+    return [days_before(last, back) for back in range(count, -1, -1)]
+
+
 @lru_cache(maxsize=256)
 def final_at(day: str, zone: str) -> int:
     """From when on a day is not expected to change: 03:00 of the next one."""

@@ -6,11 +6,10 @@ A group of one or two cannot be judged: whoever is the median of so few says not
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
 from statistics import median
 from typing import Final
 
-from logger.energy.days import first_instant
+from logger.energy.days import days_before, first_instant, list_days
 from logger.model import DayRow, Reading, Value
 from logger.panels.panel_state import PanelDay, PanelDays, PanelState
 
@@ -63,8 +62,7 @@ def compare_day(day: PanelDays) -> dict[str, float]:
 
 def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
     """The same over the seven days that end with `last`, of the inverters that have all of their group's days."""
-    end = date.fromisoformat(last)
-    span = [day for back in range(_WEEK) if (day := (end - timedelta(days=back)).isoformat()) in days]
+    span = [day for day in list_days(days_before(last, _WEEK - 1), last) if day in days]
     found: dict[str, float] = {}
     for group, serials in group_serials(days[last].panels).items():
         there = {day: days[day].panels.keys() & set(serials) for day in span}

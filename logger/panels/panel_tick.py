@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
 
 from logger.energy.day_rows import EVERY_S
-from logger.energy.days import final_at, local_day
+from logger.energy.days import days_before, final_at, local_day
 from logger.model import DayRow, Event, Reading
 from logger.panels.compare import make_rows
 from logger.panels.panel_days import add_reports, forget_old_days
@@ -50,6 +49,5 @@ def account_for_panels(
 
 def last_closed_day(tick: int, zone: str) -> str:
     """The latest local day whose rows are final at a poll of that time."""
-    today = date.fromisoformat(local_day(tick, zone))
-    yesterday = (today - timedelta(days=1)).isoformat()
-    return yesterday if tick >= final_at(yesterday, zone) else (today - timedelta(days=2)).isoformat()
+    yesterday = days_before(local_day(tick, zone), 1)
+    return yesterday if tick >= final_at(yesterday, zone) else days_before(yesterday, 1)

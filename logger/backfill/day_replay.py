@@ -1,0 +1,127 @@
+"""Replay what was written, day by day, through the same engines that count it when it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from logger.backfill.history import History, Point
+from logger.daemon.gateway_state import GatewayState
+from logger.energy import rebuild
+from logger.energy.days import final_at, first_instant, following, list_days, local_day
+from logger.energy.rebuild import Past
+from logger.energy.state import EnergyState
+from logger.model import DayRow, Reading
+from logger.panels.compare import make_rows
+from logger.panels.panel_rebuild import REPLAY_FIELDS, replay_reports, restore_tags
+from logger.panels.panel_state import PanelState
+from logger.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildRequest:
+    """What is to be rebuilt.
+
+    `until_tick` is the first tick that the live state counted itself, now if there is none. `since` and `until` are
+    ISO dates, empty if not given: rows of that range are written even where there are some. `again`: also those of
+    days that the live state counted.
+    """
+
+    gateway: str
+    site: Site
+    until_tick: int
+    since: str = ""
+    until: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowTags:
+    """The tags of a day's rows as they lie in the database: the site's, and each inverter's by serial."""
+
+    site: Mapping[str, str]
+    inverters: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One replay: the state at its end, the rows to write by date, and how many ticks were read."""
+
+    state: GatewayState
+    rows: Mapping[str, list[DayRow]]
+    ticks: int
+
+
+async def read_row_tags(history: History, request: RebuildRequest, first: str) -> dict[str, RowTags]:
+    """Read which days from `first` on have rows, with the tags that these were written with first."""
+    since, until = first_instant(first, request.site.zone), request.until_tick + 86400
+    site: dict[str, Mapping[str, str]] = {}
+    for point in await history.points("daily", "envoy_day", request.gateway, since, until, ("local_date",)):
+        site.setdefault(str(point.fields["local_date"]), point.tags)
+    inverters: dict[str, dict[str, Mapping[str, str]]] = {}
+    for point in await history.points("daily", "envoy_inverter_day", request.gateway, since, until, ("energy_wh",)):
+        day = local_day(point.time, request.site.zone)
+        inverters.setdefault(day, {}).setdefault(point.tags.get("serial", ""), point.tags)
+    return {day: RowTags(tags, inverters.get(day, {})) for day, tags in site.items()}
+
+
+class DayReplay:
+    """A replay from nothing. Reports that the `live` panel state counted itself are left to it."""
+
+    def __init__(
+        self, history: History, request: RebuildRequest, written: Mapping[str, RowTags], live: PanelState
+    ) -> None:
+        self._history, self._request, self._written, self._live = history, request, written, live
+        self._energy, self._panels = EnergyState(), PanelState()
+        self._site_rows: dict[str, DayRow] = {}
+        self._ticks = 0
+
+    async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
+        """Read and replay these days, to before the request's last tick. `write`: of which rows are made."""
+        for day in list_days(first, last):
+            on_day(day)
+            await self._replay_day(day)
+        state = GatewayState(self._energy, panels=self._panels)
+        return Replayed(state, self._make_rows(write), self._ticks)
+
+    async def _replay_day(self, day: str) -> None:
+        site, gateway = self._request.site, self._request.gateway
+        since = first_instant(day, site.zone)
+        until = min(first_instant(following(day), site.zone), self._request.until_tick)
+        if until <= since:
+            return
+        totals = await self._history.points("totals", "envoy_totals", gateway, since, until, rebuild.FIELDS)
+        ticks = _merge_ticks(totals)
+        self._ticks += len(ticks)
+        self._energy, rows = rebuild.replay(self._energy, ticks, site)
+        self._site_rows |= rows
+        reports = await self._history.points("devices", "envoy_inverter", gateway, since, until, REPLAY_FIELDS)
+        points = [Reading("envoy_inverter", p.tags, p.fields, p.time, "devices") for p in reports]
+        name = next((p.tags.get("site", "") for p in (*totals, *reports)), "")
+        self._panels = replay_reports(self._panels, points, replace(site, name=name), self._live)
+
+    def _make_rows(self, dates: Iterable[str]) -> dict[str, list[DayRow]]:
+        """The rows of these days, with the tags that they were written with, if they were."""
+        open_day = self._energy.day
+        rows = {day: row for day, row in self._site_rows.items() if day != open_day}
+        rows |= {row.day: row for row in rebuild.list_rows(self._energy, [open_day])}
+        gateway, zone = self._request.gateway, self._request.site.zone
+        found: dict[str, list[DayRow]] = {}
+        for day in sorted(rows.keys() & set(dates)):
+            panels, site_row, tags = self._panels, rows[day].reading, self._written.get(day)
+            if tags:
+                panels, site_row = restore_tags(panels, day, tags.inverters), replace(site_row, tags=tags.site)
+            is_final = self._request.until_tick >= final_at(day, zone)
+            inverter_rows = make_rows(panels, [day], gateway, zone, closed=day if is_final else "")
+            found[day] = [DayRow(site_row, day, is_final), *inverter_rows]
+        return found
+
+
+def _merge_ticks(points: Iterable[Point]) -> list[Past]:
+    """One for each tick, by time; a value that was held came later, as a point of its own."""
+    ticks: dict[int, Past] = {}
+    for point in points:
+        known = ticks.get(point.time)
+        fields = {**known.fields, **point.fields} if known else point.fields
+        ticks[point.time] = Past(point.time, fields, point.tags)
+    return [ticks[at] for at in sorted(ticks)]
