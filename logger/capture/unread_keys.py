@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from logger.energy.state import EnergyState
 from logger.model import Document, GatewayInfo, Json, Snapshot
@@ -13,6 +13,9 @@ from logger.readings.read_keys import named_in_table
 from logger.site import Site
 
 D = TypeVar("D")
+_KINDS: Final[dict[type, str]] = {
+    type(None): "null", bool: "bool", int: "number", float: "number", str: "text", list: "list", dict: "object",
+}  # fmt: skip
 
 
 class _Watched(dict[str, Json]):
@@ -44,7 +47,7 @@ def list_unread_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> 
         kinds: dict[str, set[str]] = {}
         for place, name, value in _find_keys(body, ""):
             if path not in paths.PATHS or name not in known:
-                kinds.setdefault(place, set()).add(_kind(value))
+                kinds.setdefault(place, set()).add(_KINDS[type(value)])
         lines += [f"{path}  {place}  {'|'.join(sorted(found))}" for place, found in kinds.items()]
     return lines
 
@@ -79,19 +82,3 @@ def _find_keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:
             if not key.isdigit():
                 yield place, key, value
             yield from _find_keys(value, place)
-
-
-def _kind(value: Json) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "bool"
-        case int() | float():
-            return "number"
-        case str():
-            return "text"
-        case list():
-            return "list"
-        case dict():
-            return "object"
