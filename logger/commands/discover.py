@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shlex
-import sys
 from typing import Final
 
 import click
@@ -14,13 +12,11 @@ from logger.clock import SystemClock
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
-from logger.gateway.discovery import LISTEN_S, Search, search
+from logger.gateway.discovery import INSTALL_MDNS, LISTEN_S, Search, search
 from logger.gateway.pins import spaced
 from logger.settings.value_checks import check_gateway_address
 
-MDNS_COMES_BY: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
-"""Into the environment of this program, and by the library's own name: nobody but its project owns that one."""
-NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {MDNS_COMES_BY}"
+_NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {INSTALL_MDNS}"
 
 
 class NothingFoundError(GatewayError):
@@ -58,7 +54,7 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
     for silent in found.silent:
         click.echo(silent.why, err=True)
     if not found.by_mdns:
-        click.echo(NEEDS_MDNS, err=True)
+        click.echo(_NEEDS_MDNS, err=True)
     if not found.met:
         raise NothingFoundError(
             "no gateway was found on this network",

@@ -12,10 +12,9 @@ import click
 
 from logger import log
 from logger.clock import SystemClock
-from logger.commands.ui.fingerprints import folded
-from logger.commands.ui.marks import mark
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.output import fold, mark
 from logger.doctor.check_result import CheckResult, State
 from logger.doctor.run_checks import run_checks
 from logger.model import Json
@@ -72,7 +71,7 @@ def _format(check: CheckResult) -> str:
     name = f"{kind if is_one_of_many else check.name:<{_NAME_WIDTH}}"
     path = f"{which}: " if is_one_of_many and which not in check.text else ""
     below = f"\n  {'':<{_NAME_WIDTH}}  "
-    text = folded(f"{path}{check.text}{_format_latency(check.took_s)}", len(below) - 1).replace("\n", below)
+    text = fold(f"{path}{check.text}{_format_latency(check.took_s)}", len(below) - 1).replace("\n", below)
     return f"{name}  {text}{below}Try: {check.cure}" if check.cure else f"{name}  {text}"
 
 

@@ -23,7 +23,7 @@ from logger.errors import StateError
 from logger.files import refuse_unwritable, write_atomically
 from logger.model import ROLES
 from logger.provision.detect import detect_server
-from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult, Step
+from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
 from logger.settings.load import Settings, load_settings
 
@@ -83,9 +83,9 @@ def command(
     retention_devices: int | None,
     retention_daily: int | None,
     shorten: bool,
-    admin_token_file: str | None,
+    admin_token: str | None,
     admin_user: str,
-    admin_password_file: str | None,
+    admin_password: str | None,
     keep_admin_token: Path | None,
     dry_run: bool,
 ) -> None:
@@ -112,12 +112,10 @@ def command(
         shorten=shorten,
         dry_run=dry_run,
     )
-    admin = Admin(
-        admin_token_file or configured.influxdb.admin_token.get_secret_value(), admin_user, admin_password_file or ""
-    )
+    admin = Admin(admin_token or configured.influxdb.admin_token.get_secret_value(), admin_user, admin_password or "")
     made = asyncio.run(_set_up(configured, admin, plan))
     for step in made.steps:
-        click.echo(line(step, dry_run=dry_run))
+        click.echo(describe_step(step, dry_run=dry_run))
     if dry_run:
         return
     for purpose, kept in files.items():
@@ -145,12 +143,6 @@ def retained(configured: Settings, spans: tuple[int | None, ...]) -> dict[str, i
             raise click.UsageError(f"the bucket {name!r} has several roles, and their retentions differ")
         found[name] = span if span is not None else found.get(name)
     return found
-
-
-def line(step: Step, *, dry_run: bool = False) -> str:
-    """One step for people."""
-    word = f"would be {step.action}" if dry_run and step.action in ("made", "changed", "replaced") else step.action
-    return f"{word:<8} {step}"
 
 
 def _held(configured: Settings, files: Mapping[Purpose, Kept]) -> dict[Purpose, str]:

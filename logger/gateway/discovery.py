@@ -6,6 +6,8 @@ For a person at a terminal alone; the daemon never searches. mDNS needs the opti
 from __future__ import annotations
 
 import asyncio
+import shlex
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -24,6 +26,8 @@ _RESOLVE_MS: Final = 3000
 LISTEN_S: Final = 5.0
 """Seconds to listen: questions go out after 0.1, 1.1 and 3.1 s, since Wi-Fi loses multicast packets without a word,
 and whoever answers may wait half a second with it (RFC 6762, section 6)."""
+INSTALL_MDNS: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
+"""Into the environment of this program, and by the library's own name: nobody but its project owns that one."""
 
 
 @dataclass(frozen=True, slots=True)

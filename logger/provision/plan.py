@@ -55,6 +55,12 @@ class Step:
         return f"{self.subject}: {self.detail}" if self.detail else self.subject
 
 
+def describe_step(step: Step, *, dry_run: bool = False) -> str:
+    """Describe one step in a line."""
+    word = f"would be {step.action}" if dry_run and step.action in ("made", "changed", "replaced") else step.action
+    return f"{word:<8} {step}"
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """What one purpose signs in with; `username` is empty where a token alone does it."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logger.commands.init.draft import Draft, Place
+from logger.commands.init.draft import Destination, Draft
 from logger.errors import SettingsError, StateError
 from logger.settings.envfile import change_env
 from logger.settings.load import inspect_settings
@@ -14,7 +14,7 @@ from logger.settings.load import inspect_settings
 
 def draft(home: Path) -> Draft:
     before, _ = inspect_settings(home / ".env", environ={})
-    return Draft(Place(home / ".env", False, home / "state"), before)
+    return Draft(Destination(home / ".env", False, home / "state"), before)
 
 
 def test_a_secret_that_cannot_be_removed_is_said_and_what_was_written_is_not_denied(
@@ -56,10 +56,10 @@ def test_an_answer_is_judged_before_anything_is_done_with_it_and_not_kept(
 ) -> None:
     mine = draft(tmp_path)
     with pytest.raises(SettingsError) as told:
-        mine.judge(**{name: value})
+        mine.require_good(**{name: value})
     assert name in str(told.value)
     assert mine.values == {}
-    mine.judge(INFLUXDB_URL="http://[::1]:8086/behind/a/proxy", ENPHASE_USERNAME="a@b.c")
+    mine.require_good(INFLUXDB_URL="http://[::1]:8086/behind/a/proxy", ENPHASE_USERNAME="a@b.c")
 
 
 def test_a_file_from_windows_is_changed_in_place(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_what_the_environment_sets_is_no_contradiction_to_what_is_written(
     monkeypatch.setenv("ENPHASE_PASSWORD", "a word of mine")
     before, problems = inspect_settings(tmp_path / ".env")
     assert problems == ()
-    mine = Draft(Place(tmp_path / ".env", False, tmp_path / "state"), before)
+    mine = Draft(Destination(tmp_path / ".env", False, tmp_path / "state"), before)
     mine.put("ENPHASE_GATEWAY", "192.0.2.1")
     mine.write()
     assert "word" not in (tmp_path / ".env").read_text()

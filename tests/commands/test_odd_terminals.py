@@ -14,11 +14,11 @@ import click
 import pytest
 
 from logger import places
-from logger.commands.init.draft import Place
-from logger.commands.init.terminal import in_answers
-from logger.commands.init.wizard import next_steps
-from logger.commands.ui.fingerprints import folded
+from logger.commands.init.draft import Destination
+from logger.commands.init.terminal import speak_of_answers
+from logger.commands.init.wizard import list_next_steps
 from logger.commands.ui.options import moment
+from logger.commands.ui.output import fold
 from logger.doctor.check_result import CheckResult
 from logger.doctor.machine_checks import check_state_folder
 from logger.errors import SignInRefusedError, StateError
@@ -99,17 +99,17 @@ def test_a_state_folder_mounted_read_only_is_named_as_that(tmp_path: Path, monke
 @pytest.mark.parametrize("indent", [0, 5, 20])
 def test_a_fingerprint_fits_into_80_columns_whole(indent: int) -> None:
     text = f"before {FINGERPRINT} (ends 2027-03-01), ended and still trusted, now {FINGERPRINT} (ends 2027-03-01)"
-    rows = folded(text, indent).split("\n")
+    rows = fold(text, indent).split("\n")
     assert max(map(len, rows)) + indent <= 80
     assert rows.count(FINGERPRINT[:47]) == 2
     assert [row[:47] for row in rows if row.startswith(FINGERPRINT[48:])] == [FINGERPRINT[48:]] * 2
     assert "".join(rows).count("(ends 2027-03-01)") == 2
     assert "ended and still trusted" in "".join(rows)
-    assert folded("nothing of that", indent) == "nothing of that"
+    assert fold("nothing of that", indent) == "nothing of that"
 
 
 def test_who_answers_questions_is_told_of_answers_and_not_of_settings() -> None:
-    error = in_answers(
+    error = speak_of_answers(
         SignInRefusedError("wrong e-mail", "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE, or ENPHASE_TOKEN_FILE.")
     )
     assert error.hint == (
@@ -122,14 +122,14 @@ def test_what_to_do_next_can_be_typed_as_it_stands(tmp_path: Path, monkeypatch: 
     for folder in (inside.parent, on_path.parent):
         folder.mkdir()
     inside.touch(mode=0o755)
-    place = Place(tmp_path / ".env", True, None)
+    place = Destination(tmp_path / ".env", True, None)
     monkeypatch.setenv("PATH", str(on_path.parent))
     monkeypatch.setattr("sys.argv", [str(inside)])
-    assert f"sudo {shlex.quote(str(inside))} doctor" in next_steps(place)[2]
+    assert f"sudo {shlex.quote(str(inside))} doctor" in list_next_steps(place)[2]
     on_path.symlink_to(inside)
-    assert "sudo envoy-logger doctor" in next_steps(place)[2]
+    assert "sudo envoy-logger doctor" in list_next_steps(place)[2]
     monkeypatch.setattr("sys.argv", ["/x/logger/__main__.py"])
-    assert "sudo envoy-logger doctor" in next_steps(place)[2]
+    assert "sudo envoy-logger doctor" in list_next_steps(place)[2]
 
 
 def test_a_moment_is_never_before_there_was_anything() -> None:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from logger.commands.init.draft import Draft, place_of
+from logger.commands.init.draft import Draft, choose_destination
 from logger.errors import SettingsError
 from logger.settings.envfile import change_env, explain_unfit
 from logger.settings.load import load_settings
@@ -104,7 +104,9 @@ def test_what_is_accepted_compose_reads_as_it_stands() -> None:
 @pytest.mark.parametrize("layout", ["beside .env", "systemd"])
 @pytest.mark.parametrize("password", ODD, ids=ascii)
 def test_an_odd_password_survives_init_whole(tmp_path: Path, systemd: Systemd, password: str, layout: str) -> None:
-    place = place_of(None if layout == "systemd" else tmp_path / ".env", tmp_path, systemd=layout == "systemd")
+    place = choose_destination(
+        None if layout == "systemd" else tmp_path / ".env", tmp_path, systemd=layout == "systemd"
+    )
     draft = Draft(place, load_settings(None, environ={"ENPHASE_GATEWAY": "x"}))
     draft.put("ENPHASE_GATEWAY", "192.168.1.50")
     draft.put("ENPHASE_USERNAME", "o'brien@example.org")
@@ -137,7 +139,8 @@ def test_an_odd_password_survives_init_whole(tmp_path: Path, systemd: Systemd, p
 @pytest.mark.parametrize("value", ["a $HOME", "a\\b", "'quoted' name", "name #1", "two\nlines"])
 def test_a_setting_that_would_be_read_differently_is_refused_with_a_word(tmp_path: Path, value: str) -> None:
     draft = Draft(
-        place_of(tmp_path / ".env", None, systemd=False), load_settings(None, environ={"ENPHASE_GATEWAY": "x"})
+        choose_destination(tmp_path / ".env", None, systemd=False),
+        load_settings(None, environ={"ENPHASE_GATEWAY": "x"}),
     )
     draft.put("ENPHASE_GATEWAY", "192.168.1.50")
     draft.put("LOGGER_SITE", value)

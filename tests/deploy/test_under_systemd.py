@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from logger.commands.init.draft import Draft, Place, place_of
+from logger.commands.init.draft import Destination, Draft, choose_destination
 from logger.settings.load import load_settings
 from tests.deploy.test_envfile import ODD
 
@@ -51,9 +51,9 @@ print(json.dumps([found.enphase.username, found.recorder.site, found.secrets, li
 """
 
 
-def layout(folder: Path, password: str) -> Place:
+def layout(folder: Path, password: str) -> Destination:
     """What `init --systemd` writes, below `folder`."""
-    place = place_of(None, folder, systemd=True)
+    place = choose_destination(None, folder, systemd=True)
     draft = Draft(place, load_settings(None, environ={"ENPHASE_GATEWAY": "x"}))
     draft.put("ENPHASE_GATEWAY", "192.168.1.50")
     draft.put("ENPHASE_USERNAME", "o'brien@example.org")

@@ -10,135 +10,119 @@ from typing import Final
 import click
 
 from logger.clock import Clock, format_day
+from logger.commands.init.answers import Answers
 from logger.commands.init.draft import Draft
-from logger.commands.init.find_gateway import GatewayAnswers
 from logger.commands.init.terminal import Terminal
 from logger.daemon.config import access_of
 from logger.errors import AbsentError, NotAllowedError
 from logger.gateway import tokens
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
-from logger.gateway.endpoints import ENDPOINTS, FIRST_API, Endpoint, auth_kind
+from logger.gateway.endpoints import ENDPOINTS, FIRST_API, auth_kind
 from logger.gateway.probe import FoundGateway
 from logger.store.folder import prepare
 
 _ACCOUNT, _TOKEN, _LATER = range(3)
 _WHERE: Final = "https://entrez.enphaseenergy.com"
+_CHOICES: Final = (
+    "with my Enphase account: the token is fetched now and renewed by itself",
+    f"with a token that I copied from {_WHERE.partition('://')[2]} (works with two-factor accounts)",
+    "later",
+)
 
 
-def sign_in(terminal: Terminal, draft: Draft, given: GatewayAnswers, met: FoundGateway, clock: Clock) -> None:
-    """Account, pasted token, local user or nothing, as the generation needs; tried at once."""
-    kind = auth_kind(met.info)
+def set_up_sign_in(terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway, clock: Clock) -> None:
+    """Ask for what this gateway's generation needs to sign in, and try it at once."""
+    kind = auth_kind(gateway.info)
     if kind == "open":
         return
-    terminal.heading("Signing in")
-    if not given.sign_in:
-        terminal.note("left out; `envoy-logger init --account E-MAIL` or --token-file does it later")
+    terminal.start_section("Signing in")
+    if answers.no_sign_in:
+        terminal.show_note("left out; `envoy-logger init --account E-MAIL` or --token-file does it later")
         return
     prepare(draft.state_dir)
     access = replace(
         access_of(draft.before),
-        address=met.address,
-        expected_serial=met.info.serial,
+        address=gateway.address,
+        expected_serial=gateway.info.serial,
         state_dir=draft.state_dir,
         fixed=False,
     )
+    given = replace(answers, account=answers.account or (access.username if answers.password else ""))
     if kind == "digest":
-        _local(terminal, draft, given, access, clock)
+        _set_up_local_user(terminal, draft, answers, access, clock)
+    elif given.account or given.token or terminal.asks:
+        if not (given.account or given.token):
+            click.echo(f"   This gateway wants a token, which Enphase makes ({_WHERE}).")
+        terminal.retry(lambda first: _set_up_token(terminal, draft, given if first else Answers(), access, clock))
+    elif access.has_account or access.token:
+        _try_token(terminal, access, clock)
     else:
-        _with_token(terminal, draft, given, access, clock)
+        terminal.show_note("this gateway wants a token: --account with --password-file, or --token-file")
 
 
-def _local(terminal: Terminal, draft: Draft, given: GatewayAnswers, access: Access, clock: Clock) -> None:
-    """Firmware before 7: totals are open; the list of inverters wants a user, mostly the one it came with."""
-    access = replace(
-        access,
-        local_username=given.local_user or access.local_username,
-        local_password=given.local_password or access.local_password,
-    )
-
+def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
+    """Ask for the user of the list of inverters, mostly the one it came with; totals are open before firmware 7."""
+    user, password = answers.local_user or access.local_username, answers.local_password or access.local_password
     while True:
+        access = replace(access, local_username=user, local_password=password)
         try:
-            asyncio.run(_fetch(access, _path("/api/v1/production/inverters"), clock))
+            asyncio.run(_fetch(access, "/api/v1/production/inverters", clock))
             break
         except NotAllowedError:
-            terminal.bad(f"the gateway refuses user {access.local_username} for the list of inverters")
+            terminal.show_bad(f"the gateway refuses user {user} for the list of inverters")
             if not terminal.asks or not terminal.confirm("Try another user", default=True):
-                terminal.note("totals need no user; --local-user and --local-password-file give another one later")
+                terminal.show_note(
+                    "totals need no user; --local-user and --local-password-file give another one later"
+                )
                 return
-        access = replace(
-            access,
-            local_username=terminal.text("User (firmware 3.18: installer)", default="envoy", option="--local-user"),
-            local_password=terminal.secret("Its password", option="--local-password-file"),
-        )
-    terminal.good(f"user {access.local_username} may read the list of inverters; totals need no user")
-    draft.put("ENPHASE_LOCAL_USERNAME", access.local_username, "envoy")
-    if access.local_password:
-        draft.put_secret("ENPHASE_LOCAL_PASSWORD", access.local_password)
+        user = terminal.ask("User (firmware 3.18: installer)", default="envoy", option="--local-user")
+        password = terminal.ask_secret("Its password", option="--local-password-file")
+    terminal.show_good(f"user {user} may read the list of inverters; totals need no user")
+    draft.put("ENPHASE_LOCAL_USERNAME", user, "envoy")
+    if password:
+        draft.put_secret("ENPHASE_LOCAL_PASSWORD", password)
 
 
-def _with_token(terminal: Terminal, draft: Draft, given: GatewayAnswers, access: Access, clock: Clock) -> None:
-    """Firmware 7 and later: by the account, which also renews, or by a token that a person copied."""
-    account, password, token = given.account, given.password, given.token
-    if not account and password:
-        account = access.username
-    if not (account or token):
-        if not terminal.asks:
-            if access.has_account or access.token:
-                _try(terminal, access, clock)
-            else:
-                terminal.note("this gateway wants a token: --account with --password-file, or --token-file")
-            return
-        click.echo(f"   This gateway wants a token, which Enphase makes ({_WHERE}).")
-
-    def attempt() -> None:
-        nonlocal account, password, token
-        way = _TOKEN if token else _ACCOUNT if account else _way(terminal)
-        if way == _LATER:
-            terminal.note("left out: nothing is read until there is a token")
-            return
-        if way == _TOKEN:
-            text = (token or terminal.secret("The token (it is not shown)", option="--token-file")).strip()
-            token = None
-            tokens.read_token(text, access.expected_serial, clock.time(), "this token")
-            _try(terminal, replace(access, token=text, username="", password=""), clock)
-            draft.put_secret("ENPHASE_TOKEN", text)
-            return
-        email = account or terminal.text("Your Enphase account's e-mail", default=access.username, option="--account")
-        secret = password or terminal.secret("Its password", option="--password-file")
-        account, password = "", None
-        draft.judge(ENPHASE_USERNAME=email)
-        _try(terminal, replace(access, token="", username=email, password=secret), clock)
-        draft.put("ENPHASE_USERNAME", email)
-        draft.put_secret("ENPHASE_PASSWORD", secret)
+def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
+    """Sign in by an account, which also renews the token, or take a token that a person copied."""
+    way = _TOKEN if answers.token else _ACCOUNT if answers.account else None
+    if way is None:
+        way = terminal.choose("How", _CHOICES, option="--account with --password-file, or --token-file")
+    if way == _LATER:
+        terminal.show_note("left out: nothing is read until there is a token")
+    elif way == _TOKEN:
+        token = answers.token or terminal.ask_secret("The token (it is not shown)", option="--token-file")
+        token = token.strip()
+        tokens.read_token(token, access.expected_serial, clock.time(), "this token")
+        _try_token(terminal, replace(access, token=token, username="", password=""), clock)
+        draft.put_secret("ENPHASE_TOKEN", token)
+    else:
+        question = "Your Enphase account's e-mail"
+        account = answers.account or terminal.ask(question, default=access.username, option="--account")
+        password = answers.password or terminal.ask_secret("Its password", option="--password-file")
+        draft.require_good(ENPHASE_USERNAME=account)
+        _try_token(terminal, replace(access, token="", username=account, password=password), clock)
+        draft.put("ENPHASE_USERNAME", account)
+        draft.put_secret("ENPHASE_PASSWORD", password)
         draft.drop("ENPHASE_TOKEN")
 
-    terminal.again(attempt)
 
-
-def _way(terminal: Terminal) -> int:
-    choices = (
-        "with my Enphase account: the token is fetched now and renewed by itself",
-        f"with a token that I copied from {_WHERE.partition('://')[2]} (works with two-factor accounts)",
-        "later",
-    )
-    return terminal.choose("How", choices, option="--account with --password-file, or --token-file")
-
-
-def _try(terminal: Terminal, access: Access, clock: Clock) -> None:
+def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
     """Sign in with the existing lock and cool-downs, and let the gateway itself say whether it takes the token."""
     kept = tokens.load(access.state_dir, access.expected_serial, clock.time())
-    expires, user = asyncio.run(_fetch(access, _path("/api/v1/production"), clock))
+    expires, user = asyncio.run(_fetch(access, "/api/v1/production", clock))
     until = "" if expires is None else f", good until {format_day(expires)}"
-    terminal.good(f"the gateway takes the token: role {user or '?'}{until}")
+    terminal.show_good(f"the gateway takes the token: role {user or '?'}{until}")
     if kept is not None and access.has_account:
-        terminal.note("the token of an earlier sign-in is still good; the password was not tried now")
+        terminal.show_note("the token of an earlier sign-in is still good; the password was not tried now")
     if user == "installer":
-        terminal.note("an installer's tokens last 12 hours; it is renewed each time an hour before")
+        terminal.show_note("an installer's tokens last 12 hours; it is renewed each time an hour before")
 
 
-async def _fetch(access: Access, endpoint: Endpoint, clock: Clock) -> tuple[float | None, str | None]:
+async def _fetch(access: Access, path: str, clock: Clock) -> tuple[float | None, str | None]:
     """Ask one path → until when the token lasts and its role, if one was used."""
+    endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == path and endpoint.since <= FIRST_API)
     gateway = Gateway(access, clock)
     try:
         with contextlib.suppress(AbsentError):  # let in, and told that there is no such document
@@ -146,7 +130,3 @@ async def _fetch(access: Access, endpoint: Endpoint, clock: Clock) -> tuple[floa
         return gateway.token_expires_at, gateway.token_user
     finally:
         await gateway.aclose()
-
-
-def _path(path: str) -> Endpoint:
-    return next(endpoint for endpoint in ENDPOINTS if endpoint.path == path and endpoint.since <= FIRST_API)

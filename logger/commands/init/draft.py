@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shlex
-import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -26,7 +25,7 @@ _ORDER: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where settings, secrets and state go. Under systemd secrets are handed over by their folder, not named."""
 
     env_file: Path
@@ -39,12 +38,12 @@ class Place:
         return self.env_file.parent / CREDENTIALS
 
 
-def place_of(env_file: Path | None, root: Path | None, *, systemd: bool) -> Place:
-    """The layout beside `.env`, or that of systemd below `root`."""
+def choose_destination(env_file: Path | None, root: Path | None, *, systemd: bool) -> Destination:
+    """Return the layout beside `.env`, or that of systemd below `root`."""
     if not systemd:
-        return Place((env_file or Path(".env")).resolve(), False, None)
+        return Destination((env_file or Path(".env")).resolve(), False, None)
     base = (root or Path("/")).absolute()
-    return Place(env_file.resolve() if env_file else base / SYSTEMD, True, base / SYSTEMD_STATE)
+    return Destination(env_file.resolve() if env_file else base / SYSTEMD, True, base / SYSTEMD_STATE)
 
 
 @dataclass(slots=True)
@@ -54,7 +53,7 @@ class Draft:
     `further`: secrets for others than the recorder, by the file that was asked for.
     """
 
-    place: Place
+    destination: Destination
     before: Settings
     values: dict[str, str | None] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
@@ -63,10 +62,10 @@ class Draft:
     @property
     def state_dir(self) -> Path:
         """Where the token and the pin are kept."""
-        told = self.values.get("LOGGER_STATE_DIR") or self.before.recorder.state_dir
-        if told or self.place.state_dir is None:
-            return Path(told).expanduser() if told else self.before.state_dir
-        return self.place.state_dir
+        chosen = self.values.get("LOGGER_STATE_DIR") or self.before.recorder.state_dir
+        if chosen:
+            return Path(chosen).expanduser()
+        return self.destination.state_dir or self.before.state_dir
 
     def put(self, variable: str, value: str, default: str = "") -> None:
         """Set a setting; the default needs no line."""
@@ -83,46 +82,45 @@ class Draft:
             self.secrets.pop(name, None)
             self.values[name] = self.values[f"{name}_FILE"] = None
 
-    def refuse_wrong(self) -> None:
-        """Raise SettingsError if an answer so far is wrong; what was wrong before may still be put right."""
+    def require_good(self, **values: str) -> None:
+        """Raise SettingsError if an answer so far, or one of these values, is wrong; the values are not taken over.
+
+        What was wrong before may still be put right.
+        """
+        trial = replace(self, values=self.values | {name: value for name, value in values.items() if value})
         try:
-            self.files()
+            trial.make_files()
         except SettingsError as error:
-            own = tuple(
-                replace(problem, origin="your answer") for problem in error.problems if problem.setting in self.values
-            )
+            own = [problem for problem in error.problems if problem.setting in trial.values]
             if own:
-                raise SettingsError(own) from error
+                raise SettingsError(tuple(replace(problem, origin="your answer") for problem in own)) from error
 
-    def judge(self, **values: str) -> None:
-        """Raise SettingsError if one of these would be wrong; asked before anything is done with it. Takes none."""
-        told: dict[str, str | None] = {name: value for name, value in values.items() if value}
-        Draft(self.place, self.before, self.values | told, dict(self.secrets)).refuse_wrong()
-
-    def files(self) -> list[NewFile]:
-        """Everything to be written, secrets first, checked as the recorder will. SettingsError, StateError."""
+    def make_files(self) -> list[NewFile]:
+        """Make everything to be written, secrets first, and check it. Raises SettingsError, StateError."""
+        env_file = self.destination.env_file
         try:
-            text = self.place.env_file.read_text(encoding=ENCODING) if self.place.env_file.is_file() else ""
+            text = env_file.read_text(encoding=ENCODING) if env_file.is_file() else ""
         except (OSError, UnicodeDecodeError) as error:
-            raise StateError(f"{self.place.env_file} cannot be read", "remove it, or make it text again.") from error
-        values = dict(self.values)
-        new = []
+            raise StateError(f"{env_file} cannot be read", "remove it, or make it text again.") from error
+        values, files = dict(self.values), []
         for name, secret in self.secrets.items():
-            path = self.place.secrets / name.lower()
-            values[f"{name}_FILE"] = None if self.place.systemd else str(path)
-            new.append(NewFile(path, secret.encode() + b"\n"))
-        wrong = [(name, why) for name, value in values.items() if value is not None and (why := explain_unfit(value))]
-        if wrong:
-            raise SettingsError(
-                tuple(Problem(name, "your answer", why, f"give another value for {name}.") for name, why in wrong)
-            )
+            path = self.destination.secrets / name.lower()
+            values[f"{name}_FILE"] = None if self.destination.systemd else str(path)
+            files.append(NewFile(path, secret.encode() + b"\n"))
+        problems = tuple(
+            Problem(name, "your answer", reason, f"give another value for {name}.")
+            for name, value in values.items()
+            if value is not None and (reason := explain_unfit(value))
+        )
+        if problems:
+            raise SettingsError(problems)
         text = change_env(text, dict(sorted(values.items(), key=lambda item: _ORDER.get(item[0], 0))))
         self._check(text)
-        new += [NewFile(path.absolute(), secret.encode() + b"\n") for path, secret in self.further.items()]
-        return [*new, NewFile(self.place.env_file, text.encode())]
+        files += [NewFile(path.absolute(), secret.encode() + b"\n") for path, secret in self.further.items()]
+        return [*files, NewFile(env_file, text.encode())]
 
     def _check(self, text: str) -> None:
-        """The new settings as the recorder will see them. Raises SettingsError."""
+        """Load the new settings as the recorder will. Raises SettingsError."""
         environ = read_own_variables() | parse_env(text)[0]
         kept = {name: secret for name, secret in self.before.secrets.items() if name not in self.values}
         for name, secret in (kept | self.secrets).items():
@@ -131,30 +129,28 @@ class Draft:
         load_settings(None, environ=environ)
 
     def write(self) -> list[NewFile]:
-        """Write everything or nothing. Raises SettingsError, StateError."""
-        files = self.files()
-        dropped = [name for name, value in self.values.items() if value is None and name not in self.secrets]
+        """Write everything or nothing → what was written. Raises SettingsError, StateError."""
+        files = self.make_files()
         try:
             write_together(files)
         except OSError as error:
+            is_full, where = error.errno == errno.ENOSPC, error.filename or self.destination.env_file.parent
             raise StateError(
-                f"{error.filename or self.place.env_file.parent} cannot be written: {error.strerror}; nothing was",
-                "free some space on that disk."
-                if error.errno == errno.ENOSPC
-                else "sudo, or another place with --env-file.",
+                f"{where} cannot be written: {error.strerror}; nothing was",
+                "free some space on that disk." if is_full else "sudo, or another place with --env-file.",
             ) from error
-        for name in dropped:  # a secret that lies there would be read
-            path = self.place.secrets / name.lower()
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise StateError(
-                    f"the settings are written, but {path} cannot be removed: {error.strerror}; it is still read",
-                    f"sudo rm {shlex.quote(str(path))}",
-                ) from error
+        for name, value in self.values.items():
+            if value is None and name not in self.secrets:
+                self._remove_secret(name)
         return files
 
-
-def mode_of(path: Path) -> str:
-    """The permissions of a file as `ls -l` shows them."""
-    return stat.filemode(path.stat().st_mode)
+    def _remove_secret(self, variable: str) -> None:
+        """Remove the file of a secret that is no longer set: one that lies there would be read. Raises StateError."""
+        path = self.destination.secrets / variable.lower()
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StateError(
+                f"the settings are written, but {path} cannot be removed: {error.strerror}; it is still read",
+                f"sudo rm {shlex.quote(str(path))}",
+            ) from error

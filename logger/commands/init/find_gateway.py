@@ -1,140 +1,109 @@
-"""The gateway's part of `init`: find it, look at its certificate and pin it."""
+"""The gateway's part of `init`: find it, show its certificate and pin it."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import click
 
 from logger.clock import Clock
-from logger.commands.discover import MDNS_COMES_BY
+from logger.commands.init.answers import Answers
 from logger.commands.init.draft import Draft
-from logger.commands.init.terminal import Terminal
+from logger.commands.init.terminal import Terminal, missing_answer
 from logger.errors import CertificateError, SerialDiffersError
 from logger.gateway import pins
-from logger.gateway.discovery import LISTEN_S, search
+from logger.gateway.discovery import INSTALL_MDNS, LISTEN_S, search
 from logger.gateway.endpoints import auth_kind
+from logger.gateway.pins import Pin
 from logger.gateway.probe import FoundGateway, probe_gateway
 from logger.store.folder import prepare, refuse_demo
 
-
-@dataclass(frozen=True, slots=True)
-class GatewayAnswers:
-    """What was given as options; None and empty mean not given."""
-
-    gateway: str = ""
-    serial: str = ""
-    fingerprint: str = ""
-    search: bool = True
-    interfaces: tuple[str, ...] = ()
-    account: str = ""
-    password: str | None = None
-    token: str | None = None
-    local_user: str = ""
-    local_password: str | None = None
-    sign_in: bool = True
-
-    @property
-    def about_gateway(self) -> bool:
-        """Whether one of them is about which gateway it is."""
-        return bool(self.gateway or self.serial or self.fingerprint)
-
-    @property
-    def about_sign_in(self) -> bool:
-        """Whether one of them is about signing in."""
-        given = (self.account, self.password, self.token, self.local_user, self.local_password)
-        return any(given) or not self.sign_in
+_WAYS_IN = {"token": "wants a token", "digest": "no token needed", "open": "asks for no sign-in"}
 
 
-def find(terminal: Terminal, draft: Draft, given: GatewayAnswers, clock: Clock) -> FoundGateway:
-    """Which gateway: named, found, or typed in. Its address and serial go into the draft."""
-    terminal.heading("Your gateway")
-    known = draft.before.enphase.gateway
-    address = given.gateway
+def find_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> FoundGateway:
+    """Find the gateway that was named, is found or typed in; its address and serial go into the draft."""
+    terminal.start_section("Your gateway")
+    address = answers.gateway or ("" if terminal.asks else draft.before.enphase.gateway)
     if not address and not terminal.asks:
-        address = known
-        if not address:
-            raise terminal.lacking("--gateway ADDRESS")
-    met: list[FoundGateway] = []
+        raise missing_answer("--gateway ADDRESS")
 
-    def look() -> None:
-        nonlocal address
-        place = address or _choose(terminal, given, known, clock, met)
-        address = ""
-        draft.judge(ENPHASE_GATEWAY=place, ENPHASE_SERIAL=given.serial)
-        found = next((one for one in met if one.address == place), None) or asyncio.run(probe_gateway(place, clock))
-        if given.serial and found.info.serial != given.serial:
-            raise SerialDiffersError(
-                f"the gateway at {place} is {found.info.serial}, not {given.serial}", "check --gateway and --serial."
-            )
-        met[:] = [found]
+    def attempt(is_first: bool) -> FoundGateway:
+        chosen = (address if is_first else "") or _choose(terminal, draft, answers, clock)
+        place = chosen if isinstance(chosen, str) else chosen.address
+        draft.require_good(ENPHASE_GATEWAY=place, ENPHASE_SERIAL=answers.serial)
+        found = asyncio.run(probe_gateway(chosen, clock)) if isinstance(chosen, str) else chosen
+        if answers.serial and found.info.serial != answers.serial:
+            text = f"the gateway at {place} is {found.info.serial}, not {answers.serial}"
+            raise SerialDiffersError(text, "check --gateway and --serial.")
+        return found
 
-    terminal.again(look)
-    found = met[0]
-    firmware = f"firmware {found.info.firmware}"
-    terminal.good(f"gateway {found.info.serial} at {found.address}, {firmware}, {_way_in(found)}")
+    found = terminal.retry(attempt)
+    info = found.info
+    way_in = _WAYS_IN[auth_kind(info)]
+    terminal.show_good(f"gateway {info.serial} at {found.address}, firmware {info.firmware}, {way_in}")
     draft.put("ENPHASE_GATEWAY", found.address)
-    draft.put("ENPHASE_SERIAL", found.info.serial)
+    draft.put("ENPHASE_SERIAL", info.serial)
     return found
 
 
-def _way_in(met: FoundGateway) -> str:
-    return {"token": "wants a token", "digest": "no token needed", "open": "asks for no sign-in"}[auth_kind(met.info)]
-
-
-def _choose(terminal: Terminal, given: GatewayAnswers, known: str, clock: Clock, met: list[FoundGateway]) -> str:
-    """An address from what is found on the network, or typed in."""
-    found: list[FoundGateway] = []
-    if given.search:
-        click.echo("   Looking for gateways on this network …")
-        result = asyncio.run(search(clock, listen_s=LISTEN_S, interfaces=given.interfaces))
-        found = list(result.met)
-        met[:] = found
-        for number, one in enumerate(found, 1):
-            mark = click.style(str(number), bold=True)
-            click.echo(f"     {mark}  {one.address:<21} serial {one.info.serial}  firmware {one.info.firmware}")
-        if not found:
-            terminal.note("none announces itself; your router's list of devices shows its address")
-            if not result.by_mdns:
-                terminal.note(f"mDNS was not asked; {MDNS_COMES_BY} makes it possible")
+def _choose(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> FoundGateway | str:
+    """Ask for one of the gateways on the network, or for an address."""
+    found = () if answers.no_search else _search(terminal, answers, clock)
     question = "Which one, or another address" if found else "The gateway's address"
-    default = known or (found[0].address if len(found) == 1 else None)
-    answer = terminal.text(question, default=default, option="--gateway ADDRESS")
+    default = draft.before.enphase.gateway or (found[0].address if len(found) == 1 else None)
+    answer = terminal.ask(question, default=default, option="--gateway ADDRESS")
     if answer.isdigit() and 1 <= int(answer) <= len(found):
-        return found[int(answer) - 1].address
-    return answer
+        return found[int(answer) - 1]
+    return next((gateway for gateway in found if gateway.address == answer), answer)
 
 
-def trust(terminal: Terminal, draft: Draft, given: GatewayAnswers, met: FoundGateway) -> None:
-    """Show the certificate's fingerprint and pin it once a person, or the given fingerprint, says yes."""
-    if met.pin is None or draft.before.recorder.tls in ("verify", "off"):
+def _search(terminal: Terminal, answers: Answers, clock: Clock) -> tuple[FoundGateway, ...]:
+    """Look for gateways on the network, and list them with numbers."""
+    click.echo("   Looking for gateways on this network …")
+    result = asyncio.run(search(clock, listen_s=LISTEN_S, interfaces=answers.interfaces))
+    for number, one in enumerate(result.met, 1):
+        bold = click.style(str(number), bold=True)
+        click.echo(f"     {bold}  {one.address:<21} serial {one.info.serial}  firmware {one.info.firmware}")
+    if not result.met:
+        terminal.show_note("none announces itself; your router's list of devices shows its address")
+        if not result.by_mdns:
+            terminal.show_note(f"mDNS was not asked; {INSTALL_MDNS} makes it possible")
+    return tuple(result.met)
+
+
+def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway) -> None:
+    """Pin the gateway's certificate once a person, or the given fingerprint, says yes."""
+    if gateway.pin is None or draft.before.recorder.tls in ("verify", "off"):
         return
-    terminal.heading("Its certificate")
+    terminal.start_section("Its certificate")
     prepare(draft.state_dir)
     refuse_demo(draft.state_dir)
-    new, old = met.pin, pins.load(draft.state_dir, met.info.serial, met.pin.address)
+    new, old = gateway.pin, pins.load(draft.state_dir, gateway.info.serial, gateway.pin.address)
     if old is not None and old.fingerprint == new.fingerprint:
-        terminal.good(f"the pinned one: {new.describe()}")
+        terminal.show_good(f"the pinned one: {new.describe()}")
         return
-    if given.fingerprint:
-        if pins.plain(given.fingerprint) != new.fingerprint:
-            raise CertificateError(
-                f"{met.address} shows another certificate than the one that was given: {new.describe()}",
-                "check the address; somebody else may answer there.",
-            )
-    else:
-        shown = pins.spaced(new.fingerprint)
-        click.echo(f"     SHA-256  {shown[:47]}\n              {shown[48:]}")
-        terminal.note(new.describe().partition(" (")[2].rstrip(")") + "; nobody vouches for it but this first look")
-        if old is not None:
-            terminal.bad(f"another one was pinned: {old.describe()}")
-        question = "Trust it from now on" if old is None else "Was the gateway replaced, and is this its new one"
-        if old is not None and not terminal.asks:  # --yes accepts a first certificate and never another one
-            raise terminal.lacking("--fingerprint")
-        if not terminal.confirm(question, default=old is None, option="--fingerprint, or --yes"):
-            raise CertificateError(
-                "the certificate was not accepted; no secret was sent", "compare it at the gateway."
-            )
+    if not answers.fingerprint:
+        _confirm_certificate(terminal, new, old)
+    elif pins.plain(answers.fingerprint) != new.fingerprint:
+        raise CertificateError(
+            f"{gateway.address} shows another certificate than the one that was given: {new.describe()}",
+            "check the address; somebody else may answer there.",
+        )
     pins.save(draft.state_dir, new)
-    terminal.good("pinned: from now on every handshake is checked against it, before a token is sent")
+    terminal.show_good("pinned: from now on every handshake is checked against it, before a token is sent")
+
+
+def _confirm_certificate(terminal: Terminal, new: Pin, old: Pin | None) -> None:
+    """Show the new certificate beside the pinned one. Raises CertificateError if the person does not accept it."""
+    shown = pins.spaced(new.fingerprint)
+    click.echo(f"     SHA-256  {shown[:47]}\n              {shown[48:]}")
+    terminal.show_note(new.describe().partition(" (")[2].rstrip(")") + "; nobody vouches for it but this first look")
+    question = "Trust it from now on"
+    if old is not None:
+        terminal.show_bad(f"another one was pinned: {old.describe()}")
+        if not terminal.asks:  # --yes accepts a first certificate and never another one
+            raise missing_answer("--fingerprint")
+        question = "Was the gateway replaced, and is this its new one"
+    if not terminal.confirm(question, default=old is None, option="--fingerprint, or --yes"):
+        raise CertificateError("the certificate was not accepted; no secret was sent", "compare it at the gateway.")

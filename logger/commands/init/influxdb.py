@@ -1,209 +1,181 @@
-"""The database's part of `init`: look at it, make what is missing as `setup` does, prove that it can be written."""
+"""InfluxDB's part of `init`: detect it, make what is missing as `setup` does, and check that it can be written to."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
 import click
 
 from logger.clock import Clock
+from logger.commands.init.answers import Answers
 from logger.commands.init.draft import Draft
-from logger.commands.init.terminal import Terminal
-from logger.commands.setup import line
+from logger.commands.init.terminal import Terminal, missing_answer
 from logger.errors import InfluxError, InfluxRefusedError
 from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
 from logger.provision.detect import Server, detect_server
-from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult
+from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
 from logger.provision.setup_v1 import USERS
 
 _NONE: Final = "none"
-_SECRETS: Final = ("INFLUXDB_TOKEN", "INFLUXDB_PASSWORD")
 _BUCKETS: Final[Mapping[Role, str]] = {
     "totals": "INFLUXDB_BUCKET", "devices": "INFLUXDB_BUCKET_DEVICES", "daily": "INFLUXDB_BUCKET_DAILY",
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseAnswers:
-    """What was given as options; None and empty mean not given."""
+def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
+    """Ask which InfluxDB to write to, and make it ready; what the recorder needs goes into the draft."""
+    terminal.start_section("InfluxDB")
+    known = draft.before.influxdb.url
+    suggested = known or "http://localhost:8086"
 
-    url: str = ""
-    org: str = ""
-    buckets: Mapping[Role, str] = field(default_factory=dict)
-    retention: Mapping[Role, int | None] = field(default_factory=dict)
-    token: str | None = None
-    user: str = ""
-    password: str | None = None
-    admin_token: str | None = None
-    admin_user: str = ""
-    admin_password: str | None = None
-    keep_admin_token: Path | None = None
-    read_token_file: Path | None = None
-
-    @property
-    def credentials(self) -> bool:
-        """Whether any is about who signs in."""
-        return any((self.token, self.user, self.password, self.admin_token, self.admin_user, self.admin_password))
-
-    @property
-    def given(self) -> bool:
-        """Whether any is."""
-        spans = (span is not None for span in self.retention.values())
-        return self.credentials or any((self.url, self.org, any(self.buckets.values()), any(spans)))
-
-
-def database(terminal: Terminal, draft: Draft, given: DatabaseAnswers, clock: Clock) -> None:
-    """Everything about the database; what it needs goes into the draft."""
-    terminal.heading("InfluxDB")
-    answers, default = given, draft.before.influxdb.url or "http://localhost:8086"
-
-    def attempt() -> None:
-        nonlocal answers, default
-        told, answers = answers, DatabaseAnswers(org=given.org, buckets=given.buckets, retention=given.retention)
-        url = told.url or (draft.before.influxdb.url if not terminal.asks else "")
+    def attempt(is_first: bool) -> None:
+        nonlocal suggested
+        given = answers if is_first else answers.without_influxdb_server()
+        url = given.influxdb_url or ("" if terminal.asks else known)
         if not url and terminal.asks:
-            url = default = terminal.text("Its address, or none", default=default, option="--influxdb-url")
-        _database(terminal, draft, told, url, clock)
+            url = suggested = terminal.ask("Its address, or none", default=suggested, option="--influxdb-url")
+        if not url or url == _NONE:
+            draft.put("INFLUXDB_URL", "")
+            terminal.show_note("none: everything is kept in the embedded store, and delivered the day there is one")
+        else:
+            _set_up_server(terminal, draft, given, url if "://" in url else f"http://{url}", clock)
 
-    terminal.again(attempt)
+    terminal.retry(attempt)
 
 
-def _database(terminal: Terminal, draft: Draft, given: DatabaseAnswers, url: str, clock: Clock) -> None:
+def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str, clock: Clock) -> None:
     known = draft.before.influxdb
-    if not url or url == _NONE:
-        draft.put("INFLUXDB_URL", "")
-        terminal.note("none: everything is kept in the embedded store, and delivered the day there is one")
-        return
-    if "://" not in url:
-        url = f"http://{url}"
-    buckets: dict[Role, str] = {role: given.buckets.get(role) or known.buckets[role] for role in ROLES}
+    buckets: dict[Role, str] = {role: answers.buckets[role] or known.buckets[role] for role in ROLES}
     named = {variable: buckets[role] for role, variable in _BUCKETS.items()}
-    draft.judge(INFLUXDB_URL=url, INFLUXDB_ORG=given.org, INFLUXDB_USERNAME=given.user, **named)
-    url = url.rstrip("/")
-    target = Target(url, known.api, "", given.org or known.org, "", "", buckets)
-    found = asyncio.run(detect_server(target, clock))
-    state = ", not set up yet" if found.is_fresh else ", takes everybody" if found.is_open else ""
-    terminal.good(f"{found.name} at {url}{state}")
-    if found.dialect == "2" and not found.is_other and not target.org:
-        target = replace(target, org=terminal.text("Its organisation", default="home", option="--org"))
-        draft.judge(INFLUXDB_ORG=target.org)
-    made = None
-    if (present := _present(terminal, draft, given, target, clock)) is not None:
-        target = present
-    elif _is_ready(given, found):
-        target = replace(target, token=given.token or "", username=given.user, password=given.password or "")
-    elif (admin := _admin(terminal, given, draft, found)) is not None:
-        plan = _plan_setup(terminal, draft, given, target)
-        made = asyncio.run(set_up(url, found, admin, plan, clock))
-        for step in made.steps:
-            terminal.good(line(step))
-        target = _as_made(target, made, admin, found)
-    else:
-        target = _by_hand(terminal, target, found)
-    _prove(terminal, asyncio.run(_written(target, clock)), buckets)
-    _into(draft, target, known.buckets)
-    if made is not None:
-        _keep(terminal, draft, given, made)
+    draft.require_good(INFLUXDB_URL=url, INFLUXDB_ORG=answers.org, INFLUXDB_USERNAME=answers.influxdb_user, **named)
+    target = Target(url.rstrip("/"), known.api, "", answers.org or known.org, "", "", buckets)
+    server = asyncio.run(detect_server(target, clock))
+    state = ", not set up yet" if server.is_fresh else ", takes everybody" if server.is_open else ""
+    terminal.show_good(f"{server.name} at {target.url}{state}")
+    if server.dialect == "2" and not server.is_other and not target.org:
+        target = replace(target, org=terminal.ask("Its organisation", default="home", option="--org"))
+        draft.require_good(INFLUXDB_ORG=target.org)
+    result = None
+    signed_in = _use_present(terminal, draft, answers, target, clock) or _use_given(answers, target, server)
+    if signed_in is None and (admin := _choose_admin(terminal, draft, answers, server)) is not None:
+        result = asyncio.run(set_up(target.url, server, admin, _plan_setup(draft, answers, target), clock))
+        for step in result.steps:
+            terminal.show_good(describe_step(step))
+        signed_in = _use_made(target, result, admin, server)
+    signed_in = signed_in or _ask_credentials(terminal, target, server)
+    _require_writing(asyncio.run(_check_writing(signed_in, clock)))
+    terminal.show_good(f"may write to {', '.join(dict.fromkeys(buckets.values()))}")
+    _put_target(draft, signed_in, known.buckets)
+    if result is not None:
+        _keep_secrets_of_others(terminal, draft, answers, result)
 
 
-def _present(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: Target, clock: Clock) -> Target | None:
-    """As it is set now, where that may write to these buckets and nobody gives anything else."""
+# --- with which credentials -------------------------------------------------------------------------------------
+
+
+def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock) -> Target | None:
+    """Return the target as it is set now, where that may write there and no other credentials were given."""
     known = draft.before.influxdb
-    secrets = known.token.get_secret_value(), known.password.get_secret_value()
-    if target.url != known.url or not any(secrets) or given.credentials:
+    token, password = known.token.get_secret_value(), known.password.get_secret_value()
+    if target.url != known.url or not (token or password) or answers.has_influxdb_credentials:
         return None
-    present = replace(target, token=secrets[0], username=known.username, password=secrets[1])
-    if any(outcome != Done() for outcome in asyncio.run(_written(present, clock)).values()):
+    present = replace(target, token=token, username=known.username, password=password)
+    if any(outcome != Done() for outcome in asyncio.run(_check_writing(present, clock)).values()):
         return None
     if terminal.asks and not terminal.confirm("What is set now may write there; keep it", default=True):
         return None
     return present
 
 
-def _is_ready(given: DatabaseAnswers, found: Server) -> bool:
-    """Whether the credentials that may write were given."""
-    return bool(given.token) or bool(given.user and given.password) and found.dialect == "1" and not given.admin_user
-
-
-def _admin(terminal: Terminal, given: DatabaseAnswers, draft: Draft, found: Server) -> Admin | None:
-    """Who makes what is missing; None where nobody does."""
-    known = draft.before.influxdb.admin_token.get_secret_value()
-    admin = Admin(given.admin_token or known, given.admin_user, given.admin_password or "")
-    if found.is_open or (found.dialect != "1" and admin.token) or (admin.username and admin.password):
-        return admin
-    if not terminal.asks:
-        if given.admin_user or found.is_fresh:
-            raise terminal.lacking("--admin-user with --admin-password-file")
-        raise terminal.lacking(
-            "--admin-token-file, --admin-user with --admin-password-file, or --influxdb-token-file"
-        )
-    if found.is_fresh:
-        click.echo("   It has no user yet. The first one may do everything; the recorder gets a token of its own.")
-        name = terminal.text("Name of its first user", default=given.admin_user or "admin", option="--admin-user")
-        password = given.admin_password or terminal.secret(
-            "Password (8 letters or more)", option="--admin-password-file", twice=True
-        )
-        return Admin(admin.token, name, password)
-    if found.dialect == "1":
-        choices = ("with an administrator's name and password: makes databases and a user who may only write",
-                   "with a user of mine who may write; the databases are there")  # fmt: skip
-        if terminal.choose("How", choices, option="--admin-user") == 1:
-            return None
-        name = terminal.text("Administrator", default=given.admin_user or "admin", option="--admin-user")
-        return Admin("", name, terminal.secret("Password", option="--admin-password-file"))
-    choices = (
-        "with an administrator's token: makes buckets and a token that may only write to them",
-        "with a token of mine that may write; the buckets are there",
-    )
-    if terminal.choose("How", choices, option="--admin-token-file") == 1:
+def _use_given(answers: Answers, target: Target, server: Server) -> Target | None:
+    """Return the target with credentials that may write, where they were given."""
+    user, password = answers.influxdb_user, answers.influxdb_password
+    is_user = server.dialect == "1" and bool(user and password) and not answers.admin_user
+    if not answers.influxdb_token and not is_user:
         return None
-    return Admin(terminal.secret("The administrator's token (it is not shown)", option="--admin-token-file"))
+    return replace(target, token=answers.influxdb_token or "", username=user, password=password or "")
 
 
-def _by_hand(terminal: Terminal, target: Target, found: Server) -> Target:
-    """Credentials that a person has made."""
-    if found.dialect == "1":
-        name = terminal.text("User", default=target.username or USERS["write"], option="--influxdb-user")
-        return replace(target, username=name, password=terminal.secret("Password", option="--influxdb-password-file"))
-    return replace(target, token=terminal.secret("The token (it is not shown)", option="--influxdb-token-file"))
-
-
-def _plan_setup(terminal: Terminal, draft: Draft, given: DatabaseAnswers, target: Target) -> SetupPlan:
-    spans: dict[str, int | None] = {}
-    for role in ROLES:
-        span = given.retention.get(role)
-        spans[target.buckets[role]] = span if span is not None else spans.get(target.buckets[role])
-    before = draft.before.influxdb
-    own = before.token.get_secret_value() or before.password.get_secret_value() or given.password or ""
-    purposes: tuple[Purpose, ...] = ("write", "read") if given.read_token_file else ("write",)
-    username = given.user or before.username
-    held: dict[Purpose, str] = {"write": own} if own else {}
-    if given.read_token_file:
-        with contextlib.suppress(OSError):  # one that is not there is made, one that cannot be read is replaced
-            held["read"] = given.read_token_file.read_bytes().decode("utf-8", "replace").strip()
-    return SetupPlan(spans, target.org, username, purposes, held)
-
-
-def _as_made(target: Target, made: SetupResult, admin: Admin, found: Server) -> Target:
-    """The target with what the recorder signs in with."""
-    credential = made.credentials.get("write")
+def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server) -> Target:
+    """Return the target with what was made for the recorder."""
+    credential = result.credentials.get("write")
     if credential is None:  # 3.x has no smaller token; a server that takes everybody wants none
-        return replace(target, token=admin.token if found.dialect == "3" else "")
+        return replace(target, token=admin.token if server.dialect == "3" else "")
     if credential.username:
         return replace(target, username=credential.username, password=credential.secret)
     return replace(target, token=credential.secret)
 
 
-async def _written(target: Target, clock: Clock) -> dict[Role, Outcome]:
+def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Target:
+    """Return the target with credentials that a person has made."""
+    if server.dialect == "1":
+        name = terminal.ask("User", default=target.username or USERS["write"], option="--influxdb-user")
+        password = terminal.ask_secret("Password", option="--influxdb-password-file")
+        return replace(target, username=name, password=password)
+    return replace(target, token=terminal.ask_secret("The token (it is not shown)", option="--influxdb-token-file"))
+
+
+def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Server) -> Admin | None:
+    """Choose who makes what is missing; None where nobody does."""
+    token = answers.admin_token or draft.before.influxdb.admin_token.get_secret_value()
+    admin = Admin(token, answers.admin_user, answers.admin_password or "")
+    if server.is_open or (server.dialect != "1" and token) or (admin.username and admin.password):
+        return admin
+    if not terminal.asks:
+        by_name = "--admin-user with --admin-password-file"
+        is_named = answers.admin_user or server.is_fresh
+        raise missing_answer(by_name if is_named else f"--admin-token-file, {by_name}, or --influxdb-token-file")
+    if server.is_fresh:
+        click.echo("   It has no user yet. The first one may do everything; the recorder gets a token of its own.")
+        name = terminal.ask("Name of its first user", default=admin.username or "admin", option="--admin-user")
+        return Admin(token, name, admin.password or _ask_admin_password(terminal, "Password (8 letters or more)"))
+    if server.dialect == "1":
+        choices = ("with an administrator's name and password: makes databases and a user who may only write",
+                   "with a user of mine who may write; the databases are there")  # fmt: skip
+        if terminal.choose("How", choices, option="--admin-user") == 1:
+            return None
+        name = terminal.ask("Administrator", default=admin.username or "admin", option="--admin-user")
+        return Admin("", name, _ask_admin_password(terminal, "Password", twice=False))
+    choices = ("with an administrator's token: makes buckets and a token that may only write to them",
+               "with a token of mine that may write; the buckets are there")  # fmt: skip
+    if terminal.choose("How", choices, option="--admin-token-file") == 1:
+        return None
+    return Admin(terminal.ask_secret("The administrator's token (it is not shown)", option="--admin-token-file"))
+
+
+def _ask_admin_password(terminal: Terminal, question: str, *, twice: bool = True) -> str:
+    return terminal.ask_secret(question, option="--admin-password-file", twice=twice)
+
+
+# --- making and checking ----------------------------------------------------------------------------------------
+
+
+def _plan_setup(draft: Draft, answers: Answers, target: Target) -> SetupPlan:
+    """Plan buckets with their retention, whose credentials to make, and which secrets may be kept."""
+    spans: dict[str, int | None] = {}
+    for role in ROLES:
+        span, bucket = answers.retentions[role], target.buckets[role]
+        spans[bucket] = span if span is not None else spans.get(bucket)
+    before = draft.before.influxdb
+    own = before.token.get_secret_value() or before.password.get_secret_value() or answers.influxdb_password
+    held: dict[Purpose, str] = {"write": own} if own else {}
+    purposes: tuple[Purpose, ...] = ("write",)
+    if answers.read_token_file:
+        purposes = ("write", "read")
+        with contextlib.suppress(OSError):  # one that is not there is made, one that cannot be read is replaced
+            held["read"] = answers.read_token_file.read_bytes().decode("utf-8", "replace").strip()
+    return SetupPlan(spans, target.org, answers.influxdb_user or before.username, purposes, held)
+
+
+async def _check_writing(target: Target, clock: Clock) -> dict[Role, Outcome]:
     writer = Writer(target, clock)
     try:
         return await writer.check()
@@ -211,19 +183,19 @@ async def _written(target: Target, clock: Clock) -> dict[Role, Outcome]:
         await writer.aclose()
 
 
-def _prove(terminal: Terminal, outcomes: Mapping[Role, Outcome], buckets: Mapping[Role, str]) -> None:
-    """An empty write to each bucket says whether the recorder may write there. Raises InfluxError."""
+def _require_writing(outcomes: Mapping[Role, Outcome]) -> None:
+    """Raise InfluxError or InfluxRefusedError unless the recorder may write to each bucket."""
     for outcome in outcomes.values():
         if isinstance(outcome, Blocked):
             kind = InfluxRefusedError if outcome.kind == "credentials" else InfluxError
             raise kind(outcome.reason, outcome.hint)
         if not isinstance(outcome, Done):
             raise InfluxError(f"InfluxDB takes no points: {getattr(outcome, 'reason', outcome)}", "try it again.")
-    terminal.good(f"may write to {', '.join(dict.fromkeys(buckets.values()))}")
 
 
-def _into(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
-    draft.drop(*_SECRETS)
+def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
+    """Put the target into the draft; a default bucket needs no line."""
+    draft.drop("INFLUXDB_TOKEN", "INFLUXDB_PASSWORD")
     draft.put("INFLUXDB_URL", target.url)
     draft.put("INFLUXDB_ORG", target.org)
     draft.put("INFLUXDB_USERNAME", target.username)
@@ -236,17 +208,16 @@ def _into(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
         draft.put_secret("INFLUXDB_PASSWORD", target.password)
 
 
-def _keep(terminal: Terminal, draft: Draft, given: DatabaseAnswers, made: SetupResult) -> None:
-    """What was made for others than the recorder: kept only where it was asked for."""
-    if made.admin_token:
-        if given.keep_admin_token:
-            draft.further[given.keep_admin_token] = made.admin_token
-        else:
-            terminal.note(
-                "the first user's own token is not kept (--keep-admin-token); name and password make another"
-            )
-    reading = made.credentials.get("read")
-    if reading is not None and given.read_token_file:
-        draft.further[given.read_token_file] = reading.secret
+def _keep_secrets_of_others(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
+    """Keep what was made for others than the recorder, where a file was named for it."""
+    if result.admin_token and answers.keep_admin_token:
+        draft.further[answers.keep_admin_token] = result.admin_token
+    elif result.admin_token:
+        terminal.show_note(
+            "the first user's own token is not kept (--keep-admin-token); name and password make another"
+        )
+    reading = result.credentials.get("read")
+    if reading is not None and answers.read_token_file:
+        draft.further[answers.read_token_file] = reading.secret
         user = f" of user {reading.username}" if reading.username else ""
-        terminal.note(f"for Grafana: the secret{user} in {given.read_token_file} may only read")
+        terminal.show_note(f"for Grafana: the secret{user} in {answers.read_token_file} may only read")

@@ -1,19 +1,19 @@
-"""What `init` says and asks: one look for all its sections, and the same answers without a terminal."""
+"""What `init` shows and asks: one look for all its sections, and the same answers without a terminal."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
 from logger import log
-from logger.commands.ui.fingerprints import folded
-from logger.commands.ui.marks import mark
+from logger.commands.ui.output import fold, mark
 from logger.errors import EnvoyLoggerError, SettingsError
 
+T = TypeVar("T")
 _ANSWERS: Final = {
     "ENPHASE_GATEWAY": "the address (--gateway)",
     "ENPHASE_SERIAL": "the serial number (--serial)",
@@ -31,19 +31,23 @@ _ANSWERS: Final = {
 }
 """What a setting is to somebody who has answered questions, or given options, and knows of no settings yet."""
 _SETTING: Final = re.compile(rf"\b({'|'.join(_ANSWERS)})(_FILE)?\b(?![_…])")
-
 _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 
 
-def in_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
-    """The same error in the words of the questions and options; what lists settings stays as it is."""
+def speak_of_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
+    """Put an error into the words of the questions and options; what lists settings stays as it is."""
     if not isinstance(error, SettingsError):
-        error.message, error.hint = _said(error.message), _said(error.hint)
+        error.message, error.hint = _translate(error.message), _translate(error.hint)
     return error
 
 
-def _said(text: str) -> str:
+def _translate(text: str) -> str:
     return _TWICE.sub(r"(\1)", _SETTING.sub(lambda found: _ANSWERS[found[1]], text))
+
+
+def missing_answer(option: str) -> click.UsageError:
+    """Make the error for an answer that is needed where nobody can be asked."""
+    return click.UsageError(f"this needs an answer: give {option}, or run it in a terminal")
 
 
 class Terminal:
@@ -57,40 +61,40 @@ class Terminal:
         self.yes = yes
         self._section = 0
 
-    def heading(self, text: str) -> None:
-        """A new section."""
+    def start_section(self, text: str) -> None:
+        """Show a numbered heading."""
         self._section += 1
         click.echo()
         click.secho(f"{self._section}  {text}", bold=True)
 
-    def good(self, text: str) -> None:
-        """Something that is right."""
-        self._say(mark("✓", "ok", "green"), text)
+    def show_good(self, text: str) -> None:
+        """Show something that is right."""
+        self._show(mark("✓", "ok", "green"), text)
 
-    def bad(self, error: EnvoyLoggerError | str) -> None:
-        """Something that is wrong, with what to try."""
-        self._say(mark("✗", "XX", "red"), str(error))
+    def show_bad(self, text: str) -> None:
+        """Show something that is wrong, with what to try."""
+        self._show(mark("✗", "XX", "red"), text)
 
-    def note(self, text: str) -> None:
-        """Something to know."""
-        self._say(mark("·", "-", "cyan"), text)
+    def show_note(self, text: str) -> None:
+        """Show something to know."""
+        self._show(mark("·", "-", "cyan"), text)
 
-    def _say(self, marked: str, text: str) -> None:
-        click.echo(f"   {marked} " + folded(log.masked(text), 5).replace("\n", "\n     "))
+    def _show(self, marked: str, text: str) -> None:
+        click.echo(f"   {marked} " + fold(log.masked(text), 5).replace("\n", "\n     "))
 
-    def text(self, question: str, *, default: str | None = None, option: str) -> str:
-        """One line; the default without a terminal."""
+    def ask(self, question: str, *, default: str | None = None, option: str) -> str:
+        """Ask for one line; without a terminal the default is the answer."""
         if self.asks:
             answer: str = click.prompt(f"   {question}", default=default, show_default=bool(default))
             return answer.strip()
         if default is None:
-            raise self.lacking(option)
+            raise missing_answer(option)
         return default
 
-    def secret(self, question: str, *, option: str, twice: bool = False) -> str:
-        """One secret, not shown while it is typed; of a script only by a file."""
+    def ask_secret(self, question: str, *, option: str, twice: bool = False) -> str:
+        """Ask for one secret, which is not shown while it is typed; a script gives a file."""
         if not self.asks:
-            raise self.lacking(option)
+            raise missing_answer(option)
         again = "   The same again" if twice else False
         answer: str = click.prompt(f"   {question}", hide_input=True, confirmation_prompt=again)
         if any("\ud800" <= letter <= "\udfff" for letter in answer):
@@ -99,34 +103,29 @@ class Terminal:
         return answer
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
-        """The index of one of the choices; the first is the default."""
+        """Ask for one of the choices → its index; the first is the default."""
         for number, choice in enumerate(choices, 1):
             click.echo(f"     {click.style(str(number), bold=True)}  {choice}")
         if not self.asks:
-            raise self.lacking(option)
+            raise missing_answer(option)
         answer: int = click.prompt(f"   {question}", type=click.IntRange(1, len(choices)), default=1)
         return answer - 1
 
     def confirm(self, question: str, *, default: bool, option: str = "--yes") -> bool:
-        """Yes or no; with --yes the default."""
+        """Ask yes or no; with --yes the default is the answer."""
         if self.asks:
             return click.confirm(f"   {question}", default=default)
         if not self.yes:
-            raise self.lacking(option)
+            raise missing_answer(option)
         return default
 
-    def again(self, work: Callable[[], None], tries: int = 3) -> None:
-        """Do `work`; where a person can answer differently, show what went wrong and do it again, a few times."""
+    def retry(self, work: Callable[[bool], T], tries: int = 3) -> T:
+        """Call `work(True)`; after an error that a person can answer differently, call `work(False)`."""
         for left in reversed(range(tries)):
             try:
-                return work()
+                return work(left == tries - 1)
             except EnvoyLoggerError as error:
                 if not self.asks or not left:
                     raise
-                self.bad(in_answers(error))
-        return None
-
-    @staticmethod
-    def lacking(option: str) -> click.UsageError:
-        """There is nobody to ask."""
-        return click.UsageError(f"this needs an answer: give {option}, or run it in a terminal")
+                self.show_bad(str(speak_of_answers(error)))
+        raise AssertionError  # the last try returns or raises

@@ -5,32 +5,31 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import stat
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from logger import log
 from logger.clock import SystemClock
-from logger.commands.init.account import sign_in
-from logger.commands.init.draft import Draft, Place, mode_of, place_of
-from logger.commands.init.find_gateway import GatewayAnswers, find, trust
-from logger.commands.init.influxdb import DatabaseAnswers, database
-from logger.commands.init.terminal import Terminal, in_answers
+from logger.commands.init.account import set_up_sign_in
+from logger.commands.init.answers import Answers
+from logger.commands.init.draft import Destination, Draft, choose_destination
+from logger.commands.init.find_gateway import find_gateway, pin_certificate
+from logger.commands.init.influxdb import set_up_influxdb
+from logger.commands.init.terminal import Terminal, speak_of_answers
 from logger.commands.ui.options import interface_option, span_option
 from logger.commands.ui.secret_input import secret_option
 from logger.errors import EnvoyLoggerError, SettingsError
-from logger.model import ROLES
+from logger.gateway.probe import FoundGateway
 from logger.settings.environment import read_own_variables
 from logger.settings.load import Settings, inspect_settings
 
 _PATH = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
-_BUCKETS: Final = ("bucket", "bucket_devices", "bucket_daily")
-_RETENTIONS: Final = ("retention", "retention_devices", "retention_daily")
 
 
 @click.command("init", short_help="Set everything up, by questions.")
@@ -68,145 +67,125 @@ _RETENTIONS: Final = ("retention", "retention_devices", "retention_daily")
 @click.option("--site", help="A name for the site, written on every point.")
 @click.option("--timezone", help="The roof's time zone, such as Europe/Paris, where the gateway's is not right.")
 @click.option("--state-dir", help="Folder for readings, token and certificate, instead of the usual one.")
-def command(**options: Any) -> None:
+def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, **options: Any) -> None:
     """Set everything up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
 
     Every question can be answered by an option. Settings go into .env, each secret into a file of its own beside it
     (0600), all at the very end or none. Running it again changes only what is asked.
     """
     log.configure("error", "text")
-    terminal = Terminal(yes=options["yes"])
-    place = place_of(options["env_file"], options["root"], systemd=options["systemd"])
-    before, problems = inspect_settings(place.env_file)
+    terminal, answers = Terminal(yes=yes), Answers(**options)
+    destination = choose_destination(env_file, root, systemd=systemd)
+    before, problems = inspect_settings(destination.env_file)
     log.protect(before.secrets.values())
     if unreadable := tuple(problem for problem in problems if problem.origin == "file"):
         raise SettingsError(unreadable)  # before anybody is asked: what is written there later would not help
-    draft = Draft(place, before)
-    for name, option in (("LOGGER_SITE", "site"), ("LOGGER_TIMEZONE", "timezone"), ("LOGGER_STATE_DIR", "state_dir")):
-        if options[option] is not None:
-            draft.put(name, options[option])
-    draft.refuse_wrong()  # before anybody is asked
+    draft = _begin_draft(destination, before, answers)
     try:
-        _ask(terminal, draft, _about_gateway(options), _about_database(options))
+        _ask_sections(terminal, draft, answers)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nStopped. No settings were written.", err=True)
         raise
     except EnvoyLoggerError as error:
-        raise in_answers(error) from error.__cause__
+        raise speak_of_answers(error) from error.__cause__
     if draft.values:
-        _finish(terminal, draft)
+        _write(terminal, draft)
         return
-    terminal.note("nothing was asked, so nothing changes: `envoy-logger init --help` lists what can be")
+    terminal.show_note("nothing was asked, so nothing changes: `envoy-logger init --help` lists what can be")
     for problem in problems:
-        terminal.bad(str(problem))
+        terminal.show_bad(str(problem))
 
 
-def _about_gateway(options: Mapping[str, Any]) -> GatewayAnswers:
-    return GatewayAnswers(
-        gateway=options["gateway"],
-        serial=options["serial"],
-        fingerprint=options["fingerprint"],
-        search=not options["no_search"],
-        interfaces=options["interfaces"],
-        account=options["account"],
-        password=options["password_file"],
-        token=options["token_file"],
-        local_user=options["local_user"],
-        local_password=options["local_password_file"],
-        sign_in=not options["no_sign_in"],
-    )
+def _begin_draft(destination: Destination, before: Settings, answers: Answers) -> Draft:
+    """Begin with the answers that belong to no section. Raises SettingsError before anybody is asked."""
+    draft = Draft(destination, before)
+    settings = {
+        "LOGGER_SITE": answers.site,
+        "LOGGER_TIMEZONE": answers.timezone,
+        "LOGGER_STATE_DIR": answers.state_dir,
+    }
+    for name, value in settings.items():
+        if value is not None:
+            draft.put(name, value)
+    draft.require_good()
+    return draft
 
 
-def _about_database(options: Mapping[str, Any]) -> DatabaseAnswers:
-    return DatabaseAnswers(
-        url=options["influxdb_url"],
-        org=options["org"],
-        buckets=dict(zip(ROLES, (options[name] for name in _BUCKETS), strict=True)),
-        retention=dict(zip(ROLES, (options[name] for name in _RETENTIONS), strict=True)),
-        token=options["influxdb_token_file"],
-        user=options["influxdb_user"],
-        password=options["influxdb_password_file"],
-        admin_token=options["admin_token_file"],
-        admin_user=options["admin_user"],
-        admin_password=options["admin_password_file"],
-        keep_admin_token=options["keep_admin_token"],
-        read_token_file=options["read_token_file"],
-    )
-
-
-def _ask(terminal: Terminal, draft: Draft, gateway: GatewayAnswers, influxdb: DatabaseAnswers) -> None:
-    """The sections that are asked for: all of them at first, later those that an option or a person names."""
+def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
+    """Ask every section at first; later those that an option or a person names."""
     clock, before = SystemClock(), draft.before
-    fresh = not before.enphase.gateway
-    only = not fresh and (gateway.about_gateway or gateway.about_sign_in or influxdb.given or bool(draft.values))
+    enphase, influxdb = before.enphase, before.influxdb
+    is_first = not enphase.gateway
+    is_named = bool(answers.about_gateway or answers.about_sign_in or answers.about_influxdb or draft.values)
 
-    def wanted(told: bool, there: str) -> bool:
-        if fresh or told or only:
-            return fresh or told
-        return terminal.asks and terminal.confirm(f"{there}. Change it", default=False)
+    def wants(is_given: bool, description: str) -> bool:
+        if is_first or is_named:
+            return is_first or is_given
+        return terminal.asks and terminal.confirm(f"{description}. Change it", default=False)
+
+    def find_and_pin(answers: Answers) -> FoundGateway:
+        found = find_gateway(terminal, draft, answers, clock)
+        pin_certificate(terminal, draft, answers, found)
+        return found
 
     click.secho("envoy-logger init", bold=True, nl=False)
     click.echo("   Settings are written at the very end; Ctrl-C leaves them as they were." if terminal.asks else "")
-    met = None
-    address = before.enphase.gateway
-    if wanted(gateway.about_gateway, f"The gateway is {before.enphase.serial or 'the one'} at {address}"):
-        met = find(terminal, draft, gateway, clock)
-        trust(terminal, draft, gateway, met)
-    another = met is not None and bool(before.enphase.serial) and met.info.serial != before.enphase.serial
-    if another or wanted(gateway.about_sign_in, f"It is signed in to {_how(before)}"):
-        if met is None:
-            met = find(terminal, draft, replace(gateway, gateway=address), clock)
-            trust(terminal, draft, gateway, met)
-        sign_in(terminal, draft, gateway, met, clock)
-    url = before.influxdb.url or "not set: everything is kept in the embedded store"
-    if wanted(influxdb.given, f"InfluxDB is {url}"):
-        database(terminal, draft, influxdb, clock)
+    gateway = None
+    if wants(answers.about_gateway, f"The gateway is {enphase.serial or 'the one'} at {enphase.gateway}"):
+        gateway = find_and_pin(answers)
+    is_another = gateway is not None and bool(enphase.serial) and gateway.info.serial != enphase.serial
+    if is_another or wants(answers.about_sign_in, f"It is signed in to {_describe_sign_in(before)}"):
+        gateway = gateway or find_and_pin(replace(answers, gateway=enphase.gateway))
+        set_up_sign_in(terminal, draft, answers, gateway, clock)
+    url = influxdb.url or "not set: everything is kept in the embedded store"
+    if wants(answers.about_influxdb, f"InfluxDB is {url}"):
+        set_up_influxdb(terminal, draft, answers, clock)
 
 
-def _how(before: Settings) -> str:
-    """How one signs in now, for people."""
+def _describe_sign_in(before: Settings) -> str:
+    """Describe how one signs in now."""
     enphase = before.enphase
     ways = [f"with the account {enphase.username}"] if enphase.username else []
     ways += ["with a pasted token"] if enphase.token else []
     return " and ".join(ways) or "without account or token"
 
 
-def _finish(terminal: Terminal, draft: Draft) -> None:
-    """Write everything, say where it is, and what to do next."""
-    terminal.heading("Written")
+def _write(terminal: Terminal, draft: Draft) -> None:
+    """Write everything, show where it is, and what to do next."""
+    terminal.start_section("Written")
     files = draft.write()
     width = max(len(str(file.path)) for file in files)
     for file in files:
-        what = "settings" if file.path == draft.place.env_file else "one secret"
-        terminal.good(f"{file.path!s:<{width}}  {mode_of(file.path)}  {what}")
+        content = "settings" if file.path == draft.destination.env_file else "one secret"
+        terminal.show_good(f"{file.path!s:<{width}}  {stat.filemode(file.path.stat().st_mode)}  {content}")
     for name in sorted(draft.values.keys() & read_own_variables().keys()):
-        terminal.bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
-    terminal.heading("Next")
-    for line in next_steps(draft.place):
+        terminal.show_bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
+    terminal.start_section("Next")
+    for line in list_next_steps(draft.destination):
         click.echo(f"   {line}")
 
 
-def next_steps(place: Place) -> list[str]:
-    """What a person does after that, as it can be typed."""
-    program = _program()
-    if place.systemd:
+def list_next_steps(destination: Destination) -> list[str]:
+    """List what a person does after that, as it can be typed."""
+    program, env_file = _name_of_program(), destination.env_file
+    if destination.systemd:
         return [
             "sudo systemctl enable envoy-logger && sudo systemctl restart envoy-logger",
             "journalctl -u envoy-logger -f",
-            f"sudo {program} doctor --env-file {place.env_file}",
+            f"sudo {program} doctor --env-file {env_file}",
         ]
-    option = "" if place.env_file == Path(".env").resolve() else f" --env-file {shlex.quote(str(place.env_file))}"
-    commands = (
-        (f"{program} once --dry-run{option}", "one poll; prints every point that it would write"),
-        (f"{program} run{option}", "record from now on"),
-        (f"{program} doctor{option}", "if something is wrong: everything checked, with its cure"),
-    )
-    width = max(len(line) for line, _ in commands)
-    return [f"{line:<{width}}   {why}" for line, why in commands]
+    option = "" if env_file == Path(".env").resolve() else f" --env-file {shlex.quote(str(env_file))}"
+    commands = {
+        f"{program} once --dry-run{option}": "one poll; prints every point that it would write",
+        f"{program} run{option}": "record from now on",
+        f"{program} doctor{option}": "if something is wrong: everything checked, with its cure",
+    }
+    width = max(map(len, commands))
+    return [f"{line:<{width}}   {purpose}" for line, purpose in commands.items()]
 
 
-def _program() -> str:
-    """This program as a person can call it: by its name where a shell finds it, else by its path."""
+def _name_of_program() -> str:
+    """Return how a person calls this program: by its name where a shell finds it, else by its path."""
     called = Path(sys.argv[0])
     found = shutil.which("envoy-logger")
     if called.name != "envoy-logger" or (found is not None and os.path.realpath(found) == os.path.realpath(called)):

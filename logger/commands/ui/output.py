@@ -1,0 +1,34 @@
+"""How commands show signs and fingerprints, on any terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Final
+
+import click
+
+_HALF: Final = r"(?:[0-9A-F]{2}:){15}[0-9A-F]{2}"
+_FINGERPRINT: Final = re.compile(rf" *({_HALF}):({_HALF})")
+_WIDTH: Final = 80
+
+
+def mark(sign: str, plain: str, colour: str) -> str:
+    """Return a coloured sign, or `plain` in two columns where the terminal does not know the sign."""
+    try:
+        sign.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        sign = f"{plain:<2}"
+    return click.style(sign, fg=colour)
+
+
+def fold(text: str, indent: int) -> str:
+    """Put each fingerprint, too long for one line, into two rows of its own; the text stands `indent` columns in."""
+    fit: list[str] = []
+    for row in _FINGERPRINT.sub(r"\n\1\n\2", text).split("\n"):
+        head, rest = row[:47], row[47:]
+        if re.fullmatch(_HALF, head) and indent + len(row) > _WIDTH:
+            fit += [head, rest.lstrip(" ,")]
+        else:
+            fit.append(row)
+    return "\n".join(fit)
