@@ -1,14 +1,16 @@
-"""What is remembered of one gateway from tick to tick, and how it is stored."""
+"""What is remembered of one gateway from tick to tick, and how it is stored: as JSON texts, one a part."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
+from logger import log
+from logger.daemon import old_state
 from logger.energy.state import EnergyState
 from logger.energy.stored import dump_energy, load_energy
 from logger.model import DayRow, Report
@@ -18,7 +20,16 @@ from logger.readings.drift import DocumentKeys, Shape
 from logger.readings.equipment import Equipment
 from logger.readings.gateway_point import GatewayPoint
 from logger.readings.observe import ReadingsState
-from logger.readings.source_selection import Sources
+from logger.readings.source_selection import Review, Sources
+
+Parts: TypeAlias = Mapping[str, str]
+T = TypeVar("T")
+_SOURCES: Final = TypeAdapter(Sources)
+_REVIEW: Final = TypeAdapter(Review)
+_EQUIPMENT: Final = TypeAdapter(Equipment)
+_GATEWAY_POINT: Final = TypeAdapter(GatewayPoint)
+_KEYS: Final = TypeAdapter(DocumentKeys)
+_KEYS_OF: Final = "readings.keys."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +44,14 @@ class GatewayState:
 Change: TypeAlias = Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow]]]
 """A change of the state between two ticks, with the day rows that it gives."""
 
-_SOURCES: Final = TypeAdapter(Sources)
-_EQUIPMENT: Final = TypeAdapter(Equipment)
-_GATEWAY_POINT: Final = TypeAdapter(GatewayPoint)
-_KEYS: Final = TypeAdapter(DocumentKeys)
-_KEYS_OF: Final = "readings.keys."
-
 
 def dump_state(state: GatewayState) -> dict[str, str]:
     """The state, but for the reports, as one JSON text a part, for the store."""
     readings = state.readings
     return {
         **dump_energy(state.energy),
-        "readings.sources": _SOURCES.dump_json(readings.sources).decode(),
+        "readings.sources": _SOURCES.dump_json(readings.sources, exclude={"review"}).decode(),
+        "readings.review": _REVIEW.dump_json(readings.sources.review).decode(),
         "readings.equipment": _EQUIPMENT.dump_json(readings.equipment).decode(),
         "readings.gateway_point": _GATEWAY_POINT.dump_json(readings.gateway_point).decode(),
         **{f"{_KEYS_OF}{path}": _dump_keys(shape.keys) for path, shape in readings.shapes.items()},
@@ -53,22 +59,68 @@ def dump_state(state: GatewayState) -> dict[str, str]:
     }
 
 
-def load_state(parts: Mapping[str, str], reports: Mapping[str, Sequence[Report]]) -> GatewayState:
-    """The state as it was stored; a new one without any part. Raises ValueError if it cannot be read."""
+def load_state(parts: Parts, reports: Mapping[str, Sequence[Report]]) -> GatewayState:
+    """The state as it was stored, also by versions before 0.1.0; a new one without any part.
+
+    What cannot be read begins anew, with a warning.
+    """
     if not parts:
         return GatewayState(readings=ReadingsState(reports=reports))
+    energy, sources, equipment, gateway_point, shapes = _OLD if old_state.is_old(parts) else _PRESENT
     readings = ReadingsState(
-        sources=_SOURCES.validate_json(parts["readings.sources"]),
-        equipment=_EQUIPMENT.validate_json(parts["readings.equipment"]),
-        gateway_point=_GATEWAY_POINT.validate_json(parts["readings.gateway_point"]),
-        shapes={
-            name.removeprefix(_KEYS_OF): Shape(_KEYS.validate_json(text))
-            for name, text in parts.items()
-            if name.startswith(_KEYS_OF)
-        },
+        sources=_read(parts, "choice of sources", sources, Sources()),
+        equipment=_read(parts, "list of equipment", equipment, Equipment()),
+        gateway_point=_read(parts, "last point of the gateway", gateway_point, GatewayPoint()),
+        shapes=_read(parts, "keys of documents", shapes, {}),
         reports=reports,
     )
-    return GatewayState(load_energy(parts), readings, load_panels(parts))
+    return GatewayState(
+        _read(parts, "energy state", energy, EnergyState(), _BACKFILL),
+        readings,
+        _read(parts, "panel state", load_panels, PanelState(), _BACKFILL),
+    )
+
+
+_BACKFILL: Final = "\nTry: envoy-logger backfill, if an InfluxDB holds what was recorded earlier."
+
+
+def _read(parts: Parts, subject: str, read: Callable[[Parts], T], fresh: T, hint: str = "") -> T:
+    try:
+        return read(parts)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        log.get("collect").warning(f"the stored {subject} cannot be read and begins anew: {reason}{hint}")
+        return fresh
+
+
+# --- parts of the present format --------------------------------------------------------------------------------
+
+
+def _read_sources(parts: Parts) -> Sources:
+    sources, review = (parts[f"readings.{name}"] for name in ("sources", "review"))
+    return replace(_SOURCES.validate_json(sources), review=_REVIEW.validate_json(review))
+
+
+def _read_shapes(parts: Parts) -> dict[str, Shape]:
+    texts = {name.removeprefix(_KEYS_OF): text for name, text in parts.items() if name.startswith(_KEYS_OF)}
+    return {path: Shape(_KEYS.validate_json(text)) for path, text in texts.items()}
+
+
+_PRESENT: Final = (
+    load_energy,
+    _read_sources,
+    lambda parts: _EQUIPMENT.validate_json(parts["readings.equipment"]),
+    lambda parts: _GATEWAY_POINT.validate_json(parts["readings.gateway_point"]),
+    _read_shapes,
+)
+_OLD: Final = (
+    old_state.read_energy,
+    old_state.read_sources,
+    old_state.read_equipment,
+    old_state.read_gateway_point,
+    old_state.read_shapes,
+)
+"""How energy, sources, equipment, the gateway's point and shapes are read, in each of both formats."""
 
 
 @lru_cache(maxsize=256)

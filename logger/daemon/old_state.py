@@ -1,0 +1,155 @@
+"""Read a gateway's state as versions before 0.1.0 stored it: positional JSON, and notes in texts of their own.
+
+One way: the first commit afterwards stores the state in its present parts and deletes these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from logger.energy.state import (
+    POWER,
+    Base,
+    Counter,
+    Day,
+    DayEnergy,
+    EnergyState,
+    HeldTick,
+    HeldValue,
+    Sample,
+    Seed,
+    Wiring,
+)
+from logger.readings.drift import DocumentKeys, Shape
+from logger.readings.equipment import Equipment
+from logger.readings.gateway_point import GatewayPoint
+from logger.readings.source_selection import Finding, Review, Sources
+
+_PINNED: Final = "settled."
+_CHOSEN: Final = "counter."
+_SHAPE: Final = "note.shape "
+
+
+def is_old(parts: Mapping[str, str]) -> bool:
+    """Whether these parts were stored by such a version."""
+    return "head" in parts
+
+
+def read_energy(parts: Mapping[str, str]) -> EnergyState:
+    """The energy state. Raises ValueError, KeyError or TypeError if it cannot be read."""
+    head, now = json.loads(parts["head"]), json.loads(parts["now"])
+    first_tick, bases = json.loads(parts.get("note.began", "[0, {}]"))
+    counters = {name: json.loads(text) for name, text in _named(parts, "counter.").items()}
+    days = [_past_day(date, *json.loads(text)) for date, text in sorted(_named(parts, "day.").items())]
+    if "today" in head:
+        days.append(_today(head["today"], now, counters))
+    return EnergyState(
+        zone=head["zone"],
+        first_day=head["first_day"],
+        first_tick=first_tick,
+        last_tick=now["tick"],
+        days=tuple(days),
+        wiring=_wiring(head["wiring"]),
+        counters={name: _counter(*now["counters"][name], *steady) for name, steady in counters.items()},
+        samples={name: Sample(at, watts) for name, (at, watts) in now["samples"].items()},
+        held_ticks=tuple(HeldTick(*each) for each in json.loads(parts.get("pending", "[]"))),
+        seeds={name: Seed(*json.loads(text)) for name, text in _named(parts, "seed.").items()},
+        bases={name: Base(at, wh) for name, (at, wh) in bases.items()},
+    )
+
+
+def read_sources(parts: Mapping[str, str]) -> Sources:
+    """Which source each value comes from."""
+    book, review = json.loads(parts["book"]), json.loads(parts.get("review", "{}"))
+    pinned = _named(book, _PINNED)
+    return Sources(
+        fields={name: source for name, source in book.items() if not name.startswith((_PINNED, _CHOSEN))},
+        counters={**_named(book, _CHOSEN), **pinned},
+        pinned=tuple(sorted(pinned)),
+        review=Review(
+            review.get("firmware", ""),
+            review.get("meters", ""),
+            review.get("changed_at", 0),
+            review.get("polled_s", 0),
+            {name: Finding(source, count) for name, (source, count) in review.get("votes", {}).items()},
+            review.get("marks", {}),
+        ),
+    )
+
+
+def read_equipment(parts: Mapping[str, str]) -> Equipment:
+    """What is installed."""
+    known, doubted, since = json.loads(parts.get("note.equipment", "[{}, {}, 0]"))
+    return Equipment(known, doubted, since, int(parts.get("note.inverters", "0")))
+
+
+def read_gateway_point(parts: Mapping[str, str]) -> GatewayPoint:
+    """The gateway's own point as it was written last."""
+    fields = json.loads(parts.get("note.gateway", "{}"))
+    return GatewayPoint(fields.pop("at"), fields) if fields else GatewayPoint()
+
+
+def read_shapes(parts: Mapping[str, str]) -> dict[str, Shape]:
+    """The keys of each document, by path."""
+    found = {path: json.loads(text) for path, text in _named(parts, _SHAPE).items()}
+    return {path: Shape(DocumentKeys(shape["kinds"], shape["said"])) for path, shape in found.items()}
+
+
+def _named(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Those whose name begins so, without it."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+
+
+def _counter(
+    accepted_wh: float,
+    at: int,
+    rose_at: int,
+    bridged_wh: float,
+    source: str,
+    start_wh: float,
+    estimated_wh: float,
+    held: list[tuple[int, float, float]],
+    offset_wh: float,
+    resets: int,
+    first_day: str,
+) -> Counter:
+    """A counter, without what it held of the open day."""
+    values = tuple(HeldValue(*value) for value in held)
+    return Counter(accepted_wh, at, source, rose_at, values, bridged_wh, offset_wh, resets, first_day)
+
+
+def _today(steady: list[Any], now: Mapping[str, Any], counters: Mapping[str, list[Any]]) -> Day:
+    """The open day; its energy is what each counter stands above its start of the day."""
+    date, start, end, tags, resets = steady
+    polled_s, production_w, load_w = now["today"]
+    energy = {
+        name: DayEnergy(now["counters"][name][0] - start_wh, estimated_wh, source == POWER)
+        for name, (source, start_wh, estimated_wh, _held, _offset, _resets, first_day) in counters.items()
+        if first_day
+    }
+    return Day(date, start, end, dict(tags), energy, polled_s, production_w, load_w, resets)
+
+
+def _past_day(
+    date: str,
+    start: int,
+    end: int,
+    tags: list[tuple[str, str]],
+    polled_s: int,
+    production_w: float | None,
+    load_w: float | None,
+    resets: int,
+    wiring: list[Any] | None,
+    energy: Mapping[str, tuple[float, float, bool]],
+    final: bool,
+) -> Day:
+    of_counters = {name: DayEnergy(*figures) for name, figures in energy.items()}
+    return Day(
+        date, start, end, dict(tags), of_counters, polled_s, production_w, load_w, resets, _wiring(wiring), final
+    )
+
+
+def _wiring(known: list[Any] | None) -> Wiring | None:
+    return Wiring(*known) if known else None
