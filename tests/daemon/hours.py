@@ -20,7 +20,7 @@ from logger.model import Document, Event, GatewayInfo
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.site import Site
 from logger.wire import Answer
-from tests.daemon.parts import InlineStore
+from tests.daemon.parts import InlineStore, collecting
 from tests.virtual import VirtualClock, run_virtually
 
 NOON = 1_782_000_000 + 10 * 3600
@@ -103,14 +103,11 @@ def poll(
         gateway = PlantGateway(plant, clock)
         shape(gateway)
         with tempfile.TemporaryDirectory() as folder:
-            store = InlineStore(Path(folder), clock)
-            collector = Collector(gateway, store, clock, Site(), Progress(clock))
-            extra = meanwhile(collector, gateway, clock) if meanwhile is not None else None
-            loop = asyncio.create_task(collector.run())
-            await asyncio.sleep(hours * 3600)
-            collector.stopping.set()
-            await loop
-            store.store.close()
+            with InlineStore(Path(folder), clock) as store:
+                collector = Collector(gateway, store, clock, Site(), Progress(clock))
+                extra = meanwhile(collector, gateway, clock) if meanwhile is not None else None
+                async with collecting(collector):
+                    await asyncio.sleep(hours * 3600)
             if isinstance(extra, asyncio.Task):
                 extra.cancel()
         return gateway, store, collector

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from logger.clock import Clock
+from logger.daemon.collector import Collector
 from logger.errors import AbsentError, EnvoyLoggerError
 from logger.gateway.endpoints import Endpoint
 from logger.model import Document, Event, GatewayInfo, Json
@@ -66,12 +68,18 @@ class ScriptedGateway:
 
 
 class InlineStore:
-    """The real store, called without its thread; `before` each call may raise."""
+    """The real store, called without its thread and closed on leaving; `before` each call may raise."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.store = Store.open(folder, max_mb=64, keep_days=30, clock=clock)
         self.commits: list[Commit] = []
         self.before: Callable[[str], None] = lambda name: None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         self.before(function.__name__)
@@ -88,6 +96,17 @@ class InlineStore:
             for line in gzip.decompress(batch.body).decode().splitlines()
         ]
         return [line for line in found if line.startswith(f"{measurement},") or not measurement]
+
+
+@contextlib.asynccontextmanager
+async def collecting(collector: Collector) -> AsyncIterator[None]:
+    """Let the collector's loop run while inside, then stop it in order."""
+    loop = asyncio.create_task(collector.run())
+    try:
+        yield
+    finally:
+        collector.stopping.set()
+        await loop
 
 
 def site(power_w: float = 1000.0) -> dict[str, Callable[[float], Json]]:

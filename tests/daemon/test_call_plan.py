@@ -25,7 +25,7 @@ from logger.site import Site
 from logger.store.figures import StoreFigures
 from logger.store.thread import StoreThread
 from tests.daemon.hours import DOCUMENT, NOON, PlantGateway, plant, poll, table, with_table
-from tests.daemon.parts import START, InlineStore, ScriptedGateway, site
+from tests.daemon.parts import START, InlineStore, ScriptedGateway, collecting, site
 from tests.virtual import VirtualClock, run_virtually
 
 INVENTORY, HOME, BLOCKS = "/inventory.json?deleted=1", "/home.json", "/production.json?details=1"
@@ -174,14 +174,11 @@ def record(
     async def work() -> tuple[InlineStore, ScriptedGateway, Collector]:
         clock = VirtualClock(START - 30)
         gateway = ScriptedGateway(clock, site())
-        store = InlineStore(folder, clock)
-        collector = Collector(gateway, store, clock, of_site or Site(zone="Asia/Tokyo"), Progress(clock))
-        fate = asyncio.create_task(script(gateway))  # type: ignore[operator]
-        loop = asyncio.create_task(collector.run())
-        await asyncio.sleep(hours * 3600)
-        collector.stopping.set()
-        await loop
-        store.store.close()
+        with InlineStore(folder, clock) as store:
+            collector = Collector(gateway, store, clock, of_site or Site(zone="Asia/Tokyo"), Progress(clock))
+            fate = asyncio.create_task(script(gateway))  # type: ignore[operator]
+            async with collecting(collector):
+                await asyncio.sleep(hours * 3600)
         await fate
         return store, gateway, collector
 

@@ -21,7 +21,7 @@ from logger.errors import (
     UnreadableError,
 )
 from logger.site import Site
-from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway, site
+from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway, collecting, site
 from tests.virtual import VirtualClock, run_virtually
 
 SITE = Site(zone="Europe/Paris")
@@ -42,15 +42,12 @@ def record(
         clock = VirtualClock(start)
         gateway = ScriptedGateway(clock, site())
         shape(gateway)
-        store = InlineStore(folder, clock)
-        collector = Collector(gateway, store, clock, of_site, Progress(clock))
-        if meanwhile is not None:
-            meanwhile(collector, gateway, clock)
-        loop = asyncio.create_task(collector.run())
-        await asyncio.sleep(minutes * 60)
-        collector.stopping.set()
-        await loop
-        store.store.close()
+        with InlineStore(folder, clock) as store:
+            collector = Collector(gateway, store, clock, of_site, Progress(clock))
+            if meanwhile is not None:
+                meanwhile(collector, gateway, clock)
+            async with collecting(collector):
+                await asyncio.sleep(minutes * 60)
         return store, gateway, collector
 
     return run_virtually(work())
@@ -181,15 +178,11 @@ def test_stop_cancels_the_request_in_hand_and_stores_what_came(tmp_path: Path) -
         clock = VirtualClock(START - 1)
         gateway = ScriptedGateway(clock, site())
         gateway.takes_s["/api/v1/production/inverters"] = 9.0
-        store = InlineStore(tmp_path, clock)
-        collector = Collector(gateway, store, clock, SITE, Progress(clock))
-        loop = asyncio.create_task(collector.run())
-        await asyncio.sleep(3)
-        asked = clock.monotonic()
-        collector.stopping.set()
-        await loop
-        store.store.close()
-        return clock.monotonic() - asked, store
+        with InlineStore(tmp_path, clock) as store:
+            async with collecting(Collector(gateway, store, clock, SITE, Progress(clock))):
+                await asyncio.sleep(3)
+                stopped = clock.monotonic()
+            return clock.monotonic() - stopped, store
 
     took, store = run_virtually(work())
     assert took < 1

@@ -18,7 +18,7 @@ from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.site import Site
 from tests.daemon.hours import NOON
-from tests.daemon.parts import InlineStore, site
+from tests.daemon.parts import InlineStore, collecting, site
 from tests.errors.hostile import OK, SCRIPTS, info
 from tests.virtual import VirtualClock, run_virtually
 
@@ -95,8 +95,7 @@ async def hour(
     network = Network(clock, lambda path: "" if clock.time() < NOON + 300 else script(path))
     patched.setattr("httpcore._async.connection_pool.AutoBackend", lambda: network)
     late: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        store = InlineStore(Path(folder), clock)
+    with tempfile.TemporaryDirectory() as folder, InlineStore(Path(folder), clock) as store:
         gateway = Gateway(Access("http://gateway", Path(folder)), clock)
         collector = Collector(
             gateway,
@@ -106,12 +105,9 @@ async def hour(
             Progress(clock),
             on_tick=lambda collector: late.append(clock.time() % 60),
         )
-        loop = asyncio.create_task(collector.run())
-        await asyncio.sleep(WHOLE_HOUR * 60)
-        collector.stopping.set()
-        await loop
+        async with collecting(collector):
+            await asyncio.sleep(WHOLE_HOUR * 60)
         await gateway.aclose()
-        store.store.close()
     assert all(stream.closed for stream in network.opened)
     return collector, store, late
 

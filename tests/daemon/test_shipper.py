@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import ROLES, Role
 from logger.settings.load import load_settings
+from logger.store.figures import StoreFigures
 from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from tests.daemon.parts import START, InlineStore
@@ -50,6 +52,21 @@ class ScriptedWriter(Writer):
         return outcome
 
 
+@contextlib.asynccontextmanager
+async def delivering(
+    store: InlineStore, writer: ScriptedWriter, changes: Changes | None = None
+) -> AsyncIterator[Shipper]:
+    """Deliver from `store` through `writer` while inside."""
+    shipper = Shipper(writer, store, writer.clock, Progress(writer.clock), changes or Changes(None))
+    loop = asyncio.create_task(shipper.run())
+    try:
+        yield shipper
+    finally:
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        await writer.aclose()
+
+
 def ship(
     folder: Path,
     seconds: float,
@@ -57,29 +74,22 @@ def ship(
     *,
     ticks: int = 5,
     more: tuple[float, int] | None = None,
-) -> tuple[ScriptedWriter, InlineStore, Shipper]:
+) -> tuple[ScriptedWriter, StoreFigures, Shipper]:
     """Ship what `ticks` ticks stored, for some seconds; `more` stores one more tick after a while."""
 
-    async def work() -> tuple[ScriptedWriter, InlineStore, Shipper]:
+    async def work() -> tuple[ScriptedWriter, StoreFigures, Shipper]:
         clock = VirtualClock(START)
-        store = InlineStore(folder, clock)
-        for number in range(ticks):
-            await store.call(Store.put, tick(number))
         writer = ScriptedWriter(clock, answer)
-        shipper = Shipper(writer, store, clock, Progress(clock), Changes(log.get("ship")))
-        loop = asyncio.create_task(shipper.run())
-        if more is not None:
-            await asyncio.sleep(more[0])
-            await store.call(Store.put, tick(more[1]))
-            shipper.wake()
-            seconds_left = seconds - more[0]
-        else:
-            seconds_left = seconds
-        await asyncio.sleep(seconds_left)
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
-        await writer.aclose()
-        return writer, store, shipper
+        with InlineStore(folder, clock) as store:
+            for number in range(ticks):
+                await store.call(Store.put, tick(number))
+            async with delivering(store, writer, Changes(log.get("ship"))) as shipper:
+                if more is not None:
+                    await asyncio.sleep(more[0])
+                    await store.call(Store.put, tick(more[1]))
+                    shipper.wake()
+                await asyncio.sleep(seconds - (more[0] if more is not None else 0))
+            return writer, store.store.read_figures(), shipper
 
     return run_virtually(work())
 
@@ -97,16 +107,16 @@ def numbers(writer: ScriptedWriter, role: Role) -> list[int]:
 
 
 def test_the_newest_tick_goes_first_then_the_backlog_from_its_oldest_end(tmp_path: Path) -> None:
-    writer, store, _ = ship(tmp_path, 10, lambda role, at: Done())
+    writer, figures, _ = ship(tmp_path, 10, lambda role, at: Done())
     assert numbers(writer, "totals") == [4, 0, 1, 2, 3]
     assert numbers(writer, "devices") == [4, 0, 1, 2, 3]
-    assert store.store.read_figures().rows == 0
+    assert figures.rows == 0
 
 
 def test_an_outage_loses_nothing_and_is_tried_ever_more_slowly(tmp_path: Path) -> None:
-    writer, store, _ = ship(tmp_path, 1200, lambda role, at: Wait("down") if at < 600 else Done())
+    writer, figures, _ = ship(tmp_path, 1200, lambda role, at: Wait("down") if at < 600 else Done())
     assert sorted(numbers(writer, "totals")) == [0, 1, 2, 3, 4]
-    assert store.store.read_figures().rows == 0
+    assert figures.rows == 0
     tries = [at for role, at in writer.asked if role == "totals" and at < 600]
     gaps = [b - a for a, b in zip(tries, tries[1:], strict=False)]
     assert len(tries) < 30
@@ -127,9 +137,9 @@ def test_a_blocked_bucket_keeps_everything_and_does_not_hold_up_the_other(
         return Blocked("bucket envoy not found", "make the bucket", "missing", 404) if role == "totals" else Done()
 
     with caplog.at_level("INFO", logger="logger"):
-        writer, store, shipper = ship(tmp_path, 600, answer)
+        writer, figures, shipper = ship(tmp_path, 600, answer)
     assert sorted(numbers(writer, "devices")) == [0, 1, 2, 3, 4]
-    assert store.store.read_figures().roles["totals"].rows == 5
+    assert figures.roles["totals"].rows == 5
     assert 8 <= len([role for role, _ in writer.asked if role == "totals"]) <= 12
     assert [record.message for record in caplog.records] == ["bucket envoy not found\nTry: make the bucket"]
     assert shipper._changes.troubles == {"influx totals": "bucket envoy not found\nTry: make the bucket"}
@@ -142,8 +152,8 @@ def test_a_bucket_that_is_mended_is_filled_within_a_minute_and_that_is_said(
         return Blocked("unauthorized", "check the token", "credentials", 401) if at < 300 else Done()
 
     with caplog.at_level("INFO", logger="logger"):
-        writer, store, _ = ship(tmp_path, 365, answer)
-    assert store.store.read_figures().rows == 0
+        writer, figures, _ = ship(tmp_path, 365, answer)
+    assert figures.rows == 0
     assert sum("InfluxDB takes points of the" in record.message for record in caplog.records) == 2
     assert len(numbers(writer, "totals")) == 5
 
@@ -157,8 +167,7 @@ def test_a_new_tick_is_delivered_at_once(tmp_path: Path) -> None:
 def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
     async def work() -> ScriptedWriter:
         clock = VirtualClock(START)
-        store = InlineStore(tmp_path, clock)
-        await store.call(Store.put, tick(0))
+        writer = ScriptedWriter(clock, lambda role, at: Done())
         fails = [3]
 
         def locked(name: str) -> None:
@@ -166,37 +175,35 @@ def test_trouble_of_the_store_does_not_end_the_loop(tmp_path: Path) -> None:
                 fails[0] -= 1
                 raise StoreFullError("the store cannot be written: database is locked", "close it elsewhere")
 
-        store.before = locked
-        writer = ScriptedWriter(clock, lambda role, at: Done())
-        loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
-        await asyncio.sleep(600)
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
-        await writer.aclose()
+        with InlineStore(tmp_path, clock) as store:
+            await store.call(Store.put, tick(0))
+            store.before = locked
+            async with delivering(store, writer):
+                await asyncio.sleep(600)
         return writer
 
     assert numbers(run_virtually(work()), "totals") == [0]
 
 
 def test_daily_rows_go_as_they_stand_before_the_backlog_and_once(tmp_path: Path) -> None:
-    async def work() -> tuple[ScriptedWriter, InlineStore]:
+    async def work() -> tuple[ScriptedWriter, StoreFigures]:
         clock = VirtualClock(START)
-        store = InlineStore(tmp_path, clock)
-        for number in range(3):
-            await store.call(Store.put, tick(number))
-        for value in (1.0, 2.0):
-            await store.call(Store.put, Commit("1", START + 180, daily=(day_row("2026-05-28", value),)))
         writer = ScriptedWriter(clock, lambda role, at: Done())
-        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
-        while await shipper.round():
-            pass
-        await store.call(Store.put, Commit("1", START + 240, daily=(day_row("2026-05-28", 3.0),)))
-        while await shipper.round():
-            pass
-        await writer.aclose()
-        return writer, store
+        with InlineStore(tmp_path, clock) as store:
+            shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
+            for number in range(3):
+                await store.call(Store.put, tick(number))
+            for value in (1.0, 2.0):
+                await store.call(Store.put, Commit("1", START + 180, daily=(day_row("2026-05-28", value),)))
+            while await shipper.round():
+                pass
+            await store.call(Store.put, Commit("1", START + 240, daily=(day_row("2026-05-28", 3.0),)))
+            while await shipper.round():
+                pass
+            await writer.aclose()
+            return writer, store.store.read_figures()
 
-    writer, store = run_virtually(work())
+    writer, figures = run_virtually(work())
     assert [role for role, _ in writer.taken] == [
         "totals",
         "devices",
@@ -211,63 +218,56 @@ def test_daily_rows_go_as_they_stand_before_the_backlog_and_once(tmp_path: Path)
         "production_wh=2.0",
         "production_wh=3.0",
     ]
-    assert store.store.read_figures().rows == 0
+    assert figures.rows == 0
 
 
 def test_trouble_of_the_server_is_said_once_for_all_and_tried_once_for_all(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", logger="logger"):
-        writer, store, shipper = ship(
+        writer, figures, shipper = ship(
             tmp_path, 300, lambda role, at: Wait("refuses the connection") if at < 200 else Done()
         )
     assert [record.message for record in caplog.records] == [
         "refuses the connection; the readings wait in the store", "InfluxDB answers again"
     ]  # fmt: skip
     assert {role for role, at in writer.asked if at < 199} == {"totals"}
-    assert store.store.read_figures().rows == 0
+    assert figures.rows == 0
 
 
 def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_stays_live(tmp_path: Path) -> None:
-    async def work() -> tuple[list[int], InlineStore, int]:
+    sizes: list[int] = []
+    live: list[int] = []
+
+    class Slow(ScriptedWriter):
+        async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+            count = gzip.decompress(body).count(b"\n")
+            sizes.append(count)
+            await asyncio.sleep(min(30.0, count / 60))
+            if count == 1:
+                live.append(round(self.clock.monotonic()))
+            return Wait("gave no complete answer in 30 s") if count / 60 > 30 else Done()
+
+    def totals(number: int, lines: int) -> Commit:
+        body = b"".join(b"m,n=%d f=1.5 %d\n" % (n, START + 60 * number) for n in range(lines))
+        return Commit("1", START + 60 * number, (Batch("totals", lines, gzip.compress(body)),))
+
+    async def work() -> StoreFigures:
         clock = VirtualClock(START)
-        store = InlineStore(tmp_path, clock)
-        for number in range(40):
-            lines = b"".join(b"m,n=%d f=1.5 %d\n" % (n, START + 60 * number) for n in range(500))
-            await store.call(
-                Store.put, Commit("1", START + 60 * number, (Batch("totals", 500, gzip.compress(lines)),))
-            )
-        sizes: list[int] = []
-        live: list[int] = []
+        with InlineStore(tmp_path, clock) as store:
+            for number in range(40):
+                await store.call(Store.put, totals(number, 500))
+            async with delivering(store, Slow(clock, lambda role, at: Done())) as shipper:
+                for number in range(40, 60):
+                    await asyncio.sleep(60)
+                    await store.call(Store.put, totals(number, 1))
+                    shipper.wake()
+            return store.store.read_figures()
 
-        class Slow(ScriptedWriter):
-            async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
-                count = gzip.decompress(body).count(b"\n")
-                sizes.append(count)
-                await asyncio.sleep(min(30.0, count / 60))
-                if count == 1:
-                    live.append(round(clock.monotonic()))
-                return Wait("gave no complete answer in 30 s") if count / 60 > 30 else Done()
-
-        writer = Slow(clock, lambda role, at: Done())
-        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
-        loop = asyncio.create_task(shipper.run())
-        for number in range(40, 60):
-            await asyncio.sleep(60)
-            await store.call(
-                Store.put,
-                Commit("1", START + 60 * number, (Batch("totals", 1, gzip.compress(b"l f=1.5 %d\n" % number)),)),
-            )
-            shipper.wake()
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
-        await writer.aclose()
-        return sizes, store, len(live)
-
-    sizes, store, live = run_virtually(work())
+    figures = run_virtually(work())
     assert max(sizes) == 5000
-    assert store.store.read_figures().roles["totals"].rows <= 1, "no batch is tried for ever"
-    assert live >= 19
+    assert figures.roles["totals"].rows <= 1, "no batch is tried for ever"
+    assert len(live) >= 19
 
 
 def test_mended_credentials_are_read_anew_and_used_at_once(
@@ -286,29 +286,28 @@ def test_mended_credentials_are_read_anew_and_used_at_once(
 
     async def work() -> tuple[dict[str, str], int]:
         clock = SystemClock()
-        store = InlineStore(tmp_path / "state", clock)
-        await store.call(Store.put, tick(0))
         settings = load_settings(tmp_path / ".env")
         found = target_of(settings)
         assert found is not None
-        writer = Writer(found, clock)
-        changes = Changes(None)
+        writer, changes = Writer(found, clock), Changes(None)
         credentials = Credentials(writer, settings)
-        shipper = Shipper(writer, store, clock, Progress(clock), changes, credentials=credentials)
-        assert not await shipper.round()
-        told = changes.troubles
-        secret.write_text(f"{target.token}\n")
-        for role in ROLES:
-            shipper._backoff.succeed(role)
-        await shipper.round()  # refused once more, and read anew
-        while await shipper.round():
-            pass
-        await writer.aclose()
-        return told, store.store.read_figures().rows
+        with InlineStore(tmp_path / "state", clock) as store:
+            await store.call(Store.put, tick(0))
+            shipper = Shipper(writer, store, clock, Progress(clock), changes, credentials=credentials)
+            assert not await shipper.round()
+            troubles = changes.troubles
+            secret.write_text(f"{target.token}\n")
+            for role in ROLES:
+                shipper._backoff.succeed(role)
+            await shipper.round()  # refused once more, and read anew
+            while await shipper.round():
+                pass
+            await writer.aclose()
+            return troubles, store.store.read_figures().rows
 
-    told, rows = asyncio.run(work())
+    troubles, rows = asyncio.run(work())
     assert rows == 0
-    assert "read anew within a minute, without a restart" in told["influx totals"]
+    assert "read anew within a minute, without a restart" in troubles["influx totals"]
 
 
 def test_credentials_that_came_with_the_process_need_a_restart_and_that_is_said(
@@ -335,25 +334,21 @@ class Forgetful(ScriptedWriter):
 
 def through_an_outage(
     folder: Path, kind: type[ScriptedWriter], outcome: Outcome
-) -> tuple[ScriptedWriter, InlineStore]:
+) -> tuple[ScriptedWriter, StoreFigures]:
     """Five ticks are delivered, then one more comes while the server answers otherwise, then it is back."""
 
-    async def work() -> tuple[ScriptedWriter, InlineStore]:
+    async def work() -> tuple[ScriptedWriter, StoreFigures]:
         clock = VirtualClock(START + 600)
-        store = InlineStore(folder, clock)
-        for number in range(5):
-            await store.call(Store.put, tick(number))
         writer = kind(clock, lambda role, at: outcome if 100 < at < 200 else Done())
-        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
-        loop = asyncio.create_task(shipper.run())
-        await asyncio.sleep(110)
-        await store.call(Store.put, tick(5))
-        shipper.wake()
-        await asyncio.sleep(600)
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
-        await writer.aclose()
-        return writer, store
+        with InlineStore(folder, clock) as store:
+            for number in range(5):
+                await store.call(Store.put, tick(number))
+            async with delivering(store, writer) as shipper:
+                await asyncio.sleep(110)
+                await store.call(Store.put, tick(5))
+                shipper.wake()
+                await asyncio.sleep(600)
+            return writer, store.store.read_figures()
 
     return run_virtually(work())
 
@@ -362,11 +357,11 @@ def test_what_a_server_confirmed_before_it_was_away_is_sent_once_more(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", logger="logger"):
-        writer, store = through_an_outage(tmp_path, Forgetful, Wait("refuses the connection", away=True))
+        writer, figures = through_an_outage(tmp_path, Forgetful, Wait("refuses the connection", away=True))
     assert numbers(writer, "totals") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
     assert numbers(writer, "devices") == [4, 0, 1, 2, 3, 5, 0, 1, 2, 3, 4]
-    figures = store.store.read_figures().roles["totals"]
-    assert (figures.rows, figures.delivered_rows, figures.delivered_lines) == (0, 6, 6)
+    totals = figures.roles["totals"]
+    assert (totals.rows, totals.delivered_rows, totals.delivered_lines) == (0, 6, 6)
     told = [record.message for record in caplog.records if "was sent again" in record.message]
     assert len(told) == 1
 
@@ -387,15 +382,11 @@ def test_a_new_process_sends_the_last_days_once_more_and_no_older_ones(tmp_path:
     def work(after_s: float) -> ScriptedWriter:
         async def run() -> ScriptedWriter:
             clock = VirtualClock(START + after_s)
-            store = InlineStore(tmp_path, clock)
-            await store.call(Store.put, tick(int(after_s // 60)))
             writer = Forgetful(clock, lambda role, at: Done())
-            loop = asyncio.create_task(Shipper(writer, store, clock, Progress(clock), Changes(None)).run())
-            await asyncio.sleep(30)
-            loop.cancel()
-            await asyncio.gather(loop, return_exceptions=True)
-            await writer.aclose()
-            store.store.close()
+            with InlineStore(tmp_path, clock) as store:
+                await store.call(Store.put, tick(int(after_s // 60)))
+                async with delivering(store, writer):
+                    await asyncio.sleep(30)
             return writer
 
         return run_virtually(run())
@@ -408,24 +399,20 @@ def test_a_new_process_sends_the_last_days_once_more_and_no_older_ones(tmp_path:
 def test_an_outage_in_the_middle_of_it_begins_it_anew_though_nothing_else_waits(tmp_path: Path) -> None:
     async def work() -> tuple[ScriptedWriter, Shipper]:
         clock = VirtualClock(START + 600)
-        store = InlineStore(tmp_path, clock)
-        for number in range(5):
-            await store.call(Store.put, tick(number))
-            await asyncio.sleep(1)
         writer = Forgetful(clock, lambda role, at: Done())
-        first = Shipper(writer, store, clock, Progress(clock), Changes(None))
-        while await first.round():
-            pass
-        writer.taken.clear()
-        began = clock.monotonic()
-        writer.answer = lambda role, at: Wait("refuses", away=True) if 3 < at - began < 60 else Done()
-        shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
-        loop = asyncio.create_task(shipper.run())
-        await asyncio.sleep(300)
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
-        await writer.aclose()
-        return writer, shipper
+        with InlineStore(tmp_path, clock) as store:
+            for number in range(5):
+                await store.call(Store.put, tick(number))
+                await asyncio.sleep(1)
+            first = Shipper(writer, store, clock, Progress(clock), Changes(None))
+            while await first.round():
+                pass
+            writer.taken.clear()
+            began = clock.monotonic()
+            writer.answer = lambda role, at: Wait("refuses", away=True) if 3 < at - began < 60 else Done()
+            async with delivering(store, writer) as shipper:
+                await asyncio.sleep(300)
+            return writer, shipper
 
     writer, shipper = run_virtually(work())
     assert not shipper.is_resending
@@ -444,21 +431,17 @@ def test_what_a_server_fails_over_is_not_asked_for_ever(tmp_path: Path) -> None:
 
     async def work() -> ScriptedWriter:
         clock = VirtualClock(START + 600)
-        store = InlineStore(tmp_path, clock)
-        for number in range(5):
-            await store.call(Store.put, tick(number))
         writer = Failing(clock, lambda role, at: Done())
-        for fails in (False, True):
-            writer.fails = fails
-            writer.taken.clear()
-            shipper = Shipper(writer, store, clock, Progress(clock), Changes(None))
-            loop = asyncio.create_task(shipper.run())
-            await asyncio.sleep(300)
-            assert not shipper.is_resending
-            assert not shipper.troubles
-            loop.cancel()
-            await asyncio.gather(loop, return_exceptions=True)
-        await writer.aclose()
+        with InlineStore(tmp_path, clock) as store:
+            for number in range(5):
+                await store.call(Store.put, tick(number))
+            for fails in (False, True):
+                writer.fails = fails
+                writer.taken.clear()
+                async with delivering(store, writer) as shipper:
+                    await asyncio.sleep(300)
+                    assert not shipper.is_resending
+                    assert not shipper.troubles
         return writer
 
     writer = run_virtually(work())

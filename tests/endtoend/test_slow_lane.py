@@ -12,7 +12,7 @@ from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
 from logger.errors import TimedOutError
 from logger.site import Site
-from tests.daemon.parts import START, InlineStore, ScriptedGateway
+from tests.daemon.parts import START, InlineStore, ScriptedGateway, collecting
 from tests.daemon.parts import site as documents
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.sites import fast_clock, site
@@ -61,13 +61,10 @@ def test_a_time_zone_that_the_gateway_never_tells_costs_no_minute(tmp_path: Path
         for path in ("/home.json", "/inventory.json?deleted=1", "/production.json?details=1"):
             gateway.takes_s[path] = 60.0
             gateway.fails[path] = TimedOutError(f"{path} gave no complete answer in 60 s")
-        store = InlineStore(tmp_path, clock)
-        collector = Collector(gateway, store, clock, Site(system_zone="Europe/Rome"), Progress(clock))
-        loop = asyncio.create_task(collector.run())
-        await asyncio.sleep(MINUTES * 60)
-        collector.stopping.set()
-        await loop
-        store.store.close()
+        with InlineStore(tmp_path, clock) as store:
+            collector = Collector(gateway, store, clock, Site(system_zone="Europe/Rome"), Progress(clock))
+            async with collecting(collector):
+                await asyncio.sleep(MINUTES * 60)
         assert collector.state.energy.zone == "Europe/Rome"
         return store.lines("envoy_totals")
 

@@ -446,10 +446,9 @@ class Plant(FakeGateway):
 class Recording:
     """The recorder's own loop, a minute at a time, on this gateway."""
 
-    def __init__(self, here: Site, tls: str) -> None:
+    def __init__(self, here: Site, store: InlineStore, tls: str) -> None:
         here.clock.now = NOW // 60 * 60
-        self.store = InlineStore(here.folder / "store", here.clock)
-        self.here = here
+        self.store, self.here = store, here
         settings = SiteSettings(zone="Europe/Paris")
         self.collector = Collector(here.gateway(tls=tls), self.store, here.clock, settings, Progress(here.clock))
 
@@ -469,11 +468,8 @@ async def recording(tmp_path: Path, tls: str, ends_in: float) -> AsyncIterator[R
     async with site(tmp_path, ends_in=ends_in) as here:
         await here.swap(Plant(here.box.tls, here.clock))
         (tmp_path / "store").mkdir()
-        made = Recording(here, tls)
-        try:
-            yield made
-        finally:
-            made.store.store.close()
+        with InlineStore(tmp_path / "store", here.clock) as store:
+            yield Recording(here, store, tls)
 
 
 async def renew(made: Recording, name: str) -> FakeGateway:
