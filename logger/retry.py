@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import tenacity
 
@@ -13,23 +14,22 @@ from logger.clock import Clock
 from logger.errors import EnvoyLoggerError, TimedOutError
 
 T = TypeVar("T")
-FOR_EVER: Final = "for ever"
+FOR_EVER: Final = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How often and how fast to try again.
 
-    `tries` and `within_s` (real seconds) say when to stop. The pause `first_s` doubles from failure to failure up to
-    `most_s`; each is drawn between half and all of it and is never less than `floor_s`. Errors with `retry` are tried
-    again, those `besides` too, those in `never` not.
+    `tries` says when to stop. The pause `first_s` doubles from failure to failure up to `most_s`; each is drawn
+    between half and all of it and is never less than `floor_s`. Errors with `retry` are tried again, those `besides`
+    too, those in `never` not.
     """
 
-    tries: int | Literal["for ever"]
+    tries: int
     first_s: float
     most_s: float
     floor_s: float = 0.0
-    within_s: float | None = None
     besides: tuple[type[Exception], ...] = ()
     never: tuple[type[Exception], ...] = ()
 
@@ -44,14 +44,8 @@ class Policy:
 
     def is_worth_retrying(self, error: BaseException) -> bool:
         """Whether the next try may succeed where this one did not."""
-        expected = isinstance(error, EnvoyLoggerError) and error.retry and not isinstance(error, self.never)
-        return expected or isinstance(error, self.besides)
-
-    @property
-    def stop(self) -> tenacity.stop.stop_base:
-        """When tenacity gives up."""
-        tries = tenacity.stop_never if self.tries == FOR_EVER else tenacity.stop_after_attempt(self.tries)
-        return tries if self.within_s is None else tenacity.stop_any(tries, tenacity.stop_after_delay(self.within_s))
+        may_pass = isinstance(error, EnvoyLoggerError) and error.retry and not isinstance(error, self.never)
+        return may_pass or isinstance(error, self.besides)
 
 
 POLL: Final = Policy(tries=2, first_s=2.0, most_s=2.0, floor_s=1.0, never=(TimedOutError,))
@@ -62,7 +56,7 @@ DELIVERY: Final = Policy(tries=FOR_EVER, first_s=1.0, most_s=60.0)
 """Between deliveries to InfluxDB: 1, 2, 4 … 60 s, for ever, because the data waits in the store until it is taken."""
 SIGN_IN: Final = Policy(tries=1, first_s=300.0, most_s=6 * 3600.0, floor_s=300.0)
 """Between sign-ins at Enphase: 5 minutes to 6 hours, kept across restarts; accounts get locked."""
-SIGN_IN_LOCK: Final = Policy(tries=FOR_EVER, first_s=0.1, most_s=0.1, within_s=120.0, besides=(BlockingIOError,))
+SIGN_IN_LOCK: Final = Policy(tries=1200, first_s=0.1, most_s=0.1, floor_s=0.1, besides=(BlockingIOError,))
 """Until another process has ended its sign-in, at most two minutes."""
 
 
@@ -73,7 +67,7 @@ async def attempt(policy: Policy, clock: Clock, call: Callable[[], Awaitable[T]]
         return await call()
 
     retrying = tenacity.AsyncRetrying(
-        stop=policy.stop,
+        stop=tenacity.stop_after_attempt(policy.tries),
         wait=policy.wait,
         retry=tenacity.retry_if_exception(policy.is_worth_retrying),
         sleep=clock.sleep,
@@ -87,7 +81,7 @@ class Backoff:
 
     def __init__(self, policy: Policy, clock: Clock) -> None:
         self._policy, self._clock = policy, clock
-        self._retrying = tenacity.Retrying(stop=policy.stop, wait=policy.wait, reraise=True)
+        self._retrying = tenacity.Retrying(wait=policy.wait, reraise=True)
         self._states: dict[str, tenacity.RetryCallState] = {}
         self._not_before: dict[str, float] = {}
 

@@ -14,7 +14,7 @@ from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
 from logger.gateway.discovery import INSTALL_MDNS, LISTEN_S, Search, search
 from logger.gateway.pins import spaced
-from logger.settings.value_checks import check_gateway_address
+from logger.settings.value_types import check_gateway_address
 
 _NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {INSTALL_MDNS}"
 

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from logger.model import ROLES, Role
-from logger.settings.value_checks import (
-    check_bucket,
-    check_gateway_address,
-    check_gateway_token,
-    check_influx_token,
-    check_line,
-    check_path,
-    check_serial,
-    check_url,
-    check_url_or_empty,
-    check_zone,
-)
 from logger.settings.value_sources import SOURCES, Inputs, is_secret, variable_of
-
-Url = Annotated[str, AfterValidator(check_url)]
-Bucket = Annotated[str, AfterValidator(check_bucket)]
-InfluxToken = Annotated[SecretStr, AfterValidator(check_influx_token)]
+from logger.settings.value_types import (
+    Bucket,
+    FilePath,
+    GatewayAddress,
+    GatewayToken,
+    InfluxToken,
+    Line,
+    Serial,
+    Url,
+    Zone,
+)
 
 
 class Group(BaseSettings):
@@ -55,18 +50,18 @@ class Enphase(Group):
 
     model_config = SettingsConfigDict(env_prefix="ENPHASE_")
 
-    gateway: Annotated[str, AfterValidator(check_gateway_address)] = Field(
+    gateway: GatewayAddress = Field(
         "",
         description="The gateway on your network: host, host:port or URL. Required by `run`.",
         examples=["192.168.1.50"],
     )
-    serial: Annotated[str, AfterValidator(check_serial)] = Field(
+    serial: Serial = Field(
         "",
         description="Its serial number. Read from the gateway if empty; if given, another gateway is refused.",
     )
     username: str = Field("", description="E-mail of your Enphase account (firmware 7 and later).")
     password: SecretStr = Field(SecretStr(""), description="Password of your Enphase account.")
-    token: Annotated[SecretStr, AfterValidator(check_gateway_token)] = Field(
+    token: GatewayToken = Field(
         SecretStr(""), description="A token pasted from entrez.enphaseenergy.com, instead of the account."
     )
     local_username: str = Field("envoy", description="User for gateways before version 7.")
@@ -86,14 +81,14 @@ class Influxdb(Group):
 
     model_config = SettingsConfigDict(env_prefix="INFLUXDB_")
 
-    url: Annotated[str, AfterValidator(check_url_or_empty)] = Field(
+    url: Url = Field(
         "",
         description="Address of InfluxDB. Empty: everything is kept in the embedded store.",
         examples=["http://localhost:8086"],
     )
     api: Literal["auto", "1", "2", "3"] = Field("auto", description="Its generation: auto, 1, 2 or 3.")
     token: InfluxToken = Field(SecretStr(""), description="Token that may write to the buckets (2.x, 3.x).")
-    org: Annotated[str, AfterValidator(check_line)] = Field("", description="Organisation (2.x).")
+    org: Line = Field("", description="Organisation (2.x).")
     username: str = Field("", description="User (1.x with authentication).")
     password: SecretStr = Field(SecretStr(""), description="Its password (1.x).")
     admin_token: InfluxToken = Field(
@@ -120,19 +115,17 @@ class Recorder(Group):
 
     model_config = SettingsConfigDict(env_prefix="LOGGER_")
 
-    state_dir: Annotated[str, AfterValidator(check_path)] = Field(
+    state_dir: FilePath = Field(
         "",
         description="Folder for the store, token and certificate pin. Empty: $STATE_DIRECTORY, "
         "/var/lib/envoy-logger if it exists, else ~/.local/state/envoy-logger.",
     )
-    site: Annotated[str, AfterValidator(check_line)] = Field(
-        "", description="A name for the site, written as a tag on every point."
-    )
+    site: Line = Field("", description="A name for the site, written as a tag on every point.")
     totals_interval_s: int = Field(60, ge=15, le=3600, description="Seconds between gateway totals; at least 15.")
     devices_interval_s: int = Field(
         300, ge=60, le=3600, description="Seconds between inverter and battery readings; at least 60."
     )
-    timezone: Annotated[str, AfterValidator(check_zone)] = Field(
+    timezone: Zone = Field(
         "", description="The site's time zone, such as Europe/Paris. Empty: the gateway's, else the system's."
     )
     tls: Literal["pin", "pin-strict", "verify", "off"] = Field(
@@ -146,7 +139,7 @@ class Recorder(Group):
         description="The most power, in W, that the site can have; faster increases of a counter are "
         "treated as suspect. Empty: 25 kW a phase, or 500 W an inverter if that is more.",
     )
-    layout_file: Annotated[str, AfterValidator(check_path)] = Field(
+    layout_file: FilePath = Field(
         "",
         description="CSV or TOML file that names the panels: serial, panel, group, row, column and any further tag. "
         "Read again when it changes. `devices --layout` prints one to begin with.",

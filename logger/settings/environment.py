@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from logger.settings.definitions import KNOWN_NAMES
-from logger.settings.value_checks import check_zone
+from logger.settings.value_types import is_zone
 
 
 def read_variables() -> Mapping[str, str]:
@@ -32,7 +32,4 @@ def read_notify_socket() -> str:
 def find_system_zone() -> str:
     """The machine's own IANA time zone, or UTC where it does not say."""
     name = os.environ.get("TZ", "").removeprefix(":") or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
-    try:
-        return check_zone(name) or "UTC"
-    except ValueError:
-        return "UTC"
+    return name if is_zone(name) else "UTC"

@@ -7,16 +7,16 @@ and no message ever shows a value.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
 from logger import places
 from logger.errors import Problem, SettingsError
-from logger.settings.contradictions import find_contradictions
 from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, Recorder
 from logger.settings.envfile import parse_env, read_env_text
 from logger.settings.environment import read_variables
@@ -112,7 +112,7 @@ def inspect_settings(
     problems = [*inputs.problems, *_find_missing(require, inputs.origins)]
     if "INFLUXDB_URL" not in inputs.origins:
         problems += find_misnamed_url(names)
-    return settings, (*problems, *find_contradictions(settings), *further(settings))
+    return settings, (*problems, *_find_contradictions(settings), *further(settings))
 
 
 def reread_settings(settings: Settings) -> Settings:
@@ -182,6 +182,50 @@ def _find_missing(require: Iterable[str], origins: Mapping[str, str]) -> list[Pr
         for name in require
         if name not in origins
     ]
+
+
+# fmt: off
+_RULES: Final[tuple[tuple[str, Callable[[Settings], bool], str, str], ...]] = (
+    ("ENPHASE_PASSWORD", lambda s: bool(s.enphase.username) != bool(s.enphase.password),
+     "user and password belong together and one of them is missing",
+     "set both ENPHASE_USERNAME and ENPHASE_PASSWORD (or ENPHASE_PASSWORD_FILE)."),
+    ("INFLUXDB_PASSWORD", lambda s: bool(s.influxdb.username) != bool(s.influxdb.password),
+     "user and password belong together and one of them is missing",
+     "set both INFLUXDB_USERNAME and INFLUXDB_PASSWORD (or INFLUXDB_PASSWORD_FILE)."),
+    ("INFLUXDB_TOKEN", lambda s: bool(s.influxdb.token) and bool(s.influxdb.username),
+     "a token (2.x, 3.x) and a user (1.x) are both set",
+     "keep the one that your InfluxDB uses."),
+    ("INFLUXDB_ORG", lambda s: s.influxdb.api == "2" and bool(s.influxdb.token) and not s.influxdb.org,
+     "InfluxDB 2 needs an organisation",
+     "set INFLUXDB_ORG to the organisation's name."),
+    ("LOGGER_DEVICES_INTERVAL_S", lambda s: s.recorder.devices_interval_s % s.recorder.totals_interval_s != 0,
+     "is not a multiple of LOGGER_TOTALS_INTERVAL_S",
+     "choose for example 60 and 300."),
+    ("LOGGER_TLS_CA_FILE", lambda s: s.recorder.tls == "verify" and _is_no_ca(s.recorder.tls_ca_file),
+     "there is no such file, or it holds no certificate in PEM form",
+     "give the path of the CA's certificate in PEM form."),
+)
+"""What is wrong between settings that are each right alone: the one to name, whether it is so, in words, the cure."""
+# fmt: on
+
+
+def _find_contradictions(settings: Settings) -> list[Problem]:
+    return [
+        Problem(name, settings.origins.get(name, "not set"), message, fix)
+        for name, is_broken, message, fix in _RULES
+        if is_broken(settings)
+    ]
+
+
+def _is_no_ca(path: str) -> bool:
+    """Whether the file, where one is named, holds no certificates that can be trusted."""
+    if not path:
+        return False
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # ssl.SSLError is one
+        return True
+    return False
 
 
 def _warn_of_secrets(inputs: Inputs) -> Iterable[str]:

@@ -1,0 +1,120 @@
+"""The types of settings' values. A wrong one raises ValueError saying what is wrong, never with the value."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, SecretStr
+
+
+def _require(is_good: Callable[[str], object], message: str) -> AfterValidator:
+    """Let a text or a secret pass that is empty or good."""
+
+    def check(value: str | SecretStr) -> str | SecretStr:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text and not is_good(text):
+            raise ValueError(message)
+        return value
+
+    return AfterValidator(check)
+
+
+def is_zone(name: str) -> bool:
+    """Whether the IANA database has a time zone of that name."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _split(address: str, message: str) -> SplitResult:
+    """Split an address whose port is one and that carries no credentials; `message`: what is wrong with others."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise ValueError(message) from None
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number from 1 to 65535") from None
+    if parts.username or parts.password:
+        raise ValueError("carries a user or password; they have settings of their own")
+    return parts
+
+
+def _check_url(value: str) -> str:
+    """Require http(s)://host[:port][/path], or nothing; strip a slash at the end."""
+    if not value:
+        return value
+    message = "is not an http:// or https:// address"
+    parts = _split(value, message)
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[A-Za-z0-9._:%-]+", parts.hostname or ""):
+        raise ValueError(message)
+    if parts.query or parts.fragment:
+        raise ValueError("has a part behind ? or #, which an address does not need")
+    return value.rstrip("/")
+
+
+def check_gateway_address(value: str) -> str:
+    """Require host, host:port or http(s)://host, or nothing; strip a slash at the end."""
+    if not value:
+        return value
+    place = value.partition("://")[2] or value
+    if place.count(":") > 1 and not place.startswith("["):
+        raise ValueError("is an IPv6 address without brackets, such as [fe80::1%eth0]")
+    message = "is not a host, host:port or http(s)://host"
+    parts = _split(value if "://" in value else f"//{value}", message)
+    if parts.scheme not in ("", "http", "https") or parts.path.strip("/") or parts.query:
+        raise ValueError(message)
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9a-f:]+(%\w+)?", parts.hostname or ""):
+        raise ValueError(message)
+    return value.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_check_url)]
+GatewayAddress = Annotated[str, AfterValidator(check_gateway_address)]
+Serial = Annotated[str, _require(re.compile(r"\d{10,16}").fullmatch, "is not a serial number of digits")]
+Zone = Annotated[str, _require(is_zone, "is not a time zone of the IANA database, such as Europe/Paris")]
+FilePath = Annotated[
+    str,
+    _require(
+        lambda path: not os.path.expanduser(path).startswith("~"),
+        "begins with ~, and this user has no such home folder",
+    ),
+]
+Line = Annotated[
+    str,
+    _require(
+        lambda text: text == text.strip() and text.isprintable(),
+        "begins or ends with a space, or holds a control character",
+    ),
+]
+Bucket = Annotated[
+    Line,
+    _require(
+        re.compile(r'[^_"\\][^"\\]*').fullmatch,
+        "is not a bucket's name: it begins with _, or holds \" or a backslash",
+    ),
+    _require(re.compile(r"[^/]+(/[^/]+)?").fullmatch, "is neither a name nor database/retention-policy"),
+]
+InfluxToken = Annotated[
+    SecretStr,
+    _require(
+        re.compile(r"[\x21-\x7e]+").fullmatch,
+        "is not a token: it holds a space, a line break or a letter that no token has",
+    ),
+]
+GatewayToken = Annotated[
+    SecretStr,
+    _require(
+        re.compile(r"\s*[\w-]+\.[\w-]+\.[\w-]+\s*", re.ASCII).fullmatch,
+        "is not a token: a token is three parts separated by dots, and nothing else",
+    ),
+]
+"""Its form alone; for which gateway it is and until when it lasts is seen where it is used."""
