@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,36 +14,47 @@ from logger import log
 from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import span_option
+from logger.commands.ui.secret_files import SecretFile
 from logger.commands.ui.secret_input import secret_option
 from logger.daemon import app
 from logger.daemon.config import target_of
-from logger.errors import StateError
-from logger.files import refuse_unwritable, write_atomically
-from logger.model import ROLES
+from logger.model import ROLES, Role
 from logger.provision.detect import detect_server
 from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
 from logger.settings.load import Settings, load_settings
 
-
-def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
-    """A file mode in octal digits, refused before anything is made if it is none."""
-    if not re.fullmatch(r"0?[0-7]{3}", text):
-        raise click.BadParameter(f"{text!r} is no file mode such as 0600 or 0644")
-    return int(text, 8)
-
-
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Where one purpose's secret goes, and how it is spoken of."""
+class Handover:
+    """Where one purpose's secret goes, under which prefix the recorder reads it (empty: not at all), and to whom."""
 
-    file: Path | None
-    mode: int
-    setting: str
-    whose: str
+    file: SecretFile | None
+    prefix: str
+    owner: str
+
+    def give(self, credential: Credential) -> None:
+        """Write the secret into its file; without one show it once, on stdout, to the person at the terminal."""
+        kind = "PASSWORD" if credential.username else "TOKEN"
+        if self.file is not None:
+            self.file.write(credential.secret)
+        if self.prefix and (kind == "TOKEN" or self.prefix == "INFLUXDB"):
+            if credential.username:
+                click.echo(f"{self.prefix}_USERNAME={credential.username}")
+            where = f"={credential.secret}" if self.file is None else f"_FILE={self.file.path.absolute()}"
+            click.echo(f"{self.prefix}_{kind}{where}")
+        elif self.file is None:
+            user = f"user {credential.username}, " if credential.username else ""
+            click.echo(f"{self.owner}: {user}{kind.lower()} {credential.secret}")
+
+
+def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
+    """Read a file mode in octal digits, before anything is made."""
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise click.BadParameter(f"{text!r} is no file mode such as 0600 or 0644")
+    return int(text, 8)
 
 
 @click.command("setup", short_help="Make buckets, retention, tokens or users on InfluxDB.")
@@ -55,11 +64,7 @@ class Kept:
 )
 @click.option("--read-token-file", type=_FILE, help="Write Grafana's token here (1.x: its password).")
 @click.option(
-    "--read-token-mode",
-    default="0600",
-    show_default=True,
-    help="File mode of Grafana's token.",
-    callback=_mode,
+    "--read-token-mode", default="0600", show_default=True, callback=_mode, help="File mode of Grafana's token."
 )
 @click.option(
     "--backfill-token-file", type=_FILE, help="Also make a token that `backfill` reads with; write it here."
@@ -97,31 +102,39 @@ def command(
     """
     configured = load_settings(env_file, require=["INFLUXDB_URL"])
     app.configure_log(configured)
-    files: dict[Purpose, Kept] = {
-        "write": Kept(write_token_file, 0o600, "INFLUXDB", "the recorder"),
-        "read": Kept(read_token_file, read_token_mode, "", "Grafana"),
+    handovers: dict[Purpose, Handover] = {
+        "write": Handover(_file(write_token_file), "INFLUXDB", "the recorder"),
+        "read": Handover(_file(read_token_file, read_token_mode), "", "Grafana"),
     }
     if backfill_token_file is not None:
-        files["backfill"] = Kept(backfill_token_file, 0o600, "INFLUXDB_READ", "backfill")
+        handovers["backfill"] = Handover(_file(backfill_token_file), "INFLUXDB_READ", "backfill")
+    influxdb = configured.influxdb
     plan = SetupPlan(
-        buckets=retained(configured, (retention, retention_devices, retention_daily)),
-        org=configured.influxdb.org,
-        username=configured.influxdb.username,
-        purposes=tuple(files),
-        held=_held(configured, files),
+        buckets=_merge_retentions(influxdb.buckets, (retention, retention_devices, retention_daily)),
+        org=influxdb.org,
+        username=influxdb.username,
+        purposes=tuple(handovers),
+        held=_read_held(configured, handovers),
         shorten=shorten,
         dry_run=dry_run,
     )
-    admin = Admin(admin_token or configured.influxdb.admin_token.get_secret_value(), admin_user, admin_password or "")
-    made = asyncio.run(_set_up(configured, admin, plan))
-    for step in made.steps:
+    admin = Admin(admin_token or influxdb.admin_token.get_secret_value(), admin_user, admin_password or "")
+    result = asyncio.run(_set_up(configured, admin, plan))
+    for step in result.steps:
         click.echo(describe_step(step, dry_run=dry_run))
     if dry_run:
         return
-    for purpose, kept in files.items():
-        if purpose in made.credentials:
-            _hand_over(made.credentials[purpose], kept)
-    _keep_admin(made, keep_admin_token)
+    for purpose, handover in handovers.items():
+        if purpose in result.credentials:
+            handover.give(result.credentials[purpose])
+    if result.admin_token and keep_admin_token is not None:
+        SecretFile(keep_admin_token).write(result.admin_token)
+    elif result.admin_token:
+        click.echo(
+            "the first user's own token was not kept (--keep-admin-token keeps it); the user and the password make "
+            "another one",
+            err=True,
+        )
 
 
 async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan) -> SetupResult:
@@ -134,75 +147,27 @@ async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan) -> SetupR
     return await set_up(target.url, server, admin, plan, clock)
 
 
-def retained(configured: Settings, spans: tuple[int | None, ...]) -> dict[str, int | None]:
-    """Bucket → seconds to keep; where one bucket has several roles they must agree."""
-    found: dict[str, int | None] = {}
-    for role, span in zip(ROLES, spans, strict=True):
-        name = configured.influxdb.buckets[role]
-        if span is not None and found.get(name, span) not in (None, span):
+def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]) -> dict[str, int | None]:
+    """Seconds to keep, by bucket; where one bucket has several roles they must agree."""
+    merged: dict[str, int | None] = {}
+    for role, seconds in zip(ROLES, asked, strict=True):
+        name = buckets[role]
+        if seconds is not None and merged.get(name, seconds) not in (None, seconds):
             raise click.UsageError(f"the bucket {name!r} has several roles, and their retentions differ")
-        found[name] = span if span is not None else found.get(name)
-    return found
+        merged[name] = seconds if seconds is not None else merged.get(name)
+    return merged
 
 
-def _held(configured: Settings, files: Mapping[Purpose, Kept]) -> dict[Purpose, str]:
-    """The secrets of an earlier run: in the files, else as the recorder is set to use them."""
-    held: dict[Purpose, str] = {}
-    for purpose, kept in files.items():
-        if kept.file is None:
-            continue
-        try:
-            refuse_unwritable(kept.file.absolute().parent)  # before an old secret ends and a new one has no place
-            if os.path.lexists(kept.file):
-                held[purpose] = kept.file.read_bytes().decode("utf-8", "replace").strip()
-        except OSError as error:
-            raise StateError(
-                f"{kept.file} cannot be written: {error.strerror}; nothing was changed", "check the folder's owner."
-            ) from error
+def _read_held(configured: Settings, handovers: Mapping[Purpose, Handover]) -> dict[Purpose, str]:
+    """Read the secrets of an earlier run: from the files, else as the recorder is set to use them."""
     influxdb = configured.influxdb
-    own = influxdb.token.get_secret_value() or influxdb.password.get_secret_value()
-    if own and "write" not in held:
-        held["write"] = own
+    held: dict[Purpose, str] = {"write": influxdb.token.get_secret_value() or influxdb.password.get_secret_value()}
+    for purpose, handover in handovers.items():
+        if handover.file is not None:
+            held[purpose] = handover.file.read_held() or held.get(purpose, "")
     log.protect(held.values())
-    return held
+    return {purpose: secret for purpose, secret in held.items() if secret}
 
 
-def _hand_over(credential: Credential, kept: Kept) -> None:
-    """The secret into its file; without a file it is shown once, on stdout, to the person at the terminal."""
-    kind = "PASSWORD" if credential.username else "TOKEN"
-    if kept.file is not None:
-        _write(kept.file, credential.secret, kept.mode)
-    if kept.setting and (kind == "TOKEN" or kept.setting == "INFLUXDB"):
-        if credential.username:
-            click.echo(f"{kept.setting}_USERNAME={credential.username}")
-        at_hand = f"{kind}={credential.secret}" if kept.file is None else f"{kind}_FILE={kept.file.absolute()}"
-        click.echo(f"{kept.setting}_{at_hand}")
-    elif kept.file is None:
-        user = f"user {credential.username}, " if credential.username else ""
-        click.echo(f"{kept.whose}: {user}{kind.lower()} {credential.secret}")
-
-
-def _keep_admin(made: SetupResult, file: Path | None) -> None:
-    if not made.admin_token:
-        return
-    if file is None:
-        click.echo(
-            "the first user's own token was not kept (--keep-admin-token keeps it); the user and the password make "
-            "another one",
-            err=True,
-        )
-    else:
-        _write(file, made.admin_token, 0o600)
-
-
-def _write(file: Path, secret: str, mode: int) -> None:
-    """One secret into a file of its own, if it is not there already. Raises StateError."""
-    data = secret.encode() + b"\n"
-    try:
-        if file.is_file() and file.read_bytes() == data and stat.S_IMODE(file.stat().st_mode) == mode:
-            click.echo(f"exists   {file}")
-            return
-        write_atomically(file, data, mode)
-    except OSError as error:
-        raise StateError(f"{file} cannot be written: {error.strerror}", "check the folder's owner.") from error
-    click.echo(f"wrote    {file}")
+def _file(path: Path | None, mode: int = 0o600) -> SecretFile | None:
+    return None if path is None else SecretFile(path, mode)

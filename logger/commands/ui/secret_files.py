@@ -1,0 +1,48 @@
+"""Files that a command writes secrets into, each secret alone in a file of its own."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from logger.errors import StateError
+from logger.files import refuse_unwritable, write_atomically
+
+_CURE = "check the folder's owner."
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """One file and its permissions."""
+
+    path: Path
+    mode: int = 0o600
+
+    def read_held(self) -> str:
+        """Read the secret of an earlier run, empty for none. Raises StateError where none could be written later."""
+        try:
+            refuse_unwritable(self.path.absolute().parent)  # before an old secret ends and a new one has no place
+            is_there = os.path.lexists(self.path)
+            return self.path.read_bytes().decode("utf-8", "replace").strip() if is_there else ""
+        except OSError as error:
+            raise StateError(
+                f"{self.path} cannot be written: {error.strerror}; nothing was changed", _CURE
+            ) from error
+
+    def write(self, secret: str) -> None:
+        """Write the secret, if it is not there already, and say so. Raises StateError."""
+        try:
+            is_same = self._holds(secret)
+            if not is_same:
+                write_atomically(self.path, secret.encode() + b"\n", self.mode)
+        except OSError as error:
+            raise StateError(f"{self.path} cannot be written: {error.strerror}", _CURE) from error
+        click.echo(f"{'exists' if is_same else 'wrote':<8} {self.path}")
+
+    def _holds(self, secret: str) -> bool:
+        is_file = self.path.is_file() and self.path.read_bytes() == secret.encode() + b"\n"
+        return is_file and stat.S_IMODE(self.path.stat().st_mode) == self.mode
