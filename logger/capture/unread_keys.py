@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 from logger.energy.state import EnergyState
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings import paths
+from logger.readings.drift import named_in_table
 from logger.readings.observe import ReadingsState, observe
-from logger.readings.read_keys import named_in_table
 from logger.site import Site
 
 D = TypeVar("D")

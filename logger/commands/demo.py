@@ -20,7 +20,7 @@ from rich.live import Live
 
 from logger import log
 from logger.clock import FastClock
-from logger.commands.ui.demo_view import View
+from logger.commands.ui.demo_view import DemoView
 from logger.daemon import app
 from logger.errors import StateError
 from logger.settings.load import Settings, load_settings
@@ -98,7 +98,7 @@ def _printed(simulator: subprocess.Popen[str]) -> dict[str, str]:
 
 
 async def _watch(configured: Settings, clock: FastClock, seconds: float | None, folder: Path) -> None:
-    view = View(clock, _ZONE)
+    view = DemoView(clock, _ZONE)
     recorder = asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take))
     console = Console()
     until = time.monotonic() + seconds if seconds else float("inf")

@@ -20,7 +20,7 @@ from logger.daemon.layout_file import read_layout
 from logger.model import Reading, Value
 from logger.readings import paths
 from logger.readings.layout import installed_serials, template
-from logger.readings.site_warnings import complaints
+from logger.readings.site_warnings import find_warnings
 
 _PIPE_WIDTH = 160
 """Columns where nobody looks at a terminal: nothing is folded."""
@@ -86,8 +86,8 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
             _print(console, "Dry contacts", contacts, ("contact_name", "closed"))
         if combiners:
             _print(console, "Combiner", combiners, ("communicating", "firmware", "state"))
-    for remark in complaints(found.snapshot(), result.duplicates).values():
-        click.echo(remark.text, err=True)
+    for warning in find_warnings(found.snapshot(), result.duplicates).values():
+        click.echo(warning.text, err=True)
     for complaint in found.describe_failures():
         click.echo(complaint, err=True)
     return 75 if found.failures else 0

@@ -1,4 +1,4 @@
-"""`fields`: what is written, and the way of one value from the gateway to the database."""
+"""`fields`: list what is written; follow one value from the gateway to the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from logger.gateway.endpoints import ENDPOINTS
 from logger.influx.line_protocol import encode
 from logger.model import Reading
 from logger.readings import field_texts
-from logger.readings.explain import WHY, Candidate, Explained, explain
+from logger.readings.explain import MEANINGS, Candidate, Explained, explain
 from logger.readings.table import MEASUREMENTS
 from logger.settings.load import Settings
 
@@ -55,8 +55,8 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
     app.configure_log(configured)
     site = site_of(configured)
     found = asyncio.run(one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
-    for complaint in found.describe_failures():
-        click.echo(complaint, err=True)
+    for failure in found.describe_failures():
+        click.echo(failure, err=True)
     ((measurement, field),) = field_texts.find(name)
     series = explain(found.snapshot(), one_poll.read(found, site).readings, measurement, field)
     chosen = [one for one in series if not serial or one.tags.get("serial") == serial]
@@ -121,7 +121,7 @@ def _fates(candidates: tuple[Candidate, ...]) -> list[str]:
     for number, c in enumerate(candidates, 1):
         value = "" if c.value is None else f" = {c.value!r}"
         text.append(f"  {number}. {c.state:<10}  {c.key.rowset.name}, {c.key.name}{value}")
-        text.append(f"     {'':<10}  {WHY[c.state]}  [{c.key.rowset.where}]")
+        text.append(f"     {'':<10}  {MEANINGS[c.state]}  [{c.key.rowset.where}]")
     return text
 
 

@@ -26,8 +26,8 @@ from logger.daemon.site_zone import SiteZone
 from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
 from logger.model import Event, GatewayInfo, Reading, Role, Snapshot
-from logger.readings.site_warnings import Complaint, complaints
-from logger.readings.wanted import wanted
+from logger.readings.site_warnings import SiteWarning, find_warnings
+from logger.readings.wanted import find_wanted
 from logger.site import Site
 from logger.store.store import Store
 from logger.store.thread import StoreCalls
@@ -86,7 +86,7 @@ class Collector:
             self._events,
             self._zone,
             on_new_gateway=self._recognise,
-            wants=lambda snapshot: wanted(snapshot, self.state.readings.sources, self.state.energy),
+            wants=lambda snapshot: find_wanted(snapshot, self.state.readings.sources, self.state.energy),
         )
         self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = stopping or asyncio.Event()
@@ -97,7 +97,7 @@ class Collector:
         self._since: dict[Role, float] = {}
         self._last_devices = 0
         self._stored: dict[str, str] = {}
-        self._warnings: dict[str, Complaint] = {}
+        self._warnings: dict[str, SiteWarning] = {}
         self._entering = asyncio.Lock()
 
     @property
@@ -256,14 +256,13 @@ class Collector:
 
     def _report_warnings(self, snapshot: Snapshot, duplicates: Collection[str]) -> None:
         """Report what is wrong at the site once when it begins and once when it ends."""
-        found, known = complaints(snapshot, duplicates), self._warnings
-        for name, complaint in known.items():
-            if name not in found and self.changes.end(name, complaint.over) and complaint.event:
-                self._events.record(Event(snapshot.tick, complaint.event, complaint.over))
-        for name, complaint in found.items():
-            if self.changes.begin(name, complaint.text) and complaint.event:
-                text = complaint.text.partition("\n")[0]
-                self._events.record(Event(snapshot.tick, complaint.event, text, "warning"))
+        found, known = find_warnings(snapshot, duplicates), self._warnings
+        for name, warning in known.items():
+            if name not in found and self.changes.end(name, warning.ended) and warning.event:
+                self._events.record(Event(snapshot.tick, warning.event, warning.ended))
+        for name, warning in found.items():
+            if self.changes.begin(name, warning.text) and warning.event:
+                self._events.record(Event(snapshot.tick, warning.event, warning.message, "warning"))
         self._warnings = found
 
     def _log(self, events: Iterable[Event]) -> None:

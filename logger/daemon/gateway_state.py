@@ -18,8 +18,8 @@ from logger.panels.panel_state import PanelState
 from logger.panels.stored_panels import dump_panels, load_panels
 from logger.readings.drift import DocumentKeys, Shape
 from logger.readings.equipment import Equipment
-from logger.readings.gateway_point import GatewayPoint
 from logger.readings.observe import ReadingsState
+from logger.readings.points import GatewayPoint
 from logger.readings.source_selection import Review, Sources
 
 Parts: TypeAlias = Mapping[str, str]

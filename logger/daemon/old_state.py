@@ -24,7 +24,7 @@ from logger.energy.state import (
 )
 from logger.readings.drift import DocumentKeys, Shape
 from logger.readings.equipment import Equipment
-from logger.readings.gateway_point import GatewayPoint
+from logger.readings.points import GatewayPoint
 from logger.readings.source_selection import Finding, Review, Sources
 
 _PINNED: Final = "settled."

@@ -7,12 +7,13 @@ missing only if none of its like has it, null says nothing, and all of it only w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from logger.model import Document, Event, Json
-from logger.readings.read_keys import READ, fields_of
+from logger.readings.table import COUNTERS, MEASUREMENTS
 
 LASTS_S: Final = 30 * 60
 """So long, and in so many documents, a key must be missing or changed."""
@@ -20,6 +21,31 @@ LASTS: Final = 3
 _WHOLE: Final = "/"
 _APART: Final = ("type", "devName", "measurementType")
 """Objects of one list that differ in one of these are not alike."""
+
+
+_STRUCTURE: Final = frozenset({
+    "active", "activeCount", "admin_state", "agg_avail_energy", "carrier", "channels", "consumption", "devName",
+    "devType", "deviceCount", "device_type", "devices", "devices:", "dry_contacts", "eid", "eim", "id",
+    "load_name", "measurementType", "modGone", "pcu", "phaseCount", "production", "readingTime", "serialNumber",
+    "serial_num", "serial_nums", "signal_strength", "sn", "state", "storage", "timezone", "type",
+    "wattHoursSevenDays", "wattHoursToday", "whLastSevenDays", "whToday",
+})  # fmt: skip
+"""Keys by which rows are found and told apart, and from which the first day is seeded."""
+
+
+def _words(name: str) -> set[str]:
+    """The keys that a source's name speaks of."""
+    return {word for word in re.split(r"[^\w-]+", name) if word}
+
+
+def named_in_table() -> frozenset[str]:
+    """Every key that a field of the table names; some are read only where certain hardware is."""
+    items = [*(item for m in MEASUREMENTS for item in m.fields), *COUNTERS]
+    return frozenset(word for item in items for key in item.keys for word in _words(key.name))
+
+
+READ: Final = named_in_table() | _STRUCTURE
+"""Every key that something is read from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +204,15 @@ def kind_of(value: Json) -> str:
             return "a list"
         case dict():
             return "an object"
+
+
+def fields_of(path: str, key: str) -> list[str]:
+    """The fields, as `measurement.field`, that are read from a key of that document."""
+    found = {
+        f"{m.name}.{item.name}": None
+        for m in MEASUREMENTS
+        for item in m.fields
+        for source in item.keys
+        if source.rowset.where.startswith(path) and key in _words(source.name)
+    }
+    return list(found)

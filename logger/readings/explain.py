@@ -1,11 +1,11 @@
-"""The way of one value: which sources it could have, what each says now, and which of them it came from. Pure."""
+"""Explain one value: which sources it could have, what each says now, and which of them it came from. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from logger.model import Json, Reading, Snapshot, Value
@@ -13,15 +13,15 @@ from logger.readings.rows import UNKNOWN, Row, View, dig
 from logger.readings.schema import Field, Key, Measurement
 from logger.readings.table import COUNTERS
 
-State = Literal["used", "not needed", "refused", "no value", "not listed", "silent", "none"]
-WHY: Final[dict[State, str]] = {
+State = Literal["used", "not needed", "rejected", "no value", "not listed", "unknown", "absent"]
+MEANINGS: Final[dict[State, str]] = {
     "used": "the first source that this gateway has",
-    "not needed": "a better source speaks for it",
-    "refused": "it has a value, but not one that may be written now",
+    "not needed": "a better source gives the value",
+    "rejected": "it has a value, but not one that may be written now",
     "no value": "it lists this, without a plausible value; no worse source is used instead",
     "not listed": "it does not list this device",
-    "silent": "what it has cannot be told now; no worse source is used instead",
-    "none": "this gateway has nothing there",
+    "unknown": "whether it has anything cannot be told now; no worse source is used instead",
+    "absent": "this gateway has nothing there",
 }
 """What each state means."""
 _RAW_LIMIT: Final = 200
@@ -29,7 +29,7 @@ _RAW_LIMIT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One source of a value: its key, its fate, the document that spoke, the raw value as JSON, the value read."""
+    """One source of a value: its key, its state, the path of the document, the raw value as JSON, the value read."""
 
     key: Key
     state: State
@@ -58,7 +58,7 @@ class Explained:
 def explain(
     snapshot: Snapshot, readings: Sequence[Reading], measurement: Measurement, field: Field
 ) -> list[Explained]:
-    """The field in each series of its measurement; where no series was read, what its sources say all the same."""
+    """Explain a field in each series of its measurement; where there is none, what its sources say."""
     view = View(snapshot, measurement.role)
     points = [r for r in readings if r.measurement == measurement.name]
     counters = tuple(
@@ -77,19 +77,17 @@ def explain(
 def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | None) -> tuple[Candidate, ...]:
     """Every source in order; after the one that decides, the others are not needed."""
     found: list[Candidate] = []
-    decided = False
+    is_decided = False
     for key in field.keys:
-        kind = key.rowset.kind
-        if point is not None and "kind" in tags and kind != point.tags["kind"]:
+        if point is not None and "kind" in tags and key.rowset.kind != point.tags["kind"]:
             continue
         candidate = _candidate(key, field, tags, view, point)
-        if decided and candidate.state not in ("none", "not listed"):
-            candidate = Candidate(key, "not needed", candidate.path, candidate.raw, candidate.value)
-        elif candidate.state in ("used", "no value", "silent"):
-            decided = True
-            written = None if point is None else point.fields.get(field.name)
-            if candidate.state == "used" and point is not None and written != candidate.value:
-                candidate = Candidate(key, "refused", candidate.path, candidate.raw, candidate.value)
+        if candidate.state not in ("absent", "not listed"):
+            if is_decided:
+                candidate = replace(candidate, state="not needed")
+            elif candidate.state == "used" and point is not None and point.fields.get(field.name) != candidate.value:
+                candidate = replace(candidate, state="rejected")
+            is_decided = True
         found.append(candidate)
     return tuple(found)
 
@@ -97,7 +95,7 @@ def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | 
 def _candidate(key: Key, field: Field, tags: Sequence[str], view: View, point: Reading | None) -> Candidate:
     rows = key.rowset.select(view)
     if not rows:
-        return Candidate(key, "silent" if rows is UNKNOWN else "none")
+        return Candidate(key, "unknown" if rows is UNKNOWN else "absent")
     row = next((row for row in rows if _is_of(row, tags, point)), None)
     if row is None:
         return Candidate(key, "not listed")
@@ -116,7 +114,7 @@ def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
 
 
 def raw_of(key: Key, row: Row) -> str:
-    """What stands in the document, as JSON: the value of the key, or every key of the row that its name speaks of."""
+    """What the document says, as JSON: the value of the key, or every key of the row that its name speaks of."""
     value = dig(row.values, key.name)
     if value is None:
         words = re.findall(r"[\w-]+", key.name)

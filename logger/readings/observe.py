@@ -15,9 +15,8 @@ from logger.readings.derive import drop_impossible_powers, powers, site_powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
-from logger.readings.gateway_point import GatewayPoint
 from logger.readings.layout import NONE, Layout
-from logger.readings.points import Points
+from logger.readings.points import GatewayPoint, Points
 from logger.readings.reports import EarlyReport, ReportLog
 from logger.readings.rows import View
 from logger.readings.seeds import find_seeds, missing_seeds

@@ -1,4 +1,4 @@
-"""What stands wrong at a site as long as it stands: devices that cannot be told apart, meters wired wrongly. Pure.
+"""Find what is wrong at a site and only its owner can change: duplicate serials, meters that are wired wrongly. Pure.
 
 Nothing is corrected here: a CT the wrong way round gives negative production, and it is written as it comes (Q-M12).
 """
@@ -11,76 +11,86 @@ from typing import Final
 
 from logger.model import Snapshot
 from logger.readings import paths
-from logger.readings import rows as r
-from logger.readings.rows import Object, View, number
+from logger.readings.rows import Row, View, each_of, number
 from logger.readings.selectors import meters
 
 _WORTH_W: Final = 200.0
 """Below this a factor between two powers is noise."""
+_DOUBLE: Final = (1.9, 2.1)
+_WELL: Final = ("normal", "not-metering", "")
+"""A meter's status when nothing is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """One thing that stands wrong, what is said when it ends, and the kind of event it is, if it is one."""
+class SiteWarning:
+    """One thing that is wrong, the message when it ends, what to do, and the kind of event it is, if it is one."""
 
-    text: str
-    over: str
+    message: str
+    ended: str
+    hint: str = ""
     event: str = ""
 
+    @property
+    def text(self) -> str:
+        """Message and hint, in two lines."""
+        return f"{self.message}\nTry: {self.hint}" if self.hint else self.message
 
-def complaints(snapshot: Snapshot, twins: Collection[str]) -> dict[str, Complaint]:
-    """By a name that stays the same while the complaint does."""
-    found = {
-        f"twin {serial}": Complaint(
-            f"two devices with serial {serial} in one document: neither is written",
-            f"the serial {serial} stands once again",
-        )
-        for serial in sorted(set(twins) - {""})
-    }
+
+def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, SiteWarning]:
+    """Find the site warnings, by a key that stays the same while the warning does."""
     view = View(snapshot, "totals")
-    return found | _wiring(view) | _doubled(view)
+    twice = {
+        f"duplicate {serial}": SiteWarning(
+            f"two devices have serial {serial} in one document; neither is written",
+            f"serial {serial} is unique again",
+        )
+        for serial in sorted({*duplicates} - {""})
+    }
+    return {**twice, **_find_flagged_meters(view), **_find_doubled_meters(view)}
 
 
-def _wiring(view: View) -> dict[str, Complaint]:
-    """What the gateway itself says of its meters (Q-M8, Q-M9)."""
+def _find_flagged_meters(view: View) -> dict[str, SiteWarning]:
+    """What the gateway itself reports of its meters (Q-M8, Q-M9)."""
     found = {}
-    for row in r.each_of(view.fact(paths.METERS)) or ():
-        line = row.values
-        kind, words = line.get("measurementType"), _words(line)
-        if isinstance(kind, str) and kind in meters.METER_KINDS and words:
-            enabled = line.get("state") == "enabled"
-            which = kind if enabled else f"{kind} (not enabled, so not read)"
-            found[f"meter {kind}"] = Complaint(
-                f"the gateway says of its meter {which}: {', '.join(words)}\n"
-                f"Try: have its CTs checked{'; its values are written as they come' if enabled else ''}.",
-                f"the gateway has nothing to say of its meter {kind} any more",
-                "meter_wiring" if enabled else "",
+    for row in each_of(view.fact(paths.METERS)) or ():
+        kind, flags = row.text("measurementType"), _flags_of(row)
+        if kind in meters.METER_KINDS and flags:
+            is_enabled = row.text("state") == "enabled"
+            written = "its values are written as they are" if is_enabled else "it is not enabled, so it is not read"
+            found[f"meter {kind}"] = SiteWarning(
+                f"the gateway reports {', '.join(flags)} of its {kind} meter; {written}",
+                f"the gateway reports nothing wrong with its {kind} meter any more",
+                f"have the CTs of the {kind} meter checked.",
+                "meter_wiring" if is_enabled else "",
             )
     return found
 
 
-def _words(line: Object) -> list[str]:
-    status, flags = line.get("meteringStatus"), line.get("statusFlags")
-    words = [status] if isinstance(status, str) and status not in ("normal", "not-metering", "") else []
-    return words + [flag for flag in flags if isinstance(flag, str)] if isinstance(flags, list) else words
+def _flags_of(row: Row) -> list[str]:
+    status, flags = row.text("meteringStatus") or "", row.values.get("statusFlags")
+    known = [flag for flag in flags if isinstance(flag, str)] if isinstance(flags, list) else []
+    return known if status in _WELL else [status, *known]
 
 
-def _doubled(view: View) -> dict[str, Complaint]:
-    """A meter that says twice what its phases do (Q-P18); seen by one reader of split-phase gateways only."""
-    found = {}
-    for row in meters.enabled_meters(view) or ():
-        key = "instantaneousDemand" if row.values.get("new_stack") else "activePower"
-        phases = meters.legs(row.values, r.whole(row.values.get("phases")))
-        parts = [number(phase.get(key)) for _, phase in phases]
-        whole, known = number(row.values.get("activePower")), [part for part in parts if part is not None]
-        if whole is None or len(known) < len(parts) or len(parts) < 2 or abs(sum(known)) < _WORTH_W:
-            continue
-        if 1.9 < whole / sum(known) < 2.1:
-            kind = dict(row.tags)["meter"]
-            found[f"doubled {kind}"] = Complaint(
-                f"the meter {kind} says twice what its phases say together\n"
-                "Try: compare both with your utility's meter; each is written as it comes.",
-                f"the meter {kind} agrees with its phases again",
-                "meter_wiring",
-            )
-    return found
+def _find_doubled_meters(view: View) -> dict[str, SiteWarning]:
+    """Meters that show twice the sum of their phases (Q-P18)."""
+    return {
+        f"doubled {kind}": SiteWarning(
+            f"the {kind} meter shows twice the sum of its phases; both are written as they are",
+            f"the {kind} meter agrees with its phases again",
+            "compare both with your utility's meter.",
+            "meter_wiring",
+        )
+        for row in meters.enabled_meters(view) or ()
+        for kind in (dict(row.tags)["meter"],)
+        if _is_doubled(row)
+    }
+
+
+def _is_doubled(meter: Row) -> bool:
+    key = "instantaneousDemand" if meter.values.get("new_stack") else "activePower"
+    parts = [number(phase.get(key)) for _, phase in meters.legs(meter.values, meter.whole("phases"))]
+    watts, known = meter.number("activePower"), [part for part in parts if part is not None]
+    if watts is None or len(known) < len(parts) or len(parts) < 2 or abs(sum(known)) < _WORTH_W:
+        return False
+    return _DOUBLE[0] < watts / sum(known) < _DOUBLE[1]

@@ -1,4 +1,4 @@
-"""Which documents are worth asking for, by those at hand: the readings' room tells, the service asks. Pure.
+"""Find the documents that are worth asking for, by those at hand. Pure.
 
 A document is wanted if the table, read with what is there, comes to the point of looking at it: where a better
 source has the value nobody looks at the worse one. What only proves or details hardware waits for that hardware.
@@ -13,7 +13,7 @@ from logger.energy.state import EnergyState
 from logger.model import Role, Snapshot
 from logger.readings import paths
 from logger.readings.extract import Extraction
-from logger.readings.rows import UNKNOWN, View, each_of, inner_rows
+from logger.readings.rows import UNKNOWN, View, each_of
 from logger.readings.seeds import find_seeds, missing_seeds
 from logger.readings.selectors import batteries
 from logger.readings.selectors.ensemble import CONTROLLER_TYPES
@@ -26,47 +26,49 @@ _OF_CONTROLLER: Final = frozenset({paths.GENERATOR, paths.GENERATOR_CONFIG, path
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The paths to ask at their cadence; of them those that listed nothing and are looked at again rarely, and those
-    that say something of every minute."""
+    """The `paths` to ask at their cadence; of them, those to ask `rarely` or `often`.
+
+    Rarely: they listed nothing. Often: they say something of every minute.
+    """
 
     paths: frozenset[str]
     rarely: frozenset[str] = frozenset()
     often: frozenset[str] = frozenset()
 
 
-def wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
-    """What to ask, by the documents that stand (whatever their age), the chosen sources and the energy state."""
+def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
+    """Find what to ask, by the documents that stand (whatever their age), the chosen sources and the energy state."""
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.settled), "totals")
+    _look_at_values(view, sources, energy)
+    hardware = _find_hardware(view)
+    has_controller = bool(hardware and hardware & set(CONTROLLER_TYPES))
+    has_batteries = hardware is not None and bool(
+        batteries.known_batteries(view) or hardware & {"ENCHARGE", *CONTROLLER_TYPES}
+    )
+    useless = (frozenset() if has_batteries else _OF_BATTERIES) | (frozenset() if has_controller else _OF_CONTROLLER)
+    inventory = frozenset({paths.ENSEMBLE})
+    return Wanted(
+        frozenset(watched.seen - useless) | inventory,
+        rarely=inventory if hardware == set() else frozenset(),
+        often=inventory | {paths.GENERATOR} if has_controller else frozenset(),
+    )
+
+
+def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
+    """Read every value once, so that each document is looked at that one comes from."""
     extraction = Extraction(view.snapshot, sources)
-    list(extraction.devices(_BOTH))  # looks at every document that a value comes from
+    list(extraction.devices(_BOTH))
     counters = extraction.counters()
     if missing := missing_seeds(view, energy, counters, energy.zone):
         find_seeds(view, counters, missing)
     for item in sources.open_counters():
         look(item, view.snapshot)
-    controller = _lists(view, CONTROLLER_TYPES)
-    useless = (frozenset() if _lists(view, None) else _OF_BATTERIES) | (frozenset() if controller else _OF_CONTROLLER)
-    inventory = frozenset({paths.ENSEMBLE})
-    return Wanted(
-        frozenset(watched.seen - useless) | inventory,
-        rarely=inventory if _lists(view, ()) is False else frozenset(),
-        often=inventory | {paths.GENERATOR} if controller else frozenset(),
-    )
 
 
-def _lists(view: View, kinds: tuple[str, ...] | None) -> bool | None:
-    """True if the ensemble inventory has a device of these kinds, of any for (), None if that cannot be told.
-
-    For None: a battery of any kind, or a controller.
-    """
+def _find_hardware(view: View) -> set[str] | None:
+    """The types of the ensemble inventory that have devices, or None while it is unknown."""
     groups = each_of(view.fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None
-    if kinds is None:
-        return bool(batteries.known_batteries(view)) or _lists(view, ("ENCHARGE", *CONTROLLER_TYPES))
-    return any(
-        inner_rows(group.values.get("devices"), group.document)
-        for group in groups or ()
-        if not kinds or group.values.get("type") in kinds
-    )
+    return {str(group.values.get("type")) for group in groups or () if group.objects("devices")}

@@ -73,10 +73,13 @@ def test_what_the_gateway_says_of_its_meters_is_said_once_and_once_when_it_is_ov
     shape = between(0, 60, reversed_ct)
     with caplog.at_level("INFO", logger="logger"):
         store, _, collector = record(tmp_path, 120, lambda gateway: shape(gateway, METERS))
-    first = "the gateway says of its meter production: check-wiring, negative-production"
+    first = (
+        "the gateway reports check-wiring, negative-production of its production meter; "
+        "its values are written as they are"
+    )
     assert told(store, "meter_wiring") == [
         first,
-        "the gateway has nothing to say of its meter production any more",
+        "the gateway reports nothing wrong with its production meter any more",
     ]
     assert [record.message.partition("\n")[0] for record in caplog.records].count(first) == 1
     assert collector.changes.troubles == {}
@@ -93,7 +96,7 @@ def test_two_devices_with_one_serial_are_said_once_and_are_no_event(
     with caplog.at_level("INFO", logger="logger"):
         store, _, _ = record(tmp_path, 60, lambda gateway: shape(gateway, LIST))
     assert sum("neither is written" in record.message for record in caplog.records) == 1
-    assert sum("stands once again" in record.message for record in caplog.records) == 1
+    assert sum("is unique again" in record.message for record in caplog.records) == 1
     assert store.lines("envoy_event") == []
 
 

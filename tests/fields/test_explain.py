@@ -70,13 +70,13 @@ def test_a_source_that_is_silent_keeps_worse_ones_from_being_used() -> None:
     silent = {path: body for path, body in hand.METERED.items() if path != paths.READINGS}
     one = by_hand("envoy_totals.production_power_w", silent, unsettled=(paths.READINGS,))
     assert one.used is None
-    assert dict(states(one))["production meter"] == "silent"
+    assert dict(states(one))["production meter"] == "unknown"
     assert dict(states(one))["v1 totals"] == "not needed"
 
 
 def test_a_gateway_without_meters_says_so_and_shows_the_raw_value() -> None:
     one = by_hand("envoy_totals.production_power_w", hand.STANDARD)
-    assert states(one)[0] == ("production meter", "none")
+    assert states(one)[0] == ("production meter", "absent")
     assert one.used is not None
     assert (one.used.key.rowset.name, one.used.raw, one.used.value) == ("v1 totals", "1990", 1990.0)
 
@@ -104,13 +104,13 @@ def test_the_way_of_a_batterys_charge_is_shown_from_endpoint_to_bucket(
     assert site.simulator.cloud.sign_ins == 1
 
 
-def test_a_source_that_fails_now_is_shown_as_silent_or_nothing_and_the_code_is_75(
+def test_a_source_that_fails_now_is_shown_as_unknown_or_absent_and_the_code_is_75(
     site: BackgroundSimulator, tmp_path: Path
 ) -> None:
     site.fail("/ivp/meters/readings", Fault("html"))
     done = program(tmp_path, "fields", "--explain", "envoy_totals.production_power_w", settings=site.settings)
     assert done.code == 75
-    assert "  1. silent      production meter" in done.out
+    assert "  1. unknown     production meter" in done.out
     assert "reading    none: the value is left out" in done.out
 
 

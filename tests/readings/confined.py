@@ -15,7 +15,7 @@ HANDED_OVER: Final = ("_today_wh", "_7d_wh")
 """On the first day the gateway's next sane figure is taken; the books say from which source."""
 LISTS: Final = ("/ivp/pdm/device_data", "/api/v1/production/inverters")
 """Two documents about the same inverters: where one does not list a serial the other speaks for it."""
-TWINS: Final = "8.3.5169_ACB_inventory"
+COLLIDING: Final = "8.3.5169_ACB_inventory"
 """Its masked serials collide: a device that loses its own sets another's free."""
 _IDENTITY: Final = {"serialNumber", "sn", "serial_num", "devType", "devName", "active", "admin_state"}
 _AROUND: Final = {"devices", "channels", "lastReading"}
@@ -68,8 +68,8 @@ def assert_confined(
             assert handed, f"{what}: {spot} = {value!r} was not written before"
 
 
-def may_free_twins(name: str, where: Where) -> list[May]:
+def may_free_duplicates(name: str, where: Where) -> list[May]:
     """In the one recording with colliding serials: what a key that names a device may change beside."""
-    if name != TWINS or not (len(where) < 3 or (_IDENTITY | _AROUND) & set(where)):
+    if name != COLLIDING or not (len(where) < 3 or (_IDENTITY | _AROUND) & set(where)):
         return []
     return [May(measurement) for measurement in ("envoy_inverter", "envoy_inverter_status", "envoy_battery")]

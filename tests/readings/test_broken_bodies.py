@@ -22,7 +22,7 @@ from logger.simulator.recording import Recording as Replay
 from logger.simulator.site_model import Reply
 from logger.site import Site
 from tests.gateway.stand_in import ManualClock
-from tests.readings.confined import LISTS, assert_confined, assert_sound, may_free_twins, written
+from tests.readings.confined import LISTS, assert_confined, assert_sound, may_free_duplicates, written
 from tests.readings.provenance import Provenance
 from tests.readings.recordings import CORPUS, Recording, load, names, needs_recordings
 from tests.sizes import SHARE
@@ -95,6 +95,6 @@ def test_a_broken_body_takes_only_its_own_values_with_it(
                 site.heal()
                 what = f"{name} {path} {kind}"
                 assert_sound(found, what)
-                freed = may_free_twins(name, ())
+                freed = may_free_duplicates(name, ())
                 may = [*provenance.document(path), *freed]
                 assert_confined(before, found, may, what, gone=not freed, takes_over=path in LISTS)

@@ -9,8 +9,7 @@ import pytest
 from logger.capture.unread_keys import watch_keys
 from logger.model import Document, Event, Json
 from logger.readings import paths
-from logger.readings.drift import LASTS_S, Shape, watch
-from logger.readings.read_keys import READ
+from logger.readings.drift import LASTS_S, READ, Shape, watch
 from tests.readings.recordings import SITE, load, names, needs_recordings
 from tests.readings.site import (
     METERED,

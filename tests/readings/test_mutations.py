@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.readings.confined import LISTS, assert_confined, assert_sound, may_free_twins, written
+from tests.readings.confined import LISTS, assert_confined, assert_sound, may_free_duplicates, written
 from tests.readings.provenance import Provenance, Where, places
 from tests.readings.recordings import Recording, first_poll, load, names, needs_recordings
 from tests.readings.site import Body
@@ -53,7 +53,7 @@ def test_a_broken_key_changes_only_what_it_stands_for(name: str) -> None:
         what = f"{name} {path} {where} {kind}"
         found = first_poll(recording, {**recording.bodies, path: body}, new=path)
         assert_sound(found, what)
-        freed = may_free_twins(name, where)
+        freed = may_free_duplicates(name, where)
         may = [*provenance.of(path, where), *freed]
         gone = kind in GONE and not freed and where[-1] != "load_name"  # a name is a tag: without it, another series
         assert_confined(before, found, may, what, gone=gone, takes_over=path in LISTS)

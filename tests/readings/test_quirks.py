@@ -11,7 +11,7 @@ from logger.daemon.tick import TickResult
 from logger.gateway.endpoints import ENDPOINTS
 from logger.model import Json, Value
 from logger.readings import paths
-from logger.readings.site_warnings import complaints
+from logger.readings.site_warnings import find_warnings
 from tests.readings.site import (
     CONSUMPTION,
     METERED,
@@ -226,8 +226,8 @@ def test_q_p17_artefacts_of_the_total_block_are_in_no_field() -> None:
 def test_q_p18_a_meter_that_says_twice_what_its_phases_say_is_told() -> None:
     double = {**split(4000.0), "activePower": 8000.0}
     bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=2)], paths.READINGS: [double]}
-    assert "doubled production" in complaints(snapshot(bodies), ())
-    assert complaints(snapshot({**bodies, paths.READINGS: [split(4000.0)]}), ()) == {}
+    assert "doubled production" in find_warnings(snapshot(bodies), ())
+    assert find_warnings(snapshot({**bodies, paths.READINGS: [split(4000.0)]}), ()) == {}
 
 
 def test_q_p20_a_lagging_figure_of_today_is_caught_up_by_what_the_ct_ran_on() -> None:
@@ -308,15 +308,15 @@ def test_q_m8_the_wiring_of_a_disabled_meter_is_told_and_not_read() -> None:
     wrong = {"meteringStatus": "check-wiring", "statusFlags": ["negative-production"]}
     bodies = off()
     bodies = {**bodies, paths.METERS: [{**bodies[paths.METERS][0], **wrong}, bodies[paths.METERS][1]]}
-    complaint = complaints(snapshot(bodies), ())["meter production"]
-    assert "check-wiring, negative-production" in complaint.text
+    warning = find_warnings(snapshot(bodies), ())["meter production"]
+    assert "check-wiring, negative-production" in warning.text
     assert points(once(bodies), "envoy_meter") == {}
 
 
 @pytest.mark.parametrize("flag", ["power-on-unused-phase", "production-imbalance"])
 def test_q_m9_flags_of_a_meter_are_told_and_change_no_value(flag: str) -> None:
     lines = [{**meter(PRODUCTION, "production"), "statusFlags": [flag]}, METERED[paths.METERS][1]]
-    assert flag in complaints(snapshot({**METERED, paths.METERS: lines}), ())["meter production"].text
+    assert flag in find_warnings(snapshot({**METERED, paths.METERS: lines}), ())["meter production"].text
     assert totals(once({**METERED, paths.METERS: lines})) == totals(once(METERED))
 
 
@@ -350,7 +350,7 @@ def test_q_m12_a_reversed_ct_is_told_and_its_sign_left_alone() -> None:
         paths.READINGS: [reading(PRODUCTION, -3000.0), reading(CONSUMPTION, 10.0)],
     }
     assert totals(once(bodies))["production_power_w"] == -3000.0
-    assert complaints(snapshot(bodies), ())["meter production"].event == "meter_wiring"
+    assert find_warnings(snapshot(bodies), ())["meter production"].event == "meter_wiring"
 
 
 def test_q_m13_a_storage_row_with_one_dead_phase_is_not_believed() -> None:

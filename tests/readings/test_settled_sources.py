@@ -10,7 +10,7 @@ from logger.daemon.counter_status import describe_energy
 from logger.energy.state import EnergyState
 from logger.readings import paths
 from logger.readings.source_selection import Sources
-from logger.readings.wanted import wanted
+from logger.readings.wanted import find_wanted
 from logger.site import Site
 from tests.readings.counted import Counted, metered, standard
 from tests.readings.site import PRODUCTION, Body, detailed, device_data, meter, snapshot
@@ -175,7 +175,8 @@ def test_while_a_source_is_not_settled_the_better_paths_are_asked() -> None:
     site = Counted(tick=NOON)
     bodies = {paths.METERS: [], paths.V1: v1(5e6)}
     assert (
-        paths.DEVICE_DATA in wanted(snapshot(bodies, unsettled=[paths.DEVICE_DATA]), Sources(), EnergyState()).paths
+        paths.DEVICE_DATA
+        in find_wanted(snapshot(bodies, unsettled=[paths.DEVICE_DATA]), Sources(), EnergyState()).paths
     )
     for minute in range(3):
         site.poll(plain(5e6 + minute))
@@ -184,7 +185,7 @@ def test_while_a_source_is_not_settled_the_better_paths_are_asked() -> None:
     assert "production" in site.state.readings.sources.review.findings
     assert (
         paths.DEVICE_DATA
-        in wanted(
+        in find_wanted(
             snapshot(bodies, unsettled=[paths.DEVICE_DATA]), site.state.readings.sources, site.state.energy
         ).paths
     )

@@ -652,18 +652,18 @@ def test_flags_come_from_the_inventory_where_there_is_one_else_from_the_list() -
     assert "provisioned" not in without_inventory
 
 
-# --- twins ------------------------------------------------------------------------------------------------------
+# --- duplicate serials -------------------------------------------------------------------------------------------
 
 
 def test_two_devices_with_one_serial_are_neither_written_and_named_once() -> None:
-    twins: Json = [inverter("122000000001"), inverter("122000000001", NOW - 30, 5), inverter("122000000002")]
-    found = once({**METERED, paths.V1_INVERTERS: twins})
+    same: Json = [inverter("122000000001"), inverter("122000000001", NOW - 30, 5), inverter("122000000002")]
+    found = once({**METERED, paths.V1_INVERTERS: same})
     assert set(points(found, "envoy_inverter")) == {"122000000002"}
     assert set(points(found, "envoy_inverter_status")) == {"122000000002"}
     assert found.duplicates == {"122000000001"}
 
 
-def test_no_other_document_speaks_for_twins() -> None:
+def test_no_other_document_speaks_for_duplicates() -> None:
     data = device_data(detailed("122000000001"), detailed("122000000001"), detailed("122000000002"))
     found = once({**METERED, paths.DEVICE_DATA: data})
     assert set(points(found, "envoy_inverter")) == {"122000000002"}
@@ -671,8 +671,8 @@ def test_no_other_document_speaks_for_twins() -> None:
     found = once({**METERED, paths.INVENTORY: flags})
     assert set(points(found, "envoy_inverter_status")) == {"122000000002"}
     assert set(points(found, "envoy_inverter")) == {"122000000001", "122000000002"}
-    only_twins = inventory(listed("122000000001"), listed("122000000001"))
-    found = once({**METERED, paths.INVENTORY: only_twins})
+    only_duplicates = inventory(listed("122000000001"), listed("122000000001"))
+    found = once({**METERED, paths.INVENTORY: only_duplicates})
     assert "122000000001" not in points(found, "envoy_inverter_status")
 
 

@@ -15,7 +15,7 @@ from logger.gateway.endpoints import plan
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings import paths
 from logger.readings.source_selection import Sources
-from logger.readings.wanted import wanted
+from logger.readings.wanted import find_wanted
 from logger.simulator import household
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.site import Site
@@ -138,7 +138,7 @@ def test_where_a_generator_is_set_up_its_state_is_asked_for_each_minute() -> Non
 
     def asked(config: Json) -> tuple[bool, bool]:
         known = {p: Document(p, b, NOW, 0.1) for p, b in {**bodies, paths.GENERATOR_CONFIG: config}.items()}
-        found = wanted(Snapshot(INFO, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
+        found = find_wanted(Snapshot(INFO, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
         return paths.GENERATOR in found.paths, {paths.GENERATOR, paths.ENSEMBLE} <= found.often
 
     assert asked({"model": "x"}) == (True, True)
@@ -154,7 +154,7 @@ def test_a_gateway_before_tokens_may_have_batteries() -> None:
     known = {
         path: Document(path, bodies[path], NOW, 0.1) for path in (paths.ENSEMBLE, paths.METERS, paths.V1_INVERTERS)
     }
-    asked = wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
+    asked = find_wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
     assert {paths.ENSEMBLE_POWER, paths.SECCTRL} <= asked.paths & {endpoint.path for endpoint in plan(LEGACY)}
 
 

@@ -14,7 +14,7 @@ from logger.energy.state import EnergyState, Seed
 from logger.model import Document, GatewayInfo, Json, Role, Snapshot
 from logger.readings import paths
 from logger.readings.source_selection import Sources
-from logger.readings.wanted import Wanted, wanted
+from logger.readings.wanted import Wanted, find_wanted
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.site import Site
@@ -56,7 +56,7 @@ def asked(
     got: dict[str, Json] = {}
     state = state or GatewayState(EnergyState(zone="UTC"))
     while True:
-        want = wanted(snapshot(got, has, info, at), state.readings.sources, state.energy)
+        want = find_wanted(snapshot(got, has, info, at), state.readings.sources, state.energy)
         more = {path: has[path] for path in want.paths if path in has and path not in got}
         if not more:
             return got, want
@@ -107,7 +107,7 @@ def test_with_batteries_their_paths_are_wanted() -> None:
 
 
 def test_until_the_inventory_has_answered_no_path_of_batteries_is_wanted() -> None:
-    assert not wanted(
+    assert not find_wanted(
         snapshot({}, bodies_of(invent_gateway("8-battery")), GATEWAY, NOON), Sources(), EnergyState(zone="UTC")
     ).paths & (OF_BATTERIES | OF_CONTROLLER)
 
@@ -140,6 +140,6 @@ def test_the_gateways_own_days_are_read_on_the_first_day_until_they_are_taken() 
 
 def test_a_list_of_meters_that_cannot_be_told_makes_no_worse_source_wanted() -> None:
     has = bodies_of(invent_gateway("8-metered"))
-    paths = wanted(snapshot({}, has, GATEWAY, NOON), Sources(), EnergyState(zone="UTC")).paths
+    paths = find_wanted(snapshot({}, has, GATEWAY, NOON), Sources(), EnergyState(zone="UTC")).paths
     assert "/ivp/meters" in paths
     assert not paths & {"/api/v1/production", BLOCKS}

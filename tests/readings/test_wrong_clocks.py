@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from logger.readings.gateway_point import GatewayPoint, is_due, usual_interval_s
+from logger.readings.points import GatewayPoint, usual_interval_s
 from logger.site import Site
 from tests.energy.house import first_instant
 from tests.readings.counted import MINUTE, Counted, metered
@@ -86,8 +86,8 @@ def test_a_date_that_was_skipped_has_no_row_and_stops_nothing() -> None:
 
 
 def test_the_gateways_own_point_comes_again_after_our_clock_was_set_back() -> None:
-    assert is_due({"firmware": "1"}, GatewayPoint(5_000_000, {"firmware": "1"}), 1_000_000)
-    assert not is_due({"firmware": "1"}, GatewayPoint(999_700, {"firmware": "1"}), 1_000_000)
+    assert GatewayPoint(5_000_000, {"firmware": "1"}).is_due({"firmware": "1"}, 1_000_000)
+    assert not GatewayPoint(999_700, {"firmware": "1"}).is_due({"firmware": "1"}, 1_000_000)
 
 
 def test_a_night_is_no_usual_interval_between_reports() -> None:

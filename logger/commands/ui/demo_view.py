@@ -21,7 +21,7 @@ _DAY_S: Final = 86400
 _SUN, _HOUSE, _GRID, _BATTERY = "#FADE2A", "#5794F2", "#B877D9", "#73BF69"
 
 
-class View:
+class DemoView:
     """What the demo shows: power now, today's energy, a curve of the day, inverters, rows stored."""
 
     def __init__(self, clock: FastClock, zone: str) -> None:
