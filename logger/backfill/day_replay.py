@@ -56,10 +56,12 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str) -
     """Read which days from `first` on have rows, with the tags that these were written with first."""
     since, until = first_instant(first, request.site.zone), request.until_tick + 86400
     site: dict[str, Mapping[str, str]] = {}
-    for point in await history.points("daily", "envoy_day", request.gateway, since, until, ("local_date",)):
+    for point in await history.read_points("daily", "envoy_day", request.gateway, since, until, ("local_date",)):
         site.setdefault(str(point.fields["local_date"]), point.tags)
     inverters: dict[str, dict[str, Mapping[str, str]]] = {}
-    for point in await history.points("daily", "envoy_inverter_day", request.gateway, since, until, ("energy_wh",)):
+    for point in await history.read_points(
+        "daily", "envoy_inverter_day", request.gateway, since, until, ("energy_wh",)
+    ):
         day = local_day(point.time, request.site.zone)
         inverters.setdefault(day, {}).setdefault(point.tags.get("serial", ""), point.tags)
     return {day: RowTags(tags, inverters.get(day, {})) for day, tags in site.items()}
@@ -90,12 +92,12 @@ class DayReplay:
         until = min(first_instant(following(day), site.zone), self._request.until_tick)
         if until <= since:
             return
-        totals = await self._history.points("totals", "envoy_totals", gateway, since, until, rebuild.FIELDS)
+        totals = await self._history.read_points("totals", "envoy_totals", gateway, since, until, rebuild.FIELDS)
         ticks = _merge_ticks(totals)
         self._ticks += len(ticks)
         self._energy, rows = rebuild.replay(self._energy, ticks, site)
         self._site_rows |= rows
-        reports = await self._history.points("devices", "envoy_inverter", gateway, since, until, REPLAY_FIELDS)
+        reports = await self._history.read_points("devices", "envoy_inverter", gateway, since, until, REPLAY_FIELDS)
         points = [Reading("envoy_inverter", p.tags, p.fields, p.time, "devices") for p in reports]
         name = next((p.tags.get("site", "") for p in (*totals, *reports)), "")
         self._panels = replay_reports(self._panels, points, replace(site, name=name), self._live)

@@ -11,7 +11,7 @@ from logger.backfill.history import Point
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.classify import Done
-from logger.influx.dialects import Target, authorisation
+from logger.influx.dialects import Target
 from logger.influx.queries import quote_flux
 from logger.influx.v2_client import V2Client
 from logger.influx.write import Writer
@@ -26,11 +26,11 @@ class FluxHistory:
     """See History."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
-        authorisation(target, "Token")  # one that cannot be sent is named before anything is
+        target.token_header("Token")  # one that cannot be sent is named before anything is
         self._target, self._clock = target, clock
         self._client = V2Client(target.url, timeout_s=_TIMEOUT_S, org=target.org, token=target.token)
 
-    async def points(
+    async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
         """See History."""
@@ -51,7 +51,7 @@ class FluxHistory:
         points = [Point(at, dict(tags), values) for (at, tags), values in merged.items()]
         return sorted(points, key=lambda point: point.time)
 
-    async def gateways(self, role: Role, measurement: str) -> list[str]:
+    async def list_gateways(self, role: Role, measurement: str) -> list[str]:
         """See History."""
         records = await self._query(
             role,
@@ -59,7 +59,7 @@ class FluxHistory:
         )
         return sorted({str(value) for record in records if (value := record.values.get("gateway"))})
 
-    async def span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
+    async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
         """See History."""
         times: list[int] = []
         for end in ("first", "last"):

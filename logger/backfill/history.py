@@ -31,17 +31,17 @@ class History(Protocol):
     """What was written to one database. Every method raises InfluxError and its kinds for what cannot be read, and
     WireError without an answer."""
 
-    async def points(
+    async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
         """The points of one gateway from `since` to before `until`, by time; all fields, or those named."""
         ...
 
-    async def gateways(self, role: Role, measurement: str) -> list[str]:
+    async def list_gateways(self, role: Role, measurement: str) -> list[str]:
         """The gateways that have points of a measurement."""
         ...
 
-    async def span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
+    async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
         """The times of the earliest and the latest point of a gateway before `until`, or None if it has none."""
         ...
 
@@ -60,7 +60,7 @@ async def open_history(target: Target, clock: Clock) -> AsyncIterator[History]:
     history = await _connect(target, clock)
     try:
         for role in dict.fromkeys(target.buckets):
-            await history.span(role, "envoy_totals", "", 1)
+            await history.find_span(role, "envoy_totals", "", 1)
         yield history
     finally:
         await history.aclose()

@@ -8,7 +8,7 @@ from typing import Final
 from logger.backfill.history import Point
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
-from logger.influx.dialects import Target, authorisation, basic
+from logger.influx.dialects import Target
 from logger.influx.queries import Series, parse_answer, quote_name, quote_text
 from logger.log import masked
 from logger.model import Role, Value
@@ -25,7 +25,7 @@ class InfluxqlHistory:
         self._target = target
         self._wire = Wire(target.url, clock, use_proxy=True, max_bytes=_MOST_BYTES)
 
-    async def points(
+    async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
         """See History."""
@@ -39,12 +39,12 @@ class InfluxqlHistory:
         points = [point for series in found for point in _points_of(series, floats)]
         return sorted(points, key=lambda point: point.time)
 
-    async def gateways(self, role: Role, measurement: str) -> list[str]:
+    async def list_gateways(self, role: Role, measurement: str) -> list[str]:
         """See History."""
         found = await self._query(role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway")
         return sorted({str(value) for series in found for _, value in series.values})
 
-    async def span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
+    async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
         """See History."""
         times: list[int] = []
         for order in ("ASC", "DESC"):
@@ -76,8 +76,8 @@ class InfluxqlHistory:
             "GET",
             "/query",
             params={"db": bucket.partition("/")[0], "q": query, "epoch": "s"},
-            headers=authorisation(self._target, "Token"),
-            auth=basic(self._target),
+            headers=self._target.token_header("Token"),
+            auth=self._target.basic_auth,
             timeout_s=_TIMEOUT_S,
         )
         series, error = parse_answer(answer)

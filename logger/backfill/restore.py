@@ -64,8 +64,8 @@ async def rebuild(
     """
     zone, has_live = request.site.zone, live.energy.last_tick > 0
     border = local_day(request.until_tick, zone)
-    span = await history.span("totals", "envoy_totals", request.gateway, request.until_tick)
-    if span is None and not (has_live and await history.gateways("totals", "envoy_totals")):
+    span = await history.find_span("totals", "envoy_totals", request.gateway, request.until_tick)
+    if span is None and not (has_live and await history.list_gateways("totals", "envoy_totals")):
         return None
     first, last = (local_day(at, zone) for at in span) if span else (border, border)
     written = await read_row_tags(history, request, first)

@@ -37,7 +37,7 @@ _SHOWN = 40
 """Days of a dry run that are printed; of more, the first and the last."""
 
 
-def _day(context: click.Context, parameter: click.Parameter, text: str) -> str:
+def _parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
     """An ISO date, or empty."""
     try:
         return date.fromisoformat(text).isoformat() if text else ""
@@ -47,8 +47,8 @@ def _day(context: click.Context, parameter: click.Parameter, text: str) -> str:
 
 @click.command("backfill", short_help="Rebuild the rows of days from InfluxDB.")
 @env_file_option
-@click.option("--since", default="", callback=_day, help="Compute the days from this date on anew.")
-@click.option("--until", default="", callback=_day, help="Up to this date; the last one otherwise.")
+@click.option("--since", default="", callback=_parse_date, help="Compute the days from this date on anew.")
+@click.option("--until", default="", callback=_parse_date, help="Up to this date; the last one otherwise.")
 @click.option("--again", is_flag=True, help="Also days of that range that this installation recorded itself.")
 @click.option("--gateway", default="", help="Serial number, where there are several.")
 @click.option(
@@ -116,7 +116,7 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
         serial = await _choose_gateway(request.gateway or configured.enphase.serial, states, history)
         live = states.get(serial) or GatewayState()
         until_tick = live.energy.first_tick if live.energy.last_tick else int(time.time())
-        site = _site_of_days(configured, live)
+        site = _find_site(configured, live)
         request = replace(request, gateway=serial, until_tick=until_tick, site=site)
         found = await rebuild(history, live, request, _show_progress)
         _show_progress("")
@@ -125,14 +125,14 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
             return
         if found.left_out:
             click.echo(
-                f"Recorded by this installation itself, and left as it is: {_span(found.left_out)}\n"
+                f"Recorded by this installation itself, and left as it is: {_format_span(found.left_out)}\n"
                 "Try: --again to compute that anew, too.",
                 err=True,
             )
         if not found.rows and not found.last_tick:
             click.echo("Nothing is missing: what is recorded here goes back as far as InfluxDB does.")
             return
-        click.echo("\n".join(_table(found)))
+        click.echo("\n".join(_format_table(found)))
         written = "nothing was written (--dry-run)"
         if not dry_run:
             written = f"{await hand_over(ask, found, serial)} day rows written"
@@ -155,14 +155,14 @@ async def _choose_gateway(named: str, states: dict[str, GatewayState], history: 
     """The serial to restore: named, the only one recorded here, or the only one that InfluxDB has."""
     if named:
         return named
-    found = sorted(states) or await history.gateways("totals", "envoy_totals")
+    found = sorted(states) or await history.list_gateways("totals", "envoy_totals")
     if len(found) != 1:
         names = ", ".join(found) or "none"
         raise MisuseError(f"which gateway? There is {names}. Try: --gateway SERIAL")
     return found[0]
 
 
-def _site_of_days(configured: Settings, live: GatewayState) -> Site:
+def _find_site(configured: Settings, live: GatewayState) -> Site:
     """The site by which days are computed: in the zone of the live state, else as the settings say."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
@@ -177,11 +177,11 @@ def _show_progress(day: str) -> None:
         click.echo(f"\r{f'reading {day}' if day else '':<30}" + ("" if day else "\r"), nl=False, err=True)
 
 
-def _span(days: Sequence[str]) -> str:
+def _format_span(days: Sequence[str]) -> str:
     return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
-def _table(found: Rebuilt) -> list[str]:
+def _format_table(found: Rebuilt) -> list[str]:
     """The days as they are now, a line each."""
     rows = found.rows
     days = sorted(rows)
@@ -192,17 +192,17 @@ def _table(found: Rebuilt) -> list[str]:
             lines.append(f"  … {len(days) - _SHOWN} more days …")
             continue
         fields = rows[day][0].reading.fields
-        cells = "".join(f"{_kwh(fields.get(name)):>12}" for name in names)
-        guess = any(_number(fields.get(f"{name.removesuffix('_wh')}_estimated_wh")) > 0 for name in names)
+        cells = "".join(f"{_format_kwh(fields.get(name)):>12}" for name in names)
+        guess = any(_to_number(fields.get(f"{name.removesuffix('_wh')}_estimated_wh")) > 0 for name in names)
         covered = fields.get("coverage_percent")
-        shown = f"{_number(covered):.1f} %" if covered is not None else ""
+        shown = f"{_to_number(covered):.1f} %" if covered is not None else ""
         lines.append(f"{day:<12}{cells}{shown:>10}{'  in part estimated' if guess else ''}")
     return lines
 
 
-def _kwh(value: Value | None) -> str:
-    return "" if value is None else f"{_number(value) / 1000:.3f} kWh"
+def _format_kwh(value: Value | None) -> str:
+    return "" if value is None else f"{_to_number(value) / 1000:.3f} kWh"
 
 
-def _number(value: Value | None) -> float:
+def _to_number(value: Value | None) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.0

@@ -10,7 +10,7 @@ from logger.energy import rebuild
 from logger.model import DayRow
 from logger.panels.compare import make_rows
 from logger.panels.panel_rebuild import join_panels, replace_panel_days
-from logger.panels.panel_tick import last_closed_day
+from logger.panels.panel_tick import find_closed_day
 from logger.site import Site
 
 
@@ -28,7 +28,7 @@ def restored(live: GatewayState, past: GatewayState, gateway: str, site: Site) -
     before = rebuild.lead_up(past.energy, live.energy, site, live.readings.equipment.inverters)
     ledger, changed = rebuild.join(live.energy, before)
     panels, panel_days = join_panels(live.panels, past.panels, replace(site, zone=ledger.zone))
-    closed = last_closed_day(ledger.last_tick, ledger.zone)
+    closed = find_closed_day(ledger.last_tick, ledger.zone)
     rows = rebuild.list_rows(ledger, [day for day in changed if day >= began_on])
     rows += make_rows(panels, [day for day in panel_days if day >= began_on], gateway, ledger.zone, closed)
     return replace(live, energy=ledger, panels=panels), rows
@@ -42,7 +42,7 @@ def recomputed(
         return live, []
     ledger, changed = rebuild.replace_days(live.energy, past.energy, dates)
     panels, panel_days = replace_panel_days(live.panels, past.panels, dates)
-    closed = last_closed_day(ledger.last_tick, ledger.zone)
+    closed = find_closed_day(ledger.last_tick, ledger.zone)
     rows = rebuild.list_rows(ledger, changed)
     rows += make_rows(panels, panel_days, gateway, ledger.zone, closed)
     return replace(live, energy=ledger, panels=panels), rows

@@ -85,82 +85,64 @@ _BAD_LINE = re.compile(
 )
 _RETENTION = re.compile(r"(beyond|outside) retention policy|outside of the database's retention", re.I)
 _LIMIT = re.compile(r"limit (of|exceeded)|would exceed|exceeds? (your|the) .*(quota|limit)|max-(series|values)", re.I)
+_CREDENTIALS_HINT = (
+    "check INFLUXDB_TOKEN, or INFLUXDB_USERNAME and INFLUXDB_PASSWORD, and that they may "
+    "write to all three buckets (envoy-logger setup makes a token)."
+)
+_MISSING_HINT = (
+    "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct INFLUXDB_BUCKET…, INFLUXDB_ORG."
+)
 
 
 def classify(
     status: int, body: str, headers: Mapping[str, str], now: float, mask: Callable[[str], str] = lambda text: text
 ) -> Outcome:
-    """The outcome of one write. `headers` by lower-case name, `now` in unix seconds (for Retry-After as a date).
+    """Decide what one answer to a write means. `headers` by lower-case name, `now` in unix seconds for Retry-After.
 
     `mask` takes out of the body what nobody may read in a reason; it is judged as it came, for a password may be a
     word that the server's own sentences are made of.
     """
-    text = _message(body)
+    text = _extract_message(body)
     plain = _QUOTED.sub("…", text)
-    one_line = " ".join(_message(mask(body)).split())
-    said = f"HTTP {status}" + (f": {one_line[:300]}" if text else "")
+    one_line = " ".join(_extract_message(mask(body)).split())
+    reason = f"HTTP {status}" + (f": {one_line[:300]}" if text else "")
+
+    def block(kind: Kind, hint: str) -> Blocked:
+        return Blocked(reason, hint, kind, status)
+
     if 200 <= status < 300:
         if _BAD_LINE.search(plain):  # some products answer 201 to a write that was taken in part
-            return BadLines(said, status)
+            return BadLines(reason, status)
         if status == 204 or not text:
             return Done()
-        return Blocked(
-            f"{said[:120]} is no InfluxDB's answer to a write",
-            "check INFLUXDB_URL: something else answers at this address.",
-            "unknown",
-            status,
-        )
+        reason = f"{reason[:120]} is no InfluxDB's answer to a write"
+        return block("unknown", "check INFLUXDB_URL: something else answers at this address.")
     if status == 413:
-        return TooLarge(said)
+        return TooLarge(reason)
     if status in (400, 422):
         if _LIMIT.search(plain):
-            return _limit(said, status)
+            return block("limit", "raise the limit of the server or the plan; nothing is lost meanwhile.")
         if _RETENTION.search(plain):
-            return OutsideRetention(said)
+            return OutsideRetention(reason)
         if _BAD_LINE.search(plain):
-            return BadLines(said, status)
-        return Blocked(said, "see InfluxDB's own log for the cause; nothing is lost meanwhile.", "unknown", status)
+            return BadLines(reason, status)
+        return block("unknown", "see InfluxDB's own log for the cause; nothing is lost meanwhile.")
     if status in (401, 403):
-        return Blocked(
-            said,
-            "check INFLUXDB_TOKEN, or INFLUXDB_USERNAME and INFLUXDB_PASSWORD, and that they may "
-            "write to all three buckets (envoy-logger setup makes a token).",
-            "credentials",
-            status,
-        )
+        return block("credentials", _CREDENTIALS_HINT)
     if status == 404:
         if "not found" in text and "page not found" not in text:
-            return Blocked(
-                said,
-                "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct "
-                "INFLUXDB_BUCKET…, INFLUXDB_ORG.",
-                "missing",
-                status,
-            )
-        return Blocked(
-            said, "check INFLUXDB_URL and INFLUXDB_API: this address takes no such writes.", "unknown", status
-        )
+            return block("missing", _MISSING_HINT)
+        return block("unknown", "check INFLUXDB_URL and INFLUXDB_API: this address takes no such writes.")
     if status == 500 and "retention policy not found" in text:
-        return Blocked(
-            said,
-            "create the retention policy, or name another after the slash of INFLUXDB_BUCKET….",
-            "missing",
-            status,
-        )
+        return block("missing", "create the retention policy, or name another after the slash of INFLUXDB_BUCKET….")
     if status in (408, 425, 429) or status >= 500:
-        return Wait(said, _retry_after(headers.get("retry-after", ""), now), status, away=status == 502)
+        return Wait(reason, _parse_retry_after(headers.get("retry-after", ""), now), status, away=status == 502)
     if 300 <= status < 400:
-        return Blocked(
-            said, "this address sends writers elsewhere: set INFLUXDB_URL to the final address.", "unknown", status
-        )
-    return Blocked(said, "check INFLUXDB_URL and INFLUXDB_API, and any proxy in between.", "unknown", status)
+        return block("unknown", "set INFLUXDB_URL to the final address: this one sends writers elsewhere.")
+    return block("unknown", "check INFLUXDB_URL and INFLUXDB_API, and any proxy in between.")
 
 
-def _limit(said: str, status: int) -> Blocked:
-    return Blocked(said, "raise the limit of the server or the plan; nothing is lost meanwhile.", "limit", status)
-
-
-def _message(body: str) -> str:
+def _extract_message(body: str) -> str:
     """What the server says, without its JSON, within 4,000 characters; of 3.x with the reason of the first line."""
     text = body.strip()[:64_000]
     try:
@@ -169,15 +151,15 @@ def _message(body: str) -> str:
         parsed = None
     if not isinstance(parsed, dict):
         return text[:4000]
-    said = (parsed.get("message"), parsed.get("error"))
-    message = next((value for value in said if isinstance(value, str) and value), text)
+    messages = (parsed.get("message"), parsed.get("error"))
+    message = next((value for value in messages if isinstance(value, str) and value), text)
     data = parsed.get("data")
     first = data[0] if isinstance(data, list) and data else None
     detail = first.get("error_message") if isinstance(first, dict) else None
     return f"{message}: {detail}"[:4000] if isinstance(detail, str) else message[:4000]
 
 
-def _retry_after(value: str, now: float) -> float | None:
+def _parse_retry_after(value: str, now: float) -> float | None:
     """Seconds to wait, from Retry-After as seconds or as an HTTP date; None if it says nothing sensible."""
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):

@@ -31,6 +31,22 @@ class Target:
     password: str = field(repr=False)
     buckets: Mapping[Role, str]
 
+    @property
+    def basic_auth(self) -> Basic | None:
+        """User and password, where no token takes their place."""
+        return Basic(self.username, self.password) if self.username and not self.token else None
+
+    def token_header(self, scheme: Scheme) -> dict[str, str]:
+        """The header that carries the token, if any. Raises InfluxRefusedError for one that cannot be sent."""
+        if not self.token:
+            return {}
+        if not is_sendable(self.token):
+            raise InfluxRefusedError(
+                "the InfluxDB token holds a space, a line break or a letter that no token has",
+                "copy it again into INFLUXDB_TOKEN or its file, the token alone.",
+            )
+        return {"authorization": f"{scheme} {self.token}"}
+
 
 @dataclass(frozen=True, slots=True)
 class WriteCall:
@@ -42,7 +58,7 @@ class WriteCall:
     auth: Basic | None = field(repr=False)
 
 
-def write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
+def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
     """How to write to `bucket` in that dialect, with precision in seconds.
 
     1.x: `database` or `database/retention-policy`. 2.x: a bucket's name. 3.x: a database; written from its source and
@@ -60,20 +76,8 @@ def write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
             params = {"db": bucket, "precision": "second"}
             path = "/api/v3/write_lp"
     scheme: Scheme = "Bearer" if dialect == "3" else "Token"
-    headers = {"content-type": "text/plain; charset=utf-8"} | authorisation(target, scheme)
-    return WriteCall(path, params, headers, basic(target))
-
-
-def authorisation(target: Target, scheme: Scheme) -> dict[str, str]:
-    """The header that carries the token; nothing without one."""
-    if not target.token:
-        return {}
-    if not is_sendable(target.token):
-        raise InfluxRefusedError(
-            "the InfluxDB token holds a space, a line break or a letter that no token has",
-            "copy it again into INFLUXDB_TOKEN or its file, the token alone.",
-        )
-    return {"authorization": f"{scheme} {target.token}"}
+    headers = {"content-type": "text/plain; charset=utf-8"} | target.token_header(scheme)
+    return WriteCall(path, params, headers, target.basic_auth)
 
 
 def is_sendable(token: str) -> bool:
@@ -81,12 +85,7 @@ def is_sendable(token: str) -> bool:
     return bool(_PRINTABLE.fullmatch(token))
 
 
-def basic(target: Target) -> Basic | None:
-    """User and password, where no token takes their place."""
-    return Basic(target.username, target.password) if target.username and not target.token else None
-
-
-def recognise(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect:
+def recognise_dialect(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect:
     """Which dialect the server speaks, from its answers to `GET /api/v2/setup` and `GET /ping`.
 
     2.x alone answers the first with 200 and `allowed`. 1.x and 3.x say their version at /ping. VictoriaMetrics says
@@ -103,7 +102,7 @@ def recognise(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect
     if version.startswith("2.") or build.startswith("cloud"):
         return "2"
     if ping.status == 204 and not version:
-        return "1" if basic(target) else "2"
+        return "1" if target.basic_auth else "2"
     if ping.status in (401, 403):
         raise InfluxRefusedError(
             f"{host} does not say which InfluxDB it is without credentials (HTTP {ping.status})",

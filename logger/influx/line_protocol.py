@@ -30,37 +30,39 @@ def encode(readings: Iterable[Reading]) -> bytes:
     line can hold: a reading without a field, an empty name, a measurement or field with a backslash in its name
     (parsers disagree about it), NaN or infinity, an int beyond 64 bits.
     """
-    return "".join(_line(reading) for reading in readings).encode("utf-8", "replace")
+    return "".join(_encode_line(reading) for reading in readings).encode("utf-8", "replace")
 
 
-def _line(reading: Reading) -> str:
+def _encode_line(reading: Reading) -> str:
     if not reading.fields:
         raise ValueError(f"a reading of {reading.measurement!r} has no field")
     if reading.measurement.startswith("#") or any("\\" in name for name in (reading.measurement, *reading.fields)):
         raise ValueError(f"a measurement or field of {reading.measurement!r} has a name that servers misread")
-    head = _name(reading.measurement, _IN_MEASUREMENT)
-    fields = ",".join(f"{_name(key, _IN_KEY)}={_value(key, value)}" for key, value in reading.fields.items())
-    return f"{head}{_tags(reading.tags)} {fields} {reading.time:d}\n"
+    head = _encode_name(reading.measurement, _IN_MEASUREMENT)
+    fields = ",".join(
+        f"{_encode_name(key, _IN_KEY)}={_encode_value(key, value)}" for key, value in reading.fields.items()
+    )
+    return f"{head}{_encode_tags(reading.tags)} {fields} {reading.time:d}\n"
 
 
-def _tags(tags: Mapping[str, str]) -> str:
+def _encode_tags(tags: Mapping[str, str]) -> str:
     """`,key=value` for every tag that has a value, sorted by key."""
-    kept = ((_name(key, _IN_KEY), _escaped(tags[key], _IN_KEY)) for key in sorted(tags))
+    kept = ((_encode_name(key, _IN_KEY), _escape(tags[key], _IN_KEY)) for key in sorted(tags))
     return "".join(f",{key}={value}" for key, value in kept if value)
 
 
-def _name(name: str, special: re.Pattern[str]) -> str:
-    text = _escaped(name, special)
+def _encode_name(name: str, special: re.Pattern[str]) -> str:
+    text = _escape(name, special)
     if not text:
         raise ValueError(f"a measurement, tag or field is called {name!r}")
     return text
 
 
-def _escaped(text: str, special: re.Pattern[str]) -> str:
+def _escape(text: str, special: re.Pattern[str]) -> str:
     return special.sub(r"\\\1", _MISREAD.sub("", _CONTROLS.sub(" ", text)))
 
 
-def _value(key: str, value: Value) -> str:
+def _encode_value(key: str, value: Value) -> str:
     match value:
         case bool():
             return "true" if value else "false"

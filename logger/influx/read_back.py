@@ -35,7 +35,7 @@ def read_back(line: str, role: Role) -> Reading:
         found = _TAG.match(line, at)
         if found is None:
             raise ValueError(f"no tag and its value at {line[at : at + 20]!r}")
-        tags[_plain(found[1])] = _plain(found[2])
+        tags[_unescape(found[1])] = _unescape(found[2])
         at = found.end()
     fields: dict[str, Value] = {}
     separator = " "
@@ -43,12 +43,12 @@ def read_back(line: str, role: Role) -> Reading:
         found = _FIELD.match(line, at + 1)
         if found is None:
             raise ValueError(f"no field and its value at {line[at + 1 : at + 21]!r}")
-        fields[_plain(found[1])] = _value(found[2])
+        fields[_unescape(found[1])] = _parse_value(found[2])
         at, separator = found.end(), ","
     time = line[at:]
     if not fields or not re.fullmatch(r" -?\d{1,12}", time):
         raise ValueError("it does not end with a time in whole seconds")
-    return Reading(_plain(head[0]), tags, fields, int(time), role)
+    return Reading(_unescape(head[0]), tags, fields, int(time), role)
 
 
 def time_of(line: bytes) -> int:
@@ -62,11 +62,11 @@ def gateway_of(line: bytes) -> str:
     return found[1].decode() if found else ""
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     return _ESCAPED.sub(r"\1", text)
 
 
-def _value(text: str) -> Value:
+def _parse_value(text: str) -> Value:
     if text.startswith('"'):
         return _ESCAPED_IN_STRING.sub(r"\1", text[1:-1])
     if text in _BOOLS:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from logger.clock import Clock
 from logger.errors import BrokenError, InfluxError, InfluxRefusedError, UnreachableError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
-from logger.influx.dialects import MOST_LINES, Dialect, Target, authorisation, basic, recognise, write_call
+from logger.influx.dialects import MOST_LINES, Dialect, Target, make_write_call, recognise_dialect
 from logger.log import masked
 from logger.model import ROLES, Role
 from logger.wire import Answer, Wire
@@ -23,12 +23,12 @@ _OF_ONES_OWN = ("oss", "ent")
 
 
 async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
-    """Get a server's answers to `/api/v2/setup` and `/ping`, by which `recognise` tells its dialect.
+    """Get a server's answers to `/api/v2/setup` and `/ping`, by which `recognise_dialect` tells its dialect.
 
     Raises WireError without an answer, or while the server is not ready.
     """
     setup = await wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
-    headers, auth = authorisation(target, "Bearer"), basic(target)
+    headers, auth = target.token_header("Bearer"), target.basic_auth
     ping = await wire.request("GET", "/ping", timeout_s=PROBE_TIMEOUT_S, headers=headers, auth=auth)
     for answer in (setup, ping):
         if answer.status in (408, 425, 429) or answer.status >= 500:
@@ -63,13 +63,13 @@ class Writer:
         Raises WireError without an answer, InfluxError if the answer is no InfluxDB's.
         """
         if self._dialect is None:
-            self._dialect = recognise(self.target, self.host, *await ask_identity(self._wire, self.target))
+            self._dialect = recognise_dialect(self.target, self.host, *await ask_identity(self._wire, self.target))
         return self._dialect
 
     async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
         """Send line protocol, each line ended by a newline, to that role's bucket."""
         try:
-            call = write_call(await self.dialect(), self.target, self.target.buckets[role])
+            call = make_write_call(await self.dialect(), self.target, self.target.buckets[role])
             packed = {"content-encoding": "gzip"} if gzipped else {}
             answer = await self._wire.request(
                 "POST",
@@ -81,17 +81,17 @@ class Writer:
                 timeout_s=WRITE_TIMEOUT_S,
             )
         except (WireError, InfluxError) as error:
-            return _without_answer(error)
+            return _explain_silence(error)
         self.may_forget = answer.headers.get("x-influxdb-build", "").lower() in _OF_ONES_OWN
         outcome = classify(answer.status, answer.text[:_READ], answer.headers, self._clock.time(), masked)
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
         if isinstance(outcome, Done):
             return outcome
-        said = masked(outcome.reason)  # once more: what stood in JSON reads differently now
+        reason = masked(outcome.reason)  # once more: what stood in JSON reads differently now
         if isinstance(outcome, Wait | Blocked):
-            said = f"InfluxDB at {self.host}, bucket {self.target.buckets[role]}: {said}"
-        return replace(outcome, reason=said)
+            reason = f"InfluxDB at {self.host}, bucket {self.target.buckets[role]}: {reason}"
+        return replace(outcome, reason=reason)
 
     async def check(self) -> dict[Role, Outcome]:
         """May these credentials write to each bucket? An empty write tells and stores nothing."""
@@ -107,7 +107,7 @@ class Writer:
         await self._wire.aclose()
 
 
-def _without_answer(error: WireError | InfluxError) -> Outcome:
+def _explain_silence(error: WireError | InfluxError) -> Outcome:
     if error.retry:
         return Wait(error.message, away=isinstance(error, UnreachableError | BrokenError))
     kind: Kind = "credentials" if isinstance(error, InfluxRefusedError) else "unknown"

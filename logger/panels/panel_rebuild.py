@@ -9,7 +9,7 @@ from typing import Final
 from logger.model import Reading
 from logger.panels.panel_days import add_reports, forget_old_days
 from logger.panels.panel_state import PanelDay, PanelDays, PanelState
-from logger.panels.watch import nearest_interval
+from logger.panels.watch import find_interval
 from logger.site import Site
 
 REPLAY_FIELDS: Final = ("power_w", "energy_lifetime_wh")
@@ -21,7 +21,7 @@ def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, liv
     mine = [point for point in points if not _is_counted(live, point)]
     if not mine:
         return state
-    state = replace(state, interval_s=_find_interval(mine) or state.interval_s)
+    state = replace(state, interval_s=_measure_interval(mine) or state.interval_s)
     return add_reports(state, mine, mine[0].time, mine[-1].time, site)
 
 
@@ -99,7 +99,7 @@ def _is_counted(live: PanelState, point: Reading) -> bool:
     return inverter is not None and inverter.first_at <= point.time
 
 
-def _find_interval(points: Sequence[Reading]) -> int:
+def _measure_interval(points: Sequence[Reading]) -> int:
     """How far apart an inverter's reports usually are, in seconds; 0 if that cannot be told."""
     last: dict[str, int] = {}
     gaps = []
@@ -108,7 +108,7 @@ def _find_interval(points: Sequence[Reading]) -> int:
         if serial in last:
             gaps.append(point.time - last[serial])
         last[serial] = point.time
-    return nearest_interval(gaps)
+    return find_interval(gaps)
 
 
 def _add_days(known: PanelDays, earlier: PanelDays) -> PanelDays:

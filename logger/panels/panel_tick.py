@@ -33,7 +33,7 @@ def account_for_panels(
     """
     state, events = notice_interval(before, points, tick)
     state = add_reports(state, points, tick, tick, site)
-    closed = last_closed_day(tick, site.zone)
+    closed = find_closed_day(tick, site.zone)
     if state.watch.judged > local_day(tick, site.zone):  # our clock was ahead
         state = replace(state, watch=replace(state.watch, judged=closed))
     judged, is_due = state.watch.judged, tick // EVERY_S != state.watch.last_tick // EVERY_S
@@ -47,7 +47,7 @@ def account_for_panels(
     return PanelResult(forget_old_days(state), rows, events)
 
 
-def last_closed_day(tick: int, zone: str) -> str:
+def find_closed_day(tick: int, zone: str) -> str:
     """The latest local day whose rows are final at a poll of that time."""
     yesterday = days_before(local_day(tick, zone), 1)
     return yesterday if tick >= final_at(yesterday, zone) else days_before(yesterday, 1)

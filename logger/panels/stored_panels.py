@@ -65,10 +65,11 @@ def load_panels(parts: Mapping[str, str]) -> PanelState:
     values: dict[str, Any] = {}
     for name in _PARTS.keys() & parts.keys():
         merge_values(values, json.loads(parts[name]))
-    return _STATE.validate_python({**values, "days": {day: json.loads(text) for day, text in _days(parts).items()}})
+    values["days"] = {day: json.loads(text) for day, text in _select_days(parts).items()}
+    return _STATE.validate_python(values)
 
 
-def _days(parts: Mapping[str, str]) -> dict[str, str]:
+def _select_days(parts: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(_DAY_OF): parts[name] for name in sorted(parts) if name.startswith(_DAY_OF)}
 
 
@@ -84,7 +85,7 @@ def _read_old(parts: Mapping[str, str]) -> PanelState:
             serial: Inverter(last_at, power_w, _read_old_counter(*counter) if counter else None, first_at, first_wh)
             for serial, (last_at, power_w, counter, first_at, first_wh) in now["inverters"].items()
         },
-        days={day: _read_old_day(**json.loads(text)) for day, text in _days(parts).items()},
+        days={day: _read_old_day(**json.loads(text)) for day, text in _select_days(parts).items()},
         watch=Watch(
             since=now["at"][0],
             last_tick=now["at"][1],

@@ -56,7 +56,7 @@ def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event
 def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> tuple[PanelState, list[Event]]:
     """How far apart the new reports are from the ones before them; an event when that has changed for good."""
     gaps = [point.time - known.last_at for point in points if (known := state.inverters.get(point.tags["serial"]))]
-    seen_s = nearest_interval([gap for gap in gaps if 0 < gap <= _INTERVALS[-1] * 1.1])
+    seen_s = find_interval([gap for gap in gaps if 0 < gap <= _INTERVALS[-1] * 1.1])
     if not seen_s:
         return state, []
     run = state.watch.interval_run
@@ -70,7 +70,7 @@ def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> 
     return replace(state, interval_s=seen_s), events
 
 
-def nearest_interval(gaps_s: Sequence[float]) -> int:
+def find_interval(gaps_s: Sequence[float]) -> int:
     """The reporting interval that the median of these gaps is, within a tenth; 0 if it is none."""
     if not gaps_s:
         return 0
@@ -122,7 +122,7 @@ class _Judge:
                 self._judge_panel(serial, group, ratios[serial], alike=alike)
 
     def _judge_panel(self, serial: str, group: str, ratio: float, *, alike: bool) -> None:
-        least = self._limit if group else self._least_of_usual(serial, alike=alike)
+        least = self._limit if group else self._find_least(serial, alike=alike)
         if least is None:
             if serial not in self._alerts:
                 self._learn(serial, ratio)
@@ -140,7 +140,7 @@ class _Judge:
                 text = _describe_weak(serial, group, ratio, least)
                 self.events.append(Event(self._tick, "panel_weak", text, "warning", serial))
 
-    def _least_of_usual(self, serial: str, *, alike: bool) -> float | None:
+    def _find_least(self, serial: str, *, alike: bool) -> float | None:
         """The ratio below which a panel without a group is weak; None while nothing can be said of it."""
         usual = self._usual.get(serial)
         known = usual.ratio if usual is not None and usual.days >= _USUAL_DAYS else None

@@ -8,7 +8,7 @@ from typing import Final
 
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
-from logger.influx.dialects import Dialect, Target, authorisation, basic, recognise
+from logger.influx.dialects import Dialect, Target, recognise_dialect
 from logger.influx.queries import quote_flux
 from logger.influx.write import ask_identity
 from logger.log import masked
@@ -58,9 +58,9 @@ async def detect_server(target: Target, clock: Clock) -> Server:
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:
         setup, ping = await ask_identity(wire, target)
-        headers, auth = authorisation(target, "Bearer"), basic(target)
+        headers, auth = target.token_header("Bearer"), target.basic_auth
         health = await wire.request("GET", "/health", timeout_s=_TIMEOUT_S, headers=headers, auth=auth)
-        dialect = recognise(target, wire.host, setup, ping) if target.api == "auto" else target.api
+        dialect = recognise_dialect(target, wire.host, setup, ping) if target.api == "auto" else target.api
         version = ping.headers.get("x-influxdb-version", "") or str(health.fields.get("version") or "")
         match dialect:
             case "1":
@@ -74,10 +74,10 @@ async def detect_server(target: Target, clock: Clock) -> Server:
     return Server(
         dialect,
         masked(version)[:40],
-        _trouble_of(health),
+        _read_trouble(health),
         is_fresh,
         is_open,
-        _skew_s(ping, clock.time()),
+        _read_skew_s(ping, clock.time()),
         ping.took_s,
     )
 
@@ -88,13 +88,13 @@ async def _ask_without_user(wire: Wire) -> tuple[bool, bool]:
     return asked.status == 403 and "create admin user first" in asked.text, asked.status == 200
 
 
-def _trouble_of(health: Answer) -> str:
+def _read_trouble(health: Answer) -> str:
     if health.status < 500 and health.fields.get("status") != "fail":
         return ""
     return masked(str(health.fields.get("message") or f"/health answered {health.status}"))[:_SHOWN]
 
 
-def _skew_s(answer: Answer, now: float) -> float | None:
+def _read_skew_s(answer: Answer, now: float) -> float | None:
     """By the Date header, which is a second coarse."""
     try:
         return parsedate_to_datetime(answer.headers.get("date", "")).timestamp() - now

@@ -57,16 +57,19 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     """
     with V2Client(url, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
-        if not _answer(anonymous, service.get_setup, "say whether it is set up").allowed:
+        if not _ask(anonymous, service.get_setup, "say whether it is set up").allowed:
             return _set_up_as(admin, url, plan, [], {})
         if not (admin.username and admin.password):
             raise InfluxRefusedError(
                 f"InfluxDB at {anonymous.host} was never set up: it has no user yet",
                 "name its first user: --admin-user NAME and --admin-password-file FILE (- for stdin).",
             )
-        steps = [Step("made", f"user {admin.username!r}", "the server's first"), _organisation_step("made", plan)]
+        steps = [
+            Step("made", f"user {admin.username!r}", "the server's first"),
+            _organisation_step("made", plan),
+        ]
         if plan.dry_run:
-            return SetupResult((*steps, *_steps_to_make_all(plan)))
+            return SetupResult((*steps, *_list_steps(plan)))
         bucket, seconds = next(iter(plan.buckets.items()))
         request = OnboardingRequest(
             username=admin.username,
@@ -76,7 +79,7 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
             retention_period_seconds=seconds or 0,
             token=admin.token or None,
         )
-        made = _answer(anonymous, partial(service.post_setup, request), "take its first user")
+        made = _ask(anonymous, partial(service.post_setup, request), "take its first user")
     protect([made.auth.token])
     steps.append(Step("made", f"bucket {bucket!r}", describe_retention(seconds)))
     return _set_up_as(Admin(made.auth.token), url, plan, steps, {bucket: made.bucket.id}, made.auth.token)
@@ -91,7 +94,7 @@ def _set_up_as(
         setup = _V2Setup(client, url, plan, steps)
         org_id = setup.make_organisation()
         if org_id is None:
-            return SetupResult((*steps, *_steps_to_make_all(plan)))
+            return SetupResult((*steps, *_list_steps(plan)))
         buckets = {
             name: made.get(name) or setup.make_bucket(org_id, name, seconds) for name, seconds in plan.buckets.items()
         }
@@ -118,7 +121,7 @@ class _V2Setup:
         if self._plan.dry_run:
             return None
         try:
-            new = self._answer(partial(orgs.create_organization, name), f"make the organisation {name!r}")
+            new = self._ask(partial(orgs.create_organization, name), f"make the organisation {name!r}")
         except InfluxRefusedError as error:
             raise InfluxMissingError(
                 f"InfluxDB at {self._client.host} shows no organisation {name!r} to this token, nor lets it make one",
@@ -137,19 +140,21 @@ class _V2Setup:
             step, change = plan_retention(subject, has, seconds, shorten=self._plan.shorten)
             self._steps.append(step)
             if change is not None and not dry_run:
-                item.retention_rules = _rules(change, is_change=True)
+                item.retention_rules = _make_rules(change, is_change=True)
                 self._call(partial(api.update_bucket, item), f"change the {subject}")
             return str(item.id)
         self._steps.append(Step("made", subject, describe_retention(seconds)))
         if dry_run:
             return None
-        new = Bucket(name=name, org_id=org_id, retention_rules=_rules(seconds or 0), description=f"by {_DESCRIPTION}")
-        return str(self._answer(partial(api.create_bucket, bucket=new), f"make the {subject}").id)
+        new = Bucket(
+            name=name, org_id=org_id, retention_rules=_make_rules(seconds or 0), description=f"by {_DESCRIPTION}"
+        )
+        return str(self._ask(partial(api.create_bucket, bucket=new), f"make the {subject}").id)
 
     def make_tokens(self, org_id: str, buckets: Mapping[str, str | None]) -> dict[Purpose, Credential]:
         """Find or make a token for each purpose; none in a dry run. `buckets`: their ids, by name."""
         api = self._client.api.authorizations_api()
-        known = self._answer(partial(api.find_authorizations, org_id=org_id), "list its tokens")
+        known = self._ask(partial(api.find_authorizations, org_id=org_id), "list its tokens")
         credentials: dict[Purpose, Credential] = {}
         for purpose in self._plan.purposes:
             ours = [item for item in known if item.description == _describe(purpose)]
@@ -182,7 +187,7 @@ class _V2Setup:
         ]
         api, subject = self._client.api.authorizations_api(), f"token {_describe(purpose)!r}"
         new = Authorization(org_id=org_id, permissions=permissions, description=_describe(purpose))
-        made = self._answer(partial(api.create_authorization, authorization=new), f"make the {subject}")
+        made = self._ask(partial(api.create_authorization, authorization=new), f"make the {subject}")
         for item in stale:
             self._call(partial(api.delete_authorization, item), f"remove the old {subject}")
         return str(made.token)
@@ -207,18 +212,18 @@ class _V2Setup:
 
     def _list(self, function: Callable[[], list[Any] | None], doing: str) -> list[Any]:
         try:
-            return self._answer(function, doing)
+            return self._ask(function, doing)
         except InfluxMissingError:  # some versions answer 404 instead of an empty list
             return []
 
-    def _answer(self, function: Callable[[], T | None], doing: str) -> T:
-        return _answer(self._client, function, doing)
+    def _ask(self, function: Callable[[], T | None], doing: str) -> T:
+        return _ask(self._client, function, doing)
 
     def _call(self, function: Callable[[], object], doing: str) -> None:
         self._client.call(function, partial(_refuse, self._client.host, doing))
 
 
-def _answer(client: V2Client, function: Callable[[], T | None], doing: str) -> T:
+def _ask(client: V2Client, function: Callable[[], T | None], doing: str) -> T:
     """Call what must answer something: a page of another server's holds nothing. Raises InfluxError, a WireError."""
     try:
         found = client.call(function, partial(_refuse, client.host, doing))
@@ -247,7 +252,7 @@ def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
     return InfluxError(message, "see InfluxDB's own log, then run the command again.")
 
 
-def _steps_to_make_all(plan: SetupPlan) -> list[Step]:
+def _list_steps(plan: SetupPlan) -> list[Step]:
     """A dry run on a server where nothing of ours can be there yet."""
     buckets = [Step("made", f"bucket {name!r}", describe_retention(s)) for name, s in plan.buckets.items()]
     return buckets + [_token_step("made", plan, purpose) for purpose in plan.purposes]
@@ -267,7 +272,7 @@ def _describe(purpose: Purpose) -> str:
     return f"{_DESCRIPTION} ({purpose})"
 
 
-def _rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:
+def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:
     """For ever is no rule at all, unless it is a change; a change needs shards that are no longer than it."""
     if not seconds and not is_change:
         return []

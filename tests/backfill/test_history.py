@@ -58,7 +58,7 @@ def read(target: Target, ask: Callable[[History], Awaitable[T]]) -> T:
 
 
 def totals(target: Target, since: int = NOON - 86400, until: int = NOON + 86400, *fields: str) -> list[Point]:
-    return read(target, lambda h: h.points("totals", "envoy_totals", GATEWAY, since, until, fields))
+    return read(target, lambda h: h.read_points("totals", "envoy_totals", GATEWAY, since, until, fields))
 
 
 def test_points_come_back_as_they_were_written_with_their_types(server: Server) -> None:
@@ -90,15 +90,15 @@ def test_only_the_span_the_gateway_and_the_fields_that_were_asked_for(server: Se
         (NOON + 60, {"production_power_w": 1.0}),
         (NOON + 120, {"production_power_w": 2.0}),
     ]
-    assert read(target, lambda h: h.gateways("totals", "envoy_totals")) == [GATEWAY, "999"]
-    assert read(target, lambda h: h.span("totals", "envoy_totals", GATEWAY, NOON + 120)) == (NOON, NOON + 60)
+    assert read(target, lambda h: h.list_gateways("totals", "envoy_totals")) == [GATEWAY, "999"]
+    assert read(target, lambda h: h.find_span("totals", "envoy_totals", GATEWAY, NOON + 120)) == (NOON, NOON + 60)
 
 
 def test_a_database_in_which_nothing_was_ever_written_holds_nothing(server: Server) -> None:
     target = server.target(server.fresh_buckets())
     assert totals(target) == []
-    assert read(target, lambda h: h.gateways("totals", "envoy_totals")) == []
-    assert read(target, lambda h: h.span("totals", "envoy_totals", GATEWAY, NOON)) is None
+    assert read(target, lambda h: h.list_gateways("totals", "envoy_totals")) == []
+    assert read(target, lambda h: h.find_span("totals", "envoy_totals", GATEWAY, NOON)) is None
 
 
 def test_a_bucket_that_is_missing_is_not_an_empty_one(server: Server) -> None:

@@ -17,7 +17,7 @@ from logger.clock import SystemClock
 from logger.daemon.progress import Progress
 from logger.daemon.shipper import Shipper
 from logger.influx.classify import Done, Outcome
-from logger.influx.dialects import Dialect, Target, write_call
+from logger.influx.dialects import Dialect, Target, make_write_call
 from logger.influx.write import Writer
 from logger.log import Changes
 from logger.model import Role
@@ -175,7 +175,7 @@ async def post(target: Target, bodies: list[tuple[Role, bytes]], dialect: Dialec
     async with httpx.AsyncClient(base_url=target.url, trust_env=False, timeout=60) as client:
         started = time.monotonic()
         for role, body in bodies:
-            call = write_call(dialect, target, target.buckets[role])
+            call = make_write_call(dialect, target, target.buckets[role])
             headers = {**call.headers, "content-encoding": "gzip"}
             answer = await client.post(call.path, params=call.params, headers=headers, content=body)
             assert answer.status_code == 204, answer.text

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from logger.errors import InfluxError, InfluxRefusedError
-from logger.influx.dialects import Target, recognise, write_call
+from logger.influx.dialects import Target, make_write_call, recognise_dialect
 from logger.wire import Answer, Basic
 
 BUCKETS = {"totals": "envoy", "devices": "envoy/autogen", "daily": "d"}
@@ -31,46 +31,46 @@ def answer(status: int, body: str = "", **headers: str) -> Answer:
     ],
 )
 def test_each_generation_is_told_by_its_answers(setup: Answer, ping: Answer, dialect: str) -> None:
-    assert recognise(TARGET, "db", setup, ping) == dialect
+    assert recognise_dialect(TARGET, "db", setup, ping) == dialect
 
 
 def test_a_nameless_server_with_a_user_is_written_to_like_1() -> None:
-    assert recognise(BY_USER, "db", answer(404), answer(204)) == "1"
+    assert recognise_dialect(BY_USER, "db", answer(404), answer(204)) == "1"
 
 
 def test_something_else_is_never_written_to() -> None:
     with pytest.raises(InfluxError, match="does not answer like an InfluxDB") as seen:
-        recognise(TARGET, "db:80", answer(200, "<html>router</html>"), answer(200, "<html>router</html>"))
+        recognise_dialect(TARGET, "db:80", answer(200, "<html>router</html>"), answer(200, "<html>router</html>"))
     assert "INFLUXDB_URL" in seen.value.hint
     with pytest.raises(InfluxRefusedError, match="without credentials"):
-        recognise(TARGET, "db", answer(401), answer(401))
+        recognise_dialect(TARGET, "db", answer(401), answer(401))
 
 
 def test_a_write_in_each_dialect_names_bucket_precision_and_credentials() -> None:
-    one = write_call("1", BY_USER, "envoy")
+    one = make_write_call("1", BY_USER, "envoy")
     assert (one.path, dict(one.params), one.auth) == (
         "/write",
         {"db": "envoy", "precision": "s"},
         Basic("u", "secret-pass"),
     )
-    assert write_call("1", BY_USER, "envoy/keep/all").params["rp"] == "keep/all"
-    two = write_call("2", TARGET, "envoy")
+    assert make_write_call("1", BY_USER, "envoy/keep/all").params["rp"] == "keep/all"
+    two = make_write_call("2", TARGET, "envoy")
     assert (two.path, dict(two.params)) == ("/api/v2/write", {"org": "home", "bucket": "envoy", "precision": "s"})
     assert two.headers["authorization"] == "Token secret-token"
-    three = write_call("3", TARGET, "envoy")
+    three = make_write_call("3", TARGET, "envoy")
     assert (three.path, dict(three.params)) == ("/api/v3/write_lp", {"db": "envoy", "precision": "second"})
     assert three.headers["authorization"] == "Bearer secret-token"
-    assert "authorization" not in write_call("2", replace(TARGET, token=""), "envoy").headers
+    assert "authorization" not in make_write_call("2", replace(TARGET, token=""), "envoy").headers
 
 
 @pytest.mark.parametrize("token", ["secret\ntoken", "secret token", "sécret-token", "secret-token\n"])
 def test_a_token_that_cannot_be_sent_is_named_without_being_shown(token: str) -> None:
     with pytest.raises(InfluxRefusedError) as seen:
-        write_call("2", replace(TARGET, token=token), "envoy")
+        make_write_call("2", replace(TARGET, token=token), "envoy")
     assert "INFLUXDB_TOKEN" in str(seen.value)
     assert "secret" not in str(seen.value)
 
 
 def test_no_secret_is_in_a_repr() -> None:
-    shown = repr((TARGET, BY_USER, write_call("1", BY_USER, "b"), write_call("2", TARGET, "b")))
+    shown = repr((TARGET, BY_USER, make_write_call("1", BY_USER, "b"), make_write_call("2", TARGET, "b")))
     assert "secret" not in shown
