@@ -79,7 +79,7 @@ def run() -> None:
     except (click.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None
     except EnvoyLoggerError as error:
-        click.echo(log.masked(str(error)), err=True)
+        click.echo(log.mask(str(error)), err=True)
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         sys.stderr.close()

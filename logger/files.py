@@ -79,7 +79,7 @@ def write_together(files: Sequence[NewFile]) -> None:
         sync_folder(folder)
 
 
-def unwritten(path: Path, error: OSError) -> StateError:
+def describe_write_error(path: Path, error: OSError) -> StateError:
     """What to say of a file of the state folder that could not be written."""
     hint = "free some space on that disk." if error.errno == errno.ENOSPC else "make the state folder writable."
     return StateError(f"{path} cannot be written: {error.strerror}", hint)

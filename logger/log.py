@@ -82,20 +82,20 @@ def without_secrets(text: str) -> str:
     return _URL_USER.sub(MASK, _JWT.sub(MASK, text))
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     """The same for people: also without what a terminal would take for a command; anybody who answers may send it."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", without_secrets(text).replace("\r\n", "\n"))
 
 
-def masked_in(found: Json) -> Json:
+def mask_all(found: Json) -> Json:
     """The same for every text in a JSON value: its names and numbers stay, so that it still is what it was."""
     match found:
         case str():
-            return masked(found)
+            return mask(found)
         case list():
-            return [masked_in(value) for value in found]
+            return [mask_all(value) for value in found]
         case dict():
-            return {name: masked_in(value) for name, value in found.items()}
+            return {name: mask_all(value) for name, value in found.items()}
     return found
 
 
@@ -118,9 +118,9 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = "".join(f" {key}={value}" for key, value in _facts(record).items())
         what, line_end, hint = record.getMessage().partition("\n")
-        message = masked(f"{what}{facts}{line_end}{hint}")
+        message = mask(f"{what}{facts}{line_end}{hint}")
         if record.exc_info:
-            message += "\n" + masked(self.formatException(record.exc_info))
+            message += "\n" + mask(self.formatException(record.exc_info))
         if self.journal:
             head = f"<{_PRIORITIES.get(record.levelno, 5)}>"
             return "\n".join(head + line for line in message.split("\n"))
@@ -142,7 +142,7 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(masked_in(entry), ensure_ascii=False)
+        return json.dumps(mask_all(entry), ensure_ascii=False)
 
 
 def configure(
@@ -161,7 +161,7 @@ def mask_crashes() -> None:
     """From now on what ends the program unexpectedly is printed whole, but masked; in every thread."""
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
+        sys.stderr.write(mask("".join(traceback.format_exception(kind, error, trace))))
 
     def show_of_thread(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:
@@ -213,7 +213,7 @@ class Changes:
         return f"{self._name} {key}" if self._name else key
 
     def _text(self, text: str) -> str:
-        return masked(f"{self._name}: {text}" if self._name else text)
+        return mask(f"{self._name}: {text}" if self._name else text)
 
     @property
     def troubles(self) -> dict[str, str]:

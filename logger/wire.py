@@ -155,7 +155,7 @@ class Wire:
                     json=json,
                     timeout=httpx.Timeout(None, connect=_share_of(bound)),
                 )
-                status, answered, body = await self._signed(request, _httpx_auth(auth), where)
+                status, answered, body = await self._send_signed(request, _httpx_auth(auth), where)
                 return Answer(status, answered, body, self._clock.monotonic() - started)
         except TimeoutError as error:
             raise TimedOutError(
@@ -163,7 +163,7 @@ class Wire:
                 "check the network and restart the device if this lasts.",
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _translated(error, self.host, where) from error
+            raise _translate(error, self.host, where) from error
         except (ValueError, KeyError, NotImplementedError) as error:
             if not isinstance(auth, Digest):
                 raise
@@ -172,7 +172,7 @@ class Wire:
                 "check that the address is the gateway's own.",
             ) from error
 
-    async def _signed(
+    async def _send_signed(
         self, request: httpx.Request, auth: httpx.Auth | None, where: str
     ) -> tuple[int, dict[str, str], bytes]:
         """Send it, and once more if the answer asks for a signature. Each answer is read here, within its bounds:
@@ -264,7 +264,7 @@ async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit:
     return bytes(body)
 
 
-def _translated(error: Exception, host: str, where: str) -> WireError:
+def _translate(error: Exception, host: str, where: str) -> WireError:
     """The typed error for one of httpx's, found through the chain of causes."""
     if isinstance(error, httpx.TimeoutException):
         return TimedOutError(

@@ -8,7 +8,7 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.errors import SettingsError, WireError
-from logger.gateway.tls import unchecked
+from logger.gateway.tls import trust_anybody
 from logger.proxies import proxy_for
 from logger.simulator.certificate import make_certificate
 from logger.wire import Basic, Digest, Wire
@@ -86,7 +86,7 @@ def test_garbage_behind_the_handshake_is_a_typed_error() -> None:
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        wire = Wire(url, SystemClock(), tls=unchecked())
+        wire = Wire(url, SystemClock(), tls=trust_anybody())
         with pytest.raises(WireError):
             await wire.request("GET", "/x", timeout_s=5)
         await wire.aclose()

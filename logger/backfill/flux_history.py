@@ -15,7 +15,7 @@ from logger.influx.dialects import Target
 from logger.influx.queries import quote_flux
 from logger.influx.v2_client import V2Client
 from logger.influx.write import Writer
-from logger.log import masked
+from logger.log import mask
 from logger.model import Role, Value
 
 _TIMEOUT_S: Final = 120.0
@@ -90,7 +90,7 @@ class FluxHistory:
             ) from error
 
     def _refuse(self, bucket: str, status: int, body: str) -> InfluxError:
-        where, reason = f"InfluxDB at {self._client.host}", " ".join(masked(body).split())[:200]
+        where, reason = f"InfluxDB at {self._client.host}", " ".join(mask(body).split())[:200]
         if status in (401, 403):
             return InfluxRefusedError(f"{where} does not let this token read {bucket!r}: {reason}", _READ_HINT)
         if status == 404 and "could not find bucket" in body:

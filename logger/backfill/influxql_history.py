@@ -10,7 +10,7 @@ from logger.clock import Clock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.dialects import Target
 from logger.influx.queries import Series, parse_answer, quote_name, quote_text
-from logger.log import masked
+from logger.log import mask
 from logger.model import Role, Value
 from logger.wire import Wire
 
@@ -83,7 +83,7 @@ class InfluxqlHistory:
         series, error = parse_answer(answer)
         if not error:
             return series
-        where, reason = f"InfluxDB at {self._wire.host}", masked(error)[:200]
+        where, reason = f"InfluxDB at {self._wire.host}", mask(error)[:200]
         if answer.status in (401, 403) or "not authorized" in error:
             raise InfluxRefusedError(
                 f"{where} does not let this user read {bucket!r}: {reason}",

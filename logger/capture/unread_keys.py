@@ -56,7 +56,7 @@ def watch_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[st
     """Return the keys that reading these documents looks at."""
     asked: set[str] = set()
     documents = {
-        path: Document(path, _watched(body, asked), float(at), 0.0)
+        path: Document(path, _watch(body, asked), float(at), 0.0)
         for path, body in bodies.items()
         if path in paths.PATHS
     }
@@ -65,10 +65,10 @@ def watch_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> set[st
     return asked
 
 
-def _watched(body: Json, asked: set[str]) -> Json:
+def _watch(body: Json, asked: set[str]) -> Json:
     if isinstance(body, dict):
-        return _Watched({key: _watched(value, asked) for key, value in body.items()}, asked)
-    return [_watched(item, asked) for item in body] if isinstance(body, list) else body
+        return _Watched({key: _watch(value, asked) for key, value in body.items()}, asked)
+    return [_watch(item, asked) for item in body] if isinstance(body, list) else body
 
 
 def _find_keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:

@@ -57,7 +57,7 @@ def command(speed: float, seconds: float | None, state_dir: Path | None) -> None
     )
     try:
         configured = load_settings(
-            None, environ={**_printed(simulator), "LOGGER_STATE_DIR": str(folder), "LOGGER_TIMEZONE": _ZONE}
+            None, environ={**_read_settings(simulator), "LOGGER_STATE_DIR": str(folder), "LOGGER_TIMEZONE": _ZONE}
         )
         with (folder / "demo.log").open("w", encoding="utf-8") as log_file:
             log.protect(configured.secrets.values())
@@ -84,7 +84,7 @@ def _start(now: float) -> float:
     return local.replace(hour=_START_HOUR, minute=0, second=0, microsecond=0).timestamp()
 
 
-def _printed(simulator: subprocess.Popen[str]) -> dict[str, str]:
+def _read_settings(simulator: subprocess.Popen[str]) -> dict[str, str]:
     """The settings that the stand-in prints when it is ready."""
     found: dict[str, str] = {}
     assert simulator.stdout is not None  # noqa: S101  a pipe was asked for

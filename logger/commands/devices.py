@@ -40,11 +40,11 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
         return _print_layout(found, configured.recorder.layout_file)
     result = one_poll.read(found, site_of(configured))
     readings = result.readings
-    meters = _merged(readings, ("envoy_meter",), "meter")
-    inverters = _merged(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")
-    batteries = _merged(readings, ("envoy_battery",), "serial")
-    contacts = _merged(readings, ("envoy_contact",), "contact")
-    combiners = _merged(readings, ("envoy_combiner",), "serial")
+    meters = _merge(readings, ("envoy_meter",), "meter")
+    inverters = _merge(readings, ("envoy_inverter", "envoy_inverter_status"), "serial")
+    batteries = _merge(readings, ("envoy_battery",), "serial")
+    contacts = _merge(readings, ("envoy_contact",), "contact")
+    combiners = _merge(readings, ("envoy_combiner",), "serial")
     grid = next((dict(point.fields) for point in readings if point.measurement == "envoy_grid"), {})
     if as_json:
         click.echo(
@@ -106,7 +106,7 @@ def _print_layout(found: one_poll.Poll, path: str) -> int:
     return 75 if found.failures else 0
 
 
-def _merged(readings: list[Reading], measurements: tuple[str, ...], key: str) -> dict[str, dict[str, Value]]:
+def _merge(readings: list[Reading], measurements: tuple[str, ...], key: str) -> dict[str, dict[str, Value]]:
     devices: dict[str, dict[str, Value]] = {}
     for reading in readings:
         if reading.measurement in measurements:

@@ -13,7 +13,7 @@ from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
 from logger.gateway.discovery import INSTALL_MDNS, LISTEN_S, Search, search
-from logger.gateway.pins import spaced
+from logger.gateway.pins import format_fingerprint
 from logger.settings.value_types import check_gateway_address
 
 _NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {INSTALL_MDNS}"
@@ -82,5 +82,5 @@ def _as_json(found: Search, index: int) -> dict[str, str | bool | None]:
         "firmware": met.info.firmware,
         "part_number": met.info.part_number,
         "needs_token": met.info.needs_token,
-        "certificate_sha256": spaced(met.pin.fingerprint) if met.pin else None,
+        "certificate_sha256": format_fingerprint(met.pin.fingerprint) if met.pin else None,
     }

@@ -52,13 +52,13 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
     def report(result: CheckResult) -> None:
         found.append(result)
         if not as_json:
-            click.echo(f"{mark(*_MARKS[result.state])} {log.masked(_format(result))}")
+            click.echo(f"{mark(*_MARKS[result.state])} {log.mask(_format(result))}")
 
     asyncio.run(run_checks(configured, problems, SystemClock(), report, sign_in=sign_in))
     code = next((result.exit_code for result in found if result.state == "bad"), 0)
     if as_json:
         answer: Json = {"exit_code": code, "checks": [asdict(result) for result in found]}
-        click.echo(json.dumps(log.masked_in(answer), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(log.mask_all(answer), indent=1, ensure_ascii=False))
     else:
         click.echo(_summarise(found))
     return code

@@ -17,7 +17,7 @@ import click
 
 from logger import log
 from logger.clock import SystemClock
-from logger.commands.outbox import said_of
+from logger.commands.outbox import describe_refusal
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import moment, zone_of
 from logger.control.api import Ask, as_bytes, reach
@@ -71,7 +71,7 @@ def command(
 
     async def run() -> int:
         async with reach(configured, SystemClock()) as ask:
-            with _opened(output) as file:
+            with _open(output) as file:
                 if refused:
                     return await _write_refused(ask, file)
                 lines = _Lines(ask, wanted, start, end, frozenset(measurements))
@@ -112,7 +112,7 @@ async def _write_refused(ask: Ask, file: BinaryIO) -> int:
     async for entry in read_refused_lines(ask):
         if not count:
             file.write(_HOW_TO)
-        file.write(f"# {entry['id']}  {said_of(entry)}\n".encode())
+        file.write(f"# {entry['id']}  {describe_refusal(entry)}\n".encode())
         if line := as_bytes(str(entry["line"])):
             file.write(line + b"\n")
         count += 1
@@ -149,7 +149,7 @@ def _cell(value: Value | None) -> str:
 
 
 @contextlib.contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO]:
+def _open(output: Path | None) -> Iterator[BinaryIO]:
     """Standard output, or a file that has its name only once it is whole."""
     if output is None:
         yield sys.stdout.buffer

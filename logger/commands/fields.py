@@ -78,7 +78,7 @@ def way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str]:
         text += _source(used, found)
     elif f.made_of:
         text.append(f"made of    {f.made_of}")
-    text += _written(one, bucket)
+    text += _describe_writing(one, bucket)
     if one.candidates:
         text += ["", "sources in order:", *_fates(one.candidates)]
     for counter, candidates in one.counters:
@@ -103,7 +103,7 @@ def _source(used: Candidate, found: one_poll.Poll) -> list[str]:
     ]
 
 
-def _written(one: Explained, bucket: str) -> list[str]:
+def _describe_writing(one: Explained, bucket: str) -> list[str]:
     point, name = one.reading, one.field.name
     if point is None or name not in point.fields:
         return ["reading    none: the value is left out"]

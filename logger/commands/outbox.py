@@ -38,16 +38,16 @@ def command(context: click.Context, env_file: Path) -> None:
     """What waits for InfluxDB, what it refused, and sending again. Works beside a running daemon and without one."""
     context.obj = env_file
     if context.invoked_subcommand is None:
-        context.invoke(listed)
+        context.invoke(list_waiting)
 
 
 @command.command("list", short_help="What waits, was delivered, and lies on disk.")
 @json_option
 @click.pass_obj
-def listed(env_file: Path, as_json: bool = False) -> None:
+def list_waiting(env_file: Path, as_json: bool = False) -> None:
     """What waits, what was delivered, and how much disk it takes."""
-    configured = _loaded(env_file)
-    found = _asked(configured, waiting)
+    configured = _load(env_file)
+    found = _ask(configured, waiting)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
@@ -58,19 +58,19 @@ def listed(env_file: Path, as_json: bool = False) -> None:
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show so many, the newest.")
 @json_option
 @click.pass_obj
-def refused(env_file: Path, limit: int, as_json: bool) -> None:
+def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
     """The lines that InfluxDB refused, each with its number and InfluxDB's reason."""
 
     async def all_of_them(ask: Ask) -> list[dict[str, Json]]:
         return [entry async for entry in read_refused_lines(ask)]
 
-    found = _asked(_loaded(env_file), all_of_them)
+    found = _ask(_load(env_file), all_of_them)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
     for entry in found[-limit:]:
-        line = log.masked(str(entry["line"])) or "(damaged, not a line any more)"
-        click.echo(f"{entry['id']:>5}  {said_of(entry)}\n       {line}")
+        line = log.mask(str(entry["line"])) or "(damaged, not a line any more)"
+        click.echo(f"{entry['id']:>5}  {describe_refusal(entry)}\n       {line}")
     if len(found) > limit:
         click.echo(f"\n{len(found) - limit} more, older: --limit {len(found)}, or envoy-logger export --refused")
     if found:
@@ -93,13 +93,13 @@ def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
     """Send refused lines again: those of these numbers, or all; or corrected ones from a file."""
     if file is not None and numbers:
         raise click.UsageError("name numbers, or a file, not both")
-    configured = _loaded(env_file)
+    configured = _load(env_file)
     if file is not None:
-        mended = _corrected(file)
-        count = _asked(configured, lambda ask: _put_back(ask, mended))
+        mended = _read_corrected(file)
+        count = _ask(configured, lambda ask: _put_back(ask, mended))
         gone = f"; {len(mended) - count} were not refused any more" if count < len(mended) else ""
     else:
-        count = _asked(configured, lambda ask: _each(ask, "retry", numbers))
+        count = _ask(configured, lambda ask: _each(ask, "retry", numbers))
         gone = ""
     click.echo(f"{count} refused lines wait for delivery again{gone}.")
 
@@ -112,7 +112,7 @@ def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
     """Give refused lines up for good."""
     if bool(numbers) == everything:
         raise click.UsageError("name the numbers of lines, or --all")
-    count = _asked(_loaded(env_file), lambda ask: _each(ask, "discard", numbers))
+    count = _ask(_load(env_file), lambda ask: _each(ask, "discard", numbers))
     click.echo(f"{count} refused lines were given up.")
 
 
@@ -124,29 +124,29 @@ def replay_since(env_file: Path, since: str) -> None:
 
     Delivered readings are kept for LOGGER_KEEP_DAYS, days for ever.
     """
-    configured = _loaded(env_file)
+    configured = _load(env_file)
     start = moment(since, zone_of(configured), time.time())
-    count = _asked(configured, lambda ask: replay(ask, start))
+    count = _ask(configured, lambda ask: replay(ask, start))
     days = configured.recorder.keep_days
     click.echo(f"{count} rows since {_utc(start)} wait for delivery again.")
     if start < time.time() - days * 86400:
         click.echo(f"Readings delivered more than {days} days ago (LOGGER_KEEP_DAYS) are not kept.", err=True)
 
 
-def said_of(entry: dict[str, Json]) -> str:
+def describe_refusal(entry: dict[str, Json]) -> str:
     """When and where a line was refused, and why."""
     status = f"HTTP {entry['status']}: " if entry["status"] and "HTTP" not in str(entry["reason"]) else ""
-    return f"{_utc(entry['tick'])}  {entry['role']}  {status}{log.masked(' '.join(str(entry['reason']).split()))}"
+    return f"{_utc(entry['tick'])}  {entry['role']}  {status}{log.mask(' '.join(str(entry['reason']).split()))}"
 
 
-def _loaded(env_file: Path) -> Settings:
+def _load(env_file: Path) -> Settings:
     configured = load_settings(env_file)
     log.protect(configured.secrets.values())
     log.configure("warning")
     return configured
 
 
-def _asked(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
+def _ask(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
     async def run() -> T:
         async with reach(configured, SystemClock()) as ask:
             return await work(ask)
@@ -169,7 +169,7 @@ async def _put_back(ask: Ask, mended: list[tuple[int, str]]) -> int:
     return sum([bool(await ask("put_back", id=number, line=line)) for number, line in mended])
 
 
-def _corrected(file: Path) -> list[tuple[int, str]]:
+def _read_corrected(file: Path) -> list[tuple[int, str]]:
     """Numbers and lines of a file that `export --refused` wrote; every problem is said, and then nothing is done."""
     mended: list[tuple[int, str]] = []
     problems: list[str] = []

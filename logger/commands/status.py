@@ -33,9 +33,9 @@ def command(env_file: Path, as_json: bool) -> int:
     if found is None:
         raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")
     if as_json:
-        click.echo(json.dumps(log.masked_in(found), indent=1))
+        click.echo(json.dumps(log.mask_all(found), indent=1))
     else:
-        click.echo(log.masked("\n".join(lines(found, now))))
+        click.echo(log.mask("\n".join(lines(found, now))))
     return 0 if now < _float(found.get("alive_until")) else StoreHeldError.exit_code
 
 

@@ -159,8 +159,8 @@ def _request(line: bytes) -> tuple[str, Mapping[str, Json]]:
 def _refusal(error: EnvoyLoggerError) -> bytes:
     said: dict[str, Json] = {
         "kind": type(error).__name__,
-        "what": log.masked(error.message),
-        "hint": log.masked(error.hint),
+        "what": log.mask(error.message),
+        "hint": log.mask(error.hint),
     }
     return _line({"error": said})
 

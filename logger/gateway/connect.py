@@ -93,16 +93,16 @@ class Connector:
             text = "LOGGER_TLS=off: nobody checks the gateway's certificate; anybody can answer"
             if self._events.warn_once("tls_off", text):
                 log.get("gateway").warning(text)
-            return await self._open(base, tls.unchecked())
+            return await self._open(base, tls.trust_anybody())
         pin = self.trust.load() or await self.trust.pin_first(base)
         try:
-            connection = await self._open(base, tls.pinned(pin, host))
+            connection = await self._open(base, tls.trust_pin(pin, host))
         except CertificateError:
             successor = await self.trust.pin_successor(base, pin)
             if successor is None:
                 raise
             pin = successor
-            connection = await self._open(base, tls.pinned(pin, host))
+            connection = await self._open(base, tls.trust_pin(pin, host))
         self.trust.confirm(pin)
         return connection
 

@@ -55,7 +55,7 @@ async def search(
     `addresses` are asked too, and so is the usual name; that it does not answer is no news.
     """
     named = list(dict.fromkeys(addresses))
-    heard = await _announced(listen_s, tuple(interfaces))
+    heard = await _listen_for_announcements(listen_s, tuple(interfaces))
     asked = list(dict.fromkeys([*named, *(heard or ()), USUAL_NAME]))
     answers = await asyncio.gather(*(_ask(address, clock) for address in asked))
     met: dict[str, FoundGateway] = {}
@@ -76,7 +76,7 @@ async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:
         return Silent(address, str(error))
 
 
-async def _announced(listen_s: float, interfaces: tuple[str, ...]) -> list[str] | None:
+async def _listen_for_announcements(listen_s: float, interfaces: tuple[str, ...]) -> list[str] | None:
     """The addresses of everybody who announces the service, in the order heard; None without zeroconf.
 
     The answer is asked for by multicast. By unicast, as is usual for a first question, it would go to one of the

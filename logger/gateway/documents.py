@@ -21,7 +21,7 @@ from logger.errors import (
     UnreadableError,
 )
 from logger.gateway.endpoints import FIRST_TOKEN, Endpoint, Form, auth_kind
-from logger.log import masked
+from logger.log import mask
 from logger.model import GatewayInfo, Json
 from logger.wire import Answer
 
@@ -155,21 +155,21 @@ def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
 def _not_a_gateway(host: str, what: str, text: str) -> NotAGatewayError:
     """The error for an address at which something else answers."""
     return NotAGatewayError(
-        f"{host} is not an Enphase gateway: /info gave {what}{_shown(text)}",
+        f"{host} is not an Enphase gateway: /info gave {what}{_quote(text)}",
         "check ENPHASE_GATEWAY; the gateway's own page at this address shows its serial number.",
     )
 
 
 def _unreadable(where: str, what: str, text: str) -> UnreadableError:
     return UnreadableError(
-        f"{where} gave {what}{_shown(text)}",
+        f"{where} gave {what}{_quote(text)}",
         "check the address and restart the gateway if this lasts.",
     )
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     """The beginning of an answer for a message: masked first, so that no cut secret slips through."""
-    plain = " ".join(masked(text[:4096]).split())[:_SHOWN]
+    plain = " ".join(mask(text[:4096]).split())[:_SHOWN]
     return f": {plain!r}" if plain else ""
 
 

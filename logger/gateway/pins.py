@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from logger.clock import format_day
 from logger.errors import StateError
-from logger.files import unwritten, write_atomically
+from logger.files import describe_write_error, write_atomically
 
 _ROTATION_S: Final = 120 * 86400.0
 """A gateway replaces its certificate about once a year, now and then two months early."""
@@ -36,7 +36,7 @@ class Pin:
 
     def describe(self) -> str:
         """Fingerprint and end, for people."""
-        return f"{spaced(self.fingerprint)} (ends {format_day(self.not_after)})"
+        return f"{format_fingerprint(self.fingerprint)} (ends {format_day(self.not_after)})"
 
 
 _STORED: Final = TypeAdapter(Pin)
@@ -47,7 +47,7 @@ def fingerprint_of(certificate: bytes) -> str:
     return sha256(certificate).hexdigest()
 
 
-def spaced(fingerprint: str) -> str:
+def format_fingerprint(fingerprint: str) -> str:
     """A fingerprint as people compare it: AB:CD:…"""
     return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
 
@@ -105,7 +105,7 @@ def save(state_dir: Path, pin: Pin) -> None:
     try:
         write_atomically(path, _STORED.dump_json(pin, indent=1) + b"\n")
     except OSError as error:
-        raise unwritten(path, error) from error
+        raise describe_write_error(path, error) from error
 
 
 def _path(state_dir: Path, serial: str) -> Path:

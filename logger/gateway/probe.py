@@ -56,7 +56,7 @@ async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
 async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
     """Learn the certificate of whoever answers at the base URL, and who it says it is."""
     seen = tls.Seen()
-    async with aclosing(Wire(base, clock, tls=tls.checked(seen), max_bytes=INFO_LIMIT)) as wire:
+    async with aclosing(Wire(base, clock, tls=tls.check_each_handshake(seen), max_bytes=INFO_LIMIT)) as wire:
         info = await ask_info(wire, access, clock)
     if len(seen.certificates) != 1:
         raise CertificateError(

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from logger.clock import Clock, SystemClock
 from logger.errors import SignInBlockedError, StateError
-from logger.files import hand_over, unwritten, write_atomically
+from logger.files import describe_write_error, hand_over, write_atomically
 from logger.gateway import tokens
 from logger.gateway.access import Access
 from logger.gateway.cloud import Refusal, fetch_token
@@ -104,7 +104,7 @@ def save(state_dir: Path, state: CoolDown) -> None:
     try:
         write_atomically(path, _STORED.dump_json(state, indent=1) + b"\n")
     except OSError as error:
-        raise unwritten(path, error) from error
+        raise describe_write_error(path, error) from error
 
 
 @contextlib.asynccontextmanager

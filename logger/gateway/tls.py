@@ -12,7 +12,7 @@ from typing import Final
 
 from logger.clock import format_day
 from logger.errors import CertificateError, StateError
-from logger.gateway.pins import Pin, end_of, fingerprint_of, spaced
+from logger.gateway.pins import Pin, end_of, fingerprint_of, format_fingerprint
 
 _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
 """Older gateways sign with short keys; who they are is proved by the pin, not by a chain."""
@@ -29,7 +29,7 @@ class Seen:
         self.certificates.add(certificate)
 
 
-def unchecked() -> ssl.SSLContext:
+def trust_anybody() -> ssl.SSLContext:
     """A context that trusts anybody; alone it is what `off` means."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -39,7 +39,7 @@ def unchecked() -> ssl.SSLContext:
     return context
 
 
-def checked(check: Callable[[bytes], None]) -> ssl.SSLContext:
+def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
     """A context that hands the other side's certificate (DER) to `check` at the end of each handshake.
 
     What `check` raises fails the handshake, before anything of the request is sent.
@@ -52,24 +52,24 @@ def checked(check: Callable[[bytes], None]) -> ssl.SSLContext:
             super().do_handshake()
             check(self.getpeercert(binary_form=True) or b"")
 
-    context = unchecked()
+    context = trust_anybody()
     context.sslobject_class = Checked
     return context
 
 
-def pinned(pin: Pin, host: str) -> ssl.SSLContext:
+def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
     """A context in which only the pinned certificate passes."""
 
     def check(certificate: bytes) -> None:
         if fingerprint_of(certificate) != pin.fingerprint:
             raise CertificateError(
                 f"the certificate of {host} is not the pinned one: pinned {pin.describe()}, first seen "
-                f"{format_day(pin.first_seen)}; now {spaced(fingerprint_of(certificate))} "
+                f"{format_day(pin.first_seen)}; now {format_fingerprint(fingerprint_of(certificate))} "
                 f"(ends {format_day(end_of(certificate))}). Nothing was sent",
                 "envoy-logger accept-certificate, if the gateway was replaced or reset; else somebody else answers.",
             )
 
-    return checked(check)
+    return check_each_handshake(check)
 
 
 def verifying(ca_file: str) -> ssl.SSLContext:

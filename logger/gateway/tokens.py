@@ -17,7 +17,7 @@ import jwt
 from logger import log
 from logger.clock import format_day, format_minute
 from logger.errors import StateError, TokenError
-from logger.files import unwritten, write_atomically
+from logger.files import describe_write_error, write_atomically
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _EARLY_S: Final = 30 * 86400.0
@@ -94,7 +94,7 @@ def save(state_dir: Path, serial: str, token: Token) -> None:
     try:
         write_atomically(path, token.text.encode("ascii") + b"\n")
     except OSError as error:
-        raise unwritten(path, error) from error
+        raise describe_write_error(path, error) from error
 
 
 def format_end(token: Token) -> str:

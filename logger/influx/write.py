@@ -8,7 +8,7 @@ from logger.clock import Clock
 from logger.errors import BrokenError, InfluxError, InfluxRefusedError, UnreachableError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
 from logger.influx.dialects import MOST_LINES, Dialect, Target, make_write_call, recognise_dialect
-from logger.log import masked
+from logger.log import mask
 from logger.model import ROLES, Role
 from logger.wire import Answer, Wire
 
@@ -83,12 +83,12 @@ class Writer:
         except (WireError, InfluxError) as error:
             return _explain_silence(error)
         self.may_forget = answer.headers.get("x-influxdb-build", "").lower() in _OF_ONES_OWN
-        outcome = classify(answer.status, answer.text[:_READ], answer.headers, self._clock.time(), masked)
+        outcome = classify(answer.status, answer.text[:_READ], answer.headers, self._clock.time(), mask)
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
         if isinstance(outcome, Done):
             return outcome
-        reason = masked(outcome.reason)  # once more: what stood in JSON reads differently now
+        reason = mask(outcome.reason)  # once more: what stood in JSON reads differently now
         if isinstance(outcome, Wait | Blocked):
             reason = f"InfluxDB at {self.host}, bucket {self.target.buckets[role]}: {reason}"
         return replace(outcome, reason=reason)

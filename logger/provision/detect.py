@@ -11,7 +11,7 @@ from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.dialects import Dialect, Target, recognise_dialect
 from logger.influx.queries import quote_flux
 from logger.influx.write import ask_identity
-from logger.log import masked
+from logger.log import mask
 from logger.wire import Answer, Wire
 
 _TIMEOUT_S: Final = 10.0
@@ -73,7 +73,7 @@ async def detect_server(target: Target, clock: Clock) -> Server:
         await wire.aclose()
     return Server(
         dialect,
-        masked(version)[:40],
+        mask(version)[:40],
         _read_trouble(health),
         is_fresh,
         is_open,
@@ -91,7 +91,7 @@ async def _ask_without_user(wire: Wire) -> tuple[bool, bool]:
 def _read_trouble(health: Answer) -> str:
     if health.status < 500 and health.fields.get("status") != "fail":
         return ""
-    return masked(str(health.fields.get("message") or f"/health answered {health.status}"))[:_SHOWN]
+    return mask(str(health.fields.get("message") or f"/health answered {health.status}"))[:_SHOWN]
 
 
 def _read_skew_s(answer: Answer, now: float) -> float | None:
@@ -131,7 +131,7 @@ async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, 
         await wire.aclose()
     if answer.status == 200:
         return
-    refusal = f"{wire.host} answered {answer.status}: {' '.join(masked(answer.text[:4096]).split())[:_SHOWN]}"
+    refusal = f"{wire.host} answered {answer.status}: {' '.join(mask(answer.text[:4096]).split())[:_SHOWN]}"
     if answer.status in (401, 403):
         raise InfluxRefusedError(refusal, "give INFLUXDB_READ_TOKEN a token that may read this bucket.")
     if answer.status == 404:

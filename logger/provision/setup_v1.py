@@ -14,7 +14,7 @@ from typing import Final, Literal
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxRefusedError, WireError
 from logger.influx.queries import parse_answer, quote_name, quote_text
-from logger.log import masked, protect
+from logger.log import mask, protect
 from logger.model import Value
 from logger.provision.detect import Server
 from logger.provision.plan import (
@@ -207,7 +207,7 @@ class _V1Setup:
             "POST", "/query", form={"q": statement}, auth=self._auth, timeout_s=_TIMEOUT_S
         )
         series, error = parse_answer(answer)
-        where, doing, reason = self._wire.host, " ".join(statement.split()[:3]), masked(error)[:200]
+        where, doing, reason = self._wire.host, " ".join(statement.split()[:3]), mask(error)[:200]
         if answer.status in (401, 403):
             raise InfluxRefusedError(f"InfluxDB at {where} refuses {doing}: {reason}", _ADMIN_HINT)
         if answer.status >= 500:

@@ -23,7 +23,7 @@ from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.dialects import is_sendable
 from logger.influx.queries import quote_flux
 from logger.influx.v2_client import V2Client
-from logger.log import masked, protect
+from logger.log import mask, protect
 from logger.provision.plan import (
     DAY_S,
     RIGHTS,
@@ -239,7 +239,7 @@ def _ask(client: V2Client, function: Callable[[], T | None], doing: str) -> T:
 
 def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
     """The error of an answer with a status that is no success."""
-    message = f"InfluxDB at {host} does not {doing}: HTTP {status}: {' '.join(masked(body).split())[:200]}"
+    message = f"InfluxDB at {host} does not {doing}: HTTP {status}: {' '.join(mask(body).split())[:200]}"
     if status in (401, 403):
         return InfluxRefusedError(
             message,

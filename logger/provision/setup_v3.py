@@ -12,7 +12,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxRefusedError, WireError
-from logger.log import masked
+from logger.log import mask
 from logger.provision.plan import DAY_S, Admin, SetupPlan, SetupResult, Step, describe_retention
 from logger.wire import Answer, Wire
 
@@ -55,7 +55,7 @@ def _require_success(answer: Answer, host: str, doing: str) -> Answer:
     if answer.status >= 500:
         raise WireError(f"InfluxDB at {host} is not ready: HTTP {answer.status}", "run the command again.")
     if not 200 <= answer.status < 300:
-        reason = " ".join(masked(answer.text).split())[:200]
+        reason = " ".join(mask(answer.text).split())[:200]
         raise InfluxError(
             f"InfluxDB at {host} does not {doing}: HTTP {answer.status}: {reason}", "check INFLUXDB_URL."
         )

@@ -30,10 +30,10 @@ def test_what_a_server_means_is_judged_before_its_words_are_masked() -> None:
         '{"error":"partial write: points beyond retention policy dropped=1"}': OutsideRetention,
     }
     for body, kind in bodies.items():
-        outcome = classify(400, body, {}, 0.0, log.masked)
+        outcome = classify(400, body, {}, 0.0, log.mask)
         assert isinstance(outcome, kind)
         assert not [word for word in WORDS if word in getattr(outcome, "reason", "none")]
-    missing = classify(404, '{"error":"database not found: \\"x\\""}', {}, 0.0, log.masked)
+    missing = classify(404, '{"error":"database not found: \\"x\\""}', {}, 0.0, log.mask)
     assert isinstance(missing, Blocked)
     assert (missing.kind, missing.reason) == ("missing", 'HTTP 404: ******** not ********: "x"')
 
@@ -75,6 +75,6 @@ def test_json_stays_json_and_keeps_its_names_and_numbers() -> None:
         ours.setLevel(before[2])
     entry = json.loads(stream.getvalue())
     assert (entry["event"], entry["status"]) == ("******** is ********", 81234)
-    assert log.masked_in({"status": ["1234", 1234, None, {"x": "status"}]}) == {
+    assert log.mask_all({"status": ["1234", 1234, None, {"x": "status"}]}) == {
         "status": ["********", 1234, None, {"x": "********"}]
     }

@@ -296,7 +296,7 @@ def test_a_new_token_in_its_file_is_used_without_a_restart(tmp_path: Path) -> No
             assert here.box.requests[-1].bearer == fresh
             assert kinds(gateway).count("credentials_changed") == 1
             assert here.cloud.requests == []
-            assert log.masked(f"x {fresh} y") == "x ******** y"
+            assert log.mask(f"x {fresh} y") == "x ******** y"
 
     asyncio.run(story())
 

@@ -22,7 +22,7 @@ from logger.errors import CertificateError, NotAGatewayError, StateError, TokenE
 from logger.gateway import pins
 from logger.gateway.client import Gateway
 from logger.gateway.connect import RECHECK_S
-from logger.gateway.pins import spaced
+from logger.gateway.pins import format_fingerprint
 from logger.gateway.trust import accept_certificate
 from logger.site import Site as SiteSettings
 from tests.daemon.parts import InlineStore
@@ -92,8 +92,8 @@ def test_an_impostor_reads_nothing_and_the_message_names_both_certificates(
             with pytest.raises(CertificateError) as caught:
                 await gateway.fetch(endpoint(READINGS))
             text = str(caught.value)
-            assert spaced(certificate_of(here)) in text
-            assert spaced(other.fingerprint) in text
+            assert format_fingerprint(certificate_of(here)) in text
+            assert format_fingerprint(other.fingerprint) in text
             assert "ends 2027-11-11" in text
             assert "ends 2027-04-25" in text
             assert "\nTry: envoy-logger accept-certificate" in text
@@ -593,11 +593,13 @@ def test_a_certificate_is_accepted_by_its_fingerprint_alone_if_one_is_given(tmp_
             await here.swap(FakeGateway(other.context, here.clock))
             with pytest.raises(CertificateError, match="another certificate than the one to accept") as caught:
                 await accept_certificate(here.access(), here.clock, "AB:CD")
-            assert spaced(other.fingerprint) in str(caught.value)
+            assert format_fingerprint(other.fingerprint) in str(caught.value)
             assert json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())[
                 "fingerprint"
             ] == certificate_of(here)
-            _, new = await accept_certificate(here.access(), here.clock, f" {spaced(other.fingerprint)}\n")
+            _, new = await accept_certificate(
+                here.access(), here.clock, f" {format_fingerprint(other.fingerprint)}\n"
+            )
             assert new.fingerprint == other.fingerprint
 
     asyncio.run(story())

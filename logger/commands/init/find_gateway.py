@@ -96,7 +96,7 @@ def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway:
 
 def _confirm_certificate(terminal: Terminal, new: Pin, old: Pin | None) -> None:
     """Show the new certificate beside the pinned one. Raises CertificateError if the person does not accept it."""
-    shown = pins.spaced(new.fingerprint)
+    shown = pins.format_fingerprint(new.fingerprint)
     click.echo(f"     SHA-256  {shown[:47]}\n              {shown[48:]}")
     terminal.show_note(new.describe().partition(" (")[2].rstrip(")") + "; nobody vouches for it but this first look")
     question = "Trust it from now on"

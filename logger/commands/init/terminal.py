@@ -80,7 +80,7 @@ class Terminal:
         self._show(mark("·", "-", "cyan"), text)
 
     def _show(self, marked: str, text: str) -> None:
-        click.echo(f"   {marked} " + fold(log.masked(text), 5).replace("\n", "\n     "))
+        click.echo(f"   {marked} " + fold(log.mask(text), 5).replace("\n", "\n     "))
 
     def ask(self, question: str, *, default: str | None = None, option: str) -> str:
         """Ask for one line; without a terminal the default is the answer."""

@@ -78,14 +78,14 @@ class DemoView:
                 counts.add_row("used today", _kwh(v["load_today_wh"]))
             counts.add_row("inverters", _inverters(v))
             counts.add_row("stored", f"{self.rows} points of {self.ticks} minutes")
-            body = [head, Text(), facts, Text(), *self._drawn(), Text(), counts]
+            body = [head, Text(), facts, Text(), *self._draw_day(), Text(), counts]
         body += [Text(), Text("Ctrl-C stops it.", style="dim")]
         return Panel(Group(*body), title="envoy-logger demo", width=_WIDTH + 6)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time(), UTC).astimezone(self.zone)
 
-    def _drawn(self) -> list[Text]:
+    def _draw_day(self) -> list[Text]:
         """Today's production from midnight to midnight, in rows of blocks."""
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
         bins: list[list[float]] = [[] for _ in range(_WIDTH)]
