@@ -13,6 +13,11 @@ Severity: TypeAlias = Literal["info", "warning", "error"]
 ROLES: tuple[Role, ...] = ("totals", "devices", "daily")
 
 
+def number_or_zero(value: Json) -> float:
+    """Return a JSON number as a float, and 0.0 for anything else."""
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One answer of the gateway: `body` parsed JSON, `received_at` and `took_s` by our clock, in seconds."""

@@ -9,10 +9,9 @@ import click
 
 from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
-from logger.daemon import app
+from logger.commands.ui.start import begin
 from logger.daemon.config import access_of
 from logger.gateway.trust import accept_certificate
-from logger.settings.load import load_settings
 from logger.store.folder import prepare
 
 
@@ -23,8 +22,7 @@ from logger.store.folder import prepare
 )
 def command(env_file: Path, fingerprint: str) -> None:
     """Pin the certificate that the gateway shows now. A running daemon goes on at its next poll."""
-    configured = load_settings(env_file, require=["ENPHASE_GATEWAY"])
-    app.configure_log(configured)
+    configured = begin(env_file, require=["ENPHASE_GATEWAY"])
     prepare(configured.state_dir)
     old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock(), fingerprint))
     if old is not None and old.fingerprint == new.fingerprint:

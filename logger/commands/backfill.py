@@ -20,16 +20,16 @@ from logger.backfill.restore import Rebuilt, hand_over, rebuild
 from logger.clock import SystemClock
 from logger.commands.ui.options import MisuseError
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.start import begin
 from logger.control.api import Ask, reach, store_handlers
 from logger.control.unix_socket import Handlers
-from logger.daemon import app
 from logger.daemon.amend import StoredState, state_handlers
 from logger.daemon.config import site_of, target_of
 from logger.daemon.gateway_state import GatewayState, load_state
 from logger.influx.dialects import Target
-from logger.model import Value
+from logger.model import Value, number_or_zero
 from logger.settings.environment import find_system_zone
-from logger.settings.load import Settings, load_settings
+from logger.settings.load import Settings
 from logger.site import Site
 from logger.store.thread import StoreCalls
 
@@ -78,8 +78,7 @@ def command(
         raise MisuseError("--until and --again want a --since")
     if until and until < since:
         raise MisuseError("--until is before --since")
-    configured = load_settings(env_file, require=["INFLUXDB_URL"])
-    app.configure_log(configured)
+    configured = begin(env_file, require=["INFLUXDB_URL"])
     token = _read_token(read_token_file, ask=ask_token)
     log.protect([token] if token else [])
     target = _choose_credentials(configured, token)
@@ -193,16 +192,12 @@ def _format_table(found: Rebuilt) -> list[str]:
             continue
         fields = rows[day][0].reading.fields
         cells = "".join(f"{_format_kwh(fields.get(name)):>12}" for name in names)
-        guess = any(_to_number(fields.get(f"{name.removesuffix('_wh')}_estimated_wh")) > 0 for name in names)
+        guess = any(number_or_zero(fields.get(f"{name.removesuffix('_wh')}_estimated_wh")) > 0 for name in names)
         covered = fields.get("coverage_percent")
-        shown = f"{_to_number(covered):.1f} %" if covered is not None else ""
+        shown = f"{number_or_zero(covered):.1f} %" if covered is not None else ""
         lines.append(f"{day:<12}{cells}{shown:>10}{'  in part estimated' if guess else ''}")
     return lines
 
 
 def _format_kwh(value: Value | None) -> str:
-    return "" if value is None else f"{_to_number(value) / 1000:.3f} kWh"
-
-
-def _to_number(value: Value | None) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0
+    return "" if value is None else f"{number_or_zero(value) / 1000:.3f} kWh"

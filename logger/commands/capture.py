@@ -10,9 +10,8 @@ import click
 from logger.capture import record
 from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
-from logger.daemon import app
+from logger.commands.ui.start import begin
 from logger.daemon.config import access_of
-from logger.settings.load import load_settings
 
 
 @click.command("capture", short_help="Record every document of the gateway, anonymised.")
@@ -24,8 +23,7 @@ def command(env_file: Path, folder: Path) -> int:
     Serial numbers, addresses, names and places are replaced, the same one by the same stand-in everywhere.
     `simulate --recording FOLDER` plays it. Exit code 75 if a path brought no answer.
     """
-    configured = load_settings(env_file, require=["ENPHASE_GATEWAY"])
-    app.configure_log(configured)
+    configured = begin(env_file, require=["ENPHASE_GATEWAY"])
     record.require_empty(folder)
     access = access_of(configured)
     found = asyncio.run(record.capture(access, SystemClock(), _report))

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from logger import log
 from logger.commands.ui.options import env_file as env_file_option
-from logger.daemon.config import load
+from logger.commands.ui.start import begin_polling
 from logger.settings.definitions import DESCRIPTIONS
 from logger.settings.texts import show_value
 
@@ -18,8 +17,7 @@ from logger.settings.texts import show_value
 @click.option("--show", is_flag=True, help="Also list every setting, its value and where it came from.")
 def command(env_file: Path, show: bool) -> None:
     """Check the settings. Exit code 78 if one is wrong."""
-    configured = load(env_file)
-    log.protect(configured.secrets.values())
+    configured = begin_polling(env_file, level="warning")
     if show:
         rows = [
             (item.variable, show_value(configured, item) or "-", configured.origins.get(item.variable, "default"))

@@ -15,18 +15,17 @@ from typing import BinaryIO
 
 import click
 
-from logger import log
 from logger.clock import SystemClock
-from logger.commands.outbox import describe_refusal
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import moment, zone_of
+from logger.commands.ui.output import describe_refusal
+from logger.commands.ui.start import begin
 from logger.control.api import Ask, as_bytes, reach
 from logger.control.pages import read_refused_lines, read_stored_lines
 from logger.errors import EnvoyLoggerError
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Reading, Role, Value
 from logger.readings.table import MEASUREMENTS
-from logger.settings.load import load_settings
 
 _EVER = 2**62
 _HOW_TO = b"""\
@@ -59,9 +58,7 @@ def command(
 
     Works beside a running daemon and without one. Into InfluxDB 2 a file goes by `influx write --precision s`.
     """
-    configured = load_settings(env_file)
-    log.protect(configured.secrets.values())
-    log.configure("warning")
+    configured = begin(env_file, level="warning")
     now, zone = time.time(), zone_of(configured)
     start = moment(since, zone, now) if since else 0
     end = moment(until, zone, now) if until else _EVER
@@ -83,7 +80,7 @@ def command(
 
 
 class _Lines:
-    """What is to be exported; can be gone through more than once."""
+    """The stored lines to export; they can be read more than once."""
 
     def __init__(self, ask: Ask, roles: Sequence[Role], since: int, until: int, only: frozenset[str]) -> None:
         self._ask, self._roles, self._since, self._until, self._only = ask, roles, since, until, only
@@ -120,7 +117,7 @@ async def _write_refused(ask: Ask, file: BinaryIO) -> int:
 
 
 async def _write_table(lines: _Lines, file: BinaryIO) -> int:
-    """A row a point; the columns are the tags and fields that occur, the fields in the order of the documentation."""
+    """Write a row a point; the columns are the tags and fields that occur, the fields as they are documented."""
     tags: dict[str, None] = {}
     found: set[str] = set()
     async for reading in lines.readings():
@@ -135,14 +132,14 @@ async def _write_table(lines: _Lines, file: BinaryIO) -> int:
         if not count:
             writer.writerow(["time", "measurement", *tags, *fields])
         at = f"{datetime.fromtimestamp(reading.time, UTC):%Y-%m-%dT%H:%M:%SZ}"
-        values = [_cell(reading.fields.get(name)) for name in fields]
+        values = [_format_cell(reading.fields.get(name)) for name in fields]
         writer.writerow([at, reading.measurement, *(reading.tags.get(tag, "") for tag in tags), *values])
         count += 1
     text.detach()
     return count
 
 
-def _cell(value: Value | None) -> str:
+def _format_cell(value: Value | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
@@ -150,7 +147,7 @@ def _cell(value: Value | None) -> str:
 
 @contextlib.contextmanager
 def _open(output: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that has its name only once it is whole."""
+    """Open standard output, or a file that gets its name only once it is whole."""
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

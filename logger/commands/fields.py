@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from logger.clock import SystemClock
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
-from logger.daemon import app, one_poll
-from logger.daemon.config import access_of, load, site_of
+from logger.commands.ui.start import begin_polling, poll
+from logger.daemon import one_poll
+from logger.daemon.config import site_of
 from logger.gateway.endpoints import ENDPOINTS
 from logger.influx.line_protocol import encode
 from logger.model import Reading
@@ -43,7 +43,7 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: s
     if explained:
         if len(found) != 1 or "." not in name:
             raise click.BadParameter("--explain wants one field, such as envoy_totals.production_power_w")
-        return _explain(load(env_file), name, serial)
+        return _explain(begin_polling(env_file), name, serial)
     if as_json:
         click.echo(json.dumps(field_texts.as_json(found), indent=1, ensure_ascii=False))
     else:
@@ -52,13 +52,9 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: s
 
 
 def _explain(configured: Settings, name: str, serial: str) -> int:
-    app.configure_log(configured)
-    site = site_of(configured)
-    found = asyncio.run(one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s))
-    for failure in found.describe_failures():
-        click.echo(failure, err=True)
+    found = asyncio.run(poll(configured))
     ((measurement, field),) = field_texts.find(name)
-    series = explain(found.snapshot(), one_poll.read(found, site).readings, measurement, field)
+    series = explain(found.snapshot(), one_poll.read(found, site_of(configured)).readings, measurement, field)
     chosen = [one for one in series if not serial or one.tags.get("serial") == serial]
     if not chosen:
         raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")

@@ -10,8 +10,9 @@ import click
 from logger import log
 from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
-from logger.daemon import app, one_poll
-from logger.daemon.config import access_of, load, site_of, target_of
+from logger.commands.ui.start import begin_polling, poll
+from logger.daemon import one_poll
+from logger.daemon.config import site_of, target_of
 from logger.influx.classify import Blocked
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
@@ -31,20 +32,12 @@ def command(env_file: Path, dry_run: bool) -> int:
 
     Exit code 75 if an endpoint failed or something still waits.
     """
-    configured = load(env_file)
-    app.configure_log(configured)
+    configured = begin_polling(env_file)
     return asyncio.run(_dry(configured) if dry_run else _store(configured))
 
 
-async def _poll(configured: Settings) -> one_poll.Poll:
-    found = await one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
-    for complaint in found.describe_failures():
-        click.echo(complaint, err=True)
-    return found
-
-
 async def _dry(configured: Settings) -> int:
-    found = await _poll(configured)
+    found = await poll(configured)
     click.echo(encode(one_poll.read(found, site_of(configured)).readings).decode(), nl=False)
     return 75 if found.failures else 0
 
@@ -60,7 +53,7 @@ async def _store(configured: Settings) -> int:
         try:
             for note in await store.call(Store.take_notes):
                 log.get("store").warning(note)
-            found = await _poll(configured)
+            found = await poll(configured)
             new = await one_poll.store(found, site_of(configured), store)
             target = target_of(configured)
             waits = None

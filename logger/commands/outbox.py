@@ -7,22 +7,23 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
 from logger import log
-from logger.clock import SystemClock
+from logger.clock import SystemClock, format_minute, format_span
 from logger.commands.ui.options import MisuseError, moment, zone_of
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.output import describe_refusal
+from logger.commands.ui.start import begin
 from logger.control.api import Ask, reach
 from logger.control.pages import ask_in_portions, part, read_refused_lines, replay, waiting
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Json
-from logger.settings.load import Settings, load_settings
+from logger.settings.load import Settings
 
 T = TypeVar("T")
 
@@ -35,7 +36,10 @@ _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 @env_file_option
 @click.pass_context
 def command(context: click.Context, env_file: Path) -> None:
-    """What waits for InfluxDB, what it refused, and sending again. Works beside a running daemon and without one."""
+    """Show what waits for InfluxDB and what it refused; send it again.
+
+    Works beside a running daemon and without one.
+    """
     context.obj = env_file
     if context.invoked_subcommand is None:
         context.invoke(list_waiting)
@@ -45,13 +49,13 @@ def command(context: click.Context, env_file: Path) -> None:
 @json_option
 @click.pass_obj
 def list_waiting(env_file: Path, as_json: bool = False) -> None:
-    """What waits, what was delivered, and how much disk it takes."""
-    configured = _load(env_file)
-    found = _ask(configured, waiting)
+    """Show what waits, what was delivered, and how much disk it takes."""
+    configured = begin(env_file, level="warning")
+    found = _run(configured, waiting)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    click.echo("\n".join(_summary(found, time.time(), configured.recorder.store_max_mb)))
+    click.echo("\n".join(_summarise(found, time.time(), configured.recorder.store_max_mb)))
 
 
 @command.command("refused", short_help="What InfluxDB refused, and why.")
@@ -59,12 +63,12 @@ def list_waiting(env_file: Path, as_json: bool = False) -> None:
 @json_option
 @click.pass_obj
 def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
-    """The lines that InfluxDB refused, each with its number and InfluxDB's reason."""
+    """Show the lines that InfluxDB refused, each with its number and InfluxDB's reason."""
 
-    async def all_of_them(ask: Ask) -> list[dict[str, Json]]:
+    async def read_all(ask: Ask) -> list[dict[str, Json]]:
         return [entry async for entry in read_refused_lines(ask)]
 
-    found = _ask(_load(env_file), all_of_them)
+    found = _run(begin(env_file, level="warning"), read_all)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
@@ -93,13 +97,13 @@ def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
     """Send refused lines again: those of these numbers, or all; or corrected ones from a file."""
     if file is not None and numbers:
         raise click.UsageError("name numbers, or a file, not both")
-    configured = _load(env_file)
+    configured = begin(env_file, level="warning")
     if file is not None:
-        mended = _read_corrected(file)
-        count = _ask(configured, lambda ask: _put_back(ask, mended))
-        gone = f"; {len(mended) - count} were not refused any more" if count < len(mended) else ""
+        corrected = _read_corrected(file)
+        count = _run(configured, lambda ask: _put_back(ask, corrected))
+        gone = f"; {len(corrected) - count} were not refused any more" if count < len(corrected) else ""
     else:
-        count = _ask(configured, lambda ask: _each(ask, "retry", numbers))
+        count = _run(configured, lambda ask: _for_each(ask, "retry", numbers))
         gone = ""
     click.echo(f"{count} refused lines wait for delivery again{gone}.")
 
@@ -112,7 +116,7 @@ def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
     """Give refused lines up for good."""
     if bool(numbers) == everything:
         raise click.UsageError("name the numbers of lines, or --all")
-    count = _ask(_load(env_file), lambda ask: _each(ask, "discard", numbers))
+    count = _run(begin(env_file, level="warning"), lambda ask: _for_each(ask, "discard", numbers))
     click.echo(f"{count} refused lines were given up.")
 
 
@@ -124,29 +128,16 @@ def replay_since(env_file: Path, since: str) -> None:
 
     Delivered readings are kept for LOGGER_KEEP_DAYS, days for ever.
     """
-    configured = _load(env_file)
+    configured = begin(env_file, level="warning")
     start = moment(since, zone_of(configured), time.time())
-    count = _ask(configured, lambda ask: replay(ask, start))
+    count = _run(configured, lambda ask: replay(ask, start))
     days = configured.recorder.keep_days
-    click.echo(f"{count} rows since {_utc(start)} wait for delivery again.")
+    click.echo(f"{count} rows since {format_minute(start)} wait for delivery again.")
     if start < time.time() - days * 86400:
         click.echo(f"Readings delivered more than {days} days ago (LOGGER_KEEP_DAYS) are not kept.", err=True)
 
 
-def describe_refusal(entry: dict[str, Json]) -> str:
-    """When and where a line was refused, and why."""
-    status = f"HTTP {entry['status']}: " if entry["status"] and "HTTP" not in str(entry["reason"]) else ""
-    return f"{_utc(entry['tick'])}  {entry['role']}  {status}{log.mask(' '.join(str(entry['reason']).split()))}"
-
-
-def _load(env_file: Path) -> Settings:
-    configured = load_settings(env_file)
-    log.protect(configured.secrets.values())
-    log.configure("warning")
-    return configured
-
-
-def _ask(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
+def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
     async def run() -> T:
         async with reach(configured, SystemClock()) as ask:
             return await work(ask)
@@ -154,8 +145,8 @@ def _ask(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-async def _each(ask: Ask, name: str, numbers: tuple[int, ...]) -> int:
-    """With the refused lines of these numbers, or with all that are refused now."""
+async def _for_each(ask: Ask, name: str, numbers: tuple[int, ...]) -> int:
+    """Ask for `name` to be done with the refused lines of these numbers, or with all → how many they were."""
     ids = [entry["id"] async for entry in read_refused_lines(ask)]
     known = [number for number in ids if isinstance(number, int)]
     if unknown := sorted(set(numbers) - set(known)):
@@ -165,13 +156,13 @@ async def _each(ask: Ask, name: str, numbers: tuple[int, ...]) -> int:
     return await ask_in_portions(ask, name, numbers or known)
 
 
-async def _put_back(ask: Ask, mended: list[tuple[int, str]]) -> int:
-    return sum([bool(await ask("put_back", id=number, line=line)) for number, line in mended])
+async def _put_back(ask: Ask, corrected: list[tuple[int, str]]) -> int:
+    return sum([bool(await ask("put_back", id=number, line=line)) for number, line in corrected])
 
 
 def _read_corrected(file: Path) -> list[tuple[int, str]]:
-    """Numbers and lines of a file that `export --refused` wrote; every problem is said, and then nothing is done."""
-    mended: list[tuple[int, str]] = []
+    """Read numbers and lines from a file that `export --refused` wrote. Raises MisuseError with every problem."""
+    corrected: list[tuple[int, str]] = []
     problems: list[str] = []
     number: int | None = None
     text = file.read_bytes().decode("utf-8", "surrogateescape")
@@ -187,20 +178,24 @@ def _read_corrected(file: Path) -> list[tuple[int, str]]:
             if number is None:
                 problems.append(f"line {place}: there is no comment with its number above it")
             else:
-                mended.append((number, line))
+                corrected.append((number, line))
             number = None
     if problems:
         shown = [*problems[:20], *(["…"] if len(problems) > 20 else [])]
         raise MisuseError("\n".join([f"{file} cannot be sent again", *shown, "Try: correct these lines"]))
-    return mended
+    return corrected
 
 
-def _summary(found: dict[str, Json], now: float, max_mb: int) -> list[str]:
+def _summarise(found: dict[str, Json], now: float, max_mb: int) -> list[str]:
     text = []
     for role in ROLES:
         state = part(part(found["roles"])[role])
         oldest = state["oldest_tick"]
-        since = f", the oldest of {_utc(oldest)} ({_ago(now - oldest)} ago)" if isinstance(oldest, int) else ""
+        since = (
+            f", the oldest of {format_minute(oldest)} ({format_span(now - oldest)} ago)"
+            if isinstance(oldest, int)
+            else ""
+        )
         waits = f"{state['lines']} points wait{since}" if state["lines"] else "nothing waits"
         lost = f", {state['dropped_lines']} dropped at the size limit" if state["dropped_lines"] else ""
         text.append(f"{role:<9} {waits}; {state['delivered_lines']} delivered ever{lost}")
@@ -208,14 +203,3 @@ def _summary(found: dict[str, Json], now: float, max_mb: int) -> list[str]:
     size = found["disk_bytes"]
     text.append(f"on disk   {size / 2**20 if isinstance(size, int) else 0:.1f} MB of at most {max_mb} MB")
     return text
-
-
-def _utc(at: Json) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%SZ}" if isinstance(at, int) and at else "-"
-
-
-def _ago(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} seconds"

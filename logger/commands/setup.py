@@ -16,13 +16,13 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import span_option
 from logger.commands.ui.secret_files import SecretFile
 from logger.commands.ui.secret_input import secret_option
-from logger.daemon import app
+from logger.commands.ui.start import begin
 from logger.daemon.config import target_of
 from logger.model import ROLES, Role
 from logger.provision.detect import detect_server
 from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
-from logger.settings.load import Settings, load_settings
+from logger.settings.load import Settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -100,8 +100,7 @@ def command(
     users; on 3.x databases. Needs INFLUXDB_URL, on 2.x INFLUXDB_ORG and an administrator. Running it again changes
     nothing that is right.
     """
-    configured = load_settings(env_file, require=["INFLUXDB_URL"])
-    app.configure_log(configured)
+    configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {
         "write": Handover(_file(write_token_file), "INFLUXDB", "the recorder"),
         "read": Handover(_file(read_token_file, read_token_mode), "", "Grafana"),

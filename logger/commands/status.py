@@ -12,10 +12,10 @@ from logger import log
 from logger.clock import format_span
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.start import begin
 from logger.daemon import status_file
 from logger.errors import StoreHeldError
-from logger.model import Json
-from logger.settings.load import load_settings
+from logger.model import Json, number_or_zero
 
 
 class NoDaemonError(StoreHeldError):
@@ -27,8 +27,7 @@ class NoDaemonError(StoreHeldError):
 @json_option
 def command(env_file: Path, as_json: bool) -> int:
     """Show what the daemon does. Exit code 69 if none runs, or if it does not move."""
-    configured = load_settings(env_file)
-    log.protect(configured.secrets.values())
+    configured = begin(env_file, level="warning")
     found, now = status_file.read(configured.runtime_dir), time.time()
     if found is None:
         raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")
@@ -36,14 +35,14 @@ def command(env_file: Path, as_json: bool) -> int:
         click.echo(json.dumps(log.mask_all(found), indent=1))
     else:
         click.echo(log.mask("\n".join(lines(found, now))))
-    return 0 if now < _float(found.get("alive_until")) else StoreHeldError.exit_code
+    return 0 if now < number_or_zero(found.get("alive_until")) else StoreHeldError.exit_code
 
 
 def lines(found: dict[str, Json], now: float) -> list[str]:
     """The status as text, one fact a line."""
     gateway, polls, values = _part(found, "gateway"), _part(found, "polls"), _part(found, "values")
     store, influxdb, books = _part(found, "store"), _part(found, "influxdb"), _part(found, "books")
-    written_at, alive_until = _float(found.get("written_at")), _float(found.get("alive_until"))
+    written_at, alive_until = number_or_zero(found.get("written_at")), number_or_zero(found.get("alive_until"))
     state = "running" if now < alive_until else "stopped" if alive_until <= written_at else "NOT MOVING"
     text = [f"{state}, status of {format_span(now - written_at)} ago"]
     if gateway:
@@ -65,12 +64,12 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     }
     for name, key in shown.items():
         if isinstance(values.get(key), (int, float)):
-            text.append(f"{name:<10} {_float(values[key]):.0f} W")
+            text.append(f"{name:<10} {number_or_zero(values[key]):.0f} W")
     if isinstance(values.get("production_today_wh"), (int, float)):
-        made = f"{_float(values['production_today_wh']) / 1000:.2f} kWh produced{_marks(books, 'production')}"
+        made = f"{number_or_zero(values['production_today_wh']) / 1000:.2f} kWh produced{_marks(books, 'production')}"
         text.append(f"today      {made}")
     if isinstance(values.get("load_today_wh"), (int, float)):
-        used = f"{_float(values['load_today_wh']) / 1000:.2f} kWh used by the house{_marks(books, 'load')}"
+        used = f"{number_or_zero(values['load_today_wh']) / 1000:.2f} kWh used by the house{_marks(books, 'load')}"
         text.append(f"           {used}")
     text += _counters(_part(books, "counters"))
     if influxdb:
@@ -82,7 +81,7 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
         )
     else:
         text.append("influxdb   not set: everything is kept in the embedded store")
-    text.append(f"waiting    {store.get('lines')} points, {_float(store.get('bytes')) / 1024:.0f} KiB")
+    text.append(f"waiting    {store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB")
     for trouble in _part(found, "troubles").values():
         text.append("trouble    " + str(trouble).replace("\n", "\n           "))
     return text
@@ -127,7 +126,7 @@ def _requests(requests: dict[str, Json]) -> list[str]:
     asked, planned = _part(requests, "last_hour"), requests.get("planned")
     if planned is None:
         return []
-    fast, slow = _float(asked.get("fast")), _float(asked.get("slow"))
+    fast, slow = number_or_zero(asked.get("fast")), number_or_zero(asked.get("slow"))
     notes = {"slow_gateway": "it answers slowly, so it is asked less", "one_lane": "slow and fast ones take turns"}
     said = "".join(f"; {note}" for key, note in notes.items() if requests.get(key))
     return [f"requests   {fast + slow:.0f} in the last hour ({slow:.0f} of them slow), {planned} planned{said}"]
@@ -136,7 +135,3 @@ def _requests(requests: dict[str, Json]) -> list[str]:
 def _part(found: dict[str, Json], key: str) -> dict[str, Json]:
     part = found.get(key)
     return part if isinstance(part, dict) else {}
-
-
-def _float(value: Json) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -23,7 +23,7 @@ from logger.daemon.progress import notify
 from logger.daemon.recorder import Recorder, build_recorder
 from logger.errors import StoreFullError
 from logger.influx.write import Writer
-from logger.settings.environment import is_under_journal, read_notify_socket
+from logger.settings.environment import read_notify_socket
 from logger.settings.load import Settings
 from logger.store.folder import FolderLock, claim, is_in_container, mark_demo, refuse_demo
 from logger.store.store import Store
@@ -250,11 +250,3 @@ def _line(recorder: Recorder) -> str:
     trouble = next(iter(recorder.changes.troubles.values()), "")
     produced = f"{sum(known):.0f} W produced" if known else "no production reading"
     return (trouble or produced).split("\n", maxsplit=1)[0]
-
-
-def configure_log(settings: Settings) -> None:
-    """Log to stderr as the settings say, with every secret masked."""
-    log.protect(settings.secrets.values())
-    log.configure(settings.recorder.log_level, settings.recorder.log_format, journal=is_under_journal())
-    for warning in settings.warnings:
-        log.get("settings").log(logging.WARNING, warning)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from logger.daemon.layout_file import layout_problems
 from logger.gateway.access import Access
 from logger.influx.dialects import Target
 from logger.settings.environment import find_system_zone
-from logger.settings.load import Settings, load_settings, reread_settings
+from logger.settings.load import Settings, reread_settings
 from logger.site import Site
 
 
@@ -27,15 +25,6 @@ def gateways_of(settings: Settings) -> tuple[GatewayConfig, ...]:
     """List the gateways that the settings name: one."""
     access = access_of(settings)
     return (GatewayConfig(access, lambda: access_of(reread_settings(settings)), site_of(settings)),)
-
-
-def load(env_file: Path, *, layout: bool = True) -> Settings:
-    """The settings of a command that polls, the layout file checked with them unless it is what the command makes.
-
-    Raises SettingsError with every problem.
-    """
-    further = layout_problems if layout else lambda settings: ()
-    return load_settings(env_file, require=["ENPHASE_GATEWAY"], further=further)
 
 
 def access_of(settings: Settings) -> Access:

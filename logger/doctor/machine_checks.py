@@ -13,7 +13,7 @@ from logger.clock import format_span
 from logger.daemon.clocks import EARLIEST, SET_OURS
 from logger.doctor.check_result import CheckResult, Report, bad, good, note, skip
 from logger.files import is_read_only
-from logger.model import GatewayInfo, Json
+from logger.model import GatewayInfo, Json, number_or_zero
 from logger.places import STATUS_FILE
 from logger.provision.detect import Server
 from logger.store.folder import is_demo
@@ -165,7 +165,7 @@ def check_daemon(status: dict[str, Json] | None, now: float, report: Report) -> 
 
 
 def _judge_status(status: dict[str, Json], now: float) -> CheckResult:
-    alive_until, written_at = _to_float(status.get("alive_until")), _to_float(status.get("written_at"))
+    alive_until, written_at = number_or_zero(status.get("alive_until")), number_or_zero(status.get("written_at"))
     age, pid, troubles = format_span(now - written_at), status.get("pid"), status.get("troubles")
     if now >= alive_until:
         if isinstance(pid, int) and Path(f"/proc/{pid}").exists() and now - alive_until < _DAY_S:
@@ -178,7 +178,3 @@ def _judge_status(status: dict[str, Json], now: float) -> CheckResult:
         more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
         return note(_DAEMON, f"{text}; trouble: {first}{more}", "envoy-logger status")
     return good(_DAEMON, text)
-
-
-def _to_float(value: Json) -> float:
-    return float(value) if isinstance(value, (int, float)) else 0.0

@@ -80,10 +80,10 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
 
     with daemon(state) if how != "alone" else contextlib.nullcontext():
         told = ask("outbox").out.splitlines()
-        assert told[0].startswith("totals    6 points wait, the oldest of 2026-05-28 20:28:00Z (")
+        assert told[0].startswith("totals    6 points wait, the oldest of 2026-05-28 20:28 UTC (")
         assert told[2:4] == ["daily     1 points wait; 0 delivered ever", "refused   3: envoy-logger outbox refused"]
         listed = ask("outbox", "refused").out.splitlines()
-        assert listed[:2] == [f"    1  2026-05-28 20:27:00Z  totals  HTTP 400: {CONFLICT}", f"       {BAD[0]}"]
+        assert listed[:2] == [f"    1  2026-05-28 20:27 UTC  totals  HTTP 400: {CONFLICT}", f"       {BAD[0]}"]
         assert [entry["line"] for entry in json.loads(ask("outbox", "refused", "--json").out)] == BAD
 
         file = tmp_path / "refused.lp"
@@ -101,7 +101,7 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
         assert "Try: envoy-logger outbox refused" in ask("outbox", "retry", "1", code=2).err
         assert ask("outbox", "discard", "3").out == "1 refused lines were given up.\n"
         assert ask("outbox", "refused").out == "InfluxDB has refused nothing.\n"
-        assert ask("outbox", "replay", "--since", FIRST).out.startswith("2 rows since 2026-05-28 20:27:00Z wait")
+        assert ask("outbox", "replay", "--since", FIRST).out.startswith("2 rows since 2026-05-28 20:27 UTC wait")
     store = make_store(state)
     waiting = store.read_figures().roles
     assert (waiting["totals"].rows, waiting["totals"].lines, waiting["daily"].rows) == (6, 10, 1)

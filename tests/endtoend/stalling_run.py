@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from logger.clock import FastClock
+from logger.commands.ui.start import configure_log
 from logger.daemon import app
 from logger.settings.load import load_settings
 from logger.store import rescue
@@ -26,7 +27,7 @@ def stalling(*_: Any) -> Any:
 if __name__ == "__main__":
     what = sys.argv[1]
     configured = load_settings(require=["ENPHASE_GATEWAY"])
-    app.configure_log(configured)
+    configure_log(configured)
     place, name = {"opening": (rescue, "carry_over"), "storing": (Store, "put"), "rescuing": (Store, "rescue")}[what]
     setattr(place, name, stalling)
     vars(app)["_LAST_RESORT_S"] = LAST_RESORT_S

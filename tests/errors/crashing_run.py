@@ -7,6 +7,7 @@ import sys
 
 from logger import log
 from logger.clock import FastClock
+from logger.commands.ui.start import configure_log
 from logger.daemon import app
 from logger.daemon.collector import Collector
 from logger.settings.load import load_settings
@@ -14,7 +15,7 @@ from logger.settings.load import load_settings
 if __name__ == "__main__":
     log.mask_crashes()  # as the command line does
     configured = load_settings(require=["ENPHASE_GATEWAY"])
-    app.configure_log(configured)
+    configure_log(configured)
     origin, start, rate = (float(text) for text in sys.argv[1:4])
 
     def defect(collector: Collector) -> None:

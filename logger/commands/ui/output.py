@@ -1,4 +1,4 @@
-"""How commands show signs and fingerprints, on any terminal."""
+"""How commands show signs, fingerprints and refused lines, on any terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import sys
 from typing import Final
 
 import click
+
+from logger import log
+from logger.clock import format_minute
+from logger.model import Json
 
 _HALF: Final = r"(?:[0-9A-F]{2}:){15}[0-9A-F]{2}"
 _FINGERPRINT: Final = re.compile(rf" *({_HALF}):({_HALF})")
@@ -32,3 +36,11 @@ def fold(text: str, indent: int) -> str:
         else:
             fit.append(row)
     return "\n".join(fit)
+
+
+def describe_refusal(entry: dict[str, Json]) -> str:
+    """Describe when and where a line was refused, and why."""
+    tick, reason = entry["tick"], log.mask(" ".join(str(entry["reason"]).split()))
+    at = format_minute(tick) if isinstance(tick, int) and tick else "-"
+    status = f"HTTP {entry['status']}: " if entry["status"] and "HTTP" not in reason else ""
+    return f"{at}  {entry['role']}  {status}{reason}"

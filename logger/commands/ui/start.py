@@ -1,0 +1,53 @@
+"""How commands begin: settings loaded, secrets masked, log configured, and the gateway polled once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from logger import log
+from logger.clock import SystemClock
+from logger.daemon import one_poll
+from logger.daemon.config import access_of
+from logger.daemon.layout_file import layout_problems
+from logger.settings.environment import is_under_journal
+from logger.settings.load import FurtherCheck, Settings, load_settings
+
+
+def begin(
+    env_file: Path, *, require: Sequence[str] = (), further: FurtherCheck = lambda settings: (), level: str = ""
+) -> Settings:
+    """Load the settings and configure the log. Raises SettingsError with every problem.
+
+    `require`: variables that must be set; `further`: finds more problems; `level`: the log's, if not as it is set.
+    """
+    configured = load_settings(env_file, require=require, further=further)
+    configure_log(configured, level)
+    return configured
+
+
+def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:
+    """Begin a command that polls the gateway; the layout file is checked with the settings."""
+    further = layout_problems if with_layout else lambda settings: ()
+    return begin(env_file, require=["ENPHASE_GATEWAY"], further=further, level=level)
+
+
+def configure_log(configured: Settings, level: str = "") -> None:
+    """Log to stderr, at `level` or as the settings say, with every secret masked."""
+    log.protect(configured.secrets.values())
+    recorder = configured.recorder
+    log.configure(level or recorder.log_level, recorder.log_format, journal=is_under_journal())
+    if not level:
+        for warning in configured.warnings:
+            log.get("settings").log(logging.WARNING, warning)
+
+
+async def poll(configured: Settings) -> one_poll.Poll:
+    """Poll every endpoint once, and show each failure on stderr."""
+    found = await one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
+    for failure in found.describe_failures():
+        click.echo(failure, err=True)
+    return found
