@@ -49,11 +49,11 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
                 }
                 for role, state in waiting.roles.items()
             },
-            "stored": waiting.stored,
-            "delivered": waiting.delivered,
+            "stored": waiting.lines_stored,
+            "delivered": waiting.lines_delivered,
             "refused": waiting.refused,
-            "dropped": waiting.dropped,
-            "missed_ticks": waiting.missed,
+            "dropped": waiting.lines_dropped,
+            "missed_ticks": waiting.ticks_missed,
             "disk_bytes": waiting.disk_bytes,
         },
         "influxdb": None if shipper is None else _delivery(shipper, waiting),

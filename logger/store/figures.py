@@ -65,22 +65,22 @@ class StoreFigures:
         return min((role.oldest_tick for role in self.roles.values() if role.oldest_tick is not None), default=None)
 
     @property
-    def stored(self) -> int:
+    def lines_stored(self) -> int:
         """Lines ever stored. Of a daily row each value counts, also one that was replaced before it was sent."""
         return sum(role.stored_lines for role in self.roles.values())
 
     @property
-    def delivered(self) -> int:
+    def lines_delivered(self) -> int:
         """Lines ever delivered; a replay counts again."""
         return sum(role.delivered_lines for role in self.roles.values())
 
     @property
-    def dropped(self) -> int:
+    def lines_dropped(self) -> int:
         """Lines ever dropped undelivered because the store was full."""
         return sum(role.dropped_lines for role in self.roles.values())
 
     @property
-    def missed(self) -> int:
+    def ticks_missed(self) -> int:
         """Ticks ever lost because nothing could be written."""
         return max((role.missed for role in self.roles.values()), default=0)
 

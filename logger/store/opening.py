@@ -85,7 +85,7 @@ def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connec
         hand_over(path)
     connection = _connect(path, notes)
     try:
-        _bound(connection, max_mb)
+        _configure(connection, max_mb)
         _upgrade(connection, path)
         connection.text_factory = damage.decode
         damage.check(connection, path)
@@ -132,7 +132,7 @@ def _can_use_log(connection: sqlite3.Connection) -> bool:
     return False
 
 
-def _bound(connection: sqlite3.Connection, max_mb: int) -> None:
+def _configure(connection: sqlite3.Connection, max_mb: int) -> None:
     """Make every commit durable, and bound the file and its log."""
     connection.execute("PRAGMA synchronous=FULL")
     page = int(connection.execute("PRAGMA page_size").fetchone()[0])

@@ -114,7 +114,7 @@ def test_a_month_of_outage_fits_and_drains_as_fast_as_a_bare_client_with_the_new
     store.close()
     took_s, live, waiting = asyncio.run(drain(tmp_path, writer, max(ticks)))
     assert waiting.rows == 0
-    assert waiting.delivered == sum(lines.values()) + live
+    assert waiting.lines_delivered == sum(lines.values()) + live
     sent = [(role, body) for role, body in writer.sent if len(body) > 200]
     assert times(sent[0][1])[-1] == max(ticks), "the newest minute is the first that is sent"
     bare_s.append(asyncio.run(post(database.target(database.fresh_buckets()), sent, dialect)))

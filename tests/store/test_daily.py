@@ -55,7 +55,7 @@ def test_a_part_of_a_lease_can_be_acknowledged_alone(tmp_path: Path) -> None:
     assert lease is not None
     store.ack(lease.only([0, 2]))
     assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=27.0 1"]
-    assert store.read_figures().delivered == 2
+    assert store.read_figures().lines_delivered == 2
     store.close()
 
 
@@ -68,7 +68,7 @@ def test_the_marks_and_the_figures_survive_a_restart(tmp_path: Path) -> None:
     assert lease is not None
     store.ack(lease)
     waiting = store.read_figures()
-    assert (waiting.rows, waiting.roles["daily"].lines, waiting.delivered) == (1, 1, 1)
+    assert (waiting.rows, waiting.roles["daily"].lines, waiting.lines_delivered) == (1, 1, 1)
     store.close()
 
 
@@ -130,6 +130,6 @@ def test_what_was_stored_and_what_was_delivered_are_counted_alike(tmp_path: Path
         if lease is not None:
             store.ack(lease)
     waiting = store.read_figures()
-    assert (waiting.stored, waiting.delivered, waiting.rows) == (3, 3, 0)
+    assert (waiting.lines_stored, waiting.lines_delivered, waiting.rows) == (3, 3, 0)
     assert waiting.roles["daily"].stored_rows == 3
     store.close()

@@ -55,5 +55,5 @@ def test_no_acknowledged_tick_is_missing_after_dozens_of_kills(tmp_path: Path) -
     expected = list(range(60, stored + 60, 60))
     assert drain(store) == expected
     assert drain(store, "devices") == expected
-    assert store.read_figures().stored == 2 * len(expected)
+    assert store.read_figures().lines_stored == 2 * len(expected)
     store.close()

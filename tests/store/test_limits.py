@@ -36,7 +36,7 @@ def test_at_the_limit_delivered_rows_go_before_undelivered_ones(tmp_path: Path) 
     for n in range(30, 45):
         store.put(_big(START + 60 * n, 100_000))
     waiting = store.read_figures()
-    assert (waiting.roles["totals"].rows, waiting.dropped) == (35, 0)
+    assert (waiting.roles["totals"].rows, waiting.lines_dropped) == (35, 0)
     assert replay_all(store, 0) == 0, "the delivered ones made room"
     assert waiting.disk_bytes + 8 * MB <= 16 * MB
     store.close()
@@ -50,7 +50,7 @@ def test_at_the_limit_the_oldest_undelivered_rows_go_counted_and_announced(tmp_p
     gone = 300 - waiting.rows
     assert gone > 0
     assert gone % 64 == 0
-    assert waiting.dropped == 10 * gone
+    assert waiting.lines_dropped == 10 * gone
     assert waiting.oldest_tick == START + 60 * gone, "the oldest of all roles go first"
     notes = store.take_notes()
     assert len(notes) == gone // 64
@@ -67,12 +67,12 @@ def test_a_tick_larger_than_the_whole_store_is_refused_and_changes_nothing(tmp_p
         store.put(_big(START, 6 * MB))
     assert caught.value.retry
     assert store.read_state(GATEWAY) == {}
-    assert store.read_figures().missed == 1
+    assert store.read_figures().ticks_missed == 1
     store.put(_big(START + 60, 1000))
-    assert store.read_figures().missed == 1
+    assert store.read_figures().ticks_missed == 1
     store.close()
     store = make_store(tmp_path, max_mb=16)
-    assert (store.read_figures().missed, store.read_figures().rows) == (1, 1)
+    assert (store.read_figures().ticks_missed, store.read_figures().rows) == (1, 1)
     store.close()
 
 
@@ -86,7 +86,7 @@ def test_at_the_limit_refused_lines_go_before_undelivered_ones(tmp_path: Path) -
         store.put(_big(START + 60 * n, 100_000))
     waiting = store.read_figures()
     assert waiting.refused == 500
-    assert (waiting.rows, waiting.dropped) == (30, 0)
+    assert (waiting.rows, waiting.lines_dropped) == (30, 0)
     assert store.take_notes() == ["the store is full: the oldest refused lines were dropped"] * 2
     store.close()
 
@@ -95,7 +95,7 @@ def test_a_refused_line_does_not_stop_delivery_from_a_store_full_of_undelivered_
     store = make_store(tmp_path, max_mb=16)
     for n in range(200):
         store.put(_big(START + 60 * n, 30_000))
-    assert store.read_figures().dropped > 0
+    assert store.read_figures().lines_dropped > 0
     while store._file._connection.execute("PRAGMA freelist_count").fetchone()[0] > 8:
         store.put(_big(START + 60 * n, 30_000))
     before = store.read_figures().rows
@@ -114,7 +114,7 @@ def test_a_lowered_limit_still_opens_and_makes_room(tmp_path: Path) -> None:
     store.close()
     store = make_store(tmp_path, max_mb=16)
     store.put(_big(START + 60 * 100, 100_000))
-    assert store.read_figures().dropped == 10 * 64
+    assert store.read_figures().lines_dropped == 10 * 64
     store.close()
 
 
@@ -163,7 +163,7 @@ while stopped < 5:
     stopped = 0 if put() else stopped + 1
     assert n < 50000
 assert not (folder / "state" / "ballast").exists()
-missed = store.read_figures().missed
+missed = store.read_figures().ticks_missed
 assert missed == n - len(kept)
 assert any("the reserve was released" in note for note in store.take_notes())
 store.close()

@@ -148,7 +148,7 @@ def test_refused_lines_are_kept_with_their_reason_and_the_rest_counts_as_deliver
     assert (kept.line, kept.status, kept.reason) == (bad, 422, "said again after a crash")
     assert (kept.gateway, kept.role, kept.tick, kept.at) == (GATEWAY, "totals", START, START)
     waiting = store.read_figures()
-    assert (waiting.rows, waiting.delivered, waiting.refused) == (0, 4, 1)
+    assert (waiting.rows, waiting.lines_delivered, waiting.refused) == (0, 4, 1)
     assert store.list_refused(after=kept.id) == []
     assert store.retry([kept.id + 1]) == 0
     assert store.retry([kept.id]) == 1
@@ -273,7 +273,12 @@ def test_the_figures_say_what_waits_and_what_ever_went_through_across_restarts(t
     assert (totals.rows, totals.lines, totals.oldest_tick) == (1, 2, START + 120)
     assert (devices.rows, devices.lines, devices.oldest_tick) == (3, 6, START)
     assert totals.bytes == len(batch("totals", START + 120, 2).body)
-    assert (waiting.stored, waiting.delivered, waiting.dropped, waiting.missed) == (12, 4, 0, 0)
+    assert (waiting.lines_stored, waiting.lines_delivered, waiting.lines_dropped, waiting.ticks_missed) == (
+        12,
+        4,
+        0,
+        0,
+    )
     assert (totals.stored_rows, totals.delivered_rows, waiting.oldest_tick) == (3, 2, START)
     assert waiting.disk_bytes > 0
     store.close()
