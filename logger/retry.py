@@ -54,14 +54,24 @@ SLOW_POLL: Final = Policy(tries=1, first_s=2.0, most_s=2.0)
 """The same for the slow lane, where a try takes up to a minute."""
 DELIVERY: Final = Policy(tries=FOR_EVER, first_s=1.0, most_s=60.0)
 """Between deliveries to InfluxDB: 1, 2, 4 … 60 s, for ever, because the data waits in the store until it is taken."""
+STORE_FULL: Final = Policy(tries=FOR_EVER, first_s=30.0, most_s=30.0, floor_s=30.0)
+"""Until there is room for the store at the start, for ever, because only a person can make room."""
 SIGN_IN: Final = Policy(tries=1, first_s=300.0, most_s=6 * 3600.0, floor_s=300.0)
 """Between sign-ins at Enphase: 5 minutes to 6 hours, kept across restarts; accounts get locked."""
 SIGN_IN_LOCK: Final = Policy(tries=1200, first_s=0.1, most_s=0.1, floor_s=0.1, besides=(BlockingIOError,))
 """Until another process has ended its sign-in, at most two minutes."""
 
 
-async def attempt(policy: Policy, clock: Clock, call: Callable[[], Awaitable[T]]) -> T:
-    """Call until it succeeds, fails with an error that another try cannot help, or the policy stops."""
+async def attempt(
+    policy: Policy,
+    clock: Clock,
+    call: Callable[[], Awaitable[T]],
+    sleep: Callable[[float], Awaitable[None]] | None = None,
+) -> T:
+    """Call until it succeeds, fails with an error that another try cannot help, or the policy stops.
+
+    `sleep`: how to wait between tries, where that is to end early.
+    """
 
     async def once() -> T:  # tenacity awaits what it sees to be a coroutine function, and nothing else
         return await call()
@@ -70,7 +80,7 @@ async def attempt(policy: Policy, clock: Clock, call: Callable[[], Awaitable[T]]
         stop=tenacity.stop_after_attempt(policy.tries),
         wait=policy.wait,
         retry=tenacity.retry_if_exception(policy.is_worth_retrying),
-        sleep=clock.sleep,
+        sleep=sleep or clock.sleep,
         reraise=True,
     )
     return await retrying(once)

@@ -23,6 +23,7 @@ from logger.daemon.progress import notify
 from logger.daemon.recorder import Recorder, build_recorder
 from logger.errors import StoreFullError
 from logger.influx.write import Writer
+from logger.retry import STORE_FULL, attempt
 from logger.settings.environment import read_notify_socket
 from logger.settings.load import Settings
 from logger.store.folder import FolderLock, claim, is_in_container, mark_demo, refuse_demo
@@ -30,7 +31,6 @@ from logger.store.store import Store
 from logger.store.thread import StoreThread
 
 _SHUTDOWN_S: Final = 5.0
-_FULL_S: Final = 30.0
 _LAST_RESORT_S: Final = 7.0
 """Seconds after which a disk or server that hangs no longer holds up the end; every commit is whole."""
 
@@ -132,9 +132,10 @@ def _leave() -> None:
 async def _open_store(
     settings: Settings, clock: Clock, lock: FolderLock, changes: log.Changes, stopping: asyncio.Event
 ) -> StoreThread:
-    """Open the store. A full disk is waited for, as it is later on."""
+    """Open the store. A full disk is waited for, as it is later on, unless the process is told to stop."""
     limits = settings.recorder
-    while True:
+
+    async def open_store() -> StoreThread:
         try:
             store = await StoreThread.open(
                 settings.state_dir,
@@ -146,14 +147,18 @@ async def _open_store(
             )
         except StoreFullError as error:
             changes.begin("store", str(error), logging.ERROR)
-        else:
-            changes.end("store", "there is room for the store again")
-            return store
+            raise
+        changes.end("store", "there is room for the store again")
+        return store
+
+    async def wait(seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with clock.timeout(_FULL_S):
+            async with clock.timeout(seconds):
                 await stopping.wait()
             log.get("service").info("stopped")
             raise SystemExit(0)
+
+    return await attempt(STORE_FULL, clock, open_store, sleep=wait)
 
 
 @contextlib.asynccontextmanager
