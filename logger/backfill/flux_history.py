@@ -28,7 +28,7 @@ class FluxHistory:
     def __init__(self, target: Target, clock: Clock) -> None:
         target.token_header("Token")  # one that cannot be sent is named before anything is
         self._target, self._clock = target, clock
-        self._client = V2Client(target.url, timeout_s=_TIMEOUT_S, org=target.org, token=target.token)
+        self._client = V2Client(target.url, _refuse, timeout_s=_TIMEOUT_S, org=target.org, token=target.token)
 
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
@@ -81,29 +81,13 @@ class FluxHistory:
             return list(self._client.api.query_api().query_stream(flux))
 
         try:
-            return await asyncio.to_thread(self._client.call, collect, lambda *answer: self._refuse(bucket, *answer))
+            return await asyncio.to_thread(self._client.call, collect, f"let this token read {bucket!r}")
         except InfluxMissingError as error:  # "not found" is also what a token hears that may only write
             if not await self._may_write(role):
                 raise
             raise InfluxRefusedError(
                 f"the token may write to the bucket {bucket!r} at {self._client.host}, but not read it", _READ_HINT
             ) from error
-
-    def _refuse(self, bucket: str, status: int, body: str) -> InfluxError:
-        where, reason = f"InfluxDB at {self._client.host}", " ".join(mask(body).split())[:200]
-        if status in (401, 403):
-            return InfluxRefusedError(f"{where} does not let this token read {bucket!r}: {reason}", _READ_HINT)
-        if status == 404 and "could not find bucket" in body:
-            return InfluxMissingError(
-                f"{where} has no bucket {bucket!r}, or this token may not see it",
-                f"check INFLUXDB_BUCKET and its kin, or {_READ_HINT}",
-            )
-        if status in (400, 404) and "organization" in body:
-            return InfluxMissingError(f"{where}: {reason}", "check INFLUXDB_ORG.")
-        return InfluxError(
-            f"{self._client.host} does not answer a Flux query: HTTP {status}: {reason}",
-            "check INFLUXDB_URL: only InfluxDB 1.x and 2.x can be read back.",
-        )
 
     async def _may_write(self, role: Role) -> bool:
         """Whether the bucket is there for this token: an empty write tells, and stores nothing."""
@@ -113,6 +97,21 @@ class FluxHistory:
         finally:
             await writer.aclose()
         return isinstance(outcome, Done)
+
+
+def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
+    reason = " ".join(mask(body).split())[:200]
+    message = f"InfluxDB at {host} does not {doing}: {reason}"
+    if status in (401, 403):
+        return InfluxRefusedError(message, _READ_HINT)
+    if status == 404 and "could not find bucket" in body:
+        return InfluxMissingError(message, f"check INFLUXDB_BUCKET and its kin, or {_READ_HINT}")
+    if status in (400, 404) and "organization" in body:
+        return InfluxMissingError(message, "check INFLUXDB_ORG.")
+    return InfluxError(
+        f"{host} does not answer a Flux query: HTTP {status}: {reason}",
+        "check INFLUXDB_URL: only InfluxDB 1.x and 2.x can be read back.",
+    )
 
 
 def _range(since: int, until: int) -> str:

@@ -6,7 +6,7 @@ It takes long to import, so the daemon never does. What it raises becomes one of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self, TypeVar
+from typing import Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from influxdb_client import InfluxDBClient
@@ -28,29 +28,40 @@ from logger.proxies import proxy_for
 T = TypeVar("T")
 
 
+Explain: TypeAlias = Callable[[str, str, int, str], InfluxError]
+"""The error of a refusal: the host, what was being done, the HTTP status, the body."""
+
+
 class V2Client:
     """One InfluxDB 2, signed in to with `token`, or `username` and `password`, or not at all. `api` is the client."""
 
-    def __init__(
-        self, url: str, *, timeout_s: float, org: str = "", token: str = "", username: str = "", password: str = ""
-    ) -> None:
+    def __init__(self, url: str, explain: Explain, *, timeout_s: float, org: str = "", **sign_in: str) -> None:
         self.host = urlsplit(url).netloc.rpartition("@")[2]
-        self._timeout_s = timeout_s
-        by_name = {"username": username, "password": password} if username and not token else {"token": token}
-        self.api = InfluxDBClient(url=url, timeout=int(timeout_s * 1000), org=org, proxy=proxy_for(url), **by_name)
+        self._explain, self._timeout_s = explain, timeout_s
+        self.api = InfluxDBClient(url=url, timeout=int(timeout_s * 1000), org=org, proxy=proxy_for(url), **sign_in)
 
-    def call(self, function: Callable[[], T], explain: Callable[[int, str], InfluxError]) -> T:
-        """Call one of the client's functions. `explain` makes an error of a refusal's HTTP status and body.
-
-        Raises what `explain` returns, and a WireError where there is no answer.
-        """
+    def call(self, function: Callable[[], T], doing: str) -> T:
+        """Call one of the client's functions. Raises InfluxError for a refusal, a WireError without an answer."""
         try:
             return function()
         except ApiException as error:
             body = error.body.decode("utf-8", "replace") if isinstance(error.body, bytes) else str(error.body or "")
-            raise explain(error.status or 0, body) from error
+            raise self._explain(self.host, doing, error.status or 0, body) from error
         except HTTPError as error:
             raise self._explain_silence(getattr(error, "reason", None) or error) from error
+
+    def ask(self, function: Callable[[], T | None], doing: str) -> T:
+        """Call what must answer something: a page of another server's holds nothing."""
+        try:
+            found = self.call(function, doing)
+        except (AttributeError, TypeError, ValueError):
+            found = None
+        if found is None:
+            raise InfluxError(
+                f"what answers at {self.host} does not {doing} as an InfluxDB 2 does",
+                "check INFLUXDB_URL, its path included, and INFLUXDB_API.",
+            )
+        return found
 
     def _explain_silence(self, cause: object) -> EnvoyLoggerError:
         match cause:

@@ -14,7 +14,7 @@ from logger.energy.days import first_instant, following, local_day
 from logger.energy.state import Counter
 from logger.energy.validate import Bounds, Increment, start_counter, validate
 from logger.model import AHEAD_S, Reading
-from logger.panels.panel_state import Inverter, PanelDay, PanelDays, PanelState
+from logger.panels.panel_state import InverterState, PanelDay, PanelDays, PanelState
 from logger.site import Site
 
 INVERTER_MAX_W: Final = 2000.0
@@ -76,7 +76,7 @@ def forget_old_days(state: PanelState) -> PanelState:
     return replace(state, days={day: state.days[day] for day in sorted(state.days)[-_DAYS_KEPT:]})
 
 
-def _set_back(inverter: Inverter, until: int) -> Inverter:
+def _set_back(inverter: InverterState, until: int) -> InverterState:
     """An inverter whose last report was stamped by a clock that was ahead."""
     counter = inverter.counter
     if counter is not None:
@@ -101,8 +101,8 @@ def _note_report(day: PanelDay, point: Reading) -> PanelDay:
 
 
 def _count_report(
-    known: Inverter | None, point: Reading, interval_s: int, zone: str
-) -> tuple[Inverter, list[DayShare]]:
+    known: InverterState | None, point: Reading, interval_s: int, zone: str
+) -> tuple[InverterState, list[DayShare]]:
     """The inverter after a report, and the energy that this brings to light."""
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
     wh = None if counted_wh is None else round(counted_wh, 3)  # more digits are no energy, and would all be stored
@@ -116,7 +116,7 @@ def _count_report(
         counter, shares = None, _integrate(known, power_w, point.time, interval_s, zone)
     # else the counter's next value holds this energy
     first_at, first_wh = (known.first_at, known.first_wh) if known else (point.time, wh)
-    return Inverter(point.time, power_w or 0.0, counter, first_at, first_wh), shares
+    return InverterState(point.time, power_w or 0.0, counter, first_at, first_wh), shares
 
 
 def _validate(
@@ -132,7 +132,9 @@ def _validate(
     return replace(decision.counter, rose_at=0), decision.increments
 
 
-def _integrate(known: Inverter | None, power_w: float | None, at: int, interval_s: int, zone: str) -> list[DayShare]:
+def _integrate(
+    known: InverterState | None, power_w: float | None, at: int, interval_s: int, zone: str
+) -> list[DayShare]:
     """What flowed until a report by the powers of this one and the one before it; all of it is estimated."""
     if known is None or power_w is None:
         return []

@@ -12,7 +12,7 @@ Alert: TypeAlias = Literal["silent", "weak"]
 
 
 @dataclass(frozen=True, slots=True)
-class Inverter:
+class InverterState:
     """One inverter as it reported last.
 
     `counter` is its lifetime energy, None while it gives none. `first_at` is the time of the first report that this
@@ -93,6 +93,6 @@ class PanelState:
 
     since: int = 0
     interval_s: int = 0
-    inverters: Mapping[str, Inverter] = field(default_factory=dict)
+    inverters: Mapping[str, InverterState] = field(default_factory=dict)
     days: Mapping[str, PanelDays] = field(default_factory=dict)
     watch: Watch = Watch()

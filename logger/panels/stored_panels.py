@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from logger.energy.state import Counter, HeldValue
 from logger.energy.stored import merge_values
-from logger.panels.panel_state import IntervalRun, Inverter, PanelDay, PanelDays, PanelState, UsualRatio, Watch
+from logger.panels.panel_state import IntervalRun, InverterState, PanelDay, PanelDays, PanelState, UsualRatio, Watch
 
 _STATE: Final = TypeAdapter(PanelState)
 _DAY: Final = TypeAdapter(PanelDays)
@@ -82,7 +82,9 @@ def _read_old(parts: Mapping[str, str]) -> PanelState:
         since=now["since"],
         interval_s=now["interval_s"],
         inverters={
-            serial: Inverter(last_at, power_w, _read_old_counter(*counter) if counter else None, first_at, first_wh)
+            serial: InverterState(
+                last_at, power_w, _read_old_counter(*counter) if counter else None, first_at, first_wh
+            )
             for serial, (last_at, power_w, counter, first_at, first_wh) in now["inverters"].items()
         },
         days={day: _read_old_day(**json.loads(text)) for day, text in _select_days(parts).items()},

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from influxdb_client import (
     Authorization,
@@ -38,7 +38,6 @@ from logger.provision.plan import (
     plan_retention,
 )
 
-T = TypeVar("T")
 _TIMEOUT_S: Final = 20.0
 _SHARDS: Final = ((2 * DAY_S, 3600), (180 * DAY_S, DAY_S), (0, 7 * DAY_S))
 """What InfluxDB 2 itself chooses: retention below → seconds of a shard; 0 stands for all above."""
@@ -55,19 +54,16 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     and the old one ends. In a dry run nothing is made: the steps say what would be. Raises InfluxError and its kinds,
     or a WireError.
     """
-    with V2Client(url, timeout_s=_TIMEOUT_S) as anonymous:
+    with V2Client(url, _refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
-        if not _ask(anonymous, service.get_setup, "say whether it is set up").allowed:
+        if not anonymous.ask(service.get_setup, "say whether it is set up").allowed:
             return _set_up_as(admin, url, plan, [], {})
         if not (admin.username and admin.password):
             raise InfluxRefusedError(
                 f"InfluxDB at {anonymous.host} was never set up: it has no user yet",
                 "name its first user: --admin-user NAME and --admin-password-file FILE (- for stdin).",
             )
-        steps = [
-            Step("made", f"user {admin.username!r}", "the server's first"),
-            _organisation_step("made", plan),
-        ]
+        steps = [Step("made", f"user {admin.username!r}", "the server's first"), _organisation_step("made", plan)]
         if plan.dry_run:
             return SetupResult((*steps, *_list_steps(plan)))
         bucket, seconds = next(iter(plan.buckets.items()))
@@ -79,7 +75,7 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
             retention_period_seconds=seconds or 0,
             token=admin.token or None,
         )
-        made = _ask(anonymous, partial(service.post_setup, request), "take its first user")
+        made = anonymous.ask(partial(service.post_setup, request), "take its first user")
     protect([made.auth.token])
     steps.append(Step("made", f"bucket {bucket!r}", describe_retention(seconds)))
     return _set_up_as(Admin(made.auth.token), url, plan, steps, {bucket: made.bucket.id}, made.auth.token)
@@ -89,8 +85,8 @@ def _set_up_as(
     admin: Admin, url: str, plan: SetupPlan, steps: list[Step], made: Mapping[str, str], admin_token: str = ""
 ) -> SetupResult:
     """Make the rest, signed in. `made`: ids of the buckets that are there since a moment ago, by name."""
-    sign_in = {"token": admin.token, "username": admin.username, "password": admin.password}
-    with V2Client(url, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:
+    sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
+    with V2Client(url, _refuse, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:
         setup = _V2Setup(client, url, plan, steps)
         org_id = setup.make_organisation()
         if org_id is None:
@@ -111,8 +107,8 @@ class _V2Setup:
     def make_organisation(self) -> str | None:
         """Find the organisation or make it → its id; None where a dry run would make it."""
         name, made = self._plan.org, _organisation_step("made", self._plan)
-        orgs = self._client.api.organizations_api()
-        for item in self._list(partial(orgs.find_organizations, org=name), "list its organisations"):
+        api = self._client.api.organizations_api()
+        for item in self._list(partial(api.find_organizations, org=name), "list its organisations"):
             if item.name == name:
                 if made not in self._steps:  # not made a moment ago
                     self._steps.append(_organisation_step("exists", self._plan))
@@ -121,13 +117,12 @@ class _V2Setup:
         if self._plan.dry_run:
             return None
         try:
-            new = self._ask(partial(orgs.create_organization, name), f"make the organisation {name!r}")
+            return str(self._client.ask(partial(api.create_organization, name), f"make the {made.subject}").id)
         except InfluxRefusedError as error:
             raise InfluxMissingError(
                 f"InfluxDB at {self._client.host} shows no organisation {name!r} to this token, nor lets it make one",
                 "check INFLUXDB_ORG, and that INFLUXDB_ADMIN_TOKEN belongs to that organisation.",
             ) from error
-        return str(new.id)
 
     def make_bucket(self, org_id: str, name: str, seconds: int | None) -> str | None:
         """Find the bucket or make it → its id; None where a dry run would make it."""
@@ -141,20 +136,19 @@ class _V2Setup:
             self._steps.append(step)
             if change is not None and not dry_run:
                 item.retention_rules = _make_rules(change, is_change=True)
-                self._call(partial(api.update_bucket, item), f"change the {subject}")
+                self._client.call(partial(api.update_bucket, item), f"change the {subject}")
             return str(item.id)
         self._steps.append(Step("made", subject, describe_retention(seconds)))
         if dry_run:
             return None
-        new = Bucket(
-            name=name, org_id=org_id, retention_rules=_make_rules(seconds or 0), description=f"by {_DESCRIPTION}"
-        )
-        return str(self._ask(partial(api.create_bucket, bucket=new), f"make the {subject}").id)
+        rules = _make_rules(seconds or 0)
+        new = Bucket(name=name, org_id=org_id, retention_rules=rules, description=f"by {_DESCRIPTION}")
+        return str(self._client.ask(partial(api.create_bucket, bucket=new), f"make the {subject}").id)
 
     def make_tokens(self, org_id: str, buckets: Mapping[str, str | None]) -> dict[Purpose, Credential]:
         """Find or make a token for each purpose; none in a dry run. `buckets`: their ids, by name."""
         api = self._client.api.authorizations_api()
-        known = self._ask(partial(api.find_authorizations, org_id=org_id), "list its tokens")
+        known = self._client.ask(partial(api.find_authorizations, org_id=org_id), "list its tokens")
         credentials: dict[Purpose, Credential] = {}
         for purpose in self._plan.purposes:
             ours = [item for item in known if item.description == _describe(purpose)]
@@ -187,9 +181,9 @@ class _V2Setup:
         ]
         api, subject = self._client.api.authorizations_api(), f"token {_describe(purpose)!r}"
         new = Authorization(org_id=org_id, permissions=permissions, description=_describe(purpose))
-        made = self._ask(partial(api.create_authorization, authorization=new), f"make the {subject}")
+        made = self._client.ask(partial(api.create_authorization, authorization=new), f"make the {subject}")
         for item in stale:
-            self._call(partial(api.delete_authorization, item), f"remove the old {subject}")
+            self._client.call(partial(api.delete_authorization, item), f"remove the old {subject}")
         return str(made.token)
 
     def _try_held(self, purpose: Purpose) -> str | None:
@@ -197,7 +191,7 @@ class _V2Setup:
         text, org = self._plan.held.get(purpose, ""), self._plan.org
         if not is_sendable(text):
             return None
-        with V2Client(self._url, timeout_s=_TIMEOUT_S, token=text, org=org) as client:
+        with V2Client(self._url, _refuse, timeout_s=_TIMEOUT_S, token=text, org=org) as client:
             write, query = WriteService(client.api.api_client).post_write, client.api.query_api().query
             for bucket in self._plan.buckets:
                 if purpose == "write":  # an empty write tells and stores nothing; the client's own writer sends none
@@ -205,36 +199,16 @@ class _V2Setup:
                 else:
                     attempt = partial(query, f"from(bucket: {quote_flux(bucket)}) |> range(start: -1s)")
                 try:
-                    client.call(attempt, partial(_refuse, client.host, "take the token"))
+                    client.call(attempt, "take the token")
                 except InfluxError:
                     return None
         return text
 
     def _list(self, function: Callable[[], list[Any] | None], doing: str) -> list[Any]:
         try:
-            return self._ask(function, doing)
+            return self._client.ask(function, doing)
         except InfluxMissingError:  # some versions answer 404 instead of an empty list
             return []
-
-    def _ask(self, function: Callable[[], T | None], doing: str) -> T:
-        return _ask(self._client, function, doing)
-
-    def _call(self, function: Callable[[], object], doing: str) -> None:
-        self._client.call(function, partial(_refuse, self._client.host, doing))
-
-
-def _ask(client: V2Client, function: Callable[[], T | None], doing: str) -> T:
-    """Call what must answer something: a page of another server's holds nothing. Raises InfluxError, a WireError."""
-    try:
-        found = client.call(function, partial(_refuse, client.host, doing))
-    except (AttributeError, TypeError, ValueError):
-        found = None
-    if found is None:
-        raise InfluxError(
-            f"what answers at {client.host} does not {doing} as an InfluxDB 2 does",
-            "check INFLUXDB_URL, its path included, and INFLUXDB_API.",
-        )
-    return found
 
 
 def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:

@@ -240,9 +240,9 @@ def lived(server: Server, tmp_path: Path, told: Story, *, empty: bool) -> Instal
 
 def assert_whole(told: Story, installation: Installation) -> None:
     assert wrong(told, installation) == []
-    house, ledger = told.plant.house, installation.recorder.state.energy
+    house, energy = told.plant.house, installation.recorder.state.energy
     lost_on = next(day for day in house.days() if house.span(day)[0] <= told.lost < house.span(day)[1])
-    assert ledger.first_day == max(house.first, lost_on - timedelta(days=8)).isoformat(), (
+    assert energy.first_day == max(house.first, lost_on - timedelta(days=8)).isoformat(), (
         "seven days and the day itself"
     )
     row = installation.written("envoy_day")["", lost_on.isoformat()]

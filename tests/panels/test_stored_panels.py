@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 
 from logger.energy.state import Counter, HeldValue
-from logger.panels.panel_state import IntervalRun, Inverter, PanelDay, PanelDays, PanelState, UsualRatio, Watch
+from logger.panels.panel_state import IntervalRun, InverterState, PanelDay, PanelDays, PanelState, UsualRatio, Watch
 from logger.panels.stored_panels import dump_panels, load_panels
 from tests.states import whole
 
@@ -26,7 +26,7 @@ STATE = PanelState(
     since=1750000200,
     interval_s=300,
     inverters={
-        A: Inverter(
+        A: InverterState(
             1750000800,
             200.0,
             Counter(
@@ -40,7 +40,7 @@ STATE = PanelState(
             1750000200,
             1000000.0,
         ),
-        B: Inverter(1750000500, 100.0, None, 1750000200),
+        B: InverterState(1750000500, 100.0, None, 1750000200),
     },
     days={
         "2025-06-15": PanelDays(
