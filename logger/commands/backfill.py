@@ -142,7 +142,7 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
 
 async def _read_states(ask: Ask) -> dict[str, GatewayState]:
     """The state of every gateway that the store knows."""
-    held = await ask("books")
+    held = await ask("states")
     return {
         gateway: load_state({key: str(text) for key, text in parts.items()}, {})
         for gateway, parts in (held.items() if isinstance(held, dict) else ())

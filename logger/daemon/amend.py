@@ -13,7 +13,7 @@ from logger.control.api import as_bytes
 from logger.control.unix_socket import Handlers
 from logger.daemon.batches import make_amendment
 from logger.daemon.gateway_state import Change, GatewayState, load_state
-from logger.daemon.rebuilt_books import recomputed, restored
+from logger.daemon.join_states import recompute_days, restore_past
 from logger.model import DayRow, Json
 from logger.site import Site
 from logger.store.records import Commit, DailyRow
@@ -61,7 +61,7 @@ def state_handlers(
     `changed` is called when something waits for delivery anew.
     """
 
-    async def books(given: Mapping[str, Json]) -> Json:
+    async def states(given: Mapping[str, Json]) -> Json:
         return {
             gateway: dict(await store.call(Store.read_state, gateway))
             for gateway in await store.call(Store.list_gateways)
@@ -82,17 +82,18 @@ def state_handlers(
 
         def change(live: GatewayState) -> tuple[GatewayState, Sequence[DayRow]]:
             nonlocal count
-            new, rows = (
-                recomputed(live, past, gateway, dates) if dates else restored(live, past, gateway, keeper.site)
-            )
+            if dates:
+                state, rows = recompute_days(live, past, gateway, dates)
+            else:
+                state, rows = restore_past(live, past, gateway, keeper.site)
             count = len(rows)
-            return new, rows
+            return state, rows
 
         await keeper.amend(change)
         changed()
         return count
 
-    return {"books": books, "day_rows": day_rows, "join": join}
+    return {"states": states, "day_rows": day_rows, "join": join}
 
 
 def _texts(value: Json) -> dict[str, str]:

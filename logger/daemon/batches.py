@@ -1,9 +1,10 @@
-"""Readings and books → what the store keeps of them: a tick's commit."""
+"""Make what the store keeps of a tick: its points in batches, the parts of the state that changed, its day rows."""
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from logger.daemon.gateway_state import GatewayState, dump_state
@@ -49,29 +50,18 @@ def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str
 def make_commit(
     gateway: str, tick: int, readings: Sequence[Reading], result: TickResult, stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
-    """The commit of one tick, and the books' text once it is stored; `stored` is that text before it.
+    """The commit of one tick, and the state's parts once it is stored; `stored` are those before it.
 
     `readings` are all points of the tick, those of the recorder itself among them.
     """
-    text = dump_state(result.state)
-    commit = Commit(
-        gateway=gateway,
-        tick=tick,
-        batches=pack(readings),
-        state=compare(stored, text),
-        reports=tuple(result.new_reports),
-        daily=make_daily_rows(result.daily),
-        recent=result.recent,
-    )
-    return commit, text
+    commit, parts = make_amendment(gateway, result.state, result.daily, stored)
+    batches, reports = pack(readings), tuple(result.new_reports)
+    return replace(commit, tick=tick, batches=batches, reports=reports, recent=result.recent), parts
 
 
 def make_amendment(
     gateway: str, state: GatewayState, rows: Iterable[DayRow], stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
-    """The commit of a change to the books that belongs to no tick, and their text once it is stored."""
-    text = dump_state(state)
-    commit = Commit(
-        gateway=gateway, tick=state.energy.last_tick, state=compare(stored, text), daily=make_daily_rows(rows)
-    )
-    return commit, text
+    """The commit of a change of the state that belongs to no tick, and the state's parts once it is stored."""
+    parts, daily = dump_state(state), make_daily_rows(rows)
+    return Commit(gateway, state.energy.last_tick, state=compare(stored, parts), daily=daily), parts

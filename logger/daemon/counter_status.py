@@ -1,4 +1,4 @@
-"""The books for people: where each counter comes from, what is held, estimated, seeded. Pure."""
+"""Describe an energy state for people: where each counter comes from, what is held, estimated, seeded. Pure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from logger.model import Json
 from logger.readings.source_selection import Sources
 
 
-def describe_energy(ledger: EnergyState, sources: Sources) -> dict[str, Json]:
-    """Everything worth knowing about the books, for `status`. Energies in Wh, times in unix seconds.
+def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
+    """Everything worth knowing about an energy state, for `status`. Energies in Wh, times in unix seconds.
 
     A counter's `state` is settled, provisional (another source may still prove better) or integrated (no counter:
     from power, estimated). `integrated` lists the quantities that such a term is part of.
     """
-    today = ledger.today.energy if ledger.days else {}
+    today = state.today.energy if state.days else {}
     return {
-        "zone": ledger.zone,
-        "day": ledger.day,
-        "first_day": ledger.first_day,
-        "seeded": [*sorted(ledger.seeds)],
-        "integrated": [*integrated_quantities(ledger)],
+        "zone": state.zone,
+        "day": state.day,
+        "first_day": state.first_day,
+        "seeded": [*sorted(state.seeds)],
+        "integrated": [*quantities_by_power(state)],
         "counters": {
             name: {
                 "source": c.source,
-                "state": _state(sources, name, c.source),
+                "state": _pinning(sources, name, c.source),
                 "held": len(c.held) if c.has_base else 0,
                 "waits_for_base": not c.has_base,
                 "accepted_at": c.at,
@@ -33,7 +33,7 @@ def describe_energy(ledger: EnergyState, sources: Sources) -> dict[str, Json]:
                 "today_wh": today.get(name, DayEnergy()).wh,
                 "estimated_today_wh": today.get(name, DayEnergy()).estimated_wh,
             }
-            for name, c in sorted(ledger.counters.items())
+            for name, c in sorted(state.counters.items())
         },
         "sources": {**list_sources(sources)},
     }
@@ -48,13 +48,13 @@ def list_sources(sources: Sources) -> dict[str, str]:
     }
 
 
-def integrated_quantities(ledger: EnergyState) -> list[str]:
+def quantities_by_power(state: EnergyState) -> list[str]:
     """The quantities of the totals that are integrated from power, wholly or in part."""
-    by_power = {name for name, c in ledger.counters.items() if c.source == POWER}
-    return [quantity for quantity in TOTALS if by_power & terms(ledger.wiring).get(quantity, {}).keys()]
+    by_power = {name for name, c in state.counters.items() if c.source == POWER}
+    return [quantity for quantity in TOTALS if by_power & terms(state.wiring).get(quantity, {}).keys()]
 
 
-def _state(sources: Sources, name: str, source: str) -> str:
+def _pinning(sources: Sources, name: str, source: str) -> str:
     if source == POWER:
         return "integrated"
     return "provisional" if sources.is_open(name) else "settled"

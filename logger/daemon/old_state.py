@@ -38,13 +38,13 @@ def is_old(parts: Mapping[str, str]) -> bool:
 
 
 def read_energy(parts: Mapping[str, str]) -> EnergyState:
-    """The energy state. Raises ValueError, KeyError or TypeError if it cannot be read."""
+    """The energy state. Raises ValueError, LookupError or TypeError if it cannot be read."""
     head, now = json.loads(parts["head"]), json.loads(parts["now"])
     first_tick, bases = json.loads(parts.get("note.began", "[0, {}]"))
-    counters = {name: json.loads(text) for name, text in _named(parts, "counter.").items()}
-    days = [_past_day(date, *json.loads(text)) for date, text in sorted(_named(parts, "day.").items())]
+    steady = {name: json.loads(text) for name, text in _under(parts, "counter.").items()}
+    days = [_past_day(date, json.loads(text)) for date, text in sorted(_under(parts, "day.").items())]
     if "today" in head:
-        days.append(_today(head["today"], now, counters))
+        days.append(_today(head["today"], now, steady))
     return EnergyState(
         zone=head["zone"],
         first_day=head["first_day"],
@@ -52,10 +52,10 @@ def read_energy(parts: Mapping[str, str]) -> EnergyState:
         last_tick=now["tick"],
         days=tuple(days),
         wiring=_wiring(head["wiring"]),
-        counters={name: _counter(*now["counters"][name], *steady) for name, steady in counters.items()},
+        counters={name: _counter(now["counters"][name], rest) for name, rest in steady.items()},
         samples={name: Sample(at, watts) for name, (at, watts) in now["samples"].items()},
         held_ticks=tuple(HeldTick(*each) for each in json.loads(parts.get("pending", "[]"))),
-        seeds={name: Seed(*json.loads(text)) for name, text in _named(parts, "seed.").items()},
+        seeds={name: Seed(*json.loads(text)) for name, text in _under(parts, "seed.").items()},
         bases={name: Base(at, wh) for name, (at, wh) in bases.items()},
     )
 
@@ -63,10 +63,10 @@ def read_energy(parts: Mapping[str, str]) -> EnergyState:
 def read_sources(parts: Mapping[str, str]) -> Sources:
     """Which source each value comes from."""
     book, review = json.loads(parts["book"]), json.loads(parts.get("review", "{}"))
-    pinned = _named(book, _PINNED)
+    pinned = _under(book, _PINNED)
     return Sources(
         fields={name: source for name, source in book.items() if not name.startswith((_PINNED, _CHOSEN))},
-        counters={**_named(book, _CHOSEN), **pinned},
+        counters={**_under(book, _CHOSEN), **pinned},
         pinned=tuple(sorted(pinned)),
         review=Review(
             review.get("firmware", ""),
@@ -93,29 +93,18 @@ def read_gateway_point(parts: Mapping[str, str]) -> GatewayPoint:
 
 def read_shapes(parts: Mapping[str, str]) -> dict[str, Shape]:
     """The keys of each document, by path."""
-    found = {path: json.loads(text) for path, text in _named(parts, _SHAPE).items()}
+    found = {path: json.loads(text) for path, text in _under(parts, _SHAPE).items()}
     return {path: Shape(DocumentKeys(shape["kinds"], shape["said"])) for path, shape in found.items()}
 
 
-def _named(values: Mapping[str, str], prefix: str) -> dict[str, str]:
+def _under(values: Mapping[str, str], prefix: str) -> dict[str, str]:
     """Those whose name begins so, without it."""
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
-def _counter(
-    accepted_wh: float,
-    at: int,
-    rose_at: int,
-    bridged_wh: float,
-    source: str,
-    start_wh: float,
-    estimated_wh: float,
-    held: list[tuple[int, float, float]],
-    offset_wh: float,
-    resets: int,
-    first_day: str,
-) -> Counter:
-    """A counter, without what it held of the open day."""
+def _counter(often: list[Any], steady: list[Any]) -> Counter:
+    accepted_wh, at, rose_at, bridged_wh = often
+    source, _start_wh, _estimated_wh, held, offset_wh, resets, first_day = steady
     values = tuple(HeldValue(*value) for value in held)
     return Counter(accepted_wh, at, source, rose_at, values, bridged_wh, offset_wh, resets, first_day)
 
@@ -126,29 +115,17 @@ def _today(steady: list[Any], now: Mapping[str, Any], counters: Mapping[str, lis
     polled_s, production_w, load_w = now["today"]
     energy = {
         name: DayEnergy(now["counters"][name][0] - start_wh, estimated_wh, source == POWER)
-        for name, (source, start_wh, estimated_wh, _held, _offset, _resets, first_day) in counters.items()
+        for name, (source, start_wh, estimated_wh, *_, first_day) in counters.items()
         if first_day
     }
     return Day(date, start, end, dict(tags), energy, polled_s, production_w, load_w, resets)
 
 
-def _past_day(
-    date: str,
-    start: int,
-    end: int,
-    tags: list[tuple[str, str]],
-    polled_s: int,
-    production_w: float | None,
-    load_w: float | None,
-    resets: int,
-    wiring: list[Any] | None,
-    energy: Mapping[str, tuple[float, float, bool]],
-    final: bool,
-) -> Day:
+def _past_day(date: str, values: list[Any]) -> Day:
+    start, end, tags, polled_s, production_w, load_w, resets, wiring, energy, final = values
     of_counters = {name: DayEnergy(*figures) for name, figures in energy.items()}
-    return Day(
-        date, start, end, dict(tags), of_counters, polled_s, production_w, load_w, resets, _wiring(wiring), final
-    )
+    figures = (polled_s, production_w, load_w, resets)
+    return Day(date, start, end, dict(tags), of_counters, *figures, _wiring(wiring), final)
 
 
 def _wiring(known: list[Any] | None) -> Wiring | None:

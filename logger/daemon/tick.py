@@ -1,7 +1,7 @@
 """Run one tick: documents and the state before it → points, events and the state after it. Pure.
 
-Five steps, each of which replaces one part of the state once: observe, account for energy, account for panels, gather
-the events, gather the points.
+Five steps: observe, account for energy, account for panels, gather the events, gather the points. Each of the first
+three replaces its own part of the state, once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
 from logger.energy.engine import Accounted, account
-from logger.energy.state import EnergyState
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
 from logger.panels.panel_tick import PanelResult, account_for_panels
 from logger.readings.layout import NONE, Layout
@@ -55,7 +54,7 @@ def run_tick(
 ) -> TickResult:
     """Read the due `roles` out of the snapshot and enter them into the state."""
     seen = observe(snapshot, roles, state.readings, state.energy, site, layout)
-    energy = _account_for_energy(state.energy, seen)
+    energy = Accounted(state.energy) if seen.tick is None else account(state.energy, seen.tick)
     panels = PanelResult(state.panels)
     if "devices" in roles:
         reports = [point for point in seen.points if point.measurement == "envoy_inverter"]
@@ -64,31 +63,26 @@ def run_tick(
     events = [*energy.events, *seen.events, *panels.events]
     totals = {**seen.totals, **energy.fields}
     return TickResult(
-        readings=_gather_points(seen.points, totals, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
+        readings=_gather_points(totals, seen, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
         state=GatewayState(energy.state, seen.state, panels.state),
         new_reports=seen.new_reports,
         events=events,
-        recent=_recent(totals),
+        recent=_pick_recent(totals),
         duplicates=seen.duplicates,
         daily=[*energy.rows, *panels.rows],
     )
 
 
-def _account_for_energy(state: EnergyState, seen: Observed) -> Accounted:
-    """The energy state after a tick of the totals; unchanged where they are not due."""
-    return Accounted(state) if seen.tick is None else account(state, seen.tick)
-
-
 def _gather_points(
-    points: list[Reading], totals: dict[str, Value], energy: Accounted, tick: int, tags: Mapping[str, str]
+    totals: dict[str, Value], seen: Observed, energy: Accounted, tick: int, tags: Mapping[str, str]
 ) -> list[Reading]:
     """All points of the tick: the totals, the devices, and totals that were held before."""
     now = [Reading("envoy_totals", tags, totals, tick, "totals")] if set(totals) - {"inventory_age_s"} else []
     late = [Reading("envoy_totals", tags, dict(fields), at, "totals") for at, fields in energy.late]
-    return [*now, *points, *late]
+    return [*now, *seen.points, *late]
 
 
-def _recent(totals: Mapping[str, Value]) -> dict[str, float]:
+def _pick_recent(totals: Mapping[str, Value]) -> dict[str, float]:
     return {
         name: float(value)
         for name in _RECENT

@@ -53,7 +53,7 @@ def is_quiet(now: float, zone: str) -> bool:
     return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
 
 
-def waited_s(since: int, until: int, zone: str) -> float:
+def wait_s(since: int, until: int, zone: str) -> float:
     """Seconds between two ticks without those in the quiet window."""
     waited = float(until - since)
     day = local_day(since, zone)

@@ -16,8 +16,8 @@ from logger.energy.daybook import add_energy, beginning_of, count_poll, open_day
 from logger.energy.decisions import decide_counters
 from logger.energy.first_day import note_bases, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
-from logger.energy.held_ticks import confirm_held, list_late_fields, note_held
-from logger.energy.state import POWER, Counter, Day, DayEnergy, EnergyState, HeldValue, Tick
+from logger.energy.held_ticks import confirm_held, note_held
+from logger.energy.state import POWER, Counter, Day, DayEnergy, EnergyState, HeldTick, HeldValue, Tick
 from logger.energy.totals import energy_fields
 from logger.energy.validate import Decision
 from logger.model import DayRow, Event
@@ -46,8 +46,8 @@ def account(before: EnergyState, tick: Tick) -> Accounted:
     for name, decision in decide_counters(opened, tick, entry.flows).items():
         entry.enter(name, decision)
     entry.integrate()
-    late = list_late_fields(opened, entry.counters, entry.today.energy, entry.confirmed)
-    state = entry.close()
+    held_ticks, late = confirm_held(opened, entry.counters, entry.today.energy, entry.confirmed)
+    state = entry.close(held_ticks)
     rows, state = list_due_rows(before, state, tick, entry.changed)
     return Accounted(
         state, energy_fields(state, entry.accepted), late, rows, (*events, *entry.events), tuple(entry.resets)
@@ -95,7 +95,7 @@ class _Entry:
 
     def integrate(self) -> None:
         """Integrate by power the flows that no counter measures, and what flows while a counter gives no value."""
-        for name in sorted(self._integrated_names() - self.tick.counters.keys()):
+        for name in sorted(self._names_by_power() - self.tick.counters.keys()):
             self._integrate(name)
         for name, counter in self.counters.items():
             if name not in self.tick.counters and counter.has_base and counter.source != POWER:
@@ -103,7 +103,7 @@ class _Entry:
                 if wh:
                     self.counters[name] = replace(counter, bridged_wh=counter.bridged_wh + wh)
 
-    def _integrated_names(self) -> set[str]:
+    def _names_by_power(self) -> set[str]:
         """The flows that are known to have no counter."""
         wiring, names = self.state.wiring, {"production"} & set(self.tick.uncounted)
         if wiring is not None and wiring.batteries and wiring.storage is False:
@@ -142,8 +142,8 @@ class _Entry:
                 day = uncover_end(day, day.end, self.tick.site.totals_s) if is_guess or is_split else day
             self._days[date] = day
 
-    def close(self) -> EnergyState:
-        """The state after this tick."""
+    def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
+        """The state after this tick; `held_ticks` are those before it, with what was confirmed now."""
         tick, interval_s = self.tick, self.tick.site.totals_s
         is_polled = tick.is_polled and all(
             self.flows.is_known(name) for name, counter in self.counters.items() if counter.source == POWER
@@ -159,12 +159,11 @@ class _Entry:
             samples=self.flows.samples(),
             last_tick=tick.at,
         )
-        held = confirm_held(self.state.held_ticks, self.counters, self.today.energy, self.confirmed)
         return replace(
             state,
             seeds=take_seeds(state, tick),
             bases=note_bases(state),
-            held_ticks=note_held(held, state, self.accepted),
+            held_ticks=note_held(held_ticks, state, self.accepted),
         )
 
     def _energy_of_today(self) -> Mapping[str, DayEnergy]:

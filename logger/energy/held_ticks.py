@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from logger.energy.state import Counter, DayEnergy, EnergyState, HeldTick, HeldValue
@@ -10,59 +10,41 @@ from logger.energy.totals import list_fields
 
 
 def confirm_held(
-    ticks: Iterable[HeldTick],
+    opened: EnergyState,
     counters: Mapping[str, Counter],
     today: Mapping[str, DayEnergy],
-    confirmed: Mapping[str, Iterable[HeldValue]],
-) -> tuple[HeldTick, ...]:
-    """The held ticks with the values that proved right now; `today` is the energy of the open day by counter."""
-    return tuple(_confirm(tick, counters, today, confirmed) for tick in ticks)
+    confirmed: Mapping[str, tuple[HeldValue, ...]],
+) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
+    """The held ticks with the values that proved right now, and by tick the fields that these complete.
+
+    `opened` is the state before this tick; `counters` and the energy of `today` are those after it.
+    """
+    state, ticks, late = replace(opened, counters=counters), list[HeldTick](), []
+    for tick in opened.held_ticks:
+        right = {name: value.wh for name, values in confirmed.items() for value in values if value.at == tick.at}
+        todays = {
+            name: max(0.0, today.get(name, DayEnergy()).wh - (counters[name].accepted_wh - wh))
+            for name, wh in right.items()
+        }
+        whole = HeldTick(tick.at, {**tick.accepted_wh, **right}, {**tick.today_wh, **todays})
+        ticks.append(whole)
+        given = _list_fields(state, tick)
+        fields = {name: value for name, value in _list_fields(state, whole).items() if name not in given}
+        if fields:
+            late.append((tick.at, fields))
+    return tuple(ticks), tuple(late)
 
 
-def _confirm(
-    tick: HeldTick,
-    counters: Mapping[str, Counter],
-    today: Mapping[str, DayEnergy],
-    confirmed: Mapping[str, Iterable[HeldValue]],
-) -> HeldTick:
-    right = {name: value.wh for name, values in confirmed.items() for value in values if value.at == tick.at}
-    if not right:
-        return tick
-    todays = {name: _today_wh(counters[name], today.get(name, DayEnergy()), wh) for name, wh in right.items()}
-    return HeldTick(tick.at, {**tick.accepted_wh, **right}, {**tick.today_wh, **todays})
+def _list_fields(state: EnergyState, tick: HeldTick) -> dict[str, float]:
+    """What can be given of a held tick; what it had of a day that is over is not told any more."""
+    return list_fields(state, tick.accepted_wh, tick.today_wh if tick.at >= state.today.start else {})
 
 
-def _today_wh(counter: Counter, today: DayEnergy, wh: float) -> float:
-    """What today had when the counter stood at `wh`."""
-    return max(0.0, today.wh - (counter.accepted_wh - wh))
-
-
-def note_held(ticks: Iterable[HeldTick], state: EnergyState, accepted: Mapping[str, float]) -> tuple[HeldTick, ...]:
+def note_held(ticks: tuple[HeldTick, ...], state: EnergyState, accepted: Mapping[str, float]) -> tuple[HeldTick, ...]:
     """The held ticks that still wait, the last tick among them if a value is held at it."""
     waiting = {value.at for counter in state.counters.values() if counter.has_base for value in counter.held}
-    if not waiting:
-        return ()
     kept = [tick for tick in ticks if tick.at in waiting]
     if state.last_tick in waiting:
         names = [name for name in accepted if state.counters[name].has_base]
         kept.append(HeldTick(state.last_tick, dict(accepted), {name: state.today.energy[name].wh for name in names}))
     return tuple(kept)
-
-
-def list_late_fields(
-    opened: EnergyState,
-    counters: Mapping[str, Counter],
-    today: Mapping[str, DayEnergy],
-    confirmed: Mapping[str, Iterable[HeldValue]],
-) -> tuple[tuple[int, dict[str, float]], ...]:
-    """The fields that were missing at held ticks, now that values proved right; `opened` is the state before this."""
-    found, state = [], replace(opened, counters=counters)
-    for tick in opened.held_ticks if confirmed else ():
-        complete = _confirm(tick, counters, today, confirmed)
-        is_of_today = tick.at >= opened.today.start
-        given = list_fields(state, tick.accepted_wh, tick.today_wh if is_of_today else {})
-        now = list_fields(state, complete.accepted_wh, complete.today_wh if is_of_today else {})
-        fields = {name: value for name, value in now.items() if name not in given}
-        if fields:
-            found.append((tick.at, fields))
-    return tuple(found)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from logger.energy.days import waited_s
+from logger.energy.days import wait_s
 from logger.energy.state import POWER, Counter, HeldValue, Source
 
 JITTER_WH: Final = 10.0
@@ -99,7 +99,7 @@ def start_counter(
     if wh == 0:
         is_same = known is not None and (known.source == source or has_base)
         zeros = known.held if known is not None and is_same and known.held else (HeldValue(tick, 0.0, bridged_wh),)
-        if waited_s(zeros[0].at, tick, bounds.zone) < TRUE_ZERO_S:
+        if wait_s(zeros[0].at, tick, bounds.zone) < TRUE_ZERO_S:
             if has_base and known:
                 return Decision(replace(known, held=zeros, bridged_wh=bridged_wh))
             return Decision(Counter(wh, tick, source, held=zeros))
@@ -219,7 +219,7 @@ def _hold_or_rebaseline(counter: Counter, value: HeldValue, bounds: Bounds) -> D
     if earlier and not -JITTER_WH <= value.wh - earlier[-1].wh <= bounds.most_wh(earlier[-1].at, value.at):
         earlier, rejected = (), earlier
     held = (*earlier, value)
-    is_ripe = len(held) > HOLD_POLLS if value.wh else waited_s(held[0].at, value.at, bounds.zone) >= TRUE_ZERO_S
+    is_ripe = len(held) > HOLD_POLLS if value.wh else wait_s(held[0].at, value.at, bounds.zone) >= TRUE_ZERO_S
     return rebaseline(counter, held, bounds) if is_ripe else Decision(_holding(counter, held), rejected=rejected)
 
 

@@ -42,7 +42,7 @@ def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipmen
     switches nothing.
     """
     known, doubted = equipment.known, equipment.doubted
-    seen = _installed(snapshot)
+    seen = _list_installed(snapshot)
     now = {**known, **seen}
     if now == known:
         return (replace(equipment, doubted={}, doubted_since=0) if doubted else equipment), False
@@ -66,7 +66,7 @@ def count_inverters(equipment: Equipment, totals: Mapping[str, Value]) -> Equipm
     return replace(equipment, inverters=count)
 
 
-def _installed(snapshot: Snapshot) -> dict[str, str]:
+def _list_installed(snapshot: Snapshot) -> dict[str, str]:
     """What is listed, by part; a part that cannot be told now is missing."""
     view = View(snapshot, "totals")
     found = {_FIRMWARE: snapshot.gateway.firmware}

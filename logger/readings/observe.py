@@ -116,7 +116,7 @@ def _tick_of(
         site=site,
         is_polled=_is_polled(snapshot, sources, energy),
         sources={name: source_of(sources.counters[name]) for name in counters},
-        uncounted=_uncounted(snapshot, sources),
+        uncounted=_list_uncounted(snapshot, sources),
         slow=("charged", "discharged") if sources.fields.get(_BATTERY_POWER) in _SLOW else (),
         seeds=find_seeds(view, counters, missing_seeds(view, energy, counters, energy.zone or site.zone)),
         tags=site.tags(snapshot.gateway.serial),
@@ -142,7 +142,7 @@ def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> boo
     return any(document.received_at > since for document in snapshot.documents.values())
 
 
-def _uncounted(snapshot: Snapshot, sources: Sources) -> frozenset[str]:
+def _list_uncounted(snapshot: Snapshot, sources: Sources) -> frozenset[str]:
     """Production, where this gateway surely has no counter of it."""
     if "production" in sources.counters:
         return frozenset()

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logger.daemon.counter_status import describe_energy, integrated_quantities
+from logger.daemon.counter_status import describe_energy, quantities_by_power
 from logger.energy.rebuild import Past, replay
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Value
@@ -312,7 +312,7 @@ def test_a_battery_without_a_meter_is_integrated_from_zero_and_marked() -> None:
     assert found["load_lifetime_wh"] == pytest.approx(7e6 + discharged - charged)
     assert "battery_charged_lifetime_wh" not in found
     assert "load_today_wh" not in found, "nobody says what the battery did before"
-    assert integrated_quantities(counted.state.energy) == ["load"]
+    assert quantities_by_power(counted.state.energy) == ["load"]
     assert describe_energy(counted.state.energy, counted.state.readings.sources)["integrated"] == ["load"]
 
 

@@ -1,0 +1,53 @@
+"""Join a gateway's state with one that was rebuilt from what was written before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from logger.daemon.gateway_state import GatewayState
+from logger.energy import rebuild
+from logger.model import DayRow
+from logger.panels.compare import make_rows
+from logger.panels.panel_rebuild import join_panels, replace_panel_days
+from logger.panels.panel_tick import last_closed_day
+from logger.site import Site
+
+
+def restore_past(
+    live: GatewayState, past: GatewayState, gateway: str, site: Site
+) -> tuple[GatewayState, list[DayRow]]:
+    """The `live` state with all that `past` knows of the time before it, and the day rows that this changes.
+
+    A state that holds nothing yet becomes the past one. A `past` that does not end before `live` begins was joined
+    already, and changes nothing.
+    """
+    if not live.energy.last_tick:
+        return replace(live, energy=past.energy, panels=past.panels), []
+    if past.energy.last_tick >= live.energy.first_tick:
+        return live, []
+    begin = min(live.energy.first_day, past.energy.day or live.energy.first_day)
+    before = rebuild.lead_up(past.energy, live.energy, site, live.readings.equipment.inverters)
+    energy, days = rebuild.join(live.energy, before)
+    panels, panel_days = join_panels(live.panels, past.panels, replace(site, zone=energy.zone))
+    state = replace(live, energy=energy, panels=panels)
+    return state, _list_rows(state, [d for d in days if d >= begin], [d for d in panel_days if d >= begin], gateway)
+
+
+def recompute_days(
+    live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
+) -> tuple[GatewayState, list[DayRow]]:
+    """The `live` state with these closed days as `past` has them, and their rows."""
+    if not live.energy.last_tick:
+        return live, []
+    energy, days = rebuild.replace_days(live.energy, past.energy, dates)
+    panels, panel_days = replace_panel_days(live.panels, past.panels, dates)
+    state = replace(live, energy=energy, panels=panels)
+    return state, _list_rows(state, days, panel_days, gateway)
+
+
+def _list_rows(state: GatewayState, days: list[str], panel_days: list[str], gateway: str) -> list[DayRow]:
+    energy = state.energy
+    closed = last_closed_day(energy.last_tick, energy.zone)
+    rows = make_rows(state.panels, panel_days, gateway, energy.zone, closed)
+    return [*rebuild.list_rows(energy, days), *rows]
