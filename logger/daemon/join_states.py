@@ -10,7 +10,7 @@ from logger.energy import rebuild
 from logger.model import DayRow
 from logger.panels.compare import make_rows
 from logger.panels.panel_rebuild import join_panels, replace_panel_days
-from logger.panels.panel_tick import last_closed_day
+from logger.panels.panel_tick import find_closed_day
 from logger.site import Site
 
 
@@ -48,6 +48,6 @@ def recompute_days(
 
 def _list_rows(state: GatewayState, days: list[str], panel_days: list[str], gateway: str) -> list[DayRow]:
     energy = state.energy
-    closed = last_closed_day(energy.last_tick, energy.zone)
+    closed = find_closed_day(energy.last_tick, energy.zone)
     rows = make_rows(state.panels, panel_days, gateway, energy.zone, closed)
     return [*rebuild.list_rows(energy, days), *rows]
