@@ -217,7 +217,7 @@ class Shipper:
         refused = tuple(
             RefusedLine(line.line, line.status, line.reason, places[line.batch]) for line in delivery.refused
         )
-        await self._store.call(Store.ack, lease.only(delivery.done), refused, soon=len(places) == len(lease.ids))
+        await self._store.call(Store.ack, lease.select(delivery.done), refused, soon=len(places) == len(lease.ids))
         self.shipped.batches += 1
         self.shipped.refused += len(refused)
         self.shipped.outside_retention += delivery.outside_retention

@@ -29,7 +29,7 @@ class Ballast:
         except OSError:
             return False
 
-    def free_bytes(self) -> int:
+    def count_free_bytes(self) -> int:
         """Count the bytes on the disk that this user may fill."""
         disk = os.statvfs(self._path.parent)
         return disk.f_bavail * disk.f_frsize
@@ -45,7 +45,7 @@ class Ballast:
 
     def restore(self) -> bool:
         """Make the ballast again if there is plenty of room; True if it was missing and now is there."""
-        if self.held or self.free_bytes() < SIZE + _MARGIN:
+        if self.held or self.count_free_bytes() < SIZE + _MARGIN:
             return False
         try:
             self._fill()

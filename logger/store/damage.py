@@ -43,7 +43,7 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
         number += 1
         target = folder / f"{name}-{number}"
     _move(folder, target)
-    return f"the store was damaged ({error}) and is set aside as {target.name}"
+    return f"the store was damaged ({error}) and is set aside as {target.name}; recording continues in a new file"
 
 
 def finish_setting_aside(folder: Path) -> None:

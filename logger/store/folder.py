@@ -60,7 +60,7 @@ def claim(folder: Path) -> FolderLock:
         new = not path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise _translate(folder, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -106,7 +106,7 @@ def prepare(folder: Path) -> None:
             hand_over(folder)
         refuse_unwritable(folder)
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise _translate(folder, error) from error
 
 
 def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
@@ -129,7 +129,7 @@ def mark_demo(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(folder / DEMO_MARK, _MARK_TEXT, 0o644)
     except OSError as error:
-        raise _unusable(folder, error) from error
+        raise _translate(folder, error) from error
 
 
 def is_demo(folder: Path) -> bool:
@@ -146,7 +146,7 @@ def refuse_demo(folder: Path) -> None:
         )
 
 
-def _unusable(folder: Path, error: OSError) -> StateError:
+def _translate(folder: Path, error: OSError) -> StateError:
     message = f"the state folder {folder} cannot be used: {error.strerror or error}"
     owner = f"{os.geteuid()}:{os.getegid()}"
     if error.errno == errno.EROFS:

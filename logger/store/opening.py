@@ -58,7 +58,7 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
     raise StateError(f"the store {path} is damaged each time it is made", "check the disk for faults.")
 
 
-def no_room(folder: Path) -> StoreFullError:
+def make_full_error(folder: Path) -> StoreFullError:
     """Make the error of a write that found no room after everything that may be deleted was."""
     return StoreFullError(
         f"no room for the next tick in {folder}",
@@ -69,7 +69,7 @@ def no_room(folder: Path) -> StoreFullError:
 def _translate(path: Path, error: sqlite3.Error) -> StateError | StoreHeldError | StoreFullError:
     name = getattr(error, "sqlite_errorname", "")
     if name in NO_ROOM:
-        return no_room(path.parent)
+        return make_full_error(path.parent)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreHeldError(f"the store {path} is locked by another program", "close what has that file open.")
     return StateError(

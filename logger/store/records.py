@@ -70,8 +70,8 @@ class Lease:
         """All batches as one gzip body; gzip members may follow one another."""
         return b"".join(self.batches)
 
-    def only(self, numbers: Iterable[int]) -> Lease:
-        """Choose some rows of the lease by their places in `batches`, to acknowledge them alone."""
+    def select(self, numbers: Iterable[int]) -> Lease:
+        """Select rows of the lease by their places in `batches`, to acknowledge them alone."""
         chosen = tuple(numbers)
         return replace(
             self,

@@ -80,7 +80,7 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
     A daily row is sent with its current value, never with the refused one. Damaged rows (status 0) stay.
     """
     rows = connection.execute(
-        f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 AND {_among(ids)} ORDER BY gateway, role, tick, id"
+        f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 AND {_match(ids)} ORDER BY gateway, role, tick, id"
     ).fetchall()
     for (gateway, role, tick), group in groupby(rows, key=lambda row: row[1:4]):
         lines = []
@@ -90,7 +90,7 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
             else:
                 connection.execute("UPDATE daily SET dirty = 1, revision = revision + 1 WHERE id = ?", (row[8],))
         if lines:
-            _wait(connection, gateway, role, tick, lines)
+            _enqueue(connection, gateway, role, tick, lines)
     connection.executemany("DELETE FROM refused WHERE id = ?", [(row[0],) for row in rows])
     return len(rows)
 
@@ -105,7 +105,7 @@ def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
         return False
     gateway, role, tick, daily_id = row
     if daily_id is None:
-        _wait(connection, gateway, role, tick, [line])
+        _enqueue(connection, gateway, role, tick, [line])
     else:
         connection.execute(
             "UPDATE daily SET line = ?, dirty = 1, revision = revision + 1 WHERE id = ?", (line, daily_id)
@@ -116,14 +116,14 @@ def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
 
 def discard(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
     """Delete refused lines. Returns how many it were."""
-    return connection.execute(f"DELETE FROM refused WHERE {_among(ids)}").rowcount
+    return connection.execute(f"DELETE FROM refused WHERE {_match(ids)}").rowcount
 
 
-def _among(ids: Sequence[int]) -> str:
+def _match(ids: Sequence[int]) -> str:
     return f"id IN ({','.join(str(int(i)) for i in ids)})"
 
 
-def _wait(connection: sqlite3.Connection, gateway: str, role: Role, tick: int, lines: Iterable[bytes]) -> None:
+def _enqueue(connection: sqlite3.Connection, gateway: str, role: Role, tick: int, lines: Iterable[bytes]) -> None:
     packed = [line + b"\n" for line in lines]
     outbox_rows.insert(
         connection, gateway, tick, [Batch(role, len(packed), gzip.compress(b"".join(packed), 1, mtime=0))]

@@ -13,7 +13,7 @@ from logger.clock import Clock
 from logger.errors import StoreFullError
 from logger.store import damage, outbox_rows, refused_rows
 from logger.store.ballast import Ballast
-from logger.store.opening import NO_ROOM, no_room, open_file
+from logger.store.opening import NO_ROOM, make_full_error, open_file
 from logger.store.tables import FILE, transaction
 
 P = ParamSpec("P")
@@ -67,7 +67,7 @@ class StoreFile:
             return function(self._connection, *args, **kwargs)
         except sqlite3.DatabaseError as error:
             if not damage.is_damage(error):
-                raise self._unusable(error) from error
+                raise self._make_error(error) from error
             self._replace(error)
         return function(self._connection, *args, **kwargs)
 
@@ -95,10 +95,10 @@ class StoreFile:
                     replaced = True
                     continue
                 if getattr(error, "sqlite_errorname", "") not in NO_ROOM:
-                    raise self._unusable(error) from error
+                    raise self._make_error(error) from error
                 room = room or self._make_room(may_drop=may_drop)
                 if not self._take_step(room):
-                    raise no_room(self._folder) from error
+                    raise make_full_error(self._folder) from error
 
     def _transact(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -139,16 +139,16 @@ class StoreFile:
         try:
             return next(room, self) is None
         except sqlite3.DatabaseError as error:
-            raise no_room(self._folder) from error
+            raise make_full_error(self._folder) from error
 
     def _spare_reserve(self) -> None:
         """While the ballast is out, keep new rows from using the room that marking rows delivered needs."""
-        if self.ballast.held or self.ballast.free_bytes() >= _RESERVE_BYTES:
+        if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return
         room = self._make_room(may_drop=False)
         while not self.read(_has_spare_pages):
             if not self._take_step(room):
-                raise no_room(self._folder)
+                raise make_full_error(self._folder)
 
     # -- damage -------------------------------------------------------------------------------------------------
 
@@ -169,24 +169,26 @@ class StoreFile:
     def _open(self) -> sqlite3.Connection:
         return open_file(self._folder, self._max_mb, self.ballast, self._clock, self.notes)
 
-    def _unusable(self, error: sqlite3.Error) -> StoreFullError:
+    def _make_error(self, error: sqlite3.Error) -> StoreFullError:
         return StoreFullError(
             f"the store {self._folder / FILE} cannot be used now: {error}",
             "check the disk, its mount and that no other program holds the file.",
         )
 
 
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
+def _read_pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-def _near_cap_pages(connection: sqlite3.Connection) -> int:
-    return _NEAR_CAP_BYTES // _pragma(connection, "page_size")
+def _count_margin_pages(connection: sqlite3.Connection) -> int:
+    return _NEAR_CAP_BYTES // _read_pragma(connection, "page_size")
 
 
 def _is_near_cap(connection: sqlite3.Connection) -> bool:
-    return _pragma(connection, "page_count") + _near_cap_pages(connection) >= _pragma(connection, "max_page_count")
+    return _read_pragma(connection, "page_count") + _count_margin_pages(connection) >= _read_pragma(
+        connection, "max_page_count"
+    )
 
 
 def _has_spare_pages(connection: sqlite3.Connection) -> bool:
-    return _pragma(connection, "freelist_count") >= _near_cap_pages(connection)
+    return _read_pragma(connection, "freelist_count") >= _count_margin_pages(connection)

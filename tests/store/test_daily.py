@@ -53,7 +53,7 @@ def test_a_part_of_a_lease_can_be_acknowledged_alone(tmp_path: Path) -> None:
     store.put(daily_commit(START, *(day_row(f"2026-05-{day}", float(day)) for day in (26, 27, 28))))
     lease = store.lease_daily()
     assert lease is not None
-    store.ack(lease.only([0, 2]))
+    store.ack(lease.select([0, 2]))
     assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=27.0 1"]
     assert store.read_figures().lines_delivered == 2
     store.close()
