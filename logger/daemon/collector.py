@@ -53,7 +53,7 @@ class Collector:
     """Polls one gateway for ever, and commits each tick.
 
     `on_commit` is called after each tick that was stored, `on_tick` after every tick. `loop` names this loop in
-    `progress`. `stopping` ends it.
+    `progress`. `stopping` ends it. Whoever holds `between_ticks` may change the state.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Collector:
         changes: log.Changes | None = None,
         events: PendingEvents | None = None,
         stopping: asyncio.Event | None = None,
+        between_ticks: asyncio.Lock | None = None,
         loop: str = "collect",
         on_commit: Callable[[], None] = lambda: None,
         on_tick: Callable[[Collector], None] = lambda collector: None,
@@ -90,6 +91,7 @@ class Collector:
         )
         self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = stopping or asyncio.Event()
+        self.between_ticks = between_ticks or asyncio.Lock()
         self._store, self._clock = store, clock
         self._progress, self._loop = progress, loop
         self._layout = LayoutFile(site.layout_file, self.changes)
@@ -98,7 +100,6 @@ class Collector:
         self._last_devices = 0
         self._stored: dict[str, str] = {}
         self._warnings: dict[str, SiteWarning] = {}
-        self._entering = asyncio.Lock()
 
     @property
     def serial(self) -> str:
@@ -181,7 +182,7 @@ class Collector:
         self.poller.start_slow(tick)
         try:
             if self._clocks.ours_held_still(tick, ours):
-                async with self._entering:
+                async with self.between_ticks:
                     await self._commit(tick, roles)
             else:
                 self.collected.missed += 1
@@ -191,7 +192,7 @@ class Collector:
 
     async def _recognise(self, info: GatewayInfo) -> None:
         """Continue the gateway's state where it was left, at its first answer."""
-        async with self._entering:
+        async with self.between_ticks:
             self._stored = await self._store.call(Store.read_state, info.serial)
             self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
         self._events.serial = info.serial
@@ -206,12 +207,11 @@ class Collector:
     # --- committing ---------------------------------------------------------------------------------------------
 
     async def amend(self, change: Change) -> None:
-        """Change the gateway's state between two ticks, and store it with the day rows that this gives."""
-        async with self._entering:
-            state, rows = change(self.state)
-            commit, text = make_amendment(self.serial, state, rows, self._stored)
-            await self._store.call(Store.put, commit)
-            self.state, self._stored = state, text
+        """Change the gateway's state and store it with the day rows that this gives; within `between_ticks`."""
+        state, rows = change(self.state)
+        commit, text = make_amendment(self.serial, state, rows, self._stored)
+        await self._store.call(Store.put, commit)
+        self.state, self._stored = state, text
 
     async def _commit(self, tick: int, roles: frozenset[Role]) -> None:
         """Read the snapshot, account for it, and store points and state in one transaction."""

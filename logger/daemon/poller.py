@@ -107,6 +107,7 @@ class Poller:
             return
         self._info_due = tick + _INFO_EVERY_S
         if self.info is None or info.serial != self.info.serial:
+            self.info = None  # until its state is read: no point mixes two gateways, whatever fails here
             self.states = self._plan_states(info, {})
             await self._on_new_gateway(info)
         elif info.firmware != self.info.firmware:

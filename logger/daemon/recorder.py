@@ -14,6 +14,7 @@ from logger.daemon.amend import Keeper, StoredState, state_handlers
 from logger.daemon.collector import Collector
 from logger.daemon.config import GatewayConfig
 from logger.daemon.events import PendingEvents
+from logger.daemon.gateway_state import Change
 from logger.daemon.influxdb_credentials import Credentials
 from logger.daemon.progress import Progress
 from logger.daemon.self_report import SelfReport
@@ -21,7 +22,31 @@ from logger.daemon.shipper import Shipped, Shipper
 from logger.gateway.client import Gateway
 from logger.influx.write import Writer
 from logger.model import Event
+from logger.site import Site
 from logger.store.thread import StoreThread
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedState:
+    """The state of one gateway in a running recorder: its collector holds it, or the store while none records it."""
+
+    stored: StoredState
+    collectors: Sequence[Collector]
+    between_ticks: asyncio.Lock
+
+    @property
+    def site(self) -> Site:
+        """The site behind the gateway."""
+        return self._holder.site
+
+    async def amend(self, change: Change) -> None:
+        """Change the state while no collector commits a tick or recognises its gateway."""
+        async with self.between_ticks:
+            await self._holder.amend(change)
+
+    @property
+    def _holder(self) -> Keeper:
+        return next((each for each in self.collectors if each.serial == self.stored.gateway), self.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +54,7 @@ class Recorder:
     """What a running recorder is made of.
 
     `changes` holds every trouble there is now. `news` is set when `status.json` has something new to say.
+    `between_ticks` is held while a state changes.
     """
 
     store: StoreThread
@@ -38,17 +64,16 @@ class Recorder:
     progress: Progress
     changes: log.Changes
     news: asyncio.Event
+    between_ticks: asyncio.Lock
 
     def handlers(self) -> Handlers:
         """Everything that a command can ask the running recorder for, by name."""
         return {**store_handlers(self.store, self.wake), **state_handlers(self.store, self.keeper_of, self.wake)}
 
     def keeper_of(self, gateway: str) -> Keeper:
-        """Return who holds the state of that gateway: its collector, or the store where none records it."""
-        for collector in self.collectors:
-            if collector.serial == gateway:
-                return collector
-        return StoredState(self.store, gateway, self.collectors[0].site)
+        """Return who holds the state of that gateway."""
+        stored = StoredState(self.store, gateway, self.collectors[0].site)
+        return RecordedState(stored, self.collectors, self.between_ticks)
 
     def wake(self) -> None:
         """Tell the shipper that there is something new to deliver."""
@@ -76,7 +101,7 @@ def build_recorder(
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> Recorder:
     """Build the recorder of these gateways; nothing runs yet. Without a `writer` everything stays in the store."""
-    progress, shipped = Progress(clock, notify_address), Shipped()
+    progress, shipped, between_ticks = Progress(clock, notify_address), Shipped(), asyncio.Lock()
     gateways = [Gateway(config.access, clock, config.reread) for config in configs]
     events = [PendingEvents(gateway.take_events) for gateway in gateways]
 
@@ -105,6 +130,7 @@ def build_recorder(
             changes=changes if len(configs) == 1 else changes.of(config.access.address),
             events=pending,
             stopping=stopping,
+            between_ticks=between_ticks,
             loop=f"collect {config.access.address}",
             on_commit=shipper.wake if shipper is not None else lambda: None,
             on_tick=react,
@@ -112,4 +138,4 @@ def build_recorder(
         )
         for config, gateway, pending in zip(configs, gateways, events, strict=True)
     ]
-    return Recorder(store, tuple(gateways), tuple(collectors), shipper, progress, changes, news)
+    return Recorder(store, tuple(gateways), tuple(collectors), shipper, progress, changes, news, between_ticks)

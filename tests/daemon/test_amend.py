@@ -9,9 +9,10 @@ from typing import cast
 
 import pytest
 
-from logger.daemon.amend import state_handlers
+from logger.daemon.amend import StoredState, state_handlers
 from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import dump_state
+from logger.daemon.recorder import RecordedState
 from logger.energy.state import EnergyState
 from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway
 from tests.daemon.test_collector import record
@@ -33,7 +34,9 @@ def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore,
     def meanwhile(collector: Collector, _gateway: ScriptedGateway, _clock: VirtualClock) -> None:
         store = cast(InlineStore, collector._store)
         stores.append(store)
-        join = state_handlers(store, lambda gateway: collector)["join"]
+        stored = StoredState(store, INFO.serial, collector.site)
+        keeper = RecordedState(stored, [collector], collector.between_ticks)
+        join = state_handlers(store, lambda gateway: keeper)["join"]
 
         async def ask() -> None:
             for n in range(joins):

@@ -276,7 +276,8 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
         async def script() -> None:
             await asyncio.sleep(1800)
             store = cast(StoreThread, None)  # nothing is asked of it
-            recorder = Recorder(store, (), (collector,), None, Progress(clock), collector.changes, asyncio.Event())
+            news, lock = asyncio.Event(), collector.between_ticks
+            recorder = Recorder(store, (), (collector,), None, Progress(clock), collector.changes, news, lock)
             seen.append(describe(recorder, StoreFigures({}, 0, 0), clock))
 
         return asyncio.create_task(script())

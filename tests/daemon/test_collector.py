@@ -206,6 +206,30 @@ def test_another_serial_opens_other_books_and_no_point_mixes_them(tmp_path: Path
     assert serials.count("999888777666") > 15
 
 
+def test_a_new_gateway_whose_state_cannot_be_read_yet_gives_no_point_to_the_one_before(tmp_path: Path) -> None:
+    def swap(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
+        store = collector._store
+        assert isinstance(store, InlineStore)
+
+        def unreadable(name: str) -> None:
+            if name == "read_state":
+                raise StoreFullError("the store cannot be used now", "check the disk")
+
+        async def script() -> None:
+            await asyncio.sleep(16 * 60)  # noticed at the next `/info`, in minute 30
+            gateway.info = replace(INFO, serial="999888777666")
+            store.before = unreadable
+            await asyncio.sleep(20 * 60)
+            store.before = lambda name: None
+
+        collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
+
+    store, _, _ = record(tmp_path, 50, meanwhile=swap)
+    totals = store.lines("envoy_totals")
+    assert max(times([line for line in totals if INFO.serial in line])) < START + 30 * 60
+    assert START + 35 * 60 < min(times([line for line in totals if "999888777666" in line])) <= START + 37 * 60
+
+
 def test_books_continue_after_a_restart(tmp_path: Path) -> None:
     first, _, _ = record(tmp_path, 20)
     second, _, collector = record(tmp_path, 20, start=START + 1200 + 30)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 from logger.daemon.config import GatewayConfig
+from logger.daemon.gateway_state import Change, load_state
 from logger.daemon.recorder import Recorder, build_recorder
 from logger.daemon.status_file import describe
 from logger.gateway.access import Access
@@ -94,13 +96,41 @@ def test_the_outage_of_one_gateway_costs_the_other_no_tick(tmp_path: Path) -> No
     asyncio.run(run())
 
 
+def with_first_day(day: str) -> Change:
+    return lambda state: (replace(state, energy=replace(state.energy, first_day=day)), [])
+
+
+async def stored_first_day(recorder: Recorder, serial: str) -> str:
+    return load_state(await recorder.store.call(Store.read_state, serial), {}).energy.first_day
+
+
+def test_a_state_is_changed_where_it_is_held_when_the_turn_comes(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with two_gateways(tmp_path) as (recorder, clock, _simulators):
+            await tick(recorder, clock, 0)
+            house, barn = recorder.collectors
+            before = house.state
+            await recorder.keeper_of(BARN).amend(with_first_day("2020-01-01"))
+            assert barn.state.energy.first_day == await stored_first_day(recorder, BARN) == "2020-01-01"
+            assert house.state is before
+            async with recorder.between_ticks:
+                later = asyncio.create_task(recorder.keeper_of(BARN).amend(with_first_day("2021-01-01")))
+                await asyncio.sleep(0)
+                assert barn.poller.info is not None
+                barn.poller.info = replace(barn.poller.info, serial="122233344477")
+            await later
+            assert barn.state.energy.first_day == "2020-01-01", "it records another gateway now"
+            assert await stored_first_day(recorder, BARN) == "2021-01-01"
+
+    asyncio.run(run())
+
+
 def test_each_gateway_has_its_own_state_pin_and_part_of_the_status(tmp_path: Path) -> None:
     async def run() -> None:
         async with two_gateways(tmp_path) as (recorder, clock, _simulators):
             await tick(recorder, clock, 0)
             status = describe(recorder, await recorder.store.call(Store.read_figures), clock)
             assert await recorder.store.call(Store.list_gateways) == [HOUSE, BARN]
-            assert recorder.keeper_of(BARN) is recorder.collectors[1]
         assert isinstance(status["gateway"], dict)
         assert status["gateway"]["serial"] == HOUSE
         further = status["further_gateways"]
