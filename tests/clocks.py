@@ -6,7 +6,7 @@ import asyncio
 
 
 class HandClock:
-    """Stands still unless it is moved; waiting moves it. Bounds on waiting are real, at most `patience_s`."""
+    """Stands still unless it is moved; waiting moves it. Each bound on waiting is `patience_s` of real time."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -23,4 +23,4 @@ class HandClock:
         await asyncio.sleep(0)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        return asyncio.timeout(min(seconds, self.patience_s))
+        return asyncio.timeout(self.patience_s)

@@ -45,6 +45,12 @@ def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "_PASSING", deque(maxlen=16))
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """The loop on which async tests run."""
+    return "asyncio"
+
+
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer honours the machine's proxy; loopback must not go through one."""

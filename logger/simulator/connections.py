@@ -118,34 +118,35 @@ class HttpServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = h11.Connection(h11.SERVER)
-        slot = len(self.raw)
-        self.raw.append(bytearray())
-        while request := await self._request(connection, reader, slot):
+        seen = bytearray()
+        self.raw.append(seen)
+        while request := await _read_request(connection, reader, seen):
             response = await self._handler(request)
             await _send(connection, writer, response)
             if connection.our_state is not h11.DONE:
                 return
             connection.start_next_cycle()
 
-    async def _request(self, connection: h11.Connection, reader: asyncio.StreamReader, slot: int) -> Request | None:
-        """The next request, or None at the end of the connection."""
-        head: h11.Request | None = None
-        body = b""
-        while True:
-            event = connection.next_event()
-            if event is h11.NEED_DATA:
-                data = await reader.read(65536)
-                self.raw[slot] += data
-                connection.receive_data(data)
-            elif isinstance(event, h11.Request):
-                head = event
-            elif isinstance(event, h11.Data):
-                body += event.data
-            elif isinstance(event, h11.EndOfMessage) and head is not None:
-                headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
-                return Request(head.method.decode("ascii"), head.target.decode("latin-1"), headers, body)
-            else:
-                return None
+
+async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader, seen: bytearray) -> Request | None:
+    """Read the next request, None at the end of the connection; `seen` gets every byte."""
+    head: h11.Request | None = None
+    body = b""
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA:
+            data = await reader.read(65536)
+            seen += data
+            connection.receive_data(data)
+        elif isinstance(event, h11.Request):
+            head = event
+        elif isinstance(event, h11.Data):
+            body += event.data
+        elif isinstance(event, h11.EndOfMessage) and head is not None:
+            headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
+            return Request(head.method.decode("ascii"), head.target.decode("latin-1"), headers, body)
+        else:
+            return None
 
 
 async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, response: Response) -> None:

@@ -29,11 +29,12 @@ from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES
 from logger.provision.detect import detect_server
+from logger.simulator.credentials import TokenMaker
 from logger.site import Site
 from logger.store.records import Commit
 from logger.store.store import Store
+from tests.clocks import HandClock
 from tests.errors.facing import Turns, memory, served
-from tests.gateway.stand_in import ManualClock, token
 
 START = 1_782_000_000.0
 
@@ -54,14 +55,14 @@ class Nowhere:
 
 async def main(answers: int, plain: int, secure: int, serial: str) -> object:
     logging.disable()
-    clock = ManualClock(START)
+    clock = HandClock(START)
     clock.patience_s = 2.0
     url = f"http://127.0.0.1:{plain}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         account = Access("x", folder, username="a@example.org", password="pw", login_url=f"{url}/login/login.json",
                          token_url=f"{url}/tokens")  # fmt: skip
-        pasted = token(serial, now=START, expires_in=3650 * 86400.0, life=3650 * 86400.0)
+        pasted = TokenMaker().make(serial, START, lifetime_s=3650 * 86400.0)
         access = Access(f"https://127.0.0.1:{secure}", folder, expected_serial=serial, tls="off", token=pasted)
         target = Target(url, "auto", "influx-token", "home", "", "", dict.fromkeys(ROLES, "envoy"))
         store, turns, gateway = Nowhere(), Turns(), Gateway(access, clock)

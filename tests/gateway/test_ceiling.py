@@ -15,19 +15,22 @@ from logger.doctor.gateway_checks import check_gateway
 from logger.errors import EnvoyLoggerError
 from logger.gateway.client import Gateway
 from logger.gateway.cool_down import MOST_A_DAY
-from tests.gateway.stand_in import (
+from logger.simulator.credentials import TokenMaker
+from logger.simulator.enphase_cloud import LOGIN, SESSION_TOKEN, TOKENS
+from tests.gateway.parts import (
     DAY,
     PASSWORD,
     READINGS,
     RESET,
     SERIAL,
-    Reply,
-    Request,
+    Answer,
     Site,
+    answer,
     endpoint,
     html,
+    make_token,
+    script,
     site,
-    token,
 )
 from tests.sizes import sized
 
@@ -37,36 +40,31 @@ BY_ITSELF = 14
 """What the delays alone come to in 24 hours, where no person changes the credentials."""
 ROOT = Path(__file__).parents[2]
 
-LOGINS: tuple[Reply | bytes | None, ...] = (
+LOGINS: tuple[Answer | None, ...] = (
     None,
     None,
-    Reply(401, b'{"message":"Invalid"}'),
-    Reply(200, b'{"success":true,"isBlocked":false}', {"set-cookie": "login_otp_nonce=1; path=/"}),
-    Reply(200, b'{"success":true,"isBlocked":true}'),
-    Reply(200, b'{"message":"Too many active sessions"}'),
-    Reply(200, b'{"message":"success","session_id":"' + b"x" * 600 + b'"}'),
-    Reply(429, b"", {"retry-after": "120"}),
-    Reply(429, b"", {"retry-after": "-1"}),
-    Reply(302, b"", {"location": "/login/login.json"}),
+    answer(401, b'{"message":"Invalid"}'),
+    answer(200, b'{"success":true,"isBlocked":false}', {"set-cookie": "login_otp_nonce=1; path=/"}),
+    answer(200, b'{"success":true,"isBlocked":true}'),
+    answer(200, b'{"message":"Too many active sessions"}'),
+    answer(200, b'{"message":"success","session_id":"' + b"x" * 600 + b'"}'),
+    answer(429, b"", {"retry-after": "120"}),
+    answer(429, b"", {"retry-after": "-1"}),
+    answer(302, b"", {"location": "/login/login.json"}),
     html("sign in"),
     html("down", 503),
     RESET,
 )
-TOKENS: tuple[Reply | bytes | None, ...] = (
+FIRST: tuple[Answer | None, ...] = (
     None,
     None,
     html("moved", 400),
     html("busy", 429),
-    Reply(200, token("999888777666").encode()),
-    Reply(200, token(expires_in=-1.0).encode()),
-    Reply(200, token(expires_in=WEEK_S, life=60.0).encode()),
+    answer(200, make_token("999888777666").encode()),
+    answer(200, make_token(expires_in=-1.0).encode()),
+    answer(200, make_token(expires_in=WEEK_S, life=60.0).encode()),
     RESET,
 )
-
-
-def no(request: Request) -> Reply:
-    """401, whatever is asked."""
-    return html("no", 401) if request.target != "/info" else Reply(200, b"")
 
 
 @dataclass
@@ -84,31 +82,34 @@ class World:
         """Now and then something else is wrong with the gateway, and with Enphase."""
         box, cloud, dice = self.here.box, self.here.cloud, self.dice
         if dice.random() < 0.1:
-            box.broken.clear()
-            box.serial, box.skew_s = SERIAL, 0.0
+            box.faults.clear()
+            box.gateway.serial, box.skew_s = SERIAL, 0.0
             match dice.randrange(9):
                 case 0:
-                    box.valid.clear()
+                    box.revoke_tokens()
                 case 1:
-                    box.broken["*"] = lambda request: None if request.target == "/info" else html("no", 401)
+                    box.script("*", lambda request: None if request.path == "/info" else html("no", 401))
                 case 2:
-                    box.broken["/auth/check_jwt"] = lambda request: html("no", dice.choice((401, 403, 500)))
-                    box.broken[READINGS] = lambda request: html("no", 401)
+                    box.script("/auth/check_jwt", lambda request: html("no", dice.choice((401, 403, 500))))
+                    box.script(READINGS, html("no", 401))
                 case 3:
-                    box.broken["*"] = lambda request: html("busy", 503)
+                    box.script("*", html("busy", 503))
                 case 4:
-                    box.broken["*"] = lambda request: RESET
+                    box.script("*", RESET)
                 case 5:
-                    box.serial = str(dice.randrange(10**11, 10**12))
-                    cloud.serials.add(box.serial)
+                    box.gateway.serial = str(dice.randrange(10**11, 10**12))
+                    cloud.serials.add(box.gateway.serial)
                 case 6:
                     box.skew_s = dice.choice((-400, 400)) * DAY
         if dice.random() < 0.1:
-            cloud.login, cloud.first, cloud.second = dice.choice(LOGINS), dice.choice(TOKENS), dice.choice(TOKENS)
-            cloud.user = dice.choice(("owner", "installer"))
-            cloud.life = dice.choice((60.0, 3600.0, DAY, 365 * DAY))
+            cloud.faults.clear()
+            for path, answers in ((LOGIN, LOGINS), (TOKENS, FIRST), (SESSION_TOKEN, FIRST)):
+                if (drawn := dice.choice(answers)) is not None:
+                    script(cloud.faults, path, drawn)
+            cloud.mode = dice.choice(("ok", "installer"))
+            cloud.lifetime_s = dice.choice((60.0, 3600.0, DAY, 365 * DAY))
             gateway_takes_them = dice.random() < 0.5
-            cloud.on_token = box.valid.add if gateway_takes_them else lambda text: None
+            box.tokens = cloud.tokens if gateway_takes_them else TokenMaker()
 
     async def ask(self) -> None:
         """The recorder polls; it may have been started anew; another command or `doctor` may run beside it."""
@@ -122,7 +123,7 @@ class World:
         other = self.here.gateway(tls="off", password=self.password) if dice.random() < 0.1 else None
         if other is not None:
             asking.append(other.fetch(endpoint(READINGS)))
-        before = self.here.cloud.logins
+        before = self.here.cloud.sign_ins
         found = await asyncio.gather(*asking, return_exceptions=True)
         assert all(isinstance(each, EnvoyLoggerError) for each in found if isinstance(each, BaseException)), found
         if other is not None:
@@ -131,14 +132,14 @@ class World:
             signs_in = dice.random() < 0.3
             results: list[CheckResult] = []
             access = self.here.access(tls="off", password=self.password)
-            before_it = self.here.cloud.logins
+            before_it = self.here.cloud.sign_ins
             await check_gateway(access, clock, results.append, sign_in=signs_in)
             assert results
-            assert signs_in or self.here.cloud.logins == before_it
-        self.logins += [clock.now] * (self.here.cloud.logins - before)
+            assert signs_in or self.here.cloud.sign_ins == before_it
+        self.logins += [clock.now] * (self.here.cloud.sign_ins - before)
         self.here.opened[:] = [self.gateway]
-        self.here.cloud.requests[:] = [r for r in self.here.cloud.requests if r.target == "/login/login.json"]
-        self.here.box.requests.clear()
+        for each in (self.here.cloud.http.raw, self.here.box.http.raw, self.here.box.journal):
+            each.clear()
 
 
 def most_in_a_day(times: list[float]) -> int:
@@ -169,19 +170,19 @@ def test_a_week_of_everything_wrong_stays_below_the_ceiling(tmp_path: Path, seed
 
 @pytest.mark.long
 @pytest.mark.parametrize("login", LOGINS[2:], ids=range(len(LOGINS) - 2))
-def test_a_week_of_one_and_the_same_answer_stays_below_the_ceiling(tmp_path: Path, login: Reply | bytes) -> None:
+def test_a_week_of_one_and_the_same_answer_stays_below_the_ceiling(tmp_path: Path, login: Answer) -> None:
     async def week() -> list[float]:
         times: list[float] = []
         async with site(tmp_path) as here:
-            here.cloud.login = login
+            script(here.cloud.faults, LOGIN, login)
             for _ in range(sized(int(WEEK_S / STEP_S))):
                 here.clock.now += STEP_S
-                gateway, before = here.gateway(), here.cloud.logins
+                gateway, before = here.gateway(), here.cloud.sign_ins
                 with contextlib.suppress(EnvoyLoggerError):
                     await gateway.fetch(endpoint(READINGS))
                 await gateway.aclose()
                 here.opened.clear()
-                times += [here.clock.now] * (here.cloud.logins - before)
+                times += [here.clock.now] * (here.cloud.sign_ins - before)
         return times
 
     times = asyncio.run(week())

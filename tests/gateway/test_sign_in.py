@@ -18,7 +18,10 @@ from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.cloud import Refusal
 from logger.gateway.cool_down import MOST_A_DAY, CoolDown
-from tests.gateway.stand_in import (
+from logger.simulator.credentials import TokenMaker
+from logger.simulator.enphase_cloud import LOGIN, SESSION_TOKEN, TOKENS
+from logger.simulator.faults import Fault
+from tests.gateway.parts import (
     DAY,
     EMAIL,
     NOW,
@@ -26,12 +29,14 @@ from tests.gateway.stand_in import (
     READINGS,
     RESET,
     SERIAL,
-    Reply,
+    Answer,
     Site,
+    answer,
     endpoint,
     html,
+    make_token,
+    script,
     site,
-    token,
 )
 
 NO_ACCOUNT = {"username": "", "password": ""}
@@ -59,129 +64,103 @@ def kept(here: Site) -> Path:
 # --- fetched, kept, used ------------------------------------------------------------------------------------
 
 
-def test_the_token_is_fetched_kept_privately_and_used_again_after_a_restart(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            assert gateway.auth_kind == "token"
-            assert gateway.token_user == "owner"
-            assert gateway.token_expires_at == NOW + 365 * DAY
-            assert kinds(gateway) == ["certificate_pinned", "token_renewed"]
-            assert stat.S_IMODE(kept(here).stat().st_mode) == 0o600
-            for _ in range(2):
-                await here.gateway().fetch(endpoint(READINGS))
-            assert here.cloud.logins == 1
-            for file in (tmp_path / "state").iterdir():
-                assert stat.S_IMODE(file.stat().st_mode) == 0o600
-                assert PASSWORD not in file.read_text()
-                assert EMAIL not in file.read_text()
-
-    asyncio.run(story())
-
-
-def test_the_session_cookie_is_sent_with_the_token_and_a_dead_one_is_dropped(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            for _ in range(3):
-                await gateway.fetch(endpoint(READINGS))
-            asked = [request for request in here.box.requests if request.target == READINGS]
-            assert [request.session for request in asked] == ["", "s0", "s0"]
-            assert all(request.bearer for request in asked)
-            here.box.broken[READINGS] = lambda request: html("no", 401) if request.session == "s0" else None
-            await gateway.fetch(endpoint(READINGS))
-            assert here.box.requests[-1].session == ""
-            assert here.box.count("/auth/check_jwt") == 0
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
-
-
-def test_a_path_that_takes_only_the_cookie_is_read_with_the_cookie(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            path = "/api/v1/production"
-            here.box.broken[path] = lambda request: html("no", 401) if request.bearer else None
-            assert (await gateway.fetch(endpoint(path))).body == [{"path": path}]
-            assert here.box.cookie_checks == 1
-
-    asyncio.run(story())
-
-
-def test_the_second_way_to_the_token_is_taken_when_the_first_is_closed(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.first = html("moved", 400)
+async def test_the_token_is_fetched_kept_privately_and_used_again_after_a_restart(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        assert gateway.auth_kind == "token"
+        assert gateway.token_user == "owner"
+        assert gateway.token_expires_at == NOW + 365 * DAY
+        assert kinds(gateway) == ["certificate_pinned", "token_renewed"]
+        assert stat.S_IMODE(kept(here).stat().st_mode) == 0o600
+        for _ in range(2):
             await here.gateway().fetch(endpoint(READINGS))
-            assert here.cloud.logins == 1
-            assert here.cloud.count("/tokens") == 1
-            assert len(here.cloud.made) == 1
+        assert here.cloud.sign_ins == 1
+        for file in (tmp_path / "state").iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            assert PASSWORD not in file.read_text()
+            assert EMAIL not in file.read_text()
 
-    asyncio.run(story())
 
-
-def test_a_pasted_token_needs_no_account_and_is_not_written_down(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            pasted = token()
-            here.box.valid.add(pasted)
-            gateway = here.gateway(token=f" {pasted}\n", **NO_ACCOUNT)
+async def test_the_session_cookie_is_sent_with_the_token_and_a_dead_one_is_dropped(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        for _ in range(3):
             await gateway.fetch(endpoint(READINGS))
-            assert here.cloud.requests == []
-            assert not kept(here).exists()
+        asked = [served for served in here.box.journal if served.path == READINGS]
+        assert [served.signed_by for served in asked] == ["bearer", "both", "both"]
+        here.box.script(READINGS, lambda request: html("no", 401) if "cookie" in request.headers else None)
+        await gateway.fetch(endpoint(READINGS))
+        assert here.box.journal[-1].signed_by == "bearer"
+        assert here.box.count("/auth/check_jwt") == 0
+        assert here.cloud.sign_ins == 1
 
-    asyncio.run(story())
+
+async def test_a_path_that_takes_only_the_cookie_is_read_with_the_cookie(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        path = "/api/v1/production"
+        here.box.script(path, lambda request: html("no", 401) if "authorization" in request.headers else None)
+        assert (await gateway.fetch(endpoint(path))).body == [{"path": path}]
+        assert [served.signed_by for served in here.box.journal].count("cookie") == 1
 
 
-def test_without_token_and_account_the_message_says_what_to_set(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            text = await fails(here.gateway(**NO_ACCOUNT), TokenError)
-            assert f"gateway {SERIAL} wants a token" in text
-            assert "ENPHASE_TOKEN_FILE" in text
-            assert here.box.count(READINGS) == 0
+async def test_the_second_way_to_the_token_is_taken_when_the_first_is_closed(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        script(here.cloud.faults, TOKENS, html("moved", 400))
+        await here.gateway().fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 1
+        assert here.cloud.token_requests == 2
+        assert len(here.cloud.tokens.made) == 1
 
-    asyncio.run(story())
+
+async def test_a_pasted_token_needs_no_account_and_is_not_written_down(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        pasted = here.token()
+        gateway = here.gateway(token=f" {pasted}\n", **NO_ACCOUNT)
+        await gateway.fetch(endpoint(READINGS))
+        assert here.cloud.http.raw == []
+        assert not kept(here).exists()
+
+
+async def test_without_token_and_account_the_message_says_what_to_set(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        text = await fails(here.gateway(**NO_ACCOUNT), TokenError)
+        assert f"gateway {SERIAL} wants a token" in text
+        assert "ENPHASE_TOKEN_FILE" in text
+        assert here.box.count(READINGS) == 0
 
 
 @pytest.mark.parametrize(
     ("pasted", "said"),
     [
-        (token(expires_in=-DAY), "ENPHASE_TOKEN expired on 2027-01-14"),
-        (token("999888777666"), f"ENPHASE_TOKEN is for gateway 999888777666, but this gateway is {SERIAL}"),
+        (make_token(expires_in=-DAY), "ENPHASE_TOKEN expired on 2027-01-14"),
+        (make_token("999888777666"), f"ENPHASE_TOKEN is for gateway 999888777666, but this gateway is {SERIAL}"),
         ("<html>please sign in</html>", "ENPHASE_TOKEN is not a token: a token is three parts"),
         ("aaaa.bbbb.cccc", "ENPHASE_TOKEN is not a token: it does not decode"),
     ],
     ids=["expired", "foreign", "a web page", "nonsense"],
 )
-def test_a_pasted_token_that_cannot_work_is_named_and_never_sent(tmp_path: Path, pasted: str, said: str) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            text = await fails(here.gateway(token=pasted, **NO_ACCOUNT), TokenError)
-            assert said in text
-            assert pasted not in text
-            assert pasted.encode() not in here.box.received
-            with_account = here.gateway(token=pasted)
-            await with_account.fetch(endpoint(READINGS))  # the account takes over
-            assert here.cloud.logins == 1
-            assert "token_unusable" in kinds(with_account)
-
-    asyncio.run(story())
+async def test_a_pasted_token_that_cannot_work_is_never_sent(tmp_path: Path, pasted: str, said: str) -> None:
+    async with site(tmp_path) as here:
+        text = await fails(here.gateway(token=pasted, **NO_ACCOUNT), TokenError)
+        assert said in text
+        assert pasted not in text
+        assert pasted.encode() not in here.box.received
+        with_account = here.gateway(token=pasted)
+        await with_account.fetch(endpoint(READINGS))  # the account takes over
+        assert here.cloud.sign_ins == 1
+        assert "token_unusable" in kinds(with_account)
 
 
-def test_a_token_of_the_cloud_that_is_foreign_or_no_token_is_not_accepted(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.first = Reply(200, token("999888777666").encode())
-            here.cloud.second = html("sign in")
-            text = await fails(here.gateway(), SignInRefusedError)
-            assert f"gave no token for gateway {SERIAL}: what 127.0.0.1 gave is for gateway 999888777666" in text
-            assert "check that this gateway belongs to the account" in text
-            assert not kept(here).exists()
-
-    asyncio.run(story())
+async def test_a_token_of_the_cloud_that_is_foreign_or_no_token_is_not_accepted(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        script(here.cloud.faults, TOKENS, answer(200, make_token("999888777666").encode()))
+        script(here.cloud.faults, SESSION_TOKEN, html("sign in"))
+        text = await fails(here.gateway(), SignInRefusedError)
+        assert f"gave no token for gateway {SERIAL}: what 127.0.0.1 gave is for gateway 999888777666" in text
+        assert "check that this gateway belongs to the account" in text
+        assert not kept(here).exists()
 
 
 # --- renewed ------------------------------------------------------------------------------------------------
@@ -199,63 +178,53 @@ async def settle(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize(("user", "life", "early"), [("owner", 365 * DAY, 30 * DAY), ("installer", 43200.0, 3600.0)])
-def test_a_token_is_renewed_early_and_only_once(tmp_path: Path, user: str, life: float, early: float) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.user, here.cloud.life = user, life
-            gateway = here.gateway()
+async def test_a_token_is_renewed_early_and_only_once(tmp_path: Path, user: str, life: float, early: float) -> None:
+    async with site(tmp_path) as here:
+        here.cloud.mode = "installer" if user == "installer" else "ok"
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        assert ("installer_token" in kinds(gateway)) is (user == "installer")
+        here.clock.now = NOW + life - early - 60
+        await gateway.fetch(endpoint(READINGS))
+        await asyncio.sleep(0.05)
+        assert here.cloud.sign_ins == 1
+        here.clock.now += 120
+        await settle(gateway)
+        for _ in range(3):
             await gateway.fetch(endpoint(READINGS))
-            assert ("installer_token" in kinds(gateway)) is (user == "installer")
-            here.clock.now = NOW + life - early - 60
+        assert here.cloud.sign_ins == 2
+        assert kept(here).read_text().strip() == here.cloud.tokens.made[1]
+
+
+async def test_a_valid_token_is_used_while_its_renewal_fails_and_no_poll_waits_for_it(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        script(here.cloud.faults, LOGIN, html("down", 503))
+        here.clock.now = NOW + 340 * DAY
+        for _ in range(24 * 12):
+            here.clock.now += 300
             await gateway.fetch(endpoint(READINGS))
-            await asyncio.sleep(0.05)
-            assert here.cloud.logins == 1
-            here.clock.now += 120
-            await settle(gateway)
-            for _ in range(3):
-                await gateway.fetch(endpoint(READINGS))
-            assert here.cloud.logins == 2
-            assert kept(here).read_text().strip() == here.cloud.made[1]
-
-    asyncio.run(story())
+        await asyncio.sleep(0.1)
+        assert 2 <= here.cloud.sign_ins - 1 <= 12
+        assert kinds(gateway).count("sign_in_failed") == here.cloud.sign_ins - 1
+        here.cloud.faults.clear(LOGIN)
+        here.clock.now += 7 * 3600
+        await settle(gateway)
 
 
-def test_a_valid_token_is_used_while_its_renewal_fails_and_no_poll_waits_for_it(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            here.cloud.login = html("down", 503)
-            here.clock.now = NOW + 340 * DAY
-            for _ in range(24 * 12):
-                here.clock.now += 300
-                await gateway.fetch(endpoint(READINGS))
-            await asyncio.sleep(0.1)
-            assert 2 <= here.cloud.logins - 1 <= 12
-            assert kinds(gateway).count("sign_in_failed") == here.cloud.logins - 1
-            here.cloud.login = None
-            here.clock.now += 7 * 3600
-            await settle(gateway)
-
-    asyncio.run(story())
-
-
-def test_a_pasted_token_near_its_end_gives_way_to_the_account(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            pasted = token(expires_in=20 * DAY)
-            here.box.valid.add(pasted)
-            gateway = here.gateway(token=pasted)
-            await gateway.fetch(endpoint(READINGS))
-            assert gateway.token_expires_at == NOW + 20 * DAY
-            await settle(gateway)
-            assert gateway.token_expires_at == NOW + 365 * DAY
-            alone = here.gateway(token=pasted, state_dir=other_folder(tmp_path), **NO_ACCOUNT)
-            await alone.fetch(endpoint(READINGS))
-            await alone.fetch(endpoint(READINGS))
-            assert kinds(alone).count("token_ends_soon") == 1
-
-    asyncio.run(story())
+async def test_a_pasted_token_near_its_end_gives_way_to_the_account(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        pasted = here.token(expires_in=20 * DAY)
+        gateway = here.gateway(token=pasted)
+        await gateway.fetch(endpoint(READINGS))
+        assert gateway.token_expires_at == NOW + 20 * DAY
+        await settle(gateway)
+        assert gateway.token_expires_at == NOW + 365 * DAY
+        alone = here.gateway(token=pasted, state_dir=other_folder(tmp_path), **NO_ACCOUNT)
+        await alone.fetch(endpoint(READINGS))
+        await alone.fetch(endpoint(READINGS))
+        assert kinds(alone).count("token_ends_soon") == 1
 
 
 def other_folder(tmp_path: Path) -> Path:
@@ -282,365 +251,308 @@ class Given:
         return self.here.access(**{**self.changes, **changes})
 
 
-def test_a_new_token_in_its_file_is_used_without_a_restart(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            given = Given(here, {"token": token(expires_in=-DAY), **NO_ACCOUNT})
-            gateway = given.gateway()
-            for _ in range(3):
-                assert "ENPHASE_TOKEN expired" in await fails(gateway, TokenError)
-                here.clock.now += 60
-            given.changes["token"] = fresh = token()
-            here.box.valid.add(fresh)
-            await gateway.fetch(endpoint(READINGS))
-            assert here.box.requests[-1].bearer == fresh
-            assert kinds(gateway).count("credentials_changed") == 1
-            assert here.cloud.requests == []
-            assert log.mask(f"x {fresh} y") == "x ******** y"
-
-    asyncio.run(story())
-
-
-def test_a_pasted_token_is_replaced_before_it_ends(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            old, fresh = token(expires_in=20 * DAY), token()
-            here.box.valid |= {old, fresh}
-            given = Given(here, {"token": old, **NO_ACCOUNT})
-            gateway = given.gateway()
-            await gateway.fetch(endpoint(READINGS))
+async def test_a_new_token_in_its_file_is_used_without_a_restart(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        given = Given(here, {"token": make_token(expires_in=-DAY), **NO_ACCOUNT})
+        gateway = given.gateway()
+        for _ in range(3):
+            assert "ENPHASE_TOKEN expired" in await fails(gateway, TokenError)
             here.clock.now += 60
-            given.changes["token"] = fresh
-            await gateway.fetch(endpoint(READINGS))
-            assert gateway.token_expires_at == NOW + 365 * DAY
+        given.changes["token"] = fresh = here.token()
+        await gateway.fetch(endpoint(READINGS))
+        assert here.box.journal[-1].bearer == fresh
+        assert kinds(gateway).count("credentials_changed") == 1
+        assert here.cloud.http.raw == []
+        assert log.mask(f"x {fresh} y") == "x ******** y"
 
-    asyncio.run(story())
+
+async def test_a_pasted_token_is_replaced_before_it_ends(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        old, fresh = here.token(expires_in=20 * DAY), here.token()
+        given = Given(here, {"token": old, **NO_ACCOUNT})
+        gateway = given.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        here.clock.now += 60
+        given.changes["token"] = fresh
+        await gateway.fetch(endpoint(READINGS))
+        assert gateway.token_expires_at == NOW + 365 * DAY
 
 
-def test_a_corrected_password_is_used_at_the_next_poll_and_a_wrong_one_is_read_once_a_minute(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            given = Given(here, {"password": "wrong & bad"})
-            gateway = given.gateway()
-            for _ in range(5):
-                await fails(gateway, SignInRefusedError)
-                here.clock.now += 60
-            assert here.cloud.logins == 1
-            given.changes["password"] = PASSWORD
-            await gateway.fetch(endpoint(READINGS))
-            assert here.cloud.logins == 2
-
-    asyncio.run(story())
+async def test_a_corrected_password_is_used_at_the_next_poll(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path) as here:
+        given = Given(here, {"password": "wrong & bad"})
+        gateway = given.gateway()
+        for _ in range(5):
+            await fails(gateway, SignInRefusedError)
+            here.clock.now += 60
+        assert here.cloud.sign_ins == 1
+        given.changes["password"] = PASSWORD
+        await gateway.fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 2
 
 
 @pytest.mark.parametrize(("fixed", "said"), [(True, True), (False, False)])
-def test_where_only_a_restart_brings_new_credentials_the_message_says_so(
+async def test_where_only_a_restart_brings_new_credentials_the_message_says_so(
     tmp_path: Path, *, fixed: bool, said: bool
 ) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            wrong = Given(here, {"password": "wrong & bad", "fixed": fixed}).gateway()
-            text = await fails(wrong, SignInRefusedError)
-            assert ("; then systemctl restart envoy-logger." in text) is said
-            alone = Given(here, {"token": token(expires_in=-1), "fixed": fixed, **NO_ACCOUNT}).gateway()
-            text = await fails(alone, TokenError)
-            assert ("; then systemctl restart envoy-logger." in text) is said
-            here.clock.now += 2 * DAY
-            here.cloud.login = Reply(503)
-            text = await fails(Given(here, {"fixed": fixed}).gateway(), SignInBlockedError)
-            assert "systemctl" not in text  # nobody needs to do anything
-
-    asyncio.run(story())
+    async with site(tmp_path) as here:
+        wrong = Given(here, {"password": "wrong & bad", "fixed": fixed}).gateway()
+        text = await fails(wrong, SignInRefusedError)
+        assert ("; then systemctl restart envoy-logger." in text) is said
+        alone = Given(here, {"token": make_token(expires_in=-1), "fixed": fixed, **NO_ACCOUNT}).gateway()
+        text = await fails(alone, TokenError)
+        assert ("; then systemctl restart envoy-logger." in text) is said
+        here.clock.now += 2 * DAY
+        script(here.cloud.faults, LOGIN, answer(503))
+        text = await fails(Given(here, {"fixed": fixed}).gateway(), SignInBlockedError)
+        assert "systemctl" not in text  # nobody needs to do anything
 
 
 # --- refused by the gateway ---------------------------------------------------------------------------------
 
 
-def test_a_revoked_token_costs_one_sign_in_and_the_poll_succeeds(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            here.clock.now += DAY
-            here.box.valid.clear()
-            await gateway.fetch(endpoint(READINGS))
-            assert here.cloud.logins == 2
-            assert "token_refused" in kinds(gateway)
-            checks = here.box.count("/auth/check_jwt")
-            assert checks == 2  # not believed at once
-
-    asyncio.run(story())
+async def test_a_revoked_token_costs_one_sign_in_and_the_poll_succeeds(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        here.clock.now += DAY
+        here.box.revoke_tokens()
+        await gateway.fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 2
+        assert "token_refused" in kinds(gateway)
+        checks = here.box.count("/auth/check_jwt")
+        assert checks == 2  # not believed at once
 
 
-def test_both_lanes_refused_at_once_make_one_sign_in(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            here.clock.now += DAY
-            here.box.valid.clear()
-            await asyncio.gather(gateway.fetch(endpoint(READINGS)), gateway.fetch(endpoint("/home.json")))
-            assert here.cloud.logins == 2
-
-    asyncio.run(story())
+async def test_both_lanes_refused_at_once_make_one_sign_in(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        here.clock.now += DAY
+        here.box.revoke_tokens()
+        await asyncio.gather(gateway.fetch(endpoint(READINGS)), gateway.fetch(endpoint("/home.json")))
+        assert here.cloud.sign_ins == 2
 
 
-def test_one_paths_401_is_never_a_reason_to_sign_in(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            here.box.broken["/ivp/pdm/energy"] = lambda request: html("no", 401)
-            with pytest.raises(EnvoyLoggerError) as caught:
-                await gateway.fetch(endpoint("/ivp/pdm/energy"))
-            assert type(caught.value).__name__ == "NotAllowedError"
-            assert "/ivp/pdm/energy answered 401: not for the role of this token (owner)" in str(caught.value)
-            await gateway.fetch(endpoint(READINGS))
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
+async def test_one_paths_401_is_never_a_reason_to_sign_in(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        here.box.script("/ivp/pdm/energy", lambda request: html("no", 401))
+        with pytest.raises(EnvoyLoggerError) as caught:
+            await gateway.fetch(endpoint("/ivp/pdm/energy"))
+        assert type(caught.value).__name__ == "NotAllowedError"
+        assert "/ivp/pdm/energy answered 401: not for the role of this token (owner)" in str(caught.value)
+        await gateway.fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 1
 
 
-def test_while_other_paths_work_not_even_the_gateways_own_check_is_a_reason_to_sign_in(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            here.box.broken = dict.fromkeys(("/ivp/meters", "/auth/check_jwt"), lambda request: html("no", 401))
-            with pytest.raises(EnvoyLoggerError, match="/ivp/meters answered 401: not for the role"):
-                await gateway.fetch(endpoint("/ivp/meters"))
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
+async def test_while_other_paths_work_not_even_the_gateways_own_check_is_a_reason_to_sign_in(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        for path in ("/ivp/meters", "/auth/check_jwt"):
+            here.box.script(path, html("no", 401))
+        with pytest.raises(EnvoyLoggerError, match="/ivp/meters answered 401: not for the role"):
+            await gateway.fetch(endpoint("/ivp/meters"))
+        assert here.cloud.sign_ins == 1
 
 
-def test_a_path_is_called_not_allowed_only_when_another_takes_the_token(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.box.broken = dict.fromkeys((READINGS, "/ivp/meters"), lambda request: html("no", 401))
-            with pytest.raises(EnvoyLoggerError, match="though the gateway says that the token is good") as caught:
-                await here.gateway().fetch(endpoint(READINGS))
-            assert caught.value.retry
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
+async def test_a_path_is_called_not_allowed_only_when_another_takes_the_token(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        for path in (READINGS, "/ivp/meters"):
+            here.box.script(path, html("no", 401))
+        with pytest.raises(EnvoyLoggerError, match="though the gateway says that the token is good") as caught:
+            await here.gateway().fetch(endpoint(READINGS))
+        assert caught.value.retry
+        assert here.cloud.sign_ins == 1
 
 
-def test_a_gateway_that_starts_up_and_says_401_is_not_believed_before_info_answers(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            here.box.broken["*"] = lambda request: html("no", 503 if request.target == "/info" else 401)
-            for _ in range(20):
-                here.clock.now += 60
-                with pytest.raises(EnvoyLoggerError, match="/info answered 503"):
-                    await gateway.fetch(endpoint(READINGS))
-            here.box.broken.clear()
-            await gateway.fetch(endpoint(READINGS))
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
+async def test_a_gateway_that_starts_up_and_says_401_is_not_believed_before_info_answers(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        here.box.script("*", lambda request: html("no", 503 if request.path == "/info" else 401))
+        for _ in range(20):
+            here.clock.now += 60
+            with pytest.raises(EnvoyLoggerError, match="/info answered 503"):
+                await gateway.fetch(endpoint(READINGS))
+        here.box.faults.clear()
+        await gateway.fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 1
 
 
 @pytest.mark.parametrize("skew_s", [-400 * DAY, 400 * DAY])
-def test_a_gateway_whose_clock_is_off_is_named_and_no_sign_in_is_made(tmp_path: Path, skew_s: float) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            await gateway.fetch(endpoint(READINGS))
-            here.box.valid.clear()
-            here.box.skew_s = skew_s
-            text = await fails(gateway, TokenError)
-            assert "refuses a valid token because its clock is off by 400 days" in text
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
+async def test_a_gateway_whose_clock_is_off_is_named_and_no_sign_in_is_made(tmp_path: Path, skew_s: float) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(READINGS))
+        here.box.revoke_tokens()
+        here.box.skew_s = skew_s
+        text = await fails(gateway, TokenError)
+        assert "refuses a valid token because its clock is off by 400 days" in text
+        assert here.cloud.sign_ins == 1
 
 
-def test_a_refused_pasted_token_is_tried_again_later_where_there_is_no_other(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            pasted = token()
-            gateway = here.gateway(token=pasted, **NO_ACCOUNT)
-            assert f"gateway {SERIAL} refuses ENPHASE_TOKEN" in await fails(gateway, TokenError)
-            asked = len(here.box.requests)
-            await fails(gateway, TokenError)
-            assert len(here.box.requests) == asked
-            here.box.valid.add(pasted)
-            here.clock.now += 301
-            await gateway.fetch(endpoint(READINGS))
-
-    asyncio.run(story())
+async def test_a_refused_pasted_token_is_tried_again_later_where_there_is_no_other(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        pasted = here.token()
+        takes, here.box.tokens = here.box.tokens, TokenMaker()
+        gateway = here.gateway(token=pasted, **NO_ACCOUNT)
+        assert f"gateway {SERIAL} refuses ENPHASE_TOKEN" in await fails(gateway, TokenError)
+        asked = len(here.box.journal)
+        await fails(gateway, TokenError)
+        assert len(here.box.journal) == asked
+        here.box.tokens = takes
+        here.clock.now += 301
+        await gateway.fetch(endpoint(READINGS))
 
 
 @pytest.mark.parametrize("cloud_answers", ["tokens that the gateway refuses", "503", "reset"])
-def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, cloud_answers: str) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.on_token = lambda text: None
-            answers: dict[str, Reply | bytes] = {"503": html("down", 503), "reset": RESET}
-            here.cloud.login = answers.get(cloud_answers)
-            gateway, times = here.gateway(), []
-            for step in range(24 * 20):
-                here.clock.now += 180
-                if step % 10 == 9:
-                    await gateway.aclose()
-                    gateway = here.gateway()
-                before = here.cloud.logins
-                with pytest.raises(CredentialsError):
-                    await gateway.fetch(endpoint(READINGS))
-                times += [here.clock.now] * (here.cloud.logins - before)
-            assert 5 <= here.cloud.logins <= 14
-            assert all(later - earlier >= 300 for earlier, later in zip(times, times[1:], strict=False))
-
-    asyncio.run(story())
-
-
-def test_a_gateway_that_calls_itself_by_ever_new_serials_drives_no_sign_ins(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.serials = {str(100000000000 + n) for n in range(0, 200, 2)}
-            here.cloud.on_token = lambda text: None
-            told: list[str] = []
-            for step in range(24 * 6):
-                here.clock.now += 600
-                here.box.serial = str(100000000000 + step)
-                gateway = here.gateway(tls="off")
-                with pytest.raises(CredentialsError) as caught:
-                    await gateway.fetch(endpoint(READINGS))
+async def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, cloud_answers: str) -> None:
+    async with site(tmp_path) as here:
+        here.box.tokens = TokenMaker()
+        answers: dict[str, Answer] = {"503": html("down", 503), "reset": RESET}
+        if cloud_answers in answers:
+            script(here.cloud.faults, LOGIN, answers[cloud_answers])
+        gateway, times = here.gateway(), []
+        for step in range(24 * 20):
+            here.clock.now += 180
+            if step % 10 == 9:
                 await gateway.aclose()
-                told.append(str(caught.value))
-            assert 5 <= here.cloud.logins <= 14
-            waits = "so that the account is not locked: the last one was for gateway 1000"
-            assert len([text for text in told if waits in text]) > 100
+                gateway = here.gateway()
+            before = here.cloud.sign_ins
+            with pytest.raises(CredentialsError):
+                await gateway.fetch(endpoint(READINGS))
+            times += [here.clock.now] * (here.cloud.sign_ins - before)
+        assert 5 <= here.cloud.sign_ins <= 14
+        assert all(later - earlier >= 300 for earlier, later in zip(times, times[1:], strict=False))
 
-    asyncio.run(story())
+
+async def test_a_gateway_that_calls_itself_by_ever_new_serials_drives_no_sign_ins(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        here.cloud.serials = {str(100000000000 + n) for n in range(0, 200, 2)}
+        here.box.tokens = TokenMaker()
+        told: list[str] = []
+        for step in range(24 * 6):
+            here.clock.now += 600
+            here.box.gateway.serial = str(100000000000 + step)
+            gateway = here.gateway(tls="off")
+            with pytest.raises(CredentialsError) as caught:
+                await gateway.fetch(endpoint(READINGS))
+            await gateway.aclose()
+            told.append(str(caught.value))
+        assert 5 <= here.cloud.sign_ins <= 14
+        waits = "so that the account is not locked: the last one was for gateway 1000"
+        assert len([text for text in told if waits in text]) > 100
 
 
 # --- refused by Enphase -------------------------------------------------------------------------------------
 
 
-def test_a_wrong_password_stops_sign_in_for_a_day_over_restarts_or_until_it_changes(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            said = set()
-            for _ in range(20):
-                said.add(await fails(here.gateway(password="wrong & bad"), SignInRefusedError))
-                here.clock.now += 3600
-            assert here.cloud.logins == 1
-            (text,) = said  # the same words each time, so that it is said once
-            assert f"127.0.0.1:{here.cloud.port} refuses the sign-in: wrong e-mail or password" in text
-            assert "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE" in text
-            assert "wrong & bad" not in text
-            state = (tmp_path / "state" / "signin.json").read_text()
-            assert "wrong & bad" not in state
-            await here.gateway().fetch(endpoint(READINGS))
-            assert here.cloud.logins == 2
-
-    asyncio.run(story())
+async def test_a_wrong_password_stops_sign_in_for_a_day_over_restarts_or_until_it_changes(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        said = set()
+        for _ in range(20):
+            said.add(await fails(here.gateway(password="wrong & bad"), SignInRefusedError))
+            here.clock.now += 3600
+        assert here.cloud.sign_ins == 1
+        (text,) = said  # the same words each time, so that it is said once
+        assert f"127.0.0.1:{here.cloud.http.port} refuses the sign-in: wrong e-mail or password" in text
+        assert "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE" in text
+        assert "wrong & bad" not in text
+        state = (tmp_path / "state" / "signin.json").read_text()
+        assert "wrong & bad" not in state
+        await here.gateway().fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 2
 
 
-def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            await fails(here.gateway(password="wrong & bad"), SignInRefusedError)
-            here.clock.now += DAY + 1
-            await fails(here.gateway(password="wrong & bad"), SignInRefusedError)
-            await fails(here.gateway(password="wrong & bad"), SignInRefusedError)
-            assert here.cloud.logins == 2
-
-    asyncio.run(story())
+async def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await fails(here.gateway(password="wrong & bad"), SignInRefusedError)
+        here.clock.now += DAY + 1
+        await fails(here.gateway(password="wrong & bad"), SignInRefusedError)
+        await fails(here.gateway(password="wrong & bad"), SignInRefusedError)
+        assert here.cloud.sign_ins == 2
 
 
 @pytest.mark.parametrize(
     ("login", "said", "most_a_day"),
     [
         (
-            Reply(200, b'{"success":true,"isBlocked":false}', {"set-cookie": "login_otp_nonce=1; path=/"}),
+            answer(200, b'{"success":true,"isBlocked":false}', {"set-cookie": "login_otp_nonce=1; path=/"}),
             "asks for a second factor (MFA)",
             1,
         ),
-        (Reply(200, b'{"success":true,"isBlocked":true}'), "says that this account is blocked", 1),
-        (Reply(200, b'{"message":"Too many active sessions"}'), "too many active sessions", 14),
-        (Reply(429, b"slow down", {"retry-after": "43200"}), "answered 429 and asks to wait 12 hours", 2),
-        (Reply(403, b"<html>bot</html>"), "does not accept sign-ins now: it answered 403", 14),
+        (answer(200, b'{"success":true,"isBlocked":true}'), "says that this account is blocked", 1),
+        (answer(200, b'{"message":"Too many active sessions"}'), "too many active sessions", 14),
+        (answer(429, b"slow down", {"retry-after": "43200"}), "answered 429 and asks to wait 12 hours", 2),
+        (answer(403, b"<html>bot</html>"), "does not accept sign-ins now: it answered 403", 14),
         (html("sign in"), "answered the sign-in with a web page", 14),
-        (Reply(302, b"", {"location": "https://example.org/"}), "answered 302", 14),
+        (answer(302, b"", {"location": "https://example.org/"}), "answered 302", 14),
         (RESET, "closed the connection in the middle", 14),
     ],
     ids=["mfa", "blocked", "sessions", "throttled", "forbidden", "html", "redirect", "reset"],
 )
-def test_what_enphase_answers_instead_of_a_session_is_named(
-    tmp_path: Path, login: Reply | bytes, said: str, most_a_day: int
+async def test_what_enphase_answers_instead_of_a_session_is_named(
+    tmp_path: Path, login: Answer, said: str, most_a_day: int
 ) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.login = login
-            gateway = here.gateway()
-            text = await fails(gateway, SignInBlockedError)
-            assert said in text
-            assert "https://entrez.enphaseenergy.com" in text
-            for _ in range(24 * 6 - 1):
-                here.clock.now += 600
-                await fails(gateway, SignInBlockedError)
-            assert 1 <= here.cloud.logins <= most_a_day
-
-    asyncio.run(story())
+    async with site(tmp_path) as here:
+        script(here.cloud.faults, LOGIN, login)
+        gateway = here.gateway()
+        text = await fails(gateway, SignInBlockedError)
+        assert said in text
+        assert "https://entrez.enphaseenergy.com" in text
+        for _ in range(24 * 6 - 1):
+            here.clock.now += 600
+            await fails(gateway, SignInBlockedError)
+        assert 1 <= here.cloud.sign_ins <= most_a_day
 
 
-def test_where_enphase_cannot_be_reached_nothing_counts_and_it_goes_on_soon(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            await here.cloud.stop()
-            gateway = here.gateway()
-            for _ in range(10):
-                assert "refuses the connection" in await fails(gateway, SignInBlockedError)
-                here.clock.now += 61
-            await here.cloud.start()
-            await gateway.fetch(endpoint(READINGS))
-
-    asyncio.run(story())
+async def test_where_enphase_cannot_be_reached_nothing_counts_and_it_goes_on_soon(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await here.cloud.http.stop()
+        gateway = here.gateway()
+        for _ in range(10):
+            assert "refuses the connection" in await fails(gateway, SignInBlockedError)
+            here.clock.now += 61
+        await here.cloud.http.start()
+        await gateway.fetch(endpoint(READINGS))
 
 
-def test_the_password_is_not_sent_unencrypted_to_another_machine(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway(login_url="http://login.example.org/login.json")
-            assert "would send the password unencrypted" in await fails(gateway, SignInBlockedError)
-
-    asyncio.run(story())
+async def test_the_password_is_not_sent_unencrypted_to_another_machine(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway(login_url="http://login.example.org/login.json")
+        assert "would send the password unencrypted" in await fails(gateway, SignInBlockedError)
 
 
-def test_a_poll_that_is_cut_off_does_not_cut_off_the_sign_in(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.delay_s = 0.1
-            gateway = here.gateway()
-            await gateway.identify()
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.15):
-                    await gateway.fetch(endpoint(READINGS))
-            await gateway.fetch(endpoint(READINGS))
-            assert here.cloud.logins == 1
+async def test_a_poll_that_is_cut_off_does_not_cut_off_the_sign_in(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        released = asyncio.Event()
+        here.slow_down_cloud(released.wait)
+        gateway = here.gateway()
+        await gateway.identify()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.15):
+                await gateway.fetch(endpoint(READINGS))
+        released.set()
+        await gateway.fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 1
 
-    asyncio.run(story())
 
-
-def test_a_sign_in_that_was_killed_still_counts(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.cloud.delay_s = 30
-            gateway = here.gateway()
-            await gateway.identify()
-            request = asyncio.create_task(gateway.fetch(endpoint(READINGS)))
-            while not (tmp_path / "state" / "signin.json").exists():
-                await asyncio.sleep(0.01)
-            request.cancel()
-            await gateway.aclose()
-            assert "the last sign-in did not come to its end" in await fails(here.gateway(), SignInBlockedError)
-
-    asyncio.run(story())
+async def test_a_sign_in_that_was_killed_still_counts(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        here.cloud.faults.set("*", Fault("hang"))
+        gateway = here.gateway()
+        await gateway.identify()
+        request = asyncio.create_task(gateway.fetch(endpoint(READINGS)))
+        while not (tmp_path / "state" / "signin.json").exists():
+            await asyncio.sleep(0.01)
+        request.cancel()
+        await gateway.aclose()
+        assert "the last sign-in did not come to its end" in await fails(here.gateway(), SignInBlockedError)
 
 
 _PROCESS = """
@@ -662,29 +574,26 @@ asyncio.run(main())
 """
 
 
-def test_two_processes_at_once_make_one_sign_in(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            here.clock.now = time.time()
-            here.cloud.delay_s = 0.3
-            arguments = (
-                f"http://127.0.0.1:{here.cloud.port}",
-                f"127.0.0.1:{here.box.port}",
-                str(tmp_path / "state"),
-                EMAIL,
-                PASSWORD,
+async def test_two_processes_at_once_make_one_sign_in(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        here.clock.now = time.time()
+        here.slow_down_cloud(lambda: asyncio.sleep(0.3))
+        arguments = (
+            here.cloud.url,
+            f"127.0.0.1:{here.box.http.port}",
+            str(tmp_path / "state"),
+            EMAIL,
+            PASSWORD,
+        )
+        processes = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-c", _PROCESS, *arguments, stdout=asyncio.subprocess.PIPE
             )
-            processes = [
-                await asyncio.create_subprocess_exec(
-                    sys.executable, "-c", _PROCESS, *arguments, stdout=asyncio.subprocess.PIPE
-                )
-                for _ in range(2)
-            ]
-            outputs = await asyncio.gather(*(process.communicate() for process in processes))
-            assert [out.decode().strip() for out, _ in outputs] == [READINGS, READINGS]
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
+            for _ in range(2)
+        ]
+        outputs = await asyncio.gather(*(process.communicate() for process in processes))
+        assert [out.decode().strip() for out, _ in outputs] == [READINGS, READINGS]
+        assert here.cloud.sign_ins == 1
 
 
 # --- the decisions alone ------------------------------------------------------------------------------------
@@ -773,12 +682,12 @@ def test_the_stored_cool_down_holds_no_password(tmp_path: Path) -> None:
 
 
 def test_a_token_is_shown_nowhere(tmp_path: Path) -> None:
-    text = token()
+    text = make_token()
     made = tokens.read_token(text, SERIAL, NOW, "x")
     assert text not in repr(made)
 
 
 def test_a_kept_token_that_is_cut_or_expired_is_as_good_as_none(tmp_path: Path) -> None:
-    for text in ("eyJ", token(expires_in=-1), token("999888777666"), ""):
+    for text in ("eyJ", make_token(expires_in=-1), make_token("999888777666"), ""):
         (tmp_path / f"token-{SERIAL}").write_text(text)
         assert tokens.load(tmp_path, SERIAL, NOW) is None

@@ -9,7 +9,6 @@ import ssl
 import stat
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,24 +23,24 @@ from logger.gateway.client import Gateway
 from logger.gateway.connect import RECHECK_S
 from logger.gateway.pins import format_fingerprint
 from logger.gateway.trust import accept_certificate
+from logger.simulator.certificate import Certificate
+from logger.simulator.site_model import Reply
 from logger.site import Site as SiteSettings
 from tests.daemon.parts import InlineStore
 from tests.daemon.parts import site as metered
-from tests.gateway.stand_in import (
+from tests.gateway.parts import (
     DAY,
     NOW,
     READINGS,
     SERIAL,
-    Certificate,
-    FakeGateway,
-    Reply,
-    Request,
+    Box,
+    EchoGateway,
     Site,
     certificate,
     endpoint,
     html,
+    make_token,
     site,
-    token,
 )
 
 
@@ -55,97 +54,78 @@ def kinds(gateway: Gateway) -> list[str]:
     return [event.kind for event in gateway.take_events()]
 
 
-def test_the_first_contact_pins_the_certificate_in_a_private_file_and_sends_no_token_before(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = here.gateway()
-            info = await gateway.identify()
-            assert info.serial == SERIAL
-            assert b"uthorization" not in here.box.received
-            file = tmp_path / "state" / f"pin-{SERIAL}.json"
-            assert stat.S_IMODE(file.stat().st_mode) == 0o600
-            pin = json.loads(file.read_text())
-            assert pin["fingerprint"] == certificate_of(here)
-            assert pin["address"] == f"127.0.0.1:{here.box.port}"
-            assert kinds(gateway) == ["certificate_pinned"]
-
-    asyncio.run(story())
-
-
-def certificate_of(here: Site) -> str:
-    text = (here.folder / "first.pem").read_text().split("-----BEGIN PRIV")[0]
-    return sha256(ssl.PEM_cert_to_DER_cert(text)).hexdigest()
+async def test_the_first_contact_pins_the_certificate_in_a_private_file_and_sends_no_token(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path) as here:
+        gateway = here.gateway()
+        info = await gateway.identify()
+        assert info.serial == SERIAL
+        assert b"uthorization" not in here.box.received
+        file = tmp_path / "state" / f"pin-{SERIAL}.json"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        pin = json.loads(file.read_text())
+        assert pin["fingerprint"] == here.first.fingerprint
+        assert pin["address"] == f"127.0.0.1:{here.box.http.port}"
+        assert kinds(gateway) == ["certificate_pinned"]
 
 
 @pytest.mark.parametrize("restarted", [False, True])
 @pytest.mark.parametrize("mode", ["pin", "pin-strict"])
-def test_an_impostor_reads_nothing_and_the_message_names_both_certificates(
+async def test_an_impostor_reads_nothing_and_the_message_names_both_certificates(
     tmp_path: Path, mode: str, restarted: bool
 ) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = await pinned_and_signed_in(here, tls=mode)
-            if restarted:
-                gateway = here.gateway(tls=mode)
-            other = certificate(tmp_path, "other", ends_in=100 * DAY)
-            impostor = await here.swap(FakeGateway(other.context, here.clock))
-            with pytest.raises(CertificateError) as caught:
-                await gateway.fetch(endpoint(READINGS))
-            text = str(caught.value)
-            assert format_fingerprint(certificate_of(here)) in text
-            assert format_fingerprint(other.fingerprint) in text
-            assert "ends 2027-11-11" in text
-            assert "ends 2027-04-25" in text
-            assert "\nTry: envoy-logger accept-certificate" in text
-            assert impostor.handshakes >= 1
-            assert bytes(impostor.received) == b""
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
-
-
-def test_strict_pinning_sends_an_impostor_nothing_but_the_handshake(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=10 * DAY) as here:
-            gateway = await pinned_and_signed_in(here, tls="pin-strict")
-            impostor = await here.swap(FakeGateway(certificate(tmp_path, "other").context, here.clock))
-            with pytest.raises(CertificateError):
-                await gateway.identify()
-            assert bytes(impostor.received) == b""
-
-    asyncio.run(story())
-
-
-def test_a_refused_certificate_is_looked_at_again_only_after_a_minute(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = await pinned_and_signed_in(here)
-            impostor = await here.swap(FakeGateway(certificate(tmp_path, "other").context, here.clock))
-            for _ in range(5):
-                with pytest.raises(CertificateError, match="not the pinned one"):
-                    await gateway.fetch(endpoint(READINGS))
-            looked = impostor.handshakes
-            here.clock.now += RECHECK_S
-            with pytest.raises(CertificateError):
-                await gateway.fetch(endpoint(READINGS))
-            assert looked < impostor.handshakes <= 2 * looked
-
-    asyncio.run(story())
-
-
-def test_a_new_certificate_near_the_old_ones_end_is_accepted_with_an_event(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=119 * DAY) as here:
-            gateway = await pinned_and_signed_in(here)
-            kinds(gateway)
-            renewed = await here.swap(FakeGateway(certificate(tmp_path, "renewed").context, here.clock))
-            renewed.valid |= set(here.cloud.made)
+    async with site(tmp_path) as here:
+        gateway = await pinned_and_signed_in(here, tls=mode)
+        if restarted:
+            gateway = here.gateway(tls=mode)
+        other = certificate(ends_in=100 * DAY)
+        impostor = await here.swap(Box(here.clock, other))
+        with pytest.raises(CertificateError) as caught:
             await gateway.fetch(endpoint(READINGS))
-            assert kinds(gateway) == ["certificate_changed"]
-            assert here.cloud.logins == 1
-            await here.gateway().fetch(endpoint(READINGS))  # and is the pinned one after a restart
+        text = str(caught.value)
+        assert format_fingerprint(here.first.fingerprint) in text
+        assert format_fingerprint(other.fingerprint) in text
+        assert "ends 2027-11-11" in text
+        assert "ends 2027-04-25" in text
+        assert "\nTry: envoy-logger accept-certificate" in text
+        assert impostor.handshakes >= 1
+        assert impostor.received == b""
+        assert here.cloud.sign_ins == 1
 
-    asyncio.run(story())
+
+async def test_strict_pinning_sends_an_impostor_nothing_but_the_handshake(tmp_path: Path) -> None:
+    async with site(tmp_path, ends_in=10 * DAY) as here:
+        gateway = await pinned_and_signed_in(here, tls="pin-strict")
+        impostor = await here.swap(Box(here.clock, certificate()))
+        with pytest.raises(CertificateError):
+            await gateway.identify()
+        assert impostor.received == b""
+
+
+async def test_a_refused_certificate_is_looked_at_again_only_after_a_minute(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = await pinned_and_signed_in(here)
+        impostor = await here.swap(Box(here.clock, certificate()))
+        for _ in range(5):
+            with pytest.raises(CertificateError, match="not the pinned one"):
+                await gateway.fetch(endpoint(READINGS))
+        looked = impostor.handshakes
+        here.clock.now += RECHECK_S
+        with pytest.raises(CertificateError):
+            await gateway.fetch(endpoint(READINGS))
+        assert looked < impostor.handshakes <= 2 * looked
+
+
+async def test_a_new_certificate_near_the_old_ones_end_is_accepted_with_an_event(tmp_path: Path) -> None:
+    async with site(tmp_path, ends_in=119 * DAY) as here:
+        gateway = await pinned_and_signed_in(here)
+        kinds(gateway)
+        await here.swap(Box(here.clock, certificate()))
+        await gateway.fetch(endpoint(READINGS))
+        assert kinds(gateway) == ["certificate_changed"]
+        assert here.cloud.sign_ins == 1
+        await here.gateway().fetch(endpoint(READINGS))  # and is the pinned one after a restart
 
 
 @pytest.mark.parametrize(
@@ -158,172 +138,137 @@ def test_a_new_certificate_near_the_old_ones_end_is_accepted_with_an_event(tmp_p
     ],
     ids=["too early", "too late", "another serial", "no gateway"],
 )
-def test_a_new_certificate_is_refused_without_a_reason_for_it(
+async def test_a_new_certificate_is_refused_without_a_reason_for_it(
     tmp_path: Path, ends_in: float, serial: str, firmware: str
 ) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=ends_in) as here:
-            gateway = await pinned_and_signed_in(here)
-            new = await here.swap(
-                FakeGateway(certificate(tmp_path, "new").context, here.clock, serial=serial, firmware=firmware)
-            )
-            with pytest.raises(CertificateError, match="not the pinned one"):
-                await gateway.fetch(endpoint(READINGS))
-            assert b"uthorization" not in new.received
-            assert b"ookie" not in new.received
-
-    asyncio.run(story())
+    async with site(tmp_path, ends_in=ends_in) as here:
+        gateway = await pinned_and_signed_in(here)
+        new = await here.swap(Box(here.clock, certificate(), EchoGateway(serial, firmware)))
+        with pytest.raises(CertificateError, match="not the pinned one"):
+            await gateway.fetch(endpoint(READINGS))
+        assert b"uthorization" not in new.received
+        assert b"ookie" not in new.received
 
 
-def test_at_another_address_a_new_certificate_is_refused(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=10 * DAY) as here:
-            await pinned_and_signed_in(here)
-            moved = FakeGateway(certificate(tmp_path, "new").context, here.clock)
-            await moved.start()
-            try:
-                with pytest.raises(CertificateError):
-                    await here.gateway(address=f"127.0.0.1:{moved.port}").fetch(endpoint(READINGS))
-                assert b"uthorization" not in moved.received
-            finally:
-                await moved.stop()
-
-    asyncio.run(story())
+async def test_at_another_address_a_new_certificate_is_refused(tmp_path: Path) -> None:
+    async with site(tmp_path, ends_in=10 * DAY) as here:
+        await pinned_and_signed_in(here)
+        moved = Box(here.clock, certificate())
+        await moved.http.start()
+        try:
+            with pytest.raises(CertificateError):
+                await here.gateway(address=f"127.0.0.1:{moved.http.port}").fetch(endpoint(READINGS))
+            assert b"uthorization" not in moved.received
+        finally:
+            await moved.http.stop()
 
 
-def test_the_pin_follows_the_gateway_to_another_address(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            await pinned_and_signed_in(here)
-            moved = FakeGateway(here.box.tls, here.clock)
-            moved.valid |= here.box.valid
-            await moved.start()
-            try:
-                await here.gateway(address=f"127.0.0.1:{moved.port}").fetch(endpoint(READINGS))
-                pin = json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())
-                assert pin["address"] == f"127.0.0.1:{moved.port}"
-            finally:
-                await here.opened[-1].aclose()
-                await moved.stop()
-
-    asyncio.run(story())
+async def test_the_pin_follows_the_gateway_to_another_address(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await pinned_and_signed_in(here)
+        moved = Box(here.clock, here.first)
+        moved.tokens = here.cloud.tokens
+        await moved.http.start()
+        try:
+            await here.gateway(address=f"127.0.0.1:{moved.http.port}").fetch(endpoint(READINGS))
+            pin = json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())
+            assert pin["address"] == f"127.0.0.1:{moved.http.port}"
+        finally:
+            await here.opened[-1].aclose()
+            await moved.http.stop()
 
 
-def test_the_pinned_certificate_passes_though_it_has_expired(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=-30 * DAY) as here:
-            await pinned_and_signed_in(here)
-            document = await here.gateway().fetch(endpoint(READINGS))
-            assert document.body == [{"path": READINGS}]
-
-    asyncio.run(story())
+async def test_the_pinned_certificate_passes_though_it_has_expired(tmp_path: Path) -> None:
+    async with site(tmp_path, ends_in=-30 * DAY) as here:
+        await pinned_and_signed_in(here)
+        document = await here.gateway().fetch(endpoint(READINGS))
+        assert document.body == [{"path": READINGS}]
 
 
 @pytest.mark.parametrize("serial", [SERIAL, "122333444556"])
-def test_an_accepted_certificate_is_taken_up_by_the_running_recorder(tmp_path: Path, serial: str) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = await pinned_and_signed_in(here)
-            here.clock.now += 600
-            other = certificate(tmp_path, "other")
-            replaced = await here.swap(FakeGateway(other.context, here.clock, serial=serial))
-            here.cloud.serials.add(serial)
-            with pytest.raises(CertificateError):
-                await gateway.fetch(endpoint(READINGS))
-            old, new = await accept_certificate(here.access(), here.clock)
-            assert old is not None
-            assert (old.fingerprint, new.fingerprint) == (certificate_of(here), other.fingerprint)
-            replaced.valid |= set(here.cloud.made)
-            here.clock.now += RECHECK_S
-            assert (await gateway.identify()).serial == serial
+async def test_an_accepted_certificate_is_taken_up_by_the_running_recorder(tmp_path: Path, serial: str) -> None:
+    async with site(tmp_path) as here:
+        gateway = await pinned_and_signed_in(here)
+        here.clock.now += 600
+        other = certificate()
+        await here.swap(Box(here.clock, other, EchoGateway(serial)))
+        here.cloud.serials.add(serial)
+        with pytest.raises(CertificateError):
             await gateway.fetch(endpoint(READINGS))
-
-    asyncio.run(story())
-
-
-def test_a_damaged_pin_file_stops_and_is_never_taken_for_a_first_contact(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            await pinned_and_signed_in(here)
-            (tmp_path / "state" / f"pin-{SERIAL}.json").write_text("{")
-            before = len(here.box.requests)
-            with pytest.raises(StateError, match="pin-122333444555.json cannot be read"):
-                await here.gateway().identify()
-            assert len(here.box.requests) == before
-
-    asyncio.run(story())
+        old, new = await accept_certificate(here.access(), here.clock)
+        assert old is not None
+        assert (old.fingerprint, new.fingerprint) == (here.first.fingerprint, other.fingerprint)
+        here.clock.now += RECHECK_S
+        assert (await gateway.identify()).serial == serial
+        await gateway.fetch(endpoint(READINGS))
 
 
-def test_where_a_pin_is_kept_there_is_no_way_back_to_plain_http(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            await pinned_and_signed_in(here)
-            downgrade = await here.swap(FakeGateway(None, here.clock, firmware="D5.0.62"))
-            with pytest.raises(Exception, match="TLS handshake"):
-                await here.gateway().identify()
-            assert downgrade.requests == []
-
-    asyncio.run(story())
+async def test_a_damaged_pin_file_stops_and_is_never_taken_for_a_first_contact(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await pinned_and_signed_in(here)
+        (tmp_path / "state" / f"pin-{SERIAL}.json").write_text("{")
+        before = len(here.box.journal)
+        with pytest.raises(StateError, match="pin-122333444555.json cannot be read"):
+            await here.gateway().identify()
+        assert len(here.box.journal) == before
 
 
-def test_no_token_goes_over_plain_http(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            plain = await here.swap(FakeGateway(None, here.clock))
-            gateway = here.gateway(address=f"http://127.0.0.1:{plain.port}", token=token())
-            with pytest.raises(TokenError, match="none is sent over plain http") as caught:
-                await gateway.fetch(endpoint(READINGS))
-            assert "Try: write ENPHASE_GATEWAY without http://" in str(caught.value)
-            assert b"uthorization" not in plain.received
-            assert here.cloud.logins == 0
-
-    asyncio.run(story())
+async def test_where_a_pin_is_kept_there_is_no_way_back_to_plain_http(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await pinned_and_signed_in(here)
+        downgrade = await here.swap(Box(here.clock, None, EchoGateway(firmware="D5.0.62")))
+        with pytest.raises(Exception, match="TLS handshake"):
+            await here.gateway().identify()
+        assert downgrade.journal == []
 
 
-def test_a_redirect_to_https_is_not_followed(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            plain = await here.swap(FakeGateway(None, here.clock))
-            plain.broken["*"] = lambda request: html("moved", 301)
-            with pytest.raises(NotAGatewayError, match=r"redirect \(301\), which is not followed"):
-                await here.gateway(address=f"http://127.0.0.1:{plain.port}").identify()
-            assert len(plain.requests) == 1
-
-    asyncio.run(story())
-
-
-def test_verify_refuses_a_self_signed_certificate_and_off_takes_any_and_says_so_once(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            with pytest.raises(CertificateError, match="does not verify"):
-                await here.gateway(tls="verify").fetch(endpoint(READINGS))
-            assert here.box.requests == []
-            gateway = here.gateway(tls="off")
+async def test_no_token_goes_over_plain_http(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        plain = await here.swap(Box(here.clock, None))
+        gateway = here.gateway(address=f"http://127.0.0.1:{plain.http.port}", token=make_token())
+        with pytest.raises(TokenError, match="none is sent over plain http") as caught:
             await gateway.fetch(endpoint(READINGS))
-            await here.swap(FakeGateway(certificate(tmp_path, "other").context, here.clock))
-            here.box.valid |= set(here.cloud.made)
-            await here.gateway(tls="off").identify()
-            await gateway.fetch(endpoint(READINGS))
-            assert kinds(gateway).count("tls_off") == 1
-            assert list((tmp_path / "state").glob("pin-*")) == []
-
-    asyncio.run(story())
+        assert "Try: write ENPHASE_GATEWAY without http://" in str(caught.value)
+        assert b"uthorization" not in plain.received
+        assert here.cloud.sign_ins == 0
 
 
-def test_verify_takes_a_certificate_of_the_given_authority(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            authority = trustme.CA()
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            authority.issue_cert("127.0.0.1").configure_cert(context)
-            authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-            await here.swap(FakeGateway(context, here.clock))
-            gateway = here.gateway(tls="verify", ca_file=str(tmp_path / "ca.pem"))
-            await gateway.fetch(endpoint(READINGS))
-            with pytest.raises(StateError, match="CA file .*missing.pem cannot be used"):
-                await here.gateway(tls="verify", ca_file=str(tmp_path / "missing.pem")).identify()
+async def test_a_redirect_to_https_is_not_followed(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        plain = await here.swap(Box(here.clock, None))
+        plain.script("*", html("moved", 301))
+        with pytest.raises(NotAGatewayError, match=r"redirect \(301\), which is not followed"):
+            await here.gateway(address=f"http://127.0.0.1:{plain.http.port}").identify()
+        assert len(plain.journal) == 1
 
-    asyncio.run(story())
+
+async def test_verify_refuses_a_self_signed_certificate_and_off_takes_any_and_says_so_once(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        with pytest.raises(CertificateError, match="does not verify"):
+            await here.gateway(tls="verify").fetch(endpoint(READINGS))
+        assert here.box.journal == []
+        gateway = here.gateway(tls="off")
+        await gateway.fetch(endpoint(READINGS))
+        await here.swap(Box(here.clock, certificate()))
+        await here.gateway(tls="off").identify()
+        await gateway.fetch(endpoint(READINGS))
+        assert kinds(gateway).count("tls_off") == 1
+        assert list((tmp_path / "state").glob("pin-*")) == []
+
+
+async def test_verify_takes_a_certificate_of_the_given_authority(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        authority = trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        await here.box.http.stop()
+        here.box.http.tls = context
+        await here.box.http.start()
+        gateway = here.gateway(tls="verify", ca_file=str(tmp_path / "ca.pem"))
+        await gateway.fetch(endpoint(READINGS))
+        with pytest.raises(StateError, match="CA file .*missing.pem cannot be used"):
+            await here.gateway(tls="verify", ca_file=str(tmp_path / "missing.pem")).identify()
 
 
 # --- every byte that an impostor sees -------------------------------------------------------------------------
@@ -338,14 +283,16 @@ class Impostor:
     came: bytearray = field(default_factory=bytearray)
     read: bytearray = field(default_factory=bytearray)
     handshakes: int = 0
+    clients: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.shown.file)
+        self.shown.load_into(context)
         context.maximum_version = self.newest
         tls = context.wrap_bio(incoming, outgoing, server_side=True)
         self.handshakes += 1
+        self.clients.append(writer)
         greeted = False
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             while data := await reader.read(65536):
@@ -376,15 +323,17 @@ class Impostor:
 @contextlib.asynccontextmanager
 async def impostor_at(here: Site, shown: Certificate, newest: ssl.TLSVersion) -> AsyncIterator[Impostor]:
     """Instead of the gateway, at its address, until the end; then the gateway is back."""
-    await here.box.stop()
+    await here.box.http.stop()
     impostor = Impostor(shown, newest)
-    server = await asyncio.start_server(impostor.serve, "127.0.0.1", here.box.port)
+    server = await asyncio.start_server(impostor.serve, "127.0.0.1", here.box.http.port)
     try:
         yield impostor
     finally:
         server.close()
+        for client in impostor.clients:
+            client.transport.abort()
         await server.wait_closed()
-        await here.box.start()
+        await here.box.http.start()
 
 
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
@@ -392,55 +341,52 @@ async def impostor_at(here: Site, shown: Certificate, newest: ssl.TLSVersion) ->
     ("mode", "ends_in"),
     [("pin-strict", 10 * DAY), ("pin-strict", 300 * DAY), ("pin", 121 * DAY), ("pin", -121 * DAY)],
 )
-def test_of_all_bytes_that_reach_an_impostor_none_is_more_than_the_handshake(
+async def test_of_all_bytes_that_reach_an_impostor_none_is_more_than_the_handshake(
     tmp_path: Path, mode: str, ends_in: float, newest: ssl.TLSVersion
 ) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=ends_in) as here:
-            gateways = [await pinned_and_signed_in(here, tls=mode), here.gateway(tls=mode)]
-            async with impostor_at(here, certificate(tmp_path, "other"), newest) as impostor:
-                for gateway in gateways:
-                    for ask in (gateway.identify, lambda gateway=gateway: gateway.fetch(endpoint(READINGS))):
-                        here.clock.now += RECHECK_S
-                        with pytest.raises(CertificateError):
-                            await ask()
-                assert impostor.handshakes >= 4
-                assert len(impostor.came) > 1000
-                assert bytes(impostor.read) == b""
-                if newest is ssl.TLSVersion.TLSv1_2:
-                    assert 23 not in impostor.record_types()
-                assert here.cloud.made[0].encode() not in impostor.came
-            here.clock.now += RECHECK_S
-            await gateways[0].fetch(endpoint(READINGS))  # the real one is back
-            assert here.cloud.logins == 1
-
-    asyncio.run(story())
+    async with site(tmp_path, ends_in=ends_in) as here:
+        gateways = [await pinned_and_signed_in(here, tls=mode), here.gateway(tls=mode)]
+        async with impostor_at(here, certificate(), newest) as impostor:
+            for gateway in gateways:
+                for ask in (gateway.identify, lambda gateway=gateway: gateway.fetch(endpoint(READINGS))):
+                    here.clock.now += RECHECK_S
+                    with pytest.raises(CertificateError):
+                        await ask()
+            assert impostor.handshakes >= 4
+            assert len(impostor.came) > 1000
+            assert bytes(impostor.read) == b""
+            if newest is ssl.TLSVersion.TLSv1_2:
+                assert 23 not in impostor.record_types()
+            assert here.cloud.tokens.made[0].encode() not in impostor.came
+        here.clock.now += RECHECK_S
+        await gateways[0].fetch(endpoint(READINGS))  # the real one is back
+        assert here.cloud.sign_ins == 1
 
 
-def test_the_impostor_of_these_tests_does_read_what_is_sent_to_it(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with (
-            site(tmp_path) as here,
-            impostor_at(here, certificate(tmp_path, "other"), ssl.TLSVersion.TLSv1_3) as impostor,
-        ):
-            gateway = here.gateway(tls="off")
-            asked = asyncio.create_task(gateway.identify())
-            while b"GET /info" not in impostor.read:
-                await asyncio.sleep(0.01)
-            asked.cancel()
-
-    asyncio.run(story())
+async def test_the_impostor_of_these_tests_does_read_what_is_sent_to_it(tmp_path: Path) -> None:
+    async with (
+        site(tmp_path) as here,
+        impostor_at(here, certificate(), ssl.TLSVersion.TLSv1_3) as impostor,
+    ):
+        gateway = here.gateway(tls="off")
+        asked = asyncio.create_task(gateway.identify())
+        while b"GET /info" not in impostor.read:
+            await asyncio.sleep(0.01)
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
 
 
 # --- renewed: what it costs ------------------------------------------------------------------------------------
 
 
-class Plant(FakeGateway):
+class MeteredGateway(EchoGateway):
     """A gateway that measures."""
 
-    def document(self, request: Request) -> Reply:
-        made = metered().get(request.target)
-        return Reply(200, json.dumps(made(self.clock.time())).encode()) if made else Reply(404, b"{}")
+    def answer(self, path: str, now: float) -> Reply:
+        if path == "/info":
+            return super().answer(path, now)
+        made = metered().get(path)
+        return Reply(200 if made else 404, "application/json", json.dumps(made(now) if made else {}).encode())
 
 
 class Recording:
@@ -466,143 +412,117 @@ class Recording:
 @contextlib.asynccontextmanager
 async def recording(tmp_path: Path, tls: str, ends_in: float) -> AsyncIterator[Recording]:
     async with site(tmp_path, ends_in=ends_in) as here:
-        await here.swap(Plant(here.box.tls, here.clock))
+        await here.swap(Box(here.clock, here.first, MeteredGateway()))
         (tmp_path / "store").mkdir()
         with InlineStore(tmp_path / "store", here.clock) as store:
             yield Recording(here, store, tls)
 
 
-async def renew(made: Recording, name: str) -> FakeGateway:
+async def renew(made: Recording) -> Box:
     """The gateway has another certificate from now on; its connections are cut."""
-    renewed = await made.here.swap(Plant(certificate(made.here.folder, name).context, made.here.clock))
-    renewed.valid |= set(made.here.cloud.made)
-    return renewed
+    return await made.here.swap(Box(made.here.clock, certificate(), MeteredGateway()))
 
 
-def test_a_certificate_renewed_sixty_days_early_costs_at_most_one_tick_and_no_person(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with recording(tmp_path, "pin", ends_in=60 * DAY) as made:
-            assert [await made.minute() for _ in range(3)] == [True] * 3
-            await renew(made, "renewed")
-            assert [await made.minute() for _ in range(4)].count(False) <= 1
-            assert len(made.events("certificate_changed")) == 1
-            assert made.here.cloud.logins == 1
-            assert made.collector.changes.troubles == {}
-
-    asyncio.run(story())
+async def test_a_certificate_renewed_sixty_days_early_costs_at_most_one_tick_and_no_person(tmp_path: Path) -> None:
+    async with recording(tmp_path, "pin", ends_in=60 * DAY) as made:
+        assert [await made.minute() for _ in range(3)] == [True] * 3
+        await renew(made)
+        assert [await made.minute() for _ in range(4)].count(False) <= 1
+        assert len(made.events("certificate_changed")) == 1
+        assert made.here.cloud.sign_ins == 1
+        assert made.collector.changes.troubles == {}
 
 
 @pytest.mark.parametrize("waits_s", [1, 30, 58], ids=lambda s: f"accepted {s} s after a look")
-def test_in_strict_mode_no_tick_is_lost_after_the_certificate_is_accepted(tmp_path: Path, waits_s: int) -> None:
-    async def story() -> None:
-        async with recording(tmp_path, "pin-strict", ends_in=60 * DAY) as made:
-            assert await made.minute()
-            renewed = await renew(made, "renewed")
-            assert [await made.minute() for _ in range(3)] == [False] * 3
-            assert bytes(renewed.received) == b""
-            said = made.collector.changes.troubles["gateway"]
-            assert "not the pinned one" in said
-            assert "Try: envoy-logger accept-certificate" in said
-            made.here.clock.now += waits_s
-            await accept_certificate(made.here.access(), made.here.clock)
-            assert [await made.minute() for _ in range(3)] == [True] * 3
-            assert len(made.events("certificate_changed")) == 1
-            assert "by a person" in made.events("certificate_changed")[0]
-
-    asyncio.run(story())
+async def test_in_strict_mode_no_tick_is_lost_after_the_certificate_is_accepted(tmp_path: Path, waits_s: int) -> None:
+    async with recording(tmp_path, "pin-strict", ends_in=60 * DAY) as made:
+        assert await made.minute()
+        renewed = await renew(made)
+        assert [await made.minute() for _ in range(3)] == [False] * 3
+        assert renewed.received == b""
+        said = made.collector.changes.troubles["gateway"]
+        assert "not the pinned one" in said
+        assert "Try: envoy-logger accept-certificate" in said
+        made.here.clock.now += waits_s
+        await accept_certificate(made.here.access(), made.here.clock)
+        assert [await made.minute() for _ in range(3)] == [True] * 3
+        assert len(made.events("certificate_changed")) == 1
+        assert "by a person" in made.events("certificate_changed")[0]
 
 
-def test_with_a_short_interval_too_the_first_tick_after_accepting_is_there(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            gateway = await pinned_and_signed_in(here, tls="pin-strict")
-            await here.swap(FakeGateway(certificate(tmp_path, "other").context, here.clock))
-            with pytest.raises(CertificateError):
-                await gateway.fetch(endpoint(READINGS))
-            await accept_certificate(here.access(), here.clock)
-            here.box.valid |= set(here.cloud.made)
-            await gateway.fetch(endpoint(READINGS))  # in the same second
-
-    asyncio.run(story())
+async def test_with_a_short_interval_too_the_first_tick_after_accepting_is_there(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = await pinned_and_signed_in(here, tls="pin-strict")
+        await here.swap(Box(here.clock, certificate()))
+        with pytest.raises(CertificateError):
+            await gateway.fetch(endpoint(READINGS))
+        await accept_certificate(here.access(), here.clock)
+        await gateway.fetch(endpoint(READINGS))  # in the same second
 
 
 # --- told ------------------------------------------------------------------------------------------------------
 
 
-def test_the_end_is_told_once_ninety_days_ahead_though_the_connection_never_ended(
+async def test_the_end_is_told_once_ninety_days_ahead_though_the_connection_never_ended(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=95 * DAY) as here:
-            gateway = await pinned_and_signed_in(here)
-            kinds(gateway)
-            for _ in range(10):
-                here.clock.now += DAY
-                await gateway.identify()
-            assert kinds(gateway) == ["certificate_ends_soon"]
-            assert len([record for record in caplog.records if "ends soon" in record.message]) == 1
-            assert "(ends 2027-04-20)" in caplog.text
-            restarted = here.gateway()
-            await restarted.identify()
-            assert kinds(restarted) == []
+    async with site(tmp_path, ends_in=95 * DAY) as here:
+        gateway = await pinned_and_signed_in(here)
+        kinds(gateway)
+        for _ in range(10):
+            here.clock.now += DAY
+            await gateway.identify()
+        assert kinds(gateway) == ["certificate_ends_soon"]
+        assert len([record for record in caplog.records if "ends soon" in record.message]) == 1
+        assert "(ends 2027-04-20)" in caplog.text
+        restarted = here.gateway()
+        await restarted.identify()
+        assert kinds(restarted) == []
 
     log.get("gateway").setLevel("INFO")
-    asyncio.run(story())
 
 
-def test_an_end_that_is_past_is_told_once_and_strict_mode_says_what_a_renewal_will_need(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=-5 * DAY) as here:
-            gateway = await pinned_and_signed_in(here, tls="pin-strict")
+async def test_an_end_that_is_past_is_told_once_and_strict_mode_says_what_a_renewal_will_need(tmp_path: Path) -> None:
+    async with site(tmp_path, ends_in=-5 * DAY) as here:
+        gateway = await pinned_and_signed_in(here, tls="pin-strict")
+        await gateway.identify()
+        told = [event.text for event in gateway.take_events() if event.kind == "certificate_ends_soon"]
+        assert len(told) == 1
+        assert "has ended, and is still trusted" in told[0]
+        assert "after that run `envoy-logger accept-certificate`" in told[0]
+
+
+async def test_a_note_about_the_old_certificate_never_undoes_an_accepted_one(tmp_path: Path) -> None:
+    async with site(tmp_path, ends_in=95 * DAY) as here:
+        gateway = await pinned_and_signed_in(here)
+        other = certificate(ends_in=200 * DAY)
+        old = here.box
+        await here.swap(Box(here.clock, other))
+        await accept_certificate(here.access(), here.clock)
+        await here.box.http.stop()
+        await old.http.start()  # the old one is asked once more, and its end comes near
+        here.clock.now += 6 * DAY
+        with contextlib.suppress(CertificateError):
             await gateway.identify()
-            told = [event.text for event in gateway.take_events() if event.kind == "certificate_ends_soon"]
-            assert len(told) == 1
-            assert "has ended, and is still trusted" in told[0]
-            assert "after that run `envoy-logger accept-certificate`" in told[0]
-
-    asyncio.run(story())
+        pin = json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())
+        assert pin["fingerprint"] == other.fingerprint
+        here.box = old
 
 
-def test_a_note_about_the_old_certificate_never_undoes_an_accepted_one(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path, ends_in=95 * DAY) as here:
-            gateway = await pinned_and_signed_in(here)
-            other = certificate(tmp_path, "other", ends_in=200 * DAY)
-            old, here.box = here.box, FakeGateway(other.context, here.clock)
-            here.box.port = old.port
-            await old.stop()
-            await here.box.start()
-            await accept_certificate(here.access(), here.clock)
-            await here.box.stop()
-            await old.start()  # the old one is asked once more, and its end comes near
-            here.clock.now += 6 * DAY
-            with contextlib.suppress(CertificateError):
-                await gateway.identify()
-            pin = json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())
-            assert pin["fingerprint"] == other.fingerprint
-            here.box = old
-
-    asyncio.run(story())
-
-
-def test_a_certificate_is_accepted_by_its_fingerprint_alone_if_one_is_given(tmp_path: Path) -> None:
-    async def story() -> None:
-        async with site(tmp_path) as here:
-            await pinned_and_signed_in(here)
-            other = certificate(tmp_path, "other")
-            await here.swap(FakeGateway(other.context, here.clock))
-            with pytest.raises(CertificateError, match="another certificate than the one to accept") as caught:
-                await accept_certificate(here.access(), here.clock, "AB:CD")
-            assert format_fingerprint(other.fingerprint) in str(caught.value)
-            assert json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())[
-                "fingerprint"
-            ] == certificate_of(here)
-            _, new = await accept_certificate(
-                here.access(), here.clock, f" {format_fingerprint(other.fingerprint)}\n"
-            )
-            assert new.fingerprint == other.fingerprint
-
-    asyncio.run(story())
+async def test_a_certificate_is_accepted_by_its_fingerprint_alone_if_one_is_given(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await pinned_and_signed_in(here)
+        other = certificate()
+        await here.swap(Box(here.clock, other))
+        with pytest.raises(CertificateError, match="another certificate than the one to accept") as caught:
+            await accept_certificate(here.access(), here.clock, "AB:CD")
+        assert format_fingerprint(other.fingerprint) in str(caught.value)
+        assert (
+            json.loads((tmp_path / "state" / f"pin-{SERIAL}.json").read_text())["fingerprint"]
+            == here.first.fingerprint
+        )
+        _, new = await accept_certificate(here.access(), here.clock, f" {format_fingerprint(other.fingerprint)}\n")
+        assert new.fingerprint == other.fingerprint
 
 
 @pytest.mark.parametrize("serial", ["", SERIAL])

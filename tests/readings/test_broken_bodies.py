@@ -21,7 +21,7 @@ from logger.simulator.faults import Fault
 from logger.simulator.recording import Recording as Replay
 from logger.simulator.site_model import Reply
 from logger.site import Site
-from tests.gateway.stand_in import ManualClock
+from tests.clocks import HandClock
 from tests.readings.confined import LISTS, assert_confined, assert_sound, may_free_duplicates, written
 from tests.readings.provenance import Provenance
 from tests.readings.recordings import CORPUS, Recording, load, names, needs_recordings
@@ -34,7 +34,7 @@ Kind = Literal["truncated", "cut off", "empty", "html"]
 KINDS: Final[tuple[Kind, ...]] = ("truncated", "cut off", "empty", "html")
 
 
-class StillClock(ManualClock):
+class StillClock(HandClock):
     """Waiting takes no time: ages stay as they are whatever was tried twice."""
 
     async def sleep(self, seconds: float) -> None:

@@ -107,21 +107,18 @@ def test_its_settings_reach_it_and_its_own_sign_in() -> None:
         )  # fmt: skip
 
 
-def test_serve_says_when_it_is_ready_and_runs_until_it_is_cancelled() -> None:
-    async def check() -> None:
-        ready: asyncio.Future[Simulator] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(serve(invent_gateway("8-metered"), SystemClock(), ready=ready.set_result))
-        simulator = await ready
-        async with wire_to(simulator.url) as wire:
-            assert (await wire.request("GET", "/info", timeout_s=10)).status == 200
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        async with wire_to(simulator.url) as wire:
-            with pytest.raises(UnreachableError):
-                await wire.request("GET", "/info", timeout_s=10)
-
-    asyncio.run(check())
+async def test_serve_says_when_it_is_ready_and_runs_until_it_is_cancelled() -> None:
+    ready: asyncio.Future[Simulator] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(invent_gateway("8-metered"), SystemClock(), ready=ready.set_result))
+    simulator = await ready
+    async with wire_to(simulator.url) as wire:
+        assert (await wire.request("GET", "/info", timeout_s=10)).status == 200
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with wire_to(simulator.url) as wire:
+        with pytest.raises(UnreachableError):
+            await wire.request("GET", "/info", timeout_s=10)
 
 
 _CHILD = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -34,21 +33,18 @@ def written(folder: Path, *bodies: tuple[str, bytes], auth: str = "token", softw
 
 @needs_recordings
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_every_recorded_route_is_replayed_byte_for_byte(folder: Path) -> None:
-    async def check() -> None:
-        gateway = Recording(folder)
-        manifest = json.loads((folder / "manifest.json").read_bytes())
-        async with Simulator(gateway, HandClock(NOON)) as simulator, wire_to(simulator.url) as wire:
-            assert simulator.url.startswith("https") is (manifest["auth"] == "token")
-            headers = bearer(simulator.new_token()) if gateway.needs_token else {}
-            digest = None if gateway.needs_token else Digest("envoy", gateway.serial[-6:])
-            for route in manifest["routes"]:
-                answer = await wire.request("GET", route["path"], timeout_s=10, headers=headers, auth=digest)
-                assert answer.status == route["status"], route
-                assert answer.headers["content-type"] == route.get("content_type", "application/json")
-                assert answer.body == (folder / route["file"]).read_bytes()
-
-    asyncio.run(check())
+async def test_every_recorded_route_is_replayed_byte_for_byte(folder: Path) -> None:
+    gateway = Recording(folder)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    async with Simulator(gateway, HandClock(NOON)) as simulator, wire_to(simulator.url) as wire:
+        assert simulator.url.startswith("https") is (manifest["auth"] == "token")
+        headers = bearer(simulator.new_token()) if gateway.needs_token else {}
+        digest = None if gateway.needs_token else Digest("envoy", gateway.serial[-6:])
+        for route in manifest["routes"]:
+            answer = await wire.request("GET", route["path"], timeout_s=10, headers=headers, auth=digest)
+            assert answer.status == route["status"], route
+            assert answer.headers["content-type"] == route.get("content_type", "application/json")
+            assert answer.body == (folder / route["file"]).read_bytes()
 
 
 @needs_recordings
@@ -68,14 +64,11 @@ def test_production_json_is_there_with_and_without_details_and_the_time_is_known
 
 
 @needs_recordings
-def test_a_token_recording_is_closed_without_a_token() -> None:
-    async def check() -> None:
-        gateway = Recording(next(folder for folder in FOLDERS if Recording(folder).needs_token))
-        async with Simulator(gateway, HandClock(NOON)) as simulator, wire_to(simulator.url) as wire:
-            assert (await wire.request("GET", "/info", timeout_s=10)).status == 200
-            assert (await wire.request("GET", "/api/v1/production", timeout_s=10)).status == 401
-
-    asyncio.run(check())
+async def test_a_token_recording_is_closed_without_a_token() -> None:
+    gateway = Recording(next(folder for folder in FOLDERS if Recording(folder).needs_token))
+    async with Simulator(gateway, HandClock(NOON)) as simulator, wire_to(simulator.url) as wire:
+        assert (await wire.request("GET", "/info", timeout_s=10)).status == 200
+        assert (await wire.request("GET", "/api/v1/production", timeout_s=10)).status == 401
 
 
 def test_documents_are_found_under_their_other_names_and_never_the_wrong_one(tmp_path: Path) -> None:
