@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from logger.energy.state import EnergyState
 from logger.model import Document, GatewayInfo, Json, Snapshot
 from logger.readings import paths
-from logger.readings.drift import named_in_table
+from logger.readings.drift import list_table_keys
 from logger.readings.observe import ReadingsState, observe
 from logger.site import Site
 
@@ -41,7 +41,7 @@ class _Watched(dict[str, Json]):
 
 def list_unread_keys(info: GatewayInfo, at: int, bodies: Mapping[str, Json]) -> list[str]:
     """List the keys that no field is made of: path, place of the key, kinds of its values. `at`: unix seconds."""
-    known = watch_keys(info, at, bodies) | named_in_table()
+    known = watch_keys(info, at, bodies) | list_table_keys()
     lines = []
     for path, body in bodies.items():
         kinds: dict[str, set[str]] = {}

@@ -21,7 +21,7 @@ from logger.daemon.config import site_of
 from logger.daemon.layout_file import read_layout
 from logger.model import GatewayInfo, Reading, Value
 from logger.readings import paths
-from logger.readings.layout import installed_serials, template
+from logger.readings.layout import list_inverter_serials, template
 from logger.readings.site_warnings import find_warnings
 
 Devices: TypeAlias = dict[str, dict[str, Value]]
@@ -98,7 +98,7 @@ def _print_tables(found: one_poll.Poll, devices: dict[str, Devices], grid: dict[
 def _print_layout(found: one_poll.Poll, path: str) -> int:
     """Print the inverters as a layout file; what a good one says already stands in it."""
     known, _ = read_layout(path)
-    serials = installed_serials(found.snapshot())
+    serials = list_inverter_serials(found.snapshot())
     if not serials:
         click.echo("the gateway does not tell now which inverters it has\nTry: the same again in a minute.", err=True)
         return 75

@@ -70,7 +70,7 @@ def way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str]:
     unit = field_texts.unit_of(f)
     tags = ", ".join(f"{name}={value}" for name, value in one.tags.items())
     text = [f"{m.name}.{f.name}  {f.help}  ({f.kind}{', ' + unit if unit else ''})", f"series     {tags or 'none'}"]
-    if (used := one.used) is not None:
+    if (used := one.source) is not None:
         text += _source(used, found)
     elif f.made_of:
         text.append(f"made of    {f.made_of}")

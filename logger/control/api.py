@@ -54,7 +54,7 @@ def store_handlers(store: StoreCalls, changed: Callable[[], None] = lambda: None
             "disk_bytes": found.disk_bytes,
         }
 
-    async def refused(given: Mapping[str, Json]) -> Json:
+    async def list_refused(given: Mapping[str, Json]) -> Json:
         found = await store.call(Store.list_refused, _int(given, "after"), min(_int(given, "limit"), MOST_IDS))
         return [{**asdict(line), "line": as_text(line.line) if line.status else ""} for line in found]
 
@@ -80,7 +80,7 @@ def store_handlers(store: StoreCalls, changed: Callable[[], None] = lambda: None
 
     return {
         "waiting": waiting,
-        "refused": refused,
+        "refused": list_refused,
         "retry": retry,
         "put_back": put_back,
         "discard": discard,

@@ -7,7 +7,7 @@ from pathlib import Path
 from logger import log
 from logger.errors import Problem
 from logger.model import Snapshot
-from logger.readings.layout import NONE, Layout, differences, form_of, installed_serials, parse
+from logger.readings.layout import NONE, Layout, differences, form_of, list_inverter_serials, parse
 from logger.settings.load import Settings
 
 SETTING = "LOGGER_LAYOUT_FILE"
@@ -68,7 +68,7 @@ class LayoutFile:
         """Report once which serials only the file or only the gateway has."""
         if not self._path:
             return
-        installed = installed_serials(snapshot)
+        installed = list_inverter_serials(snapshot)
         if installed is None:
             return
         found = differences(self._layout, installed)

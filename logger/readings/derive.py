@@ -66,7 +66,7 @@ _LIFETIMES: Final = {
 """Which counters' figures were seen in the place of which power."""
 
 
-def stored_in_battery(fields: Mapping[str, Value]) -> float | None:
+def derive_stored_wh(fields: Mapping[str, Value]) -> float | None:
     """Energy in Wh stored in one battery, from its charge and its capacity."""
     charge, capacity = _number(fields, "charge_percent"), _number(fields, "capacity_wh")
     return None if charge is None or capacity is None else capacity * charge / 100

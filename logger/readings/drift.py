@@ -38,13 +38,13 @@ def _words(name: str) -> set[str]:
     return {word for word in re.split(r"[^\w-]+", name) if word}
 
 
-def named_in_table() -> frozenset[str]:
+def list_table_keys() -> frozenset[str]:
     """Every key that a field of the table names; some are read only where certain hardware is."""
     items = [*(item for m in MEASUREMENTS for item in m.fields), *COUNTERS]
     return frozenset(word for item in items for key in item.keys for word in _words(key.name))
 
 
-READ: Final = named_in_table() | _STRUCTURE
+READ: Final = list_table_keys() | _STRUCTURE
 """Every key that something is read from."""
 
 

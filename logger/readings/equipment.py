@@ -81,7 +81,7 @@ def _list_installed(snapshot: Snapshot) -> dict[str, str]:
 
 def _ensemble(view: View) -> str | None:
     """The kinds of devices that the ensemble inventory lists."""
-    groups = r.each_of(view.fact(paths.ENSEMBLE))
+    groups = r.each_of(view.find_fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None
     return ", ".join(sorted({str(row.values.get("type")) for row in groups or () if row.values.get("devices")}))

@@ -50,7 +50,7 @@ class Explained:
     counters: tuple[tuple[Field, tuple[Candidate, ...]], ...] = ()
 
     @property
-    def used(self) -> Candidate | None:
+    def source(self) -> Candidate | None:
         """The source that the value came from."""
         return next((c for c in self.candidates if c.state == "used"), None)
 

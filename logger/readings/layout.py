@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from logger.model import Snapshot
 from logger.readings.rows import View, first_of, serial_of
-from logger.readings.selectors.inverters import installed_in_device_data, inventory_inverters, living_inverters
+from logger.readings.selectors.inverters import device_data_inverters, inventory_inverters, living_inverters
 from logger.readings.table import MEASUREMENTS
 
 Form = Literal["csv", "toml"]
@@ -70,9 +70,9 @@ def form_of(name: str) -> Form:
     return "toml" if name.lower().endswith(".toml") else "csv"
 
 
-def installed_serials(snapshot: Snapshot) -> frozenset[str] | None:
+def list_inverter_serials(snapshot: Snapshot) -> frozenset[str] | None:
     """The serials of the inverters that the gateway has, or None while that cannot be told."""
-    rows = first_of(inventory_inverters, installed_in_device_data, living_inverters)(View(snapshot, "devices"))
+    rows = first_of(inventory_inverters, device_data_inverters, living_inverters)(View(snapshot, "devices"))
     return frozenset(row.serial for row in rows if row.serial) if rows else None
 
 

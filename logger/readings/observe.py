@@ -155,12 +155,12 @@ def wiring_of(view: View) -> Wiring:
         net=meters.has_meter(view, "net-consumption"),
         total=meters.has_meter(view, "total-consumption"),
         storage=meters.has_meter(view, "storage"),
-        batteries=batteries.known_batteries(view),
+        batteries=batteries.infer_batteries(view),
     )
 
 
 def _site_max_w(view: View, equipment: Equipment) -> float:
     """The most power the site can have: 25 kW a phase (three where unknown), or 500 W an inverter if that is more."""
-    rows = meters.enabled_meters(view) or []
+    rows = meters.meters_in_use(view) or []
     phases = max((row.whole("phases") or 3 for row in rows), default=3)
     return max(25_000.0 * phases, 500.0 * equipment.inverters)

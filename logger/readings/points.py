@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from logger.model import Reading, Report, Value
-from logger.readings.derive import stored_in_battery
+from logger.readings.derive import derive_stored_wh
 from logger.readings.extract import Device
 from logger.readings.layout import Layout
 from logger.readings.reports import ReportLog, interval_s
@@ -36,7 +36,7 @@ class GatewayPoint:
             return True
         return any(fields[name] != self.fields.get(name) for name in _WATCHED if name in fields)
 
-    def followed_by(self, fields: Mapping[str, Value], tick: int) -> GatewayPoint:
+    def update(self, fields: Mapping[str, Value], tick: int) -> GatewayPoint:
         """The last point, after one with these fields was written."""
         return GatewayPoint(tick, {**self.fields, **{name: fields[name] for name in _WATCHED if name in fields}})
 
@@ -70,7 +70,7 @@ class Points:
             case "envoy_inverter_status":
                 self._finish(point, report_interval_s=self.reports.interval_s(tags["serial"]))
             case "envoy_battery":
-                self._finish(point, energy_wh=stored_in_battery(device.fields))
+                self._finish(point, energy_wh=derive_stored_wh(device.fields))
             case "envoy_gateway":
                 self._add_gateway(point)
             case _:
@@ -78,7 +78,7 @@ class Points:
 
     def _add_gateway(self, point: Reading) -> None:
         if self.gateway_point.is_due(point.fields, point.time):
-            self.gateway_point = self.gateway_point.followed_by(point.fields, point.time)
+            self.gateway_point = self.gateway_point.update(point.fields, point.time)
             self._finish(point, inverter_report_interval_s=usual_interval_s(self.reports.known))
 
     def _finish(self, point: Reading, **more: Value | None) -> None:

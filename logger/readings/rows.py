@@ -88,14 +88,14 @@ class View:
     snapshot: Snapshot
     role: Role
 
-    def measured(self, path: str) -> Found[Document]:
+    def find_fresh(self, path: str) -> Found[Document]:
         """The document, if it arrived since the role's last tick; measured values never stand."""
-        document = self.fact(path)
+        document = self.find_fact(path)
         if isinstance(document, Missing) or document.received_at > self.snapshot.since.get(self.role, -math.inf):
             return document
         return UNKNOWN
 
-    def fact(self, path: str) -> Found[Document]:
+    def find_fact(self, path: str) -> Found[Document]:
         """The document, also one that stands since an earlier tick; for facts about the installation."""
         document = self.snapshot.documents.get(path)
         if document is not None:
@@ -158,7 +158,7 @@ def whole_of(document: Found[Document]) -> Rows:
 
 def object_at(path: str) -> Selector:
     """Select a document that is one object, if it arrived since the last tick."""
-    return lambda view: whole_of(view.measured(path))
+    return lambda view: whole_of(view.find_fresh(path))
 
 
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:

@@ -21,7 +21,7 @@ def _meter(kind: str) -> Rowset:
 # --- meters ---------------------------------------------------------------------------------------------------
 
 METERS: Final = Rowset(
-    "enabled meters", f"{paths.READINGS} joined by eid with {paths.METERS}, enabled ones", meters.enabled_meters
+    "enabled meters", f"{paths.READINGS} joined by eid with {paths.METERS}, enabled ones", meters.meters_in_use
 )
 PHASES: Final = Rowset(
     "phases in use",
@@ -73,7 +73,7 @@ DATA_INVERTERS: Final = Rowset(
 )
 INVENTORY: Final = Rowset("inventory", f"{paths.INVENTORY}, type PCU, not deleted", inverters.inventory_inverters)
 LISTED: Final = Rowset(
-    "v1 list as flags", f"{paths.V1_INVERTERS}, heard = reported within 30 minutes", inverters.listed_inverters
+    "v1 list as flags", f"{paths.V1_INVERTERS}, heard = reported within 30 minutes", inverters.list_flags
 )
 DATA_LISTED: Final = Rowset(
     "device data as flags",

@@ -126,7 +126,7 @@ class Measurement:
 # --- how a key is read --------------------------------------------------------------------------------------
 
 
-def scaled(rowset: Rowset, path: str, per: float = 1.0) -> Key:
+def number(rowset: Rowset, path: str, per: float = 1.0) -> Key:
     """Read a number divided by `per`: so many of the gateway's units are one of ours (milli units, joules)."""
 
     def read(row: Row, _view: View) -> float | None:
@@ -151,7 +151,7 @@ def text(rowset: Rowset, path: str) -> Key:
     return Key(rowset, path, lambda row, _view: row.text(path))
 
 
-def made(rowset: Rowset, name: str, read: Read) -> Key:
+def formula(rowset: Rowset, name: str, read: Read) -> Key:
     """Read a value that one key of its row does not give; `name` says what it is made of."""
     return Key(rowset, name, read)
 

@@ -52,7 +52,7 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
 def _find_flagged_meters(view: View) -> dict[str, SiteWarning]:
     """What the gateway itself reports of its meters (Q-M8, Q-M9)."""
     found = {}
-    for row in each_of(view.fact(paths.METERS)) or ():
+    for row in each_of(view.find_fact(paths.METERS)) or ():
         kind, flags = row.text("measurementType"), _flags_of(row)
         if kind in meters.METER_KINDS and flags:
             is_enabled = row.text("state") == "enabled"
@@ -81,7 +81,7 @@ def _find_doubled_meters(view: View) -> dict[str, SiteWarning]:
             "compare both with your utility's meter.",
             "meter_wiring",
         )
-        for row in meters.enabled_meters(view) or ()
+        for row in meters.meters_in_use(view) or ()
         for kind in (dict(row.tags)["meter"],)
         if _is_doubled(row)
     }

@@ -9,7 +9,7 @@ from typing import Final
 
 from logger.readings import rowsets as s
 from logger.readings import values as v
-from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, made, scaled, text
+from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
 
 MILLI: Final = 1000.0
 """Milli units in one unit."""
@@ -20,36 +20,36 @@ JOULE: Final = 3600.0
 def _meter_fields(rowset: Rowset, power: Key, power_factor: Key) -> tuple[Field, ...]:
     return (
         Field("power_w", "Active power: + generating, importing, consuming or discharging.", (power,)),
-        Field("reactive_power_var", "Reactive power, signed.", (scaled(rowset, "reactivePower"),)),
-        Field("apparent_power_va", "Apparent power.", (scaled(rowset, "apparentPower"),)),
+        Field("reactive_power_var", "Reactive power, signed.", (number(rowset, "reactivePower"),)),
+        Field("apparent_power_va", "Apparent power.", (number(rowset, "apparentPower"),)),
         Field("power_factor", "Power factor, -1 to 1.", (power_factor,), low=-1, high=1),
         Field(
             "voltage_v",
             "Voltage; of a meter the mean of its phases.",
-            (made(rowset, "voltage / legs", v.read_mean_volts),),
+            (formula(rowset, "voltage / legs", v.read_mean_volts),),
         ),
-        Field("current_a", "Current; of a meter the sum of its phases.", (scaled(rowset, "current"),)),
-        Field("frequency_hz", "Frequency.", (scaled(rowset, "freq"),), low=1),
+        Field("current_a", "Current; of a meter the sum of its phases.", (number(rowset, "current"),)),
+        Field("frequency_hz", "Frequency.", (number(rowset, "freq"),), low=1),
         Field(
             "energy_delivered_wh",
             "Lifetime generated, imported, consumed or discharged, as the gateway gave it.",
-            (scaled(rowset, "actEnergyDlvd"),),
+            (number(rowset, "actEnergyDlvd"),),
         ),
         Field(
             "energy_received_wh",
             "Lifetime in the other direction, as the gateway gave it.",
-            (scaled(rowset, "actEnergyRcvd"),),
+            (number(rowset, "actEnergyRcvd"),),
         ),
         Field(
             "apparent_energy_vah",
             "Lifetime apparent energy; absent on the new stack, where it does not move.",
-            (made(rowset, "apparentEnergy", v.read_apparent_energy),),
+            (formula(rowset, "apparentEnergy", v.read_apparent_energy),),
         ),
         Field(
-            "reactive_energy_lagging_varh", "Lifetime lagging reactive energy.", (scaled(rowset, "reactEnergyLagg"),)
+            "reactive_energy_lagging_varh", "Lifetime lagging reactive energy.", (number(rowset, "reactEnergyLagg"),)
         ),
         Field(
-            "reactive_energy_leading_varh", "Lifetime leading reactive energy.", (scaled(rowset, "reactEnergyLead"),)
+            "reactive_energy_leading_varh", "Lifetime leading reactive energy.", (number(rowset, "reactEnergyLead"),)
         ),
     )
 
@@ -65,7 +65,7 @@ def _energies(name: str, meaning: str, how: str, lifetime: tuple[Key, ...] = ())
 AGE = Field(
     "inventory_age_s",
     "Age of the inventory that the counts or flags come from.",
-    (made(s.INSTALLED, "age of the inventory", v.read_inventory_age),),
+    (formula(s.INSTALLED, "age of the inventory", v.read_inventory_age),),
     kind="int",
 )
 
@@ -95,28 +95,28 @@ TOTALS = Measurement(
             "battery_charge_percent",
             "State of charge of all batteries together.",
             (
-                scaled(s.SITE_BATTERIES, "agg_soc"),
-                scaled(s.ENCHARGE_TOGETHER, "charge"),
-                scaled(s.ACB_BLOCK, "percentFull"),
+                number(s.SITE_BATTERIES, "agg_soc"),
+                number(s.ENCHARGE_TOGETHER, "charge"),
+                number(s.ACB_BLOCK, "percentFull"),
             ),
         ),
         Field(
             "battery_power_w",
             "Battery power, + discharging.",
             (
-                scaled(s.STORAGE_METER, "activePower"),
-                scaled(s.ENCHARGE_SUM, "sum", MILLI),
-                scaled(s.ACB_BLOCK, "wNow"),
-                scaled(s.BOTH_KINDS, "sum"),
+                number(s.STORAGE_METER, "activePower"),
+                number(s.ENCHARGE_SUM, "sum", MILLI),
+                number(s.ACB_BLOCK, "wNow"),
+                number(s.BOTH_KINDS, "sum"),
             ),
         ),
         Field(
             "battery_energy_wh",
             "Energy stored now.",
             (
-                made(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", v.read_stored),
-                scaled(s.ENCHARGE_TOGETHER, "energy"),
-                scaled(s.ACB_BLOCK, "whNow"),
+                formula(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", v.read_stored),
+                number(s.ENCHARGE_TOGETHER, "energy"),
+                number(s.ACB_BLOCK, "whNow"),
             ),
             low=0,
         ),
@@ -124,8 +124,8 @@ TOTALS = Measurement(
             "battery_capacity_wh",
             "Energy stored when full.",
             (
-                made(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),
-                scaled(s.ENCHARGE_TOGETHER, "capacity"),
+                formula(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),
+                number(s.ENCHARGE_TOGETHER, "capacity"),
             ),
             low=0,
         ),
@@ -139,20 +139,20 @@ TOTALS = Measurement(
             "production_power_w",
             "Power produced.",
             (
-                scaled(s.PRODUCTION_METER, "activePower"),
-                scaled(s.PRODUCTION_BLOCK, "wNow"),
-                scaled(s.V1, "wattsNow"),
-                scaled(s.PDM_PCU, "wattsNow"),
-                scaled(s.INVERTERS_BLOCK, "wNow"),
-                scaled(s.PAGE, "watts"),
-                scaled(s.LIST_SUM, "sum"),
+                number(s.PRODUCTION_METER, "activePower"),
+                number(s.PRODUCTION_BLOCK, "wNow"),
+                number(s.V1, "wattsNow"),
+                number(s.PDM_PCU, "wattsNow"),
+                number(s.INVERTERS_BLOCK, "wNow"),
+                number(s.PAGE, "watts"),
+                number(s.LIST_SUM, "sum"),
             ),
         ),
-        *_energies("production", "Produced", "counter production", (scaled(s.PAGE, "lifetime"),)),
+        *_energies("production", "Produced", "counter production", (number(s.PAGE, "lifetime"),)),
         Field(
             "consumption_power_w",
             "Power consumed as the gateway counts: a charging battery is consumption.",
-            (scaled(s.TOTAL_METER, "activePower"),),
+            (number(s.TOTAL_METER, "activePower"),),
             made_of="production_power_w + net_power_w with a net CT",
         ),
         *_energies(
@@ -169,7 +169,7 @@ TOTALS = Measurement(
         Field(
             "net_power_w",
             "Power from the grid, + importing.",
-            (scaled(s.NET_METER, "activePower"), scaled(s.NET_BLOCK, "wNow")),
+            (number(s.NET_METER, "activePower"), number(s.NET_BLOCK, "wNow")),
             made_of="consumption_power_w − production_power_w with a total CT",
         ),
         *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
@@ -185,8 +185,8 @@ METER = Measurement(
     "totals",
     _meter_fields(
         s.METERS,
-        scaled(s.METERS, "activePower"),
-        made(s.METERS, "pwrFactor; activePower / apparentPower on the new stack", v.read_power_factor),
+        number(s.METERS, "activePower"),
+        formula(s.METERS, "pwrFactor; activePower / apparentPower on the new stack", v.read_power_factor),
     ),
     tags=("meter",),
     one_document=True,
@@ -197,8 +197,8 @@ PHASE = Measurement(
     "totals",
     _meter_fields(
         s.PHASES,
-        made(s.PHASES, "activePower; instantaneousDemand on the new stack", v.read_phase_watts),
-        scaled(s.PHASES, "pwrFactor"),
+        formula(s.PHASES, "activePower; instantaneousDemand on the new stack", v.read_phase_watts),
+        number(s.PHASES, "pwrFactor"),
     ),
     tags=("meter", "phase"),
     one_document=True,
@@ -216,67 +216,67 @@ INVERTER = Measurement(
         Field(
             "power_w",
             "Mean power of its last interval.",
-            (scaled(s.DATA_INVERTERS, "watts.now"), scaled(s.V1_INVERTERS, "lastReportWatts")),
+            (number(s.DATA_INVERTERS, "watts.now"), number(s.V1_INVERTERS, "lastReportWatts")),
             low=0,
         ),
         Field(
             "max_power_w",
             "Highest power since it was registered here.",
-            (scaled(s.DATA_INVERTERS, "watts.max"), scaled(s.V1_INVERTERS, "maxReportWatts")),
+            (number(s.DATA_INVERTERS, "watts.max"), number(s.V1_INVERTERS, "maxReportWatts")),
             low=0,
         ),
         Field(
             "energy_today_wh",
             "Energy today, as the gateway counts.",
-            (scaled(s.DATA_INVERTERS, "wattHours.today"),),
+            (number(s.DATA_INVERTERS, "wattHours.today"),),
             low=0,
         ),
         Field(
             "energy_yesterday_wh",
             "Energy yesterday, as the gateway counts.",
-            (scaled(s.DATA_INVERTERS, "wattHours.yesterday"),),
+            (number(s.DATA_INVERTERS, "wattHours.yesterday"),),
             low=0,
         ),
         Field(
             "energy_7d_wh",
             "Energy of the last seven days, as the gateway counts.",
-            (scaled(s.DATA_INVERTERS, "wattHours.week"),),
+            (number(s.DATA_INVERTERS, "wattHours.week"),),
             low=0,
         ),
         Field(
             "energy_lifetime_wh",
             "Energy ever, as the gateway counts.",
-            (scaled(s.DATA_INVERTERS, "lifetime.joulesProduced", JOULE),),
+            (number(s.DATA_INVERTERS, "lifetime.joulesProduced", JOULE),),
             low=0,
         ),
         Field(
-            "dc_voltage_v", "Voltage of the panel.", (scaled(s.DATA_INVERTERS, "lastReading.dcVoltageINmV", MILLI),)
+            "dc_voltage_v", "Voltage of the panel.", (number(s.DATA_INVERTERS, "lastReading.dcVoltageINmV", MILLI),)
         ),
         Field(
-            "dc_current_a", "Current of the panel.", (scaled(s.DATA_INVERTERS, "lastReading.dcCurrentINmA", MILLI),)
+            "dc_current_a", "Current of the panel.", (number(s.DATA_INVERTERS, "lastReading.dcCurrentINmA", MILLI),)
         ),
         Field(
             "ac_voltage_v",
             "Voltage of the grid at the inverter.",
-            (scaled(s.DATA_INVERTERS, "lastReading.acVoltageINmV", MILLI),),
+            (number(s.DATA_INVERTERS, "lastReading.acVoltageINmV", MILLI),),
         ),
         Field(
-            "ac_current_a", "Current into the grid.", (scaled(s.DATA_INVERTERS, "lastReading.acCurrentInmA", MILLI),)
+            "ac_current_a", "Current into the grid.", (number(s.DATA_INVERTERS, "lastReading.acCurrentInmA", MILLI),)
         ),
         Field(
             "ac_frequency_hz",
             "Frequency of the grid.",
-            (scaled(s.DATA_INVERTERS, "lastReading.acFrequencyINmHz", MILLI),),
+            (number(s.DATA_INVERTERS, "lastReading.acFrequencyINmHz", MILLI),),
             low=1,
         ),
         Field(
-            "temperature_c", "Temperature of the inverter.", (scaled(s.DATA_INVERTERS, "lastReading.channelTemp"),)
+            "temperature_c", "Temperature of the inverter.", (number(s.DATA_INVERTERS, "lastReading.channelTemp"),)
         ),
         Field(
-            "rssi", "Power-line signal strength; no documented unit.", (scaled(s.DATA_INVERTERS, "lastReading.rssi"),)
+            "rssi", "Power-line signal strength; no documented unit.", (number(s.DATA_INVERTERS, "lastReading.rssi"),)
         ),
         Field(
-            "issi", "Power-line interference; no documented unit.", (scaled(s.DATA_INVERTERS, "lastReading.issi"),)
+            "issi", "Power-line interference; no documented unit.", (number(s.DATA_INVERTERS, "lastReading.issi"),)
         ),
     ),
 )
@@ -311,15 +311,15 @@ INVERTER_STATUS = Measurement(
         Field(
             "conditions",
             "The gateway's condition flags, joined by commas; empty if none.",
-            (made(s.INVENTORY, "device_status", v.read_conditions),),
+            (formula(s.INVENTORY, "device_status", v.read_conditions),),
             kind="string",
         ),
         Field(
             "report_age_s",
             "Age of its last report.",
             (
-                made(s.DATA_INVERTERS, "age of lastReading.endDate", v.read_report_age),
-                made(s.V1_INVERTERS, "age of lastReportDate", v.read_report_age),
+                formula(s.DATA_INVERTERS, "age of lastReading.endDate", v.read_report_age),
+                formula(s.V1_INVERTERS, "age of lastReportDate", v.read_report_age),
             ),
             kind="int",
         ),
@@ -330,9 +330,9 @@ INVERTER_STATUS = Measurement(
             "inventory_age_s",
             AGE.help,
             (
-                made(s.INVENTORY, "age of the inventory", v.read_inventory_age),
-                made(s.LISTED, "age of the list", v.read_inventory_age),
-                made(s.DATA_LISTED, "age of the data", v.read_inventory_age),
+                formula(s.INVENTORY, "age of the inventory", v.read_inventory_age),
+                formula(s.LISTED, "age of the list", v.read_inventory_age),
+                formula(s.DATA_LISTED, "age of the data", v.read_inventory_age),
             ),
             kind="int",
         ),
@@ -350,7 +350,7 @@ BATTERY = Measurement(
             "provisioned",
             "It is accepted into the site.",
             (
-                made(s.ENCHARGE, "device_status has prop.done", v.read_encharge_provisioned),
+                formula(s.ENCHARGE, "device_status has prop.done", v.read_encharge_provisioned),
                 flag(s.ACB, "provisioned"),
             ),
             kind="bool",
@@ -365,8 +365,8 @@ BATTERY = Measurement(
             "producing",
             "It is discharging.",
             (
-                made(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_producing),
-                made(s.ACB_FRESH, "charge_status", v.read_acb_producing),
+                formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_producing),
+                formula(s.ACB_FRESH, "charge_status", v.read_acb_producing),
             ),
             kind="bool",
         ),
@@ -380,8 +380,8 @@ BATTERY = Measurement(
             "state",
             "charging, discharging or idle.",
             (
-                made(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_state),
-                made(s.ACB_FRESH, "charge_status", v.read_acb_state),
+                formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_state),
+                formula(s.ACB_FRESH, "charge_status", v.read_acb_state),
             ),
             kind="string",
         ),
@@ -389,55 +389,55 @@ BATTERY = Measurement(
             "power_w",
             "Power, + discharging.",
             (
-                scaled(s.ENCHARGE_POWER, "real_power_mw", MILLI),
-                made(s.ACB_DATA, "(joulesProduced − joulesUsed) / duration", v.read_acb_watts),
+                number(s.ENCHARGE_POWER, "real_power_mw", MILLI),
+                formula(s.ACB_DATA, "(joulesProduced − joulesUsed) / duration", v.read_acb_watts),
             ),
         ),
         Field(
             "max_power_w",
             "Rated power of an IQ Battery, highest seen of an AC Battery.",
-            (scaled(s.ENCHARGE_STATUS, "encharge_rated_power"), scaled(s.ACB_LIST, "maxReportWatts")),
+            (number(s.ENCHARGE_STATUS, "encharge_rated_power"), number(s.ACB_LIST, "maxReportWatts")),
             low=0,
         ),
         Field(
             "apparent_power_va",
             "Apparent power, + discharging.",
-            (scaled(s.ENCHARGE_POWER, "apparent_power_mva", MILLI),),
+            (number(s.ENCHARGE_POWER, "apparent_power_mva", MILLI),),
         ),
         Field(
             "charge_percent",
             "State of charge.",
             (
-                scaled(s.ENCHARGE_POWER, "soc"),
-                made(s.ENCHARGE_FRESH, "percentFull", v.read_charge_without_power),
-                scaled(s.ACB_FRESH, "percentFull"),
-                scaled(s.ACB_DATA, "lastReading.SOC"),
+                number(s.ENCHARGE_POWER, "soc"),
+                formula(s.ENCHARGE_FRESH, "percentFull", v.read_charge_without_power),
+                number(s.ACB_FRESH, "percentFull"),
+                number(s.ACB_DATA, "lastReading.SOC"),
             ),
         ),
-        Field("health_percent", "State of health.", (scaled(s.ACB_DATA, "lastReading.SOH"),)),
+        Field("health_percent", "State of health.", (number(s.ACB_DATA, "lastReading.SOH"),)),
         Field("energy_wh", "Energy stored now.", made_of="charge_percent of capacity_wh"),
         Field(
             "capacity_wh",
             "Energy stored when full; AC Batteries do not report it.",
-            (scaled(s.ENCHARGE, "encharge_capacity"), scaled(s.ENCHARGE_STATUS, "encharge_capacity")),
+            (number(s.ENCHARGE, "encharge_capacity"), number(s.ENCHARGE_STATUS, "encharge_capacity")),
             low=1,
         ),
-        Field("temperature_c", "Temperature.", (scaled(s.ENCHARGE_FRESH, "temperature"),)),
+        Field("temperature_c", "Temperature.", (number(s.ENCHARGE_FRESH, "temperature"),)),
         Field(
             "max_cell_temperature_c",
             "Temperature of its hottest cell.",
             (
-                scaled(s.ENCHARGE_FRESH, "maxCellTemp"),
-                scaled(s.ACB_FRESH, "maxCellTemp"),
-                scaled(s.ACB_DATA, "lastReading.maxCellTemp"),
+                number(s.ENCHARGE_FRESH, "maxCellTemp"),
+                number(s.ACB_FRESH, "maxCellTemp"),
+                number(s.ACB_DATA, "lastReading.maxCellTemp"),
             ),
         ),
         Field(
             "report_age_s",
             "Age of its last report.",
             (
-                made(s.ENCHARGE_FRESH, "age of last_rpt_date", v.read_report_age),
-                made(s.ACB_DATA, "age of lastReading.endDate", v.read_report_age),
+                formula(s.ENCHARGE_FRESH, "age of last_rpt_date", v.read_report_age),
+                formula(s.ACB_DATA, "age of lastReading.endDate", v.read_report_age),
             ),
             kind="int",
         ),
@@ -453,8 +453,8 @@ GRID = Measurement(
             "grid_state",
             "on-grid or off-grid, by the relay as it is; else as the collar says.",
             (
-                made(s.ENPOWER, "mains_oper_state", v.read_enpower_grid),
-                made(s.COLLAR, "grid_state", v.read_collar_grid),
+                formula(s.ENPOWER, "mains_oper_state", v.read_enpower_grid),
+                formula(s.COLLAR, "grid_state", v.read_collar_grid),
             ),
             kind="string",
         ),
@@ -462,20 +462,20 @@ GRID = Measurement(
             "relay_closed",
             "The relay to the grid is closed.",
             (
-                made(s.ENPOWER, "mains_oper_state", v.read_enpower_relay),
-                made(s.COLLAR, "mid_state", v.read_collar_relay),
+                formula(s.ENPOWER, "mains_oper_state", v.read_enpower_relay),
+                formula(s.COLLAR, "mid_state", v.read_collar_relay),
             ),
             kind="bool",
         ),
         Field(
             "controller_temperature_c",
             "Temperature of the system controller or collar.",
-            (made(s.ENPOWER, "temperature in °F", v.read_fahrenheit), scaled(s.COLLAR, "temperature")),
+            (formula(s.ENPOWER, "temperature in °F", v.read_fahrenheit), number(s.COLLAR, "temperature")),
         ),
         Field(
             "generator_state",
             "connected, disconnected, or the gateway's own word; only where a generator is configured.",
-            (made(s.GENERATOR, "oper_state", v.read_generator_state),),
+            (formula(s.GENERATOR, "oper_state", v.read_generator_state),),
             kind="string",
         ),
     ),
@@ -487,7 +487,9 @@ CONTACT = Measurement(
     "totals",
     tags=("contact", "contact_name"),
     one_document=True,
-    fields=(Field("closed", "The contact is closed.", (made(s.CONTACTS, "status", v.read_contact),), kind="bool"),),
+    fields=(
+        Field("closed", "The contact is closed.", (formula(s.CONTACTS, "status", v.read_contact),), kind="bool"),
+    ),
 )
 
 COMBINER_STATE = Measurement(
@@ -502,7 +504,7 @@ COMBINER_STATE = Measurement(
         Field(
             "inventory_age_s",
             "Age of the inventory that this comes from.",
-            (made(s.COMBINER, "age of the inventory", v.read_inventory_age),),
+            (formula(s.COMBINER, "age of the inventory", v.read_inventory_age),),
             kind="int",
         ),
     ),
@@ -513,12 +515,12 @@ GATEWAY = Measurement(
     "The gateway itself, every 15 minutes and on change.",
     "devices",
     fields=(
-        Field("firmware", "Its firmware.", (made(s.INFO, "software", v.read_firmware),), kind="string"),
-        Field("part_number", "Its part number.", (made(s.INFO, "pn", v.read_part_number),), kind="string"),
+        Field("firmware", "Its firmware.", (formula(s.INFO, "software", v.read_firmware),), kind="string"),
+        Field("part_number", "Its part number.", (formula(s.INFO, "pn", v.read_part_number),), kind="string"),
         Field(
             "interface",
             "Its primary network interface.",
-            (made(s.HOME, "network.primary_interface", v.read_interface),),
+            (formula(s.HOME, "network.primary_interface", v.read_interface),),
             kind="string",
         ),
         Field(
@@ -530,14 +532,14 @@ GATEWAY = Measurement(
         Field(
             "wifi_signal",
             "Bars of its Wi-Fi, 0 to 5.",
-            (made(s.HOME, "network.interfaces", v.read_wifi_signal),),
+            (formula(s.HOME, "network.interfaces", v.read_wifi_signal),),
             low=0,
             high=100,
         ),
         Field(
             "last_cloud_report_age_s",
             "Age of its last report to Enphase.",
-            (made(s.HOME, "network.last_enlighten_report_time", v.read_cloud_report_age),),
+            (formula(s.HOME, "network.last_enlighten_report_time", v.read_cloud_report_age),),
         ),
         Field(
             "inverter_report_interval_s",
@@ -670,36 +672,36 @@ COUNTERS: Final = (
         "production",
         "Lifetime production.",
         (
-            scaled(s.PRODUCTION_METER, "actEnergyDlvd"),
-            scaled(s.PRODUCTION_BLOCK, "whLifetime"),
-            scaled(s.DATA_SUMS, "joulesProduced", JOULE),
-            scaled(s.V1, "wattHoursLifetime"),
-            scaled(s.PDM_PCU, "wattHoursLifetime"),
-            scaled(s.INVERTERS_BLOCK, "whLifetime"),
+            number(s.PRODUCTION_METER, "actEnergyDlvd"),
+            number(s.PRODUCTION_BLOCK, "whLifetime"),
+            number(s.DATA_SUMS, "joulesProduced", JOULE),
+            number(s.V1, "wattHoursLifetime"),
+            number(s.PDM_PCU, "wattHoursLifetime"),
+            number(s.INVERTERS_BLOCK, "whLifetime"),
         ),
         low=_LEAST,
         high=1e12,
     ),
-    Field("import", "Lifetime import from the grid.", (scaled(s.NET_METER, "actEnergyDlvd"),), low=_LEAST, high=1e12),
-    Field("export", "Lifetime export to the grid.", (scaled(s.NET_METER, "actEnergyRcvd"),), low=_LEAST, high=1e12),
+    Field("import", "Lifetime import from the grid.", (number(s.NET_METER, "actEnergyDlvd"),), low=_LEAST, high=1e12),
+    Field("export", "Lifetime export to the grid.", (number(s.NET_METER, "actEnergyRcvd"),), low=_LEAST, high=1e12),
     Field(
         "consumption",
         "Lifetime consumption by a total CT.",
-        (scaled(s.TOTAL_METER, "actEnergyDlvd"),),
+        (number(s.TOTAL_METER, "actEnergyDlvd"),),
         low=_LEAST,
         high=1e12,
     ),
     Field(
         "charged",
         "Lifetime energy charged.",
-        (scaled(s.STORAGE_METER, "actEnergyRcvd"), scaled(s.ACB_SUMS, "joulesUsed", JOULE)),
+        (number(s.STORAGE_METER, "actEnergyRcvd"), number(s.ACB_SUMS, "joulesUsed", JOULE)),
         low=_LEAST,
         high=1e12,
     ),
     Field(
         "discharged",
         "Lifetime energy discharged.",
-        (scaled(s.STORAGE_METER, "actEnergyDlvd"), scaled(s.ACB_SUMS, "joulesProduced", JOULE)),
+        (number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)),
         low=_LEAST,
         high=1e12,
     ),

@@ -131,14 +131,14 @@ def read_stored(row: Row, view: View) -> float | None:
     """Stored energy: IQ Batteries plus AC Batteries, if there are any; early 7.0 firmware wrote no prefix."""
     has_prefix = "ENC_agg_avail_energy" in row.values
     encharge = row.number("ENC_agg_avail_energy" if has_prefix else "agg_avail_energy")
-    count = batteries.known_ac_batteries(view)
+    count = batteries.infer_ac_batteries(view)
     acb = row.number("ACB_agg_energy") if count else 0.0
     return None if encharge is None or acb is None or count is None else encharge + acb
 
 
 def read_capacity(row: Row, view: View) -> float | None:
     """Capacity when full; AC Batteries do not report theirs, so a site with any has none."""
-    return row.number("Enc_max_available_capacity") or None if batteries.known_ac_batteries(view) == 0 else None
+    return row.number("Enc_max_available_capacity") or None if batteries.infer_ac_batteries(view) == 0 else None
 
 
 # --- grid, generator, contacts --------------------------------------------------------------------------------

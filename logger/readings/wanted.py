@@ -44,7 +44,7 @@ def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wa
     hardware = _find_hardware(view)
     has_controller = bool(hardware and hardware & set(CONTROLLER_TYPES))
     has_batteries = hardware is not None and bool(
-        batteries.known_batteries(view) or hardware & {"ENCHARGE", *CONTROLLER_TYPES}
+        batteries.infer_batteries(view) or hardware & {"ENCHARGE", *CONTROLLER_TYPES}
     )
     useless = (frozenset() if has_batteries else _OF_BATTERIES) | (frozenset() if has_controller else _OF_CONTROLLER)
     inventory = frozenset({paths.ENSEMBLE})
@@ -68,7 +68,7 @@ def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
 
 def _find_hardware(view: View) -> set[str] | None:
     """The types of the ensemble inventory that have devices, or None while it is unknown."""
-    groups = each_of(view.fact(paths.ENSEMBLE))
+    groups = each_of(view.find_fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None
     return {str(group.values.get("type")) for group in groups or () if group.objects("devices")}

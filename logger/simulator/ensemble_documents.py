@@ -54,7 +54,7 @@ def _collar(moment: Moment) -> dict[str, object]:
 
 
 def _common(moment: Moment, serial: str, part: str, state: int, words: str) -> dict[str, object]:
-    dates = dict.fromkeys(("installed", "created_date", "img_load_date"), moment.installed)
+    dates = dict.fromkeys(("installed", "created_date", "img_load_date"), moment.install_time)
     return {"part_num": part, "serial_num": serial, **dates, "device_status": ["envoy.global.ok", "prop.done"],
             "last_rpt_date": int(moment.now // 60 * 60), "admin_state": state, "admin_state_str": words,
             "communicating": True}  # fmt: skip

@@ -34,7 +34,7 @@ def home(moment: Moment) -> object:
     batteries = len(moment.battery_serials)
     older = {} if moment.generation.version >= (8, 3) else {"update_status": "satisfied", "alerts": []}
     return {
-        "software_build_epoch": moment.installed - 86400,
+        "software_build_epoch": moment.install_time - 86400,
         "timezone": moment.site.zone,
         "current_date": f"{local:%m/%d/%Y}",
         "current_time": f"{local:%H:%M}",
@@ -70,12 +70,12 @@ def tariff(moment: Moment) -> object:
     """`/admin/lib/tariff`."""
     reserve = round(100 * moment.battery.reserve) if moment.battery else 0
     storage = {"mode": "self-consumption", "operation_mode_sub_type": "", "reserved_soc": reserve,
-               "very_low_soc": 5, "charge_from_grid": False, "date": str(moment.installed)}  # fmt: skip
+               "very_low_soc": 5, "charge_from_grid": False, "date": str(moment.install_time)}  # fmt: skip
     return {
         "tariff": {
             "currency": {"code": "EUR"},
             "logger": "mylogger",
-            "date": str(moment.installed),
+            "date": str(moment.install_time),
             **({"storage_settings": storage} if moment.generation.needs_token else {}),
             "single_rate": {"rate": 0.25, "sell": 0.08},
             "seasons": [],
@@ -86,7 +86,7 @@ def tariff(moment: Moment) -> object:
 
 def livedata(moment: Moment) -> object:
     """`/ivp/livedata/status`: nobody streams, so it shows what was known a day ago."""
-    then = Moment(moment.site, moment.generation, max(moment.now - 86400, moment.site.started))
+    then = Moment(moment.site, moment.generation, max(moment.now - 86400, moment.site.start))
     state = then.state
 
     def flow(watts: float) -> dict[str, int]:

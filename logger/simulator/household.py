@@ -103,7 +103,7 @@ class Household(SiteFacts):
         """Make that inverter's newest report: one each interval at a second of its own, none while it is dark."""
         every = self.report_interval_s
         offset = (inverter * 97 + 41 * self.seed) % every
-        first = int(self.started) + every
+        first = int(self.start) + every
         last = max(first, int((now - offset) // every * every + offset))
         if self.energy(last - every, last).produced_wh <= 0:
             bright = _days(self).last_bright(last)

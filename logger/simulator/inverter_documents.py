@@ -64,8 +64,8 @@ def _device(moment: Moment, inverter: Inverter) -> dict[str, object]:
         "watts": {"now": report.watts, "nowUsed": 0, "max": inverter.max_watts},
         "lastReading": last_reading,
         "lifetime": {
-            "createdTime": moment.installed,
-            "duration": (report.at - moment.installed) // 2,
+            "createdTime": moment.install_time,
+            "duration": (report.at - moment.install_time) // 2,
             "joulesProduced": round(site.at(report.at).total.produced_wh * share * 3600),
         },
     }
@@ -104,10 +104,10 @@ def _describe(moment: Moment, inverter: Inverter) -> dict[str, object]:
         {"phase": f"ph-{'abc'[inverter.number % moment.site.phases]}"} if moment.generation.version >= (8,) else {}
     )
     return {
-        "part_num": "800-01131-r02", "installed": str(moment.installed), "serial_num": inverter.serial,
+        "part_num": "800-01131-r02", "installed": str(moment.install_time), "serial_num": inverter.serial,
         "device_status": ["envoy.global.ok"] if communicating else ["envoy.cond_flags.pcu_ctrl.dc-pwr-low"],
         "last_rpt_date": str(inverter.report.at), "admin_state": 2, "dev_type": 1,
-        "created_date": str(moment.installed), "img_load_date": str(moment.installed),
+        "created_date": str(moment.install_time), "img_load_date": str(moment.install_time),
         "img_pnum_running": "520-00082-r01-v04.30.32", "ptpn": "540-00169-r01-v04.39.01", "chaneid": inverter.channel,
         "device_control": [{"gficlearset": False}], "producing": communicating and inverter.report.watts > 0,
         "communicating": communicating, "provisioned": True, "operating": communicating, **phase,

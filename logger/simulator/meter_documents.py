@@ -138,7 +138,7 @@ def reports(moment: Moment) -> object:
     rows = [
         Flow("production", state.production_w, state.total.produced_wh, 0.0),
         Flow("net-consumption", state.net_w, state.total.net_wh, 0.0),
-        Flow("total-consumption", state.consumption_w, state.total.consumed_wh, 0.0),
+        Flow("total-consumption", state.consumption_w, state.total.consumption_wh, 0.0),
     ]
     volts = sum(_volts(moment, place) for place in range(moment.site.phases))
     return [

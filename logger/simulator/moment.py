@@ -61,13 +61,13 @@ class Moment:
         return tuple(f"4923{100_000 + 17 * n:08d}" for n in range(self.battery.count if self.battery else 0))
 
     @property
-    def installed(self) -> int:
+    def install_time(self) -> int:
         """When the devices say that they were installed."""
-        return int(self.site.started) - 400 * 86400
+        return int(self.site.start) - 400 * 86400
 
     def database(self) -> DatabaseFigures:
         """Read the interval database at its last step."""
-        at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.started)
+        at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.start)
         midnight = self.site.midnight(at)
         return DatabaseFigures(
             self.site.at(at), self.site.energy(midnight, at),

@@ -28,7 +28,9 @@ def energy(moment: Moment) -> object:
         return {"production": {"pcu": none, "rgm": none, "eim": none}, "consumption": {"eim": none}}
     at = moment.database()
     made = _figures(at.today.produced_wh, at.week.produced_wh, at.lifetime.produced_wh, at.power.production_w)
-    used = _figures(at.today.consumed_wh, at.week.consumed_wh, at.lifetime.consumed_wh, at.power.consumption_w)
+    used = _figures(
+        at.today.consumption_wh, at.week.consumption_wh, at.lifetime.consumption_wh, at.power.consumption_w
+    )
     metered = moment.generation.metered
     return {
         "production": {"pcu": made, "rgm": none, "eim": made if metered else none},
@@ -59,7 +61,7 @@ def blocks(moment: Moment, *, details: bool) -> object:
     production = _Block(
         "production", state.production_w, total.produced_wh, today.produced_wh, week.produced_wh, ever.produced_wh
     )
-    used_wh = (total.consumed_wh, today.consumed_wh, week.consumed_wh, ever.consumed_wh)
+    used_wh = (total.consumption_wh, today.consumption_wh, week.consumption_wh, ever.consumption_wh)
     consumption = _Block("total-consumption", state.consumption_w, *used_wh)
     net_wh = total.net_wh if generation.version >= (7, 3, 466) else total.imported_wh
     net = _Block("net-consumption", state.net_w, net_wh, 0.0, 0.0, 0.0)

@@ -48,7 +48,7 @@ class Served:
         return self.request.headers.get("authorization", "").removeprefix("Bearer ")
 
     @property
-    def signed_by(self) -> SignedBy:
+    def credential(self) -> SignedBy:
         """What the request brought, good or not."""
         authorization = self.request.headers.get("authorization", "")
         if authorization.startswith("Digest "):

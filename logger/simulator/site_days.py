@@ -32,7 +32,7 @@ class SiteDays:
 
     def __init__(self, site: SiteFacts) -> None:
         self.site = site
-        self.first = int(site.started) // 86400
+        self.first = int(site.start) // 86400
         battery = site.battery
         flown = site.before
         self.starts: list[Totals] = [
@@ -50,7 +50,7 @@ class SiteDays:
     def day(self, day: int) -> list[tuple[Row, Totals]]:
         """Give the slots of one day (days since 1970, UTC)."""
         if day < self.first:
-            raise ValueError(f"the site begins later, at {self.site.started:.0f}")
+            raise ValueError(f"the site begins later, at {self.site.start:.0f}")
         with self._lock:
             if day not in self.slots:
                 while len(self.starts) <= day - self.first:
@@ -67,7 +67,7 @@ class SiteDays:
                 if rows[index][0][0] > 0:
                     return day * 86400.0 + (index + 1) * SLOT_S
             day, number = day - 1, SLOTS - 1
-        return self.site.started
+        return self.site.start
 
     def _play(self, day: int) -> None:
         """Play one day from where it starts."""

@@ -38,7 +38,7 @@ class Energy:
         return self.imported_wh - self.exported_wh
 
     @property
-    def consumed_wh(self) -> float:
+    def consumption_wh(self) -> float:
         """As a gateway counts with a net CT: production + import - export, batteries not regarded."""
         return self.produced_wh + self.imported_wh - self.exported_wh
 
@@ -74,7 +74,7 @@ class SiteFacts:
         return self.battery.count * self.battery.capacity_wh if self.battery else 0.0
 
     @property
-    def started(self) -> float:
+    def start(self) -> float:
         """The first moment of which the site knows: midnight UTC."""
         return self.epoch // 86400 * 86400
 
@@ -82,4 +82,4 @@ class SiteFacts:
         """Find the local midnight that began the day of `now`, or one so many days before; never before the start."""
         zone = ZoneInfo(self.zone)
         day = datetime.fromtimestamp(now, zone).date() - timedelta(days=days_ago)
-        return max(datetime.combine(day, time(), zone).timestamp(), self.started)
+        return max(datetime.combine(day, time(), zone).timestamp(), self.start)

@@ -118,7 +118,7 @@ def test_gateways_that_announce_themselves_are_listed_with_serial_and_firmware(
     assert found[place(older)]["certificate_sha256"] is None
     for running in (newer, older):
         assert {served.path for served in running.journal} == {"/info"}
-        assert {served.signed_by for served in running.journal} == {"none"}
+        assert {served.credential for served in running.journal} == {"none"}
 
 
 def test_an_address_can_be_named_and_one_that_is_silent_is_said(older: BackgroundSimulator, tmp_path: Path) -> None:

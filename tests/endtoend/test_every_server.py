@@ -46,7 +46,7 @@ def test_exactly_the_points_expected_reach_the_database(any_server: Server, tmp_
 
     assert here.gateway.simulator.url.startswith("https://")
     assert sign_ins == 1
-    assert {served.signed_by for served in journal if served.path not in ("/info", "/auth/check_jwt")} <= {
+    assert {served.credential for served in journal if served.path not in ("/info", "/auth/check_jwt")} <= {
         "bearer", "cookie", "both"}  # fmt: skip
     ticks = sorted({place.time for place in measured if place.measurement == "envoy_totals"})
     assert all(tick % 60 == 0 for tick in ticks)

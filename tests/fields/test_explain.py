@@ -44,7 +44,7 @@ def test_every_written_value_of_every_recording_is_the_one_that_is_explained(nam
                 if one.reading is None or f.made_of:
                     continue
                 written = one.reading.fields.get(f.name)
-                assert written == (None if one.used is None else one.used.value), (one.tags, f.name, states(one))
+                assert written == (None if one.source is None else one.source.value), (one.tags, f.name, states(one))
                 checked += written is not None
     assert checked > 0 or not result.readings
     chosen = result.state.readings.sources.counters
@@ -69,7 +69,7 @@ def test_the_first_source_that_is_there_is_used_and_the_others_are_not_needed() 
 def test_a_source_that_is_silent_keeps_worse_ones_from_being_used() -> None:
     silent = {path: body for path, body in hand.METERED.items() if path != paths.READINGS}
     one = by_hand("envoy_totals.production_power_w", silent, unsettled=(paths.READINGS,))
-    assert one.used is None
+    assert one.source is None
     assert dict(states(one))["production meter"] == "unknown"
     assert dict(states(one))["v1 totals"] == "not needed"
 
@@ -77,8 +77,8 @@ def test_a_source_that_is_silent_keeps_worse_ones_from_being_used() -> None:
 def test_a_gateway_without_meters_says_so_and_shows_the_raw_value() -> None:
     one = by_hand("envoy_totals.production_power_w", hand.STANDARD)
     assert states(one)[0] == ("production meter", "absent")
-    assert one.used is not None
-    assert (one.used.key.rowset.name, one.used.raw, one.used.value) == ("v1 totals", "1990", 1990.0)
+    assert one.source is not None
+    assert (one.source.key.rowset.name, one.source.raw, one.source.value) == ("v1 totals", "1990", 1990.0)
 
 
 def test_the_way_of_a_batterys_charge_is_shown_from_endpoint_to_bucket(

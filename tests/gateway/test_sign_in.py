@@ -88,10 +88,10 @@ async def test_the_session_cookie_is_sent_with_the_token_and_a_dead_one_is_dropp
         for _ in range(3):
             await gateway.fetch(endpoint(READINGS))
         asked = [served for served in here.box.journal if served.path == READINGS]
-        assert [served.signed_by for served in asked] == ["bearer", "both", "both"]
+        assert [served.credential for served in asked] == ["bearer", "both", "both"]
         here.box.script(READINGS, lambda request: html("no", 401) if "cookie" in request.headers else None)
         await gateway.fetch(endpoint(READINGS))
-        assert here.box.journal[-1].signed_by == "bearer"
+        assert here.box.journal[-1].credential == "bearer"
         assert here.box.count("/auth/check_jwt") == 0
         assert here.cloud.sign_ins == 1
 
@@ -102,7 +102,7 @@ async def test_a_path_that_takes_only_the_cookie_is_read_with_the_cookie(tmp_pat
         path = "/api/v1/production"
         here.box.script(path, lambda request: html("no", 401) if "authorization" in request.headers else None)
         assert (await gateway.fetch(endpoint(path))).body == [{"path": path}]
-        assert [served.signed_by for served in here.box.journal].count("cookie") == 1
+        assert [served.credential for served in here.box.journal].count("cookie") == 1
 
 
 async def test_the_second_way_to_the_token_is_taken_when_the_first_is_closed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from logger.influx.line_protocol import encode
 from logger.log import Changes
 from logger.model import Reading
 from logger.readings import paths
-from logger.readings.layout import installed_serials, parse
+from logger.readings.layout import list_inverter_serials, parse
 from logger.settings.load import load_settings
 from logger.site import Site
 from tests.commands.program import program
@@ -53,9 +53,9 @@ def test_without_a_layout_no_point_changes() -> None:
 
 
 def test_the_installed_are_not_told_while_the_inventory_is_silent() -> None:
-    assert installed_serials(hand.snapshot(BODIES)) == frozenset({ONE, TWO})
+    assert list_inverter_serials(hand.snapshot(BODIES)) == frozenset({ONE, TWO})
     silent = {path: body for path, body in BODIES.items() if path != paths.INVENTORY}
-    assert installed_serials(hand.snapshot(silent, unsettled=[paths.INVENTORY])) is None
+    assert list_inverter_serials(hand.snapshot(silent, unsettled=[paths.INVENTORY])) is None
 
 
 def write(path: Path, text: str) -> None:

@@ -121,7 +121,7 @@ async def test_check_jwt_says_valid_and_gives_a_session_that_is_enough() -> None
         assert by_cookie.status == 200
         assert "set-cookie" not in by_cookie.headers
         assert (await get(other, "/auth/check_jwt", cookie)).status == 401  # which wants the token itself
-        assert simulator.journal[1].signed_by == "cookie"
+        assert simulator.journal[1].credential == "cookie"
 
 
 async def test_each_answer_to_a_token_alone_sets_a_new_session() -> None:
@@ -133,7 +133,7 @@ async def test_each_answer_to_a_token_alone_sets_a_new_session() -> None:
         assert len(sessions) == 3
         both = {**bearer(token), "cookie": f"sessionId={sessions.pop()}"}
         assert "set-cookie" not in (await get(wire, V1, both)).headers
-        assert [served.signed_by for served in simulator.journal] == ["bearer"] * 3 + ["both"]
+        assert [served.credential for served in simulator.journal] == ["bearer"] * 3 + ["both"]
 
 
 async def test_a_session_idles_out_and_is_prolonged_by_use() -> None:
@@ -175,8 +175,8 @@ async def test_old_gateways_are_plain_http_and_want_digest_for_the_inverters_alo
         ):
             answer = await wire.request("GET", INVERTERS, timeout_s=10, auth=Digest(user, password))
             assert answer.status == status
-        assert {served.signed_by for served in simulator.journal if served.path == V1} == {"none"}
-        assert simulator.journal[-1].signed_by == "digest"
+        assert {served.credential for served in simulator.journal if served.path == V1} == {"none"}
+        assert simulator.journal[-1].credential == "digest"
 
 
 async def test_the_owner_can_have_changed_the_password_of_an_old_gateway() -> None:
@@ -212,7 +212,7 @@ async def test_the_journal_has_every_request_in_order_with_what_was_served() -> 
         clock.now += 5
         answer = await get(wire, "/production.json?details=1", bearer(simulator.new_token()))
         first, second = simulator.journal
-        assert (first.time, first.path, first.status, first.signed_by, first.saw_token) == (
+        assert (first.time, first.path, first.status, first.credential, first.saw_token) == (
             NOON,
             "/info",
             200,

@@ -56,7 +56,7 @@ def test_info_names_serial_firmware_and_the_gateways_time(generation: str) -> No
 @pytest.mark.parametrize("generation", [*TOKEN, "5-metered", "5-standard"])
 def test_every_path_of_a_generation_is_json_by_day_and_by_night(generation: str) -> None:
     gateway = invent_gateway(generation, SITE)
-    for now in (NOON, NIGHT, SITE.started + 60):
+    for now in (NOON, NIGHT, SITE.start + 60):
         for path in JSON_PATHS + (TOKEN_PATHS if generation in TOKEN else ()):
             document(gateway, path, now)
 
@@ -259,7 +259,7 @@ def test_pdm_energy_is_consumption_as_the_gateway_counts() -> None:
     body = document(gateway, "/ivp/pdm/energy", NOON)
     at = NOON // 900 * 900
     assert body["production"]["eim"] == body["production"]["pcu"]
-    assert body["consumption"]["eim"]["wattHoursLifetime"] == int(gateway.site.at(at).total.consumed_wh)
+    assert body["consumption"]["eim"]["wattHoursLifetime"] == int(gateway.site.at(at).total.consumption_wh)
 
 
 def test_the_new_stack_lists_seven_meters_and_a_phantom_and_its_days_are_useless() -> None:

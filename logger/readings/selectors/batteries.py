@@ -29,7 +29,7 @@ from logger.readings.rows import (
     whole_of,
 )
 from logger.readings.selectors.ensemble import encharge_inventory, encharge_power
-from logger.readings.selectors.inverters import ACB, data_devices, inventory_of, is_typed, is_untyped, listed_devices
+from logger.readings.selectors.inverters import ACB, data_devices, inventory_of, is_typed, is_untyped, list_devices
 from logger.readings.selectors.production import blocks_of
 
 _FRESH_BLOCK_S: Final = 20 * 60
@@ -38,7 +38,7 @@ _FRESH_BLOCK_S: Final = 20 * 60
 
 def v1_ac_batteries(view: View) -> Rows:
     """Select the AC Batteries of `/api/v1/production/inverters`; for ratings, which may stand."""
-    return listed_devices(view.fact(paths.V1_INVERTERS), ACB)
+    return list_devices(view.find_fact(paths.V1_INVERTERS), ACB)
 
 
 def data_ac_batteries(view: View) -> Rows:
@@ -48,12 +48,12 @@ def data_ac_batteries(view: View) -> Rows:
 
 def inventory_ac_batteries(view: View) -> Rows:
     """Select AC Batteries of the inventory without deleted ones."""
-    return inventory_of(view.fact(paths.INVENTORY), "ACB")
+    return inventory_of(view.find_fact(paths.INVENTORY), "ACB")
 
 
 def fresh_inventory_ac_batteries(view: View) -> Rows:
     """Select the same, only from a document that arrived since the last tick: for measured values."""
-    return inventory_of(view.measured(paths.INVENTORY), "ACB")
+    return inventory_of(view.find_fresh(paths.INVENTORY), "ACB")
 
 
 # --- how many there are ---------------------------------------------------------------------------------------
@@ -68,21 +68,21 @@ def count_ac_batteries(view: View) -> int | None:
 
 
 def _count_in_inventory(view: View) -> Found[int]:
-    document = view.fact(paths.INVENTORY)
+    document = view.find_fact(paths.INVENTORY)
     count = how_many(inventory_of(document, "ACB", counting=True))
     return UNKNOWN if count is None else ABSENT if document is ABSENT else count
 
 
 def _count_in_list(view: View) -> Found[int]:
-    document = view.fact(paths.V1_INVERTERS)
+    document = view.find_fact(paths.V1_INVERTERS)
     devices = each_of(document)
     if document is UNKNOWN or not devices or is_untyped(devices):
         return UNKNOWN if document is UNKNOWN else ABSENT
-    return len(listed_devices(document, ACB) or ()) if is_typed(devices) else UNKNOWN
+    return len(list_devices(document, ACB) or ()) if is_typed(devices) else UNKNOWN
 
 
 def _count_in_block(view: View) -> Found[int]:
-    for data in whole_of(view.fact(paths.BLOCKS)) or ():
+    for data in whole_of(view.find_fact(paths.BLOCKS)) or ():
         for block in objects(data.values.get("storage")) or ():
             if block.get("type") == "acb":
                 count = whole(block.get("activeCount"))
@@ -90,7 +90,7 @@ def _count_in_block(view: View) -> Found[int]:
     return UNKNOWN
 
 
-def known_ac_batteries(view: View) -> int | None:
+def infer_ac_batteries(view: View) -> int | None:
     """How many AC Batteries there are, also while the inventory, a slow path, is silent: by the v1 list's types then.
 
     For what is read with them; their count is written by `count_ac_batteries` alone.
@@ -112,9 +112,9 @@ def count_batteries(view: View) -> int | None:
     return None if iq is None or ac is None else iq + ac
 
 
-def known_batteries(view: View) -> int | None:
+def infer_batteries(view: View) -> int | None:
     """How many there are in the same way, also while the inventory is silent."""
-    iq, ac = _count_iq_batteries(view), known_ac_batteries(view)
+    iq, ac = _count_iq_batteries(view), infer_ac_batteries(view)
     return None if iq is None or ac is None else iq + ac
 
 
@@ -123,19 +123,19 @@ def _has_any(count: Callable[[View], int | None]) -> Condition:
 
 
 def _has_iq_batteries_alone(view: View) -> bool | None:
-    iq, ac = _count_iq_batteries(view), known_ac_batteries(view)
+    iq, ac = _count_iq_batteries(view), infer_ac_batteries(view)
     return None if iq is None or ac is None else iq > 0 and not ac
 
 
 def _has_ac_batteries_alone(view: View) -> bool | None:
-    iq, ac = _count_iq_batteries(view), known_ac_batteries(view)
+    iq, ac = _count_iq_batteries(view), infer_ac_batteries(view)
     return None if iq is None or ac is None else ac > 0 and not iq
 
 
 # --- all of them together -------------------------------------------------------------------------------------
 
 
-site_batteries = only_if(_has_any(known_batteries), object_at(paths.SECCTRL))
+site_batteries = only_if(_has_any(infer_batteries), object_at(paths.SECCTRL))
 """The site's batteries together (`/ivp/ensemble/secctrl`), only where a battery is installed (Q-B14)."""
 
 
@@ -187,14 +187,14 @@ def ac_battery_sums(view: View) -> Rows:
 
     None may be missing from it.
     """
-    if view.fact(paths.DEVICE_DATA) is ABSENT:
+    if view.find_fact(paths.DEVICE_DATA) is ABSENT:
         return ABSENT
     return only_if(_has_ac_batteries_alone, _ac_battery_sums)(view)
 
 
 def _ac_battery_sums(view: View) -> Rows:
     devices = data_ac_batteries(view)
-    if not devices or len({row.serial for row in devices}) != known_ac_batteries(view):
+    if not devices or len({row.serial for row in devices}) != infer_ac_batteries(view):
         return UNKNOWN
     joules = ("joulesUsed", "joulesProduced")
     sums = {key: total((dig(row.values, f"lifetime.{key}") for row in devices), least=0.0) for key in joules}
@@ -210,7 +210,7 @@ def _fresh_acb_block(view: View) -> Rows:
     return blocks if view.gateway_now(blocks[0].document) - read_at < _FRESH_BLOCK_S else UNKNOWN
 
 
-fresh_acb_block = only_if(_has_any(known_ac_batteries), _fresh_acb_block)
+fresh_acb_block = only_if(_has_any(infer_ac_batteries), _fresh_acb_block)
 """The AC Battery block of production.json, if it counts batteries and is younger than 20 minutes (Q-B3)."""
 acb_block = unless(_has_any(_count_iq_batteries), fresh_acb_block)
 """The same, where there is no other kind of battery."""

@@ -49,12 +49,12 @@ def ensemble_devices(document: Found[Document], kind: str) -> Rows:
 
 def devices_now(kind: str) -> Selector:
     """Select devices of a type as they are now: states and temperatures never stand."""
-    return lambda view: ensemble_devices(view.measured(paths.ENSEMBLE), kind)
+    return lambda view: ensemble_devices(view.find_fresh(paths.ENSEMBLE), kind)
 
 
 def devices_known(kind: str) -> Selector:
     """Select devices of a type as facts, which may stand."""
-    return lambda view: ensemble_devices(view.fact(paths.ENSEMBLE), kind)
+    return lambda view: ensemble_devices(view.find_fact(paths.ENSEMBLE), kind)
 
 
 # --- IQ Batteries ---------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ encharge_inventory = devices_known("ENCHARGE")
 
 def encharge_power(view: View) -> Rows:
     """Select power and charge by battery; the key is spelled `devices:` (Q-B1)."""
-    power = whole_of(view.measured(paths.ENSEMBLE_POWER))
+    power = whole_of(view.find_fresh(paths.ENSEMBLE_POWER))
     if not power:
         return power
     values = power[0].values
@@ -75,7 +75,7 @@ def encharge_power(view: View) -> Rows:
 
 def encharge_status(view: View) -> Rows:
     """Select rated power and capacity by battery from the ensemble status."""
-    status = whole_of(view.fact(paths.ENSEMBLE_STATUS))
+    status = whole_of(view.find_fact(paths.ENSEMBLE_STATUS))
     if not status:
         return status
     devices = dig(status[0].values, "inventory.serial_nums")
@@ -93,14 +93,14 @@ def encharge_status(view: View) -> Rows:
 
 def _has_generator(view: View) -> bool | None:
     """A filled configuration proves a generator; `present` lies (Q-B9)."""
-    config = view.fact(paths.GENERATOR_CONFIG)
+    config = view.find_fact(paths.GENERATOR_CONFIG)
     if isinstance(config, Missing) or not config.body:
         return None if config is UNKNOWN else False
     return True if isinstance(config.body, dict) else None
 
 
 def _generator(view: View) -> Rows:
-    state = whole_of(view.measured(paths.GENERATOR))
+    state = whole_of(view.find_fresh(paths.GENERATOR))
     inner = state[0].values.get("generator") if state else None
     return [Row(inner, document=state[0].document)] if state and isinstance(inner, dict) else state
 
@@ -111,10 +111,10 @@ generators = only_if(_has_generator, _generator)
 
 def contacts(view: View) -> Rows:
     """Select dry contacts in use: only with a system controller, and only those whose type is not NONE (Q-B9)."""
-    controllers = ensemble_devices(view.fact(paths.ENSEMBLE), "ENPOWER")
+    controllers = ensemble_devices(view.find_fact(paths.ENSEMBLE), "ENPOWER")
     if not controllers:
         return controllers
-    settings, states = view.fact(paths.CONTACT_SETTINGS), view.measured(paths.CONTACTS)
+    settings, states = view.find_fact(paths.CONTACT_SETTINGS), view.find_fresh(paths.CONTACTS)
     if isinstance(settings, Missing) or isinstance(states, Missing):
         return ABSENT if ABSENT in (settings, states) else UNKNOWN
     configured, seen = _contacts_in(settings), _contacts_in(states)

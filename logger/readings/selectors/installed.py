@@ -27,10 +27,10 @@ def count_inverters(view: View) -> Rows:
 
 def _count_flags(view: View) -> dict[str, Json]:
     """By the inventory, else the v1 list, else device data; a flag that any inverter lacks cannot be counted."""
-    rows, keys = inverters.counted_inverters(view), ("communicating", "producing")
+    rows, keys = inverters.countable_inventory(view), ("communicating", "producing")
     if rows is ABSENT:
         listed, keys = inverters.countable_inverters(view), ("heard", "delivering")
-        rows = listed and inverters.listed_inverters(view)
+        rows = listed and inverters.list_flags(view)
         if listed is ABSENT:
             rows = inverters.data_listed_inverters(view)
     counts: dict[str, Json] = {}
@@ -43,7 +43,7 @@ def _count_flags(view: View) -> dict[str, Json]:
 
 def count_site_batteries(view: View) -> Rows:
     """Count IQ Batteries and AC Batteries together, as `installed`."""
-    count, document = batteries.count_batteries(view), view.fact(paths.ENSEMBLE)
+    count, document = batteries.count_batteries(view), view.find_fact(paths.ENSEMBLE)
     if count is None:
         return UNKNOWN
     return [Row({"installed": count}, document=None if isinstance(document, Missing) else document)]

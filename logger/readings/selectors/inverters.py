@@ -45,7 +45,7 @@ GONE_S: Final = 30 * 86400
 # --- the v1 list ----------------------------------------------------------------------------------------------
 
 
-def listed_devices(document: Found[Document], dev_type: int) -> Rows:
+def list_devices(document: Found[Document], dev_type: int) -> Rows:
     """Select devices of one type of `/api/v1/production/inverters`."""
     devices = each_of(document, "serialNumber", "lastReportDate")
     is_any = dev_type == PCU and is_untyped(devices)
@@ -64,7 +64,7 @@ def is_typed(devices: Rows) -> bool:
 
 def v1_inverters(view: View) -> Rows:
     """Select `/api/v1/production/inverters` without AC Batteries (Q-I5)."""
-    return listed_devices(view.measured(paths.V1_INVERTERS), PCU)
+    return list_devices(view.find_fresh(paths.V1_INVERTERS), PCU)
 
 
 def living_inverters(view: View) -> Rows:
@@ -73,7 +73,7 @@ def living_inverters(view: View) -> Rows:
     Gone is one whose last report is 30 days older than the list's newest: under snow the whole site may be silent
     for longer. As a list of what is installed it may stand.
     """
-    rows = listed_devices(view.fact(paths.V1_INVERTERS), PCU)
+    rows = list_devices(view.find_fact(paths.V1_INVERTERS), PCU)
     times = [row.reported for row in rows or () if row.reported and _silent_s(row, view) >= -AHEAD_S]
     oldest = max(times, default=0) - GONE_S
     return keep(rows, lambda row: row.reported is None or row.reported > oldest)
@@ -84,13 +84,13 @@ def countable_inverters(view: View) -> Rows:
 
     An empty list tells nothing: gateways give one now and then at night (Q-I4).
     """
-    document = view.fact(paths.V1_INVERTERS)
+    document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):
         return document
     devices = each_of(document)
     if not devices or not (is_typed(devices) or is_untyped(devices)):
         return UNKNOWN
-    if any(row.reported is None for row in listed_devices(document, PCU) or ()):
+    if any(row.reported is None for row in list_devices(document, PCU) or ()):
         return UNKNOWN
     return living_inverters(view)
 
@@ -123,7 +123,7 @@ def inverter_power_sum(view: View) -> Rows:
 
 def data_devices(view: View, kind: str) -> Rows:
     """Select active devices of one kind of `/ivp/pdm/device_data` that have a last reading."""
-    data = whole_of(view.measured(paths.DEVICE_DATA))
+    data = whole_of(view.find_fresh(paths.DEVICE_DATA))
     if not data:
         return data
     rows = []
@@ -150,12 +150,12 @@ def data_inverters(view: View) -> Rows:
     return data_devices(view, "pcu") if paths.DEVICE_DATA in view.snapshot.documents else ABSENT
 
 
-def installed_in_device_data(view: View) -> Rows:
+def device_data_inverters(view: View) -> Rows:
     """Select active inverters of device data, where none can be missing from it; also of a document that stands."""
-    return _installed(view.fact(paths.DEVICE_DATA))
+    return _select_inverters(view.find_fact(paths.DEVICE_DATA))
 
 
-def _installed(document: Found[Document]) -> Rows:
+def _select_inverters(document: Found[Document]) -> Rows:
     data = whole_of(document)
     if not data:
         return data
@@ -171,7 +171,7 @@ def _installed(document: Found[Document]) -> Rows:
 
 def device_data_sums(view: View) -> Rows:
     """Sum lifetime, today and week over all inverters of device data, where none can be missing from it."""
-    devices = _installed(view.measured(paths.DEVICE_DATA))
+    devices = _select_inverters(view.find_fresh(paths.DEVICE_DATA))
     if not devices:
         return devices
     channels = [channel for row in devices for channel in objects(row.values.get("channels")) or [{}]]
@@ -208,31 +208,31 @@ def _is_installed(device: Object) -> bool | None:
     return True if isinstance(device.get("communicating"), bool) else None
 
 
-def counted_inverters(view: View) -> Rows:
+def countable_inventory(view: View) -> Rows:
     """Select the inventory's inverters, if they can be counted."""
-    return inventory_of(view.fact(paths.INVENTORY), "PCU", counting=True)
+    return inventory_of(view.find_fact(paths.INVENTORY), "PCU", counting=True)
 
 
 def inventory_inverters(view: View) -> Rows:
     """Select inverters of the inventory without deleted ones (`admin_state` 3, Q-I12)."""
-    return inventory_of(view.fact(paths.INVENTORY), "PCU")
+    return inventory_of(view.find_fact(paths.INVENTORY), "PCU")
 
 
-installed_inverters = first_of(counted_inverters, installed_in_device_data, countable_inverters)
+installed_inverters = first_of(countable_inventory, device_data_inverters, countable_inverters)
 """The inverters that this gateway has: by inventory, device data, else the v1 list."""
 
 
 # --- whether they are heard -----------------------------------------------------------------------------------
 
 
-def listed_inverters(view: View) -> Rows:
+def list_flags(view: View) -> Rows:
     """Select the v1 list as a source of flags: `heard` is a report within 30 minutes, `delivering` one with power."""
     rows = living_inverters(view)
     return rows and [_flag(row, view, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
 
 
 def _data_flags(view: View) -> Rows:
-    rows = installed_in_device_data(view)
+    rows = device_data_inverters(view)
     found = []
     for row in rows or ():
         channel = next(iter(objects(row.values.get("channels")) or []), {})
@@ -243,7 +243,7 @@ def _data_flags(view: View) -> Rows:
 
 
 def _has_list(view: View) -> bool | None:
-    listed = view.fact(paths.V1_INVERTERS)
+    listed = view.find_fact(paths.V1_INVERTERS)
     return None if listed is UNKNOWN else listed is not ABSENT
 
 

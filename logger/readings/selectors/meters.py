@@ -61,8 +61,8 @@ class Meter:
 
 def meters_of(view: View) -> Found[list[Meter]]:
     """The meter list; absent where the gateway has none."""
-    document = view.fact(paths.METERS)
-    return document if isinstance(document, Missing) else _parsed(_Same(document))
+    document = view.find_fact(paths.METERS)
+    return document if isinstance(document, Missing) else _parse(_Same(document))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ class _Same:
 
 
 @lru_cache(maxsize=4)
-def _parsed(same: _Same) -> Found[list[Meter]]:
+def _parse(same: _Same) -> Found[list[Meter]]:
     lines = each_of(same.document)
     return lines if isinstance(lines, Missing) else [_meter(line.values) for line in lines]
 
@@ -144,7 +144,7 @@ def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
     return [leg for leg in found if not _is_unwired(leg[1])] or found
 
 
-def enabled_meters(view: View) -> Rows:
+def meters_in_use(view: View) -> Rows:
     """Select every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
 
     Values carry `phases`, of them the `legs` in use, and whether the meters are those of the `new_stack`.
@@ -153,7 +153,7 @@ def enabled_meters(view: View) -> Rows:
     if not listed:
         return UNKNOWN if listed is UNKNOWN else ABSENT
     meters = {meter.eid: meter for meter in listed if meter.enabled and meter.kind and meter.eid is not None}
-    readings = each_of(view.measured(paths.READINGS)) if meters else ABSENT
+    readings = each_of(view.find_fresh(paths.READINGS)) if meters else ABSENT
     if not readings:
         return readings
     new_stack = any(meter.kind in _NEW_STACK for meter in listed)
@@ -170,7 +170,7 @@ def enabled_meters(view: View) -> Rows:
 
 def phases_in_use(view: View) -> Rows:
     """Select each phase in use of each enabled meter; the tags are `meter` and `phase`."""
-    rows = enabled_meters(view)
+    rows = meters_in_use(view)
     found = [
         Row(
             {**channel, "legs": 1.0, "new_stack": row.values["new_stack"]},
@@ -187,9 +187,9 @@ def meter(kind: str) -> Selector:
     """Select the reading of the enabled meter of one measurement type; unclear where there are two."""
 
     def select(view: View) -> Rows:
-        rows = keep(enabled_meters(view), lambda row: ("meter", kind) in row.tags)
+        rows = keep(meters_in_use(view), lambda row: ("meter", kind) in row.tags)
         if rows and len(rows) == 1:
             return rows
-        return ABSENT if view.fact(paths.READINGS) is ABSENT else UNKNOWN
+        return ABSENT if view.find_fact(paths.READINGS) is ABSENT else UNKNOWN
 
     return only_if(lambda view: has_meter(view, kind), select)

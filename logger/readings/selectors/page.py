@@ -36,7 +36,7 @@ def figures(text: str) -> dict[str, Json]:
 
 def page(view: View) -> Rows:
     """Select the figures of `/production`, while its lifetime is above 0: gateways that start show zeros (Q-P8)."""
-    document = view.measured(paths.PAGE)
+    document = view.find_fresh(paths.PAGE)
     if isinstance(document, Missing):
         return document
     values = figures(document.body) if isinstance(document.body, str) else {}

@@ -20,7 +20,7 @@ from logger.readings.rows import (
 from logger.readings.selectors.meters import has_disabled_meters, has_meter
 
 v1_totals = unless(
-    has_disabled_meters, lambda view: keep_counting(whole_of(view.measured(paths.V1)), "wattHoursLifetime")
+    has_disabled_meters, lambda view: keep_counting(whole_of(view.find_fresh(paths.V1)), "wattHoursLifetime")
 )
 """`/api/v1/production`, while it counts and no disabled CT spoils it (Q-P3)."""
 
@@ -29,7 +29,7 @@ def pdm(side: str, part: str) -> Selector:
     """Select one block of `/ivp/pdm/energy`, while it counts."""
 
     def select(view: View) -> Rows:
-        rows = whole_of(view.measured(paths.PDM))
+        rows = whole_of(view.find_fresh(paths.PDM))
         if not rows:
             return rows
         group = rows[0].values.get(side)
@@ -43,7 +43,7 @@ def pdm(side: str, part: str) -> Selector:
 
 def blocks_of(view: View, side: str) -> Rows:
     """Select the blocks of one side of production.json."""
-    rows = whole_of(view.measured(paths.BLOCKS))
+    rows = whole_of(view.find_fresh(paths.BLOCKS))
     if not rows:
         return rows
     values = rows[0].values
@@ -60,7 +60,7 @@ def inverters_block(view: View) -> Rows:
 
 def counting_block(view: View) -> Rows:
     """Select the same as a fact, for its `activeCount`: how many inverters are registered."""
-    rows = whole_of(view.fact(paths.BLOCKS))
+    rows = whole_of(view.find_fact(paths.BLOCKS))
     return rows and _inverters(inner_rows(rows[0].values.get("production"), rows[0].document))
 
 
@@ -87,8 +87,8 @@ def ct_block(side: str, kind: str) -> Selector:
     """Select the same block, only on gateways that give no list of meters or no readings of them."""
 
     def lacks_readings(view: View) -> bool | None:
-        meters = view.fact(paths.METERS)
-        is_refused = has_meter(view, kind) and view.fact(paths.READINGS) is ABSENT
+        meters = view.find_fact(paths.METERS)
+        is_refused = has_meter(view, kind) and view.find_fact(paths.READINGS) is ABSENT
         return True if meters is ABSENT or is_refused else None if meters is UNKNOWN else False
 
     return only_if(lacks_readings, any_ct_block(side, kind))
