@@ -42,10 +42,11 @@ class Site:
 def site(
     home: Path, clock: FastClock, server: Server | None = None, buckets: Mapping[Role, str] | None = None,
     further: Mapping[str, str] | None = None, zone: str = "Europe/Madrid", longitude: float = -3.7,
+    epoch: float | None = None,
 ) -> Iterator[Site]:  # fmt: skip
     """A site with CTs and batteries, its gateway over HTTPS with sign-in by account, a recorder not yet started."""
-    plant = invent_gateway("8-battery", Household(epoch=clock.start - HISTORY_S, zone=zone, longitude=longitude))
-    with BackgroundSimulator(plant, clock) as gateway:
+    household = Household(epoch=epoch or clock.start - HISTORY_S, zone=zone, longitude=longitude)
+    with BackgroundSimulator(invent_gateway("8-battery", household), clock) as gateway:
         target = {} if server is None or buckets is None else influxdb(server.target(buckets))
         recorder = Recorder(home, {**gateway.settings, **target, **(further or {})}, clock)
         try:

@@ -75,8 +75,9 @@ def test_sigterm_while_the_database_is_away_keeps_everything_for_the_next_start(
         here.recorder.start()
         last = here.recorder.wait_for_ticks(2)["polls"]["last_tick"]
         assert here.recorder.terminate() == 0
-    rows = stored(here.recorder.state)
-    assert {row.tick for row in rows if not row.delivered} >= {last - 60, last}
+    waiting = {row.tick for row in stored(here.recorder.state) if not row.delivered}
+    assert last in waiting
+    assert len(waiting) >= 2
 
 
 def test_sigterm_while_the_database_hangs_ends_in_order(fake_influx2: Fake2, tmp_path: Path) -> None:
@@ -87,7 +88,9 @@ def test_sigterm_while_the_database_hangs_ends_in_order(fake_influx2: Fake2, tmp
         last = here.recorder.wait_for_ticks(2)["polls"]["last_tick"]
         assert here.recorder.terminate() == 0
         fake_influx2.fake.forget_scripts()
-    assert {row.tick for row in stored(here.recorder.state)} >= {last - 60, last}
+    ticks = {row.tick for row in stored(here.recorder.state)}
+    assert last in ticks
+    assert len(ticks) >= 2
     assert here.recorder.log.rstrip().endswith("stopped")
 
 

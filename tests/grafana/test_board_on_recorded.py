@@ -18,6 +18,8 @@ from tests.servers import Influx2
 HOURS_TO_NOON = 12 - datetime.now(UTC).hour
 ZONE = f"Etc/GMT{-HOURS_TO_NOON:+d}"
 """Where it is noon now: inverters report only by day. (These zones count westwards.)"""
+BEGUN = time.time() // 86400 * 86400 - 20 * 86400
+"""Both recordings are of one site: its counters go on from the first to the second, whatever the weather was."""
 YESTERDAY_S = 26 * 3600
 RECENTLY_S = 14 * 60
 
@@ -37,7 +39,7 @@ def _record(
     server: Influx2, buckets: Mapping[Role, str], home: Path, ago_s: float, rate: float, ticks: int
 ) -> str:  # fmt: skip
     clock, place = fast_clock(rate, time.time() - ago_s), 15.0 * HOURS_TO_NOON
-    with site(home, clock, server, buckets, zone=ZONE, longitude=place) as here:
+    with site(home, clock, server, buckets, zone=ZONE, longitude=place, epoch=BEGUN) as here:
         here.recorder.start()
         last = here.recorder.wait_for_ticks(ticks)["polls"]["last_tick"]
         here.recorder.wait_until_delivered(last - 60)
