@@ -77,8 +77,9 @@ def test_a_database_that_goes_away_and_comes_back_has_everything(database: Serve
             database.stop()
         else:
             database.kill()
-        status = here.recorder.wait_until(lambda status: status["store"]["rows"] >= 4)
-        assert status["influxdb"]["waiting_for"]
+        status = here.recorder.wait_until(
+            lambda status: status["store"]["rows"] >= 4 and status["influxdb"]["waiting_for"]
+        )
         assert "influx" in status["troubles"]
         gone = status["polls"]["last_tick"]
         database.start()
