@@ -38,7 +38,7 @@ _SHOWN = 40
 
 
 def _parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
-    """An ISO date, or empty."""
+    """Read an ISO date; empty stays empty."""
     try:
         return date.fromisoformat(text).isoformat() if text else ""
     except ValueError:
@@ -87,7 +87,7 @@ def command(
 
 
 def _read_token(file: Path | None, *, ask: bool) -> str:
-    """The token given at the call; never in the arguments, which everybody can read."""
+    """Read the token given at the call; never from the arguments, which everybody can read."""
     if ask:
         return str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
     if file is None:
@@ -97,7 +97,7 @@ def _read_token(file: Path | None, *, ask: bool) -> str:
 
 
 def _choose_credentials(configured: Settings, token: str) -> Target:
-    """The database, with the credentials to read it: given now, else set, else those that it is written with."""
+    """Return the database with the credentials to read it: given now, else set, else those to write it."""
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     token = token or configured.influxdb.read_token.get_secret_value()
@@ -141,7 +141,7 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
 
 
 async def _read_states(ask: Ask) -> dict[str, GatewayState]:
-    """The state of every gateway that the store knows."""
+    """Read the state of every gateway that the store knows."""
     held = await ask("states")
     return {
         gateway: load_state({key: str(text) for key, text in parts.items()}, {})
@@ -151,7 +151,7 @@ async def _read_states(ask: Ask) -> dict[str, GatewayState]:
 
 
 async def _choose_gateway(named: str, states: dict[str, GatewayState], history: History) -> str:
-    """The serial to restore: named, the only one recorded here, or the only one that InfluxDB has."""
+    """Return the serial to restore: named, the only one recorded here, or the only one that InfluxDB has."""
     if named:
         return named
     found = sorted(states) or await history.list_gateways("totals", "envoy_totals")
@@ -162,7 +162,7 @@ async def _choose_gateway(named: str, states: dict[str, GatewayState], history: 
 
 
 def _find_site(configured: Settings, live: GatewayState) -> Site:
-    """The site by which days are computed: in the zone of the live state, else as the settings say."""
+    """Return the site by which days are computed: in the zone of the live state, else as the settings say."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = find_system_zone()
@@ -171,7 +171,7 @@ def _find_site(configured: Settings, live: GatewayState) -> Site:
 
 
 def _show_progress(day: str) -> None:
-    """Which day is read, on a terminal, in place."""
+    """Show on a terminal, in place, which day is read."""
     if sys.stderr.isatty():
         click.echo(f"\r{f'reading {day}' if day else '':<30}" + ("" if day else "\r"), nl=False, err=True)
 
@@ -181,7 +181,7 @@ def _format_span(days: Sequence[str]) -> str:
 
 
 def _format_table(found: Rebuilt) -> list[str]:
-    """The days as they are now, a line each."""
+    """Write the days as they are now, a line each."""
     rows = found.rows
     days = sorted(rows)
     lines = [f"{'day':<12}{'produced':>12}{'house':>12}{'imported':>12}{'exported':>12}{'covered':>10}"]

@@ -47,9 +47,9 @@ def command(speed: float, seconds: float | None, state_dir: Path | None) -> None
     folder = Path(os.path.expanduser(state_dir or "~/.local/state/envoy-logger-demo"))
     if str(folder).startswith("~"):
         raise click.UsageError("this user has no home folder: give --state-dir")
-    _fresh(folder)
+    _empty(folder)
     now = time.time()
-    clock = FastClock(now, _start(now), speed, patience_s=5.0)
+    clock = FastClock(now, _find_start(now), speed, patience_s=5.0)
     simulator = subprocess.Popen(  # noqa: S603  our own program
         [sys.executable, "-m", "logger", "simulate", "--clock", str(clock.origin), str(clock.start), str(clock.rate)],
         stdout=subprocess.PIPE,
@@ -68,7 +68,7 @@ def command(speed: float, seconds: float | None, state_dir: Path | None) -> None
         simulator.wait(timeout=10)
 
 
-def _fresh(folder: Path) -> None:
+def _empty(folder: Path) -> None:
     """Empty the demo's folder; a folder that is not marked as the demo's is never touched."""
     if folder.exists() and any(folder.iterdir()):
         if not is_demo(folder):
@@ -78,14 +78,14 @@ def _fresh(folder: Path) -> None:
     mark_demo(folder)
 
 
-def _start(now: float) -> float:
-    """Nine in the morning at the site, two days ago."""
+def _find_start(now: float) -> float:
+    """Return nine in the morning at the site, two days ago, in unix seconds."""
     local = datetime.fromtimestamp(now - _DAYS_BACK * 86400, UTC).astimezone(ZoneInfo(_ZONE))
     return local.replace(hour=_START_HOUR, minute=0, second=0, microsecond=0).timestamp()
 
 
 def _read_settings(simulator: subprocess.Popen[str]) -> dict[str, str]:
-    """The settings that the stand-in prints when it is ready."""
+    """Read the settings that the stand-in prints when it is ready."""
     found: dict[str, str] = {}
     assert simulator.stdout is not None  # noqa: S101  a pipe was asked for
     while "ENPHASE_TOKEN_URL" not in found:
@@ -113,7 +113,7 @@ async def _watch(configured: Settings, clock: FastClock, seconds: float | None, 
             await asyncio.sleep(0.5)
             if view.rows and time.monotonic() - said > 2:
                 said = time.monotonic()
-                console.print(view.line(), soft_wrap=True)
+                console.print(view.write_line(), soft_wrap=True)
     if not recorder.done():
         recorder.cancel()
     with contextlib.suppress(asyncio.CancelledError):

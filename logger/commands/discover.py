@@ -23,7 +23,7 @@ class NothingFoundError(GatewayError):
     """Nobody answered."""
 
 
-def _addresses(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def _check_addresses(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         try:
             check_gateway_address(value)
@@ -33,7 +33,7 @@ def _addresses(context: click.Context, parameter: click.Parameter, values: tuple
 
 
 @click.command("discover", short_help="List the gateways on this network.")
-@click.argument("addresses", nargs=-1, metavar="[ADDRESS…]", callback=_addresses)
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS…]", callback=_check_addresses)
 @click.option(
     "--seconds", type=click.FloatRange(0.2, 60), default=LISTEN_S, show_default=True, help="How long to listen."
 )
@@ -47,9 +47,9 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
     """
     found = asyncio.run(search(SystemClock(), listen_s=seconds, interfaces=interfaces, addresses=addresses))
     if as_json:
-        click.echo(json.dumps([_as_json(found, index) for index in range(len(found.met))], indent=1))
+        click.echo(json.dumps([_describe(found, index) for index in range(len(found.met))], indent=1))
     else:
-        for line in lines(found):
+        for line in _write_table(found):
             click.echo(line)
     for silent in found.silent:
         click.echo(silent.why, err=True)
@@ -62,8 +62,8 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
         )
 
 
-def lines(found: Search) -> list[str]:
-    """The gateways as a table, one a line."""
+def _write_table(found: Search) -> list[str]:
+    """Write the gateways as a table, one a line."""
     if not found.met:
         return []
     rows = [("ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN")]
@@ -74,7 +74,7 @@ def lines(found: Search) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _as_json(found: Search, index: int) -> dict[str, str | bool | None]:
+def _describe(found: Search, index: int) -> dict[str, str | bool | None]:
     met = found.met[index]
     return {
         "address": met.address,

@@ -17,7 +17,7 @@ import click
 
 from logger.clock import SystemClock
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.options import moment, zone_of
+from logger.commands.ui.options import parse_moment, zone_of
 from logger.commands.ui.output import describe_refusal
 from logger.commands.ui.start import begin
 from logger.control.api import Ask, as_bytes, reach
@@ -60,8 +60,8 @@ def command(
     """
     configured = begin(env_file, level="warning")
     now, zone = time.time(), zone_of(configured)
-    start = moment(since, zone, now) if since else 0
-    end = moment(until, zone, now) if until else _EVER
+    start = parse_moment(since, zone, now) if since else 0
+    end = parse_moment(until, zone, now) if until else _EVER
     if refused and (since or until or roles or measurements or form != "lp"):
         raise click.UsageError("--refused writes every refused line, as line protocol")
     wanted = [role for role in ROLES if role in (roles or ROLES)]

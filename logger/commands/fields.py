@@ -58,38 +58,38 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
     chosen = [one for one in series if not serial or one.tags.get("serial") == serial]
     if not chosen:
         raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")
-    click.echo("\n".join(way(chosen[0], found, configured.influxdb.buckets[measurement.role])))
+    click.echo("\n".join(_describe_way(chosen[0], found, configured.influxdb.buckets[measurement.role])))
     if len(chosen) > 1:
         click.echo(f"\n{len(chosen) - 1} more series; --serial names one.")
     return 75 if found.failures else 0
 
 
-def way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str]:
-    """The way of one value as lines of text."""
+def _describe_way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str]:
+    """Describe the way of one value, in lines of text."""
     m, f = one.measurement, one.field
     unit = field_texts.unit_of(f)
     tags = ", ".join(f"{name}={value}" for name, value in one.tags.items())
     text = [f"{m.name}.{f.name}  {f.help}  ({f.kind}{', ' + unit if unit else ''})", f"series     {tags or 'none'}"]
     if (used := one.source) is not None:
-        text += _source(used, found)
+        text += _describe_source(used, found)
     elif f.made_of:
         text.append(f"made of    {f.made_of}")
     text += _describe_writing(one, bucket)
     if one.candidates:
-        text += ["", "sources in order:", *_fates(one.candidates)]
+        text += ["", "sources in order:", *_describe_candidates(one.candidates)]
     for counter, candidates in one.counters:
-        text += ["", f"counter {counter.name}, sources in order:", *_fates(candidates)]
+        text += ["", f"counter {counter.name}, sources in order:", *_describe_candidates(candidates)]
     return text
 
 
-def _source(used: Candidate, found: one_poll.Poll) -> list[str]:
+def _describe_source(used: Candidate, found: one_poll.Poll) -> list[str]:
     endpoint = next((e for e in ENDPOINTS if e.path == used.path), None)
     document = found.documents.get(used.path)
     asked = ""
     if endpoint is not None:
         every = f"every {endpoint.every} s" if isinstance(endpoint.every, int) else f"at the {endpoint.every} tick"
         asked = f"  {endpoint.lane} lane, {every}: {endpoint.purpose}"
-    came = "" if document is None else f"{_time(int(document.received_at))}, after {document.took_s:.2f} s"
+    came = "" if document is None else f"{_format_time(int(document.received_at))}, after {document.took_s:.2f} s"
     return [
         f"endpoint   {used.path}{asked}",
         f"document   {came}",
@@ -106,13 +106,13 @@ def _describe_writing(one: Explained, bucket: str) -> list[str]:
     value = point.fields[name]
     line = encode([Reading(point.measurement, point.tags, {name: value}, point.time, point.role)]).decode().rstrip()
     return [
-        f"reading    {name} = {value!r} at {_time(point.time)}",
+        f"reading    {name} = {value!r} at {_format_time(point.time)}",
         f"line       {line}",
         f"bucket     {bucket} (role {point.role})",
     ]
 
 
-def _fates(candidates: tuple[Candidate, ...]) -> list[str]:
+def _describe_candidates(candidates: tuple[Candidate, ...]) -> list[str]:
     text = []
     for number, c in enumerate(candidates, 1):
         value = "" if c.value is None else f" = {c.value!r}"
@@ -121,5 +121,5 @@ def _fates(candidates: tuple[Candidate, ...]) -> list[str]:
     return text
 
 
-def _time(second: int) -> str:
+def _format_time(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

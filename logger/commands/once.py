@@ -33,16 +33,16 @@ def command(env_file: Path, dry_run: bool) -> int:
     Exit code 75 if an endpoint failed or something still waits.
     """
     configured = begin_polling(env_file)
-    return asyncio.run(_dry(configured) if dry_run else _store(configured))
+    return asyncio.run(_print_points(configured) if dry_run else _store_and_deliver(configured))
 
 
-async def _dry(configured: Settings) -> int:
+async def _print_points(configured: Settings) -> int:
     found = await poll(configured)
     click.echo(encode(one_poll.read(found, site_of(configured)).readings).decode(), nl=False)
     return 75 if found.failures else 0
 
 
-async def _store(configured: Settings) -> int:
+async def _store_and_deliver(configured: Settings) -> int:
     refuse_demo(configured.state_dir)
     with claim(configured.state_dir) as lock:
         clock = SystemClock()

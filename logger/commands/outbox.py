@@ -14,7 +14,7 @@ import click
 
 from logger import log
 from logger.clock import SystemClock, format_minute, format_span
-from logger.commands.ui.options import MisuseError, moment, zone_of
+from logger.commands.ui.options import MisuseError, parse_moment, zone_of
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.output import describe_refusal
@@ -129,7 +129,7 @@ def replay_since(env_file: Path, since: str) -> None:
     Delivered readings are kept for LOGGER_KEEP_DAYS, days for ever.
     """
     configured = begin(env_file, level="warning")
-    start = moment(since, zone_of(configured), time.time())
+    start = parse_moment(since, zone_of(configured), time.time())
     count = _run(configured, lambda ask: replay(ask, start))
     days = configured.recorder.keep_days
     click.echo(f"{count} rows since {format_minute(start)} wait for delivery again.")

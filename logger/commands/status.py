@@ -34,12 +34,12 @@ def command(env_file: Path, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(log.mask_all(found), indent=1))
     else:
-        click.echo(log.mask("\n".join(lines(found, now))))
+        click.echo(log.mask("\n".join(write_lines(found, now))))
     return 0 if now < number_or_zero(found.get("alive_until")) else StoreHeldError.exit_code
 
 
-def lines(found: dict[str, Json], now: float) -> list[str]:
-    """The status as text, one fact a line."""
+def write_lines(found: dict[str, Json], now: float) -> list[str]:
+    """Write the status as text, one fact a line."""
     gateway, polls, values = _part(found, "gateway"), _part(found, "polls"), _part(found, "values")
     store, influxdb, books = _part(found, "store"), _part(found, "influxdb"), _part(found, "books")
     written_at, alive_until = number_or_zero(found.get("written_at")), number_or_zero(found.get("alive_until"))
@@ -55,7 +55,7 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     else:
         text.append("gateway    not reached yet")
     text.append(f"polls      {polls.get('ticks')} stored, {polls.get('missed')} missed")
-    text += _requests(_part(found, "requests"))
+    text += _describe_requests(_part(found, "requests"))
     shown = {
         "production": "production_power_w",
         "house": "load_power_w",
@@ -66,12 +66,14 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
         if isinstance(values.get(key), (int, float)):
             text.append(f"{name:<10} {number_or_zero(values[key]):.0f} W")
     if isinstance(values.get("production_today_wh"), (int, float)):
-        made = f"{number_or_zero(values['production_today_wh']) / 1000:.2f} kWh produced{_marks(books, 'production')}"
+        made = (
+            f"{number_or_zero(values['production_today_wh']) / 1000:.2f} kWh produced{_remark(books, 'production')}"
+        )
         text.append(f"today      {made}")
     if isinstance(values.get("load_today_wh"), (int, float)):
-        used = f"{number_or_zero(values['load_today_wh']) / 1000:.2f} kWh used by the house{_marks(books, 'load')}"
+        used = f"{number_or_zero(values['load_today_wh']) / 1000:.2f} kWh used by the house{_remark(books, 'load')}"
         text.append(f"           {used}")
-    text += _counters(_part(books, "counters"))
+    text += _describe_counters(_part(books, "counters"))
     if influxdb:
         last = influxdb.get("last_delivery")
         unknown = "the last one is no longer known" if store.get("delivered") else "none yet"
@@ -87,8 +89,8 @@ def lines(found: dict[str, Json], now: float) -> list[str]:
     return text
 
 
-def _marks(books: dict[str, Json], quantity: str) -> str:
-    """What a reader should know about a figure of today."""
+def _remark(books: dict[str, Json], quantity: str) -> str:
+    """Write what a reader should know about a figure of today."""
     seeded, integrated = (books.get(key) for key in ("seeded", "integrated"))
     notes = []
     if isinstance(seeded, list) and quantity in seeded:
@@ -98,8 +100,8 @@ def _marks(books: dict[str, Json], quantity: str) -> str:
     return f" ({'; '.join(notes)})" if notes else ""
 
 
-def _counters(counters: dict[str, Json]) -> list[str]:
-    """Where the lifetime counters come from, one line a source."""
+def _describe_counters(counters: dict[str, Json]) -> list[str]:
+    """Write where the lifetime counters come from, one line a source."""
     by_source: dict[tuple[str, str], list[str]] = {}
     for name in counters:
         counter = _part(counters, name)
@@ -121,8 +123,8 @@ def _counters(counters: dict[str, Json]) -> list[str]:
     ]
 
 
-def _requests(requests: dict[str, Json]) -> list[str]:
-    """How much the gateway is asked, once there is a plan."""
+def _describe_requests(requests: dict[str, Json]) -> list[str]:
+    """Write how often the gateway is asked, once there is a plan."""
     asked, planned = _part(requests, "last_hour"), requests.get("planned")
     if planned is None:
         return []

@@ -155,7 +155,7 @@ class EndpointState:
         return max(cadence, self.endpoint.relaxed_s) if self._is_slow else cadence
 
     def _due_after(self, tick: int) -> int:
-        """The devices' next tick, or one cadence after the tick at which the endpoint was asked; unix seconds."""
+        """Return the devices' next tick, or one cadence after the tick at which it was asked, in unix seconds."""
         step = self.cadence_s if self._follows_devices else self.intervals["totals"]
         return tick // step * step + self.cadence_s
 

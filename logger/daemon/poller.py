@@ -209,7 +209,7 @@ class Poller:
                     continue  # recorded; the fast lane reports what is wrong with the gateway
 
     def _slow_left_s(self, state: EndpointState) -> float:
-        """Seconds that a slow request may take; in one lane it ends before the next tick, or is not begun."""
+        """Return the seconds that a slow request may take; in one lane 0 if it cannot end before the next tick."""
         if not self.requests.contention.one_lane:
             return 2.0 * state.endpoint.timeout_s
         totals_s = self._intervals["totals"]

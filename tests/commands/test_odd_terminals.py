@@ -17,7 +17,7 @@ from logger import places
 from logger.commands.init.draft import Destination
 from logger.commands.init.terminal import speak_of_answers
 from logger.commands.init.wizard import list_next_steps
-from logger.commands.ui.options import moment
+from logger.commands.ui.options import parse_moment
 from logger.commands.ui.output import fold
 from logger.doctor.check_result import CheckResult
 from logger.doctor.machine_checks import check_state_folder
@@ -134,13 +134,12 @@ def test_what_to_do_next_can_be_typed_as_it_stands(tmp_path: Path, monkeypatch: 
 
 def test_a_moment_is_never_before_there_was_anything() -> None:
     zone, now = ZoneInfo("Europe/Berlin"), 1_780_000_000.0
-    assert [moment(text, zone, now) for text in ("999999w", "0001-01-02", "1969-12-31", "1970-01-01T02:00")] == [
-        0, 0, 0, 3600,
-    ]  # fmt: skip
-    assert moment("0001-01-01", ZoneInfo("Pacific/Kiritimati"), now) == 0
+    moments = ("999999w", "0001-01-02", "1969-12-31", "1970-01-01T02:00")
+    assert [parse_moment(text, zone, now) for text in moments] == [0, 0, 0, 3600]
+    assert parse_moment("0001-01-01", ZoneInfo("Pacific/Kiritimati"), now) == 0
     for odd in ("9999-99-99", "", "soon"):
         with pytest.raises(click.BadParameter, match="is no date"):
-            moment(odd, zone, now)
+            parse_moment(odd, zone, now)
 
 
 def test_a_secret_for_stdin_that_is_typed_at_a_terminal_is_not_shown(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from logger.commands.status import lines
+from logger.commands.status import write_lines
 from logger.daemon.collector import Collector
 from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.progress import Progress
@@ -285,7 +285,7 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
     gateway, _, _ = poll(plant("8-battery", 6), 0.6, meanwhile=meanwhile)
     slow = sum(1 for at, path in gateway.asked if at < NOON + 1770 and path in SLOW)
     both = sum(1 for at, _ in gateway.asked if at < NOON + 1770)
-    text = "\n".join(lines(seen[0], NOON + 1770))
+    text = "\n".join(write_lines(seen[0], NOON + 1770))
     found = re.search(r"^requests +(\d+) in the last hour \((\d+) of them slow\), (\d+) planned$", text, re.M)
     assert found is not None, text
     assert (int(found[1]), int(found[2])) == (both, slow)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from logger.clock import SystemClock
-from logger.commands.status import lines
+from logger.commands.status import write_lines
 from logger.daemon import app, status_file
 from logger.errors import StoreFullError
 from logger.settings.load import Settings, load_settings
@@ -97,6 +97,8 @@ def test_after_a_restart_the_last_delivery_is_the_one_before(tmp_path: Path) -> 
     asyncio.run(run())
     found = status_file.read(tmp_path)
     assert found is not None
-    assert "influxdb   3 points delivered ever, last 2 hours ago, 0 refused" in lines(found, START + 7200)
+    assert "influxdb   3 points delivered ever, last 2 hours ago, 0 refused" in write_lines(found, START + 7200)
     found["influxdb"] = {"last_delivery": None}
-    assert "influxdb   3 points delivered ever, the last one is no longer known, 0 refused" in lines(found, START)
+    assert "influxdb   3 points delivered ever, the last one is no longer known, 0 refused" in write_lines(
+        found, START
+    )

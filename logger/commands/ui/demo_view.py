@@ -22,7 +22,7 @@ _SUN, _HOUSE, _GRID, _BATTERY = "#FADE2A", "#5794F2", "#B877D9", "#73BF69"
 
 
 class DemoView:
-    """What the demo shows: power now, today's energy, a curve of the day, inverters, rows stored."""
+    """The state of the view; `curve`: unix seconds and W."""
 
     def __init__(self, clock: FastClock, zone: str) -> None:
         self.clock, self.zone = clock, ZoneInfo(zone)
@@ -32,7 +32,7 @@ class DemoView:
         self.curve: list[tuple[float, float]] = []
 
     def take(self, collector: Collector) -> None:
-        """Remember what the last tick said."""
+        """Take over the values of the last tick."""
         done = collector.collected
         if not done.values:
             return
@@ -42,14 +42,14 @@ class DemoView:
         if produced is not None:
             self.curve = [*self.curve[-1440:], (done.last_tick, produced)]
 
-    def line(self) -> str:
-        """One line, for output that is no terminal."""
+    def write_line(self) -> str:
+        """Write one line, for output that is no terminal."""
         v = self.values
         return (
-            f"{self._now():%a %H:%M}  sun {_watts(v.get('production_power_w'))}"
-            f"  house {_watts(v.get('load_power_w'))}"
-            f"  grid {_watts(v.get('net_power_w'))}  today {_kwh(v.get('production_today_wh'))}"
-            f"  inverters {_inverters(v)}  rows {self.rows}"
+            f"{self._now():%a %H:%M}  sun {_format_watts(v.get('production_power_w'))}"
+            f"  house {_format_watts(v.get('load_power_w'))}"
+            f"  grid {_format_watts(v.get('net_power_w'))}  today {_format_kwh(v.get('production_today_wh'))}"
+            f"  inverters {_count_inverters(v)}  rows {self.rows}"
         )
 
     def __rich__(self) -> Panel:
@@ -63,20 +63,20 @@ class DemoView:
         else:
             facts = Table.grid(padding=(0, 3))
             facts.add_row(
-                Text(f"☀ {_watts(v.get('production_power_w'))}", style=f"bold {_SUN}"),
-                Text(f"⌂ {_watts(v.get('load_power_w'))}", style=f"bold {_HOUSE}"),
-                Text(f"⇄ {_watts(v.get('net_power_w'))}", style=f"bold {_GRID}"),
+                Text(f"☀ {_format_watts(v.get('production_power_w'))}", style=f"bold {_SUN}"),
+                Text(f"⌂ {_format_watts(v.get('load_power_w'))}", style=f"bold {_HOUSE}"),
+                Text(f"⇄ {_format_watts(v.get('net_power_w'))}", style=f"bold {_GRID}"),
                 Text(
-                    f"▮ {_watts(v.get('battery_power_w'))} {v.get('battery_charge_percent', 0):.0f} %",
+                    f"▮ {_format_watts(v.get('battery_power_w'))} {v.get('battery_charge_percent', 0):.0f} %",
                     style=f"bold {_BATTERY}",
                 ),
             )
             facts.add_row("solar", "house", "grid (+ import)", "battery (+ discharging)", style="dim")
             counts = Table.grid(padding=(0, 3))
-            counts.add_row("produced today", _kwh(v.get("production_today_wh")))
+            counts.add_row("produced today", _format_kwh(v.get("production_today_wh")))
             if "load_today_wh" in v:
-                counts.add_row("used today", _kwh(v["load_today_wh"]))
-            counts.add_row("inverters", _inverters(v))
+                counts.add_row("used today", _format_kwh(v["load_today_wh"]))
+            counts.add_row("inverters", _count_inverters(v))
             counts.add_row("stored", f"{self.rows} points of {self.ticks} minutes")
             body = [head, Text(), facts, Text(), *self._draw_day(), Text(), counts]
         body += [Text(), Text("Ctrl-C stops it.", style="dim")]
@@ -86,7 +86,7 @@ class DemoView:
         return datetime.fromtimestamp(self.clock.time(), UTC).astimezone(self.zone)
 
     def _draw_day(self) -> list[Text]:
-        """Today's production from midnight to midnight, in rows of blocks."""
+        """Draw today's production from midnight to midnight, in rows of blocks."""
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
         bins: list[list[float]] = [[] for _ in range(_WIDTH)]
         for at, watts in self.curve:
@@ -105,15 +105,15 @@ class DemoView:
         return drawn
 
 
-def _inverters(values: dict[str, float]) -> str:
+def _count_inverters(values: dict[str, float]) -> str:
     if "inverters" not in values:
         return "-"
     return f"{values.get('inverters_producing', 0):.0f} of {values['inverters']:.0f} producing"
 
 
-def _watts(value: float | None) -> str:
+def _format_watts(value: float | None) -> str:
     return "-" if value is None else f"{value / 1000:.2f} kW" if abs(value) >= 1000 else f"{value:.0f} W"
 
 
-def _kwh(value: float | None) -> str:
+def _format_kwh(value: float | None) -> str:
     return "-" if value is None else f"{value / 1000:.2f} kWh"

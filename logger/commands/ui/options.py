@@ -26,8 +26,8 @@ class MisuseError(click.ClickException):
     exit_code = 2
 
 
-def _existing(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    """A file that was named must be there; the usual one need not."""
+def _require_file(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """Require the file if it was named; the usual one need not be there."""
     source = context.get_parameter_source(parameter.name or "")
     try:
         is_there = source is not ParameterSource.COMMANDLINE or path.is_file()
@@ -40,7 +40,7 @@ def _existing(context: click.Context, parameter: click.Parameter, path: Path) ->
 
 env_file = click.option(
     "--env-file",
-    callback=_existing,
+    callback=_require_file,
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path(".env"),
     show_default=True,
@@ -50,11 +50,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def interface_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option, to be given several times, for the address of one of this machine's interfaces."""
-    return click.option("--interface", "interfaces", multiple=True, callback=_interfaces, help=help_text)
+    """Make an option, to be given several times, for the address of one of this machine's interfaces."""
+    return click.option("--interface", "interfaces", multiple=True, callback=_check_interfaces, help=help_text)
 
 
-def _interfaces(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+def _check_interfaces(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         try:
             ipaddress.ip_address(value)
@@ -64,12 +64,12 @@ def _interfaces(context: click.Context, parameter: click.Parameter, values: tupl
 
 
 def zone_of(configured: Settings) -> ZoneInfo:
-    """The zone by which people write times at this command."""
+    """Return the zone by which people write times at this command."""
     return ZoneInfo(configured.recorder.timezone or find_system_zone())
 
 
-def moment(text: str, zone: ZoneInfo, now: float) -> int:
-    """Unix seconds of a date, a time, or how long ago (90m, 36h, 7d, 2w); a time without a zone is of `zone`.
+def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
+    """Read a date, a time or an age (90m, 36h, 7d, 2w) as unix seconds; a time without a zone is of `zone`.
 
     Never before 1970, when nothing was recorded.
     """
@@ -85,11 +85,11 @@ def moment(text: str, zone: ZoneInfo, now: float) -> int:
 
 
 def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """An option for how long to keep data; its value is in seconds, 0 for ever, None if it is not given."""
-    return click.option(name, metavar="TIME", callback=_span, help=f"{help_text}, as forever, 90d, 26w or 2y.")
+    """Make an option for how long to keep data; its value is in seconds, 0 for ever, None if it is not given."""
+    return click.option(name, metavar="TIME", callback=_parse_span, help=f"{help_text}, as forever, 90d, 26w or 2y.")
 
 
-def _span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+def _parse_span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
     try:
         return None if text is None else parse_retention(text)
     except ValueError as error:
