@@ -18,7 +18,7 @@ import pytest
 from logger.model import Value
 from tests.endtoend.points import Place, parsed
 from tests.endtoend.recorder import environment
-from tests.endtoend.truth import measured, metered
+from tests.mapping import inverter_fields, listed_inverter_fields, meter_fields
 from tests.readings.recordings import CORPUS, needs_recordings
 from tests.waiting import LONGEST_S
 
@@ -106,9 +106,9 @@ def test_meters_and_phases_are_what_the_gateway_said(recording: str) -> None:
     run, rows = printed(recording), _meters(recording)
     assert run.tags("envoy_meter", "meter") == set(rows)
     for kind, row in rows.items():
-        assert run.of("envoy_meter", meter=kind) == metered(row, row["voltage"] / row["phases"])
+        assert run.of("envoy_meter", meter=kind) == meter_fields(row, row["phases"])
         for number, channel in enumerate(row["channels"][: row["phases"]], 1):
-            assert run.of("envoy_phase", meter=kind, phase=f"L{number}") == metered(channel, channel["voltage"])
+            assert run.of("envoy_phase", meter=kind, phase=f"L{number}") == meter_fields(channel, 1, phase=True)
     assert len([1 for place, _ in run.points if place.measurement == "envoy_phase"]) == sum(
         row["phases"] for row in rows.values()
     )
@@ -120,14 +120,14 @@ def test_every_inverter_is_what_the_gateway_said_at_its_own_second(recording: st
     wanted: dict[str, tuple[int, dict[str, Value]]] = {
         row["serialNumber"]: (
             row["lastReportDate"],
-            {"power_w": float(row["lastReportWatts"]), "max_power_w": float(row["maxReportWatts"])},
+            listed_inverter_fields(row),
         )
         for row in body(recording, "api_v1_production_inverters")
     }
     for device in (body(recording, "ivp_pdm_device_data") or {}).values():
         if isinstance(device, dict) and device["devName"] == "pcu":
             channel = device["channels"][0]
-            wanted[device["sn"]] = (channel["lastReading"]["endDate"], measured(channel, channel["lastReading"]))
+            wanted[device["sn"]] = (channel["lastReading"]["endDate"], inverter_fields(channel))
     got = {place.tag("serial"): (place.time, fields) for place, fields in run.points
            if place.measurement == "envoy_inverter"}  # fmt: skip
     assert got.keys() == wanted.keys()

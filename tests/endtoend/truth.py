@@ -1,7 +1,7 @@
 """The points that must come of what the stand-in gateway served, computed from its answers alone.
 
-It shares no code with the recorder: the rules of the schema are written down here a second time, for a gateway with
-production, net and storage CTs and IQ Batteries whose inverters are all in the device data.
+It shares no code with the recorder: the fields of devices are those of `tests.mapping`, the totals are computed here,
+for a gateway with production, net and storage CTs and IQ Batteries whose inverters are all in the device data.
 """
 
 from __future__ import annotations
@@ -12,27 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from logger.model import Value
+from tests import mapping
 from tests.endtoend.points import Place, Points
 from tests.standin import Served
 
 READINGS = "/ivp/meters/readings"
 INVENTORY = "/inventory.json?deleted=1"
-IDLE_W = 30.0
 AGE_S = 90
 """How far an age may be from what it was at the tick: a second of real time, and the gateway's whole seconds."""
-METER_FIELDS = {
-    "power_w": "activePower",
-    "reactive_power_var": "reactivePower",
-    "apparent_power_va": "apparentPower",
-    "power_factor": "pwrFactor",
-    "current_a": "current",
-    "frequency_hz": "freq",
-    "energy_delivered_wh": "actEnergyDlvd",
-    "energy_received_wh": "actEnergyRcvd",
-    "apparent_energy_vah": "apparentEnergy",
-    "reactive_energy_lagging_varh": "reactEnergyLagg",
-    "reactive_energy_leading_varh": "reactEnergyLead",
-}
 
 
 @dataclass(frozen=True)
@@ -82,10 +69,10 @@ class _Truth:
         self._add("envoy_totals", {}, tick, self._totals(tick, meters, inventory, age))
         for kind, row in meters.items():
             phases = row["phases"]
-            self._add("envoy_meter", {"meter": kind}, tick, metered(row, row["voltage"] / phases))
+            self._add("envoy_meter", {"meter": kind}, tick, mapping.meter_fields(row, phases))
             for number, channel in enumerate(row["channels"][:phases], 1):
                 tags = {"meter": kind, "phase": f"L{number}"}
-                self._add("envoy_phase", tags, tick, metered(channel, channel["voltage"]))
+                self._add("envoy_phase", tags, tick, mapping.meter_fields(channel, 1, phase=True))
         self._grid(tick)
         data = self._now("/ivp/pdm/device_data", tick)
         if data is not None:
@@ -155,9 +142,8 @@ class _Truth:
     def _all_batteries(self, tick: int, battery_w: float) -> dict[str, Value]:
         """All batteries together."""
         site = self._now("/ivp/ensemble/secctrl", tick)
-        idle = abs(battery_w) <= IDLE_W * len(self._battery_rows(tick))
         return {
-            "battery_state": "idle" if idle else "discharging" if battery_w > 0 else "charging",
+            "battery_state": mapping.battery_state(battery_w, len(self._battery_rows(tick))),
             "battery_charge_percent": float(site["agg_soc"]),
             "battery_energy_wh": float(site["ENC_agg_avail_energy"] + site["ACB_agg_energy"]),
             "battery_capacity_wh": float(site["Enc_max_available_capacity"]),
@@ -182,15 +168,12 @@ class _Truth:
             last, reports = channel["lastReading"], self._reported.setdefault(device["sn"], [])
             if last["endDate"] not in reports:
                 reports.append(last["endDate"])
-                self._add("envoy_inverter", {"serial": serial}, last["endDate"], measured(channel, last))
+                self._add("envoy_inverter", {"serial": serial}, last["endDate"], mapping.inverter_fields(channel))
             fields: dict[str, Value] = {"report_age_s": last["endDate"]}  # its age is compared apart
             if len(reports) > 1:
                 fields["report_interval_s"] = reports[-1] - reports[-2]
             if age is not None:
-                known = flags[serial]
-                fields |= {name: known[name] for name in ("provisioned", "communicating", "producing", "operating")}
-                conditions = [text for text in known["device_status"] if text != "envoy.global.ok"]
-                fields["conditions"] = ",".join(text.removeprefix("envoy.cond_flags.") for text in conditions)
+                fields |= mapping.status_fields(flags[serial])
                 fields["inventory_age_s"] = age
             self._add("envoy_inverter_status", {"serial": serial}, tick, fields)
 
@@ -202,18 +185,11 @@ class _Truth:
         """The connection to the grid by its controller; contacts in use, when they were asked for."""
         groups = self._now("/ivp/ensemble/inventory", tick) or []
         for controller in (device for group in groups if group["type"] == "ENPOWER" for device in group["devices"]):
-            closed = controller["mains_oper_state"] == "closed"
-            fields: dict[str, Value] = {
-                "grid_state": "on-grid" if closed else "off-grid",
-                "relay_closed": closed,
-                "controller_temperature_c": round((controller["temperature"] - 32) / 1.8, 1),
-            }
-            self._add("envoy_grid", {}, tick, fields)
+            self._add("envoy_grid", {}, tick, mapping.grid_fields("ENPOWER", controller))
         states = self._now("/ivp/ensemble/dry_contacts", tick)
         if states is None:
             return
-        used = self.answers.newest("/ivp/ss/dry_contact_settings", tick + self.interval_s)["dry_contacts"]
-        names = {contact["id"]: contact["load_name"] for contact in used if contact["type"] != "NONE"}
+        names = mapping.contact_names(self.answers.newest("/ivp/ss/dry_contact_settings", tick + self.interval_s))
         for contact in states["dry_contacts"]:
             if (name := names.get(contact["id"])) is not None:
                 tags = {"contact": contact["id"], **({"contact_name": name} if name else {})}
@@ -224,49 +200,9 @@ class _Truth:
         ratings = self.answers.newest("/ivp/ensemble/status", tick + self.interval_s)["inventory"]["serial_nums"]
         for device in self._battery_rows(tick):
             serial = device["serial_num"]
-            watts, charge = powers[serial]["real_power_mw"] / 1000, float(powers[serial]["soc"])
-            state = "idle" if abs(watts) <= IDLE_W else "discharging" if watts > 0 else "charging"
-            fields: dict[str, Value] = {
-                "provisioned": "prop.done" in device["device_status"],
-                "communicating": device["communicating"],
-                "producing": state == "discharging",
-                "state": state,
-                "power_w": watts,
-                "max_power_w": float(ratings[serial]["encharge_rated_power"]),
-                "apparent_power_va": powers[serial]["apparent_power_mva"] / 1000,
-                "charge_percent": charge,
-                "energy_wh": device["encharge_capacity"] * charge / 100,
-                "capacity_wh": float(device["encharge_capacity"]),
-                "temperature_c": float(device["temperature"]),
-                "max_cell_temperature_c": float(device["maxCellTemp"]),
-                "report_age_s": device["last_rpt_date"],  # its age is compared apart
-            }
+            fields = mapping.iq_battery_fields(device, powers[serial], ratings[serial])
+            fields["report_age_s"] = device["last_rpt_date"]  # its age is compared apart
             self._add("envoy_battery", {"serial": serial, "kind": "encharge"}, tick, fields)
-
-
-def metered(row: Any, voltage: float) -> dict[str, Value]:
-    """The fields of a meter or of one of its phases."""
-    return {**{name: float(row[key]) for name, key in METER_FIELDS.items()}, "voltage_v": float(voltage)}
-
-
-def measured(channel: Any, last: Any) -> dict[str, Value]:
-    """The fields of an inverter in the device data."""
-    return {
-        "power_w": float(channel["watts"]["now"]),
-        "max_power_w": float(channel["watts"]["max"]),
-        "energy_today_wh": float(channel["wattHours"]["today"]),
-        "energy_yesterday_wh": float(channel["wattHours"]["yesterday"]),
-        "energy_7d_wh": float(channel["wattHours"]["week"]),
-        "energy_lifetime_wh": channel["lifetime"]["joulesProduced"] / 3600,
-        "dc_voltage_v": last["dcVoltageINmV"] / 1000,
-        "dc_current_a": last["dcCurrentINmA"] / 1000,
-        "ac_voltage_v": last["acVoltageINmV"] / 1000,
-        "ac_current_a": last["acCurrentInmA"] / 1000,
-        "ac_frequency_hz": last["acFrequencyINmHz"] / 1000,
-        "temperature_c": float(last["channelTemp"]),
-        "rssi": float(last["rssi"]),
-        "issi": float(last["issi"]),
-    }
 
 
 def unlike(got: Points, wanted: Points) -> list[str]:

@@ -1,4 +1,4 @@
-"""What each key of a gateway's documents may change, told once more by hand, without a look at the room's code.
+"""What each key of a gateway's documents may change, stated by hand, without a look at the product's code.
 
 For a key at a place of a document this gives the (measurement, series, field) that it stands for. Whatever a mutation
 of that key changes beyond them is a mistake. Keys that are not named here may change nothing at all.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests import mapping
 from tests.readings.recordings import Recording
 
 Where = tuple[str | int, ...]
@@ -30,18 +31,8 @@ OF_BATTERY_POWER = (
 """Without a storage CT the house's energy is made of the batteries' power too."""
 BATTERY_LIFETIMES = ("battery_charged_lifetime_wh", "battery_discharged_lifetime_wh")
 NET = ("net_power_w", "net_today_wh", "net_7d_wh", "net_lifetime_wh")
-OF_A_METER = {
-    "activePower": "power_w", "reactivePower": "reactive_power_var", "apparentPower": "apparent_power_va",
-    "pwrFactor": "power_factor", "voltage": "voltage_v", "current": "current_a", "freq": "frequency_hz",
-    "actEnergyDlvd": "energy_delivered_wh", "actEnergyRcvd": "energy_received_wh",
-    "apparentEnergy": "apparent_energy_vah", "reactEnergyLagg": "reactive_energy_lagging_varh",
-    "reactEnergyLead": "reactive_energy_leading_varh",
-}  # fmt: skip
-OF_A_READING = {
-    "dcVoltageINmV": "dc_voltage_v", "dcCurrentINmA": "dc_current_a", "acVoltageINmV": "ac_voltage_v",
-    "acCurrentInmA": "ac_current_a", "acFrequencyINmHz": "ac_frequency_hz", "channelTemp": "temperature_c",
-    "rssi": "rssi", "issi": "issi",
-}  # fmt: skip
+OF_A_METER = {**{key: name for name, key in mapping.METER.items()}, "voltage": "voltage_v"}
+OF_A_READING = {key: name for name, (key, _) in mapping.LAST_READING.items()}
 OF_AN_ENCHARGE = {
     "communicating": ("communicating",), "operating": ("operating",), "device_status": ("provisioned",),
     "temperature": ("temperature_c",), "maxCellTemp": ("max_cell_temperature_c",),
@@ -468,11 +459,10 @@ class Provenance:
         if names := states.get(kind, {}).get(str(key)):
             yield May("envoy_grid", names)
         if kind == "C6 COMBINER CONTROLLER":
-            named = {"communicating": "communicating", "fw_version": "firmware", "admin_state_str": "state"}
             if key == "serial_num":
                 yield from (device("envoy_combiner", serial), device("envoy_combiner", NEW_SERIAL))
-            elif key in named:
-                yield device("envoy_combiner", serial, named[str(key)])
+            elif key in mapping.COMBINER:
+                yield device("envoy_combiner", serial, mapping.COMBINER[str(key)])
 
     def _power(self, where: Where) -> Iterator[May]:
         if len(where) == 1:
@@ -498,11 +488,7 @@ class Provenance:
                 "encharge_rated_power", "device_type") else ("-",)), kind="encharge")  # fmt: skip
 
     def _secctrl(self, where: Where) -> Iterator[May]:
-        names = {
-            "agg_soc": "battery_charge_percent", "ENC_agg_avail_energy": "battery_energy_wh",
-            "ACB_agg_energy": "battery_energy_wh", "Enc_max_available_capacity": "battery_capacity_wh",
-        }  # fmt: skip
-        yield totals(names.get(str(where[-1]), "-"))
+        yield totals(mapping.SITE_BATTERIES.get(str(where[-1]), "-"))
 
     def _contacts(self, where: Where) -> Iterator[May]:
         body = self.bodies["/ivp/ss/dry_contact_settings"]["dry_contacts"]
