@@ -52,17 +52,17 @@ class Snapshot:
 
     `tick` is the aligned time in unix seconds. `documents` holds, by path, the newest answer of each endpoint
     that has one. `since` is, per role, when its last tick was committed: a document that arrived later is
-    fresh for it, an older one may only stand for facts about the installation. `settled` names the paths
-    of which it is settled that this gateway has no such document. `finals` counts, by path that may be asked, the
-    final answers that it gave: a document, absent, not allowed; those of the nightly quiet window do not count.
+    fresh for it, an older one may only stand for facts about the installation. `absent` are the paths of
+    documents that this gateway surely has not. `definitive_answers` counts, by path that may be asked, the answers
+    that decided something: a document, absent, not allowed; those of the nightly quiet window do not count.
     """
 
     gateway: GatewayInfo
     tick: int
     documents: Mapping[str, Document]
     since: Mapping[Role, float] = field(default_factory=dict)
-    settled: frozenset[str] = frozenset()
-    finals: Mapping[str, int] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    definitive_answers: Mapping[str, int] = field(default_factory=dict)
 
     def body(self, path: str) -> Json:
         """The parsed answer of `path`, or None."""

@@ -113,8 +113,8 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
         if counter.get("state") == "integrated":
             notes.append("estimated")
         else:
-            settled = counter.get("state") == "settled"
-            notes.append("settled" if settled else "provisional: not every source has had its word")
+            is_pinned = counter.get("state") == "pinned"
+            notes.append("pinned" if is_pinned else "provisional: not every source has had its word")
         note = f" ({'; '.join(notes)})" if notes else ""
         by_source.setdefault((str(counter.get("source")), note), []).append(name)
     return [

@@ -11,7 +11,7 @@ from logger.readings.source_selection import Sources
 def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
     """Everything worth knowing about an energy state, for `status`. Energies in Wh, times in unix seconds.
 
-    A counter's `state` is settled, provisional (another source may still prove better) or integrated (no counter:
+    A counter's `state` is pinned, provisional (another source may still prove better) or integrated (no counter:
     from power, estimated). `integrated` lists the quantities that such a term is part of.
     """
     today = state.today.energy if state.days else {}
@@ -40,11 +40,11 @@ def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
 
 
 def list_sources(sources: Sources) -> dict[str, str]:
-    """Each source by what is read from it: `counter.<name>` for a counter, `settled.<name>` once it is pinned."""
+    """Each source by what is read from it: `counter.<name>` for a counter, `pinned.<name>` once it is pinned."""
     return {
         **sources.fields,
         **{f"counter.{name}": source for name, source in sources.counters.items()},
-        **{f"settled.{name}": sources.counters[name] for name in sources.pinned},
+        **{f"pinned.{name}": sources.counters[name] for name in sources.pinned},
     }
 
 
@@ -57,4 +57,4 @@ def quantities_by_power(state: EnergyState) -> list[str]:
 def _pinning(sources: Sources, name: str, source: str) -> str:
     if source == POWER:
         return "integrated"
-    return "provisional" if sources.is_open(name) else "settled"
+    return "provisional" if sources.is_open(name) else "pinned"

@@ -50,8 +50,8 @@ class Poll:
     def snapshot(self) -> Snapshot:
         """The same as the readings' room wants it: everything is new; a path that failed is not a path without."""
         absent = paths.PATHS - self.documents.keys() - self.failures.keys()
-        finals = {path: int(path not in self.failures) for path in paths.PATHS}
-        return Snapshot(self.info, self.tick, self.documents, {}, absent, finals)
+        definitive = {path: int(path not in self.failures) for path in paths.PATHS}
+        return Snapshot(self.info, self.tick, self.documents, {}, absent, definitive)
 
     def describe_failures(self) -> list[str]:
         """Describe the failure of each endpoint, with its path named once."""

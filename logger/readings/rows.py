@@ -100,7 +100,7 @@ class View:
         document = self.snapshot.documents.get(path)
         if document is not None:
             return document
-        return ABSENT if path in self.snapshot.settled else UNKNOWN
+        return ABSENT if path in self.snapshot.absent else UNKNOWN
 
     def standing(self) -> View:
         """The same without regard to when documents arrived."""

@@ -133,7 +133,7 @@ def review_sources(
         return sources, events
     review = replace(review, polled_s=min(review.polled_s + polled_s, _DAY_S))
     findings, pinned = dict(review.findings), dict[str, str]()
-    for item in counters if snapshot.finals else ():
+    for item in counters if snapshot.definitive_answers else ():
         found = _find(item, snapshot, review)
         if not found.source or not (found.fresh or review.polled_s >= _DAY_S):
             continue
@@ -170,7 +170,7 @@ def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple
     is_rewired = bool(review.meters) and meters != review.meters
     if not (is_new_firmware or is_rewired):
         return replace(review, firmware=firmware, meters=meters), ()
-    answered = dict(snapshot.finals) if is_rewired and not is_new_firmware else {}
+    answered = dict(snapshot.definitive_answers) if is_rewired and not is_new_firmware else {}
     findings = dict.fromkeys(sources.pinned, Finding())
     event = Event(snapshot.tick, "meters_changed", f"the meters are now {meters}")
     return Review(firmware, meters, snapshot.tick, 0, findings, answered), (event,) if is_rewired else ()
@@ -187,9 +187,9 @@ def _meters(snapshot: Snapshot) -> str:
 
 def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
     """Whether a path has had its word: it is not asked at all, has given its answers, or the day is over."""
-    if path not in snapshot.finals or review.polled_s >= _DAY_S:
+    if path not in snapshot.definitive_answers or review.polled_s >= _DAY_S:
         return True
-    given = snapshot.finals[path]
+    given = snapshot.definitive_answers[path]
     before = review.answered.get(path, 0)
     return given - (before if before <= given else 0) >= ANSWERS
 
@@ -197,14 +197,14 @@ def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
 def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _Found:
     """Ask the sources in order. Not `patient`: one of which nothing is known, because it never answered, is none."""
     watched = Watched(snapshot.documents)
-    view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.settled), "totals")
+    view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     for key in item.keys:
         rows = key.rowset.select(view)
         if rows:
             document = rows[0].document
             fresh = document is not None and document.received_at > since
             return _Found(key.rowset.name, frozenset(watched.seen - {paths.METERS}), fresh)
-        silent = not any(snapshot.finals.get(path) for path in watched.seen - {paths.METERS})
+        silent = not any(snapshot.definitive_answers.get(path) for path in watched.seen - {paths.METERS})
         if rows is UNKNOWN and (patient or not silent):
             return _Found(None, frozenset(watched.seen))
     return _Found("", frozenset(watched.seen))

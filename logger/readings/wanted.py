@@ -39,7 +39,7 @@ class Wanted:
 def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
     """Find what to ask, by the documents that stand (whatever their age), the chosen sources and the energy state."""
     watched = Watched(snapshot.documents)
-    view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.settled), "totals")
+    view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     _look_at_values(view, sources, energy)
     hardware = _find_hardware(view)
     has_controller = bool(hardware and hardware & set(CONTROLLER_TYPES))

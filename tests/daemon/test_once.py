@@ -17,9 +17,9 @@ from tests.virtual import VirtualClock, run_virtually
 
 def test_a_failed_path_is_not_taken_for_one_that_is_not_there() -> None:
     found = Poll(INFO, START, {}, {paths.METERS: BusyError("503")})
-    assert paths.METERS not in found.snapshot().settled
-    assert paths.PDM in found.snapshot().settled
-    assert found.snapshot().settled == paths.PATHS - {paths.METERS}
+    assert paths.METERS not in found.snapshot().absent
+    assert paths.PDM in found.snapshot().absent
+    assert found.snapshot().absent == paths.PATHS - {paths.METERS}
 
 
 def test_while_the_clock_is_not_set_nothing_is_asked_and_no_point_gets_a_time(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def play(
     """
     house = plant.house
     documents: dict[str, Document] = dict(plant.standing)
-    settled = paths.PATHS - plant.standing.keys() - _given(plant)
-    finals = [dict.fromkeys(paths.PATHS, answers) for answers in range(4)]
+    absent = paths.PATHS - plant.standing.keys() - _given(plant)
+    definitive = [dict.fromkeys(paths.PATHS, answers) for answers in range(4)]
     polls, away = 0, False
     for at in span or range(house.minutes + 1):
         if at in plan.off or at % every:
@@ -101,7 +101,7 @@ def play(
             documents: dict[str, Document] = documents,
             answers: int = min(polls, 3),
         ) -> Snapshot:
-            return Snapshot(plant.info, tick, documents, since, settled, finals[answers])
+            return Snapshot(plant.info, tick, documents, since, absent, definitive[answers])
 
         yield at, recorder.tick(snapshot, BOTH if devices else TOTALS)
 

@@ -23,8 +23,8 @@ def explained(snapshot: Snapshot, readings: list[Reading], name: str) -> list[Ex
     return explain(snapshot, readings, measurement, field)
 
 
-def by_hand(name: str, bodies: hand.Bodies, unsettled: tuple[str, ...] = ()) -> Explained:
-    snapshot = hand.snapshot(bodies, unsettled=unsettled)
+def by_hand(name: str, bodies: hand.Bodies, unknown: tuple[str, ...] = ()) -> Explained:
+    snapshot = hand.snapshot(bodies, unknown=unsettled)
     return explained(snapshot, hand.Recorder().read(snapshot).readings, name)[0]
 
 
@@ -68,7 +68,7 @@ def test_the_first_source_that_is_there_is_used_and_the_others_are_not_needed() 
 
 def test_a_source_that_is_silent_keeps_worse_ones_from_being_used() -> None:
     silent = {path: body for path, body in hand.METERED.items() if path != paths.READINGS}
-    one = by_hand("envoy_totals.production_power_w", silent, unsettled=(paths.READINGS,))
+    one = by_hand("envoy_totals.production_power_w", silent, unknown=(paths.READINGS,))
     assert one.source is None
     assert dict(states(one))["production meter"] == "unknown"
     assert dict(states(one))["v1 totals"] == "not needed"

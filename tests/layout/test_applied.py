@@ -55,7 +55,7 @@ def test_without_a_layout_no_point_changes() -> None:
 def test_the_installed_are_not_told_while_the_inventory_is_silent() -> None:
     assert list_inverter_serials(hand.snapshot(BODIES)) == frozenset({ONE, TWO})
     silent = {path: body for path, body in BODIES.items() if path != paths.INVENTORY}
-    assert list_inverter_serials(hand.snapshot(silent, unsettled=[paths.INVENTORY])) is None
+    assert list_inverter_serials(hand.snapshot(silent, unknown=[paths.INVENTORY])) is None
 
 
 def write(path: Path, text: str) -> None:

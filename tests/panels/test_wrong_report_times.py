@@ -10,7 +10,7 @@ from logger.panels.panel_state import PanelState
 from logger.panels.panel_tick import account_for_panels
 from logger.panels.stored_panels import dump_panels, load_panels
 from logger.site import Site
-from tests.readings.test_day_rows import PARIS, at
+from tests.energy.test_day_rows import PARIS, at
 
 S = "122000000001"
 DAY = 86400

@@ -135,18 +135,18 @@ def snapshot(
     tick: int = NOW,
     received: Mapping[str, float] | None = None,
     since: Mapping[Role, float] | None = None,
-    unsettled: Iterable[str] = (),
+    unknown: Iterable[str] = (),
     skew_s: float = 0.0,
 ) -> Snapshot:
-    """Every path has had its word, but the `unsettled` ones; documents came 5 s after the tick unless `received`."""
+    """Every path has had its word, but the `unknown` ones; documents came 5 s after the tick unless `received`."""
     came = received or {}
     documents = {path: Document(path, body, came.get(path, tick + 5.0), 0.1) for path, body in bodies.items()}
     info = GatewayInfo(INFO.serial, INFO.firmware, INFO.part_number, True, True, skew_s)
-    return Snapshot(info, tick, documents, since or {}, paths.PATHS - documents.keys() - set(unsettled))
+    return Snapshot(info, tick, documents, since or {}, paths.PATHS - documents.keys() - set(unknown))
 
 
-def view(bodies: Bodies, *, unsettled: Iterable[str] = ()) -> View:
-    return View(snapshot(bodies, unsettled=unsettled), "totals")
+def view(bodies: Bodies, *, unknown: Iterable[str] = ()) -> View:
+    return View(snapshot(bodies, unknown=unknown), "totals")
 
 
 @dataclass
@@ -179,9 +179,9 @@ def points(found: TickResult, measurement: str) -> dict[str, Reading]:
     return result
 
 
-def once(bodies: Bodies, *, unsettled: Iterable[str] = (), skew_s: float = 0.0) -> TickResult:
+def once(bodies: Bodies, *, unknown: Iterable[str] = (), skew_s: float = 0.0) -> TickResult:
     """One tick with empty books."""
-    return Recorder().read(snapshot(bodies, unsettled=unsettled, skew_s=skew_s))
+    return Recorder().read(snapshot(bodies, unknown=unknown, skew_s=skew_s))
 
 
 def report(serial: str, second: int) -> Report:

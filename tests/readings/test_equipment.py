@@ -112,7 +112,7 @@ def test_a_site_of_200_inverters_stays_large_while_nobody_counts_them() -> None:
 
     minute(recorder, 0, {**bodies(0), paths.V1_INVERTERS: listed})
     for number in range(1, 8):
-        silent = snapshot(bodies(number), tick=NOW + 60 * number, unsettled=[paths.V1_INVERTERS, paths.INVENTORY])
+        silent = snapshot(bodies(number), tick=NOW + 60 * number, unknown=[paths.V1_INVERTERS, paths.INVENTORY])
         found = totals(recorder.read(silent, TOTALS))
         assert "inverters" not in found
         assert found["production_power_w"] == 95_000.0
@@ -212,7 +212,7 @@ def test_while_the_inventory_hangs_the_house_is_told_by_what_was_known() -> None
     recorder = restarted(recorder)
     for number in (1, 60, 600):
         silent = snapshot(
-            lists, tick=NOW + 60 * number, unsettled=[paths.INVENTORY, paths.V1_INVERTERS, paths.ENSEMBLE]
+            lists, tick=NOW + 60 * number, unknown=[paths.INVENTORY, paths.V1_INVERTERS, paths.ENSEMBLE]
         )
         found = recorder.totals(silent, TOTALS)
         assert found["load_power_w"] == 1500.0
@@ -227,7 +227,7 @@ def test_a_battery_is_read_while_the_inventory_hangs() -> None:
         paths.ENSEMBLE_POWER: power(("492000000001", 500_000)),
         paths.SECCTRL: dict(zip(site, (2500, 5000, 50), strict=True)),
     }
-    found = totals(once(bodies, unsettled=[paths.INVENTORY]))
+    found = totals(once(bodies, unknown=[paths.INVENTORY]))
     names = ("battery_power_w", "battery_charge_percent", "battery_energy_wh", "battery_capacity_wh", "load_power_w")
     assert [found.get(name) for name in names] == [500.0, 50.0, 2500.0, 5000.0, 2000.0]
     assert "batteries" not in found
@@ -242,5 +242,5 @@ def test_while_nothing_tells_whether_there_are_ac_batteries_none_are_left_out(de
         paths.ENSEMBLE_POWER: power(("492000000001", 500_000)),
         paths.SECCTRL: {"ENC_agg_avail_energy": 2500},
     }
-    found = totals(once(bodies, unsettled=[paths.INVENTORY]))
+    found = totals(once(bodies, unknown=[paths.INVENTORY]))
     assert not {"battery_power_w", "battery_energy_wh", "battery_capacity_wh", "load_power_w"} & found.keys()

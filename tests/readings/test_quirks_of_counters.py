@@ -10,7 +10,7 @@ import pytest
 
 from logger.readings import paths
 from logger.site import Site
-from tests.readings.counted import MINUTE, Counted, metered, standard
+from tests.energy.counted import MINUTE, Counted, metered, standard
 from tests.readings.site import detailed, device_data
 
 WRAP = 2**32 / 3600

@@ -95,7 +95,7 @@ def test_a_document_that_is_settled_as_absent_is_surely_none(path: str, name: st
 
 @pytest.mark.parametrize(("path", "name", "select"), SELECTORS, ids=IDS)
 def test_a_document_that_has_not_answered_yet_cannot_tell(path: str, name: str, select: Selector) -> None:
-    assert select(view(without(FULL, path), unsettled=[path])) is UNKNOWN, name
+    assert select(view(without(FULL, path), unknown=[path])) is UNKNOWN, name
 
 
 @pytest.mark.parametrize("broken", [None, "text", 5, True], ids=str)
@@ -147,12 +147,12 @@ def test_the_chosen_source_goes_on_while_a_better_one_that_had_nothing_is_silent
     first = without(STANDARD, paths.METERS)
     assert recorder.totals(snapshot(first))["production_power_w"] == 1990.0
     assert recorder.state.readings.sources.fields["envoy_totals.production_power_w"] == "v1 totals"
-    again = snapshot(first, tick=NOW + 60, unsettled=[paths.BLOCKS])
+    again = snapshot(first, tick=NOW + 60, unknown=[paths.BLOCKS])
     assert recorder.totals(again)["production_power_w"] == 1990.0
 
 
 def test_nothing_is_chosen_before_the_better_sources_have_had_their_word() -> None:
-    assert "production_power_w" not in totals(once(without(STANDARD, paths.METERS), unsettled=[paths.BLOCKS]))
+    assert "production_power_w" not in totals(once(without(STANDARD, paths.METERS), unknown=[paths.BLOCKS]))
 
 
 @pytest.mark.parametrize("line", [{"eid": None}, {"state": None}, {"state": "?"}, {"measurementType": 7}], ids=str)
@@ -234,7 +234,7 @@ def test_the_ct_block_counts_only_where_there_is_no_list_of_meters_and_with_acti
     select = production.ct_block("production", "production")
     assert select(view({paths.BLOCKS: BLOCKS}))
     assert select(view({paths.BLOCKS: BLOCKS, paths.METERS: []})) is ABSENT
-    assert select(view({paths.BLOCKS: BLOCKS}, unsettled=[paths.METERS])) is UNKNOWN
+    assert select(view({paths.BLOCKS: BLOCKS}, unknown=[paths.METERS])) is UNKNOWN
     assert select(view({paths.BLOCKS: {"production": [{"type": "eim", "activeCount": 0}]}})) is ABSENT
 
 
@@ -467,7 +467,7 @@ def test_with_a_total_ct_consumption_is_its_reading_and_net_the_difference() -> 
 
 
 def test_the_house_is_not_told_while_the_number_of_batteries_is_unknown() -> None:
-    found = totals(once(METERED, unsettled=[paths.ENSEMBLE]))
+    found = totals(once(METERED, unknown=[paths.ENSEMBLE]))
     assert found["consumption_power_w"] == 1500.0
     assert not {"load_power_w", "load_lifetime_wh", "batteries"} & found.keys()
 
@@ -593,7 +593,7 @@ def test_while_device_data_is_silent_its_reports_wait_for_it_and_the_list_takes_
     )
     waits = points(Recorder().read(late), "envoy_inverter")
     assert set(waits) == {"122000000002"}, "device data never had that one"
-    gone = snapshot(METERED, unsettled=[paths.DEVICE_DATA])
+    gone = snapshot(METERED, unknown=[paths.DEVICE_DATA])
     assert set(points(Recorder().read(gone), "envoy_inverter")) == {"122000000001", "122000000002"}
 
 

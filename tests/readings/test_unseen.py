@@ -247,7 +247,7 @@ def test_a_gateway_that_refuses_the_readings_of_its_meters_gives_its_blocks() ->
     found = totals(once({**refused, paths.BLOCKS: blocks}))
     names = ("production_power_w", "production_lifetime_wh", "net_power_w", "load_power_w")
     assert [found.get(name) for name in names] == [2000.5, 5e6, -500.0, 1500.5]
-    late = totals(once({**refused, paths.BLOCKS: blocks}, unsettled=[paths.READINGS]))
+    late = totals(once({**refused, paths.BLOCKS: blocks}, unknown=[paths.READINGS]))
     assert not late.keys() & set(names), "readings that are late are no refusal"
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from logger.readings.points import GatewayPoint, usual_interval_s
 from logger.site import Site
+from tests.energy.counted import MINUTE, Counted, metered
 from tests.energy.house import first_instant
-from tests.readings.counted import MINUTE, Counted, metered
+from tests.energy.test_day_rows import PARIS, at, site, steadily, wh
 from tests.readings.site import NOW, Body, report
-from tests.readings.test_day_rows import PARIS, at, site, steadily, wh
 
 DAY = 86400
 

@@ -10,9 +10,9 @@ from logger.energy.state import EnergyState
 from logger.model import DayRow, Document, Role, Snapshot
 from logger.readings import paths
 from logger.site import Site
-from tests.readings.counted import MINUTE, Counted
+from tests.energy.counted import MINUTE, Counted
+from tests.energy.test_day_rows import PARIS, encharge, site
 from tests.readings.site import INFO, PRODUCTION, TOTALS, Body, inverter, meter, reading
-from tests.readings.test_day_rows import PARIS, encharge, site
 
 PAGE = (
     "<table><tr><td>Currently</td><td>1.20 kW</td></tr><tr><td>Today</td><td>4.00 kWh</td></tr>"
@@ -62,7 +62,7 @@ def test_a_large_site_is_large_for_all_of_a_day_that_counts_its_inverters_once()
         documents = {paths.METERS: [meter(PRODUCTION, "production", phases=3)], paths.READINGS: rows}
         if minute == 0:
             documents[paths.V1_INVERTERS] = inverters
-        counted.poll(documents, unsettled=[paths.V1_INVERTERS] if minute else [])
+        counted.poll(documents, unknown=[paths.V1_INVERTERS] if minute else [])
     assert "inverters" not in counted.written[counted.tick]
     assert same(counted)["production_wh"] == pytest.approx(30 * 1600.0)
 

@@ -1,6 +1,6 @@
 """Four days of a metered site with everything that goes wrong, recorded into a real store; a process to be killed.
 
-`python -m tests.readings.killed FOLDER` goes on where the store's books end and prints each tick once it is stored.
+`python -m tests.energy.killed FOLDER` goes on where the store's books end and prints each tick once it is stored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from logger.model import Document, Snapshot
 from logger.readings import paths
 from logger.site import Site
 from logger.store.store import Store
-from tests.readings.counted import metered
+from tests.energy.counted import metered
 from tests.readings.site import INFO, TOTALS, Body
 from tests.store.samples import HandClock, make_store
 
@@ -60,8 +60,8 @@ def record(store: Store) -> Iterator[int]:
     since = 0.0
     while tick <= LAST:
         found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in documents(tick).items()}
-        finals = dict.fromkeys(found, min(3, (tick - FIRST) // STEP + 1))
-        snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), finals)
+        definitive = dict.fromkeys(found, min(3, (tick - FIRST) // STEP + 1))
+        snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), definitive)
         result = run_tick(snapshot, TOTALS, books, SITE)
         commit, stored = make_commit(INFO.serial, tick, result.readings, result, stored)
         store.put(commit)

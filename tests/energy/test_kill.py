@@ -21,7 +21,7 @@ from logger.daemon.gateway_state import GatewayState, dump_state, load_state
 from logger.daemon.tick import run_tick
 from logger.model import Document, Snapshot, Value
 from logger.readings import paths
-from tests.readings import killed
+from tests.energy import killed
 from tests.readings.site import INFO, TOTALS
 from tests.sizes import sized
 from tests.store.samples import make_store
@@ -48,8 +48,8 @@ def undisturbed() -> Rows:
 
 def step(books: GatewayState, since: float, tick: int) -> tuple[GatewayState, float, Rows]:
     found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in killed.documents(tick).items()}
-    finals = dict.fromkeys(found, min(3, (tick - killed.FIRST) // killed.STEP + 1))
-    snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), finals)
+    definitive = dict.fromkeys(found, min(3, (tick - killed.FIRST) // killed.STEP + 1))
+    snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), definitive)
     result = run_tick(snapshot, TOTALS, books, killed.SITE)
     return result.state, tick + 2.0, {row.day: dict(row.reading.fields) for row in result.daily}
 
@@ -110,7 +110,7 @@ def test_sigkill_at_any_moment_changes_no_row_of_a_day(tmp_path: Path) -> None:
         lives -= 1
         wanted = chance.randrange(1, max(2, 2 * len(expected) // sized(80))) if lives > 0 else len(expected)
         with subprocess.Popen(
-            [sys.executable, "-m", "tests.readings.killed", str(folder)],
+            [sys.executable, "-m", "tests.energy.killed", str(folder)],
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
         ) as recorder:

@@ -16,7 +16,7 @@ from logger.energy.state import EnergyState
 from logger.model import DayRow, Value
 from logger.readings import paths
 from logger.site import Site
-from tests.readings.counted import MINUTE, Counted, metered
+from tests.energy.counted import MINUTE, Counted, metered
 from tests.readings.site import ensemble, inventory, listed, power
 
 PARIS = "Europe/Paris"
@@ -398,7 +398,7 @@ def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_
 def test_while_the_list_of_meters_is_not_known_no_battery_is_integrated() -> None:
     counted = site()
     for _ in range(3):
-        counted.poll({k: v for k, v in encharge(5e6, 600.0).items() if k != paths.METERS}, unsettled=[paths.METERS])
+        counted.poll({k: v for k, v in encharge(5e6, 600.0).items() if k != paths.METERS}, unknown=[paths.METERS])
     assert counted.state.energy.counters == {}
 
 

@@ -27,7 +27,7 @@ class Counted:
     events: list[Event] = field(default_factory=list)
     rows: dict[str, DayRow] = field(default_factory=dict)
     firmware: str = INFO.firmware
-    finals: dict[str, int] = field(default_factory=dict)
+    definitive: dict[str, int] = field(default_factory=dict)
     since: float = 0.0
 
     def poll(
@@ -35,20 +35,20 @@ class Counted:
         bodies: Mapping[str, Body],
         *,
         absent: Sequence[str] = (),
-        unsettled: Sequence[str] = (),
+        unknown: Sequence[str] = (),
         after: int = MINUTE,
     ) -> dict[str, Value]:
-        """One tick in which these documents came; every other path surely has none, but for the `unsettled`."""
+        """One tick in which these documents came; every other path surely has none, but for the `unknown`."""
         self.tick += after
         documents = {path: Document(path, body, self.tick + 1.0, 0.1) for path, body in bodies.items()}
         for path in (*bodies, *absent):
-            self.finals[path] = self.finals.get(path, 0) + 1
-        nowhere = paths.PATHS - bodies.keys() - set(unsettled)
+            self.definitive[path] = self.definitive.get(path, 0) + 1
+        nowhere = paths.PATHS - bodies.keys() - set(unknown)
         info = replace(INFO, firmware=self.firmware)
         since: dict[Role, float] = {"totals": self.since}
-        finals = {**dict.fromkeys(unsettled, 0), **self.finals}
+        definitive = {**dict.fromkeys(unknown, 0), **self.definitive}
         return self.enter(
-            run_tick(Snapshot(info, self.tick, documents, since, nowhere, finals), TOTALS, self.state, self.site)
+            run_tick(Snapshot(info, self.tick, documents, since, nowhere, definitive), TOTALS, self.state, self.site)
         )
 
     def enter(self, found: TickResult) -> dict[str, Value]:
