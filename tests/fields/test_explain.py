@@ -24,7 +24,7 @@ def explained(snapshot: Snapshot, readings: list[Reading], name: str) -> list[Ex
 
 
 def by_hand(name: str, bodies: hand.Bodies, unknown: tuple[str, ...] = ()) -> Explained:
-    snapshot = hand.snapshot(bodies, unknown=unsettled)
+    snapshot = hand.snapshot(bodies, unknown=unknown)
     return explained(snapshot, hand.Recorder().read(snapshot).readings, name)[0]
 
 
