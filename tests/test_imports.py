@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "provision": GROUND | TALK | {"influx", "provision"},
     "control": GROUND | {"log", "settings", "store", "influx", "control"},
     "daemon": GROUND | DOORS | {*BELOW_DAEMON, "daemon"},
-    "capture": GROUND | TALK | {"gateway", "readings", "energy", "store", "capture"},
+    "capture": GROUND | TALK | {"gateway", "readings", "store", "capture"},
     "backfill": GROUND | TALK | {"energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
     "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "doctor"},
     "simulator": {"errors", "clock", "log", "simulator", "logger"},

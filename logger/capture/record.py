@@ -92,7 +92,7 @@ def write_recording(captured: Captured, folder: Path, anonymiser: Anonymiser) ->
             (folder / _file_of(path)).write_bytes(body)
         manifest = json.dumps(_describe(captured, anonymiser), indent=1)
         (folder / MANIFEST).write_text(f"{manifest}\n", encoding="utf-8")
-        lines = list_unread_keys(captured.info, int(captured.at), _parse_all(captured, bodies))
+        lines = list_unread_keys(_parse_all(captured, bodies))
         (folder / UNKNOWN_KEYS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     except OSError as error:
         raise StateError(f"{folder} cannot be written: {error.strerror or error}", "name another folder.") from error

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from logger.capture.unread_keys import watch_keys
 from logger.model import Document, Event, Json
 from logger.readings import paths
 from logger.readings.drift import LASTS_S, READ, Shape, watch
@@ -29,6 +28,7 @@ from tests.readings.site import (
     reading,
     snapshot,
 )
+from tests.readings.watched_keys import watch_keys
 
 ROWS: list[Json] = [reading(PRODUCTION, 2000.0)]
 CHANNEL = detailed("1" * 12)["channels"][0]
@@ -164,7 +164,7 @@ def test_every_key_that_is_looked_at_in_any_recording_counts_as_read() -> None:
     asked: set[str] = set()
     for name in names():
         recording = load(name)
-        asked |= {key for key in watch_keys(recording.info, recording.at, recording.bodies) if not key.isdigit()}
+        asked |= {key for key in watch_keys(recording) if not key.isdigit()}
     words = {"err", "error", "dry_contacts", "generator", "devices"}
     assert asked - READ - words == set()
 
