@@ -18,17 +18,16 @@ def _meter(kind: str) -> Rowset:
     return Rowset(f"{kind} meter", f"{paths.READINGS}, row of the enabled {kind} meter", meters.meter(kind))
 
 
+# fmt: off
+
 # --- meters ---------------------------------------------------------------------------------------------------
 
-METERS: Final = Rowset(
-    "enabled meters", f"{paths.READINGS} joined by eid with {paths.METERS}, enabled ones", meters.meters_in_use
-)
-PHASES: Final = Rowset(
-    "phases in use",
+METERS: Final = Rowset("enabled meters", f"{paths.READINGS} joined by eid with {paths.METERS}, enabled ones",
+    meters.meters_in_use)
+PHASES: Final = Rowset("phases in use",
     f"{paths.READINGS}, the first phaseCount channels of each enabled meter, "
     "without legs that never measured anything",
-    meters.phases_in_use,
-)
+    meters.phases_in_use)
 PRODUCTION_METER: Final = _meter("production")
 NET_METER: Final = _meter("net-consumption")
 TOTAL_METER: Final = _meter("total-consumption")
@@ -36,141 +35,76 @@ STORAGE_METER: Final = _meter("storage")
 
 # --- production as the gateway sums it up ---------------------------------------------------------------------
 
-PRODUCTION_BLOCK: Final = Rowset(
-    "production CT block",
-    f"{paths.BLOCKS}, production, type eim, activeCount 1",
-    production.ct_block("production", "production"),
-    is_seldom=True,
-)
-NET_BLOCK: Final = Rowset(
-    "net CT block",
-    f"{paths.BLOCKS}, consumption, net-consumption, activeCount 1",
-    production.ct_block("consumption", "net-consumption"),
-)
-INVERTERS_BLOCK: Final = Rowset(
-    "inverters block",
-    f"{paths.BLOCKS}, production, type inverters",
-    production.inverters_block,
-    resolution_s=_REPORTS_S,
-    rolls_over=True,
-    is_seldom=True,
-)
+PRODUCTION_BLOCK: Final = Rowset("production CT block", f"{paths.BLOCKS}, production, type eim, activeCount 1",
+    production.ct_block("production", "production"), is_seldom=True)
+NET_BLOCK: Final = Rowset("net CT block", f"{paths.BLOCKS}, consumption, net-consumption, activeCount 1",
+    production.ct_block("consumption", "net-consumption"))
+INVERTERS_BLOCK: Final = Rowset("inverters block", f"{paths.BLOCKS}, production, type inverters",
+    production.inverters_block, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 V1: Final = Rowset("v1 totals", paths.V1, production.v1_totals, resolution_s=_REPORTS_S)
-PDM_PCU: Final = Rowset(
-    "interval database, inverters",
-    f"{paths.PDM}, production.pcu",
-    production.pdm("production", "pcu"),
-    resolution_s=_REPORTS_S,
-    rolls_over=True,
-)
+PDM_PCU: Final = Rowset("interval database, inverters", f"{paths.PDM}, production.pcu",
+    production.pdm("production", "pcu"), resolution_s=_REPORTS_S, rolls_over=True)
 PAGE: Final = Rowset("web page", f"{paths.PAGE}, the oldest gateways' only figures", page)
 
 # --- inverters ------------------------------------------------------------------------------------------------
 
 V1_INVERTERS: Final = Rowset("v1 list", f"{paths.V1_INVERTERS}, devType 1 or none", inverters.v1_inverters)
-DATA_INVERTERS: Final = Rowset(
-    "device data", f"{paths.DEVICE_DATA}, active inverters with a last reading", inverters.data_inverters
-)
+DATA_INVERTERS: Final = Rowset("device data", f"{paths.DEVICE_DATA}, active inverters with a last reading",
+    inverters.data_inverters)
 INVENTORY: Final = Rowset("inventory", f"{paths.INVENTORY}, type PCU, not deleted", inverters.inventory_inverters)
-LISTED: Final = Rowset(
-    "v1 list as flags", f"{paths.V1_INVERTERS}, heard = reported within 30 minutes", inverters.list_flags
-)
-DATA_LISTED: Final = Rowset(
-    "device data as flags",
+LISTED: Final = Rowset("v1 list as flags", f"{paths.V1_INVERTERS}, heard = reported within 30 minutes",
+    inverters.list_flags)
+DATA_LISTED: Final = Rowset("device data as flags",
     f"{paths.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
-    inverters.data_listed_inverters,
-)
-LIST_SUM: Final = Rowset(
-    "v1 list, summed", f"{paths.V1_INVERTERS}, all inverters heard within 20 minutes", inverters.inverter_power_sum
-)
-DATA_SUMS: Final = Rowset(
-    "device data, summed",
-    f"{paths.DEVICE_DATA}, all inverters, fewer than 50 devices",
-    inverters.device_data_sums,
-    resolution_s=_REPORTS_S,
-    rolls_over=True,
-    is_seldom=True,
-)
-INSTALLED: Final = Rowset(
-    "installed inverters",
-    f"{paths.INVENTORY}, else {paths.DEVICE_DATA}, {paths.V1_INVERTERS} or {paths.BLOCKS}",
-    installed.count_inverters,
-)
+    inverters.data_listed_inverters)
+LIST_SUM: Final = Rowset("v1 list, summed", f"{paths.V1_INVERTERS}, all inverters heard within 20 minutes",
+    inverters.inverter_power_sum)
+DATA_SUMS: Final = Rowset("device data, summed", f"{paths.DEVICE_DATA}, all inverters, fewer than 50 devices",
+    inverters.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
+INSTALLED: Final = Rowset("installed inverters",
+    f"{paths.INVENTORY}, else {paths.DEVICE_DATA}, {paths.V1_INVERTERS} or {paths.BLOCKS}", installed.count_inverters)
 
 # --- batteries ------------------------------------------------------------------------------------------------
 
-ENCHARGE: Final = Rowset(
-    "IQ Battery inventory", f"{paths.ENSEMBLE}, type ENCHARGE", ensemble.encharge_inventory, kind="encharge"
-)
-ENCHARGE_FRESH: Final = Rowset(
-    "IQ Battery inventory, new", f"{paths.ENSEMBLE}, type ENCHARGE", ensemble.devices_now("ENCHARGE"), kind="encharge"
-)
+ENCHARGE: Final = Rowset("IQ Battery inventory", f"{paths.ENSEMBLE}, type ENCHARGE", ensemble.encharge_inventory,
+    kind="encharge")
+ENCHARGE_FRESH: Final = Rowset("IQ Battery inventory, new", f"{paths.ENSEMBLE}, type ENCHARGE",
+    ensemble.devices_now("ENCHARGE"), kind="encharge")
 ENCHARGE_POWER: Final = Rowset("IQ Battery power", paths.ENSEMBLE_POWER, ensemble.encharge_power, kind="encharge")
-ENCHARGE_STATUS: Final = Rowset(
-    "IQ Battery ratings",
-    f"{paths.ENSEMBLE_STATUS}, inventory, device_type 13",
-    ensemble.encharge_status,
-    kind="encharge",
-)
-ENCHARGE_SUM: Final = Rowset(
-    "IQ Batteries, summed", f"{paths.ENSEMBLE_POWER}, all batteries", batteries.encharge_power_sum
-)
-ENCHARGE_TOGETHER: Final = Rowset(
-    "IQ Batteries together",
-    f"{paths.ENSEMBLE_POWER} with the capacities of {paths.ENSEMBLE}, all batteries",
-    batteries.encharge_together,
-)
-ACB: Final = Rowset(
-    "AC Battery inventory", f"{paths.INVENTORY}, type ACB, not deleted", batteries.inventory_ac_batteries, kind="acb"
-)
-ACB_FRESH: Final = Rowset(
-    "AC Battery inventory, new",
-    f"{paths.INVENTORY}, type ACB, not deleted",
-    batteries.fresh_inventory_ac_batteries,
-    kind="acb",
-)
-ACB_LIST: Final = Rowset(
-    "AC Batteries of the v1 list", f"{paths.V1_INVERTERS}, devType 11", batteries.v1_ac_batteries, kind="acb"
-)
-ACB_DATA: Final = Rowset(
-    "AC Battery device data", f"{paths.DEVICE_DATA}, devName acb, active", batteries.data_ac_batteries, kind="acb"
-)
-ACB_SUMS: Final = Rowset(
-    "AC Battery device data, summed",
-    f"{paths.DEVICE_DATA}, all AC Batteries",
-    batteries.ac_battery_sums,
-    resolution_s=_REPORTS_S,
-    is_seldom=True,
-)
-ACB_BLOCK: Final = Rowset(
-    "AC Battery block", f"{paths.BLOCKS}, storage, younger than 20 minutes", batteries.acb_block
-)
-BOTH_KINDS: Final = Rowset(
-    "both kinds of batteries, summed",
-    f"{paths.ENSEMBLE_POWER} and {paths.BLOCKS}, storage",
-    batteries.both_kinds_power_sum,
-)
+ENCHARGE_STATUS: Final = Rowset("IQ Battery ratings", f"{paths.ENSEMBLE_STATUS}, inventory, device_type 13",
+    ensemble.encharge_status, kind="encharge")
+ENCHARGE_SUM: Final = Rowset("IQ Batteries, summed", f"{paths.ENSEMBLE_POWER}, all batteries",
+    batteries.encharge_power_sum)
+ENCHARGE_TOGETHER: Final = Rowset("IQ Batteries together",
+    f"{paths.ENSEMBLE_POWER} with the capacities of {paths.ENSEMBLE}, all batteries", batteries.encharge_together)
+ACB: Final = Rowset("AC Battery inventory", f"{paths.INVENTORY}, type ACB, not deleted",
+    batteries.inventory_ac_batteries, kind="acb")
+ACB_FRESH: Final = Rowset("AC Battery inventory, new", f"{paths.INVENTORY}, type ACB, not deleted",
+    batteries.fresh_inventory_ac_batteries, kind="acb")
+ACB_LIST: Final = Rowset("AC Batteries of the v1 list", f"{paths.V1_INVERTERS}, devType 11",
+    batteries.v1_ac_batteries, kind="acb")
+ACB_DATA: Final = Rowset("AC Battery device data", f"{paths.DEVICE_DATA}, devName acb, active",
+    batteries.data_ac_batteries, kind="acb")
+ACB_SUMS: Final = Rowset("AC Battery device data, summed", f"{paths.DEVICE_DATA}, all AC Batteries",
+    batteries.ac_battery_sums, resolution_s=_REPORTS_S, is_seldom=True)
+ACB_BLOCK: Final = Rowset("AC Battery block", f"{paths.BLOCKS}, storage, younger than 20 minutes",
+    batteries.acb_block)
+BOTH_KINDS: Final = Rowset("both kinds of batteries, summed", f"{paths.ENSEMBLE_POWER} and {paths.BLOCKS}, storage",
+    batteries.both_kinds_power_sum)
 SITE_BATTERIES: Final = Rowset("site's batteries", paths.SECCTRL, batteries.site_batteries)
-INSTALLED_BATTERIES: Final = Rowset(
-    "installed batteries",
+INSTALLED_BATTERIES: Final = Rowset("installed batteries",
     f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS} or {paths.BLOCKS}",
-    installed.count_site_batteries,
-)
+    installed.count_site_batteries)
 
 # --- grid, generator, contacts, the gateway itself ------------------------------------------------------------
 
 ENPOWER: Final = Rowset("ENPOWER", f"{paths.ENSEMBLE}, type ENPOWER", ensemble.devices_now("ENPOWER"))
 COLLAR: Final = Rowset("COLLAR", f"{paths.ENSEMBLE}, type COLLAR", ensemble.devices_now("COLLAR"))
-COMBINER: Final = Rowset(
-    "C6 combiner controller",
-    f"{paths.ENSEMBLE}, type C6 COMBINER CONTROLLER",
-    ensemble.devices_known("C6 COMBINER CONTROLLER"),
-)
-GENERATOR: Final = Rowset(
-    "generator", f"{paths.GENERATOR}, where {paths.GENERATOR_CONFIG} is not empty", ensemble.generators
-)
-CONTACTS: Final = Rowset(
-    "dry contacts", f"{paths.CONTACTS}, those in use by {paths.CONTACT_SETTINGS}", ensemble.contacts
-)
+COMBINER: Final = Rowset("C6 combiner controller", f"{paths.ENSEMBLE}, type C6 COMBINER CONTROLLER",
+    ensemble.devices_known("C6 COMBINER CONTROLLER"))
+GENERATOR: Final = Rowset("generator", f"{paths.GENERATOR}, where {paths.GENERATOR_CONFIG} is not empty",
+    ensemble.generators)
+CONTACTS: Final = Rowset("dry contacts", f"{paths.CONTACTS}, those in use by {paths.CONTACT_SETTINGS}",
+    ensemble.contacts)
 INFO: Final = Rowset("info", "/info", lambda _view: [Row({})])
 HOME: Final = Rowset("home", paths.HOME, object_at(paths.HOME))

@@ -17,40 +17,27 @@ JOULE: Final = 3600.0
 """Joules in one Wh."""
 
 
+# fmt: off
 def _meter_fields(rowset: Rowset, power: Key, power_factor: Key) -> tuple[Field, ...]:
     return (
         Field("power_w", "Active power: + generating, importing, consuming or discharging.", (power,)),
         Field("reactive_power_var", "Reactive power, signed.", (number(rowset, "reactivePower"),)),
         Field("apparent_power_va", "Apparent power.", (number(rowset, "apparentPower"),)),
         Field("power_factor", "Power factor, -1 to 1.", (power_factor,), low=-1, high=1),
-        Field(
-            "voltage_v",
-            "Voltage; of a meter the mean of its phases.",
-            (formula(rowset, "voltage / legs", v.read_mean_volts),),
-        ),
+        Field("voltage_v", "Voltage; of a meter the mean of its phases.",
+            (formula(rowset, "voltage / legs", v.read_mean_volts),)),
         Field("current_a", "Current; of a meter the sum of its phases.", (number(rowset, "current"),)),
         Field("frequency_hz", "Frequency.", (number(rowset, "freq"),), low=1),
-        Field(
-            "energy_delivered_wh",
-            "Lifetime generated, imported, consumed or discharged, as the gateway gave it.",
-            (number(rowset, "actEnergyDlvd"),),
-        ),
-        Field(
-            "energy_received_wh",
-            "Lifetime in the other direction, as the gateway gave it.",
-            (number(rowset, "actEnergyRcvd"),),
-        ),
-        Field(
-            "apparent_energy_vah",
-            "Lifetime apparent energy; absent on the new stack, where it does not move.",
-            (formula(rowset, "apparentEnergy", v.read_apparent_energy),),
-        ),
-        Field(
-            "reactive_energy_lagging_varh", "Lifetime lagging reactive energy.", (number(rowset, "reactEnergyLagg"),)
-        ),
-        Field(
-            "reactive_energy_leading_varh", "Lifetime leading reactive energy.", (number(rowset, "reactEnergyLead"),)
-        ),
+        Field("energy_delivered_wh", "Lifetime generated, imported, consumed or discharged, as the gateway gave it.",
+            (number(rowset, "actEnergyDlvd"),)),
+        Field("energy_received_wh", "Lifetime in the other direction, as the gateway gave it.",
+            (number(rowset, "actEnergyRcvd"),)),
+        Field("apparent_energy_vah", "Lifetime apparent energy; absent on the new stack, where it does not move.",
+            (formula(rowset, "apparentEnergy", v.read_apparent_energy),)),
+        Field("reactive_energy_lagging_varh", "Lifetime lagging reactive energy.",
+            (number(rowset, "reactEnergyLagg"),)),
+        Field("reactive_energy_leading_varh", "Lifetime leading reactive energy.",
+            (number(rowset, "reactEnergyLead"),)),
     )
 
 
@@ -62,12 +49,8 @@ def _energies(name: str, meaning: str, how: str, lifetime: tuple[Key, ...] = ())
     )
 
 
-AGE = Field(
-    "inventory_age_s",
-    "Age of the inventory that the counts or flags come from.",
-    (formula(s.INSTALLED, "age of the inventory", v.read_inventory_age),),
-    kind="int",
-)
+AGE = Field("inventory_age_s", "Age of the inventory that the counts or flags come from.",
+    (formula(s.INSTALLED, "age of the inventory", v.read_inventory_age),), kind="int")
 
 TOTALS = Measurement(
     "envoy_totals",
@@ -75,103 +58,46 @@ TOTALS = Measurement(
     "totals",
     fields=(
         Field("inverters", "Micro-inverters installed.", (count(s.INSTALLED, "installed"),), kind="int"),
-        Field(
-            "inverters_communicating",
-            "Of those, how many communicate.",
-            (count(s.INSTALLED, "communicating"),),
-            kind="int",
-        ),
+        Field("inverters_communicating", "Of those, how many communicate.", (count(s.INSTALLED, "communicating"),),
+            kind="int"),
         Field("inverters_producing", "Of those, how many produce.", (count(s.INSTALLED, "producing"),), kind="int"),
-        Field(
-            "batteries", "AC Batteries and IQ Batteries.", (count(s.INSTALLED_BATTERIES, "installed"),), kind="int"
-        ),
-        Field(
-            "battery_state",
-            "charging, discharging or idle; absent without batteries.",
-            kind="string",
-            made_of="battery_power_w against 30 W a battery",
-        ),
-        Field(
-            "battery_charge_percent",
-            "State of charge of all batteries together.",
-            (
-                number(s.SITE_BATTERIES, "agg_soc"),
-                number(s.ENCHARGE_TOGETHER, "charge"),
-                number(s.ACB_BLOCK, "percentFull"),
-            ),
-        ),
-        Field(
-            "battery_power_w",
-            "Battery power, + discharging.",
-            (
-                number(s.STORAGE_METER, "activePower"),
-                number(s.ENCHARGE_SUM, "sum", MILLI),
-                number(s.ACB_BLOCK, "wNow"),
-                number(s.BOTH_KINDS, "sum"),
-            ),
-        ),
-        Field(
-            "battery_energy_wh",
-            "Energy stored now.",
-            (
-                formula(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", v.read_stored),
-                number(s.ENCHARGE_TOGETHER, "energy"),
-                number(s.ACB_BLOCK, "whNow"),
-            ),
-            low=0,
-        ),
-        Field(
-            "battery_capacity_wh",
-            "Energy stored when full.",
-            (
-                formula(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),
-                number(s.ENCHARGE_TOGETHER, "capacity"),
-            ),
-            low=0,
-        ),
+        Field("batteries", "AC Batteries and IQ Batteries.", (count(s.INSTALLED_BATTERIES, "installed"),),
+            kind="int"),
+        Field("battery_state", "charging, discharging or idle; absent without batteries.", kind="string",
+            made_of="battery_power_w against 30 W a battery"),
+        Field("battery_charge_percent", "State of charge of all batteries together.",
+            (number(s.SITE_BATTERIES, "agg_soc"), number(s.ENCHARGE_TOGETHER, "charge"),
+             number(s.ACB_BLOCK, "percentFull"))),
+        Field("battery_power_w", "Battery power, + discharging.",
+            (number(s.STORAGE_METER, "activePower"), number(s.ENCHARGE_SUM, "sum", MILLI),
+             number(s.ACB_BLOCK, "wNow"), number(s.BOTH_KINDS, "sum"))),
+        Field("battery_energy_wh", "Energy stored now.",
+            (formula(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", v.read_stored),
+             number(s.ENCHARGE_TOGETHER, "energy"), number(s.ACB_BLOCK, "whNow")), low=0),
+        Field("battery_capacity_wh", "Energy stored when full.",
+            (formula(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),
+             number(s.ENCHARGE_TOGETHER, "capacity")), low=0),
         Field("battery_charged_lifetime_wh", "Energy charged ever; only where measured.", made_of="counter charged"),
-        Field(
-            "battery_discharged_lifetime_wh",
-            "Energy discharged ever; only where measured.",
-            made_of="counter discharged",
-        ),
-        Field(
-            "production_power_w",
-            "Power produced.",
-            (
-                number(s.PRODUCTION_METER, "activePower"),
-                number(s.PRODUCTION_BLOCK, "wNow"),
-                number(s.V1, "wattsNow"),
-                number(s.PDM_PCU, "wattsNow"),
-                number(s.INVERTERS_BLOCK, "wNow"),
-                number(s.PAGE, "watts"),
-                number(s.LIST_SUM, "sum"),
-            ),
-        ),
+        Field("battery_discharged_lifetime_wh", "Energy discharged ever; only where measured.",
+            made_of="counter discharged"),
+        Field("production_power_w", "Power produced.",
+            (number(s.PRODUCTION_METER, "activePower"), number(s.PRODUCTION_BLOCK, "wNow"), number(s.V1, "wattsNow"),
+             number(s.PDM_PCU, "wattsNow"), number(s.INVERTERS_BLOCK, "wNow"), number(s.PAGE, "watts"),
+             number(s.LIST_SUM, "sum"))),
         *_energies("production", "Produced", "counter production", (number(s.PAGE, "lifetime"),)),
-        Field(
-            "consumption_power_w",
-            "Power consumed as the gateway counts: a charging battery is consumption.",
-            (number(s.TOTAL_METER, "activePower"),),
-            made_of="production_power_w + net_power_w with a net CT",
-        ),
+        Field("consumption_power_w", "Power consumed as the gateway counts: a charging battery is consumption.",
+            (number(s.TOTAL_METER, "activePower"),), made_of="production_power_w + net_power_w with a net CT"),
         *_energies(
             "consumption",
             "Consumed as the gateway counts",
             "production + import − export with a net CT, else counter consumption",
         ),
-        Field(
-            "load_power_w",
-            "Power of the house itself.",
-            made_of="consumption_power_w + battery_power_w with a net CT, else consumption_power_w",
-        ),
+        Field("load_power_w", "Power of the house itself.",
+            made_of="consumption_power_w + battery_power_w with a net CT, else consumption_power_w"),
         *_energies("load", "Consumed by the house itself", "consumption + discharged − charged with a net CT"),
-        Field(
-            "net_power_w",
-            "Power from the grid, + importing.",
+        Field("net_power_w", "Power from the grid, + importing.",
             (number(s.NET_METER, "activePower"), number(s.NET_BLOCK, "wNow")),
-            made_of="consumption_power_w − production_power_w with a total CT",
-        ),
+            made_of="consumption_power_w − production_power_w with a total CT"),
         *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
         *_energies("grid_import", "Imported", "counter import"),
         *_energies("grid_export", "Exported", "counter export"),
@@ -213,71 +139,34 @@ INVERTER = Measurement(
     one_document=True,
     has_layout=True,
     fields=(
-        Field(
-            "power_w",
-            "Mean power of its last interval.",
-            (number(s.DATA_INVERTERS, "watts.now"), number(s.V1_INVERTERS, "lastReportWatts")),
-            low=0,
-        ),
-        Field(
-            "max_power_w",
-            "Highest power since it was registered here.",
-            (number(s.DATA_INVERTERS, "watts.max"), number(s.V1_INVERTERS, "maxReportWatts")),
-            low=0,
-        ),
-        Field(
-            "energy_today_wh",
-            "Energy today, as the gateway counts.",
-            (number(s.DATA_INVERTERS, "wattHours.today"),),
-            low=0,
-        ),
-        Field(
-            "energy_yesterday_wh",
-            "Energy yesterday, as the gateway counts.",
-            (number(s.DATA_INVERTERS, "wattHours.yesterday"),),
-            low=0,
-        ),
-        Field(
-            "energy_7d_wh",
-            "Energy of the last seven days, as the gateway counts.",
-            (number(s.DATA_INVERTERS, "wattHours.week"),),
-            low=0,
-        ),
-        Field(
-            "energy_lifetime_wh",
-            "Energy ever, as the gateway counts.",
-            (number(s.DATA_INVERTERS, "lifetime.joulesProduced", JOULE),),
-            low=0,
-        ),
-        Field(
-            "dc_voltage_v", "Voltage of the panel.", (number(s.DATA_INVERTERS, "lastReading.dcVoltageINmV", MILLI),)
-        ),
-        Field(
-            "dc_current_a", "Current of the panel.", (number(s.DATA_INVERTERS, "lastReading.dcCurrentINmA", MILLI),)
-        ),
-        Field(
-            "ac_voltage_v",
-            "Voltage of the grid at the inverter.",
-            (number(s.DATA_INVERTERS, "lastReading.acVoltageINmV", MILLI),),
-        ),
-        Field(
-            "ac_current_a", "Current into the grid.", (number(s.DATA_INVERTERS, "lastReading.acCurrentInmA", MILLI),)
-        ),
-        Field(
-            "ac_frequency_hz",
-            "Frequency of the grid.",
-            (number(s.DATA_INVERTERS, "lastReading.acFrequencyINmHz", MILLI),),
-            low=1,
-        ),
-        Field(
-            "temperature_c", "Temperature of the inverter.", (number(s.DATA_INVERTERS, "lastReading.channelTemp"),)
-        ),
-        Field(
-            "rssi", "Power-line signal strength; no documented unit.", (number(s.DATA_INVERTERS, "lastReading.rssi"),)
-        ),
-        Field(
-            "issi", "Power-line interference; no documented unit.", (number(s.DATA_INVERTERS, "lastReading.issi"),)
-        ),
+        Field("power_w", "Mean power of its last interval.",
+            (number(s.DATA_INVERTERS, "watts.now"), number(s.V1_INVERTERS, "lastReportWatts")), low=0),
+        Field("max_power_w", "Highest power since it was registered here.",
+            (number(s.DATA_INVERTERS, "watts.max"), number(s.V1_INVERTERS, "maxReportWatts")), low=0),
+        Field("energy_today_wh", "Energy today, as the gateway counts.",
+            (number(s.DATA_INVERTERS, "wattHours.today"),), low=0),
+        Field("energy_yesterday_wh", "Energy yesterday, as the gateway counts.",
+            (number(s.DATA_INVERTERS, "wattHours.yesterday"),), low=0),
+        Field("energy_7d_wh", "Energy of the last seven days, as the gateway counts.",
+            (number(s.DATA_INVERTERS, "wattHours.week"),), low=0),
+        Field("energy_lifetime_wh", "Energy ever, as the gateway counts.",
+            (number(s.DATA_INVERTERS, "lifetime.joulesProduced", JOULE),), low=0),
+        Field("dc_voltage_v", "Voltage of the panel.",
+            (number(s.DATA_INVERTERS, "lastReading.dcVoltageINmV", MILLI),)),
+        Field("dc_current_a", "Current of the panel.",
+            (number(s.DATA_INVERTERS, "lastReading.dcCurrentINmA", MILLI),)),
+        Field("ac_voltage_v", "Voltage of the grid at the inverter.",
+            (number(s.DATA_INVERTERS, "lastReading.acVoltageINmV", MILLI),)),
+        Field("ac_current_a", "Current into the grid.",
+            (number(s.DATA_INVERTERS, "lastReading.acCurrentInmA", MILLI),)),
+        Field("ac_frequency_hz", "Frequency of the grid.",
+            (number(s.DATA_INVERTERS, "lastReading.acFrequencyINmHz", MILLI),), low=1),
+        Field("temperature_c", "Temperature of the inverter.",
+            (number(s.DATA_INVERTERS, "lastReading.channelTemp"),)),
+        Field("rssi", "Power-line signal strength; no documented unit.",
+            (number(s.DATA_INVERTERS, "lastReading.rssi"),)),
+        Field("issi", "Power-line interference; no documented unit.",
+            (number(s.DATA_INVERTERS, "lastReading.issi"),)),
     ),
 )
 
@@ -290,52 +179,24 @@ INVERTER_STATUS = Measurement(
     has_layout=True,
     fields=(
         Field("provisioned", "It is accepted into the site.", (flag(s.INVENTORY, "provisioned"),), kind="bool"),
-        Field(
-            "communicating",
-            "It was heard recently.",
-            (flag(s.INVENTORY, "communicating"), flag(s.LISTED, "heard"), flag(s.DATA_LISTED, "heard")),
-            kind="bool",
-        ),
-        Field(
-            "producing",
-            "It produces now.",
+        Field("communicating", "It was heard recently.",
+            (flag(s.INVENTORY, "communicating"), flag(s.LISTED, "heard"), flag(s.DATA_LISTED, "heard")), kind="bool"),
+        Field("producing", "It produces now.",
             (flag(s.INVENTORY, "producing"), flag(s.LISTED, "delivering"), flag(s.DATA_LISTED, "delivering")),
-            kind="bool",
-        ),
-        Field(
-            "operating",
-            "It reports no fault; some firmware says false of healthy ones.",
-            (flag(s.INVENTORY, "operating"),),
-            kind="bool",
-        ),
-        Field(
-            "conditions",
-            "The gateway's condition flags, joined by commas; empty if none.",
-            (formula(s.INVENTORY, "device_status", v.read_conditions),),
-            kind="string",
-        ),
-        Field(
-            "report_age_s",
-            "Age of its last report.",
-            (
-                formula(s.DATA_INVERTERS, "age of lastReading.endDate", v.read_report_age),
-                formula(s.V1_INVERTERS, "age of lastReportDate", v.read_report_age),
-            ),
-            kind="int",
-        ),
-        Field(
-            "report_interval_s", "Seconds between its last two reports.", kind="int", made_of="the last two reports"
-        ),
-        Field(
-            "inventory_age_s",
-            AGE.help,
-            (
-                formula(s.INVENTORY, "age of the inventory", v.read_inventory_age),
-                formula(s.LISTED, "age of the list", v.read_inventory_age),
-                formula(s.DATA_LISTED, "age of the data", v.read_inventory_age),
-            ),
-            kind="int",
-        ),
+            kind="bool"),
+        Field("operating", "It reports no fault; some firmware says false of healthy ones.",
+            (flag(s.INVENTORY, "operating"),), kind="bool"),
+        Field("conditions", "The gateway's condition flags, joined by commas; empty if none.",
+            (formula(s.INVENTORY, "device_status", v.read_conditions),), kind="string"),
+        Field("report_age_s", "Age of its last report.",
+            (formula(s.DATA_INVERTERS, "age of lastReading.endDate", v.read_report_age),
+             formula(s.V1_INVERTERS, "age of lastReportDate", v.read_report_age)), kind="int"),
+        Field("report_interval_s", "Seconds between its last two reports.", kind="int",
+            made_of="the last two reports"),
+        Field("inventory_age_s", AGE.help,
+            (formula(s.INVENTORY, "age of the inventory", v.read_inventory_age),
+             formula(s.LISTED, "age of the list", v.read_inventory_age),
+             formula(s.DATA_LISTED, "age of the data", v.read_inventory_age)), kind="int"),
     ),
 )
 
@@ -346,101 +207,40 @@ BATTERY = Measurement(
     tags=("serial", "kind"),
     listed_by=((s.ENCHARGE, s.ENCHARGE_POWER), (s.ACB, s.ACB_LIST, s.ACB_DATA)),
     fields=(
-        Field(
-            "provisioned",
-            "It is accepted into the site.",
-            (
-                formula(s.ENCHARGE, "device_status has prop.done", v.read_encharge_provisioned),
-                flag(s.ACB, "provisioned"),
-            ),
-            kind="bool",
-        ),
-        Field(
-            "communicating",
-            "It was heard recently.",
-            (flag(s.ENCHARGE, "communicating"), flag(s.ACB, "communicating")),
-            kind="bool",
-        ),
-        Field(
-            "producing",
-            "It is discharging.",
-            (
-                formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_producing),
-                formula(s.ACB_FRESH, "charge_status", v.read_acb_producing),
-            ),
-            kind="bool",
-        ),
-        Field(
-            "operating",
-            "It reports no fault; IQ Batteries say so up to firmware 7.",
-            (flag(s.ENCHARGE, "operating"), flag(s.ACB, "operating")),
-            kind="bool",
-        ),
-        Field(
-            "state",
-            "charging, discharging or idle.",
-            (
-                formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_state),
-                formula(s.ACB_FRESH, "charge_status", v.read_acb_state),
-            ),
-            kind="string",
-        ),
-        Field(
-            "power_w",
-            "Power, + discharging.",
-            (
-                number(s.ENCHARGE_POWER, "real_power_mw", MILLI),
-                formula(s.ACB_DATA, "(joulesProduced − joulesUsed) / duration", v.read_acb_watts),
-            ),
-        ),
-        Field(
-            "max_power_w",
-            "Rated power of an IQ Battery, highest seen of an AC Battery.",
-            (number(s.ENCHARGE_STATUS, "encharge_rated_power"), number(s.ACB_LIST, "maxReportWatts")),
-            low=0,
-        ),
-        Field(
-            "apparent_power_va",
-            "Apparent power, + discharging.",
-            (number(s.ENCHARGE_POWER, "apparent_power_mva", MILLI),),
-        ),
-        Field(
-            "charge_percent",
-            "State of charge.",
-            (
-                number(s.ENCHARGE_POWER, "soc"),
-                formula(s.ENCHARGE_FRESH, "percentFull", v.read_charge_without_power),
-                number(s.ACB_FRESH, "percentFull"),
-                number(s.ACB_DATA, "lastReading.SOC"),
-            ),
-        ),
+        Field("provisioned", "It is accepted into the site.",
+            (formula(s.ENCHARGE, "device_status has prop.done", v.read_encharge_provisioned),
+             flag(s.ACB, "provisioned")), kind="bool"),
+        Field("communicating", "It was heard recently.",
+            (flag(s.ENCHARGE, "communicating"), flag(s.ACB, "communicating")), kind="bool"),
+        Field("producing", "It is discharging.",
+            (formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_producing),
+             formula(s.ACB_FRESH, "charge_status", v.read_acb_producing)), kind="bool"),
+        Field("operating", "It reports no fault; IQ Batteries say so up to firmware 7.",
+            (flag(s.ENCHARGE, "operating"), flag(s.ACB, "operating")), kind="bool"),
+        Field("state", "charging, discharging or idle.",
+            (formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_state),
+             formula(s.ACB_FRESH, "charge_status", v.read_acb_state)), kind="string"),
+        Field("power_w", "Power, + discharging.",
+            (number(s.ENCHARGE_POWER, "real_power_mw", MILLI),
+             formula(s.ACB_DATA, "(joulesProduced − joulesUsed) / duration", v.read_acb_watts))),
+        Field("max_power_w", "Rated power of an IQ Battery, highest seen of an AC Battery.",
+            (number(s.ENCHARGE_STATUS, "encharge_rated_power"), number(s.ACB_LIST, "maxReportWatts")), low=0),
+        Field("apparent_power_va", "Apparent power, + discharging.",
+            (number(s.ENCHARGE_POWER, "apparent_power_mva", MILLI),)),
+        Field("charge_percent", "State of charge.",
+            (number(s.ENCHARGE_POWER, "soc"), formula(s.ENCHARGE_FRESH, "percentFull", v.read_charge_without_power),
+             number(s.ACB_FRESH, "percentFull"), number(s.ACB_DATA, "lastReading.SOC"))),
         Field("health_percent", "State of health.", (number(s.ACB_DATA, "lastReading.SOH"),)),
         Field("energy_wh", "Energy stored now.", made_of="charge_percent of capacity_wh"),
-        Field(
-            "capacity_wh",
-            "Energy stored when full; AC Batteries do not report it.",
-            (number(s.ENCHARGE, "encharge_capacity"), number(s.ENCHARGE_STATUS, "encharge_capacity")),
-            low=1,
-        ),
+        Field("capacity_wh", "Energy stored when full; AC Batteries do not report it.",
+            (number(s.ENCHARGE, "encharge_capacity"), number(s.ENCHARGE_STATUS, "encharge_capacity")), low=1),
         Field("temperature_c", "Temperature.", (number(s.ENCHARGE_FRESH, "temperature"),)),
-        Field(
-            "max_cell_temperature_c",
-            "Temperature of its hottest cell.",
-            (
-                number(s.ENCHARGE_FRESH, "maxCellTemp"),
-                number(s.ACB_FRESH, "maxCellTemp"),
-                number(s.ACB_DATA, "lastReading.maxCellTemp"),
-            ),
-        ),
-        Field(
-            "report_age_s",
-            "Age of its last report.",
-            (
-                formula(s.ENCHARGE_FRESH, "age of last_rpt_date", v.read_report_age),
-                formula(s.ACB_DATA, "age of lastReading.endDate", v.read_report_age),
-            ),
-            kind="int",
-        ),
+        Field("max_cell_temperature_c", "Temperature of its hottest cell.",
+            (number(s.ENCHARGE_FRESH, "maxCellTemp"), number(s.ACB_FRESH, "maxCellTemp"),
+             number(s.ACB_DATA, "lastReading.maxCellTemp"))),
+        Field("report_age_s", "Age of its last report.",
+            (formula(s.ENCHARGE_FRESH, "age of last_rpt_date", v.read_report_age),
+             formula(s.ACB_DATA, "age of lastReading.endDate", v.read_report_age)), kind="int"),
     ),
 )
 
@@ -449,35 +249,17 @@ GRID = Measurement(
     "The connection to the grid, the controller and the generator.",
     "totals",
     fields=(
-        Field(
-            "grid_state",
-            "on-grid or off-grid, by the relay as it is; else as the collar says.",
-            (
-                formula(s.ENPOWER, "mains_oper_state", v.read_enpower_grid),
-                formula(s.COLLAR, "grid_state", v.read_collar_grid),
-            ),
-            kind="string",
-        ),
-        Field(
-            "relay_closed",
-            "The relay to the grid is closed.",
-            (
-                formula(s.ENPOWER, "mains_oper_state", v.read_enpower_relay),
-                formula(s.COLLAR, "mid_state", v.read_collar_relay),
-            ),
-            kind="bool",
-        ),
-        Field(
-            "controller_temperature_c",
-            "Temperature of the system controller or collar.",
-            (formula(s.ENPOWER, "temperature in °F", v.read_fahrenheit), number(s.COLLAR, "temperature")),
-        ),
-        Field(
-            "generator_state",
+        Field("grid_state", "on-grid or off-grid, by the relay as it is; else as the collar says.",
+            (formula(s.ENPOWER, "mains_oper_state", v.read_enpower_grid),
+             formula(s.COLLAR, "grid_state", v.read_collar_grid)), kind="string"),
+        Field("relay_closed", "The relay to the grid is closed.",
+            (formula(s.ENPOWER, "mains_oper_state", v.read_enpower_relay),
+             formula(s.COLLAR, "mid_state", v.read_collar_relay)), kind="bool"),
+        Field("controller_temperature_c", "Temperature of the system controller or collar.",
+            (formula(s.ENPOWER, "temperature in °F", v.read_fahrenheit), number(s.COLLAR, "temperature"))),
+        Field("generator_state",
             "connected, disconnected, or the gateway's own word; only where a generator is configured.",
-            (formula(s.GENERATOR, "oper_state", v.read_generator_state),),
-            kind="string",
-        ),
+            (formula(s.GENERATOR, "oper_state", v.read_generator_state),), kind="string"),
     ),
 )
 
@@ -501,12 +283,8 @@ COMBINER_STATE = Measurement(
         Field("communicating", "It was heard recently.", (flag(s.COMBINER, "communicating"),), kind="bool"),
         Field("firmware", "Its firmware.", (text(s.COMBINER, "fw_version"),), kind="string"),
         Field("state", "The gateway's word for its state.", (text(s.COMBINER, "admin_state_str"),), kind="string"),
-        Field(
-            "inventory_age_s",
-            "Age of the inventory that this comes from.",
-            (formula(s.COMBINER, "age of the inventory", v.read_inventory_age),),
-            kind="int",
-        ),
+        Field("inventory_age_s", "Age of the inventory that this comes from.",
+            (formula(s.COMBINER, "age of the inventory", v.read_inventory_age),), kind="int"),
     ),
 )
 
@@ -517,35 +295,16 @@ GATEWAY = Measurement(
     fields=(
         Field("firmware", "Its firmware.", (formula(s.INFO, "software", v.read_firmware),), kind="string"),
         Field("part_number", "Its part number.", (formula(s.INFO, "pn", v.read_part_number),), kind="string"),
-        Field(
-            "interface",
-            "Its primary network interface.",
-            (formula(s.HOME, "network.primary_interface", v.read_interface),),
-            kind="string",
-        ),
-        Field(
-            "update_status",
-            "Whether it is up to date; older builds.",
-            (text(s.HOME, "update_status"),),
-            kind="string",
-        ),
-        Field(
-            "wifi_signal",
-            "Bars of its Wi-Fi, 0 to 5.",
-            (formula(s.HOME, "network.interfaces", v.read_wifi_signal),),
-            low=0,
-            high=100,
-        ),
-        Field(
-            "last_cloud_report_age_s",
-            "Age of its last report to Enphase.",
-            (formula(s.HOME, "network.last_enlighten_report_time", v.read_cloud_report_age),),
-        ),
-        Field(
-            "inverter_report_interval_s",
-            "Usual seconds between an inverter's reports.",
-            made_of="the median of the inverters' last two reports",
-        ),
+        Field("interface", "Its primary network interface.",
+            (formula(s.HOME, "network.primary_interface", v.read_interface),), kind="string"),
+        Field("update_status", "Whether it is up to date; older builds.", (text(s.HOME, "update_status"),),
+            kind="string"),
+        Field("wifi_signal", "Bars of its Wi-Fi, 0 to 5.",
+            (formula(s.HOME, "network.interfaces", v.read_wifi_signal),), low=0, high=100),
+        Field("last_cloud_report_age_s", "Age of its last report to Enphase.",
+            (formula(s.HOME, "network.last_enlighten_report_time", v.read_cloud_report_age),)),
+        Field("inverter_report_interval_s", "Usual seconds between an inverter's reports.",
+            made_of="the median of the inverters' last two reports"),
     ),
 )
 
@@ -585,11 +344,8 @@ SELF = Measurement(
 def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
     return (
         Field(f"{name}_wh", f"{meaning} on that day.", made_of="accepted rises of its counters, else its power"),
-        Field(
-            f"{name}_estimated_wh",
-            "Of that, what was attributed over a gap or integrated from power.",
-            made_of="the books",
-        ),
+        Field(f"{name}_estimated_wh", "Of that, what was attributed over a gap or integrated from power.",
+            made_of="the books"),
     )
 
 
@@ -623,27 +379,15 @@ INVERTER_DAY = Measurement(
     time="day",
     fields=(
         Field("energy_wh", "Energy of the day.", made_of="its own lifetime counter, else the power of its reports"),
-        Field(
-            "estimated_wh",
-            "Of that, what was integrated from reports or split over a gap.",
-            made_of="its reports' mean power, or a gap over midnight",
-        ),
+        Field("estimated_wh", "Of that, what was integrated from reports or split over a gap.",
+            made_of="its reports' mean power, or a gap over midnight"),
         Field("peak_power_w", "Highest mean power of a report.", made_of="the power of its reports"),
-        Field(
-            "group_ratio",
-            "Its energy against the median of its group; absent in groups of fewer than three.",
-            made_of="the day's energy of all inverters with the same panel_group",
-        ),
-        Field(
-            "group_ratio_7d",
-            "The same over the seven days that end with this one.",
-            made_of="the energy of seven days of all inverters with the same panel_group",
-        ),
-        Field(
-            "coverage_percent",
-            "Reports seen of those expected between its group's first and last.",
-            made_of="the times of its group's reports",
-        ),
+        Field("group_ratio", "Its energy against the median of its group; absent in groups of fewer than three.",
+            made_of="the day's energy of all inverters with the same panel_group"),
+        Field("group_ratio_7d", "The same over the seven days that end with this one.",
+            made_of="the energy of seven days of all inverters with the same panel_group"),
+        Field("coverage_percent", "Reports seen of those expected between its group's first and last.",
+            made_of="the times of its group's reports"),
     ),
 )
 
@@ -668,43 +412,19 @@ _LEAST: Final = -1000.0
 """A counter of a meter may run a little below zero (Q-L7)."""
 
 COUNTERS: Final = (
-    Field(
-        "production",
-        "Lifetime production.",
-        (
-            number(s.PRODUCTION_METER, "actEnergyDlvd"),
-            number(s.PRODUCTION_BLOCK, "whLifetime"),
-            number(s.DATA_SUMS, "joulesProduced", JOULE),
-            number(s.V1, "wattHoursLifetime"),
-            number(s.PDM_PCU, "wattHoursLifetime"),
-            number(s.INVERTERS_BLOCK, "whLifetime"),
-        ),
-        low=_LEAST,
-        high=1e12,
-    ),
+    Field("production", "Lifetime production.",
+        (number(s.PRODUCTION_METER, "actEnergyDlvd"), number(s.PRODUCTION_BLOCK, "whLifetime"),
+         number(s.DATA_SUMS, "joulesProduced", JOULE), number(s.V1, "wattHoursLifetime"),
+         number(s.PDM_PCU, "wattHoursLifetime"), number(s.INVERTERS_BLOCK, "whLifetime")), low=_LEAST, high=1e12),
     Field("import", "Lifetime import from the grid.", (number(s.NET_METER, "actEnergyDlvd"),), low=_LEAST, high=1e12),
     Field("export", "Lifetime export to the grid.", (number(s.NET_METER, "actEnergyRcvd"),), low=_LEAST, high=1e12),
-    Field(
-        "consumption",
-        "Lifetime consumption by a total CT.",
-        (number(s.TOTAL_METER, "actEnergyDlvd"),),
-        low=_LEAST,
-        high=1e12,
-    ),
-    Field(
-        "charged",
-        "Lifetime energy charged.",
-        (number(s.STORAGE_METER, "actEnergyRcvd"), number(s.ACB_SUMS, "joulesUsed", JOULE)),
-        low=_LEAST,
-        high=1e12,
-    ),
-    Field(
-        "discharged",
-        "Lifetime energy discharged.",
-        (number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)),
-        low=_LEAST,
-        high=1e12,
-    ),
+    Field("consumption", "Lifetime consumption by a total CT.", (number(s.TOTAL_METER, "actEnergyDlvd"),), low=_LEAST,
+        high=1e12),
+    Field("charged", "Lifetime energy charged.",
+        (number(s.STORAGE_METER, "actEnergyRcvd"), number(s.ACB_SUMS, "joulesUsed", JOULE)), low=_LEAST, high=1e12),
+    Field("discharged", "Lifetime energy discharged.",
+        (number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)), low=_LEAST,
+        high=1e12),
 )
 """The primitive counters; every other energy is computed from what the ledger accepts of these."""
 

@@ -1,4 +1,4 @@
-"""Quirks of counters over time (reference 5.2, 5.3, 5.8), each by its name."""
+"""Quirks of counters over time, each by its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway's own figures of today and seven days: taken only where they are sane (reference 3.1.4)."""
+"""The gateway's own figures of today and seven days: taken only where they are sane."""
 
 from __future__ import annotations
 
