@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Final, TypeGuard
 
 import click
 
@@ -16,6 +17,18 @@ from logger.commands.ui.start import begin
 from logger.daemon import status_file
 from logger.errors import StoreHeldError
 from logger.model import Json, number_or_zero
+
+_POWERS: Final = {
+    "production": "production_power_w",
+    "house": "load_power_w",
+    "grid": "net_power_w",
+    "battery": "battery_power_w",
+}
+_NOTES: Final = {
+    "seeded": "seeded by the gateway's figure",
+    "integrated": "estimated: integrated from power where there is no counter",
+}
+"""What a reader should know about a figure of today, by the list of the status that names its quantity."""
 
 
 class NoDaemonError(StoreHeldError):
@@ -40,64 +53,56 @@ def command(env_file: Path, as_json: bool) -> int:
 
 def write_lines(found: dict[str, Json], now: float) -> list[str]:
     """Write the status as text, one fact a line."""
-    gateway, polls, values = _part(found, "gateway"), _part(found, "polls"), _part(found, "values")
-    store, influxdb, books = _part(found, "store"), _part(found, "influxdb"), _part(found, "books")
+    store, polls, values = _part(found, "store"), _part(found, "polls"), _part(found, "values")
+    books, troubles = _part(found, "books"), _part(found, "troubles")
+    return [
+        _describe_state(found, now),
+        *_describe_gateway(_part(found, "gateway"), now),
+        _line("polls", f"{polls.get('ticks')} stored, {polls.get('missed')} missed"),
+        *_describe_requests(_part(found, "requests")),
+        *(_line(name, f"{watts:.0f} W") for name, key in _POWERS.items() if _is_number(watts := values.get(key))),
+        *_describe_today(values, books),
+        *_describe_counters(_part(books, "counters")),
+        _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
+        _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
+        *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),
+    ]
+
+
+def _describe_state(found: dict[str, Json], now: float) -> str:
     written_at, alive_until = number_or_zero(found.get("written_at")), number_or_zero(found.get("alive_until"))
     state = "running" if now < alive_until else "stopped" if alive_until <= written_at else "NOT MOVING"
-    text = [f"{state}, status of {format_span(now - written_at)} ago"]
-    if gateway:
-        reach = "answers" if gateway.get("reachable") else "DOES NOT ANSWER"
-        text.append(f"gateway    {gateway.get('serial')}, firmware {gateway.get('firmware')}, {reach}")
-        expires = gateway.get("token_expires_at")
-        if isinstance(expires, (int, float)):
-            left = f"{format_span(expires - now)} left" if expires > now else "EXPIRED"
-            text.append(f"token      {gateway.get('token_user') or 'unknown role'}, {left}")
-    else:
-        text.append("gateway    not reached yet")
-    text.append(f"polls      {polls.get('ticks')} stored, {polls.get('missed')} missed")
-    text += _describe_requests(_part(found, "requests"))
-    shown = {
-        "production": "production_power_w",
-        "house": "load_power_w",
-        "grid": "net_power_w",
-        "battery": "battery_power_w",
-    }
-    for name, key in shown.items():
-        if isinstance(values.get(key), (int, float)):
-            text.append(f"{name:<10} {number_or_zero(values[key]):.0f} W")
-    if isinstance(values.get("production_today_wh"), (int, float)):
-        made = (
-            f"{number_or_zero(values['production_today_wh']) / 1000:.2f} kWh produced{_remark(books, 'production')}"
-        )
-        text.append(f"today      {made}")
-    if isinstance(values.get("load_today_wh"), (int, float)):
-        used = f"{number_or_zero(values['load_today_wh']) / 1000:.2f} kWh used by the house{_remark(books, 'load')}"
-        text.append(f"           {used}")
-    text += _describe_counters(_part(books, "counters"))
-    if influxdb:
-        last = influxdb.get("last_delivery")
-        unknown = "the last one is no longer known" if store.get("delivered") else "none yet"
-        when = f"last {format_span(now - last)} ago" if isinstance(last, (int, float)) else unknown
-        text.append(
-            f"influxdb   {store.get('delivered')} points delivered ever, {when}, {store.get('refused')} refused"
-        )
-    else:
-        text.append("influxdb   not set: everything is kept in the embedded store")
-    text.append(f"waiting    {store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB")
-    for trouble in _part(found, "troubles").values():
-        text.append("trouble    " + str(trouble).replace("\n", "\n           "))
+    return f"{state}, status of {format_span(now - written_at)} ago"
+
+
+def _describe_gateway(gateway: dict[str, Json], now: float) -> list[str]:
+    if not gateway:
+        return [_line("gateway", "not reached yet")]
+    reach = "answers" if gateway.get("reachable") else "DOES NOT ANSWER"
+    text = [_line("gateway", f"{gateway.get('serial')}, firmware {gateway.get('firmware')}, {reach}")]
+    if _is_number(expires := gateway.get("token_expires_at")):
+        left = f"{format_span(expires - now)} left" if expires > now else "EXPIRED"
+        text.append(_line("token", f"{gateway.get('token_user') or 'unknown role'}, {left}"))
     return text
 
 
-def _remark(books: dict[str, Json], quantity: str) -> str:
-    """Write what a reader should know about a figure of today."""
-    seeded, integrated = (books.get(key) for key in ("seeded", "integrated"))
-    notes = []
-    if isinstance(seeded, list) and quantity in seeded:
-        notes.append("seeded by the gateway's figure")
-    if isinstance(integrated, list) and quantity in integrated:
-        notes.append("estimated: integrated from power where there is no counter")
-    return f" ({'; '.join(notes)})" if notes else ""
+def _describe_today(values: dict[str, Json], books: dict[str, Json]) -> list[str]:
+    """Write today's energies, each with what a reader should know about it."""
+    text = []
+    for quantity, (name, verb) in {"production": ("today", "produced"), "load": ("", "used by the house")}.items():
+        if _is_number(wh := values.get(f"{quantity}_today_wh")):
+            notes = [note for key, note in _NOTES.items() if quantity in _list(books, key)]
+            text.append(_line(name, f"{wh / 1000:.2f} kWh {verb}" + (f" ({'; '.join(notes)})" if notes else "")))
+    return text
+
+
+def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: float) -> str:
+    if not influxdb:
+        return "not set: everything is kept in the embedded store"
+    last, delivered = influxdb.get("last_delivery"), store.get("delivered")
+    unknown = "the last one is no longer known" if delivered else "none yet"
+    when = f"last {format_span(now - last)} ago" if _is_number(last) else unknown
+    return f"{delivered} points delivered ever, {when}, {store.get('refused')} refused"
 
 
 def _describe_counters(counters: dict[str, Json]) -> list[str]:
@@ -118,7 +123,7 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
         note = f" ({'; '.join(notes)})" if notes else ""
         by_source.setdefault((str(counter.get("source")), note), []).append(name)
     return [
-        f"{'' if number else 'counters':<10} {', '.join(names)}: {source}{note}"
+        _line("" if number else "counters", f"{', '.join(names)}: {source}{note}")
         for number, ((source, note), names) in enumerate(by_source.items())
     ]
 
@@ -130,10 +135,24 @@ def _describe_requests(requests: dict[str, Json]) -> list[str]:
         return []
     fast, slow = number_or_zero(asked.get("fast")), number_or_zero(asked.get("slow"))
     notes = {"slow_gateway": "it answers slowly, so it is asked less", "one_lane": "slow and fast ones take turns"}
-    said = "".join(f"; {note}" for key, note in notes.items() if requests.get(key))
-    return [f"requests   {fast + slow:.0f} in the last hour ({slow:.0f} of them slow), {planned} planned{said}"]
+    remarks = "".join(f"; {note}" for key, note in notes.items() if requests.get(key))
+    text = f"{fast + slow:.0f} in the last hour ({slow:.0f} of them slow), {planned} planned{remarks}"
+    return [_line("requests", text)]
+
+
+def _line(name: str, text: str) -> str:
+    return f"{name:<10} {text}"
+
+
+def _is_number(value: Json) -> TypeGuard[float]:
+    return isinstance(value, (int, float))
 
 
 def _part(found: dict[str, Json], key: str) -> dict[str, Json]:
     part = found.get(key)
     return part if isinstance(part, dict) else {}
+
+
+def _list(found: dict[str, Json], key: str) -> list[Json]:
+    part = found.get(key)
+    return part if isinstance(part, list) else []
