@@ -1,4 +1,4 @@
-"""The table as texts for people: `docs/fields.md`, the `fields` command, and the same as JSON. Pure."""
+"""Write the table as text for people: `docs/fields.md`, the `fields` command, and the same as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _HEAD: Final = """\
 # Every field
 
 Made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the same. Where a field has several
-sources they are asked in this order: a later one is used only where the gateway surely has nothing better. A value
-that is not there, or not plausible, is left out.
+sources they are read in this order: a later one is used only where the gateway surely has nothing better. A value
+that is missing or not plausible is left out.
 
 Every point carries the tag `gateway` (its serial number), and `site` if one is set. Points of inverters also carry
 the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column` and its own.
-`serial` is what an inverter is: a panel that is renamed there starts a new series.
+`serial` identifies an inverter; a panel that gets another name in the layout file starts a new series.
 """
 
 
@@ -111,7 +111,7 @@ def markdown() -> str:
             [
                 "## Counters",
                 "",
-                "The lifetime energies are made of these alone, after a guard has accepted them.",
+                "The lifetime energies are computed from these alone, after validation has accepted their values.",
                 "",
                 "| counter | meaning | sources, in order |",
                 "|---|---|---|",

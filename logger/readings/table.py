@@ -345,7 +345,7 @@ def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
     return (
         Field(f"{name}_wh", f"{meaning} on that day.", made_of="accepted rises of its counters, else its power"),
         Field(f"{name}_estimated_wh", "Of that, what was attributed over a gap or integrated from power.",
-            made_of="the books"),
+            made_of="the energy state"),
     )
 
 
@@ -367,7 +367,7 @@ DAY = Measurement(
         Field("peak_production_w", "The greatest power produced at a tick.", made_of="production_power_w"),
         Field("peak_load_w", "The greatest power of the house at a tick.", made_of="load_power_w"),
         Field("coverage_percent", "Ticks polled ÷ ticks of the day.", made_of="the recorder"),
-        Field("counter_resets", "How many counters took a new base.", kind="int", made_of="the books"),
+        Field("counter_resets", "How many counters were rebaselined.", kind="int", made_of="the energy state"),
     ),
 )
 
@@ -426,6 +426,6 @@ COUNTERS: Final = (
         (number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)), low=_LEAST,
         high=1e12),
 )
-"""The primitive counters; every other energy is computed from what the ledger accepts of these."""
+"""The primitive counters; every other energy is computed from what is accepted of these."""
 
 check(MEASUREMENTS)
