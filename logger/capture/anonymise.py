@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from logger.capture.identities import MAC, Kind, find_identities, kind_of_key
-from logger.capture.json_tokens import Token, find_tokens, write_string
+from logger.capture.json_tokens import JsonToken, find_tokens, write_string
 from logger.capture.stand_ins import StandIns
 
 _DIGITS: Final = 8
@@ -48,7 +48,7 @@ class Anonymiser:
             for key, value in pattern.findall(text):
                 self._learn_value(path, html.unescape(key), html.unescape(value).strip())
 
-    def _learn_token(self, path: str, token: Token) -> None:
+    def _learn_token(self, path: str, token: JsonToken) -> None:
         if token.kind in ("string", "cut"):
             self._learn_value(path, token.key, token.text)
             return
@@ -92,7 +92,7 @@ class Anonymiser:
             done = token.end
         return "".join([*parts, text[done:]])
 
-    def _clean_token(self, path: str, token: Token, literal: str) -> str:
+    def _clean_token(self, path: str, token: JsonToken, literal: str) -> str:
         kind = kind_of_key(token.key, path)
         if token.kind == "cut":
             return '"'  # the half of something that cannot be known

@@ -16,7 +16,7 @@ _TOKEN: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class JsonToken:
     """One string, key or number. `text` is its meaning; `key` the key it stands under, of a key the one above."""
 
     start: int
@@ -26,7 +26,7 @@ class Token:
     key: str
 
 
-def find_tokens(text: str) -> Iterator[Token]:
+def find_tokens(text: str) -> Iterator[JsonToken]:
     """Find every string, key and number in order, whatever else the text is; a string without an end is `cut`."""
     above: list[str] = []
     key = ""
@@ -38,13 +38,13 @@ def find_tokens(text: str) -> Iterator[Token]:
         elif match.group("colon"):
             key = _decode_string(match.group("string"))
             start, end = match.span("string")
-            yield Token(start, end, "key", key, above[-1] if above else "")
+            yield JsonToken(start, end, "key", key, above[-1] if above else "")
         elif match.group("string"):
-            yield Token(match.start(), match.end(), "string", _decode_string(match.group()), key)
+            yield JsonToken(match.start(), match.end(), "string", _decode_string(match.group()), key)
         elif match.group("number"):
-            yield Token(match.start(), match.end(), "number", match.group(), key)
+            yield JsonToken(match.start(), match.end(), "number", match.group(), key)
         else:
-            yield Token(match.start(), match.end(), "cut", match.group()[1:], key)
+            yield JsonToken(match.start(), match.end(), "cut", match.group()[1:], key)
 
 
 def write_string(text: str, before: str) -> str:

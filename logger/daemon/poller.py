@@ -183,9 +183,9 @@ class Poller:
     def start_slow(self, tick: int) -> None:
         """Let the slow endpoints that are due at `tick` be asked from now on, beside the next minutes."""
         if self.requests.contention.one_lane:
-            self._changes.begin("one lane", "slow requests hold up the fast ones: they take turns now", logging.INFO)
+            self._changes.begin("one lane", "slow requests delay the fast ones; they take turns now", logging.INFO)
         else:
-            self._changes.end("one lane", "slow requests run beside the fast ones again")
+            self._changes.end("one lane", "slow requests no longer delay the fast ones; both lanes run again")
         self._slow_tick, self._slow_asked = tick, set()
         self._slow_wanted.set()
 

@@ -144,4 +144,6 @@ class Requests:
             state.reported_lost = True
             self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.message}", "warning"))
         if state.reported_lost or (not state.is_absent and (state.has_answered or state.is_silent)):
-            self._changes.begin(path, f"{path} is silent: {error.message}", logging.INFO)
+            self._changes.begin(
+                path, f"{path} does not answer, its fields are missing: {error.message}", logging.INFO
+            )
