@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -50,22 +51,15 @@ def command(speed: float, seconds: float | None, state_dir: Path | None) -> None
     _empty(folder)
     now = time.time()
     clock = FastClock(now, _find_start(now), speed, patience_s=5.0)
-    simulator = subprocess.Popen(  # noqa: S603  our own program
-        [sys.executable, "-m", "logger", "simulate", "--clock", str(clock.origin), str(clock.start), str(clock.rate)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with _simulate(clock) as environ, (folder / "demo.log").open("w", encoding="utf-8") as log_file:
         configured = load_settings(
-            None, environ={**_read_settings(simulator), "LOGGER_STATE_DIR": str(folder), "LOGGER_TIMEZONE": _ZONE}
+            None, environ={**environ, "LOGGER_STATE_DIR": str(folder), "LOGGER_TIMEZONE": _ZONE}
         )
-        with (folder / "demo.log").open("w", encoding="utf-8") as log_file:
-            log.protect(configured.secrets.values())
-            log.configure("info", "text", stream=log_file)
-            asyncio.run(_watch(configured, clock, seconds, folder))
-    finally:
-        simulator.terminate()
-        simulator.wait(timeout=10)
+        log.protect(configured.secrets.values())
+        log.configure("info", "text", stream=log_file)
+        asyncio.run(_record(configured, clock, seconds))
+    stopped = f"Stopped. What was recorded lies in {folder}; the next demo starts afresh."
+    Console().print(stopped, highlight=False, soft_wrap=True)
 
 
 def _empty(folder: Path) -> None:
@@ -84,39 +78,48 @@ def _find_start(now: float) -> float:
     return local.replace(hour=_START_HOUR, minute=0, second=0, microsecond=0).timestamp()
 
 
-def _read_settings(simulator: subprocess.Popen[str]) -> dict[str, str]:
-    """Read the settings that the stand-in prints when it is ready."""
-    found: dict[str, str] = {}
-    assert simulator.stdout is not None  # noqa: S101  a pipe was asked for
-    while "ENPHASE_TOKEN_URL" not in found:
-        line = simulator.stdout.readline()
-        if not line:
-            raise StateError("the stand-in gateway did not start", "envoy-logger simulate, to see why.")
-        name, _, value = line.strip().partition("=")
-        found[name] = value
-    return found
+@contextlib.contextmanager
+def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
+    """Run a stand-in gateway beside → the settings that it prints when it is ready."""
+    numbers = [str(clock.origin), str(clock.start), str(clock.rate)]
+    words = [sys.executable, "-m", "logger", "simulate", "--clock", *numbers]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603  our own program
+        assert simulator.stdout is not None  # noqa: S101  a pipe was asked for
+        settings: dict[str, str] = {}
+        try:
+            while "ENPHASE_TOKEN_URL" not in settings:
+                line = simulator.stdout.readline()
+                if not line:
+                    raise StateError("the stand-in gateway did not start", "envoy-logger simulate, to see why.")
+                name, _, settings[name] = line.strip().partition("=")
+            yield settings
+        finally:
+            simulator.terminate()
 
 
-async def _watch(configured: Settings, clock: FastClock, seconds: float | None, folder: Path) -> None:
+async def _record(configured: Settings, clock: FastClock, seconds: float | None) -> None:
+    """Record and show it until told to stop, or for so many real seconds."""
     view = DemoView(clock, _ZONE)
-    recorder = asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take))
+    tasks = [
+        asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take)),
+        asyncio.create_task(_show(view, clock)),
+    ]
+    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _show(view: DemoView, clock: FastClock) -> None:
+    """Draw the view in a terminal; elsewhere print a line now and then."""
     console = Console()
-    until = time.monotonic() + seconds if seconds else float("inf")
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=5, screen=False):
-            while not recorder.done() and time.monotonic() < until:
-                await asyncio.sleep(0.2)
-    else:
-        console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops it.")
-        said = 0.0
-        while not recorder.done() and time.monotonic() < until:
-            await asyncio.sleep(0.5)
-            if view.rows and time.monotonic() - said > 2:
-                said = time.monotonic()
-                console.print(view.write_line(), soft_wrap=True)
-    if not recorder.done():
-        recorder.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await recorder
-    said_last = f"Stopped. What was recorded lies in {folder}; the next demo starts afresh."
-    console.print(said_last, highlight=False, soft_wrap=True)
+            await asyncio.Event().wait()
+    console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops it.")
+    while True:
+        await asyncio.sleep(2.0)
+        if view.rows:
+            console.print(view.line(), soft_wrap=True)
