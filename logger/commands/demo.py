@@ -122,4 +122,4 @@ async def _show(view: DemoView, clock: FastClock) -> None:
     while True:
         await asyncio.sleep(2.0)
         if view.rows:
-            console.print(view.line(), soft_wrap=True)
+            console.print(view.write_line(), soft_wrap=True)

@@ -110,7 +110,7 @@ class Influxdb(Group):
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
 
-class Recorder(Group):
+class RecorderSettings(Group):
     """The recorder itself."""
 
     model_config = SettingsConfigDict(env_prefix="LOGGER_")
@@ -160,7 +160,7 @@ class Recorder(Group):
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line.")
 
 
-GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, Recorder)
+GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, RecorderSettings)
 
 
 @dataclass(frozen=True, slots=True)

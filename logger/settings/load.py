@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 
 from logger import places
 from logger.errors import Problem, SettingsError
-from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, Recorder
+from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, RecorderSettings
 from logger.settings.envfile import parse_env, read_env_text
 from logger.settings.environment import read_variables
 from logger.settings.near_misses import find_misnamed_url, warn_of_strangers
@@ -35,7 +35,7 @@ class Settings:
 
     enphase: Enphase
     influxdb: Influxdb
-    recorder: Recorder
+    recorder: RecorderSettings
     origins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     env_file: Path | None = None
@@ -105,7 +105,7 @@ def inspect_settings(
     """Read and check every setting → what is good, with defaults in place of the rest, and every problem."""
     inputs = Inputs(read_variables() if environ is None else environ, env_file)
     _read_env_file(inputs)
-    enphase, influxdb, recorder = _build(Enphase, inputs), _build(Influxdb, inputs), _build(Recorder, inputs)
+    enphase, influxdb, recorder = _build(Enphase, inputs), _build(Influxdb, inputs), _build(RecorderSettings, inputs)
     names = inputs.variables.keys() | inputs.dotenv.keys()
     warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *warn_of_strangers(names)]
     settings = Settings(enphase, influxdb, recorder, inputs.origins, tuple(dict.fromkeys(warnings)), env_file)
