@@ -198,7 +198,7 @@ def test_a_path_that_disappears_is_said_once_and_again_when_it_is_back_and_the_r
         store, _, collector = record(tmp_path, 6, fate)
     assert events(store) == ["endpoint_lost", "endpoint_back"]
     assert powers(store) == minutes(360, START)
-    assert sum("does not answer" in record.message for record in caplog.records) == 1
+    assert sum("gives no document" in record.message for record in caplog.records) == 1
     assert sum(f"{INVENTORY} answers again" in record.message for record in caplog.records) == 1
     assert collector.changes.troubles == {}
 

@@ -99,8 +99,10 @@ class Trouble:
 
 
 TROUBLES = {
-    "one path as HTML": Trouble("/ivp/ensemble/power", Fault("html"), "/ivp/ensemble/power is silent: .* HTML"),
-    "everything as HTML": Trouble("*", Fault("html"), "/ivp/meters/readings is silent: .* HTML"),
+    "one path as HTML": Trouble(
+        "/ivp/ensemble/power", Fault("html"), "/ivp/ensemble/power gives no document, .* HTML"
+    ),
+    "everything as HTML": Trouble("*", Fault("html"), "/ivp/meters/readings gives no document, .* HTML"),
     "reset": Trouble("*", Fault("reset"), "closed the connection in the middle"),
     "cut": Trouble("*", Fault("cut"), "closed the connection in the middle"),
     "503": Trouble("*", Fault("status"), "answered 503: the gateway"),
