@@ -14,6 +14,7 @@ from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
 from logger.gateway.discovery import INSTALL_MDNS, LISTEN_S, Search, search
 from logger.gateway.pins import format_fingerprint
+from logger.gateway.probe import FoundGateway
 from logger.settings.value_types import check_gateway_address
 
 _NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {INSTALL_MDNS}"
@@ -47,15 +48,15 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
     """
     found = asyncio.run(search(SystemClock(), listen_s=seconds, interfaces=interfaces, addresses=addresses))
     if as_json:
-        click.echo(json.dumps([_describe(found, index) for index in range(len(found.met))], indent=1))
+        click.echo(json.dumps([_describe(gateway) for gateway in found.gateways], indent=1))
     else:
         for line in _write_table(found):
             click.echo(line)
     for silent in found.silent:
-        click.echo(silent.why, err=True)
+        click.echo(silent.reason, err=True)
     if not found.by_mdns:
         click.echo(_NEEDS_MDNS, err=True)
-    if not found.met:
+    if not found.gateways:
         raise NothingFoundError(
             "no gateway was found on this network",
             "look into your router's list of devices for its address; then envoy-logger discover ADDRESS.",
@@ -64,23 +65,22 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
 
 def _write_table(found: Search) -> list[str]:
     """Write the gateways as a table, one a line."""
-    if not found.met:
+    if not found.gateways:
         return []
     rows = [("ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN")]
-    for met in found.met:
-        sign_in = "account or token" if met.info.needs_token else "local user"
-        rows.append((met.address, met.info.serial, met.info.firmware, sign_in))
+    for gateway in found.gateways:
+        sign_in = "account or token" if gateway.info.needs_token else "local user"
+        rows.append((gateway.address, gateway.info.serial, gateway.info.firmware, sign_in))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _describe(found: Search, index: int) -> dict[str, str | bool | None]:
-    met = found.met[index]
+def _describe(gateway: FoundGateway) -> dict[str, str | bool | None]:
     return {
-        "address": met.address,
-        "serial": met.info.serial,
-        "firmware": met.info.firmware,
-        "part_number": met.info.part_number,
-        "needs_token": met.info.needs_token,
-        "certificate_sha256": format_fingerprint(met.pin.fingerprint) if met.pin else None,
+        "address": gateway.address,
+        "serial": gateway.info.serial,
+        "firmware": gateway.info.firmware,
+        "part_number": gateway.info.part_number,
+        "needs_token": gateway.info.needs_token,
+        "certificate_sha256": format_fingerprint(gateway.pin.fingerprint) if gateway.pin else None,
     }

@@ -32,17 +32,17 @@ INSTALL_MDNS: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """An address that was found or named, and at which no gateway said who it is; `why` in two lines."""
+    """An address that was found or named, and at which no gateway said who it is; `reason` in two lines."""
 
     address: str
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """What a search gave: each gateway once, by its serial. `by_mdns` is False where zeroconf is not installed."""
 
-    met: tuple[FoundGateway, ...]
+    gateways: tuple[FoundGateway, ...]
     silent: tuple[Silent, ...]
     by_mdns: bool
 
@@ -58,12 +58,12 @@ async def search(
     heard = await _listen_for_announcements(listen_s, tuple(interfaces))
     asked = list(dict.fromkeys([*named, *(heard or ()), USUAL_NAME]))
     answers = await asyncio.gather(*(_ask(address, clock) for address in asked))
-    met: dict[str, FoundGateway] = {}
+    gateways: dict[str, FoundGateway] = {}
     for answer in answers:
         if isinstance(answer, FoundGateway):
-            met.setdefault(answer.info.serial, answer)
+            gateways.setdefault(answer.info.serial, answer)
     silent = tuple(a for a in answers if isinstance(a, Silent) and (a.address in named or a.address != USUAL_NAME))
-    return Search(tuple(met.values()), silent, heard is not None)
+    return Search(tuple(gateways.values()), silent, heard is not None)
 
 
 async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:

@@ -66,10 +66,10 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
 
 def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> NotAllowedError:
     """The error for a path that is closed while others are open."""
-    what = f"{host}{endpoint.path} answered {answer.status}"
+    answered = f"{host}{endpoint.path} answered {answer.status}"
     if auth_kind(info) == "token":
         return NotAllowedError(
-            f"{what}: not for the role of this token ({who}); some paths want an installer's token"
+            f"{answered}: not for the role of this token ({who}); some paths want an installer's token"
         )
     if endpoint.before_7 == "digest":
         return NotAllowedError(
@@ -77,7 +77,7 @@ def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
             "what needs no password is still read",
             "set ENPHASE_LOCAL_USERNAME and ENPHASE_LOCAL_PASSWORD_FILE; firmware 3.18 wants installer.",
         )
-    return NotAllowedError(f"{what}: this firmware does not open this path")
+    return NotAllowedError(f"{answered}: this firmware does not open this path")
 
 
 def _refuse_busy(answer: Answer, where: str) -> None:
@@ -152,17 +152,17 @@ def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
     return info
 
 
-def _not_a_gateway(host: str, what: str, text: str) -> NotAGatewayError:
+def _not_a_gateway(host: str, found: str, text: str) -> NotAGatewayError:
     """The error for an address at which something else answers."""
     return NotAGatewayError(
-        f"{host} is not an Enphase gateway: /info gave {what}{_quote(text)}",
+        f"{host} is not an Enphase gateway: /info gave {found}{_quote(text)}",
         "check ENPHASE_GATEWAY; the gateway's own page at this address shows its serial number.",
     )
 
 
-def _unreadable(where: str, what: str, text: str) -> UnreadableError:
+def _unreadable(where: str, found: str, text: str) -> UnreadableError:
     return UnreadableError(
-        f"{where} gave {what}{_quote(text)}",
+        f"{where} gave {found}{_quote(text)}",
         "check the address and restart the gateway if this lasts.",
     )
 

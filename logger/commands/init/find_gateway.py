@@ -62,14 +62,14 @@ def _search(terminal: Terminal, answers: Answers, clock: Clock) -> tuple[FoundGa
     """Look for gateways on the network, and list them with numbers."""
     click.echo("   Looking for gateways on this network …")
     result = asyncio.run(search(clock, listen_s=LISTEN_S, interfaces=answers.interfaces))
-    for number, one in enumerate(result.met, 1):
+    for number, one in enumerate(result.gateways, 1):
         bold = click.style(str(number), bold=True)
         click.echo(f"     {bold}  {one.address:<21} serial {one.info.serial}  firmware {one.info.firmware}")
-    if not result.met:
+    if not result.gateways:
         terminal.show_note("none announces itself; your router's list of devices shows its address")
         if not result.by_mdns:
             terminal.show_note(f"mDNS was not asked; {INSTALL_MDNS} makes it possible")
-    return tuple(result.met)
+    return tuple(result.gateways)
 
 
 def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway) -> None:
