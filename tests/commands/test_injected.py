@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from logger.clock import FastClock
 from tests.commands.program import program
 from tests.endtoend.recorder import Recorder
+from tests.endtoend.sites import fast_clock
 from tests.servers import Fake2
 from tests.standin import BackgroundSimulator, invent_gateway
 
@@ -75,8 +75,7 @@ def of_kubernetes() -> dict[str, str]:
 
 def test_it_starts_and_means_the_same_whatever_others_inject(fake_influx2: Fake2, tmp_path: Path) -> None:
     buckets = fake_influx2.fresh_buckets()
-    now = time.time()
-    clock = FastClock(now, now // 86400 * 86400 - 2 * 86400 + 36000, 120.0)
+    clock = fast_clock(120.0, time.time() // 86400 * 86400 - 2 * 86400 + 36000)
     with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.start - 86400), clock) as site:
         settings = site.settings | {
             "INFLUXDB_URL": fake_influx2.url, "INFLUXDB_ORG": fake_influx2.org,

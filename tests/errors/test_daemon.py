@@ -15,6 +15,7 @@ from tests.commands.program import program
 from tests.endtoend import recorder as recorders
 from tests.endtoend.points import Points, as_points, differences, in_database, stored
 from tests.endtoend.recorder import Recorder, influxdb
+from tests.endtoend.sites import fast_clock
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
@@ -26,8 +27,7 @@ WHOLE = {"production_power_w", "net_power_w", "load_power_w", "battery_charge_pe
 @pytest.fixture
 def clock() -> FastClock:
     """Begins at ten in the morning, two days ago, far from the gateway's nightly silence."""
-    now = time.time()
-    return FastClock(now, now // 86400 * 86400 - 2 * 86400 + 36000, RATE)
+    return fast_clock(RATE, time.time() // 86400 * 86400 - 2 * 86400 + 36000)
 
 
 @pytest.fixture

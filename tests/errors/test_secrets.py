@@ -16,6 +16,7 @@ import pytest
 from logger.clock import FastClock
 from tests.commands.program import program
 from tests.endtoend.recorder import Recorder, environment
+from tests.endtoend.sites import fast_clock
 from tests.errors.sentinels import (
     ACCOUNT,
     ADMIN_TOKEN,
@@ -44,8 +45,7 @@ def addresses(site: BackgroundSimulator, **more: str) -> dict[str, str]:
 
 @pytest.fixture
 def clock() -> FastClock:
-    now = time.time()
-    return FastClock(now, now // 86400 * 86400 - 2 * 86400 + 36000, 240.0)
+    return fast_clock(240.0, time.time() // 86400 * 86400 - 2 * 86400 + 36000)
 
 
 @pytest.fixture
