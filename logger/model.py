@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Final, Literal, TypeAlias
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
@@ -16,6 +18,11 @@ ROLES: tuple[Role, ...] = ("totals", "devices", "daily")
 def number_or_zero(value: Json) -> float:
     """Return a JSON number as a float, and 0.0 for anything else."""
     return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def add_up(values: Iterable[float]) -> float:
+    """Add numbers in their order, on every Python alike: from 3.12 on `sum` corrects rounding, in other digits."""
+    return reduce(add, values, 0)
 
 
 @dataclass(frozen=True, slots=True)

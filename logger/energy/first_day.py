@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from logger.energy.quantities import terms
 from logger.energy.state import POWER, Base, EnergyState, Seed, Tick
+from logger.model import add_up
 
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
@@ -54,7 +55,7 @@ def _before_us(state: EnergyState, seed: Seed, of: Mapping[str, int]) -> float |
     """What flowed today before it was counted here."""
     if seed.today_wh is None:
         return None
-    return max(0.0, seed.today_wh - sum(sign * state.today.energy[name].wh for name, sign in of.items()))
+    return max(0.0, seed.today_wh - add_up(sign * state.today.energy[name].wh for name, sign in of.items()))
 
 
 def _less(a: float | None, b: float | None) -> float | None:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from logger.energy.state import DayEnergy, Wiring
+from logger.model import add_up
 
 TOTALS: Final = ("production", "consumption", "load", "net", "grid_import", "grid_export")
 """The quantities with a today, seven days and a lifetime."""
@@ -41,8 +42,10 @@ def figures(wiring: Wiring | None, energy: Mapping[str, DayEnergy]) -> dict[str,
     found = {}
     for quantity, of in terms(wiring).items():
         if all(name in energy for name in of):
-            wh = sum(sign * energy[name].wh for name, sign in of.items())
-            gap = sum(sign * energy[name].estimated_wh for name, sign in of.items() if not energy[name].is_integrated)
-            integrated = sum(energy[name].estimated_wh for name in of if energy[name].is_integrated)
+            wh = add_up(sign * energy[name].wh for name, sign in of.items())
+            gap = add_up(
+                sign * energy[name].estimated_wh for name, sign in of.items() if not energy[name].is_integrated
+            )
+            integrated = add_up(energy[name].estimated_wh for name in of if energy[name].is_integrated)
             found[quantity] = (wh, abs(gap) + integrated)
     return found

@@ -9,6 +9,7 @@ from typing import Final
 from logger.energy.days import following
 from logger.energy.quantities import TOTALS, figures, terms
 from logger.energy.state import POWER, Day, EnergyState, Wiring
+from logger.model import add_up
 
 _WEEK: Final = 7
 _BATTERY_LIFETIMES: Final = {"battery_charged_lifetime_wh": "charged", "battery_discharged_lifetime_wh": "discharged"}
@@ -30,9 +31,9 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
         if quantity not in TOTALS or not all(name in accepted for name in of):
             continue
         if measured & of.keys():
-            fields[f"{quantity}_lifetime_wh"] = sum(sign * accepted[name] for name, sign in of.items())
+            fields[f"{quantity}_lifetime_wh"] = add_up(sign * accepted[name] for name, sign in of.items())
         if all(name in todays for name in of):
-            today = _today_wh(state, quantity, sum(sign * todays[name] for name, sign in of.items()), of)
+            today = _today_wh(state, quantity, add_up(sign * todays[name] for name, sign in of.items()), of)
             if today is not None:
                 fields[f"{quantity}_today_wh"] = today
     return fields | {field: accepted[name] for field, name in _BATTERY_LIFETIMES.items() if name in measured}
@@ -86,5 +87,5 @@ def _sum_week(
             if figure is not None and is_whole:
                 of_days.append(figure[0])
         if len(of_days) == _WEEK:
-            found[quantity] = sum(of_days)
+            found[quantity] = add_up(of_days)
     return found

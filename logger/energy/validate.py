@@ -13,6 +13,7 @@ from typing import Final
 
 from logger.energy.days import wait_s
 from logger.energy.state import POWER, Counter, HeldValue, Source
+from logger.model import add_up
 
 JITTER_WH: Final = 10.0
 """A fall up to this is noise: no rise, no reset."""
@@ -78,7 +79,7 @@ class Decision:
     @property
     def rise_wh(self) -> float:
         """All that is believed to have flowed by the counter."""
-        return sum(increment.wh for increment in self.increments)
+        return add_up(increment.wh for increment in self.increments)
 
     @property
     def fell(self) -> bool:

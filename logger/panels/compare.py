@@ -10,7 +10,7 @@ from statistics import median
 from typing import Final
 
 from logger.energy.days import days_before, first_instant, list_days
-from logger.model import DayRow, Reading, Value
+from logger.model import DayRow, Reading, Value, add_up
 from logger.panels.panel_state import PanelDay, PanelDays, PanelState
 
 LEAST_GROUP: Final = 3
@@ -68,7 +68,7 @@ def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
         there = {day: days[day].panels.keys() & set(serials) for day in span}
         of_group = [day for day in span if there[day]]
         whole = [s for s in serials if all(s in there[day] for day in of_group)]
-        found |= _compare({group: whole}, {s: sum(days[day].panels[s].wh for day in of_group) for s in whole})
+        found |= _compare({group: whole}, {s: add_up(days[day].panels[s].wh for day in of_group) for s in whole})
     return found
 
 

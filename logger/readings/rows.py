@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Literal, TypeAlias, TypeVar
 
-from logger.model import Document, Json, Role, Snapshot
+from logger.model import Document, Json, Role, Snapshot, add_up
 
 Object: TypeAlias = Mapping[str, Json]
 T = TypeVar("T")
@@ -206,7 +206,7 @@ def total(values: Iterable[Json], least: float = -math.inf) -> float | None:
     """The sum of numbers; None if any is no number or below `least`."""
     found = [number(value) for value in values]
     known = [value for value in found if value is not None and value >= least]
-    return sum(known) if len(known) == len(found) else None
+    return add_up(known) if len(known) == len(found) else None
 
 
 # --- values of JSON -------------------------------------------------------------------------------------------
