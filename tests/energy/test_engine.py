@@ -14,7 +14,6 @@ from logger.energy.days import first_instant, local_day
 from logger.energy.engine import Accounted, account
 from logger.energy.state import EnergyState, Seed, Tick, Wiring
 from logger.energy.stored import dump_energy, load_energy
-from tests.states import energy_states
 
 MAX_W = 75_000.0
 NET = Wiring(net=True, total=False, storage=True, batteries=1)
@@ -264,16 +263,7 @@ def test_seven_days_wait_for_a_counter_that_has_not_been_read_since_midnight() -
     assert site.read(at("2025-06-13", "01:00")).fields["production_7d_wh"] == pytest.approx(7 * 24 * 3600)
 
 
-# --- the state as text ------------------------------------------------------------------------------------------
-
-
-@given(energy_states)
-def test_the_state_comes_back_from_the_store_as_it_went(state: EnergyState) -> None:
-    assert load_energy(dump_energy(state)) == state
-
-
-def test_no_stored_parts_are_a_new_state() -> None:
-    assert load_energy({}) == EnergyState()
+# --- restarts ---------------------------------------------------------------------------------------------------
 
 
 @given(st.integers(min_value=1, max_value=23), st.integers(min_value=1, max_value=200))
