@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from logger.backfill.restore import Rebuilt, hand_over, rebuild
 from logger.clock import SystemClock
 from logger.commands.ui.options import MisuseError
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.secret_input import secret_option
 from logger.commands.ui.start import begin
 from logger.control.api import Ask, reach, store_handlers
 from logger.control.unix_socket import Handlers
@@ -51,11 +51,7 @@ def _parse_date(context: click.Context, parameter: click.Parameter, text: str) -
 @click.option("--until", default="", callback=_parse_date, help="Up to this date; the last one otherwise.")
 @click.option("--again", is_flag=True, help="Also days of that range that this installation recorded itself.")
 @click.option("--gateway", default="", help="Serial number, where there are several.")
-@click.option(
-    "--read-token-file",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="A token that may read; - for standard input. INFLUXDB_READ_TOKEN otherwise.",
-)
+@secret_option("--read-token-file", "A token that may read; - for standard input. INFLUXDB_READ_TOKEN otherwise.")
 @click.option("--ask-token", is_flag=True, help="Ask for that token at the terminal.")
 @click.option("--dry-run", is_flag=True, help="Only show the days that would be written.")
 def command(
@@ -64,7 +60,7 @@ def command(
     until: str,
     again: bool,
     gateway: str,
-    read_token_file: Path | None,
+    read_token: str | None,
     ask_token: bool,
     dry_run: bool,
 ) -> None:
@@ -79,21 +75,12 @@ def command(
     if until and until < since:
         raise MisuseError("--until is before --since")
     configured = begin(env_file, require=["INFLUXDB_URL"])
-    token = _read_token(read_token_file, ask=ask_token)
-    log.protect([token] if token else [])
-    target = _choose_credentials(configured, token)
+    if ask_token:
+        read_token = str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
+        log.protect([read_token])
+    target = _choose_credentials(configured, read_token or "")
     request = RebuildRequest(gateway, Site(), 0, since, until, again)
     asyncio.run(_run(configured, target, request, dry_run))
-
-
-def _read_token(file: Path | None, *, ask: bool) -> str:
-    """Read the token given at the call; never from the arguments, which everybody can read."""
-    if ask:
-        return str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
-    if file is None:
-        return ""
-    text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    return text.strip()
 
 
 def _choose_credentials(configured: Settings, token: str) -> Target:
@@ -121,23 +108,29 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
         _show_progress("")
         if found is None:
             click.echo(f"InfluxDB holds nothing of gateway {serial}: there is nothing to fill in.")
-            return
-        if found.left_out:
-            click.echo(
-                f"Recorded by this installation itself, and left as it is: {_format_span(found.left_out)}\n"
-                "Try: --again to compute that anew, too.",
-                err=True,
-            )
-        if not found.rows and not found.last_tick:
-            click.echo("Nothing is missing: what is recorded here goes back as far as InfluxDB does.")
-            return
-        click.echo("\n".join(_format_table(found)))
-        written = "nothing was written (--dry-run)"
-        if not dry_run:
-            written = f"{await hand_over(ask, found, serial)} day rows written"
-        last = datetime.fromtimestamp(found.last_tick, ZoneInfo(site.zone))
-        until = f"up to {last:%Y-%m-%d %H:%M}, " if found.last_tick else ""
-        click.echo(f"\n{found.ticks} readings, {until}{written}.")
+        elif _show_days(found):
+            outcome = "nothing was written (--dry-run)"
+            if not dry_run:
+                outcome = f"{await hand_over(ask, found, serial)} day rows written"
+            last = datetime.fromtimestamp(found.last_tick, ZoneInfo(site.zone))
+            until = f"up to {last:%Y-%m-%d %H:%M}, " if found.last_tick else ""
+            click.echo(f"\n{found.ticks} readings, {until}{outcome}.")
+
+
+def _show_days(found: Rebuilt) -> bool:
+    """Show the days that a run found; whether there is anything to write."""
+    if days := found.left_out:
+        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        click.echo(
+            f"Recorded by this installation itself, and left as it is: {span}\n"
+            "Try: add --again to compute that anew, too.",
+            err=True,
+        )
+    if not found.rows and not found.last_tick:
+        click.echo("Nothing is missing: what is recorded here goes back as far as InfluxDB does.")
+        return False
+    click.echo("\n".join(_format_table(found)))
+    return True
 
 
 async def _read_states(ask: Ask) -> dict[str, GatewayState]:
@@ -157,7 +150,7 @@ async def _choose_gateway(named: str, states: dict[str, GatewayState], history: 
     found = sorted(states) or await history.list_gateways("totals", "envoy_totals")
     if len(found) != 1:
         names = ", ".join(found) or "none"
-        raise MisuseError(f"which gateway? There is {names}. Try: --gateway SERIAL")
+        raise MisuseError(f"which gateway? There is {names}. Try: give --gateway SERIAL")
     return found[0]
 
 
@@ -174,10 +167,6 @@ def _show_progress(day: str) -> None:
     """Show on a terminal, in place, which day is read."""
     if sys.stderr.isatty():
         click.echo(f"\r{f'reading {day}' if day else '':<30}" + ("" if day else "\r"), nl=False, err=True)
-
-
-def _format_span(days: Sequence[str]) -> str:
-    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
 def _format_table(found: Rebuilt) -> list[str]:
