@@ -12,8 +12,8 @@ from typing import Final
 
 from logger.backfill.day_replay import DayReplay, RebuildRequest, Replayed, RowTags, read_row_tags
 from logger.backfill.history import History
-from logger.control.api import Ask, as_text
-from logger.daemon.amend import MOST_ROWS
+from logger.control.api import Ask
+from logger.daemon.amend import MOST_ROWS, ROWS
 from logger.daemon.batches import make_daily_rows
 from logger.daemon.gateway_state import GatewayState, dump_state
 from logger.energy.days import days_before, first_instant, following, list_days, local_day
@@ -123,9 +123,6 @@ async def _give_rows(ask: Ask, gateway: str, replayed: Replayed) -> int:
     """Hand over rows of days, page by page."""
     stored = make_daily_rows(row for rows in replayed.rows.values() for row in rows)
     for start in range(0, len(stored), MOST_ROWS):
-        page: list[Json] = [
-            [row.measurement, row.series, row.day, as_text(row.line), row.final]
-            for row in stored[start : start + MOST_ROWS]
-        ]
-        await ask("day_rows", gateway=gateway, rows=page)
+        page = list(stored[start : start + MOST_ROWS])
+        await ask("day_rows", gateway=gateway, rows=ROWS.dump_python(page, mode="json"))
     return len(stored)

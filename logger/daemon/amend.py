@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
-from logger.control.api import as_bytes
+from pydantic import Field, TypeAdapter
+
 from logger.control.unix_socket import Handlers
 from logger.daemon.batches import make_amendment
 from logger.daemon.gateway_state import Change, GatewayState, load_state
@@ -22,6 +23,9 @@ from logger.store.thread import StoreCalls
 
 MOST_ROWS: Final = 1000
 """Rows of days that one request may bring."""
+ROWS: Final = TypeAdapter(Annotated[list[DailyRow], Field(max_length=MOST_ROWS)])
+"""How they travel."""
+_PARTS: Final = TypeAdapter(dict[str, str])
 
 
 class Keeper(Protocol):
@@ -68,13 +72,13 @@ def state_handlers(
         }
 
     async def day_rows(given: Mapping[str, Json]) -> Json:
-        rows = _rows(given["rows"])
-        await store.call(Store.put, Commit(gateway=str(given["gateway"]), tick=0, daily=rows))
+        rows = ROWS.validate_python(given["rows"])
+        await store.call(Store.put, Commit(gateway=str(given["gateway"]), tick=0, daily=tuple(rows)))
         changed()
         return len(rows)
 
     async def join(given: Mapping[str, Json]) -> Json:
-        gateway, past = str(given["gateway"]), load_state(_texts(given["parts"]), {})
+        gateway, past = str(given["gateway"]), load_state(_PARTS.validate_python(given["parts"]), {})
         keeper = keeper_of(gateway)
         again = given.get("again")
         dates = frozenset(str(day) for day in again) if isinstance(again, list) else frozenset()
@@ -94,21 +98,3 @@ def state_handlers(
         return count
 
     return {"states": states, "day_rows": day_rows, "join": join}
-
-
-def _texts(value: Json) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise TypeError("parts are an object of texts")
-    return {key: text for key, text in value.items() if isinstance(text, str)}
-
-
-def _rows(value: Json) -> tuple[DailyRow, ...]:
-    if not isinstance(value, list) or len(value) > MOST_ROWS:
-        raise TypeError(f"rows are a list of at most {MOST_ROWS}")
-    found = []
-    for row in value:
-        if not isinstance(row, list) or len(row) != 5:
-            raise TypeError("a row has a measurement, a series, a day, a line, and whether it is final")
-        measurement, series, day, line, final = row
-        found.append(DailyRow(str(measurement), str(series), str(day), as_bytes(str(line)), bool(final)))
-    return tuple(found)
