@@ -13,11 +13,11 @@ from typing import Final
 from logger.backfill.day_replay import DayReplay, RebuildRequest, Replayed, RowTags, read_row_tags
 from logger.backfill.history import History
 from logger.control.api import Ask
-from logger.daemon.amend import MOST_ROWS, ROWS
+from logger.daemon.amend import MOST_ROWS, StateApi
 from logger.daemon.batches import make_daily_rows
 from logger.daemon.gateway_state import GatewayState, dump_state
 from logger.energy.days import days_before, first_instant, following, list_days, local_day
-from logger.model import DayRow, Json
+from logger.model import DayRow
 from logger.panels.panel_days import forget_old_days
 from logger.panels.panel_state import PanelState
 
@@ -110,12 +110,10 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
     count = 0
     if found.earlier and found.last_tick:
         count += await _give_rows(ask, gateway, found.earlier)
-        joined = await ask("join", gateway=gateway, parts={**dump_state(found.earlier.state)})
-        count += joined if isinstance(joined, int) else 0
+        count += await ask(StateApi.restore_past, gateway, dump_state(found.earlier.state))
     if found.again:
         count += await _give_rows(ask, gateway, found.again)
-        parts: dict[str, Json] = {**dump_state(found.again.state)}
-        await ask("join", gateway=gateway, parts=parts, again=[*found.again.rows])
+        await ask(StateApi.recompute_days, gateway, dump_state(found.again.state), [*found.again.rows])
     return count
 
 
@@ -123,6 +121,5 @@ async def _give_rows(ask: Ask, gateway: str, replayed: Replayed) -> int:
     """Hand over rows of days, page by page."""
     stored = make_daily_rows(row for rows in replayed.rows.values() for row in rows)
     for start in range(0, len(stored), MOST_ROWS):
-        page = list(stored[start : start + MOST_ROWS])
-        await ask("day_rows", gateway=gateway, rows=ROWS.dump_python(page, mode="json"))
+        await ask(StateApi.put_day_rows, gateway, list(stored[start : start + MOST_ROWS]))
     return len(stored)

@@ -21,9 +21,8 @@ from logger.commands.ui.options import MisuseError
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.secret_input import secret_option
 from logger.commands.ui.start import begin
-from logger.control.api import Ask, reach, store_handlers
-from logger.control.unix_socket import Handlers
-from logger.daemon.amend import StoredState, state_handlers
+from logger.control.api import Ask, reach
+from logger.daemon.amend import StateApi, StoredState
 from logger.daemon.config import site_of, target_of
 from logger.daemon.gateway_state import GatewayState, load_state
 from logger.influx.dialects import Target
@@ -92,9 +91,8 @@ def _choose_credentials(configured: Settings, token: str) -> Target:
 
 
 async def _run(configured: Settings, target: Target, request: RebuildRequest, dry_run: bool) -> None:
-    def alone(store: StoreCalls) -> Handlers:
-        site = site_of(configured)
-        return {**store_handlers(store), **state_handlers(store, lambda gateway: StoredState(store, gateway, site))}
+    def alone(store: StoreCalls) -> StateApi:
+        return StateApi(store, lambda gateway: StoredState(store, gateway, site_of(configured)))
 
     clock = SystemClock()
     async with open_history(target, clock) as history, reach(configured, clock, make=True, alone=alone) as ask:
@@ -135,12 +133,8 @@ def _show_days(found: Rebuilt) -> bool:
 
 async def _read_states(ask: Ask) -> dict[str, GatewayState]:
     """Read the state of every gateway that the store knows."""
-    held = await ask("states")
-    return {
-        gateway: load_state({key: str(text) for key, text in parts.items()}, {})
-        for gateway, parts in (held.items() if isinstance(held, dict) else ())
-        if isinstance(parts, dict)
-    }
+    held = await ask(StateApi.read_states)
+    return {gateway: load_state(parts, {}) for gateway, parts in held.items()}
 
 
 async def _choose_gateway(named: str, states: dict[str, GatewayState], history: History) -> str:

@@ -20,7 +20,7 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import parse_moment, zone_of
 from logger.commands.ui.output import describe_refusal
 from logger.commands.ui.start import begin
-from logger.control.api import Ask, as_bytes, reach
+from logger.control.api import Ask, reach
 from logger.control.pages import read_refused_lines, read_stored_lines
 from logger.errors import EnvoyLoggerError
 from logger.influx.read_back import read_back
@@ -109,9 +109,9 @@ async def _write_refused(ask: Ask, file: BinaryIO) -> int:
     async for entry in read_refused_lines(ask):
         if not count:
             file.write(_HOW_TO)
-        file.write(f"# {entry['id']}  {describe_refusal(entry)}\n".encode())
-        if line := as_bytes(str(entry["line"])):
-            file.write(line + b"\n")
+        file.write(f"# {entry.id}  {describe_refusal(entry)}\n".encode())
+        if entry.line:
+            file.write(entry.line + b"\n")
         count += 1
     return count
 

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,11 +20,12 @@ from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.output import describe_refusal
 from logger.commands.ui.start import begin
-from logger.control.api import Ask, reach
-from logger.control.pages import ask_in_portions, part, read_refused_lines, replay, waiting
+from logger.control.api import Ask, RefusedEntry, StoreApi, as_text, reach
+from logger.control.pages import ask_in_portions, read_refused_lines, replay_everything
 from logger.influx.read_back import read_back
-from logger.model import ROLES, Json
+from logger.model import ROLES
 from logger.settings.load import Settings
+from logger.store.figures import StoreFigures
 
 T = TypeVar("T")
 
@@ -51,9 +53,11 @@ def command(context: click.Context, env_file: Path) -> None:
 def list_waiting(env_file: Path, as_json: bool = False) -> None:
     """Show what waits, what was delivered, and how much disk it takes."""
     configured = begin(env_file, level="warning")
-    found = _run(configured, waiting)
+    found = _run(configured, lambda ask: ask(StoreApi.read_figures))
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        shown = asdict(found)
+        del shown["last_delivery"]  # that is for `status`
+        click.echo(json.dumps(shown, indent=1))
         return
     click.echo("\n".join(_summarise(found, time.time(), configured.recorder.store_max_mb)))
 
@@ -65,16 +69,16 @@ def list_waiting(env_file: Path, as_json: bool = False) -> None:
 def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
     """Show the lines that InfluxDB refused, each with its number and InfluxDB's reason."""
 
-    async def read_all(ask: Ask) -> list[dict[str, Json]]:
+    async def read_all(ask: Ask) -> list[RefusedEntry]:
         return [entry async for entry in read_refused_lines(ask)]
 
     found = _run(begin(env_file, level="warning"), read_all)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps([{**asdict(entry), "line": as_text(entry.line)} for entry in found], indent=1))
         return
     for entry in found[-limit:]:
-        line = log.mask(str(entry["line"])) or "(damaged, not a line any more)"
-        click.echo(f"{entry['id']:>5}  {describe_refusal(entry)}\n       {line}")
+        line = log.mask(as_text(entry.line)) or "(damaged, not a line any more)"
+        click.echo(f"{entry.id:>5}  {describe_refusal(entry)}\n       {line}")
     if len(found) > limit:
         click.echo(f"\n{len(found) - limit} more, older: --limit {len(found)}, or envoy-logger export --refused")
     if found:
@@ -103,7 +107,7 @@ def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
         count = _run(configured, lambda ask: _put_back(ask, corrected))
         gone = f"; {len(corrected) - count} were not refused any more" if count < len(corrected) else ""
     else:
-        count = _run(configured, lambda ask: _for_each(ask, "retry", numbers))
+        count = _run(configured, lambda ask: _for_each(ask, StoreApi.retry, numbers))
         gone = ""
     click.echo(f"{count} refused lines wait for delivery again{gone}.")
 
@@ -116,7 +120,7 @@ def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
     """Give refused lines up for good."""
     if bool(numbers) == everything:
         raise click.UsageError("name the numbers of lines, or --all")
-    count = _run(begin(env_file, level="warning"), lambda ask: _for_each(ask, "discard", numbers))
+    count = _run(begin(env_file, level="warning"), lambda ask: _for_each(ask, StoreApi.discard, numbers))
     click.echo(f"{count} refused lines were given up.")
 
 
@@ -130,7 +134,7 @@ def replay_since(env_file: Path, since: str) -> None:
     """
     configured = begin(env_file, level="warning")
     start = parse_moment(since, zone_of(configured), time.time())
-    count = _run(configured, lambda ask: replay(ask, start))
+    count = _run(configured, lambda ask: replay_everything(ask, start))
     days = configured.recorder.keep_days
     click.echo(f"{count} rows since {format_minute(start)} wait for delivery again.")
     if start < time.time() - days * 86400:
@@ -145,24 +149,25 @@ def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-async def _for_each(ask: Ask, name: str, numbers: tuple[int, ...]) -> int:
-    """Ask for `name` to be done with the refused lines of these numbers, or with all → how many they were."""
-    ids = [entry["id"] async for entry in read_refused_lines(ask)]
-    known = [number for number in ids if isinstance(number, int)]
+async def _for_each(
+    ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], numbers: tuple[int, ...]
+) -> int:
+    """Ask for `function` of the refused lines of these numbers, or of all → how many they were."""
+    known = [entry.id async for entry in read_refused_lines(ask)]
     if unknown := sorted(set(numbers) - set(known)):
         raise MisuseError(
             f"there is no refused line {', '.join(map(str, unknown))}\nTry: envoy-logger outbox refused"
         )
-    return await ask_in_portions(ask, name, numbers or known)
+    return await ask_in_portions(ask, function, numbers or known)
 
 
-async def _put_back(ask: Ask, corrected: list[tuple[int, str]]) -> int:
-    return sum([bool(await ask("put_back", id=number, line=line)) for number, line in corrected])
+async def _put_back(ask: Ask, corrected: list[tuple[int, bytes]]) -> int:
+    return sum([await ask(StoreApi.put_back, number, line) for number, line in corrected])
 
 
-def _read_corrected(file: Path) -> list[tuple[int, str]]:
+def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
     """Read numbers and lines from a file that `export --refused` wrote. Raises MisuseError with every problem."""
-    corrected: list[tuple[int, str]] = []
+    corrected: list[tuple[int, bytes]] = []
     problems: list[str] = []
     number: int | None = None
     text = file.read_bytes().decode("utf-8", "surrogateescape")
@@ -178,7 +183,7 @@ def _read_corrected(file: Path) -> list[tuple[int, str]]:
             if number is None:
                 problems.append(f"line {place}: there is no comment with its number above it")
             else:
-                corrected.append((number, line))
+                corrected.append((number, line.encode("utf-8", "surrogateescape")))
             number = None
     if problems:
         shown = [*problems[:20], *(["…"] if len(problems) > 20 else [])]
@@ -186,20 +191,15 @@ def _read_corrected(file: Path) -> list[tuple[int, str]]:
     return corrected
 
 
-def _summarise(found: dict[str, Json], now: float, max_mb: int) -> list[str]:
+def _summarise(found: StoreFigures, now: float, max_mb: int) -> list[str]:
     text = []
     for role in ROLES:
-        state = part(part(found["roles"])[role])
-        oldest = state["oldest_tick"]
-        since = (
-            f", the oldest of {format_minute(oldest)} ({format_span(now - oldest)} ago)"
-            if isinstance(oldest, int)
-            else ""
-        )
-        waits = f"{state['lines']} points wait{since}" if state["lines"] else "nothing waits"
-        lost = f", {state['dropped_lines']} dropped at the size limit" if state["dropped_lines"] else ""
-        text.append(f"{role:<9} {waits}; {state['delivered_lines']} delivered ever{lost}")
-    text.append(f"refused   {found['refused']}" + (": envoy-logger outbox refused" if found["refused"] else ""))
-    size = found["disk_bytes"]
-    text.append(f"on disk   {size / 2**20 if isinstance(size, int) else 0:.1f} MB of at most {max_mb} MB")
+        state = found.roles[role]
+        oldest = state.oldest_tick
+        since = "" if oldest is None else f", the oldest of {format_minute(oldest)} ({format_span(now - oldest)} ago)"
+        waits = f"{state.lines} points wait{since}" if state.lines else "nothing waits"
+        lost = f", {state.dropped_lines} dropped at the size limit" if state.dropped_lines else ""
+        text.append(f"{role:<9} {waits}; {state.delivered_lines} delivered ever{lost}")
+    text.append(f"refused   {found.refused}" + (": envoy-logger outbox refused" if found.refused else ""))
+    text.append(f"on disk   {found.disk_bytes / 2**20:.1f} MB of at most {max_mb} MB")
     return text

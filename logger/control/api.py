@@ -6,96 +6,113 @@ The same functions answer in both cases, so a command need not know which it was
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import asdict
-from typing import Final, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, Protocol, TypeAlias, TypeVar
+
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool
 
 from logger import log
 from logger.clock import Clock
-from logger.control.unix_socket import SOCKET, Daemon, Handlers, connect
+from logger.control.unix_socket import SOCKET, Daemon, connect
 from logger.errors import StateError, StoreHeldError
-from logger.model import ROLES, Json, Role
+from logger.model import Role
 from logger.settings.load import Settings
+from logger.store.figures import StoreFigures
 from logger.store.folder import claim, find_holder_socket
+from logger.store.records import RefusedRow
 from logger.store.store import Store
 from logger.store.tables import FILE
 from logger.store.thread import StoreCalls, StoreThread
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_IDS: Final = 500
 """Refused lines that one request may name or list."""
 
 
+def as_text(line: bytes) -> str:
+    """Decode a line as JSON can carry it: bytes that are not UTF-8 as lone surrogates."""
+    return line.decode("utf-8", "surrogateescape")
+
+
+def _as_bytes(line: object) -> object:
+    return line.encode("utf-8", "surrogateescape") if isinstance(line, str) else line
+
+
+Line: TypeAlias = Annotated[bytes, BeforeValidator(_as_bytes), PlainSerializer(as_text, when_used="json")]
+"""A line of line protocol; it travels as text."""
+Number: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
+"""A number as the store can hold it."""
+Ids: TypeAlias = Annotated[list[Number], Field(max_length=MOST_IDS)]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEntry(RefusedRow):
+    """A refused line as it is listed; `line` is empty if the row is damaged."""
+
+    line: Line
+
+
+class StoreApi:
+    """What can be asked of the store. An `after` of None in an answer means: that was all."""
+
+    def __init__(self, store: StoreCalls, on_change: Callable[[], None] = lambda: None) -> None:
+        """Answer from `store`; call `on_change` when something waits for delivery anew."""
+        self._store, self._on_change = store, on_change
+
+    async def read_figures(self) -> StoreFigures:
+        """Count what waits, by role, and what lies on disk."""
+        return await self._store.call(Store.read_figures)
+
+    async def list_refused(self, after: Number) -> list[RefusedEntry]:
+        """List up to MOST_IDS refused lines with ids beyond `after`."""
+        rows = await self._store.call(Store.list_refused, after, MOST_IDS)
+        return [RefusedEntry(**{**asdict(row), "line": row.line if row.status else b""}) for row in rows]
+
+    async def retry(self, ids: Ids) -> int:
+        """Let refused lines wait for delivery again → how many they were."""
+        return self._wake(await self._store.call(Store.retry, ids))
+
+    async def put_back(self, row_id: Number, line: Line) -> bool:
+        """Let `line` wait for delivery in place of a refused one; False if there is none of that id."""
+        return self._wake(await self._store.call(Store.put_back, row_id, line))
+
+    async def discard(self, ids: Ids) -> int:
+        """Delete refused lines → how many they were."""
+        return await self._store.call(Store.discard, ids)
+
+    async def replay(self, since: Number, after: Number, daily: StrictBool = False) -> tuple[int, int | None]:
+        """Let some of what was delivered since then wait again → how many rows, and the `after` to go on from."""
+        return self._wake(await self._store.call(Store.replay_daily if daily else Store.replay, since, after))
+
+    async def read_lines(self, role: Role, since: Number, after: Number) -> tuple[list[Line], int | None]:
+        """Read some lines of ticks from `since` on → the lines, and the `after` to go on from."""
+        return await self._store.call(Store.read_lines, role, since, after=after)
+
+    def _wake(self, answer: T) -> T:
+        self._on_change()
+        return answer
+
+
 class Ask(Protocol):
-    """Asks for something by name, at the daemon or at the store itself."""
+    """Asks for a function of StoreApi or another API, at the daemon or directly: `await ask(StoreApi.retry, ids)`."""
 
-    async def __call__(self, name: str, /, **arguments: Json) -> Json:
-        """The answer; see `store_handlers` for what there is. Raises EnvoyLoggerError."""
+    async def __call__(
+        self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return the function's answer. Raises EnvoyLoggerError."""
         ...
-
-
-def store_handlers(store: StoreCalls, changed: Callable[[], None] = lambda: None) -> Handlers:
-    """What can be asked of the store by name. `changed` is called when something waits for delivery anew.
-
-    Lines travel as text; bytes that are not UTF-8 as lone surrogates. An `after` of None means: that was all.
-    """
-
-    async def again(work: Awaitable[T]) -> T:
-        done = await work
-        changed()
-        return done
-
-    async def waiting(given: Mapping[str, Json]) -> Json:
-        found = await store.call(Store.read_figures)
-        return {
-            "roles": {role: asdict(state) for role, state in found.roles.items()},
-            "refused": found.refused,
-            "disk_bytes": found.disk_bytes,
-        }
-
-    async def list_refused(given: Mapping[str, Json]) -> Json:
-        found = await store.call(Store.list_refused, _int(given, "after"), min(_int(given, "limit"), MOST_IDS))
-        return [{**asdict(line), "line": as_text(line.line) if line.status else ""} for line in found]
-
-    async def retry(given: Mapping[str, Json]) -> Json:
-        return await again(store.call(Store.retry, _ids(given)))
-
-    async def put_back(given: Mapping[str, Json]) -> Json:
-        return await again(store.call(Store.put_back, _int(given, "id"), as_bytes(_str(given, "line"))))
-
-    async def discard(given: Mapping[str, Json]) -> Json:
-        return await store.call(Store.discard, _ids(given))
-
-    async def replay(given: Mapping[str, Json]) -> Json:
-        step = Store.replay_daily if given.get("daily") else Store.replay
-        count, after = await again(store.call(step, _int(given, "since"), _int(given, "after")))
-        return {"count": count, "after": after}
-
-    async def lines(given: Mapping[str, Json]) -> Json:
-        found, after = await store.call(
-            Store.read_lines, _role(given), _int(given, "since"), _int(given, "until"), _int(given, "after")
-        )
-        return {"lines": [as_text(line) for line in found], "after": after}
-
-    return {
-        "waiting": waiting,
-        "refused": list_refused,
-        "retry": retry,
-        "put_back": put_back,
-        "discard": discard,
-        "replay": replay,
-        "lines": lines,
-    }
 
 
 @contextlib.asynccontextmanager
 async def reach(
-    settings: Settings, clock: Clock, *, make: bool = False, alone: Callable[[StoreCalls], Handlers] = store_handlers
+    settings: Settings, clock: Clock, *, make: bool = False, alone: Callable[[StoreCalls], object] = StoreApi
 ) -> AsyncIterator[Ask]:
     """The way to the store: through the daemon that holds it, or by holding it ourselves while inside.
 
-    `alone` is what can be asked without a daemon. `make`: make a store where there is none. Raises StateError if
+    `alone` makes what answers without a daemon. `make`: make a store where there is none. Raises StateError if
     there is none or it cannot be used, StoreHeldError if somebody holds it who cannot be asked.
     """
     folder = settings.state_dir
@@ -111,7 +128,7 @@ async def reach(
                 raise
     if daemon is not None:
         try:
-            yield _asking(daemon)
+            yield daemon.ask
         finally:
             daemon.close()
         return
@@ -123,7 +140,7 @@ async def reach(
         try:
             for note in await store.call(Store.take_notes):
                 log.get("store").warning(note)
-            yield _answering(alone(store))
+            yield _ask_directly(alone(store))
         finally:
             await store.close()
 
@@ -143,53 +160,8 @@ async def _through_the_holder(settings: Settings) -> Daemon | None:
     return await connect(path) if path is not None else None
 
 
-def _asking(daemon: Daemon) -> Ask:
-    async def ask(name: str, /, **arguments: Json) -> Json:
-        return await daemon.ask(name, arguments)
+def _ask_directly(api: object) -> Ask:
+    async def ask(function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await function(api, *args, **kwargs)
 
     return ask
-
-
-def _answering(handlers: Handlers) -> Ask:
-    async def ask(name: str, /, **arguments: Json) -> Json:
-        return await handlers[name](arguments)
-
-    return ask
-
-
-def as_text(line: bytes) -> str:
-    """A line as JSON can carry it."""
-    return line.decode("utf-8", "surrogateescape")
-
-
-def as_bytes(line: str) -> bytes:
-    """The line that `as_text` made a text of."""
-    return line.encode("utf-8", "surrogateescape")
-
-
-def _int(given: Mapping[str, Json], key: str) -> int:
-    value = given[key]
-    if not isinstance(value, int):
-        raise TypeError(f"{key} is a number")
-    return value
-
-
-def _str(given: Mapping[str, Json], key: str) -> str:
-    value = given[key]
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is a text")
-    return value
-
-
-def _ids(given: Mapping[str, Json]) -> list[int]:
-    ids = given["ids"]
-    if not isinstance(ids, list) or len(ids) > MOST_IDS:
-        raise TypeError(f"ids are a list of at most {MOST_IDS} numbers")
-    return [number for number in ids if isinstance(number, int)]
-
-
-def _role(given: Mapping[str, Json]) -> Role:
-    for role in ROLES:
-        if given["role"] == role:
-            return role
-    raise ValueError(f"role is one of {', '.join(ROLES)}")

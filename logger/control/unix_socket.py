@@ -3,19 +3,27 @@
 A Unix socket `control` in the runtime folder, for the daemon's own user and root. One JSON object a line, either way:
 `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`, one after
 the other. What is long travels in pages, so that no answer is large and recording never waits for one.
+
+NAME is a public async method of an object that the daemon serves; its annotations say how arguments and answer
+travel.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import inspect
 import json
 import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError, validate_call
 
 from logger import __version__, errors, log
 from logger.errors import EnvoyLoggerError, StoreHeldError
@@ -31,20 +39,32 @@ _MOST_CONNECTIONS: Final = 8
 _LONGEST_NAME: Final = 100
 """A socket's path holds 107 bytes; a longer one is reached through its folder's descriptor."""
 
-Handler: TypeAlias = Callable[[Mapping[str, Json]], Awaitable[Json]]
-"""One thing that can be asked: arguments → answer. Raises EnvoyLoggerError for people, KeyError, TypeError or
-ValueError for arguments that make no sense."""
-Handlers: TypeAlias = Mapping[str, Handler]
+_SAME_VERSION: Final = "systemctl restart envoy-logger, so that it is of the same version as this command."
+
 Lines: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """One function that can be asked for: `call` checks the arguments, `answer` says how the answer travels.
+
+    The function raises EnvoyLoggerError for people, KeyError, TypeError or ValueError for what makes no sense.
+    """
+
+    call: Callable[..., Awaitable[object]]
+    answer: TypeAdapter[Any]
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, handlers: Handlers) -> AsyncIterator[None]:
-    """Answer at `folder`/control while inside. Where no socket can be made that is said, and the daemon goes on.
+async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
+    """Answer at `folder`/control while inside, by the public async methods of `apis`.
 
-    Raises StoreHeldError if another daemon answers there.
+    Where no socket can be made that is said, and the daemon goes on. Raises StoreHeldError if another daemon answers
+    there.
     """
-    server = _Server(handlers)
+    server = _Server(_list_endpoints(apis))
     try:
         await server.open(folder / SOCKET)
     except OSError as error:
@@ -58,11 +78,26 @@ async def serving(folder: Path, handlers: Handlers) -> AsyncIterator[None]:
         await server.close()
 
 
+def _list_endpoints(apis: tuple[object, ...]) -> dict[str, _Endpoint]:
+    return {
+        name: _Endpoint(validate_call(method), _read_annotations(method.__func__)["return"])
+        for api in apis
+        for name, method in inspect.getmembers(api, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+
+
+@functools.cache
+def _read_annotations(function: Callable[..., object]) -> dict[str, TypeAdapter[Any]]:
+    """Say how each argument of a function travels, and its answer as `return`."""
+    return {name: TypeAdapter(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
+
+
 class _Server:
     """Listens, looks who is there, answers."""
 
-    def __init__(self, handlers: Handlers) -> None:
-        self._handlers = handlers
+    def __init__(self, endpoints: Mapping[str, _Endpoint]) -> None:
+        self._endpoints = endpoints
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
@@ -104,14 +139,14 @@ class _Server:
     async def _answer(self, line: bytes) -> bytes:
         try:
             name, arguments = _request(line)
-            if name not in self._handlers:
+            if name not in self._endpoints:
                 raise EnvoyLoggerError(
-                    f"the running daemon (version {__version__}) does not know {name!r}",
-                    "systemctl restart envoy-logger, so that it is of the same version as this command.",
+                    f"the running daemon (version {__version__}) does not know {name!r}", _SAME_VERSION
                 )
+            endpoint = self._endpoints[name]
             async with asyncio.timeout(ANSWER_S):
-                answer = await self._handlers[name](arguments)
-            text = _line({"answer": answer})
+                answer = await endpoint.call(**arguments)
+            text = _line({"answer": endpoint.answer.dump_python(answer, mode="json")})
             if len(text) > MOST_ANSWER_BYTES:
                 raise EnvoyLoggerError(f"the answer to {name!r} is too large for the control socket")
         except EnvoyLoggerError as error:
@@ -119,8 +154,15 @@ class _Server:
         except TimeoutError:
             return _refusal(StoreHeldError("the running daemon took too long to answer", "the same again, later."))
         except (KeyError, TypeError, ValueError) as error:
-            return _refusal(EnvoyLoggerError(f"the running daemon does not understand the request: {error!r}"))
+            reason = _describe_mistake(error) if isinstance(error, ValidationError) else repr(error)
+            return _refusal(EnvoyLoggerError(f"the running daemon does not understand the request: {reason}"))
         return text
+
+
+def _describe_mistake(error: ValidationError) -> str:
+    """Name the first argument that is wrong, and what is wrong with it."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _remove(path: Path) -> None:
@@ -171,10 +213,30 @@ class Daemon:
     def __init__(self, lines: Lines) -> None:
         self._reader, self._writer = lines
 
-    async def ask(self, name: str, arguments: Mapping[str, Json]) -> Json:
-        """The daemon's answer; its errors are raised here as what they are there."""
+    async def ask(
+        self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Ask the daemon to call `function` → its answer; its errors are raised here as what they are there."""
+        annotations = _read_annotations(function)
+        given = inspect.signature(function).bind(None, *args, **kwargs).arguments
+        arguments = {
+            name: annotations[name].dump_python(value, mode="json")
+            for name, value in given.items()
+            if name in annotations  # all but `self`
+        }
+        answer = await self._send({"ask": function.__name__, "with": arguments})
         try:
-            self._writer.write(_line({"ask": name, "with": dict(arguments)}))
+            typed: T = annotations["return"].validate_python(answer)
+        except ValidationError as error:
+            raise EnvoyLoggerError(
+                f"the running daemon answers {function.__name__!r} in another way than this command expects",
+                _SAME_VERSION,
+            ) from error
+        return typed
+
+    async def _send(self, request: Mapping[str, Json]) -> Json:
+        try:
+            self._writer.write(_line(request))
             await self._writer.drain()
             line = await asyncio.wait_for(self._reader.readline(), ANSWER_S + 10)
             message = _parse(line)

@@ -5,17 +5,16 @@ The same functions answer in the running daemon, between two of its ticks, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, Protocol, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
-from logger.control.unix_socket import Handlers
 from logger.daemon.batches import make_amendment
 from logger.daemon.gateway_state import Change, GatewayState, load_state
 from logger.daemon.join_states import recompute_days, restore_past
-from logger.model import DayRow, Json
+from logger.model import DayRow
 from logger.site import Site
 from logger.store.records import Commit, DailyRow
 from logger.store.store import Store
@@ -23,9 +22,7 @@ from logger.store.thread import StoreCalls
 
 MOST_ROWS: Final = 1000
 """Rows of days that one request may bring."""
-ROWS: Final = TypeAdapter(Annotated[list[DailyRow], Field(max_length=MOST_ROWS)])
-"""How they travel."""
-_PARTS: Final = TypeAdapter(dict[str, str])
+Rows: TypeAlias = Annotated[list[DailyRow], Field(max_length=MOST_ROWS)]
 
 
 class Keeper(Protocol):
@@ -57,44 +54,50 @@ class StoredState:
         await self.store.call(Store.put, commit)
 
 
-def state_handlers(
-    store: StoreCalls, keeper_of: Callable[[str], Keeper], changed: Callable[[], None] = lambda: None
-) -> Handlers:
-    """What can be asked of the gateways' states by name. `keeper_of` a serial holds that gateway's state.
+class StateApi:
+    """What can be asked of the gateways' states. A state travels in its parts: JSON text by key."""
 
-    `changed` is called when something waits for delivery anew.
-    """
+    def __init__(
+        self, store: StoreCalls, keeper_of: Callable[[str], Keeper], on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        """Answer from `store`; `keeper_of` a serial holds that gateway's state.
 
-    async def states(given: Mapping[str, Json]) -> Json:
-        return {
-            gateway: dict(await store.call(Store.read_state, gateway))
-            for gateway in await store.call(Store.list_gateways)
-        }
+        `on_change` is called when something waits for delivery anew.
+        """
+        self._store, self._keeper_of, self._on_change = store, keeper_of, on_change
 
-    async def day_rows(given: Mapping[str, Json]) -> Json:
-        rows = ROWS.validate_python(given["rows"])
-        await store.call(Store.put, Commit(gateway=str(given["gateway"]), tick=0, daily=tuple(rows)))
-        changed()
+    async def read_states(self) -> dict[str, dict[str, str]]:
+        """Read the state of every gateway that the store knows, by serial."""
+        gateways = await self._store.call(Store.list_gateways)
+        return {gateway: await self._store.call(Store.read_state, gateway) for gateway in gateways}
+
+    async def put_day_rows(self, gateway: str, rows: Rows) -> int:
+        """Store rows of days → how many they were."""
+        await self._store.call(Store.put, Commit(gateway=gateway, tick=0, daily=tuple(rows)))
+        self._on_change()
         return len(rows)
 
-    async def join(given: Mapping[str, Json]) -> Json:
-        gateway, past = str(given["gateway"]), load_state(_PARTS.validate_python(given["parts"]), {})
-        keeper = keeper_of(gateway)
-        again = given.get("again")
-        dates = frozenset(str(day) for day in again) if isinstance(again, list) else frozenset()
+    async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
+        """Join the state with the one before it → how many rows of days that gave."""
+        past, keeper = load_state(parts, {}), self._keeper_of(gateway)
+        return await self._amend(keeper, lambda live: restore_past(live, past, gateway, keeper.site))
+
+    async def recompute_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
+        """Replace closed days of the state by those of another → how many rows of days that gave."""
+        past = load_state(parts, {})
+        return await self._amend(
+            self._keeper_of(gateway), lambda live: recompute_days(live, past, gateway, frozenset(dates))
+        )
+
+    async def _amend(self, keeper: Keeper, change: Change) -> int:
         count = 0
 
-        def change(live: GatewayState) -> tuple[GatewayState, Sequence[DayRow]]:
+        def change_and_count(live: GatewayState) -> tuple[GatewayState, Sequence[DayRow]]:
             nonlocal count
-            if dates:
-                state, rows = recompute_days(live, past, gateway, dates)
-            else:
-                state, rows = restore_past(live, past, gateway, keeper.site)
+            state, rows = change(live)
             count = len(rows)
             return state, rows
 
-        await keeper.amend(change)
-        changed()
+        await keeper.amend(change_and_count)
+        self._on_change()
         return count
-
-    return {"states": states, "day_rows": day_rows, "join": join}

@@ -51,7 +51,7 @@ async def run(
     with claim(folder) as lock, _stop_on_signals() as stopping:
         async with (
             open_recorder(settings, clock, lock, stopping, on_tick) as recorder,
-            serving(settings.runtime_dir, recorder.handlers()),
+            serving(settings.runtime_dir, *recorder.make_apis()),
         ):
             lock.write_socket(settings.runtime_dir / SOCKET)
             await _supervise(recorder, settings, clock)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from logger import log
 from logger.clock import Clock
-from logger.control.api import store_handlers
-from logger.control.unix_socket import Handlers
-from logger.daemon.amend import Keeper, StoredState, state_handlers
+from logger.control.api import StoreApi
+from logger.daemon.amend import Keeper, StateApi, StoredState
 from logger.daemon.collector import Collector
 from logger.daemon.config import GatewayConfig
 from logger.daemon.events import PendingEvents
@@ -66,9 +65,9 @@ class Recorder:
     news: asyncio.Event
     between_ticks: asyncio.Lock
 
-    def handlers(self) -> Handlers:
-        """Everything that a command can ask the running recorder for, by name."""
-        return {**store_handlers(self.store, self.wake), **state_handlers(self.store, self.keeper_of, self.wake)}
+    def make_apis(self) -> tuple[StoreApi, StateApi]:
+        """Make what a command can ask the running recorder for."""
+        return StoreApi(self.store, self.wake), StateApi(self.store, self.keeper_of, self.wake)
 
     def keeper_of(self, gateway: str) -> Keeper:
         """Return who holds the state of that gateway."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from logger.clock import SystemClock
-from logger.control.api import store_handlers
+from logger.control.api import StoreApi
 from logger.control.unix_socket import serving
 from logger.model import RefusedLine
 from logger.store.folder import claim
@@ -51,7 +51,7 @@ def daemon(folder: Path) -> Iterator[None]:
     async def serve() -> None:
         with claim(folder) as lock:
             store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=SystemClock(), lock=lock)
-            async with serving(folder, store_handlers(store)):
+            async with serving(folder, StoreApi(store)):
                 ready.set()
                 await ended.wait()
             await store.close()
@@ -82,6 +82,9 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
         told = ask("outbox").out.splitlines()
         assert told[0].startswith("totals    6 points wait, the oldest of 2026-05-28 20:28 UTC (")
         assert told[2:4] == ["daily     1 points wait; 0 delivered ever", "refused   3: envoy-logger outbox refused"]
+        figures = json.loads(ask("outbox", "list", "--json").out)
+        assert figures.keys() == {"roles", "refused", "disk_bytes"}
+        assert (figures["roles"]["totals"]["lines"], figures["refused"]) == (6, 3)
         listed = ask("outbox", "refused").out.splitlines()
         assert listed[:2] == [f"    1  2026-05-28 20:27 UTC  totals  HTTP 400: {CONFLICT}", f"       {BAD[0]}"]
         assert [entry["line"] for entry in json.loads(ask("outbox", "refused", "--json").out)] == BAD

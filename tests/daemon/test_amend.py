@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from logger.daemon.amend import StoredState, state_handlers
+from logger.daemon.amend import StateApi, StoredState
 from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import dump_state
 from logger.daemon.recorder import RecordedState
@@ -36,12 +36,12 @@ def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore,
         stores.append(store)
         stored = StoredState(store, INFO.serial, collector.site)
         keeper = RecordedState(stored, [collector], collector.between_ticks)
-        join = state_handlers(store, lambda gateway: keeper)["join"]
+        api = StateApi(store, lambda gateway: keeper)
 
         async def ask() -> None:
             for n in range(joins):
                 await asyncio.sleep((20 + 7 * n) * 60 + 13)
-                await join({"gateway": INFO.serial, "parts": {**parts}})
+                await api.restore_past(INFO.serial, parts)
 
         collector.asking = asyncio.get_running_loop().create_task(ask())  # type: ignore[attr-defined]
 

@@ -10,7 +10,7 @@ import click
 
 from logger import log
 from logger.clock import format_minute
-from logger.model import Json
+from logger.store.records import RefusedRow
 
 _HALF: Final = r"(?:[0-9A-F]{2}:){15}[0-9A-F]{2}"
 _FINGERPRINT: Final = re.compile(rf" *({_HALF}):({_HALF})")
@@ -38,9 +38,9 @@ def fold(text: str, indent: int) -> str:
     return "\n".join(fit)
 
 
-def describe_refusal(entry: dict[str, Json]) -> str:
+def describe_refusal(row: RefusedRow) -> str:
     """Describe when and where a line was refused, and why."""
-    tick, reason = entry["tick"], log.mask(" ".join(str(entry["reason"]).split()))
-    at = format_minute(tick) if isinstance(tick, int) and tick else "-"
-    status = f"HTTP {entry['status']}: " if entry["status"] and "HTTP" not in reason else ""
-    return f"{at}  {entry['role']}  {status}{reason}"
+    reason = log.mask(" ".join(row.reason.split()))
+    at = format_minute(row.tick) if row.tick else "-"
+    status = f"HTTP {row.status}: " if row.status and "HTTP" not in reason else ""
+    return f"{at}  {row.role}  {status}{reason}"
