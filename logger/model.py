@@ -1,4 +1,4 @@
-"""The values that flow from room to room: Document → Snapshot → Reading."""
+"""Define the values that packages pass to each other: Document → Snapshot → Reading."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ def number_or_zero(value: Json) -> float:
 
 
 def add_up(values: Iterable[float]) -> float:
-    """Add numbers in their order, on every Python alike: from 3.12 on `sum` corrects rounding, in other digits."""
+    """Add numbers in order, with the same digits on every Python version.
+
+    The built-in `sum` compensates for rounding from Python 3.12 on, which changes the last digits.
+    """
     return reduce(add, values, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One answer of the gateway: `body` parsed JSON, `received_at` and `took_s` by our clock, in seconds."""
+    """Hold one answer of the gateway: `body` is parsed JSON; `received_at` and `took_s` are seconds by our clock."""
 
     path: str
     body: Json
@@ -37,7 +40,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class GatewayInfo:
-    """What `/info` says. `clock_skew_s` is the gateway's clock minus ours at that moment, in seconds."""
+    """Hold what `/info` reports. `clock_skew_s` is the gateway's clock minus ours at that moment, in seconds."""
 
     serial: str
     firmware: str
@@ -48,20 +51,24 @@ class GatewayInfo:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """`D8.3.5433` → (8, 3, 5433); for choosing how to sign in, never for what a document means."""
+        """Return the firmware version as numbers: `D8.3.5433` → (8, 3, 5433).
+
+        Only the sign-in method depends on the version; the meaning of a document never does.
+        """
         digits = self.firmware.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
         return tuple(int(part) for part in digits.split(".") if part.isdigit())
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything one tick has to say.
+    """Hold everything that is known of the gateway at one tick.
 
-    `tick` is the aligned time in unix seconds. `documents` holds, by path, the newest answer of each endpoint
-    that has one. `since` is, per role, when its last tick was committed: a document that arrived later is
-    fresh for it, an older one may only stand for facts about the installation. `absent` are the paths of
-    documents that this gateway surely has not. `definitive_answers` counts, by path that may be asked, the answers
-    that decided something: a document, absent, not allowed; those of the nightly quiet window do not count.
+    `tick` is the aligned time in unix seconds. `documents` maps each path to its newest answer.
+    `since` maps each role to the time of its last committed tick. A document that arrived after that time is fresh
+    for the role; an older document is used only for facts about the installation.
+    `absent` holds the paths that this gateway certainly does not have.
+    `definitive_answers` maps each path that may be polled to its number of definitive answers: a document, absent,
+    or not allowed. Answers during the nightly quiet window are not counted.
     """
 
     gateway: GatewayInfo
@@ -72,14 +79,14 @@ class Snapshot:
     definitive_answers: Mapping[str, int] = field(default_factory=dict)
 
     def body(self, path: str) -> Json:
-        """The parsed answer of `path`, or None."""
+        """Return the parsed answer of `path`, or None."""
         document = self.documents.get(path)
         return None if document is None else document.body
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One point: what is written to InfluxDB, before it is text. `time` in unix seconds."""
+    """Hold one InfluxDB point before it becomes line protocol. `time` is in unix seconds."""
 
     measurement: str
     tags: Mapping[str, str]
@@ -90,7 +97,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class DayRow:
-    """The current state of one series on one local day, an ISO date; `final` once nothing more is expected of it."""
+    """Hold the row of one series for one local `day` (ISO date). `final`: the row is not expected to change."""
 
     reading: Reading
     day: str
@@ -98,12 +105,12 @@ class DayRow:
 
 
 AHEAD_S: Final = 600
-"""A report further ahead of the clock than this, the gateway's or ours, is no report."""
+"""An inverter report whose time is ahead of the clock by more than this is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One inverter report as first seen: the gateway's own second, and the point time fixed then; unix seconds."""
+    """Hold one inverter report as first seen: the gateway's own second and the fixed point time, in unix seconds."""
 
     serial: str
     gateway_second: int
@@ -113,7 +120,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened and that a person may want to see in a graph; `time` in unix seconds."""
+    """Hold one event that a person may want to see in a graph; `time` is in unix seconds."""
 
     time: int
     kind: str
@@ -124,9 +131,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """A line, without its newline, that InfluxDB will never take as it is, with its HTTP status and reason.
+    """Hold a line that InfluxDB rejected for good, without its newline, with the HTTP status and the reason.
 
-    `batch` is the place of its batch among those that were sent together.
+    `batch` is the index of the line's batch among the batches of the same request.
     """
 
     line: bytes

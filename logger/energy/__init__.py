@@ -1,1 +1,1 @@
-"""Counters to days: what the site made, used and exchanged on each local day; knows no Enphase document."""
+"""Turn counters into the energy of each local day: produced, used and exchanged. Knows no Enphase document."""

@@ -20,7 +20,7 @@ _NAMES: Final = {
 
 
 def describe_decision(name: str, known: Counter, decision: Decision, wh: float, tick: int) -> Iterator[Event]:
-    """The events of a decision on the value `wh` of counter `name` at `tick`; `known`: the counter before it."""
+    """Yield the events of the `decision` on value `wh` of counter `name` at `tick`; `known` is the counter before."""
     subject, before = _NAMES.get(name, name), _kwh(known.accepted_wh)
     if decision.rejected:
         figures = [_kwh(value.wh) for value in decision.rejected]

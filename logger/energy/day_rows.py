@@ -1,4 +1,4 @@
-"""List the rows of `envoy_day`: one a local day, rewritten while it lasts and when a gap reopens it. Pure."""
+"""Make the rows of `envoy_day`: one per local day, rewritten during the day and when a gap reopens the day. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from logger.energy.state import Day, EnergyState, Tick
 from logger.model import DayRow, Reading, Value
 
 EVERY_S: Final = 900
-"""The row of the day that is open is written so often."""
+"""The row of the open day is written at this interval."""
 _BARE: Final = 3
-"""Date, coverage and resets: a day of which nothing is known has no row."""
+"""Number of fields that every row has: date, coverage and resets. A row with no more fields is not written."""
 
 
 def list_due_rows(
     before: EnergyState, state: EnergyState, tick: Tick, changed: Collection[str]
 ) -> tuple[tuple[DayRow, ...], EnergyState]:
-    """The rows to write after a tick, and the state with the days that are final now.
+    """Return the rows to write after a tick, and the state with each day marked final or not.
 
-    `before` is the state before the tick, `changed` the dates of past days that got energy in it.
+    `before` is the state before the tick. `changed` holds the dates of past days that received energy in the tick.
     """
     rows: list[DayRow] = []
     if state.past and (changed or state.day != before.day or not state.past[-1].final):
@@ -40,7 +40,7 @@ def list_due_rows(
 
 
 def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
-    """The day, final if a poll came past 03:00 of the next one; one that changed is open until then."""
+    """Mark a day final if the tick was polled after 03:00 of the next day; a changed day is not final before that."""
     is_late = tick.is_polled and tick.at >= final_at(day.date, zone)
     if changed:
         return replace(day, final=is_late)
@@ -48,7 +48,7 @@ def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
 
 
 def day_row(day: Day, state: EnergyState) -> DayRow:
-    """The row of a day as it stands."""
+    """Make the row of a day from its present values."""
     fields: dict[str, Value] = {"local_date": day.date}
     for quantity, (wh, estimated_wh) in figures(day.wiring or state.wiring, day.energy).items():
         fields[f"{quantity}_wh"] = wh

@@ -1,4 +1,4 @@
-"""Open and close local days, and attribute energy to those it flowed in. Pure."""
+"""Open and close local days, and attribute energy to the days in which the energy flowed. Pure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from logger.energy.state import Day, DayEnergy, EnergyState, Tick, Wiring
 from logger.model import Event
 
 _KEPT: Final = 35
-"""Past days that can still be reopened, and more than a week."""
+"""Number of past days that are kept: they can be reopened, and seven-day sums need them."""
 _STEP_S: Final = 600
-"""Our clock may be set back by so much without another day."""
+"""When our clock is set back by at most this, across midnight, the open day stays open."""
 
 
 def new_day(date: str, zone: str, tags: Mapping[str, str]) -> Day:
-    """A local day with nothing in it."""
+    """Make an empty local day."""
     return Day(date, first_instant(date, zone), first_instant(following(date), zone), tags)
 
 
 def open_day(state: EnergyState, tick: Tick) -> tuple[EnergyState, tuple[Event, ...]]:
-    """Open the day of the tick; another zone, other tags and days before it count from here on only."""
+    """Open the local day of the tick; a new time zone applies from the next day on."""
     wiring = tick.wiring.or_as(state.wiring)
     if not state.days:
         zone = state.zone or tick.site.zone
@@ -40,13 +40,13 @@ def open_day(state: EnergyState, tick: Tick) -> tuple[EnergyState, tuple[Event, 
 
 
 def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergyState, tuple[Event, ...]]:
-    """Close the open day, and open that of the tick; the silent days between them have nothing in them."""
+    """Close the open day and open the day of the tick; add an empty day for each date between the two."""
     zone, events, today = state.zone, tuple[Event, ...](), state.today
     if tick.site.zone and tick.site.zone != zone:
         zone = tick.site.zone
         events = (Event(tick.at, "time_zone_changed", f"days begin by {zone} now, not by {state.zone}"),)
     date = local_day(tick.at, zone)
-    if date <= today.date:  # the new zone is west of the old one: the same day goes on
+    if date <= today.date:  # the new zone is west of the old one, so today continues
         longer = replace(today, end=first_instant(following(today.date), zone))
         return replace(_with_today(state, longer), zone=zone, wiring=wiring), events
     nothing = {name: DayEnergy(is_integrated=had.is_integrated) for name, had in today.energy.items()}
@@ -59,9 +59,9 @@ def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergySt
 
 
 def _reopen(state: EnergyState, tick: Tick) -> EnergyState:
-    """Open an earlier day again: our clock was ahead, and was set back.
+    """Reopen an earlier day after our clock was ahead and was set back.
 
-    What stands under later dates was of this day, as long as all of it together was polled in no more than a day.
+    The later days are merged into the reopened day if together they have no more polled seconds than one day.
     """
     date = local_day(tick.at, state.zone)
     same = next((day for day in state.days if day.date == date), new_day(date, state.zone, tick.tags))
@@ -94,14 +94,14 @@ def _with_today(state: EnergyState, today: Day) -> EnergyState:
 
 
 def add_energy(day: Day, name: str, more: DayEnergy) -> Day:
-    """The day with more energy of a counter."""
+    """Add energy of one counter to a day."""
     had = day.energy.get(name, DayEnergy(is_integrated=more.is_integrated))
     joint = DayEnergy(had.wh + more.wh, had.estimated_wh + more.estimated_wh, had.is_integrated)
     return replace(day, energy={**day.energy, name: joint})
 
 
 def merge_days(day: Day, other: Day) -> Day:
-    """One day of which two records each have a part."""
+    """Merge two records of parts of the same day."""
     for name, energy in other.energy.items():
         day = add_energy(day, name, energy)
     return replace(
@@ -115,7 +115,7 @@ def merge_days(day: Day, other: Day) -> Day:
 
 
 def count_poll(day: Day, polled_s: int, powers: Mapping[str, float], resets: int) -> Day:
-    """The open day after a tick: polled for so many seconds more, its peaks, its new bases."""
+    """Add one tick to the open day: polled seconds, peak powers in W, and counter resets."""
     return replace(
         day,
         polled_s=min(day.polled_s + polled_s, day.end - day.start),
@@ -126,7 +126,7 @@ def count_poll(day: Day, polled_s: int, powers: Mapping[str, float], resets: int
 
 
 def uncover_end(day: Day, until: int, interval_s: int) -> Day:
-    """The day of which an end was not seen: `until` then it is not covered as a whole, it lacks at least one tick."""
+    """Limit a day's polled seconds to the time before `until` less one interval, as part of the day was not seen."""
     most = max(0, until - day.start - interval_s)
     return replace(day, polled_s=most) if day.polled_s > most else day
 
@@ -139,12 +139,12 @@ def _greater(a: float | None, b: float | None) -> float | None:
 
 
 def beginning_of(days: Sequence[Day], place: int) -> int:
-    """From when on energy belongs to a day: its first instant, or where the day before ended by another zone."""
+    """Return when a day begins, in unix seconds: at its first instant, or where the previous day ended if later."""
     return max(days[place].start, days[place - 1].end) if place else days[place].start
 
 
 def share_by_day(days: Sequence[Day], since: int, until: int, wh: float) -> dict[str, float]:
-    """The energy of a span by local date, in proportion to time; what is older than every day goes to the oldest."""
+    """Split the energy of a span by local date in proportion to time; the oldest day also gets any earlier share."""
     found: dict[str, float] = {}
     left, end, oldest = wh, until, days[-1].date
     for place in range(len(days) - 1, -1, -1):
@@ -156,5 +156,5 @@ def share_by_day(days: Sequence[Day], since: int, until: int, wh: float) -> dict
         oldest = days[place].date
         found[oldest] = wh * (end - begin) / (until - since)
         left, end = left - found[oldest], begin
-    found[oldest] = found.get(oldest, 0.0) + left  # what is older, and what rounding left
+    found[oldest] = found.get(oldest, 0.0) + left  # the share before all days, and the rounding error
     return found

@@ -1,4 +1,4 @@
-"""Local days and the gateway's nightly quiet window, by IANA zone. Pure."""
+"""Compute local days and the gateway's nightly quiet window from the IANA time zone. Pure."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _QUIET: Final = ((22, 57), (23, 10))
-"""The gateway cleans up around 23:00 of its own time and goes deaf for minutes (Q-C1)."""
+"""Around 23:00 of its own time the gateway cleans up and does not answer for some minutes (Q-C1)."""
 _FINAL: Final = time(3)
-"""A day may still change until this local time of the next one."""
+"""A day may change until this local time of the next day."""
 
 
 def local_day(tick: float, zone: str) -> str:
-    """The ISO date at the site."""
+    """Return the ISO date at the site for a time in unix seconds."""
     return datetime.fromtimestamp(tick, UTC).astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 @lru_cache(maxsize=256)
 def first_instant(day: str, zone: str) -> int:
-    """The first second of a local date, in unix time; some dates of some zones have no midnight."""
+    """Return the first second of a local date, in unix time; some dates have no midnight in some zones."""
     return int(datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone)).timestamp())
 
 
 @lru_cache(maxsize=256)
 def following(day: str) -> str:
-    """The next ISO date."""
+    """Return the next ISO date."""
     return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def days_before(day: str, count: int) -> str:
-    """The ISO date so many days earlier."""
+    """Return the ISO date `count` days earlier."""
     return (date.fromisoformat(day) - timedelta(days=count)).isoformat()
 
 
 def list_days(first: str, last: str) -> list[str]:
-    """The ISO dates from `first` to `last`, both among them; none if `last` is earlier."""
+    """Return the ISO dates from `first` to `last` inclusive; empty if `last` is earlier than `first`."""
     count = (date.fromisoformat(last) - date.fromisoformat(first)).days
     return [days_before(last, back) for back in range(count, -1, -1)]
 
 
 @lru_cache(maxsize=256)
 def final_at(day: str, zone: str) -> int:
-    """From when on a day is not expected to change: 03:00 of the next one."""
+    """Return when a day is final, in unix seconds: at 03:00 of the next local day."""
     return int(datetime.combine(date.fromisoformat(following(day)), _FINAL, ZoneInfo(zone)).timestamp())
 
 
 def is_quiet(now: float, zone: str) -> bool:
-    """True in the nightly window in which a gateway may be deaf: no alarm, no slow request."""
+    """Tell whether `now` lies in the nightly window in which a gateway may not answer."""
     local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
     return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
 
 
 def wait_s(since: int, until: int, zone: str) -> float:
-    """Seconds between two ticks without those in the quiet window."""
+    """Return the seconds between two ticks, excluding the quiet window."""
     waited = float(until - since)
     day = local_day(since, zone)
     while first_instant(day, zone) < until:

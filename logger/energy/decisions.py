@@ -1,4 +1,4 @@
-"""Decide on the values of all counters at one tick: each by itself, then beside the others of its reading. Pure."""
+"""Decide on the values of all counters at one tick: first each counter alone, then counters of one meter. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _OF_ONE_METER: Final = {"import": "export", "export": "import", "charged": "disc
 
 
 def decide_counters(state: EnergyState, tick: Tick, flows: PowerFlows) -> dict[str, Decision]:
-    """The decision on each counter's value; `state` is the one before the tick, with the day of the tick open.
+    """Decide on each counter's value; `state` is the state before the tick, with the day of the tick open.
 
-    The first instant of a day ends one and begins the next. Where a reading of that instant shows one counter a
-    little too low, its others may be so too and have risen all the same: each waits for the next reading then.
+    The reading at the first instant of a day ends one day and begins the next. If one counter dipped in that
+    reading, the other counters may be too low as well, although they rose. Every counter that rose is then held
+    until the next reading.
     """
     seen_w = max((peak for day in state.days if (peak := day.peak_production_w)), default=0.0)
     decisions = {name: _decide(state, tick, name, flows, seen_w) for name in tick.counters}
@@ -34,7 +35,7 @@ def decide_counters(state: EnergyState, tick: Tick, flows: PowerFlows) -> dict[s
 
 
 def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w: float) -> Decision:
-    """The decision on one counter by itself."""
+    """Decide on one counter without regard to the others."""
     known, source = state.counters.get(name), tick.sources.get(name, Source())
     if known is not None and known.source == READ_BACK:
         known = replace(known, source=source.name)
@@ -49,9 +50,9 @@ def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w
 def _decide_beside(
     state: EnergyState, tick: Tick, name: str, flows: PowerFlows, alone: Decision, other: Decision
 ) -> Decision:
-    """A counter of a meter whose other one fell in a gap: it is another meter, though this one may show more.
+    """Decide on a counter whose counterpart in the same meter fell during a gap, as after a meter replacement.
 
-    It waits with the other, and takes a new base when that does.
+    The counter is held while its counterpart is held, and is rebaselined when its counterpart is rebaselined.
     """
     known = state.counters.get(name)
     if known is None or not alone.accepted or alone.reset or tick.at - known.at <= GAP_S:
@@ -63,14 +64,17 @@ def _decide_beside(
 
 
 def _value(state: EnergyState, tick: Tick, name: str, flows: PowerFlows) -> HeldValue:
-    """A counter's value at the tick, with what flowed by power since the last accepted one."""
+    """Return a counter's value at the tick, with the energy integrated from power since the last accepted value."""
     known = state.counters.get(name)
     bridged_wh = known.bridged_wh + flows.energy_wh(name) if known is not None else 0.0
     return HeldValue(tick.at, tick.counters[name], bridged_wh)
 
 
 def _has_dipped(state: EnergyState, tick: Tick, flows: PowerFlows, decisions: Mapping[str, Decision]) -> bool:
-    """Whether a counter fell a little just now, not before; what was read back lacks a value that fell."""
+    """Tell whether a counter dipped at this tick for the first time.
+
+    In a replay a counter without a value counts as dipped, because a value that dipped was not written.
+    """
     names = {name for name, decision in decisions.items() if decision.dipped}
     if tick.sources and all(source.name == READ_BACK for source in tick.sources.values()):
         missing = state.counters.keys() & flows.power_w.keys() - decisions.keys()

@@ -1,8 +1,8 @@
 """Account for a site's energy: (state, one tick) → (state, energy fields, day rows, events). Pure.
 
-Today is the sum of believed rises since the site's local midnight; seven days are the seven complete local days
-before today. On the first day the gateway's own figures are taken as a start where they are sane. A flow that no
-counter measures is integrated from power and marked.
+Today's energy is the sum of accepted rises since the site's local midnight. Seven-day energy covers the seven
+complete local days before today. On the first day the gateway's own figures are the start, where these figures are
+sane. A flow without a counter is integrated from power and marked as integrated.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from logger.model import DayRow, Event
 
 @dataclass(frozen=True, slots=True)
 class Accounted:
-    """The state after a tick and what there is to write.
+    """Hold the state after a tick and everything to write.
 
-    `fields`: the energy fields of this tick's `envoy_totals`; `late`: by earlier tick, fields of held values that
-    proved right; `rows`: the day rows that are due; `resets`: the counters that took a new base.
+    `fields`: the energy fields of this tick's `envoy_totals`. `late`: pairs of an earlier tick and the fields that
+    were held at that tick and are confirmed now. `rows`: the day rows that are due. `resets`: the counters that were
+    rebaselined.
     """
 
     state: EnergyState
@@ -40,7 +41,7 @@ class Accounted:
 
 
 def account(before: EnergyState, tick: Tick) -> Accounted:
-    """Enter one tick into the state and compute the energy fields that can honestly be given."""
+    """Account for one tick: update the state and compute the energy fields whose values are certain."""
     opened, events = open_day(before, tick)
     entry = _Entry(opened, tick)
     for name, decision in decide_counters(opened, tick, entry.flows).items():
@@ -55,7 +56,7 @@ def account(before: EnergyState, tick: Tick) -> Accounted:
 
 
 class _Entry:
-    """What one tick adds to the state, counter by counter."""
+    """Collect what one tick adds to the state, counter by counter."""
 
     def __init__(self, state: EnergyState, tick: Tick) -> None:
         self.state, self.tick = state, tick
@@ -72,11 +73,11 @@ class _Entry:
 
     @property
     def today(self) -> Day:
-        """The open day, with what this tick booked so far."""
+        """Return the open day, with the energy that this tick has booked so far."""
         return self._days[self.state.day]
 
     def enter(self, name: str, decision: Decision) -> None:
-        """Take over the decision on a counter's value, and book what is believed."""
+        """Apply the decision on a counter's value and book the accepted energy."""
         known, counter, at = self.state.counters.get(name), decision.counter, self.tick.at
         for rise in decision.increments:
             self._book(name, rise.since, rise.until, rise.wh, is_integrated=counter.source == POWER)
@@ -94,7 +95,7 @@ class _Entry:
             self.events += describe_decision(name, known, decision, self.tick.counters[name], at)
 
     def integrate(self) -> None:
-        """Integrate by power the flows that no counter measures, and what flows while a counter gives no value."""
+        """Integrate power for flows without a counter, and for counters that have no value at this tick."""
         for name in sorted(self._names_by_power() - self.tick.counters.keys()):
             self._integrate(name)
         for name, counter in self.counters.items():
@@ -104,7 +105,7 @@ class _Entry:
                     self.counters[name] = replace(counter, bridged_wh=counter.bridged_wh + wh)
 
     def _names_by_power(self) -> set[str]:
-        """The flows that are known to have no counter."""
+        """Return the flows that certainly have no counter."""
         wiring, names = self.state.wiring, {"production"} & set(self.tick.uncounted)
         if wiring is not None and wiring.batteries and wiring.storage is False:
             names |= set(BATTERY)
@@ -125,7 +126,10 @@ class _Entry:
     def _book(
         self, name: str, since: int, until: int, wh: float, *, is_integrated: bool = False, is_guess: bool = False
     ) -> None:
-        """Book energy to the local days it flowed in; what was split between days, or is a guess, is estimated."""
+        """Book energy to the local days in which it flowed.
+
+        Energy that was split between days, integrated from power or guessed is marked as estimated.
+        """
         if not wh:
             return
         shares = {self.state.day: wh} if since >= self._begins else share_by_day(self.state.days, since, until, wh)
@@ -143,7 +147,7 @@ class _Entry:
             self._days[date] = day
 
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
-        """The state after this tick; `held_ticks` are those before it, with what was confirmed now."""
+        """Return the state after this tick; `held_ticks` are the earlier held ticks with the values confirmed now."""
         tick, interval_s = self.tick, self.tick.site.totals_s
         is_polled = tick.is_polled and all(
             self.flows.is_known(name) for name, counter in self.counters.items() if counter.source == POWER
@@ -167,7 +171,7 @@ class _Entry:
         )
 
     def _energy_of_today(self) -> Mapping[str, DayEnergy]:
-        """Of every counter that has a base, also one of which nothing flowed."""
+        """Return today's energy of every counter that has a base, including counters that did not rise."""
         energy = dict(self.today.energy)
         for name, counter in self.counters.items():
             known, is_integrated = energy.get(name), counter.source == POWER

@@ -1,4 +1,4 @@
-"""Begin a counter: the gateway's own figures of the first day, and the base from which it is counted. Pure."""
+"""Start a counter: take the gateway's own figures of the first day, and note the counter's base. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from logger.model import add_up
 
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
-    """The seeds of a counter's first day, once a quantity: the gateway's figure less what was counted before.
+    """Take one seed per quantity on its counters' first day: the gateway's figure less the energy counted here.
 
-    One of more than can have flowed since midnight is yesterday's: gateways reset it late (Q-P12).
+    A figure greater than what can have flowed since midnight is yesterday's, because gateways reset the figure late
+    (Q-P12). Such a figure is not taken.
     """
     taken, of = dict(state.seeds), terms(state.wiring)
     most_wh = tick.max_w * (tick.at - state.today.start) / 3600
@@ -36,7 +37,7 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:
-    """Each counter's first accepted value; once it is there it stands for ever."""
+    """Note each counter's first accepted value; a base that was noted never changes."""
     new = {
         name: Base(counter.at, counter.accepted_wh - counter.offset_wh)
         for name, counter in state.counters.items()
@@ -46,13 +47,13 @@ def note_bases(state: EnergyState) -> Mapping[str, Base]:
 
 
 def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
-    """Whether all counters of a quantity have a base, and one of them has it since today."""
+    """Tell whether all counters of a quantity have a base and at least one base is from today."""
     counters = [state.counters[name] for name in of if name in state.counters and state.counters[name].has_base]
     return bool(of) and len(counters) == len(of) and not all(counter.first_day < state.day for counter in counters)
 
 
 def _before_us(state: EnergyState, seed: Seed, of: Mapping[str, int]) -> float | None:
-    """What flowed today before it was counted here."""
+    """Return the energy of today, in Wh, that flowed before counting began here; None if the seed has no figure."""
     if seed.today_wh is None:
         return None
     return max(0.0, seed.today_wh - add_up(sign * state.today.energy[name].wh for name, sign in of.items()))

@@ -1,4 +1,4 @@
-"""Integrate power: the area under the readings from tick to tick, where no counter has the energy. Pure."""
+"""Integrate power over the time between ticks, for energy that no counter gives. Pure."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Final
 from logger.energy.state import Sample, Tick
 
 GAP_S: Final = 300
-"""Over a longer silence nothing is integrated: what flowed then is not known."""
+"""Power is not integrated over a longer gap, because the energy in the gap is unknown."""
 SLOW_GAP_S: Final = 1200
-"""The same where the power comes each quarter of an hour, as that of AC Batteries does."""
+"""Longest gap for power that arrives every 15 minutes, such as the power of AC Batteries."""
 BATTERY: Final = ("charged", "discharged")
 """The flows of the batteries' power."""
 
 
 class PowerFlows:
-    """The power of each flow at one tick, and the samples before it."""
+    """Hold the power of each flow at one tick, and the previous sample of each flow."""
 
     def __init__(self, samples: Mapping[str, Sample], tick: Tick) -> None:
         self.power_w = split_powers(tick.powers)
         self._samples, self._tick = samples, tick
 
     def energy_wh(self, name: str) -> float:
-        """The energy of a flow since its last sample: the mean of both powers, nothing over a gap."""
+        """Return a flow's energy in Wh since its last sample, by the mean of both powers; 0 over a gap."""
         sample, power_w = self._samples.get(name), self.power_w.get(name)
         if sample is None or power_w is None or not 0 < self._tick.at - sample.at <= self._gap_s(name):
             return 0.0
         return (sample.power_w + power_w) / 2 * (self._tick.at - sample.at) / 3600
 
     def samples(self) -> Mapping[str, Sample]:
-        """The last sample of each flow after this tick."""
+        """Return the last sample of each flow, including this tick."""
         now = {name: Sample(self._tick.at, power_w) for name, power_w in self.power_w.items()}
         return {**self._samples, **now} if now else self._samples
 
     def is_known(self, name: str) -> bool:
-        """Whether a flow's power is known at this tick, or was lately."""
+        """Tell whether a flow's power is known at this tick, or was known within the longest gap."""
         sample = self._samples.get(name)
         return name in self.power_w or (sample is not None and self._tick.at - sample.at <= self._gap_s(name))
 
@@ -44,7 +44,10 @@ class PowerFlows:
 
 
 def split_powers(powers: Mapping[str, float]) -> dict[str, float]:
-    """Watts by primitive counter, none negative, from the site's `production`, `net`, `consumption`, `battery`."""
+    """Split the site's powers in W by primitive counter, none negative.
+
+    The site's powers are `production`, `net`, `consumption` and `battery`.
+    """
     found = {name: max(0.0, powers[name]) for name in ("production", "consumption") if name in powers}
     if "net" in powers:
         found["import"], found["export"] = max(0.0, powers["net"]), max(0.0, -powers["net"])

@@ -1,4 +1,4 @@
-"""Complete the ticks at which a value was held, once it proves right, with the fields that were missing. Pure."""
+"""Add the missing fields to ticks at which a value was held, once the value is confirmed. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def confirm_held(
     today: Mapping[str, DayEnergy],
     confirmed: Mapping[str, tuple[HeldValue, ...]],
 ) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
-    """The held ticks with the values that proved right now, and by tick the fields that these complete.
+    """Return the held ticks with the values confirmed now, and pairs of a tick and its fields that were missing.
 
-    `opened` is the state before this tick; `counters` and the energy of `today` are those after it.
+    `opened` is the state before this tick. `counters` and the energy of `today` are the values after this tick.
     """
     state, ticks, late = replace(opened, counters=counters), list[HeldTick](), []
     for tick in opened.held_ticks:
@@ -36,12 +36,12 @@ def confirm_held(
 
 
 def _list_fields(state: EnergyState, tick: HeldTick) -> dict[str, float]:
-    """What can be given of a held tick; what it had of a day that is over is not told any more."""
+    """Return the fields of a held tick; a tick of an earlier day gets no fields of today's energy."""
     return list_fields(state, tick.accepted_wh, tick.today_wh if tick.at >= state.today.start else {})
 
 
 def note_held(ticks: tuple[HeldTick, ...], state: EnergyState, accepted: Mapping[str, float]) -> tuple[HeldTick, ...]:
-    """The held ticks that still wait, the last tick among them if a value is held at it."""
+    """Return the ticks that have a held value, including the last tick if one of its values is held."""
     waiting = {value.at for counter in state.counters.values() if counter.has_base for value in counter.held}
     kept = [tick for tick in ticks if tick.at in waiting]
     if state.last_tick in waiting:

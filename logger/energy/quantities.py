@@ -1,4 +1,4 @@
-"""What is computed from which primitive counters, by how the site is metered. Pure."""
+"""Compute quantities from primitive counters, depending on how the site is metered. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from logger.energy.state import DayEnergy, Wiring
 from logger.model import add_up
 
 TOTALS: Final = ("production", "consumption", "load", "net", "grid_import", "grid_export")
-"""The quantities with a today, seven days and a lifetime."""
+"""The quantities that have energy of today, of seven days and of the lifetime."""
 _BATTERY: Final = {"battery_charged": {"charged": 1}, "battery_discharged": {"discharged": 1}}
 
 
 @lru_cache(maxsize=32)
 def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
-    """Each quantity as a sum of primitive counters; a quantity that this site cannot give is not there."""
+    """Return each quantity as primitive counters with their signs; leave out quantities that the site cannot give."""
     found: dict[str, dict[str, int]] = {"production": {"production": 1}}
     if wiring is None:
         return found | _BATTERY
@@ -34,10 +34,10 @@ def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
 
 
 def figures(wiring: Wiring | None, energy: Mapping[str, DayEnergy]) -> dict[str, tuple[float, float]]:
-    """Wh by quantity from a day's energy by counter, and how much of it is estimated.
+    """Return each quantity's energy in Wh and its estimated part in Wh, from a day's energy by counter.
 
-    What was attributed over a gap counts with its sign, as in the quantity; integrated terms may cancel each other
-    and are wrong all the same, so they add up.
+    Energy attributed over a gap enters the estimated part with the sign that the counter has in the quantity.
+    Integrated energy always adds to the estimated part: integrated terms may cancel, but their errors do not.
     """
     found = {}
     for quantity, of in terms(wiring).items():

@@ -1,6 +1,6 @@
-"""Rebuild an energy state from what was written: replay it tick by tick, and join it with a newer state. Pure.
+"""Rebuild an energy state by replaying written points tick by tick, and join it with a newer state. Pure.
 
-What the database has are accepted values, so a replay makes the days that were made then.
+The database holds accepted values only, so a replay produces the same days as the original run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _INVERTER_W: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One tick as it was written: the fields of its `envoy_totals` and their tags."""
+    """Hold one tick as it was written: the fields and tags of its `envoy_totals` point."""
 
     at: int
     fields: Mapping[str, Value]
@@ -45,7 +45,7 @@ class Past:
 
 
 def replay(state: EnergyState, points: Sequence[Past], site: Site) -> tuple[EnergyState, dict[str, DayRow]]:
-    """Enter ticks that follow the state's last one; also the rows of days by date as they stood last."""
+    """Account for past ticks after the state's last tick → the new state, and the last row of each day by date."""
     wiring, rows = _wiring(points, state.wiring), dict[str, DayRow]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(_is_counted(past) for past in points) else ("production",)
@@ -64,9 +64,9 @@ def replay(state: EnergyState, points: Sequence[Past], site: Site) -> tuple[Ener
 
 
 def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
-    """Lead the `past` state on to where `live` begins: what flowed between the two is attributed as over any gap.
+    """Advance the `past` state to where `live` begins; energy between the two is attributed as over any gap.
 
-    `inverters`: how many the site has.
+    `inverters` is the number of inverters at the site.
     """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
     for name, base in live.bases.items():
@@ -80,9 +80,9 @@ def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) ->
 
 
 def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
-    """The `live` state with the days, and the earlier part of a day, that `past` has; and the dates that changed.
+    """Add the days of `past` to the `live` state → the joined state, and the dates that changed.
 
-    `past` ends where `live` begins (`lead_up`).
+    A day that both states have is merged. `past` must end where `live` begins (see `lead_up`).
     """
     if not past.days or not live.days:
         return live, []
@@ -112,7 +112,7 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
 
 
 def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
-    """The `live` state with these closed days as `past` has them; and the dates that it had."""
+    """Replace closed days of `live` with those of `past` → the new state, and the dates that were replaced."""
     again = {day.date: day for day in past.past if day.date in dates}
     days = tuple(
         replace(again[day.date], tags=day.tags or again[day.date].tags, final=day.final) if day.date in again else day
@@ -122,7 +122,7 @@ def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -
 
 
 def list_rows(state: EnergyState, dates: Iterable[str]) -> list[DayRow]:
-    """The rows of these days, as they stand."""
+    """Make the rows of the given dates; days that the state lacks, or without energy, have no row."""
     days = {day.date: day for day in state.days}
     rows = [day_row(days[date], state) for date in dates if date in days and days[date].end > days[date].start]
     return [row for row in rows if any(name.endswith("_wh") for name in row.reading.fields)]
@@ -155,19 +155,25 @@ def _lifetimes(past: Past) -> dict[str, float]:
 
 
 def _is_counted(past: Past) -> bool:
-    """Whether production is a counter's there; the oldest gateways' page has three digits of it, which are none."""
+    """Tell whether production comes from a counter.
+
+    The web page of the oldest gateways gives three digits, which are too coarse to count as a counter.
+    """
     wh = past.fields.get(LIFETIMES["production"])
     return isinstance(wh, (int, float)) and float(f"{wh:.3g}") != wh
 
 
 def _usual_gap_s(points: Sequence[Past], name: str) -> float:
-    """How far apart the ticks are that have a field."""
+    """Return the median seconds between ticks that have the field; 0 with fewer than two such ticks."""
     ticks = [past.at for past in points if name in past.fields]
     return median(b - a for a, b in zip(ticks, ticks[1:], strict=False)) if len(ticks) > 1 else 0.0
 
 
 def _wiring(points: Sequence[Past], known: Wiring | None) -> Wiring:
-    """How the site was metered, by the fields that it gave; held ones are missing now and then, not for a day."""
+    """Infer how the site was metered from the fields that occur in the points.
+
+    A field whose value is held is missing at some ticks, but not for a whole day.
+    """
     given = {key for past in points for key in past.fields}
     net = bool(given & {LIFETIMES["import"], LIFETIMES["export"]}) or None
     total = None if net else LIFETIMES["consumption"] in given or None

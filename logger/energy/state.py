@@ -1,4 +1,4 @@
-"""Types: what must be remembered from tick to tick to account for a site's energy, and what one tick brings."""
+"""Define the state that is kept from tick to tick to account for a site's energy, and the input of one tick."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from logger.site import Site
 POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have."""
 READ_BACK: Final = "read back"
-"""The source of a counter that was rebuilt from what was written: the next value says where it comes from."""
+"""The source of a counter that was rebuilt from written points, until the next value names the real source."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldValue:
-    """A counter's value at a tick that waits to be believed, and what had flowed by power until then."""
+    """Hold a counter's value in Wh that is not accepted yet, with the energy integrated from power until its tick."""
 
     at: int
     wh: float
@@ -25,12 +25,12 @@ class HeldValue:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """One primitive counter.
+    """Hold the state of one primitive counter.
 
-    `accepted_wh` is the last value believed, at tick `at`: the gateway's plus `offset_wh`, to which rollovers add. It
-    rose last at `rose_at`. `held` are values that wait to be believed, oldest first; `bridged_wh` is what flowed by
-    power since `at`. `resets`: how often a new base was taken; `first_day`: the local day of the first base, empty
-    while there is none.
+    `accepted_wh` is the last accepted value, at tick `at`: the gateway's value plus `offset_wh`. Each rollover adds
+    to `offset_wh`. `rose_at` is the tick of the last rise. `held` are values that are not accepted yet, oldest first.
+    `bridged_wh` is the energy integrated from power since `at`. `resets` counts the rebaselines. `first_day` is the
+    local day of the first base, empty while there is none.
     """
 
     accepted_wh: float
@@ -45,16 +45,16 @@ class Counter:
 
     @property
     def has_base(self) -> bool:
-        """Whether a first value was believed."""
+        """Tell whether a first value was accepted."""
         return bool(self.first_day)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a counter comes from.
+    """Describe the source of a counter.
 
-    `resolution_s`: for so long its value may stand still, and then rise at once. `rolls_over`: it is a sum over
-    inverters, some of which begin again at 2³² J (Q-L1).
+    `resolution_s`: the value may stay the same for this long and then rise in one step. `rolls_over`: the value is a
+    sum over inverters, some of which roll over at 2³² J (Q-L1).
     """
 
     name: str = ""
@@ -64,7 +64,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """The gateway's figures for the first day: `today_wh` before our first tick, `week_wh`; None where insane."""
+    """Hold the gateway's figures in Wh for the first day: `today_wh` before our first tick, `week_wh` of seven days.
+
+    A figure that is not sane is None.
+    """
 
     quantity: str
     source: str
@@ -74,7 +77,7 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """How this site is metered; None where that is not known. Decides what is computed from which counters."""
+    """Describe how the site is metered; None means unknown. The wiring decides how quantities are computed."""
 
     net: bool | None = None
     total: bool | None = None
@@ -82,7 +85,7 @@ class Wiring:
     batteries: int | None = None
 
     def or_as(self, known: Wiring | None) -> Wiring:
-        """The same, with what is not known now as it was `known` to be."""
+        """Return this wiring with each unknown value taken from `known`."""
         if known is None or self == known:
             return self
         return Wiring(
@@ -95,7 +98,7 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class DayEnergy:
-    """What a local day has of one counter; of that, `estimated_wh` was attributed over a gap or integrated."""
+    """Hold one counter's energy on a local day; `estimated_wh` is the part attributed over a gap or integrated."""
 
     wh: float = 0.0
     estimated_wh: float = 0.0
@@ -104,10 +107,10 @@ class DayEnergy:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One local day, from `start` to before `end`, in unix seconds; its `tags` are fixed when it begins.
+    """Hold one local day, from `start` to before `end` in unix seconds; its `tags` are fixed when the day begins.
 
-    `energy`: what flowed in it so far, by counter. `polled_s`: seconds of it for which the gateway was polled.
-    `wiring`: how the site was metered, None while the day is open. `final`: nothing more is expected.
+    `energy`: the day's energy by counter. `polled_s`: seconds of the day for which the gateway was polled.
+    `wiring`: how the site was metered, None while the day is open. `final`: no further change is expected.
     """
 
     date: str
@@ -123,13 +126,13 @@ class Day:
     final: bool = False
 
     def __hash__(self) -> int:
-        """Of what tells days apart at a glance; they are compared only where this is the same."""
+        """Hash only the fields that usually differ between days, because a cache hashes days at every tick."""
         return hash((self.date, self.start, self.polled_s, self.final))
 
 
 @dataclass(frozen=True, slots=True)
 class HeldTick:
-    """A tick at which a counter was held, and what was believed then, by counter: for the fields that are missing."""
+    """Hold a tick at which a value was held, with the accepted values by counter that its missing fields need."""
 
     at: int
     accepted_wh: Mapping[str, float]
@@ -138,7 +141,7 @@ class HeldTick:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The power of a flow at a tick."""
+    """Hold the power of a flow at a tick."""
 
     at: int
     power_w: float
@@ -146,7 +149,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """The first accepted value of a counter as the gateway gave it, in Wh, and its tick."""
+    """Hold the first accepted value of a counter as the gateway gave it, in Wh, and its tick."""
 
     at: int
     wh: float
@@ -154,11 +157,11 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class EnergyState:
-    """What is remembered of one gateway's energy; `first_day` is the local ISO date of the first tick.
+    """Hold the energy state of one gateway; `first_day` is the local ISO date of the first tick.
 
-    `days`: oldest first; the last one is open, the others can be reopened by a gap. `samples`: the last power of each
-    flow. `held_ticks`: those with a value that waits to be believed. `bases`: where each counter began; what was
-    written before is not counted here.
+    `days`: oldest first. The last day is open; a gap can reopen the others. `samples`: the last power of each flow.
+    `held_ticks`: ticks with a value that is not accepted yet. `bases`: the first accepted value of each counter;
+    points written before that value are not part of this state.
     """
 
     zone: str = ""
@@ -175,29 +178,29 @@ class EnergyState:
 
     @property
     def today(self) -> Day:
-        """The day that is open; there is one from the first tick on."""
+        """Return the open day, which exists from the first tick on."""
         return self.days[-1]
 
     @property
     def past(self) -> tuple[Day, ...]:
-        """The days before the open one."""
+        """Return the days before the open day."""
         return self.days[:-1]
 
     @property
     def day(self) -> str:
-        """The local ISO date of the last tick; empty before the first."""
+        """Return the local ISO date of the last tick; empty before the first tick."""
         return self.today.date if self.days else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What one tick brings to the energy state.
+    """Hold the input of one tick to the energy state.
 
-    `counters`: Wh by primitive counter, as the gateway gives them. `sources`: where each comes from. `uncounted`:
-    flows that this gateway surely has no counter of. `max_w`: the most power the site can have. `powers`: believable
-    watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose power comes each quarter of an
-    hour only. `is_polled`: the gateway answered. `changed_at`: the tick at which its firmware or its meters were last
-    seen to change. `tags`: those of a day that begins now.
+    `counters`: Wh by primitive counter, as the gateway gives them. `sources`: the source of each counter.
+    `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power of the site.
+    `powers`: plausible watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose power
+    arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at which the
+    gateway's firmware or meters last changed. `tags`: the tags for a day that begins now.
     """
 
     at: int

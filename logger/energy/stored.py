@@ -1,7 +1,7 @@
-"""Store an energy state as JSON texts and read it back: in parts, so that a minute rewrites little.
+"""Dump an energy state as JSON texts and load it; the state is split into parts so that a tick rewrites little.
 
-`energy.now` changes at every tick, a past day's part hardly ever, the others once a day or rarely. Values that are as
-their type has them by default are left out.
+The part `energy.now` changes at every tick. The part of a past day hardly ever changes. The other parts change about
+once a day or less often. Values equal to the default of their type are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STATE: Final = TypeAdapter(EnergyState)
 _DAY: Final = TypeAdapter(Day)
 _PAST_DAY: Final = "energy.day."
 _TODAY: Final = -1
-"""The place of the open day among the days."""
+"""The index of the open day in the list of days."""
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "energy.now": {
         "last_tick": True,
@@ -36,11 +36,11 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "energy.start": {"first_day": True, "first_tick": True, "bases": True, "seeds": True},
     "energy.held": {"held_ticks": True},
 }
-"""Which values stand in which part."""
+"""Part name → the values of the state in that part."""
 
 
 def dump_energy(state: EnergyState) -> dict[str, str]:
-    """The state as one JSON text a part; parts that did not change need not be stored again."""
+    """Dump the state as one JSON text per part; parts that did not change need not be stored again."""
     parts = {
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
         for name, values in _PARTS.items()
@@ -49,7 +49,7 @@ def dump_energy(state: EnergyState) -> dict[str, str]:
 
 
 def load_energy(parts: Mapping[str, str]) -> EnergyState:
-    """The state as it was stored; a new one without any part. Raises ValueError if it cannot be read."""
+    """Load the stored state; without any part, return a new state. Raise ValueError if a part cannot be read."""
     values, today = dict[str, Any](), dict[str, Any]()
     for name in _PARTS.keys() & parts.keys():
         part = json.loads(parts[name])
@@ -66,7 +66,7 @@ def _dump_day(day: Day) -> str:
 
 
 def merge_values(values: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Add the values of a part to those of the others, object by object."""
+    """Merge the values of one more part into `values`, object by object."""
     for key, value in more.items():
         if isinstance(value, dict) and isinstance(values.get(key), dict):
             merge_values(values[key], value)

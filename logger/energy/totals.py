@@ -16,7 +16,7 @@ _BATTERY_LIFETIMES: Final = {"battery_charged_lifetime_wh": "charged", "battery_
 
 
 def energy_fields(state: EnergyState, accepted: Mapping[str, float]) -> dict[str, float]:
-    """All energy fields after a tick, in Wh; `accepted` are the counters' values that were believed in it."""
+    """Compute all energy fields after a tick, in Wh, from the counter values `accepted` in that tick."""
     found = list_fields(state, accepted, {name: state.today.energy[name].wh for name in accepted})
     found |= {f"{quantity}_7d_wh": wh for quantity, wh in _list_weeks(state).items()}
     order = [f"{quantity}_{part}_wh" for quantity in terms(state.wiring) for part in ("lifetime", "today", "7d")]
@@ -24,7 +24,7 @@ def energy_fields(state: EnergyState, accepted: Mapping[str, float]) -> dict[str
 
 
 def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
-    """Lifetimes and todays from the counters accepted at one tick; what lacks a term is not there."""
+    """Compute lifetime and today fields, in Wh, of the quantities whose counters were all accepted at one tick."""
     fields: dict[str, float] = {}
     measured = {name for name in accepted if state.counters[name].source != POWER}
     for quantity, of in terms(state.wiring).items():
@@ -40,7 +40,7 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
 
 
 def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[str, int]) -> float | None:
-    """Today's accepted rises; on a counter's first day only with what the gateway says was before."""
+    """Return today's energy in Wh; on a counter's first day, the rises plus the gateway's figure, None without it."""
     if all(state.counters[name].first_day < state.day for name in of):
         return rises_wh
     seed = state.seeds.get(quantity)
@@ -48,9 +48,10 @@ def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[st
 
 
 def _list_weeks(state: EnergyState) -> dict[str, float]:
-    """The seven complete days before today; on a counter's first day the gateway's figure, if it is sane.
+    """Return each quantity's energy of the seven complete days before today, in Wh.
 
-    A day is complete if the counters had their base before it, and the last once they were accepted after it.
+    A day is complete if all counters had their base before that day. The last day is complete once all counters were
+    accepted after that day. On a counter's first day the gateway's figure is used, if that figure is sane.
     """
     found: dict[str, float] = {}
     first_days = tuple((name, counter.first_day) for name, counter in state.counters.items())
@@ -72,7 +73,7 @@ def _list_weeks(state: EnergyState) -> dict[str, float]:
 def _sum_week(
     days: tuple[Day, ...], today: str, wiring: Wiring | None, first_days: tuple[tuple[str, str], ...]
 ) -> Mapping[str, float]:
-    """Wh by quantity over the seven days before today, of those that each of them has whole."""
+    """Sum the seven days before today, in Wh, for each quantity that is complete on all seven days."""
     dates = [day.date for day in days]
     if len(days) < _WEEK or [following(date) for date in dates] != [*dates[1:], today]:
         return {}

@@ -1,7 +1,7 @@
 """Validate a counter's new value: accept it, hold it until the next polls agree, or reject it. Pure.
 
-Zeros, drops and spikes are held, and nothing is written of them. A held value is compared with those that follow: it
-is confirmed, and written at its own tick, or rejected.
+Zeros, drops and spikes are held and not written. A held value is compared with the values after it. A confirmed value
+is written at its own tick; a rejected value is never written.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from logger.energy.state import POWER, Counter, HeldValue, Source
 from logger.model import add_up
 
 JITTER_WH: Final = 10.0
-"""A fall up to this is noise: no rise, no reset."""
+"""A fall of at most this is noise: neither a rise nor a reset."""
 HOLD_POLLS: Final = 3
 """After this many further polls that agree, a held value becomes the new base."""
 TRUE_ZERO_S: Final = 3600
-"""A zero is believed once it has stayed so long: gateways that boot say zero for some minutes."""
+"""A zero is accepted after this long, because gateways report zero for some minutes while booting."""
 ROLLOVER_WH: Final = 2**32 / 3600
-"""Where a 32-bit counter of joules begins again (Q-L1)."""
+"""The value at which a 32-bit counter of joules rolls over to 0 (Q-L1)."""
 _NEAR_ROLLOVER_WH: Final = 500.0
-"""A sum that rolled over may have lost this much beside (Q-L1)."""
+"""A sum that rolled over may have lost up to this much in addition (Q-L1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is believable of one counter at one tick.
+    """Hold the limits within which one counter's value is plausible at one tick.
 
-    `max_w` is the most power the site can have, `seen_w` the most it was seen to have, 0 if that is not known.
-    `interval_s`: from poll to poll. `is_new_firmware`: the firmware is newer than the last accepted value.
+    `max_w` is the greatest power that the site can have. `seen_w` is the greatest power seen so far, 0 if unknown.
+    `interval_s`: seconds between polls. `is_new_firmware`: the firmware changed after the last accepted value.
     """
 
     max_w: float
@@ -43,13 +43,13 @@ class Bounds:
     is_new_firmware: bool = False
 
     def most_wh(self, since: int, now: int) -> float:
-        """The most energy that can have flowed; after our clock was set back, that of one interval."""
+        """Return the most Wh that can have flowed; for one interval if our clock was set back."""
         return self.max_w * max(self.interval_s if now <= since else 0, now - since) / 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """A believed rise of a counter between two ticks."""
+    """Hold an accepted rise of a counter between two ticks, in Wh."""
 
     since: int
     until: int
@@ -58,12 +58,12 @@ class Increment:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one value does to its counter.
+    """Hold the effect of one value on its counter.
 
-    `accepted`: the value may be written. `reset`: a new base was taken. `rollovers`: so many were added to the
-    offset. `bridged_wh`: what flowed, by power, between the last value of the old base and the first of the new one.
-    `confirmed`: held values that proved right, with the offset; `rejected`: those that did not, as the gateway gave
-    them. `dipped`: it fell a little.
+    `accepted`: the value may be written. `reset`: the counter was rebaselined. `rollovers`: the number of rollovers
+    added to the offset. `bridged_wh`: the energy integrated from power between the last value of the old base and
+    the first value of the new base. `confirmed`: confirmed held values, with the offset. `rejected`: rejected held
+    values, as the gateway gave them. `dipped`: the value fell by no more than jitter.
     """
 
     counter: Counter
@@ -78,12 +78,12 @@ class Decision:
 
     @property
     def rise_wh(self) -> float:
-        """All that is believed to have flowed by the counter."""
+        """Return the sum of all accepted rises, in Wh."""
         return add_up(increment.wh for increment in self.increments)
 
     @property
     def fell(self) -> bool:
-        """Whether the counter shows less than it had, by more than jitter: held, or believed to have begun anew."""
+        """Tell whether the counter was rebaselined, or holds a nonzero value lower than accepted by more than jitter."""
         counter = self.counter
         wh = counter.held[-1].wh if counter.held else 0.0
         return self.reset or (wh > 0 and wh + counter.offset_wh < counter.accepted_wh - JITTER_WH)
@@ -92,9 +92,9 @@ class Decision:
 def start_counter(
     known: Counter | None, wh: float, tick: int, day: str, bounds: Bounds, bridged_wh: float = 0.0
 ) -> Decision:
-    """Take the first value of a source as its base; a zero only after an hour of zeros outside the quiet window.
+    """Take the first value of a source as its base; take a zero only after an hour of zeros outside the quiet window.
 
-    `known` is the counter as it was with another source, or still waiting for its base. `day` is the local day.
+    `known` is the counter with its previous source, or a counter without a base. `day` is the local ISO date.
     """
     source, has_base = bounds.source.name, known is not None and known.has_base
     if wh == 0:
@@ -122,11 +122,11 @@ def start_counter(
 
 
 def validate(counter: Counter, wh: float, tick: int, bounds: Bounds, bridged_wh: float = 0.0) -> Decision:
-    """Compare the value at `tick` with what the counter had; `bridged_wh` flowed by power since then.
+    """Compare the value at `tick` with the accepted value; `bridged_wh` was integrated from power in between.
 
-    A rise is believed if it fits the elapsed time at the greatest power. A fall of at most 10 Wh is jitter. A step of
-    whole rollovers goes on. Anything else is held; if the values of the next three polls rise believably from the
-    held one, it is the new base.
+    A rise is accepted if the greatest power can produce it in the elapsed time. A fall of at most 10 Wh is jitter. A
+    step of whole rollovers continues the counter. Any other value is held. If the values of the next three polls rise
+    plausibly from a held value, the held value becomes the new base.
     """
     rise = wh + counter.offset_wh - counter.accepted_wh
     most = bounds.most_wh(counter.at, tick) + _stood_wh(counter, bounds)
@@ -140,12 +140,12 @@ def validate(counter: Counter, wh: float, tick: int, bounds: Bounds, bridged_wh:
 
 
 def hold(counter: Counter, value: HeldValue) -> Decision:
-    """Hold a believable value all the same: the next one says more of it."""
+    """Hold a plausible value until the next value confirms or contradicts it."""
     return Decision(_holding(counter, (*counter.held, value)))
 
 
 def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> Decision:
-    """Take the first held value as the new base, or as a step of rollovers, and let the others rise from it."""
+    """Take the first held value as the new base, or as a step of rollovers; the others are rises from that value."""
     first, tick = held[0], held[-1].at
     step = first.wh + counter.offset_wh - counter.accepted_wh
     seen_wh = min(bounds.seen_w or bounds.max_w, bounds.max_w) * max(0, first.at - counter.at) / 3600
@@ -184,13 +184,16 @@ def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> D
 
 
 def _stood_wh(counter: Counter, bounds: Bounds) -> float:
-    """What may have flowed while a source of coarse steps stood still, at no more than half above what was seen."""
+    """Return the most Wh that can have flowed while a source of coarse steps did not rise.
+
+    The power is assumed to be at most 1.5 times the greatest power seen.
+    """
     stood_s = max(0, min(counter.at - counter.rose_at, bounds.source.resolution_s))
     return min(bounds.max_w, 1.5 * bounds.seen_w or bounds.max_w) * stood_s / 3600
 
 
 def _accept(counter: Counter, wh: float, tick: int, rollovers: int) -> Decision:
-    """The value continues the accepted one; held ones between the two were right if they are in order."""
+    """Accept a value that continues the counter; confirm the held values if they all lie in ascending order."""
     offset = counter.offset_wh + rollovers * ROLLOVER_WH
     accepted = wh + offset
     rise = max(0.0, accepted - counter.accepted_wh)
@@ -225,15 +228,16 @@ def _hold_or_rebaseline(counter: Counter, value: HeldValue, bounds: Bounds) -> D
 
 
 def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
-    """The counter with held values: the first, and as many of the last as matter."""
+    """Return the counter with the first and the last few of the held values."""
     kept = held if len(held) <= HOLD_POLLS + 1 else (held[0], *held[-HOLD_POLLS:])
     return replace(counter, held=kept, bridged_wh=held[-1].bridged_wh)
 
 
 def _count_rollovers(counter: Counter, step: float, most_wh: float, bounds: Bounds) -> int:
-    """How many rollovers the offset gains if the counter goes on by at most `most_wh`; 0 if that explains nothing.
+    """Count the rollovers that explain a step with a rise of at most `most_wh`; 0 if no number explains the step.
 
-    Down: it rolled over. Up: new firmware rolls over no more (Q-L8), or a rollover that was believed was none.
+    A step down is a rollover: the count is positive. A step up means that new firmware no longer rolls over (Q-L8),
+    or that an accepted rollover was wrong: the count is negative.
     """
     if step < 0:
         count = math.ceil((-step - _NEAR_ROLLOVER_WH) / ROLLOVER_WH)

@@ -1,1 +1,1 @@
-"""Each inverter's days: what it made, beside its group, and when it fell silent."""
+"""Compute each inverter's energy per day, compare inverters within their group, and detect silent inverters."""

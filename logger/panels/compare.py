@@ -1,6 +1,6 @@
-"""Compare each inverter with the median of its group, on one day and over seven, and make the rows of days. Pure.
+"""Compare each inverter with its group's median, over one day and seven days, and make the rows of days. Pure.
 
-A group of one or two cannot be judged: whoever is the median of so few says nothing about the others.
+A group of one or two inverters is not compared, because the median of so few values says nothing about the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WEEK: Final = 7
 
 
 def make_rows(state: PanelState, dates: Iterable[str], gateway: str, zone: str, closed: str) -> list[DayRow]:
-    """Make the rows of `envoy_inverter_day` of these days as they stand; those up to `closed` are final."""
+    """Make the rows of `envoy_inverter_day` for the given dates; rows up to the date `closed` are final."""
     return [
         DayRow(reading, day, day <= closed)
         for day in dates
@@ -28,7 +28,7 @@ def make_rows(state: PanelState, dates: Iterable[str], gateway: str, zone: str, 
 
 
 def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Reading]:
-    """One reading an inverter; its tags are those with which the day began."""
+    """Make one reading per inverter, with the tags that the inverter had when the day began."""
     kept, at = state.days[day], first_instant(day, zone)
     found = {
         "group_ratio": compare_day(kept),
@@ -48,7 +48,7 @@ def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Read
 
 
 def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
-    """The serials of each group; without a layout all inverters are one group, called ''."""
+    """Return the serials of each group; without a layout all inverters are in the group ''."""
     found: dict[str, list[str]] = {}
     for serial, panel in panels.items():
         found.setdefault(panel.group, []).append(serial)
@@ -61,7 +61,10 @@ def compare_day(day: PanelDays) -> dict[str, float]:
 
 
 def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
-    """The same over the seven days that end with `last`, of the inverters that have all of their group's days."""
+    """Divide each inverter's energy of the seven days up to `last` by its group's median.
+
+    Inverters that lack one of the group's days are left out.
+    """
     span = [day for day in list_days(days_before(last, _WEEK - 1), last) if day in days]
     found: dict[str, float] = {}
     for group, serials in group_serials(days[last].panels).items():
@@ -73,7 +76,10 @@ def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
 
 
 def measure_coverage(day: PanelDays, interval_s: int) -> dict[str, float]:
-    """Percent of each inverter's reports that were seen, of those between its group's first and last."""
+    """Return the percentage of each inverter's expected reports that were seen.
+
+    Reports are expected at every interval between the first and the last report of the inverter's group.
+    """
     found: dict[str, float] = {}
     for serials in group_serials(day.panels).values():
         seen = [panel for s in serials if (panel := day.panels[s]).reports]

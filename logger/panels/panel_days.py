@@ -1,7 +1,7 @@
-"""Count what each inverter made on each local day: by its own lifetime counter, else by its reports. Pure.
+"""Compute each inverter's energy on each local day, from its lifetime counter or else from its reports. Pure.
 
-An inverter's counter is validated as every counter is. Where it has none, its reports' mean power is integrated, and
-all of that is estimated. Everything here moves at the inverters' own report times, never at the poll's.
+An inverter's counter is validated like every counter. For an inverter without a counter the mean power of its reports
+is integrated, and that energy is marked as estimated. All times are the inverters' report times, not poll times.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from logger.panels.panel_state import InverterState, PanelDay, PanelDays, PanelS
 from logger.site import Site
 
 INVERTER_MAX_W: Final = 2000.0
-"""No inverter gives more; a faster rise of its counter is held."""
+"""No inverter produces more power; a counter that rises faster is held."""
 _DAYS_KEPT: Final = 9
 """Today, and the days before it that seven-day ratios and late reports need."""
 _GAP_INTERVALS: Final = 3
-"""Reports further apart than so many intervals are not joined: the energy between them is unknown."""
+"""Power is not integrated between reports further apart than this many intervals."""
 _LONGEST_INTERVAL_S: Final = 7200
 _COUNTER_GONE_S: Final = 86400
 
 
 @dataclass(frozen=True, slots=True)
 class DayShare:
-    """The energy that one report adds to a local day, and what of it is estimated."""
+    """Hold the energy in Wh that one report adds to a local day, and its estimated part."""
 
     day: str
     wh: float = 0.0
@@ -37,10 +37,10 @@ class DayShare:
 
 
 def add_reports(state: PanelState, points: Iterable[Reading], since: int, until: int, site: Site) -> PanelState:
-    """Add new reports: points of `envoy_inverter`, each seen once, with the tags of the panel layout.
+    """Add new reports: points of `envoy_inverter`, each passed once, with the tags of the panel layout.
 
-    `until` is now, `since` the tick from which a new state counts. A report that is later than now was stamped by a
-    clock that was wrong, the gateway's or ours: it belongs to no day.
+    `until` is the present time. `since` is the tick at which a new state starts to count. A report from the future
+    was stamped by a wrong clock, the gateway's or ours, and is not added to any day.
     """
     latest = until + AHEAD_S
     last_day = local_day(latest, site.zone)
@@ -58,7 +58,7 @@ def add_reports(state: PanelState, points: Iterable[Reading], since: int, until:
             continue
         inverters[serial], shares = _count_report(known, point, state.interval_s, site.zone)
         if at < since - _LONGEST_INTERVAL_S:
-            continue  # nobody saw that day
+            continue  # the report is from before counting began
         own = DayShare(_day_of(at, state.interval_s, site.zone))
         for share in (own, *shares):
             names.setdefault(share.day, site.name)
@@ -70,14 +70,14 @@ def add_reports(state: PanelState, points: Iterable[Reading], since: int, until:
 
 
 def forget_old_days(state: PanelState) -> PanelState:
-    """Drop the days that nothing asks for any more."""
+    """Drop the days that are no longer needed for ratios or late reports."""
     if len(state.days) <= _DAYS_KEPT:
         return state
     return replace(state, days={day: state.days[day] for day in sorted(state.days)[-_DAYS_KEPT:]})
 
 
 def _set_back(inverter: InverterState, until: int) -> InverterState:
-    """An inverter whose last report was stamped by a clock that was ahead."""
+    """Set an inverter's times back to `until`, as its last report was stamped by a clock that was ahead."""
     counter = inverter.counter
     if counter is not None:
         counter = replace(counter, at=min(counter.at, until), held=())
@@ -103,9 +103,9 @@ def _note_report(day: PanelDay, point: Reading) -> PanelDay:
 def _count_report(
     known: InverterState | None, point: Reading, interval_s: int, zone: str
 ) -> tuple[InverterState, list[DayShare]]:
-    """The inverter after a report, and the energy that this brings to light."""
+    """Update an inverter with one report → the inverter, and the energy that the report adds to local days."""
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
-    wh = None if counted_wh is None else round(counted_wh, 3)  # more digits are no energy, and would all be stored
+    wh = None if counted_wh is None else round(counted_wh, 3)  # further digits are noise that would be stored
     counter = known.counter if known else None
     shares: list[DayShare] = []
     if wh is not None:
@@ -114,7 +114,7 @@ def _count_report(
             shares += _split_by_day(increment, power_w or 0.0, interval_s, zone)
     elif counter is None or point.time - counter.at >= _COUNTER_GONE_S:
         counter, shares = None, _integrate(known, power_w, point.time, interval_s, zone)
-    # else the counter's next value holds this energy
+    # else the counter's next value will include this energy
     first_at, first_wh = (known.first_at, known.first_wh) if known else (point.time, wh)
     return InverterState(point.time, power_w or 0.0, counter, first_at, first_wh), shares
 
@@ -122,20 +122,20 @@ def _count_report(
 def _validate(
     counter: Counter | None, wh: float, at: int, interval_s: int, zone: str
 ) -> tuple[Counter, tuple[Increment, ...]]:
-    """The counter after a value, and what it is believed to have risen."""
+    """Validate a counter's value in Wh → the counter after the value, and its accepted rises."""
     bounds = Bounds(INVERTER_MAX_W, zone, interval_s or _LONGEST_INTERVAL_S)
     if counter is None or not counter.has_base:
         decision = start_counter(counter, wh, at, local_day(at, zone), bounds)
     else:
         decision = validate(counter, wh, at, bounds)
-    # An inverter's counter has no coarse steps: when it rose last need not be known, nor stored at every report.
+    # An inverter's counter has no coarse steps, so `rose_at` is not needed; 0 saves a write at every report.
     return replace(decision.counter, rose_at=0), decision.increments
 
 
 def _integrate(
     known: InverterState | None, power_w: float | None, at: int, interval_s: int, zone: str
 ) -> list[DayShare]:
-    """What flowed until a report by the powers of this one and the one before it; all of it is estimated."""
+    """Integrate the power of this report and the previous report; mark all of that energy as estimated."""
     if known is None or power_w is None:
         return []
     gap = at - known.last_at
@@ -147,9 +147,11 @@ def _integrate(
 
 
 def _split_by_day(rise: Increment, power_w: float, interval_s: int, zone: str) -> list[DayShare]:
-    """Split a counter's rise. What the report's own interval explains belongs to it: at night nothing flows.
+    """Split a counter's rise between local days.
 
-    The rest flowed at some time since the last report; over midnight it is split in proportion to time: estimated.
+    The report's power explains the energy of the report's own interval, which belongs to the day of the report. The
+    rest flowed at an unknown time since the previous report. Across midnight that rest is split in proportion to time
+    and marked as estimated.
     """
     own_s = min(interval_s or rise.until - rise.since, rise.until - rise.since)
     explained = min(rise.wh, power_w * own_s / 3600 + 1.0)
@@ -168,7 +170,7 @@ def _split_by_day(rise: Increment, power_w: float, interval_s: int, zone: str) -
 
 
 def _day_of(at: int, interval_s: int, zone: str) -> str:
-    """The local day that a report speaks of: that of the middle of its interval."""
+    """Return the local day of a report: the day of the middle of the report's interval."""
     return local_day(at - interval_s // 2, zone)
 
 

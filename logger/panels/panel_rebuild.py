@@ -1,4 +1,4 @@
-"""Rebuild a panel state from points that were written, and join it with a newer one. Pure."""
+"""Rebuild a panel state from written points, and join the state with a newer one. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPLAY_FIELDS: Final = ("power_w", "energy_lifetime_wh")
 
 
 def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, live: PanelState) -> PanelState:
-    """Add further points of `envoy_inverter`, by time, but for those that `live` counted itself."""
+    """Add points of `envoy_inverter`, ordered by time, except the points that the `live` state has counted."""
     mine = [point for point in points if not _is_counted(live, point)]
     if not mine:
         return state
@@ -26,7 +26,7 @@ def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, liv
 
 
 def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelState, list[str]]:
-    """Add what the `past` state has of the time before the live one → the state, and what days change."""
+    """Add the days of the `past` state to the `live` state → the joined state, and the dates that changed."""
     past = _lead_up(past, live, site)
     days = dict(live.days)
     for day, earlier in past.days.items():
@@ -46,13 +46,13 @@ def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelSt
 
 
 def replace_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Put these days as `past` has them in the place of the live ones → the state, and which of them it had."""
+    """Replace days of `live` with those of `past` → the new state, and the dates that were replaced."""
     again = {day: kept for day, kept in past.days.items() if day in dates and day in live.days}
     return replace(live, days={**live.days, **again}), sorted(again)
 
 
 def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str, str]]) -> PanelState:
-    """Give a day the tags with which its rows were written first, by serial."""
+    """Restore a day's site and groups from the tags of its `written` rows, by serial."""
     kept = state.days.get(day)
     if kept is None or not written:
         return state
@@ -65,8 +65,10 @@ def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str,
 
 
 def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
-    """Lead `past` on to where `live` begins: an inverter's rise from the last report of the one to the first of the
-    other. That report itself is counted by the live state."""
+    """Advance `past` to where `live` begins, by each inverter's rise up to its first report in `live`.
+
+    The live state counts that first report, so only its energy is added here.
+    """
     bases = [
         Reading(
             "envoy_inverter",
@@ -94,13 +96,13 @@ def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
 
 
 def _is_counted(live: PanelState, point: Reading) -> bool:
-    """Whether the live state counted that report itself."""
+    """Tell whether the live state has counted the report of that point."""
     inverter = live.inverters.get(point.tags["serial"])
     return inverter is not None and inverter.first_at <= point.time
 
 
 def _measure_interval(points: Sequence[Reading]) -> int:
-    """How far apart an inverter's reports usually are, in seconds; 0 if that cannot be told."""
+    """Return the usual seconds between an inverter's reports; 0 if unknown."""
     last: dict[str, int] = {}
     gaps = []
     for point in points:
@@ -118,7 +120,7 @@ def _add_days(known: PanelDays, earlier: PanelDays) -> PanelDays:
 
 
 def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
-    """One day of which two states each counted a part."""
+    """Add two parts of an inverter's day that two states counted."""
     if known is None or earlier is None:
         return known or earlier or PanelDay()
     return PanelDay(

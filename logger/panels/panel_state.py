@@ -1,4 +1,4 @@
-"""Types: what must be remembered of a site's inverters from poll to poll."""
+"""Define the state of a site's inverters that is kept from poll to poll."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Alert: TypeAlias = Literal["silent", "weak"]
 
 @dataclass(frozen=True, slots=True)
 class InverterState:
-    """One inverter as it reported last.
+    """Hold one inverter as of its last report.
 
-    `counter` is its lifetime energy, None while it gives none. `first_at` is the time of the first report that this
-    state counts, `first_wh` the lifetime energy that it brought, if any.
+    `counter` is the inverter's lifetime energy, None while its reports have none. `first_at` is the time of the first
+    report that this state counts. `first_wh` is the lifetime energy of that first report, None if it had none.
     """
 
     last_at: int
@@ -28,9 +28,9 @@ class InverterState:
 
 @dataclass(frozen=True, slots=True)
 class PanelDay:
-    """One inverter on one local day: its energy, what of it is estimated, its highest power, its reports.
+    """Hold one inverter's local day: its energy, the estimated part, the peak power and the number of reports.
 
-    `first_at` and `last_at` are the times of its first and last report. `group` is as it was when the day began.
+    `first_at` and `last_at` are the times of the first and last report. `group` is the group when the day began.
     """
 
     wh: float = 0.0
@@ -44,7 +44,7 @@ class PanelDay:
 
 @dataclass(frozen=True, slots=True)
 class PanelDays:
-    """All inverters on one local day, by serial. `site` is the site's name as it was when the day began."""
+    """Hold all inverters of one local day, by serial. `site` is the site's name when the day began."""
 
     site: str
     panels: Mapping[str, PanelDay]
@@ -52,7 +52,7 @@ class PanelDays:
 
 @dataclass(frozen=True, slots=True)
 class UsualRatio:
-    """What a panel usually gives of its group's median, learned from so many sunny days."""
+    """Hold a panel's usual ratio to its group's median, and the number of sunny days that it was learned from."""
 
     ratio: float
     days: int
@@ -60,7 +60,7 @@ class UsualRatio:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRun:
-    """The reporting interval that the latest polls showed, and how many in a row did."""
+    """Hold the reporting interval of the latest polls, and how many polls in a row showed that interval."""
 
     interval_s: int = 0
     polls: int = 0
@@ -68,11 +68,11 @@ class IntervalRun:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is remembered to judge the inverters.
+    """Hold the state that is needed to judge the inverters.
 
-    `since` begins the present stretch of polls without a gap, `last_tick` ends it. `judged` is the last day that was
-    judged. By serial: `weak_days` counts sunny days in a row below the limit, `usual` is what a panel gives usually,
-    `alerts` are the events that were raised and are not over yet.
+    `since` and `last_tick` are the first and last tick of the present run of polls without a gap. `judged` is the
+    last day that was judged. By serial: `weak_days` counts sunny days in a row below the limit, `usual` is the
+    panel's usual ratio, `alerts` are the alerts that are still active.
     """
 
     since: int = 0
@@ -86,9 +86,9 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """What is remembered of a site's inverters, by serial, and of their last days, by ISO date.
+    """Hold the state of a site's inverters, by serial, and their last days, by ISO date.
 
-    `since` is the tick from which on they are counted. `interval_s`: how often they report, 0 while unknown.
+    `since` is the tick at which counting began. `interval_s`: seconds between an inverter's reports, 0 while unknown.
     """
 
     since: int = 0

@@ -1,4 +1,4 @@
-"""Run one poll of the inverters: their new points and the state before → the state after, rows and events. Pure."""
+"""Account for one poll of the inverters: new points and the state before → the state after, rows, events. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from logger.site import Site
 
 @dataclass(frozen=True, slots=True)
 class PanelResult:
-    """The state after a poll, the rows of days to write now, and what a person should know."""
+    """Hold the state after a poll, the rows of days to write, and the events."""
 
     state: PanelState
     rows: list[DayRow] = field(default_factory=list)
@@ -27,9 +27,9 @@ class PanelResult:
 def account_for_panels(
     before: PanelState, points: Sequence[Reading], tick: int, site: Site, gateway: str
 ) -> PanelResult:
-    """Count the new points of `envoy_inverter`, make the rows of days that changed, judge the inverters.
+    """Count the new points of `envoy_inverter`, make the rows of days that changed, and judge the inverters.
 
-    A row is due each quarter of an hour until its day is closed, and again when a late report reopens that.
+    A row is due every 15 minutes until its day is closed, and again when a late report changes a closed day.
     """
     state, events = notice_interval(before, points, tick)
     state = add_reports(state, points, tick, tick, site)
@@ -48,6 +48,6 @@ def account_for_panels(
 
 
 def find_closed_day(tick: int, zone: str) -> str:
-    """The latest local day whose rows are final at a poll of that time."""
+    """Return the latest local day whose rows are final at `tick`."""
     yesterday = days_before(local_day(tick, zone), 1)
     return yesterday if tick >= final_at(yesterday, zone) else days_before(yesterday, 1)

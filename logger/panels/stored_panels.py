@@ -1,7 +1,7 @@
-"""Store a panel state as JSON texts and read it back: in parts, so that a poll rewrites little.
+"""Dump a panel state as JSON texts and load it; the state is split into parts so that a poll rewrites little.
 
-`panels.now` and today's part change at every poll of the inverters, the others once a day or rarely. Values that are
-as their type has them by default are left out.
+The part `panels.now` and the part of today change at every poll of the inverters. The other parts change about once a
+day or less often. Values equal to the default of their type are left out.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "panels.watch": {"watch": {"judged", "weak_days", "usual", "alerts"}},
 }
-"""Which values stand in which part."""
+"""Part name → the values of the state in that part."""
 
 
 def dump_panels(state: PanelState) -> dict[str, str]:
-    """The state as one JSON text a part; parts that did not change need not be stored again."""
+    """Dump the state as one JSON text per part; parts that did not change need not be stored again."""
     if not state.since:
         return {}
     parts = {
@@ -56,9 +56,9 @@ def dump_panels(state: PanelState) -> dict[str, str]:
 
 
 def load_panels(parts: Mapping[str, str]) -> PanelState:
-    """The state as it was stored, also by versions before 0.1.0; a new one without any part.
+    """Load the stored state, including that of versions before 0.1.0; without any part, return a new state.
 
-    Raises ValueError, KeyError or TypeError if it cannot be read.
+    Raise ValueError, KeyError or TypeError if a part cannot be read.
     """
     if "panels.now" in parts and "panels.inverters" not in parts:
         return _read_old(parts)

@@ -1,8 +1,8 @@
-"""Judge which inverter has fallen silent or gives too little, and how often they report. Pure.
+"""Detect silent inverters, weak panels and changes of the reporting interval. Pure.
 
-A panel is weak against its group, as the layout file gives it. Without groups nobody says which panels face the same
-way: then it is weak against all of them only where the others agree with one another, else against what it gives
-usually.
+A panel with a group in the layout file is compared with that group. Without groups it is unknown which panels face
+the same way. A panel is then compared with all others if the others agree with one another, else with its own usual
+ratio.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from logger.panels.panel_state import IntervalRun, PanelState, UsualRatio, Watch
 
 _SILENT_S: Final = 86400
 _WEAK_DAYS: Final = 3
-"""So many sunny days in a row below the limit are no cloud."""
+"""After this many sunny days in a row below the limit a panel is weak."""
 _SUNNY_PART: Final = 0.5
 """A day is sunny if the group's median made this part of its best day of those remembered."""
 _SUNNY_WH: Final = 150.0
 _WATCHED_GAP_S: Final = 7200
 _ALIKE: Final = (0.1, 0.1)
-"""Panels that face one way lie this close to their median, all but one or this part of them."""
+"""Greatest deviation of the ratio from 1, and the greatest share of odd panels (or one), where panels are alike."""
 _USUAL_DAYS: Final = 5
 _USUAL_WEIGHT: Final = 0.1
 _LEAST_COVERED: Final = 60.0
 _SEEN: Final = 0.8
-"""An inverter of which less than this part of the usual reports was seen fell silent, or out of reach, that day."""
+"""An inverter with less than this part of the usual reports was silent, or out of reach, on that day."""
 _AGREEING: Final = 6
-"""So many polls in a row must show the same reporting interval."""
+"""A new reporting interval is taken after this many polls in a row have shown it."""
 _INTERVALS: Final = (300, 600, 900, 1200, 1800, 3600)
 
 
 def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event]]:
-    """At each poll of the inverters: which has fallen silent, and which is heard again."""
+    """Detect inverters that fell silent, and silent inverters that report again; called at each inverter poll."""
     watch, alerts, events = state.watch, dict(state.watch.alerts), list[Event]()
     goes_on = watch.since and tick - watch.last_tick <= _WATCHED_GAP_S
     since = min(watch.since, tick) if goes_on else tick
@@ -54,7 +54,7 @@ def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event
 
 
 def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> tuple[PanelState, list[Event]]:
-    """How far apart the new reports are from the ones before them; an event when that has changed for good."""
+    """Measure the interval between new and previous reports; raise an event when the interval changed for good."""
     gaps = [point.time - known.last_at for point in points if (known := state.inverters.get(point.tags["serial"]))]
     seen_s = find_interval([gap for gap in gaps if 0 < gap <= _INTERVALS[-1] * 1.1])
     if not seen_s:
@@ -71,7 +71,7 @@ def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> 
 
 
 def find_interval(gaps_s: Sequence[float]) -> int:
-    """The reporting interval that the median of these gaps is, within a tenth; 0 if it is none."""
+    """Return the known reporting interval within 10 % of the median gap, in seconds; 0 if there is none."""
     if not gaps_s:
         return 0
     middle = median(gaps_s)
@@ -80,7 +80,7 @@ def find_interval(gaps_s: Sequence[float]) -> int:
 
 
 def judge_days(state: PanelState, closed: str, limit_percent: float, tick: int) -> tuple[PanelState, list[Event]]:
-    """Judge every day up to `closed` that was not judged yet: which panels stay below the limit of their group."""
+    """Judge the panels on every day up to `closed` that was not judged yet."""
     judge = _Judge(state, limit_percent / 100, tick)
     for day in sorted(state.days):
         if state.watch.judged < day <= closed:
@@ -89,7 +89,7 @@ def judge_days(state: PanelState, closed: str, limit_percent: float, tick: int) 
 
 
 class _Judge:
-    """One run over some days of one state."""
+    """Judge the panels of one state, day by day."""
 
     def __init__(self, state: PanelState, limit: float, tick: int) -> None:
         watch = state.watch
@@ -98,13 +98,13 @@ class _Judge:
         self.events: list[Event] = []
 
     def conclude(self, closed: str) -> Watch:
-        """What is remembered after the days up to `closed`."""
+        """Return the watch state after the days up to `closed`."""
         watch = self._state.watch
         judged = max(closed, watch.judged)
         return replace(watch, judged=judged, weak_days=self._weak_days, usual=self._usual, alerts=self._alerts)
 
     def judge_day(self, day: str) -> None:
-        """Judge the panels of every group that had a sunny day of which enough was seen."""
+        """Judge the panels of every group whose day was sunny and well enough covered by reports."""
         of_day = self._state.days[day]
         ratios, covered = compare_day(of_day), measure_coverage(of_day, self._state.interval_s)
         for group, serials in group_serials(of_day.panels).items():
@@ -118,7 +118,7 @@ class _Judge:
             for serial in compared:
                 panel = of_day.panels[serial]
                 if panel.estimated_wh > 0 and panel.reports < enough:
-                    continue  # its reports were lost, not its energy
+                    continue  # too few reports to judge the panel
                 self._judge_panel(serial, group, ratios[serial], alike=alike)
 
     def _judge_panel(self, serial: str, group: str, ratio: float, *, alike: bool) -> None:
@@ -141,7 +141,7 @@ class _Judge:
                 self.events.append(Event(self._tick, "panel_weak", text, "warning", serial))
 
     def _find_least(self, serial: str, *, alike: bool) -> float | None:
-        """The ratio below which a panel without a group is weak; None while nothing can be said of it."""
+        """Return the ratio below which a panel without a group is weak; None while that ratio is unknown."""
         usual = self._usual.get(serial)
         known = usual.ratio if usual is not None and usual.days >= _USUAL_DAYS else None
         if alike and (known is None or known >= self._limit):
@@ -149,14 +149,14 @@ class _Judge:
         return None if known is None else self._limit * min(1.0, known)
 
     def _learn(self, serial: str, ratio: float) -> None:
-        """Remember what a panel gives usually."""
+        """Update a panel's usual ratio."""
         before = self._usual.get(serial) or UsualRatio(ratio, 0)
         weight = max(_USUAL_WEIGHT, 1 / (before.days + 1))
         mean = round(before.ratio + weight * (ratio - before.ratio), 4)
         self._usual[serial] = UsualRatio(mean, min(before.days + 1, 99))
 
     def _is_sunny(self, day: str, serials: Sequence[str]) -> bool:
-        """Whether the group's median made at least half of its best remembered day, and more than a glimmer."""
+        """Tell whether the group's median energy is at least half of its best remembered day and at least 150 Wh."""
         medians = {}
         for each, kept in self._state.days.items():
             made = [kept.panels[s].wh for s in serials if s in kept.panels]
