@@ -38,7 +38,7 @@ class Site:
 
     @property
     def deadline_s(self) -> float:
-        """Return the seconds after a tick in which the tick may be committed: 20, or half the totals interval if less."""
+        """Return how many seconds after its time a tick may be committed: 20, or half the totals interval if less."""
         return min(20.0, self.totals_s / 2)
 
     @property

@@ -83,7 +83,7 @@ class Decision:
 
     @property
     def fell(self) -> bool:
-        """Tell whether the counter was rebaselined, or holds a nonzero value lower than accepted by more than jitter."""
+        """Tell whether the counter was rebaselined or holds a nonzero value below the accepted one, beyond jitter."""
         counter = self.counter
         wh = counter.held[-1].wh if counter.held else 0.0
         return self.reset or (wh > 0 and wh + counter.offset_wh < counter.accepted_wh - JITTER_WH)
