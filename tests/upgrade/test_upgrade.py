@@ -54,7 +54,9 @@ class Left:
 
     def __post_init__(self) -> None:
         with tarfile.open(Path(__file__).parent / "state-b310d15.tar.xz") as archive:
-            archive.extractall(self.folder, filter="data")
+            if hasattr(tarfile, "data_filter"):  # Debian 12's Python 3.11.2 has none yet
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(self.folder)
         self.state = self.folder / "state"
         self.expected = json.loads((self.folder / "expected.json").read_text(encoding="utf-8"))
 
