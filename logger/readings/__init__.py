@@ -1,1 +1,1 @@
-"""What the gateway's documents say; pure, knows no HTTP."""
+"""Turn the gateway's documents into values, points and events. Pure; knows no HTTP."""

@@ -1,4 +1,4 @@
-"""Values of the totals that are made of several: consumption, load, net, battery state. Pure."""
+"""Derive totals from other values: consumption, load, net power and battery state. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.readings.values import battery_state
 
 
 def powers(fields: Mapping[str, Value], wiring: Wiring) -> dict[str, Value]:
-    """Powers that the gateway does not give but that follow exactly from those it gave in this tick."""
+    """Compute powers that the gateway does not give but that follow exactly from other powers of the same tick."""
     made: dict[str, Value] = {}
     production, net = _number(fields, "production_power_w"), _number(fields, "net_power_w")
     consumption, battery = _number(fields, "consumption_power_w"), _number(fields, "battery_power_w")
@@ -35,9 +35,9 @@ def powers(fields: Mapping[str, Value], wiring: Wiring) -> dict[str, Value]:
 def drop_impossible_powers(
     totals: dict[str, Value], lifetimes_wh: Mapping[str, Collection[float]], max_w: float
 ) -> None:
-    """Take out powers beyond `max_w`, and lifetime figures in the wrong place (Q-P21).
+    """Remove powers beyond `max_w` W, and lifetime figures that appear in the place of a power (Q-P21).
 
-    `lifetimes_wh`: by primitive counter, what it showed lately.
+    `lifetimes_wh` maps each primitive counter to its latest values in Wh.
     """
     for name, counters in _LIFETIMES.items():
         watts = totals.get(name)
@@ -50,24 +50,24 @@ def drop_impossible_powers(
 
 
 def site_powers(totals: Mapping[str, Value]) -> dict[str, float]:
-    """Watts by `production`, `net`, `consumption`, `battery` and `load`, those that are known."""
+    """Return the known powers in W among `production`, `net`, `consumption`, `battery` and `load`."""
     names = ("production", "net", "consumption", "battery", "load")
     return {name: watts for name in names if isinstance(watts := totals.get(f"{name}_power_w"), float)}
 
 
 _CERTAIN_W: Final = 1000.0
-"""A new site's lifetime may by chance be as large as a power below this."""
+"""A power below this is not compared: a new site's lifetime may equal such a power by chance."""
 _LIFETIMES: Final = {
     "production_power_w": ("production",),
     "net_power_w": ("import", "export"),
     "consumption_power_w": ("consumption",),
     "battery_power_w": ("charged", "discharged"),
 }
-"""Which counters' figures were seen in the place of which power."""
+"""Power → the counters whose figures were seen in the place of that power."""
 
 
 def derive_stored_wh(fields: Mapping[str, Value]) -> float | None:
-    """Energy in Wh stored in one battery, from its charge and its capacity."""
+    """Compute the energy stored in one battery, in Wh, from the battery's charge and capacity."""
     charge, capacity = _number(fields, "charge_percent"), _number(fields, "capacity_wh")
     return None if charge is None or capacity is None else capacity * charge / 100
 

@@ -1,8 +1,8 @@
-"""Keys that a gateway's documents used to have and have no more, or of another kind: firmware that changed. Pure.
+"""Detect keys that disappeared from a gateway's documents or changed their type, as after a firmware update. Pure.
 
-Only keys that something is read from count. What comes and goes by itself is no news: an object that is not there
-has no keys to miss (empty lists at night, batteries that were taken away, readings of inverters that sleep), a key is
-missing only if none of its like has it, null says nothing, and all of it only when it lasts.
+Only keys that a value is read from are watched. Ordinary changes raise no event. The keys of an absent object do not
+count as missing (empty lists at night, removed batteries, sleeping inverters). A key is missing only if no similar
+object has that key. A null value proves nothing. A change must last before it raises an event.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from logger.model import Document, Event, Json
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
 LASTS_S: Final = 30 * 60
-"""So long, and in so many documents, a key must be missing or changed."""
+"""A key must be missing or changed for this long, and in `LASTS` documents, before an event is raised."""
 LASTS: Final = 3
 _WHOLE: Final = "/"
 _APART: Final = ("type", "devName", "measurementType")
-"""Objects of one list that differ in one of these are not alike."""
+"""Objects of one list are similar if these keys have equal values."""
 
 
 _STRUCTURE: Final = frozenset({
@@ -30,27 +30,27 @@ _STRUCTURE: Final = frozenset({
     "serial_num", "serial_nums", "signal_strength", "sn", "state", "storage", "timezone", "type",
     "wattHoursSevenDays", "wattHoursToday", "whLastSevenDays", "whToday",
 })  # fmt: skip
-"""Keys by which rows are found and told apart, and from which the first day is seeded."""
+"""Keys that select and identify rows, and keys from which the first day is seeded."""
 
 
 def _words(name: str) -> set[str]:
-    """The keys that a source's name speaks of."""
+    """Return the keys that a source's name contains."""
     return {word for word in re.split(r"[^\w-]+", name) if word}
 
 
 def list_table_keys() -> frozenset[str]:
-    """Every key that a field of the table names; some are read only where certain hardware is."""
+    """Return every key that a field of the table names; some keys exist only with certain hardware."""
     items = [*(item for m in MEASUREMENTS for item in m.fields), *COUNTERS]
     return frozenset(word for item in items for key in item.keys for word in _words(key.name))
 
 
 READ: Final = list_table_keys() | _STRUCTURE
-"""Every key that something is read from."""
+"""Every key that a value is read from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key that is not what it was: since when, in how many documents, and its kind now (empty: missing)."""
+    """Hold a changed key: when the change began, the number of documents since, and the kind now (empty: missing)."""
 
     since: float
     documents: int
@@ -59,21 +59,21 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DocumentKeys:
-    """The keys of one document, by place: their `kinds`, and of the `lost` ones the kind now (empty: missing)."""
+    """Hold one document's keys by place: the `kinds`, and the present kind of `lost` keys (empty: missing)."""
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
 
     def __hash__(self) -> int:
-        """Of what tells two apart at a glance; they are compared only where this is the same."""
+        """Hash only the number of keys, which is cheap; equal hashes are followed by a full comparison."""
         return hash((len(self.kinds), len(self.lost)))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One document: the `keys` it is known to have; what `changed` lately; `seen_at`, when it was looked at last.
+    """Hold what is known of one document: its `keys`, the keys that `changed` recently, and when it was last seen.
 
-    Only the keys outlive the process.
+    Only `keys` is stored; `changed` and `seen_at` start empty in a new process.
     """
 
     keys: DocumentKeys = field(default_factory=DocumentKeys)
@@ -84,7 +84,7 @@ class Shape:
 def watch_all(
     shapes: Mapping[str, Shape], documents: Iterable[Document], tick: int
 ) -> tuple[dict[str, Shape], list[Event]]:
-    """Watch every document; the shapes are by path."""
+    """Compare every document with its known shape → the new shapes by path, and the events."""
     known, events = dict(shapes), []
     for document in documents:
         known[document.path], more = watch(known.get(document.path, Shape()), document, tick)
@@ -93,7 +93,10 @@ def watch_all(
 
 
 def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Event]]:
-    """The shape after a document, and the keys that it lost or has again; one that was seen changes nothing."""
+    """Compare a document with its known shape → the new shape, and events for lost and returned keys.
+
+    A document that was seen before changes nothing.
+    """
     if document.received_at <= shape.seen_at:
         return shape, []
     found, before = _find_keys(document.body), shape.keys
@@ -136,7 +139,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """The kind of every key that is read, by place; places where it cannot be told; and where objects are at all."""
+    """Collect the kind of every watched key by place, the places of unclear kind, and the places of objects."""
 
     kinds: Mapping[str, str]
     unclear: frozenset[str]
@@ -170,7 +173,7 @@ def _find_keys(body: Json) -> _Keys:
 
 
 def _alike(above: str) -> str:
-    """The place of a list's objects whatever tells them apart."""
+    """Return the place that all objects of a list share."""
     return f"{above.rpartition('[')[0]}[]" if above.endswith("]") else above
 
 
@@ -185,12 +188,12 @@ def _parent(place: str) -> str:
 
 
 def _name(place: str) -> str:
-    """A place as people read it: `[ENCHARGE].devices.temperature`; of the whole document, what it is."""
+    """Return a place in readable form, such as `[ENCHARGE].devices.temperature`; "its content" for the document."""
     return place.replace("[]", "").replace("/", ".").lstrip(".") or "its content"
 
 
 def kind_of(value: Json) -> str:
-    """The kind of a value as people say it."""
+    """Return the kind of a JSON value in words."""
     match value:
         case None:
             return "null"
@@ -207,7 +210,7 @@ def kind_of(value: Json) -> str:
 
 
 def fields_of(path: str, key: str) -> list[str]:
-    """The fields, as `measurement.field`, that are read from a key of that document."""
+    """Return the fields, as `measurement.field`, that are read from a key of the document at `path`."""
     found = {
         f"{m.name}.{item.name}": None
         for m in MEASUREMENTS

@@ -1,7 +1,7 @@
-"""Notice other equipment: values may come from other sources then. Pure.
+"""Detect changed equipment, after which values may need other sources. Pure.
 
-A source is kept while it is silent, so that no value comes silently from another one. Hardware or firmware that
-changed is no silence: the sources chosen before are forgotten then, and the best ones are chosen anew.
+A silent source is normally kept, so that a value never changes its source unnoticed. When hardware or firmware has
+changed, the chosen sources are forgotten and the best sources are chosen again.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from logger.readings.rows import UNKNOWN, View
 from logger.readings.selectors import batteries, meters
 
 LASTS_S: Final = 1800
-"""So long other hardware must be listed: every document that lists some was asked twice meanwhile."""
+"""Changed hardware must be listed for this long; every document that lists hardware is polled twice in that time."""
 _FIRMWARE: Final = "firmware"
 
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What is installed, by part, as it was `known` last.
+    """Hold the installed equipment by part: `known` is the equipment confirmed last.
 
-    `doubted`: what is listed instead since the tick `doubted_since`, and is not believed yet. `inverters`: how many
-    there were when they were last counted; a large site stays large while none is.
+    `doubted`: the different equipment that is listed since the tick `doubted_since` and is not confirmed yet.
+    `inverters`: the last known number of inverters, kept while no inverters can be counted.
     """
 
     known: Mapping[str, str] = field(default_factory=dict)
@@ -36,10 +36,10 @@ class Equipment:
 
 
 def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipment, bool]:
-    """Compare with what is listed now; True if it is other equipment, so that sources are to be chosen anew.
+    """Compare the equipment with the snapshot; return True if it changed, so that sources must be chosen again.
 
-    Other firmware is believed at once, other hardware once it has been listed for half an hour: one odd answer
-    switches nothing.
+    Changed firmware is confirmed at once. Changed hardware is confirmed after it has been listed for half an hour, so
+    that one odd answer has no effect.
     """
     known, doubted = equipment.known, equipment.doubted
     seen = _list_installed(snapshot)
@@ -59,7 +59,7 @@ def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipmen
 
 
 def count_inverters(equipment: Equipment, totals: Mapping[str, Value]) -> Equipment:
-    """Note the number of inverters, if this tick's totals have it."""
+    """Note the number of inverters, if this tick's totals contain that number."""
     count = totals.get("inverters")
     if not isinstance(count, int) or count == equipment.inverters:
         return equipment
@@ -67,7 +67,7 @@ def count_inverters(equipment: Equipment, totals: Mapping[str, Value]) -> Equipm
 
 
 def _list_installed(snapshot: Snapshot) -> dict[str, str]:
-    """What is listed, by part; a part that cannot be told now is missing."""
+    """Return the listed equipment by part; leave out parts that are unknown now."""
     view = View(snapshot, "totals")
     found = {_FIRMWARE: snapshot.gateway.firmware}
     if (listed := meters.meters_of(view)) is not UNKNOWN:
@@ -80,7 +80,7 @@ def _list_installed(snapshot: Snapshot) -> dict[str, str]:
 
 
 def _ensemble(view: View) -> str | None:
-    """The kinds of devices that the ensemble inventory lists."""
+    """Return the device types that the ensemble inventory lists, as text; None if unknown."""
     groups = r.each_of(view.find_fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None

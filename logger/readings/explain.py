@@ -1,4 +1,4 @@
-"""Explain one value: which sources it could have, what each says now, and which of them it came from. Pure."""
+"""Explain one value: list its possible sources, what each source gives now, and which source was used. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MEANINGS: Final[dict[State, str]] = {
     "unknown": "whether it has anything cannot be told now; no worse source is used instead",
     "absent": "this gateway has nothing there",
 }
-"""What each state means."""
+"""State of a source → its meaning in words."""
 _RAW_LIMIT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One source of a value: its key, its state, the path of the document, the raw value as JSON, the value read."""
+    """Hold one possible source of a value: key, state, path of the document, raw value as JSON, and value read."""
 
     key: Key
     state: State
@@ -40,7 +40,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One series' value, its point if there is one, its sources in order, and those of the counters it is made of."""
+    """Hold the explanation of a field in one series: its point, if any, its sources in order, and its counters."""
 
     measurement: Measurement
     field: Field
@@ -51,14 +51,14 @@ class Explained:
 
     @property
     def source(self) -> Candidate | None:
-        """The source that the value came from."""
+        """Return the source of the value, or None."""
         return next((c for c in self.candidates if c.state == "used"), None)
 
 
 def explain(
     snapshot: Snapshot, readings: Sequence[Reading], measurement: Measurement, field: Field
 ) -> list[Explained]:
-    """Explain a field in each series of its measurement; where there is none, what its sources say."""
+    """Explain a field in each series of its measurement; without any series, explain the field's sources alone."""
     view = View(snapshot, measurement.role)
     points = [r for r in readings if r.measurement == measurement.name]
     counters = tuple(
@@ -75,7 +75,7 @@ def explain(
 
 
 def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | None) -> tuple[Candidate, ...]:
-    """Every source in order; after the one that decides, the others are not needed."""
+    """List every source in order; all sources after the deciding source are "not needed"."""
     found: list[Candidate] = []
     is_decided = False
     for key in field.keys:
@@ -105,7 +105,7 @@ def _candidate(key: Key, field: Field, tags: Sequence[str], view: View, point: R
 
 
 def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
-    """Whether a row speaks for the point's series; without tags or point any does."""
+    """Tell whether a row belongs to the point's series; always true without tags or without a point."""
     if point is None or not tags:
         return True
     if row.tags:
@@ -114,7 +114,7 @@ def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
 
 
 def raw_of(key: Key, row: Row) -> str:
-    """What the document says, as JSON: the value of the key, or every key of the row that its name speaks of."""
+    """Return the raw value of a key as JSON, or of every key of the row that the key's name contains."""
     value = dig(row.values, key.name)
     if value is None:
         words = re.findall(r"[\w-]+", key.name)

@@ -1,7 +1,7 @@
-"""Read every value of the table out of a snapshot, and nothing that is not there. Pure.
+"""Read every value of the table from a snapshot. Pure.
 
-The first source that this gateway surely has is the only one a measured value comes from: where that source is
-silent now the value is absent, not taken from the next. The choice for the site's values is remembered in `Sources`.
+A measured value comes only from the first source that this gateway certainly has. While that source is silent, the
+value is absent and is not taken from the next source. `Sources` keeps the sources chosen for the site's values.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from logger.readings.source_selection import Sources
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
 _AGE: Final = "inventory_age_s"
-"""A field that makes no point alone."""
+"""A point with this field alone is not written."""
 Identity = tuple[tuple[str, str], ...]
 _Named = Mapping[str, Found[Mapping[Identity, Row]]]
-"""By rowset its rows, each by the tags that name it."""
+"""Rowset → its rows by their identifying tags."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The fields read for one series of a measurement.
+    """Hold the fields read for one series of a measurement.
 
-    Where all fields come from one document, `row` of the rowset `source` is where. `waits`: a better source that has
-    this device is silent now, and may bring the same report with more in it.
+    If all fields come from one document, they were read from `row` of the rowset named `source`. `waits`: a better
+    source of this device is silent now and may later give the same report with more fields.
     """
 
     measurement: Measurement
@@ -40,9 +40,9 @@ class Device:
 
 
 class Extraction:
-    """One reading of one snapshot, in which each rowset is selected once.
+    """Read the values of one snapshot, selecting each rowset once.
 
-    `duplicates`: serials that stand twice in a document, of which nothing is read.
+    `duplicates`: serials that occur twice in one document; their devices are not read.
     """
 
     def __init__(self, snapshot: Snapshot, sources: Sources) -> None:
@@ -53,7 +53,7 @@ class Extraction:
         self._selected: dict[tuple[str, Role], Rows] = {}
 
     def devices(self, roles: frozenset[Role]) -> Iterator[Device]:
-        """Read every measurement of the due `roles`, in the table's order; the whole site is a device, too."""
+        """Read every measurement of the due `roles`, in the table's order; the whole site counts as one device."""
         for measurement in MEASUREMENTS:
             if measurement.role in roles:
                 if not measurement.tags:
@@ -64,7 +64,7 @@ class Extraction:
                     yield from self._read_by_field(measurement)
 
     def counters(self) -> dict[str, float]:
-        """Read the primitive counters in Wh, each from its pinned source, or the best one while none is pinned."""
+        """Read the primitive counters in Wh, each from its pinned source, else from the best source."""
         found = {}
         for item in COUNTERS:
             pinned = self._before.counters[item.name] if item.name in self._before.pinned else ""
@@ -78,13 +78,13 @@ class Extraction:
         return found
 
     def sources(self) -> Sources:
-        """The sources with those that were chosen so far."""
+        """Return the sources, including those chosen during this extraction."""
         return replace(self._before, fields=self._fields, counters=self._counters)
 
     # --- the site -----------------------------------------------------------------------------------------------
 
     def _read_site(self, measurement: Measurement) -> Iterator[Device]:
-        """Each field from the source chosen for it; the choice is remembered where there are several."""
+        """Read each field from its chosen source; note the choice if the field has several sources."""
         fields = {}
         for item in measurement.fields:
             name = f"{measurement.name}.{item.name}"
@@ -101,10 +101,10 @@ class Extraction:
     def _choose(
         self, keys: Sequence[Key], role: Role, before: str | None, *, by_standing: bool = False
     ) -> tuple[Key, Row] | None:
-        """Choose the source that was chosen `before`, or a better one; never a worse one.
+        """Choose the source that was chosen `before` or a better source, never a worse source.
 
-        A better one that is unknown now had nothing when the other was chosen, so that one goes on. `by_standing`:
-        what a source lists is known by the document that stands, although a value is taken only from a new one.
+        A better source that is unknown now had no value when the source `before` was chosen, so `before` is kept.
+        `by_standing`: an older document may prove that a source is absent, but values come from new documents only.
         """
         is_better = before in {key.rowset.name for key in keys}
         for key in keys:
@@ -123,7 +123,7 @@ class Extraction:
     # --- devices ------------------------------------------------------------------------------------------------
 
     def _read_by_field(self, measurement: Measurement) -> Iterator[Device]:
-        """Devices whose fields each come from one document, several documents a device."""
+        """Read devices whose fields may come from several documents, each field from one document."""
         named, duplicates = self._name_rows(measurement)
         view = self._views[measurement.role]
         for identity in _list_devices(measurement, named):
@@ -138,7 +138,7 @@ class Extraction:
                 yield Device(measurement, tags, fields)
 
     def _read_by_document(self, measurement: Measurement) -> Iterator[Device]:
-        """Devices whose fields all come from the first rowset that has the device."""
+        """Read devices whose fields all come from the first rowset that has the device."""
         named, duplicates = self._name_rows(measurement)
         view = self._views[measurement.role]
         read: set[Identity] = set()
@@ -148,7 +148,7 @@ class Extraction:
             if rows is UNKNOWN:
                 known = self._select_standing(rowset, measurement.role)
                 if known is UNKNOWN:
-                    break  # the better source cannot be told; the next one is not asked instead
+                    break  # the better source is unknown now; the next source is not used instead
                 waiting |= {row.serial for row in known or ()}
                 continue
             for identity, row in (rows or {}).items():
@@ -159,9 +159,9 @@ class Extraction:
                     yield Device(measurement, dict(identity), fields, row, rowset.name, row.serial in waiting)
 
     def _name_rows(self, measurement: Measurement) -> tuple[_Named, set[str]]:
-        """The rows of every rowset by the tags that name them, and the serials that stand twice in any document.
+        """Return each rowset's rows by their identifying tags, and the serials that occur twice in any document.
 
-        No other document may speak for a device of which one document has two.
+        A device whose serial occurs twice in one document is not read from any other document either.
         """
         named: dict[str, Found[Mapping[Identity, Row]]] = {}
         duplicates: set[str] = set()
@@ -178,12 +178,12 @@ class Extraction:
         return self._selected[at]
 
     def _select_standing(self, rowset: Rowset, role: Role) -> Rows:
-        """The rows by the documents that stand, whatever their age."""
+        """Select a rowset's rows from the newest documents, whatever their age."""
         return rowset.select(self._views[role].standing())
 
 
 def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> dict[Identity, Row]:
-    """Rows by their tags; of two with the same tags neither, and their serials are added to the `duplicates`."""
+    """Return rows by their tags; leave out rows with equal tags and add their serials to `duplicates`."""
     found: dict[Identity, Row] = {}
     twice: set[Identity] = set()
     for row in rows:
@@ -198,7 +198,7 @@ def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> d
 
 
 def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
-    """The devices that exist: of each group of rowsets those of the first that lists any."""
+    """List the devices that exist: for each group of rowsets, the devices of the first rowset that lists any."""
     identities: dict[Identity, None] = {}
     for group in measurement.listed_by or tuple((rowset,) for rowset in measurement.rowsets):
         identities |= dict.fromkeys(next((rows for rowset in group if (rows := named[rowset.name])), None) or ())
@@ -206,7 +206,7 @@ def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
 
 
 def _read_field(item: Field, identity: Identity, kind: str | None, named: _Named, view: View) -> Value | None:
-    """The value from the first source that lists the device; none while a better one is unknown."""
+    """Read a field from the first source that lists the device; None while a better source is unknown."""
     for key in item.keys:
         if kind is not None and key.rowset.kind != kind:
             continue
@@ -219,7 +219,7 @@ def _read_field(item: Field, identity: Identity, kind: str | None, named: _Named
 
 
 def _read_row(measurement: Measurement, rowset: Rowset, row: Row, view: View) -> dict[str, Value]:
-    """Every field that one row gives."""
+    """Read every field that one row gives."""
     fields = {}
     for item in measurement.fields:
         for key in item.keys:

@@ -42,29 +42,29 @@ the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `pan
 
 
 def unit_of(field: Field) -> str:
-    """The unit as people write it; empty for counts, flags and texts."""
+    """Return the unit of a field as people write it; empty for counts, flags and texts."""
     return _UNITS.get(field.unit, "")
 
 
 def sources_of(field: Field) -> list[str]:
-    """Where a field comes from, in order: document, rows and key, then what it is computed from."""
+    """Return the sources of a field in order, each with document, rows and key; last, how the field is computed."""
     found = [f"{key.rowset.where}: {key.name}" for key in field.keys]
     return [*found, f"= {field.made_of}"] if field.made_of else found
 
 
 def find(name: str) -> list[tuple[Measurement, Field]]:
-    """The fields of a measurement, or `measurement.field` alone; empty if there is no such name."""
+    """Find the fields of a measurement, or one field as `measurement.field`; empty for an unknown name."""
     measurement, _, wanted = name.partition(".")
     return [(m, f) for m in MEASUREMENTS if m.name == measurement for f in m.fields if wanted in ("", f.name)]
 
 
 def names() -> list[str]:
-    """Every name that `find` knows."""
+    """Return every name that `find` accepts."""
     return [name for m in MEASUREMENTS for name in (m.name, *(f"{m.name}.{f.name}" for f in m.fields))]
 
 
 def lines(found: list[tuple[Measurement, Field]], *, sources: bool) -> list[str]:
-    """Fields as lines of text, below their measurements; with their sources if wanted."""
+    """Format fields as lines of text below their measurements, with their sources if `sources` is true."""
     text: list[str] = []
     width = max((len(f.name) for _, f in found), default=0)
     before = ""
@@ -78,7 +78,7 @@ def lines(found: list[tuple[Measurement, Field]], *, sources: bool) -> list[str]
 
 
 def as_json(found: list[tuple[Measurement, Field]]) -> list[Json]:
-    """Fields as JSON: measurement, name, type, unit, meaning, tags, bucket's setting, sources in order."""
+    """Return fields as JSON: measurement, name, type, unit, help, tags, setting of the bucket, sources in order."""
     return [
         {
             "measurement": m.name,
@@ -96,7 +96,7 @@ def as_json(found: list[tuple[Measurement, Field]]) -> list[Json]:
 
 
 def markdown() -> str:
-    """The text of `docs/fields.md`."""
+    """Return the text of `docs/fields.md`."""
     parts = [_HEAD]
     for m in MEASUREMENTS:
         rows = [

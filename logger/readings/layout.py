@@ -1,7 +1,7 @@
-"""The user's layout of the roof: which inverter is which panel, from a file of his own to tags on points. Pure.
+"""Read the user's panel layout file, which maps inverters to panels, and turn it into tags on points. Pure.
 
-A CSV file has a line of names first, and then one line an inverter. A TOML file has one table an inverter:
-`[[inverter]]` with `serial = "…"`, or `["…"]` named by the serial number.
+A CSV file has a header line and then one line per inverter. A TOML file has one table per inverter: `[[inverter]]`
+with `serial = "…"`, or `["…"]` named by the serial number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from logger.readings.table import MEASUREMENTS
 
 Form = Literal["csv", "toml"]
 COLUMNS: Final = {"panel": "panel", "group": "panel_group", "row": "panel_row", "column": "panel_column"}
-"""Column of the file → tag. Any further column is a tag under its own name."""
+"""Column of the file → tag. Any further column becomes a tag of the same name."""
 _SAME_AS: Final = {tag: column for column, tag in COLUMNS.items()}
 _LONGEST: Final = 200
 _AT_ONCE: Final = 10
@@ -28,7 +28,7 @@ _AT_ONCE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Tags by serial number; `columns` are the file's names for them, in its order."""
+    """Hold the tags by serial number; `columns` are the file's column names in file order."""
 
     columns: tuple[str, ...] = ()
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ NONE: Final = Layout()
 
 
 def parse(data: bytes, form: Form) -> tuple[Layout, tuple[str, ...]]:
-    """The layout and everything that is wrong with the file; with any problem the layout is empty."""
+    """Parse a layout file → the layout, and all problems of the file; with any problem the layout is empty."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -66,18 +66,18 @@ def parse(data: bytes, form: Form) -> tuple[Layout, tuple[str, ...]]:
 
 
 def form_of(name: str) -> Form:
-    """TOML by its ending, else CSV."""
+    """Return the format of a file by the ending of its name: TOML for `.toml`, else CSV."""
     return "toml" if name.lower().endswith(".toml") else "csv"
 
 
 def list_inverter_serials(snapshot: Snapshot) -> frozenset[str] | None:
-    """The serials of the inverters that the gateway has, or None while that cannot be told."""
+    """Return the serials of the gateway's inverters, or None while they are unknown."""
     rows = first_of(inventory_inverters, device_data_inverters, living_inverters)(View(snapshot, "devices"))
     return frozenset(row.serial for row in rows if row.serial) if rows else None
 
 
 def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
-    """What file and gateway do not agree about: `unknown` to the gateway, `missing` in the file; a sentence each."""
+    """Compare file and gateway → one sentence per difference: `unknown` to the gateway, `missing` in the file."""
     found = {}
     if unknown := sorted(layout.tags.keys() - installed):
         found["unknown"] = f"the layout file names {_some(unknown)}, which the gateway does not have"
@@ -87,7 +87,7 @@ def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
 
 
 def template(serials: Iterable[str], layout: Layout = NONE) -> str:
-    """A CSV file to fill in: every serial that the gateway has, with what a layout says of it already."""
+    """Make a CSV file to fill in: one line per serial, with the tags that `layout` already has for the serial."""
     columns = {**dict.fromkeys(COLUMNS), **dict.fromkeys(layout.columns)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -104,7 +104,7 @@ def _some(serials: Sequence[str]) -> str:
 
 
 def _column(name: str) -> str:
-    """A column's name as it is known here: the five of ours in any case, also by the name of their tag."""
+    """Return the standard name of a column; the five known columns match in any case, and by their tag's name too."""
     plain = name.strip()
     lower = plain.lower()
     if lower == "serial" or lower in COLUMNS:
@@ -113,7 +113,7 @@ def _column(name: str) -> str:
 
 
 def _tags_of(columns: Sequence[str], problems: list[str]) -> dict[str, str]:
-    """Column → tag, for columns that may be tags; what may not is a problem."""
+    """Return column → tag for columns that may be tags; add a problem for each other column."""
     taken = {"gateway", "site", *COLUMNS.values()}
     for m in MEASUREMENTS:
         taken |= {*m.tags, *(f.name for f in m.fields)}
@@ -139,7 +139,7 @@ _Lines = list[tuple[str, dict[str, str]]]
 
 
 def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Columns and lines of a CSV file, separated by comma, semicolon or tab as its first line is."""
+    """Parse a CSV file into columns and lines; the first line decides between comma, semicolon and tab."""
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = max(",;\t", key=first.count)
     try:
@@ -161,7 +161,7 @@ def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
 
 
 def _toml_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Columns and lines of a TOML file."""
+    """Parse a TOML file into columns and lines."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

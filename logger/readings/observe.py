@@ -1,4 +1,4 @@
-"""Observe one tick: documents → the values, points and reports that they give. Pure."""
+"""Observe one tick: read values, points and reports from the documents. Pure."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from logger.site import Site
 
 _BATTERY_POWER: Final = "envoy_totals.battery_power_w"
 _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
-"""Sources of the batteries' power that stand in a document of the slow lane."""
+"""Sources of the batteries' power whose document is polled on the slow lane."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingsState:
-    """What is remembered of a gateway's documents from tick to tick.
+    """Hold what is kept of a gateway's documents from tick to tick.
 
-    `reports`: the last ones of each inverter, by serial. `waiting`, by serial, does not outlive the process.
+    `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial, which are not stored.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -54,10 +54,10 @@ class ReadingsState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What one tick's documents say.
+    """Hold the result of reading one tick's documents.
 
-    `totals`: fields of `envoy_totals` that need no accounting; `points`: all other points. `tick`: what the energy is
-    computed from, None where the totals are not due. `duplicates`: serials that stand twice in a document.
+    `totals`: fields of `envoy_totals` that need no accounting. `points`: all other points. `tick`: the input of the
+    energy accounting, None if the totals are not due. `duplicates`: serials that occur twice in one document.
     """
 
     state: ReadingsState
@@ -77,7 +77,7 @@ def observe(
     site: Site,
     layout: Layout = NONE,
 ) -> Observed:
-    """Read the due `roles` out of the snapshot. `energy`: the state before this tick."""
+    """Read the measurements of the due `roles` from the snapshot. `energy` is the energy state before this tick."""
     equipment, is_other = notice_equipment(state.equipment, snapshot)
     extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
     log = ReportLog(state.reports, state.waiting, snapshot.gateway.clock_skew_s)
@@ -101,7 +101,7 @@ def observe(
     return Observed(after, totals, points.finished, log.new, [*events, *lost], extraction.duplicates, tick)
 
 
-# --- what the energy is computed from ---------------------------------------------------------------------------
+# --- the input of the energy accounting -------------------------------------------------------------------------
 
 
 def _tick_of(
@@ -124,7 +124,7 @@ def _tick_of(
 
 
 def _derive(totals: Mapping[str, Value], tick: Tick, energy: EnergyState) -> dict[str, Value]:
-    """The totals without powers that cannot be, and with those that follow from the others."""
+    """Return the totals without impossible powers, and with the powers that follow from others."""
     found = dict(totals)
     lifetimes: dict[str, list[float]] = {name: [counter.accepted_wh] for name, counter in energy.counters.items()}
     for name, wh in tick.counters.items():
@@ -134,7 +134,7 @@ def _derive(totals: Mapping[str, Value], tick: Tick, energy: EnergyState) -> dic
 
 
 def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> bool:
-    """Whether the gateway answered something since the last tick, or lately where nothing comes each minute."""
+    """Tell whether the gateway answered since the last tick, or within `SELDOM_S` if it has no data each minute."""
     since = snapshot.since.get("totals", -math.inf)
     power = sources.fields.get("envoy_totals.production_power_w", "")
     if is_counted_seldom((counter.source for counter in energy.counters.values()), power):
@@ -143,14 +143,14 @@ def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> boo
 
 
 def _list_uncounted(snapshot: Snapshot, sources: Sources) -> frozenset[str]:
-    """Production, where this gateway surely has no counter of it."""
+    """Return `production` if this gateway certainly has no production counter, else nothing."""
     if "production" in sources.counters:
         return frozenset()
     return frozenset(item.name for item in COUNTERS if item.name == "production" and look(item, snapshot) == "")
 
 
 def wiring_of(view: View) -> Wiring:
-    """How the site is metered, by its list of meters."""
+    """Return how the site is metered, from the list of meters and the number of batteries."""
     return Wiring(
         net=meters.has_meter(view, "net-consumption"),
         total=meters.has_meter(view, "total-consumption"),
@@ -160,7 +160,7 @@ def wiring_of(view: View) -> Wiring:
 
 
 def _site_max_w(view: View, equipment: Equipment) -> float:
-    """The most power the site can have: 25 kW a phase (three where unknown), or 500 W an inverter if that is more."""
+    """Return the site's greatest power in W: 25 kW per phase (three if unknown) or 500 W per inverter, if more."""
     rows = meters.meters_in_use(view) or []
     phases = max((row.whole("phases") or 3 for row in rows), default=3)
     return max(25_000.0 * phases, 500.0 * equipment.inverters)

@@ -1,4 +1,4 @@
-"""The paths of the documents that readings are made of."""
+"""List the paths of the documents that values are read from."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ PATHS: Final = frozenset({
     METERS, READINGS, V1, V1_INVERTERS, PDM, DEVICE_DATA, INVENTORY, BLOCKS, ENSEMBLE, ENSEMBLE_POWER,
     ENSEMBLE_STATUS, SECCTRL, PAGE, GENERATOR, GENERATOR_CONFIG, CONTACTS, CONTACT_SETTINGS, HOME,
 })  # fmt: skip
-"""All of them."""
+"""All paths of this module."""

@@ -1,4 +1,4 @@
-"""Make the points of a tick: what was read of a device, with its tags, its time and what follows from it. Pure."""
+"""Make the points of a tick from each device's fields; add tags, time and derived fields. Pure."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from logger.readings.layout import Layout
 from logger.readings.reports import ReportLog, interval_s
 
 EVERY_S: Final = 900
-"""The gateway's own point is written as often as this, in seconds, and on change."""
+"""The gateway's own point is written at this interval, and when a watched field changes."""
 _LONGEST_S: Final = 7200
-"""Reports further apart are a night or an outage, no interval."""
+"""A longer gap between reports is a night or an outage, not a reporting interval."""
 _WATCHED: Final = ("firmware", "part_number", "interface", "update_status")
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayPoint:
-    """The gateway's own point as it was written last: its tick, and those fields of which a change is written."""
+    """Hold the last written point of the gateway: its tick, and the fields whose changes are written at once."""
 
     at: int = -EVERY_S
     fields: Mapping[str, Value] = field(default_factory=dict)
 
     def is_due(self, fields: Mapping[str, Value], tick: int) -> bool:
-        """Whether the next point is due at a tick, with these fields.
+        """Tell whether the gateway's next point, with these fields, is due at a tick.
 
-        With anything of `/home.json` it is: that document comes every 15 minutes, or hourly from a slow gateway.
+        A point with a field of `/home.json` is always due, as that document arrives only every 15 to 60 minutes.
         """
         if not 0 <= tick - self.at < EVERY_S or fields.keys() - {"firmware", "part_number"}:
             return True
         return any(fields[name] != self.fields.get(name) for name in _WATCHED if name in fields)
 
     def update(self, fields: Mapping[str, Value], tick: int) -> GatewayPoint:
-        """The last point, after one with these fields was written."""
+        """Return the new last point after a point with these fields was written."""
         return GatewayPoint(tick, {**self.fields, **{name: fields[name] for name in _WATCHED if name in fields}})
 
 
 class Points:
-    """The points of one tick, each made once; `totals` are the fields of `envoy_totals`, whose point comes later.
+    """Collect the points of one tick; `totals` holds the fields of `envoy_totals`, whose point is made later.
 
-    Devices are added in the table's order: an inverter's report stands before its status, and all reports before the
-    gateway's own point, both of which tell how far apart the reports are.
+    Devices must be added in the table's order, because an inverter's status and the gateway's own point contain the
+    reporting interval. All reports come before both.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Points:
         self._tick, self._tags, self._layout = tick, tags, layout
 
     def add(self, device: Device) -> None:
-        """Finish the point of a device, if it is due."""
+        """Add the point of a device, if the point is due."""
         measurement, tags = device.measurement, {**self._tags, **device.tags}
         if measurement.has_layout:
             tags = {**self._layout.tags.get(device.tags["serial"], {}), **tags}
@@ -82,15 +82,15 @@ class Points:
             self._finish(point, inverter_report_interval_s=usual_interval_s(self.reports.known))
 
     def _finish(self, point: Reading, **more: Value | None) -> None:
-        """Add a point with further fields, those that are known."""
+        """Add a point with those of the further fields that are known."""
         known = {name: value for name, value in more.items() if value is not None}
         self.finished.append(replace(point, fields={**point.fields, **known}) if known else point)
 
 
 def usual_interval_s(reports: Mapping[str, Sequence[Report]]) -> float | None:
-    """The median over all inverters of the seconds between their last two reports, by the gateway's clock.
+    """Return the median, over all inverters, of the seconds between an inverter's last two reports.
 
-    A night between two reports does not count.
+    The times are by the gateway's clock. A night between two reports is left out.
     """
     found = (interval_s(known) for known in reports.values())
     intervals = [seconds for seconds in found if seconds is not None and seconds <= _LONGEST_S]

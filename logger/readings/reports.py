@@ -1,4 +1,4 @@
-"""Give each inverter report its identity and its time: one report, one point, for ever. Pure."""
+"""Identify each inverter report and fix its time, so that each report becomes exactly one point. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logger.model import AHEAD_S, Reading, Report
 from logger.readings.rows import Row
 
 SAME_REPORT_S: Final = 5
-"""Two documents may disagree about a report's second by this much."""
+"""Two documents may differ by this much in the time of the same report."""
 REMEMBERED: Final = 16
 _SKEW_S: Final = (60, 86400)
 
@@ -18,10 +18,10 @@ _SKEW_S: Final = (60, 86400)
 def fresh_report(
     serial: str, second: int | None, source: str, known: Sequence[Report], gateway_now: float, skew_s: float
 ) -> Report | None:
-    """The report to write, or None if it was written before or is none.
+    """Return the report to write, or None if the report was written before or has no valid time.
 
-    `second` is the gateway's own, `skew_s` its clock minus ours: a skew of a minute to a day is taken out of the
-    point's time, once, when the report is first seen.
+    `second` is the report's time by the gateway's clock. `skew_s` is the gateway's clock minus ours. A skew between a
+    minute and a day is subtracted from the point's time once, when the report is first seen.
     """
     if not second or second < 0 or second > gateway_now + AHEAD_S:
         return None
@@ -36,26 +36,26 @@ def _is_within(one: int, other: int) -> bool:
 
 
 def remember(known: Sequence[Report], report: Report) -> list[Report]:
-    """The last reports of an inverter, with a new one."""
+    """Return the last reports of an inverter, including a new report."""
     return [*known, report][-REMEMBERED:]
 
 
 def interval_s(reports: Sequence[Report]) -> int | None:
-    """Seconds between the two latest reports, or None with fewer than two."""
+    """Return the seconds between the two latest reports, or None with fewer than two reports."""
     seconds = sorted(report.gateway_second for report in reports)[-2:]
     return seconds[1] - seconds[0] if len(seconds) == 2 else None
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyReport:
-    """A report from the list, while device data, which may say more of it, is silent."""
+    """Hold a report from the v1 list while device data, which may give the report more fields, is silent."""
 
     report: Report
     point: Reading
 
 
 class ReportLog:
-    """The inverters' reports in one tick: `known` by serial, the `new` ones, and those `waiting` for more in them."""
+    """Collect the inverters' reports of one tick: `known` by serial, `new`, and `waiting` for more fields."""
 
     def __init__(
         self, known: Mapping[str, Sequence[Report]], waiting: Mapping[str, EarlyReport], skew_s: float
@@ -64,10 +64,10 @@ class ReportLog:
         self._skew_s = skew_s
 
     def admit(self, point: Reading, row: Row, source: str, *, waits: bool) -> list[Reading]:
-        """Enter the report that a row of that source is: the points to write now, at their reports' times.
+        """Add the report in a row of `source` → the points to write now, each at its report's time.
 
-        That is none if the report is known, and before it one that waited for more in vain. `waits`: another
-        document may say more of the same report.
+        A known report gives no point. A waiting report that got no further fields is returned before the new point.
+        `waits`: another document may give the same report with more fields.
         """
         serial, received_at = row.serial, 0.0 if row.document is None else row.document.received_at
         known, gateway_now = self.known.get(serial, ()), received_at + self._skew_s
@@ -92,5 +92,5 @@ class ReportLog:
         return point
 
     def interval_s(self, serial: str) -> int | None:
-        """Seconds between the two latest reports of an inverter."""
+        """Return the seconds between the two latest reports of an inverter, or None."""
         return interval_s(self.known.get(serial, ()))

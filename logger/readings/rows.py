@@ -1,8 +1,8 @@
-"""Rows: the objects of the documents that a measurement is read from, and how selectors are put together.
+"""Define rows (the JSON objects that a measurement is read from) and the functions that combine selectors.
 
-A selector looks at a View and returns rows, ABSENT when this gateway surely has none, or UNKNOWN when that cannot be
-told now (the document is missing, late or unreadable). That difference is what keeps a value from coming silently
-from another source: a worse source is used only where the better one is surely absent.
+A selector takes a View and returns rows, ABSENT or UNKNOWN. ABSENT: this gateway certainly has no such rows.
+UNKNOWN: the document is missing, late or unreadable. A worse source is used only if the better source is ABSENT, so
+that a value never changes its source unnoticed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _SERIAL_LIMIT: Final = 32
 
 
 class Missing(Enum):
-    """Why there is nothing: this gateway surely has none, or that cannot be told now. Both are false."""
+    """Tell why there are no rows: the gateway certainly has none, or that is unknown. Both members are false."""
 
     ABSENT = "absent"
     UNKNOWN = "unknown"
 
     def __bool__(self) -> Literal[False]:
-        """Nothing is false, as an empty list would be."""
+        """Return False, as an empty list does."""
         return False
 
 
@@ -38,7 +38,7 @@ Found: TypeAlias = T | Missing
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object to read fields from. `serial`, `reported` (the gateway's own second) and `tags` name the device."""
+    """Hold one object to read fields from; `serial`, `reported` (the gateway's time) and `tags` name its device."""
 
     values: Object
     serial: str = ""
@@ -47,80 +47,80 @@ class Row:
     document: Document | None = None
 
     def number(self, path: str) -> float | None:
-        """The number at a dotted path of keys."""
+        """Return the number at a dotted path of keys, or None."""
         return number(dig(self.values, path))
 
     def whole(self, path: str) -> int | None:
-        """The whole number at a dotted path of keys."""
+        """Return the whole number at a dotted path of keys, or None."""
         return whole(dig(self.values, path))
 
     def text(self, path: str) -> str | None:
-        """The text at a dotted path of keys, if it is not empty."""
+        """Return the text at a dotted path of keys, or None if the text is empty or missing."""
         value = dig(self.values, path)
         return value if isinstance(value, str) and value else None
 
     def flag(self, path: str) -> bool | None:
-        """The flag at a dotted path of keys; anything but true or false is absent."""
+        """Return the flag at a dotted path of keys, or None for anything but true or false."""
         value = dig(self.values, path)
         return value if isinstance(value, bool) else None
 
     def objects(self, path: str) -> list[Object]:
-        """The objects of the list at a dotted path of keys; none if it cannot be read."""
+        """Return the objects of the list at a dotted path of keys; empty if the list cannot be read."""
         return objects(dig(self.values, path)) or []
 
     def having(self, values: Object) -> Row:
-        """The same row with further values."""
+        """Return a copy of this row with further values."""
         return replace(self, values={**self.values, **values})
 
     def age_s(self, tick: int) -> int | None:
-        """Age of its document at a tick, in seconds."""
+        """Return the age of the row's document at a tick, in seconds."""
         return None if self.document is None else max(0, int(tick - self.document.received_at))
 
 
 Rows: TypeAlias = "list[Row] | Missing"
-"""One row or more, or why there are none; never an empty list."""
+"""One or more rows, or the reason why there are none; never an empty list."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A Snapshot as one role's tick may see it."""
+    """Show a snapshot to one role: which documents are fresh depends on the role's last tick."""
 
     snapshot: Snapshot
     role: Role
 
     def find_fresh(self, path: str) -> Found[Document]:
-        """The document, if it arrived since the role's last tick; measured values never stand."""
+        """Return a document that arrived since the role's last tick, as measured values need."""
         document = self.find_fact(path)
         if isinstance(document, Missing) or document.received_at > self.snapshot.since.get(self.role, -math.inf):
             return document
         return UNKNOWN
 
     def find_fact(self, path: str) -> Found[Document]:
-        """The document, also one that stands since an earlier tick; for facts about the installation."""
+        """Return the newest document of any age, for facts about the installation."""
         document = self.snapshot.documents.get(path)
         if document is not None:
             return document
         return ABSENT if path in self.snapshot.absent else UNKNOWN
 
     def standing(self) -> View:
-        """The same without regard to when documents arrived."""
+        """Return a view in which documents of any age are fresh."""
         return View(replace(self.snapshot, since={}), self.role)
 
     def gateway_now(self, document: Document) -> float:
-        """The gateway's own clock when that document arrived."""
+        """Return the time by the gateway's clock when the document arrived, in unix seconds."""
         return document.received_at + self.snapshot.gateway.clock_skew_s
 
 
 Selector: TypeAlias = Callable[[View], Rows]
 Condition: TypeAlias = Callable[[View], "bool | None"]
-"""Whether something holds at this gateway; None if that cannot be told now."""
+"""Tells whether a condition holds at this gateway; None if unknown."""
 
 
-# --- selectors are put together -------------------------------------------------------------------------------
+# --- combining selectors --------------------------------------------------------------------------------------
 
 
 def first_of(*selectors: Selector) -> Selector:
-    """Select from the first source that is not surely absent; while that one is unknown, from none."""
+    """Select from the first source that is not ABSENT; return UNKNOWN while that source is unknown."""
 
     def select(view: View) -> Rows:
         for source in selectors:
@@ -132,7 +132,7 @@ def first_of(*selectors: Selector) -> Selector:
 
 
 def only_if(condition: Condition, selector: Selector) -> Selector:
-    """Select only where a condition holds."""
+    """Select only if a condition holds; return UNKNOWN while the condition is unknown, else ABSENT."""
 
     def select(view: View) -> Rows:
         holds = condition(view)
@@ -142,34 +142,34 @@ def only_if(condition: Condition, selector: Selector) -> Selector:
 
 
 def unless(condition: Condition, selector: Selector) -> Selector:
-    """Select only where a condition surely does not hold."""
+    """Select only if a condition certainly does not hold."""
     return only_if(lambda view: None if (holds := condition(view)) is None else not holds, selector)
 
 
-# --- rows are made and kept -----------------------------------------------------------------------------------
+# --- making and filtering rows --------------------------------------------------------------------------------
 
 
 def whole_of(document: Found[Document]) -> Rows:
-    """A document that is one object, as one row."""
+    """Return a document that is one object as one row."""
     if isinstance(document, Missing):
         return document
     return [Row(document.body, document=document)] if isinstance(document.body, dict) else UNKNOWN
 
 
 def object_at(path: str) -> Selector:
-    """Select a document that is one object, if it arrived since the last tick."""
+    """Select a document that is one object, if the document arrived since the last tick."""
     return lambda view: whole_of(view.find_fresh(path))
 
 
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:
-    """A document that is a list: one row an object; `serial` and `reported` are the keys that name a device."""
+    """Return one row per object of a document that is a list; `serial` and `reported` are the keys of a device."""
     if isinstance(document, Missing):
         return document
     return inner_rows(document.body, document, serial, reported)
 
 
 def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:
-    """The same of a list that stands anywhere in a document."""
+    """Return one row per object of any list in a document; `serial` and `reported` are the keys of a device."""
     found = objects(body)
     if found is None:
         return UNKNOWN
@@ -185,12 +185,12 @@ def inner_rows(body: Json, document: Document | None, serial: str = "", reported
 
 
 def keep(rows: Rows, is_wanted: Callable[[Row], bool]) -> Rows:
-    """The wanted ones of rows."""
+    """Keep the rows that are wanted; ABSENT if none is."""
     return rows and ([row for row in rows if is_wanted(row)] or ABSENT)
 
 
 def keep_counting(rows: Rows, lifetime: str) -> Rows:
-    """One row while its lifetime is above 0; a gateway that starts, or does not count there, gives 0."""
+    """Keep the first row if its lifetime is above 0; gateways give 0 while starting or where they do not count."""
     if not rows:
         return rows
     value = number(rows[0].values.get(lifetime))
@@ -198,12 +198,12 @@ def keep_counting(rows: Rows, lifetime: str) -> Rows:
 
 
 def how_many(rows: Rows) -> int | None:
-    """How many rows there are; None if unknown."""
+    """Count the rows; None if unknown."""
     return None if rows is UNKNOWN else len(rows or ())
 
 
 def total(values: Iterable[Json], least: float = -math.inf) -> float | None:
-    """The sum of numbers; None if any is no number or below `least`."""
+    """Sum the values; None if any value is not a number or is below `least`."""
     found = [number(value) for value in values]
     known = [value for value in found if value is not None and value >= least]
     return add_up(known) if len(known) == len(found) else None
@@ -213,7 +213,7 @@ def total(values: Iterable[Json], least: float = -math.inf) -> float | None:
 
 
 def number(value: Json) -> float | None:
-    """A finite number, or None; text, booleans and null are not numbers."""
+    """Return a finite number, or None for text, booleans, null and infinite values."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
@@ -224,7 +224,7 @@ def number(value: Json) -> float | None:
 
 
 def whole(value: Json) -> int | None:
-    """A whole number such as a count or an epoch second, also when the gateway wrote it as text (Q-T3)."""
+    """Return a whole number, such as a count or an epoch second, even if the gateway wrote it as text (Q-T3)."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
     result = number(value)
@@ -232,19 +232,19 @@ def whole(value: Json) -> int | None:
 
 
 def objects(body: Json) -> list[Object] | None:
-    """The objects of a list, or None if it is no list or holds only other things."""
+    """Return the objects of a list, or None if `body` is not a list or has only other values."""
     found: list[Object] = [item for item in body if isinstance(item, dict)] if isinstance(body, list) else []
     return found if found or body == [] else None
 
 
 def serial_of(value: Json) -> str:
-    """A serial number as text, or empty; some documents write it as a number. A tag: only letters and digits."""
+    """Return a serial number as text, from text or number; empty if it contains more than letters and digits."""
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     return text if len(text) <= _SERIAL_LIMIT and text.isascii() and text.isalnum() else ""
 
 
 def dig(values: Object, path: str) -> Json:
-    """The value at a dotted path of keys, or None."""
+    """Return the value at a dotted path of keys, or None."""
     current: Json | Object = values
     for part in path.split("."):
         if not isinstance(current, dict):

@@ -1,4 +1,4 @@
-"""The rowsets: every set of objects that a field is read from, with the document that people find it in."""
+"""Define the rowsets: every set of JSON objects that a field is read from, with a description of its document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.readings.selectors import batteries, ensemble, installed, inverters,
 from logger.readings.selectors.page import page
 
 _REPORTS_S: Final = 3600
-"""Sums over inverters may stand still for so long and then rise at once: inverters report every 5 to 60 minutes."""
+"""Sums over inverters may not change for this long and then rise in one step (reports come every 5 to 60 minutes)."""
 
 
 def _meter(kind: str) -> Rowset:

@@ -1,4 +1,4 @@
-"""What one line of the table is made of: rowsets, keys within a row, fields, measurements."""
+"""Define the parts of the table: rowsets, keys within a row, fields and measurements."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rowset:
-    """A named selector; `where` tells people which document and which of its objects.
+    """Name a selector; `where` describes the document and its objects to people.
 
-    `kind`: the kind of battery that its rows are, where a measurement holds several. Of a source of counters:
-    `resolution_s` is how long it may stand still and then rise at once, `rolls_over` tells sums over inverters that
-    some firmware takes modulo 2³² J (Q-L1), `is_seldom` a document that is not asked each minute.
+    `kind`: the kind of battery in the rows, for measurements with several kinds. For sources of counters:
+    `resolution_s` is how long the value may stay the same and then rise in one step. `rolls_over` marks sums over
+    inverters that some firmware takes modulo 2³² J (Q-L1). `is_seldom` marks a document that is not polled each
+    minute.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Rowset:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One place where a value stands: a rowset, the name of the key in its rows, and how it is read."""
+    """Describe one place of a value: a rowset, the name of the key in its rows, and the function that reads it."""
 
     rowset: Rowset
     name: str
@@ -60,9 +61,9 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its name (which ends in its unit), its kind, its keys in order of preference, and what it means.
+    """Describe one field: name (which ends in the unit), help text, keys in order of preference, and kind.
 
-    `made_of` tells how a value that no key gives is computed. Values outside `low`…`high` are left out.
+    `made_of` describes how a value without a key is computed. Values outside `low`…`high` are left out.
     """
 
     name: str
@@ -75,19 +76,19 @@ class Field:
 
     @property
     def unit(self) -> str:
-        """The unit by the name's ending; empty for counts, flags and texts."""
+        """Return the unit from the ending of the name; empty for counts, flags and texts."""
         last = self.name.rpartition("_")[2]
         return last if last in UNITS else ""
 
     def value_of(self, key: Key, row: Row, view: View) -> Value | None:
-        """What one of its keys reads in a row, typed and plausible, or None."""
+        """Read the value of a key in a row and convert it to the field's type; None if missing or implausible."""
         value = key.read(row, view)
         if value is None or not self.is_plausible(value):
             return None
         return float(value) if self.kind == "float" and not isinstance(value, (bool, str)) else value
 
     def is_plausible(self, value: Value) -> bool:
-        """Whether a number lies within the field's limits; flags and texts always do."""
+        """Tell whether a number lies within the field's limits; always true for flags and texts."""
         if isinstance(value, (bool, str)):
             return True
         low, high = _LIMITS[self.unit]
@@ -96,12 +97,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measurement: its bucket's role, its tags besides gateway and site, its fields.
+    """Describe one measurement: the role that selects its bucket, its tags besides gateway and site, its fields.
 
-    `time` is the tick, the inverter's own report, or a local day's beginning. With `one_document` all fields of a
-    point come from the first rowset that has the device. `listed_by` says which rowsets tell that a device exists: of
-    each group the first that lists any; where it is empty, every rowset does. `has_layout`: its points carry the tags
-    of the layout file, too.
+    `time` is the tick, the inverter's own report, or the beginning of a local day. With `one_document`, all fields of
+    a point come from the first rowset that has the device. `listed_by` holds groups of rowsets that prove that a
+    device exists; in each group the first rowset that lists any device decides. If `listed_by` is empty, every rowset
+    proves it. `has_layout`: the points also carry the tags of the layout file.
     """
 
     name: str
@@ -123,11 +124,11 @@ class Measurement:
         object.__setattr__(self, "rowsets", tuple(rowsets.values()))
 
 
-# --- how a key is read --------------------------------------------------------------------------------------
+# --- reading a key ------------------------------------------------------------------------------------------
 
 
 def number(rowset: Rowset, path: str, per: float = 1.0) -> Key:
-    """Read a number divided by `per`: so many of the gateway's units are one of ours (milli units, joules)."""
+    """Read a number and divide it by `per`, the gateway's units per unit of the field (1000 for milli units)."""
 
     def read(row: Row, _view: View) -> float | None:
         value = row.number(path)
@@ -142,7 +143,7 @@ def count(rowset: Rowset, path: str) -> Key:
 
 
 def flag(rowset: Rowset, path: str) -> Key:
-    """Read true or false; anything else is absent."""
+    """Read true or false; treat anything else as absent."""
     return Key(rowset, path, lambda row, _view: row.flag(path))
 
 
@@ -152,24 +153,24 @@ def text(rowset: Rowset, path: str) -> Key:
 
 
 def formula(rowset: Rowset, name: str, read: Read) -> Key:
-    """Read a value that one key of its row does not give; `name` says what it is made of."""
+    """Read a value that no single key of the row gives; `name` describes how the value is made."""
     return Key(rowset, name, read)
 
 
 def check(measurements: tuple[Measurement, ...]) -> None:
-    """The table's self-check at import: names unique, units and kinds agree, tags bounded. Raises ValueError."""
+    """Check the table at import: unique names, matching units and kinds, bounded tags. Raise ValueError otherwise."""
     bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint", "panel_group"}
     names = [m.name for m in measurements]
     if len(set(names)) != len(names):
-        raise ValueError("a measurement stands twice in the table")
+        raise ValueError("the table contains a measurement twice")
     for m in measurements:
         fields = [f.name for f in m.fields]
         if len(set(fields)) != len(fields):
-            raise ValueError(f"{m.name}: a field stands twice")
+            raise ValueError(f"{m.name}: a field occurs twice")
         if not set(m.tags) <= bounded or set(m.tags) & set(fields):
             raise ValueError(f"{m.name}: a tag is unbounded or has the name of a field")
         for f in m.fields:
             if f.kind in ("bool", "string") and f.unit:
                 raise ValueError(f"{m.name}.{f.name}: a {f.kind} has no unit")
             if not f.keys and not f.made_of:
-                raise ValueError(f"{m.name}.{f.name}: comes from nowhere")
+                raise ValueError(f"{m.name}.{f.name}: has no source")

@@ -1,6 +1,6 @@
-"""Find the gateway's own figures of today and seven days where they are sane: the start of the first day. Pure.
+"""Find the gateway's own figures of today and of seven days, which seed the first day if they are sane. Pure.
 
-Firmware resets them late, at the wrong midnight, or never; each rule below rejects one way in which they are wrong.
+Firmware resets these figures late, at the wrong midnight, or never. Each rule below rejects one kind of wrong figure.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from logger.readings.selectors import inverters, meters, production
 from logger.readings.selectors.page import page
 
 _LAG_WH: Final = 5000.0
-"""The interval database lags the CT by at most 15 minutes; more apart than this, it has another base."""
+"""The interval database lags the CT by at most 15 minutes. With a greater difference it has another base."""
 
 
 def find_seeds(
     view: View, counters: Mapping[str, float], quantities: Collection[str] = ("production", "consumption")
 ) -> dict[str, Seed]:
-    """A seed for each of the quantities, from its first sane source; `counters` are this tick's, in Wh.
+    """Find a seed for each quantity in its first source with a sane figure; `counters` are this tick's values in Wh.
 
-    A source is looked at only while no earlier one had a sane figure.
+    Sources after the first sane source are not read.
     """
     tries = {"production": _try_production, "consumption": _try_consumption}
     found = {name: next(filter(None, tries[name](view, counters)), None) for name in tries if name in quantities}
@@ -32,7 +32,7 @@ def find_seeds(
 
 
 def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zone: str) -> frozenset[str]:
-    """The quantities whose gateway's figure of today is still wanted: on the first local day of their counters."""
+    """Return the quantities that still need a seed; seeds are taken only on the first local day of the counters."""
     day = local_day(view.snapshot.tick, zone or "UTC")
     made_of: dict[str, tuple[str, ...]] = {"production": ("production",)}
     if meters.has_meter(view, "net-consumption"):
@@ -50,7 +50,7 @@ def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zo
 
 
 def _first_day(energy: EnergyState, name: str, day: str) -> str:
-    """The local day of a counter's base; of one without, that of the energy state."""
+    """Return the local day of a counter's base; without a base, the first day of the energy state."""
     counter = energy.counters.get(name)
     return (counter.first_day if counter else "") or energy.first_day or day
 
@@ -90,7 +90,7 @@ def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed
 
 
 def _by_interval(view: View, select: Selector, quantity: str, source: str, counter: float) -> Seed | None:
-    """From a 15-minute figure: what the counter has run on since is added, if both have one base."""
+    """Make a seed from a figure updated every 15 minutes; add the counter's rise since then, if both share a base."""
     values = _first_row(select(view))
     today, week, lifetime = (number(values.get(f"wattHours{part}")) for part in ("Today", "SevenDays", "Lifetime"))
     if today is None or lifetime is None or not 0 <= today < lifetime or not 0 <= counter - lifetime < _LAG_WH:
@@ -99,7 +99,7 @@ def _by_interval(view: View, select: Selector, quantity: str, source: str, count
 
 
 def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
-    """From a block of production.json: rejected whole if today and seven days contradict each other."""
+    """Make a seed from a block of production.json; None if the figures of today and seven days contradict."""
     values = _first_row(production.any_ct_block(quantity, kind)(view))
     today, week, lifetime = (number(values.get(key)) for key in ("whToday", "whLastSevenDays", "whLifetime"))
     if today is None or lifetime is None or week is None or today < 0:
@@ -110,7 +110,7 @@ def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
 
 
 def _by_page(view: View) -> Seed | None:
-    """From the oldest gateways' web page, whose lifetime is no counter; three digits each."""
+    """Make a seed from the web page of the oldest gateways, whose figures have three digits each."""
     values = _first_row(page(view))
     today, week, lifetime = (number(values.get(key)) for key in ("today", "week", "lifetime"))
     if today is None or lifetime is None or not 0 <= today < lifetime:
@@ -123,7 +123,7 @@ def _first_row(rows: Rows) -> r.Object:
 
 
 def _sane_week(today: float, week: float | None, lifetime: float) -> float | None:
-    """Seven days; None if that is zero, less than half of today, or all that ever was (no row old enough)."""
+    """Return the seven-day figure in Wh; None if it is zero, below half of today, or equal to the whole lifetime."""
     if week is None or week <= 0 or week < today / 2:
         return None
     return week if week < (lifetime - today) * 0.99 else None

@@ -1,6 +1,6 @@
-"""Find what is wrong at a site and only its owner can change: duplicate serials, meters that are wired wrongly. Pure.
+"""Find faults at a site that only the owner can correct: duplicate serials and wrongly wired meters. Pure.
 
-Nothing is corrected here: a CT the wrong way round gives negative production, and it is written as it comes (Q-M12).
+The values are not corrected: a reversed CT gives negative production, which is written as received (Q-M12).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from logger.readings.rows import Row, View, each_of, number
 from logger.readings.selectors import meters
 
 _WORTH_W: Final = 200.0
-"""Below this a factor between two powers is noise."""
+"""Below this power the ratio of two powers is noise."""
 _DOUBLE: Final = (1.9, 2.1)
 _WELL: Final = ("normal", "not-metering", "")
-"""A meter's status when nothing is wrong with it."""
+"""The statuses of a meter without a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteWarning:
-    """One thing that is wrong, the message when it ends, what to do, and the kind of event it is, if it is one."""
+    """Hold one site warning: message, message at its end, hint, and the kind of its event, if any."""
 
     message: str
     ended: str
@@ -32,12 +32,12 @@ class SiteWarning:
 
     @property
     def text(self) -> str:
-        """Message and hint, in two lines."""
+        """Return the message and the hint, in two lines."""
         return f"{self.message}\nTry: {self.hint}" if self.hint else self.message
 
 
 def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, SiteWarning]:
-    """Find the site warnings, by a key that stays the same while the warning does."""
+    """Find the site warnings, by a key that stays the same for as long as the warning lasts."""
     view = View(snapshot, "totals")
     twice = {
         f"duplicate {serial}": SiteWarning(
@@ -50,7 +50,7 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
 
 
 def _find_flagged_meters(view: View) -> dict[str, SiteWarning]:
-    """What the gateway itself reports of its meters (Q-M8, Q-M9)."""
+    """Find the meters for which the gateway itself reports a fault (Q-M8, Q-M9)."""
     found = {}
     for row in each_of(view.find_fact(paths.METERS)) or ():
         kind, flags = row.text("measurementType"), _flags_of(row)
@@ -73,7 +73,7 @@ def _flags_of(row: Row) -> list[str]:
 
 
 def _find_doubled_meters(view: View) -> dict[str, SiteWarning]:
-    """Meters that show twice the sum of their phases (Q-P18)."""
+    """Find the meters that show twice the sum of their phases (Q-P18)."""
     return {
         f"doubled {kind}": SiteWarning(
             f"the {kind} meter shows twice the sum of its phases; both are written as they are",

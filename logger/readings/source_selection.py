@@ -1,8 +1,8 @@
-"""Choose which source each counter is read from: the best at first, then a pinned one. Pure.
+"""Choose the source of each counter: first the best available source, then a pinned source. Pure.
 
-A source is pinned when every path that was looked at has given three definitive answers (a document, absent, or not
-allowed), or after a day of polling, when a path without any answer counts as absent. It is looked at anew only when
-the firmware or the meters change; until the new one is pinned the old one goes on.
+A source is pinned when every path that was read has given three definitive answers (a document, absent, or not
+allowed). After a day of polling the source is pinned anyway, and a path without any answer counts as absent. A pinned
+source is reviewed only when the firmware or the meters change. The old source stays in use until the review ends.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from logger.readings.schema import Field
 from logger.readings.table import COUNTERS
 
 ANSWERS: Final = 3
-"""So many definitive answers of each path pin a source."""
+"""A source is pinned after this many definitive answers of each path."""
 _DAY_S: Final = 86400
 SELDOM_S: Final = 600
-"""A gateway that has nothing for each minute answers something within so long, or it is silent."""
+"""A gateway without data for each minute counts as silent if it gives no answer for this long."""
 _ROWSETS: Final = {key.rowset.name: key.rowset for item in COUNTERS for key in item.keys}
 _SELDOM: Final = frozenset(name for name, rowset in _ROWSETS.items() if rowset.is_seldom)
-"""Sources in documents that are not asked each minute."""
+"""Sources in documents that are not polled each minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The source that was found best for a counter, and how often in a row it was."""
+    """Hold the best source found for a counter, and how many times in a row that source was best."""
 
     source: str = ""
     confirmations: int = 0
@@ -39,11 +39,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """How far the pinning of the counters' sources is.
+    """Hold the progress of pinning the counters' sources.
 
-    `firmware` and `meters`: the gateway's firmware and meter configuration. `changed_at`: when they changed last.
-    `polled_s`: seconds for which the gateway was polled since. `findings`: by counter that is not pinned yet, or is
-    looked at anew. `answered`: definitive answers by path that were given before the change and do not count.
+    `firmware` and `meters`: the gateway's firmware and meter configuration. `changed_at`: the tick at which firmware
+    or meters last changed. `polled_s`: seconds of polling since that change. `findings`: the best source of each
+    counter under review. `answered`: definitive answers by path from before the change, which do not count.
     """
 
     firmware: str = ""
@@ -56,9 +56,9 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Which source each value of the site comes from, by the source's name.
+    """Hold the name of the source of each site value.
 
-    `fields`: by `measurement.field`. `counters`: by primitive counter; those that are `pinned` come from no other.
+    `fields`: by `measurement.field`. `counters`: by primitive counter. A `pinned` counter has a fixed source.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -67,28 +67,28 @@ class Sources:
     review: Review = field(default_factory=Review)
 
     def is_open(self, counter: str) -> bool:
-        """Whether the source of a counter is not pinned yet, or is looked at anew."""
+        """Tell whether the source of a counter is under review: not pinned yet, or pinned before a change."""
         return counter not in self.pinned or counter in self.review.findings
 
     def open_counters(self) -> list[Field]:
-        """The counters whose source is not pinned yet, or is looked at anew."""
+        """Return the counters whose source is under review: not pinned yet, or pinned before a change."""
         return [item for item in COUNTERS if self.is_open(item.name)]
 
 
 def source_of(name: str) -> Source:
-    """What the energy of a counter must know of a source: how coarse it is, and whether it rolls over."""
+    """Return a source by name, with its resolution in seconds and whether it rolls over."""
     rowset = _ROWSETS.get(name)
     return Source(name) if rowset is None else Source(name, rowset.resolution_s, rowset.rolls_over)
 
 
 def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:
-    """Whether nothing of what is produced and counted comes each minute: a tick without an answer is no gap then."""
+    """Tell whether neither production power nor any counter arrives each minute; a silent tick is then not a gap."""
     sources = [*counter_sources]
     return bool(sources) and all(source in _SELDOM for source in (*sources, power_source))
 
 
 class Watched(Mapping[str, Document]):
-    """Documents by path that remember which paths were looked at."""
+    """Map paths to documents and record in `seen` which paths were read."""
 
     def __init__(self, documents: Mapping[str, Document]) -> None:
         self._documents = documents
@@ -107,7 +107,7 @@ class Watched(Mapping[str, Document]):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The best source of a counter; empty if there is none, None if a better one cannot be told yet."""
+    """Hold the best source of a counter: "" if there is none, None if a better source is still unknown."""
 
     source: str | None
     paths: frozenset[str] = frozenset()
@@ -115,16 +115,16 @@ class _Found:
 
 
 def look(item: Field, snapshot: Snapshot) -> str | None:
-    """The best source of a counter by what stands, whatever its age; "" for none, None if it cannot be told."""
+    """Find the best source of a counter in the newest documents of any age; "" for none, None if unknown."""
     return _look(item, snapshot, 0.0, patient=True).source
 
 
 def review_sources(
     snapshot: Snapshot, sources: Sources, *, polled_s: int, in_quiet_window: bool
 ) -> tuple[Sources, tuple[Event, ...]]:
-    """Enter one tick, of which the gateway was polled for `polled_s`; nothing counts in the quiet window.
+    """Review the sources at one tick → the sources, and an event if the meters changed.
 
-    The event: the meters changed.
+    `polled_s`: seconds of polling that the tick adds. Ticks in the quiet window are not counted.
     """
     review, events = _notice_changes(snapshot, sources)
     sources = sources if review is sources.review else replace(sources, review=review)
@@ -151,7 +151,7 @@ def review_sources(
 
 
 def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
-    """The best source of a counter now; after a day of polling one that never answered is none."""
+    """Find the best source of a counter now; after a day of polling, ignore sources that never answered."""
     found = _look(item, snapshot, snapshot.since.get("totals", 0.0), patient=True)
     if review.polled_s >= _DAY_S and found.source is None:
         return _look(item, snapshot, 0.0, patient=False)
@@ -159,7 +159,7 @@ def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
 
 
 def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple[Event, ...]]:
-    """The review with the gateway's firmware and meters as they are; the event if its meters changed."""
+    """Compare firmware and meters with the review → the updated review, and an event if the meters changed."""
     review, firmware = sources.review, snapshot.gateway.firmware
     meters = _meters(snapshot) or review.meters
     if review.changed_at > snapshot.tick:  # our clock was set back
@@ -177,7 +177,7 @@ def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple
 
 
 def _meters(snapshot: Snapshot) -> str:
-    """The meter configuration for people, one meter after the other; empty if the list cannot be read now."""
+    """Describe the meter configuration in words; empty if the list of meters is unknown now."""
     lines = r.objects(snapshot.body(paths.METERS))
     if lines is None:
         return ""
@@ -186,7 +186,7 @@ def _meters(snapshot: Snapshot) -> str:
 
 
 def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
-    """Whether a path has had its word: it is not asked at all, has given its answers, or the day is over."""
+    """Tell whether a path has answered enough; always true for unpolled paths and after a day of polling."""
     if path not in snapshot.definitive_answers or review.polled_s >= _DAY_S:
         return True
     given = snapshot.definitive_answers[path]
@@ -195,7 +195,7 @@ def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
 
 
 def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _Found:
-    """Ask the sources in order. Not `patient`: one of which nothing is known, because it never answered, is none."""
+    """Find the first source that has rows; unless `patient`, skip sources whose paths never answered."""
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     for key in item.keys:

@@ -1,4 +1,4 @@
-"""The table: every measurement and every field as data. One row is one field.
+"""Define the table: every measurement and every field as data. One row is one field.
 
 From these rows come the points, `docs/fields.md`, `envoy-logger fields` and the boards' units.
 """
@@ -12,9 +12,9 @@ from logger.readings import values as v
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
 
 MILLI: Final = 1000.0
-"""Milli units in one unit."""
+"""Milli units per unit."""
 JOULE: Final = 3600.0
-"""Joules in one Wh."""
+"""Joules per Wh."""
 
 
 # fmt: off
@@ -409,7 +409,7 @@ MEASUREMENTS: Final = (
 )
 
 _LEAST: Final = -1000.0
-"""A counter of a meter may run a little below zero (Q-L7)."""
+"""The least plausible Wh: a meter's counter may fall slightly below zero (Q-L7)."""
 
 COUNTERS: Final = (
     Field("production", "Lifetime production.",
@@ -426,6 +426,6 @@ COUNTERS: Final = (
         (number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)), low=_LEAST,
         high=1e12),
 )
-"""The primitive counters; every other energy is computed from what is accepted of these."""
+"""The primitive counters; every other energy is computed from their accepted values."""
 
 check(MEASUREMENTS)

@@ -1,4 +1,4 @@
-"""Values that one key of a row does not give: how each is read, by subject."""
+"""Read the values that no single key of a row gives, grouped by subject."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from logger.readings.rows import ABSENT, Row, View, number
 from logger.readings.selectors import batteries, ensemble
 
 IDLE_W: Final = 30.0
-"""A battery below this power, per battery, is idle (noise is ±24 W each)."""
+"""Batteries at or below this power per battery are idle (noise is ±24 W per battery)."""
 _MILLI: Final = 1000.0
 _CLOSED: Final = {"closed": True, "close": True, "open": False}
 
 
 def read_inventory_age(row: Row, view: View) -> int | None:
-    """Seconds since the row's document arrived."""
+    """Return the seconds since the row's document arrived."""
     return row.age_s(view.snapshot.tick)
 
 
 def read_report_age(row: Row, view: View) -> int | None:
-    """Seconds since the device's report; a report from further ahead than clocks differ has no age."""
+    """Return the seconds since the device's report; None if the report is further ahead than clocks may differ."""
     if row.reported is None or row.reported <= 0 or row.document is None:
         return None
     age = int(view.gateway_now(row.document) - row.reported)
@@ -31,18 +31,24 @@ def read_report_age(row: Row, view: View) -> int | None:
 
 
 def read_mean_volts(row: Row, _view: View) -> float | None:
-    """Voltage of a meter, whose own is the sum of its phases (Q-M5)."""
+    """Return the mean phase voltage of a meter in V; the meter's own figure is the sum over its phases (Q-M5)."""
     volts, legs = row.number("voltage"), row.number("legs")
     return volts / legs if volts is not None and legs else None
 
 
 def read_phase_watts(row: Row, _view: View) -> float | None:
-    """Power of a phase; on the new stack a channel's `activePower` is not its share of the meter's (Q-N5)."""
+    """Return the power of a phase in W.
+
+    With the metering code of some 8.3 firmware (`new_stack`), a channel's `activePower` is not its power (Q-N5).
+    """
     return row.number("instantaneousDemand" if row.values.get("new_stack") else "activePower")
 
 
 def read_power_factor(row: Row, _view: View) -> float | None:
-    """Power factor of a meter; on the new stack it is the sum over its phases (Q-N3), and computed here."""
+    """Return the power factor of a meter.
+
+    With `new_stack` it is computed here, because the gateway gives the sum over the phases (Q-N3).
+    """
     if not row.values.get("new_stack"):
         return row.number("pwrFactor")
     watts, va = row.number("activePower"), row.number("apparentPower")
@@ -52,7 +58,7 @@ def read_power_factor(row: Row, _view: View) -> float | None:
 
 
 def read_apparent_energy(row: Row, _view: View) -> float | None:
-    """Lifetime apparent energy; on the new stack it stays near zero whatever is used (Q-N2)."""
+    """Return the lifetime apparent energy in VAh; None with `new_stack`, where the figure stays near zero (Q-N2)."""
     return None if row.values.get("new_stack") else row.number("apparentEnergy")
 
 
@@ -60,14 +66,14 @@ def read_apparent_energy(row: Row, _view: View) -> float | None:
 
 
 def _flags_of(row: Row) -> list[str] | None:
-    """The device's status flags, or None if they are no list of texts."""
+    """Return the device's status flags, or None if they are not a list of texts."""
     status = row.values.get("device_status")
     flags = [flag for flag in status if isinstance(flag, str)] if isinstance(status, list) else None
     return flags if isinstance(status, list) and flags is not None and len(flags) == len(status) else None
 
 
 def read_conditions(row: Row, _view: View) -> str | None:
-    """Condition flags without their common prefix, joined by commas; empty if all is well."""
+    """Return the condition flags without their common prefix, joined by commas; empty without conditions."""
     flags = _flags_of(row)
     if flags is None:
         return None
@@ -78,37 +84,40 @@ def read_conditions(row: Row, _view: View) -> str | None:
 
 
 def battery_state(power_w: float, count: int = 1) -> str:
-    """charging, discharging or idle by power (+ discharging); the gateway's LED codes are too coarse."""
+    """Return charging, discharging or idle from the power in W, positive while discharging.
+
+    The gateway's LED codes are too coarse for this.
+    """
     if abs(power_w) <= IDLE_W * count:
         return "idle"
     return "discharging" if power_w > 0 else "charging"
 
 
 def read_encharge_state(row: Row, _view: View) -> str | None:
-    """The state of an IQ Battery by its power."""
+    """Return the state of an IQ Battery, from its power."""
     milliwatts = row.number("real_power_mw")
     return None if milliwatts is None else battery_state(milliwatts / _MILLI)
 
 
 def read_encharge_producing(row: Row, view: View) -> bool | None:
-    """Whether an IQ Battery discharges, by its power."""
+    """Tell from its power whether an IQ Battery discharges."""
     state = read_encharge_state(row, view)
     return None if state is None else state == "discharging"
 
 
 def read_encharge_provisioned(row: Row, _view: View) -> bool | None:
-    """Whether the status flags of an IQ Battery have `prop.done`."""
+    """Tell whether the status flags of an IQ Battery contain `prop.done`."""
     flags = _flags_of(row)
     return None if flags is None else "prop.done" in flags
 
 
 def read_charge_without_power(row: Row, view: View) -> float | None:
-    """The inventory's charge, which may be old (Q-B2): only where this gateway gives no power list."""
+    """Return the inventory's charge in percent, only if this gateway has no power list, as it may be old (Q-B2)."""
     return row.number("percentFull") if ensemble.encharge_power(view) is ABSENT else None
 
 
 def read_acb_watts(row: Row, _view: View) -> float | None:
-    """Mean power of an AC Battery over its last interval."""
+    """Return the mean power of an AC Battery over its last interval, in W."""
     produced, used, seconds = (row.number(f"lastReading.{k}") for k in ("joulesProduced", "joulesUsed", "duration"))
     if produced is None or used is None or not seconds or seconds < 0:
         return None
@@ -116,19 +125,19 @@ def read_acb_watts(row: Row, _view: View) -> float | None:
 
 
 def read_acb_state(row: Row, _view: View) -> str | None:
-    """The state of an AC Battery by its charge status."""
+    """Return the state of an AC Battery, from its charge status."""
     state = row.text("charge_status")
     return state if state in ("idle", "charging", "discharging") else None
 
 
 def read_acb_producing(row: Row, view: View) -> bool | None:
-    """Whether an AC Battery discharges, by its charge status: the inventory's own flag is true of idle ones too."""
+    """Tell from its charge status whether an AC Battery discharges; the inventory's flag is also true when idle."""
     state = read_acb_state(row, view)
     return None if state is None else state == "discharging"
 
 
 def read_stored(row: Row, view: View) -> float | None:
-    """Stored energy: IQ Batteries plus AC Batteries, if there are any; early 7.0 firmware wrote no prefix."""
+    """Return the stored energy of IQ Batteries plus AC Batteries in Wh; early 7.0 firmware has no key prefix."""
     has_prefix = "ENC_agg_avail_energy" in row.values
     encharge = row.number("ENC_agg_avail_energy" if has_prefix else "agg_avail_energy")
     count = batteries.infer_ac_batteries(view)
@@ -137,7 +146,7 @@ def read_stored(row: Row, view: View) -> float | None:
 
 
 def read_capacity(row: Row, view: View) -> float | None:
-    """Capacity when full; AC Batteries do not report theirs, so a site with any has none."""
+    """Return the full capacity in Wh; None if the site has AC Batteries, which do not report their capacity."""
     return row.number("Enc_max_available_capacity") or None if batteries.infer_ac_batteries(view) == 0 else None
 
 
@@ -145,36 +154,36 @@ def read_capacity(row: Row, view: View) -> float | None:
 
 
 def read_enpower_relay(row: Row, _view: View) -> bool | None:
-    """Whether the relay is closed; words such as `open synchronizing` are open still."""
+    """Tell whether the relay is closed; texts such as `open synchronizing` mean open."""
     state = row.text("mains_oper_state") or ""
     return True if state in ("closed", "close") else False if state.split(" ")[0] == "open" else None
 
 
 def read_enpower_grid(row: Row, view: View) -> str | None:
-    """on-grid or off-grid by the relay: with a generator the modes may say on-grid while it is open."""
+    """Return on-grid or off-grid from the relay; with a generator the modes may say on-grid while it is open."""
     closed = read_enpower_relay(row, view)
     return None if closed is None else "on-grid" if closed else "off-grid"
 
 
 def read_collar_relay(row: Row, _view: View) -> bool | None:
-    """Whether the collar's relay is closed."""
+    """Tell whether the collar's relay is closed."""
     return _CLOSED.get(row.text("mid_state") or "")
 
 
 def read_collar_grid(row: Row, _view: View) -> str | None:
-    """The collar's own word for the grid's state."""
+    """Return the grid state as the collar names it, with hyphens."""
     state = row.text("grid_state")
     return state.replace("_", "-") if state else None
 
 
 def read_fahrenheit(row: Row, _view: View) -> float | None:
-    """Degrees Celsius of the system controller, which alone counts in Fahrenheit (Q-B6)."""
+    """Return the system controller's temperature in °C; only this device reports Fahrenheit (Q-B6)."""
     fahrenheit = row.number("temperature")
     return None if fahrenheit is None else round((fahrenheit - 32) / 1.8, 1)
 
 
 def read_generator_state(row: Row, _view: View) -> str | None:
-    """connected or disconnected, or the gateway's own word."""
+    """Return connected, disconnected, or any other state as the gateway names it."""
     state = row.text("oper_state")
     if not state:
         return None
@@ -183,7 +192,7 @@ def read_generator_state(row: Row, _view: View) -> str | None:
 
 
 def read_contact(row: Row, _view: View) -> bool | None:
-    """Whether a dry contact is closed."""
+    """Tell whether a dry contact is closed."""
     return _CLOSED.get(row.text("status") or "")
 
 
@@ -191,23 +200,23 @@ def read_contact(row: Row, _view: View) -> bool | None:
 
 
 def read_firmware(_row: Row, view: View) -> str | None:
-    """The firmware of `/info`."""
+    """Return the firmware version from `/info`."""
     return view.snapshot.gateway.firmware or None
 
 
 def read_part_number(_row: Row, view: View) -> str | None:
-    """The part number of `/info`."""
+    """Return the part number from `/info`."""
     return view.snapshot.gateway.part_number or None
 
 
 def read_interface(row: Row, _view: View) -> str | None:
-    """The primary network interface."""
+    """Return the name of the primary network interface."""
     name = row.text("network.primary_interface")
     return name if name != "none" else None
 
 
 def read_wifi_signal(row: Row, _view: View) -> float | None:
-    """Bars of the Wi-Fi interface that has a carrier, 0 to 5."""
+    """Return the signal bars, 0 to 5, of the Wi-Fi interface that has a carrier."""
     for interface in row.objects("network.interfaces"):
         if interface.get("type") == "wifi" and interface.get("carrier") is True:
             return number(interface.get("signal_strength"))
@@ -215,7 +224,7 @@ def read_wifi_signal(row: Row, _view: View) -> float | None:
 
 
 def read_cloud_report_age(row: Row, view: View) -> float | None:
-    """Seconds since the gateway's last report to Enphase."""
+    """Return the seconds since the gateway's last report to Enphase."""
     at = row.whole("network.last_enlighten_report_time")
     if not at or row.document is None:
         return None

@@ -1,7 +1,8 @@
-"""Find the documents that are worth asking for, by those at hand. Pure.
+"""Find the documents that are worth polling, from the documents that have arrived. Pure.
 
-A document is wanted if the table, read with what is there, comes to the point of looking at it: where a better
-source has the value nobody looks at the worse one. What only proves or details hardware waits for that hardware.
+A document is wanted if reading the table from the present documents looks at that document. If a better source has a
+value, the worse source is not looked at. Documents that only give details of hardware wait until the hardware is
+listed.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ _OF_CONTROLLER: Final = frozenset({paths.GENERATOR, paths.GENERATOR_CONFIG, path
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The `paths` to ask at their cadence; of them, those to ask `rarely` or `often`.
+    """Hold the `paths` to poll at their usual interval, and among them the paths to poll `rarely` or `often`.
 
-    Rarely: they listed nothing. Often: they say something of every minute.
+    `rarely`: documents that listed nothing. `often`: documents with data for every minute.
     """
 
     paths: frozenset[str]
@@ -37,7 +38,7 @@ class Wanted:
 
 
 def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
-    """Find what to ask, by the documents that stand (whatever their age), the chosen sources and the energy state."""
+    """Find the paths to poll, from the newest documents of any age, the chosen sources and the energy state."""
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     _look_at_values(view, sources, energy)
@@ -56,7 +57,7 @@ def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wa
 
 
 def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
-    """Read every value once, so that each document is looked at that one comes from."""
+    """Read every value once, so that the view records each document that is needed."""
     extraction = Extraction(view.snapshot, sources)
     list(extraction.devices(_BOTH))
     counters = extraction.counters()
@@ -67,7 +68,7 @@ def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
 
 
 def _find_hardware(view: View) -> set[str] | None:
-    """The types of the ensemble inventory that have devices, or None while it is unknown."""
+    """Return the types of the ensemble inventory that have devices, or None while the inventory is unknown."""
     groups = each_of(view.find_fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None

@@ -1,1 +1,1 @@
-"""Row selectors: which objects of which documents a measurement is read from."""
+"""Select the rows (JSON objects of the gateway's documents) that measurements are read from."""

@@ -1,4 +1,4 @@
-"""Select AC Batteries, beside the inverters, and what all batteries of a site are together."""
+"""Select AC Batteries, count batteries, and combine the figures of all batteries of a site."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FRESH_BLOCK_S: Final = 20 * 60
 
 
 def v1_ac_batteries(view: View) -> Rows:
-    """Select the AC Batteries of `/api/v1/production/inverters`; for ratings, which may stand."""
+    """Select the AC Batteries of `/api/v1/production/inverters`, from a document of any age, for ratings."""
     return list_devices(view.find_fact(paths.V1_INVERTERS), ACB)
 
 
@@ -47,20 +47,20 @@ def data_ac_batteries(view: View) -> Rows:
 
 
 def inventory_ac_batteries(view: View) -> Rows:
-    """Select AC Batteries of the inventory without deleted ones."""
+    """Select the AC Batteries of the inventory that are not deleted."""
     return inventory_of(view.find_fact(paths.INVENTORY), "ACB")
 
 
 def fresh_inventory_ac_batteries(view: View) -> Rows:
-    """Select the same, only from a document that arrived since the last tick: for measured values."""
+    """Select the AC Batteries of an inventory that arrived since the last tick, for measured values."""
     return inventory_of(view.find_fresh(paths.INVENTORY), "ACB")
 
 
-# --- how many there are ---------------------------------------------------------------------------------------
+# --- counting batteries ---------------------------------------------------------------------------------------
 
 
 def count_ac_batteries(view: View) -> int | None:
-    """How many AC Batteries the inventory lists, else the v1 list, else production.json; None if unknown."""
+    """Count the AC Batteries in the inventory, else in the v1 list, else in production.json; None if unknown."""
     for source in (_count_in_inventory, _count_in_list, _count_in_block):
         if (count := source(view)) is not ABSENT:
             return None if count is UNKNOWN else count
@@ -91,9 +91,9 @@ def _count_in_block(view: View) -> Found[int]:
 
 
 def infer_ac_batteries(view: View) -> int | None:
-    """How many AC Batteries there are, also while the inventory, a slow path, is silent: by the v1 list's types then.
+    """Count the AC Batteries; while the inventory (a slow path) is silent, use the device types of the v1 list.
 
-    For what is read with them; their count is written by `count_ac_batteries` alone.
+    Other values depend on this count. The written count comes from `count_ac_batteries` only.
     """
     counted = count_ac_batteries(view)
     if counted is not None:
@@ -107,13 +107,13 @@ def _count_iq_batteries(view: View) -> int | None:
 
 
 def count_batteries(view: View) -> int | None:
-    """How many IQ Batteries and AC Batteries there are together, or None while either cannot be told."""
+    """Count IQ Batteries and AC Batteries together; None while either number is unknown."""
     iq, ac = _count_iq_batteries(view), count_ac_batteries(view)
     return None if iq is None or ac is None else iq + ac
 
 
 def infer_batteries(view: View) -> int | None:
-    """How many there are in the same way, also while the inventory is silent."""
+    """Count IQ Batteries and AC Batteries together, even while the inventory is silent; None if unknown."""
     iq, ac = _count_iq_batteries(view), infer_ac_batteries(view)
     return None if iq is None or ac is None else iq + ac
 
@@ -132,11 +132,11 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
     return None if iq is None or ac is None else ac > 0 and not iq
 
 
-# --- all of them together -------------------------------------------------------------------------------------
+# --- all batteries together -----------------------------------------------------------------------------------
 
 
 site_batteries = only_if(_has_any(infer_batteries), object_at(paths.SECCTRL))
-"""The site's batteries together (`/ivp/ensemble/secctrl`), only where a battery is installed (Q-B14)."""
+"""Select the figures of all batteries (`/ivp/ensemble/secctrl`), only if a battery is installed (Q-B14)."""
 
 
 def _encharge_power_sum(view: View) -> Rows:
@@ -148,11 +148,11 @@ def _encharge_power_sum(view: View) -> Rows:
 
 
 encharge_power_sum = only_if(_has_iq_batteries_alone, _encharge_power_sum)
-"""Power in mW over all IQ Batteries; none may be missing, and AC Batteries would be."""
+"""Sum the power of all IQ Batteries in mW, only if no battery is missing and there are no AC Batteries."""
 
 
 def _encharge_milliwatts(view: View) -> float | None:
-    """Together, if each installed battery tells its power."""
+    """Sum the power of the IQ Batteries in mW; None unless each installed battery gives its power."""
     devices = encharge_power(view) or []
     if len(devices) != _count_iq_batteries(view):
         return None
@@ -175,17 +175,17 @@ def _encharge_together(view: View) -> Rows:
 
 
 encharge_together = only_if(_has_iq_batteries_alone, _encharge_together)
-"""IQ Batteries together by their own figures, for gateways without those of the site.
+"""Combine the figures of all IQ Batteries, for gateways that give no figures of the whole site.
 
-`charge` in percent, weighted by capacity, `energy` and `capacity` in Wh. No battery may be missing, and AC Batteries
-would be.
+`charge` is in percent, weighted by capacity; `energy` and `capacity` are in Wh. No battery may be missing, and there
+may be no AC Batteries.
 """
 
 
 def ac_battery_sums(view: View) -> Rows:
-    """Sum what all AC Batteries took and gave ever, in joules, by device data; where there is no other battery.
+    """Sum the lifetime energy of all AC Batteries from device data, charged and discharged, in joules.
 
-    None may be missing from it.
+    The site may have no other kind of battery, and no AC Battery may be missing from device data.
     """
     if view.find_fact(paths.DEVICE_DATA) is ABSENT:
         return ABSENT
@@ -211,13 +211,13 @@ def _fresh_acb_block(view: View) -> Rows:
 
 
 fresh_acb_block = only_if(_has_any(infer_ac_batteries), _fresh_acb_block)
-"""The AC Battery block of production.json, if it counts batteries and is younger than 20 minutes (Q-B3)."""
+"""Select the AC Battery block of production.json, if it counts batteries and is under 20 minutes old (Q-B3)."""
 acb_block = unless(_has_any(_count_iq_batteries), fresh_acb_block)
-"""The same, where there is no other kind of battery."""
+"""Select the AC Battery block of production.json only if the site has no IQ Batteries."""
 
 
 def both_kinds_power_sum(view: View) -> Rows:
-    """Sum power in W over IQ Batteries and AC Batteries, where there are both."""
+    """Sum the power of IQ Batteries and AC Batteries in W, if the site has both."""
     iq, block = encharge_inventory(view), fresh_acb_block(view)
     if not iq or not block:
         return ABSENT if ABSENT in (iq, block) else UNKNOWN

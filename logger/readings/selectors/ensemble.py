@@ -1,6 +1,6 @@
-"""Select hardware of the ensemble documents: IQ Batteries, controllers, the generator, dry contacts.
+"""Select hardware from the ensemble documents: IQ Batteries, controllers, the generator, dry contacts.
 
-Most gateways answer these paths without having any of the hardware; what proves it is named at each selector.
+Most gateways answer these paths even without the hardware. Each selector states what proves that the hardware exists.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from logger.readings.rows import (
 )
 
 CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
-"""Types of the ensemble inventory that switch the house between the grid and its own power."""
+"""Device types of the ensemble inventory that switch the house between grid power and its own power."""
 _IQ_BATTERY: Final = 13
 """The `device_type` of an IQ Battery in the ensemble status."""
 
 
 def ensemble_devices(document: Found[Document], kind: str) -> Rows:
-    """Select the devices of one type in the ensemble inventory; unknown if a list of that type cannot be read."""
+    """Select the devices of one type in the ensemble inventory; UNKNOWN if a list of that type cannot be read."""
     groups = each_of(document)
     found: list[Row] = []
     for group in groups or ():
@@ -48,12 +48,12 @@ def ensemble_devices(document: Found[Document], kind: str) -> Rows:
 
 
 def devices_now(kind: str) -> Selector:
-    """Select devices of a type as they are now: states and temperatures never stand."""
+    """Select devices of a type from an inventory that arrived since the last tick, for states and temperatures."""
     return lambda view: ensemble_devices(view.find_fresh(paths.ENSEMBLE), kind)
 
 
 def devices_known(kind: str) -> Selector:
-    """Select devices of a type as facts, which may stand."""
+    """Select devices of a type from an inventory of any age, for facts about the installation."""
     return lambda view: ensemble_devices(view.find_fact(paths.ENSEMBLE), kind)
 
 
@@ -61,11 +61,11 @@ def devices_known(kind: str) -> Selector:
 
 
 encharge_inventory = devices_known("ENCHARGE")
-"""IQ Batteries of the ensemble inventory (`ENCHARGE`); a 200 does not prove that there are any (Q-B7)."""
+"""Select the IQ Batteries (`ENCHARGE`) of the ensemble inventory; HTTP 200 alone does not prove any (Q-B7)."""
 
 
 def encharge_power(view: View) -> Rows:
-    """Select power and charge by battery; the key is spelled `devices:` (Q-B1)."""
+    """Select power and charge per battery; the document's key is spelled `devices:` (Q-B1)."""
     power = whole_of(view.find_fresh(paths.ENSEMBLE_POWER))
     if not power:
         return power
@@ -74,7 +74,7 @@ def encharge_power(view: View) -> Rows:
 
 
 def encharge_status(view: View) -> Rows:
-    """Select rated power and capacity by battery from the ensemble status."""
+    """Select rated power and capacity per battery from the ensemble status."""
     status = whole_of(view.find_fact(paths.ENSEMBLE_STATUS))
     if not status:
         return status
@@ -92,7 +92,7 @@ def encharge_status(view: View) -> Rows:
 
 
 def _has_generator(view: View) -> bool | None:
-    """A filled configuration proves a generator; `present` lies (Q-B9)."""
+    """Tell whether a generator is configured; the key `present` is unreliable (Q-B9)."""
     config = view.find_fact(paths.GENERATOR_CONFIG)
     if isinstance(config, Missing) or not config.body:
         return None if config is UNKNOWN else False
@@ -106,11 +106,11 @@ def _generator(view: View) -> Rows:
 
 
 generators = only_if(_has_generator, _generator)
-"""The generator, only where one is configured."""
+"""Select the generator, only if a generator is configured."""
 
 
 def contacts(view: View) -> Rows:
-    """Select dry contacts in use: only with a system controller, and only those whose type is not NONE (Q-B9)."""
+    """Select the dry contacts whose type is not NONE, only if a system controller is installed (Q-B9)."""
     controllers = ensemble_devices(view.find_fact(paths.ENSEMBLE), "ENPOWER")
     if not controllers:
         return controllers
@@ -134,7 +134,7 @@ def contacts(view: View) -> Rows:
 
 
 def _contacts_in(document: Document) -> Rows:
-    """The objects of a list that stands alone or under a key; both forms were seen."""
+    """Return the objects of a list that is the whole document or is under `dry_contacts`; gateways use both forms."""
     body = document.body
     return inner_rows(body.get("dry_contacts") if isinstance(body, dict) else body, document)
 

@@ -1,4 +1,4 @@
-"""Count what is installed: inverters with their flags, batteries."""
+"""Count the installed inverters, with their flags, and the installed batteries."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from logger.readings.selectors import batteries, inverters, production
 
 
 def count_inverters(view: View) -> Rows:
-    """Count inverters: `installed`, and of those how many are `communicating` and `producing`, where flags tell it.
+    """Count inverters as `installed`, and those with the flags `communicating` and `producing`, if flags are given.
 
-    Where nothing lists them there are as many as the inverters block says are registered.
+    If no document lists inverters, the count is the number registered in the inverters block.
     """
     rows, count = inverters.installed_inverters(view), 0
     if rows is ABSENT:
@@ -26,7 +26,7 @@ def count_inverters(view: View) -> Rows:
 
 
 def _count_flags(view: View) -> dict[str, Json]:
-    """By the inventory, else the v1 list, else device data; a flag that any inverter lacks cannot be counted."""
+    """Count flags in the inventory, else the v1 list, else device data; skip a flag that any inverter lacks."""
     rows, keys = inverters.countable_inventory(view), ("communicating", "producing")
     if rows is ABSENT:
         listed, keys = inverters.countable_inverters(view), ("heard", "delivering")

@@ -1,4 +1,4 @@
-"""Select micro-inverters: of the v1 list, device data and the inventory."""
+"""Select micro-inverters from the v1 list, device data and the inventory."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from logger.readings.rows import (
 PCU: Final = 1
 ACB: Final = 11
 _DEVICE_DATA_LIMIT: Final = 50
-"""device_data lists no more devices than this, whatever the site has."""
+"""Device data lists at most this many devices, even at larger sites."""
 FRESH_REPORT_S: Final = 30 * 60
-"""An inverter that reported within this time is heard."""
+"""An inverter that reported within this time counts as heard."""
 _FRESH_POWER_S: Final = 20 * 60
-"""The power of an inverter counts in a sum for so long after its report."""
+"""The power of an inverter is included in sums for this long after its report."""
 GONE_S: Final = 30 * 86400
 
 
@@ -53,12 +53,12 @@ def list_devices(document: Found[Document], dev_type: int) -> Rows:
 
 
 def is_untyped(devices: Rows) -> bool:
-    """3.x firmware gives no `devType` at all; its lists hold only inverters."""
+    """Tell whether no device has a `devType`, as in 3.x firmware, whose lists contain inverters only."""
     return not any("devType" in row.values for row in devices or ())
 
 
 def is_typed(devices: Rows) -> bool:
-    """Every device says what it is, so that each kind can be counted."""
+    """Tell whether every device has a `devType`, so that each kind can be counted."""
     return all(isinstance(row.values.get("devType"), int) for row in devices or ())
 
 
@@ -68,10 +68,10 @@ def v1_inverters(view: View) -> Rows:
 
 
 def living_inverters(view: View) -> Rows:
-    """Select the v1 list without long-gone inverters, which stay there for years (Q-I3).
+    """Select the v1 list, of any age, without removed inverters, which stay in the list for years (Q-I3).
 
-    Gone is one whose last report is 30 days older than the list's newest: under snow the whole site may be silent
-    for longer. As a list of what is installed it may stand.
+    An inverter counts as removed if its last report is 30 days older than the newest report of the list. The present
+    time is not used, because under snow the whole site may be silent for longer.
     """
     rows = list_devices(view.find_fact(paths.V1_INVERTERS), PCU)
     times = [row.reported for row in rows or () if row.reported and _silent_s(row, view) >= -AHEAD_S]
@@ -80,9 +80,9 @@ def living_inverters(view: View) -> Rows:
 
 
 def countable_inverters(view: View) -> Rows:
-    """Select the same, where each device of the list says what it is, and each inverter when it was heard.
+    """Select the v1 list without removed inverters, if each device has a type and each inverter a report time.
 
-    An empty list tells nothing: gateways give one now and then at night (Q-I4).
+    An empty list is UNKNOWN, because gateways sometimes give an empty list at night (Q-I4).
     """
     document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):
@@ -102,9 +102,9 @@ def _silent_s(row: Row, view: View) -> float:
 
 
 def inverter_power_sum(view: View) -> Rows:
-    """Sum the power of the v1 list's inverters, of those heard within 20 minutes.
+    """Sum the power in W of the v1 list's inverters that reported within 20 minutes.
 
-    Unknown while none was: they sleep, or are not heard, and which of it cannot be told from here.
+    The sum is UNKNOWN if no inverter reported: the inverters may be asleep or out of reach.
     """
     rows = v1_inverters(view)
     if not rows:
@@ -136,22 +136,22 @@ def data_devices(view: View, kind: str) -> Rows:
 
 
 def _devices(data: Row) -> list[Row]:
-    """Every device of device data, which has one under each of its keys."""
+    """Return every device of device data, which has one device per key."""
     devices = [value for value in data.values.values() if isinstance(value, dict)]
     return [Row(device, serial_of(device.get("sn")), document=data.document) for device in devices]
 
 
 def data_inverters(view: View) -> Rows:
-    """Select active inverters of `/ivp/pdm/device_data` with a last reading; at most 50 devices of a site are there.
+    """Select active inverters of `/ivp/pdm/device_data` with a last reading; it has at most 50 devices of a site.
 
-    Unknown while a document that answered lately is silent: its next answer brings the same reports with more in
-    them. Where it is gone for longer the v1 list is all there is.
+    UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
+    no document is at hand; only the v1 list remains then.
     """
     return data_devices(view, "pcu") if paths.DEVICE_DATA in view.snapshot.documents else ABSENT
 
 
 def device_data_inverters(view: View) -> Rows:
-    """Select active inverters of device data, where none can be missing from it; also of a document that stands."""
+    """Select active inverters of device data of any age, only if no inverter can be missing from the document."""
     return _select_inverters(view.find_fact(paths.DEVICE_DATA))
 
 
@@ -170,7 +170,7 @@ def _select_inverters(document: Found[Document]) -> Rows:
 
 
 def device_data_sums(view: View) -> Rows:
-    """Sum lifetime, today and week over all inverters of device data, where none can be missing from it."""
+    """Sum lifetime, today and week over all inverters of device data, only if no inverter can be missing."""
     devices = _select_inverters(view.find_fresh(paths.DEVICE_DATA))
     if not devices:
         return devices
@@ -184,12 +184,12 @@ def device_data_sums(view: View) -> Rows:
 
 
 def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
-    """Select devices of one kind that are not deleted; when `counting`, only if that is clear of each."""
+    """Select devices of one kind that are not deleted; when `counting`, only if this is known of each device."""
     if isinstance(document, Missing):
         return document
     groups = objects(document.body) or []
     if not any(group.get("type") == "PCU" for group in groups):
-        return UNKNOWN  # every inventory lists its inverters' kind, empty or not: this one is cut or broken
+        return UNKNOWN  # every complete inventory has an inverter group, even if empty: this one is cut
     found: list[Row] = []
     for group in groups:
         if group.get("type") == kind:
@@ -201,7 +201,10 @@ def inventory_of(document: Found[Document], kind: str, *, counting: bool = False
 
 
 def _is_installed(device: Object) -> bool | None:
-    """By `admin_state` (3 deleted, 0 by some accounts); where it cannot be read, a device with flags is there."""
+    """Tell from `admin_state` whether a device is installed (3, or by some accounts 0, means deleted).
+
+    Without a readable `admin_state`, a device with flags is installed; None if unknown.
+    """
     admin = device.get("admin_state")
     if isinstance(admin, int):
         return admin not in (0, 3)
@@ -209,24 +212,24 @@ def _is_installed(device: Object) -> bool | None:
 
 
 def countable_inventory(view: View) -> Rows:
-    """Select the inventory's inverters, if they can be counted."""
+    """Select the inventory's inverters, only if it is known of each inverter whether it is deleted."""
     return inventory_of(view.find_fact(paths.INVENTORY), "PCU", counting=True)
 
 
 def inventory_inverters(view: View) -> Rows:
-    """Select inverters of the inventory without deleted ones (`admin_state` 3, Q-I12)."""
+    """Select the inverters of the inventory that are not deleted (`admin_state` 3, Q-I12)."""
     return inventory_of(view.find_fact(paths.INVENTORY), "PCU")
 
 
 installed_inverters = first_of(countable_inventory, device_data_inverters, countable_inverters)
-"""The inverters that this gateway has: by inventory, device data, else the v1 list."""
+"""Select the installed inverters from the inventory, else device data, else the v1 list."""
 
 
-# --- whether they are heard -----------------------------------------------------------------------------------
+# --- whether inverters are heard ------------------------------------------------------------------------------
 
 
 def list_flags(view: View) -> Rows:
-    """Select the v1 list as a source of flags: `heard` is a report within 30 minutes, `delivering` one with power."""
+    """Select the v1 list with flags: `heard` (a report within 30 minutes) and `delivering` (heard with power)."""
     rows = living_inverters(view)
     return rows and [_flag(row, view, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
 
@@ -248,7 +251,7 @@ def _has_list(view: View) -> bool | None:
 
 
 data_listed_inverters = unless(_has_list, _data_flags)
-"""Device data as a source of the same flags, where there is no v1 list and no inverter is missing from it."""
+"""Select device data with the flags of `list_flags`, only without a v1 list and if no inverter can be missing."""
 
 
 def _flag(row: Row, view: View, watts: Json, *, is_gone: bool | None) -> Row:

@@ -1,4 +1,4 @@
-"""Select the readings of CT meters: the list of meters joined with their readings."""
+"""Select the readings of CT meters by joining the list of meters with the list of readings."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ METER_KINDS: Final = frozenset(
     }
 )
 _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
-"""Kinds that only the new metering code lists, which some firmware 8.3 runs."""
+"""Meter kinds that only the new metering code of some 8.3 firmware lists."""
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
     704643840: ("storage",),
 }
-"""What a meter must be by its eid, the same on every gateway; for lines of the meter list that cannot be read."""
+"""Meter eid → its possible kinds, the same on every gateway; for meter list lines with an unreadable kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """One line of the meter list; None where its key cannot be read. `phases` by `phaseCount`, never `phaseMode`."""
+    """Hold one line of the meter list; None for an unreadable key. `phases` is `phaseCount`, not `phaseMode`."""
 
     eid: int | None
     kind: str | None
@@ -60,14 +60,14 @@ class Meter:
 
 
 def meters_of(view: View) -> Found[list[Meter]]:
-    """The meter list; absent where the gateway has none."""
+    """Return the meter list; ABSENT if the gateway has none."""
     document = view.find_fact(paths.METERS)
     return document if isinstance(document, Missing) else _parse(_Same(document))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Same:
-    """A document as a key: the same if it is the very same answer. Dozens of values a tick look at the meter list."""
+    """Wrap a document as a cache key, equal only for the same answer; many values per tick use the meter list."""
 
     document: Document
 
@@ -96,7 +96,7 @@ def _meter(line: Object) -> Meter:
 
 
 def has_meter(view: View, kind: str) -> bool | None:
-    """True if an enabled meter of that measurement type is listed; None if that cannot be told now."""
+    """Tell whether an enabled meter of a measurement type is listed; None if unknown now."""
     listed = meters_of(view)
     if listed is UNKNOWN:
         return None
@@ -114,13 +114,13 @@ def _may_be(meter: Meter, kind: str) -> bool:
 
 
 def has_disabled_meters(view: View) -> bool | None:
-    """True on metered hardware whose production CT is not enabled (Q-P1); None if that cannot be told."""
+    """Tell whether the gateway has meters but no enabled production CT (Q-P1); None if unknown."""
     production = has_meter(view, "production")
     return None if production is None else bool(meters_of(view)) and not production
 
 
 def _is_half_dead(reading: Object, meter: Meter) -> bool:
-    """Q-M13: a storage CT's phase reads exactly 0 V while another is alive; the row's sums are half the truth."""
+    """Tell whether a storage CT's phase reads exactly 0 V while another is alive, which halves the sums (Q-M13)."""
     if meter.kind != "storage" or meter.phases is None:
         return False
     channels = objects(reading.get("channels")) or []
@@ -129,12 +129,12 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
 
 
 def _is_unwired(channel: Object) -> bool:
-    """A leg that never measured anything and has no voltage now."""
+    """Tell whether a leg has never measured energy and has no voltage now."""
     return not any(number(channel.get(key)) for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
 
 
 def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
-    """The phases that a meter has, by number from 1: the first `phases` channels (Q-M3) without unwired ones."""
+    """Return a meter's phases, numbered from 1: the first `phases` channels (Q-M3) without unwired channels."""
     channels = reading.get("channels")
     found: list[tuple[int, Object]] = [
         (index, channel)
@@ -147,7 +147,8 @@ def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
 def meters_in_use(view: View) -> Rows:
     """Select every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
 
-    Values carry `phases`, of them the `legs` in use, and whether the meters are those of the `new_stack`.
+    Each row also has `phases`, the number of `legs` in use, and `new_stack`: whether the gateway runs the new
+    metering code of some 8.3 firmware.
     """
     listed = meters_of(view)
     if not listed:
@@ -184,7 +185,7 @@ def phases_in_use(view: View) -> Rows:
 
 
 def meter(kind: str) -> Selector:
-    """Select the reading of the enabled meter of one measurement type; unclear where there are two."""
+    """Select the reading of the only enabled meter of one measurement type; UNKNOWN if there are two."""
 
     def select(view: View) -> Rows:
         rows = keep(meters_in_use(view), lambda row: ("meter", kind) in row.tags)

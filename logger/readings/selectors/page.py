@@ -1,7 +1,7 @@
-"""The web page of the oldest gateways: four figures of three digits, each with a unit that grows with it.
+"""Read the web page of the oldest gateways: four figures of three digits, each with a unit to match its size.
 
-Read are power, today and the past week; of the lifetime only the figure itself. It moves in steps of its third digit,
-up to 10 kWh or 1 MWh at once, so no energy is ever computed from its rises.
+Power, today, the past week and the lifetime are read. The lifetime moves in steps of its third digit, such as 10 kWh
+or 1 MWh, so no energy is computed from its rises.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIMES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
 def figures(text: str) -> dict[str, Json]:
-    """`watts` in W, `today`, `week` and `lifetime` in Wh; nothing of one that stands twice or in a wrong unit."""
+    """Parse `watts` in W and `today`, `week`, `lifetime` in Wh; skip figures that occur twice or in a wrong unit."""
     found: dict[str, Json] = {}
     twice = set()
     for label, number, prefix, unit in _LINE.findall(text):
@@ -35,7 +35,7 @@ def figures(text: str) -> dict[str, Json]:
 
 
 def page(view: View) -> Rows:
-    """Select the figures of `/production`, while its lifetime is above 0: gateways that start show zeros (Q-P8)."""
+    """Select the figures of `/production`, only if the lifetime is above 0: starting gateways show zeros (Q-P8)."""
     document = view.find_fresh(paths.PAGE)
     if isinstance(document, Missing):
         return document

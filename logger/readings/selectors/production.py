@@ -1,4 +1,4 @@
-"""Select a site's production as the gateway sums it up: v1 totals, interval database, production.json."""
+"""Select a site's production as the gateway sums it: v1 totals, interval database, production.json."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from logger.readings.selectors.meters import has_disabled_meters, has_meter
 v1_totals = unless(
     has_disabled_meters, lambda view: keep_counting(whole_of(view.find_fresh(paths.V1)), "wattHoursLifetime")
 )
-"""`/api/v1/production`, while it counts and no disabled CT spoils it (Q-P3)."""
+"""Select `/api/v1/production`, only if its lifetime is above 0 and no disabled CT falsifies it (Q-P3)."""
 
 
 def pdm(side: str, part: str) -> Selector:
-    """Select one block of `/ivp/pdm/energy`, while it counts."""
+    """Select one block of `/ivp/pdm/energy`, only if its lifetime is above 0."""
 
     def select(view: View) -> Rows:
         rows = whole_of(view.find_fresh(paths.PDM))
@@ -48,7 +48,7 @@ def blocks_of(view: View, side: str) -> Rows:
         return rows
     values = rows[0].values
     if side not in values and "production" not in values:
-        return UNKNOWN  # every such document has production: this one is cut or broken
+        return UNKNOWN  # every complete document has production: this one is cut or broken
     blocks = inner_rows(values.get(side, []), rows[0].document)
     return blocks if all(isinstance(block.values.get("type"), str) for block in blocks or ()) else UNKNOWN
 
@@ -59,7 +59,7 @@ def inverters_block(view: View) -> Rows:
 
 
 def counting_block(view: View) -> Rows:
-    """Select the same as a fact, for its `activeCount`: how many inverters are registered."""
+    """Select the inverters block of any age, for `activeCount`, the number of registered inverters."""
     rows = whole_of(view.find_fact(paths.BLOCKS))
     return rows and _inverters(inner_rows(rows[0].values.get("production"), rows[0].document))
 
@@ -84,7 +84,7 @@ def any_ct_block(side: str, kind: str) -> Selector:
 
 
 def ct_block(side: str, kind: str) -> Selector:
-    """Select the same block, only on gateways that give no list of meters or no readings of them."""
+    """Select the active CT block of production.json, only if the gateway lacks a list of meters or meter readings."""
 
     def lacks_readings(view: View) -> bool | None:
         meters = view.find_fact(paths.METERS)
