@@ -270,6 +270,13 @@ def test_good_tokens_and_buckets_pass() -> None:
     assert load_settings(None, environ={**GOOD, **values}).influxdb.bucket == "envoy/long term"
 
 
+@pytest.mark.parametrize("around", ["\N{NO-BREAK SPACE}", "\r\n", "\t"], ids=["no-break space", "line end", "tab"])
+def test_white_space_around_a_pasted_gateway_token_is_accepted(around: str) -> None:
+    pasted = f"{around}eyJhbGciOiJFUzI1NiJ9.eyJhdWQiOiIxMjIifQ.c2ln{around}"
+    settings = load_settings(None, environ={**GOOD, "ENPHASE_TOKEN": pasted})
+    assert "eyJhbGciOiJFUzI1NiJ9" in settings.enphase.token.get_secret_value()
+
+
 def test_a_ca_file_that_holds_no_certificate_is_told(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     told = {**GOOD, "LOGGER_TLS": "verify", "LOGGER_TLS_CA_FILE": str(file)}

@@ -113,7 +113,7 @@ InfluxToken = Annotated[
 GatewayToken = Annotated[
     SecretStr,
     _require(
-        re.compile(r"\s*[\w-]+\.[\w-]+\.[\w-]+\s*", re.ASCII).fullmatch,
+        re.compile(r"\s*(?a:[\w-]+\.[\w-]+\.[\w-]+)\s*").fullmatch,
         "is not a token: a token is three parts separated by dots, and nothing else",
     ),
 ]
