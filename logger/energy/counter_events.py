@@ -25,17 +25,18 @@ def describe_decision(name: str, known: Counter, decision: Decision, wh: float, 
     if decision.rejected:
         figures = [_kwh(value.wh) for value in decision.rejected]
         shown = figures[0] if len(set(figures)) == 1 else f"{figures[0]} … {figures[-1]}"
-        refused = f"{len(figures)} figures of {shown} were" if len(figures) > 1 else f"a figure of {shown} was"
-        text = f"{subject}: {refused} not believed after {before}"
+        refused = f"{len(figures)} values of {shown} were" if len(figures) > 1 else f"a value of {shown} was"
+        text = f"{subject}: {refused} rejected after {before}"
         yield Event(decision.rejected[0].at, "counter_refused", text, "warning")
     if decision.rollovers:
-        yield Event(tick, "counter_wrapped", f"{subject}: the lifetime counter wrapped, {before} goes on")
+        text = f"{subject}: the lifetime counter rolled over; counting continues from {before}"
+        yield Event(tick, "counter_wrapped", text)
     if decision.reset and known.source != decision.counter.source:
         change = f"read from {decision.counter.source} now, not from {known.source}"
-        yield Event(tick, "counter_reset", f"{subject}: {change}; counted on from {_kwh(wh)}", "warning")
+        yield Event(tick, "counter_reset", f"{subject}: {change}; counting continues from {_kwh(wh)}", "warning")
     elif decision.reset:
         change = f"the lifetime counter went from {before} to {_kwh(wh)}"
-        yield Event(tick, "counter_reset", f"{subject}: {change}; counted on from there", "warning")
+        yield Event(tick, "counter_reset", f"{subject}: {change}; counting continues from there", "warning")
 
 
 def _kwh(wh: float) -> str:

@@ -133,8 +133,8 @@ def _lasting(before: Change | None, kind: str, at: float) -> Change:
 def _describe_loss(path: str, place: str, was: str, now: str) -> str:
     fields = fields_of(path, place.rpartition("/")[2])
     made = f" (for {', '.join(fields[:3])}{', …' if len(fields) > 3 else ''})" if fields else ""
-    how = f"as {now}, not as {was}," if now else "no more"
-    return f"{path} gives {_name(place)}{made} {how} since half an hour; what is read from it is left out"
+    loss = f"has given {_name(place)}{made} as {now}, not as {was}," if now else f"has not given {_name(place)}{made}"
+    return f"{path} {loss} for half an hour; values read from it are left out"
 
 
 @dataclass(frozen=True, slots=True)

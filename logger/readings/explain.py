@@ -17,11 +17,11 @@ State = Literal["used", "not needed", "rejected", "no value", "not listed", "unk
 MEANINGS: Final[dict[State, str]] = {
     "used": "the first source that this gateway has",
     "not needed": "a better source gives the value",
-    "rejected": "it has a value, but not one that may be written now",
-    "no value": "it lists this, without a plausible value; no worse source is used instead",
-    "not listed": "it does not list this device",
-    "unknown": "whether it has anything cannot be told now; no worse source is used instead",
-    "absent": "this gateway has nothing there",
+    "rejected": "the source has a value, but this value may not be written now",
+    "no value": "the source lists this without a plausible value; no worse source is used instead",
+    "not listed": "the source does not list this device",
+    "unknown": "it is unknown now whether the source has a value; no worse source is used instead",
+    "absent": "this gateway does not have the source",
 }
 """State of a source → its meaning in words."""
 _RAW_LIMIT: Final = 200

@@ -50,13 +50,13 @@ def parse(data: bytes, form: Form) -> tuple[Layout, tuple[str, ...]]:
     for where, line in lines if tag_of else ():
         serial = line.get("serial", "")
         if not serial or serial_of(serial) != serial:
-            problems.append(f"{where}: {serial[:40]!r} is not a serial number: only its digits, saved as text")
+            problems.append(f"{where}: {serial[:40]!r} is not a serial number: enter only its digits, saved as text")
         elif serial in tags:
-            problems.append(f"{where}: serial number {serial} stands twice")
+            problems.append(f"{where}: serial number {serial} occurs twice")
         else:
             tags[serial] = {tag_of[name]: value for name, value in line.items() if name != "serial" and value}
         problems += [
-            f"{where}: {name} holds a control character or is longer than {_LONGEST} characters"
+            f"{where}: {name} contains a control character or is longer than {_LONGEST} characters"
             for name, value in line.items()
             if len(value) > _LONGEST or not value.isprintable()
         ]
@@ -121,14 +121,14 @@ def _tags_of(columns: Sequence[str], problems: list[str]) -> dict[str, str]:
     seen: set[str] = set()
     for name in columns:
         if name.lower() in seen:
-            problems.append(f"column {name!r} stands twice")
+            problems.append(f"column {name!r} occurs twice")
         elif name != "serial" and name not in COLUMNS:
             if not name or not name.isprintable() or len(name) > _LONGEST or "\\" in name:
-                problems.append(f"column {name!r} has no name that a tag can have")
+                problems.append(f"column {name!r} has a name that a tag cannot have")
             elif name in taken:
-                problems.append(f"column {name!r} has the name of a field or tag that is written anyway")
+                problems.append(f"column {name!r} has the name of a field or tag of the recorder")
             elif name == "time" or name.startswith("_"):
-                problems.append(f"column {name!r} has a name that InfluxDB keeps for itself")
+                problems.append(f"column {name!r} has a name that InfluxDB reserves")
         seen.add(name.lower())
     if "serial" not in columns and (columns or not problems):
         problems.append("has no column 'serial'")
@@ -177,13 +177,13 @@ def _toml_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
     lines: _Lines = []
     for where, item in found:
         if not isinstance(item, dict):
-            problems.append(f"{where}: is no table")
+            problems.append(f"{where}: is not a table")
             continue
         line: dict[str, str] = {}
         for key, value in item.items():
             name = _column(key)
             if name in line:
-                problems.append(f"{where}: {name!r} stands twice")
+                problems.append(f"{where}: {name!r} occurs twice")
             if isinstance(value, bool) or not isinstance(value, (str, int, float)):
                 problems.append(f"{where}: {key!r} is neither text nor a number")
             else:

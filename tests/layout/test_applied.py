@@ -80,7 +80,7 @@ def test_a_changed_file_is_read_again_and_a_broken_one_keeps_the_last_good_layou
         for _ in range(3):
             assert file.current().tags[ONE]["panel"] == "B7"
     assert len(caplog.records) == 1
-    assert f"{path} row 3: serial number {ONE} stands twice" in caplog.text
+    assert f"{path} row 3: serial number {ONE} occurs twice" in caplog.text
     path.unlink()
     assert file.current().tags[ONE]["panel"] == "B7"
     assert "cannot be read" in changes.troubles["layout file"]

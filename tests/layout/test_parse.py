@@ -77,10 +77,10 @@ def test_a_further_column_that_cannot_be_a_tag_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("head", "what"),
     [
-        ("serial,panel,panel", "'panel' stands twice"),
-        ("serial,group,panel_group", "'group' stands twice"),
-        ("serial,roof,Roof", "'Roof' stands twice"),
-        ("serial,Serial", "'serial' stands twice"),
+        ("serial,panel,panel", "'panel' occurs twice"),
+        ("serial,group,panel_group", "'group' occurs twice"),
+        ("serial,roof,Roof", "'Roof' occurs twice"),
+        ("serial,Serial", "'serial' occurs twice"),
         ("panel,group", "no column 'serial'"),
     ],
 )
@@ -91,7 +91,7 @@ def test_colliding_and_missing_columns_are_refused(head: str, what: str) -> None
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        (f"{ONE},B", "stands twice"),
+        (f"{ONE},B", "occurs twice"),
         (",B", "is not a serial number"),
         ("1.22E+11,B", "'1.22E+11' is not a serial number"),
         (f"{TWO},B,C", "more values than columns"),

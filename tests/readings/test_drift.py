@@ -57,8 +57,9 @@ def test_a_missing_key_is_said_once_after_half_an_hour_and_once_when_it_is_back(
     (event,) = said
     assert (event.kind, event.severity, event.time) == ("key_lost", "warning", NOW + 300 + LASTS_S)
     assert event.text == (
-        "/ivp/meters/readings gives activePower (for envoy_totals.battery_power_w, envoy_totals.production_power_w, "
-        "envoy_totals.consumption_power_w, …) no more since half an hour; what is read from it is left out"
+        "/ivp/meters/readings has not given activePower (for envoy_totals.battery_power_w, "
+        "envoy_totals.production_power_w, envoy_totals.consumption_power_w, …) for half an hour; "
+        "values read from it are left out"
     )
     shape, said = minutes(shape, ROWS, 5, NOW + 90_000)
     assert [(e.kind, e.text) for e in said] == [
@@ -76,8 +77,8 @@ def test_a_document_that_is_something_else_altogether_is_said() -> None:
     shape, _ = minutes(Shape(), ROWS, 3)
     _, said = minutes(shape, {"meters": ROWS}, 40, NOW + 300)
     assert [event.text for event in said] == [
-        "/ivp/meters/readings gives its content as an object, not as a list, since half an hour; "
-        "what is read from it is left out"
+        "/ivp/meters/readings has given its content as an object, not as a list, for half an hour; "
+        "values read from it are left out"
     ]
 
 

@@ -51,7 +51,7 @@ def test_q_p8_zeros_of_a_gateway_that_starts_are_no_values_and_cost_no_energy() 
     assert lifetimes == [5e6, 5e6 + 20, None, None, None, None, 5e6 + 120]
     assert produced(site) == pytest.approx(120.0)
     assert site.kinds() == ["counter_refused"]
-    assert "4 figures of 0.0 kWh were not believed" in site.events[0].text
+    assert "4 values of 0.0 kWh were rejected" in site.events[0].text
     assert site.events[0].time == site.tick - 4 * MINUTE
 
 
@@ -150,7 +150,7 @@ def test_q_l2_a_replaced_ct_is_an_event_and_a_new_base() -> None:
     assert lifetimes == [3e6, 3e6 + 5, 2.0, 7.0, 12.0, 17.0, 22.0]
     assert site.kinds() == ["counter_reset"]
     assert site.events[0].text == (
-        "import from the grid: the lifetime counter went from 3,000.0 kWh to 0.0 kWh; counted on from there"
+        "import from the grid: the lifetime counter went from 3,000.0 kWh to 0.0 kWh; counting continues from there"
     )
     assert site.state.energy.today.energy["import"].wh == pytest.approx(5.0 + 5.0 + 20.0)
     assert site.state.energy.counters["production"].resets == 0
