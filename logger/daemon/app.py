@@ -1,4 +1,4 @@
-"""Run the recorder: claim the state folder, open the store, run the loops until told to stop."""
+"""Run the recorder: lock the state folder, open the store, and run the loops until a stop signal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from logger.store.thread import StoreThread
 
 _SHUTDOWN_S: Final = 5.0
 _LAST_RESORT_S: Final = 7.0
-"""Seconds after which a disk or server that hangs no longer holds up the end; every commit is whole."""
+"""Seconds after a stop signal at which the process exits even if disk or server hang; commits stay complete."""
 
 
 async def run(
@@ -42,7 +42,7 @@ async def run(
     demo: bool = False,
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> None:
-    """Record until SIGTERM or SIGINT. Raises StateError or StoreHeldError before the first poll, nothing later."""
+    """Record until SIGTERM or SIGINT. Raises StateError or StoreHeldError, and only before the first poll."""
     folder = settings.state_dir
     if demo:
         mark_demo(folder)
@@ -65,7 +65,7 @@ async def open_recorder(
     stopping: asyncio.Event,
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> AsyncIterator[Recorder]:
-    """Open the store, build the recorder, and close everything in order. `stopping` ends the waiting for room."""
+    """Open the store, build the recorder, and close both at the end. `stopping` ends a wait for disk space."""
     address, news = read_notify_socket(), asyncio.Event()
     changes = log.Changes(log.get("service"), news.set)
     async with _extend_start(address):
@@ -96,9 +96,9 @@ async def open_recorder(
 
 @contextlib.contextmanager
 def _stop_on_signals() -> Iterator[asyncio.Event]:
-    """Give the event that the first SIGTERM or SIGINT sets, to end in order; a second signal ends at once.
+    """Yield an event that the first SIGTERM or SIGINT sets; a second signal exits at once.
 
-    It listens from the very start: before the store is open, and as the first process of a container.
+    Signals are handled before the store is open, and also as the first process of a container.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -124,7 +124,7 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
 
 
 def _leave() -> None:
-    log.get("service").warning("stopped without waiting for the disk any longer; every commit is whole")
+    log.get("service").warning("the disk or a server hangs: stopped without waiting for it; every commit is complete")
     logging.shutdown()
     os._exit(0)
 
@@ -132,7 +132,7 @@ def _leave() -> None:
 async def _open_store(
     settings: Settings, clock: Clock, lock: FolderLock, changes: log.Changes, stopping: asyncio.Event
 ) -> StoreThread:
-    """Open the store. A full disk is waited for, as it is later on, unless the process is told to stop."""
+    """Open the store; on a full disk, retry until there is space or `stopping` is set."""
     limits = settings.recorder
 
     async def open_store() -> StoreThread:
@@ -148,7 +148,7 @@ async def _open_store(
         except StoreFullError as error:
             changes.begin("store", str(error), logging.ERROR)
             raise
-        changes.end("store", "there is room for the store again")
+        changes.end("store", "the disk has enough space for the store again")
         return store
 
     async def wait(seconds: float) -> None:
@@ -163,7 +163,7 @@ async def _open_store(
 
 @contextlib.asynccontextmanager
 async def _extend_start(address: str) -> AsyncIterator[None]:
-    """Ask systemd for more time to start while inside: a large damaged store takes long to carry over."""
+    """Keep asking systemd for more start time within this context: copying a damaged store takes long."""
 
     async def ask() -> None:
         while True:
@@ -178,17 +178,17 @@ async def _extend_start(address: str) -> AsyncIterator[None]:
 
 
 async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> None:
-    """Run the loops and keep the status file current, until told to stop."""
+    """Run the loops and keep `status.json` current, until a stop signal."""
     say = log.get("service")
     address = read_notify_socket()
     runtime = settings.runtime_dir
     if is_in_container(settings.state_dir.resolve()):
         say.warning(
-            f"the state folder {settings.state_dir} is inside the container: undelivered readings are lost with it\n"
+            f"the state folder {settings.state_dir} is lost with the container, undelivered readings too\n"
             f"Try: mount a volume at {settings.state_dir}."
         )
     if recorder.shipper is None:
-        say.warning("INFLUXDB_URL is not set: every reading stays in the embedded store, nothing is sent")
+        say.warning("INFLUXDB_URL is not set, so every reading stays in the embedded store")
     notify(address, "READY=1\nSTATUS=waiting for the first poll")
     say.info("started", extra={"state": str(settings.state_dir), "influxdb": settings.influxdb.url or "none"})
     background = [
@@ -213,14 +213,14 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 
 
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
-    """Write `status.json` and systemd's status line after each tick, at each change of a trouble, and twice a minute.
+    """Update `status.json` and systemd's status after each tick, when a problem changes, and every 30 s.
 
-    Tidies the store each hour.
+    Also deletes old rows of the store each hour.
     """
     tidied = clock.monotonic()
     while True:
         notify(address, f"STATUS={_line(recorder)}")
-        with contextlib.suppress(StoreFullError):  # the store says so itself
+        with contextlib.suppress(StoreFullError):  # the store has logged the error
             await _write_status(recorder, runtime, clock)
             for note in await recorder.store.call(Store.take_notes):
                 log.get("store").warning(note)
@@ -234,7 +234,7 @@ async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str)
 
 
 async def _rescue(store: StoreThread, clock: Clock) -> None:
-    """Copy the rows of a damaged store that was set aside, in small steps beside the recording."""
+    """Copy rows from damaged store files into the store, in small steps while recording continues."""
     while True:
         left = 0
         with contextlib.suppress(StoreFullError):
@@ -243,13 +243,13 @@ async def _rescue(store: StoreThread, clock: Clock) -> None:
 
 
 async def _write_status(recorder: Recorder, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
-    """Write `status.json` as of now; once `ended`, nobody takes the recorder for alive any more."""
+    """Write the current `status.json`; with `ended`, it says that the recorder is not alive any more."""
     now = status_file.describe(recorder, await recorder.store.call(Store.read_figures), clock)
     status_file.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 
 
 def _line(recorder: Recorder) -> str:
-    """One line for `systemctl status`: a trouble, else the power of all gateways."""
+    """Return one line for `systemctl status`: the first problem, else the power of all gateways in W."""
     powers = [each.collected.values.get("production_power_w") for each in recorder.collectors]
     known = [power for power in powers if power is not None]
     trouble = next(iter(recorder.changes.troubles.values()), "")

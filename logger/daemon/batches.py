@@ -1,4 +1,4 @@
-"""Make what the store keeps of a tick: its points in batches, the parts of the state that changed, its day rows."""
+"""Make the commit of a tick for the store: batches of points, the changed parts of the state, and day rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEVEL: Final = 6
 
 
 def pack(readings: Sequence[Reading]) -> tuple[Batch, ...]:
-    """Make one batch of line protocol for each role that has readings."""
+    """Make one batch of compressed line protocol per role that has readings."""
     found = []
     for role in ROLES:
         mine = [reading for reading in readings if reading.role == role]
@@ -27,7 +27,7 @@ def pack(readings: Sequence[Reading]) -> tuple[Batch, ...]:
 
 
 def make_daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
-    """Rows of days as the store keeps them: the series by its tags, the line without its newline."""
+    """Convert day rows for the store: `series` is the sorted tag text, `line` has no newline."""
     return tuple(
         DailyRow(
             row.reading.measurement,
@@ -41,7 +41,7 @@ def make_daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
 
 
 def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str | None]:
-    """Compare a state's parts: those that are new or changed, and None for those that are gone."""
+    """Return the parts of `text` that are new or changed, and None for each stored part that is gone."""
     return {key: value for key, value in text.items() if stored.get(key) != value} | dict.fromkeys(
         stored.keys() - text.keys()
     )
@@ -50,9 +50,9 @@ def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str
 def make_commit(
     gateway: str, tick: int, readings: Sequence[Reading], result: TickResult, stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
-    """The commit of one tick, and the state's parts once it is stored; `stored` are those before it.
+    """Make the commit of one tick; return it and the state's new parts. `stored` are the parts in the store.
 
-    `readings` are all points of the tick, those of the recorder itself among them.
+    `readings` are all points of the tick, including those of the recorder itself.
     """
     commit, parts = make_amendment(gateway, result.state, result.daily, stored)
     batches, reports = pack(readings), tuple(result.new_reports)
@@ -62,6 +62,6 @@ def make_commit(
 def make_amendment(
     gateway: str, state: GatewayState, rows: Iterable[DayRow], stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
-    """The commit of a change of the state that belongs to no tick, and the state's parts once it is stored."""
+    """Make the commit of a state change outside of ticks; return it and the state's new parts."""
     parts, daily = dump_state(state), make_daily_rows(rows)
     return Commit(gateway, state.energy.last_tick, state=compare(stored, parts), daily=daily), parts

@@ -1,4 +1,4 @@
-"""Watch this machine's clock and the gateway's; report once when one is wrong and once when it is right again."""
+"""Watch the clocks of this machine and of the gateway, and report once when one goes wrong or is right again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.clock import Clock
 from logger.model import Event, GatewayInfo
 
 EARLIEST: Final = 1_767_225_600
-"""2026 began then, and this program was not there before: a clock that shows less is not set yet."""
+"""Unix time of 2026-01-01, before this program was released; a clock that shows less is not set yet."""
 SET_OURS: Final = "timedatectl set-ntp true"
 _STEP_BACK_S: Final = 600
 _STEP_S: Final = 5
@@ -20,25 +20,27 @@ _DAY_S: Final = 86400
 
 
 class Clocks:
-    """Watches both clocks; `record` keeps an event for the database."""
+    """Watches both clocks; `record` stores an event for the database."""
 
     def __init__(self, clock: Clock, changes: log.Changes, record: Callable[[Event], None]) -> None:
         self._clock, self._changes, self._record = clock, changes, record
         self._ours: float | None = None
 
     def ours(self) -> float:
-        """Return our clock less the seconds that went by: setting the clock or sleep changes it."""
+        """Return wall time minus monotonic time, in seconds; it changes if the clock is set or the machine sleeps."""
         return self._clock.time() - self._clock.monotonic()
 
     def ours_held_still(self, tick: int, before: float) -> bool:
-        """Tell whether our clock was left alone during the poll; else nobody knows which minute it was."""
+        """Return False if this machine's clock jumped since `before`: the readings then belong to no known minute."""
         if abs(self.ours() - before) < _STEP_S:
             return True
-        log.get("collect").warning("this machine slept or its clock was set during the poll: that minute is left out")
+        log.get("collect").warning(
+            "this machine slept or its clock was set during the poll, so this minute is not recorded"
+        )
         return False
 
     def watch_ours(self, tick: int) -> None:
-        """Report a clock that jumped forward, because it was set or the machine slept: those minutes are missing."""
+        """Report a forward jump of this machine's clock (set, or the machine slept); those minutes are missing."""
         now = self.ours()
         last, self._ours = self._ours, now
         if last is None or now - last < _SKEW_S:
@@ -48,7 +50,7 @@ class Clocks:
         log.get("collect").warning(text)
 
     def ours_is_set(self) -> bool:
-        """Tell whether our clock is set; until then nothing is read, because nobody would find a point of 1970."""
+        """Return True if this machine's clock is set; until then no poll runs: points would be dated 1970."""
         if self._clock.time() < EARLIEST:
             text = "this machine's clock is not set; nothing is read until it is"
             self._changes.begin("clock", text, logging.ERROR)
@@ -57,13 +59,14 @@ class Clocks:
         return True
 
     def ours_goes_forward(self, tick: int, last: int) -> bool:
-        """Tell whether a tick may be stored; not so if a small step back of our clock repeats ticks up to `last`."""
+        """Return True if `tick` may be stored; False while a clock that was set back repeats stored ticks."""
         if tick > last:
-            self._changes.end("clock back", "this machine's clock goes on")
+            self._changes.end("clock back", "this machine's clock has passed the last stored minute again")
             return True
         if last - tick <= _STEP_BACK_S:
             self._changes.begin(
-                "clock back", "this machine's clock was set back: minutes that are stored are not recorded twice"
+                "clock back",
+                "this machine's clock was set back, so minutes that are already stored are not recorded again",
             )
             return False
         text = f"this machine's clock was set back by {(last - tick) / 60:.0f} minutes"
@@ -72,7 +75,7 @@ class Clocks:
         return True
 
     def watch_theirs(self, tick: int, info: GatewayInfo) -> None:
-        """Report a gateway's clock that is wrong by a minute or more."""
+        """Report a gateway clock that is wrong by 60 s or more, and report when it is right again."""
         skew = abs(info.clock_skew_s)
         if skew < _SKEW_S:
             if self._changes.end("gateway clock", "the gateway's clock is right again"):

@@ -1,6 +1,6 @@
-"""Run the collect loop of one gateway: at every tick poll it, read its answers, and commit what came.
+"""Run the collect loop of one gateway: poll the gateway at each tick, and store the readings in one transaction.
 
-What came is stored even where an endpoint failed, and before anything is sent.
+Readings are stored even if an endpoint failed, and always before they are sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from logger.clock import Clock
 from logger.daemon.batches import make_amendment, make_commit
 from logger.daemon.clocks import Clocks
 from logger.daemon.events import PendingEvents, event_points
-from logger.daemon.gateway_state import Change, GatewayState, load_state
+from logger.daemon.gateway_state import RESTORE, Change, GatewayState, load_state
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
@@ -33,12 +33,12 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list[Reading]]]
-"""Makes the recorder's points about itself: tick, tags and what was asked → points."""
+"""Makes the recorder's points about itself: tick (unix seconds), tags and poller → points."""
 
 
 @dataclass(slots=True)
 class Collected:
-    """What the loop has done since the start, for `status`."""
+    """Figures of the collect loop since the start, for `status`. Times in unix seconds."""
 
     ticks: int = 0
     lines: int = 0
@@ -50,10 +50,10 @@ class Collected:
 
 
 class Collector:
-    """Polls one gateway for ever, and commits each tick.
+    """Polls one gateway until `stopping` is set, and commits each tick.
 
-    `on_commit` is called after each tick that was stored, `on_tick` after every tick. `loop` names this loop in
-    `progress`. `stopping` ends it. Whoever holds `between_ticks` may change the state.
+    `on_commit` is called after each stored tick, `on_tick` after every tick. `loop` is the name of this loop in
+    `progress`. A caller that holds `between_ticks` may change the state.
     """
 
     def __init__(
@@ -103,11 +103,11 @@ class Collector:
 
     @property
     def serial(self) -> str:
-        """The gateway's serial; empty until it has answered."""
+        """The gateway's serial; empty until the gateway has answered."""
         return self.poller.info.serial if self.poller.info else ""
 
     async def run(self) -> None:
-        """Poll at every tick until told to stop; an outage of the gateway never ends the loop."""
+        """Poll at every tick until `stopping` is set; an outage of the gateway never ends the loop."""
         async with asyncio.TaskGroup() as tasks:
             slow = tasks.create_task(self.poller.run_slow_lane())
             try:
@@ -121,18 +121,18 @@ class Collector:
                 slow.cancel()
 
     def _is_now(self, tick: int) -> bool:
-        """Tell whether it is the time of that tick; not so if our clock was set during the wait."""
+        """Return True if the current time belongs to `tick`; False if the clock was set during the wait."""
         return -1.0 <= self._clock.time() - tick < self.site.totals_s
 
     async def _survive_full_store(self, work: Coroutine[None, None, None]) -> None:
-        """Do the work; a full store, which is logged by the store, costs the tick and not the loop."""
+        """Await `work`; if the store is full, count the tick as missed and continue. The store logs the error."""
         try:
             await work
         except StoreFullError:
             self.collected.missed += 1
 
     async def _get_ready(self) -> None:
-        """Use the time before the first tick to learn who answers, and the time zone."""
+        """Identify the gateway and its time zone before the first tick."""
         if not self._clocks.ours_is_set():
             return
         now = self._clock.time()
@@ -143,7 +143,7 @@ class Collector:
             await self.poller.identify(int(now))
             await self.poller.ask_zone(int(now))
 
-        with contextlib.suppress(TimeoutError):  # the first tick comes before the answer; it asks again
+        with contextlib.suppress(TimeoutError):  # the first tick asks again
             async with self._clock.timeout(max(0.0, tick - now - 1)):
                 await self._unless_stopped(introduce())
 
@@ -151,7 +151,7 @@ class Collector:
         await self._unless_stopped(self._progress.wait(self._loop, tick - self._clock.time()))
 
     async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work` to its end, or cancel it when told to stop. Raises what `work` raises."""
+        """Run `work` to its end, or cancel it when `stopping` is set. Raises what `work` raises."""
         task = asyncio.ensure_future(work)
         stop = asyncio.ensure_future(self.stopping.wait())
         try:
@@ -164,7 +164,7 @@ class Collector:
             await asyncio.gather(task, stop, return_exceptions=True)
 
     async def tick(self, tick: int) -> None:
-        """Poll what is due, read what came, and commit it under the time of the tick."""
+        """Poll the endpoints that are due, and commit the readings with the time of the tick (unix seconds)."""
         started = self._clock.monotonic()
         self._progress.move(self._loop, 3 * self.site.totals_s + 60)
         left = self.site.deadline_s - max(0.0, self._clock.time() - tick)
@@ -174,11 +174,10 @@ class Collector:
             async with self._clock.timeout(max(1.0, left)):
                 await self._unless_stopped(self.poller.poll(tick, roles))
         except TimeoutError:
-            self.changes.begin(
-                "late", "the gateway's fast answers take longer than a tick allows; what came in time is stored"
-            )
+            text = "the gateway did not answer all fast requests within the tick; the answers in time are stored"
+            self.changes.begin("late", text)
         else:
-            self.changes.end("late", "the gateway's answers come in time again")
+            self.changes.end("late", "the gateway answers all fast requests within the tick again")
         self.poller.start_slow(tick)
         try:
             if self._clocks.ours_held_still(tick, ours):
@@ -191,7 +190,7 @@ class Collector:
             self._on_tick(self)
 
     async def _recognise(self, info: GatewayInfo) -> None:
-        """Continue the gateway's state where it was left, at its first answer."""
+        """Load the stored state of a gateway when it is first identified."""
         async with self.between_ticks:
             self._stored = await self._store.call(Store.read_state, info.serial)
             self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
@@ -199,22 +198,22 @@ class Collector:
         self._zone.restore(self.state.energy.zone)
         if not self._stored:
             log.get("collect").warning(
-                f"gateway {info.serial} has no energy state here: a new one begins, so the first day and week lack "
-                "what was before\nTry: envoy-logger backfill, if an InfluxDB holds what was recorded earlier."
+                f"the store has no energy state of gateway {info.serial}, so a new one begins; "
+                f"the sums of the first day and week begin now\nTry: {RESTORE}"
             )
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
 
     # --- committing ---------------------------------------------------------------------------------------------
 
     async def amend(self, change: Change) -> None:
-        """Change the gateway's state and store it with the day rows that this gives; within `between_ticks`."""
+        """Apply `change` to the gateway's state, and store the new state and day rows; hold `between_ticks`."""
         state, rows = change(self.state)
         commit, text = make_amendment(self.serial, state, rows, self._stored)
         await self._store.call(Store.put, commit)
         self.state, self._stored = state, text
 
     async def _commit(self, tick: int, roles: frozenset[Role]) -> None:
-        """Read the snapshot, account for it, and store points and state in one transaction."""
+        """Make points and the new state from the snapshot, and store both in one transaction."""
         info = self.poller.info
         if info is None:
             self.collected.missed += 1
@@ -255,7 +254,7 @@ class Collector:
         log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
 
     def _report_warnings(self, snapshot: Snapshot, duplicates: Collection[str]) -> None:
-        """Report what is wrong at the site once when it begins and once when it ends."""
+        """Report each site warning once when it begins and once when it ends."""
         found, known = find_warnings(snapshot, duplicates), self._warnings
         for name, warning in known.items():
             if name not in found and self.changes.end(name, warning.ended) and warning.event:

@@ -1,4 +1,4 @@
-"""Turn settings into the plain values that each room is given."""
+"""Convert settings into the plain values that gateway, InfluxDB and recorder work with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logger.site import Site
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """One gateway to record: how to reach it, how to read that again, and the site behind it."""
+    """One gateway to record: its access data, a function that reads the access data again, and its site."""
 
     access: Access
     reread: Callable[[], Access]
@@ -22,13 +22,13 @@ class GatewayConfig:
 
 
 def gateways_of(settings: Settings) -> tuple[GatewayConfig, ...]:
-    """List the gateways that the settings name: one."""
+    """List the gateways in the settings; at present exactly one."""
     access = access_of(settings)
     return (GatewayConfig(access, lambda: access_of(reread_settings(settings)), site_of(settings)),)
 
 
 def access_of(settings: Settings) -> Access:
-    """Return how to reach the gateway."""
+    """Return address, credentials and TLS options of the gateway."""
     enphase, recorder = settings.enphase, settings.recorder
     return Access(
         address=enphase.gateway,
@@ -48,7 +48,7 @@ def access_of(settings: Settings) -> Access:
 
 
 def target_of(settings: Settings) -> Target | None:
-    """Return where to deliver, or None for the embedded store alone."""
+    """Return address, credentials and buckets of InfluxDB; None if no URL is set."""
     influxdb = settings.influxdb
     if not influxdb.url:
         return None

@@ -1,4 +1,4 @@
-"""How a gateway bears being asked: whether fast answers wait for a slow one, and whether all of them are slow."""
+"""Measure a gateway's answer times: whether slow requests delay fast ones, and whether all answers are slow."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from logger.gateway.endpoints import Endpoint
 
 _SAMPLES: Final = 12
 _DELAYED_ENOUGH: Final = 2
-"""So many delayed answers among the last samples beside a slow request are no accident."""
+"""Delayed answers among the last samples (beside a slow request) from which the two lanes take turns."""
 _DELAY_S: Final = 1.0
 _DELAY_FACTOR: Final = 3.0
-"""An answer is delayed if it takes that many times as long as alone, and that much longer at least."""
+"""An answer is delayed if it takes more than this many times its time alone, and more than `_DELAY_S` longer."""
 _WEIGHT: Final = 0.2
-"""The share of the newest answer in the mean of the answers alone."""
+"""Weight of the newest answer in the moving average of answer times without a slow request."""
 _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
-"""How long one lane lasts before two are tried again: at first, and at most. Each trial costs a minute."""
+"""Seconds in one lane before two lanes are tried again: first and longest pause. A failed trial costs a minute."""
 _RECENT: Final = 30
 _RECENT_ENOUGH: Final = 6
 _SLOW_S: Final = (2.0, 1.0)
-"""A gateway is slow from this median of its recent fast answers on, until the median is below the second."""
+"""Median seconds of recent fast answers above which a gateway becomes slow, and below which it stops being slow."""
 
 
 class Contention:
     """The answer times of one gateway's fast endpoints, alone and beside a slow request in flight.
 
-    `slow_gateway`: fast answers are slow altogether, so what can wait is asked less often.
+    `slow_gateway`: fast answers are slow in general, so endpoints that can wait are requested less often.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -46,12 +46,12 @@ class Contention:
 
     @property
     def one_lane(self) -> bool:
-        """True while slow requests must not run beside the fast ones."""
+        """True while slow and fast requests must take turns."""
         return self._two_lanes_at is not None
 
     @contextmanager
     def measure(self, endpoint: Endpoint) -> Iterator[None]:
-        """Measure the request that is sent inside, if the gateway answers it or lets it time out."""
+        """Measure the request sent within this context, if it is answered or times out."""
         started, beside = self._clock.monotonic(), self._slow_in_flight > 0
         slow = endpoint.lane == "slow"
         self._slow_in_flight += slow
@@ -69,7 +69,7 @@ class Contention:
             self._slow_in_flight -= slow
 
     def record(self, path: str, took_s: float, *, beside: bool, now: float) -> None:
-        """Record how long a fast answer took, and whether a slow request was in flight `beside` it."""
+        """Record the seconds that a fast answer took; `beside`: a slow request was in flight at the same time."""
         self._recent_s.append(took_s)
         if len(self._recent_s) >= _RECENT_ENOUGH:
             self.slow_gateway = median(self._recent_s) > _SLOW_S[self.slow_gateway]
@@ -83,7 +83,7 @@ class Contention:
             self._choose_lanes(now)
 
     def _choose_lanes(self, now: float) -> None:
-        """Go to one lane once answers were delayed; two lanes that go well make the next pause short again."""
+        """Switch to one lane after delayed answers; reset the pause after a full window without a delay."""
         if sum(self._delayed) >= _DELAYED_ENOUGH:
             self._two_lanes_at = now + self._pause_s
             self._pause_s = min(2 * self._pause_s, _ONE_LANE_S[1])

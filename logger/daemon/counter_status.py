@@ -1,4 +1,4 @@
-"""Describe an energy state for people: where each counter comes from, what is held, estimated, seeded. Pure."""
+"""Describe an energy state for `status`: the source, held values and estimates of each counter. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from logger.readings.source_selection import Sources
 
 
 def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
-    """Everything worth knowing about an energy state, for `status`. Energies in Wh, times in unix seconds.
+    """Describe an energy state as JSON for `status`. Energies in Wh, times in unix seconds.
 
-    A counter's `state` is pinned, provisional (another source may still prove better) or integrated (no counter:
-    from power, estimated). `integrated` lists the quantities that such a term is part of.
+    The `state` of a counter is "pinned", "provisional" (another source may still prove better) or "integrated" (no
+    counter exists, so energy is estimated from power). `integrated` lists the quantities that have such a term.
     """
     today = state.today.energy if state.days else {}
     return {
@@ -40,7 +40,7 @@ def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
 
 
 def list_sources(sources: Sources) -> dict[str, str]:
-    """Each source by what is read from it: `counter.<name>` for a counter, `pinned.<name>` once it is pinned."""
+    """Return the source of each field, of each counter (`counter.<name>`) and pinned counter (`pinned.<name>`)."""
     return {
         **sources.fields,
         **{f"counter.{name}": source for name, source in sources.counters.items()},
@@ -49,7 +49,7 @@ def list_sources(sources: Sources) -> dict[str, str]:
 
 
 def quantities_by_power(state: EnergyState) -> list[str]:
-    """The quantities of the totals that are integrated from power, wholly or in part."""
+    """List the quantities of the totals that are integrated from power, wholly or in part."""
     by_power = {name for name, c in state.counters.items() if c.source == POWER}
     return [quantity for quantity in TOTALS if by_power & terms(state.wiring).get(quantity, {}).keys()]
 

@@ -1,4 +1,4 @@
-"""One endpoint of one gateway: its last answer, its failures, and when it is due again."""
+"""Track one endpoint of one gateway: its last answer, its failures, and when the next request is due."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from logger.model import Document, Role
 Frequency = Literal["usual", "rarely", "often"]
 
 GIVE_UP_AFTER: Final = 3
-"""An endpoint that failed so often in a row is silent."""
+"""An endpoint is silent after this many failures in a row."""
 _NEVER_S: Final = 900
-"""An endpoint that never answered for so long counts as absent; a gateway that starts needs minutes."""
+"""An endpoint that never answered counts as absent after this many seconds; a booting gateway needs minutes."""
 _BACK_OFF_S: Final[dict[Lane, tuple[tuple[int, int], ...]]] = {
     "slow": ((9, 4 * 3600), (6, 3600), (3, 900)),
     "fast": ((16, 4 * 3600), (13, 3600), (10, 900)),
 }
-"""Seconds of back-off from so many failures in a row on (Q-C2); each request may bring a gateway down (Q-C15)."""
+"""(Failures in a row, seconds of back-off from then on) by lane (Q-C2); a request can crash a gateway (Q-C15)."""
 _RETRY_S: Final = 300
-"""A slow endpoint that failed is asked again after this at the latest, before there is a back-off."""
+"""Most seconds until a slow endpoint that failed is asked again, while no back-off applies."""
 _PROBE_S: Final = 86400
-"""An endpoint that is absent or not allowed is asked again after this."""
+"""Seconds until an endpoint that is absent or not allowed is asked again."""
 _PROBE_AGAIN_S: Final = 3600
-"""The same for one that answered under this firmware: it may come back."""
+"""Seconds until an absent endpoint is asked again if it answered under this firmware: it may come back."""
 _SLOW_ANSWER_S: Final[dict[Lane, float]] = {"fast": 2.0, "slow": 10.0}
-"""An endpoint that takes longer than this is asked at its relaxed cadence."""
+"""An endpoint whose answer takes more seconds than this is asked at its relaxed cadence."""
 _RARELY_S: Final = 900
 
 
 @dataclass(slots=True)
 class EndpointState:
-    """What is known of one endpoint. `due_at` and `failing_since` in unix seconds; `intervals` in seconds by role.
+    """The state of one endpoint. `due_at` and `failing_since` in unix seconds; `intervals` in seconds by role.
 
-    `answered_before`: it answered under an earlier firmware. `reported_lost`: an event said that it answers no more.
-    `definitive_answers`: how often it gave a document or said that there is none. `reason`: why it failed last.
-    `frequency`: rarely if its document lists nothing, often if the document says something of every minute.
-    `slow_gateway`: fast answers are slow altogether.
+    `answered_before`: the endpoint answered under an earlier firmware. `reported_lost`: an event has reported that
+    the endpoint stopped answering. `definitive_answers`: number of answers with a document, or with the statement
+    that there is none. `reason`: message of the last failure. `frequency`: "rarely" if the document lists nothing,
+    "often" if the document has new values every minute. `slow_gateway`: the gateway answers all requests slowly.
     """
 
     endpoint: Endpoint
@@ -65,7 +65,7 @@ class EndpointState:
     # --- answers and failures -----------------------------------------------------------------------------------
 
     def record_answer(self, document: Document, tick: int, *, counts: bool = True) -> None:
-        """Keep a document and set when the endpoint is due again. `counts`: outside the quiet window."""
+        """Keep a document and set the time of the next request. `counts`: it came outside the quiet window."""
         self.document, self.latency_s = document, document.took_s
         self.requests += 1
         self.definitive_answers += counts
@@ -74,7 +74,7 @@ class EndpointState:
         self.due_at = self._due_after(tick)
 
     def record_failure(self, error: EnvoyLoggerError, tick: int, *, counts: bool = True) -> None:
-        """Keep why no document came and set when the endpoint is due again. `counts`: it is this endpoint's fault."""
+        """Record a failed request and set the time of the next one. `counts`: the failure is this endpoint's own."""
         self.requests += 1
         self.failures += 1
         self.reason = error.message
@@ -93,22 +93,22 @@ class EndpointState:
 
     @property
     def is_silent(self) -> bool:
-        """True if it failed several times in a row."""
+        """True if the endpoint failed at least `GIVE_UP_AFTER` times in a row."""
         return self.failures_in_a_row >= GIVE_UP_AFTER
 
     @property
     def is_lost(self) -> bool:
-        """True if it used to answer and does not any more: absent, or silent."""
+        """True if the endpoint answered before and is now absent or silent."""
         return (self.has_answered or self.answered_before) and (self.is_absent or self.is_silent)
 
     def is_surely_absent(self, now: float) -> bool:
-        """Tell whether this gateway has no such document: absent, not allowed, or silent from the start."""
+        """Tell whether this gateway lacks the document: absent, not allowed, or silent since the first request."""
         never_answered = self.is_silent and not self.has_answered
         failing_s = 0.0 if self.failing_since is None else now - self.failing_since
         return self.is_absent or (never_answered and failing_s >= _NEVER_S)
 
     def standing_document(self, now: float) -> Document | None:
-        """Return the last document while it may stand: for twice its cadence."""
+        """Return the last document; None if it is older than twice its cadence."""
         if self.document is None or now - self.document.received_at > 2 * self._usual_cadence_s:
             return None
         return self.document
@@ -116,13 +116,13 @@ class EndpointState:
     # --- when it is due -----------------------------------------------------------------------------------------
 
     def is_due(self, tick: int, roles: frozenset[Role]) -> bool:
-        """Tell whether to ask it at this tick; fast device lists are asked at the devices' ticks alone."""
+        """Tell whether to ask the endpoint at this tick; fast device lists are asked only at ticks of the devices."""
         waits_for_devices = self._follows_devices and self.endpoint.lane == "fast" and "devices" not in roles
         return self.due_at <= tick and not waits_for_devices
 
     @property
     def can_wait(self) -> bool:
-        """True if it need not be asked in the quiet window: slow, or known and rarely asked anyway."""
+        """True if the request may wait until the quiet window ends: a slow or rarely asked endpoint."""
         return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
 
     @property
@@ -131,7 +131,7 @@ class EndpointState:
         return self.intervals["totals"] if self.frequency == "often" and not self._is_slow else self._usual_cadence_s
 
     def set_frequency(self, frequency: Frequency, *, slow_gateway: bool) -> None:
-        """Set how often its document is worth asking, once there is one."""
+        """Set how often to ask the endpoint; `frequency` has no effect before the first document."""
         self.slow_gateway = slow_gateway
         if frequency != self.frequency and self.document is not None:
             self.frequency = frequency
@@ -147,7 +147,7 @@ class EndpointState:
 
     @property
     def _usual_cadence_s(self) -> int:
-        """The cadence of a document that does not say something of every minute."""
+        """Seconds between requests of a document that does not have new values every minute."""
         every = self.endpoint.every
         cadence = self.intervals[every] if isinstance(every, str) else every
         if self.frequency == "rarely":
@@ -155,13 +155,13 @@ class EndpointState:
         return max(cadence, self.endpoint.relaxed_s) if self._is_slow else cadence
 
     def _due_after(self, tick: int) -> int:
-        """Return the devices' next tick, or one cadence after the tick at which it was asked, in unix seconds."""
+        """Return the next tick of the devices, or `tick` plus one cadence, in unix seconds."""
         step = self.cadence_s if self._follows_devices else self.intervals["totals"]
         return tick // step * step + self.cadence_s
 
     @property
     def _back_off_s(self) -> int:
-        """Seconds to leave it alone after its failures in a row; never for the minute's own readings."""
+        """Seconds of back-off after failures in a row; 0 for endpoints that are asked every minute."""
         if self.endpoint.every == "totals":
             return 0
         table = _BACK_OFF_S[self.endpoint.lane]

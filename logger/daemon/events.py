@@ -1,4 +1,4 @@
-"""What happened and is not stored yet, and the points made of it for the boards' annotations."""
+"""Keep events until they are stored, and make the `envoy_event` points for the dashboards' annotations."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _SEVERITIES: Final = ("info", "warning", "error")
 class PendingEvents:
     """The events of one gateway that wait for the next commit, oldest first.
 
-    `take_more` hands over, once, the events that the gateway's client has collected since it was last called.
-    `serial` is the gateway's, empty until it has answered.
+    `take_more` returns the events that the gateway's client has collected since the previous call. `serial` is the
+    gateway's serial, empty until the gateway has answered.
     """
 
     def __init__(self, take_more: Callable[[], list[Event]]) -> None:
@@ -27,17 +27,17 @@ class PendingEvents:
         self._events.append(event)
 
     def take(self) -> tuple[Event, ...]:
-        """Return every event that is not stored yet; `mark_stored` forgets them."""
+        """Return every event that is not stored yet; `mark_stored` removes them afterwards."""
         self._events += self._take_more()
         return tuple(self._events)
 
     def mark_stored(self, count: int) -> None:
-        """Forget the oldest `count` events: a commit holds them. Those recorded meanwhile stay."""
+        """Remove the oldest `count` events, because a commit has stored them; newer events stay."""
         del self._events[:count]
 
 
 def event_points(events: Iterable[Event], tags: Mapping[str, str]) -> list[Reading]:
-    """Make one `envoy_event` point of each kind, serial and second; texts of one second are joined by `; `."""
+    """Make one `envoy_event` point per kind, serial and second; the texts of one point are joined by `; `."""
     merged: dict[tuple[int, str, str], list[Event]] = {}
     for event in events:
         merged.setdefault((event.time, event.kind, event.serial), []).append(event)

@@ -1,4 +1,4 @@
-"""What is remembered of one gateway from tick to tick, and how it is stored: as JSON texts, one a part."""
+"""Hold the state of one gateway between ticks, and convert it to and from stored parts (one JSON text per part)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ _EQUIPMENT: Final = TypeAdapter(Equipment)
 _GATEWAY_POINT: Final = TypeAdapter(GatewayPoint)
 _KEYS: Final = TypeAdapter(DocumentKeys)
 _KEYS_OF: Final = "readings.keys."
+RESTORE: Final = "run envoy-logger backfill if an InfluxDB has the earlier readings."
+"""The hint of a message about a lost state."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayState:
-    """What is remembered of one gateway: each room's state is its own."""
+    """The state of one gateway between ticks: energy, readings and panels."""
 
     energy: EnergyState = field(default_factory=EnergyState)
     readings: ReadingsState = field(default_factory=ReadingsState)
@@ -42,11 +44,11 @@ class GatewayState:
 
 
 Change: TypeAlias = Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow]]]
-"""A change of the state between two ticks, with the day rows that it gives."""
+"""A function that changes the state between two ticks: state → new state and changed day rows."""
 
 
 def dump_state(state: GatewayState) -> dict[str, str]:
-    """The state, but for the reports, as one JSON text a part, for the store."""
+    """Convert the state to one JSON text per part for the store; reports are stored separately."""
     readings = state.readings
     return {
         **dump_energy(state.energy),
@@ -60,9 +62,9 @@ def dump_state(state: GatewayState) -> dict[str, str]:
 
 
 def load_state(parts: Parts, reports: Mapping[str, Sequence[Report]]) -> GatewayState:
-    """The state as it was stored, also by versions before 0.1.0; a new one without any part.
+    """Convert stored parts to a state, also from versions before 0.1.0; without parts the state is empty.
 
-    What cannot be read begins anew, with a warning.
+    A part that cannot be read is replaced by an empty one, with a warning.
     """
     if not parts:
         return GatewayState(readings=ReadingsState(reports=reports))
@@ -75,13 +77,10 @@ def load_state(parts: Parts, reports: Mapping[str, Sequence[Report]]) -> Gateway
         reports=reports,
     )
     return GatewayState(
-        _read(parts, "energy state", energy, EnergyState(), _BACKFILL),
+        _read(parts, "energy state", energy, EnergyState(), f"\nTry: {RESTORE}"),
         readings,
-        _read(parts, "panel state", load_panels, PanelState(), _BACKFILL),
+        _read(parts, "panel state", load_panels, PanelState(), f"\nTry: {RESTORE}"),
     )
-
-
-_BACKFILL: Final = "\nTry: envoy-logger backfill, if an InfluxDB holds what was recorded earlier."
 
 
 def _read(parts: Parts, subject: str, read: Callable[[Parts], T], fresh: T, hint: str = "") -> T:
@@ -89,7 +88,7 @@ def _read(parts: Parts, subject: str, read: Callable[[Parts], T], fresh: T, hint
         return read(parts)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        log.get("collect").warning(f"the stored {subject} cannot be read and begins anew: {reason}{hint}")
+        log.get("collect").warning(f"the stored {subject} cannot be read; an empty one replaces it: {reason}{hint}")
         return fresh
 
 
@@ -120,7 +119,7 @@ _OLD: Final = (
     old_state.read_gateway_point,
     old_state.read_shapes,
 )
-"""How energy, sources, equipment, the gateway's point and shapes are read, in each of both formats."""
+"""The readers of energy, sources, equipment, gateway point and shapes, for each of the two formats."""
 
 
 @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""Read InfluxDB's credentials again while they are refused, where they can change in a running process."""
+"""Read the InfluxDB credentials again while InfluxDB refuses them, so that a correction needs no restart."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _NAMES: Final = ("INFLUXDB_TOKEN", "INFLUXDB_USERNAME", "INFLUXDB_PASSWORD")
 
 
 class Credentials:
-    """What the writer signs its requests with."""
+    """Keeps the credentials of an InfluxDB writer current."""
 
     def __init__(self, writer: Writer, settings: Settings) -> None:
         self._writer, self._settings = writer, settings
 
     def renew(self) -> bool:
-        """Read the credentials again; return whether they changed."""
+        """Read the credentials from the settings again and give them to the writer; return True if they changed."""
         fresh = reread_settings(self._settings)
         target = target_of(fresh)
         if target is None or _of(target) == _of(self._writer.target):
@@ -31,18 +31,18 @@ class Credentials:
         self._writer.target = replace(
             self._writer.target, token=target.token, username=target.username, password=target.password
         )
-        log.get("ship").info("the credentials for InfluxDB changed; the new ones are used from now on")
+        log.get("ship").info("the InfluxDB credentials changed; the recorder uses the new ones from now on")
         return True
 
     def hint(self) -> str:
-        """Return how a running recorder gets corrected credentials."""
+        """Return the sentence that tells how a running recorder receives corrected credentials."""
         fixed = [name for name in _NAMES if self._settings.is_fixed(name)]
         if fixed:
             return (
-                f"then systemctl restart envoy-logger (or start the container anew): {' and '.join(fixed)} came with "
+                f"then systemctl restart envoy-logger (or restart the container): {' and '.join(fixed)} came with "
                 "the process and cannot change while it runs."
             )
-        return "what is mended there is read anew within a minute, without a restart."
+        return "the recorder reads corrected credentials within a minute, without a restart."
 
 
 def _of(target: Target) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""Join a gateway's state with one that was rebuilt from what was written before it. Pure."""
+"""Join the recorded state of a gateway with a state that was rebuilt from older readings. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from logger.site import Site
 def restore_past(
     live: GatewayState, past: GatewayState, gateway: str, site: Site
 ) -> tuple[GatewayState, list[DayRow]]:
-    """The `live` state with all that `past` knows of the time before it, and the day rows that this changes.
+    """Return the `live` state extended by the time before it from `past`, and the day rows that this changes.
 
-    A state that holds nothing yet becomes the past one. A `past` that does not end before `live` begins was joined
-    already, and changes nothing.
+    An empty `live` state takes over energy and panels of `past`. A `past` that ends after `live` begins was joined
+    before, so it changes nothing.
     """
     if not live.energy.last_tick:
         return replace(live, energy=past.energy, panels=past.panels), []
@@ -37,7 +37,7 @@ def restore_past(
 def recompute_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """The `live` state with these closed days as `past` has them, and their rows."""
+    """Return the `live` state with the closed days of `dates` replaced from `past`, and the rows of these days."""
     if not live.energy.last_tick:
         return live, []
     energy, days = rebuild.replace_days(live.energy, past.energy, dates)

@@ -14,7 +14,7 @@ SETTING = "LOGGER_LAYOUT_FILE"
 
 
 def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
-    """Return the layout and the problems of the file; without a path an empty layout and no problem."""
+    """Read the layout file; return the layout and the file's problems. An empty path gives an empty layout."""
     if not path:
         return NONE, ()
     try:
@@ -32,10 +32,14 @@ def layout_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 _FIX = "`envoy-logger devices --layout` prints a file to begin with."
+_AGREEMENTS = {
+    "unknown": "the gateway has every serial of the layout file again",
+    "missing": "the layout file lists every serial of the gateway again",
+}
 
 
 class LayoutFile:
-    """The layout as the file says now; the last good one while the file is broken or gone."""
+    """The layout from the file; while the file is broken or missing, the last good layout."""
 
     def __init__(self, path: str, changes: log.Changes) -> None:
         self._path, self._changes = path, changes
@@ -43,7 +47,7 @@ class LayoutFile:
         self._seen: tuple[int, ...] | None = None
 
     def current(self) -> Layout:
-        """Return the current layout; the file is read again if it changed."""
+        """Return the current layout, after reading the file again if it changed."""
         if not self._path:
             return NONE
         seen = self._stamp()
@@ -55,10 +59,10 @@ class LayoutFile:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             self._changes.begin(
                 "layout file",
-                f"{SETTING}: {self._path} {problems[0]}{more}; the last good one stays in use\nTry: {_FIX}",
+                f"{SETTING}: {self._path} {problems[0]}{more}; the last good layout stays in use\nTry: {_FIX}",
             )
         else:
-            self._changes.end("layout file", f"{SETTING}: {self._path} is good again")
+            self._changes.end("layout file", f"{SETTING}: {self._path} can be used again")
             if self._layout is not NONE and layout != self._layout:
                 log.get("collect").info("the layout file was read again", extra={"inverters": len(layout.tags)})
             self._layout = layout
@@ -72,14 +76,14 @@ class LayoutFile:
         if installed is None:
             return
         found = differences(self._layout, installed)
-        for kind in ("unknown", "missing"):
+        for kind, agreement in _AGREEMENTS.items():
             if kind in found:
                 self._changes.begin(f"layout {kind}", found[kind])
             else:
-                self._changes.end(f"layout {kind}", f"no serial is {kind} any more in the layout file")
+                self._changes.end(f"layout {kind}", agreement)
 
     def _stamp(self) -> tuple[int, ...]:
-        """What changes when the file does; empty while it is gone."""
+        """Return time, size and inode of the file, to notice changes; empty if the file is missing."""
         try:
             found = Path(self._path).expanduser().stat()
         except OSError:

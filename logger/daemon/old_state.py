@@ -1,6 +1,6 @@
-"""Read a gateway's state as versions before 0.1.0 stored it: positional JSON, and notes in texts of their own.
+"""Read a gateway state that a version before 0.1.0 stored: positional JSON, and separate texts for notes.
 
-One way: the first commit afterwards stores the state in its present parts and deletes these.
+Nothing writes this format: the first commit stores the state in the present format and deletes the old parts.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _SHAPE: Final = "note.shape "
 
 
 def is_old(parts: Mapping[str, str]) -> bool:
-    """Whether these parts were stored by such a version."""
+    """Return True if a version before 0.1.0 stored these parts."""
     return "head" in parts
 
 
 def read_energy(parts: Mapping[str, str]) -> EnergyState:
-    """The energy state. Raises ValueError, LookupError or TypeError if it cannot be read."""
+    """Read the energy state. Raises ValueError, LookupError or TypeError if the parts are malformed."""
     head, now = json.loads(parts["head"]), json.loads(parts["now"])
     first_tick, bases = json.loads(parts.get("note.began", "[0, {}]"))
     steady = {name: json.loads(text) for name, text in _under(parts, "counter.").items()}
@@ -61,7 +61,7 @@ def read_energy(parts: Mapping[str, str]) -> EnergyState:
 
 
 def read_sources(parts: Mapping[str, str]) -> Sources:
-    """Which source each value comes from."""
+    """Read the source of each value, and the review of sources that is under way."""
     book, review = json.loads(parts["book"]), json.loads(parts.get("review", "{}"))
     pinned = _under(book, _PINNED)
     return Sources(
@@ -80,25 +80,25 @@ def read_sources(parts: Mapping[str, str]) -> Sources:
 
 
 def read_equipment(parts: Mapping[str, str]) -> Equipment:
-    """What is installed."""
+    """Read the list of installed equipment."""
     known, doubted, since = json.loads(parts.get("note.equipment", "[{}, {}, 0]"))
     return Equipment(known, doubted, since, int(parts.get("note.inverters", "0")))
 
 
 def read_gateway_point(parts: Mapping[str, str]) -> GatewayPoint:
-    """The gateway's own point as it was written last."""
+    """Read the last point that was written of the gateway itself."""
     fields = json.loads(parts.get("note.gateway", "{}"))
     return GatewayPoint(fields.pop("at"), fields) if fields else GatewayPoint()
 
 
 def read_shapes(parts: Mapping[str, str]) -> dict[str, Shape]:
-    """The keys of each document, by path."""
+    """Read the known keys of each document, by path."""
     found = {path: json.loads(text) for path, text in _under(parts, _SHAPE).items()}
     return {path: Shape(DocumentKeys(shape["kinds"], shape["said"])) for path, shape in found.items()}
 
 
 def _under(values: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Those whose name begins so, without it."""
+    """Return the values whose name starts with `prefix`; the prefix is removed from the names."""
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
@@ -110,7 +110,7 @@ def _counter(often: list[Any], steady: list[Any]) -> Counter:
 
 
 def _today(steady: list[Any], now: Mapping[str, Any], counters: Mapping[str, list[Any]]) -> Day:
-    """The open day; its energy is what each counter stands above its start of the day."""
+    """Build the open day; its energy is the rise of each counter since the start of the day, in Wh."""
     date, start, end, tags, resets = steady
     polled_s, production_w, load_w = now["today"]
     energy = {

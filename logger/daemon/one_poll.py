@@ -1,4 +1,4 @@
-"""Poll every endpoint once, for commands that read a gateway without being the recorder."""
+"""Poll every endpoint of a gateway once, for commands other than `run`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What every endpoint of one gateway answered; `failures` lacks the endpoints that this gateway does not have."""
+    """The answers of all endpoints of one gateway. `failures` excludes endpoints that this gateway does not have."""
 
     info: GatewayInfo
     tick: int
@@ -48,18 +48,18 @@ class Poll:
     failures: Mapping[str, EnvoyLoggerError]
 
     def snapshot(self) -> Snapshot:
-        """The same as the readings' room wants it: everything is new; a path that failed is not a path without."""
+        """Return the poll as a snapshot for `logger.readings`: all documents are new; a failed path is not absent."""
         absent = paths.PATHS - self.documents.keys() - self.failures.keys()
         definitive = {path: int(path not in self.failures) for path in paths.PATHS}
         return Snapshot(self.info, self.tick, self.documents, {}, absent, definitive)
 
     def describe_failures(self) -> list[str]:
-        """Describe the failure of each endpoint, with its path named once."""
+        """Return one text per failed endpoint, with the path and the error."""
         return [str(error) if path in error.message else f"{path}: {error}" for path, error in self.failures.items()]
 
 
 async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:
-    """Ask `/info` and then each planned endpoint once. Raises only what concerns all of them."""
+    """Request `/info` and then each planned endpoint once. Raises only errors that concern the whole gateway."""
     if clock.time() < EARLIEST:
         raise StateError("this machine's clock is not set; nothing is read until it is", SET_OURS)
     prepare(access.state_dir)
@@ -91,7 +91,7 @@ async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
 
 
 def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResult:
-    """Make the points of the poll; without a `state`, sources are chosen for this poll alone."""
+    """Make the points of the poll. Without a `state`, sources are chosen from this poll alone."""
     state = state or GatewayState()
     layout, _ = read_layout(site.layout_file)
     home = found.documents.get(paths.HOME)
@@ -100,7 +100,7 @@ def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResu
 
 
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
-    """Commit the poll as the daemon would; False if that tick is stored already: it is not rewritten."""
+    """Store the poll as the daemon would; return False, and store nothing, if the store already has that tick."""
     serial = found.info.serial
     stored = await into.call(Store.read_state, serial)
     state = load_state(stored, await into.call(Store.read_reports, serial))
@@ -113,7 +113,7 @@ async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
 
 
 async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: float) -> Wait | Blocked | None:
-    """Deliver what waits as the daemon would, for that long at most; None if nothing waits any more, else why."""
+    """Deliver waiting rows for at most `seconds`; return None when all are delivered, else the reason."""
     shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
     try:
         async with clock.timeout(seconds):
@@ -123,5 +123,7 @@ async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: f
                         return blocked
                     await clock.sleep(1)
     except TimeoutError:
-        return next(iter(shipper.troubles.values()), None) or Wait(f"that is more than {seconds:.0f} s could deliver")
+        return next(iter(shipper.troubles.values()), None) or Wait(
+            f"not all rows could be delivered within {seconds:.0f} s"
+        )
     return None

@@ -1,6 +1,7 @@
-"""Decides what one gateway is asked and when: the fast lane makes the minute, the slow one runs beside it.
+"""Decide which endpoints of one gateway to request, and when: fast ones at each tick, slow ones between ticks.
 
-The readings' room says what is wanted, the endpoint table how often, and each endpoint's state when.
+`logger.readings` names the documents that are wanted, the endpoint table sets how often each is requested, and
+each endpoint's state sets when.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from logger.readings.wanted import Wanted
 _INFO_EVERY_S: Final = 900
 _HOUR_S: Final = 3600
 _SPARE_S: Final = 5.0
-"""In one lane a slow request ends so long before the next tick."""
+"""Seconds before the next tick at which a slow request must have ended, while both lanes take turns."""
 _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 
 
 class Poller:
-    """Asks one gateway and keeps its answers.
+    """Polls one gateway and keeps its answers.
 
-    `on_new_gateway` is awaited before another gateway is asked anything; `wants` says what is worth asking.
+    `on_new_gateway` is awaited before a newly found gateway is polled; `wants` names the documents to request.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Poller:
         self._fast_done.set()
 
     def snapshot(self, tick: int, since: dict[Role, float]) -> Snapshot:
-        """Collect the documents that stand now, of a gateway that is known."""
+        """Return the current documents as a snapshot; the gateway must have been identified."""
         assert self.info is not None  # noqa: S101  the caller has checked
         now = self._clock.time()
         documents = {
@@ -78,13 +79,13 @@ class Poller:
         return Snapshot(self.info, tick, documents, since, frozenset(absent), definitive)
 
     def plan_per_hour(self) -> int | None:
-        """Return how many requests an hour are planned: what is wanted and not absent, and `/info`; None at first."""
+        """Return the planned requests per hour, `/info` included; None before the first poll."""
         wanted = (state for path, state in self.states.items() if path in self._wanted.paths)
         hourly = sum(_HOUR_S / state.cadence_s for state in wanted if not state.is_absent)
         return math.ceil(_HOUR_S / _INFO_EVERY_S + hourly) if hourly else None
 
     async def poll(self, tick: int, roles: frozenset[Role]) -> None:
-        """Ask who is there, what is due in the fast lane, and the time zone while it is not known."""
+        """Request `/info`, the fast endpoints that are due, and the time zone while it is unknown."""
         self._fast_done.clear()
         try:
             await self.identify(tick)
@@ -95,19 +96,19 @@ class Poller:
             self._fast_done.set()
 
     async def identify(self, tick: int) -> None:
-        """Ask `/info` at the start, every 15 minutes, and after trouble; a new firmware is asked everything anew."""
+        """Request `/info` every 15 minutes and after errors; a new firmware resets all endpoint states."""
         if self.info is not None and (tick < self._info_due or self._zone.is_quiet(tick)):
             return
         try:
             info = await self.requests.identify(tick)
         except (WireError, BusyError):
-            return  # reported; the gateway that was there is believed in until another answers
+            return  # reported; the known gateway is kept until another one answers
         except EnvoyLoggerError:
             self.info = None
             return
         self._info_due = tick + _INFO_EVERY_S
         if self.info is None or info.serial != self.info.serial:
-            self.info = None  # until its state is read: no point mixes two gateways, whatever fails here
+            self.info = None  # until its state is read, so that no point mixes two gateways
             self.states = self._plan_states(info, {})
             await self._on_new_gateway(info)
         elif info.firmware != self.info.firmware:
@@ -116,7 +117,7 @@ class Poller:
         self.info = info
 
     def _plan_states(self, info: GatewayInfo, earlier: dict[str, EndpointState]) -> dict[str, EndpointState]:
-        """Begin a state of each endpoint that this gateway can have and that a reading comes from."""
+        """Make a new state for each endpoint that this gateway can have and that readings use."""
         answered = {path for path, state in earlier.items() if state.has_answered or state.answered_before}
         return {
             endpoint.path: EndpointState(endpoint, self._intervals, answered_before=endpoint.path in answered)
@@ -125,11 +126,11 @@ class Poller:
         }
 
     async def ask_zone(self, tick: int) -> None:
-        """Ask the gateway for its own time zone, while none is known."""
+        """Request the gateway's time zone, if no zone is known yet."""
         state = self.states.get(paths.HOME)
         if self._zone.name or state is None:
             return
-        with contextlib.suppress(CredentialsError, WireError):  # the fast lane reports what is wrong
+        with contextlib.suppress(CredentialsError, WireError):  # the fast lane reports the error
             await self.requests.send(state, tick)
         if state.document is not None:
             self._zone.learn(state.document.body)
@@ -139,7 +140,7 @@ class Poller:
     def _next_due(
         self, lane: Lane, tick: int, roles: frozenset[Role], asked: Collection[str] = ()
     ) -> EndpointState | None:
-        """Return the next endpoint to ask in a lane, but those `asked` already; silent endpoints come last."""
+        """Return the next due endpoint of a lane, except those in `asked`; silent endpoints come last."""
         quiet = self._zone.is_quiet(self._clock.time())
         due = [
             state
@@ -153,7 +154,7 @@ class Poller:
         return min(due, key=lambda state: state.is_silent, default=None)
 
     async def _ask_fast(self, tick: int, roles: frozenset[Role]) -> None:
-        """Ask the fast endpoints one by one. A first answer may change what is wanted."""
+        """Request the due fast endpoints one by one. The first document of an endpoint may change what is wanted."""
         asked: set[str] = set()
         self._review_wanted(tick)
         while (state := self._next_due("fast", tick, roles, asked)) is not None:
@@ -166,14 +167,14 @@ class Poller:
                 return  # every other endpoint needs the same credentials
             except WireError as error:
                 self.requests.report_trouble(tick, error)
-                return  # nobody is there; the next tick tries again
+                return  # the gateway is away; the next tick tries again
             if first:
                 self._review_wanted(tick)
         if asked:
-            self._changes.end("sign-in", "signed in at the gateway again")
+            self._changes.end("sign-in", "the gateway accepts the credentials again")
 
     def _review_wanted(self, tick: int) -> None:
-        """Let the documents at hand decide what is worth asking, and how often."""
+        """Decide from the current documents which endpoints to request, and how often."""
         self._wanted = wanted = self._wants(self.snapshot(tick, {}))
         slow = self.requests.contention.slow_gateway
         for path, state in self.states.items():
@@ -181,16 +182,17 @@ class Poller:
             state.set_frequency(frequency, slow_gateway=slow)
 
     def start_slow(self, tick: int) -> None:
-        """Let the slow endpoints that are due at `tick` be asked from now on, beside the next minutes."""
+        """Let the slow lane request the endpoints that are due at `tick`, in the time until later ticks."""
         if self.requests.contention.one_lane:
-            self._changes.begin("one lane", "slow requests delay the fast ones; they take turns now", logging.INFO)
+            text = "slow requests to the gateway delay the fast ones, so both take turns from now on"
+            self._changes.begin("one lane", text, logging.INFO)
         else:
-            self._changes.end("one lane", "slow requests no longer delay the fast ones; both lanes run again")
+            self._changes.end("one lane", "slow and fast requests to the gateway run at the same time again")
         self._slow_tick, self._slow_asked = tick, set()
         self._slow_wanted.set()
 
     async def run_slow_lane(self) -> None:
-        """Ask one slow endpoint at a time, for ever; each is begun between the minutes' own requests."""
+        """Request slow endpoints one at a time until cancelled; start each request only while no fast poll runs."""
         while True:
             await self._slow_wanted.wait()
             self._slow_wanted.clear()
@@ -206,10 +208,10 @@ class Poller:
                 except CredentialsError:
                     break  # the fast lane reports it; every other endpoint needs the same credentials
                 except (WireError, TimeoutError):
-                    continue  # recorded; the fast lane reports what is wrong with the gateway
+                    continue  # recorded; the fast lane reports an outage of the gateway
 
     def _slow_left_s(self, state: EndpointState) -> float:
-        """Return the seconds that a slow request may take; in one lane 0 if it cannot end before the next tick."""
+        """Return the seconds that a slow request may take; 0 if lanes take turns and too little time is left."""
         if not self.requests.contention.one_lane:
             return 2.0 * state.endpoint.timeout_s
         totals_s = self._intervals["totals"]

@@ -1,4 +1,4 @@
-"""Watch that the loops move, and tell systemd. Each loop names a deadline; all kept means alive."""
+"""Watch that the loops keep their deadlines, and tell systemd's watchdog while all of them do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SLICE_S = 20.0
 
 
 def notify(address: str, message: str) -> None:
-    """Send one message to systemd's socket; do nothing without a socket, or if it is gone."""
+    """Send one message to systemd's socket; ignore an empty address and a socket that is gone."""
     if not address:
         return
     target = "\0" + address[1:] if address.startswith("@") else address
@@ -20,7 +20,7 @@ def notify(address: str, message: str) -> None:
 
 
 class Progress:
-    """The loops' deadlines by name, in seconds of the clock; systemd receives WATCHDOG=1 only while all are kept."""
+    """The deadline of each loop, in monotonic seconds; systemd receives WATCHDOG=1 only while all are kept."""
 
     def __init__(self, clock: Clock, notify_address: str = "") -> None:
         self._clock = clock
@@ -28,13 +28,13 @@ class Progress:
         self._deadlines: dict[str, float] = {}
 
     def move(self, loop: str, next_within_s: float) -> None:
-        """Record that `loop` did something, and will again within that many seconds."""
+        """Record that `loop` made progress, and that its next progress is due within `next_within_s` seconds."""
         self._deadlines[loop] = self._clock.monotonic() + next_within_s
         if self.is_alive:
             notify(self._address, "WATCHDOG=1")
 
     async def wait(self, loop: str, seconds: float) -> None:
-        """Wait that many seconds; the loop counts as moving meanwhile."""
+        """Wait that many seconds, and keep extending the deadline of `loop` meanwhile."""
         until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
             part = min(left, _SLICE_S)

@@ -1,9 +1,10 @@
-"""Send again what a database had confirmed lately, after a start and after an outage.
+"""Send recently confirmed points to InfluxDB once more, after a start of the recorder and after an outage.
 
-An InfluxDB 1.x or 2.x that was killed while it wrote its log cuts the torn end off when it starts, but goes on
-writing where that end was. At its next start it cuts there again: all that it confirmed in between is gone. Only a
-new shard (after a week, as buckets are made) or a log that has grown large ends that. So whatever it confirmed within
-that time is sent again: the same points at the same places, which changes nothing where nothing was lost.
+An InfluxDB 1.x or 2.x that is killed while it writes its log truncates the torn end at its next start, but continues
+to write after the old end. At the start after that, it truncates at the same place again and loses everything that
+it confirmed in between. This ends only with a new shard (after a week, by default) or when the log has grown large.
+Therefore the recorder sends all points that were confirmed within that time again. InfluxDB overwrites each point
+with itself, so nothing changes where nothing was lost.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 WINDOW_S: Final = 8 * 86400
-"""A shard holds a week; the eighth day is for what came late."""
+"""A shard holds one week; the eighth day covers points that were delivered late."""
 PAUSE_S: Final = 5.0
-"""Between two batches, for nobody waits for them."""
+"""Seconds between two batches; resending is not urgent."""
 _ROLES: Final[tuple[Role, ...]] = ("totals", "devices")
 
 
 class Resending:
-    """One pass over what was delivered lately; `lines` counts what was sent.
+    """One pass that sends all recently delivered points again; `lines` counts the lines sent.
 
-    Nothing in the store changes but for the rows of days, which wait again as they are now.
+    In the store, only the daily rows change: they wait for delivery again, with their current values.
     """
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:
@@ -41,24 +42,24 @@ class Resending:
 
     @property
     def role(self) -> Role | None:
-        """Whose turn it is; None when nothing is left to send."""
+        """The role to send next; None when nothing is left to send."""
         return next(iter(self._left), None)
 
     async def plan(self) -> None:
-        """All that was delivered in the last days up to now is to be sent once more, from the beginning."""
+        """Plan to send everything again that was delivered in the last 8 days; a pass under way starts over."""
         self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
         self._left = dict.fromkeys(_ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
         self.lines, self._days_wait = 0, False
 
     def drop(self) -> None:
-        """It is not needed: this server forgets nothing."""
+        """Cancel the pass, for a server that cannot lose confirmed points."""
         self._left = {}
 
     async def step(self, writer: Writer, max_lines: int) -> Done | Wait | Blocked:
-        """Send one batch of `role`, which is not None; the same one again next time if the server could not be asked.
+        """Send one batch of `role`, which must not be None; an outage leaves the batch for the next call.
 
-        What it refuses, or fails over, it did before: that was told then.
+        Refused lines, and batches that the server answers with 500, are skipped: they were reported when first sent.
         """
         role, after = next(iter(self._left.items()))
         if not self._days_wait:

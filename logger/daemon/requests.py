@@ -1,4 +1,4 @@
-"""Sends single requests to one gateway, counts them, and records what each says of endpoint and gateway."""
+"""Send single requests to one gateway, count them, and record what each answer shows of the gateway's state."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ _HOUR_S: Final = 3600
 
 
 class GatewayPort(Protocol):
-    """What the daemon needs of a gateway; `logger.gateway.client.Gateway` is one."""
+    """The gateway functions that the daemon needs; `logger.gateway.client.Gateway` implements them."""
 
     @property
     def token_expires_at(self) -> float | None:
-        """When the token ends, in unix seconds; None without one."""
+        """Unix time in seconds when the token expires; None without a token."""
         ...
 
     @property
     def token_user(self) -> str | None:
-        """Whose token it is; None where nobody says."""
+        """The kind of user that the token was issued to; None if unknown."""
         ...
 
     async def identify(self) -> GatewayInfo:
-        """Ask `/info`."""
+        """Request `/info` and return what it says of the gateway."""
         ...
 
     async def fetch(self, endpoint: Endpoint) -> Document:
-        """Ask one endpoint."""
+        """Request the document of one endpoint."""
         ...
 
     def take_events(self) -> list[Event]:
-        """Return what happened since this was last called."""
+        """Return the events since the last call."""
         ...
 
 
 class Requests:
-    """The requests to one gateway. `reachable`: it answered last; `contention`: how it bears being asked."""
+    """The requests to one gateway. `reachable`: the last request was answered. `contention`: answer times by lane."""
 
     def __init__(
         self, gateway: GatewayPort, clock: Clock, changes: log.Changes, events: PendingEvents, zone: SiteZone
@@ -74,7 +74,7 @@ class Requests:
         return Counter(lane for _, lane in self._sent)
 
     async def identify(self, tick: int) -> GatewayInfo:
-        """Ask `/info`. Raises what `GatewayPort.identify` raises, once that is reported."""
+        """Request `/info`. Reports an error in the log, and then raises it."""
         self._count(INFO)
         try:
             info = await self._gateway.identify()
@@ -85,14 +85,14 @@ class Requests:
         return info
 
     async def send(self, state: EndpointState, tick: int) -> None:
-        """Ask one endpoint and record the outcome. Raises only what concerns every other endpoint too."""
+        """Request one endpoint and record the outcome. Raises only errors that concern all endpoints."""
         self._count(state.endpoint)
         try:
             with self.contention.measure(state.endpoint):
                 document = await self._gateway.fetch(state.endpoint)
         except asyncio.CancelledError:
             path = state.endpoint.path
-            self._record_failure(state, TimedOutError(f"{path} was cut off, to leave the minute its time"), tick)
+            self._record_failure(state, TimedOutError(f"{path} took too long, so the request was cancelled"), tick)
             raise
         except CredentialsError:
             raise
@@ -105,7 +105,7 @@ class Requests:
             self._record_answer(state, document, tick)
 
     def report_trouble(self, tick: int, error: EnvoyLoggerError) -> None:
-        """Report that the gateway as a whole does not answer as it should; as no more than INFO at night."""
+        """Report that the gateway as a whole fails: as a warning, or as INFO in the nightly quiet window."""
         expected = self._zone.is_quiet(tick) and not isinstance(error, GatewayError)
         level = logging.INFO if expected else logging.WARNING
         if self._changes.begin("gateway", str(error), level) and self.reachable:

@@ -1,4 +1,4 @@
-"""The recorder's points about itself: requests, latencies, the outbox, the token, memory."""
+"""Make the recorder's points about itself: requests, latencies, outbox, token, memory."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from logger.store.thread import StoreCalls
 
 @dataclass(frozen=True, slots=True)
 class SelfReport:
-    """Makes `envoy_logger` points at each tick of one gateway. `shipped` is None where nothing is delivered."""
+    """Makes the `envoy_logger` points of one gateway at each tick. `shipped` is None without an InfluxDB."""
 
     gateway: GatewayPort
     store: StoreCalls
     shipped: Shipped | None
 
     async def __call__(self, tick: int, tags: Mapping[str, str], poller: Poller) -> list[Reading]:
-        """Return one point for the recorder, and one for each endpoint that was requested."""
+        """Return one point for the recorder, and one point per endpoint that was requested."""
         waiting = await self.store.call(Store.read_figures)
         fields: dict[str, Value] = {
             "outbox_rows": float(waiting.rows),
@@ -56,7 +56,7 @@ def _endpoint_point(state: EndpointState, tags: Mapping[str, str], tick: int) ->
 
 
 def memory_bytes() -> int | None:
-    """Resident memory of this process, or None where the kernel does not tell."""
+    """Return the resident memory of this process in bytes; None where the kernel does not provide it."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):

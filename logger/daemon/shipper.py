@@ -1,7 +1,7 @@
 """Run the ship loop: lease rows from the store, deliver them, and acknowledge what InfluxDB has confirmed.
 
-Each round sends what is new first (the newest tick of totals and devices, the current day rows), then one batch of
-the backlog from its oldest end. So boards stay live while a backlog drains. One request is in flight at a time.
+Each round first sends new rows (the newest tick of totals and devices, the current day rows), and then one batch of
+the oldest backlog. So dashboards stay live while a backlog drains. One request is in flight at a time.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
 _BLOCKED_S: Final = 60.0
 _IDLE_S: Final = 60.0
 _LEASE_TIME_S: Final = 1800.0
-"""The longest that one batch may take: a search for bad lines is hundreds of requests to a slow server."""
+"""Most seconds for one batch: a search for bad lines can send hundreds of requests to a slow server."""
 _FEWEST_LINES: Final = 200
 _SLOW_S: Final = 5.0
-"""A server that takes longer for a batch is given smaller ones, and larger ones again when it is quick."""
+"""A batch that takes more seconds halves the size of the next ones; quick batches double it again."""
 _SERVER: Final = "server"
 _RESENDING: Final = "resending"
 _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
-"""Answers (0: none at all) that say nothing of one bucket: they hold for all."""
+"""HTTP statuses (0: no answer) that concern the whole server, not one bucket."""
 
 
 @dataclass(slots=True)
 class Shipped:
-    """What the loop has done, for `status`. Times in unix seconds."""
+    """Figures of the ship loop since the start, for `status`. Times in unix seconds."""
 
     batches: int = 0
     refused: int = 0
@@ -56,9 +56,9 @@ class Shipped:
 
 
 class Shipper:
-    """Delivers for ever. Each role has its own bucket, so one that is blocked does not hold up the others.
+    """Delivers until cancelled. Each role has its own bucket, so a blocked bucket does not delay the other roles.
 
-    `credentials` are read anew when they were refused. `record` keeps an event of a gateway for the database.
+    `credentials` are read again after a refusal. `record` stores an event of the gateway with the given serial.
     """
 
     def __init__(
@@ -88,27 +88,27 @@ class Shipper:
 
     @property
     def is_resending(self) -> bool:
-        """Whether what was delivered before is being sent once more."""
+        """True while recently delivered points are being sent again."""
         return self._resending.role is not None
 
     def wake(self) -> None:
-        """Start a round: there is something new to deliver."""
+        """Start a round at once, because the store has new rows."""
         self._news.update(ROLES)
         self._wake.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled; an outage of InfluxDB or trouble of the store never ends the loop."""
-        await self._plan_to_resend()  # it is not known whether the server was away meanwhile
+        """Deliver until cancelled; neither an outage of InfluxDB nor a store error ends the loop."""
+        await self._plan_to_resend()  # the server may have crashed while the recorder was off
         while True:
             self._wake.clear()
-            with contextlib.suppress(StoreFullError):  # the store says so itself
+            with contextlib.suppress(StoreFullError):  # the store has logged the error
                 while await self.round():
                     pass
                 await self._resend()
             await self._idle()
 
     async def round(self) -> bool:
-        """Send what is new of each role, then one batch of the backlog; return whether anything was delivered."""
+        """Send new rows, then one batch of backlog per role; return True if anything was delivered."""
         self._well = False
         delivered = False
         for role in ROLES:
@@ -124,7 +124,9 @@ class Shipper:
         lease = await self._lease(role, live=live)
         if lease is None:
             if not live:
-                self._changes.end(f"retention {role}", f"all points of the {role} are young enough for their bucket")
+                self._changes.end(
+                    f"retention {role}", f"all waiting {role} points are within the retention of their bucket again"
+                )
             return False
         self._progress.move("ship", _LEASE_TIME_S)
         started = self._clock.monotonic()
@@ -150,12 +152,12 @@ class Shipper:
             await self._resending.plan()
 
     async def _resend(self) -> None:
-        """Send a batch of what a server that crashed may have lost, when nothing else is to be sent."""
+        """Send one batch of points again that a crashed server may have lost."""
         role = self._resending.role
         if role is None or not self._backoff.may_try(_SERVER, role, _backlog(role), _RESENDING):
             return
         if not self._writer.may_forget:
-            if self.shipped.batches:  # it has answered, so it is known what it is
+            if self.shipped.batches:  # the server has answered, so `may_forget` is valid
                 self._resending.drop()
             return
         self._progress.move("ship", _LEASE_TIME_S)
@@ -169,7 +171,7 @@ class Shipper:
         self._fit(role, self._clock.monotonic() - started)
         if not self.is_resending and self._resending.lines:
             log.get("ship").info(
-                "what was delivered lately was sent again, because a server that crashed may have lost some",
+                "recently delivered points were sent again, because a crash of InfluxDB may have lost some",
                 extra={"points": self._resending.lines, "days": WINDOW_S // 86400},
             )
 
@@ -177,7 +179,7 @@ class Shipper:
         if role == "daily":
             return await self._store.call(Store.lease_daily, self._writer.most_lines)
         if live:
-            self._news.discard(role)  # of older ticks that wait the newest is no news
+            self._news.discard(role)  # older waiting ticks belong to the backlog
         if not live and (ahead := self._ahead.pop(role, None)) is not None:
             lease = await ahead
             if lease is not None and self._meanwhile[role].isdisjoint(lease.ids):
@@ -185,14 +187,14 @@ class Shipper:
         return await self._store.call(Store.lease, role, newest=live, max_lines=self._most(role))
 
     def _look_ahead(self, role: Role, lease: Lease) -> None:
-        """Read the next batch while one is on its way, so that neither disk nor server waits for the other."""
+        """Read the next batch from the store while the current one is being sent."""
         self._meanwhile[role] = set()
         following = self._store.call(Store.lease, role, newest=False, max_lines=self._most(role), after=lease.end)
         self._ahead[role] = asyncio.create_task(following)
         self._ahead[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _forget_ahead(self, role: Role) -> None:
-        """Drop the batch that was read ahead: what was not delivered comes first again."""
+        """Drop the batch that was read ahead, because undelivered rows before it must be sent first."""
         if (ahead := self._ahead.pop(role, None)) is not None:
             ahead.cancel()
 
@@ -200,7 +202,7 @@ class Shipper:
         return min(self._most_lines.get(role, self._writer.most_lines), self._writer.most_lines)
 
     def _fit(self, role: Role, took_s: float) -> None:
-        """Adapt the size of batches to what the server takes within a few seconds."""
+        """Adapt the batch size of a role so that one batch takes the server a few seconds."""
         if took_s > _SLOW_S:
             self._halve(role)
         elif took_s < _SLOW_S / 4:
@@ -210,7 +212,7 @@ class Shipper:
         self._most_lines[role] = max(_FEWEST_LINES, self._most(role) // 2)
 
     async def _acknowledge(self, role: Role, lease: Lease, delivery: Delivery, *, live: bool) -> None:
-        """Mark what InfluxDB confirmed as delivered, and set refused lines aside with their reason."""
+        """Mark the confirmed rows as delivered, and keep refused lines with the reason of the refusal."""
         if not delivery.done:
             return
         places = {number: place for place, number in enumerate(delivery.done)}
@@ -224,7 +226,7 @@ class Shipper:
         self.shipped.last_delivery = self._clock.time()
         if refused:
             log.get("ship").warning(
-                "InfluxDB refused points; they are set aside\nTry: envoy-logger outbox refused",
+                "InfluxDB refused points; they are kept as refused lines\nTry: envoy-logger outbox refused",
                 extra={"role": role, "points": len(refused), "reason": refused[0].reason},
             )
             for gateway, count in Counter(gateway_of(line.line) for line in refused).items():
@@ -233,8 +235,8 @@ class Shipper:
         if delivery.outside_retention:
             self._changes.begin(
                 f"retention {role}",
-                f"the bucket of the {role} keeps data for less long than some points are old: "
-                "it has dropped those\nTry: a longer retention, then envoy-logger outbox replay.",
+                f"some {role} points are older than the retention of their bucket, so InfluxDB dropped them\n"
+                "Try: set a longer retention, then run envoy-logger outbox replay.",
             )
 
     def _is_well(self, role: Role, *, live: bool) -> None:
@@ -244,12 +246,12 @@ class Shipper:
             self._backoff.succeed(key)
         self.shipped.waiting_for = ""
         self._changes.end("influx", "InfluxDB answers again")
-        self._changes.end(f"influx {role}", f"InfluxDB takes points of the {role} again")
+        self._changes.end(f"influx {role}", f"InfluxDB accepts writes to the {role} bucket again")
         if not live:
-            self._changes.end(f"influx {role} backlog", f"InfluxDB takes all waiting points of the {role} again")
+            self._changes.end(f"influx {role} backlog", f"InfluxDB accepts the backlog of the {role} bucket again")
 
     async def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
-        """Keep everything, report once what is wrong, and try again later, or each minute if a person must act."""
+        """Report a failed delivery once and plan the next try: with back-off, or each minute if a person must act."""
         self.troubles[role] = outcome
         self.shipped.waiting_for = outcome.reason
         if live:
@@ -279,7 +281,7 @@ class Shipper:
             await self._plan_to_resend()
 
     async def _idle(self) -> None:
-        """Wait until there is something new, or the next try is due."""
+        """Wait until `wake` is called or the next try is due."""
         waiting = asyncio.ensure_future(self._progress.wait("ship", self._backoff.next_in_s(_IDLE_S)))
         news = asyncio.ensure_future(self._wake.wait())
         try:

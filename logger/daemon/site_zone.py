@@ -1,4 +1,4 @@
-"""The time zone of a site, by which its days begin and its gateway's quiet window is known."""
+"""Find the time zone of a site; it sets the site's day boundaries and the gateway's quiet window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.site import Site
 
 
 class SiteZone:
-    """The IANA zone of one site: as configured, else as stored, else as its gateway says, else this machine's.
+    """The IANA zone of one site: configured, else stored, else reported by the gateway, else this machine's.
 
     `name` is empty while no zone is known.
     """
@@ -21,20 +21,20 @@ class SiteZone:
         self._site = site
 
     def restore(self, stored: str) -> None:
-        """Begin a gateway's record with the zone that was stored for it, empty for none."""
+        """Use the zone that the store has for a gateway (empty for none), unless a zone is configured."""
         self.name = self._site.zone or stored
 
     def learn(self, home: Json) -> None:
-        """Take over the zone that a `/home.json` document names, while none is known."""
+        """Use the zone that a `/home.json` document names, if no zone is known yet."""
         self.name = self.name or zone_of(home)
 
     def require(self) -> str:
-        """Return the zone; where nobody named one, this machine's stands from now on."""
+        """Return the zone; if none is known, use this machine's zone from now on and log a warning."""
         if not self.name:
             self.name = self._site.system_zone
             log.get("collect").warning(
-                f"the gateway did not say its time zone; days begin by {self.name}\n"
-                "Try: set LOGGER_TIMEZONE if the site is elsewhere."
+                f"the gateway did not report its time zone, so days begin at midnight in {self.name}\n"
+                "Try: set LOGGER_TIMEZONE if the site is in another zone."
             )
         return self.name
 

@@ -1,4 +1,4 @@
-"""Write and read `status.json`: what the recorder is doing, for people, for `health` and for `status`; no secrets."""
+"""Write and read `status.json`, the recorder's state for people, `health` and `status`; it has no secrets."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from logger.store.figures import StoreFigures
 
 
 def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[str, Json]:
-    """Describe what the recorder is doing now. Times in unix seconds.
+    """Describe the recorder's current state as JSON. Times in unix seconds.
 
-    What concerns one gateway stands at the top for the first; further gateways are listed in `further_gateways`.
+    The keys of the first gateway are at the top level; other gateways are listed in `further_gateways`.
     """
     first, *further = (_describe_gateway(each, clock) for each in recorder.collectors)
     shipper, progress = recorder.shipper, recorder.progress
@@ -63,7 +63,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
 
 
 def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
-    """Describe one gateway: who it is, what was requested, what it answered."""
+    """Describe one gateway: identity, polls, requests, values, energy state, endpoints."""
     info, done, poller = collector.poller.info, collector.collected, collector.poller
     sent, contention = poller.requests.count_last_hour(clock.time()), poller.requests.contention
     return {
@@ -108,7 +108,7 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
 
 
 def _health(recorder: Recorder) -> Json:
-    """Describe health. Live: the loops move. Ready: each gateway was polled and, with a database, delivered."""
+    """Describe health. `live`: all loops keep their deadlines. `ready`: polled and, with a database, delivered."""
     reasons: list[Json] = []
     if not all(each.collected.ticks for each in recorder.collectors):
         reasons.append("no poll was stored yet")
@@ -118,13 +118,13 @@ def _health(recorder: Recorder) -> Json:
 
 
 def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
-    """Describe delivery since the start; the store knows the last delivery from before."""
+    """Describe delivery since the start; an earlier `last_delivery` comes from the store."""
     done = shipper.shipped
     return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
 
 
 def write(folder: Path, status: Mapping[str, Json]) -> None:
-    """Replace `status.json` in one step, readable by everybody; a full disk does not stop the recorder."""
+    """Replace `status.json` in one step, readable by all users; write errors are ignored."""
     path = folder / STATUS_FILE
     part = folder / f".{STATUS_FILE}.part"
     with contextlib.suppress(OSError):
@@ -134,7 +134,7 @@ def write(folder: Path, status: Mapping[str, Json]) -> None:
 
 
 def read(folder: Path) -> dict[str, Json] | None:
-    """Return what the recorder wrote last, or None without a file."""
+    """Return the content of `status.json`; None if it is missing or unreadable."""
     try:
         status: Json = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
 """Run one tick: documents and the state before it → points, events and the state after it. Pure.
 
-Five steps: observe, account for energy, account for panels, gather the events, gather the points. Each of the first
-three replaces its own part of the state, once.
+Five steps: observe, account for energy, account for panels, collect the events, collect the points. Each of the
+first three steps replaces its own part of the state.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _RECENT: Final = (
     "inverters",
     "inverters_producing",
 )
-"""The few numbers of a tick that `status` and the demo draw."""
+"""Names of the values that are kept for `status` and for the curves of the demo."""
 
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """The outcome of one tick: its points, the state after it, new reports, events, and a few numbers to draw.
+    """The outcome of one tick: points, the state after the tick, new reports, events, and recent values to draw.
 
-    `daily` are the rows of days that changed: each replaces what was written of its series and day before.
-    `duplicates`: serials that stand twice in a document, of which nothing is written.
+    `daily` has the day rows that changed; each replaces the earlier row of the same series and day.
+    `duplicates`: serials that occur twice in one document; no points are written for them.
     """
 
     readings: list[Reading]
@@ -52,7 +52,7 @@ class TickResult:
 def run_tick(
     snapshot: Snapshot, roles: frozenset[Role], state: GatewayState, site: Site, layout: Layout = NONE
 ) -> TickResult:
-    """Read the due `roles` out of the snapshot and enter them into the state."""
+    """Read the values of the due `roles` from the snapshot, and return points, events and the new state."""
     seen = observe(snapshot, roles, state.readings, state.energy, site, layout)
     energy = Accounted(state.energy) if seen.tick is None else account(state.energy, seen.tick)
     panels = PanelResult(state.panels)
@@ -76,7 +76,7 @@ def run_tick(
 def _gather_points(
     totals: dict[str, Value], seen: Observed, energy: Accounted, tick: int, tags: Mapping[str, str]
 ) -> list[Reading]:
-    """All points of the tick: the totals, the devices, and totals that were held before."""
+    """Return all points of the tick: totals, devices, and totals of earlier ticks that were held until now."""
     now = [Reading("envoy_totals", tags, totals, tick, "totals")] if set(totals) - {"inventory_age_s"} else []
     late = [Reading("envoy_totals", tags, dict(fields), at, "totals") for at, fields in energy.late]
     return [*now, *seen.points, *late]
