@@ -1,1 +1,1 @@
-"""How we talk to the gateway; knows no field names."""
+"""Talks to the gateway over HTTP(S); the names of fields in its documents are not known here."""

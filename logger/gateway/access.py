@@ -1,4 +1,4 @@
-"""What one needs to reach a gateway, as plain frozen values, and the addresses that can be tried."""
+"""Holds the address and the credentials of one gateway and lists the base URLs to try."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ TOKEN_URL: Final = "https://entrez.enphaseenergy.com/tokens"  # noqa: S105  an a
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach one gateway and sign in.
+    """The address, credentials and TLS mode of one gateway.
 
-    `address` is host, host:port or URL. `username` and `password` are the account's at Enphase, the local ones
-    are for firmware before 7 (password default: the last six characters of the serial). Empty means not given.
-    `fixed`: token and password came from where a running process cannot read them again.
+    `address` is host, host:port or URL. `username` and `password` belong to the Enphase account. `local_username` and
+    `local_password` are for firmware before 7; the default password is the last six characters of the serial.
+    Empty means not given. `fixed`: a running process cannot read the token and the password again.
     """
 
     address: str
@@ -37,17 +37,17 @@ class Access:
 
     @property
     def has_account(self) -> bool:
-        """True if a token can be fetched at Enphase."""
+        """Return True if an Enphase account is set, so that a token can be fetched."""
         return bool(self.username and self.password)
 
     @property
     def host(self) -> str:
-        """host or host:port, as written; a pin belongs to it."""
+        """Return host or host:port in lower case; certificate pins are kept under this name."""
         return _parts(self.address)[1].lower()
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Base URLs to try in order: the one that is written out, else https and then http."""
+        """Return the base URLs to try in order: the scheme in the address, else https and then http."""
         scheme, place = _parts(self.address)
         return (f"{scheme}://{place}",) if scheme else (f"https://{place}", f"http://{place}")
 

@@ -1,8 +1,8 @@
-"""The token's life: which one is used, when the next is fetched, and what happens when the gateway refuses one.
+"""Chooses the gateway's token, renews it in time, and replaces it when the gateway refuses it.
 
-A pasted token is used until it nears its end or is refused, then the account's. A token that is still valid is
-used while its renewal fails. A sign-in runs as a task of its own: a poll that is cut off does not cut it off. Where
-it cannot go on with what it has, the credentials are read again: what a person put right needs no restart.
+A pasted token is used until it is about to expire or is refused; then the account fetches a token. A valid token
+stays in use while its renewal fails. A sign-in runs as a separate task, so a cancelled poll does not cancel the
+sign-in. Without a usable token the credentials are read again, so corrected settings need no restart.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from logger.gateway.sign_in import sign_in
 from logger.gateway.tokens import Token
 
 _AGAIN_S: Final = 300.0
-"""How long a refused token rests where there is no other, and between looks at whether a renewal is allowed."""
+"""Seconds before a refused token is tried again (if there is no other), and between two attempts at a renewal."""
 _REREAD_S: Final = 50.0
-"""Credentials are read again once a minute; a little less, so that no tick just misses it."""
+"""Seconds between two readings of the credentials: slightly under a minute, so that each minute's poll may read."""
 _SET_ONE: Final = (
     "set ENPHASE_TOKEN_FILE to a new token made at https://entrez.enphaseenergy.com, "
     "or set ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE."
@@ -33,9 +33,9 @@ _SET_ONE: Final = (
 
 
 class Auth:
-    """The tokens of one gateway.
+    """Chooses and renews the tokens of one gateway.
 
-    `reread` gives the credentials as they are now; None where nobody waits for a person.
+    `reread` reads the credentials again from the settings; None in commands that end instead of waiting.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Auth:
                 self._events.warn_once("token_unusable", error.message)
 
     async def current(self) -> Token:
-        """The token to use now; signs in if there is none. Raises CredentialsError or StateError."""
+        """Return the token to use now; sign in if there is none. Raises CredentialsError or StateError."""
         now = self._clock.time()
         best = self._choose(now)
         if (best is None or now >= best.renew_at) and self._read_again():
@@ -86,24 +86,24 @@ class Auth:
         return best
 
     def reject(self, token: Token) -> None:
-        """Note that the gateway refuses this token for certain."""
+        """Record that the gateway has definitely refused this token."""
         self._rejected[token.id] = self._clock.time()
         if self.token is token:
             self.token = None
 
     def accept(self, token: Token) -> None:
-        """Note that the gateway took this token."""
+        """Record that the gateway has accepted this token."""
         self._rejected.pop(token.id, None)
 
     async def aclose(self) -> None:
-        """End a sign-in in flight; it stays counted."""
+        """Cancel a running sign-in; the attempt still counts."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError, EnvoyLoggerError):
                 await self._task
 
     def _read_again(self) -> bool:
-        """Whether a person has changed the credentials since they were read."""
+        """Read the credentials again if it is time; return True if a person has changed them."""
         if self._reread is None or self._clock.monotonic() - self._reread_at < _REREAD_S:
             return False
         self._reread_at = self._clock.monotonic()
@@ -121,13 +121,13 @@ class Auth:
         return [token for token in (self._pasted, self._kept) if token is not None and token.expires_at > now]
 
     def _choose(self, now: float) -> Token | None:
-        """The first that is far from its end, else the one that lasts longest; none that was rejected."""
+        """Return the first token that needs no renewal yet, else the one that expires last; skip rejected ones."""
         usable = [token for token in self._list_valid(now) if token.id not in self._rejected]
         far = [token for token in usable if now < token.renew_at]
         return far[0] if far else max(usable, key=lambda token: token.expires_at, default=None)
 
     async def _do_without(self, now: float) -> Token:
-        """There is no usable token: fetch one, else try a rejected one again after a rest, else say why not."""
+        """Fetch a token; if that fails, return a rejected token after its waiting time. Raises CredentialsError."""
         rested = [token for token in self._list_valid(now) if now - self._rejected[token.id] >= _AGAIN_S]
         try:
             if not self._access.has_account:
@@ -139,32 +139,34 @@ class Auth:
             if rested:
                 return rested[0]
             is_for_person = isinstance(error, (TokenError, SignInRefusedError))
-            if is_for_person and self._access.fixed and self._reread is not None:  # it cannot read them again
+            if is_for_person and self._access.fixed and self._reread is not None:  # only a restart reads them
                 hint = f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger."
                 raise type(error)(error.message, hint) from error
             raise
 
     def _explain_fault(self, now: float) -> TokenError:
-        """Why the pasted token cannot be used, or that there is none."""
+        """Return the error that says why there is no usable pasted token."""
         if self._pasted_fault is not None:
             return self._pasted_fault
         if self._pasted is None:
-            return TokenError(f"gateway {self._serial} wants a token, and neither token nor account is set", _SET_ONE)
+            return TokenError(f"gateway {self._serial} needs a token, and neither token nor account is set", _SET_ONE)
         if self._pasted.expires_at <= now:
             return TokenError(f"ENPHASE_TOKEN expired on {tokens.format_end(self._pasted)}", _SET_ONE)
-        return TokenError(f"gateway {self._serial} refuses ENPHASE_TOKEN, though it is not expired", _SET_ONE)
+        return TokenError(
+            f"gateway {self._serial} refuses ENPHASE_TOKEN, although the token has not expired", _SET_ONE
+        )
 
     def _renew_beside(self, now: float) -> None:
-        """Fetch the next token while the present one goes on working."""
+        """Start fetching the next token; the present token stays in use."""
         if now - self._renewal_looked_at >= _AGAIN_S:
             self._renewal_looked_at = now
             self._start_sign_in()
 
     def _start_sign_in(self) -> asyncio.Task[Token]:
-        """The one sign-in of this process: the running one, or a new one."""
+        """Return the running sign-in task of this process; start one if there is none."""
         if self._task is None or self._task.done():
             if self._task is not None and not self._task.cancelled():
-                with contextlib.suppress(EnvoyLoggerError):  # an event then; a defect is not swallowed
+                with contextlib.suppress(EnvoyLoggerError):  # already recorded as an event
                     self._task.result()
             self._task = asyncio.create_task(self._sign_in(), name="sign-in")
         return self._task

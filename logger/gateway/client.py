@@ -1,6 +1,6 @@
-"""The gateway as the rest of the program sees it: `identify`, `fetch` one endpoint, `take_events`.
+"""Gives the rest of the program one gateway: `identify` it, `fetch` one endpoint, `take_events`.
 
-One answer is one document or one typed error.
+Each request gives one document or raises one typed error.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from logger.wire import Answer, Digest, Wire
 
 
 class Gateway:
-    """One gateway on the local network. Two requests, one a lane, may be in flight.
+    """Asks one gateway on the local network. At most one request per lane (fast, slow) runs at a time.
 
-    `reread` gives the credentials as they are now, for a recorder that waits for a person to put them right.
+    `reread` reads the credentials again from the settings, for a recorder that waits until a person corrects them.
     """
 
     def __init__(self, access: Access, clock: Clock, reread: Callable[[], Access] | None = None) -> None:
@@ -42,25 +42,25 @@ class Gateway:
 
     @property
     def auth_kind(self) -> AuthKind | None:
-        """How one signs in: open, digest or token; None before the first connection."""
+        """Return how this gateway wants a sign-in: open, digest or token; None before the first connection."""
         return None if self._connection is None else auth_kind(self._connection.info)
 
     @property
     def token_expires_at(self) -> float | None:
-        """Until when the token in use is valid, in unix seconds."""
+        """Return when the token in use expires, in unix seconds; None without a token."""
         return None if self._session is None or self._session.token is None else self._session.token.expires_at
 
     @property
     def token_user(self) -> str | None:
-        """The role that the token in use gives: owner or installer."""
+        """Return the role in the token in use: owner or installer; None without a token."""
         return None if self._session is None or self._session.token is None else self._session.token.user
 
     def take_events(self) -> list[Event]:
-        """Hand over what happened since this was last called."""
+        """Return the events recorded since the last call, oldest first."""
         return self._events.take()
 
     async def identify(self) -> GatewayInfo:
-        """Ask `/info`; at first find the scheme and pin the certificate. Sends no token.
+        """Ask `/info`; the first call also finds the scheme and pins the certificate. Sends no token.
 
         Raises WireError (CertificateError among them), NotAGatewayError, SerialDiffersError, BusyError, StateError.
         """
@@ -81,7 +81,7 @@ class Gateway:
             return self._connection.info
 
     async def fetch(self, endpoint: Endpoint) -> Document:
-        """Ask one endpoint, signed in as this gateway wants it; at most two tries.
+        """Ask one endpoint with the sign-in that this gateway wants; two tries at most.
 
         Raises WireError, AbsentError (404), NotAllowedError (this path only), BusyError (5xx), UnreadableError,
         CredentialsError, and what `identify` raises.
@@ -91,19 +91,19 @@ class Gateway:
         except CertificateError:
             if self._connection is not None:
                 await self._leave(self._connection.wire)
-            await self.identify()  # may find that the gateway has renewed its certificate; else it raises
+            await self.identify()  # accepts a renewed certificate, or raises
             return await self._fetch(endpoint)
 
     async def fetch_raw(self, endpoint: Endpoint) -> Answer:
-        """The answer as it came, whatever its status, signed in as `fetch` does; one try.
+        """Ask one endpoint once, signed in as in `fetch`, and return the answer whatever its status is.
 
-        Raises WireError, BusyError and NotAllowedError where a 401 was looked into, CredentialsError, and what
-        `identify` raises.
+        Raises WireError, CredentialsError, and what `identify` raises; after a 401 with a token also BusyError and
+        NotAllowedError.
         """
         return (await self._answer(endpoint))[1]
 
     async def aclose(self) -> None:
-        """Close the connections and end a sign-in in flight."""
+        """Close the connection and cancel a running sign-in."""
         if self._session is not None:
             await self._session.aclose()
         if self._connection is not None:
@@ -123,7 +123,7 @@ class Gateway:
         return Document(endpoint.path, body, self._clock.time(), answer.took_s)
 
     async def _answer(self, endpoint: Endpoint) -> tuple[Connection, Answer]:
-        """Ask once, signed in as this gateway wants it; `/info` without."""
+        """Ask once with the sign-in that this gateway wants; `/info` without any."""
         if self._connection is None:
             await self.identify()
         connection = self._connection
@@ -136,7 +136,11 @@ class Gateway:
         return connection, await self._get_by_user(connection, endpoint)
 
     async def _get_by_user(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Firmware before 7. Where http ends or redirects it may have been updated: the next try connects anew."""
+        """Ask firmware before 7, with digest where needed.
+
+        A broken connection or a redirect may mean a firmware update: the connection is closed, and the next request
+        opens a new one.
+        """
         digest = None
         if auth_kind(connection.info) == "digest" and endpoint.before_7 == "digest":
             digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
@@ -160,14 +164,14 @@ class Gateway:
         return self._session
 
     async def _follow_serial(self, info: GatewayInfo) -> None:
-        """Give another gateway than before a session of its own."""
+        """Discard the token session if another gateway answers than before."""
         if info.serial != self._serial:
             if self._session is not None:
                 await self._session.aclose()
             self._serial, self._session = info.serial, None
 
     async def _leave(self, wire: Wire) -> None:
-        """Give up a connection; the next request connects anew."""
+        """Close a connection; the next request opens a new one."""
         if self._connection is not None and self._connection.wire is wire:
             self._connection = None
         await wire.aclose()

@@ -1,7 +1,7 @@
-"""Signing in at Enphase: account → session → the gateway's token. One try, answered by a token or a Refusal.
+"""Signs in at Enphase: account → session → the gateway's token. Each attempt gives a Token or a Refusal.
 
-When and how often this may be done is not decided here (`cool_down`). Two ways to the token are known and tried in
-turn, because Enphase moves them without notice. Certificates are verified against the system's authorities.
+`cool_down` decides when an attempt may be made. Two addresses that give tokens are tried in turn, because Enphase
+moves them without notice. Certificates are verified against the system's authorities.
 """
 
 from __future__ import annotations
@@ -65,12 +65,15 @@ _LOGIN_REFUSALS: Final[Mapping[Kind, tuple[type[CredentialsError], str, str]]] =
     ),
     "down": (SignInBlockedError, "answered the sign-in with a web page or without a session", _WAIT),
 }
-"""What a login's answer means that brings no session: the error, its words behind the host, its hint."""
+"""For a login answer without a session: kind → the error's class, its text after the host, its hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no token. `unsent`: nothing of the credentials left this machine. `wait_s`: Retry-After."""
+    """The reason why a sign-in gave no token.
+
+    Kind `unsent`: no credentials left this machine. `wait_s`: the answer's Retry-After in seconds, 0 without one.
+    """
 
     kind: Kind
     error: CredentialsError
@@ -96,7 +99,7 @@ async def fetch_token(access: Access, serial: str, clock: Clock) -> Token | Refu
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """One sign-in. `wires`: one to each server, so that its cookies stay together."""
+    """Makes one sign-in. `wires`: origin → its connection, which keeps that server's cookies."""
 
     access: Access
     serial: str
@@ -132,14 +135,14 @@ class _Account:
         return next((refusal for refusal in refusals if refusal.kind == "throttled"), refusals[0])
 
     async def _post(self, session: str) -> tuple[Answer, str]:
-        """The first way: the answer's body is the token."""
+        """Ask the token server; the answer's body is the token."""
         wire, path = self._wire_to(self.access.token_url)
         body = {"session_id": session, "serial_num": self.serial, "username": self.access.username}
         answer = await wire.request("POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "*/*"}, json=body)
         return answer, answer.text.strip().strip('"')
 
     async def _get(self, session: str) -> tuple[Answer, str]:
-        """The second way: JSON with the token, for the session's cookie."""
+        """Ask the login server with the session's cookie; the answer is JSON that holds the token."""
         wire, _ = self._wire_to(self.access.login_url)
         own = {} if wire.cookie(_SESSION_COOKIE) else {"cookie": f"{_SESSION_COOKIE}={session}"}
         answer = await wire.request(
@@ -158,7 +161,7 @@ class _Account:
 
 
 def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
-    """Read the session from a login's answer, or why there is none. `otp`: a one-time-password cookie came."""
+    """Return the session in a login's answer, or a Refusal. `otp`: the server set a one-time-password cookie."""
     body = answer.fields
     session, message = body.get("session_id"), str(body.get("message") or "").lower()
     kind: Kind = "down"
@@ -179,7 +182,7 @@ def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
 
 
 def read_token_answer(answer: Answer, text: str, serial: str, now: float, host: str) -> Token | Refusal:
-    """Read the token that one of the two ways gave, or why there is none."""
+    """Return the token in an answer's `text`, or a Refusal. `now` in unix seconds."""
     if answer.status in (403, 406, 429) or answer.status >= 500:
         return _refuse_by_status(answer, host)
     try:
@@ -208,19 +211,19 @@ def _refuse_by_status(answer: Answer, host: str) -> Refusal:
 
 
 def _refuse_unanswered(error: WireError) -> Refusal:
-    """A request that brought no answer; where no connection came about, nothing was sent."""
+    """Return the Refusal for a request without an answer; kind `unsent` if no connection was made."""
     is_unsent = isinstance(error, (NameUnknownError, UnreachableError, CertificateError))
     return Refusal(
         "unsent" if is_unsent else "down",
         SignInBlockedError(
             f"Enphase cannot be reached for a sign-in: {error.message}",
-            f"check this machine's way to the internet and its DNS; it is tried again. Otherwise {_PASTE}",
+            f"check this machine's internet connection and its DNS; the sign-in is tried again. Otherwise {_PASTE}",
         ),
     )
 
 
 def _is_protected(url: str) -> bool:
-    """Whether what is sent there is encrypted or stays on this machine."""
+    """Return True if requests to this URL are encrypted or stay on this machine."""
     parts = urlsplit(url)
     if parts.scheme == "https" or parts.hostname == "localhost":
         return True
@@ -238,7 +241,7 @@ def _explain_unencrypted(url: str) -> SignInBlockedError:
 
 
 def _split(url: str) -> tuple[str, str]:
-    """Origin and path."""
+    """Split a URL into origin and path with query."""
     parts = urlsplit(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return f"{parts.scheme}://{parts.netloc}", path or "/"

@@ -1,7 +1,7 @@
-"""Connecting to a gateway: which scheme answers, who it is, and whether its certificate may be trusted.
+"""Connects to a gateway: finds the scheme, checks the certificate, reads serial and firmware.
 
-Until a certificate is pinned or verified only `/info` is asked, which needs no token. Where a pin is kept for an
-address there is no way back to plain http.
+Until a certificate is pinned or verified, only `/info` is asked, which needs no token. An address with a stored pin
+is never asked over plain http.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from logger.model import GatewayInfo
 from logger.wire import Answer, Digest, Wire
 
 RECHECK_S: Final = 50.0
-"""A refused certificate is looked at again once a minute, a little less, so that no tick just misses it; at once
-where another one was accepted meanwhile."""
+"""Seconds between two checks of a refused certificate: slightly under a minute, so that each minute's poll may check.
+A pin that a person accepts in the meantime is checked at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A wire over which secrets may go (if it is https), and who answers at its other end."""
+    """A wire and the gateway that answers on it. Over https the certificate is checked, so secrets may be sent."""
 
     wire: Wire
     info: GatewayInfo
 
     async def get(self, endpoint: Endpoint, *, token: Token | None = None, digest: Digest | None = None) -> Answer:
-        """Ask one endpoint once, signed in as the caller says. Raises WireError."""
+        """Ask one endpoint once, with the given token or digest. Raises WireError."""
         bearer = {} if token is None else {"authorization": f"Bearer {token.text}"}
         return await self.wire.request(
             "GET", endpoint.path, timeout_s=endpoint.timeout_s, headers=HEADERS | bearer, auth=digest
@@ -46,7 +46,7 @@ class Connection:
 
 
 class Connector:
-    """Connects to one gateway, in the way that its TLS mode says."""
+    """Connects to one gateway as LOGGER_TLS demands."""
 
     def __init__(self, access: Access, clock: Clock, events: GatewayEvents) -> None:
         self.trust = Trust(access, clock, events)
@@ -81,11 +81,11 @@ class Connector:
         connection = await self._open(base, None, failure)
         if failure is not None and connection.info.needs_token:
             await connection.wire.aclose()
-            raise failure  # it has https and that fails: no token may go the other way
+            raise failure  # https exists but fails: send no token over http
         return connection
 
     async def _connect_by_tls(self, base: str) -> Connection:
-        """Over https, in the way that the settings say."""
+        """Connect over https and check the certificate as LOGGER_TLS demands. Raises CertificateError."""
         mode, host = self._access.tls, self._access.host
         if mode == "verify":
             return await self._open(base, tls.verifying(self._access.ca_file))

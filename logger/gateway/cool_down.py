@@ -1,7 +1,7 @@
-"""When a sign-in at Enphase may be tried: ever more slowly, and not at all where only a person can help.
+"""Decides when a sign-in at Enphase may be tried: at growing intervals, and not where only a person can help.
 
-Accounts get locked, so every attempt is counted *before* it is made. Wrong credentials stop it for 24 hours or until
-they change; of credentials only salted hashes are kept. Pure.
+Enphase locks accounts, so every attempt is counted *before* it is made. Wrong credentials block further attempts for
+24 hours or until the credentials change. Credentials are kept as salted hashes only. Pure.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from logger.retry import SIGN_IN
 
 _DAY_S: Final = 86400.0
 MOST_A_DAY: Final = 16
-"""The ceiling in any 24 hours, changed credentials included; the delays alone come to 14."""
+"""Most attempts in any 24 hours, also when credentials change; the delays alone allow 14."""
 _UNSENT_S: Final = 60.0
-"""Where nothing was sent no account can be locked; DNS and network come back sooner than in hours."""
+"""Seconds to wait after an attempt that sent nothing: it cannot lock an account, and network faults pass quickly."""
 _STOPS: Final = frozenset({"refused", "blocked", "mfa"})
-"""Only a person can cure these; changed credentials lift them."""
+"""Kinds of refusal that only a person can resolve; changed credentials may be tried at once."""
 LATER: Final = "wait, or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Credentials that only a person can cure are not tried before `until` (unix seconds)."""
+    """A block on credentials that Enphase refused: no attempt with them before `until` (unix seconds)."""
 
     until: float
     kind: str
@@ -41,9 +41,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class CoolDown:
-    """The attempts of the last day (unix seconds), before when there is no next one, and why, in words.
+    """The attempts of the last 24 hours (unix seconds), the time of the next one, and the reason for waiting.
 
-    `serial` and `credentials` (a hash): of the last attempt. `stops`: by such a hash.
+    `serial` and `credentials` (a hash) belong to the last attempt. `stops`: hash of credentials → its Stop.
     """
 
     attempts: tuple[float, ...] = ()
@@ -57,7 +57,7 @@ class CoolDown:
     stops: Mapping[str, Stop] = field(default_factory=dict)
 
     def limit(self, now: float) -> CoolDown:
-        """Mend what was written while the clock was far ahead: that cannot block for ever."""
+        """Shorten waits that were stored while the clock was far ahead, so that they cannot block for ever."""
         stops = {known: replace(stop, until=min(stop.until, now + _DAY_S)) for known, stop in self.stops.items()}
         state = replace(self, stops=stops)
         if state.not_before - now <= _DAY_S + 3600:
@@ -65,10 +65,10 @@ class CoolDown:
         return replace(state, attempts=(now,), not_before=now + SIGN_IN.most_s)
 
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
-        """The state for these credentials: other ones than last time need not wait for what those did wrong.
+        """Return the state for these credentials; changed credentials need not wait because of the old ones.
 
-        Raises SignInRefusedError or SignInBlockedError where these are stopped, whatever others did in between: two
-        processes with different wrong passwords do not free each other.
+        Raises SignInRefusedError or SignInBlockedError if these credentials are stopped. Attempts with others do not
+        lift the stop, so two processes with different wrong passwords do not free each other.
         """
         state = self if self.salt else replace(self, salt=secrets.token_hex(16))
         known = _hash(state.salt, username, password)
@@ -84,9 +84,9 @@ class CoolDown:
         return replace(state, credentials=known, not_before=free_at)
 
     def check(self, serial: str, now: float) -> None:
-        """Raise SignInRefusedError or SignInBlockedError if no sign-in for that gateway may be tried now.
+        """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
-        The words change only when another attempt has been made, so that a trouble is said once.
+        The message changes only after another attempt, so that each trouble is logged once.
         """
         if now >= self.not_before:
             return
@@ -103,7 +103,7 @@ class CoolDown:
         )
 
     def begin(self, serial: str, now: float) -> CoolDown:
-        """Before an attempt: count it, and push the next one away, whatever becomes of this one."""
+        """Count an attempt before it is made, and set the earliest time of the next one."""
         attempts = (*self._recent(now), now)
         not_before = now + SIGN_IN.pause_s(len(attempts))
         if len(attempts) >= MOST_A_DAY:
@@ -114,12 +114,12 @@ class CoolDown:
         )
 
     def succeed(self) -> CoolDown:
-        """After a token came: the distance to the next attempt stays, so that refused tokens cannot drive a loop."""
+        """Record that a token came; the wait stays, so that refused tokens cannot cause one sign-in after another."""
         why = "a token was fetched a short time ago, and the gateway refuses it"
         return replace(self, kind="done", why=why, hint=LATER)
 
     def fail(self, refusal: Refusal, now: float) -> CoolDown:
-        """After an attempt without a token."""
+        """Record a failed attempt: its reason, a Stop where needed, and the earliest time of the next one."""
         why, hint = refusal.error.message, refusal.error.hint
         not_before, attempts = self.not_before, self.attempts
         stops = {known: stop for known, stop in self.stops.items() if stop.until > now}
@@ -138,6 +138,6 @@ class CoolDown:
 
 @functools.lru_cache(maxsize=4)
 def _hash(salt: str, username: str, password: str) -> str:
-    """Slow on purpose: the file must not help anybody who guesses."""
+    """Hash the credentials, slowly on purpose: the stored hash must not help to guess a password."""
     text = json.dumps([username, password]).encode()
     return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=2**14, r=8, p=1).hex()

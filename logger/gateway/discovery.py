@@ -1,6 +1,6 @@
-"""Finds gateways on the local network: what announces itself by mDNS, and what answers to the usual name.
+"""Finds gateways on the local network by their mDNS announcements and by the usual name, envoy.local.
 
-For a person at a terminal alone; the daemon never searches. mDNS needs the optional library zeroconf.
+Only interactive commands search; the daemon never does. mDNS needs the optional library zeroconf.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ LISTEN_S: Final = 5.0
 """Seconds to listen: questions go out after 0.1, 1.1 and 3.1 s, since Wi-Fi loses multicast packets without a word,
 and whoever answers may wait half a second with it (RFC 6762, section 6)."""
 INSTALL_MDNS: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
-"""Into the environment of this program, and by the library's own name: nobody but its project owns that one."""
+"""Installs the library zeroconf, under its own package name, into this program's Python environment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """An address that was found or named, and at which no gateway said who it is; `reason` in two lines."""
+    """An address at which no gateway answered; `reason`: the error and its hint, in two lines."""
 
     address: str
     reason: str
@@ -40,7 +40,7 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a search gave: each gateway once, by its serial. `by_mdns` is False where zeroconf is not installed."""
+    """The result of a search, one entry per serial. `by_mdns` is False if zeroconf is not installed."""
 
     gateways: tuple[FoundGateway, ...]
     silent: tuple[Silent, ...]
@@ -50,9 +50,10 @@ class Search:
 async def search(
     clock: Clock, *, listen_s: float, interfaces: Iterable[str] = (), addresses: Iterable[str] = ()
 ) -> Search:
-    """Listen for `listen_s` seconds, on these interfaces' addresses or on all, and ask everybody found.
+    """Listen for `listen_s` seconds and ask every address that was found who it is.
 
-    `addresses` are asked too, and so is the usual name; that it does not answer is no news.
+    `interfaces`: own addresses to listen on, empty for all. `addresses` and the usual name are asked too; the usual
+    name is not reported if it does not answer.
     """
     named = list(dict.fromkeys(addresses))
     heard = await _listen_for_announcements(listen_s, tuple(interfaces))
@@ -77,10 +78,10 @@ async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:
 
 
 async def _listen_for_announcements(listen_s: float, interfaces: tuple[str, ...]) -> list[str] | None:
-    """The addresses of everybody who announces the service, in the order heard; None without zeroconf.
+    """Return the addresses that announce the service, in the order heard; None if zeroconf is not installed.
 
-    The answer is asked for by multicast. By unicast, as is usual for a first question, it would go to one of the
-    programs that share port 5353 on this machine, such as avahi, and seldom to this one.
+    The question asks for multicast answers. Unicast answers, the default for a first question, would go to another
+    program that shares port 5353 on this machine, such as avahi.
     """
     try:
         from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion
@@ -94,7 +95,7 @@ async def _listen_for_announcements(listen_s: float, interfaces: tuple[str, ...]
 
     try:
         mdns = AsyncZeroconf(interfaces=list(interfaces) or InterfaceChoice.Default, ip_version=IPVersion.V4Only)
-    except OSError:  # a network without multicast
+    except OSError:  # the network has no multicast
         return []
     ask = DNSQuestionType.QM
     try:

@@ -1,7 +1,7 @@
-"""From an answer to a document, or to the error that it means: JSON, the oldest gateways' web page, `/info`. Pure.
+"""Turns a gateway's answer into a document or a typed error: JSON, the oldest gateways' web page, `/info`. Pure.
 
-A gateway's content types are wrong as often as right, so content decides. What cannot be read is an error that
-shows the answer's first characters, masked.
+Gateways often send a wrong content type, so the content decides. The error for an unreadable answer shows the
+answer's first characters, masked.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from logger.model import GatewayInfo, Json
 from logger.wire import Answer
 
 INFO_LIMIT: Final = 64 * 1024
-"""The most that `/info` may be, in bytes; real ones are under 8 KiB."""
+"""Largest `/info` accepted, in bytes; real ones are under 8 KiB."""
 ANSWER_LIMIT: Final = 1024 * 1024
-"""The most that any answer may be, in bytes; the largest one that was ever recorded is under 64 KiB."""
+"""Largest answer accepted, in bytes; the largest recorded one is under 64 KiB."""
 _DEPTH_LIMIT: Final = 32
 _PARTS_LIMIT: Final = 50_000
-"""Values in a document; 600 inverters have about 16,000. Each costs a hundred times its bytes in memory."""
+"""Most values in a document; 600 inverters have about 16,000. A parsed value takes about 100 times its bytes."""
 _SHOWN: Final = 80
 _SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
-"""Digits on every gateway, a word in an anonymised recording; safe as part of a file name."""
+"""A serial: digits on a real gateway, a word in an anonymised recording; safe as part of a file name."""
 _FIRMWARE: Final = re.compile(r"[A-Za-z]{0,4}[0-9]+(\.[0-9]+)*[\w.\-]{0,32}")
 
 
@@ -42,9 +42,9 @@ _GONE: Final = frozenset({400, 404, 405, 410})
 
 
 def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> Json:
-    """The document that was asked for. `who`: the role of the token, or the local user.
+    """Return the document in the answer. `who`: the token's role or the local user, for messages.
 
-    Raises AbsentError, NotAllowedError, BusyError, UnreadableError or GatewayError, as the status means.
+    Raises AbsentError, NotAllowedError, BusyError, UnreadableError or GatewayError, depending on the status.
     """
     where, status = f"{host}{endpoint.path}", answer.status
     if status == 200:
@@ -65,7 +65,7 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
 
 
 def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> NotAllowedError:
-    """The error for a path that is closed while others are open."""
+    """Return the error for a path that this user may not read while other paths work."""
     answered = f"{host}{endpoint.path} answered {answer.status}"
     if auth_kind(info) == "token":
         return NotAllowedError(
@@ -81,7 +81,7 @@ def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
 
 
 def _refuse_busy(answer: Answer, where: str) -> None:
-    """Raise BusyError for a status that passes by itself."""
+    """Raise BusyError for a temporary status: 408, 429 or 5xx."""
     if answer.status >= 500 or answer.status in (408, 429):
         raise BusyError(
             f"{where} answered {answer.status}: the gateway starts up, cleans up or is overloaded",
@@ -90,7 +90,7 @@ def _refuse_busy(answer: Answer, where: str) -> None:
 
 
 def read_document(answer: Answer, form: Form, where: str) -> Json:
-    """The body of a 200 answer: parsed JSON, or the text of a page. Raises UnreadableError."""
+    """Return the body of a 200 answer: parsed JSON, or the text of a page. Raises UnreadableError."""
     text = answer.text.removeprefix("\ufeff").strip()
     if not text:
         raise UnreadableError(
@@ -116,12 +116,12 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
 
 
 def looks_like_html(answer: Answer) -> bool:
-    """True if the body is a web page; firmware 3 answers so, with status 200, where there is no such path."""
+    """Return True if the body is a web page; firmware 3 sends one, with status 200, for a path that it lacks."""
     return answer.text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
-    """What `/info` says; `received_at` in unix seconds, by our clock. Raises BusyError or NotAGatewayError."""
+    """Read `/info`; `received_at` in unix seconds by our clock. Raises BusyError or NotAGatewayError."""
     _refuse_busy(answer, f"{host}/info")
     text = answer.text
     if 300 <= answer.status < 400:
@@ -153,7 +153,7 @@ def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
 
 
 def _not_a_gateway(host: str, found: str, text: str) -> NotAGatewayError:
-    """The error for an address at which something else answers."""
+    """Return the error for an address at which something other than a gateway answers."""
     return NotAGatewayError(
         f"{host} is not an Enphase gateway: /info gave {found}{_quote(text)}",
         "check ENPHASE_GATEWAY; the gateway's own page at this address shows its serial number.",
@@ -168,7 +168,7 @@ def _unreadable(where: str, found: str, text: str) -> UnreadableError:
 
 
 def _quote(text: str) -> str:
-    """The beginning of an answer for a message: masked first, so that no cut secret slips through."""
+    """Return the start of an answer for a message; secrets are masked before the text is cut."""
     plain = " ".join(mask(text[:4096]).split())[:_SHOWN]
     return f": {plain!r}" if plain else ""
 
@@ -185,7 +185,7 @@ def _finite(text: str) -> float:
 
 
 def _measure(value: Json) -> None:
-    """Raise ValueError for a document that is nested deeper than any gateway's."""
+    """Raise ValueError if a document is nested more than 32 levels deep."""
     level: list[Json] = [value]
     for _ in range(_DEPTH_LIMIT):
         level = [

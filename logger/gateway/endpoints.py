@@ -1,7 +1,7 @@
-"""The endpoint table: every document that a gateway is asked for, how often, in which lane, and how one signs in.
+"""Lists every endpoint that a gateway is asked for: how often, in which lane, and with which sign-in.
 
-Data, no code that decides what a document means. Whether a gateway really has a path is found out by asking;
-only what a whole generation cannot have (no token firmware, no such program yet) is left out beforehand.
+Whether a gateway has a path is found out by asking. Only paths that a whole firmware generation lacks are left out
+beforehand.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ Form = Literal["json", "html", "xml"]
 AuthKind = Literal["open", "digest", "token"]
 
 FIRST_TOKEN: Final = (7,)
-"""From this firmware on every path but `/info` wants a token."""
+"""From this firmware on, every path except `/info` needs a token."""
 FIRST_API: Final = (3, 9)
-"""Before this firmware there is `/info` and one HTML page."""
+"""Before this firmware there are only `/info` and one HTML page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One path of a gateway.
 
-    `purpose`: what it is asked for. `every`: the totals tick, the devices tick, or seconds; `relaxed_s`: seconds
-    where the gateway answers slowly. `role`: whose tick consumes it. `lane`: fast paths are native on the gateway,
-    slow ones share one process that takes 1 to 60 s an answer. `before_7`: how it is asked on firmware before 7.
-    `since`, `until`: firmware that can have it (until: not any more). `also`: other names of the same document, asked
-    only where a gateway does not know the first.
+    `purpose`: what the document is read for. `every`: the totals tick, the devices tick, or seconds between requests.
+    `relaxed_s`: seconds between requests while the gateway answers slowly. `role`: the tick that uses the document.
+    `lane`: fast paths answer at once; slow paths share one process on the gateway, at 1 to 60 s per answer.
+    `before_7`: the sign-in on firmware before 7. `since`, `until`: the first firmware with this path, and the first
+    without it. `also`: other paths of the same document, asked only after a 404.
     """
 
     path: str
@@ -47,14 +47,14 @@ class Endpoint:
 
     @property
     def timeout_s(self) -> float:
-        """The longest that an answer may take, in seconds."""
+        """Return the longest time that an answer may take, in seconds."""
         return 60.0 if self.lane == "slow" else 10.0
 
 
 INFO: Final = Endpoint(
     "/info", "serial, firmware, clock; asked first and without a token", every=900, form="xml", since=(0,)
 )
-"""Asked by `Gateway.identify` alone, so it is in no plan."""
+"""The endpoint that only `Gateway.identify` asks; `plan` leaves it out."""
 
 # fmt: off
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -93,14 +93,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
 
 
 def auth_kind(info: GatewayInfo) -> AuthKind:
-    """How one signs in at this gateway."""
+    """Return how this gateway wants a sign-in: open, digest or token."""
     if info.needs_token:
         return "token"
     return "open" if info.version < FIRST_API else "digest"
 
 
 def plan(info: GatewayInfo) -> tuple[Endpoint, ...]:
-    """What this gateway is asked at all: by sign-in and coarse firmware; a missing path is found out by asking."""
+    """Return the endpoints that this firmware generation can have, without `/info`."""
     version = max(info.version, FIRST_TOKEN) if info.needs_token else info.version
     return tuple(
         endpoint

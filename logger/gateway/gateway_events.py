@@ -1,4 +1,4 @@
-"""What happens at a gateway and a person may want to see in a graph; collected until somebody takes it."""
+"""Collects events of one gateway, such as a new certificate, until the recorder takes and writes them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class GatewayEvents:
         self._warned: set[GatewayEventKind] = set()
 
     def record(self, kind: GatewayEventKind, text: str, severity: Severity = "info") -> None:
-        """Keep an event of this moment."""
+        """Add an event at the present time."""
         self._events.append(Event(int(self._clock.time()), kind, text, severity))
 
     def warn_once(self, kind: GatewayEventKind, text: str) -> bool:
-        """Keep a warning unless one of its kind was kept before; True if it was not."""
+        """Add a warning and return True, unless one of its kind was added before."""
         is_news = kind not in self._warned
         if is_news:
             self._warned.add(kind)
@@ -43,10 +43,10 @@ class GatewayEvents:
         return is_news
 
     def forget(self, *kinds: GatewayEventKind) -> None:
-        """Let the next warning of these kinds be news."""
+        """Let `warn_once` add the next warning of these kinds."""
         self._warned.difference_update(kinds)
 
     def take(self) -> list[Event]:
-        """Hand over what happened since this was last called."""
+        """Return and remove the collected events."""
         events, self._events = self._events, []
         return events

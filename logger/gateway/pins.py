@@ -1,4 +1,4 @@
-"""The certificate that was learned at the first contact: one small file a gateway, named by its serial."""
+"""Stores the pinned certificate of each gateway: one small file per gateway, named by its serial."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from logger.errors import StateError
 from logger.files import describe_write_error, write_atomically
 
 _ROTATION_S: Final = 120 * 86400.0
-"""A gateway replaces its certificate about once a year, now and then two months early."""
+"""Seconds before and after a certificate's end in which a new one is expected.
+A gateway replaces its certificate about once a year, sometimes two months early."""
 _NAME: Final = re.compile(r"pin-[0-9A-Za-z]+\.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A gateway's certificate: SHA-256 in hex, its end and when it was first seen (unix seconds), and where.
+    """A gateway's certificate: SHA-256 in hex, end and first sight (unix seconds), and the gateway's address.
 
-    `warned`: that it ends soon was said.
+    `warned`: the warning that the certificate ends soon was given.
     """
 
     serial: str
@@ -35,7 +36,7 @@ class Pin:
     warned: bool = False
 
     def describe(self) -> str:
-        """Fingerprint and end, for people."""
+        """Return fingerprint and end as text for people."""
         return f"{format_fingerprint(self.fingerprint)} (ends {format_day(self.not_after)})"
 
 
@@ -43,23 +44,23 @@ _STORED: Final = TypeAdapter(Pin)
 
 
 def fingerprint_of(certificate: bytes) -> str:
-    """SHA-256 of a certificate in DER form, in hex."""
+    """Return the SHA-256 of a certificate in DER form, in hex."""
     return sha256(certificate).hexdigest()
 
 
 def format_fingerprint(fingerprint: str) -> str:
-    """A fingerprint as people compare it: AB:CD:…"""
+    """Write a fingerprint as browsers show it: AB:CD:…"""
     return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
 
 
 def plain(fingerprint: str) -> str:
-    """A fingerprint as it is kept, from any way in which people write it."""
+    """Return a fingerprint as lower-case hex, without spaces and colons."""
     return re.sub(r"[\s:]", "", fingerprint).lower()
 
 
 def end_of(certificate: bytes) -> float:
-    """When a certificate in DER form ends, in unix seconds; 0.0 if it cannot be parsed."""
-    from cryptography import x509  # only for a new certificate: it takes long to import
+    """Return when a certificate in DER form ends, in unix seconds; 0.0 if it cannot be parsed."""
+    from cryptography import x509  # slow to import, and needed only for a new certificate
 
     try:
         return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
@@ -68,19 +69,19 @@ def end_of(certificate: bytes) -> float:
 
 
 def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
-    """The pin of a certificate that was just seen."""
+    """Make the pin of a certificate first seen at `now` (unix seconds)."""
     return Pin(serial, fingerprint_of(certificate), end_of(certificate), address, now)
 
 
 def may_rotate(old: Pin, address: str, now: float) -> bool:
-    """True where a new certificate is no surprise: near the old one's end, and at the same address."""
+    """Return True if a new certificate is expected: the old one is near its end and the address is the same."""
     return abs(now - old.not_after) <= _ROTATION_S and old.address == address
 
 
 def load(state_dir: Path, serial: str, address: str) -> Pin | None:
-    """The pin of this gateway: by its serial where that is known, else the newest of this address.
+    """Load a gateway's pin: by serial if one is given, else the newest pin of the address; None without one.
 
-    Raises StateError for a pin file that cannot be read: going on without it would trust anybody.
+    Raises StateError if a pin file cannot be read, because going on without the pin would trust anybody.
     """
     if serial:
         return _read(_path(state_dir, serial))
@@ -100,7 +101,7 @@ def load(state_dir: Path, serial: str, address: str) -> Pin | None:
 
 
 def save(state_dir: Path, pin: Pin) -> None:
-    """Keep a pin; readable by its owner alone. Raises StateError."""
+    """Save a pin in a file that only its owner can read. Raises StateError."""
     path = _path(state_dir, pin.serial)
     try:
         write_atomically(path, _STORED.dump_json(pin, indent=1) + b"\n")

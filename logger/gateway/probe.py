@@ -1,4 +1,4 @@
-"""Who answers at an address: serial, firmware and certificate, by `/info` alone. Nothing secret is sent."""
+"""Finds out which gateway answers at an address: asks only `/info` and sends nothing secret."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HEADERS: Final = {"accept": "application/json"}
 
 @dataclass(frozen=True, slots=True)
 class FoundGateway:
-    """A gateway that answered. `pin`: the certificate that it showed, None over plain http (before firmware 7)."""
+    """A gateway that answered. `pin`: its certificate; None over plain http (before firmware 7)."""
 
     address: str
     info: GatewayInfo
@@ -40,7 +40,7 @@ class FoundGateway:
 
 
 async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
-    """Ask whoever is at `address` who it is, over https and then over http. Raises WireError or GatewayError."""
+    """Ask `/info` at `address`, over https and then over http. Raises WireError or GatewayError."""
     access = Access(address, Path())
 
     async def probe(base: str, failure: WireError | None) -> FoundGateway:
@@ -54,7 +54,10 @@ async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
 
 
 async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
-    """Learn the certificate of whoever answers at the base URL, and who it says it is."""
+    """Ask `/info` at the base URL, whatever its certificate → (the certificate's pin, `/info`).
+
+    Raises WireError or GatewayError.
+    """
     seen = tls.Seen()
     async with aclosing(Wire(base, clock, tls=tls.check_each_handshake(seen), max_bytes=INFO_LIMIT)) as wire:
         info = await ask_info(wire, access, clock)
@@ -67,7 +70,7 @@ async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pi
 
 
 async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError | None = None) -> GatewayInfo:
-    """Ask `/info` and check that it is the gateway that the settings name. `instead`: raised if it only redirects."""
+    """Ask `/info` and check the serial against ENPHASE_SERIAL. `instead`: the error to raise after a redirect."""
 
     async def ask() -> GatewayInfo:
         answer = await wire.request("GET", INFO.path, timeout_s=INFO.timeout_s, headers=HEADERS)
@@ -85,9 +88,9 @@ async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError 
 
 
 async def try_each(bases: Iterable[str], connect: Callable[[str, WireError | None], Awaitable[T]]) -> T:
-    """Call `connect` with one base URL after the other, and with the first failure, until one answers.
+    """Call `connect(base URL, first failure or None)` for each base URL until one answers.
 
-    Raises the first failure where none does.
+    Raises the first failure if none answers.
     """
     failure: WireError | None = None
     for base in bases:
@@ -95,5 +98,5 @@ async def try_each(bases: Iterable[str], connect: Callable[[str, WireError | Non
             return await connect(base, failure)
         except (UnreachableError, BrokenError, TimedOutError) as error:
             failure = failure or error
-    assert failure is not None  # noqa: S101  there is one base URL at least
+    assert failure is not None  # noqa: S101  there is at least one base URL
     raise failure

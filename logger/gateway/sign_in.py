@@ -1,6 +1,6 @@
-"""Signing in at Enphase: one process at a time, with the cool-down kept in a file that all commands share.
+"""Signs in at Enphase, one process at a time; the cool-down is kept in a file that all commands share.
 
-It is the account that is spared, so the file belongs to no gateway: whatever serial answers counts on the same list.
+The cool-down protects the account, so attempts for all gateways are counted in the same file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAMES: Final = {item.name for item in fields(CoolDown)}
 async def sign_in(
     access: Access, serial: str, clock: Clock, events: GatewayEvents, is_usable: Callable[[Token], bool]
 ) -> Token:
-    """Sign in once at most, or take the usable token that another process has just fetched.
+    """Return the usable token that another process has just fetched, else sign in once.
 
     Raises SignInRefusedError, SignInBlockedError or StateError.
     """
@@ -50,7 +50,7 @@ async def sign_in(
             state = state.fail(result, now)
             save(access.state_dir, state)
             events.record("sign_in_failed", state.why, "warning")
-            state.apply_credentials(access.username, access.password, now).check(serial, now)  # as every later call
+            state.apply_credentials(access.username, access.password, now).check(serial, now)  # as in later calls
             raise result.error
         tokens.save(access.state_dir, serial, result)
         save(access.state_dir, state.succeed())
@@ -63,12 +63,12 @@ async def sign_in(
 
 
 def check_allowed(access: Access, serial: str, now: float) -> None:
-    """Raise what a sign-in would be refused with before it is made."""
+    """Raise SignInRefusedError, SignInBlockedError or StateError if no sign-in may be tried now."""
     load(access.state_dir).limit(now).apply_credentials(access.username, access.password, now).check(serial, now)
 
 
 def _count(access: Access, serial: str, now: float) -> CoolDown:
-    """Count an attempt before it is made. Raises what forbids it."""
+    """Count an attempt before it is made. Raises SignInRefusedError, SignInBlockedError or StateError."""
     stored = load(access.state_dir)
     state = stored.limit(now).apply_credentials(access.username, access.password, now)
     if state != stored:
@@ -80,7 +80,7 @@ def _count(access: Access, serial: str, now: float) -> CoolDown:
 
 
 def load(state_dir: Path) -> CoolDown:
-    """The stored state. One that cannot be read counts as an attempt just made, never as none."""
+    """Load the stored cool-down; a damaged file counts as one attempt. Raises StateError."""
     path = state_dir / _FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ def load(state_dir: Path) -> CoolDown:
 
 
 def save(state_dir: Path, state: CoolDown) -> None:
-    """Keep the state. Raises StateError: without it no attempt is made."""
+    """Save the cool-down. Raises StateError; then no attempt is made."""
     path = state_dir / _FILE
     try:
         write_atomically(path, _STORED.dump_json(state, indent=1) + b"\n")
@@ -109,7 +109,7 @@ def save(state_dir: Path, state: CoolDown) -> None:
 
 @contextlib.asynccontextmanager
 async def _alone(state_dir: Path) -> AsyncIterator[None]:
-    """Hold the lock that lets one process at a time sign in; wait for the others, in real time."""
+    """Hold the lock that lets one process at a time sign in. Raises SignInBlockedError after two minutes."""
     path = state_dir / "signin.lock"
 
     async def lock() -> None:
@@ -129,4 +129,4 @@ async def _alone(state_dir: Path) -> AsyncIterator[None]:
             ) from error
         yield
     finally:
-        os.close(descriptor)  # gives the lock back
+        os.close(descriptor)  # releases the lock

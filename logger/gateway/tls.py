@@ -1,7 +1,7 @@
-"""Whom to trust on https, decided inside the handshake: an impostor sees the handshake and not a byte more.
+"""Checks the gateway's certificate inside the TLS handshake, before any request is sent.
 
-The check sits in `SSLContext.sslobject_class`, which the asynchronous client uses. An expired certificate passes
-where it is the pinned one: a gateway that cannot renew it is still the same gateway.
+The check sits in `SSLContext.sslobject_class`, which the asynchronous client uses. A pinned certificate passes even
+if it has expired: a gateway that cannot renew its certificate is still the same gateway.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from logger.errors import CertificateError, StateError
 from logger.gateway.pins import Pin, end_of, fingerprint_of, format_fingerprint
 
 _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
-"""Older gateways sign with short keys; who they are is proved by the pin, not by a chain."""
+"""Accepts short keys, which older gateways use; the pin proves the identity, not the certificate chain."""
 
 
 class Seen:
-    """Collects the certificates of a first contact, at which nothing secret is sent."""
+    """Collects the certificates of a probe, which sends nothing secret."""
 
     def __init__(self) -> None:
         self.certificates: set[bytes] = set()
 
     def __call__(self, certificate: bytes) -> None:
-        """Remember one; any is accepted."""
+        """Remember a certificate; accept any."""
         self.certificates.add(certificate)
 
 
 def trust_anybody() -> ssl.SSLContext:
-    """A context that trusts anybody; alone it is what `off` means."""
+    """Make a context that accepts every certificate, for LOGGER_TLS=off."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -40,13 +40,13 @@ def trust_anybody() -> ssl.SSLContext:
 
 
 def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
-    """A context that hands the other side's certificate (DER) to `check` at the end of each handshake.
+    """Make a context that passes the server's certificate (DER) to `check` at the end of each handshake.
 
-    What `check` raises fails the handshake, before anything of the request is sent.
+    If `check` raises, the handshake fails and nothing of the request is sent.
     """
 
     class Checked(ssl.SSLObject):
-        """The handshake of this context."""
+        """Runs `check` after the handshake."""
 
         def do_handshake(self) -> None:
             super().do_handshake()
@@ -58,7 +58,7 @@ def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
 
 
 def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
-    """A context in which only the pinned certificate passes."""
+    """Make a context that accepts only the pinned certificate; others raise CertificateError."""
 
     def check(certificate: bytes) -> None:
         if fingerprint_of(certificate) != pin.fingerprint:
@@ -73,7 +73,7 @@ def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
 
 
 def verifying(ca_file: str) -> ssl.SSLContext:
-    """A context that verifies chain and name, against `ca_file` or the system's authorities. Raises StateError."""
+    """Make a context that verifies chain and name against `ca_file` or the system's CAs. Raises StateError."""
     try:
         return ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:

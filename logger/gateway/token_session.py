@@ -1,7 +1,7 @@
-"""Asking with a token and the session's cookie, and finding out what a 401 means.
+"""Asks a gateway with a token and the session's cookie, and finds out what a 401 means.
 
-A 401 is believed step by step: without the cookie, then by the gateway's own check of the token, then once `/info`
-has answered. Only after that is a token given up, and never because of one path while others work.
+After a 401 the path is asked again without the cookie, then the gateway is asked whether the token is good, then
+`/info` must answer. Only then is the token rejected, and never for one path while another accepts the token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _IF_IT_LASTS: Final = "restart the gateway if this lasts."
 
 
 class TokenSession:
-    """What one gateway is asked with a token. `reread` gives the credentials as they are now."""
+    """Sends one gateway's requests with a token. `reread` reads the credentials again from the settings."""
 
     def __init__(
         self, access: Access, clock: Clock, serial: str, events: GatewayEvents, reread: Callable[[], Access] | None
@@ -41,18 +41,21 @@ class TokenSession:
 
     @property
     def token(self) -> Token | None:
-        """The token in use."""
+        """Return the token in use; None before the first request."""
         return self._auth.token
 
     async def aclose(self) -> None:
-        """End a sign-in in flight."""
+        """Cancel a running sign-in."""
         await self._auth.aclose()
 
     async def get(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask with Bearer and cookie; both are needed somewhere. A 401 is looked into."""
+        """Ask with token and cookie (some paths need the one, some the other); after a 401, find its cause.
+
+        Raises WireError, CredentialsError, StateError, BusyError, NotAllowedError or SerialDiffersError.
+        """
         if not connection.wire.base_url.startswith("https:"):
             raise TokenError(
-                f"{connection.wire.host} wants a token, and none is sent over plain http",
+                f"{connection.wire.host} needs a token, and no token is sent over plain http",
                 "write ENPHASE_GATEWAY without http://, or with https://.",
             )
         token = await self._auth.current()
@@ -66,13 +69,13 @@ class TokenSession:
         return answer
 
     async def _recover(self, connection: Connection, endpoint: Endpoint) -> tuple[Answer, Token]:
-        """Find out what a 401 means → the answer in the end, and the token that is now in use."""
-        answer, token = await self._get_anew(connection, endpoint)  # the other lane may have brought a newer token
+        """Find the cause of a 401 → the final answer and the token that gave it."""
+        answer, token = await self._get_anew(connection, endpoint)  # the other lane may have renewed the token
         if answer.status != 401:
             return answer, token
         if await self._is_good(connection, token):
             return await self._get_by_new_session(connection, endpoint, token), token
-        info = await ask_info(connection.wire, self._access, self._clock)  # a gateway that starts up says 401 too
+        info = await ask_info(connection.wire, self._access, self._clock)  # a starting gateway answers 401 too
         host, serial = connection.wire.host, connection.info.serial
         if info.serial != serial:
             raise SerialDiffersError(f"{host} was gateway {serial} and now is {info.serial}", "check the network.")
@@ -96,26 +99,26 @@ class TokenSession:
         )
 
     async def _get_anew(self, connection: Connection, endpoint: Endpoint) -> tuple[Answer, Token]:
-        """Ask with the token that is the right one now, and without the old cookie."""
+        """Ask with the present token and without the old cookie."""
         token = await self._auth.current()
         connection.wire.forget_cookies()
         return await connection.get(endpoint, token=token), token
 
     async def _is_good(self, connection: Connection, token: Token) -> bool:
-        """Whether the gateway itself says that the token is good, which begins a new session. Raises BusyError."""
+        """Ask the gateway whether the token is good; if so, a new session begins. Raises WireError or BusyError."""
         bearer = {"authorization": f"Bearer {token.text}"}
         answer = await connection.wire.request("GET", _CHECK, timeout_s=_CHECK_S, headers=bearer)
         if answer.status in (200, 401, 403):
             return answer.status == 200
         raise BusyError(
-            f"{connection.wire.host}{_CHECK} answered {answer.status}: it cannot say now whether the token is good",
+            f"{connection.wire.host}{_CHECK} answered {answer.status}: the gateway cannot check the token now",
             _IF_IT_LASTS,
         )
 
     async def _get_by_new_session(self, connection: Connection, endpoint: Endpoint, token: Token) -> Answer:
-        """The token is good: ask with the new cookie too, then with the cookie alone.
+        """Ask with a good token and the new session's cookie, then with the cookie alone.
 
-        If that fails it is this path alone where another path takes the token; else nothing is known yet.
+        Returns a 401 if another path accepts the token. Raises BusyError if no other path does.
         """
         answer = await connection.get(endpoint, token=token)
         if answer.status == 401:
@@ -128,7 +131,7 @@ class TokenSession:
         return answer
 
     async def _works_elsewhere(self, connection: Connection, endpoint: Endpoint, token: Token) -> bool:
-        """Whether another path, the one that worked last, takes this token now."""
+        """Return True if the path that worked last, other than this one, accepts the token now."""
         witness = self._witness
         if witness is None or witness == endpoint:
             return False
@@ -136,7 +139,7 @@ class TokenSession:
 
 
 def _refuse_wrong_clock(token: Token, info: GatewayInfo, host: str, now: float) -> None:
-    """Raise TokenError where the token is valid now, but not by the gateway's clock."""
+    """Raise TokenError if the token is valid now but not by the gateway's clock."""
     gateway_now = now + info.clock_skew_s
     if gateway_now >= token.expires_at or gateway_now + 300 < token.issued_at:
         raise TokenError(

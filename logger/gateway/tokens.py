@@ -1,7 +1,7 @@
-"""A gateway's token: read from text, judged, and kept in one file (0600) named by the gateway's serial.
+"""Reads and checks a gateway's token, and stores it in one file (0600) named by the gateway's serial.
 
-The signature is the gateway's to check. Here only what the token says of itself is read: for which gateway it
-is, from when and until when, and for whom. The text of a token is shown nowhere.
+The gateway checks the signature. Only the token's claims are read here: its gateway, its start and end, its role.
+The text of a token is never shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PASTE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token that is for this gateway. Times in unix seconds; `issued_at` 0.0 if it does not say."""
+    """A token for this gateway. Times in unix seconds; `issued_at` is 0.0 if the token does not tell it."""
 
     text: str = field(repr=False)
     expires_at: float
@@ -38,18 +38,21 @@ class Token:
 
     @property
     def id(self) -> str:
-        """Tells tokens apart without showing them."""
+        """Return a hash that tells tokens apart without showing them."""
         return sha256(self.text.encode()).hexdigest()
 
     @property
     def renew_at(self) -> float:
-        """When to fetch the next one: 30 days early, a twelfth of its life if that is less (12 h → 1 h)."""
+        """Return when to fetch the next token, in unix seconds.
+
+        30 days before the end, or a twelfth of the token's life if that is less (12 h → 1 h).
+        """
         life = self.expires_at - self.issued_at if self.issued_at else (43200.0 if self.user == "installer" else 0.0)
         return self.expires_at - (min(_EARLY_S, life / 12) if life > 0 else _EARLY_S)
 
 
 def read_token(text: str, serial: str, now: float, origin: str) -> Token:
-    """The token in `text`, for the gateway `serial`, not expired at `now`. Raises TokenError naming `origin`."""
+    """Read and check the token in `text` for gateway `serial` at `now`. Raises TokenError that names `origin`."""
     text = text.strip()
     if not _FORM.fullmatch(text):
         raise TokenError(f"{origin} is not a token: a token is three parts separated by dots", PASTE)
@@ -72,7 +75,7 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
 
 
 def load(state_dir: Path, serial: str, now: float) -> Token | None:
-    """The kept token, or None if there is none that can still be used. Raises StateError."""
+    """Load the stored token; None if it is missing, expired or damaged. Raises StateError."""
     path = _path(state_dir, serial)
     try:
         text = path.read_text(encoding="ascii")
@@ -85,11 +88,11 @@ def load(state_dir: Path, serial: str, now: float) -> Token | None:
     try:
         return read_token(text, serial, now, "the kept token")
     except TokenError:
-        return None  # expired or cut: as good as none, and replaced by the next one
+        return None  # expired or damaged; the next token replaces it
 
 
 def save(state_dir: Path, serial: str, token: Token) -> None:
-    """Keep a token; readable by its owner alone. Raises StateError."""
+    """Save a token in a file that only its owner can read. Raises StateError."""
     path = _path(state_dir, serial)
     try:
         write_atomically(path, token.text.encode("ascii") + b"\n")
@@ -98,7 +101,7 @@ def save(state_dir: Path, serial: str, token: Token) -> None:
 
 
 def format_end(token: Token) -> str:
-    """Until when it is valid, for people."""
+    """Write a token's end for people: to the minute for an installer's token, else the day."""
     return format_minute(token.expires_at) if token.user == "installer" else format_day(token.expires_at)
 
 
@@ -107,5 +110,5 @@ def _path(state_dir: Path, serial: str) -> Path:
 
 
 def _plain(claim: object) -> str:
-    """A claim for messages: short, printable, or a question mark."""
+    """Return a claim for messages if it is short and printable, else a question mark."""
     return claim if isinstance(claim, str) and re.fullmatch(r"[\w-]{1,24}", claim) else "?"

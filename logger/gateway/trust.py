@@ -1,4 +1,4 @@
-"""The certificate that one gateway is trusted by: pinned, followed to its next one, accepted by a person."""
+"""Pins a gateway's certificate, follows its renewal, and lets a person accept another one."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _WARN_S: Final = 90 * 86400.0
 
 
 class Trust:
-    """The pin of one gateway; each change of it is logged and recorded as an event."""
+    """Keeps the pin of one gateway; each change is logged and recorded as an event."""
 
     def __init__(self, access: Access, clock: Clock, events: GatewayEvents) -> None:
         self._access, self._clock, self._events = access, clock, events
         self._trusted: Pin | None = None
 
     def load(self) -> Pin | None:
-        """The pin that is kept for the address, or None. Raises StateError."""
+        """Load the pin of this address; None without one. Raises StateError."""
         return pins.load(self._access.state_dir, self._access.expected_serial, self._access.host)
 
     async def pin_first(self, base: str) -> Pin:
-        """Pin what the gateway shows, unless its serial is pinned already at another address."""
+        """Pin the gateway's certificate; a pin of its serial at another address is kept instead."""
         new, info = await probe_certificate(base, self._access, self._clock)
         known = pins.load(self._access.state_dir, info.serial, self._access.host)
         if known is not None:
@@ -43,13 +43,13 @@ class Trust:
         return new
 
     async def pin_successor(self, base: str, old: Pin) -> Pin | None:
-        """Pin the gateway's next certificate where the mode `pin` accepts it by itself; else None."""
+        """Pin the gateway's renewed certificate if mode `pin` accepts it without a person; else return None."""
         if self._access.tls != "pin" or not pins.may_rotate(old, self._access.host, self._clock.time()):
             return None
         try:
             new, _ = await probe_certificate(base, self._access, self._clock)
         except GatewayError:
-            return None  # what answers there is not this gateway
+            return None  # another device answers
         if new.serial != old.serial:
             return None
         pins.save(self._access.state_dir, new)
@@ -58,7 +58,7 @@ class Trust:
         return new
 
     def confirm(self, pin: Pin) -> None:
-        """Note that the gateway was reached under this pin, be it at a new address or accepted by a person."""
+        """Record that the gateway was reached with this pin; store a new address, log a change by a person."""
         old = self._trusted
         if old is not None and old.fingerprint != pin.fingerprint:
             self._record_change(old, pin, "accepted by a person")
@@ -69,7 +69,7 @@ class Trust:
         self.warn_of_end()
 
     def warn_of_end(self) -> None:
-        """Warn once, 90 days ahead, that the certificate ends; asked often, since a connection lasts for months."""
+        """Warn once that the certificate ends within 90 days; called often, since a connection lasts for months."""
         pin = self._trusted
         if pin is None or pin.warned or not pin.not_after or pin.not_after - self._clock.time() > _WARN_S:
             return
@@ -84,7 +84,7 @@ class Trust:
         self._keep(self._trusted)
 
     def _keep(self, pin: Pin) -> None:
-        """Save what is known of a pin that is still the kept one; no poll fails if the disk does not let us."""
+        """Save changes to the stored pin unless another replaced it; a write error does not fail the poll."""
         with contextlib.suppress(StateError):
             kept = pins.load(self._access.state_dir, pin.serial, pin.address)
             if kept is not None and kept.fingerprint == pin.fingerprint:
@@ -100,10 +100,10 @@ class Trust:
 
 
 async def accept_certificate(access: Access, clock: Clock, fingerprint: str = "") -> tuple[Pin | None, Pin]:
-    """Pin the certificate that the gateway has now, whatever was pinned before → (old, new).
+    """Pin the certificate that the gateway shows now → (old pin or None, new pin).
 
-    `fingerprint`, where given, is the only one that is accepted. A running recorder takes the new pin up at its next
-    poll. Raises CertificateError, WireError, GatewayError or StateError.
+    `fingerprint`, if given, is the only one accepted. A running recorder reads the new pin at its next poll.
+    Raises CertificateError, WireError, GatewayError or StateError.
     """
     base = access.candidates[0]
     if not base.startswith("https:"):
@@ -118,9 +118,9 @@ async def accept_certificate(access: Access, clock: Clock, fingerprint: str = ""
             "compare it with the one that the gateway's own page shows in a browser.",
         )
     old = None
-    with contextlib.suppress(StateError):  # a damaged pin is what this command replaces
+    with contextlib.suppress(StateError):  # a damaged pin may be replaced
         old = pins.load(access.state_dir, new.serial, access.host) or pins.load(access.state_dir, "", access.host)
-    if old is not None:  # the newest of an address counts, also where the clock was set back
+    if old is not None:  # the newest pin counts, even after the clock was set back
         new = replace(new, first_seen=max(new.first_seen, old.first_seen + 1))
     pins.save(access.state_dir, new)
     return old, new

@@ -137,13 +137,15 @@ def test_a_token_that_the_gateway_refuses_is_said(site: BackgroundSimulator, tmp
     token = site.simulator.new_token()
     site.call(site.simulator.revoke_tokens)
     done = program(tmp_path, "once", settings=address_of(site) | {"ENPHASE_TOKEN": token})
-    read_out(done, 77, "refuses ENPHASE_TOKEN, though it is not expired", "set ENPHASE_TOKEN_FILE to a new token")
+    read_out(
+        done, 77, "refuses ENPHASE_TOKEN, although the token has not expired", "set ENPHASE_TOKEN_FILE to a new token"
+    )
     goes_on(tmp_path, site)
 
 
 def test_a_gateway_that_wants_a_token_and_gets_none_is_said(site: BackgroundSimulator, tmp_path: Path) -> None:
     done = program(tmp_path, "once", settings=address_of(site))
-    read_out(done, 77, "wants a token, and neither token nor account is set", "set ENPHASE_TOKEN_FILE")
+    read_out(done, 77, "needs a token, and neither token nor account is set", "set ENPHASE_TOKEN_FILE")
 
 
 # --- the gateway ---------------------------------------------------------------------------------------------------

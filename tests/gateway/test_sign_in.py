@@ -126,7 +126,7 @@ async def test_a_pasted_token_needs_no_account_and_is_not_written_down(tmp_path:
 async def test_without_token_and_account_the_message_says_what_to_set(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         text = await fails(here.gateway(**NO_ACCOUNT), TokenError)
-        assert f"gateway {SERIAL} wants a token" in text
+        assert f"gateway {SERIAL} needs a token" in text
         assert "ENPHASE_TOKEN_FILE" in text
         assert here.box.count(READINGS) == 0
 

@@ -226,7 +226,7 @@ async def test_no_token_goes_over_plain_http(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         plain = await here.swap(Box(here.clock, None))
         gateway = here.gateway(address=f"http://127.0.0.1:{plain.http.port}", token=make_token())
-        with pytest.raises(TokenError, match="none is sent over plain http") as caught:
+        with pytest.raises(TokenError, match="no token is sent over plain http") as caught:
             await gateway.fetch(endpoint(READINGS))
         assert "Try: write ENPHASE_GATEWAY without http://" in str(caught.value)
         assert b"uthorization" not in plain.received
