@@ -1,1 +1,1 @@
-"""Every setting of the program: where values come from, what they must be, and what a person is told."""
+"""Defines, reads and checks every setting of the program."""

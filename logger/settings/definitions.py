@@ -1,4 +1,4 @@
-"""Every setting: its name, its default, its check, and what it is for."""
+"""Defines every setting: name, default, check and description."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from logger.settings.value_types import (
 
 
 class Group(BaseSettings):
-    """One prefix's settings; frozen."""
+    """Base of the setting groups; one group per prefix of variables. Frozen."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
@@ -40,7 +40,7 @@ class Group(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Our own sources, over the inputs that the group is made with."""
+        """Replace the sources of pydantic-settings by SOURCES, which read from the given inputs."""
         inputs: Inputs = init_settings()["inputs"]
         return tuple(source(settings_cls, inputs) for source in SOURCES)
 
@@ -106,7 +106,7 @@ class Influxdb(Group):
 
     @property
     def buckets(self) -> dict[Role, str]:
-        """The bucket of each role."""
+        """Return role → bucket."""
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
 
@@ -165,7 +165,7 @@ GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, RecorderSettings)
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One setting for people: variable, default as text, help, whether it is a secret, an example."""
+    """Describes one setting for people; the default is text, empty for a secret."""
 
     variable: str
     default: str
@@ -189,8 +189,8 @@ def _describe(group: type[Group], name: str) -> Description:
 
 
 DESCRIPTIONS: Final = tuple(_describe(group, name) for group in GROUPS for name in group.model_fields)
-"""Every setting in order; `.env.example`, the README's table and `check --show` come from here."""
+"""Every setting in order; the source of `.env.example`, the README's table and `check --show`."""
 KNOWN_NAMES: Final = frozenset(
     name for item in DESCRIPTIONS for name in (item.variable, *([f"{item.variable}_FILE"] if item.secret else []))
 )
-"""Every variable that is read, the `_FILE` forms of the secrets included."""
+"""Every variable that is read, including the `_FILE` forms of the secrets."""

@@ -1,7 +1,7 @@
-"""Files of settings (`.env`): read without interpolation, changed line by line with everything else as it is.
+"""Reads settings files (`.env`) without interpolation, and changes single lines without touching the others.
 
-What is written reads the same in dotenv, in systemd's EnvironmentFile and in compose, without quotes; a value that
-they would read differently is refused.
+Values are written without quotes, so that dotenv, systemd's EnvironmentFile and compose read the same. A value that
+these would read differently is refused.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _HEAD = (
 
 
 def read_env_text(path: Path) -> str:
-    """The file's text, empty where there is none. Raises OSError, UnicodeDecodeError."""
+    """Read a settings file as text; empty if there is no file. Raises OSError, UnicodeDecodeError."""
     return path.read_text(encoding=ENCODING) if path.is_file() else ""
 
 
 def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
-    """Parse such a text → the values, nothing interpolated, and each line that sets none: its number and words."""
+    """Parse the text of a settings file → (variable → value, [(line number, words) of each broken line])."""
     values: dict[str, str] = {}
     broken = []
     for item in parse_stream(io.StringIO(text)):
@@ -41,7 +41,7 @@ def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
 
 
 def explain_unfit(value: str) -> str:
-    """Why `value` cannot stand in such a file, or nothing."""
+    """Return why `value` cannot be written to a settings file; empty if it can."""
     if not value.isprintable():
         return "holds a line break or another control character"
     if value != value.strip():
@@ -54,22 +54,22 @@ def explain_unfit(value: str) -> str:
 
 
 def change_env(text: str, values: Mapping[str, str | None]) -> str:
-    """Set each variable in `text`, or take it out where its value is None; a new file gets a head.
+    """Set each variable in `text`, or remove it if its value is None; a new file gets a heading.
 
-    The last line of a variable counts, as it does for every reader; earlier ones go. Raises ValueError for a value
-    that does not fit.
+    The last line of a variable is changed, because every reader uses the last; earlier ones are removed.
+    Raises ValueError for a value that cannot be written.
     """
     for name, value in values.items():
         if value is not None and (reason := explain_unfit(value)):
             raise ValueError(f"{name} {reason}")
-    lines = re.split(r"\r\n|\r|\n", (text or _HEAD).rstrip("\r\n"))  # never within a value, as splitlines does
+    lines = re.split(r"\r\n|\r|\n", (text or _HEAD).rstrip("\r\n"))  # splitlines would also split within a value
     for name, value in values.items():
         lines = _set(lines, name, value)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _set(lines: list[str], name: str, value: str | None) -> list[str]:
-    """Set that variable at the place where it stood, else where its comment stands, else at the end."""
+    """Set a variable in its last line, else in place of its commented line, else at the end."""
     set_at = [index for index, line in enumerate(lines) if _variable_in(line) == name]
     at = set_at[-1] if set_at else next((i for i, line in enumerate(lines) if line.startswith(f"#{name}=")), None)
     if value is None:
@@ -80,6 +80,6 @@ def _set(lines: list[str], name: str, value: str | None) -> list[str]:
 
 
 def _variable_in(line: str) -> str:
-    """The variable that a line sets, or empty."""
+    """Return the variable that a line sets; empty without one."""
     found = re.match(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", line)
     return found[1] if found else ""

@@ -1,8 +1,8 @@
-"""Every setting of the program, read once and checked at once.
+"""Reads and checks every setting of the program.
 
-Sources, first found wins: environment, `.env`, `<NAME>_FILE` (secrets only), the secrets folders
-(`$CREDENTIALS_DIRECTORY`, `/run/secrets`, `credentials` beside `.env`), defaults. All problems are reported at once
-and no message ever shows a value.
+The first source with a value wins: environment, `.env`, `<NAME>_FILE` (secrets only), the secrets folders
+(`$CREDENTIALS_DIRECTORY`, `/run/secrets`, `credentials` beside `.env`), defaults. All problems are reported
+together, and no message shows a value.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ G = TypeVar("G", bound=Group)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of one start.
+    """All settings, as read at one time.
 
-    `origins`: variable → where its value came from. `warnings`: for the log. `env_file`: what was read as `.env`.
+    `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file.
     """
 
     enphase: Enphase
@@ -42,13 +42,13 @@ class Settings:
 
     @property
     def values(self) -> dict[str, object]:
-        """The value of every setting, by variable."""
+        """Return variable → value of every setting."""
         groups: tuple[Group, ...] = (self.enphase, self.influxdb, self.recorder)
         return {variable_of(type(group), name): value for group in groups for name, value in group}
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Every secret that is set, by variable; for the log's mask."""
+        """Return variable → secret for every secret that is set, so that the log can mask it."""
         return {
             name: value.get_secret_value()
             for name, value in self.values.items()
@@ -56,7 +56,7 @@ class Settings:
         }
 
     def is_fixed(self, *variables: str) -> bool:
-        """Whether only a restart can change these: they are set, and each by the environment or by systemd."""
+        """Return True if only a restart can change these: each one set comes from the environment or systemd."""
         origins = [self.origins[name] for name in variables if name in self.origins]
         credentials = read_variables().get("CREDENTIALS_DIRECTORY")
         return bool(origins) and all(
@@ -66,12 +66,12 @@ class Settings:
 
     @property
     def state_dir(self) -> Path:
-        """The folder for the store, the token and the certificate pin."""
+        """Return the folder for the store, the token and the certificate pin."""
         return places.state_dir(read_variables(), self.recorder.state_dir)
 
     @property
     def runtime_dir(self) -> Path:
-        """The folder for `status.json`."""
+        """Return the folder for `status.json`."""
         return places.runtime_dir(read_variables(), self.recorder.state_dir)
 
 
@@ -85,9 +85,9 @@ def load_settings(
     require: Iterable[str] = (),
     further: FurtherCheck = lambda settings: (),
 ) -> Settings:
-    """Read and check every setting. `require` names variables that this command cannot do without.
+    """Read and check every setting. `require`: variables that must be set.
 
-    `further` finds problems that this room cannot know of. Raises SettingsError with every problem at once.
+    `further` returns more problems. Raises SettingsError with all problems.
     """
     settings, problems = inspect_settings(env_file, environ=environ, require=require, further=further)
     if problems:
@@ -102,7 +102,7 @@ def inspect_settings(
     require: Iterable[str] = (),
     further: FurtherCheck = lambda settings: (),
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Read and check every setting → what is good, with defaults in place of the rest, and every problem."""
+    """Read and check every setting → (settings, with defaults instead of wrong values; all problems)."""
     inputs = Inputs(read_variables() if environ is None else environ, env_file)
     _read_env_file(inputs)
     enphase, influxdb, recorder = _build(Enphase, inputs), _build(Influxdb, inputs), _build(RecorderSettings, inputs)
@@ -116,9 +116,9 @@ def inspect_settings(
 
 
 def reread_settings(settings: Settings) -> Settings:
-    """Read the settings anew; what came from the environment is as it was at the start.
+    """Read the settings again; values from the environment do not change.
 
-    The old ones where something is wrong now: a running recorder goes on with what it has.
+    Returns the old settings if something is wrong now, so that a running recorder continues with them.
     """
     if settings.env_file is None:
         return settings
@@ -129,7 +129,7 @@ def reread_settings(settings: Settings) -> Settings:
 
 
 def _read_env_file(inputs: Inputs) -> None:
-    """Read `.env`, once; a line that is none is a problem where it names a setting, else a warning."""
+    """Read `.env`; a broken line is a problem if it names a setting, else a warning."""
     if (path := inputs.env_file) is None:
         return
     try:
@@ -149,12 +149,12 @@ def _read_env_file(inputs: Inputs) -> None:
 
 
 def _build(group: type[G], inputs: Inputs) -> G:
-    """One prefix's settings from all sources; each wrong value is noted as a problem and leaves its default."""
+    """Read one group of settings; a wrong value becomes a problem, and its default is used."""
     try:
         return group(inputs)
     except ValidationError as error:
         inputs.problems += _problems_of(group, error, inputs.origins)
-        return group(inputs)  # the sources leave out what is known to be wrong
+        return group(inputs)  # the sources skip values with a known problem
 
 
 def _problems_of(group: type[Group], error: ValidationError, origins: Mapping[str, str]) -> list[Problem]:
@@ -205,7 +205,7 @@ _RULES: Final[tuple[tuple[str, Callable[[Settings], bool], str, str], ...]] = (
      "there is no such file, or it holds no certificate in PEM form",
      "give the path of the CA's certificate in PEM form."),
 )
-"""What is wrong between settings that are each right alone: the one to name, whether it is so, in words, the cure."""
+"""Contradictions between settings: the variable to name, the test for the contradiction, the message, the fix."""
 # fmt: on
 
 
@@ -218,7 +218,7 @@ def _find_contradictions(settings: Settings) -> list[Problem]:
 
 
 def _is_no_ca(path: str) -> bool:
-    """Whether the file, where one is named, holds no certificates that can be trusted."""
+    """Return True if a file is named but holds no CA certificate."""
     if not path:
         return False
     try:
@@ -229,7 +229,7 @@ def _is_no_ca(path: str) -> bool:
 
 
 def _warn_of_secrets(inputs: Inputs) -> Iterable[str]:
-    """Warn of secrets in `.env` that others read differently, and of files of secrets that are not read."""
+    """Warn of secrets in `.env` that compose or systemd read differently, and of secret files that are not read."""
     for name in (item.variable for item in DESCRIPTIONS if item.secret):
         origin, env_file = inputs.origins.get(name), str(inputs.env_file)
         if origin == env_file and any(c in inputs.dotenv[name] for c in " $#\\'\"`"):

@@ -1,4 +1,4 @@
-"""The settings as texts for people: `.env.example`, the README's table, `check --show`."""
+"""Writes the settings as text: `.env.example`, the README's table, `check --show`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from logger.settings.load import Settings
 
 
 def show_value(settings: Settings, item: Description) -> str:
-    """One setting's value; of a secret only whether it is set."""
+    """Return a setting's value as text; for a secret only whether it is set."""
     value = settings.values[item.variable]
     if isinstance(value, SecretStr):
         return "(set)" if value else ""
@@ -17,7 +17,7 @@ def show_value(settings: Settings, item: Description) -> str:
 
 
 def render_env_example() -> str:
-    """The text of `.env.example`: reads the same in dotenv, systemd and compose."""
+    """Write the text of `.env.example`, which dotenv, systemd and compose read alike."""
     lines = [
         "# Settings of envoy-logger. Copy to .env and fill in; every line can also be an environment variable.",
         "# Secrets belong in files of their own: NAME_FILE=/path/to/file (one value, nothing else in it).",
@@ -36,7 +36,7 @@ def render_env_example() -> str:
 
 
 def render_settings_table() -> str:
-    """Every setting as a Markdown table, for the README."""
+    """Write every setting as a Markdown table, for the README."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for item in DESCRIPTIONS:
         name = f"`{item.variable}`" + (" (secret)" if item.secret else "")

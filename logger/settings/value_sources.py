@@ -1,7 +1,7 @@
-"""Where values come from, as sources of pydantic-settings: environment, `.env`, files of secrets, folders of secrets.
+"""Sources of settings for pydantic-settings: environment, `.env`, secret files, folders of secret files.
 
-The sources that pydantic-settings brings would also read `influxdb_url`, replace `$` in `.env`, end at the first file
-that cannot be read, and not tell where a value came from.
+The sources of pydantic-settings itself would also read `influxdb_url`, replace `$` in `.env`, stop at the first
+unreadable file, and not record where a value came from.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from logger.errors import Problem
 
 ENCODING: Final = "utf-8-sig"
-"""UTF-8, also with the mark that editors on Windows put before it."""
+"""UTF-8, with or without the byte order mark that editors on Windows write."""
 _MOST_LETTERS: Final = 64 * 1024
-"""A secret that is longer is none: somebody named another file."""
+"""Most characters read of a secret file; a longer file is the wrong file."""
 CREDENTIALS: Final = "credentials"
-"""The folder of secrets beside the file of settings; systemd hands it over, and a command beside it reads it too."""
+"""The folder of secret files beside the settings file; systemd passes it to the daemon, commands read it directly."""
 
 
 @dataclass(slots=True)
 class Inputs:
-    """What one reading of the settings draws on, and what it finds out.
+    """The inputs of one reading of the settings, and its results.
 
-    `variables`: those of the process. `dotenv`: those of `env_file`; without one no secrets folder is read.
-    `origins`: variable → where its value came from.
+    `variables`: the process's environment. `dotenv`: the values in `env_file`; without it no secrets folder is read.
+    `origins`: variable → source of its value.
     """
 
     variables: Mapping[str, str]
@@ -44,19 +44,19 @@ class Inputs:
 
     @property
     def layers(self) -> tuple[tuple[Mapping[str, str], str], ...]:
-        """The variables of each place that has any, with its name."""
+        """Return the variables of the environment and of `.env`, each with the source's name."""
         return (self.variables, "environment"), (self.dotenv, str(self.env_file))
 
     @property
     def folders(self) -> list[Path]:
-        """The secrets folders: systemd's, the container's, and the one beside `.env`."""
+        """Return the secrets folders: systemd's, the container's, and the one beside `.env`."""
         if self.env_file is None:
             return []
         given = self.variables.get("CREDENTIALS_DIRECTORY")
         return [*([Path(given)] if given else []), Path("/run/secrets"), self.env_file.parent / CREDENTIALS]
 
     def read_secret(self, variable: str, path: Path, origin: str) -> str:
-        """Read a file that is to hold this secret; empty, and a problem, if it does not."""
+        """Read a secret from a file; if unreadable or empty, add a problem and return an empty text."""
         try:
             secret = read_secret(path)
         except (OSError, UnicodeDecodeError) as error:
@@ -72,17 +72,17 @@ class Inputs:
 
 
 def variable_of(group: type[BaseSettings], field_name: str) -> str:
-    """The environment variable of a field."""
+    """Return the environment variable of a field."""
     return f"{group.model_config.get('env_prefix', '')}{field_name}".upper()
 
 
 def is_secret(info: FieldInfo) -> bool:
-    """Whether the field's value is never shown."""
+    """Return True if the field is a secret, which is never shown."""
     return info.annotation is SecretStr
 
 
 class _Source(PydanticBaseSettingsSource):
-    """One place; it is asked only for fields that no earlier source gave and that are not known to be wrong."""
+    """Base of the sources; reads only fields without a value from an earlier source and without a known problem."""
 
     for_secrets: ClassVar[bool] = False
 
@@ -91,7 +91,7 @@ class _Source(PydanticBaseSettingsSource):
         self.inputs = inputs
 
     def __call__(self) -> dict[str, Any]:
-        """The values of this source by field name; an empty one counts as not set."""
+        """Return field name → value from this source; an empty value counts as not set."""
         wrong = {problem.setting for problem in self.inputs.problems}
         asked = {
             name: self.get_field_value(info, name)[0]
@@ -101,7 +101,7 @@ class _Source(PydanticBaseSettingsSource):
         return {name: value for name, value in asked.items() if value}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str, str, bool]:
-        """The value of one field, empty for none; where it came from is noted."""
+        """Return the value of one field, empty without one, and record its origin."""
         variable = variable_of(self.settings_cls, field_name)
         value, origin = self.find(variable) if is_secret(field) or not self.for_secrets else ("", "")
         if value:
@@ -110,32 +110,32 @@ class _Source(PydanticBaseSettingsSource):
 
     @abstractmethod
     def find(self, variable: str) -> tuple[str, str]:
-        """The value of a variable and where it came from; empty for none."""
+        """Return a variable's value and its origin; both empty without a value."""
 
 
 class Environment(_Source):
-    """The variables of the process."""
+    """Reads settings from the process's environment."""
 
     def find(self, variable: str) -> tuple[str, str]:
-        """See _Source."""
+        """Return a variable's value and its origin; empty value without one."""
         return self.inputs.variables.get(variable, ""), "environment"
 
 
 class EnvFile(_Source):
-    """The variables in `.env`."""
+    """Reads settings from `.env`."""
 
     def find(self, variable: str) -> tuple[str, str]:
-        """See _Source."""
+        """Return a variable's value and its origin; empty value without one."""
         return self.inputs.dotenv.get(variable, ""), str(self.inputs.env_file)
 
 
 class SecretFiles(_Source):
-    """The files that `<NAME>_FILE` names in either."""
+    """Reads secrets from the files that `<NAME>_FILE` names, in the environment or in `.env`."""
 
     for_secrets = True
 
     def find(self, variable: str) -> tuple[str, str]:
-        """See _Source."""
+        """Return a variable's value and its origin; empty value without one."""
         for values, place in self.inputs.layers:
             if path := values.get(f"{variable}_FILE"):
                 origin = f"{place}, {variable}_FILE"
@@ -144,12 +144,12 @@ class SecretFiles(_Source):
 
 
 class SecretFolders(_Source):
-    """The files in the secrets folders that are named as the variable, also with `envoy_logger_` before it."""
+    """Reads secrets from files in the secrets folders, named `<variable>` or `envoy_logger_<variable>`."""
 
     for_secrets = True
 
     def find(self, variable: str) -> tuple[str, str]:
-        """See _Source."""
+        """Return a variable's value and its origin; empty value without one."""
         wanted = (variable.lower(), f"envoy_logger_{variable.lower()}")
         for folder in self.inputs.folders:
             try:
@@ -162,22 +162,22 @@ class SecretFolders(_Source):
 
 
 SOURCES: Final = (Environment, EnvFile, SecretFiles, SecretFolders)
-"""The first that has a value wins."""
+"""The sources in order; the first with a value wins."""
 
 
 def read_secret(path: Path) -> str:
-    """The text of a file without its one trailing newline. Raises OSError, UnicodeDecodeError."""
+    """Read a secret from a file, without one trailing newline. Raises OSError, UnicodeDecodeError."""
     with path.open(encoding=ENCODING) as file:
         return file.read(_MOST_LETTERS).removesuffix("\n").removesuffix("\r")
 
 
 def reason_of(error: OSError | UnicodeDecodeError) -> str:
-    """Why a file cannot be read, for people."""
+    """Return why a file cannot be read, as text for people."""
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
 def is_readable_by_others(path: Path) -> bool:
-    """Whether its permissions let every user read it."""
+    """Return True if every user may read the file."""
     try:
         return bool(path.stat().st_mode & stat.S_IROTH)
     except OSError:

@@ -1,4 +1,4 @@
-"""The types of settings' values. A wrong one raises ValueError saying what is wrong, never with the value."""
+"""Types of the settings' values. A wrong value raises ValueError with the reason, never with the value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, SecretStr
 
 
 def _require(is_good: Callable[[str], object], message: str) -> AfterValidator:
-    """Let a text or a secret pass that is empty or good."""
+    """Make a validator that accepts an empty or a good value and raises ValueError(`message`) for others."""
 
     def check(value: str | SecretStr) -> str | SecretStr:
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -25,7 +25,7 @@ def _require(is_good: Callable[[str], object], message: str) -> AfterValidator:
 
 
 def is_zone(name: str) -> bool:
-    """Whether the IANA database has a time zone of that name."""
+    """Return True if the IANA database has a time zone of this name."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -34,7 +34,7 @@ def is_zone(name: str) -> bool:
 
 
 def _split(address: str, message: str) -> SplitResult:
-    """Split an address whose port is one and that carries no credentials; `message`: what is wrong with others."""
+    """Split an address; raise ValueError for a bad port, credentials, or (with `message`) another fault."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -49,7 +49,7 @@ def _split(address: str, message: str) -> SplitResult:
 
 
 def _check_url(value: str) -> str:
-    """Require http(s)://host[:port][/path], or nothing; strip a slash at the end."""
+    """Check that a value is http(s)://host[:port][/path] or empty; strip a slash at the end."""
     if not value:
         return value
     message = "is not an http:// or https:// address"
@@ -62,7 +62,7 @@ def _check_url(value: str) -> str:
 
 
 def check_gateway_address(value: str) -> str:
-    """Require host, host:port or http(s)://host, or nothing; strip a slash at the end."""
+    """Check that a value is host, host:port or http(s)://host or empty; strip a slash at the end."""
     if not value:
         return value
     place = value.partition("://")[2] or value
@@ -117,4 +117,4 @@ GatewayToken = Annotated[
         "is not a token: a token is three parts separated by dots, and nothing else",
     ),
 ]
-"""Its form alone; for which gateway it is and until when it lasts is seen where it is used."""
+"""A token of the right form; its gateway and its end are checked where the token is used."""
