@@ -1,4 +1,4 @@
-"""`accept-certificate`: trust the certificate that the gateway shows now."""
+"""`accept-certificate`: pin the certificate that the gateway shows now."""
 
 from __future__ import annotations
 

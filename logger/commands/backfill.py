@@ -1,4 +1,4 @@
-"""`backfill`: rebuild day rows, and what is remembered to count energy, from what InfluxDB holds."""
+"""`backfill`: rebuild the rows of days and the energy state from the data in InfluxDB."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from logger.site import Site
 from logger.store.thread import StoreCalls
 
 _SHOWN = 40
-"""Days of a dry run that are printed; of more, the first and the last."""
+"""Most days printed; of more days, the first and the last ones are printed."""
 
 
 def _parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
@@ -83,7 +83,7 @@ def command(
 
 
 def _choose_credentials(configured: Settings, token: str) -> Target:
-    """Return the database with the credentials to read it: given now, else set, else those to write it."""
+    """Return the database with a token to read it: the option's, else INFLUXDB_READ_TOKEN, else the write token."""
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     token = token or configured.influxdb.read_token.get_secret_value()
@@ -116,7 +116,7 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
 
 
 def _show_days(found: Rebuilt) -> bool:
-    """Show the days that a run found; whether there is anything to write."""
+    """Print the rebuilt days; return True if there is anything to write."""
     if days := found.left_out:
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         click.echo(
@@ -138,7 +138,7 @@ async def _read_states(ask: Ask) -> dict[str, GatewayState]:
 
 
 async def _choose_gateway(named: str, states: dict[str, GatewayState], history: History) -> str:
-    """Return the serial to restore: named, the only one recorded here, or the only one that InfluxDB has."""
+    """Return the serial of the gateway to rebuild: the named one, else the only one in the store or in InfluxDB."""
     if named:
         return named
     found = sorted(states) or await history.list_gateways("totals", "envoy_totals")
@@ -149,7 +149,7 @@ async def _choose_gateway(named: str, states: dict[str, GatewayState], history: 
 
 
 def _find_site(configured: Settings, live: GatewayState) -> Site:
-    """Return the site by which days are computed: in the zone of the live state, else as the settings say."""
+    """Return the site to compute days with; its time zone comes from the state, the settings or the machine."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = find_system_zone()
@@ -158,13 +158,13 @@ def _find_site(configured: Settings, live: GatewayState) -> Site:
 
 
 def _show_progress(day: str) -> None:
-    """Show on a terminal, in place, which day is read."""
+    """Show on a terminal which day is being read; each day overwrites the last."""
     if sys.stderr.isatty():
         click.echo(f"\r{f'reading {day}' if day else '':<30}" + ("" if day else "\r"), nl=False, err=True)
 
 
 def _format_table(found: Rebuilt) -> list[str]:
-    """Write the days as they are now, a line each."""
+    """Write the rebuilt days as a table, one line per day."""
     rows = found.rows
     days = sorted(rows)
     lines = [f"{'day':<12}{'produced':>12}{'house':>12}{'imported':>12}{'exported':>12}{'covered':>10}"]

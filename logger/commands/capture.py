@@ -1,4 +1,4 @@
-"""`capture`: record a gateway for others, without its owner."""
+"""`capture`: record a gateway's documents, anonymised, to share with others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`check`: every settings problem at once, without touching the network."""
+"""`check`: report every problem in the settings, without using the network."""
 
 from __future__ import annotations
 

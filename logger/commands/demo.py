@@ -1,4 +1,4 @@
-"""`demo`: the recorder doing its real job against a stand-in gateway, with a live view."""
+"""`demo`: run the real recorder against a simulated gateway, with a live view."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def command(speed: float, seconds: float | None, state_dir: Path | None) -> None
 
 
 def _empty(folder: Path) -> None:
-    """Empty the demo's folder; a folder that is not marked as the demo's is never touched."""
+    """Empty the demo's folder. Raises StateError for a folder that is not marked as the demo's."""
     if folder.exists() and any(folder.iterdir()):
         if not is_demo(folder):
             raise StateError(f"{folder} is not empty and is not the demo's", "choose another with --state-dir.")
@@ -80,7 +80,7 @@ def _find_start(now: float) -> float:
 
 @contextlib.contextmanager
 def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
-    """Run a stand-in gateway beside → the settings that it prints when it is ready."""
+    """Run a simulated gateway as a subprocess; yield the settings that it prints when it is ready."""
     numbers = [str(clock.origin), str(clock.start), str(clock.rate)]
     words = [sys.executable, "-m", "logger", "simulate", "--clock", *numbers]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603  our own program
@@ -98,7 +98,7 @@ def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
 
 
 async def _record(configured: Settings, clock: FastClock, seconds: float | None) -> None:
-    """Record and show it until told to stop, or for so many real seconds."""
+    """Record and show the simulated site for `seconds` real seconds; None until stopped."""
     view = DemoView(clock, _ZONE)
     tasks = [
         asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take)),
@@ -113,7 +113,7 @@ async def _record(configured: Settings, clock: FastClock, seconds: float | None)
 
 
 async def _show(view: DemoView, clock: FastClock) -> None:
-    """Draw the view in a terminal; elsewhere print a line now and then."""
+    """Draw the view on a terminal; elsewhere print one line every two seconds."""
     console = Console()
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=5, screen=False):

@@ -1,4 +1,4 @@
-"""`devices`: what the gateway has."""
+"""`devices`: list the gateway's meters, inverters and batteries."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from logger.readings.layout import list_inverter_serials, template
 from logger.readings.site_warnings import find_warnings
 
 Devices: TypeAlias = dict[str, dict[str, Value]]
-"""Tags and fields of devices, by their name."""
+"""Device's name → its tags and fields."""
 _PIPE_WIDTH: Final = 160
-"""Columns where nobody looks at a terminal: nothing is folded."""
+"""Columns of a table that is not printed on a terminal; wide enough that no line is folded."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One kind of devices: name and title, the measurements and the tag that tell it, and its columns."""
+    """One kind of device: name, title, its measurements, the tag that identifies a device, and the columns shown."""
 
     name: str
     title: str
@@ -96,7 +96,7 @@ def _print_tables(found: one_poll.Poll, devices: dict[str, Devices], grid: dict[
 
 
 def _print_layout(found: one_poll.Poll, path: str) -> int:
-    """Print the inverters as a layout file; what a good one says already stands in it."""
+    """Print the inverters as a layout file, with the entries of the existing layout file at `path`."""
     known, _ = read_layout(path)
     serials = list_inverter_serials(found.snapshot())
     if not serials:
@@ -107,7 +107,7 @@ def _print_layout(found: one_poll.Poll, path: str) -> int:
 
 
 def _collect(readings: list[Reading], kind: _Kind) -> Devices:
-    """Collect tags and fields of every device of a kind, in the order of their names."""
+    """Collect tags and fields of every device of one kind, sorted by the devices' names."""
     devices: Devices = {}
     for reading in readings:
         if reading.measurement in kind.measurements:

@@ -1,4 +1,4 @@
-"""`discover`: the gateways on this network."""
+"""`discover`: list the gateways on this network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {INST
 
 
 class NothingFoundError(GatewayError):
-    """Nobody answered."""
+    """No gateway answered on this network."""
 
 
 def _check_addresses(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
 
 
 def _write_table(found: Search) -> list[str]:
-    """Write the gateways as a table, one a line."""
+    """Write the gateways as a table, one line per gateway."""
     if not found.gateways:
         return []
     rows = [("ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN")]

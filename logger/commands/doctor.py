@@ -1,4 +1,4 @@
-"""`doctor`: checks everything once; each fault is shown with its cure."""
+"""`doctor`: check everything once; show each fault with its fix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MARKS: Final[dict[State, tuple[str, str, str]]] = {
     "bad": ("✗", "XX", "red"),
     "left out": ("–", "-", "bright_black"),
 }
-"""By state: the mark, the same in plain ASCII, its colour."""
+"""State → its mark, the mark in plain ASCII, its colour."""
 _NAME_WIDTH: Final = 16
 
 
@@ -65,7 +65,7 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
 
 
 def _format(check: CheckResult) -> str:
-    """Return what was checked and what came of it; below it what to do."""
+    """Write one check's name and result, with the fix on the next line."""
     kind, _, which = ("document", "", check.name) if check.name.startswith("/") else check.name.partition(" ")
     is_one_of_many = kind in ("document", "bucket", "read")
     name = f"{kind if is_one_of_many else check.name:<{_NAME_WIDTH}}"

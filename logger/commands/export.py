@@ -1,4 +1,4 @@
-"""`export`: what the store holds, as line protocol or as a table."""
+"""`export`: write the store's data as line protocol or as a table."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def _write_refused(ask: Ask, file: BinaryIO) -> int:
 
 
 async def _write_table(lines: _Lines, file: BinaryIO) -> int:
-    """Write a row a point; the columns are the tags and fields that occur, the fields as they are documented."""
+    """Write a CSV table, one row per point; the columns are the tags and fields that occur."""
     tags: dict[str, None] = {}
     found: set[str] = set()
     async for reading in lines.readings():
@@ -147,7 +147,7 @@ def _format_cell(value: Value | None) -> str:
 
 @contextlib.contextmanager
 def _open(output: Path | None) -> Iterator[BinaryIO]:
-    """Open standard output, or a file that gets its name only once it is whole."""
+    """Open standard output, or a file that gets its final name only when it is complete. Raises EnvoyLoggerError."""
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

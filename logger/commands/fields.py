@@ -1,4 +1,4 @@
-"""`fields`: list what is written; follow one value from the gateway to the database."""
+"""`fields`: list the recorded fields; trace one value from the gateway to the database."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
 
 
 def _describe_way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str]:
-    """Describe the way of one value, in lines of text."""
+    """Describe how one value gets from the gateway to the bucket, in lines of text."""
     m, f = one.measurement, one.field
     unit = field_texts.unit_of(f)
     tags = ", ".join(f"{name}={value}" for name, value in one.tags.items())

@@ -1,4 +1,4 @@
-"""`health`: does the daemon move? For containers; `logger.__main__` answers it before anything heavy is imported."""
+"""`health`: tell a container whether the daemon runs; `logger.__main__` answers before the slow imports."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""`init`: from nothing to settings that work."""
+"""`init`: ask for the settings, test them, and write them."""

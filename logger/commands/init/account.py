@@ -1,4 +1,4 @@
-"""The sign-in's part of `init`: account, pasted token, local user or nothing, as the gateway's generation needs."""
+"""`init`'s sign-in section: asks for an account, a token or a local user, depending on the gateway's firmware."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CHOICES: Final = (
 
 
 def set_up_sign_in(terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway, clock: Clock) -> None:
-    """Ask for what this gateway's generation needs to sign in, and try it at once."""
+    """Ask for the credentials that this gateway's firmware needs, and test them."""
     kind = auth_kind(gateway.info)
     if kind == "open":
         return
@@ -62,7 +62,7 @@ def set_up_sign_in(terminal: Terminal, draft: Draft, answers: Answers, gateway: 
 
 
 def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
-    """Ask for the user of the list of inverters, mostly the one it came with; totals are open before firmware 7."""
+    """Ask for the local user who may read the list of inverters (firmware before 7; totals need no user)."""
     user, password = answers.local_user or access.local_username, answers.local_password or access.local_password
     while True:
         access = replace(access, local_username=user, local_password=password)
@@ -85,7 +85,7 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
 
 
 def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
-    """Sign in by an account, which also renews the token, or take a token that a person copied."""
+    """Sign in with an account, which also renews the token, or use a token that a person copied."""
     way = _TOKEN if answers.token else _ACCOUNT if answers.account else None
     if way is None:
         way = terminal.choose("How", _CHOICES, option="--account with --password-file, or --token-file")
@@ -109,7 +109,7 @@ def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Ac
 
 
 def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
-    """Sign in with the existing lock and cool-downs, and let the gateway itself say whether it takes the token."""
+    """Get a token, under the shared lock and cool-down, and test whether the gateway accepts it."""
     kept = tokens.load(access.state_dir, access.expected_serial, clock.time())
     expires, user = asyncio.run(_fetch(access, "/api/v1/production", clock))
     until = "" if expires is None else f", good until {format_day(expires)}"
@@ -121,11 +121,11 @@ def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
 
 
 async def _fetch(access: Access, path: str, clock: Clock) -> tuple[float | None, str | None]:
-    """Ask one path → until when the token lasts and its role, if one was used."""
+    """Ask one path → (the token's end in unix seconds, its role); None for both without a token."""
     endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == path and endpoint.since <= FIRST_API)
     gateway = Gateway(access, clock)
     try:
-        with contextlib.suppress(AbsentError):  # let in, and told that there is no such document
+        with contextlib.suppress(AbsentError):  # the sign-in worked; only the document is missing
             await gateway.fetch(endpoint)
         return gateway.token_expires_at, gateway.token_user
     finally:

@@ -1,4 +1,4 @@
-"""The answers to `init` that were given as options."""
+"""Holds the answers to `init` that were given as options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logger.model import ROLES, Role
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Each is named as its option, a secret without `-file`; None and empty mean not given. Retentions in seconds."""
+    """The options of `init` by name, secrets without `-file`. None or empty: not given. Retentions in seconds."""
 
     gateway: str = ""
     serial: str = ""
@@ -45,40 +45,40 @@ class Answers:
 
     @property
     def about_gateway(self) -> bool:
-        """True if one says which gateway it is."""
+        """Return True if an option names the gateway."""
         return bool(self.gateway or self.serial or self.fingerprint)
 
     @property
     def about_sign_in(self) -> bool:
-        """True if one is about signing in."""
+        """Return True if an option concerns the sign-in."""
         given = (self.account, self.password, self.token, self.local_user, self.local_password)
         return any(given) or self.no_sign_in
 
     @property
     def about_influxdb(self) -> bool:
-        """True if one is about InfluxDB."""
+        """Return True if an option concerns InfluxDB."""
         named = any((self.influxdb_url, self.org, *self.buckets.values()))
         return named or self.has_influxdb_credentials or any(s is not None for s in self.retentions.values())
 
     @property
     def has_influxdb_credentials(self) -> bool:
-        """True if one says who signs in at InfluxDB."""
+        """Return True if an option gives credentials for InfluxDB."""
         own = (self.influxdb_token, self.influxdb_user, self.influxdb_password)
         return any((*own, self.admin_token, self.admin_user, self.admin_password))
 
     @property
     def buckets(self) -> dict[Role, str]:
-        """The bucket of each role."""
+        """Return role → bucket; empty if not given."""
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
     @property
     def retentions(self) -> dict[Role, int | None]:
-        """How long the bucket of each role keeps data, in seconds."""
+        """Return role → retention of its bucket, in seconds."""
         spans = (self.retention, self.retention_devices, self.retention_daily)
         return dict(zip(ROLES, spans, strict=True))
 
     def without_influxdb_server(self) -> Answers:
-        """The same without InfluxDB's address and credentials, which did not work and are asked again."""
+        """Return the answers without InfluxDB's address and credentials, which failed and are asked again."""
         return replace(
             self, influxdb_url="", influxdb_token=None, influxdb_user="", influxdb_password=None,
             admin_token=None, admin_user="", admin_password=None,

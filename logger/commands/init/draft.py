@@ -1,4 +1,4 @@
-"""What `init` has gathered before anything is written, where it goes, and the writing of it in one go."""
+"""Collects the settings and secrets of `init`, checks them, and writes all files together."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SYSTEMD_STATE: Final = Path("var/lib/envoy-logger")
 _ORDER: Final = {
     name: at for at, item in enumerate(DESCRIPTIONS, 1) for name in (item.variable, f"{item.variable}_FILE")
 }
-"""New lines come in the order of the documentation."""
+"""Variable → its position in the documentation; new lines are written in this order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where settings, secrets and state go. Under systemd secrets are handed over by their folder, not named."""
+    """The paths of settings, secrets and state. Under systemd no setting names the secret files."""
 
     env_file: Path
     systemd: bool
@@ -34,7 +34,7 @@ class Destination:
 
     @property
     def secrets(self) -> Path:
-        """The folder of the secrets."""
+        """Return the folder of the secret files."""
         return self.env_file.parent / CREDENTIALS
 
 
@@ -48,9 +48,9 @@ def choose_destination(env_file: Path | None, root: Path | None, *, systemd: boo
 
 @dataclass(slots=True)
 class Draft:
-    """The answers so far: settings (None takes one out) and secrets, by variable; `before`: as it was set.
+    """The answers so far: settings (None removes one) and secrets, by variable; `before`: the old settings.
 
-    `further`: secrets for others than the recorder, by the file that was asked for.
+    `further`: file → secret that another program than the recorder needs.
     """
 
     destination: Destination
@@ -61,14 +61,14 @@ class Draft:
 
     @property
     def state_dir(self) -> Path:
-        """Where the token and the pin are kept."""
+        """Return the folder of the token and the certificate pin."""
         chosen = self.values.get("LOGGER_STATE_DIR") or self.before.recorder.state_dir
         if chosen:
             return Path(chosen).expanduser()
         return self.destination.state_dir or self.before.state_dir
 
     def put(self, variable: str, value: str, default: str = "") -> None:
-        """Set a setting; the default needs no line."""
+        """Set a setting; a setting with its default value is removed instead."""
         self.values[variable] = value if value != default else None
 
     def put_secret(self, variable: str, secret: str) -> None:
@@ -77,15 +77,15 @@ class Draft:
         self.values[variable] = None
 
     def drop(self, *variables: str) -> None:
-        """Take secrets or settings out."""
+        """Remove secrets or settings."""
         for name in variables:
             self.secrets.pop(name, None)
             self.values[name] = self.values[f"{name}_FILE"] = None
 
     def require_good(self, **values: str) -> None:
-        """Raise SettingsError if an answer so far, or one of these values, is wrong; the values are not taken over.
+        """Raise SettingsError if an answer so far or one of `values` is wrong; `values` are not stored.
 
-        What was wrong before may still be put right.
+        Problems in other settings are ignored here, because later answers may correct them.
         """
         trial = replace(self, values=self.values | {name: value for name, value in values.items() if value})
         try:
@@ -96,7 +96,7 @@ class Draft:
                 raise SettingsError(tuple(replace(problem, origin="your answer") for problem in own)) from error
 
     def make_files(self) -> list[NewFile]:
-        """Make everything to be written, secrets first, and check it. Raises SettingsError, StateError."""
+        """Make and check all files to write, secrets first. Raises SettingsError, StateError."""
         env_file = self.destination.env_file
         try:
             text = env_file.read_text(encoding=ENCODING) if env_file.is_file() else ""
@@ -120,7 +120,7 @@ class Draft:
         return [*files, NewFile(env_file, text.encode())]
 
     def _check(self, text: str) -> None:
-        """Load the new settings as the recorder will. Raises SettingsError."""
+        """Check the new settings by loading them as the recorder does. Raises SettingsError."""
         environ = read_own_variables() | parse_env(text)[0]
         kept = {name: secret for name, secret in self.before.secrets.items() if name not in self.values}
         for name, secret in (kept | self.secrets).items():
@@ -129,7 +129,7 @@ class Draft:
         load_settings(None, environ=environ)
 
     def write(self) -> list[NewFile]:
-        """Write everything or nothing → what was written. Raises SettingsError, StateError."""
+        """Write all files or none; return them. Raises SettingsError, StateError."""
         files = self.make_files()
         try:
             write_together(files)
@@ -145,7 +145,7 @@ class Draft:
         return files
 
     def _remove_secret(self, variable: str) -> None:
-        """Remove the file of a secret that is no longer set: one that lies there would be read. Raises StateError."""
+        """Remove the file of a secret that is no longer set, because it would still be read. Raises StateError."""
         path = self.destination.secrets / variable.lower()
         try:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The gateway's part of `init`: find it, show its certificate and pin it."""
+"""`init`'s gateway section: finds the gateway, shows its certificate and pins it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WAYS_IN = {"token": "wants a token", "digest": "no token needed", "open": "asks
 
 
 def find_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> FoundGateway:
-    """Find the gateway that was named, is found or typed in; its address and serial go into the draft."""
+    """Find the gateway by option, search or typed address; put its address and serial into the draft."""
     terminal.start_section("Your gateway")
     address = answers.gateway or ("" if terminal.asks else draft.before.enphase.gateway)
     if not address and not terminal.asks:
@@ -48,7 +48,7 @@ def find_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Cloc
 
 
 def _choose(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> FoundGateway | str:
-    """Ask for one of the gateways on the network, or for an address."""
+    """Ask for one of the gateways found on the network, or for an address."""
     found = () if answers.no_search else _search(terminal, answers, clock)
     question = "Which one, or another address" if found else "The gateway's address"
     default = draft.before.enphase.gateway or (found[0].address if len(found) == 1 else None)
@@ -59,7 +59,7 @@ def _choose(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) ->
 
 
 def _search(terminal: Terminal, answers: Answers, clock: Clock) -> tuple[FoundGateway, ...]:
-    """Look for gateways on the network, and list them with numbers."""
+    """Search the network for gateways and list them with numbers."""
     click.echo("   Looking for gateways on this network …")
     result = asyncio.run(search(clock, listen_s=LISTEN_S, interfaces=answers.interfaces))
     for number, one in enumerate(result.gateways, 1):
@@ -73,7 +73,7 @@ def _search(terminal: Terminal, answers: Answers, clock: Clock) -> tuple[FoundGa
 
 
 def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway) -> None:
-    """Pin the gateway's certificate once a person, or the given fingerprint, says yes."""
+    """Pin the gateway's certificate if a person or --fingerprint confirms it. Raises CertificateError."""
     if gateway.pin is None or draft.before.recorder.tls in ("verify", "off"):
         return
     terminal.start_section("Its certificate")

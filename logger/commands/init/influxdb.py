@@ -1,4 +1,4 @@
-"""InfluxDB's part of `init`: detect it, make what is missing as `setup` does, and check that it can be written to."""
+"""`init`'s InfluxDB section: detects InfluxDB, creates what is missing as `setup` does, and tests a write."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BUCKETS: Final[Mapping[Role, str]] = {
 
 
 def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
-    """Ask which InfluxDB to write to, and make it ready; what the recorder needs goes into the draft."""
+    """Ask which InfluxDB to write to, prepare it, and put the recorder's settings for it into the draft."""
     terminal.start_section("InfluxDB")
     known = draft.before.influxdb.url
     suggested = known or "http://localhost:8086"
