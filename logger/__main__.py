@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Told to stop before anything was begun."""
+    """Exit with code 0 on SIGTERM before the recorder has started."""
     raise SystemExit(0)
 
 

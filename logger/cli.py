@@ -1,4 +1,4 @@
-"""The command line: one command a file, loaded when it is called; errors take two lines and an exit code."""
+"""Run the command line: one file per command, imported on use; errors print two lines and set the exit code."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def run() -> None:
 
 
 def _be_readable() -> None:
-    """A sign that the terminal does not know is no reason to end, nor is a standard input that is closed."""
+    """Replace characters that the terminal cannot print, and a closed standard input by an empty one."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

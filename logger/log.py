@@ -1,4 +1,4 @@
-"""Logs for people: one line an event, secrets masked, each trouble said once when it begins and once when it ends."""
+"""Write logs: one line per event, secrets masked, each problem once when it begins and once when it ends."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class _Text(logging.Formatter):
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line."""
+    """Formats a record as one line with one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Json] = {
@@ -217,5 +217,5 @@ class Changes:
 
     @property
     def troubles(self) -> dict[str, str]:
-        """What is wrong now, by key."""
+        """The current problems: text by key."""
         return dict(self._open)

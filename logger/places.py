@@ -1,4 +1,4 @@
-"""Where the state and the runtime files lie. Imports almost nothing: `health` asks it every few seconds."""
+"""Find the state and runtime folders. Imports little, because containers run `health` every few seconds."""
 
 from __future__ import annotations
 

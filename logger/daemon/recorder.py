@@ -1,4 +1,4 @@
-"""The recorder: one collector for each gateway, one store, one shipper; built here from top to bottom."""
+"""Build the recorder: one collector per gateway, one store, one shipper."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class Recorder:
         return StoreApi(self.store, self.wake), StateApi(self.store, self.keeper_of, self.wake)
 
     def keeper_of(self, gateway: str) -> Keeper:
-        """Return who holds the state of that gateway."""
+        """Return the holder of the state of the gateway with serial `gateway`."""
         stored = StoredState(self.store, gateway, self.collectors[0].site)
         return RecordedState(stored, self.collectors, self.between_ticks)
 
     def wake(self) -> None:
-        """Tell the shipper that there is something new to deliver."""
+        """Tell the shipper that the store has new rows to deliver."""
         if self.shipper is not None:
             self.shipper.wake()
 
@@ -115,7 +115,7 @@ def build_recorder(
         )
 
     def react(collector: Collector) -> None:
-        """Let `status.json` be written, and tell whoever watches the ticks."""
+        """Request a new `status.json`, and call `on_tick`."""
         news.set()
         on_tick(collector)
 

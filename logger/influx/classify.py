@@ -1,4 +1,4 @@
-"""What InfluxDB's answer to a write means for the data. Pure; no status code means the same in every generation."""
+"""Decide what InfluxDB's answer to a write means for the data. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_RETRY_AFTER_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Everything was taken."""
+    """InfluxDB accepted all points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class Blocked:
 
     @property
     def exit_code(self) -> int:
-        """With which code a command ends that met this."""
+        """The exit code of a command that is blocked."""
         return 77 if self.kind == "credentials" else 69
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The same in smaller pieces may pass."""
+    """The request is too large; smaller requests may be accepted."""
 
     reason: str
 
@@ -68,7 +68,7 @@ class BadLines:
 
 @dataclass(frozen=True, slots=True)
 class OutsideRetention:
-    """Some points are older than the bucket keeps; the others were taken."""
+    """Some points are older than the retention of the bucket; InfluxDB accepted the others."""
 
     reason: str
 

@@ -25,7 +25,7 @@ _HOPELESS = 8
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of batches.
+    """The result of a delivery of batches.
 
     `done` are the numbers of the batches that need not be sent again: taken, or refused as listed in `refused`
     (which speaks of done batches only). The others stay: after Done because the search for bad lines reached its

@@ -1,4 +1,4 @@
-"""One body to one bucket → one Outcome. Outages and refusals are outcomes too: nothing is raised for them."""
+"""Write one body to one bucket and return an Outcome; outages and refusals are outcomes, not errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Writer:
 
     @property
     def most_lines(self) -> int:
-        """How many lines one request may well have."""
+        """The most lines to send in one request."""
         return MOST_LINES[self._dialect or "1"]
 
     async def dialect(self) -> Dialect:
@@ -94,7 +94,7 @@ class Writer:
         return replace(outcome, reason=reason)
 
     async def check(self) -> dict[Role, Outcome]:
-        """May these credentials write to each bucket? An empty write tells and stores nothing."""
+        """Check with an empty write whether the credentials may write to each bucket; store nothing."""
         outcomes: dict[Role, Outcome] = {}
         for role in ROLES:
             outcome = await self.write(role, b"", gzipped=False)

@@ -1,4 +1,4 @@
-"""Count what waits in the store, and what ever went through it."""
+"""Count the rows that wait in the store, and all rows that were ever stored, delivered or dropped."""
 
 from __future__ import annotations
 

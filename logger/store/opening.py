@@ -1,4 +1,4 @@
-"""Open the store's file: durable at every commit, bounded, and undamaged whatever lies in the folder."""
+"""Open the store's file with durable commits and a size limit; set a damaged file aside first."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
 
 
 def make_full_error(folder: Path) -> StoreFullError:
-    """Make the error of a write that found no room after everything that may be deleted was."""
+    """Make the error of a write for which deleting old rows did not free enough space."""
     return StoreFullError(
         f"no room for the next tick in {folder}",
         "free some space on that disk, or raise LOGGER_STORE_MAX_MB if it is at its limit.",

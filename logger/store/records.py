@@ -83,7 +83,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Batches that were delivered before, in that order; `end` is where the next ones begin."""
+    """Batches that were delivered before, in order of delivery; `end` is the place after which to continue."""
 
     batches: tuple[bytes, ...] = field(repr=False)
     lines: int
@@ -92,7 +92,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A refused line as it lies in the store; `at` is the unix time of the refusal."""
+    """A refused line in the store; `at` is the unix time of the refusal, in seconds."""
 
     id: int
     gateway: str

@@ -62,7 +62,7 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Mark what is pending, and close the file; everything else is on the disk already."""
+        """Mark pending leases delivered, and close the file."""
         with contextlib.suppress(StoreFullError):
             self._mark_pending()
         self._file.close()
@@ -189,7 +189,7 @@ class Store:
         self._pending.clear()
 
     def _mark_pending(self) -> None:
-        """Mark now what was to be marked with the next tick."""
+        """Mark pending leases delivered now instead of with the next tick."""
         if self._pending.list_leases():
             self._mark(lambda connection, keep: self._pending.mark(connection, keep=keep))
 
@@ -207,7 +207,7 @@ class Store:
     # -- looking in and trying again ----------------------------------------------------------------------------
 
     def read_figures(self) -> StoreFigures:
-        """Count what waits, and what ever went through."""
+        """Count the waiting rows, and all rows ever stored, delivered or dropped."""
         return self._file.read(figures.count, self._pending, self._missed, self._file.count_bytes())
 
     def list_refused(self, after: int = 0, limit: int = 1000) -> list[RefusedRow]:

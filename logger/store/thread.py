@@ -32,7 +32,7 @@ _OF_THE_LOOPS: Final = frozenset(
         Store.rescue,
     )
 )
-"""What the loops do all the time: its trouble is reported once for all of them."""
+"""Functions that the loops call all the time; their errors are reported once for all of them."""
 
 
 class StoreCalls(Protocol):
@@ -99,7 +99,7 @@ class StoreThread:
         return done
 
     async def close(self) -> None:
-        """Finish everything that was called, then close; waits for it even when cancelled."""
+        """Finish all calls, then close the store; wait for both even when cancelled."""
         try:
             await self.call(Store.close)
         finally:
