@@ -1,4 +1,4 @@
-"""The one source of time, and how times are written for people.
+"""Provide time to the whole program, and format times for people.
 
 Everything that waits or stamps asks a Clock, so that tests and the demo can run it faster.
 """

@@ -38,7 +38,7 @@ from typing import ClassVar
 
 
 class EnvoyLoggerError(Exception):
-    """Something that a person should read: what happened and what to try."""
+    """An error for the user: `message` says what happened, `hint` what to do."""
 
     retry: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1

@@ -80,7 +80,7 @@ def write_together(files: Sequence[NewFile]) -> None:
 
 
 def describe_write_error(path: Path, error: OSError) -> StateError:
-    """What to say of a file of the state folder that could not be written."""
+    """Make the error for a file of the state folder that could not be written."""
     hint = "free some space on that disk." if error.errno == errno.ENOSPC else "make the state folder writable."
     return StateError(f"{path} cannot be written: {error.strerror}", hint)
 

@@ -214,7 +214,7 @@ def _authorities(base_url: str) -> ssl.SSLContext:
 
 
 def _sane(jar: CookieJar) -> bool:
-    """Whether these cookies can be sent: few, short, and nothing that no header holds."""
+    """Return True if the cookies can be sent: at most 16, short, and of printable characters."""
     cookies = list(jar)
     return len(cookies) <= _MOST_COOKIES and all(
         _COOKIE.fullmatch(text or "") for cookie in cookies for text in (cookie.name, cookie.value, cookie.path)
@@ -265,7 +265,7 @@ async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit:
 
 
 def _translate(error: Exception, host: str, where: str) -> WireError:
-    """The typed error for one of httpx's, found through the chain of causes."""
+    """Convert an error of httpx to a WireError, by its chain of causes."""
     if isinstance(error, httpx.TimeoutException):
         return TimedOutError(
             f"{host} did not complete a connection in time", "check the address and the network; restart the device."

@@ -1,4 +1,4 @@
-"""The three ways to write to an InfluxDB, and how to tell which one a server speaks. Pure: nothing is sent here."""
+"""Build write requests for InfluxDB 1, 2 and 3, and recognize a server's dialect from its answers. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WriteCall:
-    """One write as HTTP wants it, all but the body."""
+    """The parts of one HTTP write request, except the body."""
 
     path: str
     params: Mapping[str, str]
@@ -59,7 +59,7 @@ class WriteCall:
 
 
 def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
-    """How to write to `bucket` in that dialect, with precision in seconds.
+    """Build the request that writes to `bucket` in a dialect, with precision in seconds.
 
     1.x: `database` or `database/retention-policy`. 2.x: a bucket's name. 3.x: a database; written from its source and
     documentation, not run against a real InfluxDB 3. Raises InfluxRefusedError for a token that cannot be sent.
@@ -86,7 +86,7 @@ def is_sendable(token: str) -> bool:
 
 
 def recognise_dialect(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect:
-    """Which dialect the server speaks, from its answers to `GET /api/v2/setup` and `GET /ping`.
+    """Return the dialect of a server from its answers to `GET /api/v2/setup` and `GET /ping`.
 
     2.x alone answers the first with 200 and `allowed`. 1.x and 3.x say their version at /ping. VictoriaMetrics says
     204 and no version: it takes 2.x writes. Raises InfluxError if none of these answers.

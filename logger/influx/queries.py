@@ -24,7 +24,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """What one statement gave."""
+    """The result of one statement."""
 
     series: list[Series] = field(default_factory=list)
     error: str = ""

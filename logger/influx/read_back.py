@@ -20,7 +20,7 @@ _BOOLS: Final = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
 
 
 def read_back(line: str, role: Role) -> Reading:
-    """The reading that a line was made of, or ValueError saying what is wrong with the line.
+    """Parse one line into its reading. Raises ValueError that says what is wrong with the line.
 
     A line is one point with its time in whole seconds, without its newline.
     """
@@ -52,12 +52,12 @@ def read_back(line: str, role: Role) -> Reading:
 
 
 def time_of(line: bytes) -> int:
-    """The time of a stored line, in seconds: what stands behind its last space."""
+    """Return the time of a stored line, in unix seconds."""
     return int(line[line.rindex(b" ") :])
 
 
 def gateway_of(line: bytes) -> str:
-    """The serial of the gateway whose point a stored line is, or an empty text."""
+    """Return the gateway serial in a stored line; empty if the line has none."""
     found = _GATEWAY.search(line)
     return found[1].decode() if found else ""
 

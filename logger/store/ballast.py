@@ -1,4 +1,4 @@
-"""The ballast: a file without content that keeps room on the disk for the time when the disk is full.
+"""Keep an empty file of 8 MiB whose space is freed when the disk is full.
 
 On a full disk SQLite can neither add nor mark nor delete rows, because each needs room in its log first. Removing the
 ballast gives it that room.
@@ -17,7 +17,7 @@ _MARGIN = 16 * 1024 * 1024
 
 
 class Ballast:
-    """The file `ballast` of a state folder; `held` says whether it takes its room now."""
+    """The file `ballast` of a state folder; `held` is True while the file occupies its space."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "ballast"

@@ -1,4 +1,4 @@
-"""Damage of the store's file: recognised, and the file set aside under a dated name."""
+"""Recognize a damaged store file, and rename it to a dated name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state folder: made for its owner alone, locked by one process, and never shared with the demo."""
+"""Make and lock the state folder; keep it private to its owner and separate from the demo's."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def read(connection: sqlite3.Connection, after: int, limit: int) -> list[Refused
 
 
 def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Let refused lines wait for delivery again. Returns how many it were.
+    """Let refused lines wait for delivery again. Returns the number of lines.
 
     A daily row is sent with its current value, never with the refused one. Damaged rows (status 0) stay.
     """
@@ -115,7 +115,7 @@ def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
 
 
 def discard(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Delete refused lines. Returns how many it were."""
+    """Delete refused lines. Returns the number of lines."""
     return connection.execute(f"DELETE FROM refused WHERE {_match(ids)}").rowcount
 
 

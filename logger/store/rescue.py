@@ -1,4 +1,4 @@
-"""Carry over what can be read of a damaged file into the new one.
+"""Copy the readable rows of a damaged store file into the new one.
 
 The state, the daily rows, the reports and the refused lines are carried over at once, in one transaction; the rows
 of the outbox follow in small steps, so that recording does not wait for them. Both go on after a kill: a file that
@@ -78,7 +78,7 @@ def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
-    """Copy the rows that can be read from either end. Returns how many it were."""
+    """Copy the rows that can be read from either end. Returns the number of rows."""
     marks = ", ".join("?" * (columns.count(",") + 1))
     count = 0
     for direction in ("ASC", "DESC"):
