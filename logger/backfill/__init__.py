@@ -1,1 +1,1 @@
-"""Rebuilds energy state and day rows from what InfluxDB holds."""
+"""Rebuilds the energy state and the rows of days from the data in InfluxDB."""

@@ -1,4 +1,4 @@
-"""Replay what was written, day by day, through the same engines that count it when it is recorded."""
+"""Replays recorded data day by day through the same code that counts energy in the recorder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from logger.site import Site
 
 @dataclass(frozen=True, slots=True)
 class RebuildRequest:
-    """What is to be rebuilt.
+    """The gateway and the days to rebuild.
 
     `until_tick` is the first tick that the live state counted itself, now if there is none. `since` and `until` are
     ISO dates, empty if not given: rows of that range are written even where there are some. `again`: also those of
@@ -37,7 +37,7 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class RowTags:
-    """The tags of a day's rows as they lie in the database: the site's, and each inverter's by serial."""
+    """The tags of a day's rows in the database: the site's tags, and serial → the inverter's tags."""
 
     site: Mapping[str, str]
     inverters: Mapping[str, Mapping[str, str]]
@@ -45,7 +45,7 @@ class RowTags:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One replay: the state at its end, the rows to write by date, and how many ticks were read."""
+    """The result of a replay: the final state, date → rows to write, and the number of ticks read."""
 
     state: GatewayState
     rows: Mapping[str, list[DayRow]]

@@ -1,4 +1,4 @@
-"""Reads an InfluxDB 2.x back: Flux through influxdb-client, on a thread of its own while it waits."""
+"""Reads recorded data from InfluxDB 2.x by Flux through influxdb-client, in a separate thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READ_HINT: Final = "give a token that may read it in INFLUXDB_READ_TOKEN_FILE, 
 
 
 class FluxHistory:
-    """See History."""
+    """Reads InfluxDB 2.x."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
         target.token_header("Token")  # one that cannot be sent is named before anything is
@@ -33,7 +33,7 @@ class FluxHistory:
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """See History."""
+        """Return a gateway's points, as History says."""
         chosen = " or ".join(f"r._field == {quote_flux(field)}" for field in fields)
         of_gateway = _filter(measurement, gateway) + (f" |> filter(fn: (r) => {chosen})" if chosen else "")
         records = await self._query(role, f"{_range(since, until)} |> {of_gateway}")
@@ -52,7 +52,7 @@ class FluxHistory:
         return sorted(points, key=lambda point: point.time)
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """See History."""
+        """Return the serials of the gateways, as History says."""
         records = await self._query(
             role,
             f'range(start: 0) |> {_filter(measurement)} |> keep(columns: ["gateway"]) |> distinct(column: "gateway")',
@@ -60,7 +60,7 @@ class FluxHistory:
         return sorted({str(value) for record in records if (value := record.values.get("gateway"))})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """See History."""
+        """Return the times of the first and last point, as History says."""
         times: list[int] = []
         for end in ("first", "last"):
             of_gateway = f"{_range(0, until)} |> {_filter(measurement, gateway)}"
@@ -69,11 +69,11 @@ class FluxHistory:
         return (min(times), max(times)) if times else None
 
     async def aclose(self) -> None:
-        """See History."""
+        """Close all connections."""
         await asyncio.to_thread(self._client.close)
 
     async def _query(self, role: Role, rest: str) -> list[Any]:
-        """The records that answer `from(bucket) |> rest`."""
+        """Query `from(bucket) |> rest` and return the records."""
         bucket = self._target.buckets[role]
         flux = f"from(bucket: {quote_flux(bucket)}) |> {rest}"
 

@@ -1,7 +1,7 @@
-"""Read back what was written, for commands alone; the recorder never reads InfluxDB.
+"""Reads recorded data from InfluxDB, for commands only; the recorder never reads InfluxDB.
 
-A database that cannot be read is never taken for one that holds nothing: a write-only token, a missing bucket and a
-user without rights are errors, each named as what it is.
+A database that cannot be read is never treated as empty: a write-only token, a missing bucket and a user without
+rights are separate errors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from logger.model import Role, Value
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point as it lies in the database; `time` in unix seconds."""
+    """One point of the database; `time` in unix seconds."""
 
     time: int
     tags: Mapping[str, str]
@@ -34,15 +34,15 @@ class History(Protocol):
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """The points of one gateway from `since` to before `until`, by time; all fields, or those named."""
+        """Return a gateway's points from `since` until before `until`, by time; all fields, or only `fields`."""
         ...
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """The gateways that have points of a measurement."""
+        """Return the serials of the gateways that have points of a measurement."""
         ...
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """The times of the earliest and the latest point of a gateway before `until`, or None if it has none."""
+        """Return the times of a gateway's first and last point before `until`; None without points."""
         ...
 
     async def aclose(self) -> None:

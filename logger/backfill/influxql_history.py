@@ -1,4 +1,4 @@
-"""Reads an InfluxDB 1.x back: InfluxQL over HTTP."""
+"""Reads recorded data from InfluxDB 1.x by InfluxQL over HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_BYTES: Final = 256 * 1024 * 1024
 
 
 class InfluxqlHistory:
-    """See History."""
+    """Reads InfluxDB 1.x."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
@@ -28,7 +28,7 @@ class InfluxqlHistory:
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """See History."""
+        """Return a gateway's points, as History says."""
         columns = ", ".join(quote_name(field) for field in fields) or "*"
         found = await self._query(
             role,
@@ -40,12 +40,12 @@ class InfluxqlHistory:
         return sorted(points, key=lambda point: point.time)
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """See History."""
+        """Return the serials of the gateways, as History says."""
         found = await self._query(role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway")
         return sorted({str(value) for series in found for _, value in series.values})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """See History."""
+        """Return the times of the first and last point, as History says."""
         times: list[int] = []
         for order in ("ASC", "DESC"):
             found = await self._query(
@@ -57,11 +57,11 @@ class InfluxqlHistory:
         return (min(times), max(times)) if times else None
 
     async def aclose(self) -> None:
-        """See History."""
+        """Close all connections."""
         await self._wire.aclose()
 
     async def _list_floats(self, role: Role, measurement: str) -> set[str]:
-        """The fields that are floats: one that is whole comes as an integer."""
+        """Return the names of the float fields; InfluxDB sends a whole float as an integer."""
         found = await self._query(role, f"SHOW FIELD KEYS FROM {self._source(role, measurement)}")
         return {str(name) for series in found for name, kind in series.values if kind == "float"}
 

@@ -22,12 +22,12 @@ from logger.panels.panel_days import forget_old_days
 from logger.panels.panel_state import PanelState
 
 _WEEK: Final = 8
-"""Days before the last one that must be replayed whole: seven of them, and one for the first's beginning."""
+"""Days to replay before the last one: seven whole days, and one more for the start of the first."""
 
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What a run found.
+    """The result of a rebuild.
 
     `earlier` ends where the live state begins, None if nothing was written before it. `again` holds closed days of
     the live state that were computed anew, `left_out` such days for which that was not asked.
@@ -39,12 +39,12 @@ class Rebuilt:
 
     @property
     def ticks(self) -> int:
-        """How many ticks were read."""
+        """Return the number of ticks read."""
         return sum(part.ticks for part in (self.earlier, self.again) if part)
 
     @property
     def rows(self) -> dict[str, list[DayRow]]:
-        """The rows to write, by date; the first of each is the site's."""
+        """Return date → rows to write; the first row of each date is the site's."""
         parts = [part.rows for part in (self.earlier, self.again) if part]
         return {day: rows for part in parts for day, rows in part.items()}
 
@@ -118,7 +118,7 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
 
 
 async def _give_rows(ask: Ask, gateway: str, replayed: Replayed) -> int:
-    """Hand over rows of days, page by page."""
+    """Send rows of days to the holder of the state, page by page."""
     stored = make_daily_rows(row for rows in replayed.rows.values() for row in rows)
     for start in range(0, len(stored), MOST_ROWS):
         await ask(StateApi.put_day_rows, gateway, list(stored[start : start + MOST_ROWS]))
