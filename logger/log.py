@@ -20,7 +20,7 @@ from logger.model import Json
 
 _SECRETS: set[str] = set()
 _PASSING: deque[frozenset[str]] = deque(maxlen=16)
-"""Of secrets that come and go for years, such as a day's token, the latest."""
+"""The latest short-lived secrets, such as daily tokens."""
 _JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
 _URL_USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -39,7 +39,7 @@ def protect(secrets: Iterable[str]) -> None:
 
 
 def protect_passing(secret: str) -> None:
-    """The same for a secret that others will follow: only the latest are remembered."""
+    """Remember a short-lived secret, such as a daily token; only the latest 16 are kept."""
     forms = frozenset(_forms(secret))
     if forms not in _PASSING:
         _PASSING.append(forms)
@@ -100,7 +100,7 @@ def mask_all(found: Json) -> Json:
 
 
 def get(name: str) -> logging.Logger:
-    """The logger of one module."""
+    """Return the logger of one module."""
     return logging.getLogger(f"logger.{name}")
 
 

@@ -1,4 +1,4 @@
-"""Which proxy of this machine's settings leads to an address: one place for every client, with words if it is odd."""
+"""Find the proxy for an address in this machine's settings, for every HTTP client."""
 
 from __future__ import annotations
 

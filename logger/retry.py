@@ -39,7 +39,7 @@ class Policy:
         return max(self.floor_s, random.uniform(ceiling / 2, ceiling))  # noqa: S311  jitter, not a secret
 
     def wait(self, state: tenacity.RetryCallState) -> float:
-        """Say the same to tenacity, which counts the tries."""
+        """Return the pause in seconds in the form that tenacity calls."""
         return self.pause_s(state.attempt_number)
 
     def is_worth_retrying(self, error: BaseException) -> bool:
@@ -116,7 +116,7 @@ class Backoff:
         return self._states[lane].attempt_number - 1 if lane in self._states else 0
 
     def may_try(self, *lanes: str) -> bool:
-        """Whether none of these lanes is paused."""
+        """Return True if none of these lanes is paused."""
         now = self._clock.monotonic()
         return all(self._not_before.get(lane, 0.0) <= now for lane in lanes)
 

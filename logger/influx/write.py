@@ -58,7 +58,7 @@ class Writer:
         return MOST_LINES[self._dialect or "1"]
 
     async def dialect(self) -> Dialect:
-        """1, 2 or 3: as set, or found out once the server answers and remembered.
+        """Return the dialect (1, 2 or 3) from the settings, or detect it once from the server's answers.
 
         Raises WireError without an answer, InfluxError if the answer is no InfluxDB's.
         """
