@@ -6,44 +6,24 @@ Whoever else runs these tests on this machine is heard as well, so the serials a
 from __future__ import annotations
 
 import json
-import secrets
-import socket
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from zeroconf import ServiceInfo, Zeroconf
+from zeroconf import Zeroconf
 
 from logger.clock import SystemClock
+from tests.commands.announcing import announce, own_serial, place, responder
 from tests.commands.program import Done, process, program
 from tests.endtoend.recorder import ROOT
 from tests.standin import BackgroundSimulator, invent_gateway
 
 LOOPBACK = ("--interface", "127.0.0.1", "--seconds", "0.2")
-GROUP = "224.0.0.251"
+__all__ = ["responder"]
 LISTENING_S = (2, 5, 10, 30)
 """How long to listen in each try: the first is enough on an idle machine, the last on any."""
-
-
-def multicast_trouble() -> str:
-    """Why a multicast packet to this machine itself does not arrive, or empty."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
-        try:
-            own.bind(("", 0))
-            own.settimeout(5.0)
-            loopback = socket.inet_aton("127.0.0.1")
-            own.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) + loopback)
-            own.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, loopback)
-            own.sendto(b"to myself", (GROUP, own.getsockname()[1]))
-            return "" if own.recv(64) == b"to myself" else "something else arrives"
-        except OSError as error:
-            return str(error)
-
-
-def own_serial() -> str:
-    return f"12{secrets.randbelow(10**10):010}"
 
 
 @pytest.fixture
@@ -60,35 +40,6 @@ def older() -> Iterator[BackgroundSimulator]:
     plant = invent_gateway("5-metered", serial=own_serial(), epoch=time.time() - 86400)
     with BackgroundSimulator(plant, SystemClock()) as running:
         yield running
-
-
-@pytest.fixture
-def responder() -> Iterator[Zeroconf]:
-    """An mDNS responder that is heard on loopback alone."""
-    if trouble := multicast_trouble():
-        pytest.skip(f"there is no multicast on this machine: {trouble}")
-    with Zeroconf(interfaces=["127.0.0.1"]) as running:
-        yield running
-
-
-def announce(responder: Zeroconf, gateway: BackgroundSimulator) -> None:
-    """Announce what a gateway announces of itself, under a name that is this run's own."""
-    service = "_enphase-envoy._tcp.local."
-    name, port = f"envoy-{gateway.simulator.model.serial}", int(place(gateway).rpartition(":")[2])
-    responder.register_service(
-        ServiceInfo(
-            service,
-            f"{name}.{service}",
-            port=port,
-            addresses=[socket.inet_aton("127.0.0.1")],
-            server=f"{name}.local.",
-            properties={"serialnum": "1", "protovers": "7.6.175"},
-        )
-    )
-
-
-def place(running: BackgroundSimulator) -> str:
-    return running.url.partition("://")[2]
 
 
 def discovered(home: Path, *wanted: str, options: tuple[str, ...] = ()) -> Done:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from zeroconf import ServiceInfo, Zeroconf
+from zeroconf import Zeroconf
 
 from logger.clock import SystemClock
+from tests.commands.announcing import announce, own_serial, responder
 from tests.commands.program import Done, program
 from tests.commands.wizard import Person
 from tests.servers import Fake2, Influx1, Influx2, Row, Victoria, serving
 from tests.standin import BackgroundSimulator, invent_gateway
+
+__all__ = ["responder"]
 
 PASSWORD = "Sentinel pa ss#$'\"\\w"
 FIRST = "Sentinel first #$'\"\\ user"
@@ -291,15 +292,12 @@ def test_running_it_again_changes_only_what_is_asked(fake_influx2: Fake2, tmp_pa
         assert program(tmp_path, "once", settings=here.environment).code == 0
 
 
-def test_a_gateway_that_announces_itself_is_chosen_by_its_number(tmp_path: Path) -> None:
-    serial = f"12{secrets.randbelow(10**10):010}"  # others on this machine may announce theirs at the same time
+def test_a_gateway_that_announces_itself_is_chosen_by_its_number(responder: Zeroconf, tmp_path: Path) -> None:
+    serial = own_serial()
     plant = invent_gateway("5-metered", serial=serial, epoch=time.time() - 86400)
-    with BackgroundSimulator(plant, SystemClock()) as running, Zeroconf(interfaces=["127.0.0.1"]) as responder:
+    with BackgroundSimulator(plant, SystemClock()) as running:
         here = Gateway(running)
-        service = "_enphase-envoy._tcp.local."
-        port = int(here.place.rpartition(":")[2])
-        address = [socket.inet_aton("127.0.0.1")]
-        responder.register_service(ServiceInfo(service, f"e{serial}.{service}", port=port, addresses=address))
+        announce(responder, running)
         with Person(tmp_path, "init", "--interface", "127.0.0.1", settings=here.environment) as person:
             person.wait("Which one, or another address")
             line = next(line for line in person.screen.splitlines() if f"serial {serial}" in line)
