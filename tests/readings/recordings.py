@@ -57,13 +57,17 @@ def names() -> list[str]:
 
 def load(name: str) -> Recording:
     """Read one folder of the corpus."""
-    folder = CORPUS / name
+    return load_folder(CORPUS / name)
+
+
+def load_folder(folder: Path) -> Recording:
+    """Read a folder with a `manifest.json` and the bodies that it lists."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     answers = {
         route["path"]: Answer(route["status"], {}, (folder / route["file"]).read_bytes(), 0.1)
         for route in manifest["routes"]
     }
-    info = read_info(answers["/info"], name, 0.0)
+    info = read_info(answers["/info"], folder.name, 0.0)
     at = int(info.clock_skew_s)
     bodies: dict[str, Json] = {}
     for endpoint in plan(info):
@@ -75,7 +79,7 @@ def load(name: str) -> Recording:
             except EnvoyLoggerError:
                 continue
     still = GatewayInfo(info.serial, info.firmware, info.part_number, info.has_meter, info.needs_token, 0.0)
-    return Recording(name, still, at, bodies)
+    return Recording(folder.name, still, at, bodies)
 
 
 def first_poll(

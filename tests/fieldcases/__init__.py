@@ -1,0 +1,1 @@
+"""What owners met in the field, as recordings with some bodies changed, run through the real program."""

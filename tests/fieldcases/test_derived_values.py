@@ -1,0 +1,57 @@
+"""What is computed on sites that people have: right, or absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fieldcases.cases import DryRun, dry_run, lay_out, needs_cases
+
+pytestmark = needs_cases
+
+
+def run(case: str, tmp_path: Path) -> DryRun:
+    found = dry_run(lay_out(case, tmp_path / case), tmp_path / "home")
+    assert found.code == 0, found.said
+    return found
+
+
+def test_a_total_ct_on_three_phases_beside_a_production_ct_on_one(tmp_path: Path) -> None:
+    totals = run("total_ct_3phase_production_1phase", tmp_path).totals
+    wanted = {
+        "production_power_w": 1820.5,
+        "consumption_power_w": 1450.5,
+        "net_power_w": -370.0,
+        "net_lifetime_wh": 3_891_398.2,
+    }
+    assert {name: totals.get(name) for name in wanted} == pytest.approx(wanted, abs=0.05)
+
+
+def test_a_phase_without_panels_keeps_its_zero(tmp_path: Path) -> None:
+    found = run("three_phase_pv_on_two", tmp_path)
+    powers = [found.of("envoy_phase", meter="production", phase=phase)["power_w"] for phase in ("L1", "L2", "L3")]
+    assert [*powers, found.totals["production_power_w"]] == pytest.approx([600.0, 0.0, 603.0, 1203.0])
+
+
+def test_ac_batteries_beside_an_iq_battery(tmp_path: Path) -> None:
+    totals = run("acb_and_iq_battery", tmp_path).totals
+    wanted = {
+        "battery_power_w": 1851.0,
+        "battery_charge_percent": 76.0,
+        "battery_energy_wh": 5548.0,
+        "load_power_w": 1006.8,
+    }
+    assert {name: totals.get(name) for name in wanted} == pytest.approx(wanted, abs=0.05)
+    assert totals["battery_state"] == "discharging"
+
+
+def test_two_batteries_that_are_listed_as_four_units(tmp_path: Path) -> None:
+    totals = run("two_10C_four_units", tmp_path).totals
+    wanted = {
+        "batteries": 4,
+        "battery_capacity_wh": 20_000.0,
+        "battery_energy_wh": 17_800.0,
+        "battery_power_w": -1297.7,
+    }
+    assert {name: totals.get(name) for name in wanted} == pytest.approx(wanted, abs=0.05)
