@@ -1,13 +1,14 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Both install into .venv, nothing else is touched.
+# Two commands on a fresh machine: `make demo` and `make test`. Both install into .venv. The demo keeps its data in .demo,
+# the tests their caches in this folder; `make clean` removes all of it. `make deb` writes a Debian package into dist/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
-.PHONY: demo test test-tenth test-long check docs lock clean
+.PHONY: demo test test-tenth test-long check docs deb lock clean again
 
 demo: $(VENV)/.run
-	$(BIN)/envoy-logger demo $(DEMO_ARGS)
+	$(BIN)/envoy-logger demo --state-dir .demo $(DEMO_ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not long"
@@ -29,21 +30,28 @@ docs: $(VENV)/.test
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra discovery pyproject.toml -o requirements-discovery.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra discovery --extra test --extra check pyproject.toml -o requirements-test.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra test --extra check pyproject.toml -o requirements-test.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-$(VENV)/bin/python:
+# A .venv that is half made (no pip), or whose Python is gone, is made anew; what is missing is said before.
+WHOLE := $(shell $(BIN)/python -c 'import pip, sys; print("yes" if sys.prefix != sys.base_prefix else "")' 2>/dev/null)
+
+$(VENV)/.made: $(if $(WHOLE),,again)
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "This needs Python 3.11 or newer with its venv module, and $(PYTHON) is not that."; \
+	    echo "Try: sudo apt-get install -y python3 python3-venv"; exit 1; }
+	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.run: $(VENV)/bin/python requirements.lock pyproject.toml
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@
 
-$(VENV)/.test: $(VENV)/bin/python requirements-test.lock pyproject.toml
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-test.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+$(VENV)/.run: $(VENV)/.made requirements.lock pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.made requirements-test.lock pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-test.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@ $(VENV)/.run

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Final
 
 import click
 
@@ -12,12 +11,10 @@ from logger.clock import SystemClock
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import interface_option
 from logger.errors import GatewayError
-from logger.gateway.discovery import INSTALL_MDNS, LISTEN_S, Search, search
+from logger.gateway.discovery import LISTEN_S, Search, search
 from logger.gateway.pins import format_fingerprint
 from logger.gateway.probe import FoundGateway
 from logger.settings.value_types import check_gateway_address
-
-_NEEDS_MDNS: Final = f"mDNS was not asked: zeroconf is not installed\nTry: {INSTALL_MDNS}"
 
 
 class NothingFoundError(GatewayError):
@@ -54,8 +51,6 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
             click.echo(line)
     for silent in found.silent:
         click.echo(silent.reason, err=True)
-    if not found.by_mdns:
-        click.echo(_NEEDS_MDNS, err=True)
     if not found.gateways:
         raise NothingFoundError(
             "no gateway was found on this network",

@@ -1,13 +1,11 @@
 """Finds gateways on the local network by their mDNS announcements and by the usual name, envoy.local.
 
-Only interactive commands search; the daemon never does. mDNS needs the optional library zeroconf.
+Only interactive commands search; the daemon never does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shlex
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -26,8 +24,6 @@ _RESOLVE_MS: Final = 3000
 LISTEN_S: Final = 5.0
 """Seconds to listen: questions go out after 0.1, 1.1 and 3.1 s, since Wi-Fi loses multicast packets without a word,
 and whoever answers may wait half a second with it (RFC 6762, section 6)."""
-INSTALL_MDNS: Final = f"{shlex.quote(sys.executable)} -m pip install zeroconf"
-"""Installs the library zeroconf, under its own package name, into this program's Python environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +36,10 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The result of a search, one entry per serial. `by_mdns` is False if zeroconf is not installed."""
+    """The result of a search, one entry per serial."""
 
     gateways: tuple[FoundGateway, ...]
     silent: tuple[Silent, ...]
-    by_mdns: bool
 
 
 async def search(
@@ -57,14 +52,14 @@ async def search(
     """
     named = list(dict.fromkeys(addresses))
     heard = await _listen_for_announcements(listen_s, tuple(interfaces))
-    asked = list(dict.fromkeys([*named, *(heard or ()), USUAL_NAME]))
+    asked = list(dict.fromkeys([*named, *heard, USUAL_NAME]))
     answers = await asyncio.gather(*(_ask(address, clock) for address in asked))
     gateways: dict[str, FoundGateway] = {}
     for answer in answers:
         if isinstance(answer, FoundGateway):
             gateways.setdefault(answer.info.serial, answer)
     silent = tuple(a for a in answers if isinstance(a, Silent) and (a.address in named or a.address != USUAL_NAME))
-    return Search(tuple(gateways.values()), silent, heard is not None)
+    return Search(tuple(gateways.values()), silent)
 
 
 async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:
@@ -77,17 +72,15 @@ async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:
         return Silent(address, str(error))
 
 
-async def _listen_for_announcements(listen_s: float, interfaces: tuple[str, ...]) -> list[str] | None:
-    """Return the addresses that announce the service, in the order heard; None if zeroconf is not installed.
+async def _listen_for_announcements(listen_s: float, interfaces: tuple[str, ...]) -> list[str]:
+    """Return the addresses that announce the service, in the order heard.
 
     The question asks for multicast answers. Unicast answers, the default for a first question, would go to another
     program that shares port 5353 on this machine, such as avahi.
     """
-    try:
-        from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion
-        from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
-    except ImportError:
-        return None
+    from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion
+    from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+
     found: dict[str, AsyncServiceInfo] = {}
 
     def hear(zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:

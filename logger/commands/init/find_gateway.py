@@ -12,7 +12,7 @@ from logger.commands.init.draft import Draft
 from logger.commands.init.terminal import Terminal, missing_answer
 from logger.errors import CertificateError, SerialDiffersError
 from logger.gateway import pins
-from logger.gateway.discovery import INSTALL_MDNS, LISTEN_S, search
+from logger.gateway.discovery import LISTEN_S, search
 from logger.gateway.endpoints import auth_kind
 from logger.gateway.pins import Pin
 from logger.gateway.probe import FoundGateway, probe_gateway
@@ -67,8 +67,6 @@ def _search(terminal: Terminal, answers: Answers, clock: Clock) -> tuple[FoundGa
         click.echo(f"     {bold}  {one.address:<21} serial {one.info.serial}  firmware {one.info.firmware}")
     if not result.gateways:
         terminal.show_note("none announces itself; your router's list of devices shows its address")
-        if not result.by_mdns:
-            terminal.show_note(f"mDNS was not asked; {INSTALL_MDNS} makes it possible")
     return tuple(result.gateways)
 
 
