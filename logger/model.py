@@ -28,6 +28,14 @@ def add_up(values: Iterable[float]) -> float:
     return reduce(add, values, 0)
 
 
+def round_value(name: str, value: Value) -> Value:
+    """Return a power or an energy (`…_w`, `…_wh`) with at most three decimals, and any other value as it is.
+
+    What is shown or written is rounded; what is counted with never is.
+    """
+    return round(value, 3) + 0.0 if isinstance(value, float) and name.endswith(("_w", "_wh")) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """Hold one answer of the gateway: `body` is parsed JSON; `received_at` and `took_s` are seconds by our clock."""

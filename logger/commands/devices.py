@@ -19,7 +19,7 @@ from logger.commands.ui.start import begin_polling, poll
 from logger.daemon import one_poll
 from logger.daemon.config import site_of
 from logger.daemon.layout_file import read_layout
-from logger.model import GatewayInfo, Reading, Value
+from logger.model import GatewayInfo, Reading, Value, round_value
 from logger.readings import paths
 from logger.readings.layout import list_inverter_serials, template
 from logger.readings.site_warnings import find_warnings
@@ -112,7 +112,8 @@ def _collect(readings: list[Reading], kind: _Kind) -> Devices:
     for reading in readings:
         if reading.measurement in kind.measurements:
             tags = {name: tag for name, tag in reading.tags.items() if name not in (kind.tag, "gateway", "site")}
-            devices.setdefault(reading.tags[kind.tag], {}).update({**tags, **reading.fields})
+            fields = {name: round_value(name, value) for name, value in reading.fields.items()}
+            devices.setdefault(reading.tags[kind.tag], {}).update({**tags, **fields})
     return dict(sorted(devices.items()))
 
 

@@ -17,7 +17,7 @@ from logger.daemon import one_poll
 from logger.daemon.config import site_of
 from logger.gateway.endpoints import ENDPOINTS
 from logger.influx.line_protocol import encode
-from logger.model import Reading
+from logger.model import Reading, round_value
 from logger.readings import field_texts
 from logger.readings.explain import MEANINGS, Candidate, Explained, explain
 from logger.readings.table import MEASUREMENTS
@@ -103,7 +103,7 @@ def _describe_writing(one: Explained, bucket: str) -> list[str]:
     point, name = one.reading, one.field.name
     if point is None or name not in point.fields:
         return ["reading    none: the value is left out"]
-    value = point.fields[name]
+    value = round_value(name, point.fields[name])
     line = encode([Reading(point.measurement, point.tags, {name: value}, point.time, point.role)]).decode().rstrip()
     return [
         f"reading    {name} = {value!r} at {_format_time(point.time)}",

@@ -12,7 +12,7 @@ from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
 from logger.energy.engine import Accounted, account
-from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value
+from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value, round_value
 from logger.panels.panel_tick import PanelResult, account_for_panels
 from logger.readings.layout import NONE, Layout
 from logger.readings.observe import Observed, observe
@@ -84,7 +84,7 @@ def _gather_points(
 
 def _pick_recent(totals: Mapping[str, Value]) -> dict[str, float]:
     return {
-        name: float(value)
+        name: float(round_value(name, value))
         for name in _RECENT
         if isinstance(value := totals.get(name), (int, float)) and not isinstance(value, bool)
     }

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-from logger.model import Reading, Value
+from logger.model import Reading, Value, round_value
 
 _BREAKS = re.compile(r"\r\n|[\r\n]")
 _CONTROLS = re.compile(r"\r\n|[\x00-\x1f]")
@@ -23,7 +23,8 @@ _IN_STRING = re.compile(r'(["\\])')
 def encode(readings: Iterable[Reading]) -> bytes:
     """One line each, every line ended by a newline; times are whole seconds.
 
-    ints as `5i`, floats in the shortest form that reads back exactly, bools as `true`/`false`. A line break becomes a
+    ints as `5i`, floats in the shortest form that reads back exactly (powers and energies with at most three
+    decimals), bools as `true`/`false`. A line break becomes a
     space (in names and tags every control character does: servers skip tabs), an empty tag value is left out,
     backslashes at the end of a tag or before a space, comma or equals sign in it are cut (servers take them for the
     escape of what follows, and 1.x can then take the next line for a part of this one). Raises ValueError for what no
@@ -40,7 +41,8 @@ def _encode_line(reading: Reading) -> str:
         raise ValueError(f"a measurement or field of {reading.measurement!r} has a name that servers misread")
     head = _encode_name(reading.measurement, _IN_MEASUREMENT)
     fields = ",".join(
-        f"{_encode_name(key, _IN_KEY)}={_encode_value(key, value)}" for key, value in reading.fields.items()
+        f"{_encode_name(key, _IN_KEY)}={_encode_value(key, round_value(key, value))}"
+        for key, value in reading.fields.items()
     )
     return f"{head}{_encode_tags(reading.tags)} {fields} {reading.time:d}\n"
 

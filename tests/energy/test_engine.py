@@ -274,3 +274,13 @@ def test_a_restart_changes_nothing(hour: int, minutes: int) -> None:
         tick = int((start + timedelta(minutes=step)).timestamp())
         restarted.state = load_energy(dump_energy(restarted.state)) if step else restarted.state
         assert whole.read(tick, seed("production", 10.0)) == restarted.read(tick, seed("production", 10.0))
+
+
+def test_what_is_counted_with_is_never_rounded() -> None:
+    """Rises of 0.0004 Wh, each less than a line can hold, add up to the energy of the day."""
+    house = MeteredHouse(zone="UTC", watts={"production": 0.024, "import": 0.0, "export": 0.0})
+    midnight = at("2025-05-02", "00:00", "UTC")
+    house.run(midnight - 3600, midnight, every_s=60)
+    fields = house.run(midnight + 60, midnight + 5 * 3600, every_s=60)
+    assert fields["production_today_wh"] == pytest.approx(5 * 0.024, abs=1e-6)
+    assert load_energy(dump_energy(house.state)) == house.state

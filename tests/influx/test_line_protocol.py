@@ -91,6 +91,22 @@ def test_values_are_written_exactly_and_never_change_type(value: Value, text: by
     assert encode([reading(fields={"f": value})]) == b"m f=" + text + b" 10\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("net_today_wh", 0.18999999947845936, b"0.19"),
+        ("production_lifetime_wh", 31234567.891499998, b"31234567.891"),
+        ("net_power_w", -0.0004, b"0.0"),
+        ("power_w", 5, b"5i"),
+        ("energy_7d_wh", 1e22, b"1e+22"),
+        ("power_factor", 0.123456, b"0.123456"),
+        ("voltage_v", 0.1 + 0.2, b"0.30000000000000004"),
+    ],
+)
+def test_powers_and_energies_have_at_most_three_decimals(name: str, value: Value, text: bytes) -> None:
+    assert encode([reading(fields={name: value})]) == b"m " + name.encode() + b"=" + text + b" 10\n"
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 2**63])
 def test_a_number_that_no_server_takes_is_an_error_here(value: float) -> None:
     with pytest.raises(ValueError, match="f "):
