@@ -128,13 +128,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Hold one event that a person may want to see in a graph; `time` is in unix seconds."""
+    """Hold one event that a person may want to see in a graph; `time` is in unix seconds.
+
+    `duration_s`: how long the state lasted that ends with the event, None for an event that ends nothing.
+    """
 
     time: int
     kind: str
     text: str
     severity: Severity = "info"
     serial: str = ""
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

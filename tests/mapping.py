@@ -48,7 +48,7 @@ CONTRACT: Final[dict[str, tuple[str, str, str]]] = {
         "totals", "", "grid_state:string relay_closed:bool controller_temperature_c generator_state:string"
     ),
     "envoy_contact": ("totals", "contact contact_name", "closed:bool"),
-    "envoy_event": ("totals", "kind serial", "text:string severity:string"),
+    "envoy_event": ("totals", "kind serial", "text:string severity:string duration_s"),
     "envoy_logger": (
         "totals", "endpoint",
         "requests:int failures:int latency_s outbox_rows outbox_bytes outbox_oldest_s last_delivery_s refused_points "
@@ -61,8 +61,8 @@ CONTRACT: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "envoy_inverter_status": (
         "devices", "serial",
-        "provisioned:bool communicating:bool producing:bool operating:bool conditions:string report_age_s:int "
-        "report_interval_s:int inventory_age_s:int",
+        "provisioned:bool communicating:bool producing:bool operating:bool conditions:string fault:bool "
+        "report_age_s:int report_interval_s:int inventory_age_s:int",
     ),
     "envoy_battery": (
         "devices", "serial kind",
@@ -147,6 +147,9 @@ def status_fields(device: Any) -> dict[str, Value]:
     }
     texts = [text for text in device["device_status"] if text != "envoy.global.ok"]
     found["conditions"] = ",".join(text.removeprefix("envoy.cond_flags.") for text in texts)
+    found["fault"] = any(
+        text.rpartition(".")[2] not in ("dc-pwr-low", "dcvoltagetoolow", "failure") for text in texts
+    )
     return found
 
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from logger import log
+from logger import __version__, log
 from logger.clock import Clock
 from logger.daemon.batches import make_amendment, make_commit
 from logger.daemon.clocks import Clocks
@@ -100,6 +100,7 @@ class Collector:
         self._last_devices = 0
         self._stored: dict[str, str] = {}
         self._warnings: dict[str, SiteWarning] = {}
+        self._is_begun = False
 
     @property
     def serial(self) -> str:
@@ -201,6 +202,10 @@ class Collector:
                 f"the store has no energy state of gateway {info.serial}, so a new one begins; "
                 f"the sums of the first day and week begin now\nTry: {RESTORE}"
             )
+        if not self._is_begun:
+            self._is_begun = True
+            text = f"envoy-logger {__version__} began to record"
+            self._events.record(Event(int(self._clock.time()), "recorder_started", text))
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
 
     # --- committing ---------------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from logger.model import Event, Reading
+from logger.model import Event, Reading, Value
 
 _SEVERITIES: Final = ("info", "warning", "error")
 
@@ -45,12 +45,19 @@ def event_points(events: Iterable[Event], tags: Mapping[str, str]) -> list[Readi
         Reading(
             "envoy_event",
             {**tags, "kind": kind, **({"serial": serial} if serial else {})},
-            {
-                "text": "; ".join(dict.fromkeys(event.text for event in same)),
-                "severity": max((event.severity for event in same), key=_SEVERITIES.index),
-            },
+            _fields_of(same),
             time,
             "totals",
         )
         for (time, kind, serial), same in merged.items()
     ]
+
+
+def _fields_of(same: Sequence[Event]) -> dict[str, Value]:
+    """Join the events of one point: all texts, the gravest severity and the longest duration."""
+    fields: dict[str, Value] = {
+        "text": "; ".join(dict.fromkeys(event.text for event in same)),
+        "severity": max((event.severity for event in same), key=_SEVERITIES.index),
+    }
+    lasted_s = [event.duration_s for event in same if event.duration_s is not None]
+    return {**fields, "duration_s": float(max(lasted_s))} if lasted_s else fields

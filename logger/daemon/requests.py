@@ -66,6 +66,7 @@ class Requests:
         self._events, self._zone = events, zone
         self._sent: deque[tuple[float, Lane]] = deque()
         self._answered_at = 0.0
+        self._away_since: int | None = None
 
     def count_last_hour(self, now: float) -> Counter[Lane]:
         """Count the requests of the hour before `now`, in unix seconds, by lane; `/info` is one of the fast ones."""
@@ -111,11 +112,13 @@ class Requests:
         if self._changes.begin("gateway", str(error), level) and self.reachable:
             self._events.record(Event(tick, "gateway_unreachable", error.message, "warning"))
         self.reachable = False
+        self._away_since = tick if self._away_since is None else self._away_since
 
     def _report_reached(self, tick: int) -> None:
         if self._changes.end("gateway", "the gateway answers again"):
-            self._events.record(Event(tick, "gateway_back", "the gateway answers again"))
-        self.reachable = True
+            away_s = 0 if self._away_since is None else max(0, tick - self._away_since)
+            self._events.record(Event(tick, "gateway_back", "the gateway answers again", duration_s=float(away_s)))
+        self.reachable, self._away_since = True, None
 
     def _count(self, endpoint: Endpoint) -> None:
         now = self._clock.time()

@@ -188,6 +188,8 @@ INVERTER_STATUS = Measurement(
             (flag(s.INVENTORY, "operating"),), kind="bool"),
         Field("conditions", "The gateway's condition flags, joined by commas; empty if none.",
             (formula(s.INVENTORY, "device_status", v.read_conditions),), kind="string"),
+        Field("fault", "It has a condition that a healthy inverter does not have, at night either.",
+            (formula(s.INVENTORY, "device_status", v.read_fault),), kind="bool"),
         Field("report_age_s", "Age of its last report.",
             (formula(s.DATA_INVERTERS, "age of lastReading.endDate", v.read_report_age),
              formula(s.V1_INVERTERS, "age of lastReportDate", v.read_report_age)), kind="int"),
@@ -316,6 +318,8 @@ EVENT = Measurement(
     fields=(
         Field("text", "What happened.", kind="string", made_of="the recorder"),
         Field("severity", "info, warning or error.", kind="string", made_of="the recorder"),
+        Field("duration_s", "Of grid_back and gateway_back: how long the grid, or the gateway, was away.",
+            made_of="the recorder"),
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from logger.model import AHEAD_S
+from logger.readings.conditions import has_fault
 from logger.readings.rows import ABSENT, Row, View, number
 from logger.readings.selectors import batteries, ensemble
 
@@ -78,6 +79,12 @@ def read_conditions(row: Row, _view: View) -> str | None:
     if flags is None:
         return None
     return ",".join(flag.removeprefix("envoy.cond_flags.") for flag in flags if flag != "envoy.global.ok")
+
+
+def read_fault(row: Row, view: View) -> bool | None:
+    """Tell whether the inverter has a condition that is not one of a healthy inverter; None without such flags."""
+    conditions = read_conditions(row, view)
+    return None if conditions is None else has_fault(conditions)
 
 
 # --- batteries ------------------------------------------------------------------------------------------------

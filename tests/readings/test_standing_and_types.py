@@ -65,6 +65,7 @@ FACTS = {
     "producing",
     "operating",
     "conditions",
+    "fault",
     "max_power_w",
     "capacity_wh",
 }
@@ -140,6 +141,7 @@ def test_the_flags_of_an_inverter_stand_with_their_age_beside_them() -> None:
         "producing",
         "operating",
         "conditions",
+        "fault",
         "inventory_age_s",
     }
 

@@ -1,0 +1,48 @@
+"""List the condition flags of inverters by their meaning: normal at night, or a switch-off by the grid's limits.
+
+A flag is compared by its last part, in small letters, without `-` and `_`: firmware writes `dc-pwr-low` and
+`acvoltage_avg_hi`, `hardwareError` and `dcvoltagetoolow`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DARK: Final = frozenset({"dcpwrlow", "dcvoltagetoolow"})
+"""Flags of an inverter whose panel has too little light."""
+HEALTHY: Final = DARK | {"ok", "done", "sleeping", "runningonac", "poweronreset"}
+"""Flags of a healthy inverter: it sleeps in the dark, draws from the grid then, and starts again in the morning."""
+UNHEARD: Final = frozenset({"failure", "notmonitored"})
+"""Flags of an inverter that the gateway does not hear; that is normal as long as its panel is dark."""
+TRIPS: Final = frozenset(
+    {
+        "acvoltageavghi",
+        "acvoltagehigh",
+        "acvoltagelow",
+        "acvoltageoor",
+        "acvoltageoosp1",
+        "acvoltageoosp2",
+        "acvoltageoosp3",
+        "acfrequencyhigh",
+        "acfrequencylow",
+        "acfrequencyoor",
+        "dfdt",
+    }
+)
+"""Flags of an inverter that is off because the grid's voltage or frequency is outside its limits."""
+
+
+def has_fault(conditions: str) -> bool:
+    """Tell whether one of the comma-separated flags is none of a healthy inverter."""
+    flags = set(_split(conditions))
+    return bool(flags - HEALTHY - (UNHEARD if flags & DARK else set()))
+
+
+def is_tripped(conditions: str) -> bool:
+    """Tell whether one of the comma-separated flags says that the grid's voltage or frequency is out of range."""
+    return any(flag in TRIPS for flag in _split(conditions))
+
+
+def _split(conditions: str) -> list[str]:
+    flags = (flag.rpartition(".")[2].strip().lower() for flag in conditions.split(","))
+    return [flag.replace("-", "").replace("_", "") for flag in flags if flag]
