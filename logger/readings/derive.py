@@ -2,34 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from logger.energy.state import Wiring
-from logger.model import Value
+from logger.model import Value, add_up
 from logger.readings.values import battery_state
 
+PRODUCTION_W: Final = "production_power_w"
+NET_W: Final = "net_power_w"
+CONSUMPTION_W: Final = "consumption_power_w"
+BATTERY_W: Final = "battery_power_w"
+LOAD_W: Final = "load_power_w"
+_GIVEN: Final = (PRODUCTION_W, NET_W, CONSUMPTION_W, BATTERY_W)
+"""The powers that others are computed from."""
+_NOISE: Final = 30.0
+"""In W or Wh."""
+_NOISE_SHARE: Final = 0.03
 
-def powers(fields: Mapping[str, Value], wiring: Wiring) -> dict[str, Value]:
-    """Compute powers that the gateway does not give but that follow exactly from other powers of the same tick."""
-    made: dict[str, Value] = {}
-    production, net = _number(fields, "production_power_w"), _number(fields, "net_power_w")
-    consumption, battery = _number(fields, "consumption_power_w"), _number(fields, "battery_power_w")
-    if wiring.total:
-        given = battery if wiring.batteries else 0.0 if wiring.batteries == 0 else None
-        if net is None and consumption is not None and production is not None and given is not None:
-            made["net_power_w"] = consumption - production - given
-        if consumption is not None:
-            made["load_power_w"] = consumption
-    elif production is not None and net is not None:
-        consumption = made["consumption_power_w"] = production + net
-        if wiring.batteries == 0:
-            made["load_power_w"] = consumption
-        elif battery is not None:
-            made["load_power_w"] = consumption + battery
-    if wiring.batteries and battery is not None:
-        made["battery_state"] = battery_state(battery, wiring.batteries)
-    return made
+
+Together: TypeAlias = Callable[[Iterable[str]], bool]
+"""Tells whether the powers of some fields are of one time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Hold a power of the house that cannot be: `house_w` is below zero, computed from the powers `of`, in W."""
+
+    house_w: float
+    of: Mapping[str, float]
+
+
+def noise_of(terms: Iterable[float]) -> float:
+    """Return how far below zero a sum may lie by errors of measurement: 30, or 3 % of the largest term."""
+    return max(_NOISE, _NOISE_SHARE * max((abs(term) for term in terms), default=0.0))
+
+
+def derive_powers(
+    fields: Mapping[str, Value], wiring: Wiring, are_together: Together
+) -> tuple[dict[str, Value], Shortfall | None]:
+    """Add the powers that follow from other powers of one time → all fields, and the house's power if it cannot be.
+
+    A consumption or a house below zero is left out.
+    """
+    known = {name: watts for name in _GIVEN if (watts := _number(fields, name)) is not None}
+    found, short = dict(fields), None
+    for name, of in (_list_by_total if wiring.total else _list_by_net)(known, wiring, are_together).items():
+        watts = add_up(of)
+        if name == NET_W or watts >= -noise_of(of):
+            found[name] = watts
+        else:
+            found.pop(name, None)
+            short = Shortfall(watts, known) if name == LOAD_W else short
+    if wiring.batteries and BATTERY_W in known:
+        found["battery_state"] = battery_state(known[BATTERY_W], wiring.batteries)
+    return found, short
+
+
+def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
+    """List the terms of consumption, house and net power of a site whose CT measures the total consumption."""
+    if CONSUMPTION_W not in known:
+        return {}
+    consumption = known[CONSUMPTION_W]
+    made: dict[str, Sequence[float]] = {}
+    battery = known.get(BATTERY_W) if wiring.batteries else 0.0 if wiring.batteries == 0 else None
+    is_given = NET_W in known or consumption < -noise_of((consumption,))
+    if PRODUCTION_W in known and battery is not None and not is_given and are_together(known):
+        made[NET_W] = (consumption, -known[PRODUCTION_W], -battery)
+    return {**made, CONSUMPTION_W: (consumption,), LOAD_W: (consumption,)}
+
+
+def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
+    """List the terms of consumption and house of a site whose CT measures the net power."""
+    if not known.keys() >= {PRODUCTION_W, NET_W} or not are_together((PRODUCTION_W, NET_W)):
+        return {}
+    consumption = (known[PRODUCTION_W], known[NET_W])
+    if wiring.batteries == 0:
+        return {CONSUMPTION_W: consumption, LOAD_W: consumption}
+    if BATTERY_W in known and are_together((PRODUCTION_W, NET_W, BATTERY_W)):
+        return {CONSUMPTION_W: consumption, LOAD_W: (*consumption, known[BATTERY_W])}
+    return {CONSUMPTION_W: consumption}
 
 
 def drop_impossible_powers(

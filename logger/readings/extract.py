@@ -42,7 +42,8 @@ class Device:
 class Extraction:
     """Read the values of one snapshot, selecting each rowset once.
 
-    `duplicates`: serials that occur twice in one document; their devices are not read.
+    `duplicates`: serials that occur twice in one document; their devices are not read. `read_from`: the rowset and
+    the row that each of the site's fields was read from.
     """
 
     def __init__(self, snapshot: Snapshot, sources: Sources) -> None:
@@ -51,6 +52,7 @@ class Extraction:
         self._before = sources
         self._fields, self._counters = dict(sources.fields), dict(sources.counters)
         self._selected: dict[tuple[str, Role], Rows] = {}
+        self.read_from: dict[str, tuple[Rowset, Row]] = {}
 
     def devices(self, roles: frozenset[Role]) -> Iterator[Device]:
         """Read every measurement of the due `roles`, in the table's order; the whole site counts as one device."""
@@ -95,6 +97,7 @@ class Extraction:
                 value = item.value_of(*chosen, self._views[measurement.role])
                 if value is not None:
                     fields[item.name] = value
+                    self.read_from[item.name] = chosen[0].rowset, chosen[1]
         if fields.keys() - {_AGE}:
             yield Device(measurement, {}, fields)
 

@@ -11,12 +11,13 @@ from logger.energy.days import is_quiet
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rowsets as s
-from logger.readings.derive import drop_impossible_powers, powers, site_powers
+from logger.readings.derive import derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
 from logger.readings.layout import NONE, Layout
 from logger.readings.points import GatewayPoint, Points
+from logger.readings.power_times import are_of_one_time
 from logger.readings.reports import EarlyReport, ReportLog
 from logger.readings.rows import View
 from logger.readings.seeds import find_seeds, missing_seeds
@@ -88,7 +89,7 @@ def observe(
     if "totals" in roles:
         equipment = count_inverters(equipment, totals)
         tick = _tick_of(snapshot, extraction, energy, site, equipment)
-        totals = _derive(totals, tick, energy)
+        totals = _derive(totals, tick, energy, extraction, View(snapshot, "totals"))
     sources = extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0
@@ -123,14 +124,20 @@ def _tick_of(
     )
 
 
-def _derive(totals: Mapping[str, Value], tick: Tick, energy: EnergyState) -> dict[str, Value]:
+def _derive(
+    totals: Mapping[str, Value], tick: Tick, energy: EnergyState, extraction: Extraction, view: View
+) -> dict[str, Value]:
     """Return the totals without impossible powers, and with the powers that follow from others."""
     found = dict(totals)
     lifetimes: dict[str, list[float]] = {name: [counter.accepted_wh] for name, counter in energy.counters.items()}
     for name, wh in tick.counters.items():
         lifetimes.setdefault(name, []).append(wh)
     drop_impossible_powers(found, lifetimes, tick.max_w)
-    return found | powers(found, tick.wiring.or_as(energy.wiring))
+    read_from = extraction.read_from
+    found, _ = derive_powers(
+        found, tick.wiring.or_as(energy.wiring), lambda names: are_of_one_time(names, read_from, view)
+    )
+    return found
 
 
 def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> bool:

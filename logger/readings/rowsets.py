@@ -36,14 +36,14 @@ STORAGE_METER: Final = _meter("storage")
 # --- production as the gateway sums it up ---------------------------------------------------------------------
 
 PRODUCTION_BLOCK: Final = Rowset("production CT block", f"{paths.BLOCKS}, production, type eim, activeCount 1",
-    production.ct_block("production", "production"), is_seldom=True)
+    production.ct_block("production", "production"), is_seldom=True, grain="report")
 NET_BLOCK: Final = Rowset("net CT block", f"{paths.BLOCKS}, consumption, net-consumption, activeCount 1",
-    production.ct_block("consumption", "net-consumption"))
+    production.ct_block("consumption", "net-consumption"), grain="report")
 INVERTERS_BLOCK: Final = Rowset("inverters block", f"{paths.BLOCKS}, production, type inverters",
-    production.inverters_block, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
-V1: Final = Rowset("v1 totals", paths.V1, production.v1_totals, resolution_s=_REPORTS_S)
+    production.inverters_block, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True, grain="mean")
+V1: Final = Rowset("v1 totals", paths.V1, production.v1_totals, resolution_s=_REPORTS_S, grain="mean")
 PDM_PCU: Final = Rowset("interval database, inverters", f"{paths.PDM}, production.pcu",
-    production.pdm("production", "pcu"), resolution_s=_REPORTS_S, rolls_over=True)
+    production.pdm("production", "pcu"), resolution_s=_REPORTS_S, rolls_over=True, grain="mean")
 PAGE: Final = Rowset("web page", f"{paths.PAGE}, the oldest gateways' only figures", page)
 
 # --- inverters ------------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ DATA_LISTED: Final = Rowset("device data as flags",
     f"{paths.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
     inverters.data_listed_inverters)
 LIST_SUM: Final = Rowset("v1 list, summed", f"{paths.V1_INVERTERS}, all inverters heard within 20 minutes",
-    inverters.inverter_power_sum)
+    inverters.inverter_power_sum, grain="mean")
 DATA_SUMS: Final = Rowset("device data, summed", f"{paths.DEVICE_DATA}, all inverters, fewer than 50 devices",
     inverters.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 INSTALLED: Final = Rowset("installed inverters",
@@ -88,9 +88,9 @@ ACB_DATA: Final = Rowset("AC Battery device data", f"{paths.DEVICE_DATA}, devNam
 ACB_SUMS: Final = Rowset("AC Battery device data, summed", f"{paths.DEVICE_DATA}, all AC Batteries",
     batteries.ac_battery_sums, resolution_s=_REPORTS_S, is_seldom=True)
 ACB_BLOCK: Final = Rowset("AC Battery block", f"{paths.BLOCKS}, storage, younger than 20 minutes",
-    batteries.acb_block)
+    batteries.acb_block, grain="report")
 BOTH_KINDS: Final = Rowset("both kinds of batteries, summed", f"{paths.ENSEMBLE_POWER} and {paths.BLOCKS}, storage",
-    batteries.both_kinds_power_sum)
+    batteries.both_kinds_power_sum, grain="report")
 SITE_BATTERIES: Final = Rowset("site's batteries", paths.SECCTRL, batteries.site_batteries)
 INSTALLED_BATTERIES: Final = Rowset("installed batteries",
     f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS} or {paths.BLOCKS}",

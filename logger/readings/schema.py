@@ -10,6 +10,8 @@ from logger.model import Role, Value
 from logger.readings.rows import Row, Selector, View
 
 Kind: TypeAlias = Literal["float", "int", "bool", "string"]
+Grain: TypeAlias = Literal["now", "report", "mean"]
+"""What time a power is of: the answer's second, the row's own `readingTime`, or an interval of minutes before."""
 Read: TypeAlias = Callable[[Row, View], Value | None]
 
 UNITS: Final = ("w", "wh", "var", "varh", "va", "vah", "v", "a", "hz", "c", "percent", "s", "bytes")
@@ -38,7 +40,7 @@ class Rowset:
     `kind`: the kind of battery in the rows, for measurements with several kinds. For sources of counters:
     `resolution_s` is how long the value may stay the same and then rise in one step. `rolls_over` marks sums over
     inverters that some firmware takes modulo 2³² J (Q-L1). `is_seldom` marks a document that is not polled each
-    minute.
+    minute. `grain`: the time that a power in the rows is of.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Rowset:
     resolution_s: int = 0
     rolls_over: bool = False
     is_seldom: bool = False
+    grain: Grain = "now"
 
 
 @dataclass(frozen=True, slots=True)

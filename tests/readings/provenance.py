@@ -207,6 +207,8 @@ class Provenance:
             yield May("envoy_meter", ("voltage_v",), tags)
         elif key == "eid":
             yield from (May("envoy_meter", (), tags), May("envoy_phase", (), tags), *self._all_of(kind))
+        elif key == "timestamp":  # powers of two times are not added up
+            yield self._power_of(kind)
         elif key in OF_A_METER:
             names: tuple[str, ...] = (OF_A_METER[key],)
             if self.new_stack and key in ("activePower", "apparentPower"):
@@ -296,7 +298,7 @@ class Provenance:
         if part["activeCount"] != 1:
             return
         kind = part["measurementType"]
-        if key == "wNow" and not self.listed and kind in ("production", "net-consumption"):
+        if key in ("wNow", "readingTime") and not self.listed and kind in ("production", "net-consumption"):
             yield self._power_of(kind)
         if key in ("whToday", "whLastSevenDays", "whLifetime"):
             if kind == "production":

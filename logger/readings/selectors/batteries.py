@@ -224,4 +224,5 @@ def both_kinds_power_sum(view: View) -> Rows:
     milliwatts, watts = _encharge_milliwatts(view), number(block[0].values.get("wNow"))
     if milliwatts is None or watts is None:
         return UNKNOWN
-    return [Row({"sum": milliwatts / 1000 + watts}, document=block[0].document)]
+    sums: dict[str, Json] = {"sum": milliwatts / 1000 + watts, "readingTime": block[0].values.get("readingTime")}
+    return [Row(sums, document=block[0].document)]

@@ -1,0 +1,47 @@
+"""Tell whether powers are of one time, so that a power that is computed from them is true. Pure.
+
+A gateway gives some powers of this second (meters, IQ Batteries), some as they were at an earlier time (blocks of
+`production.json`), and some as means over the last 5 to 15 minutes (sums over inverters).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
+
+from logger.readings.rows import Row, View
+from logger.readings.schema import Rowset
+
+ReadFrom: TypeAlias = Mapping[str, tuple[Rowset, Row]]
+"""Field → the rowset and the row that it was read from."""
+_APART_S: Final = 60
+"""Powers whose times differ by more are not of one time."""
+_STAMPS: Final = {"now": "timestamp", "report": "readingTime"}
+"""Grain of a rowset → the key of a row's own time."""
+
+
+def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bool:
+    """Tell whether the powers of these fields are of one time; a mean over an interval is of no time.
+
+    Two rows of one document are compared by their own times. Rows of two documents are of one time if each is as
+    old as its document.
+    """
+    sources = [read_from[name] for name in names if name in read_from]
+    if any(rowset.grain == "mean" for rowset, _ in sources):
+        return False
+    if len({row.document.path for _, row in sources if row.document is not None}) == 1:
+        stamps = [at for rowset, row in sources if (at := _stamp(rowset, row))]
+        return not stamps or max(stamps) - min(stamps) <= _APART_S
+    return all(_is_current(rowset, row, view) for rowset, row in sources)
+
+
+def _stamp(rowset: Rowset, row: Row) -> int | None:
+    return row.whole(_STAMPS[rowset.grain])
+
+
+def _is_current(rowset: Rowset, row: Row, view: View) -> bool:
+    """Tell whether a row is as old as its document; a row that says when it was read must say so."""
+    if rowset.grain == "now" or row.document is None:
+        return True
+    stamp = _stamp(rowset, row)
+    return stamp is not None and view.gateway_now(row.document) - stamp <= _APART_S
