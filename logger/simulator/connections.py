@@ -88,6 +88,7 @@ class HttpServer:
         except (BlockingIOError, ConnectionError):
             return  # it left before it was met
         connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or the body waits 40 ms after its head
         task = asyncio.get_running_loop().create_task(self._client(connection))
         self._clients.add(task)
         task.add_done_callback(partial(self._forget, connection))

@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from influxdb_client import InfluxDBClient
 
 from logger.model import Role
 from tests.grafana import site
 from tests.grafana.queries import grafana_queries
-from tests.servers import Influx2
+from tests.servers import Influx2, http
 
 ZONE = "Europe/Berlin"
 
@@ -29,11 +28,10 @@ class Database:
 
     def write(self, role: Role, lines: str) -> None:
         """Store line protocol, times in seconds."""
-        answer = httpx.post(
+        answer = http(
+            "POST",
             f"{self.server.url}/api/v2/write",
             content=lines.encode(),
-            trust_env=False,
-            timeout=30,
             params={"org": self.server.org, "bucket": self.buckets[role], "precision": "s"},
             headers={"authorization": f"Token {self.server.admin_token}"},
         )
