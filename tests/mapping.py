@@ -20,13 +20,15 @@ MONTH_S: Final = 30 * 86400
 _TOTALS: Final = (
     "inverters:int inverters_communicating:int inverters_producing:int inventory_age_s:int batteries:int "
     "battery_state:string battery_charge_percent battery_power_w battery_energy_wh battery_capacity_wh "
-    "battery_charged_lifetime_wh battery_discharged_lifetime_wh production_power_w consumption_power_w load_power_w "
-    "net_power_w "
+    "battery_reserve_percent battery_health_percent production_power_w consumption_power_w load_power_w net_power_w "
 ) + " ".join(
     f"{quantity}_{span}_wh"
-    for quantity in ("production", "consumption", "load", "net", "grid_import", "grid_export")
+    for quantity in (
+        "production", "consumption", "load", "net", "grid_import", "grid_export", "grid_import_balanced",
+        "grid_export_balanced", "battery_charged", "battery_discharged",
+    )
     for span in ("today", "7d", "lifetime")
-)
+)  # fmt: skip
 _METER: Final = (
     "power_w reactive_power_var apparent_power_va power_factor voltage_v current_a frequency_hz energy_delivered_wh "
     "energy_received_wh apparent_energy_vah reactive_energy_lagging_varh reactive_energy_leading_varh"
@@ -36,7 +38,7 @@ _DAY: Final = (
     + " ".join(
         f"{quantity}_{part}wh"
         for quantity in ("production", "consumption", "load", "net", "grid_import", "grid_export",
-                         "battery_charged", "battery_discharged")
+                         "grid_import_balanced", "grid_export_balanced", "battery_charged", "battery_discharged")
         for part in ("", "estimated_")
     )
 )  # fmt: skip
@@ -102,6 +104,7 @@ LAST_READING: Final = {
 SITE_BATTERIES: Final = {
     "agg_soc": "battery_charge_percent", "ENC_agg_avail_energy": "battery_energy_wh",
     "ACB_agg_energy": "battery_energy_wh", "Enc_max_available_capacity": "battery_capacity_wh",
+    "configured_backup_soc": "battery_reserve_percent", "ENC_agg_soh": "battery_health_percent",
 }  # fmt: skip
 COMBINER: Final = {"communicating": "communicating", "fw_version": "firmware", "admin_state_str": "state"}
 

@@ -117,7 +117,7 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
             notes.append("its last figures are held back: they do not fit the ones before")
         if counter.get("state") == "integrated":
             notes.append("estimated")
-        else:
+        elif counter.get("state") != "balanced":
             is_pinned = counter.get("state") == "pinned"
             notes.append("pinned" if is_pinned else "provisional: not every source has had its word")
         note = f" ({'; '.join(notes)})" if notes else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logger.energy.quantities import TOTALS, terms
-from logger.energy.state import POWER, DayEnergy, EnergyState
+from logger.energy.state import BALANCED, POWER, DayEnergy, EnergyState
 from logger.model import Json
 from logger.readings.source_selection import Sources
 
@@ -11,8 +11,9 @@ from logger.readings.source_selection import Sources
 def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
     """Describe an energy state as JSON for `status`. Energies in Wh, times in unix seconds.
 
-    The `state` of a counter is "pinned", "provisional" (another source may still prove better) or "integrated" (no
-    counter exists, so energy is estimated from power). `integrated` lists the quantities that have such a term.
+    The `state` of a counter is "pinned", "provisional" (another source may still prove better), "balanced" (made of
+    import and export) or "integrated" (no counter exists, so energy is estimated from power). `integrated` lists the
+    quantities that have such a term.
     """
     today = state.today.energy if state.days else {}
     return {
@@ -57,4 +58,6 @@ def quantities_by_power(state: EnergyState) -> list[str]:
 def _pinning(sources: Sources, name: str, source: str) -> str:
     if source == POWER:
         return "integrated"
+    if source == BALANCED:
+        return "balanced"
     return "provisional" if sources.is_open(name) else "pinned"

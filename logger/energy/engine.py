@@ -2,7 +2,8 @@
 
 Today's energy is the sum of accepted rises since the site's local midnight. Seven-day energy covers the seven
 complete local days before today. On the first day the gateway's own figures are the start, where these figures are
-sane. A flow without a counter is integrated from power and marked as integrated.
+sane. A flow without a counter is integrated from power and marked as integrated. Where the grid's meter measures
+several phases, import and export are also balanced over the phases.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from logger.energy.balance import EXPORT, GRID, IMPORT, add_rises, balance
 from logger.energy.counter_events import describe_decision
 from logger.energy.day_rows import list_due_rows
 from logger.energy.daybook import add_energy, beginning_of, count_poll, open_day, share_by_day, uncover_end
@@ -17,7 +19,19 @@ from logger.energy.decisions import decide_counters
 from logger.energy.first_day import note_bases, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
 from logger.energy.held_ticks import confirm_held, note_held
-from logger.energy.state import POWER, Counter, Day, DayEnergy, EnergyState, HeldTick, HeldValue, Tick
+from logger.energy.quantities import is_balanced
+from logger.energy.state import (
+    BALANCED,
+    POWER,
+    Counter,
+    Day,
+    DayEnergy,
+    EnergyState,
+    HeldTick,
+    HeldValue,
+    Tick,
+    Unbalanced,
+)
 from logger.energy.totals import energy_fields
 from logger.energy.validate import Decision
 from logger.model import DayRow, Event
@@ -46,6 +60,7 @@ def account(before: EnergyState, tick: Tick) -> Accounted:
     entry = _Entry(opened, tick)
     for name, decision in decide_counters(opened, tick, entry.flows).items():
         entry.enter(name, decision)
+    entry.balance()
     entry.integrate()
     held_ticks, late = confirm_held(opened, entry.counters, entry.today.energy, entry.confirmed)
     state = entry.close(held_ticks)
@@ -62,6 +77,7 @@ class _Entry:
         self.state, self.tick = state, tick
         self.flows = PowerFlows(state.samples, tick)
         self.counters = dict(state.counters)
+        self.unbalanced = state.unbalanced
         self.accepted: dict[str, float] = {}
         self.confirmed: dict[str, tuple[HeldValue, ...]] = {}
         self.events: list[Event] = []
@@ -84,6 +100,8 @@ class _Entry:
         if known is not None and decision.bridged_wh:
             until = decision.confirmed[0].at if decision.confirmed else at
             self._book(name, known.at, until, decision.bridged_wh, is_guess=True)
+        if name in GRID and IMPORT in self.counters:
+            self.unbalanced = add_rises(self.unbalanced, name, decision)
         self.counters[name] = counter
         if decision.accepted:
             self.accepted[name] = counter.accepted_wh
@@ -93,6 +111,26 @@ class _Entry:
             self.confirmed[name] = decision.confirmed
         if known is not None:
             self.events += describe_decision(name, known, decision, self.tick.counters[name], at)
+
+    def balance(self) -> None:
+        """Balance import and export over the phases, if both were accepted at this tick."""
+        if not is_balanced(self.state.wiring) or not self.accepted.keys() >= set(GRID):
+            return
+        at, known = self.tick.at, self.counters.get(IMPORT)
+        since, flown = (known.at, self.unbalanced) if known else self._flown_today()
+        found = balance(flown, since, at)
+        first_day = max(self.counters[name].first_day for name in GRID)
+        for name, wh in ((IMPORT, found.import_wh), (EXPORT, found.export_wh)):
+            self._book(name, since, at, wh, hidden_wh=found.hidden_wh, is_guess=flown.is_guess)
+            counter = self.counters.get(name) or Counter(0.0, at, BALANCED, first_day=first_day)
+            grown = replace(counter, accepted_wh=counter.accepted_wh + wh, at=at, rose_at=at)
+            self.counters[name], self.accepted[name] = grown, grown.accepted_wh
+        self.unbalanced = Unbalanced()
+
+    def _flown_today(self) -> tuple[int, Unbalanced]:
+        """Return since when the open day was counted before balancing began, and what flowed in that time."""
+        imported, exported = (self.today.energy.get(name, DayEnergy()).wh for name in GRID)
+        return max(self._begins, self.state.first_tick), Unbalanced(imported, exported)
 
     def integrate(self) -> None:
         """Integrate power for flows without a counter, and for counters that have no value at this tick."""
@@ -124,20 +162,29 @@ class _Entry:
         self.accepted[name] = grown.accepted_wh
 
     def _book(
-        self, name: str, since: int, until: int, wh: float, *, is_integrated: bool = False, is_guess: bool = False
+        self,
+        name: str,
+        since: int,
+        until: int,
+        wh: float,
+        *,
+        hidden_wh: float = 0.0,
+        is_integrated: bool = False,
+        is_guess: bool = False,
     ) -> None:
         """Book energy to the local days in which it flowed.
 
-        Energy that was split between days, integrated from power or guessed is marked as estimated.
+        Energy that was split between days, integrated from power or guessed is marked as estimated, and so is energy
+        that a gap may have hidden.
         """
-        if not wh:
+        if not wh and not hidden_wh:
             return
-        shares = {self.state.day: wh} if since >= self._begins else share_by_day(self.state.days, since, until, wh)
+        shares, hidden = self._share(since, until, wh), self._share(since, until, hidden_wh)
         is_split = len(shares) > 1
         for date, share in shares.items():
-            if not share:
+            if not share and not hidden_wh:
                 continue
-            estimated = share if is_guess or is_split or is_integrated else 0.0
+            estimated = (share if is_guess or is_split or is_integrated else 0.0) + hidden[date]
             day = add_energy(self._days[date], name, DayEnergy(share, estimated, is_integrated))
             if date == self.state.day:
                 self._is_begin_guessed = self._is_begin_guessed or is_split
@@ -145,6 +192,10 @@ class _Entry:
                 self.changed.add(date)
                 day = uncover_end(day, day.end, self.tick.site.totals_s) if is_guess or is_split else day
             self._days[date] = day
+
+    def _share(self, since: int, until: int, wh: float) -> dict[str, float]:
+        """Share the energy of a span by local day."""
+        return {self.state.day: wh} if since >= self._begins else share_by_day(self.state.days, since, until, wh)
 
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
         """Return the state after this tick; `held_ticks` are the earlier held ticks with the values confirmed now."""
@@ -161,6 +212,7 @@ class _Entry:
             days=tuple(self._days.values()),
             counters=self.counters,
             samples=self.flows.samples(),
+            unbalanced=self.unbalanced,
             last_tick=tick.at,
         )
         return replace(

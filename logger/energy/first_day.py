@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from logger.energy.quantities import terms
-from logger.energy.state import POWER, Base, EnergyState, Seed, Tick
+from logger.energy.state import BALANCED, POWER, Base, EnergyState, Seed, Tick
 from logger.model import add_up
 
 
@@ -37,11 +37,11 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:
-    """Note each counter's first accepted value; a base that was noted never changes."""
+    """Note the first accepted value of each counter of the gateway; a base that was noted never changes."""
     new = {
         name: Base(counter.at, counter.accepted_wh - counter.offset_wh)
         for name, counter in state.counters.items()
-        if counter.has_base and counter.source != POWER and name not in state.bases
+        if counter.has_base and counter.source not in (POWER, BALANCED) and name not in state.bases
     }
     return {**state.bases, **new} if new else state.bases
 

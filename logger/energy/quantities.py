@@ -9,9 +9,25 @@ from typing import Final
 from logger.energy.state import DayEnergy, Wiring
 from logger.model import add_up
 
-TOTALS: Final = ("production", "consumption", "load", "net", "grid_import", "grid_export")
+TOTALS: Final = (
+    "production",
+    "consumption",
+    "load",
+    "net",
+    "grid_import",
+    "grid_export",
+    "grid_import_balanced",
+    "grid_export_balanced",
+    "battery_charged",
+    "battery_discharged",
+)
 """The quantities that have energy of today, of seven days and of the lifetime."""
 _BATTERY: Final = {"battery_charged": {"charged": 1}, "battery_discharged": {"discharged": 1}}
+
+
+def is_balanced(wiring: Wiring | None) -> bool:
+    """Tell whether import and export are balanced over the phases: a net meter measures two or three of them."""
+    return wiring is not None and bool(wiring.net) and (wiring.phases or 1) > 1
 
 
 @lru_cache(maxsize=32)
@@ -23,6 +39,11 @@ def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
     battery = {"discharged": 1, "charged": -1} if wiring.batteries != 0 else {}
     if wiring.net:
         found["grid_import"], found["grid_export"] = {"import": 1}, {"export": 1}
+        if is_balanced(wiring):
+            found["grid_import_balanced"], found["grid_export_balanced"] = (
+                {"import_balanced": 1},
+                {"export_balanced": 1},
+            )
         found["net"] = {"import": 1, "export": -1}
         found["consumption"] = {"production": 1, "import": 1, "export": -1}
         found["load"] = {**found["consumption"], **battery}

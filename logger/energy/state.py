@@ -10,6 +10,8 @@ from logger.site import Site
 
 POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have."""
+BALANCED: Final = "balanced over the phases"
+"""The source of a counter that this recorder makes of the rises of import and export."""
 READ_BACK: Final = "read back"
 """The source of a counter that was rebuilt from written points, until the next value names the real source."""
 
@@ -77,12 +79,16 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Describe how the site is metered; None means unknown. The wiring decides how quantities are computed."""
+    """Describe how the site is metered; None means unknown. The wiring decides how quantities are computed.
+
+    `phases`: the number of phases that the meter at the grid measures.
+    """
 
     net: bool | None = None
     total: bool | None = None
     storage: bool | None = None
     batteries: int | None = None
+    phases: int | None = None
 
     def or_as(self, known: Wiring | None) -> Wiring:
         """Return this wiring with each unknown value taken from `known`."""
@@ -93,6 +99,7 @@ class Wiring:
             known.total if self.total is None else self.total,
             known.storage if self.storage is None else self.storage,
             known.batteries if self.batteries is None else self.batteries,
+            known.phases if self.phases is None else self.phases,
         )
 
 
@@ -148,6 +155,15 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Unbalanced:
+    """Hold the rises of import and export in Wh since both were last balanced; `is_guess`: partly not measured."""
+
+    import_wh: float = 0.0
+    export_wh: float = 0.0
+    is_guess: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Base:
     """Hold the first accepted value of a counter as the gateway gave it, in Wh, and its tick."""
 
@@ -160,8 +176,8 @@ class EnergyState:
     """Hold the energy state of one gateway; `first_day` is the local ISO date of the first tick.
 
     `days`: oldest first. The last day is open; a gap can reopen the others. `samples`: the last power of each flow.
-    `held_ticks`: ticks with a value that is not accepted yet. `bases`: the first accepted value of each counter;
-    points written before that value are not part of this state.
+    `unbalanced`: what is not balanced over the phases yet. `held_ticks`: ticks with a value that is not accepted yet.
+    `bases`: the first accepted value of each counter; points written before that value are not part of this state.
     """
 
     zone: str = ""
@@ -172,6 +188,7 @@ class EnergyState:
     wiring: Wiring | None = None
     counters: Mapping[str, Counter] = field(default_factory=dict)
     samples: Mapping[str, Sample] = field(default_factory=dict)
+    unbalanced: Unbalanced = Unbalanced()
     held_ticks: tuple[HeldTick, ...] = ()
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     bases: Mapping[str, Base] = field(default_factory=dict)

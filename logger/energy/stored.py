@@ -24,6 +24,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "energy.now": {
         "last_tick": True,
         "samples": True,
+        "unbalanced": True,
         "counters": {"__all__": {"accepted_wh", "at", "rose_at", "bridged_wh"}},
         "days": {_TODAY: {"energy", "polled_s", "peak_production_w", "peak_load_w"}},
     },

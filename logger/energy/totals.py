@@ -12,7 +12,6 @@ from logger.energy.state import POWER, Day, EnergyState, Wiring
 from logger.model import add_up
 
 _WEEK: Final = 7
-_BATTERY_LIFETIMES: Final = {"battery_charged_lifetime_wh": "charged", "battery_discharged_lifetime_wh": "discharged"}
 
 
 def energy_fields(state: EnergyState, accepted: Mapping[str, float]) -> dict[str, float]:
@@ -20,7 +19,7 @@ def energy_fields(state: EnergyState, accepted: Mapping[str, float]) -> dict[str
     found = list_fields(state, accepted, {name: state.today.energy[name].wh for name in accepted})
     found |= {f"{quantity}_7d_wh": wh for quantity, wh in _list_weeks(state).items()}
     order = [f"{quantity}_{part}_wh" for quantity in terms(state.wiring) for part in ("lifetime", "today", "7d")]
-    return {name: found[name] for name in (*order, *_BATTERY_LIFETIMES) if name in found}
+    return {name: found[name] for name in order if name in found}
 
 
 def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
@@ -28,7 +27,7 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
     fields: dict[str, float] = {}
     measured = {name for name in accepted if state.counters[name].source != POWER}
     for quantity, of in terms(state.wiring).items():
-        if quantity not in TOTALS or not all(name in accepted for name in of):
+        if not all(name in accepted for name in of):
             continue
         if measured & of.keys():
             fields[f"{quantity}_lifetime_wh"] = add_up(sign * accepted[name] for name, sign in of.items())
@@ -36,7 +35,7 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
             today = _today_wh(state, quantity, add_up(sign * todays[name] for name, sign in of.items()), of)
             if today is not None:
                 fields[f"{quantity}_today_wh"] = today
-    return fields | {field: accepted[name] for field, name in _BATTERY_LIFETIMES.items() if name in measured}
+    return fields
 
 
 def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[str, int]) -> float | None:
@@ -58,7 +57,7 @@ def _list_weeks(state: EnergyState) -> dict[str, float]:
     sums = _sum_week(state.past[-_WEEK:], state.day, state.wiring, first_days)
     for quantity, of in terms(state.wiring).items():
         counters = [state.counters[name] for name in of if name in state.counters and state.counters[name].has_base]
-        if quantity not in TOTALS or len(counters) < len(of):
+        if len(counters) < len(of):
             continue
         if any(counter.first_day == state.day for counter in counters):
             seed = state.seeds.get(quantity)

@@ -19,7 +19,7 @@ from logger.readings.layout import NONE, Layout
 from logger.readings.points import GatewayPoint, Points
 from logger.readings.power_times import are_of_one_time
 from logger.readings.reports import EarlyReport, ReportLog
-from logger.readings.rows import View
+from logger.readings.rows import Row, View
 from logger.readings.seeds import find_seeds, missing_seeds
 from logger.readings.selectors import batteries, meters
 from logger.readings.source_selection import (
@@ -109,11 +109,12 @@ def _tick_of(
     snapshot: Snapshot, extraction: Extraction, energy: EnergyState, site: Site, equipment: Equipment
 ) -> Tick:
     view, counters, sources = View(snapshot, "totals"), extraction.counters(), extraction.sources()
+    in_use = meters.meters_in_use(view) or []
     return Tick(
         at=snapshot.tick,
         counters=counters,
-        wiring=wiring_of(view),
-        max_w=site.max_w or _site_max_w(view, equipment),
+        wiring=wiring_of(view, in_use),
+        max_w=site.max_w or _site_max_w(in_use, equipment),
         site=site,
         is_polled=_is_polled(snapshot, sources, energy),
         sources={name: source_of(sources.counters[name]) for name in counters},
@@ -156,18 +157,18 @@ def _list_uncounted(snapshot: Snapshot, sources: Sources) -> frozenset[str]:
     return frozenset(item.name for item in COUNTERS if item.name == "production" and look(item, snapshot) == "")
 
 
-def wiring_of(view: View) -> Wiring:
-    """Return how the site is metered, from the list of meters and the number of batteries."""
+def wiring_of(view: View, in_use: Sequence[Row]) -> Wiring:
+    """Return how the site is metered: from the list of meters, the readings `in_use`, and the number of batteries."""
     return Wiring(
         net=meters.has_meter(view, "net-consumption"),
         total=meters.has_meter(view, "total-consumption"),
         storage=meters.has_meter(view, "storage"),
         batteries=batteries.infer_batteries(view),
+        phases=next((row.whole("legs") for row in in_use if ("meter", "net-consumption") in row.tags), None),
     )
 
 
-def _site_max_w(view: View, equipment: Equipment) -> float:
+def _site_max_w(in_use: Sequence[Row], equipment: Equipment) -> float:
     """Return the site's greatest power in W: 25 kW per phase (three if unknown) or 500 W per inverter, if more."""
-    rows = meters.meters_in_use(view) or []
-    phases = max((row.whole("phases") or 3 for row in rows), default=3)
+    phases = max((row.whole("phases") or 3 for row in in_use), default=3)
     return max(25_000.0 * phases, 500.0 * equipment.inverters)

@@ -92,6 +92,8 @@ ACB_BLOCK: Final = Rowset("AC Battery block", f"{paths.BLOCKS}, storage, younger
 BOTH_KINDS: Final = Rowset("both kinds of batteries, summed", f"{paths.ENSEMBLE_POWER} and {paths.BLOCKS}, storage",
     batteries.both_kinds_power_sum, grain="report")
 SITE_BATTERIES: Final = Rowset("site's batteries", paths.SECCTRL, batteries.site_batteries)
+SITE_IQ_BATTERIES: Final = Rowset("site's IQ Batteries", f"{paths.SECCTRL}, with an IQ Battery",
+    batteries.site_iq_batteries)
 INSTALLED_BATTERIES: Final = Rowset("installed batteries",
     f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS} or {paths.BLOCKS}",
     installed.count_site_batteries)

@@ -45,10 +45,12 @@ def _energies(name: str, meaning: str, how: str, lifetime: tuple[Key, ...] = ())
     return (
         Field(f"{name}_today_wh", f"{meaning} since local midnight.", made_of=how),
         Field(f"{name}_7d_wh", f"{meaning} in the seven complete local days before today.", made_of=how),
-        Field(f"{name}_lifetime_wh", f"{meaning} ever, from accepted values.", lifetime, made_of=how),
+        Field(f"{name}_lifetime_wh", f"{meaning} ever, from accepted values; only where measured.", lifetime,
+            made_of=how),
     )
 
 
+_BALANCED: Final = "per poll, rise of import − rise of export; only where the net meter has several phases"
 AGE = Field("inventory_age_s", "Age of the inventory that the counts or flags come from.",
     (formula(s.INSTALLED, "age of the inventory", v.read_inventory_age),), kind="int")
 
@@ -77,9 +79,12 @@ TOTALS = Measurement(
         Field("battery_capacity_wh", "Energy stored when full.",
             (formula(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),
              number(s.ENCHARGE_TOGETHER, "capacity")), low=0),
-        Field("battery_charged_lifetime_wh", "Energy charged ever; only where measured.", made_of="counter charged"),
-        Field("battery_discharged_lifetime_wh", "Energy discharged ever; only where measured.",
-            made_of="counter discharged"),
+        Field("battery_reserve_percent", "State of charge that IQ Batteries keep for a power cut, as it is set.",
+            (number(s.SITE_IQ_BATTERIES, "configured_backup_soc"),)),
+        Field("battery_health_percent", "State of health of all IQ Batteries together.",
+            (number(s.SITE_IQ_BATTERIES, "ENC_agg_soh"),), low=1),
+        *_energies("battery_charged", "Charged into the batteries", "counter charged, else battery_power_w"),
+        *_energies("battery_discharged", "Discharged from the batteries", "counter discharged, else battery_power_w"),
         Field("production_power_w", "Power produced.",
             (number(s.PRODUCTION_METER, "activePower"), number(s.PRODUCTION_BLOCK, "wNow"), number(s.V1, "wattsNow"),
              number(s.PDM_PCU, "wattsNow"), number(s.INVERTERS_BLOCK, "wNow"), number(s.PAGE, "watts"),
@@ -102,6 +107,8 @@ TOTALS = Measurement(
         *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
         *_energies("grid_import", "Imported", "counter import"),
         *_energies("grid_export", "Exported", "counter export"),
+        *_energies("grid_import_balanced", "Imported, balanced over the phases", _BALANCED),
+        *_energies("grid_export_balanced", "Exported, balanced over the phases", _BALANCED),
         AGE,
     ),
 )
@@ -367,6 +374,8 @@ DAY = Measurement(
         *_of_day("net", "Imported minus exported"),
         *_of_day("grid_import", "Imported"),
         *_of_day("grid_export", "Exported"),
+        *_of_day("grid_import_balanced", "Imported, balanced over the phases,"),
+        *_of_day("grid_export_balanced", "Exported, balanced over the phases,"),
         *_of_day("battery_charged", "Charged into the batteries"),
         *_of_day("battery_discharged", "Discharged from the batteries"),
         Field("peak_production_w", "The greatest power produced at a tick.", made_of="production_power_w"),

@@ -312,15 +312,19 @@ def test_a_battery_without_a_meter_is_integrated_from_zero_and_marked() -> None:
     assert found["load_lifetime_wh"] == pytest.approx(7e6 + discharged - charged)
     assert "battery_charged_lifetime_wh" not in found
     assert "load_today_wh" not in found, "nobody says what the battery did before"
-    assert quantities_by_power(counted.state.energy) == ["load"]
-    assert describe_energy(counted.state.energy, counted.state.readings.sources)["integrated"] == ["load"]
+    integrated = ["load", "battery_charged", "battery_discharged"]
+    assert quantities_by_power(counted.state.energy) == integrated
+    assert describe_energy(counted.state.energy, counted.state.readings.sources)["integrated"] == integrated
 
 
 def test_the_second_day_of_an_integrated_battery_has_its_house() -> None:
     counted = site("2025-06-15", "23:50")
     for _ in range(20):
         counted.poll(encharge(5e6, 600.0))
-    assert counted.written[counted.tick]["load_today_wh"] == pytest.approx(9 * 10.0)
+    found = counted.written[counted.tick]
+    assert found["load_today_wh"] == pytest.approx(9 * 10.0)
+    assert found["battery_charged_today_wh"] == 0.0
+    assert found["battery_discharged_today_wh"] == pytest.approx(90.0)
 
 
 def test_over_a_gap_nothing_is_integrated_and_coverage_tells() -> None:

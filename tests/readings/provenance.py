@@ -23,13 +23,15 @@ DAYS = ("today_wh", "7d_wh")
 COUNTS = ("inverters", "inverters_communicating", "inverters_producing", "inventory_age_s")
 BATTERY_TOTALS = (
     "batteries", "battery_state", "battery_charge_percent", "battery_power_w", "battery_energy_wh",
-    "battery_capacity_wh", "load_power_w", "load_today_wh", "load_7d_wh", "load_lifetime_wh",
+    "battery_capacity_wh", "battery_reserve_percent", "battery_health_percent", "load_power_w", "load_today_wh",
+    "load_7d_wh", "load_lifetime_wh",
 )  # fmt: skip
 OF_BATTERY_POWER = (
     "battery_power_w", "battery_state", "load_power_w", "load_today_wh", "load_7d_wh", "load_lifetime_wh",
 )  # fmt: skip
 """Without a storage CT the house's energy is made of the batteries' power too."""
 BATTERY_LIFETIMES = ("battery_charged_lifetime_wh", "battery_discharged_lifetime_wh")
+BALANCED = ("grid_import_balanced", "grid_export_balanced")
 NET = ("net_power_w", "net_today_wh", "net_7d_wh", "net_lifetime_wh")
 OF_A_METER = {**{key: name for name, key in mapping.METER.items()}, "voltage": "voltage_v"}
 OF_A_READING = {key: name for name, (key, _) in mapping.LAST_READING.items()}
@@ -134,7 +136,9 @@ class Provenance:
                 yield from (
                     self._power_of(k) for k in ("production", "net-consumption", "total-consumption", "storage")
                 )
-                yield from (energies("production", "consumption", "load", "net", "grid_import", "grid_export"),)
+                yield from (
+                    energies("production", "consumption", "load", "net", "grid_import", "grid_export", *BALANCED),
+                )
                 if self.acb_data:  # a storage CT would count what they took and gave
                     yield totals(*BATTERY_LIFETIMES)
             case "/ivp/ensemble/inventory":
@@ -168,7 +172,7 @@ class Provenance:
             yield energies("production", "consumption", "load")
             yield energies("net", spans=SPANS if self.total_ct else DAYS)
         elif kind == "net-consumption":
-            yield energies("grid_import" if delivered else "grid_export", "consumption", "load", "net")
+            yield energies("grid_import" if delivered else "grid_export", *BALANCED, "consumption", "load", "net")
         elif kind == "total-consumption" and delivered:
             yield energies("consumption", "load", "net")
         elif kind == "storage":
@@ -193,6 +197,7 @@ class Provenance:
             fields = ("voltage_v",) if key == "phaseCount" else ()
             yield May("envoy_meter", fields, (("meter", kind),))
             yield May("envoy_phase", (), (("meter", kind),))
+            yield energies(*BALANCED)
 
     def _readings(self, where: Where) -> Iterator[May]:
         row = self.bodies["/ivp/meters/readings"][where[0]]
@@ -204,7 +209,7 @@ class Provenance:
         if len(where) > 2 and where[1] == "channels":
             yield from self._channel(row["channels"], int(where[2]), key, kind, line["phaseCount"])
         elif key == "channels" and line["phaseCount"] > 1:
-            yield May("envoy_meter", ("voltage_v",), tags)
+            yield from (May("envoy_meter", ("voltage_v",), tags), energies(*BALANCED))
         elif key == "eid":
             yield from (May("envoy_meter", (), tags), May("envoy_phase", (), tags), *self._all_of(kind))
         elif key == "timestamp":  # powers of two times are not added up
@@ -226,6 +231,7 @@ class Provenance:
         decides = ("voltage", "actEnergyDlvd", "actEnergyRcvd")
         if key in decides and not any(channels[index][name] for name in decides):  # an unwired leg
             yield from (May("envoy_phase", (), tags), May("envoy_meter", ("voltage_v",), tags[:1]))
+            yield energies(*BALANCED)
         power = "instantaneousDemand" if self.new_stack else "activePower"
         name = "power_w" if key == power else None if key == "activePower" else OF_A_METER.get(key)
         if name and not (self.new_stack and key == "apparentEnergy"):

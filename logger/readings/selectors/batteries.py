@@ -137,6 +137,8 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 
 site_batteries = only_if(_has_any(infer_batteries), object_at(paths.SECCTRL))
 """Select the figures of all batteries (`/ivp/ensemble/secctrl`), only if a battery is installed (Q-B14)."""
+site_iq_batteries = only_if(_has_any(_count_iq_batteries), object_at(paths.SECCTRL))
+"""Select the same document, only if an IQ Battery is installed: AC Batteries have no reserve."""
 
 
 def _encharge_power_sum(view: View) -> Rows:

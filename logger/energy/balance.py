@@ -1,0 +1,45 @@
+"""Balance import and export over the phases, as most utility meters count them. Pure.
+
+A meter's counters are the sums of its phases' counters. So the balance of one poll is the rise of import less the
+rise of export: above zero it is import, below zero it is export.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from logger.energy.flows import GAP_S
+from logger.energy.state import Unbalanced
+from logger.energy.validate import Decision
+
+IMPORT, EXPORT = "import_balanced", "export_balanced"
+GRID: Final = ("import", "export")
+"""The counters that are balanced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Hold the balanced energy between two ticks in Wh: at most one of import and export is above zero.
+
+    `hidden_wh`: up to this much of both may have flowed beside it, at different times of a gap.
+    """
+
+    import_wh: float
+    export_wh: float
+    hidden_wh: float
+
+
+def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
+    """Add what a decision accepts as energy of the counter `name`: its rises, and its guess where it was reset."""
+    wh, is_guess = decision.rise_wh + decision.bridged_wh, flown.is_guess or bool(decision.bridged_wh)
+    if name == "import":
+        return replace(flown, import_wh=flown.import_wh + wh, is_guess=is_guess)
+    return replace(flown, export_wh=flown.export_wh + wh, is_guess=is_guess)
+
+
+def balance(flown: Unbalanced, since: int, until: int) -> Balance:
+    """Balance what flowed between two ticks; over a gap, opposite flows of different times hide each other."""
+    net = flown.import_wh - flown.export_wh
+    hidden = min(flown.import_wh, flown.export_wh) if until - since > GAP_S else 0.0
+    return Balance(max(0.0, net), max(0.0, -net), hidden)

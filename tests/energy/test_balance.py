@@ -1,0 +1,228 @@
+"""Import and export balanced over the phases, as most utility meters count them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from logger.model import DayRow, Value
+from logger.readings import paths
+from tests.energy.counted import MINUTE, NO_BATTERY, Counted
+from tests.readings.site import CONSUMPTION, PRODUCTION, Body, meter
+
+DAY_S = 86400
+MIDNIGHT = 1_750_032_000
+"""2025-06-16 00:00 UTC."""
+BALANCED = ("grid_import_balanced", "grid_export_balanced")
+
+
+@dataclass
+class Phases:
+    """A site whose net meter has several phases: the counters of each, import and export, in Wh."""
+
+    count: int = 3
+    imported: list[float] = field(default_factory=lambda: [1e6, 2e6, 3e6])
+    exported: list[float] = field(default_factory=lambda: [5e5, 6e5, 7e5])
+    watts: Sequence[float] = (0.0, 0.0, 0.0)
+
+    def flow(self, seconds: float, *watts: float) -> None:
+        """Let these powers flow on L1, L2, L3 for so long; + is import."""
+        self.watts = watts
+        for index, power in enumerate(watts):
+            side = self.imported if power > 0 else self.exported
+            side[index] += abs(power) * seconds / 3600
+
+    def bodies(self, *, export_off: float = 0.0) -> dict[str, Body]:
+        """The documents now; `export_off`: by how much the meter's sum of export is wrong."""
+        count = self.count
+        channels = [
+            {
+                "eid": CONSUMPTION + 1 + n, "voltage": 230.0, "activePower": self.watts[n],
+                "actEnergyDlvd": self.imported[n], "actEnergyRcvd": self.exported[n],
+            }
+            for n in range(count)
+        ]  # fmt: skip
+        net: Body = {
+            "eid": CONSUMPTION, "voltage": 230.0 * count, "activePower": sum(self.watts),
+            "actEnergyDlvd": sum(self.imported), "actEnergyRcvd": sum(self.exported) + export_off,
+            "channels": channels,
+        }  # fmt: skip
+        made: Body = {
+            "eid": PRODUCTION, "voltage": 230.0, "activePower": 0.0, "actEnergyDlvd": 9e6, "actEnergyRcvd": 0.0,
+            "channels": [{"voltage": 230.0, "activePower": 0.0, "actEnergyDlvd": 9e6, "actEnergyRcvd": 0.0}],
+        }  # fmt: skip
+        meters = [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption", phases=count)]
+        return {
+            paths.METERS: meters, paths.READINGS: [made, net], paths.ENSEMBLE: [], paths.INVENTORY: NO_BATTERY
+        }  # fmt: skip
+
+
+def started(phases: Phases, at: int = MIDNIGHT - 10 * MINUTE) -> Counted:
+    """A recorder that polled once shortly before midnight, so that the day after it is whole."""
+    site = Counted(tick=at - MINUTE)
+    site.poll(phases.bodies())
+    return site
+
+
+def without_channels(phases: Phases) -> dict[str, Body]:
+    """The documents, but the readings do not tell the phases."""
+    bodies = phases.bodies()
+    del bodies[paths.READINGS][1]["channels"]
+    return bodies
+
+
+def number(row: DayRow, name: str) -> float:
+    value = row.reading.fields[name]
+    assert isinstance(value, float)
+    return value
+
+
+def balanced(fields: dict[str, Value], span: str) -> tuple[Value | None, ...]:
+    return tuple(fields.get(f"{name}_{span}_wh") for name in BALANCED)
+
+
+def test_twelve_hours_of_export_on_one_phase_and_import_on_two_are_nothing_to_a_meter_that_balances() -> None:
+    phases = Phases()
+    site = started(phases)
+    found = site.poll(phases.bodies(), after=10 * MINUTE)
+    for _ in range(12 * 60):
+        phases.flow(MINUTE, -2000.0, 1000.0, 1000.0)
+        found = site.poll(phases.bodies())
+    assert found["grid_import_today_wh"] == pytest.approx(24_000.0)
+    assert found["grid_export_today_wh"] == pytest.approx(24_000.0)
+    assert balanced(found, "today") == pytest.approx((0.0, 0.0), abs=1e-3)
+    assert balanced(found, "lifetime") == pytest.approx((0.0, 0.0), abs=1e-3)
+    row = site.rows["2025-06-16"]
+    assert number(row, "grid_import_wh") == pytest.approx(24_000.0)
+    assert [number(row, f"{name}_wh") for name in BALANCED] == pytest.approx([0.0, 0.0], abs=1e-3)
+    assert [number(row, f"{name}_estimated_wh") for name in BALANCED] == [0.0, 0.0]
+
+
+def test_each_poll_is_balanced_for_itself() -> None:
+    phases = Phases()
+    site = started(phases)
+    site.poll(phases.bodies(), after=10 * MINUTE)
+    phases.flow(MINUTE, -600.0, 1200.0, 1200.0)  # 30 Wh bought
+    site.poll(phases.bodies())
+    phases.flow(MINUTE, -6000.0, 600.0, 600.0)  # 80 Wh sold
+    found = site.poll(phases.bodies())
+    assert balanced(found, "today") == pytest.approx((30.0, 80.0))
+
+
+def test_two_legs_are_balanced_too() -> None:
+    phases = Phases(count=2, imported=[1e6, 2e6], exported=[5e5, 6e5], watts=(0.0, 0.0))
+    site = started(phases)
+    site.poll(phases.bodies(), after=10 * MINUTE)
+    phases.flow(MINUTE, -600.0, 1200.0)
+    assert balanced(site.poll(phases.bodies()), "today") == pytest.approx((10.0, 0.0))
+
+
+def test_one_phase_or_unknown_phases_have_no_balance() -> None:
+    one = Phases(count=1, imported=[1e6], exported=[5e5], watts=(0.0,))
+    site = started(one)
+    one.flow(MINUTE, 600.0)
+    assert balanced(site.poll(one.bodies()), "lifetime") == (None, None)
+    three = Phases()
+    site = Counted(tick=MIDNIGHT)
+    for _ in range(3):
+        found = site.poll(without_channels(three))
+        three.flow(MINUTE, 600.0, -600.0, 0.0)
+    assert "grid_import_lifetime_wh" in found
+    assert balanced(found, "lifetime") == (None, None)
+    assert not {f"{name}_wh" for name in BALANCED} & site.rows["2025-06-16"].reading.fields.keys()
+
+
+def test_a_value_that_is_held_is_balanced_when_it_is_accepted() -> None:
+    phases = Phases()
+    site = started(phases)
+    site.poll(phases.bodies(), after=10 * MINUTE)
+    phases.flow(MINUTE, -600.0, 1200.0, 1200.0)
+    assert balanced(site.poll(phases.bodies(export_off=-50_000.0)), "today") == (None, None)
+    phases.flow(MINUTE, -600.0, 1200.0, 1200.0)
+    assert balanced(site.poll(phases.bodies(export_off=-5.0 - 20.0)), "today") == (None, None)  # a little too low
+    site.restart()
+    phases.flow(MINUTE, -600.0, 1200.0, 1200.0)
+    assert balanced(site.poll(phases.bodies()), "today") == pytest.approx((90.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("flows", "energy", "hidden"),
+    [
+        (((3600.0, -900.0, 2000.0, 0.0), (7200.0, -3000.0, 500.0, 500.0)), (0.0, 2900.0), 4000.0),
+        (((10_800.0, 500.0, 400.0, 300.0),), (3600.0, 0.0), 0.0),
+    ],
+)
+def test_what_a_gap_hides_is_estimated(
+    flows: tuple[tuple[float, ...], ...], energy: tuple[float, float], hidden: float
+) -> None:
+    phases = Phases()
+    site = started(phases)
+    site.poll(phases.bodies(), after=10 * MINUTE)
+    for seconds, *watts in flows:
+        phases.flow(seconds, *watts)
+    site.poll(phases.bodies(), after=3 * 3600)
+    for _ in range(15):
+        site.poll(phases.bodies())
+    row = site.rows["2025-06-16"]
+    assert [number(row, f"{name}_wh") for name in BALANCED] == pytest.approx([*energy])
+    assert [number(row, f"{name}_estimated_wh") for name in BALANCED] == pytest.approx([hidden, hidden])
+    assert number(row, "grid_import_estimated_wh") == 0.0
+
+
+def test_a_gap_over_midnight_is_shared_by_time() -> None:
+    phases = Phases()
+    site = started(phases, MIDNIGHT - 3 * 3600)
+    phases.flow(4 * 3600, 1000.0, 500.0, -300.0)
+    site.poll(phases.bodies(), after=4 * 3600)
+    for day, share in (("2025-06-15", 0.75), ("2025-06-16", 0.25)):
+        row = site.rows[day]
+        assert number(row, "grid_import_balanced_wh") == pytest.approx(4800.0 * share)
+        assert number(row, "grid_import_balanced_estimated_wh") == pytest.approx(6000.0 * share)
+        assert number(row, "grid_export_balanced_estimated_wh") == pytest.approx(1200.0 * share)
+
+
+def test_phases_that_become_known_during_a_day_balance_the_day_so_far_as_over_a_gap() -> None:
+    phases = Phases()
+    site = Counted(tick=MIDNIGHT - 11 * MINUTE)
+    site.poll(without_channels(phases))
+    site.poll(without_channels(phases), after=11 * MINUTE)
+    for watts in ((1000.0, 1000.0, -400.0), (-3000.0, 200.0, 200.0)):
+        for _ in range(60):
+            phases.flow(MINUTE, *watts)
+            assert balanced(site.poll(without_channels(phases)), "lifetime") == (None, None)
+    found = site.poll(phases.bodies())
+    assert balanced(found, "today") == pytest.approx((0.0, 1000.0))
+    while site.tick % 900:
+        site.poll(phases.bodies())
+    row = site.rows["2025-06-16"]
+    assert [number(row, f"{name}_wh") for name in BALANCED] == pytest.approx([0.0, 1000.0])
+    assert [number(row, f"{name}_estimated_wh") for name in BALANCED] == pytest.approx([2400.0, 2400.0])
+
+
+def test_a_new_meter_is_no_energy() -> None:
+    phases = Phases()
+    site = started(phases)
+    site.poll(phases.bodies(), after=10 * MINUTE)
+    phases.imported, phases.exported = [0.2, 0.1, 0.1], [0.1, 0.1, 0.1]
+    for _ in range(10):
+        phases.flow(MINUTE, 600.0, 600.0, -600.0)
+        found = site.poll(phases.bodies())
+    assert "counter_reset" in site.kinds()
+    imported, exported = balanced(found, "today")
+    assert imported == pytest.approx(100.0, abs=11.0)
+    assert exported == 0.0
+
+
+def test_seven_days_are_the_seven_before_today() -> None:
+    phases = Phases()
+    site = started(phases)
+    site.poll(phases.bodies(), after=10 * MINUTE)
+    found: dict[str, Value] = {}
+    for day in range(7):
+        assert balanced(found, "7d") == (None, None)
+        for _ in range(24 * 4):
+            phases.flow(900, 100.0 * day, 400.0, -100.0)
+            found = site.poll(phases.bodies(), after=900)
+    assert balanced(found, "7d") == pytest.approx((7 * 24 * 300.0 + 2400.0 * sum(range(7)), 0.0))
