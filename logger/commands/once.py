@@ -38,7 +38,10 @@ def command(env_file: Path, dry_run: bool) -> int:
 
 async def _print_points(configured: Settings) -> int:
     found = await poll(configured)
-    click.echo(encode(one_poll.read(found, site_of(configured)).readings).decode(), nl=False)
+    result = one_poll.read(found, site_of(configured))
+    click.echo(encode(result.readings).decode(), nl=False)
+    for warning in one_poll.list_warnings(found, result):
+        click.echo(warning.text, err=True)
     return 75 if found.failures else 0
 
 

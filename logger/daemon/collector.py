@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -25,7 +25,7 @@ from logger.daemon.requests import GatewayPort
 from logger.daemon.site_zone import SiteZone
 from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
-from logger.model import Event, GatewayInfo, Reading, Role, Snapshot
+from logger.model import Event, GatewayInfo, Reading, Role
 from logger.readings.site_warnings import SiteWarning, find_warnings
 from logger.readings.wanted import find_wanted
 from logger.site import Site
@@ -243,7 +243,7 @@ class Collector:
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick
-            self._report_warnings(snapshot, result.duplicates)
+            self._report_warnings(tick, {**find_warnings(snapshot, result.duplicates), **result.warnings})
             self._layout.compare(snapshot)
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
@@ -258,15 +258,15 @@ class Collector:
         done.values = dict(values)
         log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
 
-    def _report_warnings(self, snapshot: Snapshot, duplicates: Collection[str]) -> None:
+    def _report_warnings(self, tick: int, found: dict[str, SiteWarning]) -> None:
         """Report each site warning once when it begins and once when it ends."""
-        found, known = find_warnings(snapshot, duplicates), self._warnings
+        known = self._warnings
         for name, warning in known.items():
             if name not in found and self.changes.end(name, warning.ended) and warning.event:
-                self._events.record(Event(snapshot.tick, warning.event, warning.ended))
+                self._events.record(Event(tick, warning.event, warning.ended))
         for name, warning in found.items():
             if self.changes.begin(name, warning.text) and warning.event:
-                self._events.record(Event(snapshot.tick, warning.event, warning.message, "warning"))
+                self._events.record(Event(tick, warning.event, warning.message, "warning"))
         self._warnings = found
 
     def _log(self, events: Iterable[Event]) -> None:

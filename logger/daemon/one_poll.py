@@ -30,6 +30,7 @@ from logger.influx.classify import Blocked, Wait
 from logger.influx.write import Writer
 from logger.model import Document, GatewayInfo, Role, Snapshot
 from logger.readings import paths
+from logger.readings.site_warnings import SiteWarning, find_warnings
 from logger.site import Site
 from logger.store.folder import prepare
 from logger.store.store import Store
@@ -97,6 +98,11 @@ def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResu
     home = found.documents.get(paths.HOME)
     zone = site.zone or state.energy.zone or (zone_of(home.body) if home else "") or site.system_zone
     return run_tick(found.snapshot(), BOTH, state, replace(site, zone=zone), layout)
+
+
+def list_warnings(found: Poll, result: TickResult) -> list[SiteWarning]:
+    """List what is wrong at the site by this poll and the points that were made of it."""
+    return [*find_warnings(found.snapshot(), result.duplicates).values(), *result.warnings.values()]
 
 
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:

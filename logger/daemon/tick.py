@@ -16,6 +16,7 @@ from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value, 
 from logger.panels.panel_tick import PanelResult, account_for_panels
 from logger.readings.layout import NONE, Layout
 from logger.readings.observe import Observed, observe
+from logger.readings.site_warnings import SiteWarning
 from logger.site import Site
 
 _RECENT: Final = (
@@ -37,7 +38,8 @@ class TickResult:
     """The outcome of one tick: points, the state after the tick, new reports, events, and recent values to draw.
 
     `daily` has the day rows that changed; each replaces the earlier row of the same series and day.
-    `duplicates`: serials that occur twice in one document; no points are written for them.
+    `duplicates`: serials that occur twice in one document; no points are written for them. `warnings`: what the
+    site's figures contradict, by key.
     """
 
     readings: list[Reading]
@@ -47,6 +49,7 @@ class TickResult:
     recent: dict[str, float]
     duplicates: set[str]
     daily: list[DayRow]
+    warnings: Mapping[str, SiteWarning]
 
 
 def run_tick(
@@ -70,6 +73,7 @@ def run_tick(
         recent=_pick_recent(totals),
         duplicates=seen.duplicates,
         daily=[*energy.rows, *panels.rows],
+        warnings=seen.warnings,
     )
 
 

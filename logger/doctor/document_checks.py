@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from logger.clock import Clock
+from logger.daemon.one_poll import Poll
 from logger.doctor.check_result import CheckResult, Report, bad, fail, good, skip
 from logger.doctor.sign_in_checks import SIGN_IN
 from logger.errors import (
@@ -16,46 +18,64 @@ from logger.errors import (
 )
 from logger.gateway.client import Gateway
 from logger.gateway.endpoints import Endpoint, plan
-from logger.model import GatewayInfo
+from logger.model import Document, GatewayInfo
 from logger.readings import paths
 
 DOCUMENTS: Final = "documents"
 
 
 async def check_documents(
-    gateway: Gateway, info: GatewayInfo, signed_in: CheckResult, refused: CheckResult, report: Report
-) -> None:
-    """Report the sign-in, then each document. `refused` replaces `signed_in` if the token is not accepted."""
-    answered = False
+    gateway: Gateway,
+    info: GatewayInfo,
+    signed_in: CheckResult,
+    refused: CheckResult,
+    clock: Clock,
+    report: Report,
+) -> Poll | None:
+    """Report the sign-in, then each document → what was answered; None if no document could be asked.
+
+    `refused` replaces `signed_in` if the token is not accepted.
+    """
+    answered, documents, failures = False, dict[str, Document](), dict[str, EnvoyLoggerError]()
     for endpoint in (endpoint for endpoint in plan(info) if endpoint.path in paths.PATHS):
         try:
-            result = await _check_document(gateway, endpoint)
+            result, answer = await _check_document(gateway, endpoint)
         except CredentialsError as error:
             by_gateway = isinstance(error, TokenError) and "ENPHASE_TOKEN" in error.message
             report(refused if by_gateway else fail(SIGN_IN, error))
-            return
+            return None
         except UnreachableError as error:
             report(fail(endpoint.path, error))
-            return
+            return None
         if not answered:
             report(signed_in)
         answered = True
+        if isinstance(answer, Document):
+            documents[endpoint.path] = answer
+        elif answer is not None:
+            failures[endpoint.path] = answer
         report(result)
+    return Poll(info, int(clock.time()), documents, failures)
 
 
-async def _check_document(gateway: Gateway, endpoint: Endpoint) -> CheckResult:
-    """Ask one document. Raises CredentialsError and UnreachableError, which concern every other document too."""
+async def _check_document(
+    gateway: Gateway, endpoint: Endpoint
+) -> tuple[CheckResult, Document | EnvoyLoggerError | None]:
+    """Ask one document → the result, and the answer or failure; None where this gateway has none.
+
+    Raises CredentialsError and UnreachableError, which concern every other document too.
+    """
     path = endpoint.path
     try:
         document = await gateway.fetch(endpoint)
     except AbsentError:
-        return skip(path, "this gateway has none")
+        return skip(path, "this gateway has none"), None
     except NotAllowedError as error:
         if endpoint.before_7 == "digest" and gateway.auth_kind == "digest":
-            return bad(path, error.message, error.hint, 77)
-        return skip(path, "not for the role of this token")
+            return bad(path, error.message, error.hint, 77), None
+        return skip(path, "not for the role of this token"), None
     except (CredentialsError, UnreachableError):
         raise
     except EnvoyLoggerError as error:
-        return fail(path, error)
-    return good(path, "answers", document.took_s)
+        return fail(path, error), error
+    return good(path, "answers", document.took_s), document

@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from logger.clock import Clock, format_span
+from logger.daemon.one_poll import Poll
 from logger.doctor.check_result import CheckResult, Report, fail, good, note, skip
 from logger.doctor.document_checks import DOCUMENTS, check_documents
 from logger.doctor.sign_in_checks import SIGN_IN, check_sign_in, refuse_token
@@ -60,20 +61,26 @@ class _Steps:
         return False
 
 
-async def check_gateway(access: Access, clock: Clock, report: Report, *, sign_in: bool) -> GatewayInfo | None:
-    """Check every step up to the first bad one. Returns what answered; `sign_in` allows a sign-in at Enphase."""
+async def check_gateway(
+    access: Access, clock: Clock, report: Report, *, sign_in: bool
+) -> tuple[GatewayInfo | None, Poll | None]:
+    """Check every step up to the first bad one → what answered, and its documents if they could be asked.
+
+    `sign_in` allows a sign-in at Enphase.
+    """
     if not access.address:
         report(skip("gateway", "there is no address to ask: see the settings"))
-        return None
+        return None, None
     steps = _Steps(report)
     if not steps.report(await _check_name(access, clock)) or not steps.report(await _check_port(access, clock)):
-        return None
+        return None, None
+    found = None
     with tempfile.TemporaryDirectory(prefix="envoy-logger-doctor-") as folder:
         aside = replace(access, state_dir=Path(folder), username="", password="", token="")
         info = await _check_identity(access, aside, clock, steps)
         if info is not None:
-            await _check_answers(access, aside, info, clock, steps, sign_in=sign_in)
-    return info
+            found = await _check_answers(access, aside, info, clock, steps, sign_in=sign_in)
+    return info, found
 
 
 async def _check_name(access: Access, clock: Clock) -> CheckResult:
@@ -181,15 +188,15 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
 
 async def _check_answers(
     access: Access, aside: Access, info: GatewayInfo, clock: Clock, steps: _Steps, *, sign_in: bool
-) -> None:
-    """Check the sign-in, then every document with the token that it gave."""
+) -> Poll | None:
+    """Check the sign-in, then every document with the token that it gave. Returns what was answered, if anything."""
     signed_in, token = await check_sign_in(access, info, clock, sign_in=sign_in)
     if token is None and signed_in.state in ("bad", "note"):
         if steps.report(signed_in):
             steps.report(skip(DOCUMENTS, "not asked without a token"))
-        return
+        return None
     gateway = Gateway(replace(aside, token="" if token is None else token.text), clock)
     try:
-        await check_documents(gateway, info, signed_in, refuse_token(access, token), steps.report)
+        return await check_documents(gateway, info, signed_in, refuse_token(access, token), clock, steps.report)
     finally:
         await gateway.aclose()

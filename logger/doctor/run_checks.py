@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from logger.clock import Clock
 from logger.daemon import status_file
-from logger.daemon.config import access_of, target_of
+from logger.daemon.config import access_of, site_of, target_of
 from logger.daemon.layout_file import layout_problems
 from logger.doctor.check_result import Report, bad, good, note
 from logger.doctor.gateway_checks import check_gateway
 from logger.doctor.influxdb_checks import check_influxdb
 from logger.doctor.machine_checks import check_clocks, check_daemon, check_disk, check_state_folder
+from logger.doctor.site_checks import check_site
 from logger.errors import Problem
 from logger.settings.load import Settings
 
@@ -21,7 +22,9 @@ async def run_checks(
 
     `problems` are those of the settings; `sign_in` allows one at Enphase.
     """
-    gateway = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
+    gateway, found = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
+    if found is not None:
+        check_site(found, site_of(settings), report)
     read_token = settings.influxdb.read_token.get_secret_value()
     influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
     check_clocks(clock.time(), gateway, influxdb, report)

@@ -11,7 +11,8 @@ from logger.energy.days import is_quiet
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rowsets as s
-from logger.readings.derive import derive_powers, drop_impossible_powers, site_powers
+from logger.readings.contradictions import Contradictions, find_contradictions
+from logger.readings.derive import Shortfall, derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
@@ -22,6 +23,7 @@ from logger.readings.reports import EarlyReport, ReportLog
 from logger.readings.rows import Row, View
 from logger.readings.seeds import find_seeds, missing_seeds
 from logger.readings.selectors import batteries, meters
+from logger.readings.site_warnings import SiteWarning
 from logger.readings.source_selection import (
     SELDOM_S,
     Sources,
@@ -42,7 +44,8 @@ _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 class ReadingsState:
     """Hold what is kept of a gateway's documents from tick to tick.
 
-    `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial, which are not stored.
+    `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial.
+    `contradictions`: figures that cannot all be true. `waiting` and `contradictions` are not stored.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -51,6 +54,7 @@ class ReadingsState:
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     reports: Mapping[str, Sequence[Report]] = field(default_factory=dict)
     waiting: Mapping[str, EarlyReport] = field(default_factory=dict)
+    contradictions: Contradictions = field(default_factory=Contradictions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Observed:
 
     `totals`: fields of `envoy_totals` that need no accounting. `points`: all other points. `tick`: the input of the
     energy accounting, None if the totals are not due. `duplicates`: serials that occur twice in one document.
+    `warnings`: what the site's figures contradict, by key.
     """
 
     state: ReadingsState
@@ -68,6 +73,7 @@ class Observed:
     events: list[Event]
     duplicates: set[str]
     tick: Tick | None
+    warnings: Mapping[str, SiteWarning]
 
 
 def observe(
@@ -86,10 +92,14 @@ def observe(
     for device in extraction.devices(roles):
         points.add(device)
     totals, tick, events = points.totals, None, list[Event]()
+    contradictions = state.contradictions
     if "totals" in roles:
         equipment = count_inverters(equipment, totals)
         tick = _tick_of(snapshot, extraction, energy, site, equipment)
-        totals = _derive(totals, tick, energy, extraction, View(snapshot, "totals"))
+        view = View(snapshot, "totals")
+        totals, short = _derive(totals, tick, energy, extraction, view)
+        found = find_contradictions(short, tick.counters, tick.wiring, view)
+        contradictions = contradictions.follow(found, tick.at, is_first_tick=not energy.days)
     sources = extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0
@@ -98,8 +108,17 @@ def observe(
         tick = replace(tick, powers=site_powers(totals), changed_at=sources.review.changed_at)
         events += changes
     shapes, lost = watch_all(state.shapes, snapshot.documents.values(), snapshot.tick)
-    after = ReadingsState(sources, equipment, points.gateway_point, shapes, log.known, log.waiting)
-    return Observed(after, totals, points.finished, log.new, [*events, *lost], extraction.duplicates, tick)
+    after = ReadingsState(sources, equipment, points.gateway_point, shapes, log.known, log.waiting, contradictions)
+    return Observed(
+        after,
+        totals,
+        points.finished,
+        log.new,
+        [*events, *lost],
+        extraction.duplicates,
+        tick,
+        contradictions.warnings,
+    )
 
 
 # --- the input of the energy accounting -------------------------------------------------------------------------
@@ -127,18 +146,16 @@ def _tick_of(
 
 def _derive(
     totals: Mapping[str, Value], tick: Tick, energy: EnergyState, extraction: Extraction, view: View
-) -> dict[str, Value]:
-    """Return the totals without impossible powers, and with the powers that follow from others."""
+) -> tuple[dict[str, Value], Shortfall | None]:
+    """Return the totals without impossible powers and with the powers that follow from others, and a shortfall."""
     found = dict(totals)
     lifetimes: dict[str, list[float]] = {name: [counter.accepted_wh] for name, counter in energy.counters.items()}
     for name, wh in tick.counters.items():
         lifetimes.setdefault(name, []).append(wh)
     drop_impossible_powers(found, lifetimes, tick.max_w)
     read_from = extraction.read_from
-    found, _ = derive_powers(
-        found, tick.wiring.or_as(energy.wiring), lambda names: are_of_one_time(names, read_from, view)
-    )
-    return found
+    wiring = tick.wiring.or_as(energy.wiring)
+    return derive_powers(found, wiring, lambda names: are_of_one_time(names, read_from, view))
 
 
 def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> bool:

@@ -1,0 +1,138 @@
+"""Find figures of the site that cannot all be true, and say what they suggest. Pure.
+
+A single odd figure is not told, because two documents of one tick may be seconds apart. A contradiction that was told
+stays until it was not seen for a day: a second solar system shows only while the sun shines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from logger.energy.state import Wiring
+from logger.readings.derive import BATTERY_W, CONSUMPTION_W, NET_W, PRODUCTION_W, Shortfall, noise_of
+from logger.readings.rows import View
+from logger.readings.selectors import inverters
+from logger.readings.site_warnings import SiteWarning
+
+_TOLD_AFTER: Final = 3
+"""A contradiction is told once it was seen in this many ticks, none of them long before the next."""
+_TOGETHER_S: Final = 1800
+_OVER_AFTER_S: Final = 86400
+_IDLE_W: Final = 50.0
+"""A production CT that shows less measures nothing."""
+_WORTH_W: Final = 200.0
+"""Inverters that report less say nothing about a CT."""
+_CHECK_CT: Final = "have the installer check where the CTs are clamped, and which way round."
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Hold one contradiction: when it was first and last seen, in how many ticks, and how it was described first."""
+
+    first: int
+    last: int
+    ticks: int
+    warning: SiteWarning
+    is_told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contradictions:
+    """Hold the contradictions of a site by a key that stays the same while the contradiction lasts."""
+
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> dict[str, SiteWarning]:
+        """Return the contradictions that are told now."""
+        return {key: sighting.warning for key, sighting in self.sightings.items() if sighting.is_told}
+
+    def follow(self, found: Mapping[str, SiteWarning], tick: int, *, is_first_tick: bool) -> Contradictions:
+        """Return the contradictions after a tick in which those in `found` were seen.
+
+        At the recorder's first tick there is nothing to wait for: one poll is all that a single run ever sees.
+        """
+        if not found and not self.sightings:
+            return self
+        lasting = {
+            key: sighting
+            for key, sighting in self.sightings.items()
+            if tick - sighting.last < (_OVER_AFTER_S if sighting.is_told else _TOGETHER_S)
+        }
+        for key, warning in found.items():
+            known = lasting.get(key, Sighting(tick, tick, 0, warning))
+            is_told = known.is_told or is_first_tick or known.ticks + 1 >= _TOLD_AFTER
+            lasting[key] = replace(known, last=tick, ticks=known.ticks + 1, is_told=is_told)
+        return Contradictions(lasting)
+
+
+def find_contradictions(
+    short: Shortfall | None, counters: Mapping[str, float], wiring: Wiring, view: View
+) -> dict[str, SiteWarning]:
+    """Find what the powers and the lifetime counters of one tick contradict, by key."""
+    found = {}
+    if short is not None:
+        found["house"] = _describe_house(short, view)
+    if (lifetime := _consumption_ever(counters, wiring)) is not None and lifetime < -noise_of(counters.values()):
+        found["consumption ever"] = _describe_ever(lifetime, counters)
+    return found
+
+
+def _describe_house(short: Shortfall, view: View) -> SiteWarning:
+    terms_of = {"production": PRODUCTION_W, "grid": NET_W, "consumption CT": CONSUMPTION_W, "battery": BATTERY_W}
+    made_of = ", ".join(f"{name} {short.of[key]:.0f} W" for name, key in terms_of.items() if key in short.of)
+    cause = " or ".join(_suggest_causes(short, view))
+    return SiteWarning(
+        f"the house would use {short.house_w:.0f} W ({made_of}), which cannot be, so it is not written; "
+        f"probably {cause}",
+        "the power of the house was never below zero for a day",
+        _CHECK_CT,
+        "impossible_house",
+    )
+
+
+def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
+    """Say what explains a house below zero, the likeliest first."""
+    production = short.of.get(PRODUCTION_W, 0.0)
+    if NET_W not in short.of:
+        yield "the consumption CT is reversed"
+        return
+    reported = _sum_reports(view)
+    if production < -_IDLE_W:
+        yield "the production CT is reversed"
+    elif production < _IDLE_W and reported >= _WORTH_W:
+        yield f"the production CT is not clamped (the inverters report {reported:.0f} W)"
+    elif production < _IDLE_W:
+        yield "the consumption CT is reversed"
+        yield "something that the gateway does not measure feeds in behind it, such as another battery"
+    else:
+        yield "something that the gateway does not measure feeds in behind the consumption CT, such as a second PV"
+        if reported > 1.25 * production + _WORTH_W:
+            yield f"the production CT misses some inverters (all of them report {reported:.0f} W)"
+
+
+def _sum_reports(view: View) -> float:
+    """Return the power that the inverters reported last, in W; 0 if unknown."""
+    rows = inverters.inverter_power_sum(view.standing())
+    return (rows[0].number("sum") or 0.0) if rows else 0.0
+
+
+def _consumption_ever(counters: Mapping[str, float], wiring: Wiring) -> float | None:
+    """Return the lifetime consumption in Wh that the counters of a site with a net CT give; None without one."""
+    if not wiring.net or not counters.keys() >= {"production", "import", "export"}:
+        return None
+    return counters["production"] + counters["import"] - counters["export"]
+
+
+def _describe_ever(lifetime_wh: float, counters: Mapping[str, float]) -> SiteWarning:
+    made_of = ", ".join(f"{name} {wh / 1000:.0f} kWh" for name, wh in counters.items())
+    return SiteWarning(
+        f"the gateway's counters give a consumption of {lifetime_wh / 1000:.0f} kWh ever ({made_of}); "
+        "that cannot be, so it is not written; probably the production CT is not clamped or counts since a later day "
+        "than the consumption CT",
+        "the gateway's counters give a possible consumption again",
+        _CHECK_CT,
+        "impossible_consumption",
+    )
