@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 STATUS_FILE = "status.json"
+INSTALLED = Path("/etc/envoy-logger/envoy-logger.env")
+"""The settings of the installed service."""
+SYSTEM_STATE = Path("/var/lib/envoy-logger")
+"""The state folder of the installed service."""
 
 
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
@@ -18,8 +22,8 @@ def state_dir(environ: Mapping[str, str], setting: str) -> Path:
         return Path(os.path.expanduser(setting))
     if folder := environ.get("STATE_DIRECTORY"):
         return Path(folder.split(":")[0])
-    system, own = Path("/var/lib/envoy-logger"), os.path.expanduser("~/.local/state/envoy-logger")
-    return system if os.path.lexists(system) or own.startswith("~") else Path(own)  # not every user has a home
+    own = os.path.expanduser("~/.local/state/envoy-logger")
+    return SYSTEM_STATE if os.path.lexists(SYSTEM_STATE) or own.startswith("~") else Path(own)  # not all have a home
 
 
 def runtime_dir(environ: Mapping[str, str], setting: str) -> Path:

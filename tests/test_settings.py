@@ -134,6 +134,21 @@ def test_an_empty_secret_file_and_a_missing_one_are_problems_that_name_the_file(
     assert str(tmp_path / "none") in found["ENPHASE_TOKEN"].message
 
 
+def test_an_unreadable_password_file_is_one_problem_and_no_false_second_one(tmp_path: Path) -> None:
+    user = {**GOOD, "ENPHASE_USERNAME": "me@example.org", "ENPHASE_PASSWORD_FILE": str(tmp_path / "none")}
+    assert [*problems(user)] == ["ENPHASE_PASSWORD"]
+    assert "cannot be read" in problems(user)["ENPHASE_PASSWORD"].message
+
+
+def test_a_service_that_was_handed_no_credentials_is_told_which_line_hands_them_over() -> None:
+    user = {**GOOD, "ENPHASE_USERNAME": "me@example.org"}
+    assert "LoadCredential" not in problems(user)["ENPHASE_PASSWORD"].fix
+    service = problems(user | {"NOTIFY_SOCKET": "/run/systemd/notify"})["ENPHASE_PASSWORD"]
+    assert "LoadCredential=envoy_logger:/etc/envoy-logger/credentials" in service.fix
+    handed = user | {"NOTIFY_SOCKET": "/run/systemd/notify", "CREDENTIALS_DIRECTORY": "/run/credentials/x"}
+    assert "LoadCredential" not in problems(handed)["ENPHASE_PASSWORD"].fix
+
+
 def test_exactly_one_trailing_newline_of_a_secret_is_stripped(tmp_path: Path) -> None:
     file = tmp_path / "s"
     file.write_bytes(b" pass word#$'\"\\\n\n")

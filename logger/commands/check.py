@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import click
 
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.start import begin_polling
+from logger.commands.ui.start import configure_log, inspect
+from logger.daemon.layout_file import layout_problems
+from logger.errors import SettingsError
 from logger.settings.definitions import DESCRIPTIONS
+from logger.settings.load import Settings
 from logger.settings.texts import show_value
 
 
 @click.command("check")
 @env_file_option
-@click.option("--show", is_flag=True, help="Also list every setting, its value and where it came from.")
+@click.option("--show", is_flag=True, help="Also list every setting: its value, where that came from, its meaning.")
 def command(env_file: Path, show: bool) -> None:
     """Check the settings. Exit code 78 if one is wrong."""
-    configured = begin_polling(env_file, level="warning")
+    configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"], further=layout_problems)
+    configure_log(configured, "warning")
     if show:
-        rows = [
-            (item.variable, show_value(configured, item) or "-", configured.origins.get(item.variable, "default"))
-            for item in DESCRIPTIONS
-        ]
-        names, values = (max(len(row[column]) for row in rows) for column in (0, 1))
-        for name, value, origin in rows:
-            click.echo(f"{name:<{names}}  {value:<{values}}  {origin}")
+        _list_settings(configured, {problem.setting for problem in problems})
+    if problems:
+        raise SettingsError(problems)
     for warning in configured.warnings:
         click.echo(f"warning: {warning}", err=True)
     if not configured.influxdb.url:
         click.echo("INFLUXDB_URL is not set: readings are kept in the embedded store and sent nowhere", err=True)
     click.echo("The settings are good.")
+
+
+def _list_settings(configured: Settings, wrong: Collection[str]) -> None:
+    """Print each setting's value and origin, and below it what it means; of a wrong one the value is not shown."""
+    rows = [
+        (
+            item,
+            "WRONG" if item.variable in wrong else show_value(configured, item) or "-",
+            configured.origins.get(item.variable, "not set" if item.variable in wrong else "default"),
+        )
+        for item in DESCRIPTIONS
+    ]
+    width, wide = max(len(item.variable) for item, _, _ in rows), max(len(value) for _, value, _ in rows)
+    for item, value, origin in rows:
+        click.echo(f"{item.variable:<{width}}  {value:<{wide}}  {origin}\n    {item.help}")

@@ -15,10 +15,10 @@ from logger.clock import SystemClock
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.output import fold, mark
+from logger.commands.ui.start import inspect
 from logger.doctor.check_result import CheckResult, State
 from logger.doctor.run_checks import run_checks
 from logger.model import Json
-from logger.settings.load import inspect_settings
 from logger.store.folder import prepare
 
 _MARKS: Final[dict[State, tuple[str, str, str]]] = {
@@ -41,7 +41,7 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
     Reads and changes nothing, also beside a running daemon. ✓ good, ! good now, ✗ wrong, – left out.
     The first ✗ decides the exit code.
     """
-    configured, problems = inspect_settings(env_file, require=["ENPHASE_GATEWAY"])
+    configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"])
     log.protect(configured.secrets.values())
     log.configure("error")
     if sign_in:

@@ -13,9 +13,9 @@ from logger import log
 from logger.clock import format_span
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.start import begin
+from logger.commands.ui.start import configure_log, inspect
 from logger.daemon import status_file
-from logger.errors import StoreHeldError
+from logger.errors import SettingsError, StoreHeldError
 from logger.model import Json, number_or_zero
 
 _POWERS: Final = {
@@ -40,10 +40,13 @@ class NoDaemonError(StoreHeldError):
 @json_option
 def command(env_file: Path, as_json: bool) -> int:
     """Show what the daemon does. Exit code 69 if none runs, or if it does not move."""
-    configured = begin(env_file, level="warning")
+    configured, problems = inspect(env_file)  # what a daemon wrote is shown, whatever is wrong with the settings
+    configure_log(configured, "warning")
     found, now = status_file.read(configured.runtime_dir), time.time()
+    if found is None and problems:
+        raise SettingsError(problems)
     if found is None:
-        raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", "envoy-logger run")
+        raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", configured.start_command)
     if as_json:
         click.echo(json.dumps(log.mask_all(found), indent=1))
     else:

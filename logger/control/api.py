@@ -118,7 +118,7 @@ async def reach(
     folder = settings.state_dir
     daemon = await connect(settings.runtime_dir / SOCKET)
     if daemon is None and not make and not _is_there(settings):
-        raise StateError(f"there is no store in {folder} yet", "envoy-logger run")
+        raise StateError(f"there is no store in {folder} yet", settings.start_command)
     if daemon is None:
         try:
             lock = claim(folder)

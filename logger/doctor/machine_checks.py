@@ -159,19 +159,22 @@ def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
 # --- the daemon -------------------------------------------------------------------------------------------------
 
 
-def check_daemon(status: dict[str, Json] | None, now: float, report: Report) -> None:
+def check_daemon(status: dict[str, Json] | None, now: float, start_command: str, report: Report) -> None:
     """Check by the status file whether a daemon runs, whether it is alive, and what troubles it has."""
-    report(skip(_DAEMON, "none has run with these settings") if status is None else _judge_status(status, now))
+    if status is None:
+        report(skip(_DAEMON, "none has run with these settings"))
+    else:
+        report(_judge_status(status, now, start_command))
 
 
-def _judge_status(status: dict[str, Json], now: float) -> CheckResult:
+def _judge_status(status: dict[str, Json], now: float, start_command: str) -> CheckResult:
     alive_until, written_at = number_or_zero(status.get("alive_until")), number_or_zero(status.get("written_at"))
     age, pid, troubles = format_span(now - written_at), status.get("pid"), status.get("troubles")
     if now >= alive_until:
         if isinstance(pid, int) and Path(f"/proc/{pid}").exists() and now - alive_until < _DAY_S:
             cure = "systemctl restart envoy-logger; journalctl -u envoy-logger -e tells why."
             return bad(_DAEMON, f"process {pid} has not moved for {age}", cure, _UNWELL)
-        return note(_DAEMON, f"not running; its last status is {age} old", "envoy-logger run")
+        return note(_DAEMON, f"not running; its last status is {age} old", start_command)
     text = f"process {pid} runs, status of {age} ago"
     if isinstance(troubles, dict) and troubles:
         first = str(next(iter(troubles.values()))).split("\n", maxsplit=1)[0]

@@ -30,7 +30,7 @@ async def run_checks(
     check_clocks(clock.time(), gateway, influxdb, report)
     check_disk(settings.state_dir, settings.recorder.store_max_mb, report)
     check_state_folder(settings.state_dir, report)
-    check_daemon(status_file.read(settings.runtime_dir), clock.time(), report)
+    check_daemon(status_file.read(settings.runtime_dir), clock.time(), settings.start_command, report)
     check_settings(settings, problems, report)
 
 

@@ -21,7 +21,7 @@ from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Grou
 from logger.settings.envfile import parse_env, read_env_text
 from logger.settings.environment import read_variables
 from logger.settings.near_misses import find_misnamed_url, warn_of_strangers
-from logger.settings.value_sources import Inputs, is_readable_by_others, reason_of, variable_of
+from logger.settings.value_sources import SUDO, Inputs, is_readable_by_others, reason_of, variable_of
 
 G = TypeVar("G", bound=Group)
 
@@ -65,9 +65,16 @@ class Settings:
         )
 
     @property
+    def start_command(self) -> str:
+        """Return how the recorder of these settings is started."""
+        return "sudo systemctl start envoy-logger" if self.env_file == places.INSTALLED else "envoy-logger run"
+
+    @property
     def state_dir(self) -> Path:
         """Return the folder for the store, the token and the certificate pin."""
-        return places.state_dir(read_variables(), self.recorder.state_dir)
+        is_of_service = self.env_file == places.INSTALLED and "STATE_DIRECTORY" not in read_variables()
+        usual = str(places.SYSTEM_STATE) if is_of_service else ""
+        return places.state_dir(read_variables(), self.recorder.state_dir or usual)
 
     @property
     def runtime_dir(self) -> Path:
@@ -109,10 +116,10 @@ def inspect_settings(
     names = inputs.variables.keys() | inputs.dotenv.keys()
     warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *warn_of_strangers(names)]
     settings = Settings(enphase, influxdb, recorder, inputs.origins, tuple(dict.fromkeys(warnings)), env_file)
-    problems = [*inputs.problems, *_find_missing(require, inputs.origins)]
+    problems = [*inputs.problems, *_find_missing(require, inputs)]
     if "INFLUXDB_URL" not in inputs.origins:
         problems += find_misnamed_url(names)
-    return settings, (*problems, *_find_contradictions(settings), *further(settings))
+    return settings, (*problems, *_find_contradictions(settings, inputs), *further(settings))
 
 
 def reread_settings(settings: Settings) -> Settings:
@@ -135,8 +142,9 @@ def _read_env_file(inputs: Inputs) -> None:
     try:
         inputs.dotenv, broken = parse_env(read_env_text(path))
     except (OSError, UnicodeDecodeError) as error:
-        fix = "the same command with sudo, or own it." if isinstance(error, OSError) else "save it as UTF-8."
+        fix = SUDO if isinstance(error, OSError) else "save it as UTF-8."
         inputs.problems.append(Problem(str(path), "file", f"cannot be read: {reason_of(error)}", fix))
+        inputs.hidden |= {item.variable for item in DESCRIPTIONS}
         return
     for line, words in broken:
         where, reason = f"{path}, line {line}", "is not NAME=value, or its quote has no end"
@@ -168,7 +176,7 @@ def _problems_of(group: type[Group], error: ValidationError, origins: Mapping[st
     return problems
 
 
-def _find_missing(require: Iterable[str], origins: Mapping[str, str]) -> list[Problem]:
+def _find_missing(require: Iterable[str], inputs: Inputs) -> list[Problem]:
     by_name = {item.variable: item for item in DESCRIPTIONS}
     return [
         Problem(
@@ -180,7 +188,7 @@ def _find_missing(require: Iterable[str], origins: Mapping[str, str]) -> list[Pr
             else f"set {name}: {_uncapitalise(by_name[name].help)}",
         )
         for name in require
-        if name not in origins
+        if name not in inputs.origins and name not in inputs.hidden
     ]
 
 
@@ -207,13 +215,21 @@ _RULES: Final[tuple[tuple[str, Callable[[Settings], bool], str, str], ...]] = (
 )
 """Contradictions between settings: the variable to name, the test for the contradiction, the message, the fix."""
 # fmt: on
+_PASSED: Final = (
+    " systemd passed this service no credentials: its unit needs the line "
+    "LoadCredential=envoy_logger:/etc/envoy-logger/credentials (in an LXC container, turn nesting on)."
+)
+"""What to add where a secret is missing in a service that was handed none."""
 
 
-def _find_contradictions(settings: Settings) -> list[Problem]:
+def _find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
+    """Return a problem for each rule that is broken; what could not be read is a problem already."""
+    told = {problem.setting for problem in inputs.problems} | inputs.hidden
+    is_without = "NOTIFY_SOCKET" in inputs.variables and "CREDENTIALS_DIRECTORY" not in inputs.variables
     return [
-        Problem(name, settings.origins.get(name, "not set"), message, fix)
+        Problem(name, settings.origins.get(name, "not set"), message, fix + (_PASSED if is_without else ""))
         for name, is_broken, message, fix in _RULES
-        if is_broken(settings)
+        if name not in told and is_broken(settings)
     ]
 
 

@@ -27,12 +27,17 @@ CREDENTIALS: Final = "credentials"
 """The folder of secret files beside the settings file; systemd passes it to the daemon, commands read it directly."""
 
 
+SUDO: Final = "the same command with sudo, or own it."
+"""How to read what is closed to this user."""
+
+
 @dataclass(slots=True)
 class Inputs:
     """The inputs of one reading of the settings, and its results.
 
     `variables`: the process's environment. `dotenv`: the values in `env_file`; without it no secrets folder is read.
-    `origins`: variable → source of its value.
+    `origins`: variable → source of its value. `hidden`: settings that may be in a file or folder that this
+    user may not read.
     """
 
     variables: Mapping[str, str]
@@ -41,6 +46,7 @@ class Inputs:
     origins: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
 
     @property
     def layers(self) -> tuple[tuple[Mapping[str, str], str], ...]:
@@ -69,6 +75,13 @@ class Inputs:
         elif is_readable_by_others(path) and not str(path).startswith("/run/"):
             self.warnings.append(f"{path} holds a secret and can be read by other users. Try: chmod 600 {path}")
         return secret
+
+    def report_closed(self, folder: Path, variable: str, error: PermissionError) -> None:
+        """Add a problem for a secrets folder of this program that is closed to this user, once for all secrets."""
+        if folder.name == CREDENTIALS and variable not in self.hidden:
+            self.hidden.add(variable)
+            closed = Problem(str(folder), "folder", f"cannot be read: {reason_of(error)}", SUDO)
+            self.problems += [closed] if closed not in self.problems else []
 
 
 def variable_of(group: type[BaseSettings], field_name: str) -> str:
@@ -154,6 +167,9 @@ class SecretFolders(_Source):
         for folder in self.inputs.folders:
             try:
                 found = [path for path in sorted(folder.iterdir()) if path.name.lower() in wanted and path.is_file()]
+            except PermissionError as error:
+                self.inputs.report_closed(folder, variable, error)
+                continue
             except OSError:
                 continue
             if found:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from logger.cli import COMMANDS
+from logger.settings.definitions import DESCRIPTIONS
 from tests.commands.program import program
 from tests.endtoend.recorder import environment
 
@@ -73,6 +74,15 @@ def test_wrong_use_ends_with_2_and_says_where_help_is(tmp_path: Path, words: lis
 
 
 # --- check ---------------------------------------------------------------------------------------------------------
+
+
+def test_check_shows_and_explains_every_setting_also_while_one_is_wrong(tmp_path: Path) -> None:
+    done = program(tmp_path, "check", "--show", settings=GOOD | {"LOGGER_TLS": "sentinel"})
+    assert done.code == 78
+    for item in DESCRIPTIONS:
+        assert re.search(rf"^{item.variable} .*\n    {re.escape(item.help)}$", done.out, re.M), item.variable
+    assert re.search(r"^LOGGER_TLS +WRONG +environment$", done.out, re.M)
+    assert "sentinel" not in done.out + done.err
 
 
 def test_check_says_every_problem_at_once_with_its_cure(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from logger import places
 from logger.errors import Problem, SettingsError, StateError
 from logger.files import NewFile, write_together
 from logger.settings.definitions import DESCRIPTIONS
@@ -16,8 +17,6 @@ from logger.settings.environment import read_own_variables
 from logger.settings.load import Settings, load_settings
 from logger.settings.value_sources import CREDENTIALS, ENCODING
 
-SYSTEMD: Final = Path("etc/envoy-logger/envoy-logger.env")
-SYSTEMD_STATE: Final = Path("var/lib/envoy-logger")
 _ORDER: Final = {
     name: at for at, item in enumerate(DESCRIPTIONS, 1) for name in (item.variable, f"{item.variable}_FILE")
 }
@@ -42,8 +41,13 @@ def choose_destination(env_file: Path | None, root: Path | None, *, systemd: boo
     """Return the layout beside `.env`, or that of systemd below `root`."""
     if not systemd:
         return Destination((env_file or Path(".env")).resolve(), False, None)
-    base = (root or Path("/")).absolute()
-    return Destination(env_file.resolve() if env_file else base / SYSTEMD, True, base / SYSTEMD_STATE)
+    installed, state = (_below(root, path) for path in (places.INSTALLED, places.SYSTEM_STATE))
+    return Destination(env_file.resolve() if env_file else installed, True, state)
+
+
+def _below(root: Path | None, path: Path) -> Path:
+    """Return a path as it is on a machine whose / is the folder `root`."""
+    return path if root is None else root.absolute() / path.relative_to("/")
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from logger import log
+from logger import log, places
 from logger.clock import SystemClock
 from logger.commands.init.account import set_up_sign_in
 from logger.commands.init.answers import Answers
@@ -25,7 +25,8 @@ from logger.commands.ui.options import interface_option, span_option
 from logger.commands.ui.secret_input import secret_option
 from logger.errors import EnvoyLoggerError, SettingsError
 from logger.gateway.probe import FoundGateway
-from logger.settings.environment import read_own_variables
+from logger.settings.environment import read_own_variables, read_variables
+from logger.settings.find_file import NEAREST, find_env_file
 from logger.settings.load import Settings, inspect_settings
 
 _PATH = click.Path(dir_okay=False, path_type=Path)
@@ -33,7 +34,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command("init", short_help="Set everything up, by questions.")
-@click.option("--env-file", type=_PATH, help="Where the settings go; .env in this folder if not given.")
+@click.option(
+    "--env-file", type=_PATH, help="Where the settings go; otherwise those that are there, or .env in this folder."
+)
 @click.option("--systemd", is_flag=True, help="Write for the systemd unit: /etc/envoy-logger and its credentials.")
 @click.option("--root", type=_FOLDER, help="With --systemd: the folder that stands for /, to prepare an image.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is given and the defaults.")
@@ -75,10 +78,13 @@ def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, 
     """
     log.configure("error", "text")
     terminal, answers = Terminal(yes=yes), Answers(**options)
-    destination = choose_destination(env_file, root, systemd=systemd)
+    is_installed = env_file is None and find_env_file(read_variables()) == places.INSTALLED
+    destination = choose_destination(env_file, root, systemd=systemd or is_installed)
+    if is_installed:
+        click.echo(f"settings: {destination.env_file}", err=True)
     before, problems = inspect_settings(destination.env_file)
     log.protect(before.secrets.values())
-    if unreadable := tuple(problem for problem in problems if problem.origin == "file"):
+    if unreadable := tuple(problem for problem in problems if problem.origin in ("file", "folder")):
         raise SettingsError(unreadable)  # before anybody is asked: what is written there later would not help
     draft = _begin_draft(destination, before, answers)
     try:
@@ -168,13 +174,15 @@ def _write(terminal: Terminal, draft: Draft) -> None:
 def list_next_steps(destination: Destination) -> list[str]:
     """List what a person does after that, as it can be typed."""
     program, env_file = _name_of_program(), destination.env_file
+    option = f" --env-file {shlex.quote(str(env_file))}"
+    if env_file in (NEAREST.resolve(), places.INSTALLED):
+        option = ""
     if destination.systemd:
         return [
             "sudo systemctl enable envoy-logger && sudo systemctl restart envoy-logger",
             "journalctl -u envoy-logger -f",
-            f"sudo {program} doctor --env-file {env_file}",
+            f"sudo {program} doctor{option}",
         ]
-    option = "" if env_file == Path(".env").resolve() else f" --env-file {shlex.quote(str(env_file))}"
     commands = {
         f"{program} once --dry-run{option}": "one poll; prints every point that it would write",
         f"{program} run{option}": "record from now on",

@@ -11,10 +11,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
-from click.core import ParameterSource
 
+from logger import places
 from logger.provision.plan import parse_retention
-from logger.settings.environment import find_system_zone
+from logger.settings.environment import find_system_zone, read_variables
+from logger.settings.find_file import find_env_file
 from logger.settings.load import Settings
 
 _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -26,11 +27,12 @@ class MisuseError(click.ClickException):
     exit_code = 2
 
 
-def _require_file(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    """Require the file if it was named; the usual one need not be there."""
-    source = context.get_parameter_source(parameter.name or "")
+def _choose_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path:
+    """Require the file that was named; without one find the settings."""
+    if path is None:
+        return find_env_file(read_variables())
     try:
-        is_there = source is not ParameterSource.COMMANDLINE or path.is_file()
+        is_there = path.is_file()
     except OSError as error:
         raise click.BadParameter(f"{path}: {error.strerror}; try the same command with sudo") from error
     if not is_there:
@@ -40,11 +42,9 @@ def _require_file(context: click.Context, parameter: click.Parameter, path: Path
 
 env_file = click.option(
     "--env-file",
-    callback=_require_file,
+    callback=_choose_file,
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path(".env"),
-    show_default=True,
-    help="File with settings, read after the environment.",
+    help=f"File with settings, read after the environment; otherwise .env in this folder, else {places.INSTALLED}.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

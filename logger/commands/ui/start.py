@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from logger import log
+from logger import log, places
 from logger.clock import SystemClock
 from logger.daemon import one_poll
 from logger.daemon.config import access_of
 from logger.daemon.layout_file import layout_problems
+from logger.errors import Problem, SettingsError
 from logger.settings.environment import is_under_journal
-from logger.settings.load import FurtherCheck, Settings, load_settings
+from logger.settings.load import FurtherCheck, Settings, inspect_settings
 
 
 def begin(
@@ -24,9 +25,23 @@ def begin(
 
     `require`: variables that must be set; `further`: finds more problems; `level`: the log's, if not as it is set.
     """
-    configured = load_settings(env_file, require=require, further=further)
+    configured, problems = inspect(env_file, require=require, further=further)
+    if problems:
+        raise SettingsError(problems)
     configure_log(configured, level)
     return configured
+
+
+def inspect(
+    env_file: Path, *, require: Sequence[str] = (), further: FurtherCheck = lambda settings: ()
+) -> tuple[Settings, tuple[Problem, ...]]:
+    """Load the settings → (settings, with defaults instead of wrong values; every problem).
+
+    Says so if they are the installed service's, because nobody named that file.
+    """
+    if env_file == places.INSTALLED:
+        click.echo(f"settings: {env_file}", err=True)
+    return inspect_settings(env_file, require=require, further=further)
 
 
 def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:

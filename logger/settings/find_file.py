@@ -1,0 +1,40 @@
+"""Finds the settings file of a command: `.env` in this folder, else the installed service's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from logger import places
+from logger.settings.definitions import KNOWN_NAMES
+from logger.settings.envfile import parse_env, read_env_text
+
+NEAREST: Final = Path(".env")
+
+
+def find_env_file(variables: Mapping[str, str]) -> Path:
+    """Return the installed settings if there are any and nothing nearer has settings; else `.env` in this folder.
+
+    Nearer are the environment of a service or a container, and a `.env` that sets anything of this program.
+    """
+    is_given = any(name in variables for name in ("ENPHASE_GATEWAY", "CREDENTIALS_DIRECTORY"))
+    return NEAREST if is_given or _has_settings(NEAREST) or not _is_there(places.INSTALLED) else places.INSTALLED
+
+
+def _has_settings(path: Path) -> bool:
+    """Return True if a file sets anything of this program, or cannot be read, which is told later."""
+    try:
+        return not KNOWN_NAMES.isdisjoint(parse_env(read_env_text(path))[0])
+    except (OSError, UnicodeDecodeError):
+        return True
+
+
+def _is_there(path: Path) -> bool:
+    """Return True for a file, also for one that this user may not look for."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
