@@ -77,6 +77,7 @@ class Snapshot:
     `absent` holds the paths that this gateway certainly does not have.
     `definitive_answers` maps each path that may be polled to its number of definitive answers: a document, absent,
     or not allowed. Answers during the nightly quiet window are not counted.
+    `doubts` maps each path to its readings that cannot be believed now: name of the reading → reason.
     """
 
     gateway: GatewayInfo
@@ -85,6 +86,7 @@ class Snapshot:
     since: Mapping[Role, float] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     definitive_answers: Mapping[str, int] = field(default_factory=dict)
+    doubts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def body(self, path: str) -> Json:
         """Return the parsed answer of `path`, or None."""

@@ -243,8 +243,12 @@ class Collector:
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick
-            self._report_warnings(tick, {**find_warnings(snapshot, result.duplicates), **result.warnings})
+            if not self._zone.is_quiet(tick):
+                warnings = {**find_warnings(result.snapshot, result.duplicates), **result.warnings}
+                self._report_warnings(tick, warnings)
             self._layout.compare(snapshot)
+        if result.state.readings.times.is_clock_doubted:
+            self.poller.ask_clock()
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
         self._on_commit()

@@ -116,6 +116,10 @@ class Poller:
             self.states = self._plan_states(info, self.states)
         self.info = info
 
+    def ask_clock(self) -> None:
+        """Request `/info` at the next tick, because a reading's time tells nothing without the gateway's clock."""
+        self._info_due = 0.0
+
     def _plan_states(self, info: GatewayInfo, earlier: dict[str, EndpointState]) -> dict[str, EndpointState]:
         """Make a new state for each endpoint that this gateway can have and that readings use."""
         answered = {path for path, state in earlier.items() if state.has_answered or state.answered_before}

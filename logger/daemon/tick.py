@@ -39,7 +39,7 @@ class TickResult:
 
     `daily` has the day rows that changed; each replaces the earlier row of the same series and day.
     `duplicates`: serials that occur twice in one document; no points are written for them. `warnings`: what the
-    site's figures contradict, by key.
+    site's figures contradict, by key. `snapshot`: what was read, with what is doubted of it.
     """
 
     readings: list[Reading]
@@ -50,6 +50,7 @@ class TickResult:
     duplicates: set[str]
     daily: list[DayRow]
     warnings: Mapping[str, SiteWarning]
+    snapshot: Snapshot
 
 
 def run_tick(
@@ -74,6 +75,7 @@ def run_tick(
         duplicates=seen.duplicates,
         daily=[*energy.rows, *panels.rows],
         warnings=seen.warnings,
+        snapshot=seen.snapshot,
     )
 
 

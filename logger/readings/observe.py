@@ -17,6 +17,7 @@ from logger.readings.drift import Shape, watch_all
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
 from logger.readings.layout import NONE, Layout
+from logger.readings.own_times import OwnTimes, follow_times
 from logger.readings.points import GatewayPoint, Points
 from logger.readings.power_times import are_of_one_time
 from logger.readings.reports import EarlyReport, ReportLog
@@ -45,7 +46,8 @@ class ReadingsState:
     """Hold what is kept of a gateway's documents from tick to tick.
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial.
-    `contradictions`: figures that cannot all be true. `waiting` and `contradictions` are not stored.
+    `contradictions`: figures that cannot all be true. `times`: the times of the readings. `waiting`, `contradictions`
+    and `times` are not stored.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -55,17 +57,19 @@ class ReadingsState:
     reports: Mapping[str, Sequence[Report]] = field(default_factory=dict)
     waiting: Mapping[str, EarlyReport] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
+    times: OwnTimes = field(default_factory=OwnTimes)
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Hold the result of reading one tick's documents.
+    """Hold the result of reading one tick's documents; `snapshot` is what was read, with what is doubted of it.
 
     `totals`: fields of `envoy_totals` that need no accounting. `points`: all other points. `tick`: the input of the
     energy accounting, None if the totals are not due. `duplicates`: serials that occur twice in one document.
     `warnings`: what the site's figures contradict, by key.
     """
 
+    snapshot: Snapshot
     state: ReadingsState
     totals: dict[str, Value]
     points: list[Reading]
@@ -85,6 +89,8 @@ def observe(
     layout: Layout = NONE,
 ) -> Observed:
     """Read the measurements of the due `roles` from the snapshot. `energy` is the energy state before this tick."""
+    times = follow_times(state.times, snapshot)
+    snapshot = replace(snapshot, doubts=times.doubts)
     equipment, is_other = notice_equipment(state.equipment, snapshot)
     extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
     log = ReportLog(state.reports, state.waiting, snapshot.gateway.clock_skew_s)
@@ -108,8 +114,11 @@ def observe(
         tick = replace(tick, powers=site_powers(totals), changed_at=sources.review.changed_at)
         events += changes
     shapes, lost = watch_all(state.shapes, snapshot.documents.values(), snapshot.tick)
-    after = ReadingsState(sources, equipment, points.gateway_point, shapes, log.known, log.waiting, contradictions)
+    after = ReadingsState(
+        sources, equipment, points.gateway_point, shapes, log.known, log.waiting, contradictions, times
+    )
     return Observed(
+        snapshot,
         after,
         totals,
         points.finished,

@@ -38,13 +38,17 @@ Found: TypeAlias = T | Missing
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one object to read fields from; `serial`, `reported` (the gateway's time) and `tags` name its device."""
+    """Hold one object to read fields from; `serial`, `reported` (the gateway's time) and `tags` name its device.
+
+    `doubt`: why the row's values are no measurement now; empty if they are.
+    """
 
     values: Object
     serial: str = ""
     reported: int | None = None
     tags: tuple[tuple[str, str], ...] = ()
     document: Document | None = None
+    doubt: str = ""
 
     def number(self, path: str) -> float | None:
         """Return the number at a dotted path of keys, or None."""
@@ -105,6 +109,10 @@ class View:
     def standing(self) -> View:
         """Return a view in which documents of any age are fresh."""
         return View(replace(self.snapshot, since={}), self.role)
+
+    def doubt(self, path: str, name: str) -> str:
+        """Return why a reading of the document at `path` cannot be believed now; empty if it can."""
+        return self.snapshot.doubts.get(path, {}).get(name, "")
 
     def gateway_now(self, document: Document) -> float:
         """Return the time by the gateway's clock when the document arrived, in unix seconds."""
@@ -195,6 +203,14 @@ def keep_counting(rows: Rows, lifetime: str) -> Rows:
         return rows
     value = number(rows[0].values.get(lifetime))
     return UNKNOWN if value is None else rows if value > 0 else ABSENT
+
+
+def doubt_silent(view: View, rows: Rows, *paths: str) -> Rows:
+    """Doubt the rows of devices whose own reports, in the documents at `paths`, cannot be believed now."""
+    doubts = {serial: text for path in paths for serial, text in view.snapshot.doubts.get(path, {}).items()}
+    if not doubts:
+        return rows
+    return rows and [replace(row, doubt=doubts.get(row.serial, row.doubt)) for row in rows]
 
 
 def how_many(rows: Rows) -> int | None:

@@ -67,6 +67,7 @@ class Field:
     """Describe one field: name (which ends in the unit), help text, keys in order of preference, and kind.
 
     `made_of` describes how a value without a key is computed. Values outside `low`…`high` are left out.
+    `needs_belief`: the value is left out if its row is doubted.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Field:
     made_of: str = ""
     low: float | None = None
     high: float | None = None
+    needs_belief: bool = True
 
     @property
     def unit(self) -> str:
@@ -85,6 +87,8 @@ class Field:
 
     def value_of(self, key: Key, row: Row, view: View) -> Value | None:
         """Read the value of a key in a row and convert it to the field's type; None if missing or implausible."""
+        if row.doubt and self.needs_belief:
+            return None
         value = key.read(row, view)
         if value is None or not self.is_plausible(value):
             return None

@@ -119,7 +119,7 @@ def _by_page(view: View) -> Seed | None:
 
 
 def _first_row(rows: Rows) -> r.Object:
-    return rows[0].values if rows else {}
+    return rows[0].values if rows and not rows[0].doubt else {}
 
 
 def _sane_week(today: float, week: float | None, lifetime: float) -> float | None:

@@ -17,6 +17,12 @@ from logger.readings.selectors import meters
 _WORTH_W: Final = 200.0
 """Below this power the ratio of two powers is noise."""
 _DOUBLE: Final = (1.9, 2.1)
+_REPORTING: Final = {
+    paths.DEVICE_DATA: "AC Battery",
+    paths.INVENTORY: "AC Battery",
+    paths.ENSEMBLE: "battery or controller",
+}
+"""Documents with the reports of devices whose values are written at the tick."""
 _WELL: Final = ("normal", "not-metering", "")
 """The statuses of a meter without a fault."""
 
@@ -46,7 +52,42 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
         )
         for serial in sorted({*duplicates} - {""})
     }
-    return {**twice, **_find_flagged_meters(view), **_find_doubled_meters(view)}
+    return {
+        **twice,
+        **_find_flagged_meters(view),
+        **_find_doubled_meters(view),
+        **_find_doubted_meters(view),
+        **_find_silent_devices(snapshot),
+    }
+
+
+def _find_doubted_meters(view: View) -> dict[str, SiteWarning]:
+    """Find the meters whose readings stand still or cannot be measurements (Q-M14, Q-M15)."""
+    return {
+        f"doubted {kind}": SiteWarning(
+            f"the {kind} meter measures nothing: {row.doubt}; its values are left out, its counters wait",
+            f"the {kind} meter measures again",
+            "restart the gateway if this lasts for an hour.",
+            "meter_still",
+        )
+        for row in meters.meters_in_use(view.standing()) or ()
+        if row.doubt
+        for kind in (dict(row.tags)["meter"],)
+    }
+
+
+def _find_silent_devices(snapshot: Snapshot) -> dict[str, SiteWarning]:
+    """Find the batteries and controllers that have not reported for twice their interval (Q-B20)."""
+    return {
+        f"silent {serial}": SiteWarning(
+            f"{kind} {serial} is silent: {doubt}; only its flags and its age are written",
+            f"{kind} {serial} reports again",
+            "check its power, and its connection to the gateway.",
+            "device_silent",
+        )
+        for path, kind in _REPORTING.items()
+        for serial, doubt in snapshot.doubts.get(path, {}).items()
+    }
 
 
 def _find_flagged_meters(view: View) -> dict[str, SiteWarning]:

@@ -250,7 +250,8 @@ BATTERY = Measurement(
              number(s.ACB_DATA, "lastReading.maxCellTemp"))),
         Field("report_age_s", "Age of its last report.",
             (formula(s.ENCHARGE_FRESH, "age of last_rpt_date", v.read_report_age),
-             formula(s.ACB_DATA, "age of lastReading.endDate", v.read_report_age)), kind="int"),
+             formula(s.ACB_DATA, "age of lastReading.endDate", v.read_report_age)), kind="int",
+            needs_belief=False),
     ),
 )
 
@@ -425,20 +426,23 @@ MEASUREMENTS: Final = (
 _LEAST: Final = -1000.0
 """The least plausible Wh: a meter's counter may fall slightly below zero (Q-L7)."""
 
+def _counter(name: str, meaning: str, *keys: Key) -> Field:
+    """Make a counter; the energy accounting itself judges its values, also those of a row that is doubted."""
+    return Field(name, meaning, keys, low=_LEAST, high=1e12, needs_belief=False)
+
+
 COUNTERS: Final = (
-    Field("production", "Lifetime production.",
-        (number(s.PRODUCTION_METER, "actEnergyDlvd"), number(s.PRODUCTION_BLOCK, "whLifetime"),
-         number(s.DATA_SUMS, "joulesProduced", JOULE), number(s.V1, "wattHoursLifetime"),
-         number(s.PDM_PCU, "wattHoursLifetime"), number(s.INVERTERS_BLOCK, "whLifetime")), low=_LEAST, high=1e12),
-    Field("import", "Lifetime import from the grid.", (number(s.NET_METER, "actEnergyDlvd"),), low=_LEAST, high=1e12),
-    Field("export", "Lifetime export to the grid.", (number(s.NET_METER, "actEnergyRcvd"),), low=_LEAST, high=1e12),
-    Field("consumption", "Lifetime consumption by a total CT.", (number(s.TOTAL_METER, "actEnergyDlvd"),), low=_LEAST,
-        high=1e12),
-    Field("charged", "Lifetime energy charged.",
-        (number(s.STORAGE_METER, "actEnergyRcvd"), number(s.ACB_SUMS, "joulesUsed", JOULE)), low=_LEAST, high=1e12),
-    Field("discharged", "Lifetime energy discharged.",
-        (number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)), low=_LEAST,
-        high=1e12),
+    _counter("production", "Lifetime production.",
+        number(s.PRODUCTION_METER, "actEnergyDlvd"), number(s.PRODUCTION_BLOCK, "whLifetime"),
+        number(s.DATA_SUMS, "joulesProduced", JOULE), number(s.V1, "wattHoursLifetime"),
+        number(s.PDM_PCU, "wattHoursLifetime"), number(s.INVERTERS_BLOCK, "whLifetime")),
+    _counter("import", "Lifetime import from the grid.", number(s.NET_METER, "actEnergyDlvd")),
+    _counter("export", "Lifetime export to the grid.", number(s.NET_METER, "actEnergyRcvd")),
+    _counter("consumption", "Lifetime consumption by a total CT.", number(s.TOTAL_METER, "actEnergyDlvd")),
+    _counter("charged", "Lifetime energy charged.",
+        number(s.STORAGE_METER, "actEnergyRcvd"), number(s.ACB_SUMS, "joulesUsed", JOULE)),
+    _counter("discharged", "Lifetime energy discharged.",
+        number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)),
 )
 """The primitive counters; every other energy is computed from their accepted values."""
 

@@ -247,13 +247,14 @@ def days_of(source: dict[str, Any], counter: float, *, block: bool) -> tuple[flo
 
 @pytest.mark.parametrize("name", names())
 def test_today_and_seven_days_are_the_gateways_first_sane_figures(name: str) -> None:
-    bodies, found = raw(name), totals(read(name))
+    bodies, found, at = raw(name), totals(read(name)), load(name).at
     ever = production(bodies)[1]
     meters: dict[str, Any] = readings_by_kind(bodies)
     pdm, sides = bodies.get("/ivp/pdm/energy"), ("production", "consumption")
     metered = "production" in meters
     made, used = (
-        block(bodies, side, kind) for side, kind in zip(sides, ("production", "total-consumption"), strict=True)
+        part if (part := block(bodies, side, kind)) and at - part["readingTime"] <= 300 else None
+        for side, kind in zip(sides, ("production", "total-consumption"), strict=True)
     )
     produced: list[tuple[float, float | None] | None] = []
     consumed: list[tuple[float, float | None] | None] = []

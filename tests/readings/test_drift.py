@@ -101,7 +101,7 @@ def test_what_is_said_outlives_a_restart_and_is_not_said_again() -> None:
         pytest.param(ROWS, [{}], id="an empty object"),
         pytest.param(ROWS, [{**reading(PRODUCTION, 2000.0), "activePower": None}], id="null"),
         pytest.param(
-            ROWS, [{**reading(PRODUCTION, 2000.0), "timestamp": "text"}], id="a key that nothing is read from"
+            ROWS, [{**reading(PRODUCTION, 2000.0), "der_index": "text"}], id="a key that nothing is read from"
         ),
         pytest.param(ROWS, [*ROWS, without(ROWS, "freq")[0]], id="missing in one of two"),
         pytest.param(ROWS, [{**reading(PRODUCTION, 2000.0), "freq": 50}], id="a whole number"),

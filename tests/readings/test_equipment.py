@@ -84,21 +84,26 @@ def test_one_odd_list_of_meters_switches_nothing_however_often_it_comes() -> Non
 
 def test_an_ac_battery_beside_iq_batteries_gives_way_to_the_sum_of_both() -> None:
     recorder = Recorder()
-    iq = {
-        **METERED,
-        paths.ENSEMBLE: ensemble(battery("492000000001")),
-        paths.ENSEMBLE_POWER: power(("492000000001", 500_000)),
-    }
-    block: Json = {"type": "acb", "activeCount": 1, "wNow": 260, "readingTime": NOW + 1900}
-    both = {
-        **iq,
-        paths.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)],
-        paths.BLOCKS: {"production": [], "storage": [block]},
-    }
-    assert minute(recorder, 0, iq)["battery_power_w"] == 500.0
+
+    def iq(number: int) -> Bodies:
+        return {
+            **METERED,
+            paths.ENSEMBLE: ensemble(battery("492000000001", last_rpt_date=NOW + 60 * number)),
+            paths.ENSEMBLE_POWER: power(("492000000001", 500_000)),
+        }
+
+    def both(number: int) -> Bodies:
+        block: Json = {"type": "acb", "activeCount": 1, "wNow": 260, "readingTime": NOW + 60 * number}
+        return {
+            **iq(number),
+            paths.V1_INVERTERS: [inverter("122000000001"), inverter("121000000001", kind=11)],
+            paths.BLOCKS: {"production": [], "storage": [block]},
+        }
+
+    assert minute(recorder, 0, iq(0))["battery_power_w"] == 500.0
     found: Mapping[str, Value] = {}
     for number in range(1, 32):
-        found = minute(recorder, number, both)
+        found = minute(recorder, number, both(number))
     assert found["battery_power_w"] == 760.0
 
 

@@ -16,6 +16,7 @@ from logger.readings.rows import (
     Rows,
     View,
     dig,
+    doubt_silent,
     each_of,
     how_many,
     keep,
@@ -33,17 +34,19 @@ from logger.readings.selectors.inverters import ACB, data_devices, inventory_of,
 from logger.readings.selectors.production import blocks_of
 
 _FRESH_BLOCK_S: Final = 20 * 60
+_AC_REPORTS: Final = (paths.INVENTORY, paths.DEVICE_DATA)
+"""The documents with an AC Battery's last report; where one of them says that it is silent, no other is believed."""
 # --- AC Batteries ---------------------------------------------------------------------------------------------
 
 
 def v1_ac_batteries(view: View) -> Rows:
     """Select the AC Batteries of `/api/v1/production/inverters`, from a document of any age, for ratings."""
-    return list_devices(view.find_fact(paths.V1_INVERTERS), ACB)
+    return doubt_silent(view, list_devices(view.find_fact(paths.V1_INVERTERS), ACB), *_AC_REPORTS)
 
 
 def data_ac_batteries(view: View) -> Rows:
     """Select active AC Batteries of `/ivp/pdm/device_data`."""
-    return data_devices(view, "acb")
+    return doubt_silent(view, data_devices(view, "acb"), *_AC_REPORTS)
 
 
 def inventory_ac_batteries(view: View) -> Rows:
@@ -53,7 +56,7 @@ def inventory_ac_batteries(view: View) -> Rows:
 
 def fresh_inventory_ac_batteries(view: View) -> Rows:
     """Select the AC Batteries of an inventory that arrived since the last tick, for measured values."""
-    return inventory_of(view.find_fresh(paths.INVENTORY), "ACB")
+    return doubt_silent(view, inventory_of(view.find_fresh(paths.INVENTORY), "ACB"), *_AC_REPORTS)
 
 
 # --- counting batteries ---------------------------------------------------------------------------------------
@@ -146,7 +149,14 @@ def _encharge_power_sum(view: View) -> Rows:
     if not devices:
         return devices
     power = _encharge_milliwatts(view)
-    return UNKNOWN if power is None else [Row({"sum": power}, document=devices[0].document)]
+    return (
+        UNKNOWN if power is None else [Row({"sum": power}, document=devices[0].document, doubt=_any_doubt(devices))]
+    )
+
+
+def _any_doubt(devices: Rows) -> str:
+    """Return why a sum over devices is no measurement now: the doubt about one of them; empty without one."""
+    return next((f"battery {row.serial}: {row.doubt}" for row in devices or () if row.doubt), "")
 
 
 encharge_power_sum = only_if(_has_iq_batteries_alone, _encharge_power_sum)
@@ -173,7 +183,7 @@ def _encharge_together(view: View) -> Rows:
             return UNKNOWN
         capacity, energy = capacity + whole_wh, energy + whole_wh * percent / 100
     values: dict[str, Json] = {"charge": 100 * energy / capacity, "energy": energy, "capacity": capacity}
-    return [Row(values, document=devices[0].document)]
+    return [Row(values, document=devices[0].document, doubt=_any_doubt(devices))]
 
 
 encharge_together = only_if(_has_iq_batteries_alone, _encharge_together)
@@ -227,4 +237,5 @@ def both_kinds_power_sum(view: View) -> Rows:
     if milliwatts is None or watts is None:
         return UNKNOWN
     sums: dict[str, Json] = {"sum": milliwatts / 1000 + watts, "readingTime": block[0].values.get("readingTime")}
-    return [Row(sums, document=block[0].document)]
+    doubt = block[0].doubt or _any_doubt(encharge_power(view))
+    return [Row(sums, document=block[0].document, doubt=doubt)]

@@ -19,6 +19,7 @@ from logger.readings.rows import (
     Selector,
     View,
     dig,
+    doubt_silent,
     each_of,
     inner_rows,
     keep,
@@ -49,7 +50,7 @@ def ensemble_devices(document: Found[Document], kind: str) -> Rows:
 
 def devices_now(kind: str) -> Selector:
     """Select devices of a type from an inventory that arrived since the last tick, for states and temperatures."""
-    return lambda view: ensemble_devices(view.find_fresh(paths.ENSEMBLE), kind)
+    return lambda view: doubt_silent(view, ensemble_devices(view.find_fresh(paths.ENSEMBLE), kind), paths.ENSEMBLE)
 
 
 def devices_known(kind: str) -> Selector:
@@ -70,7 +71,8 @@ def encharge_power(view: View) -> Rows:
     if not power:
         return power
     values = power[0].values
-    return inner_rows(values.get("devices:", values.get("devices")), power[0].document, "serial_num")
+    devices = inner_rows(values.get("devices:", values.get("devices")), power[0].document, "serial_num")
+    return doubt_silent(view, devices, paths.ENSEMBLE)
 
 
 def encharge_status(view: View) -> Rows:

@@ -41,6 +41,8 @@ METER_KINDS: Final = frozenset(
 )
 _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
 """Meter kinds that only the new metering code of some 8.3 firmware lists."""
+_LEAST_V: Final = 30.0
+"""Channels that are not connected show up to 12 V of noise."""
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
@@ -128,6 +130,20 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
     return any(v == 0.0 for v in volts) and any(v is not None and v > 50.0 for v in volts)
 
 
+def _doubt_dead(reading: Object, meter: Meter) -> str:
+    """Return why a meter measures nothing: no phase has voltage, or every figure is zero; empty if it measures.
+
+    A gateway is supplied by the phases that it measures, so at least one of them has voltage.
+    """
+    channels = objects(reading.get("channels")) or []
+    phases = [reading, *channels[: meter.phases]]
+    volts = [v for v in (number(phase.get("voltage")) for phase in phases) if v is not None]
+    if volts and max(volts) < _LEAST_V:
+        return "it shows no voltage on any phase"
+    figures = [number(reading.get(key)) for key in ("activePower", "actEnergyDlvd", "actEnergyRcvd")]
+    return "all its figures are zero" if not volts and not any(figures) else ""
+
+
 def _is_unwired(channel: Object) -> bool:
     """Tell whether a leg has never measured energy and has no voltage now."""
     return not any(number(channel.get(key)) for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
@@ -165,7 +181,8 @@ def meters_in_use(view: View) -> Rows:
         if meter is not None and not _is_half_dead(row.values, meter):
             in_use = 1 if meter.phases == 1 else len(legs(row.values, meter.phases)) or None
             values = {**row.values, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
-            rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=row.document))
+            doubt = _doubt_dead(row.values, meter) or view.doubt(paths.READINGS, str(eid))
+            rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=row.document, doubt=doubt))
     return rows or ABSENT
 
 
@@ -177,6 +194,7 @@ def phases_in_use(view: View) -> Rows:
             {**channel, "legs": 1.0, "new_stack": row.values["new_stack"]},
             tags=(*row.tags, ("phase", f"L{index}")),
             document=row.document,
+            doubt=row.doubt,
         )
         for row in rows or ()
         for index, channel in legs(row.values, row.whole("phases"))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from logger.readings import paths
+from logger.readings.own_times import name_block
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,
+    Object,
     Row,
     Rows,
     Selector,
@@ -50,7 +54,18 @@ def blocks_of(view: View, side: str) -> Rows:
     if side not in values and "production" not in values:
         return UNKNOWN  # every complete document has production: this one is cut or broken
     blocks = inner_rows(values.get(side, []), rows[0].document)
-    return blocks if all(isinstance(block.values.get("type"), str) for block in blocks or ()) else UNKNOWN
+    if not all(isinstance(block.values.get("type"), str) for block in blocks or ()):
+        return UNKNOWN
+    return blocks and [replace(block, doubt=_doubt(view, side, block.values)) for block in blocks]
+
+
+def _doubt(view: View, side: str, block: Object) -> str:
+    """Return why the figures of a block are no measurement now; empty if they are."""
+    if block.get("type") == "eim" and block.get("rmsVoltage") == 0:
+        return "it shows no voltage on any phase"
+    if block.get("type") == "inverters" and block.get("wNow") == 0 and block.get("whLifetime") == 0:
+        return "all its figures are zero"
+    return view.doubt(paths.BLOCKS, name_block(side, block))
 
 
 def inverters_block(view: View) -> Rows:

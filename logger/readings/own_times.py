@@ -1,0 +1,201 @@
+"""Judge by a reading's own time, in the gateway's document, whether the reading can still be believed. Pure.
+
+A gateway answers with a meter's row or a battery's report for hours after that row stopped to move. A reading is
+doubted once its time has stood still for some minutes although the gateway's clock went on, or is older than twice
+the interval at which its device reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from statistics import median
+from typing import Final
+
+from logger.model import Json, Snapshot
+from logger.readings import paths
+from logger.readings.rows import dig, number, objects, serial_of, whole
+
+STILL_S: Final = 300.0
+"""A meter's reading is doubted if its time is older than this; meters are read every few seconds."""
+REPORT_S: Final = 940.0
+"""The interval of a device's reports while it is unknown: the longest usual one, a little over 15 minutes."""
+_SHORTEST_S: Final = 300.0
+"""A shorter report is a fragment, as after waking."""
+_LONGEST_S: Final = 3600.0
+"""A longer gap between two reports is an outage."""
+_GAPS: Final = 4
+"""An interval is learned from this many gaps."""
+_DAY_S: Final = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTime:
+    """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given."""
+
+    name: str
+    second: float
+    is_meter: bool = False
+    interval_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Hold a reading's time, and since when by the gateway's clock it was seen, in `looks` documents.
+
+    `gaps`: seconds between the last times; 0 for a meter that moved with every document.
+    """
+
+    second: float
+    since: float
+    looks: int = 1
+    gaps: tuple[float, ...] = ()
+
+    def next(self, time: OwnTime, now: float) -> Followed:
+        """Return what is known after the next document."""
+        if time.second == self.second:
+            return replace(self, looks=self.looks + 1)
+        gap = 0.0 if time.is_meter and self.looks == 1 else time.second - self.second
+        return Followed(time.second, now, gaps=(*self.gaps, gap)[-_GAPS:] if 0 <= gap <= _LONGEST_S else self.gaps)
+
+    def limit_s(self, time: OwnTime) -> float:
+        """Return the greatest age in seconds at which the reading is believed.
+
+        A meter is believed for longer than `STILL_S` only if it was always renewed that slowly.
+        """
+        if time.is_meter:
+            return max(STILL_S, 2 * min(self.gaps) if len(self.gaps) == _GAPS else 0.0)
+        known = [gap for gap in (*self.gaps, time.interval_s) if gap is not None and gap <= _LONGEST_S]
+        return 2 * max(_SHORTEST_S, median(known)) if known else 2 * REPORT_S
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTimes:
+    """Hold the times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
+
+    `is_clock_doubted`: a meter's row became old just now, or the gateway's clock was set; `/info` tells which.
+    """
+
+    followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)
+    doubts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    seen_at: Mapping[str, float] = field(default_factory=dict)
+    is_clock_doubted: bool = False
+
+
+def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
+    """Judge the readings of every document that arrived since the last look."""
+    skew_s = snapshot.gateway.clock_skew_s
+    new = [
+        document
+        for path in _LISTS
+        if (document := snapshot.documents.get(path)) is not None and document.received_at != times.seen_at.get(path)
+    ]
+    if not new:
+        return times
+    followed, doubts, seen_at = dict(times.followed), dict(times.doubts), dict(times.seen_at)
+    is_clock_doubted = False
+    for document in new:
+        path, now = document.path, document.received_at + skew_s
+        before, listed = followed.get(path, {}), list(_LISTS[path](document.body))
+        clock = _trusted_clock(snapshot, now, listed)
+        after = {
+            time.name: known.next(time, now) if (known := before.get(time.name)) else Followed(time.second, now)
+            for time in listed
+        }
+        ages = {time.name: max(clock - time.second, now - after[time.name].since) for time in listed}
+        found = {time.name: _describe(time) for time in listed if ages[time.name] > after[time.name].limit_s(time)}
+        is_clock_doubted |= any(
+            time.is_meter and ages[time.name] > STILL_S / 2 and now - after[time.name].since < 2 * STILL_S
+            for time in listed
+        )
+        followed[path], doubts[path], seen_at[path] = after, found, document.received_at
+    return OwnTimes(followed, doubts, seen_at, is_clock_doubted)
+
+
+def _describe(time: OwnTime) -> str:
+    at = datetime.fromtimestamp(min(max(time.second, 0.0), 4e9), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"its reading has stood still since {at}" if time.is_meter else f"its last report is of {at}"
+
+
+def _trusted_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
+    """Return the gateway's clock; the newest time of its documents, if that clock fits none of them by a day."""
+    if all(abs(now - time.second) < _DAY_S for time in listed):
+        return now
+    seconds = [
+        second
+        for path, times in (*_LISTS.items(), (paths.V1_INVERTERS, _list_reports))
+        if (document := snapshot.documents.get(path)) is not None
+        for second in (time.second for time in times(document.body))
+    ]
+    return now if any(abs(now - second) < _DAY_S for second in seconds) else max(seconds, default=now)
+
+
+# --- the times in each document ---------------------------------------------------------------------------------
+
+
+def _list_meters(body: Json) -> Iterator[OwnTime]:
+    for row in objects(body) or ():
+        if second := _second(row.get("timestamp")):
+            yield OwnTime(str(row.get("eid")), second, is_meter=True)
+
+
+def _list_blocks(body: Json) -> Iterator[OwnTime]:
+    for side in ("production", "consumption", "storage"):
+        for block in objects(body.get(side) if isinstance(body, dict) else None) or ():
+            if second := _second(block.get("readingTime")):
+                yield OwnTime(name_block(side, block), second, is_meter=block.get("type") == "eim")
+
+
+def name_block(side: str, block: Mapping[str, Json]) -> str:
+    """Return the name under which a block of production.json is followed."""
+    return f"{side} {block.get('type')} {block.get('measurementType', '')}"
+
+
+def _list_ensemble(body: Json) -> Iterator[OwnTime]:
+    for group in objects(body) or ():
+        yield from _list_devices(group.get("devices"), "serial_num", "last_rpt_date")
+
+
+def _list_inventory(body: Json) -> Iterator[OwnTime]:
+    for group in objects(body) or ():
+        if group.get("type") == "ACB":
+            yield from _list_devices(group.get("devices"), "serial_num", "last_rpt_date")
+
+
+def _list_devices(devices: Json, serial: str, key: str) -> Iterator[OwnTime]:
+    """List devices with the time of their last report; a time that never moved since installation is none."""
+    for device in objects(devices) or ():
+        second, name = _second(device.get(key)), serial_of(device.get(serial))
+        if second and name and second not in (_second(device.get("installed")), _second(device.get("created_date"))):
+            yield OwnTime(name, second)
+
+
+def _list_data(body: Json) -> Iterator[OwnTime]:
+    """List the batteries of device data; inverters' readings are written at their own times."""
+    for device in body.values() if isinstance(body, dict) else ():
+        if isinstance(device, dict) and device.get("devName") == "acb":
+            channel = next(iter(objects(device.get("channels")) or []), {})
+            second, name = _second(dig(channel, "lastReading.endDate")), serial_of(device.get("sn"))
+            if second and name:
+                yield OwnTime(name, second, interval_s=number(dig(channel, "lastReading.duration")))
+
+
+def _list_reports(body: Json) -> Iterator[OwnTime]:
+    yield from _list_devices(body, "serialNumber", "lastReportDate")
+
+
+def _second(value: Json) -> float | None:
+    """Return a time in unix seconds, also from text; None for 0 and for anything else."""
+    second = whole(value) if isinstance(value, str) else number(value)
+    return float(second) if second and second > 0 else None
+
+
+_LISTS: Final[Mapping[str, Callable[[Json], Iterator[OwnTime]]]] = {
+    paths.READINGS: _list_meters,
+    paths.BLOCKS: _list_blocks,
+    paths.ENSEMBLE: _list_ensemble,
+    paths.INVENTORY: _list_inventory,
+    paths.DEVICE_DATA: _list_data,
+}
+"""Path → its readings that are written at the tick and have a time of their own."""

@@ -1,0 +1,44 @@
+"""What is written of readings that cannot be of now: nothing but flags, ages and counters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fieldcases.cases import DryRun, dry_run, lay_out, needs_cases
+
+pytestmark = needs_cases
+
+POWERS = {"production_power_w", "net_power_w", "consumption_power_w", "load_power_w"}
+
+
+def run(case: str, tmp_path: Path) -> DryRun:
+    found = dry_run(lay_out(case, tmp_path / case), tmp_path / "home")
+    assert found.code == 0, found.said
+    return found
+
+
+def test_ct_rows_that_stand_still_for_five_hours_give_no_power(tmp_path: Path) -> None:
+    found = run("ct_rows_frozen", tmp_path)
+    assert not POWERS & found.totals.keys()
+    assert not found.all_of("envoy_meter")
+    assert not found.all_of("envoy_phase")
+    assert found.totals["production_lifetime_wh"] == pytest.approx(1_243_812.228)
+    assert found.totals["inverters"] == 15
+
+
+def test_a_meter_without_voltage_measures_nothing(tmp_path: Path) -> None:
+    found = run("standard_zero_meter_rows", tmp_path)
+    assert not POWERS & found.totals.keys()
+    assert not found.all_of("envoy_meter")
+    assert not found.all_of("envoy_phase")
+    assert found.totals["inverters"] == 24
+
+
+def test_an_ac_battery_that_is_silent_for_41_hours_has_flags_and_an_age_alone(tmp_path: Path) -> None:
+    found = run("ac_battery_silent_41h", tmp_path)
+    silent = found.of("envoy_battery", serial="121917000000")
+    assert silent.keys() == {"provisioned", "communicating", "operating", "report_age_s"}
+    assert silent["report_age_s"] == pytest.approx(148_112, abs=5)
+    assert found.of("envoy_battery", serial="122047000000")["charge_percent"] == 0.0
