@@ -7,7 +7,6 @@ must be is decided by the SSLContext that the caller hands in (pinned, verified,
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import json
 import re
@@ -24,6 +23,7 @@ import httpx
 
 from logger import __version__
 from logger.clock import Clock
+from logger.digest import Challenge, Digest, read_challenge
 from logger.errors import (
     BrokenError,
     CertificateError,
@@ -41,6 +41,8 @@ _PASSES = "check the address and restart the device if this lasts."
 _MOST_FIELDS_BYTES = 64 * 1024
 _MOST_COOKIES = 16
 """A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
+_MOST_CHALLENGES = 2
+"""A request is signed anew at most so often: the first challenge, and one that calls the nonce stale."""
 _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 
@@ -66,14 +68,6 @@ class Answer:
         except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """User and password for HTTP Digest (gateways before version 7)."""
-
-    username: str
-    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +100,7 @@ class Wire:
         self.base_url = base_url.rstrip("/")
         self._clock = clock
         self._max_bytes = max_bytes
+        self._challenges: dict[str, Challenge] = {}
         self._client = httpx.AsyncClient(
             verify=tls if tls is not None else _authorities(base_url),
             trust_env=False,
@@ -155,7 +150,7 @@ class Wire:
                     json=json,
                     timeout=httpx.Timeout(None, connect=_share_of(bound)),
                 )
-                status, answered, body = await self._send_signed(request, _httpx_auth(auth), where)
+                status, answered, body = await self._send_signed(request, auth, path, where)
                 return Answer(status, answered, body, self._clock.monotonic() - started)
         except TimeoutError as error:
             raise TimedOutError(
@@ -164,34 +159,55 @@ class Wire:
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _translate(error, self.host, where) from error
-        except (ValueError, KeyError, NotImplementedError) as error:
-            if not isinstance(auth, Digest):
-                raise
+
+    async def _send_signed(
+        self, request: httpx.Request, auth: Digest | Basic | None, path: str, where: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send a request, signed if the path was signed before; after a challenge, sign it and send it again.
+
+        A path without Digest gets no signature. A challenge that calls the last nonce stale is answered once more.
+        """
+        if not isinstance(auth, Digest):
+            response, body = await self._send(request, auth, where)
+            return response.status_code, dict(response.headers), body
+        challenge, answered = self._challenges.get(path), 0
+        while True:
+            if challenge is not None:
+                uri = request.url.raw_path.decode("ascii")
+                request.headers["authorization"] = challenge.sign(auth, request.method, uri)
+            response, body = await self._send(request, None, where)
+            asked = self._read_challenge(response, where)
+            if asked is None or answered == _MOST_CHALLENGES or (answered and not asked.is_stale):
+                break
+            challenge = self._challenges[path] = asked
+            answered += 1
+        if challenge is not None:
+            challenge.follow(response.headers.get("authentication-info", ""))
+        return response.status_code, dict(response.headers), body
+
+    def _read_challenge(self, response: httpx.Response, where: str) -> Challenge | None:
+        """Return what a 401 asks to sign with; None for any other answer. Raises BrokenError if nobody could sign."""
+        if response.status_code != 401:
+            return None
+        try:
+            return read_challenge(response.headers.get_list("www-authenticate"))
+        except ValueError as error:
             raise BrokenError(
                 f"{where} asks for a sign-in that HTTP Digest does not know",
                 "check that the address is the gateway's own.",
             ) from error
 
-    async def _send_signed(
-        self, request: httpx.Request, auth: httpx.Auth | None, where: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Send it, and once more if the answer asks for a signature. Each answer is read here, within its bounds:
-        httpx would read the one that asks for a signature without any."""
-        flow = None if auth is None else auth.auth_flow(request)
-        following: httpx.Request | None = request if flow is None else next(flow)
-        while following is not None:
-            response = await self._client.send(following, stream=True)
-            try:
-                body = await _read(response.aiter_raw(), response.headers, self._max_bytes, where)
-            finally:
-                await response.aclose()
-            following = None
-            if flow is not None:
-                with contextlib.suppress(StopIteration):
-                    following = flow.send(response)
+    async def _send(self, request: httpx.Request, auth: Basic | None, where: str) -> tuple[httpx.Response, bytes]:
+        """Send a request once and read the whole answer within its bounds."""
+        basic = None if auth is None else httpx.BasicAuth(auth.username, auth.password)
+        response = await self._client.send(request, stream=True, auth=basic)
+        try:
+            body = await _read(response.aiter_raw(), response.headers, self._max_bytes, where)
+        finally:
+            await response.aclose()
         if not _sane(self._client.cookies.jar):
             self.forget_cookies()
-        return response.status_code, dict(response.headers), body
+        return response, body
 
     def cookie(self, name: str) -> str | None:
         """The value of a cookie that the server set, or None."""
@@ -228,16 +244,6 @@ def _share_of(bound: asyncio.Timeout) -> float | None:
     """
     when = bound.when()
     return None if when is None else max(0.001, 0.45 * (when - asyncio.get_running_loop().time()))
-
-
-def _httpx_auth(auth: Digest | Basic | None) -> httpx.Auth | None:
-    match auth:
-        case Digest(username, password):
-            return httpx.DigestAuth(username, password)
-        case Basic(username, password):
-            return httpx.BasicAuth(username, password)
-        case None:
-            return None
 
 
 async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: int, where: str) -> bytes:

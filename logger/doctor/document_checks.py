@@ -71,9 +71,11 @@ async def _check_document(
     except AbsentError:
         return skip(path, "this gateway has none"), None
     except NotAllowedError as error:
-        if endpoint.before_7 == "digest" and gateway.auth_kind == "digest":
-            return bad(path, error.message, error.hint, 77), None
-        return skip(path, "not for the role of this token"), None
+        if error.hint:  # another local user may read it
+            return bad(path, error.message, error.hint, error.exit_code), None
+        is_token = gateway.auth_kind == "token"
+        text = "not for the role of this token" if is_token else "this firmware does not open it"
+        return skip(path, text), None
     except (CredentialsError, UnreachableError):
         raise
     except EnvoyLoggerError as error:

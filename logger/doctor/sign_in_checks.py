@@ -28,7 +28,7 @@ async def check_sign_in(
     if kind == "open":
         return good(SIGN_IN, "none needed"), None
     if kind == "digest":
-        return good(SIGN_IN, f"user {access.local_username or 'envoy'}, for the list of inverters alone"), None
+        return good(SIGN_IN, f"user {access.local_username or 'envoy'}, for the paths that ask for one"), None
     try:
         token = await _find_token(access if sign_in else replace(access, username="", password=""), info, clock)
     except EnvoyLoggerError as error:

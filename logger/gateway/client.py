@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from logger import log
 from logger.clock import Clock
+from logger.digest import Digest
 from logger.errors import BrokenError, CertificateError, NotAGatewayError, UnreachableError
 from logger.gateway.access import Access
 from logger.gateway.connect import Connection, Connector
@@ -21,7 +22,7 @@ from logger.gateway.probe import ask_info
 from logger.gateway.token_session import TokenSession
 from logger.model import Document, Event, GatewayInfo
 from logger.retry import POLL, SLOW_POLL, attempt
-from logger.wire import Answer, Digest, Wire
+from logger.wire import Answer, Wire
 
 
 class Gateway:
@@ -136,14 +137,12 @@ class Gateway:
         return connection, await self._get_by_user(connection, endpoint)
 
     async def _get_by_user(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask firmware before 7, with digest where needed.
+        """Ask firmware before 7, with the local user where the path answers that it wants one (Q-C16).
 
         A broken connection or a redirect may mean a firmware update: the connection is closed, and the next request
         opens a new one.
         """
-        digest = None
-        if auth_kind(connection.info) == "digest" and endpoint.before_7 == "digest":
-            digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
+        digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
         try:
             answer = await connection.get(endpoint, digest=digest)
         except (BrokenError, UnreachableError):

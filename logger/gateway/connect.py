@@ -12,6 +12,7 @@ from typing import Final
 
 from logger import log
 from logger.clock import Clock
+from logger.digest import Digest
 from logger.errors import CertificateError, WireError
 from logger.gateway import tls
 from logger.gateway.access import Access
@@ -23,7 +24,7 @@ from logger.gateway.probe import HEADERS, ask_info, try_each
 from logger.gateway.tokens import Token
 from logger.gateway.trust import Trust
 from logger.model import GatewayInfo
-from logger.wire import Answer, Digest, Wire
+from logger.wire import Answer, Wire
 
 RECHECK_S: Final = 50.0
 """Seconds between two checks of a refused certificate: slightly under a minute, so that each minute's poll may check.

@@ -71,7 +71,7 @@ def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
         return NotAllowedError(
             f"{answered}: not for the role of this token ({who}); some paths want an installer's token"
         )
-    if endpoint.before_7 == "digest":
+    if "digest" in answer.headers.get("www-authenticate", "").lower():
         return NotAllowedError(
             f"{host}{endpoint.path} refuses user {who} and the password ({answer.status}); "
             "what needs no password is still read",

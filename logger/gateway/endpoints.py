@@ -1,4 +1,4 @@
-"""Lists every endpoint that a gateway is asked for: how often, in which lane, and with which sign-in.
+"""Lists every endpoint that a gateway is asked for: how often, and in which lane.
 
 Whether a gateway has a path is found out by asking. Only paths that a whole firmware generation lacks are left out
 beforehand.
@@ -16,7 +16,7 @@ Form = Literal["json", "html", "xml"]
 AuthKind = Literal["open", "digest", "token"]
 
 FIRST_TOKEN: Final = (7,)
-"""From this firmware on, every path except `/info` needs a token."""
+"""From this firmware on, every path except `/info` needs a token; before it, a path may ask for HTTP Digest."""
 FIRST_API: Final = (3, 9)
 """Before this firmware there are only `/info` and one HTML page."""
 
@@ -28,8 +28,8 @@ class Endpoint:
     `purpose`: what the document is read for. `every`: the totals tick, the devices tick, or seconds between requests.
     `relaxed_s`: seconds between requests while the gateway answers slowly. `role`: the tick that uses the document.
     `lane`: fast paths answer at once; slow paths share one process on the gateway, at 1 to 60 s per answer.
-    `before_7`: the sign-in on firmware before 7. `since`, `until`: the first firmware with this path, and the first
-    without it. `also`: other paths of the same document, asked only after a 404.
+    `since`, `until`: the first firmware with this path, and the first without it. `also`: other paths of the same
+    document, asked only after a 404.
     """
 
     path: str
@@ -40,7 +40,6 @@ class Endpoint:
     lane: Lane = "fast"
     relaxed_s: int = 0
     form: Form = "json"
-    before_7: Literal["open", "digest"] = "open"
     since: tuple[int, ...] = FIRST_TOKEN
     until: tuple[int, ...] | None = None
     also: tuple[str, ...] = ()
@@ -69,7 +68,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("/ivp/meters", "which meters there are, what they measure, phases",
              every=900, relaxed_s=3600, since=(4,)),
     Endpoint("/api/v1/production/inverters", "last report of every inverter",
-             every="devices", role="devices", before_7="digest", since=FIRST_API),
+             every="devices", role="devices", since=FIRST_API),
     Endpoint("/ivp/ensemble/inventory", "batteries, controller, collar, combiner",
              every="devices", role="devices", since=(5,)),
     Endpoint("/ivp/pdm/device_data", "details of the first 50 devices",

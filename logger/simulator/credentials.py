@@ -7,7 +7,7 @@ import re
 import secrets
 import uuid
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,6 +17,7 @@ from logger.simulator.connections import Request
 OWNER_S: Final = 31_536_000
 INSTALLER_S: Final = 43_200
 REALM: Final = "enphaseenergy.com"
+Verdict: TypeAlias = Literal["good", "stale", "wrong"]
 
 
 @dataclass(slots=True)
@@ -71,33 +72,59 @@ class TokenMaker:
         self.revoked.update(self.made)
 
 
+@dataclass(slots=True)
 class DigestGuard:
-    """Gives Digest challenges (MD5, qop auth) and checks responses; a nonce counts up, so none is played twice."""
+    """Gives Digest challenges (MD5) and checks responses; a nonce counts up, so none is played twice.
 
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
+    `has_qop`: as RFC 2617 has it, with `qop="auth"`; without it as RFC 2069. `nonce_uses`: requests until a nonce is
+    stale. `names_next`: a good answer names the nonce of the next request, and ends the old one.
+    """
 
-    def challenge(self) -> str:
-        """Make the WWW-Authenticate header of a refusal."""
-        nonce = secrets.token_hex(16)
-        self._counts[nonce] = 0
-        return f'Digest realm="{REALM}", qop="auth", nonce="{nonce}", algorithm=MD5'
+    has_qop: bool = True
+    nonce_uses: int | None = None
+    names_next: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    """Nonce → requests that were signed with it."""
 
-    def admits(self, request: Request, username: str, password: str) -> bool:
-        """Whether the request answers one of the challenges with that user and password."""
+    def challenge(self, *, is_stale: bool = False) -> str:
+        """Make the WWW-Authenticate header of a refusal; `is_stale`: the signature was good, its nonce too old."""
+        parts = [f'realm="{REALM}"', *(['qop="auth"'] if self.has_qop else []), f'nonce="{self._new_nonce()}"']
+        return "Digest " + ", ".join([*parts, "algorithm=MD5", *(["stale=true"] if is_stale else [])])
+
+    def check(self, request: Request, username: str, password: str) -> Verdict:
+        """Say whether the request answers one of the challenges with that user and password."""
         header = request.headers.get("authorization", "")
         given = {key: quoted or bare for key, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', header)}
-        nonce, count = given.get("nonce", ""), given.get("nc", "")
-        if (given.get("username"), given.get("uri"), given.get("qop")) != (username, request.path, "auth"):
-            return False
-        if nonce not in self._counts or not re.fullmatch("[0-9a-f]{8}", count):
-            return False
+        nonce, count = given.get("nonce", ""), given.get("nc", "00000001")
+        if (given.get("username"), given.get("uri")) != (username, request.path):
+            return "wrong"
+        if (given.get("qop") == "auth") is not self.has_qop or not re.fullmatch("[0-9a-f]{8}", count):
+            return "wrong"
         ours, asked = _md5(f"{username}:{REALM}:{password}"), _md5(f"{request.method}:{request.path}")
-        wanted = _md5(":".join((ours, nonce, count, given.get("cnonce", ""), "auth", asked)))
-        if not secrets.compare_digest(wanted, given.get("response", "")) or int(count, 16) <= self._counts[nonce]:
-            return False
-        self._counts[nonce] = int(count, 16)
-        return True
+        between = (nonce, count, given.get("cnonce", ""), "auth") if self.has_qop else (nonce,)
+        if not secrets.compare_digest(_md5(":".join((ours, *between, asked))), given.get("response", "")):
+            return "wrong"
+        uses = self.counts.get(nonce)
+        if uses is None or uses == (self.nonce_uses or -1):
+            return "stale"
+        if self.has_qop and int(count, 16) <= uses:
+            return "wrong"
+        self.counts[nonce] = int(count, 16) if self.has_qop else uses + 1
+        return "good"
+
+    def make_info(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """Make the headers of a good answer: the next nonce, where this guard names one."""
+        if not self.names_next:
+            return ()
+        used = re.search(r'nonce="([^"]*)"', request.headers.get("authorization", ""))
+        if used:
+            self.counts.pop(used[1], None)
+        return (("authentication-info", f'nextnonce="{self._new_nonce()}"'),)
+
+    def _new_nonce(self) -> str:
+        nonce = secrets.token_hex(16)
+        self.counts[nonce] = 0
+        return nonce
 
 
 def _md5(text: str) -> str:

@@ -67,7 +67,8 @@ class Simulator:
 
     `model` may be exchanged while it runs (other firmware, other serial), `skew_s` is what its clock is ahead, and
     `tokens` (those it takes) are the cloud's own unless exchanged. `slow_s`: what the one slow process takes for an
-    answer, one after the other. `tls`: None goes by the model.
+    answer, one after the other. `tls`: None goes by the model. `digest_on`: beginnings of paths that ask for Digest
+    besides the model's own (before firmware 7; never `/info`); `/` stands for every path.
     """
 
     def __init__(
@@ -90,10 +91,11 @@ class Simulator:
         self.local_password = local_password
         self.slow_s = slow_s
         self.skew_s = 0.0
+        self.digest = DigestGuard()
+        self.digest_on: tuple[str, ...] = ()
         self._clock = clock
         self._slow = asyncio.Lock()
         self._sessions: dict[str, float] = {}
-        self._digest = DigestGuard()
         encrypted = model.needs_token if tls is None else tls
         self._contexts = [self.certificate.context() for _ in range(encrypted + cloud_tls)]
         self.http = HttpServer(self._answer, port=port, tls=self._contexts[0] if encrypted else None)
@@ -189,13 +191,24 @@ class Simulator:
         now, model = self._clock.time() + self.skew_s, self.model
         access = "token" if model.needs_token and request.path == _CHECK else model.access(request.path)
         if access == "token":
-            return self._answer_signed(request, now)
-        if access == "digest" and not self._digest.admits(request, "envoy", self.local_password or model.serial[-6:]):
-            page = web_pages.DIGEST_JSON if request.path.endswith("/inverters") else web_pages.DIGEST_LINE
-            return Response(page, (("www-authenticate", self._digest.challenge()),))
-        return Response(model.answer(request.path, now))
+            return self._answer_with_token(request, now)
+        is_further = not model.needs_token and not request.path.startswith("/info")
+        if access == "digest" or (is_further and request.path.startswith(self.digest_on)):
+            return self._answer_with_digest(request, now)
+        reply = model.answer(request.path, now)
+        if reply.status == 401 and not model.needs_token:  # recorded without its headers
+            return Response(reply, (("www-authenticate", self.digest.challenge()),))
+        return Response(reply)
 
-    def _answer_signed(self, request: Request, now: float) -> Response:
+    def _answer_with_digest(self, request: Request, now: float) -> Response:
+        """Answer a request that the local user has signed; ask for a signature else."""
+        verdict = self.digest.check(request, "envoy", self.local_password or self.model.serial[-6:])
+        if verdict == "good":
+            return Response(self.model.answer(request.path, now), self.digest.make_info(request))
+        page = web_pages.DIGEST_JSON if request.path.endswith("/inverters") else web_pages.DIGEST_LINE
+        return Response(page, (("www-authenticate", self.digest.challenge(is_stale=verdict == "stale")),))
+
+    def _answer_with_token(self, request: Request, now: float) -> Response:
         """Answer a request that needs a token or the cookie of a session; the check of tokens needs the token."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         good, in_session = self.tokens.is_good(bearer, self.model.serial, now), self._in_session(request)

@@ -54,7 +54,7 @@ def gateway(generation: str) -> Iterator[Gateway]:
 def sign_in(person: Person, here: Gateway, generation: str) -> None:
     """What each generation asks for: nothing, the account, a pasted token."""
     if generation.startswith("5"):
-        person.wait("user envoy may read the list of inverters")
+        person.wait("user envoy may read what this gateway asks a user for")
         return
     person.answer("Trust it from now on [Y/n]: ", "y")
     if generation.startswith("7"):

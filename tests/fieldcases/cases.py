@@ -21,7 +21,7 @@ from tests.clocks import HandClock
 from tests.commands.program import Done, program
 from tests.endtoend.points import Place, parsed
 from tests.readings.recordings import CORPUS, Recording, load_folder
-from tests.standin import BackgroundSimulator
+from tests.standin import BackgroundSimulator, Simulator
 
 FIELD_CASES = Path(__file__).parents[3] / "shared" / "field-cases"
 
@@ -96,19 +96,30 @@ def recorded(folder: Path) -> Recording:
 
 
 def dry_run(
-    folder: Path, home: Path, *, at: float | None = None, settings: Mapping[str, str] | None = None
+    folder: Path,
+    home: Path,
+    *,
+    at: float | None = None,
+    settings: Mapping[str, str] | None = None,
+    prepare: Callable[[Simulator], None] = lambda simulator: None,
 ) -> DryRun:
-    """Run `once --dry-run` in this process against a laid-out recording; `at` as in `run_at`."""
-    done = run_at(folder, home, "once", "--dry-run", at=at, settings=settings)
+    """Run `once --dry-run` in this process against a laid-out recording; `at` and `prepare` as in `run_at`."""
+    done = run_at(folder, home, "once", "--dry-run", at=at, settings=settings, prepare=prepare)
     return DryRun(parsed(done.out.splitlines()), done.code, done.err)
 
 
 def run_at(
-    folder: Path, home: Path, *words: str, at: float | None = None, settings: Mapping[str, str] | None = None
+    folder: Path,
+    home: Path,
+    *words: str,
+    at: float | None = None,
+    settings: Mapping[str, str] | None = None,
+    prepare: Callable[[Simulator], None] = lambda simulator: None,
 ) -> Done:
     """Run `envoy-logger WORDS` in this process against a laid-out recording.
 
     Our clock shows `at` seconds after the midnight of `DAY` in UTC; without `at`, the gateway's time of day.
+    `prepare` changes how the stand-in behaves.
     """
     clock = HandClock(DAY + (load_folder(folder).at % 86400 if at is None else at))
     home.mkdir(parents=True, exist_ok=True)
@@ -117,4 +128,5 @@ def run_at(
         patch("logger.commands.ui.start.SystemClock", lambda: clock),
         patch("logger.commands.doctor.SystemClock", lambda: clock),
     ):
+        prepare(site.simulator)
         return program(home, *words, settings={"LOGGER_TIMEZONE": "UTC", **site.settings, **(settings or {})})

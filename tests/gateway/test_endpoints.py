@@ -48,7 +48,6 @@ def test_an_old_gateway_is_asked_for_what_its_program_may_have() -> None:
     assert paths("R3.9.36") == {"/api/v1/production", "/api/v1/production/inverters"}
     assert "/ivp/meters/readings" in paths("M4.2.33")
     assert "/ivp/ensemble/power" not in paths("R4.10.35")
-    assert [e.path for e in plan(info("D5.0.62")) if e.before_7 == "digest"] == ["/api/v1/production/inverters"]
 
 
 def test_a_token_gateway_is_asked_for_everything_but_the_page_and_device_data_from_8_on() -> None:

@@ -12,11 +12,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from logger.digest import Digest
 from logger.errors import BrokenError, UnreachableError
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import SESSION_S, Simulator
-from logger.wire import Answer, Digest, Wire
+from logger.wire import Answer, Wire
 from tests.clocks import HandClock
 from tests.simulator.ask import NOON, bearer, running, wire_to
 

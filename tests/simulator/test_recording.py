@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from logger.digest import Digest
 from logger.errors import StateError
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator
-from logger.wire import Digest
 from tests.clocks import HandClock
 from tests.simulator.ask import NOON, bearer, wire_to
 

@@ -18,12 +18,16 @@ from logger.errors import AbsentError, NotAllowedError
 from logger.gateway import tokens
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
-from logger.gateway.endpoints import ENDPOINTS, FIRST_API, auth_kind
+from logger.gateway.endpoints import ENDPOINTS, auth_kind
 from logger.gateway.probe import FoundGateway
 from logger.store.folder import prepare
 
 _ACCOUNT, _TOKEN, _LATER = range(3)
 _WHERE: Final = "https://entrez.enphaseenergy.com"
+_MAY_WANT_A_USER: Final = {
+    "/api/v1/production/inverters": "the list of inverters",
+    "/ivp/meters": "the list of meters",
+}
 _CHOICES: Final = (
     "with my Enphase account: the token is fetched now and renewed by itself",
     f"with a token that I copied from {_WHERE.partition('://')[2]} (works with two-factor accounts)",
@@ -62,26 +66,36 @@ def set_up_sign_in(terminal: Terminal, draft: Draft, answers: Answers, gateway: 
 
 
 def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
-    """Ask for the local user who may read the list of inverters (firmware before 7; totals need no user)."""
+    """Ask for the local user of a gateway before firmware 7, and test the paths that may want one."""
     user, password = answers.local_user or access.local_username, answers.local_password or access.local_password
     while True:
         access = replace(access, local_username=user, local_password=password)
-        try:
-            asyncio.run(_fetch(access, "/api/v1/production/inverters", clock))
+        refused = _find_refused(access, clock)
+        if not refused:
             break
-        except NotAllowedError:
-            terminal.show_bad(f"the gateway refuses user {user} for the list of inverters")
-            if not terminal.asks or not terminal.confirm("Try another user", default=True):
-                terminal.show_note(
-                    "totals need no user; --local-user and --local-password-file give another one later"
-                )
-                return
+        terminal.show_bad(f"the gateway refuses user {user} for {refused}")
+        if not terminal.asks or not terminal.confirm("Try another user", default=True):
+            terminal.show_note(
+                "what needs no user is still read; --local-user and --local-password-file give another one later"
+            )
+            return
         user = terminal.ask("User (firmware 3.18: installer)", default="envoy", option="--local-user")
         password = terminal.ask_secret("Its password", option="--local-password-file")
-    terminal.show_good(f"user {user} may read the list of inverters; totals need no user")
+    terminal.show_good(f"user {user} may read what this gateway asks a user for")
     draft.put("ENPHASE_LOCAL_USERNAME", user, "envoy")
     if password:
         draft.put_secret("ENPHASE_LOCAL_PASSWORD", password)
+
+
+def _find_refused(access: Access, clock: Clock) -> str:
+    """Return what the local user may not read; empty if the gateway refuses the user nowhere."""
+    for path, name in _MAY_WANT_A_USER.items():
+        try:
+            asyncio.run(_fetch(access, path, clock))
+        except NotAllowedError as error:
+            if error.hint:  # another user may read it
+                return name
+    return ""
 
 
 def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
@@ -122,7 +136,7 @@ def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
 
 async def _fetch(access: Access, path: str, clock: Clock) -> tuple[float | None, str | None]:
     """Ask one path → (the token's end in unix seconds, its role); None for both without a token."""
-    endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == path and endpoint.since <= FIRST_API)
+    endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == path)
     gateway = Gateway(access, clock)
     try:
         with contextlib.suppress(AbsentError):  # the sign-in worked; only the document is missing

@@ -88,14 +88,17 @@ def any_ct_block(side: str, kind: str) -> Selector:
 
     def select(view: View) -> Rows:
         blocks = keep(blocks_of(view, side), lambda b: b.values["type"] == "eim" and b.values.get("activeCount") != 0)
-        if any(
-            block.values.get("activeCount") != 1 or not isinstance(block.values.get("measurementType"), str)
-            for block in blocks or ()
-        ):
+        if any(block.values.get("activeCount") != 1 or _kind_of(block, side) is None for block in blocks or ()):
             return UNKNOWN
-        return keep(blocks, lambda block: block.values["measurementType"] == kind)
+        return keep(blocks, lambda block: _kind_of(block, side) == kind)
 
     return select
+
+
+def _kind_of(block: Row, side: str) -> str | None:
+    """Return what a CT block measures; None if it does not say. Production may go without saying (Q-P23)."""
+    kind = block.values.get("measurementType", "production" if side == "production" else None)
+    return kind if isinstance(kind, str) else None
 
 
 def ct_block(side: str, kind: str) -> Selector:
