@@ -14,12 +14,13 @@ PACKAGE = ROOT / "logger"
 GROUND = {"errors", "model", "site", "clock", "places", "files", "proxies", "digest", "logger"}
 DOORS = {"settings", "log", "wire", "retry"}
 TALK = DOORS - {"settings"}
-BELOW_DAEMON = ("gateway", "readings", "energy", "panels", "store", "influx", "control")
+BELOW_DAEMON = ("gateway", "readings", "tariff", "energy", "panels", "store", "influx", "control")
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys((*GROUND, *DOORS), GROUND),
     "settings": GROUND | {"settings"},
     "gateway": GROUND | TALK | {"gateway"},
-    "energy": GROUND | {"energy"},
+    "tariff": GROUND | {"tariff"},
+    "energy": GROUND | {"tariff", "energy"},
     "panels": GROUND | {"energy", "panels"},
     "readings": GROUND | {"energy", "readings"},
     "store": GROUND | {"log", "store"},
@@ -28,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "control": GROUND | {"log", "settings", "store", "influx", "control"},
     "daemon": GROUND | DOORS | {*BELOW_DAEMON, "daemon"},
     "capture": GROUND | TALK | {"gateway", "readings", "store", "capture"},
-    "backfill": GROUND | TALK | {"energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
+    "backfill": GROUND | TALK | {"tariff", "energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
     "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "doctor"},
     "simulator": {"errors", "clock", "log", "simulator", "logger"},
     "commands": GROUND

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from logger.backfill.history import History, Point
 from logger.daemon.gateway_state import GatewayState
 from logger.energy import rebuild
+from logger.energy.day_rows import BAND_DAY, empty_band
 from logger.energy.days import final_at, first_instant, following, list_days, local_day
+from logger.energy.engine import NO_PRICES
 from logger.energy.rebuild import Past
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Reading
@@ -16,6 +18,7 @@ from logger.panels.compare import make_rows
 from logger.panels.panel_rebuild import REPLAY_FIELDS, replay_reports, restore_tags
 from logger.panels.panel_state import PanelState
 from logger.site import Site
+from logger.tariff.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class RebuildRequest:
 
     `until_tick` is the first tick that the live state counted itself, now if there is none. `since` and `until` are
     ISO dates, empty if not given: rows of that range are written even where there are some. `again`: also those of
-    days that the live state counted.
+    days that the live state counted. `prices`: what grid energy cost at each time.
     """
 
     gateway: str
@@ -33,14 +36,16 @@ class RebuildRequest:
     since: str = ""
     until: str = ""
     again: bool = False
+    prices: Prices = NO_PRICES
 
 
 @dataclass(frozen=True, slots=True)
 class RowTags:
-    """The tags of a day's rows in the database: the site's tags, and serial → the inverter's tags."""
+    """The tags of a day's rows in the database: the site's, by serial the inverters', and the price bands."""
 
     site: Mapping[str, str]
     inverters: Mapping[str, Mapping[str, str]]
+    bands: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,10 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str) -
     ):
         day = local_day(point.time, request.site.zone)
         inverters.setdefault(day, {}).setdefault(point.tags.get("serial", ""), point.tags)
-    return {day: RowTags(tags, inverters.get(day, {})) for day, tags in site.items()}
+    bands: dict[str, set[str]] = {}
+    for point in await history.read_points("daily", "envoy_band_day", request.gateway, since, until, ("local_date",)):
+        bands.setdefault(str(point.fields["local_date"]), set()).add(point.tags.get("band", ""))
+    return {day: RowTags(tags, inverters.get(day, {}), frozenset(bands.get(day, ()))) for day, tags in site.items()}
 
 
 class DayReplay:
@@ -75,7 +83,7 @@ class DayReplay:
     ) -> None:
         self._history, self._request, self._written, self._live = history, request, written, live
         self._energy, self._panels = EnergyState(), PanelState()
-        self._site_rows: dict[str, DayRow] = {}
+        self._site_rows: dict[str, list[DayRow]] = {}
         self._ticks = 0
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
@@ -95,7 +103,7 @@ class DayReplay:
         totals = await self._history.read_points("totals", "envoy_totals", gateway, since, until, rebuild.FIELDS)
         ticks = _merge_ticks(totals)
         self._ticks += len(ticks)
-        self._energy, rows = rebuild.replay(self._energy, ticks, site)
+        self._energy, rows = rebuild.replay(self._energy, ticks, site, self._request.prices)
         self._site_rows |= rows
         reports = await self._history.read_points("devices", "envoy_inverter", gateway, since, until, REPLAY_FIELDS)
         points = [Reading("envoy_inverter", p.tags, p.fields, p.time, "devices") for p in reports]
@@ -106,17 +114,32 @@ class DayReplay:
         """The rows of these days, with the tags that they were written with, if they were."""
         open_day = self._energy.day
         rows = {day: row for day, row in self._site_rows.items() if day != open_day}
-        rows |= {row.day: row for row in rebuild.list_rows(self._energy, [open_day])}
+        if last := rebuild.list_rows(self._energy, [open_day]):
+            rows[open_day] = last
         gateway, zone = self._request.gateway, self._request.site.zone
         found: dict[str, list[DayRow]] = {}
         for day in sorted(rows.keys() & set(dates)):
-            panels, site_row, tags = self._panels, rows[day].reading, self._written.get(day)
+            panels, readings, tags = self._panels, [row.reading for row in rows[day]], self._written.get(day)
             if tags:
-                panels, site_row = restore_tags(panels, day, tags.inverters), replace(site_row, tags=tags.site)
+                panels = restore_tags(panels, day, tags.inverters)
+                readings = _restore_site_tags(readings, tags)
             is_final = self._request.until_tick >= final_at(day, zone)
             inverter_rows = make_rows(panels, [day], gateway, zone, closed=day if is_final else "")
-            found[day] = [DayRow(site_row, day, is_final), *inverter_rows]
+            found[day] = [*(DayRow(reading, day, is_final) for reading in readings), *inverter_rows]
         return found
+
+
+def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Reading]:
+    """Give the rows of a day the tags with which they were written; a price band that the day lost becomes zero."""
+    found = []
+    for reading in readings:
+        band = {"band": reading.tags["band"]} if "band" in reading.tags else {}
+        found.append(replace(reading, tags={**tags.site, **band}))
+    lost = tags.bands - {reading.tags.get("band", "") for reading in readings}
+    return found + [
+        Reading(BAND_DAY, {**tags.site, "band": band}, empty_band(readings[0]), readings[0].time, "daily")
+        for band in sorted(lost)
+    ]
 
 
 def _merge_ticks(points: Iterable[Point]) -> list[Past]:

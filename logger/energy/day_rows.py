@@ -10,9 +10,11 @@ from logger.energy.days import final_at
 from logger.energy.quantities import figures
 from logger.energy.state import Day, EnergyState, Tick
 from logger.model import DayRow, Reading, Value
+from logger.tariff.band_energy import BandEnergy, sum_bands
 
 EVERY_S: Final = 900
 """The row of the open day is written at this interval."""
+BAND_DAY: Final = "envoy_band_day"
 _BARE: Final = 3
 """Number of fields that every row has: date, coverage and resets. A row with no more fields is not written."""
 
@@ -29,13 +31,14 @@ def list_due_rows(
         known = {day.date for day in before.past}
         past = tuple(_finish(day, tick, state.zone, changed=day.date in changed) for day in state.past)
         rows = [
-            day_row(day if day.tags else replace(day, tags=state.today.tags), state)
+            row
             for day, earlier in zip(past, state.past, strict=True)
             if (day.date in changed or day.date not in known or day.final != earlier.final) and day.end > day.start
+            for row in day_rows(day if day.tags else replace(day, tags=state.today.tags), state)
         ]
         state = replace(state, days=(*past, state.today))
     if not before.days or tick.at // EVERY_S != before.last_tick // EVERY_S:
-        rows.append(day_row(state.today, state))
+        rows += day_rows(state.today, state)
     return tuple(row for row in rows if len(row.reading.fields) > _BARE), state
 
 
@@ -47,8 +50,12 @@ def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
     return replace(day, final=True) if is_late and not day.final else day
 
 
-def day_row(day: Day, state: EnergyState) -> DayRow:
-    """Make the row of a day from its present values."""
+def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
+    """Make the rows of a day from its present values: the row of the day, then one row for each price band."""
+    return [_day_row(day, state), *(_band_row(day, name, state) for name in sorted(day.bands))]
+
+
+def _day_row(day: Day, state: EnergyState) -> DayRow:
     fields: dict[str, Value] = {"local_date": day.date}
     for quantity, (wh, estimated_wh) in figures(day.wiring or state.wiring, day.energy).items():
         fields[f"{quantity}_wh"] = wh
@@ -57,6 +64,41 @@ def day_row(day: Day, state: EnergyState) -> DayRow:
         fields["peak_production_w"] = day.peak_production_w
     if day.peak_load_w is not None:
         fields["peak_load_w"] = day.peak_load_w
+    if (money := sum_bands(day.bands)) is not None:
+        fields |= _money_fields(day, money, state)
     fields["coverage_percent"] = min(100.0, 100.0 * day.polled_s / (day.end - day.start))
     fields["counter_resets"] = day.resets
     return DayRow(Reading("envoy_day", dict(day.tags), fields, day.start, "daily"), day.date, day.final)
+
+
+def _band_row(day: Day, name: str, state: EnergyState) -> DayRow:
+    """Make the row of one price band of a day."""
+    band = day.bands[name]
+    fields: dict[str, Value] = {
+        "local_date": day.date,
+        "grid_import_wh": band.import_wh,
+        "grid_import_estimated_wh": band.import_estimated_wh,
+        "grid_export_wh": band.export_wh,
+        "grid_export_estimated_wh": band.export_estimated_wh,
+        **_money_fields(day, band, state),
+        "currency": band.currency,
+    }
+    return DayRow(Reading(BAND_DAY, {**day.tags, "band": name}, fields, day.start, "daily"), day.date, day.final)
+
+
+def empty_band(day: Reading) -> dict[str, Value]:
+    """Return the fields of a band that holds no energy any more, for the day of the given row of `envoy_day`."""
+    zeros = ("grid_import", "grid_import_estimated", "grid_export", "grid_export_estimated")
+    return {
+        "local_date": day.fields["local_date"],
+        **dict.fromkeys((f"{name}_wh" for name in zeros), 0.0),
+        **dict.fromkeys((name for name in ("cost", "income", "saved") if name in day.fields), 0.0),
+    }
+
+
+def _money_fields(day: Day, money: BandEnergy, state: EnergyState) -> dict[str, Value]:
+    """Return cost and income; what was saved is known only where the energy of the house is known."""
+    fields: dict[str, Value] = {"cost": money.cost, "income": money.income}
+    if "load" in figures(day.wiring or state.wiring, day.energy):
+        fields["saved"] = money.saved
+    return fields

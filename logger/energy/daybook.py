@@ -10,6 +10,7 @@ from typing import Final
 from logger.energy.days import first_instant, following, local_day
 from logger.energy.state import Day, DayEnergy, EnergyState, Tick, Wiring
 from logger.model import Event
+from logger.tariff.band_energy import merge_bands
 
 _KEPT: Final = 35
 """Number of past days that are kept: they can be reopened, and seven-day sums need them."""
@@ -111,6 +112,7 @@ def merge_days(day: Day, other: Day) -> Day:
         peak_load_w=_greater(day.peak_load_w, other.peak_load_w),
         resets=day.resets + other.resets,
         tags=day.tags or other.tags,
+        bands=merge_bands(day.bands, other.bands),
     )
 
 

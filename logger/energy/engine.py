@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from logger.energy.balance import EXPORT, GRID, IMPORT, add_rises, balance
+from logger.energy.costs import Booking, book_costs
 from logger.energy.counter_events import describe_decision
 from logger.energy.day_rows import list_due_rows
 from logger.energy.daybook import add_energy, beginning_of, count_poll, open_day, share_by_day, uncover_end
@@ -35,6 +37,7 @@ from logger.energy.state import (
 from logger.energy.totals import energy_fields
 from logger.energy.validate import Decision
 from logger.model import DayRow, Event
+from logger.tariff.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,11 @@ class Accounted:
     resets: tuple[str, ...] = ()
 
 
-def account(before: EnergyState, tick: Tick) -> Accounted:
-    """Account for one tick: update the state and compute the energy fields whose values are certain."""
+NO_PRICES: Final = Prices()
+
+
+def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Accounted:
+    """Account for one tick: update the state, its money, and the energy fields whose values are certain."""
     opened, events = open_day(before, tick)
     entry = _Entry(opened, tick)
     for name, decision in decide_counters(opened, tick, entry.flows).items():
@@ -63,8 +69,8 @@ def account(before: EnergyState, tick: Tick) -> Accounted:
     entry.balance()
     entry.integrate()
     held_ticks, late = confirm_held(opened, entry.counters, entry.today.energy, entry.confirmed)
-    state = entry.close(held_ticks)
-    rows, state = list_due_rows(before, state, tick, entry.changed)
+    state, repriced = book_costs(before, entry.close(held_ticks), entry.bookings, prices)
+    rows, state = list_due_rows(before, state, tick, entry.changed | repriced)
     return Accounted(
         state, energy_fields(state, entry.accepted), late, rows, (*events, *entry.events), tuple(entry.resets)
     )
@@ -83,6 +89,7 @@ class _Entry:
         self.events: list[Event] = []
         self.resets: list[str] = []
         self.changed: set[str] = set()
+        self.bookings: list[Booking] = []
         self._days = {day.date: day for day in state.days}
         self._begins = beginning_of(state.days, len(state.days) - 1)
         self._is_begin_guessed = False
@@ -181,6 +188,7 @@ class _Entry:
             return
         shares, hidden = self._share(since, until, wh), self._share(since, until, hidden_wh)
         is_split = len(shares) > 1
+        self.bookings.append(Booking(name, since, until, wh, is_guess or is_split or is_integrated))
         for date, share in shares.items():
             if not share and not hidden_wh:
                 continue

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
-from logger.energy.day_rows import day_row
+from logger.energy.day_rows import day_rows
 from logger.energy.daybook import merge_days
 from logger.energy.days import final_at
-from logger.energy.engine import account
+from logger.energy.engine import NO_PRICES, account
 from logger.energy.flows import BATTERY, GAP_S
 from logger.energy.state import READ_BACK, EnergyState, Source, Tick, Wiring
 from logger.model import DayRow, Value
 from logger.site import Site
+from logger.tariff.prices import Prices
 
 LIFETIMES: Final = {
     "production": "production_lifetime_wh",
@@ -44,9 +45,11 @@ class Past:
     tags: Mapping[str, str]
 
 
-def replay(state: EnergyState, points: Sequence[Past], site: Site) -> tuple[EnergyState, dict[str, DayRow]]:
-    """Account for past ticks after the state's last tick → the new state, and the last row of each day by date."""
-    wiring, rows = _wiring(points, state.wiring), dict[str, DayRow]()
+def replay(
+    state: EnergyState, points: Sequence[Past], site: Site, prices: Prices = NO_PRICES
+) -> tuple[EnergyState, dict[str, list[DayRow]]]:
+    """Account for past ticks after the state's last tick → the new state, and the last rows of each day by date."""
+    wiring, rows = _wiring(points, state.wiring), dict[str, list[DayRow]]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(_is_counted(past) for past in points) else ("production",)
     slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else ()
@@ -56,10 +59,12 @@ def replay(state: EnergyState, points: Sequence[Past], site: Site) -> tuple[Ener
         counters = {name: wh for name, wh in _lifetimes(past).items() if name not in left_out}
         tick = _tick(past, counters, wiring, site, inverters)
         done = account(
-            state, replace(tick, slow=slow, uncounted=uncounted, is_polled=seldom or bool(counters or tick.powers))
+            state,
+            replace(tick, slow=slow, uncounted=uncounted, is_polled=seldom or bool(counters or tick.powers)),
+            prices,
         )
         state = done.state
-        rows |= {row.day: row for row in done.rows}
+        rows |= {day: [row for row in done.rows if row.day == day] for day in {row.day for row in done.rows}}
     return state, rows
 
 
@@ -124,7 +129,12 @@ def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -
 def list_rows(state: EnergyState, dates: Iterable[str]) -> list[DayRow]:
     """Make the rows of the given dates; days that the state lacks, or without energy, have no row."""
     days = {day.date: day for day in state.days}
-    rows = [day_row(days[date], state) for date in dates if date in days and days[date].end > days[date].start]
+    rows = [
+        row
+        for date in dates
+        if date in days and days[date].end > days[date].start
+        for row in day_rows(days[date], state)
+    ]
     return [row for row in rows if any(name.endswith("_wh") for name in row.reading.fields)]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from logger.site import Site
+from logger.tariff.band_energy import BandEnergy
 
 POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have."""
@@ -118,6 +119,7 @@ class Day:
 
     `energy`: the day's energy by counter. `polled_s`: seconds of the day for which the gateway was polled.
     `wiring`: how the site was metered, None while the day is open. `final`: no further change is expected.
+    `bands`: the energy and money of each price band, empty without a tariff.
     """
 
     date: str
@@ -131,6 +133,7 @@ class Day:
     resets: int = 0
     wiring: Wiring | None = None
     final: bool = False
+    bands: Mapping[str, BandEnergy] = field(default_factory=dict)
 
     def __hash__(self) -> int:
         """Hash only the fields that usually differ between days, because a cache hashes days at every tick."""
@@ -144,6 +147,17 @@ class HeldTick:
     at: int
     accepted_wh: Mapping[str, float]
     today_wh: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """Hold energy of a counter in Wh, and its estimated part, between two unix times, without a price so far."""
+
+    since: int
+    until: int
+    name: str
+    wh: float = 0.0
+    estimated_wh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +192,7 @@ class EnergyState:
     `days`: oldest first. The last day is open; a gap can reopen the others. `samples`: the last power of each flow.
     `unbalanced`: what is not balanced over the phases yet. `held_ticks`: ticks with a value that is not accepted yet.
     `bases`: the first accepted value of each counter; points written before that value are not part of this state.
+    `unpriced`: energy that waits for its price.
     """
 
     zone: str = ""
@@ -192,6 +207,7 @@ class EnergyState:
     held_ticks: tuple[HeldTick, ...] = ()
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     bases: Mapping[str, Base] = field(default_factory=dict)
+    unpriced: tuple[Unpriced, ...] = ()
 
     @property
     def today(self) -> Day:

@@ -26,7 +26,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "samples": True,
         "unbalanced": True,
         "counters": {"__all__": {"accepted_wh", "at", "rose_at", "bridged_wh"}},
-        "days": {_TODAY: {"energy", "polled_s", "peak_production_w", "peak_load_w"}},
+        "days": {_TODAY: {"energy", "polled_s", "peak_production_w", "peak_load_w", "bands"}},
     },
     "energy.counters": {"counters": {"__all__": {"source", "held", "offset_wh", "resets", "first_day"}}},
     "energy.today": {
@@ -36,6 +36,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "energy.start": {"first_day": True, "first_tick": True, "bases": True, "seeds": True},
     "energy.held": {"held_ticks": True},
+    "energy.unpriced": {"unpriced": True},
 }
 """Part name → the values of the state in that part."""
 

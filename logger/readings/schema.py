@@ -166,7 +166,7 @@ def formula(rowset: Rowset, name: str, read: Read) -> Key:
 
 def check(measurements: tuple[Measurement, ...]) -> None:
     """Check the table at import: unique names, matching units and kinds, bounded tags. Raise ValueError otherwise."""
-    bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint", "panel_group"}
+    bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint", "panel_group", "band"}
     names = [m.name for m in measurements]
     if len(set(names)) != len(names):
         raise ValueError("the table contains a measurement twice")

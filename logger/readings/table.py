@@ -362,6 +362,14 @@ def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
     )
 
 
+_MONEY: Final = (
+    Field("cost", "What the import cost, with tiers and standing charge.", made_of="the tariff's price at each tick"),
+    Field("income", "What the export brought.", made_of="the tariff's price at each tick"),
+    Field("saved", "What the house would have paid without sun and battery, less what it paid, plus the income.",
+        made_of="the tariff's price at each tick"),
+)
+"""Amounts in the tariff's currency; absent without a tariff file."""
+
 DAY = Measurement(
     "envoy_day",
     "One local day of the site; its time is the day's first instant. Rewritten every 15 minutes until it is final.",
@@ -381,8 +389,27 @@ DAY = Measurement(
         *_of_day("battery_discharged", "Discharged from the batteries"),
         Field("peak_production_w", "The greatest power produced at a tick.", made_of="production_power_w"),
         Field("peak_load_w", "The greatest power of the house at a tick.", made_of="load_power_w"),
+        *_MONEY,
         Field("coverage_percent", "Ticks polled ÷ ticks of the day.", made_of="the recorder"),
         Field("counter_resets", "How many counters were rebaselined.", kind="int", made_of="the energy state"),
+    ),
+)
+
+BAND_DAY = Measurement(
+    "envoy_band_day",
+    "Each price band of the tariff file on each local day; the band `standing` holds the standing charge, the band "
+    "`unpriced` the energy for which no price was known within a day.",
+    "daily",
+    tags=("band",),
+    time="day",
+    fields=(
+        Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
+        Field("grid_import_wh", "Imported in that band.", made_of="accepted rises of its counter"),
+        Field("grid_import_estimated_wh", "Of that, what was attributed over a gap.", made_of="the energy state"),
+        Field("grid_export_wh", "Exported in that band.", made_of="accepted rises of its counter"),
+        Field("grid_export_estimated_wh", "Of that, what was attributed over a gap.", made_of="the energy state"),
+        *_MONEY,
+        Field("currency", "The currency of the amounts.", kind="string", made_of="the tariff file"),
     ),
 )
 
@@ -420,6 +447,7 @@ MEASUREMENTS: Final = (
     EVENT,
     SELF,
     DAY,
+    BAND_DAY,
     INVERTER_DAY,
 )
 

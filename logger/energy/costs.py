@@ -1,0 +1,121 @@
+"""Book the money of a tick: each portion of energy at the price of the time in which it flowed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from logger.energy.quantities import terms
+from logger.energy.state import Day, EnergyState, Unpriced
+from logger.tariff.band_energy import Bands, Portion, add_portion, charge_standing, sum_energy
+from logger.tariff.prices import QUARTER_S, Prices, Slot
+
+_WAIT_S: Final = 86400
+"""Energy waits this long for its price; then it is booked without one."""
+_GRID: Final = ("import", "export")
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Hold energy of one counter in Wh that flowed between two unix times."""
+
+    name: str
+    since: int
+    until: int
+    wh: float
+    is_estimated: bool = False
+
+
+def book_costs(
+    before: EnergyState, state: EnergyState, bookings: Sequence[Booking], prices: Prices
+) -> tuple[EnergyState, set[str]]:
+    """Book a tick's energy at its prices → the new state, and the dates of past days whose money changed.
+
+    `before` is the state before the tick, `state` the state after its energy was booked.
+    """
+    if not prices.tariff.periods or not (state.wiring and state.wiring.net):
+        return state, set()
+    costs = _Costs(state, prices)
+    costs.charge_new_days({day.date for day in before.past})
+    if state.unpriced and state.last_tick // QUARTER_S != before.last_tick // QUARTER_S:
+        costs.book_waiting(state.last_tick)
+    for booking in bookings:
+        costs.book(booking)
+    return costs.close()
+
+
+class _Costs:
+    """Collect what one tick adds to the bands of the days."""
+
+    def __init__(self, state: EnergyState, prices: Prices) -> None:
+        self._state, self._prices = state, prices
+        self._days = {day.date: day for day in state.days}
+        self._unpriced = {(item.since, item.name): item for item in state.unpriced}
+        self._signs: Mapping[str, int] = terms(state.wiring).get("load", {})
+        self._changed: set[str] = set()
+
+    def charge_new_days(self, known: set[str]) -> None:
+        """Add the standing charge to each day that began since the last tick, and to today."""
+        for day in self._state.days:
+            period = self._prices.tariff.period_on(date.fromisoformat(day.date))
+            if day.date not in known and period is not None:
+                self._set_bands(day, charge_standing(day.bands, period.standing_charge, period.currency))
+
+    def book(self, booking: Booking) -> None:
+        """Book energy in proportion to time; what has no price yet waits."""
+        if booking.name not in _GRID and booking.name not in self._signs:
+            return
+        since = min(booking.since, booking.until - 1)
+        for slot in self._prices.list_slots(since, booking.until, self._state.zone):
+            share = booking.wh * (slot.end - slot.begin) / (booking.until - since)
+            if slot.buy is None:
+                self._let_wait(slot, booking, share)
+            else:
+                self._enter(slot, Portion(booking.name, share, self._sign(booking.name), booking.is_estimated))
+
+    def book_waiting(self, now: int) -> None:
+        """Book the energy whose price is known now, and without a price what has waited for a day."""
+        for key, item in list(self._unpriced.items()):
+            slots = list(self._prices.list_slots(item.since, item.until, self._state.zone))
+            is_late = now - item.until >= _WAIT_S
+            if not is_late and any(slot.buy is None for slot in slots):
+                continue
+            del self._unpriced[key]
+            for slot in slots:
+                part = (slot.end - slot.begin) / (item.until - item.since)
+                for wh, is_estimated in ((item.wh - item.estimated_wh, False), (item.estimated_wh, True)):
+                    if wh:
+                        self._enter(slot, Portion(item.name, part * wh, self._sign(item.name), is_estimated))
+
+    def close(self) -> tuple[EnergyState, set[str]]:
+        """Return the state with the changed days, and the dates of the past days among them."""
+        unpriced = tuple(self._unpriced[key] for key in sorted(self._unpriced))
+        state = replace(self._state, days=tuple(self._days.values()), unpriced=unpriced)
+        return state, self._changed - {state.day}
+
+    def _let_wait(self, slot: Slot, booking: Booking, wh: float) -> None:
+        """Add energy to what waits for the price of its quarter of an hour."""
+        begin = slot.begin // QUARTER_S * QUARTER_S
+        known = self._unpriced.get((begin, booking.name), Unpriced(begin, begin + QUARTER_S, booking.name))
+        estimated_wh = wh if booking.is_estimated else 0.0
+        self._unpriced[begin, booking.name] = replace(
+            known, wh=known.wh + wh, estimated_wh=known.estimated_wh + estimated_wh
+        )
+
+    def _enter(self, slot: Slot, portion: Portion) -> None:
+        day = self._days.get(slot.day.isoformat(), self._state.days[0])
+        month = sum_energy(self._month_of(day)) if slot.period.tiers else sum_energy({})
+        self._set_bands(day, add_portion(day.bands, slot, portion, month))
+
+    def _month_of(self, day: Day) -> dict[str, Bands]:
+        return {other.date: other.bands for other in self._days.values() if other.date[:7] == day.date[:7]}
+
+    def _set_bands(self, day: Day, bands: Bands) -> None:
+        if bands is not day.bands:
+            self._days[day.date] = replace(day, bands=bands)
+            self._changed.add(day.date)
+
+    def _sign(self, name: str) -> int:
+        return self._signs.get(name, 0)

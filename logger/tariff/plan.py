@@ -1,0 +1,83 @@
+"""Define a tariff: dated periods with bands, tiers and a standing charge, in the site's local time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+WH: Final = 1000.0
+"""Prices are for a kWh, energies are in Wh."""
+DAY_MINUTES: Final = 1440
+HOLIDAY: Final = 7
+"""The day number of a holiday; Monday is 0."""
+EVERY_DAY: Final = frozenset(range(8))
+EVERY_MONTH: Final = frozenset(range(1, 13))
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Hold the prices of some hours: `buy` and `sell` in currency per kWh.
+
+    `hours`: pairs of minutes of the day, from the first to before the second. `days`: 0 is Monday, 7 a holiday.
+    """
+
+    name: str
+    buy: float
+    sell: float
+    hours: tuple[tuple[int, int], ...] = ((0, DAY_MINUTES),)
+    days: Collection[int] = EVERY_DAY
+    months: Collection[int] = EVERY_MONTH
+
+    def covers(self, month: int, day: int, minute: int) -> bool:
+        """Tell whether the band holds at a minute of a kind of day in a month."""
+        return month in self.months and day in self.days and any(begin <= minute < end for begin, end in self.hours)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Hold a surcharge: each kWh bought beyond `above_wh` in a calendar month costs `add` more than the band says."""
+
+    above_wh: float
+    add: float
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Hold the prices from the local day `first` to before the day `until`; None is no end.
+
+    `rest`: the band of all hours that no band of `bands` covers. `standing_charge`: currency per day. `is_hourly`:
+    prices come from the price files; `sell` of the band is used where a price file gives no selling price.
+    """
+
+    first: date
+    until: date | None
+    currency: str
+    bands: tuple[Band, ...] = ()
+    rest: Band | None = None
+    tiers: tuple[Tier, ...] = ()
+    standing_charge: float = 0.0
+    holidays: Collection[date] = field(default_factory=frozenset)
+    is_hourly: bool = False
+
+    def band_at(self, day: date, minute: int) -> Band | None:
+        """Return the band of a local minute."""
+        kind = HOLIDAY if day in self.holidays else day.weekday()
+        return next((band for band in self.bands if band.covers(day.month, kind, minute)), self.rest)
+
+    def surcharge(self, bought_wh: float) -> float:
+        """Return what the tiers add, in currency, to the first `bought_wh` of a calendar month."""
+        return sum(tier.add * max(0.0, bought_wh - tier.above_wh) / WH for tier in self.tiers)
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """Hold all periods, oldest first. `price_path`: the price file or folder of the hourly periods, else empty."""
+
+    periods: tuple[Period, ...] = ()
+    price_path: str = ""
+
+    def period_on(self, day: date) -> Period | None:
+        """Return the period of a local day; None where the tariff says nothing."""
+        return next((p for p in self.periods if p.first <= day and (p.until is None or day < p.until)), None)

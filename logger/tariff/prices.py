@@ -1,0 +1,93 @@
+"""Find the price of grid energy at a time, and split a span of time into parts of one price each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from math import gcd
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from logger.tariff.plan import Band, Period, Tariff
+from logger.tariff.price_table import PriceTable
+
+_STEP_MINUTES: Final = 30
+"""Clocks change at full or half hours."""
+QUARTER_S: Final = 900
+"""Energy without a price waits in parts of this length, the shortest for which prices are made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Hold a span of one price, from `begin` to before `end` in unix seconds, within one local day.
+
+    `buy` and `sell` are in the period's currency per kWh, without tiers; None while no price is known yet.
+    """
+
+    begin: int
+    end: int
+    day: date
+    band: str
+    period: Period
+    buy: float | None
+    sell: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Hold a tariff and the hourly prices that are known so far. No period: no prices."""
+
+    tariff: Tariff = Tariff()
+    table: PriceTable = field(default_factory=PriceTable)
+
+    def list_slots(self, since: int, until: int, zone: str) -> Iterator[Slot]:
+        """Yield the parts of one price between two unix times, in order; parts without a tariff are left out."""
+        day = datetime.fromtimestamp(since, UTC).astimezone(ZoneInfo(zone)).date()
+        while _first_instant(day, zone) < until:
+            period = self.tariff.period_on(day)
+            if period is not None:
+                for begin, end, band in _spans(period, day, zone):
+                    if begin < until and end > since:
+                        slot = Slot(begin, end, day, band.name, period, band.buy, band.sell)
+                        yield from self._price(slot, since, until)
+            day += timedelta(days=1)
+
+    def _price(self, slot: Slot, since: int, until: int) -> Iterator[Slot]:
+        """Cut a slot to a span; take the prices of an hourly period from the price table."""
+        at, end = max(slot.begin, since), min(slot.end, until)
+        while at < end:
+            cut, buy, sell = end, slot.buy, slot.sell
+            if slot.period.is_hourly:
+                known = self.table.price_at(at)
+                cut = min(end, known[1] if known else at // QUARTER_S * QUARTER_S + QUARTER_S)
+                buy = known[2] if known else None
+                sell = None if known is None else slot.sell if known[3] is None else known[3]
+            yield Slot(at, cut, slot.day, slot.band, slot.period, buy, sell)
+            at = cut
+
+
+@lru_cache(maxsize=128)
+def _spans(period: Period, day: date, zone: str) -> tuple[tuple[int, int, Band], ...]:
+    """Return the spans of one band on a local day, as (begin, end, band); right for days of 23 and 25 hours."""
+    edges = [edge for band in period.bands for span in band.hours for edge in span]
+    step_s = gcd(_STEP_MINUTES, *edges) * 60
+    begin, end = _first_instant(day, zone), _first_instant(day + timedelta(days=1), zone)
+    found: list[tuple[int, int, Band]] = []
+    for at in range(begin, end, step_s):
+        local = datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
+        band = period.band_at(day, local.hour * 60 + local.minute)
+        if band is None:
+            continue
+        until = min(at + step_s, end)
+        if found and found[-1][1] == at and found[-1][2] is band:
+            found[-1] = (found[-1][0], until, band)
+        else:
+            found.append((at, until, band))
+    return tuple(found)
+
+
+@lru_cache(maxsize=128)
+def _first_instant(day: date, zone: str) -> int:
+    return int(datetime.combine(day, time(), ZoneInfo(zone)).timestamp())
