@@ -14,8 +14,8 @@ class Site:
     `name`: the `site` tag, empty for none. `zone`: the IANA time zone that decides when days begin, empty while
     unknown. `system_zone`: this machine's time zone, used when the gateway reports none. `max_w`: the greatest power
     in W that can flow; None derives it from the size of the site. `totals_s`, `devices_s`: seconds between polls.
-    `layout_file`: the path of the panel layout, empty for none. `panel_alert_percent`: a panel that stays below this
-    percentage of its group's median raises an event; 0 disables these events.
+    `layout_file`, `tariff_file`: the paths of panel layout and tariff, empty for none. `panel_alert_percent`: a panel
+    that stays below this percentage of its group's median raises an event; 0 disables these events.
     """
 
     name: str = ""
@@ -25,6 +25,7 @@ class Site:
     totals_s: int = 60
     devices_s: int = 300
     layout_file: str = ""
+    tariff_file: str = ""
     panel_alert_percent: float = 80.0
 
     def next_tick(self, now: float) -> int:

@@ -25,6 +25,7 @@ from logger.control.api import Ask, reach
 from logger.daemon.amend import StateApi, StoredState
 from logger.daemon.config import site_of, target_of
 from logger.daemon.gateway_state import GatewayState, load_state
+from logger.daemon.tariff_files import read_prices, tariff_problems
 from logger.influx.dialects import Target
 from logger.model import Value, number_or_zero
 from logger.settings.environment import find_system_zone
@@ -73,7 +74,7 @@ def command(
         raise MisuseError("--until and --again want a --since")
     if until and until < since:
         raise MisuseError("--until is before --since")
-    configured = begin(env_file, require=["INFLUXDB_URL"])
+    configured = begin(env_file, require=["INFLUXDB_URL"], further=tariff_problems)
     if ask_token:
         read_token = str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
         log.protect([read_token])
@@ -101,7 +102,8 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
         live = states.get(serial) or GatewayState()
         until_tick = live.energy.first_tick if live.energy.last_tick else int(time.time())
         site = _find_site(configured, live)
-        request = replace(request, gateway=serial, until_tick=until_tick, site=site)
+        prices, _ = read_prices(site.tariff_file)
+        request = replace(request, gateway=serial, until_tick=until_tick, site=site, prices=prices)
         found = await rebuild(history, live, request, _show_progress)
         _show_progress("")
         if found is None:

@@ -23,6 +23,7 @@ from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
 from logger.daemon.site_zone import SiteZone
+from logger.daemon.tariff_files import TariffFiles
 from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
 from logger.model import Event, GatewayInfo, Reading, Role
@@ -95,6 +96,7 @@ class Collector:
         self._store, self._clock = store, clock
         self._progress, self._loop = progress, loop
         self._layout = LayoutFile(site.layout_file, self.changes)
+        self._tariff = TariffFiles(site.tariff_file, self.changes)
         self._on_commit, self._on_tick, self._own_points = on_commit, on_tick, own_points
         self._since: dict[Role, float] = {}
         self._last_devices = 0
@@ -231,7 +233,7 @@ class Collector:
         tags = self.site.tags(info.serial)
         snapshot = self.poller.snapshot(tick, dict(self._since))
         site = replace(self.site, zone=self._zone.require())
-        result = run_tick(snapshot, roles, self.state, site, self._layout.current())
+        result = run_tick(snapshot, roles, self.state, site, self._layout.current(), self._tariff.current())
         happened = self._events.take()
         own = await self._own_points(tick, tags, self.poller) if self._own_points else []
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]

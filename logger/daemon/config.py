@@ -74,5 +74,6 @@ def site_of(settings: Settings) -> Site:
         totals_s=recorder.totals_interval_s,
         devices_s=recorder.devices_interval_s,
         layout_file=recorder.layout_file,
+        tariff_file=recorder.tariff_file,
         panel_alert_percent=recorder.panel_alert_percent,
     )

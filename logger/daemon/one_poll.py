@@ -14,6 +14,7 @@ from logger.daemon.layout_file import read_layout
 from logger.daemon.progress import Progress
 from logger.daemon.shipper import Shipper
 from logger.daemon.site_zone import zone_of
+from logger.daemon.tariff_files import read_prices
 from logger.daemon.tick import TickResult, run_tick
 from logger.errors import (
     AbsentError,
@@ -97,7 +98,8 @@ def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResu
     layout, _ = read_layout(site.layout_file)
     home = found.documents.get(paths.HOME)
     zone = site.zone or state.energy.zone or (zone_of(home.body) if home else "") or site.system_zone
-    return run_tick(found.snapshot(), BOTH, state, replace(site, zone=zone), layout)
+    prices, _ = read_prices(site.tariff_file)
+    return run_tick(found.snapshot(), BOTH, state, replace(site, zone=zone), layout, prices)
 
 
 def list_warnings(found: Poll, result: TickResult) -> list[SiteWarning]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
-from logger.energy.engine import Accounted, account
+from logger.energy.engine import NO_PRICES, Accounted, account
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value, round_value
 from logger.panels.panel_tick import PanelResult, account_for_panels
 from logger.readings.layout import NONE, Layout
 from logger.readings.observe import Observed, observe
 from logger.readings.site_warnings import SiteWarning
 from logger.site import Site
+from logger.tariff.prices import Prices
 
 _RECENT: Final = (
     "production_power_w",
@@ -54,11 +55,16 @@ class TickResult:
 
 
 def run_tick(
-    snapshot: Snapshot, roles: frozenset[Role], state: GatewayState, site: Site, layout: Layout = NONE
+    snapshot: Snapshot,
+    roles: frozenset[Role],
+    state: GatewayState,
+    site: Site,
+    layout: Layout = NONE,
+    prices: Prices = NO_PRICES,
 ) -> TickResult:
     """Read the values of the due `roles` from the snapshot, and return points, events and the new state."""
     seen = observe(snapshot, roles, state.readings, state.energy, site, layout)
-    energy = Accounted(state.energy) if seen.tick is None else account(state.energy, seen.tick)
+    energy = Accounted(state.energy) if seen.tick is None else account(state.energy, seen.tick, prices)
     panels = PanelResult(state.panels)
     if "devices" in roles:
         reports = [point for point in seen.points if point.measurement == "envoy_inverter"]

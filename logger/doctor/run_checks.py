@@ -6,6 +6,7 @@ from logger.clock import Clock
 from logger.daemon import status_file
 from logger.daemon.config import access_of, site_of, target_of
 from logger.daemon.layout_file import layout_problems
+from logger.daemon.tariff_files import tariff_problems
 from logger.doctor.check_result import Report, bad, good, note
 from logger.doctor.gateway_checks import check_gateway
 from logger.doctor.influxdb_checks import check_influxdb
@@ -37,7 +38,7 @@ async def run_checks(
 def check_settings(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:
     """Report each problem and each warning of the settings and the layout file, or that there is no problem."""
     name = "settings"
-    found = [*problems, *layout_problems(settings)]
+    found = [*problems, *layout_problems(settings), *tariff_problems(settings)]
     for problem in found:
         report(bad(name, f"{problem.setting} ({problem.origin}) {problem.message}", problem.fix))
     for warning in settings.warnings:

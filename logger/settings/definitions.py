@@ -144,6 +144,11 @@ class RecorderSettings(Group):
         description="CSV or TOML file that names the panels: serial, panel, group, row, column and any further tag. "
         "Read again when it changes. `devices --layout` prints one to begin with.",
     )
+    tariff_file: FilePath = Field(
+        "",
+        description="TOML file with your prices for grid energy, by date and time of use: docs/tariffs.md. "
+        "Read again when it changes. Empty: no costs are recorded.",
+    )
     panel_alert_percent: float = Field(
         80.0,
         ge=0,

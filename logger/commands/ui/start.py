@@ -13,6 +13,7 @@ from logger.clock import SystemClock
 from logger.daemon import one_poll
 from logger.daemon.config import access_of
 from logger.daemon.layout_file import layout_problems
+from logger.daemon.tariff_files import tariff_problems
 from logger.errors import Problem, SettingsError
 from logger.settings.environment import is_under_journal
 from logger.settings.load import FurtherCheck, Settings, inspect_settings
@@ -45,8 +46,11 @@ def inspect(
 
 
 def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:
-    """Begin a command that polls the gateway; the layout file is checked with the settings."""
-    further = layout_problems if with_layout else lambda settings: ()
+    """Begin a command that polls the gateway; layout and tariff files are checked with the settings."""
+
+    def further(settings: Settings) -> tuple[Problem, ...]:
+        return (*(layout_problems(settings) if with_layout else ()), *tariff_problems(settings))
+
     return begin(env_file, require=["ENPHASE_GATEWAY"], further=further, level=level)
 
 

@@ -1,0 +1,110 @@
+"""Read the tariff file and its price files, at the start and when they change; a broken file replaces no good one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from logger import log
+from logger.errors import Problem
+from logger.settings.load import Settings
+from logger.tariff.price_table import PriceTable, make_table, parse_prices
+from logger.tariff.prices import Prices
+from logger.tariff.tariff_file import parse_tariff
+
+SETTING: Final = "LOGGER_TARIFF_FILE"
+_FIX: Final = "`envoy-logger tariff check` lists every problem with its line."
+_SHOWN: Final = 3
+_Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
+
+
+def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
+    """Read the tariff file and its price files → the prices, and all problems; an empty path gives no prices."""
+    if not path:
+        return Prices(), ()
+    try:
+        tariff, problems = parse_tariff(Path(path).expanduser().read_bytes())
+    except OSError as error:
+        return Prices(), (f"cannot be read: {error.strerror or error}",)
+    if problems or not tariff.price_path:
+        return Prices(tariff), problems
+    table, found = _read_tables(list_price_files(path, tariff.price_path))
+    return Prices(tariff, table), tuple(found)
+
+
+def list_price_files(path: str, price_path: str) -> list[Path]:
+    """List the price file, or the price folder's CSV files by name; a relative path starts at the tariff file."""
+    place = Path(path).expanduser().parent / Path(price_path).expanduser()
+    return sorted(place.glob("*.csv")) if place.is_dir() else [place]
+
+
+def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
+    """List the problems of the tariff and price files, to be reported with those of the settings."""
+    path = settings.recorder.tariff_file
+    origin = settings.origins.get(SETTING, "default")
+    return tuple(Problem(SETTING, origin, f"{path} {problem}", _FIX) for problem in read_prices(path)[1])
+
+
+def _read_tables(files: list[Path]) -> tuple[PriceTable, list[str]]:
+    """Read the price files; a line that cannot be read is a problem, the other lines hold."""
+    tables, problems = [], list[str]()
+    for file in files:
+        try:
+            prices, wrong = parse_prices(file.read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            problems.append(f"names the price file {file.name}, which cannot be read: {reason}")
+            continue
+        tables.append(prices)
+        problems += [f"names the price file {file.name}: {problem}" for problem in wrong[:_SHOWN]]
+    return make_table(tables), problems
+
+
+class TariffFiles:
+    """Hold the prices of the owner's files.
+
+    While the tariff file is broken or missing, the last good tariff holds. A broken line of a price file is left out.
+    """
+
+    def __init__(self, path: str, changes: log.Changes) -> None:
+        self._path, self._changes = path, changes
+        self._prices = Prices()
+        self._stamp: _Stamp | None = None
+
+    def current(self) -> Prices:
+        """Return the current prices, after reading the files again if one of them changed."""
+        if not self._path:
+            return self._prices
+        stamp = self._read_stamp()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._read_again()
+            self._stamp = self._read_stamp()
+        return self._prices
+
+    def _read_again(self) -> None:
+        prices, problems = read_prices(self._path)
+        is_good = bool(prices.tariff.periods)
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            kept = "its other lines are used" if is_good else "the last good tariff stays in use"
+            self._changes.begin("tariff file", f"{SETTING}: {self._path} {problems[0]}{more}; {kept}\nTry: {_FIX}")
+        else:
+            self._changes.end("tariff file", f"{SETTING}: {self._path} can be used again")
+        if is_good:
+            if self._prices.tariff.periods and prices.tariff != self._prices.tariff:
+                log.get("collect").info("the tariff file was read again; days that are booked keep their prices")
+            self._prices = prices
+
+    def _read_stamp(self) -> _Stamp:
+        """Return name, time, size and inode of each file, to notice changes; a missing file is left out."""
+        tariff = Path(self._path).expanduser()
+        price_path = self._prices.tariff.price_path
+        found = []
+        for file in [tariff, *(list_price_files(self._path, price_path) if price_path else ())]:
+            try:
+                seen = file.stat()
+            except OSError:
+                continue
+            found.append((str(file), seen.st_mtime_ns, seen.st_size, seen.st_ino))
+        return tuple(found)
