@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "outbox": "outbox",
     "export": "export",
     "backfill": "backfill",
+    "tariff": "tariff",
     "accept-certificate": "accept_certificate",
 }
 """Command → its module in `logger.commands`."""

@@ -1,0 +1,157 @@
+"""`tariff`: check the tariff file, show a day's prices, and propose a file from what the gateway knows."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import click
+
+from logger.clock import SystemClock
+from logger.commands.ui.options import MisuseError, zone_of
+from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.start import begin
+from logger.daemon.config import access_of
+from logger.daemon.tariff_files import SETTING, read_prices
+from logger.errors import AbsentError, NotAllowedError
+from logger.gateway.access import Access
+from logger.gateway.client import Gateway
+from logger.gateway.endpoints import Endpoint
+from logger.model import Json
+from logger.store.folder import prepare
+from logger.tariff.plan import WH, Period
+from logger.tariff.prices import Prices
+from logger.tariff.proposal import PATH, write_proposal
+
+_ENDPOINT: Final = Endpoint(PATH, "the gateway's copy of the tariff", lane="slow", before_7="digest", since=(4,))
+
+
+@click.group("tariff", short_help="Check and show your prices for grid energy.")
+@env_file_option
+@click.pass_context
+def command(context: click.Context, env_file: Path) -> None:
+    """Check the tariff file (LOGGER_TARIFF_FILE), show a day's prices, or propose a file to begin with."""
+    context.obj = env_file
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.pass_obj
+def check_file(env_file: Path, file: Path | None) -> int:
+    """Name every problem of the tariff FILE and its price files, with the line. Exit code 78 if there is one.
+
+    Without FILE, the file of LOGGER_TARIFF_FILE is checked.
+    """
+    path = _find_file(env_file, file)
+    prices, problems = read_prices(path)
+    for problem in problems:
+        click.echo(f"{path} {problem}", err=True)
+    if problems:
+        return 78
+    for period in prices.tariff.periods:
+        click.echo(f"{_describe_span(period)}: {_describe_prices(period)}")
+    if prices.table.times:
+        first, last = (datetime.fromtimestamp(prices.table.times[place], UTC) for place in (0, -1))
+        click.echo(
+            f"{len(prices.table.times)} hourly prices from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+        )
+    click.echo("The tariff file is good.")
+    return 0
+
+
+@command.command("show")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--day", metavar="DATE", help="The day to show, as YYYY-MM-DD. Default: today.")
+@click.pass_obj
+def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
+    """Show the prices of one day, with the standing charge and the tiers."""
+    path = _find_file(env_file, file)
+    prices, problems = read_prices(path)
+    if not prices.tariff.periods:
+        click.echo(f"{path} {problems[0]}\nTry: envoy-logger tariff check lists every problem.", err=True)
+        return 78
+    zone = zone_of(begin(env_file, level="warning"))
+    try:
+        shown = date.fromisoformat(day) if day else datetime.now(ZoneInfo(str(zone))).date()
+    except ValueError:
+        raise MisuseError(f"{day!r} is no date. Try: write it as 2026-01-31") from None
+    _print_day(prices, shown, str(zone))
+    return 0
+
+
+@command.command("propose")
+@click.pass_obj
+def propose_file(env_file: Path) -> int:
+    """Read the gateway's copy of the tariff once and print a tariff file to edit.
+
+    The gateway's copy may be old and is never used as it is.
+    """
+    configured = begin(env_file, require=["ENPHASE_GATEWAY"], level="warning")
+    body = asyncio.run(_fetch_tariff(access_of(configured)))
+    zone = zone_of(configured)
+    text = write_proposal(body, datetime.now(ZoneInfo(str(zone))).date().replace(day=1).isoformat())
+    if not text:
+        click.echo(
+            "The gateway knows no price.\nTry: write the file by hand, from the examples in docs/tariffs.md.",
+            err=True,
+        )
+        return 75
+    click.echo(text, nl=False)
+    return 0
+
+
+async def _fetch_tariff(access: Access) -> Json:
+    """Return the gateway's tariff document; None if it has none or does not give it."""
+    prepare(access.state_dir)
+    gateway = Gateway(access, SystemClock())
+    try:
+        await gateway.identify()
+        return (await gateway.fetch(_ENDPOINT)).body
+    except (AbsentError, NotAllowedError):
+        return None
+    finally:
+        await gateway.aclose()
+
+
+def _find_file(env_file: Path, file: Path | None) -> str:
+    """Return the path of the named file, else of the setting's."""
+    path = str(file) if file else begin(env_file, level="warning").recorder.tariff_file
+    if not path:
+        raise MisuseError(f"{SETTING} is not set. Try: name a file")
+    return path
+
+
+def _describe_span(period: Period) -> str:
+    return f"from {period.first}" + (f" to before {period.until}" if period.until else "")
+
+
+def _describe_prices(period: Period) -> str:
+    bands = [*period.bands, *([period.rest] if period.rest else [])]
+    if period.is_hourly:
+        return f"hourly prices in {period.currency}"
+    prices = ", ".join(f"{band.name} {band.buy:g}/{band.sell:g}" for band in bands)
+    return f"{prices} {period.currency} per kWh (bought/sold)"
+
+
+def _print_day(prices: Prices, day: date, zone: str) -> None:
+    period = prices.tariff.period_on(day)
+    if period is None:
+        click.echo(f"{day}: the tariff file has no prices for this day")
+        return
+    click.echo(f"{day}, {zone}, {period.currency} per kWh")
+    begin_at, end_at = (
+        int(datetime.combine(each, datetime.min.time(), ZoneInfo(zone)).timestamp())
+        for each in (day, day + timedelta(days=1))
+    )
+    for slot in prices.list_slots(begin_at, end_at, zone):
+        begins, ends = (datetime.fromtimestamp(at, ZoneInfo(zone)) for at in (slot.begin, slot.end))
+        until = "24:00" if slot.end == end_at else f"{ends:%H:%M}"
+        buy, sell = ("not known yet" if price is None else f"{price:.5g}" for price in (slot.buy, slot.sell))
+        click.echo(f"{begins:%H:%M}-{until}  {slot.band:<16}  buy {buy:<14} sell {sell}")
+    if period.standing_charge:
+        click.echo(f"standing charge {period.standing_charge:g} {period.currency} a day")
+    for tier in period.tiers:
+        click.echo(f"above {tier.above_wh / WH:g} kWh a month: {tier.add:+g} {period.currency} per kWh")

@@ -1,0 +1,103 @@
+"""Turn the gateway's copy of the owner's tariff into a tariff file to edit. Pure.
+
+The copy comes from Enphase's cloud, may be years old, and knows neither dates nor taxes. It is never used as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+from logger.model import Json
+
+PATH: Final = "/admin/lib/tariff"
+_DAY_NAMES: Final = {"Mon": "mon", "Tue": "tue", "Wed": "wed", "Thu": "thu", "Fri": "fri", "Sat": "sat", "Sun": "sun"}
+_LAST_MINUTE: Final = 1439
+"""The gateway begins its last part of a day here instead of at midnight."""
+_HEAD: Final = """\
+# A proposal made of what the gateway knows. Check every price against your bill, then remove this line.
+# Prices are per kWh. docs/tariffs.md explains each key.
+currency = "{currency}"
+
+[[period]]
+from = {first}
+sell = {sell}
+"""
+
+
+def write_proposal(body: Json, first: str) -> str:
+    """Return the text of a tariff file that holds from the ISO date `first`; empty if the gateway knows no price."""
+    tariff: Any = body.get("tariff") if isinstance(body, dict) else None
+    if not isinstance(tariff, dict):
+        return ""
+    single = tariff.get("single_rate") or {}
+    rate, sell = _number(single.get("rate")), _number(single.get("sell"))
+    currency = (tariff.get("currency") or {}).get("code") or "EUR"
+    seasons: list[Mapping[str, Any]] = [each for each in tariff.get("seasons") or () if isinstance(each, dict)]
+    text = _HEAD.format(currency=currency, first=first, sell=_show(sell))
+    bands = list(_list_bands(seasons))
+    if bands:
+        return text + "".join(bands)
+    tiers = "".join(_list_tiers(seasons))
+    if not rate and not tiers:
+        return ""
+    return f"{text}buy = {_show(rate)}\n{tiers}"
+
+
+def _list_bands(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a table for each price of each kind of day in each season."""
+    for place, season in enumerate(seasons):
+        months = _months_of(season, seasons[(place + 1) % len(seasons)])
+        for kind in season.get("days") or ():
+            days = [_DAY_NAMES[name] for name in str(kind.get("days", "")).split(",") if name in _DAY_NAMES]
+            parts = [
+                (int(_number(part.get("start"))), _number(part.get("rate"))) for part in kind.get("periods") or ()
+            ]
+            if parts and parts[0][0] > 0:
+                parts.insert(0, (0, parts[-1][1]))  # the last part goes on after midnight
+            spans: dict[float, list[str]] = {}
+            for (begin, rate), (end, _) in pairwise([*parts, (1440, 0.0)]):
+                if begin < _LAST_MINUTE:
+                    spans.setdefault(rate, []).append(
+                        f"{_clock(begin)}-{_clock(1440 if end >= _LAST_MINUTE else end)}"
+                    )
+            for rank, rate in enumerate(sorted(spans), 1):
+                names = [str(season.get("id", "season")), *([days[0]] if len(season["days"]) > 1 and days else [])]
+                yield (
+                    f'\n[[period.band]]\nname = "{" ".join([*names, str(rank)])}"\n'
+                    + (f"months = {_list(months)}\n" if months else "")
+                    + (f"days = {_list(days)}\n" if days else "")
+                    + f"hours = {_list(spans[rate])}\nbuy = {_show(rate)}\n"
+                )
+
+
+def _list_tiers(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a table for each further tier of the first season; each price is written as what it adds to the first."""
+    tiers = [tier for season in seasons[:1] for tier in season.get("tiers") or () if isinstance(tier, dict)]
+    for before, tier in pairwise(tiers):
+        add = _number(tier.get("rate")) - _number(before.get("rate"))
+        yield f"\n[[period.tier]]\nabove_kwh = {_show(_number(before.get('limit')))}\nadd = {_show(add)}\n"
+
+
+def _months_of(season: Mapping[str, Any], following: Mapping[str, Any]) -> list[str]:
+    """Return the range of months of a season, which ends where the following one begins; empty for the whole year."""
+    names = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+    first, last = (int(str(each.get("start", "1/1")).partition("/")[0]) - 1 for each in (season, following))
+    return [] if first == last else [f"{names[first % 12]}-{names[(last - 1) % 12]}"]
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _list(texts: list[str]) -> str:
+    return "[" + ", ".join(f'"{text}"' for text in texts) + "]"
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0.0
+
+
+def _show(value: float) -> str:
+    return f"{round(value, 6):g}" if value != int(value) else f"{value:.1f}"

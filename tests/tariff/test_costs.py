@@ -1,0 +1,194 @@
+"""Costs are booked at the price of the time in which the energy flowed, and the bands add up to the day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logger import log
+from logger.daemon.tariff_files import TariffFiles, read_prices
+from logger.energy.day_rows import BAND_DAY
+from logger.energy.engine import account
+from logger.energy.state import EnergyState, Tick, Wiring
+from logger.energy.stored import dump_energy, load_energy
+from logger.model import DayRow, Value
+from logger.site import Site
+from logger.tariff.price_table import make_table
+from logger.tariff.prices import Prices
+from logger.tariff.tariff_file import parse_tariff
+from tests.tariff.tariffs import tariff_texts
+from tests.tariff.test_prices import HOURLY
+from tests.tariff.test_tariff_file import TIME_OF_USE
+
+ZONE = "Europe/Berlin"
+NET = Wiring(net=True, total=False, storage=False, batteries=0)
+
+
+def at(day: str, clock: str) -> int:
+    return int(datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=ZoneInfo(ZONE)).timestamp())
+
+
+def prices_of(text: str) -> Prices:
+    tariff, problems = parse_tariff(text.encode())
+    assert problems == ()
+    return Prices(tariff)
+
+
+@dataclass
+class House:
+    """A site with the given powers in W, read at ticks; the rows by (date, band), the day's own without a band."""
+
+    prices: Prices
+    start: int
+    watts: dict[str, float] = field(default_factory=lambda: {"production": 0.0, "import": 600.0, "export": 0.0})
+    state: EnergyState = field(default_factory=lambda: EnergyState(zone=ZONE))
+    rows: dict[tuple[str, str], DayRow] = field(default_factory=dict)
+    tick: int = 0
+    wh: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.wh = dict.fromkeys(self.watts, 1e6)
+        self.read(self.start)
+
+    def read(self, tick: int) -> None:
+        for name, watts in self.watts.items():
+            self.wh[name] += watts * (tick - self.tick) / 3600 if self.tick else 0.0
+        self.tick = tick
+        found = account(self.state, Tick(tick, dict(self.wh), NET, 75_000.0, Site(zone=ZONE)), self.prices)
+        self.state = load_energy(dump_energy(found.state))
+        assert self.state == found.state
+        self.rows |= {(row.day, row.reading.tags.get("band", "")): row for row in found.rows}
+
+    def run(self, until: int, every_s: int = 300) -> None:
+        for tick in range(self.tick + every_s, until + 1, every_s):
+            self.read(tick)
+
+    def value(self, day: str, name: str, band: str = "") -> Value | None:
+        return self.rows[day, band].reading.fields.get(name)
+
+    def bands(self, day: str) -> dict[str, DayRow]:
+        return {band: row for (date, band), row in self.rows.items() if date == day and band}
+
+
+def test_each_hour_costs_the_price_of_its_band() -> None:
+    house = House(prices_of(TIME_OF_USE), at("2025-05-07", "00:00"))
+    house.run(at("2025-05-08", "00:15"))
+    assert house.value("2025-05-07", "grid_import_wh", "night") == pytest.approx(4800, abs=0.01)
+    assert house.value("2025-05-07", "cost", "night") == pytest.approx(4.8 * 0.22, abs=1e-6)
+    assert house.value("2025-05-07", "cost", "day") == pytest.approx(9.6 * 0.30, abs=1e-6)
+    assert house.value("2025-05-07", "cost") == pytest.approx(4.8 * 0.22 + 9.6 * 0.30, abs=1e-6)
+    assert house.value("2025-05-07", "saved") == pytest.approx(0.0, abs=1e-6)
+    assert house.value("2025-05-07", "currency", "day") == "EUR"
+
+
+def test_a_gap_is_booked_at_the_mean_of_its_time_and_marked() -> None:
+    house = House(prices_of(TIME_OF_USE), at("2025-05-07", "00:00"))
+    house.run(at("2025-05-07", "04:00"))
+    house.read(at("2025-05-07", "08:00"))
+    house.read(at("2025-05-08", "02:00"))
+    assert house.value("2025-05-07", "grid_import_wh", "night") == pytest.approx(4800, abs=0.01)
+    assert house.value("2025-05-07", "grid_import_wh", "day") == pytest.approx(9600, abs=0.01)
+    assert house.value("2025-05-07", "grid_import_estimated_wh", "day") == pytest.approx(8400, abs=0.01)
+
+
+def test_what_sun_saved_is_what_the_house_would_have_paid_less_what_it_paid() -> None:
+    house = House(
+        prices_of(TIME_OF_USE.replace("sell = 0.082", "sell = 0.082\nstanding_charge = 0.5")),
+        at("2024-06-01", "00:00"),
+        watts={"production": 1000.0, "import": 200.0, "export": 700.0},
+    )
+    house.run(at("2024-06-02", "00:15"))
+    assert house.value("2024-06-01", "cost") == pytest.approx(4.8 * 0.32 + 0.5, abs=1e-6)
+    assert house.value("2024-06-01", "income") == pytest.approx(16.8 * 0.082, abs=1e-6)
+    assert house.value("2024-06-01", "saved") == pytest.approx(12.0 * 0.32 - 4.8 * 0.32 + 16.8 * 0.082, abs=1e-6)
+    assert house.value("2024-06-01", "cost", "standing") == 0.5
+    assert house.value("2024-06-01", "grid_import_wh", "standing") == 0.0
+
+
+def test_a_tier_begins_where_the_month_reaches_its_limit() -> None:
+    text = TIME_OF_USE.replace("sell = 0.082", "sell = 0.082\n[[period.tier]]\nabove_kwh = 20\nadd = 0.1")
+    house = House(prices_of(text), at("2024-06-29", "00:00"))
+    house.run(at("2024-07-02", "00:15"))
+    assert house.value("2024-06-29", "cost") == pytest.approx(14.4 * 0.32, abs=1e-6)
+    assert house.value("2024-06-30", "cost") == pytest.approx(14.4 * 0.32 + 8.8 * 0.1, abs=1e-6)
+    assert house.value("2024-07-01", "cost") == pytest.approx(14.4 * 0.32, abs=1e-6)
+
+
+def test_a_new_price_never_changes_what_is_booked() -> None:
+    house = House(prices_of(TIME_OF_USE), at("2024-06-01", "00:00"))
+    house.run(at("2024-06-01", "12:00"))
+    house.prices = prices_of(TIME_OF_USE.replace("buy = 0.32", "buy = 0.50"))
+    house.run(at("2024-06-02", "00:15"))
+    assert house.value("2024-06-01", "cost") == pytest.approx(7.2 * 0.32 + 7.2 * 0.50, abs=1e-6)
+
+
+def test_energy_waits_a_day_for_its_price_and_is_then_booked_without_one() -> None:
+    house = House(prices_of(HOURLY), at("2025-06-01", "00:00"))
+    house.run(at("2025-06-02", "12:00"))
+    assert house.value("2025-06-01", "grid_import_wh", "unpriced") == pytest.approx(7200, abs=11), "older than a day"
+    assert house.value("2025-06-01", "cost", "unpriced") == 0.0
+    table = make_table([{at("2025-06-01", "00:00") + hour * 3600: (hour / 100, None) for hour in range(48)}])
+    house.prices = Prices(house.prices.tariff, table)
+    house.run(at("2025-06-02", "12:15"))
+    assert house.value("2025-06-01", "grid_import_wh", "hourly") == pytest.approx(7200, abs=11)
+    assert house.value("2025-06-01", "cost", "hourly") == pytest.approx(
+        sum(0.6 * hour / 100 for hour in range(12, 24)), abs=0.01
+    )
+    assert house.value("2025-06-02", "cost") == pytest.approx(
+        sum(0.6 * hour / 100 for hour in range(24, 36)), abs=0.11
+    )
+
+
+@given(
+    tariff_texts(),
+    st.lists(st.tuples(st.integers(60, 200_000), *[st.floats(0, 8000)] * 3), min_size=1, max_size=12),
+    st.integers(0, 86400 * 700),
+)
+def test_the_sum_of_the_bands_is_the_day_at_any_tariff(
+    text: str, spans: list[tuple[int, float, float, float]], begin: int
+) -> None:
+    house = House(prices_of(text), at("2023-02-01", "00:00") + begin // 60 * 60)
+    for length, *watts in spans:
+        house.watts = dict(zip(("production", "import", "export"), watts, strict=True))
+        house.read(house.tick + length // 60 * 60)
+    house.read(house.tick // 900 * 900 + 900)
+    house.read(house.tick + 86400)
+    booked = {day.date for day in house.state.past}
+    assert booked <= {day for day, _ in house.rows}
+    for day in booked:
+        site, bands = house.rows[day, ""].reading.fields, house.bands(day).values()
+        assert ("cost" in site) == bool(bands)
+        if not bands:
+            assert site["grid_import_wh"] == site["grid_export_wh"] == site["load_wh"] == 0.0
+            continue
+        for name in ("cost", "income", "saved"):
+            assert site[name] == pytest.approx(sum(row.reading.fields[name] for row in bands), abs=1e-6)  # type: ignore[misc]
+        for name in ("grid_import_wh", "grid_export_wh"):
+            assert site[name] == pytest.approx(sum(row.reading.fields[name] for row in bands), abs=1e-3)  # type: ignore[misc]
+        assert all(row.reading.measurement == BAND_DAY for row in bands)
+
+
+def test_price_files_are_read_again_as_they_grow_and_a_broken_tariff_replaces_no_good_one(tmp_path: Path) -> None:
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    file = tmp_path / "tariff.toml"
+    file.write_text(HOURLY.replace("p.csv", "prices"), encoding="utf-8")
+    files = TariffFiles(str(file), log.Changes(log.get("collect")))
+    assert files.current().table.times == []
+    (folder / "a.csv").write_text("2025-06-01T00:00Z,0.2,0.1\n2025-06-01T01:00Z,0.3", encoding="utf-8")
+    assert len(files.current().table.times) == 1
+    (folder / "a.csv").write_text("2025-06-01T00:00Z,0.2,0.1\n2025-06-01T01:00Z,0.3\n", encoding="utf-8")
+    assert len(files.current().table.times) == 2
+    known = files.current()
+    assert files.current() is known, "nothing changed"
+    file.write_text("[[period", encoding="utf-8")
+    assert files.current() is known
+    assert read_prices(str(file))[1][0].startswith("is not TOML")
+    file.unlink()
+    assert files.current() is known

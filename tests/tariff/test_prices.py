@@ -1,0 +1,116 @@
+"""Each minute has one price, on days of 23, 24 and 25 hours."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logger.tariff.price_table import make_table, parse_prices
+from logger.tariff.prices import Prices
+from logger.tariff.tariff_file import parse_tariff
+from tests.tariff.tariffs import tariff_texts
+from tests.tariff.test_tariff_file import TIME_OF_USE
+
+ZONES = (
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "Africa/Cairo",
+    "Pacific/Chatham",
+)
+
+
+def first_instant(day: date, zone: str) -> int:
+    return int(datetime.combine(day, datetime.min.time(), ZoneInfo(zone)).timestamp())
+
+
+def hours_of(day: str, zone: str = "Europe/Berlin") -> dict[str, float]:
+    """Band → hours of a local day."""
+    prices = Prices(parse_tariff(TIME_OF_USE.encode())[0])
+    start = date.fromisoformat(day)
+    found: dict[str, float] = {}
+    for slot in prices.list_slots(first_instant(start, zone), first_instant(start + timedelta(days=1), zone), zone):
+        found[slot.band] = found.get(slot.band, 0.0) + (slot.end - slot.begin) / 3600
+    return found
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        ("2025-05-07", {"night": 8.0, "day": 16.0}),
+        ("2025-03-30", {"night": 7.0, "weekend": 16.0}),
+        ("2025-10-26", {"night": 9.0, "weekend": 16.0}),
+        ("2024-05-07", {"flat": 24.0}),
+        ("2023-05-07", {}),
+    ],
+)
+def test_a_day_has_the_hours_of_its_bands(day: str, hours: dict[str, float]) -> None:
+    assert hours_of(day) == hours
+
+
+@given(
+    tariff_texts(),
+    st.sampled_from(ZONES),
+    st.dates(date(2024, 1, 2), date(2026, 12, 30)),
+    st.integers(0, 86400),
+    st.integers(1, 3 * 86400),
+)
+def test_the_slots_of_a_span_cover_it_once_and_have_the_price_of_each_of_their_minutes(
+    text: str, zone: str, day: date, after: int, length: int
+) -> None:
+    tariff, problems = parse_tariff(text.encode())
+    assert problems == ()
+    since = first_instant(day, zone) + after
+    slots = list(Prices(tariff).list_slots(since, since + length, zone))
+    assert slots[0].begin == since
+    assert slots[-1].end == since + length
+    for slot, following in zip(slots, slots[1:], strict=False):
+        assert slot.end == following.begin
+    for slot in slots:
+        for at in {slot.begin, (slot.begin + slot.end) // 2, slot.end - 1}:
+            local = datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
+            period = tariff.period_on(local.date())
+            assert period is not None
+            band = period.band_at(local.date(), local.hour * 60 + local.minute)
+            assert band is not None
+            assert (slot.day, slot.band, slot.buy, slot.sell) == (local.date(), band.name, band.buy, band.sell)
+
+
+HOURLY = 'currency = "EUR"\nprices = "p.csv"\n[[period]]\nfrom = 2025-01-01\nhourly = true\nsell = 0.05\n'
+
+
+def test_a_price_holds_until_the_next_and_at_most_for_an_hour() -> None:
+    rows, problems = parse_prices(
+        "time,buy,sell\n2025-06-01T00:00+02:00,0.20,0.01\n2025-05-31T22:15Z,0.30\n2025-06-01T03:00+02:00,0.4,"
+    )
+    assert problems == []
+    assert len(rows) == 2, "a line without its end is still being written"
+    prices = Prices(parse_tariff(HOURLY.encode())[0], make_table([rows]))
+    begin = int(datetime(2025, 5, 31, 22, tzinfo=UTC).timestamp())
+    found = [
+        ((slot.begin - begin) // 60, (slot.end - begin) // 60, slot.buy, slot.sell)
+        for slot in prices.list_slots(begin, begin + 5400, "Europe/Berlin")
+    ]
+    assert found == [(0, 15, 0.20, 0.01), (15, 75, 0.30, 0.05), (75, 90, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("2025-06-01T00:00,0.2,0.1\n", "line 1: the time has no offset"),
+        ("2025-06-01T00:00Z,x,0.1\n", "line 1: could not convert"),
+        ("2025-06-01T00:00Z,nan,0.1\n", "line 1: a price is not a finite number"),
+        ("2025-06-01T00:00Z\n", "line 1: a line is time,buy,sell"),
+        ("yesterday,0.2,0.1\n", "line 1: Invalid isoformat"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_named_and_the_others_hold(line: str, problem: str) -> None:
+    rows, problems = parse_prices(line + "2025-06-01T01:00Z,0.2,0.1\n")
+    assert len(rows) == 1
+    assert len(problems) == 1
+    assert problems[0].startswith(problem)
