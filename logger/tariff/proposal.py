@@ -37,7 +37,7 @@ def write_proposal(body: Json, first: str) -> str:
     seasons: list[Mapping[str, Any]] = [each for each in tariff.get("seasons") or () if isinstance(each, dict)]
     text = _HEAD.format(currency=currency, first=first, sell=_show(sell))
     bands = list(_list_bands(seasons))
-    if bands:
+    if any(not band.endswith("buy = 0.0\n") for band in bands):
         return text + "".join(bands)
     tiers = "".join(_list_tiers(seasons))
     if not rate and not tiers:
