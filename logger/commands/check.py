@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.start import configure_log, inspect
-from logger.daemon.layout_file import layout_problems
+from logger.commands.ui.start import configure_log, file_problems, inspect
 from logger.errors import SettingsError
 from logger.settings.definitions import DESCRIPTIONS
 from logger.settings.load import Settings
@@ -21,7 +20,7 @@ from logger.settings.texts import show_value
 @click.option("--show", is_flag=True, help="Also list every setting: its value, where that came from, its meaning.")
 def command(env_file: Path, show: bool) -> None:
     """Check the settings. Exit code 78 if one is wrong."""
-    configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"], further=layout_problems)
+    configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"], further=file_problems)
     configure_log(configured, "warning")
     if show:
         _list_settings(configured, {problem.setting for problem in problems})

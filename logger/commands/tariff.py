@@ -26,7 +26,7 @@ from logger.tariff.plan import WH, Period
 from logger.tariff.prices import Prices
 from logger.tariff.proposal import PATH, write_proposal
 
-_ENDPOINT: Final = Endpoint(PATH, "the gateway's copy of the tariff", lane="slow", before_7="digest", since=(4,))
+_ENDPOINT: Final = Endpoint(PATH, "the gateway's copy of the tariff", lane="slow", since=(4,))
 
 
 @click.group("tariff", short_help="Check and show your prices for grid energy.")

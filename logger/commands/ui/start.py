@@ -45,12 +45,14 @@ def inspect(
     return inspect_settings(env_file, require=require, further=further)
 
 
+def file_problems(settings: Settings) -> tuple[Problem, ...]:
+    """List the problems of the files that the settings name: panel layout, tariff and prices."""
+    return (*layout_problems(settings), *tariff_problems(settings))
+
+
 def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:
     """Begin a command that polls the gateway; layout and tariff files are checked with the settings."""
-
-    def further(settings: Settings) -> tuple[Problem, ...]:
-        return (*(layout_problems(settings) if with_layout else ()), *tariff_problems(settings))
-
+    further = file_problems if with_layout else tariff_problems
     return begin(env_file, require=["ENPHASE_GATEWAY"], further=further, level=level)
 
 
