@@ -20,6 +20,7 @@ from logger.simulator.household import Household
 from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import Served, Simulator
 from logger.simulator.site_model import Reply, SiteModel
+from tests.driven import DrivenClock
 
 T = TypeVar("T")
 _PATIENCE_S: Final = 120.0
@@ -38,7 +39,10 @@ __all__ = [
 
 
 class BackgroundSimulator:
-    """A Simulator as a plain context manager; whatever changes it runs on its own loop."""
+    """A Simulator as a plain context manager; whatever changes it runs on the simulator's loop.
+
+    The loop is that of a driven clock, or runs on a thread of its own.
+    """
 
     def __init__(
         self,
@@ -50,14 +54,25 @@ class BackgroundSimulator:
         certificate: Certificate | None = None,
         local_password: str | None = None,
     ) -> None:
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop
+        if isinstance(clock, DrivenClock):
+            self._loop, clock = clock.loop, clock.of_servers()
+        else:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
         self.simulator = Simulator(
-            model, clock, port=port, slow_s=slow_s, certificate=certificate, local_password=local_password
+            model,
+            clock,
+            port=port,
+            slow_s=slow_s,
+            certificate=certificate,
+            local_password=local_password,
         )
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
         self.await_on(self.simulator.__aenter__())
         return self
 
@@ -65,9 +80,10 @@ class BackgroundSimulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.await_on(self.simulator.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_PATIENCE_S)
-        self._loop.close()
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_PATIENCE_S)
+            self._loop.close()
 
     @property
     def url(self) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from logger.clock import FastClock, SystemClock
+from logger.clock import SystemClock
 from logger.daemon.config import access_of
 from logger.doctor.check_result import CheckResult
 from logger.doctor.machine_checks import check_clocks, check_disk
@@ -30,7 +30,8 @@ from logger.provision.detect import Server
 from logger.settings.load import Settings, inspect_settings
 from logger.store.folder import mark_demo
 from tests.commands.program import process, program
-from tests.endtoend.recorder import Recorder, influxdb
+from tests.driven import driving
+from tests.endtoend.recorder import DrivenRecorder, influxdb
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, Mode, invent_gateway
@@ -542,7 +543,7 @@ def test_a_disk_that_fills_is_said_before_it_is_full(tmp_path: Path) -> None:
 
 def test_beside_a_running_daemon_it_uses_its_token_and_is_well(site: BackgroundSimulator, tmp_path: Path) -> None:
     now = time.time()
-    with Recorder(tmp_path, site.settings, FastClock(now, now - 600, 240.0)) as recorder:
+    with driving(now - 600) as clock, DrivenRecorder(tmp_path, site.settings, clock) as recorder:
         recorder.wait_until(  # its clock has caught up with ours
             lambda status: (
                 status["written_at"] > now and (status["gateway"] or {}).get("token_expires_at") is not None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from tests.commands.program import program
-from tests.endtoend.recorder import Recorder
-from tests.endtoend.sites import fast_clock
+from tests.driven import driving
+from tests.endtoend.recorder import DrivenRecorder
+from tests.endtoend.sites import MORNING
 from tests.servers import Fake2
 from tests.standin import BackgroundSimulator, invent_gateway
 
@@ -75,8 +75,8 @@ def of_kubernetes() -> dict[str, str]:
 
 def test_it_starts_and_means_the_same_whatever_others_inject(fake_influx2: Fake2, tmp_path: Path) -> None:
     buckets = fake_influx2.fresh_buckets()
-    clock = fast_clock(120.0, time.time() // 86400 * 86400 - 2 * 86400 + 36000)
-    with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.start - 86400), clock) as site:
+    plant = invent_gateway("8-battery", epoch=MORNING - 86400)
+    with driving(MORNING) as clock, BackgroundSimulator(plant, clock) as site:
         settings = site.settings | {
             "INFLUXDB_URL": fake_influx2.url, "INFLUXDB_ORG": fake_influx2.org,
             "INFLUXDB_TOKEN": fake_influx2.admin_token, "INFLUXDB_BUCKET": buckets["totals"],
@@ -90,7 +90,7 @@ def test_it_starts_and_means_the_same_whatever_others_inject(fake_influx2: Fake2
         together = program(tmp_path, "check", "--show", settings=settings | of_kubernetes())
         assert (together.code, together.err) == (0, "")
         assert together.out == alone.out
-        with Recorder(tmp_path, settings | of_kubernetes(), clock) as recorder:
+        with DrivenRecorder(tmp_path, settings | of_kubernetes(), clock) as recorder:
             recorder.wait_for_ticks(2)
             assert recorder.terminate() == 0
         assert "is not a setting" not in recorder.log

@@ -19,11 +19,10 @@ from tests.endtoend.points import (
     stored_days,
     typed,
 )
-from tests.endtoend.sites import fast_clock, site
+from tests.endtoend.sites import driven_site
 from tests.endtoend.truth import expected, unlike
 from tests.servers import Server
 
-RATE = 60.0
 TICKS = 8
 OWN = ("envoy_logger", "envoy_event")
 """What the recorder says of itself; everything else is measured."""
@@ -31,7 +30,7 @@ OWN = ("envoy_logger", "envoy_event")
 
 def test_exactly_the_points_expected_reach_the_database(any_server: Server, tmp_path: Path) -> None:
     buckets = any_server.fresh_buckets()
-    with site(tmp_path, fast_clock(RATE), any_server, buckets) as here:
+    with driven_site(tmp_path, any_server, buckets) as here:
         here.recorder.start()
         status = here.recorder.wait_for_ticks(TICKS)
         assert here.recorder.terminate() == 0

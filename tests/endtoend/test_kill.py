@@ -18,7 +18,7 @@ from tests.endtoend.points import (
     in_database,
     stored,
 )
-from tests.endtoend.sites import fast_clock, site
+from tests.endtoend.sites import driven_site, fast_clock, fast_site
 from tests.servers import Fake2, Influx1, Influx2, Server
 from tests.sizes import sized
 
@@ -43,7 +43,7 @@ def test_a_recorder_killed_at_any_moment_loses_nothing_and_writes_nothing_twice(
     buckets = database.fresh_buckets()
     seen: list[StoredRow] = []
     acknowledged: set[int] = set()
-    with site(tmp_path, fast_clock(RATE), database, buckets) as here:
+    with fast_site(tmp_path, fast_clock(RATE), database, buckets) as here:
         recorder = here.recorder
         for _ in range(kills):
             recorder.start()
@@ -70,7 +70,7 @@ def test_a_recorder_killed_at_any_moment_loses_nothing_and_writes_nothing_twice(
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_a_database_that_goes_away_and_comes_back_has_everything(database: Server, tmp_path: Path, how: str) -> None:
     buckets = database.fresh_buckets()
-    with site(tmp_path, fast_clock(2 * RATE), database, buckets) as here:
+    with driven_site(tmp_path, database, buckets) as here:
         here.recorder.start()
         here.recorder.wait_for_ticks(3)
         if how == "stopped":
@@ -93,7 +93,7 @@ def test_a_database_that_goes_away_and_comes_back_has_everything(database: Serve
 def test_a_database_that_is_down_at_the_start_gets_everything_later(database: Server, tmp_path: Path) -> None:
     buckets = database.fresh_buckets()
     database.stop()
-    with site(tmp_path, fast_clock(2 * RATE), database, buckets) as here:
+    with driven_site(tmp_path, database, buckets) as here:
         here.recorder.start()
         gone = here.recorder.wait_for_ticks(4)["polls"]["last_tick"]
         assert not any(row.delivered for row in stored(here.recorder.state))

@@ -13,7 +13,7 @@ from logger.clock import SystemClock
 from logger.daemon import app
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.recorder import Recorder, environment
-from tests.endtoend.sites import fast_clock, site
+from tests.endtoend.sites import driven_site, fast_clock, fast_site
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
@@ -51,7 +51,7 @@ def test_run_records_in_real_time_answers_health_and_status_and_stops_on_sigterm
 
 
 def test_sigterm_while_the_gateway_hangs_stores_what_came(tmp_path: Path) -> None:
-    with site(tmp_path, fast_clock(20.0)) as here:
+    with driven_site(tmp_path) as here:
         here.recorder.start()
         before = here.recorder.wait_for_ticks(1)["polls"]["last_tick"]
         here.gateway.fail("/ivp/ensemble/power", Fault("hang", seconds=1200))
@@ -71,7 +71,7 @@ def test_sigterm_while_the_database_is_away_keeps_everything_for_the_next_start(
 ) -> None:
     buckets = influx1.fresh_buckets()
     influx1.stop()
-    with site(tmp_path, fast_clock(60.0), influx1, buckets) as here:
+    with driven_site(tmp_path, influx1, buckets) as here:
         here.recorder.start()
         last = here.recorder.wait_for_ticks(2)["polls"]["last_tick"]
         assert here.recorder.terminate() == 0
@@ -83,7 +83,7 @@ def test_sigterm_while_the_database_is_away_keeps_everything_for_the_next_start(
 def test_sigterm_while_the_database_hangs_ends_in_order(fake_influx2: Fake2, tmp_path: Path) -> None:
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.fake.script(Scripted(204, delay_s=60.0), times=100)
-    with site(tmp_path, fast_clock(60.0), fake_influx2, buckets) as here:
+    with fast_site(tmp_path, fast_clock(60.0), fake_influx2, buckets) as here:
         here.recorder.start()
         last = here.recorder.wait_for_ticks(2)["polls"]["last_tick"]
         assert here.recorder.terminate() == 0
@@ -101,7 +101,7 @@ def test_the_last_resort_is_within_the_time_that_systemd_and_containers_give() -
 @pytest.mark.parametrize("what", ["opening", "storing", "rescuing"])
 def test_sigterm_while_the_disk_does_not_answer_ends_all_the_same(tmp_path: Path, what: str) -> None:
     clock = fast_clock(60.0)
-    with site(tmp_path, clock) as here:
+    with fast_site(tmp_path, clock) as here:
         command = [sys.executable, "-m", "tests.endtoend.stalling_run", what,
                    *(repr(number) for number in (clock.origin, clock.start, clock.rate))]  # fmt: skip
         with (tmp_path / "log").open("wb") as log:

@@ -1,37 +1,35 @@
-"""The daemon under bad input, on a fast clock: each trouble is said once, and when it ends everything goes on."""
+"""The daemon under bad input, in driven time: each trouble is said once, and when it ends everything goes on."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from logger.clock import FastClock
 from tests.commands.program import program
-from tests.endtoend import recorder as recorders
+from tests.driven import DrivenClock, driving
 from tests.endtoend.points import Points, as_points, differences, in_database, stored
-from tests.endtoend.recorder import Recorder, influxdb
-from tests.endtoend.sites import fast_clock
+from tests.endtoend.recorder import DrivenRecorder, Watched, influxdb
+from tests.endtoend.sites import MORNING
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
 
-RATE = 240.0
 WHOLE = {"production_power_w", "net_power_w", "load_power_w", "battery_charge_percent", "inverters_producing"}
 
 
 @pytest.fixture
-def clock() -> FastClock:
-    """Begins at ten in the morning, two days ago, far from the gateway's nightly silence."""
-    return fast_clock(RATE, time.time() // 86400 * 86400 - 2 * 86400 + 36000)
+def clock() -> Iterator[DrivenClock]:
+    """Begins at ten in the morning, far from the gateway's nightly silence."""
+    with driving(MORNING) as clock:
+        yield clock
 
 
 @pytest.fixture
-def fast_site(clock: FastClock) -> Iterator[BackgroundSimulator]:
+def driven(clock: DrivenClock) -> Iterator[BackgroundSimulator]:
     """Firmware 8 with meters, batteries and an account, on the recorder's own clock."""
     with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.start - 86400), clock) as running:
         yield running
@@ -41,11 +39,11 @@ def troubles(status: dict[str, dict[str, str]]) -> str:
     return "\n".join(status["troubles"].values())
 
 
-def until_said(recorder: Recorder, what: str) -> None:
+def until_said(recorder: Watched, what: str) -> None:
     recorder.wait_until(lambda status: bool(re.search(what, troubles(status))))
 
 
-def minutes_pass(recorder: Recorder, minutes: int) -> None:
+def minutes_pass(recorder: Watched, minutes: int) -> None:
     """So many ticks are stored or missed."""
 
     def count(status: dict[str, dict[str, int]]) -> int:
@@ -55,25 +53,25 @@ def minutes_pass(recorder: Recorder, minutes: int) -> None:
     recorder.wait_until(lambda status: count(status) >= start + minutes)
 
 
-def said_once(recorder: Recorder, what: str, hint: str) -> None:
+def said_once(recorder: Watched, what: str, hint: str) -> None:
     """The log has the trouble once, in two lines, and no traceback."""
     found = re.findall(rf"^.*{what}.*\n.*Try: .*{hint}", recorder.log, re.M)
     assert len(found) == 1, f"{len(found)} times: {what} / {hint}\n{recorder.log[-3000:]}"
     assert "Traceback" not in recorder.log
 
 
-def caught_up(recorder: Recorder, tick: int) -> None:
+def caught_up(recorder: Watched, tick: int) -> None:
     """Everything up to `tick` is delivered; the newest rows may always wait a moment."""
     recorder.wait_until(lambda status: (status["store"]["oldest_tick"] or status["polls"]["last_tick"]) > tick)
 
 
-def totals(recorder: Recorder) -> dict[int, set[str]]:
+def totals(recorder: Watched) -> dict[int, set[str]]:
     """Tick → the fields of its `envoy_totals`."""
     points: Points = as_points(stored(recorder.state))
     return {place.time: set(fields) for place, fields in points.items() if place.measurement == "envoy_totals"}
 
 
-def is_whole_again(recorder: Recorder, ticks: int = 3) -> None:
+def is_whole_again(recorder: Watched, ticks: int = 3) -> None:
     """No trouble is left, and so many ticks in a row after that have everything."""
     well = recorder.wait_until(lambda status: not status["troubles"] and status["polls"]["ticks"] > 0)
     looked_at = healed = well["polls"]["last_tick"]
@@ -111,19 +109,19 @@ TROUBLES = {
 
 @pytest.mark.parametrize("name", TROUBLES)
 def test_a_bad_gateway_is_said_and_everything_goes_on_when_it_is_well(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, name: str
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, name: str
 ) -> None:
     trouble = TROUBLES[name]
-    with Recorder(tmp_path, fast_site.settings, clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings, clock) as recorder:
         recorder.wait_for_ticks(6)
-        fast_site.fail(trouble.prefix, trouble.fault)
+        driven.fail(trouble.prefix, trouble.fault)
         until_said(recorder, trouble.what)
         minutes_pass(recorder, 8)
         lines = re.findall(rf"^.* (?:INFO|WARNING|ERROR) +(.*{trouble.what}.*)$", recorder.log, re.M)
         assert lines
         assert len(lines) == len(set(lines)), "the same was said twice"
-        now = fast_site.simulator.journal[-1].time
-        fast_site.heal()
+        now = driven.simulator.journal[-1].time
+        driven.heal()
         is_whole_again(recorder)
         assert recorder.terminate() == 0
     assert "Traceback" not in recorder.log
@@ -131,35 +129,34 @@ def test_a_bad_gateway_is_said_and_everything_goes_on_when_it_is_well(
         during = [tick for tick in totals(recorder) if now - 480 < tick <= now]
         assert len(during) >= 5
         assert all(WHOLE - {"battery_charge_percent"} <= totals(recorder)[tick] for tick in during)
-    assert fast_site.simulator.cloud.sign_ins == 1
+    assert driven.simulator.cloud.sign_ins == 1
 
 
 def test_a_gateway_that_hangs_is_said_and_everything_goes_on_when_it_is_well(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(recorders, "PATIENCE_S", 1.0)
-    with Recorder(tmp_path, fast_site.settings, clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings, clock) as recorder:
         recorder.wait_for_ticks(6)
-        fast_site.fail("*", Fault("hang", seconds=3600))
+        driven.fail("*", Fault("hang", seconds=3600))
         until_said(recorder, "did not answer all fast requests|no complete answer in")
-        fast_site.heal()
+        driven.heal()
         is_whole_again(recorder)
         assert recorder.terminate() == 0
     assert "Traceback" not in recorder.log
 
 
 def test_a_gateway_that_is_off_at_the_start_is_waited_for(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
-    fast_site.await_on(fast_site.simulator.http.stop())
-    with Recorder(tmp_path, fast_site.settings, clock) as recorder:
+    driven.await_on(driven.simulator.http.stop())
+    with DrivenRecorder(tmp_path, driven.settings, clock) as recorder:
         until_said(recorder, "refuses the connection")
         minutes_pass(recorder, 3)
-        fast_site.await_on(fast_site.simulator.http.start())
+        driven.await_on(driven.simulator.http.start())
         is_whole_again(recorder)
-        fast_site.await_on(fast_site.simulator.http.stop())
+        driven.await_on(driven.simulator.http.stop())
         recorder.wait_until(lambda status: "refuses the connection" in troubles(status))
-        fast_site.await_on(fast_site.simulator.http.start())
+        driven.await_on(driven.simulator.http.start())
         is_whole_again(recorder)
         assert recorder.terminate() == 0
     assert len(re.findall("refuses the connection\n.*Try: check that the device is on", recorder.log)) == 2
@@ -167,10 +164,10 @@ def test_a_gateway_that_is_off_at_the_start_is_waited_for(
 
 
 def test_a_name_that_does_not_resolve_keeps_it_running(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
-    settings = fast_site.settings | {"ENPHASE_GATEWAY": "no-such-host.invalid"}
-    with Recorder(tmp_path, settings, clock) as recorder:
+    settings = driven.settings | {"ENPHASE_GATEWAY": "no-such-host.invalid"}
+    with DrivenRecorder(tmp_path, settings, clock) as recorder:
         until_said(recorder, "the name no-such-host.invalid does not resolve")
         minutes_pass(recorder, 3)
         assert recorder.terminate() == 0
@@ -178,31 +175,31 @@ def test_a_name_that_does_not_resolve_keeps_it_running(
 
 
 def test_half_an_hour_with_a_wrong_password_is_one_sign_in(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
-    with Recorder(tmp_path, fast_site.settings | {"ENPHASE_PASSWORD": "not the password"}, clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings | {"ENPHASE_PASSWORD": "not the password"}, clock) as recorder:
         until_said(recorder, "wrong e-mail or password")
         minutes_pass(recorder, 30)
         shown = program(tmp_path, "status", settings=recorder.settings)
         assert re.search("trouble +.*wrong e-mail or password\n +Try: check ENPHASE_USERNAME", shown.out)
         assert recorder.terminate() == 0
-    assert fast_site.simulator.cloud.sign_ins == 1
+    assert driven.simulator.cloud.sign_ins == 1
     said_once(recorder, "wrong e-mail or password", "no further attempt is made for 24 hours")
-    with Recorder(tmp_path, fast_site.settings, clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings, clock) as recorder:
         is_whole_again(recorder)
-    assert fast_site.simulator.cloud.sign_ins == 2
+    assert driven.simulator.cloud.sign_ins == 2
 
 
 @pytest.mark.parametrize("mode", ["throttled", "mfa"])
 def test_a_quarter_of_an_hour_of_a_cloud_that_refuses_is_a_handful_of_sign_ins(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, mode: str
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, mode: str
 ) -> None:
-    fast_site.call(lambda: setattr(fast_site.simulator.cloud, "mode", mode))
-    with Recorder(tmp_path, fast_site.settings, clock) as recorder:
+    driven.call(lambda: setattr(driven.simulator.cloud, "mode", mode))
+    with DrivenRecorder(tmp_path, driven.settings, clock) as recorder:
         until_said(recorder, "answered 429|second factor")
         minutes_pass(recorder, 15)
-        tried = fast_site.simulator.cloud.sign_ins
-        fast_site.call(lambda: setattr(fast_site.simulator.cloud, "mode", "ok"))
+        tried = driven.simulator.cloud.sign_ins
+        driven.call(lambda: setattr(driven.simulator.cloud, "mode", "ok"))
         if mode == "mfa":
             assert tried == 1
             said_once(recorder, "asks for a second factor", "ENPHASE_TOKEN_FILE")
@@ -210,54 +207,54 @@ def test_a_quarter_of_an_hour_of_a_cloud_that_refuses_is_a_handful_of_sign_ins(
             return
         assert 1 <= tried <= 4
         is_whole_again(recorder)  # by itself, at its next attempt
-        assert fast_site.simulator.cloud.sign_ins == tried + 1
+        assert driven.simulator.cloud.sign_ins == tried + 1
 
 
 def test_another_serial_writes_nothing_and_is_looked_at_each_minute(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
-    with Recorder(tmp_path, fast_site.settings | {"ENPHASE_SERIAL": "122000000043"}, clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings | {"ENPHASE_SERIAL": "122000000043"}, clock) as recorder:
         until_said(recorder, "ENPHASE_SERIAL says 122000000043")
         minutes_pass(recorder, 5)
         assert recorder.terminate() == 0
     said_once(recorder, "is 122000000042, but ENPHASE_SERIAL says 122000000043", "correct ENPHASE_SERIAL")
     assert stored(recorder.state) == []
-    assert {served.path for served in fast_site.journal} == {"/info"}
-    assert 3 <= len(fast_site.journal) <= 12
-    assert fast_site.simulator.cloud.sign_ins == 0
+    assert {served.path for served in driven.journal} == {"/info"}
+    assert 3 <= len(driven.journal) <= 12
+    assert driven.simulator.cloud.sign_ins == 0
 
 
 def test_a_pasted_token_that_ends_is_said_and_a_new_one_goes_on(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
     pasted = {
-        "ENPHASE_GATEWAY": fast_site.settings["ENPHASE_GATEWAY"],
-        "ENPHASE_TOKEN": fast_site.simulator.new_token(lifetime_s=600),
+        "ENPHASE_GATEWAY": driven.settings["ENPHASE_GATEWAY"],
+        "ENPHASE_TOKEN": driven.simulator.new_token(lifetime_s=600),
     }
-    with Recorder(tmp_path, pasted, clock) as recorder:
+    with DrivenRecorder(tmp_path, pasted, clock) as recorder:
         recorder.wait_for_ticks(3)
         until_said(recorder, "ENPHASE_TOKEN expired on")
         minutes_pass(recorder, 10)
         assert recorder.terminate() == 0
     said_once(recorder, "ENPHASE_TOKEN expired on", "ENPHASE_TOKEN_FILE")
-    fresh = pasted | {"ENPHASE_TOKEN": fast_site.simulator.new_token()}
-    with Recorder(tmp_path, fresh, clock) as recorder:
+    fresh = pasted | {"ENPHASE_TOKEN": driven.simulator.new_token()}
+    with DrivenRecorder(tmp_path, fresh, clock) as recorder:
         is_whole_again(recorder)
-    assert fast_site.simulator.cloud.sign_ins == 0
+    assert driven.simulator.cloud.sign_ins == 0
 
 
 def test_an_impostor_gets_nothing_for_minutes_until_a_person_accepts_it(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
-    with Recorder(tmp_path, fast_site.settings, clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings, clock) as recorder:
         recorder.wait_for_ticks(3)
-        fast_site.call(fast_site.simulator.new_certificate)
-        fast_site.await_on(fast_site.simulator.http.drop())
-        before, served = len(fast_site.simulator.http.raw), len(fast_site.journal)
+        driven.call(driven.simulator.new_certificate)
+        driven.await_on(driven.simulator.http.drop())
+        before, served = len(driven.simulator.http.raw), len(driven.journal)
         until_said(recorder, "is not the pinned one")
         minutes_pass(recorder, 6)
-        assert b"".join(fast_site.simulator.http.raw[before:]) == b""
-        assert len(fast_site.journal) == served
+        assert b"".join(driven.simulator.http.raw[before:]) == b""
+        assert len(driven.journal) == served
         accepted = program(tmp_path, "accept-certificate", settings=recorder.settings)
         assert accepted.code == 0, accepted.err
         assert "\nnow:    " in accepted.out
@@ -280,12 +277,12 @@ def test_an_impostor_gets_nothing_for_minutes_until_a_person_accepts_it(
     ids=["401", "404", "500", "cut"],
 )
 def test_a_refusing_influxdb_is_said_and_gets_everything_later(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, fake_influx2: Fake2, answer: Scripted,
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, fake_influx2: Fake2, answer: Scripted,
     what: str, hint: str,
 ) -> None:  # fmt: skip
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.fake.script(answer, times=100_000)
-    with Recorder(tmp_path, fast_site.settings | influxdb(fake_influx2.target(buckets)), clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings | influxdb(fake_influx2.target(buckets)), clock) as recorder:
         until_said(recorder, what)
         minutes_pass(recorder, 6)
         status = recorder.status()
@@ -313,11 +310,11 @@ def test_a_refusing_influxdb_is_said_and_gets_everything_later(
 
 
 def test_a_database_that_is_down_at_the_start_gets_everything_later(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, fake_influx2: Fake2
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, fake_influx2: Fake2
 ) -> None:
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.stop()
-    with Recorder(tmp_path, fast_site.settings | influxdb(fake_influx2.target(buckets)), clock) as recorder:
+    with DrivenRecorder(tmp_path, driven.settings | influxdb(fake_influx2.target(buckets)), clock) as recorder:
         until_said(recorder, "refuses the connection")
         first = recorder.wait_for_ticks(6)
         assert first["store"]["delivered"] == 0
@@ -331,20 +328,20 @@ def test_a_database_that_is_down_at_the_start_gets_everything_later(
 
 
 def test_a_real_influxdb_1_that_refuses_the_password_is_said_and_gets_everything_later(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, influx1_auth: Influx1
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, influx1_auth: Influx1
 ) -> None:
     buckets = influx1_auth.fresh_buckets()
     home = tmp_path / "recorder"
     home.mkdir()
     wrong = influxdb(influx1_auth.target(buckets, password="not-this-one", api="1"))
-    with Recorder(home, fast_site.settings | wrong, clock) as recorder:
+    with DrivenRecorder(home, driven.settings | wrong, clock) as recorder:
         until_said(recorder, "authorization failed|401")
         last = recorder.wait_for_ticks(4)["polls"]["last_tick"]
         assert recorder.terminate() == 0
     assert re.search(r"(authorization failed|401).*\n.*Try: .*INFLUXDB_USERNAME", recorder.log), recorder.log
     assert "not-this-one" not in recorder.log
     right = influxdb(influx1_auth.target(buckets, api="1"))
-    with Recorder(home, fast_site.settings | right, clock) as recorder:
+    with DrivenRecorder(home, driven.settings | right, clock) as recorder:
         caught_up(recorder, last)
         assert recorder.terminate() == 0
     got = {place.time for place in in_database(influx1_auth, buckets) if place.measurement == "envoy_totals"}

@@ -6,17 +6,16 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from logger.clock import FastClock
 from tests.commands.program import program
-from tests.endtoend.recorder import Recorder, environment
-from tests.endtoend.sites import fast_clock
+from tests.driven import DrivenClock, driving
+from tests.endtoend.recorder import DrivenRecorder, environment
+from tests.endtoend.sites import MORNING, fast_clock, fast_site
 from tests.errors.sentinels import (
     ACCOUNT,
     ADMIN_TOKEN,
@@ -44,12 +43,13 @@ def addresses(site: BackgroundSimulator, **more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def clock() -> FastClock:
-    return fast_clock(240.0, time.time() // 86400 * 86400 - 2 * 86400 + 36000)
+def clock() -> Iterator[DrivenClock]:
+    with driving(MORNING) as clock:
+        yield clock
 
 
 @pytest.fixture
-def fast_site(clock: FastClock) -> Iterator[BackgroundSimulator]:
+def driven(clock: DrivenClock) -> Iterator[BackgroundSimulator]:
     with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.start - 86400), clock) as running:
         running.call(lambda: setattr(running.simulator.cloud, "password", ACCOUNT))
         yield running
@@ -102,12 +102,12 @@ def test_the_commands_that_show_settings_show_no_secret(
 
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_a_daemon_through_every_error_writes_no_secret(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, fake_influx2: Fake2, style: str
+    driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, fake_influx2: Fake2, style: str
 ) -> None:
     buckets = fake_influx2.fresh_buckets()
     secrets = dict(zip(NAMES, PLAIN, strict=True))
     del secrets["INFLUXDB_PASSWORD"]
-    settings = addresses(fast_site, LOGGER_LOG_FORMAT=style) | secrets | {
+    settings = addresses(driven, LOGGER_LOG_FORMAT=style) | secrets | {
         "INFLUXDB_URL": fake_influx2.url, "INFLUXDB_ORG": fake_influx2.org, "INFLUXDB_BUCKET": buckets["totals"],
         "INFLUXDB_BUCKET_DEVICES": buckets["devices"], "INFLUXDB_BUCKET_DAILY": buckets["daily"],
     }  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_daemon_through_every_error_writes_no_secret(
         for status in (401, 404, 500, 400)
     ]
     outputs: list[str] = []
-    with Recorder(tmp_path, settings, clock) as recorder:
+    with DrivenRecorder(tmp_path, settings, clock) as recorder:
         for error in errors:
             fake_influx2.fake.forget_scripts()
             fake_influx2.fake.script(error, times=100_000)
@@ -129,21 +129,21 @@ def test_a_daemon_through_every_error_writes_no_secret(
             )
         arguments = Path(f"/proc/{recorder.status()['pid']}/cmdline").read_bytes()
         assert not leaks(arguments, PLAIN)
-        echo = Echo(fast_site.simulator.model, BESIDE_A_TOKEN)
-        fast_site.call(lambda: setattr(fast_site.simulator, "model", echo))
+        echo = Echo(driven.simulator.model, BESIDE_A_TOKEN)
+        driven.call(lambda: setattr(driven.simulator, "model", echo))
         recorder.wait_until(lambda status: "HTML" in "\n".join(status["troubles"].values()))
         for fault in (Fault("reset"), Fault("status"), Fault("html")):
-            fast_site.fail("*", fault)
+            driven.fail("*", fault)
             ticks = recorder.status()["polls"]["missed"] + recorder.status()["polls"]["ticks"]
             recorder.wait_until(
                 lambda status, past=ticks: status["polls"]["missed"] + status["polls"]["ticks"] > past + 2  # type: ignore[misc]
             )
-        fast_site.heal()
-        fast_site.call(fast_site.simulator.revoke_tokens)
-        fast_site.call(lambda: setattr(fast_site.simulator.cloud, "mode", "html"))
+        driven.heal()
+        driven.call(driven.simulator.revoke_tokens)
+        driven.call(lambda: setattr(driven.simulator.cloud, "mode", "html"))
         recorder.wait_until(lambda status: "sign-in" in "\n".join(status["troubles"].values()))
-        fast_site.call(fast_site.simulator.new_certificate)
-        fast_site.await_on(fast_site.simulator.http.drop())
+        driven.call(driven.simulator.new_certificate)
+        driven.await_on(driven.simulator.http.drop())
         recorder.wait_until(lambda status: "not the pinned one" in "\n".join(status["troubles"].values()))
         for words in (["status"], ["status", "--json"]):
             done = program(tmp_path, *words, settings=settings)
@@ -158,15 +158,16 @@ def test_a_daemon_through_every_error_writes_no_secret(
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_a_crash_is_shown_whole_but_masked(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path, style: str
-) -> None:
-    settings = addresses(fast_site, LOGGER_LOG_FORMAT=style) | dict(zip(NAMES[:2], PLAIN[:2], strict=True))
+def test_a_crash_is_shown_whole_but_masked(tmp_path: Path, style: str) -> None:
+    clock = fast_clock(240.0)
     numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate)]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.errors.crashing_run", *numbers], cwd=tmp_path, capture_output=True, text=True,
-        env=environment(tmp_path, settings),
-    )  # fmt: skip
+    with fast_site(tmp_path, clock) as here:
+        here.gateway.call(lambda: setattr(here.gateway.simulator.cloud, "password", ACCOUNT))
+        settings = addresses(here.gateway, LOGGER_LOG_FORMAT=style) | dict(zip(NAMES[:2], PLAIN[:2], strict=True))
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.errors.crashing_run", *numbers], cwd=tmp_path, capture_output=True,
+            text=True, env=environment(tmp_path, settings),
+        )  # fmt: skip
     assert done.returncode == 1
     assert "Traceback (most recent call last)" in done.stderr
     assert "RuntimeError: a defect with " in done.stderr

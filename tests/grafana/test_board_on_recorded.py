@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logger.model import Role
-from tests.endtoend.sites import fast_clock, site
+from tests.endtoend.sites import driven_site
 from tests.grafana.queries import grafana_queries
 from tests.grafana.test_queries_on_influxdb2 import Database
 from tests.servers import Influx2
@@ -30,16 +30,16 @@ def recorded(influx2_session: Influx2, tmp_path_factory: pytest.TempPathFactory)
     if not influx2_session.running:
         influx2_session.start()
     buckets = influx2_session.fresh_buckets()
-    serial = _record(influx2_session, buckets, tmp_path_factory.mktemp("yesterday"), YESTERDAY_S, 200.0, 20)
-    _record(influx2_session, buckets, tmp_path_factory.mktemp("today"), RECENTLY_S, 60.0, 9)
+    serial = _record(influx2_session, buckets, tmp_path_factory.mktemp("yesterday"), YESTERDAY_S, 20)
+    _record(influx2_session, buckets, tmp_path_factory.mktemp("today"), RECENTLY_S, 9)
     return Database(influx2_session, buckets), serial
 
 
 def _record(
-    server: Influx2, buckets: Mapping[Role, str], home: Path, ago_s: float, rate: float, ticks: int
+    server: Influx2, buckets: Mapping[Role, str], home: Path, ago_s: float, ticks: int
 ) -> str:  # fmt: skip
-    clock, place = fast_clock(rate, time.time() - ago_s), 15.0 * HOURS_TO_NOON
-    with site(home, clock, server, buckets, zone=ZONE, longitude=place, epoch=BEGUN) as here:
+    start, place = time.time() - ago_s, 15.0 * HOURS_TO_NOON
+    with driven_site(home, server, buckets, start=start, zone=ZONE, longitude=place, epoch=BEGUN) as here:
         here.recorder.start()
         last = here.recorder.wait_for_ticks(ticks)["polls"]["last_tick"]
         here.recorder.wait_until_delivered(last - 60)

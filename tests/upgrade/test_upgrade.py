@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import tarfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from logger.clock import FastClock
 from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import GatewayState, dump_state, load_state
 from logger.daemon.progress import Progress
@@ -32,8 +30,10 @@ from logger.simulator.certificate import Certificate
 from logger.simulator.site_model import Access
 from logger.site import Site
 from logger.store.store import Store
+from tests.clocks import HandClock
 from tests.daemon.parts import InlineStore, ScriptedGateway
-from tests.endtoend.recorder import PATIENCE_S, Recorder
+from tests.driven import driving
+from tests.endtoend.recorder import DrivenRecorder
 from tests.standin import BackgroundSimulator, Reply
 from tests.upgrade import documents as site
 from tests.virtual import VirtualClock, run_virtually
@@ -61,7 +61,7 @@ class Left:
         self.expected = json.loads((self.folder / "expected.json").read_text(encoding="utf-8"))
 
     def open(self) -> Store:
-        return Store.open(self.state, max_mb=64, keep_days=30, clock=FastClock(time.time(), LAST, 1.0, 1.0))
+        return Store.open(self.state, max_mb=64, keep_days=30, clock=HandClock(LAST))
 
     def parts(self) -> dict[str, str]:
         store = self.open()
@@ -250,14 +250,13 @@ def test_what_was_held_in_the_folder_proves_right_and_is_written_at_its_own_tick
 
 
 def test_pin_and_token_are_used_without_a_new_sign_in(left: Left) -> None:
-    """The whole recorder as a process, against a gateway that shows the same certificate and knows the token."""
+    """The whole recorder, against a gateway that shows the same certificate and knows the token."""
     pin, token = (left.state / name for name in (f"pin-{site.SERIAL}.json", f"token-{site.SERIAL}"))
     kept, known = token.read_bytes(), json.loads(pin.read_bytes())
-    clock = FastClock(time.time(), LAST + 100, 60.0, PATIENCE_S)
     certificate = Certificate(
         (left.folder / "certificate.pem").read_bytes(), (left.folder / "certificate-key.pem").read_bytes(), ""
     )
-    with BackgroundSimulator(Model(), clock, certificate=certificate) as gateway:
+    with driving(LAST + 100) as clock, BackgroundSimulator(Model(), clock, certificate=certificate) as gateway:
         key = load_pem_private_key((left.folder / "token-key.pem").read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         gateway.simulator.tokens.key = key
@@ -266,7 +265,7 @@ def test_pin_and_token_are_used_without_a_new_sign_in(left: Left) -> None:
             "LOGGER_TOTALS_INTERVAL_S": str(site.STEP_S),
             "LOGGER_DEVICES_INTERVAL_S": "900",
         }
-        with Recorder(left.folder, settings, clock) as recorder:
+        with DrivenRecorder(left.folder, settings, clock) as recorder:
             recorder.wait_until(lambda status: status["polls"]["last_tick"] > LAST)
             assert recorder.terminate() == 0
             said = recorder.log
