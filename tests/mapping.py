@@ -109,6 +109,19 @@ SITE_BATTERIES: Final = {
 COMBINER: Final = {"communicating": "communicating", "fw_version": "firmware", "admin_state_str": "state"}
 
 
+def is_rounded(name: str) -> bool:
+    """Powers and energies are written with at most three decimals."""
+    return name.endswith(("_w", "_wh"))
+
+
+def written(fields: dict[str, Value]) -> dict[str, Value]:
+    """The fields as they are written."""
+    return {
+        name: round(value, 3) if isinstance(value, float) and is_rounded(name) else value
+        for name, value in fields.items()
+    }
+
+
 def meter_fields(row: Any, legs: int, *, phase: bool = False, new_stack: bool = False) -> dict[str, Value]:
     """A meter, or one of its phases; `legs`: the phases in use, of which its voltage is the sum."""
     found: dict[str, Value] = {name: float(row[key]) for name, key in METER.items()}

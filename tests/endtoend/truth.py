@@ -145,6 +145,8 @@ class _Truth:
         return {
             "battery_state": mapping.battery_state(battery_w, len(self._battery_rows(tick))),
             "battery_charge_percent": float(site["agg_soc"]),
+            "battery_reserve_percent": float(site["configured_backup_soc"]),
+            "battery_health_percent": float(site["ENC_agg_soh"]),
             "battery_energy_wh": float(site["ENC_agg_avail_energy"] + site["ACB_agg_energy"]),
             "battery_capacity_wh": float(site["Enc_max_available_capacity"]),
         }
@@ -230,5 +232,7 @@ def _alike(name: str, mine: Value, theirs: Value, tick: int) -> bool:
     if name == "inventory_age_s":  # the answer was received a little after it was sent
         return 0 <= int(mine) <= int(theirs)
     if isinstance(mine, float) and isinstance(theirs, float):
+        if mapping.is_rounded(name):
+            return mine == round(mine, 3) and abs(mine - theirs) <= 0.0005 + 1e-6
         return abs(mine - theirs) <= 1e-6 + 1e-12 * abs(theirs)
     return mine == theirs
