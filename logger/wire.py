@@ -43,6 +43,8 @@ _MOST_COOKIES = 16
 """A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
 _MOST_CHALLENGES = 2
 """A request is signed anew at most so often: the first challenge, and one that calls the nonce stale."""
+_CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
+"""What httpx says of an answer that did not come whole; it says other words of one that is no HTTP."""
 _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 
@@ -313,7 +315,6 @@ def _translate(error: Exception, host: str, where: str) -> WireError:
         return WireError(f"{host} is not an http or https address", "write it as https://host or http://host.")
     # Without what the server sent, which nobody has masked, and without counts: the same trouble has the same words.
     detail = re.split(r" \(|: ", str(error))[0]
-    return BrokenError(
-        f"{where} closed the connection in the middle" + (f": {detail}" if detail else ""),
-        "restart the device if this lasts.",
-    )
+    is_broken = isinstance(error, httpx.RemoteProtocolError) and not _CLOSED.search(detail)
+    did = "sent an answer that breaks the rules of HTTP" if is_broken else "closed the connection in the middle"
+    return BrokenError(f"{where} {did}" + (f": {detail}" if detail else ""), "restart the device if this lasts.")

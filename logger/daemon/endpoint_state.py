@@ -39,7 +39,8 @@ class EndpointState:
 
     `answered_before`: the endpoint answered under an earlier firmware. `reported_lost`: an event has reported that
     the endpoint stopped answering. `definitive_answers`: number of answers with a document, or with the statement
-    that there is none. `reason`: message of the last failure. `frequency`: "rarely" if the document lists nothing,
+    that there is none. `credentials_refused`: requests in a row that the credentials failed. `reason`: message of the
+    last failure. `frequency`: "rarely" if the document lists nothing,
     "often" if the document has new values every minute. `slow_gateway`: the gateway answers all requests slowly.
     """
 
@@ -53,6 +54,7 @@ class EndpointState:
     failures: int = 0
     failures_in_a_row: int = 0
     refusals_in_a_row: int = 0
+    credentials_refused: int = 0
     definitive_answers: int = 0
     failing_since: float | None = None
     reason: str = ""
@@ -70,7 +72,7 @@ class EndpointState:
         self.requests += 1
         self.definitive_answers += counts
         self.has_answered, self.is_absent, self.failing_since, self.reason = True, False, None, ""
-        self.failures_in_a_row = self.refusals_in_a_row = 0
+        self.failures_in_a_row = self.refusals_in_a_row = self.credentials_refused = 0
         self.due_at = self._due_after(tick)
 
     def record_failure(self, error: EnvoyLoggerError, tick: int, *, counts: bool = True) -> None:
@@ -78,6 +80,7 @@ class EndpointState:
         self.requests += 1
         self.failures += 1
         self.reason = error.message
+        self.credentials_refused = 0
         if self.failing_since is None:
             self.failing_since = tick
         if isinstance(error, (AbsentError, NotAllowedError)):

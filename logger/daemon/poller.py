@@ -144,7 +144,11 @@ class Poller:
     def _next_due(
         self, lane: Lane, tick: int, roles: frozenset[Role], asked: Collection[str] = ()
     ) -> EndpointState | None:
-        """Return the next due endpoint of a lane, except those in `asked`; silent endpoints come last."""
+        """Return the next due endpoint of a lane, except those in `asked`; silent endpoints come last.
+
+        A request whose credentials are refused ends its lane's turn. So endpoints that this happened to come after
+        the others: one of them can never keep the others from being asked.
+        """
         quiet = self._zone.is_quiet(self._clock.time())
         due = [
             state
@@ -155,7 +159,7 @@ class Poller:
             and state.is_due(tick, roles)
             and not (quiet and state.can_wait)
         ]
-        return min(due, key=lambda state: state.is_silent, default=None)
+        return min(due, key=lambda state: (state.is_silent, state.credentials_refused), default=None)
 
     async def _ask_fast(self, tick: int, roles: frozenset[Role]) -> None:
         """Request the due fast endpoints one by one. The first document of an endpoint may change what is wanted."""

@@ -96,6 +96,7 @@ class Requests:
             self._record_failure(state, TimedOutError(f"{path} took too long, so the request was cancelled"), tick)
             raise
         except CredentialsError:
+            state.credentials_refused += 1
             raise
         except (UnreachableError, NameUnknownError, CertificateError) as error:
             state.record_failure(error, tick, counts=False)

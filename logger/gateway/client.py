@@ -12,7 +12,14 @@ from dataclasses import replace
 from logger import log
 from logger.clock import Clock
 from logger.digest import Digest
-from logger.errors import BrokenError, CertificateError, NotAGatewayError, UnreachableError
+from logger.errors import (
+    BrokenError,
+    CertificateError,
+    GatewayError,
+    NotAGatewayError,
+    UnreachableError,
+    WireError,
+)
 from logger.gateway.access import Access
 from logger.gateway.connect import Connection, Connector
 from logger.gateway.documents import read_answer
@@ -139,18 +146,31 @@ class Gateway:
     async def _get_by_user(self, connection: Connection, endpoint: Endpoint) -> Answer:
         """Ask firmware before 7, with the local user where the path answers that it wants one (Q-C16).
 
-        A broken connection or a redirect may mean a firmware update: the connection is closed, and the next request
-        opens a new one.
+        A broken answer or a redirect may mean a firmware update. Then the gateway answers `/info` otherwise, and the
+        connection is closed; else the fault is this path's alone (Q-C17).
         """
         digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
         try:
             answer = await connection.get(endpoint, digest=digest)
-        except (BrokenError, UnreachableError):
+        except BrokenError:
+            await self._leave_if_changed(connection)
+            raise
+        except UnreachableError:
             await self._leave(connection.wire)
             raise
         if 300 <= answer.status < 400:
-            await self._leave(connection.wire)
+            await self._leave_if_changed(connection)
         return answer
+
+    async def _leave_if_changed(self, connection: Connection) -> None:
+        """Close the connection unless the same gateway with the same firmware still answers on it."""
+        try:
+            info = await ask_info(connection.wire, self._access, self._clock)
+        except (WireError, GatewayError):
+            await self._leave(connection.wire)
+            return
+        if (info.serial, info.firmware) != (connection.info.serial, connection.info.firmware):
+            await self._leave(connection.wire)
 
     @property
     def _local_user(self) -> str:

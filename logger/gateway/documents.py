@@ -59,7 +59,7 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
     if 300 <= status < 400:
         raise UnreadableError(
             f"{where} answered with a redirect ({status}), which is not followed",
-            "check ENPHASE_GATEWAY: gateways from firmware 7 on are reached with https://.",
+            "restart the gateway if this lasts: it answers so until then.",
         )
     raise GatewayError(f"{where} answered {status}", "check whether a firmware update changed this path.")
 
@@ -125,7 +125,11 @@ def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
     _refuse_busy(answer, f"{host}/info")
     text = answer.text
     if 300 <= answer.status < 400:
-        raise _not_a_gateway(host, f"a redirect ({answer.status}), which is not followed", "")
+        raise NotAGatewayError(
+            f"{host} sends elsewhere: /info gave a redirect ({answer.status}), which is not followed",
+            "check ENPHASE_GATEWAY (from firmware 7 on it begins with https://, or with neither); "
+            "restart the gateway if the address is right.",
+        )
     if answer.status != 200:
         raise _not_a_gateway(host, f"status {answer.status}", text)
     if len(answer.body) > INFO_LIMIT or "<!DOCTYPE" in text.upper() or "<!ENTITY" in text.upper():

@@ -16,7 +16,7 @@ from logger.gateway.access import Access
 from logger.gateway.auth import Auth
 from logger.gateway.connect import Connection
 from logger.gateway.documents import not_allowed
-from logger.gateway.endpoints import Endpoint
+from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.gateway.gateway_events import GatewayEvents
 from logger.gateway.probe import ask_info
 from logger.gateway.tokens import Token
@@ -25,6 +25,8 @@ from logger.wire import Answer
 
 _CHECK: Final = "/auth/check_jwt"
 _CHECK_S: Final = 10.0
+_FOR_EVERY_OWNER: Final = next(each for each in ENDPOINTS if each.path == "/api/v1/production")
+"""The path that tells a refused path from a refused token before any path has worked."""
 _IF_IT_LASTS: Final = "restart the gateway if this lasts."
 
 
@@ -131,11 +133,9 @@ class TokenSession:
         return answer
 
     async def _works_elsewhere(self, connection: Connection, endpoint: Endpoint, token: Token) -> bool:
-        """Return True if the path that worked last, other than this one, accepts the token now."""
-        witness = self._witness
-        if witness is None or witness == endpoint:
-            return False
-        return (await connection.get(witness, token=token)).status == 200
+        """Return True if another path accepts the token now: the one that worked last, else one for every owner."""
+        witness = self._witness or _FOR_EVERY_OWNER
+        return witness != endpoint and (await connection.get(witness, token=token)).status == 200
 
 
 def _refuse_wrong_clock(token: Token, info: GatewayInfo, host: str, now: float) -> None:

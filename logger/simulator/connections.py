@@ -32,7 +32,7 @@ class Response:
     """What is sent: the reply, further headers, and how it fails on the wire.
 
     `cut_after`: so many bytes of the body, then the end. `reset`: no answer. `parts`: sent instead of the body,
-    without a length; their maker may wait.
+    without a length; their maker may wait. `raw`: these very bytes instead of an answer, and then the end.
     """
 
     reply: Reply
@@ -40,6 +40,7 @@ class Response:
     cut_after: int | None = None
     reset: bool = False
     parts: Callable[[], AsyncIterator[bytes]] | None = None
+    raw: bytes | None = None
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -155,6 +156,10 @@ async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, respon
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
+        return
+    if response.raw is not None:
+        writer.write(response.raw)
+        await writer.drain()
         return
     reply = response.reply
     body = reply.body if response.cut_after is None else reply.body[: response.cut_after]

@@ -16,10 +16,16 @@ from logger.simulator.site_model import Reply
 
 Kind: TypeAlias = Literal[
     "delay", "drip", "hang", "status", "redirect", "html", "empty", "garbage", "cut", "reset", "huge", "bomb",
-    "script",
+    "two lengths", "script",
 ]  # fmt: skip
 Script: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 _CHUNK: Final = 256 * 1024
+_MOVED: Final = b"<html>\r\n<body>Moved Permanently</body>\r\n</html>\r\n"
+_CHUNKED: Final = b"%x\r\n%s\r\n0\r\n\r\n" % (len(_MOVED), _MOVED)
+_TWO_LENGTHS: Final = (
+    b"HTTP/1.1 301 Moved Permanently\r\nlocation: https://localhost/home\r\ncontent-type: text/html\r\n"
+    b"connection: close\r\ncontent-length: %d\r\ntransfer-encoding: chunked\r\n\r\n" % len(_MOVED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Fault:
     - html, empty, garbage: status 200 with a web page, with nothing, with half a document
     - cut: the connection ends within the body; reset: it ends before the answer
     - huge: `size` bytes; bomb: as many, compressed
+    - two lengths: 301 with both Content-Length and chunked encoding, as firmware 5 answers until it is restarted;
+      the body follows the second if `is_chunked`, else the first
     - script: what `script` returns for the request; None for the proper answer
 
     A fault is played `times` times, and from `since` until `until` (unix seconds); None is no limit.
@@ -44,6 +52,7 @@ class Fault:
     since: float | None = None
     until: float | None = None
     size: int = 64 << 20
+    is_chunked: bool = True
     script: Script | None = None
 
     def is_due(self, now: float) -> bool:
@@ -86,6 +95,9 @@ class Fault:
             case "bomb":
                 encoded = (*headers, ("content-encoding", "gzip"))
                 return Response(replace(reply, body=b""), encoded, parts=lambda: _make_bomb(self.size))
+            case "two lengths":
+                moved = Reply(301, web_pages.HTML, b"")
+                return Response(moved, raw=_TWO_LENGTHS + (_CHUNKED if self.is_chunked else _MOVED))
             case "redirect":
                 return Response(Reply(302, web_pages.HTML, b""), (*headers, ("location", "/login.html")))
 

@@ -20,6 +20,7 @@ from logger.errors import (
     TimedOutError,
     UnreadableError,
 )
+from logger.gateway.endpoints import ENDPOINTS
 from logger.site import Site
 from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway, collecting, site
 from tests.virtual import VirtualClock, run_virtually
@@ -91,6 +92,24 @@ def test_a_slow_lane_that_hangs_for_60_s_at_every_request_costs_no_minute(tmp_pa
     store, gateway, _ = record(tmp_path, 60, hang)
     assert times(store.lines("envoy_totals")) == [START + 60 * n for n in range(60)]
     assert gateway.most_in_flight == {"fast": 1, "slow": 1}
+
+
+@pytest.mark.parametrize(("lane", "number"), [("fast", -1), ("slow", 0), ("slow", 1), ("slow", -1)])
+def test_a_path_that_refuses_the_credentials_keeps_no_other_from_being_asked(
+    tmp_path: Path, lane: str, number: int
+) -> None:
+    _, calm, _ = record(tmp_path / "calm", 60)
+    lanes = {each.path: each.lane for each in ENDPOINTS}
+    paths = [path for path in dict.fromkeys(path for _, path in calm.asked) if lanes[path] == lane]
+    refused = paths.pop(number)
+
+    def refuse(gateway: ScriptedGateway) -> None:
+        gateway.fails[refused] = CredentialsError("the gateway refuses the token")
+
+    _, gateway, _ = record(tmp_path / "refused", 60, refuse)
+    counts = {path: sum(path == asked for _, asked in gateway.asked) for path in paths}
+    wanted = {path: sum(path == asked for _, asked in calm.asked) for path in paths}
+    assert all(counts[path] >= wanted[path] - 1 for path in paths), (refused, counts, wanted)
 
 
 def test_a_slow_answer_goes_once_into_the_next_tick(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from logger.simulator.faults import Fault
 from logger.simulator.server import Simulator
 from tests.fieldcases.cases import dry_run, needs_cases, run_at, vary
+from tests.readings.recordings import CORPUS
 
 pytestmark = needs_cases
 
@@ -49,3 +52,17 @@ def test_doctor_names_the_user_whom_the_gateway_refuses(tmp_path: Path) -> None:
     done = run_at(folder, tmp_path / "home", "doctor", prepare=ask_for_digest("/ivp/meters", password="changed"))
     assert "/ivp/meters refuses user envoy and the password (401); what needs no password is still read" in done.out
     assert "ENPHASE_LOCAL_PASSWORD_FILE" in done.out
+
+
+@pytest.mark.parametrize("is_chunked", [True, False])
+def test_a_path_that_breaks_http_until_the_restart_costs_nothing_else(tmp_path: Path, is_chunked: bool) -> None:
+    def break_home(simulator: Simulator) -> None:
+        simulator.faults.set("/home", Fault("two lengths", is_chunked=is_chunked))
+        simulator.faults.set("/home.json", Fault("status", status=404))
+
+    folder = CORPUS / "5.0.49"
+    well, broken = dry_run(folder, tmp_path / "a"), dry_run(folder, tmp_path / "b", prepare=break_home)
+    assert well.totals["production_power_w"] == broken.totals["production_power_w"]
+    assert len(broken.all_of("envoy_inverter")) == len(well.all_of("envoy_inverter")) > 0
+    done = run_at(folder, tmp_path / "c", "doctor", prepare=break_home)
+    assert re.search(r"/home.*\n +Try: restart the ", done.out), done.out

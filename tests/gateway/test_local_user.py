@@ -1,4 +1,4 @@
-"""Gateways before firmware 7: any path may ask for the local user by HTTP Digest, and gets the signature."""
+"""Gateways before firmware 7: any path may ask for the local user, and a single path may break HTTP."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from logger.errors import NotAllowedError
+from logger.errors import EnvoyLoggerError, NotAllowedError
 from logger.gateway.endpoints import plan
 from logger.simulator.credentials import DigestGuard
-from tests.gateway.parts import READINGS, Site, endpoint, site
+from logger.simulator.faults import Fault
+from tests.gateway.parts import READINGS, Site, endpoint, html, site
 
 METERS = "/ivp/meters"
 V1 = "/api/v1/production"
@@ -84,3 +85,20 @@ async def test_no_token_gateway_is_ever_answered_with_digest(tmp_path: Path) -> 
         here.box.digest_on = ("/",)
         await here.gateway().fetch(endpoint(METERS))
         assert "digest" not in {served.credential for served in here.box.journal}
+
+
+@pytest.mark.parametrize("is_chunked", [True, False])
+async def test_a_path_that_breaks_http_leaves_the_others_their_connection(tmp_path: Path, is_chunked: bool) -> None:
+    async with site(tmp_path, firmware="D5.0.62") as here:
+        here.box.script("/home", Fault("two lengths", is_chunked=is_chunked))
+        here.box.script("/home.json", html("not found", 404))
+        gateway = here.gateway()
+        await gateway.fetch(endpoint(V1))
+        for _ in range(3):
+            with pytest.raises(EnvoyLoggerError) as caught:
+                await gateway.fetch(endpoint("/home.json"))
+            assert caught.value.hint.startswith("restart the ")
+            assert "https" not in caught.value.hint
+            await gateway.fetch(endpoint(V1))
+        assert here.box.count("/info") == 1 + 3
+        assert here.box.count(V1) == 4

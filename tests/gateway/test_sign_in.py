@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from logger import log
-from logger.errors import CredentialsError, EnvoyLoggerError, SignInBlockedError, SignInRefusedError, TokenError
+from logger.errors import (
+    CredentialsError,
+    EnvoyLoggerError,
+    NotAllowedError,
+    SignInBlockedError,
+    SignInRefusedError,
+    TokenError,
+)
 from logger.gateway import sign_in, tokens
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
@@ -362,11 +369,14 @@ async def test_while_other_paths_work_not_even_the_gateways_own_check_is_a_reaso
 
 async def test_a_path_is_called_not_allowed_only_when_another_takes_the_token(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
-        for path in (READINGS, "/ivp/meters"):
+        for path in (READINGS, "/api/v1/production"):
             here.box.script(path, html("no", 401))
         with pytest.raises(EnvoyLoggerError, match="though the gateway says that the token is good") as caught:
             await here.gateway().fetch(endpoint(READINGS))
         assert caught.value.retry
+        here.box.faults.clear("/api/v1/production")
+        with pytest.raises(NotAllowedError):
+            await here.gateway().fetch(endpoint(READINGS))
         assert here.cloud.sign_ins == 1
 
 

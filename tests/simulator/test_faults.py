@@ -53,6 +53,17 @@ def test_redirect_sends_elsewhere() -> None:
     assert (answer.status, answer.headers["location"]) == (302, "/login.html")
 
 
+def test_two_lengths_is_a_redirect_that_can_be_read_if_its_body_is_chunked() -> None:
+    answer = one(Fault("two lengths"))
+    assert (answer.status, answer.headers["location"]) == (301, "https://localhost/home")
+    assert {"content-length", "transfer-encoding"} <= answer.headers.keys()
+
+
+def test_two_lengths_breaks_the_connection_if_its_body_is_not_chunked() -> None:
+    with pytest.raises(BrokenError, match="sent an answer that breaks the rules of HTTP"):
+        one(Fault("two lengths", is_chunked=False))
+
+
 async def test_delay_answers_well_but_later_by_the_clock() -> None:
     clock = HandClock(NOON)
     async with running(clock=clock) as (simulator, wire):
