@@ -35,6 +35,8 @@ _METER: Final = (
 )
 _DAY: Final = (
     "local_date:string peak_production_w peak_load_w coverage_percent counter_resets:int "
+    "peak_import_w peak_import_at:string peak_export_w base_load_w voltage_min_v voltage_max_v frequency_min_hz "
+    "frequency_max_hz off_grid_s battery_min_percent battery_max_percent "
     + " ".join(
         f"{quantity}_{part}wh"
         for quantity in ("production", "consumption", "load", "net", "grid_import", "grid_export",

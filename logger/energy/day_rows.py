@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from logger.energy.days import final_at
+from logger.energy.extremes import NAMES
 from logger.energy.quantities import figures
 from logger.energy.state import Day, EnergyState, Tick
+from logger.energy.surroundings import Extremes
 from logger.model import DayRow, Reading, Value
 from logger.tariff.band_energy import BandEnergy, sum_bands
 
@@ -66,6 +68,7 @@ def _day_row(day: Day, state: EnergyState) -> DayRow:
         fields["peak_load_w"] = day.peak_load_w
     if (money := sum_bands(day.bands)) is not None:
         fields |= _money_fields(day, money, state)
+    fields |= _list_extremes(day.extremes)
     fields["coverage_percent"] = min(100.0, 100.0 * day.polled_s / (day.end - day.start))
     fields["counter_resets"] = day.resets
     return DayRow(Reading("envoy_day", dict(day.tags), fields, day.start, "daily"), day.date, day.final)
@@ -102,3 +105,9 @@ def _money_fields(day: Day, money: BandEnergy, state: EnergyState) -> dict[str, 
     if "load" in figures(day.wiring or state.wiring, day.energy):
         fields["saved"] = money.saved
     return fields
+
+
+def _list_extremes(extremes: Extremes) -> dict[str, Value]:
+    """Return the extremes of a day that are known, by field name."""
+    found = {name: getattr(extremes, name) for name in NAMES}
+    return {name: value for name, value in found.items() if value is not None}

@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Final
 
 from logger.energy.days import first_instant, following, local_day
+from logger.energy.extremes import merge_extremes
 from logger.energy.state import Day, DayEnergy, EnergyState, Tick, Wiring
 from logger.model import Event
 from logger.tariff.band_energy import merge_bands
@@ -113,6 +114,7 @@ def merge_days(day: Day, other: Day) -> Day:
         resets=day.resets + other.resets,
         tags=day.tags or other.tags,
         bands=merge_bands(day.bands, other.bands),
+        extremes=merge_extremes(day.extremes, other.extremes),
     )
 
 

@@ -18,6 +18,7 @@ from logger.energy.counter_events import describe_decision
 from logger.energy.day_rows import list_due_rows
 from logger.energy.daybook import add_energy, beginning_of, count_poll, open_day, share_by_day, uncover_end
 from logger.energy.decisions import decide_counters
+from logger.energy.extremes import note_extremes
 from logger.energy.first_day import note_bases, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
 from logger.energy.held_ticks import confirm_held, note_held
@@ -70,9 +71,15 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     entry.integrate()
     held_ticks, late = confirm_held(opened, entry.counters, entry.today.energy, entry.confirmed)
     state, repriced = book_costs(before, entry.close(held_ticks), entry.bookings, prices)
-    rows, state = list_due_rows(before, state, tick, entry.changed | repriced)
+    state, touched, of_grid = note_extremes(state, tick)
+    rows, state = list_due_rows(before, state, tick, entry.changed | repriced | touched)
     return Accounted(
-        state, energy_fields(state, entry.accepted), late, rows, (*events, *entry.events), tuple(entry.resets)
+        state,
+        energy_fields(state, entry.accepted),
+        late,
+        rows,
+        (*events, *entry.events, *of_grid),
+        tuple(entry.resets),
     )
 
 

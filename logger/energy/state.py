@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from logger.energy.surroundings import Extremes, Grid, Quarter, Surroundings
 from logger.site import Site
 from logger.tariff.band_energy import BandEnergy
 
@@ -134,6 +135,7 @@ class Day:
     wiring: Wiring | None = None
     final: bool = False
     bands: Mapping[str, BandEnergy] = field(default_factory=dict)
+    extremes: Extremes = Extremes()
 
     def __hash__(self) -> int:
         """Hash only the fields that usually differ between days, because a cache hashes days at every tick."""
@@ -192,7 +194,7 @@ class EnergyState:
     `days`: oldest first. The last day is open; a gap can reopen the others. `samples`: the last power of each flow.
     `unbalanced`: what is not balanced over the phases yet. `held_ticks`: ticks with a value that is not accepted yet.
     `bases`: the first accepted value of each counter; points written before that value are not part of this state.
-    `unpriced`: energy that waits for its price.
+    `unpriced`: energy that waits for its price. `quarter`: the present quarter of an hour.
     """
 
     zone: str = ""
@@ -208,6 +210,8 @@ class EnergyState:
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     bases: Mapping[str, Base] = field(default_factory=dict)
     unpriced: tuple[Unpriced, ...] = ()
+    quarter: Quarter = Quarter()
+    grid: Grid = Grid()
 
     @property
     def today(self) -> Day:
@@ -233,7 +237,8 @@ class Tick:
     `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power of the site.
     `powers`: plausible watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose power
     arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at which the
-    gateway's firmware or meters last changed. `tags`: the tags for a day that begins now.
+    gateway's firmware or meters last changed. `tags`: the tags for a day that begins now. `around`: what else was
+    measured.
     """
 
     at: int
@@ -249,3 +254,4 @@ class Tick:
     is_polled: bool = True
     changed_at: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
+    around: Surroundings = Surroundings()

@@ -25,6 +25,8 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "last_tick": True,
         "samples": True,
         "unbalanced": True,
+        "quarter": True,
+        "grid": True,
         "counters": {"__all__": {"accepted_wh", "at", "rose_at", "bridged_wh"}},
         "days": {_TODAY: {"energy", "polled_s", "peak_production_w", "peak_load_w", "bands"}},
     },
@@ -32,7 +34,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "energy.today": {
         "zone": True,
         "wiring": True,
-        "days": {_TODAY: {"date", "start", "end", "tags", "resets", "wiring", "final"}},
+        "days": {_TODAY: {"date", "start", "end", "tags", "resets", "wiring", "final", "extremes"}},
     },
     "energy.start": {"first_day": True, "first_tick": True, "bases": True, "seeds": True},
     "energy.held": {"held_ticks": True},

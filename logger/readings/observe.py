@@ -11,6 +11,7 @@ from logger.energy.days import is_quiet
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rowsets as s
+from logger.readings.around import read_surroundings
 from logger.readings.contradictions import Contradictions, find_contradictions
 from logger.readings.derive import Shortfall, derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
@@ -112,6 +113,7 @@ def observe(
         is_night = is_quiet(snapshot.tick, energy.zone or site.zone)
         sources, changes = review_sources(snapshot, sources, polled_s=polled_s, in_quiet_window=is_night)
         tick = replace(tick, powers=site_powers(totals), changed_at=sources.review.changed_at)
+        tick = replace(tick, around=read_surroundings(points.finished, totals))
         events += changes
     shapes, lost = watch_all(state.shapes, snapshot.documents.values(), snapshot.tick)
     after = ReadingsState(

@@ -64,7 +64,9 @@ def test_a_row_has_every_field_of_the_schema_and_only_those() -> None:
     found = fields(row)
     energies = {f"{q}{part}_wh" for q in QUANTITIES for part in ("", "_estimated")}
     others = {"local_date", "peak_production_w", "peak_load_w", "coverage_percent", "counter_resets"}
-    assert found.keys() == energies | others
+    quarters = {"peak_import_w", "peak_export_w", "base_load_w", "voltage_min_v", "voltage_max_v"}
+    assert found.keys() == energies | others | quarters
+    assert [found[name] for name in ("peak_import_w", "peak_export_w", "base_load_w")] == [0.0, 500.0, 700.0]
     assert found["local_date"] == "2025-06-15"
     assert found["production_wh"] == pytest.approx(1200.0)
     flowed = [found[f"{q}_wh"] for q in ("grid_export", "grid_import", "net", "load")]

@@ -1,0 +1,48 @@
+"""Read what surrounds the counters at a tick from its points: voltage, frequency, the grid's state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from logger.energy.surroundings import Surroundings
+from logger.model import Reading, Value
+
+_METERS: Final = ("net-consumption", "total-consumption", "production")
+"""The meters whose phases show the grid's voltage, the best first; of other meters any."""
+_LEAST_V: Final = 1.0
+"""A phase below this has no voltage: it is not connected."""
+_ON_GRID: Final = {"on-grid": True, "off-grid": False}
+FIELDS: Final = {"envoy_phase": ("voltage_v", "frequency_hz"), "envoy_grid": ("grid_state",)}
+"""Measurement → the fields that are read here."""
+
+
+def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) -> Surroundings:
+    """Return the surroundings from the points and totals of one tick."""
+    volts: dict[str, list[float]] = {}
+    hertz: dict[str, list[float]] = {}
+    is_on_grid = None
+    for point in points:
+        if point.measurement == "envoy_phase":
+            meter = point.tags["meter"]
+            _collect(volts.setdefault(meter, []), point.fields.get("voltage_v"))
+            _collect(hertz.setdefault(meter, []), point.fields.get("frequency_hz"))
+        elif point.measurement == "envoy_grid":
+            is_on_grid = _ON_GRID.get(str(point.fields.get("grid_state")))
+    charge = totals.get("battery_charge_percent")
+    return Surroundings(
+        _span_of_best(volts), _span_of_best(hertz), is_on_grid, charge if isinstance(charge, float) else None
+    )
+
+
+def _collect(values: list[float], value: Value | None) -> None:
+    if isinstance(value, float) and value >= _LEAST_V:
+        values.append(value)
+
+
+def _span_of_best(values: Mapping[str, list[float]]) -> tuple[float, float] | None:
+    """Return the least and the greatest value of the best meter that has any."""
+    for meter in (*_METERS, *values):
+        if found := values.get(meter):
+            return min(found), max(found)
+    return None
