@@ -97,4 +97,4 @@ def _the_recorder_tells_of_itself(points: Points, serial: str) -> None:
     whole = [fields for place, fields in own.items() if not place.tag("endpoint")]
     assert all(type(value) is float for fields in whole for value in fields.values())
     kinds = [place.tag("kind") for place in points if place.measurement == "envoy_event"]
-    assert sorted(kinds) == ["certificate_pinned", "token_renewed"]
+    assert sorted(kinds) == ["certificate_pinned", "recorder_started", "token_renewed"]
