@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
+# Each of four test processes would compile every module anew if this were set.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test test-tenth test-long check docs deb lock clean again
 
 demo: $(VENV)/.run
@@ -34,6 +37,7 @@ lock:
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './tests/grafana/node/*' -prune -exec rm -rf {} +
 
 # A .venv that is half made (no pip), or whose Python is gone, is made anew; what is missing is said before.
 WHOLE := $(shell $(BIN)/python -c 'import pip, sys; print("yes" if sys.prefix != sys.base_prefix else "")' 2>/dev/null)

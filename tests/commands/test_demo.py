@@ -65,18 +65,24 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+def without_escapes(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
 def wait_until_shown(shown: Path, pattern: str) -> str:
     def text() -> str:
-        return shown.read_text(encoding="utf-8", errors="replace")
+        return without_escapes(shown.read_text(encoding="utf-8", errors="replace"))
 
     wait_until(lambda: re.search(pattern, text()), text)
     return text()
 
 
 def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) -> None:
-    with demo(tmp_path, "--seconds", "5", terminal=True) as (process, shown):
+    with demo(tmp_path, terminal=True) as (process, shown):
+        wait_until_shown(shown, r"stored +\d+ points of [2-9]\d* minutes")
+        process.send_signal(signal.SIGINT)
         assert process.wait(LONGEST_S) == 0
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.read_text(encoding="utf-8"))
+    text = without_escapes(shown.read_text(encoding="utf-8"))
     assert "INVENTED DATA" in text
     assert "240× faster" in text
     assert "Ctrl-C stops it." in text
@@ -90,7 +96,9 @@ def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) ->
 
 
 def test_a_pipe_gets_one_line_now_and_then_and_is_told_that_it_is_invented(tmp_path: Path) -> None:
-    with demo(tmp_path, "--seconds", "6") as (process, shown):
+    with demo(tmp_path) as (process, shown):
+        wait_until_shown(shown, r"rows \d+\n")
+        process.send_signal(signal.SIGINT)
         assert process.wait(LONGEST_S) == 0
     lines = shown.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "INVENTED DATA, time runs 240× faster. Ctrl-C stops it."
@@ -98,6 +106,12 @@ def test_a_pipe_gets_one_line_now_and_then_and_is_told_that_it_is_invented(tmp_p
     assert len(lines) > 2
     reading = r"\w{3} \d\d:\d\d  sun .*  today (-|[\d.]+ kWh)  inverters .*  rows \d+"  # today needs a few polls
     assert [line for line in lines[1:-1] if not re.fullmatch(reading, line)] == []
+
+
+def test_it_ends_by_itself_after_the_seconds_that_are_asked_for(tmp_path: Path) -> None:
+    with demo(tmp_path, "--seconds", "1") as (process, shown):
+        assert process.wait(LONGEST_S) == 0
+    assert shown.read_text(encoding="utf-8").splitlines()[-1].startswith("Stopped.")
 
 
 @pytest.mark.parametrize("whole_group", [False, True], ids=["kill -INT", "Ctrl-C"])
@@ -131,10 +145,12 @@ def test_a_real_database_and_dotenv_are_never_touched(tmp_path: Path, fake_influ
     )
     (tmp_path / "token").write_text(fake_influx2.admin_token)
     with demo(
-        tmp_path, "--seconds", "4",
+        tmp_path,
         settings=target | {"LOGGER_STATE_DIR": str(real), "INFLUXDB_TOKEN_FILE": str(tmp_path / "token"),
                            "CREDENTIALS_DIRECTORY": str(tmp_path)},
-    ) as (process, _):  # fmt: skip
+    ) as (process, shown):  # fmt: skip
+        wait_until_shown(shown, r"rows \d+\n")
+        process.send_signal(signal.SIGINT)
         assert process.wait(LONGEST_S) == 0
     assert fake_influx2.fake.seen == []
     assert not real.exists()
