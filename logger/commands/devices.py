@@ -22,7 +22,6 @@ from logger.daemon.layout_file import read_layout
 from logger.model import GatewayInfo, Reading, Value, round_value
 from logger.readings import paths
 from logger.readings.layout import list_inverter_serials, template
-from logger.readings.site_warnings import find_warnings
 
 Devices: TypeAlias = dict[str, dict[str, Value]]
 """Device's name → its tags and fields."""
@@ -71,7 +70,7 @@ def command(env_file: Path, as_json: bool, layout: bool) -> int:
         _print_json(found.info, devices, grid)
     else:
         _print_tables(found, devices, grid)
-    for warning in find_warnings(found.snapshot(), result.duplicates).values():
+    for warning in one_poll.list_warnings(result):
         click.echo(warning.text, err=True)
     return 75 if found.failures else 0
 

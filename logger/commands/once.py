@@ -40,7 +40,7 @@ async def _print_points(configured: Settings) -> int:
     found = await poll(configured)
     result = one_poll.read(found, site_of(configured))
     click.echo(encode(result.readings).decode(), nl=False)
-    for warning in one_poll.list_warnings(found, result):
+    for warning in one_poll.list_warnings(result):
         click.echo(warning.text, err=True)
     return 75 if found.failures else 0
 

@@ -102,9 +102,9 @@ def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResu
     return run_tick(found.snapshot(), BOTH, state, replace(site, zone=zone), layout, prices)
 
 
-def list_warnings(found: Poll, result: TickResult) -> list[SiteWarning]:
-    """List what is wrong at the site by this poll and the points that were made of it."""
-    return [*find_warnings(found.snapshot(), result.duplicates).values(), *result.warnings.values()]
+def list_warnings(result: TickResult) -> list[SiteWarning]:
+    """List what is wrong at the site by what was read in one poll."""
+    return [*find_warnings(result.snapshot, result.duplicates).values(), *result.warnings.values()]
 
 
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:

@@ -11,7 +11,7 @@ _SITE = "site"
 
 def check_site(found: Poll, site: Site, report: Report) -> None:
     """Report each fault that one poll of the gateway shows at the site, or that it shows none."""
-    warnings = list_warnings(found, read(found, site))
+    warnings = list_warnings(read(found, site))
     for warning in warnings:
         report(note(_SITE, warning.message, warning.hint))
     if not warnings:

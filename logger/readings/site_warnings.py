@@ -13,6 +13,7 @@ from logger.model import Snapshot
 from logger.readings import paths
 from logger.readings.rows import Row, View, each_of, number
 from logger.readings.selectors import meters
+from logger.readings.twin_keys import find_opposed
 
 _WORTH_W: Final = 200.0
 """Below this power the ratio of two powers is noise."""
@@ -58,6 +59,7 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
         **_find_doubled_meters(view),
         **_find_doubted_meters(view),
         **_find_silent_devices(snapshot),
+        **_find_opposed_keys(view),
     }
 
 
@@ -87,6 +89,18 @@ def _find_silent_devices(snapshot: Snapshot) -> dict[str, SiteWarning]:
         )
         for path, kind in _REPORTING.items()
         for serial, doubt in snapshot.doubts.get(path, {}).items()
+    }
+
+
+def _find_opposed_keys(view: View) -> dict[str, SiteWarning]:
+    """Find the devices whose keys contradict each other (Q-B21, Q-B22)."""
+    return {
+        f"opposed {found.subject}": SiteWarning(
+            f"{found.subject} contradicts itself: {found.said}; {found.written}",
+            f"{found.subject} does not contradict itself any more",
+            event="keys_contradict",
+        )
+        for found in find_opposed(view)
     }
 
 

@@ -12,7 +12,6 @@ from logger.readings.selectors import batteries, ensemble
 IDLE_W: Final = 30.0
 """Batteries at or below this power per battery are idle (noise is ±24 W per battery)."""
 _MILLI: Final = 1000.0
-_CLOSED: Final = {"closed": True, "close": True, "open": False}
 
 
 def read_inventory_age(row: Row, view: View) -> int | None:
@@ -131,18 +130,6 @@ def read_acb_watts(row: Row, _view: View) -> float | None:
     return (produced - used) / seconds
 
 
-def read_acb_state(row: Row, _view: View) -> str | None:
-    """Return the state of an AC Battery, from its charge status."""
-    state = row.text("charge_status")
-    return state if state in ("idle", "charging", "discharging") else None
-
-
-def read_acb_producing(row: Row, view: View) -> bool | None:
-    """Tell from its charge status whether an AC Battery discharges; the inventory's flag is also true when idle."""
-    state = read_acb_state(row, view)
-    return None if state is None else state == "discharging"
-
-
 def read_stored(row: Row, view: View) -> float | None:
     """Return the stored energy of IQ Batteries plus AC Batteries in Wh; early 7.0 firmware has no key prefix."""
     has_prefix = "ENC_agg_avail_energy" in row.values
@@ -155,52 +142,6 @@ def read_stored(row: Row, view: View) -> float | None:
 def read_capacity(row: Row, view: View) -> float | None:
     """Return the full capacity in Wh; None if the site has AC Batteries, which do not report their capacity."""
     return row.number("Enc_max_available_capacity") or None if batteries.infer_ac_batteries(view) == 0 else None
-
-
-# --- grid, generator, contacts --------------------------------------------------------------------------------
-
-
-def read_enpower_relay(row: Row, _view: View) -> bool | None:
-    """Tell whether the relay is closed; texts such as `open synchronizing` mean open."""
-    state = row.text("mains_oper_state") or ""
-    return True if state in ("closed", "close") else False if state.split(" ")[0] == "open" else None
-
-
-def read_enpower_grid(row: Row, view: View) -> str | None:
-    """Return on-grid or off-grid from the relay; with a generator the modes may say on-grid while it is open."""
-    closed = read_enpower_relay(row, view)
-    return None if closed is None else "on-grid" if closed else "off-grid"
-
-
-def read_collar_relay(row: Row, _view: View) -> bool | None:
-    """Tell whether the collar's relay is closed."""
-    return _CLOSED.get(row.text("mid_state") or "")
-
-
-def read_collar_grid(row: Row, _view: View) -> str | None:
-    """Return the grid state as the collar names it, with hyphens."""
-    state = row.text("grid_state")
-    return state.replace("_", "-") if state else None
-
-
-def read_fahrenheit(row: Row, _view: View) -> float | None:
-    """Return the system controller's temperature in °C; only this device reports Fahrenheit (Q-B6)."""
-    fahrenheit = row.number("temperature")
-    return None if fahrenheit is None else round((fahrenheit - 32) / 1.8, 1)
-
-
-def read_generator_state(row: Row, _view: View) -> str | None:
-    """Return connected, disconnected, or any other state as the gateway names it."""
-    state = row.text("oper_state")
-    if not state:
-        return None
-    closed = _CLOSED.get(state.lower())
-    return state.lower() if closed is None else "connected" if closed else "disconnected"
-
-
-def read_contact(row: Row, _view: View) -> bool | None:
-    """Tell whether a dry contact is closed."""
-    return _CLOSED.get(row.text("status") or "")
 
 
 # --- the gateway itself ---------------------------------------------------------------------------------------

@@ -42,3 +42,10 @@ def test_an_ac_battery_that_is_silent_for_41_hours_has_flags_and_an_age_alone(tm
     assert silent.keys() == {"provisioned", "communicating", "operating", "report_age_s"}
     assert silent["report_age_s"] == pytest.approx(148_112, abs=5)
     assert found.of("envoy_battery", serial="122047000000")["charge_percent"] == 0.0
+
+
+def test_a_collar_off_grid_is_off_grid_whatever_its_grid_state_says(tmp_path: Path) -> None:
+    found = run("collar_off_grid", tmp_path)
+    grid = found.of("envoy_grid")
+    assert (grid["grid_state"], grid["relay_closed"]) == ("off-grid", False)
+    assert "contradicts itself" in found.said

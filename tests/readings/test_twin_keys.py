@@ -1,0 +1,160 @@
+"""Keys that say the same: what is written while they agree, and while they contradict each other."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logger.model import Json, Value
+from logger.readings import paths
+from logger.readings.site_warnings import find_warnings
+from tests.readings.site import (
+    METERED,
+    NOW,
+    battery,
+    detailed,
+    device_data,
+    ensemble,
+    inventory,
+    listed,
+    once,
+    points,
+    power,
+    snapshot,
+    totals,
+)
+from tests.sizes import sized
+
+ACB = "121000000001"
+
+
+def grid(kind: str, **keys: Json) -> tuple[dict[str, Value], list[str]]:
+    """The fields of the grid, and what is said of the device."""
+    bodies = {**METERED, paths.ENSEMBLE: [{"type": kind, "devices": [{"serial_num": "482500000001", **keys}]}]}
+    said = [warning.message for warning in find_warnings(snapshot(bodies), ()).values()]
+    found = next((dict(p.fields) for p in once(bodies).readings if p.measurement == "envoy_grid"), {})
+    return found, said
+
+
+@pytest.mark.parametrize(
+    ("admin", "switch", "state", "grid_state", "closed", "is_said"),
+    [
+        ("ENCMN_MDE_ON_GRID", "close", "on_grid", "on-grid", True, False),
+        ("ENCMN_MDE_OFF_GRID", "open", "off_grid", "off-grid", False, False),
+        ("ENCMN_MDE_OFF_GRID", "open", "on_grid", "off-grid", False, True),
+        ("ENCMN_MDE_OFF_GRID", "close", "on_grid", "off-grid", None, True),
+        ("ENCMN_MDE_ON_GRID", "open", "on_grid", "on-grid", None, True),
+        ("ENCMN_MDE_ON_GRID", "close", "off_grid", "on-grid", True, True),
+        (None, "open", "on_grid", None, None, True),
+        (None, "close", "on_grid", "on-grid", True, False),
+        ("ENCMN_MDE_STARTING", "open", "on_grid", None, None, True),
+        ("ENCMN_MDE_OFF_GRID", None, None, "off-grid", None, False),
+        (None, "open", "grid_unknown", "grid-unknown", False, False),
+    ],
+)
+def test_q_b21_what_a_collar_contradicts_itself_about_is_read_from_the_proven_key_or_left_out(
+    admin: Json, switch: Json, state: Json, grid_state: str | None, closed: bool | None, is_said: bool
+) -> None:
+    keys = {"admin_state_str": admin, "mid_state": switch, "grid_state": state}
+    found, said = grid("COLLAR", **{key: value for key, value in keys.items() if value is not None})
+    assert (found.get("grid_state"), found.get("relay_closed")) == (grid_state, closed)
+    assert bool(said) is is_said
+    assert all("contradicts itself" in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("keys", "grid_state", "closed"),
+    [
+        ({"admin_state_str": "ENPWR_STATE_OPER_CLOSED"}, "on-grid", True),
+        ({"admin_state_str": "ENPWR_STATE_OPER_OPEN"}, None, None),
+        ({"admin_state_str": "ENPWR_STATE_OPER_GEN_CLOSE"}, None, None),
+        ({"Enpwr_grid_mode": "multimode-offgrid"}, None, True),
+        ({"Enpwr_grid_mode": "multimode-ongrid", "Enchg_grid_mode": "unknown"}, "on-grid", True),
+        ({"mains_oper_state": "open", "Enpwr_grid_mode": "multimode-ongrid"}, "off-grid", False),
+        ({"mains_oper_state": "open", "admin_state_str": "ENPWR_STATE_OPER_GEN_CLOSE"}, "off-grid", False),
+        ({"mains_oper_state": "open synchronizing", "admin_state_str": "ENPWR_STATE_OPER_CLOSED"}, None, None),
+    ],
+)
+def test_q_b21_a_controller_that_contradicts_itself(
+    keys: dict[str, Json], grid_state: str | None, closed: bool | None
+) -> None:
+    found, said = grid("ENPOWER", **{"mains_oper_state": "closed", "temperature": 72, **keys})
+    assert (found.get("grid_state"), found.get("relay_closed")) == (grid_state, closed)
+    assert bool(said) is (grid_state is None)
+    assert found["controller_temperature_c"] == 22.2
+
+
+def with_acb(status: str, watts: float, *, inventory_soc: float = 40, data_soc: float = 40, apart: int = 2) -> Json:
+    detail = detailed(ACB, NOW - 100, name="acb")
+    used = {"joulesProduced": max(0.0, watts) * 900, "joulesUsed": max(0.0, -watts) * 900, "duration": 900}
+    detail["channels"][0]["lastReading"] |= {**used, "SOC": data_soc}
+    keys: dict[str, Json] = {"charge_status": status, "percentFull": inventory_soc}
+    return {
+        **METERED,
+        paths.INVENTORY: inventory(
+            listed("1" * 12), batteries=[listed(ACB, last_rpt_date=NOW - 100 + apart, **keys)]
+        ),
+        paths.DEVICE_DATA: device_data(detail),
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "watts", "apart", "written"),
+    [
+        ("discharging", 260.0, 2, True),
+        ("discharging", -200.0, 2, False),
+        ("idle", 200.0, 2, False),
+        ("charging", -9.0, 2, True),
+        ("charging", 25.0, 2, True),
+        ("discharging", -200.0, 90, True),
+    ],
+)
+def test_q_b22_an_ac_batterys_state_is_left_out_while_the_power_of_the_same_report_says_another(
+    status: str, watts: float, apart: int, written: bool
+) -> None:
+    bodies = with_acb(status, watts, apart=apart)
+    fields = points(once(bodies), "envoy_battery")[ACB].fields  # type: ignore[arg-type]
+    assert fields["power_w"] == pytest.approx(watts)
+    assert fields.get("state") == (status if written else None)
+    assert ("producing" in fields) is written
+    assert bool(find_warnings(snapshot(bodies), ())) is not written  # type: ignore[arg-type]
+
+
+def test_q_b22_two_charges_of_one_report_that_differ_are_left_out() -> None:
+    fields = points(once(with_acb("idle", 0.0, inventory_soc=2, data_soc=60)), "envoy_battery")[ACB].fields  # type: ignore[arg-type]
+    assert "charge_percent" not in fields
+    fields = points(once(with_acb("idle", 0.0, inventory_soc=2, data_soc=4)), "envoy_battery")[ACB].fields  # type: ignore[arg-type]
+    assert fields["charge_percent"] == 2.0
+
+
+@pytest.mark.parametrize(("both", "written"), [((89, 89), True), ((0, 89), False), ((87, 89), True)])
+def test_q_b22_the_charge_of_all_batteries_is_left_out_while_it_is_not_that_of_the_only_kind(
+    both: tuple[int, int], written: bool
+) -> None:
+    bodies = {
+        **METERED,
+        paths.ENSEMBLE: ensemble(battery("492000000001")),
+        paths.ENSEMBLE_POWER: power(("492000000001", 0)),
+        paths.SECCTRL: {"agg_soc": both[0], "ENC_agg_soc": both[1], "ENC_agg_avail_energy": 4000},
+    }
+    assert ("battery_charge_percent" in totals(once(bodies))) is written
+    assert bool(find_warnings(snapshot(bodies), ())) is not written
+
+
+WORDS = st.sampled_from(
+    [None, "", "open", "close", "closed", "on_grid", "off_grid", "grid_unknown", "X_OFF_GRID", "X_ON_GRID"]
+)
+
+
+@settings(max_examples=sized(2000), deadline=None)
+@given(admin=WORDS, switch=WORDS, state=WORDS)
+def test_a_collar_never_says_on_grid_with_an_open_switch_nor_off_grid_with_a_closed_one(
+    admin: Json, switch: Json, state: Json
+) -> None:
+    found, said = grid("COLLAR", admin_state_str=admin, mid_state=switch, grid_state=state, temperature=40)
+    pair = (found.get("grid_state"), found.get("relay_closed"))
+    assert pair not in {("on-grid", False), ("off-grid", True)}
+    if isinstance(admin, str) and "GRID" in admin:
+        assert pair[0] == ("off-grid" if "OFF" in admin else "on-grid")
+    assert len(said) <= 1
