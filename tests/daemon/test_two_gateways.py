@@ -1,4 +1,4 @@
-"""One recorder with two gateways behind TLS: each has its own outage, state and points; the store is one."""
+"""One recorder with two gateways behind TLS: each has its own outage, state and points; store and shipper are one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+from logger.clock import Clock
 from logger.daemon.config import GatewayConfig
 from logger.daemon.gateway_state import Change, load_state
 from logger.daemon.recorder import Recorder, build_recorder
 from logger.daemon.status_file import describe
 from logger.gateway.access import Access
+from logger.influx.dialects import Target
+from logger.influx.write import Writer
 from logger.log import Changes
 from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import Simulator
@@ -20,22 +23,28 @@ from logger.site import Site
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.clocks import HandClock
+from tests.driven import DrivenClock, driving
+from tests.servers import Fake2
 
 NOON = 1_782_043_200
 HOUSE, BARN = "122233344455", "122233344466"
 
 
 @contextlib.asynccontextmanager
-async def two_gateways(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock, dict[str, Simulator]]]:
+async def two_gateways(
+    folder: Path, clock: Clock, of_servers: Clock, target: Target | None = None
+) -> AsyncIterator[tuple[Recorder, dict[str, Simulator]]]:
     """A recorder of a house and of its barn, neither of which was polled yet."""
-    clock = HandClock(NOON)
     async with contextlib.AsyncExitStack() as stack:
         simulators = {
             serial: await stack.enter_async_context(
-                Simulator(invent_gateway("8-battery", serial=serial, epoch=NOON - 5 * 86400), clock)
+                Simulator(invent_gateway("8-battery", serial=serial, epoch=NOON - 5 * 86400), of_servers)
             )
             for serial in (HOUSE, BARN)
         }
+        writer = None if target is None else Writer(target, clock)
+        if writer is not None:
+            stack.push_async_callback(writer.aclose)
         configs = []
         for simulator in simulators.values():
             access = Access(simulator.url, folder, token=simulator.new_token())
@@ -46,7 +55,7 @@ async def two_gateways(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock,
             configs,
             store,
             clock,
-            writer=None,
+            writer=writer,
             credentials=None,
             notify_address="",
             changes=Changes(None),
@@ -55,6 +64,14 @@ async def two_gateways(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock,
         )
         for gateway in recorder.gateways:
             stack.push_async_callback(gateway.aclose)
+        yield recorder, simulators
+
+
+@contextlib.asynccontextmanager
+async def by_hand(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock, dict[str, Simulator]]]:
+    """The same, on a clock that is moved by hand."""
+    clock = HandClock(NOON)
+    async with two_gateways(folder, clock, clock) as (recorder, simulators):
         yield recorder, clock, simulators
 
 
@@ -74,7 +91,7 @@ async def minutes(recorder: Recorder, serial: str) -> list[int]:
 
 def test_the_outage_of_one_gateway_costs_the_other_no_tick(tmp_path: Path) -> None:
     async def run() -> None:
-        async with two_gateways(tmp_path) as (recorder, clock, simulators):
+        async with by_hand(tmp_path) as (recorder, clock, simulators):
             for minute in range(12):
                 if minute == 4:
                     await simulators[BARN].go_down()
@@ -96,6 +113,52 @@ def test_the_outage_of_one_gateway_costs_the_other_no_tick(tmp_path: Path) -> No
     asyncio.run(run())
 
 
+def test_one_shipper_delivers_for_both_while_one_gateway_and_then_the_database_are_away(
+    tmp_path: Path, fake_influx2: Fake2
+) -> None:
+    buckets = fake_influx2.fresh_buckets()
+
+    async def until(clock: DrivenClock, minute: float) -> None:
+        await clock.sleep(NOON + 60 * minute - clock.time())
+
+    async def run(clock: DrivenClock) -> None:
+        target = fake_influx2.target(buckets)
+        async with two_gateways(tmp_path, clock, clock.of_servers(), target) as (recorder, simulators):
+            assert recorder.shipper is not None
+            loops = [asyncio.create_task(recorder.collect()), asyncio.create_task(recorder.shipper.run())]
+            await until(clock, 3.5)
+            await simulators[BARN].go_down()
+            await until(clock, 5.5)
+            assert fake_influx2.rows(buckets["totals"], "envoy_totals"), "delivered while the barn is away"
+            fake_influx2.stop()
+            await until(clock, 7.5)
+            await simulators[BARN].come_up()
+            await until(clock, 9.5)
+            fake_influx2.start()
+            await until(clock, 16.5)
+            assert not recorder.changes.troubles
+            assert (await recorder.store.call(Store.read_figures)).rows == 0
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+    with driving(NOON - 30) as clock:
+        clock.drive(run(clock))
+    recorded: dict[str, list[int]] = {HOUSE: [], BARN: []}
+    for row in fake_influx2.rows(buckets["totals"], "envoy_totals"):
+        if "production_power_w" in row.fields:
+            recorded[row.tags["gateway"]].append((row.time - NOON) // 60)
+    assert recorded[HOUSE] == list(range(17))
+    assert recorded[BARN] == [minute for minute in range(17) if not 4 <= minute <= 7]
+    inverters = fake_influx2.rows(buckets["devices"], "envoy_inverter")
+    assert {row.tags["gateway"] for row in inverters} == {HOUSE, BARN}
+    days = fake_influx2.rows(buckets["daily"], "envoy_day")
+    assert sorted(row.tags["gateway"] for row in days) == [HOUSE, BARN]
+    events = [(row.tags["gateway"], row.tags["kind"]) for row in fake_influx2.rows(buckets["totals"], "envoy_event")]
+    away = [event for event in events if event[1].startswith("gateway_")]
+    assert away == [(BARN, "gateway_unreachable"), (BARN, "gateway_back")]
+
+
 def with_first_day(day: str) -> Change:
     return lambda state: (replace(state, energy=replace(state.energy, first_day=day)), [])
 
@@ -106,7 +169,7 @@ async def stored_first_day(recorder: Recorder, serial: str) -> str:
 
 def test_a_state_is_changed_where_it_is_held_when_the_turn_comes(tmp_path: Path) -> None:
     async def run() -> None:
-        async with two_gateways(tmp_path) as (recorder, clock, _simulators):
+        async with by_hand(tmp_path) as (recorder, clock, _simulators):
             await tick(recorder, clock, 0)
             house, barn = recorder.collectors
             before = house.state
@@ -127,7 +190,7 @@ def test_a_state_is_changed_where_it_is_held_when_the_turn_comes(tmp_path: Path)
 
 def test_each_gateway_has_its_own_state_pin_and_part_of_the_status(tmp_path: Path) -> None:
     async def run() -> None:
-        async with two_gateways(tmp_path) as (recorder, clock, _simulators):
+        async with by_hand(tmp_path) as (recorder, clock, _simulators):
             await tick(recorder, clock, 0)
             status = describe(recorder, await recorder.store.call(Store.read_figures), clock)
             assert await recorder.store.call(Store.list_gateways) == [HOUSE, BARN]
