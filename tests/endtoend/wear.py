@@ -42,20 +42,18 @@ def written_bytes() -> int:
 
 async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]:
     clock = VirtualClock(NOON - 30)
-    store = InlineStore(folder, clock)
+    with InlineStore(folder, clock) as store:
+        return await record_into(store, clock, hours, inverters)
+
+
+async def record_into(store: InlineStore, clock: VirtualClock, hours: float, inverters: int) -> dict[str, float]:
     target = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
     shipper = Shipper(Taker(target, clock), store, clock, Progress(clock), Changes(None))
-
     gateway = PlantGateway(plant("8-battery", inverters, 3), clock)
+    own = SelfReport(gateway, store, shipper.shipped)
     collector = Collector(
-        gateway,
-        store,
-        clock,
-        Site(),
-        Progress(clock),
-        on_commit=shipper.wake,
-        own_points=SelfReport(gateway, store, shipper.shipped),
-    )
+        gateway, store, clock, Site(), Progress(clock), on_commit=shipper.wake, own_points=own
+    )  # fmt: skip
     before = written_bytes()
     loops = [asyncio.create_task(collector.run()), asyncio.create_task(shipper.run())]
     await asyncio.sleep(hours * 3600)
@@ -64,7 +62,7 @@ async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]
     loops[1].cancel()
     await asyncio.gather(*loops, return_exceptions=True)
     waiting = store.store.read_figures()
-    found = {
+    return {
         "ticks": float(collector.collected.ticks),
         "lines": float(sum(waiting.roles[role].stored_lines for role in ("totals", "devices"))),
         "delivered": float(sum(waiting.roles[role].delivered_lines for role in ("totals", "devices"))),
@@ -72,8 +70,6 @@ async def record(folder: Path, hours: float, inverters: int) -> dict[str, float]
         "written_bytes": float(written_bytes() - before),
         "file_bytes": float(waiting.disk_bytes),
     }
-    store.store.close()
-    return found
 
 
 if __name__ == "__main__":

@@ -121,17 +121,16 @@ def go_on(left: Left, hours: float) -> tuple[Database, Collector]:
     async def work() -> Collector:
         clock = VirtualClock(LAST + 30)
         gateway = ScriptedGateway(clock, {path: answer(path) for path in site.documents(LAST)})
-        store = InlineStore(left.state, clock)
-        shipper = Shipper(database.writer(clock), store, clock, Progress(clock), Changes(None))
-        collector = Collector(gateway, store, clock, SITE, Progress(clock), on_commit=shipper.wake)
-        loops = [asyncio.create_task(collector.run()), asyncio.create_task(shipper.run())]
-        await asyncio.sleep(hours * 3600)
-        collector.stopping.set()
-        await loops[0]
-        await asyncio.sleep(60)
-        loops[1].cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
-        store.store.close()
+        with InlineStore(left.state, clock) as store:
+            shipper = Shipper(database.writer(clock), store, clock, Progress(clock), Changes(None))
+            collector = Collector(gateway, store, clock, SITE, Progress(clock), on_commit=shipper.wake)
+            loops = [asyncio.create_task(collector.run()), asyncio.create_task(shipper.run())]
+            await asyncio.sleep(hours * 3600)
+            collector.stopping.set()
+            await loops[0]
+            await asyncio.sleep(60)
+            loops[1].cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
         return collector
 
     return database, run_virtually(work())
