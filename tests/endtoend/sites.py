@@ -67,12 +67,13 @@ def driven_site(
 
 @contextlib.contextmanager
 def fast_site(
-    home: Path, clock: FastClock, server: Server | None = None, buckets: Mapping[Role, str] | None = None
-) -> Iterator[Site[Recorder]]:
+    home: Path, clock: FastClock, server: Server | None = None, buckets: Mapping[Role, str] | None = None,
+    further: Mapping[str, str] | None = None,
+) -> Iterator[Site[Recorder]]:  # fmt: skip
     """The same with a recorder that is a process, on a fast clock."""
     household = Household(epoch=clock.start - HISTORY_S)
     with BackgroundSimulator(invent_gateway("8-battery", household), clock) as gateway:
-        recorder = Recorder(home, _settings(gateway, server, buckets), clock)
+        recorder = Recorder(home, {**_settings(gateway, server, buckets), **(further or {})}, clock)
         with contextlib.closing(recorder):
             yield Site(gateway, recorder)
 

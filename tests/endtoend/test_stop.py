@@ -9,41 +9,48 @@ from pathlib import Path
 
 import pytest
 
-from logger.clock import SystemClock
+from logger.clock import FastClock, SystemClock
 from logger.daemon import app
+from tests.commands.program import Done, program
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.recorder import Recorder, environment
-from tests.endtoend.sites import driven_site, fast_clock, fast_site
+from tests.endtoend.sites import MORNING, driven_site, fast_clock, fast_site
 from tests.fake_influx2 import Scripted
 from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
 from tests.waiting import LONGEST_S, wait_until
 
+QUICK = {"LOGGER_TOTALS_INTERVAL_S": "15", "LOGGER_DEVICES_INTERVAL_S": "60"}
 
-def command(recorder: Recorder, *words: str) -> subprocess.CompletedProcess[str]:
+
+def soon() -> FastClock:
+    """A clock whose first tick is near, however slow the machine."""
+    return fast_clock(60.0, MORNING + 35)
+
+
+def beside(recorder: Recorder, *words: str) -> Done:
     """Another command of the program beside the running recorder."""
-    return subprocess.run(
-        [sys.executable, "-m", "logger", *words], cwd=recorder.home, capture_output=True, text=True,
-        env=environment(recorder.home, recorder.settings),
-    )  # fmt: skip
+    return program(recorder.home, *words, settings=recorder.settings)
 
 
 def test_run_records_in_real_time_answers_health_and_status_and_stops_on_sigterm(tmp_path: Path) -> None:
     clock = SystemClock()
-    with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.time() - 20 * 86400), clock) as gateway:
-        quick = {"LOGGER_TOTALS_INTERVAL_S": "15", "LOGGER_DEVICES_INTERVAL_S": "60"}
-        with Recorder(tmp_path, {**gateway.settings, **quick}, None) as recorder:
-            status = recorder.wait_for_ticks(1)
-            tick = status["polls"]["last_tick"]
-            assert tick % 15 == 0
-            assert command(recorder, "health").returncode == 0
-            told = command(recorder, "status", "--json")
-            assert told.returncode == 0
-            assert json.loads(told.stdout)["gateway"]["serial"] == gateway.simulator.model.serial
-            second = command(recorder, "run")
-            assert second.returncode == 69, "one recorder a state folder"
-            assert recorder.terminate() == 0
-            assert command(recorder, "health").returncode in (0, 69)
+    plant = invent_gateway("8-battery", epoch=clock.time() - 20 * 86400)
+    with (
+        BackgroundSimulator(plant, clock) as gateway,
+        Recorder(tmp_path, {**gateway.settings, **QUICK}, None) as recorder,
+    ):
+        status = recorder.wait_for_ticks(1)
+        tick = status["polls"]["last_tick"]
+        assert tick % 15 == 0
+        assert beside(recorder, "health").code == 0
+        told = beside(recorder, "status", "--json")
+        assert told.code == 0
+        assert json.loads(told.out)["gateway"]["serial"] == gateway.simulator.model.serial
+        second = beside(recorder, "run")
+        assert second.code == 69, "one recorder a state folder"
+        assert recorder.terminate() == 0
+        assert beside(recorder, "health").code in (0, 69)
     rows = stored(recorder.state)
     assert tick in {row.tick for row in rows}
     assert any(place.measurement == "envoy_totals" for place in as_points(rows))
@@ -83,7 +90,7 @@ def test_sigterm_while_the_database_is_away_keeps_everything_for_the_next_start(
 def test_sigterm_while_the_database_hangs_ends_in_order(fake_influx2: Fake2, tmp_path: Path) -> None:
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.fake.script(Scripted(204, delay_s=60.0), times=100)
-    with fast_site(tmp_path, fast_clock(60.0), fake_influx2, buckets) as here:
+    with fast_site(tmp_path, soon(), fake_influx2, buckets, QUICK) as here:
         here.recorder.start()
         last = here.recorder.wait_for_ticks(2)["polls"]["last_tick"]
         assert here.recorder.terminate() == 0
@@ -100,8 +107,8 @@ def test_the_last_resort_is_within_the_time_that_systemd_and_containers_give() -
 
 @pytest.mark.parametrize("what", ["opening", "storing", "rescuing"])
 def test_sigterm_while_the_disk_does_not_answer_ends_all_the_same(tmp_path: Path, what: str) -> None:
-    clock = fast_clock(60.0)
-    with fast_site(tmp_path, clock) as here:
+    clock = soon()
+    with fast_site(tmp_path, clock, further=QUICK) as here:
         command = [sys.executable, "-m", "tests.endtoend.stalling_run", what,
                    *(repr(number) for number in (clock.origin, clock.start, clock.rate))]  # fmt: skip
         with (tmp_path / "log").open("wb") as log:
