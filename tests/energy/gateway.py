@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final, Protocol
 
 from logger.model import Document, GatewayInfo, Json
@@ -16,7 +17,7 @@ from tests.energy.house import MINUTE, House
 
 WRAP_WH: Final = 2**32 / 3600
 REPORT_S: Final = 300
-_PRODUCTION, _GRID, _STORAGE = 704643328, 704643584, 704643840
+PRODUCTION, GRID, STORAGE = 704643328, 704643584, 704643840
 _BATTERY = "122100009999"
 
 
@@ -57,8 +58,17 @@ class Plant(Protocol):
     house: House
     info: GatewayInfo
 
+    @property
+    def standing(self) -> Mapping[str, Document]:
+        """The answers that never change."""
+        ...
+
     def documents(self, at: int, fault: Fault | None, devices: bool) -> dict[str, Document]:
         """The new answers at minute `at`; `devices`: inverters are asked too."""
+        ...
+
+    def day_wh(self, flow: str, day: date) -> float:
+        """The truth of what this gateway can know: what flowed on a local day."""
         ...
 
 
@@ -84,17 +94,43 @@ class Metered:
     info: GatewayInfo = GatewayInfo("122233344455", "D8.2.4286", "800-00654-r08", True, True, 0.0)
 
     def __post_init__(self) -> None:
-        meters: list[Json] = [_meter(_PRODUCTION, "production"), _meter(_GRID, "net-consumption")]
-        if self.house.battery is not None and self.storage_meter:
-            meters.append(_meter(_STORAGE, "storage"))
         battery: Json = {"serial_num": _BATTERY, "communicating": True, "encharge_capacity": 10_000}
         batteries: list[Json] = [battery] if self.house.battery is not None else []
         kinds: list[Json] = [{"type": "ENCHARGE", "devices": batteries}]
         self.standing = {
-            paths.METERS: Document(paths.METERS, meters, self.house.start - 1.0, 0.1),
+            paths.METERS: Document(paths.METERS, self.meters(), self.house.start - 1.0, 0.1),
             paths.ENSEMBLE: Document(paths.ENSEMBLE, kinds, self.house.start - 1.0, 0.1),
         }
         self.reports = Reports(self.house, self.panels)
+
+    @property
+    def has_storage_meter(self) -> bool:
+        """Whether the battery has a CT of its own."""
+        return self.house.battery is not None and self.storage_meter
+
+    def meters(self) -> list[Json]:
+        """`/ivp/meters`."""
+        storage = [meter(STORAGE, "storage")] if self.has_storage_meter else []
+        return [meter(PRODUCTION, "production"), meter(GRID, "net-consumption"), *storage]
+
+    def rows(self, at: int, watts: Mapping[str, float], values: Mapping[str, float]) -> list[dict[str, Json]]:
+        """`/ivp/meters/readings` at minute `at`, made of powers and counters by flow."""
+        net, battery = watts["import"] - watts["export"], watts["discharged"] - watts["charged"]
+        rows = [
+            reading(PRODUCTION, watts["production"], values["production"], 118.25),
+            reading(GRID, net, values["import"], values["export"]),
+        ]
+        if self.has_storage_meter:
+            rows.append(reading(STORAGE, battery, values["discharged"], values["charged"]))
+        return rows
+
+    def day_wh(self, flow: str, day: date) -> float:
+        """The truth of what this gateway can know: what flowed on a local day."""
+        return self.house.day_wh(flow, day)
+
+    def produced_w(self, at: int) -> float:
+        """What the production CT measures at minute `at`."""
+        return self.house.watts["production"][max(at - 1, 0)]
 
     def counter(self, flow: str, at: int) -> float:
         """The gateway's lifetime figure at minute `at`."""
@@ -125,6 +161,7 @@ class Metered:
         kind, amount = (fault.kind, fault.amount) if fault else ("", 0.0)
         before = max(at - 1, 0)
         watts = {flow: series[before] for flow, series in self.house.watts.items()}
+        watts["production"] = self.produced_w(at)
         values = {flow: self.counter(flow, at) for flow in self.bases}
         if kind == "zeros":
             values, watts = dict.fromkeys(values, 0.0), dict.fromkeys(watts, 0.0)
@@ -132,15 +169,7 @@ class Metered:
             values = {flow: round(wh + amount, 3) for flow, wh in values.items()}
         elif kind == "production low":
             values["production"] += amount
-        net = watts["import"] - watts["export"]
-        rows = [
-            _reading(_PRODUCTION, watts["production"], values["production"], 118.25),
-            _reading(_GRID, net, values["import"], values["export"]),
-        ]
-        if _STORAGE in {meter["eid"] for meter in self.standing[paths.METERS].body}:  # type: ignore[index,union-attr,call-overload]
-            rows.append(
-                _reading(_STORAGE, watts["discharged"] - watts["charged"], values["discharged"], values["charged"])
-            )
+        rows = self.rows(at, watts, values)
         if kind == "lifetime as power":
             for row in rows:
                 row["activePower"] = row["channels"][0]["activePower"] = row["actEnergyDlvd"]  # type: ignore[index,call-overload]
@@ -162,6 +191,10 @@ class Standard:
             for path in (paths.METERS, paths.READINGS, paths.ENSEMBLE)
         }
         self.reports = Reports(self.house, self.panels)
+
+    def day_wh(self, flow: str, day: date) -> float:
+        """The truth: what flowed on a local day."""
+        return self.house.day_wh(flow, day)
 
     def documents(self, at: int, fault: Fault | None, devices: bool) -> dict[str, Document]:
         """The new answers of a minute."""
@@ -252,11 +285,13 @@ class Reports:
         ]
 
 
-def _meter(eid: int, kind: str) -> Json:
-    return {"eid": eid, "state": "enabled", "measurementType": kind, "phaseMode": "single", "phaseCount": 1}
+def meter(eid: int, kind: str, state: str = "enabled", phases: int = 1) -> Json:
+    """A line of `/ivp/meters`."""
+    return {"eid": eid, "state": state, "measurementType": kind, "phaseMode": "single", "phaseCount": phases}
 
 
-def _reading(eid: int, watts: float, delivered: float, received: float) -> dict[str, Json]:
+def reading(eid: int, watts: float, delivered: float, received: float) -> dict[str, Json]:
+    """A row of `/ivp/meters/readings`, of one phase."""
     values: dict[str, Json] = {
         "actEnergyDlvd": delivered,
         "actEnergyRcvd": received,

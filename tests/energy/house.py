@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 MINUTE = 60
@@ -47,14 +48,15 @@ class House:
     battery: Battery | None = field(default_factory=Battery)
     dark: tuple[tuple[int, int], ...] = ()
     clear: tuple[float, float] = (0.25, 1.0)
+    flows: ClassVar[tuple[str, ...]] = FLOWS
 
     def __post_init__(self) -> None:
         self.start = first_instant(self.first, self.zone)
         self.end = first_instant(self.last + timedelta(days=1), self.zone)
         self.minutes = (self.end - self.start) // MINUTE
-        self.watts = {flow: array("d", bytes(8 * self.minutes)) for flow in FLOWS}
-        self._play()
-        self.wh = {flow: _sums(self.watts[flow]) for flow in FLOWS}
+        self.watts = {flow: array("d", bytes(8 * self.minutes)) for flow in self.flows}
+        self.play()
+        self.wh = {flow: _sums(self.watts[flow]) for flow in self.flows}
 
     def days(self) -> Iterator[date]:
         """Every local day."""
@@ -73,7 +75,8 @@ class House:
         begin, end = self.span(day)
         return self.wh[flow][end] - self.wh[flow][begin]
 
-    def _play(self) -> None:
+    def play(self) -> None:
+        """Fill in the powers of all minutes."""
         draw = random.Random(self.seed)
         stored = 0.0
         made = {flow: self.watts[flow] for flow in FLOWS}

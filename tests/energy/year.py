@@ -12,7 +12,7 @@ from logger.model import Document, Role, Snapshot
 from logger.readings import paths
 from logger.readings.layout import NONE, Layout
 from logger.site import Site
-from tests.energy.gateway import Fault, Metered, Standard
+from tests.energy.gateway import Fault, Plant
 from tests.energy.house import MINUTE
 
 BOTH: frozenset[Role] = frozenset({"totals", "devices"})
@@ -55,7 +55,7 @@ class Recorder:
 
 
 def play(
-    plant: Metered | Standard,
+    plant: Plant,
     plan: Plan,
     recorder: Recorder,
     *,
@@ -106,12 +106,12 @@ def play(
         yield at, recorder.tick(snapshot, BOTH if devices else TOTALS)
 
 
-def _given(plant: Metered | Standard) -> set[str]:
+def _given(plant: Plant) -> set[str]:
     """The paths that this plant answers at all."""
     return set(plant.documents(5, None, True))
 
 
-def trouble(plant: Metered | Standard, seed: int, *, outages: int = 40, restarts: int = 60) -> Plan:
+def trouble(plant: Plant, seed: int, *, outages: int = 40, restarts: int = 60) -> Plan:
     """A year's worth of everything, scaled to the span; seeded. While meters are exchanged nothing else happens."""
     house = plant.house
     draw = random.Random(seed)

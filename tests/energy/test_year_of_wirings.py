@@ -1,0 +1,80 @@
+"""A simulated year on sites that are wired differently: every day right to a Wh, or called what it is.
+
+Whole years by `make test-long`; the weeks around both changes of the clocks otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+import pytest
+
+from logger.model import DayRow
+from tests.energy.gateway import Metered, Panel
+from tests.energy.house import House
+from tests.energy.test_year import SITES, number, recorded, spans
+from tests.energy.wirings import Legacy, NetOnly, SecondSystem, ThreePhase, ThreePhaseHouse, restart_each_night
+from tests.energy.year import Plan, trouble
+
+PANELS: Final = tuple(Panel(f"1220000000{n:02d}", 0.25, 0.25) for n in range(4))
+GRID: Final = {"production": "production", "grid_import": "import", "grid_export": "export"}
+HOUSE: Final = GRID | {"load": "load"}
+STORED: Final = HOUSE | {"battery_charged": "charged", "battery_discharged": "discharged"}
+BALANCED: Final = {"grid_import_balanced": "import_balanced", "grid_export_balanced": "export_balanced"}
+
+
+@dataclass(frozen=True)
+class Wired:
+    """A site: its plant of a span of days, what goes wrong there, and quantity of a day row → flow of the house."""
+
+    plant: Callable[[date, date], Metered]
+    plan: Callable[[Metered], Plan] = lambda plant: trouble(plant, seed=2025)
+    quantities: Mapping[str, str] = field(default_factory=lambda: HOUSE)
+
+
+ZONE: Final = SITES[0].zone
+WIRINGS: Final[dict[str, Wired]] = {
+    "net-ct-only": Wired(lambda first, last: NetOnly(House(ZONE, first, last, battery=None), PANELS)),
+    "three-phases": Wired(lambda first, last: ThreePhase(ThreePhaseHouse(ZONE, first, last, battery=None))),
+    "second-system": Wired(
+        lambda first, last: SecondSystem(House(ZONE, first, last, battery=None), PANELS), quantities=GRID
+    ),
+    "legacy": Wired(lambda first, last: Legacy(House(ZONE, first, last, battery=None), PANELS)),
+    "restarts": Wired(
+        lambda first, last: Metered(House(ZONE, first, last), PANELS),
+        lambda plant: restart_each_night(plant, seed=2025),
+        STORED,
+    ),
+}  # fmt: skip
+
+
+def wrong_days(plant: Metered, rows: Mapping[str, DayRow], quantities: Mapping[str, str]) -> list[str]:
+    """What is neither right nor called estimated."""
+    found = []
+    for day in plant.house.days():
+        row = rows[day.isoformat()]
+        for quantity, flow in quantities.items():
+            error = number(row, f"{quantity}_wh") - plant.day_wh(flow, day)
+            honest = number(row, f"{quantity}_estimated_wh") > 0 and number(row, "coverage_percent") < 100
+            if abs(error) > 1 and not honest:
+                found.append(f"{day} {quantity}: {error:+.1f} Wh, {dict(row.reading.fields)}")
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", WIRINGS)
+def test_every_day_is_right_to_a_wh_or_called_estimated(name: str) -> None:
+    site = WIRINGS[name]
+    for first, last in spans(SITES[0]):
+        plant = site.plant(first, last)
+        rows = recorded(plant, site.plan(plant), ZONE)
+        assert wrong_days(plant, rows, site.quantities) == []
+        for quantity, flow in site.quantities.items():
+            told = sum(number(rows[day.isoformat()], f"{quantity}_wh") for day in plant.house.days())
+            truth = sum(plant.day_wh(flow, day) for day in plant.house.days())
+            marked = sum(number(row, f"{quantity}_estimated_wh") > 0 for row in rows.values())
+            print(f"{name} {first}…{last} {quantity}: {told:.1f} Wh of {truth:.1f} Wh, {marked} days marked")
+            assert told == pytest.approx(truth, rel=1e-4)
