@@ -50,11 +50,15 @@ class RowTags:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result of a replay: the final state, date → rows to write, and the number of ticks read."""
+    """The result of a replay: the final state, date → rows to write, and the number of ticks read.
+
+    `unbalanced`: the days of which no phases are stored, so that import and export cannot be balanced over them.
+    """
 
     state: GatewayState
     rows: Mapping[str, list[DayRow]]
     ticks: int
+    unbalanced: tuple[str, ...] = ()
 
 
 async def read_row_tags(history: History, request: RebuildRequest, first: str) -> dict[str, RowTags]:
@@ -85,6 +89,7 @@ class DayReplay:
         self._energy, self._panels = EnergyState(), PanelState()
         self._site_rows: dict[str, list[DayRow]] = {}
         self._ticks = 0
+        self._unbalanced: list[str] = []
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
         """Read and replay these days, to before the request's last tick. `write`: of which rows are made."""
@@ -92,7 +97,7 @@ class DayReplay:
             on_day(day)
             await self._replay_day(day)
         state = GatewayState(self._energy, panels=self._panels)
-        return Replayed(state, self._make_rows(write), self._ticks)
+        return Replayed(state, self._make_rows(write), self._ticks, tuple(self._unbalanced))
 
     async def _replay_day(self, day: str) -> None:
         site, gateway = self._request.site, self._request.gateway
@@ -103,12 +108,24 @@ class DayReplay:
         totals = await self._history.read_points("totals", "envoy_totals", gateway, since, until, rebuild.FIELDS)
         ticks = _merge_ticks(totals)
         self._ticks += len(ticks)
-        self._energy, rows = rebuild.replay(self._energy, ticks, site, self._request.prices)
+        phases = await self._count_phases(ticks)
+        self._energy, rows = rebuild.replay(self._energy, ticks, site, self._request.prices, phases)
+        if ticks and self._energy.wiring and self._energy.wiring.net and self._energy.wiring.phases is None:
+            self._unbalanced.append(day)
         self._site_rows |= rows
         reports = await self._history.read_points("devices", "envoy_inverter", gateway, since, until, REPLAY_FIELDS)
         points = [Reading("envoy_inverter", p.tags, p.fields, p.time, "devices") for p in reports]
         name = next((p.tags.get("site", "") for p in (*totals, *reports)), "")
         self._panels = replay_reports(self._panels, points, replace(site, name=name), self._live)
+
+    async def _count_phases(self, ticks: Iterable[Past]) -> int | None:
+        """Count the phases at the grid in the last tick that has its counters; None if no phases are stored."""
+        at = max((past.at for past in ticks if rebuild.LIFETIMES["import"] in past.fields), default=None)
+        if at is None:
+            return None
+        gateway, fields = self._request.gateway, ("energy_delivered_wh",)
+        points = await self._history.read_points("totals", "envoy_phase", gateway, at, at + 1, fields)
+        return len({p.tags.get("phase") for p in points if p.tags.get("meter") == "net-consumption"}) or None
 
     def _make_rows(self, dates: Iterable[str]) -> dict[str, list[DayRow]]:
         """The rows of these days, with the tags that they were written with, if they were."""

@@ -49,6 +49,11 @@ class Rebuilt:
         return {day: rows for part in parts for day, rows in part.items()}
 
     @property
+    def unbalanced(self) -> tuple[str, ...]:
+        """Return the days that could not be balanced over the phases."""
+        return tuple(sorted({day for part in (self.earlier, self.again) if part for day in part.unbalanced}))
+
+    @property
     def last_tick(self) -> int:
         """Where the earlier part ends, 0 if there is none."""
         return self.earlier.state.energy.last_tick if self.earlier else 0

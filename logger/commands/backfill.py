@@ -126,6 +126,13 @@ def _show_days(found: Rebuilt) -> bool:
             "Try: add --again to compute that anew, too.",
             err=True,
         )
+    if days := found.unbalanced:
+        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        click.echo(
+            f"Not balanced over the phases: {span}. InfluxDB holds no phases (envoy_phase) of these days, so "
+            "grid_import_balanced_wh and grid_export_balanced_wh are absent.",
+            err=True,
+        )
     if not found.rows and not found.last_tick:
         click.echo("Nothing is missing: what is recorded here goes back as far as InfluxDB does.")
         return False

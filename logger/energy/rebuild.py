@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
+from logger.energy.balance import EXPORT, IMPORT
 from logger.energy.day_rows import day_rows
 from logger.energy.daybook import merge_days
 from logger.energy.days import final_at
@@ -29,8 +30,19 @@ LIFETIMES: Final = {
     "consumption": "consumption_lifetime_wh",
 }
 """Primitive counter → the field of `envoy_totals` that holds its accepted value."""
+BALANCED_LIFETIMES: Final = {
+    IMPORT: "grid_import_balanced_lifetime_wh",
+    EXPORT: "grid_export_balanced_lifetime_wh",
+}
+"""Balanced counter → the field of `envoy_totals` that holds its value."""
 POWERS: Final = ("production", "net", "consumption", "battery", "load")
-FIELDS: Final = (*LIFETIMES.values(), *(f"{name}_power_w" for name in POWERS), "batteries", "inverters")
+FIELDS: Final = (
+    *LIFETIMES.values(),
+    *BALANCED_LIFETIMES.values(),
+    *(f"{name}_power_w" for name in POWERS),
+    "batteries",
+    "inverters",
+)
 """The fields of `envoy_totals` that a replay needs."""
 _PHASES_W: Final = 75_000.0
 _INVERTER_W: Final = 500.0
@@ -46,10 +58,17 @@ class Past:
 
 
 def replay(
-    state: EnergyState, points: Sequence[Past], site: Site, prices: Prices = NO_PRICES
+    state: EnergyState,
+    points: Sequence[Past],
+    site: Site,
+    prices: Prices = NO_PRICES,
+    phases: int | None = None,
 ) -> tuple[EnergyState, dict[str, list[DayRow]]]:
-    """Account for past ticks after the state's last tick → the new state, and the last rows of each day by date."""
-    wiring, rows = _wiring(points, state.wiring), dict[str, list[DayRow]]()
+    """Account for past ticks after the state's last tick → the new state, and the last rows of each day by date.
+
+    `phases`: how many phases the meter at the grid measured, None if unknown.
+    """
+    wiring, rows = _wiring(points, phases, state.wiring), dict[str, list[DayRow]]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(_is_counted(past) for past in points) else ("production",)
     slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else ()
@@ -65,7 +84,17 @@ def replay(
         )
         state = done.state
         rows |= {day: [row for row in done.rows if row.day == day] for day in {row.day for row in done.rows}}
-    return state, rows
+    return _continue_balance(state, points), rows
+
+
+def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState:
+    """Raise the balanced lifetimes to those that were written, because they began before the first replayed tick."""
+    counters = dict(state.counters)
+    for name, field in BALANCED_LIFETIMES.items():
+        written = [wh for past in points if isinstance(wh := past.fields.get(field), float)]
+        if written and name in counters and written[-1] > counters[name].accepted_wh:
+            counters[name] = replace(counters[name], accepted_wh=written[-1])
+    return replace(state, counters=counters)
 
 
 def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
@@ -104,6 +133,9 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
         name: replace(counter, first_day=min(counter.first_day, first_days.get(name, counter.first_day)))
         for name, counter in live.counters.items()
     }
+    for name in BALANCED_LIFETIMES.keys() & counters.keys() & past.counters.keys():
+        before_wh = past.counters[name].accepted_wh
+        counters[name] = replace(counters[name], accepted_wh=counters[name].accepted_wh + before_wh)
     is_whole = all(counter.first_day < live.day for counter in counters.values() if counter.has_base)
     joint_state = replace(
         live,
@@ -179,7 +211,7 @@ def _usual_gap_s(points: Sequence[Past], name: str) -> float:
     return median(b - a for a, b in zip(ticks, ticks[1:], strict=False)) if len(ticks) > 1 else 0.0
 
 
-def _wiring(points: Sequence[Past], known: Wiring | None) -> Wiring:
+def _wiring(points: Sequence[Past], phases: int | None, known: Wiring | None) -> Wiring:
     """Infer how the site was metered from the fields that occur in the points.
 
     A field whose value is held is missing at some ticks, but not for a whole day.
@@ -190,4 +222,4 @@ def _wiring(points: Sequence[Past], known: Wiring | None) -> Wiring:
     metered = bool(given & {LIFETIMES["charged"], LIFETIMES["discharged"]})
     storage = metered if metered or "battery_power_w" in given else None
     counts = [count for past in points if isinstance(count := past.fields.get("batteries"), int)]
-    return Wiring(net, total, storage, counts[-1] if counts else None).or_as(known)
+    return Wiring(net, total, storage, counts[-1] if counts else None, phases).or_as(known)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from tests.commands.program import Done, program
 from tests.energy.gateway import Metered, Panel
 from tests.energy.house import House
 from tests.energy.test_year import METERED
+from tests.energy.test_year_of_wirings import BALANCED
+from tests.energy.wirings import ThreePhase, ThreePhaseHouse
 from tests.energy.year import Plan, Recorder, play, trouble
 from tests.servers import Influx1, Influx2, Row, Server
 from tests.sizes import LONG
@@ -60,6 +62,7 @@ class Installation:
     stored: dict[str, str] = field(default_factory=dict)
     store: Store | None = None
     keeps: bool = True
+    keeps_phases: bool = True
 
     def __post_init__(self) -> None:
         self.recorder = Recorder(self.site, self.layout)
@@ -82,6 +85,8 @@ class Installation:
             self.store.put(Commit(commit.gateway, commit.tick, daily=commit.daily))
         for role in ("totals", "devices"):
             mine = [r for r in result.readings if r.role == role]
+            if not self.keeps_phases:
+                mine = [r for r in mine if r.measurement != "envoy_phase"]
             if mine:
                 self.lines[role].append(encode(mine))
 
@@ -262,6 +267,34 @@ def test_the_day_of_the_loss_and_the_days_around_it_are_whole(
 ) -> None:
     told = story(3, 15, gap=gap, empty=empty)
     assert_whole(told, lived(server, tmp_path, told, empty=empty))
+
+
+def test_a_site_on_three_phases_is_balanced_again(server: Server, tmp_path: Path) -> None:
+    house = ThreePhaseHouse(ZONE, date(2025, 6, 3), date(2025, 6, 5), seed=5, battery=None)
+    plant = ThreePhase(house, [Panel(f"1220000000{n:02d}", 0.25, 0.25, "roof") for n in range(4)])
+    told = replace(story(3, 5), plant=plant)
+    installation = lived(server, tmp_path, told, empty=False)
+    rows = installation.written("envoy_day")
+    for day in house.days():
+        row = rows["", day.isoformat()]
+        for quantity, flow in BALANCED.items():
+            assert number(row, f"{quantity}_wh") == pytest.approx(house.day_wh(flow, day), rel=0.05)
+    totals = installation.recorder.state.energy.counters
+    assert totals["export_balanced"].accepted_wh == pytest.approx(house.wh["export_balanced"][-1], rel=0.05)
+
+
+def test_days_without_stored_phases_are_not_balanced_and_named(influx1: Influx1, tmp_path: Path) -> None:
+    house = ThreePhaseHouse(ZONE, date(2025, 6, 3), date(2025, 6, 5), seed=5, battery=None)
+    told = replace(story(3, 15), plant=ThreePhase(house))
+    installation = installation_of(influx1, tmp_path / "state", 15)
+    installation.begin()
+    installation.keeps_phases = False
+    told.run(installation, [range(told.lost)])
+    installation.end()
+    installation.lose_everything()
+    done = installation.backfill(tmp_path, "--dry-run", "--gateway", Metered.info.serial)
+    assert done.code == 0, done
+    assert "Not balanced over the phases: 2025-06-03 to 2025-06-04." in done.err
 
 
 @pytest.mark.long

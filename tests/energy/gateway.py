@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Protocol
 
 from logger.model import Document, GatewayInfo, Json
@@ -100,6 +100,7 @@ class Metered:
         self.standing = {
             paths.METERS: Document(paths.METERS, self.meters(), self.house.start - 1.0, 0.1),
             paths.ENSEMBLE: Document(paths.ENSEMBLE, kinds, self.house.start - 1.0, 0.1),
+            paths.INVENTORY: Document(paths.INVENTORY, inventory(self.panels), self.house.start - 1.0, 0.1),
         }
         self.reports = Reports(self.house, self.panels)
 
@@ -264,11 +265,18 @@ class Reports:
             end, watts = self.last[number]
             channel: Json = {
                 "watts": {"now": watts, "max": 400},
+                "wattHours": self._days_of(at, panel.serial),
                 "lastReading": {"endDate": end, "duration": self.every_s} if end else {},
                 "lifetime": {"joulesProduced": round((1e6 + self.wh[number]) * 3600)},
             }
             found[str(1000 + number)] = {"devName": "pcu", "sn": panel.serial, "active": True, "channels": [channel]}
         return found
+
+    def _days_of(self, at: int, serial: str) -> Json:
+        """The energies of today, yesterday and the seven days before today, as the gateway counts them."""
+        today = date.fromisoformat(self._day_of[min(at, self.house.minutes - 1)])
+        days = [self.days.get(((today - timedelta(days=back)).isoformat(), serial), 0.0) for back in range(8)]
+        return {"today": round(days[0]), "yesterday": round(days[1]), "week": round(sum(days[1:]))}
 
     def v1_list(self, at: int) -> Json:
         """`/api/v1/production/inverters` at a minute."""
@@ -288,6 +296,12 @@ class Reports:
 def meter(eid: int, kind: str, state: str = "enabled", phases: int = 1) -> Json:
     """A line of `/ivp/meters`."""
     return {"eid": eid, "state": state, "measurementType": kind, "phaseMode": "single", "phaseCount": phases}
+
+
+def inventory(panels: Sequence[Panel]) -> Json:
+    """`/inventory.json`: the inverters, and no AC Battery."""
+    devices: list[Json] = [{"serial_num": panel.serial, "admin_state": 1} for panel in panels]
+    return [{"type": "PCU", "devices": devices}, {"type": "ACB", "devices": []}]
 
 
 def reading(eid: int, watts: float, delivered: float, received: float) -> dict[str, Json]:

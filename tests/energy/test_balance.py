@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from logger.daemon.gateway_state import GatewayState
+from logger.energy.rebuild import Past, join, lead_up, list_rows, replay
+from logger.energy.state import EnergyState
 from logger.model import DayRow, Value
 from logger.readings import paths
 from tests.energy.counted import MINUTE, NO_BATTERY, Counted
@@ -226,3 +229,51 @@ def test_seven_days_are_the_seven_before_today() -> None:
             phases.flow(900, 100.0 * day, 400.0, -100.0)
             found = site.poll(phases.bodies(), after=900)
     assert balanced(found, "7d") == pytest.approx((7 * 24 * 300.0 + 2400.0 * sum(range(7)), 0.0))
+
+
+# --- rebuilt from what was written --------------------------------------------------------------------------------
+
+
+def recorded(hours: int) -> tuple[Phases, Counted]:
+    """Some hours of a day with changing flows, and the recorder after them."""
+    phases = Phases()
+    site = started(phases)
+    site.poll(phases.bodies(), after=10 * MINUTE)
+    for minute in range(60 * hours):
+        phases.flow(MINUTE, -300.0 * (minute // 60), 500.0, 200.0)
+        site.poll(phases.bodies())
+    return phases, site
+
+
+def past_of(site: Counted, *, until: int) -> list[Past]:
+    return [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(site.written.items()) if at < until]
+
+
+def test_a_replay_balances_the_same_where_the_phases_are_known() -> None:
+    _, site = recorded(6)
+    points = past_of(site, until=site.tick + 1)
+    state, _ = replay(EnergyState(), points, site.site, phases=3)
+    live = site.rows["2025-06-16"].reading.fields
+    row = list_rows(state, ["2025-06-16"])[0].reading.fields
+    names = [f"{name}_{part}wh" for name in BALANCED for part in ("", "estimated_")]
+    assert {name: row[name] for name in names} == pytest.approx({name: live[name] for name in names}, abs=0.1)
+    unknown, _ = replay(EnergyState(), points, site.site)
+    assert not {f"{name}_wh" for name in BALANCED} & list_rows(unknown, ["2025-06-16"])[0].reading.fields.keys()
+
+
+def test_the_balanced_lifetime_goes_on_after_the_state_was_lost() -> None:
+    phases, site = recorded(6)
+    lost_at = site.tick + 1
+    had = balanced(site.written[site.tick], "lifetime")
+    site.state = GatewayState()
+    for _ in range(30):
+        phases.flow(MINUTE, 600.0, 600.0, 600.0)
+        found = site.poll(phases.bodies())
+    assert balanced(found, "lifetime") == pytest.approx((29 * 30.0, 0.0))
+    recent = past_of(site, until=lost_at)[-120:]  # what is replayed begins later than the balance did
+    past, _ = replay(EnergyState(), recent, site.site, phases=3)
+    live = site.state.energy
+    joined, _ = join(live, lead_up(past, live, site.site, 0))
+    site.state = replace(site.state, energy=joined)
+    found = site.poll(phases.bodies())
+    assert balanced(found, "lifetime") == pytest.approx((float(had[0] or 0) + 30 * 30.0, had[1]), abs=0.1)

@@ -73,8 +73,39 @@ def test_every_day_is_right_to_a_wh_or_called_estimated(name: str) -> None:
         rows = recorded(plant, site.plan(plant), ZONE)
         assert wrong_days(plant, rows, site.quantities) == []
         for quantity, flow in site.quantities.items():
-            told = sum(number(rows[day.isoformat()], f"{quantity}_wh") for day in plant.house.days())
-            truth = sum(plant.day_wh(flow, day) for day in plant.house.days())
-            marked = sum(number(row, f"{quantity}_estimated_wh") > 0 for row in rows.values())
-            print(f"{name} {first}…{last} {quantity}: {told:.1f} Wh of {truth:.1f} Wh, {marked} days marked")
+            told, truth = compare(plant, rows, quantity, flow)
             assert told == pytest.approx(truth, rel=1e-4)
+        if isinstance(plant.house, ThreePhaseHouse):
+            assert_balanced(plant, rows)
+        else:
+            assert not [row for row in rows.values() if "grid_import_balanced_wh" in row.reading.fields]
+
+
+def compare(plant: Metered, rows: Mapping[str, DayRow], quantity: str, flow: str) -> tuple[float, float]:
+    """The sum of all days as it was written, and as it is true."""
+    days = [*plant.house.days()]
+    told = sum(number(rows[day.isoformat()], f"{quantity}_wh") for day in days)
+    truth = sum(plant.day_wh(flow, day) for day in days)
+    marked = sum(number(rows[day.isoformat()], f"{quantity}_estimated_wh") > 0 for day in days)
+    print(
+        f"{type(plant).__name__} {days[0]}…{days[-1]} {quantity}: {told:.1f} of {truth:.1f} Wh, {marked} days marked"
+    )
+    return told, truth
+
+
+def assert_balanced(plant: Metered, rows: Mapping[str, DayRow]) -> None:
+    """Each day lies within 1 % of what a meter counts that nets each second, or is called estimated; so does the sum
+    of the days that are not."""
+    for quantity, flow in BALANCED.items():
+        compare(plant, rows, quantity, flow)
+        sums = [0.0, 0.0]
+        for day in plant.house.days():
+            row, through = rows[day.isoformat()], sum(plant.day_wh(each, day) for each in BALANCED.values())
+            told, truth = number(row, f"{quantity}_wh"), plant.day_wh(flow, day)
+            if number(row, f"{quantity}_estimated_wh") > 0:
+                assert number(row, "coverage_percent") < 100
+                continue
+            assert told == pytest.approx(truth, abs=0.01 * through), f"{day} {quantity}"
+            sums = [sums[0] + told, sums[1] + truth]
+        print(f"{type(plant).__name__} {quantity}: {sums[0]:.1f} of {sums[1]:.1f} Wh on the days that are not marked")
+        assert sums[0] == pytest.approx(sums[1], rel=0.01)

@@ -21,7 +21,7 @@ _PHASES: Final = (1, 2, 3)
 class ThreePhaseHouse(House):
     """A house on three phases, with its solar system on L1 alone, and what a meter makes of it that nets each second.
 
-    A stove on L2 switches on and off within the minute while somebody cooks: it is on for a part of each minute.
+    A stove on L2 switches on and off within the minute for half an hour a day: it is on for a part of each minute.
     """
 
     load_parts: tuple[float, float, float] = (0.3, 0.45, 0.25)
@@ -37,7 +37,7 @@ class ThreePhaseHouse(House):
         draw, made = random.Random(self.seed), self.watts
         for at in range(self.minutes):
             hour = at / 60 % 24
-            on = draw.uniform(0.3, 0.9) if 12 <= hour < 12.5 or 18 <= hour < 18.75 else 0.0
+            on = draw.uniform(0.3, 0.9) if 18 <= hour < 18.5 else 0.0
             steady = made["load"][at]
             made["load"][at] += on * self.stove_w
             made["import"][at] = made["export"][at] = 0.0
