@@ -104,6 +104,7 @@ class FakeInflux2:
 
     def __init__(self, *, readable_tokens: bool = False) -> None:
         self.readable_tokens = readable_tokens
+        self.conflict_as: Literal["422", "500", "a vague 500"] = "422"
         self.seen: list[Seen] = []
         self._port = 0
         self._orgs: dict[str, str] = {}
@@ -393,6 +394,10 @@ class FakeInflux2:
                 "oldest point m at 1970 dropped because it violates a Retention Policy Lower Bound "
                 f"dropped={outside}"
             )
+        if conflict and self.conflict_as == "a vague 500":
+            raise _Refusal(500, "internal error", "An internal error has occurred - check server logs")
+        if conflict and self.conflict_as == "500":
+            raise _Refusal(500, "internal error", f"partial write: {conflict}")
         if conflict:
             raise _Refusal(
                 422, "unprocessable entity", f"failure writing points to database: partial write: {conflict}"

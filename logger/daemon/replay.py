@@ -70,7 +70,7 @@ class Resending:
             return Done()
         batches = sent.batches
         while batches:
-            delivery = await deliver(writer, role, batches, clock=self._clock, around=True)
+            delivery = await deliver(writer, role, batches, clock=self._clock, search="batches")
             if isinstance(delivery.outcome, Wait) and delivery.outcome.status == 500:
                 break
             if not isinstance(delivery.outcome, Done):

@@ -21,7 +21,7 @@ from logger.daemon.progress import Progress
 from logger.daemon.replay import PAUSE_S, WINDOW_S, Resending
 from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Wait
-from logger.influx.deliver import Delivery, deliver
+from logger.influx.deliver import Delivery, Search, deliver
 from logger.influx.read_back import gateway_of
 from logger.influx.write import Writer
 from logger.model import ROLES, Event, RefusedLine, Role
@@ -36,6 +36,11 @@ _IDLE_S: Final = 60.0
 _LEASE_TIME_S: Final = 1800.0
 """Most seconds for one batch: a search for bad lines can send hundreds of requests to a slow server."""
 _FEWEST_LINES: Final = 200
+_BATCHES_AFTER: Final = 2
+_LINES_AFTER: Final = 10
+"""Failures in a row before batches, and then lines, that the server answers with 500 are searched for: 2 s, 4 min."""
+_SUSPECTED_S: Final = 3600.0
+"""Seconds for which a bucket that had such a line is searched at once."""
 _SLOW_S: Final = 5.0
 """A batch that takes more seconds halves the size of the next ones; quick batches double it again."""
 _SERVER: Final = "server"
@@ -81,6 +86,7 @@ class Shipper:
         self._news: set[Role] = set(ROLES)
         self._backoff = Backoff(DELIVERY, clock)
         self._most_lines: dict[Role, int] = {}
+        self._suspected_until: dict[Role, float] = {}
         self._ahead: dict[Role, asyncio.Task[Lease | None]] = {}
         self._meanwhile: dict[Role, set[int]] = {}
         self._well = False
@@ -132,20 +138,29 @@ class Shipper:
         started = self._clock.monotonic()
         if not live:
             self._look_ahead(role, lease)
-        around = not live and self._backoff.failures(_backlog(role)) >= 2
-        delivery = await deliver(self._writer, role, lease.batches, clock=self._clock, around=around)
+        search = self._choose_search(role, live=live)
+        delivery = await deliver(self._writer, role, lease.batches, clock=self._clock, search=search)
+        if any(line.status == 500 for line in delivery.refused):
+            self._suspected_until[role] = self._clock.monotonic() + _SUSPECTED_S
         await self._acknowledge(role, lease, delivery, live=live)
         if len(delivery.done) < len(lease.ids):
             self._forget_ahead(role)
         if isinstance(delivery.outcome, (Wait, Blocked)):
             await self._put_off(role, delivery.outcome, live=live)
-            return bool(delivery.done) and around
+            return bool(delivery.done) and search != "none"
         if not live:
             self._fit(role, self._clock.monotonic() - started)
         elif role in self._ahead:
             self._meanwhile[role].update(lease.ids)
         self._is_well(role, live=live)
         return True
+
+    def _choose_search(self, role: Role, *, live: bool) -> Search:
+        """Choose how far to search for what the server answers with 500: further with each failure in a row."""
+        failures = self._backoff.failures(role if live else _backlog(role))
+        if failures >= _LINES_AFTER or self._suspected_until.get(role, 0.0) > self._clock.monotonic():
+            return "lines"
+        return "batches" if not live and failures >= _BATCHES_AFTER else "none"
 
     async def _plan_to_resend(self) -> None:
         with contextlib.suppress(StoreFullError):
@@ -274,7 +289,8 @@ class Shipper:
         else:
             key, trouble = _backlog(role), f"influx {role} backlog"
         self._backoff.fail(key, asked)
-        self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store")
+        cure = f"\nTry: {outcome.hint}" if outcome.hint else ""
+        self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store{cure}")
         if not live:
             self._halve(role)
         if outcome.away:

@@ -72,7 +72,7 @@ async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
             case Blocked():
                 report(bad(name, outcome.reason, outcome.hint, outcome.exit_code))
             case Wait():
-                report(bad(name, outcome.reason, f"wait; if it lasts, {_SEE_LOG}", _UNREACHABLE))
+                report(bad(name, outcome.reason, outcome.hint or f"wait; if it lasts, {_SEE_LOG}", _UNREACHABLE))
             case _:
                 report(bad(name, outcome.reason, _SEE_LOG, _UNREACHABLE))
 

@@ -61,10 +61,13 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
         claims = jwt.decode(text, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
     except jwt.InvalidTokenError as error:
         raise TokenError(f"{origin} is not a token: it does not decode ({type(error).__name__})", PASTE) from error
-    audience = claims.get("aud")
+    audience = _list_audience(claims.get("aud"))
     expires, issued, user = (claims.get(name) for name in ("exp", "iat", "enphaseUser"))
-    if audience != serial:
-        raise TokenError(f"{origin} is for gateway {_plain(audience)}, but this gateway is {serial}", PASTE)
+    if not audience:
+        text = f"{origin} names no gateway (it has no audience): it is a token for another service of Enphase"
+        raise TokenError(text, PASTE)
+    if serial not in audience:
+        raise TokenError(f"{origin} is for gateway {_plain(audience[0])}, but this gateway is {serial}", PASTE)
     if isinstance(expires, bool) or not isinstance(expires, (int, float)) or not 0 < expires < 1e11:
         raise TokenError(f"{origin} does not say until when it is valid", PASTE)
     if expires <= now:
@@ -107,6 +110,11 @@ def format_end(token: Token) -> str:
 
 def _path(state_dir: Path, serial: str) -> Path:
     return state_dir / f"token-{serial}"
+
+
+def _list_audience(claim: object) -> list[str]:
+    """Return whom a token is for: its claim `aud` is one text or a list of texts."""
+    return [text for text in (claim if isinstance(claim, list) else [claim]) if isinstance(text, str) and text]
 
 
 def _plain(claim: object) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal, TypeAlias
 
+from logger.influx.limits import TOO_FAST_HINT, find_limit
 from logger.model import Json
 
 Kind: TypeAlias = Literal["credentials", "missing", "limit", "unknown"]
@@ -27,13 +28,16 @@ class Done:
 class Wait:
     """Nothing is wrong with the data: keep it and try again. `status` 0 means there was no answer.
 
-    `away`: nobody was there to answer, so the server may be starting anew.
+    `away`: nobody was there to answer, so the server may be starting anew. `of_server`: the server blames itself,
+    not a line. `hint` says what helps if it lasts; it may be empty.
     """
 
     reason: str
     retry_after_s: float | None = None
     status: int = 0
     away: bool = False
+    of_server: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +87,18 @@ _BAD_LINE = re.compile(
     r"max key length exceeded|max entry size exceeded",
     re.I,
 )
+_CONFLICT = re.compile(r"field type conflict|invalid column type|unable to parse|error parsing line", re.I)
+"""Words that blame a line even with status 500."""
+_SERVERS_OWN = re.compile(
+    r"max-memory|timeout|timed out|no space|quota|out of memory|open files|queue|unavailable|shutting|closed",
+    re.I,
+)
+"""Words of a server that is in trouble itself, whatever it is sent."""
 _RETENTION = re.compile(r"(beyond|outside) retention policy|outside of the database's retention", re.I)
-_LIMIT = re.compile(r"limit (of|exceeded)|would exceed|exceeds? (your|the) .*(quota|limit)|max-(series|values)", re.I)
+_BATCH = re.compile(r"\b(batch|body|payload|request)\b.{0,20}too large", re.I)
 _CREDENTIALS_HINT = (
-    "check INFLUXDB_TOKEN, or INFLUXDB_USERNAME and INFLUXDB_PASSWORD, and that they may "
-    "write to all three buckets (envoy-logger setup makes a token)."
+    "check that INFLUXDB_TOKEN (1.x: INFLUXDB_USERNAME and INFLUXDB_PASSWORD) may write to all three buckets; "
+    "on 1.x and 2.x envoy-logger setup makes one that may."
 )
 _MISSING_HINT = (
     "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct INFLUXDB_BUCKET…, INFLUXDB_ORG."
@@ -95,7 +106,13 @@ _MISSING_HINT = (
 
 
 def classify(
-    status: int, body: str, headers: Mapping[str, str], now: float, mask: Callable[[str], str] = lambda text: text
+    status: int,
+    body: str,
+    headers: Mapping[str, str],
+    now: float,
+    mask: Callable[[str], str] = lambda text: text,
+    *,
+    host: str = "",
 ) -> Outcome:
     """Decide what one answer to a write means. `headers` by lower-case name, `now` in unix seconds for Retry-After.
 
@@ -117,16 +134,19 @@ def classify(
             return Done()
         reason = f"{reason[:120]} is no InfluxDB's answer to a write"
         return block("unknown", "check INFLUXDB_URL: something else answers at this address.")
-    if status == 413:
+    retry_after_s = _parse_retry_after(headers.get("retry-after", ""), now)
+    if status == 413 or (status == 400 and _BATCH.search(plain)):
         return TooLarge(reason)
+    if status == 429:
+        return Wait(reason, retry_after_s, status, hint=TOO_FAST_HINT)
+    if (status in (400, 402, 403, 422) or status >= 500) and (hint := find_limit(plain)):
+        return block("limit", hint) if not retry_after_s else Wait(reason, retry_after_s, status, hint=hint)
     if status in (400, 422):
-        if _LIMIT.search(plain):
-            return block("limit", "raise the limit of the server or the plan; nothing is lost meanwhile.")
         if _RETENTION.search(plain):
             return OutsideRetention(reason)
         if _BAD_LINE.search(plain):
             return BadLines(reason, status)
-        return block("unknown", "see InfluxDB's own log for the cause; nothing is lost meanwhile.")
+        return block("unknown", _choose_log_hint(host, headers))
     if status in (401, 403):
         return block("credentials", _CREDENTIALS_HINT)
     if status == 404:
@@ -135,11 +155,21 @@ def classify(
         return block("unknown", "check INFLUXDB_URL and INFLUXDB_API: this address takes no such writes.")
     if status == 500 and "retention policy not found" in text:
         return block("missing", "create the retention policy, or name another after the slash of INFLUXDB_BUCKET….")
-    if status in (408, 425, 429) or status >= 500:
-        return Wait(reason, _parse_retry_after(headers.get("retry-after", ""), now), status, away=status == 502)
+    if status == 500 and _CONFLICT.search(plain):
+        return BadLines(reason, status)
+    if status in (408, 425) or status >= 500:
+        of_server = status != 500 or _SERVERS_OWN.search(plain) is not None
+        hint = "" if status != 500 else f"{_choose_log_hint(host, headers).removesuffix('.')} if this lasts."
+        return Wait(reason, retry_after_s, status, away=status == 502, of_server=of_server, hint=hint)
     if 300 <= status < 400:
         return block("unknown", "set INFLUXDB_URL to the final address: this one sends writers elsewhere.")
     return block("unknown", "check INFLUXDB_URL and INFLUXDB_API, and any proxy in between.")
+
+
+def _choose_log_hint(host: str, headers: Mapping[str, str]) -> str:
+    """Return where to look for the cause of a refusal; a user of InfluxDB Cloud has no log to read."""
+    is_cloud = host.partition(":")[0].endswith(".influxdata.com") or "x-platform-error-code" in headers
+    return "ask InfluxData's support, with these words." if is_cloud else "see InfluxDB's own log for the cause."
 
 
 def _extract_message(body: str) -> str:

@@ -1,4 +1,4 @@
-"""Deliver batches to InfluxDB, and find every line that the server will never take.
+"""Deliver batches to InfluxDB, and find every line that the server does not take.
 
 A batch is one gzip member of line protocol. Batches travel as they are, one behind the other; only a request that is
 too large or holds a bad line is taken apart, halving down to the batch and then down to the line. Sending a line
@@ -8,8 +8,10 @@ twice does no harm: times are fixed, so the same point is written again.
 from __future__ import annotations
 
 import gzip
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from logger.clock import Clock
 from logger.influx.classify import BadLines, Blocked, Done, OutsideRetention, TooLarge, Wait
@@ -21,6 +23,11 @@ MOST_S = 20.0
 """After so many requests or seconds no further batch is begun; the one in hand is finished."""
 _HOPELESS = 8
 """Batches that a server fails over, one by one and none passing, before it is the server that is at fault."""
+_HOPELESS_PARTS = 64
+"""The same for the parts of one batch."""
+
+Search: TypeAlias = Literal["none", "batches", "lines"]
+"""How far to search for what a server answers with 500: not at all, down to single batches, or to single lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +48,16 @@ class Delivery:
 
 
 async def deliver(
-    writer: Writer, role: Role, batches: Sequence[bytes], *, clock: Clock, around: bool = False
+    writer: Writer, role: Role, batches: Sequence[bytes], *, clock: Clock, search: Search = "none"
 ) -> Delivery:
     """Write the batches (sound gzip, each unpacking to lines that end in a newline) to the bucket of `role`.
 
     Requests and time are bounded: MOST_REQUESTS, MOST_S, and what it takes to finish one batch.
-    `around`: the server is known to be well and yet answers 500 to these batches again and again; a batch that gets
-    this answer by itself is left out of `done`, everything else is delivered.
+    `search`: the server answers 500 to these batches again and again. With "batches", a batch that gets this answer
+    by itself is left out of `done`, and everything else is delivered. With "lines", a line that gets it twice by
+    itself is refused, provided that this delivery had others that were taken.
     """
-    sending = _Sending(writer, role, batches, clock, around=around)
+    sending = _Sending(writer, role, batches, clock, search)
     outcome = await sending.send(range(len(batches)))
     return Delivery(
         outcome, tuple(sorted(sending.done)), tuple(sending.refused), sending.outside_retention, sending.requests
@@ -59,13 +67,14 @@ async def deliver(
 class _Sending:
     """One delivery under way."""
 
-    def __init__(self, writer: Writer, role: Role, batches: Sequence[bytes], clock: Clock, *, around: bool) -> None:
+    def __init__(self, writer: Writer, role: Role, batches: Sequence[bytes], clock: Clock, search: Search) -> None:
         self._writer = writer
         self._role: Role = role
         self._batches = batches
         self._clock = clock
         self._until = clock.monotonic() + MOST_S
-        self._around = around
+        self._search: Search = search
+        self._is_well = False
         self._failed: list[int] = []
         self.done: set[int] = set()
         self.refused: list[RefusedLine] = []
@@ -80,9 +89,14 @@ class _Sending:
         match outcome:
             case Done():
                 self.done.update(numbers)
+                self._is_well = True
                 return outcome
-            case Wait(status=500) if self._around and len(numbers) > 1:
+            case Wait(status=500) if self._search != "none" and len(numbers) > 1:
                 return await self._send_halves(numbers, despite=outcome)
+            case Wait(status=500, of_server=False) if self._search == "lines":
+                found = await self._send_lines(numbers[0])
+                self._failed += [] if isinstance(found, Done) else numbers
+                return found
             case Wait() | Blocked():
                 self._failed += numbers
                 return outcome
@@ -107,24 +121,53 @@ class _Sending:
         """Deliver one batch, down to single lines where it must be; the bad ones are refused."""
         lines = [line for line in gzip.decompress(self._batches[number]).split(b"\n") if line]
         refused: list[RefusedLine] = []
-        pending = [lines]
+        suspects: list[bytes] = []
+        failed = 0
+        pending: deque[Sequence[bytes]] = deque([lines])
         while pending:
-            part = pending.pop()
-            match await self._write(gzip.compress(b"".join(line + b"\n" for line in part), 1)):
+            part = pending.popleft()
+            outcome = await self._write(_pack(part))
+            match outcome:
                 case Done():
-                    pass
+                    self._is_well = True
+                case Wait(status=500, of_server=False) if self._may_search_on(failed):
+                    failed += 1
+                    if len(part) == 1:
+                        suspects += part
+                    else:
+                        pending += _halve(part)
                 case TooLarge() | BadLines() if len(part) > 1:
-                    middle = len(part) // 2
-                    pending += [part[middle:], part[:middle]]
-                case TooLarge(reason):
-                    refused.append(RefusedLine(part[0], 413, reason, number))
-                case BadLines(reason, status):
-                    refused.append(RefusedLine(part[0], status, reason, number))
-                case (Wait() | Blocked()) as trouble:
-                    return trouble
-        self.refused += refused
+                    pending += _halve(part)
+                case TooLarge() | BadLines():
+                    refused.append(_refuse(part[0], outcome, number))
+                case Wait() | Blocked():
+                    return outcome
+        confirmed = await self._confirm(suspects, number)
+        if isinstance(confirmed, Wait | Blocked):
+            return confirmed
+        self.refused += [*refused, *confirmed]
         self.done.add(number)
         return Done()
+
+    async def _confirm(self, suspects: Sequence[bytes], number: int) -> list[RefusedLine] | Wait | Blocked:
+        """Send each line that got a 500 by itself once more → those that are refused."""
+        refused: list[RefusedLine] = []
+        for line in suspects:
+            outcome = await self._write(_pack([line]))
+            match outcome:
+                case Done():
+                    pass
+                case Wait(status=500, of_server=False) if self._is_well:
+                    refused.append(_refuse(line, outcome, number))
+                case TooLarge() | BadLines():
+                    refused.append(_refuse(line, outcome, number))
+                case Wait() | Blocked():
+                    return outcome
+        return refused
+
+    def _may_search_on(self, failed: int) -> bool:
+        """Tell whether a 500 is searched for in lines, after so many parts of the batch failed."""
+        return self._search == "lines" and (self._is_well or failed < _HOPELESS_PARTS)
 
     async def _write(self, body: bytes) -> Done | Wait | Blocked | TooLarge | BadLines:
         """One request. Points older than the bucket keeps are counted; the others of that request were taken."""
@@ -138,3 +181,17 @@ class _Sending:
 
 def _is_500(outcome: Wait | Blocked) -> bool:
     return isinstance(outcome, Wait) and outcome.status == 500
+
+
+def _pack(lines: Sequence[bytes]) -> bytes:
+    return gzip.compress(b"".join(line + b"\n" for line in lines), 1)
+
+
+def _halve(lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    middle = len(lines) // 2
+    return lines[:middle], lines[middle:]
+
+
+def _refuse(line: bytes, outcome: Wait | TooLarge | BadLines, number: int) -> RefusedLine:
+    status = 413 if isinstance(outcome, TooLarge) else outcome.status
+    return RefusedLine(line, status, outcome.reason, number)

@@ -83,7 +83,9 @@ class Writer:
         except (WireError, InfluxError) as error:
             return _explain_silence(error)
         self.may_forget = answer.headers.get("x-influxdb-build", "").lower() in _OF_ONES_OWN
-        outcome = classify(answer.status, answer.text[:_READ], answer.headers, self._clock.time(), mask)
+        outcome = classify(
+            answer.status, answer.text[:_READ], answer.headers, self._clock.time(), mask, host=self.host
+        )
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # perhaps another generation answers here now
         if isinstance(outcome, Done):

@@ -447,3 +447,57 @@ def test_what_a_server_fails_over_is_not_asked_for_ever(tmp_path: Path) -> None:
     writer = run_virtually(work())
     assert {0, 1, 3, 4} <= set(numbers(writer, "totals"))
     assert len(writer.asked) < 40
+
+
+class VagueWriter(ScriptedWriter):
+    """Says 500, without a reason, to every body with the text `bad`, and to every body while it is `sick`."""
+
+    def __init__(self, clock: VirtualClock, bad: str, sick: Callable[[float], bool]) -> None:
+        super().__init__(clock, lambda role, at: Done())
+        self.bad, self.sick = bad, sick
+
+    async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
+        if self.sick(self.clock.time() - START) or self.bad in gzip.decompress(body).decode():
+            self.asked.append((role, self.clock.monotonic()))
+            await asyncio.sleep(0.1)
+            return Wait("HTTP 500: An internal error has occurred", None, 500)
+        return await super().write(role, body, gzipped=gzipped)
+
+
+def ship_vaguely(folder: Path, bad: str, sick: Callable[[float], bool]) -> tuple[VagueWriter, StoreFigures]:
+    """Record ten ticks of three lines, and then one a minute for an hour, against that server."""
+
+    async def work() -> tuple[VagueWriter, StoreFigures]:
+        clock = VirtualClock(START)
+        writer = VagueWriter(clock, bad, sick)
+        with InlineStore(folder, clock) as store:
+            for number in range(10):
+                await store.call(Store.put, three_lines(number))
+            async with delivering(store, writer) as shipper:
+                for number in range(10, 70):
+                    await store.call(Store.put, three_lines(number))
+                    shipper.wake()
+                    await asyncio.sleep(60)
+                await asyncio.sleep(600)
+            return writer, store.store.read_figures()
+
+    return run_virtually(work())
+
+
+def three_lines(number: int) -> Commit:
+    lines = "".join(f"{name} n={number} {START + 60 * number}\n" for name in ("first", "second", "third"))
+    return Commit("1", START + 60 * number, (Batch("totals", 3, gzip.compress(lines.encode())),))
+
+
+def test_a_line_that_a_server_fails_over_is_found_and_the_others_of_each_tick_arrive(tmp_path: Path) -> None:
+    writer, figures = ship_vaguely(tmp_path, "second", lambda since: False)
+    names = [line.split(" ")[0] for _, line in writer.taken]
+    assert (names.count("first"), names.count("third"), names.count("second")) == (70, 70, 0)
+    assert (figures.rows, figures.refused) == (0, 70)
+
+
+def test_a_server_that_fails_over_everything_for_hours_loses_no_line(tmp_path: Path) -> None:
+    writer, figures = ship_vaguely(tmp_path, "nothing", lambda since: 60 < since < 3000)
+    taken = {line for _, line in writer.taken}
+    assert len(taken) == 210
+    assert (figures.rows, figures.refused) == (0, 0)

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import jwt
 import pytest
 
 from logger import log
@@ -138,6 +139,16 @@ async def test_without_token_and_account_the_message_says_what_to_set(tmp_path: 
         assert here.box.count(READINGS) == 0
 
 
+def for_audience(audience: object) -> str:
+    """A token with these claims; without the claim `aud` for None."""
+    claims = {"exp": NOW + DAY, "iat": NOW, "enphaseUser": "owner"}
+    return jwt.encode(claims if audience is None else claims | {"aud": audience}, "x" * 32, algorithm="HS256")
+
+
+def test_a_token_for_a_list_that_names_the_gateway_is_for_the_gateway() -> None:
+    assert tokens.read_token(for_audience(["else", SERIAL]), SERIAL, NOW, "it").user == "owner"
+
+
 @pytest.mark.parametrize(
     ("pasted", "said"),
     [
@@ -145,8 +156,15 @@ async def test_without_token_and_account_the_message_says_what_to_set(tmp_path: 
         (make_token("999888777666"), f"ENPHASE_TOKEN is for gateway 999888777666, but this gateway is {SERIAL}"),
         ("<html>please sign in</html>", "ENPHASE_TOKEN is not a token: a token is three parts"),
         ("aaaa.bbbb.cccc", "ENPHASE_TOKEN is not a token: it does not decode"),
+        (
+            for_audience(None),
+            "ENPHASE_TOKEN names no gateway (it has no audience): it is a token for another service",
+        ),
+        (for_audience([]), "ENPHASE_TOKEN names no gateway"),
+        (for_audience({"sn": SERIAL}), "ENPHASE_TOKEN names no gateway"),
+        (for_audience(["999888777666"]), "ENPHASE_TOKEN is for gateway 999888777666"),
     ],
-    ids=["expired", "foreign", "a web page", "nonsense"],
+    ids=["expired", "foreign", "a web page", "nonsense", "no audience", "nobody", "an object", "a foreign list"],
 )
 async def test_a_pasted_token_that_cannot_work_is_never_sent(tmp_path: Path, pasted: str, said: str) -> None:
     async with site(tmp_path) as here:

@@ -74,6 +74,12 @@ BAD_LINES = [
     ("3.x all", 400, '{"error":"line protocol parse failed","data":[]}'.replace("parse", "parsing")),
     ("Cloud part as 201", 201, '{"error":"partial write of line protocol occurred","data":[]}'),
     ("VictoriaMetrics long line", 400, 'remoteAddr: "1"; too long line: more than 262144 bytes'),
+    ("conflict as 500", 500, two("internal error", CONFLICT)),
+    (
+        "Serverless conflict as 500",
+        500,
+        two("internal error", "dml handler error: invalid column type for column 'f'"),
+    ),
 ]
 BLOCKED = [
     ("1.x no database", 404, '{"error":"database not found: \\"x\\""}', "missing"),
@@ -108,7 +114,42 @@ BLOCKED = [
     ("3.x no token", 401, "", "credentials"),
     ("3.x v2 path, store fault", 400, two("invalid", "write buffer error: object store unreachable"), "unknown"),
     ("3.x tables limit", 422, '{"error":"Adding a new table would exceed limit of 2000 tables"}', "limit"),
+    (
+        "3.x columns limit",
+        422,
+        '{"error":"Update to schema would exceed number of columns per table limit of 500"}',
+        "limit",
+    ),
     ("Cloud plan", 422, two("invalid", "this write exceeds your plan's cardinality limit"), "limit"),
+    (
+        "Cloud service limit",
+        400,
+        two("invalid", "service limit reached: this org has exceeded limit is 200"),
+        "limit",
+    ),
+    (
+        "Serverless columns",
+        400,
+        two(
+            "invalid",
+            "couldn't create columns in table `m`; table contains 199 existing "
+            "columns, applying this write would result in 201 columns, limit is 200",
+        ),
+        "limit",
+    ),
+    (
+        "Serverless tables",
+        400,
+        two(
+            "invalid",
+            "dml handler error: service limit reached: couldn't create new table; "
+            "namespace contains 500 existing tables",
+        ),
+        "limit",
+    ),
+    ("Cloud series", 503, two("unavailable", "org 04 has exceeded its cardinality limit"), "limit"),
+    ("Cloud forbids", 403, two("forbidden", "org 04 has exceeded limited_write plan limit"), "limit"),
+    ("Cloud bill", 402, two("payment", "upgrade your plan"), "limit"),
     ("another server", 404, "404 page not found", "unknown"),
     ("a web page", 404, "<html>Not Found</html>", "unknown"),
     ("a redirect", 301, "", "unknown"),
@@ -184,6 +225,40 @@ def test_no_content_is_done_and_too_large_is_too_large() -> None:
 def test_words_inside_the_quoted_line_decide_nothing(line: str) -> None:
     body = '{"error":"unable to parse \'' + line.replace("\\", "\\\\") + "': missing field value\"}"
     assert isinstance(outcome(400, body), BadLines)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "where"),
+    [
+        (400, "service limit reached: this org has exceeded limit is 200", "InfluxDB Cloud, then Usage"),
+        (429, "org 04014de4ed590000 has exceeded limited_write plan limit", "InfluxDB Cloud, then Usage"),
+        (400, "partial write: max-series-per-database limit exceeded: (1000000)", "influxdb.conf"),
+        (422, "Adding a new database would exceed limit of 5 databases", "name fewer databases"),
+        (403, "insufficient permissions for write", "INFLUXDB_TOKEN"),
+    ],
+)
+def test_a_cure_names_what_the_owner_of_this_server_can_do(status: int, message: str, where: str) -> None:
+    found = outcome(status, two("x", message))
+    assert isinstance(found, Wait | Blocked)
+    assert where in found.hint
+
+
+@pytest.mark.parametrize("seconds", [None, 63.0])
+def test_a_rate_is_waited_for_as_long_as_the_server_asks(seconds: float | None) -> None:
+    headers = {} if seconds is None else {"retry_after": f"{seconds:g}"}
+    found = outcome(429, two("too many requests", "org 04 has exceeded limited_write plan limit"), **headers)
+    assert isinstance(found, Wait)
+    assert found.retry_after_s == seconds
+
+
+def test_nobody_is_sent_to_the_log_of_a_server_that_is_not_his() -> None:
+    host = "eu-central-1-1.aws.cloud2.influxdata.com"
+    found = classify(400, two("invalid", "odd"), {}, NOW, host=host)
+    assert isinstance(found, Blocked)
+    assert "InfluxData's support" in found.hint
+    own = outcome(400, two("invalid", "odd"))
+    assert isinstance(own, Blocked)
+    assert "own log" in own.hint
 
 
 def test_words_inside_quoted_names_decide_nothing() -> None:

@@ -7,12 +7,13 @@ import gzip
 import random
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
 from logger.clock import SystemClock
 from logger.influx.classify import Blocked, Done, Outcome, Wait
-from logger.influx.deliver import MOST_REQUESTS, Delivery, deliver
+from logger.influx.deliver import MOST_REQUESTS, Delivery, Search, deliver
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
@@ -36,11 +37,11 @@ def ticks(count: int, lines: int = 1, first: int = 0) -> list[bytes]:
     ]
 
 
-def send(target: Target, batches: Sequence[bytes]) -> Delivery:
+def send(target: Target, batches: Sequence[bytes], search: Search = "none") -> Delivery:
     async def run() -> Delivery:
         writer = Writer(target, CLOCK)
         try:
-            return await deliver(writer, "totals", batches, clock=CLOCK)
+            return await deliver(writer, "totals", batches, clock=CLOCK, search=search)
         finally:
             await writer.aclose()
 
@@ -212,7 +213,7 @@ def test_what_a_well_server_fails_over_does_not_hold_up_the_rest(
 ) -> None:
     buckets = fake_influx2.fresh_buckets()
     batches = ticks(60)
-    delivery = _failing_over(fake_influx2, buckets["totals"], batches, {f"tick={n} " for n in poison}, around=True)
+    delivery = _failing_over(fake_influx2, buckets["totals"], batches, {f"tick={n} " for n in poison}, "batches")
     assert isinstance(delivery.outcome, Wait)
     assert delivery.outcome.status == 500
     assert set(range(60)) - set(delivery.done) == set(poison)
@@ -222,13 +223,13 @@ def test_what_a_well_server_fails_over_does_not_hold_up_the_rest(
 def test_a_server_that_fails_over_everything_is_not_searched_through(fake_influx2: Fake2) -> None:
     buckets = fake_influx2.fresh_buckets()
     batches = ticks(2000)
-    assert _failing_over(fake_influx2, buckets["totals"], batches, {"m,"}, around=False).requests == 1
-    delivery = _failing_over(fake_influx2, buckets["totals"], batches, {"m,"}, around=True)
+    assert _failing_over(fake_influx2, buckets["totals"], batches, {"m,"}, "none").requests == 1
+    delivery = _failing_over(fake_influx2, buckets["totals"], batches, {"m,"}, "batches")
     assert delivery.done == ()
     assert delivery.requests < 40
 
 
-def _failing_over(server: Fake2, bucket: str, batches: Sequence[bytes], texts: set[str], *, around: bool) -> Delivery:
+def _failing_over(server: Fake2, bucket: str, batches: Sequence[bytes], texts: set[str], search: Search) -> Delivery:
     """Deliver to a server that answers 500 to every body with one of these texts."""
     batches = [
         gzip.compress(gzip.decompress(m).replace(b" f=", b",tick=%d f=" % n), 1) for n, m in enumerate(batches)
@@ -244,7 +245,7 @@ def _failing_over(server: Fake2, bucket: str, batches: Sequence[bytes], texts: s
     async def run() -> Delivery:
         writer = Failing(server.target(dict.fromkeys(ROLES, bucket)), CLOCK)
         try:
-            return await deliver(writer, "totals", batches, clock=CLOCK, around=around)
+            return await deliver(writer, "totals", batches, clock=CLOCK, search=search)
         finally:
             await writer.aclose()
 
@@ -274,3 +275,29 @@ def test_a_long_search_stops_after_some_time_and_the_next_goes_on(fake_influx2: 
     assert delivery.outcome == Done()
     assert 1 <= len(delivery.done) <= 2
     assert delivery.requests < 20
+
+
+@pytest.mark.parametrize(("said", "search"), [("500", "none"), ("a vague 500", "lines")])
+def test_a_type_conflict_that_is_sent_as_500_is_named_and_all_others_arrive(
+    fake_influx2: Fake2, said: Literal["500", "a vague 500"], search: Search
+) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    good = [*ticks(30, lines=7), batch("m,serial=3 f=1.5 1", "n f=1.5 1", 'm,serial=4 f="text" 2', "n f=2.5 2")]
+    batches = [*good, batch('m f="a" 3', 'm f="b" 4', 'm f="c" 5', "n g=1.5 5")]
+    fake_influx2.fake.conflict_as = said
+    try:
+        delivery = whole(send(fake_influx2.target(buckets), batches, search), batches)
+    finally:
+        fake_influx2.fake.conflict_as = "422"
+    assert sorted((one.batch, one.status, one.line[-3:]) for one in delivery.refused) == [
+        (30, 500, b'" 2'), (31, 500, b'" 3'), (31, 500, b'" 4'), (31, 500, b'" 5'),
+    ]  # fmt: skip
+    assert (count(fake_influx2, buckets["totals"]), count(fake_influx2, buckets["totals"], "n")) == (211, 3)
+
+
+def test_a_server_that_fails_over_every_line_refuses_none(fake_influx2: Fake2) -> None:
+    buckets = fake_influx2.fresh_buckets()
+    delivery = _failing_over(fake_influx2, buckets["totals"], ticks(3, lines=200), {"m,"}, "lines")
+    assert isinstance(delivery.outcome, Wait)
+    assert (delivery.done, delivery.refused) == ((), ())
+    assert delivery.requests < 300
