@@ -115,7 +115,7 @@ class DayRow:
 
 
 AHEAD_S: Final = 600
-"""An inverter report whose time is ahead of the clock by more than this is ignored."""
+"""A report whose time is ahead of the clock by more than this has no time that can be believed."""
 
 
 @dataclass(frozen=True, slots=True)

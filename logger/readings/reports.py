@@ -13,20 +13,23 @@ SAME_REPORT_S: Final = 5
 """Two documents may differ by this much in the time of the same report."""
 REMEMBERED: Final = 16
 _SKEW_S: Final = (60, 86400)
+_NEVER: Final = 2**32
+"""A second from here on, in the year 2106, is no time."""
 
 
 def fresh_report(
-    serial: str, second: int | None, source: str, known: Sequence[Report], gateway_now: float, skew_s: float
+    serial: str, second: int | None, source: str, known: Sequence[Report], seen_at: float, skew_s: float
 ) -> Report | None:
-    """Return the report to write, or None if the report was written before or has no valid time.
+    """Return the report to write, or None if the report was written before or has no time.
 
-    `second` is the report's time by the gateway's clock. `skew_s` is the gateway's clock minus ours. A skew between a
-    minute and a day is subtracted from the point's time once, when the report is first seen.
+    `second` is the report's time by the gateway's clock, `seen_at` the time by ours, `skew_s` the gateway's clock
+    minus ours. A skew between a minute and a day is subtracted from the point's time once, when the report is first
+    seen. A report that is yet to come has the time at which it was first seen.
     """
-    if not second or second < 0 or second > gateway_now + AHEAD_S:
+    if not second or not 0 < second < _NEVER or any(_is_within(second, report.gateway_second) for report in known):
         return None
-    if any(_is_within(second, report.gateway_second) for report in known):
-        return None
+    if second > seen_at + skew_s + AHEAD_S:
+        return Report(serial, second, int(seen_at), source)
     corrected = second - round(skew_s) if _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1] else second
     return Report(serial, second, corrected, source)
 
@@ -41,9 +44,10 @@ def remember(known: Sequence[Report], report: Report) -> list[Report]:
 
 
 def interval_s(reports: Sequence[Report]) -> int | None:
-    """Return the seconds between the two latest reports, or None with fewer than two reports."""
-    seconds = sorted(report.gateway_second for report in reports)[-2:]
-    return seconds[1] - seconds[0] if len(seconds) == 2 else None
+    """Return the seconds between the two latest reports; None with fewer, or if their own times are not in order."""
+    latest = sorted(reports, key=lambda report: report.time)[-2:]
+    seconds = latest[1].gateway_second - latest[0].gateway_second if len(latest) == 2 else 0
+    return seconds if seconds > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,8 @@ class ReportLog:
         `waits`: another document may give the same report with more fields.
         """
         serial, received_at = row.serial, 0.0 if row.document is None else row.document.received_at
-        known, gateway_now = self.known.get(serial, ()), received_at + self._skew_s
-        report = fresh_report(serial, row.reported, source, known, gateway_now, self._skew_s)
+        known = self.known.get(serial, ())
+        report = fresh_report(serial, row.reported, source, known, received_at, self._skew_s)
         if report is None:
             return []
         points = []

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from logger.model import Snapshot
+from logger.model import AHEAD_S, Snapshot
 from logger.readings import paths
 from logger.readings.rows import Row, View, each_of, number
-from logger.readings.selectors import meters
+from logger.readings.selectors import inverters, meters
 from logger.readings.twin_keys import find_opposed
 
 _WORTH_W: Final = 200.0
@@ -60,7 +60,26 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
         **_find_doubted_meters(view),
         **_find_silent_devices(snapshot),
         **_find_opposed_keys(view),
+        **_find_early_reports(view),
     }
+
+
+def _find_early_reports(view: View) -> dict[str, SiteWarning]:
+    """Find out whether inverters stamp their reports ahead of the gateway's clock (Q-T6)."""
+    standing = view.standing()
+    for rows in (inverters.v1_inverters(standing), inverters.data_inverters(standing)):
+        for row in rows or ():
+            if row.reported and row.document and row.reported > view.gateway_now(row.document) + AHEAD_S:
+                return {
+                    "early reports": SiteWarning(
+                        "inverters stamp their reports ahead of the gateway's clock; "
+                        "each is written at the time at which it was first seen",
+                        "no inverter stamps its report ahead of the gateway's clock any more",
+                        "check the gateway's time and time zone in Enphase's app.",
+                        "reports_early",
+                    )
+                }
+    return {}
 
 
 def _find_doubted_meters(view: View) -> dict[str, SiteWarning]:

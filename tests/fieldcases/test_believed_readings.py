@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fieldcases.cases import DryRun, dry_run, lay_out, needs_cases
+from tests.fieldcases.cases import DAY, DryRun, dry_run, lay_out, needs_cases
 
 pytestmark = needs_cases
 
@@ -49,3 +49,11 @@ def test_a_collar_off_grid_is_off_grid_whatever_its_grid_state_says(tmp_path: Pa
     grid = found.of("envoy_grid")
     assert (grid["grid_state"], grid["relay_closed"]) == ("off-grid", False)
     assert "contradicts itself" in found.said
+
+
+def test_reports_an_hour_ahead_are_written_at_the_time_they_were_first_seen(tmp_path: Path) -> None:
+    found = dry_run(lay_out("reports_an_hour_ahead", tmp_path / "case"), tmp_path / "home", at=50_000)
+    inverters = [place for place, _ in found.points if place.measurement == "envoy_inverter"]
+    assert len(inverters) == 40
+    assert {place.time for place in inverters} == {DAY + 50_000}
+    assert "ahead of the gateway's clock" in found.said
