@@ -34,6 +34,8 @@ COMMANDS: Final = {
     "export": "export",
     "backfill": "backfill",
     "tariff": "tariff",
+    "backup": "backup",
+    "restore": "restore_backup",
     "accept-certificate": "accept_certificate",
 }
 """Command → its module in `logger.commands`."""

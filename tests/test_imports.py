@@ -30,11 +30,23 @@ ALLOWED: dict[str, set[str]] = {
     "daemon": GROUND | DOORS | {*BELOW_DAEMON, "daemon"},
     "capture": GROUND | TALK | {"gateway", "readings", "store", "capture"},
     "backfill": GROUND | TALK | {"tariff", "energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
+    "backup": GROUND | DOORS | {"store", "backup"},
     "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "doctor"},
     "simulator": {"errors", "clock", "log", "simulator", "logger"},
     "commands": GROUND
     | DOORS
-    | {*BELOW_DAEMON, "daemon", "provision", "capture", "backfill", "doctor", "simulator", "commands", "__main__"},
+    | {
+        *BELOW_DAEMON,
+        "daemon",
+        "provision",
+        "capture",
+        "backfill",
+        "backup",
+        "doctor",
+        "simulator",
+        "commands",
+        "__main__",
+    },
     "cli": GROUND | DOORS | {"commands"},
     "__main__": {"places", "cli"},
 }

@@ -42,7 +42,7 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
     while target.exists():
         number += 1
         target = folder / f"{name}-{number}"
-    _move(folder, target)
+    move(folder, target)
     return f"the store was damaged ({error}) and is set aside as {target.name}; recording continues in a new file"
 
 
@@ -51,10 +51,11 @@ def finish_setting_aside(folder: Path) -> None:
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
         if not target.exists() and (folder / FILE).exists():
-            _move(folder, target)
+            move(folder, target)
 
 
-def _move(folder: Path, target: Path) -> None:
+def move(folder: Path, target: Path) -> None:
+    """Rename the file of `folder` and its log together."""
     for suffix in ("-wal", ""):
         with contextlib.suppress(FileNotFoundError):
             (folder / f"{FILE}{suffix}").rename(f"{target}{suffix}")

@@ -1,0 +1,95 @@
+"""Collect what a backup holds: settings, secrets, the files that settings name, and those of the state folder."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from logger import places
+from logger.backup.archive import ArchiveWriter, Manifest, Texts
+from logger.errors import StateError
+from logger.settings.envfile import read_env_text
+from logger.settings.load import Settings
+from logger.store.copies import StoreCopy, copy_store
+from logger.store.tables import FILE
+
+_KEPT: Final = ("token-*", "pin-*", "signin.json")
+"""Files of the state folder beside the store: the gateway's token and certificate, and the last sign-ins."""
+
+
+FILES: Final = ("LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE", "LOGGER_TLS_CA_FILE")
+"""Settings that name a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What went into a backup. `outside`: settings that come from the environment, and are not inside."""
+
+    texts: Texts
+    store: StoreCopy | None
+    state_files: tuple[str, ...]
+    outside: tuple[str, ...]
+
+
+def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float) -> Collected:
+    """Write a backup into an open file. The store is copied into the folder `scratch` for that time.
+
+    Raises StateError if a part cannot be read, OSError if the backup or the copy cannot be written.
+    """
+    texts, state_dir = collect_texts(settings, now), settings.state_dir
+    archive, store, names = ArchiveWriter(file, texts), None, []
+    with tempfile.TemporaryDirectory(prefix=".envoy-logger-backup-", dir=scratch) as folder:
+        if (state_dir / FILE).exists():
+            copy = Path(folder) / FILE
+            store = copy_store(state_dir, copy)
+            archive.add_state(copy, FILE)
+        for path in _list_state_files(state_dir, store):
+            archive.add_state(path, path.name)
+            names.append(path.name)
+    archive.close()
+    return Collected(texts, store, tuple(names), _list_outside(settings))
+
+
+def collect_texts(settings: Settings, now: float) -> Texts:
+    """Collect the settings file, the secrets that do not stand in it, and the files that settings name."""
+    env_file = settings.env_file
+    text = ""
+    if env_file is not None:
+        with contextlib.suppress(UnicodeDecodeError):  # a problem of the settings, which were read before
+            text = read_env_text(env_file)
+    secrets = {
+        name: secret
+        for name, secret in settings.secrets.items()
+        if settings.origins[name] not in ("environment", str(env_file))
+    }
+    manifest = Manifest(int(now), is_service=env_file == places.INSTALLED)
+    return Texts(manifest, text or None, secrets, dict(_read_files(settings)))
+
+
+def _read_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Read the files that settings name, by variable. Raises StateError."""
+    for variable in FILES:
+        if name := settings.values[variable]:
+            path = Path(str(name)).expanduser()
+            try:
+                yield variable, path.read_bytes()
+            except OSError as error:
+                raise StateError(f"{path} cannot be read: {error.strerror}", f"correct {variable}.") from error
+
+
+def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
+    """List the files of the state folder beside the store; of damaged stores those that are still being copied."""
+    unfinished = store.unfinished if store else ()
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.exists() else []
+    except PermissionError as error:
+        raise StateError(f"{folder} cannot be read: {error.strerror}", "run the same command with sudo.") from error
+    return [path for path in files if any(map(path.match, _KEPT)) or path.name.removesuffix("-wal") in unfinished]
+
+
+def _list_outside(settings: Settings) -> tuple[str, ...]:
+    return tuple(name for name, origin in settings.origins.items() if origin.startswith("environment"))

@@ -1,0 +1,116 @@
+"""Put a backup back: everything is read and checked first, then it takes the place of what is there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from logger.backup.archive import ArchiveReader, Texts
+from logger.errors import StateError
+from logger.files import NewFile, hand_over, sync_folder, write_together
+from logger.settings.definitions import KNOWN_NAMES
+from logger.settings.envfile import change_env, parse_env, read_env_text
+from logger.settings.environment import read_own_variables
+from logger.settings.load import Settings, inspect_settings
+from logger.settings.value_sources import CREDENTIALS
+from logger.store.copies import StoreCopy, check_copy, put_in_place
+from logger.store.folder import LOCK, claim, refuse_demo
+from logger.store.tables import FILE
+
+_CURE: Final = "give --force to put the backup in its place; what is there is kept under another name."
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back, and where. `kept`: what was there before, under its new names."""
+
+    written: tuple[Path, ...]
+    state_dir: Path
+    store: StoreCopy | None
+    kept: tuple[Path, ...]
+
+
+def put_back(archive: ArchiveReader, env_file: Path, *, state_only: bool, force: bool, now: float) -> Restored:
+    """Write the settings of a backup to `env_file` and its state into the state folder that they name.
+
+    Raises StoreHeldError while a recorder uses that folder, StateError for a damaged backup and, without `force`,
+    where settings or state are there already. Then nothing has changed.
+    """
+    files = [] if state_only else _make_files(archive.texts, env_file)
+    folder = _find_state_dir(archive.texts, env_file, state_only=state_only)
+    refuse_demo(folder)
+    with claim(folder):
+        if not force:
+            _refuse_what_is_there(folder, files)
+        with tempfile.TemporaryDirectory(prefix=".restore-", dir=folder) as place:
+            names = archive.extract_state(Path(place))
+            store = check_copy(Path(place) / FILE) if FILE in names else None
+            kept = _write_settings(files, env_file, now)
+            kept += _move_into(folder, Path(place), names, now)
+    written = (*(file.path for file in files), *(folder / name for name in names))
+    return Restored(written, folder, store, tuple(kept))
+
+
+def _make_files(texts: Texts, env_file: Path) -> list[NewFile]:
+    """Make the settings file, each secret beside it, and the named files where the settings expect them."""
+    if texts.settings is None:
+        return []
+    credentials = env_file.parent / CREDENTIALS
+    if strangers := texts.secrets.keys() - KNOWN_NAMES:
+        raise StateError(f"this backup holds a secret for no setting: {min(strangers)!r}", "use another backup.")
+    files = [NewFile(credentials / name.lower(), f"{secret}\n".encode()) for name, secret in texts.secrets.items()]
+    values = _read_values(texts)
+    for variable in texts.files.keys() & values.keys():
+        files.append(NewFile(env_file.parent / Path(values[variable]).expanduser(), texts.files[variable], 0o644))
+    moved = {f"{name}_FILE": None for name in texts.secrets}  # the folder beside the settings is read by itself
+    return [*files, NewFile(env_file, change_env(texts.settings, moved).encode())]
+
+
+def _read_values(texts: Texts) -> dict[str, str]:
+    return parse_env(texts.settings or "")[0]
+
+
+def _find_state_dir(texts: Texts, env_file: Path, *, state_only: bool) -> Path:
+    """Return the state folder by the settings that will be in force."""
+    if state_only:
+        return inspect_settings(env_file)[0].state_dir
+    found, _ = inspect_settings(None, environ={**_read_values(texts), **read_own_variables()})
+    settings: Settings = replace(found, env_file=env_file)
+    return settings.state_dir
+
+
+def _refuse_what_is_there(folder: Path, files: list[NewFile]) -> None:
+    if there := sorted(path.name for path in folder.iterdir() if path.name != LOCK):
+        raise StateError(f"the state folder {folder} is not empty: it holds {', '.join(there[:3])}", _CURE)
+    for file in files:
+        if file.path.is_file() and file.path.read_bytes() != file.data:
+            raise StateError(f"{file.path} is there already, with another content", _CURE)
+
+
+def _write_settings(files: list[NewFile], env_file: Path, now: float) -> list[Path]:
+    """Write settings and secrets together; keep the settings that were there. Raises StateError."""
+    try:
+        before = read_env_text(env_file) if files else ""
+        if files:
+            env_file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # what it names is no secret
+        kept = env_file.with_name(f"{env_file.name}.replaced-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
+        write_together([*files, *([NewFile(kept, before.encode())] if before else [])])
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise StateError(f"{env_file} cannot be written: {reason}; nothing was", "sudo, or --env-file.") from error
+    return [kept] if before else []
+
+
+def _move_into(folder: Path, place: Path, names: list[str], now: float) -> list[Path]:
+    """Move the extracted files into the state folder, the store last; keep a store that was there."""
+    for name in names:
+        new = folder / (name if name != FILE else f".{FILE}.restored")
+        os.replace(place / name, new)
+        hand_over(new)
+    sync_folder(folder)
+    kept = put_in_place(folder, folder / f".{FILE}.restored", now) if FILE in names else None
+    return [kept] if kept else []

@@ -1,0 +1,82 @@
+"""`backup`: everything that this recorder needs, in one file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+
+from logger.backup.collect import Collected, write_backup
+from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.start import begin
+from logger.errors import StateError
+from logger.files import open_private
+from logger.store.folder import refuse_demo
+
+
+@click.command("backup", short_help="Write everything that this recorder needs into one file.")
+@env_file_option
+@click.argument("file", metavar="FILE|-")
+def command(env_file: Path, file: str) -> None:
+    """Write settings, secrets and the state folder into FILE (- for standard output), also beside a running daemon.
+
+    FILE holds passwords and tokens: it may be read by its owner alone (0600). `restore` puts it back.
+    """
+    configured = begin(env_file, level="warning")
+    refuse_demo(configured.state_dir)
+    output = None if file == "-" else Path(file).absolute()
+    scratch = output.parent if output else configured.state_dir
+    with _open(output) as opened:
+        found = write_backup(configured, opened, scratch, time.time())
+    click.echo("\n".join(_describe(found, str(configured.env_file), str(configured.state_dir))), err=True)
+    if output is not None:
+        click.echo(f"written to {output}; only its owner may read it (0600), because secrets are inside", err=True)
+
+
+@contextlib.contextmanager
+def _open(output: Path | None) -> Iterator[IO[bytes]]:
+    """Open standard output, or a private file that gets its name when it is complete. Raises StateError."""
+    if output is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = output.with_name(f".{output.name}.part")
+    try:
+        with open_private(part) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(output)
+    except OSError as error:
+        raise StateError(f"{output} cannot be written: {error.strerror or error}", "name another place.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _describe(found: Collected, env_file: str, state_dir: str) -> list[str]:
+    """Write what is inside, one kind a line."""
+    texts, store = found.texts, found.store
+    secrets = sorted(texts.secrets)
+    points = (
+        "none yet"
+        if store is None
+        else f"{store.waiting} points wait in it; energy state and days of "
+        + (", ".join(store.gateways) or "no gateway yet")
+    )
+    lines = [
+        f"settings   {env_file}" if texts.settings is not None else "settings   none: there is no settings file",
+        f"secrets    {', '.join(secrets) or 'none'}" + (" and what stands in the settings" if texts.settings else ""),
+        f"store      {points}",
+        f"state      {', '.join(found.state_files) or 'nothing else'} (of {state_dir})",
+    ]
+    if texts.files:
+        lines.append(f"files      those that {', '.join(texts.files)} name")
+    if found.outside:
+        lines.append(f"NOT INSIDE {', '.join(found.outside)}: from the environment, which no backup can restore")
+    return lines

@@ -1,0 +1,62 @@
+"""`restore`: put a backup back, on this machine or on another."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+
+from logger import places
+from logger.backup.archive import ArchiveReader
+from logger.backup.put_back import put_back
+from logger.clock import format_minute
+from logger.settings.find_file import NEAREST
+
+_PATH = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("restore", short_help="Put a backup back.")
+@click.option(
+    "--env-file", type=_PATH, help="Where the settings go; otherwise as they were: installed, or .env here."
+)
+@click.option("--state-only", is_flag=True, help="Leave settings and secrets alone; restore the state folder.")
+@click.option("--force", is_flag=True, help="Also where settings or readings are there already; they are kept aside.")
+@click.argument("file", metavar="FILE|-")
+def command(env_file: Path | None, state_only: bool, force: bool, file: str) -> None:
+    """Put settings, secrets and state folder of a backup back. Refused while a recorder runs.
+
+    Never run both: a recorder from the same backup on another machine would sign in and write beside this one.
+    """
+    with _open(file) as opened:
+        archive = ArchiveReader(opened)
+        manifest = archive.texts.manifest
+        target = env_file or (places.INSTALLED if manifest.is_service else NEAREST)
+        restored = put_back(archive, target.absolute(), state_only=state_only, force=force, now=time.time())
+    click.echo(f"backup of {format_minute(manifest.made_at)}, version {manifest.version}")
+    for path in restored.written:
+        click.echo(f"wrote    {path}")
+    for path in restored.kept:
+        click.echo(f"kept     {path}, which was there before")
+    if restored.store is not None:
+        click.echo(f"{restored.store.waiting} points wait for delivery.")
+    start = "sudo systemctl enable --now envoy-logger" if target == places.INSTALLED else "envoy-logger run"
+    click.echo(f"Stop the recorder that this backup is of, if it still runs elsewhere. Then: {start}")
+
+
+@contextlib.contextmanager
+def _open(name: str) -> Iterator[IO[bytes]]:
+    if name == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(name).open("rb") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise click.BadParameter(f"there is no file {name}") from error
+    except PermissionError as error:
+        raise click.BadParameter(f"{error.filename}: {error.strerror}; try the same command with sudo") from error
