@@ -19,7 +19,7 @@ from logger.commands.ui.secret_input import secret_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import target_of
 from logger.model import ROLES, Role
-from logger.provision.detect import detect_server
+from logger.provision.detect import detect_server, list_sign_ins
 from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
 from logger.settings.load import Settings
@@ -140,9 +140,14 @@ async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan) -> SetupR
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL is required above
     clock = SystemClock()
-    server = await detect_server(replace(target, token="", username="", password=""), clock)
+    given = list_sign_ins(
+        [admin.token, target.token], [(admin.username, admin.password), (target.username, target.password)]
+    )
+    server = await detect_server(replace(target, token="", username="", password=""), clock, given)
     fresh = ", not set up yet" if server.is_fresh else ""
     click.echo(f"{server.name} at {target.url.partition('://')[2]}{fresh}", err=True)
+    if server.is_guarded and target.api == "auto":
+        click.echo(f"INFLUXDB_API={server.dialect}")  # the recorder need not ask, so a refused token is told as one
     return await set_up(target.url, server, admin, plan, clock)
 
 

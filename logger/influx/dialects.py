@@ -105,8 +105,9 @@ def recognise_dialect(target: Target, host: str, setup: Answer, ping: Answer) ->
         return "1" if target.basic_auth else "2"
     if ping.status in (401, 403):
         raise InfluxRefusedError(
-            f"{host} does not say which InfluxDB it is without credentials (HTTP {ping.status})",
-            "set INFLUXDB_API to 1, 2 or 3, and check the token or the user.",
+            f"{host} answers nobody without valid credentials (HTTP {ping.status}), as InfluxDB 3 does",
+            "check INFLUXDB_TOKEN_FILE, or on 1.x INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE; "
+            "init and setup also take --admin-token-file.",
         )
     raise InfluxError(
         f"{host} does not answer like an InfluxDB (HTTP {ping.status} to /ping)",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
-from logger.influx.dialects import Dialect, Target, recognise_dialect
+from logger.influx.dialects import Dialect, Target, is_sendable, recognise_dialect
 from logger.influx.queries import quote_flux
 from logger.influx.write import ask_identity
 from logger.log import mask
@@ -20,12 +22,28 @@ _SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """A token, or user and password, that a server may answer to; empty texts are unset."""
+
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+def list_sign_ins(tokens: Iterable[str], users: Iterable[tuple[str, str]]) -> list[SignIn]:
+    """Return the sign-ins that can be tried, each once: the tokens that a header can carry, then the users."""
+    by_token = [SignIn(token) for token in dict.fromkeys(tokens) if is_sendable(token)]
+    return [*by_token, *(SignIn("", *user) for user in dict.fromkeys(users) if all(user))]
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """What a server says of itself.
 
     `version` as it says it, empty where it does not. `trouble`: what its own health check complains of, or empty.
     `is_fresh`: it was never set up and waits for its first user. `is_open`: it takes everybody (1.x without
-    authentication, VictoriaMetrics). `skew_s`: its clock minus ours, None where it does not tell.
+    authentication, VictoriaMetrics). `is_guarded`: it says nothing at all without credentials (3.x with
+    authorisation). `skew_s`: its clock minus ours, None where it does not tell.
     """
 
     dialect: Dialect
@@ -33,6 +51,7 @@ class Server:
     trouble: str = ""
     is_fresh: bool = False
     is_open: bool = False
+    is_guarded: bool = False
     skew_s: float | None = None
     took_s: float = 0.0
 
@@ -50,11 +69,23 @@ class Server:
         return self.dialect == "2" and self.is_open
 
 
-async def detect_server(target: Target, clock: Clock) -> Server:
-    """Ask which InfluxDB answers and how it is.
+async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = ()) -> Server:
+    """Ask which InfluxDB answers and how it is, as `target` signs in; if it refuses that, with each of `given`.
 
-    Raises WireError without an answer or while it is not ready, InfluxError if it is no InfluxDB.
+    Raises WireError without an answer or while it is not ready, InfluxError if it is no InfluxDB, InfluxRefusedError
+    if it answers to none of the sign-ins.
     """
+    try:
+        return await _detect(target, clock)
+    except InfluxRefusedError:
+        for each in given:
+            with contextlib.suppress(InfluxRefusedError):
+                signed = replace(target, token=each.token, username=each.username, password=each.password)
+                return replace(await _detect(signed, clock), is_guarded=True)
+        raise
+
+
+async def _detect(target: Target, clock: Clock) -> Server:
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:
         setup, ping = await ask_identity(wire, target)
@@ -66,7 +97,8 @@ async def detect_server(target: Target, clock: Clock) -> Server:
             case "1":
                 is_fresh, is_open = await _ask_without_user(wire)
             case "2":  # even an InfluxDB 2 that somebody built himself says `dev`
-                is_fresh, is_open = setup.fields.get("allowed") is True, not version
+                is_cloud = ping.headers.get("x-influxdb-build", "").lower().startswith("cloud")
+                is_fresh, is_open = setup.fields.get("allowed") is True, not version and not is_cloud
             case "3":
                 is_fresh = is_open = False
     finally:
@@ -77,8 +109,8 @@ async def detect_server(target: Target, clock: Clock) -> Server:
         _read_trouble(health),
         is_fresh,
         is_open,
-        _read_skew_s(ping, clock.time()),
-        ping.took_s,
+        skew_s=_read_skew_s(ping, clock.time()),
+        took_s=ping.took_s,
     )
 
 

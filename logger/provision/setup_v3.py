@@ -42,7 +42,9 @@ async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> Se
                     _require_success(made, wire.host, f"make the database {name!r}")
     finally:
         await wire.aclose()
-    steps.append(Step("kept", "tokens", "InfluxDB 3 Core has administrators' tokens only: none made"))
+    steps.append(
+        Step("kept", "tokens", "InfluxDB 3 Core has administrators' tokens only: the recorder writes with one")
+    )
     return SetupResult(tuple(steps))
 
 

@@ -19,7 +19,7 @@ from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
-from logger.provision.detect import Server, detect_server
+from logger.provision.detect import Server, SignIn, detect_server, list_sign_ins
 from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
 from logger.provision.setup_v1 import USERS
@@ -56,8 +56,10 @@ def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str,
     buckets: dict[Role, str] = {role: answers.buckets[role] or known.buckets[role] for role in ROLES}
     named = {variable: buckets[role] for role, variable in _BUCKETS.items()}
     draft.require_good(INFLUXDB_URL=url, INFLUXDB_ORG=answers.org, INFLUXDB_USERNAME=answers.influxdb_user, **named)
-    target = Target(url.rstrip("/"), known.api, "", answers.org or known.org, "", "", buckets)
-    server = asyncio.run(detect_server(target, clock))
+    url = url.rstrip("/")
+    api = known.api if known.url in ("", url) else "auto"
+    target = Target(url, api, "", answers.org or known.org, "", "", buckets)
+    server, answers = _detect(terminal, draft, answers, target, clock)
     state = ", not set up yet" if server.is_fresh else ", takes everybody" if server.is_open else ""
     terminal.show_good(f"{server.name} at {target.url}{state}")
     if server.dialect == "2" and not server.is_other and not target.org:
@@ -74,8 +76,43 @@ def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str,
     _require_writing(asyncio.run(_check_writing(signed_in, clock)))
     terminal.show_good(f"may write to {', '.join(dict.fromkeys(buckets.values()))}")
     _put_target(draft, signed_in, known.buckets)
+    draft.put("INFLUXDB_API", server.dialect if server.is_guarded else api, default="auto")
     if result is not None:
         _keep_secrets_of_others(terminal, draft, answers, result)
+
+
+def _detect(
+    terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock
+) -> tuple[Server, Answers]:
+    """Detect the server → the server, and the answers with the credentials that it needed to say what it is."""
+    given = _list_given(draft, answers, target)
+    try:
+        return asyncio.run(detect_server(target, clock, given)), answers
+    except InfluxRefusedError as error:
+        if given or not terminal.asks:
+            raise
+        terminal.show_note(error.message)
+    choices = ("a token (InfluxDB 3)", "a user and a password (InfluxDB 1)")
+    if terminal.choose("It wants", choices, option="--admin-token-file") == 0:
+        token = terminal.ask_secret("The administrator's token (it is not shown)", option="--admin-token-file")
+        answers = replace(answers, admin_token=token)
+    else:
+        name = terminal.ask("Administrator", default="admin", option="--admin-user")
+        password = _ask_admin_password(terminal, "Password", twice=False)
+        answers = replace(answers, admin_user=name, admin_password=password)
+    return asyncio.run(detect_server(target, clock, _list_given(draft, answers, target))), answers
+
+
+def _list_given(draft: Draft, answers: Answers, target: Target) -> list[SignIn]:
+    """List the credentials that were given for this server, now or in its settings."""
+    tokens = [answers.admin_token or "", answers.influxdb_token or ""]
+    users = [(answers.admin_user, answers.admin_password or "")]
+    users += [(answers.influxdb_user, answers.influxdb_password or "")]
+    known = draft.before.influxdb
+    if target.url == known.url:
+        tokens += [known.admin_token.get_secret_value(), known.token.get_secret_value()]
+        users += [(known.username, known.password.get_secret_value())]
+    return list_sign_ins(tokens, users)
 
 
 # --- with which credentials -------------------------------------------------------------------------------------

@@ -1,0 +1,72 @@
+"""An InfluxDB 3 with authorisation, which answers 401 to everything without its token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.program import Done, program
+from tests.fake_influx3 import TOKEN, FakeInflux3, influx3
+from tests.standin import BackgroundSimulator
+
+
+@pytest.fixture
+def core() -> Iterator[FakeInflux3]:
+    with influx3(is_guarded=True) as server:
+        yield server
+
+
+def init(home: Path, core: FakeInflux3, site: BackgroundSimulator, *words: str, stdin: str = "") -> Done:
+    place = site.settings["ENPHASE_GATEWAY"].partition("://")[2]
+    script = ("init", "--yes", "--gateway", place, "--no-sign-in", "--influxdb-url", core.url, *words)
+    return program(home, *script, stdin=stdin)
+
+
+@pytest.mark.parametrize("option", ["--admin-token-file", "--influxdb-token-file"])
+def test_init_recognises_it_with_the_token_that_it_was_given_and_keeps_what_it_found(
+    core: FakeInflux3, site: BackgroundSimulator, tmp_path: Path, option: str
+) -> None:
+    done = init(tmp_path, core, site, option, "-", stdin=TOKEN)
+    assert done.code == 0, done.err
+    assert "InfluxDB 3.6.0" in done.out
+    assert TOKEN not in done.out + done.err
+    assert "INFLUXDB_API=3" in (tmp_path / ".env").read_text().splitlines()
+    assert (tmp_path / "credentials/influxdb_token").read_text().strip() == TOKEN
+    checked = program(tmp_path, "doctor")
+    assert "speaks 3.x, version 3.6.0" in checked.out
+    assert "may be written to" in checked.out
+
+
+@pytest.mark.parametrize("stdin", ["", "apiv3_wrong-secret"])
+def test_without_its_token_nothing_is_written_and_the_option_is_named(
+    core: FakeInflux3, site: BackgroundSimulator, tmp_path: Path, stdin: str
+) -> None:
+    words = ("--admin-token-file", "-") if stdin else ()
+    done = init(tmp_path, core, site, *words, stdin=stdin)
+    assert done.code == 77, done.err
+    assert "answers nobody without valid credentials (HTTP 401)" in done.err
+    assert "--admin-token-file" in done.err
+    assert not (tmp_path / ".env").exists()
+
+
+def test_credentials_of_another_server_are_not_tried(
+    core: FakeInflux3, site: BackgroundSimulator, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"INFLUXDB_URL=http://127.0.0.1:1\nINFLUXDB_TOKEN={TOKEN}\n")
+    assert init(tmp_path, core, site).code == 77
+
+
+def test_setup_recognises_it_and_says_what_belongs_into_the_settings(core: FakeInflux3, tmp_path: Path) -> None:
+    settings = {"INFLUXDB_URL": core.url, "INFLUXDB_ADMIN_TOKEN": TOKEN}
+    done = program(tmp_path, "setup", settings=settings)
+    assert done.code == 0, done.err
+    assert "INFLUXDB_API=3" in done.out.splitlines()
+    assert {"envoy", "envoy_devices", "envoy_daily"} <= core.databases.keys()
+    again = program(tmp_path, "setup", settings=settings | {"INFLUXDB_API": "3"})
+    assert again.code == 0, again.err
+    assert "INFLUXDB_API" not in again.out
+    refused = program(tmp_path, "setup", settings={"INFLUXDB_URL": core.url, "INFLUXDB_ADMIN_TOKEN": "apiv3_other"})
+    assert refused.code == 77
+    assert "answers nobody without valid credentials" in refused.err
