@@ -59,8 +59,9 @@ def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
 
 def _day_row(day: Day, state: EnergyState) -> DayRow:
     fields: dict[str, Value] = {"local_date": day.date}
-    for quantity, (wh, estimated_wh) in figures(day.wiring or state.wiring, day.energy).items():
-        fields[f"{quantity}_wh"] = wh
+    for quantity, (wh, estimated_wh) in figures(day.wiring or state.wiring, day.energy, day.left_out).items():
+        mark = state.marks.get(quantity)
+        fields[f"{quantity}_wh"] = mark.today_wh if mark and day == state.today and mark.day == day.date else wh
         fields[f"{quantity}_estimated_wh"] = estimated_wh
     if day.peak_production_w is not None:
         fields["peak_production_w"] = day.peak_production_w

@@ -57,7 +57,7 @@ def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergySt
         days.append(replace(new_day(silent, zone, tick.tags), energy=nothing, wiring=wiring))
         silent = following(silent)
     days.append(replace(new_day(date, zone, tick.tags), energy=nothing))
-    return replace(state, zone=zone, days=(*state.past[-_KEPT:], *days), wiring=wiring, seeds={}), events
+    return replace(state, zone=zone, days=(*state.past[-_KEPT:], *days), wiring=wiring, seeds={}, refused={}), events
 
 
 def _reopen(state: EnergyState, tick: Tick) -> EnergyState:
@@ -115,6 +115,7 @@ def merge_days(day: Day, other: Day) -> Day:
         tags=day.tags or other.tags,
         bands=merge_bands(day.bands, other.bands),
         extremes=merge_extremes(day.extremes, other.extremes),
+        left_out=tuple(dict.fromkeys((*day.left_out, *other.left_out))),
     )
 
 

@@ -19,9 +19,10 @@ from logger.energy.day_rows import list_due_rows
 from logger.energy.daybook import add_energy, beginning_of, count_poll, open_day, share_by_day, uncover_end
 from logger.energy.decisions import decide_counters
 from logger.energy.extremes import note_extremes
-from logger.energy.first_day import note_bases, take_seeds
+from logger.energy.first_day import note_bases, note_refused, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
 from logger.energy.held_ticks import confirm_held, note_held
+from logger.energy.marks import mark_quantities
 from logger.energy.quantities import is_balanced
 from logger.energy.state import (
     BALANCED,
@@ -72,13 +73,14 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     held_ticks, late = confirm_held(opened, entry.counters, entry.today.energy, entry.confirmed)
     state, repriced = book_costs(before, entry.close(held_ticks), entry.bookings, prices)
     state, touched, of_grid = note_extremes(state, tick)
+    state, of_marks = mark_quantities(state, tick, entry.accepted, entry.resets)
     rows, state = list_due_rows(before, state, tick, entry.changed | repriced | touched)
     return Accounted(
         state,
         energy_fields(state, entry.accepted),
         late,
         rows,
-        (*events, *entry.events, *of_grid),
+        (*events, *entry.events, *of_grid, *of_marks),
         tuple(entry.resets),
     )
 
@@ -233,6 +235,7 @@ class _Entry:
         return replace(
             state,
             seeds=take_seeds(state, tick),
+            refused=note_refused(state, tick),
             bases=note_bases(state),
             held_ticks=note_held(held_ticks, state, self.accepted),
         )

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from logger.energy.quantities import terms
 from logger.energy.state import BALANCED, POWER, Base, EnergyState, Seed, Tick
 from logger.model import add_up
 
+_WEEK: Final = 7
+_EARLY_S: Final = 3 * 3600
+_EARLY_W: Final = 3000.0
+
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
     """Take one seed per quantity on its counters' first day: the gateway's figure less the energy counted here.
 
-    A figure greater than what can have flowed since midnight is yesterday's, because gateways reset the figure late
-    (Q-P12). Such a figure is not taken.
+    A figure greater than what can have flowed since midnight is yesterday's, because gateways reset their figures
+    late (Q-P12). Such a figure is not taken, nor a later one that is not below it: the figure stays yesterday's until
+    the gateway resets it, however long the day has become.
     """
     taken, of = dict(state.seeds), terms(state.wiring)
-    most_wh = tick.max_w * (tick.at - state.today.start) / 3600
+    refused = note_refused(state, tick)
     for quantity, seed in tick.seeds.items():
-        is_of_yesterday = seed.today_wh is not None and seed.today_wh > most_wh
-        if quantity not in taken and not is_of_yesterday and _is_first_day(state, of.get(quantity, {})):
+        is_refused = quantity in refused and (seed.today_wh is None or seed.today_wh >= refused[quantity])
+        if quantity not in taken and not is_refused and _is_first_day(state, of.get(quantity, {})):
             taken[quantity] = replace(seed, today_wh=_before_us(state, seed, of[quantity]))
     produced, consumed = taken.get("production"), taken.get("consumption")
     by_both = "net" in of and not {"charged", "discharged"} & of["net"].keys()
@@ -34,6 +40,31 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
     if consumed and "load" in of and of["load"] == of["consumption"]:
         taken["load"] = replace(consumed, quantity="load")
     return state.seeds if taken == state.seeds else taken
+
+
+def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
+    """Return the gateway's figures of today, in Wh, that are yesterday's; if one is, so are all of that tick."""
+    if not any(_is_of_yesterday(seed, state, tick) for seed in tick.seeds.values()):
+        return state.refused
+    new = {name: seed.today_wh for name, seed in tick.seeds.items() if seed.today_wh is not None}
+    return state.refused if state.refused.keys() >= new.keys() else {**new, **state.refused}
+
+
+def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
+    """Tell whether less than the gateway's figure of today can have flowed since midnight.
+
+    The inverters make at most the sum of their own greatest powers. In the first three hours, a house uses at most
+    half of a usual day, or 3 kW where the gateway does not know a usual day.
+    """
+    passed_s = tick.at - state.today.start
+    if seed.today_wh is None:
+        return False
+    most_w = tick.max_w
+    if seed.quantity == "production" and tick.inverters_w:
+        most_w = min(most_w, max(tick.inverters_w, tick.powers.get("production", 0.0)))
+    elif seed.quantity == "consumption" and passed_s < _EARLY_S:
+        return seed.today_wh > (_EARLY_W * passed_s / 3600 if seed.week_wh is None else seed.week_wh / _WEEK / 2)
+    return seed.today_wh > most_w * passed_s / 3600
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -23,6 +23,32 @@ TOTALS: Final = (
 )
 """The quantities that have energy of today, of seven days and of the lifetime."""
 _BATTERY: Final = {"battery_charged": {"charged": 1}, "battery_discharged": {"discharged": 1}}
+
+
+_HOUSE: Final = ("consumption", "load")
+"""What a house uses is never below zero."""
+_NOISE_WH: Final = 30.0
+_NOISE_SHARE: Final = 0.03
+
+
+def noise_wh(terms_wh: Iterable[float]) -> float:
+    """Return by how much a sum of these energies may be wrong: 30 Wh, or 3 % of the largest one."""
+    return max(_NOISE_WH, _NOISE_SHARE * max((abs(wh) for wh in terms_wh), default=0.0))
+
+
+def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
+    """Tell whether a quantity cannot be: what a house uses, below zero by more than its terms may be wrong."""
+    return quantity in _HOUSE and wh < 0 and wh < -noise_wh(terms_wh)
+
+
+def is_rising(quantity: str, wiring: Wiring | None) -> bool:
+    """Tell whether a quantity is a sum that never falls: what a house uses, at a site with a net CT.
+
+    As the gateway counts, a battery that feeds the grid lowers the consumption.
+    """
+    if wiring is None or not wiring.net or quantity not in _HOUSE:
+        return False
+    return quantity == "load" or wiring.batteries == 0
 
 
 def is_balanced(wiring: Wiring | None) -> bool:
@@ -54,16 +80,21 @@ def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
     return found | _BATTERY
 
 
-def figures(wiring: Wiring | None, energy: Mapping[str, DayEnergy]) -> dict[str, tuple[float, float]]:
+def figures(
+    wiring: Wiring | None, energy: Mapping[str, DayEnergy], left_out: Collection[str] = ()
+) -> dict[str, tuple[float, float]]:
     """Return each quantity's energy in Wh and its estimated part in Wh, from a day's energy by counter.
 
+    The quantities in `left_out`, and those that cannot be, are missing.
     Energy attributed over a gap enters the estimated part with the sign that the counter has in the quantity.
     Integrated energy always adds to the estimated part: integrated terms may cancel, but their errors do not.
     """
     found = {}
     for quantity, of in terms(wiring).items():
-        if all(name in energy for name in of):
+        if quantity not in left_out and all(name in energy for name in of):
             wh = add_up(sign * energy[name].wh for name, sign in of.items())
+            if is_impossible(quantity, wh, (energy[name].wh for name in of)):
+                continue
             gap = add_up(
                 sign * energy[name].estimated_wh for name, sign in of.items() if not energy[name].is_integrated
             )

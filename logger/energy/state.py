@@ -14,6 +14,7 @@ POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have."""
 BALANCED: Final = "balanced over the phases"
 """The source of a counter that this recorder makes of the rises of import and export."""
+_DOUBTED_S: Final = 86400
 READ_BACK: Final = "read back"
 """The source of a counter that was rebuilt from written points, until the next value names the real source."""
 
@@ -121,6 +122,7 @@ class Day:
     `energy`: the day's energy by counter. `polled_s`: seconds of the day for which the gateway was polled.
     `wiring`: how the site was metered, None while the day is open. `final`: no further change is expected.
     `bands`: the energy and money of each price band, empty without a tariff.
+    `left_out`: the quantities whose figure of this day cannot be true.
     """
 
     date: str
@@ -136,6 +138,7 @@ class Day:
     final: bool = False
     bands: Mapping[str, BandEnergy] = field(default_factory=dict)
     extremes: Extremes = Extremes()
+    left_out: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         """Hash only the fields that usually differ between days, because a cache hashes days at every tick."""
@@ -188,13 +191,35 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Hold how far a quantity that is made of several counters has come: its lifetime, and its rise on the `day`.
+
+    `at` is the tick at which all counters had moved. `of` are the counters. `short_at` is the last tick at which the
+    counters gave a figure too far below the mark to be true, 0 if there was none.
+    """
+
+    at: int
+    day: str
+    of: tuple[str, ...]
+    ever_wh: float
+    today_wh: float
+    short_at: int = 0
+
+    def is_short(self, now: int) -> bool:
+        """Tell whether the counters gave a figure that cannot be, within the day before a tick."""
+        return bool(self.short_at) and now - self.short_at < _DOUBTED_S
+
+
+@dataclass(frozen=True, slots=True)
 class EnergyState:
     """Hold the energy state of one gateway; `first_day` is the local ISO date of the first tick.
 
     `days`: oldest first. The last day is open; a gap can reopen the others. `samples`: the last power of each flow.
     `unbalanced`: what is not balanced over the phases yet. `held_ticks`: ticks with a value that is not accepted yet.
+    `refused`: the gateway's figures of today that are yesterday's, in Wh by quantity.
     `bases`: the first accepted value of each counter; points written before that value are not part of this state.
     `unpriced`: energy that waits for its price. `quarter`: the present quarter of an hour.
+    `marks`: how far each quantity has come that is made of several counters.
     """
 
     zone: str = ""
@@ -208,10 +233,12 @@ class EnergyState:
     unbalanced: Unbalanced = Unbalanced()
     held_ticks: tuple[HeldTick, ...] = ()
     seeds: Mapping[str, Seed] = field(default_factory=dict)
+    refused: Mapping[str, float] = field(default_factory=dict)
     bases: Mapping[str, Base] = field(default_factory=dict)
     unpriced: tuple[Unpriced, ...] = ()
     quarter: Quarter = Quarter()
     grid: Grid = Grid()
+    marks: Mapping[str, Mark] = field(default_factory=dict)
 
     @property
     def today(self) -> Day:
@@ -237,8 +264,8 @@ class Tick:
     `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power of the site.
     `powers`: plausible watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose power
     arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at which the
-    gateway's firmware or meters last changed. `tags`: the tags for a day that begins now. `around`: what else was
-    measured.
+    gateway's firmware or meters last changed. `inverters_w`: the most that the inverters can make together, None if
+    unknown. `tags`: the tags for a day that begins now. `around`: what else was measured.
     """
 
     at: int
@@ -253,5 +280,6 @@ class Tick:
     seeds: Mapping[str, Seed] = field(default_factory=dict)
     is_polled: bool = True
     changed_at: int = 0
+    inverters_w: float | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     around: Surroundings = Surroundings()

@@ -28,15 +28,16 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "quarter": True,
         "grid": True,
         "counters": {"__all__": {"accepted_wh", "at", "rose_at", "bridged_wh"}},
+        "marks": True,
         "days": {_TODAY: {"energy", "polled_s", "peak_production_w", "peak_load_w", "bands"}},
     },
     "energy.counters": {"counters": {"__all__": {"source", "held", "offset_wh", "resets", "first_day"}}},
     "energy.today": {
         "zone": True,
         "wiring": True,
-        "days": {_TODAY: {"date", "start", "end", "tags", "resets", "wiring", "final", "extremes"}},
+        "days": {_TODAY: {"date", "start", "end", "tags", "resets", "wiring", "final", "extremes", "left_out"}},
     },
-    "energy.start": {"first_day": True, "first_tick": True, "bases": True, "seeds": True},
+    "energy.start": {"first_day": True, "first_tick": True, "bases": True, "seeds": True, "refused": True},
     "energy.held": {"held_ticks": True},
     "energy.unpriced": {"unpriced": True},
 }

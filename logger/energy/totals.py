@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from logger.energy.days import following
-from logger.energy.quantities import TOTALS, figures, terms
+from logger.energy.quantities import TOTALS, figures, is_impossible, terms
 from logger.energy.state import POWER, Day, EnergyState, Wiring
 from logger.model import add_up
 
@@ -17,9 +17,27 @@ _WEEK: Final = 7
 def energy_fields(state: EnergyState, accepted: Mapping[str, float]) -> dict[str, float]:
     """Compute all energy fields after a tick, in Wh, from the counter values `accepted` in that tick."""
     found = list_fields(state, accepted, {name: state.today.energy[name].wh for name in accepted})
+    found = _keep_to_marks(found, state)
     found |= {f"{quantity}_7d_wh": wh for quantity, wh in _list_weeks(state).items()}
     order = [f"{quantity}_{part}_wh" for quantity in terms(state.wiring) for part in ("lifetime", "today", "7d")]
     return {name: found[name] for name in order if name in found}
+
+
+def _keep_to_marks(found: Mapping[str, float], state: EnergyState) -> dict[str, float]:
+    """Return the fields with the lifetime and today of marked quantities as their marks say, or without them."""
+    kept = dict(found)
+    for quantity, mark in state.marks.items():
+        ever, today = f"{quantity}_lifetime_wh", f"{quantity}_today_wh"
+        if mark.of != tuple(terms(state.wiring).get(quantity, ())) or ever not in kept:
+            continue
+        if mark.is_short(state.last_tick):
+            kept = {name: wh for name, wh in kept.items() if name not in (ever, today)}
+            continue
+        kept[ever] = mark.ever_wh
+        if today in kept:
+            rises = add_up(sign * state.today.energy[name].wh for name, sign in terms(state.wiring)[quantity].items())
+            kept[today] += mark.today_wh - rises
+    return kept
 
 
 def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
@@ -29,11 +47,12 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
     for quantity, of in terms(state.wiring).items():
         if not all(name in accepted for name in of):
             continue
-        if measured & of.keys():
-            fields[f"{quantity}_lifetime_wh"] = add_up(sign * accepted[name] for name, sign in of.items())
+        ever = add_up(sign * accepted[name] for name, sign in of.items())
+        if measured & of.keys() and not is_impossible(quantity, ever, (accepted[name] for name in of)):
+            fields[f"{quantity}_lifetime_wh"] = ever
         if all(name in todays for name in of):
             today = _today_wh(state, quantity, add_up(sign * todays[name] for name, sign in of.items()), of)
-            if today is not None:
+            if today is not None and not is_impossible(quantity, today, (todays[name] for name in of)):
                 fields[f"{quantity}_today_wh"] = today
     return fields
 
@@ -83,7 +102,7 @@ def _sum_week(
         for day in days:
             metered = day.wiring or wiring
             is_whole = all(first_day.get(name, day.date) < day.date for name in terms(metered).get(quantity, ()))
-            figure = figures(metered, day.energy).get(quantity)
+            figure = figures(metered, day.energy, day.left_out).get(quantity)
             if figure is not None and is_whole:
                 of_days.append(figure[0])
         if len(of_days) == _WEEK:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from logger.energy.state import Wiring
+from logger.energy.state import EnergyState, Tick, Wiring
 from logger.readings.derive import BATTERY_W, CONSUMPTION_W, NET_W, PRODUCTION_W, Shortfall, noise_of
 from logger.readings.rows import View
 from logger.readings.selectors import inverters
@@ -24,6 +24,7 @@ _IDLE_W: Final = 50.0
 """A production CT that shows less measures nothing."""
 _WORTH_W: Final = 200.0
 """Inverters that report less say nothing about a CT."""
+_OF_TODAY: Final = ("production", "import", "export")
 _CHECK_CT: Final = "have the installer check where the CTs are clamped, and which way round."
 
 
@@ -69,13 +70,18 @@ class Contradictions:
 
 
 def find_contradictions(
-    short: Shortfall | None, counters: Mapping[str, float], wiring: Wiring, view: View
+    short: Shortfall | None, tick: Tick, energy: EnergyState, view: View
 ) -> dict[str, SiteWarning]:
-    """Find what the powers and the lifetime counters of one tick contradict, by key."""
-    found = {}
+    """Find what the powers and the lifetime counters of one tick contradict, by key.
+
+    `energy` is the energy state before the tick.
+    """
+    found, counters = {}, tick.counters
+    if any(mark.short_at == energy.last_tick for mark in energy.marks.values()):
+        found["house today"] = _describe_today(energy)
     if short is not None:
         found["house"] = _describe_house(short, view)
-    if (lifetime := _consumption_ever(counters, wiring)) is not None and lifetime < -noise_of(counters.values()):
+    if (lifetime := _consumption_ever(counters, tick.wiring)) is not None and lifetime < -noise_of(counters.values()):
         found["consumption ever"] = _describe_ever(lifetime, counters)
     return found
 
@@ -88,6 +94,19 @@ def _describe_house(short: Shortfall, view: View) -> SiteWarning:
         f"the house would use {short.house_w:.0f} W ({made_of}), which cannot be, so it is not written; "
         f"probably {cause}",
         "the power of the house was never below zero for a day",
+        _CHECK_CT,
+        "impossible_house",
+    )
+
+
+def _describe_today(energy: EnergyState) -> SiteWarning:
+    today = energy.today.energy
+    made_of = ", ".join(f"{name} {wh.wh / 1000:.1f} kWh" for name, wh in today.items() if name in _OF_TODAY)
+    return SiteWarning(
+        f"the energy that the house used today falls ({made_of}), which cannot be, so it is left out until this has "
+        "not happened for a day; probably something that the gateway does not measure feeds in behind the "
+        "consumption CT, such as a second PV, or a CT is reversed",
+        "the energy that the house used did not fall for a day",
         _CHECK_CT,
         "impossible_house",
     )

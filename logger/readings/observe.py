@@ -24,7 +24,7 @@ from logger.readings.power_times import are_of_one_time
 from logger.readings.reports import EarlyReport, ReportLog
 from logger.readings.rows import Row, View
 from logger.readings.seeds import find_seeds, missing_seeds
-from logger.readings.selectors import batteries, meters
+from logger.readings.selectors import batteries, inverters, meters
 from logger.readings.site_warnings import SiteWarning
 from logger.readings.source_selection import (
     SELDOM_S,
@@ -38,6 +38,8 @@ from logger.readings.table import COUNTERS
 from logger.site import Site
 
 _BATTERY_POWER: Final = "envoy_totals.battery_power_w"
+_INVERTER_W: Final = 500.0
+"""The most that one inverter makes, where its own greatest power is unknown."""
 _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 """Sources of the batteries' power whose document is polled on the slow lane."""
 
@@ -105,7 +107,7 @@ def observe(
         tick = _tick_of(snapshot, extraction, energy, site, equipment)
         view = View(snapshot, "totals")
         totals, short = _derive(totals, tick, energy, extraction, view)
-        found = find_contradictions(short, tick.counters, tick.wiring, view)
+        found = find_contradictions(short, tick, energy, view)
         contradictions = contradictions.follow(found, tick.at, is_first_tick=not energy.days)
     sources = extraction.sources()
     if tick is not None:
@@ -152,6 +154,7 @@ def _tick_of(
         slow=("charged", "discharged") if sources.fields.get(_BATTERY_POWER) in _SLOW else (),
         seeds=find_seeds(view, counters, missing_seeds(view, energy, counters, energy.zone or site.zone)),
         tags=site.tags(snapshot.gateway.serial),
+        inverters_w=inverters.sum_maxima(view) or _INVERTER_W * equipment.inverters or None,
     )
 
 
@@ -199,4 +202,4 @@ def wiring_of(view: View, in_use: Sequence[Row]) -> Wiring:
 def _site_max_w(in_use: Sequence[Row], equipment: Equipment) -> float:
     """Return the site's greatest power in W: 25 kW per phase (three if unknown) or 500 W per inverter, if more."""
     phases = max((row.whole("phases") or 3 for row in in_use), default=3)
-    return max(25_000.0 * phases, 500.0 * equipment.inverters)
+    return max(25_000.0 * phases, _INVERTER_W * equipment.inverters)

@@ -119,6 +119,19 @@ class View:
         return document.received_at + self.snapshot.gateway.clock_skew_s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SameDocument:
+    """Wrap a document as a cache key, equal only for the same answer."""
+
+    document: Document
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameDocument) and other.document is self.document
+
+
 Selector: TypeAlias = Callable[[View], Rows]
 Condition: TypeAlias = Callable[[View], "bool | None"]
 """Tells whether a condition holds at this gateway; None if unknown."""

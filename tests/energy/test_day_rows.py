@@ -268,11 +268,11 @@ def test_two_counters_that_are_held_at_once_are_each_written_when_they_prove_rig
     counted = site()
     counted.poll(metered(5e6, 3e6))
     values: Sequence[tuple[float, float]] = [
-        (100.0, 3e6 + 1),
-        (101.0, 50.0),
-        (102.0, 51.0),
-        (103.0, 52.0),
-        (104.0, 53.0),
+        (2_000_100.0, 3e6 + 1),
+        (2_000_101.0, 50.0),
+        (2_000_102.0, 51.0),
+        (2_000_103.0, 52.0),
+        (2_000_104.0, 53.0),
     ]
     for made, imported in values:
         counted.poll(metered(made, imported))
@@ -303,7 +303,7 @@ def encharge(production_wh: float, battery_w: float, *, kind: str = "ENCHARGE") 
 def test_a_battery_without_a_meter_is_integrated_from_zero_and_marked() -> None:
     counted = site()
     for minute in range(16):
-        counted.poll(encharge(5e6, 600.0 if minute < 8 else -1200.0))
+        counted.poll(encharge(5e6 + 20.0 * minute, 600.0 if minute < 8 else -1200.0))
     row = counted.rows["2025-06-15"]
     discharged, charged = 7 * 10 + 5.0, 7 * 20 + 10.0  # the minute in between has half of each
     assert wh(row, "battery_discharged_wh") == pytest.approx(discharged)
@@ -311,7 +311,7 @@ def test_a_battery_without_a_meter_is_integrated_from_zero_and_marked() -> None:
     assert wh(row, "battery_charged_estimated_wh") == wh(row, "battery_charged_wh")
     assert wh(row, "load_estimated_wh") == pytest.approx(discharged + charged), "they do not cancel each other"
     found = counted.written[counted.tick]
-    assert found["load_lifetime_wh"] == pytest.approx(7e6 + discharged - charged)
+    assert found["load_lifetime_wh"] == pytest.approx(7e6 + 300.0 + discharged - charged)
     assert "battery_charged_lifetime_wh" not in found
     assert "load_today_wh" not in found, "nobody says what the battery did before"
     integrated = ["load", "battery_charged", "battery_discharged"]

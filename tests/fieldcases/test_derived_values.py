@@ -67,3 +67,19 @@ def test_a_second_pv_behind_the_net_ct_makes_no_negative_house(tmp_path: Path) -
     totals = run("second_pv_behind_net_ct", tmp_path).totals
     assert (totals["production_power_w"], totals["net_power_w"]) == (1288.0, -1554.0)
     assert not {"load_power_w", "consumption_power_w"} & totals.keys()
+
+
+def test_yesterdays_figure_is_no_seed_after_a_start_at_night(tmp_path: Path) -> None:
+    case = lay_out("first_start_after_midnight", tmp_path / "case")
+    at_night = dry_run(case, tmp_path / "night", at=46 * 60).totals
+    assert at_night["production_lifetime_wh"] == 6_139_406.0
+    assert not {"production_today_wh", "production_7d_wh"} & at_night.keys()
+    by_day = dry_run(case, tmp_path / "day", at=14 * 3600).totals
+    assert by_day["production_today_wh"] == 30_937.0
+
+
+def test_counters_that_give_a_consumption_below_zero_give_none(tmp_path: Path) -> None:
+    found = run("production_ct_enabled_not_there", tmp_path)
+    assert (found.totals["production_power_w"], found.totals["production_lifetime_wh"]) == (1.0, 6120.5)
+    assert not {"consumption_lifetime_wh", "load_lifetime_wh"} & found.totals.keys()
+    assert "the production CT is not clamped" in found.said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from logger.model import AHEAD_S, Document, Json
@@ -16,6 +17,7 @@ from logger.readings.rows import (
     Object,
     Row,
     Rows,
+    SameDocument,
     View,
     dig,
     each_of,
@@ -116,6 +118,31 @@ def inverter_power_sum(view: View) -> Rows:
     fresh = [row for row in rows if _silent_s(row, view) < _FRESH_POWER_S]
     watts = total(row.values.get("lastReportWatts") for row in fresh)
     return [Row({"sum": watts}, document=rows[0].document)] if fresh else UNKNOWN
+
+
+def sum_maxima(view: View) -> float | None:
+    """Return the sum of the highest powers in W that the inverters ever reported, removed ones too; None if unknown.
+
+    No report is higher than its inverter's maximum, so together the inverters never made more.
+    """
+    for path, add in ((paths.V1_INVERTERS, _add_listed_maxima), (paths.DEVICE_DATA, _add_data_maxima)):
+        document = view.find_fact(path)
+        if not isinstance(document, Missing) and (watts := add(SameDocument(document))):
+            return watts
+    return None
+
+
+@lru_cache(maxsize=4)
+def _add_listed_maxima(same: SameDocument) -> float | None:
+    rows = list_devices(same.document, PCU)
+    return total((row.values.get("maxReportWatts") for row in rows), least=0.0) if rows else None
+
+
+@lru_cache(maxsize=4)
+def _add_data_maxima(same: SameDocument) -> float | None:
+    rows = _select_inverters(same.document)
+    channels = [channel for row in rows or () for channel in objects(row.values.get("channels")) or [{}]]
+    return total((dig(channel, "watts.max") for channel in channels), least=0.0) if rows else None
 
 
 # --- device data ----------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from logger.model import Document
 from logger.readings import paths
 from logger.readings.rows import (
     ABSENT,
@@ -16,6 +15,7 @@ from logger.readings.rows import (
     Object,
     Row,
     Rows,
+    SameDocument,
     Selector,
     View,
     each_of,
@@ -64,24 +64,11 @@ class Meter:
 def meters_of(view: View) -> Found[list[Meter]]:
     """Return the meter list; ABSENT if the gateway has none."""
     document = view.find_fact(paths.METERS)
-    return document if isinstance(document, Missing) else _parse(_Same(document))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Same:
-    """Wrap a document as a cache key, equal only for the same answer; many values per tick use the meter list."""
-
-    document: Document
-
-    def __hash__(self) -> int:
-        return id(self.document)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.document is self.document
+    return document if isinstance(document, Missing) else _parse(SameDocument(document))
 
 
 @lru_cache(maxsize=4)
-def _parse(same: _Same) -> Found[list[Meter]]:
+def _parse(same: SameDocument) -> Found[list[Meter]]:
     lines = each_of(same.document)
     return lines if isinstance(lines, Missing) else [_meter(line.values) for line in lines]
 

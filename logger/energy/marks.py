@@ -1,0 +1,98 @@
+"""Keep the energies of the house from falling, and leave them out when they cannot be true. Pure.
+
+With a net CT, consumption is production + import − export. The figure falls when its counters are of different grain:
+the inverters' production moves every 5 to 60 minutes, import and export move each second. So it moves only when all
+of its counters have moved, and keeps its highest value until then. If the figure stays below its highest value by
+more than the grain and the meters' errors explain, something is not measured. It is then left out until it has not
+been so low for a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Final
+
+from logger.energy.quantities import is_rising, noise_wh, terms
+from logger.energy.state import READ_BACK, Counter, EnergyState, Mark, Source, Tick, Wiring
+from logger.model import Event, add_up
+
+_LAG_H: Final = 0.5
+"""On average, a sum over inverters lags by at most half an hour."""
+
+
+def mark_quantities(
+    state: EnergyState, tick: Tick, accepted: Mapping[str, float], resets: Collection[str]
+) -> tuple[EnergyState, tuple[Event, ...]]:
+    """Move the mark of each quantity whose counters were all accepted in this tick → the state, and events.
+
+    `state` is the state after the tick. `resets` are the counters that were rebaselined in this tick. A quantity
+    whose figure cannot be true is left out of the open day.
+    """
+    before, events = state.marks, list[Event]()
+    marks = dict(before)
+    for quantity, of in _list_marked(state.wiring, tick.sources).items():
+        if not all(name in accepted for name in of):
+            continue
+        ever = add_up(sign * accepted[name] for name, sign in of.items())
+        today = add_up(sign * state.today.energy[name].wh for name, sign in of.items())
+        known = before.get(quantity)
+        if known is None or not of.keys().isdisjoint(resets) or known.of != tuple(of) or tick.at <= known.at:
+            marks[quantity] = Mark(tick.at, state.day, tuple(of), ever, today)
+            continue
+        if known.day != state.day:
+            known = replace(known, day=state.day, today_wh=today)
+        if not all(_has_moved(name, state.counters[name], tick, known.at) for name in of):
+            marks[quantity] = known
+            continue
+        marks[quantity], event = _move(quantity, known, ever, today, state, tick)
+        events += event
+    short = {quantity for quantity, mark in marks.items() if mark.is_short(tick.at)}
+    if short - {*state.today.left_out}:
+        open_day = replace(state.today, left_out=tuple(sorted({*state.today.left_out, *short})))
+        state = replace(state, days=(*state.past, open_day))
+    return replace(state, marks=marks) if marks != before else state, tuple(events)
+
+
+def _move(
+    quantity: str, known: Mark, ever: float, today: float, state: EnergyState, tick: Tick
+) -> tuple[Mark, tuple[Event, ...]]:
+    """Move a mark to the figures of this tick, or note that these figures cannot be."""
+    if not is_rising(quantity, state.wiring):
+        return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()
+    is_unreported = _is_coarse(tick.sources.get("production")) and state.counters["production"].rose_at <= known.at
+    if known.today_wh - today > _most_short_wh(known, state, tick) and not is_unreported:
+        return replace(known, at=tick.at, short_at=tick.at), ()
+    if known.short_at and not known.is_short(tick.at):
+        text = f"the {quantity} counts again; its lifetime goes on at {ever:.0f} Wh"
+        return Mark(tick.at, state.day, known.of, ever, today), (Event(tick.at, "impossible_house", text),)
+    highest = replace(known, ever_wh=max(known.ever_wh, ever), today_wh=max(known.today_wh, today))
+    return replace(highest, at=tick.at), ()
+
+
+def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
+    """Return by how much a figure may lie below its mark: by the meters' errors and the lag of coarse counters."""
+    noise = noise_wh(state.today.energy[name].wh for name in known.of)
+    if not any(_is_coarse(tick.sources.get(name)) for name in known.of):
+        return noise
+    seen_w = max((peak for day in state.days if (peak := day.peak_production_w)), default=tick.max_w)
+    return noise + (tick.inverters_w or seen_w) * _LAG_H
+
+
+def _list_marked(wiring: Wiring | None, sources: Mapping[str, Source]) -> dict[str, Mapping[str, int]]:
+    """List the quantities that have a mark, with their terms: those that never fall, and those of different grain."""
+    return {
+        quantity: of
+        for quantity, of in terms(wiring).items()
+        if len(of) > 1 and (is_rising(quantity, wiring) or any(_is_coarse(sources.get(name)) for name in of))
+    }
+
+
+def _is_coarse(source: Source | None) -> bool:
+    return source is not None and (source.resolution_s > 0 or source.name == READ_BACK)
+
+
+def _has_moved(name: str, counter: Counter, tick: Tick, since: int) -> bool:
+    """Tell whether a counter has risen since a tick, or stands still for longer than it does while energy flows."""
+    resolution_s = tick.sources.get(name, Source()).resolution_s
+    return not resolution_s or counter.rose_at > since or tick.at - counter.rose_at >= resolution_s
