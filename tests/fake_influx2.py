@@ -29,6 +29,7 @@ from logger.model import Json, Value
 
 Series: TypeAlias = "tuple[str, tuple[tuple[str, str], ...], str]"  # measurement, tags, field
 _SECONDS = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
+_FREE_S = 30 * 86400
 _FROM = re.compile(r'^from\(bucket:\s*"((?:[^"\\]|\\.)*)"\)$')
 _RANGE = re.compile(r"^range\(start:\s*([^,)]+?)(?:,\s*stop:\s*([^,)]+?))?\)$")
 _FILTER = re.compile(r"^filter\(fn:\s*\(r\)\s*=>\s*(.+)\)$", re.S)
@@ -100,10 +101,14 @@ class _Refusal(Exception):
 
 
 class FakeInflux2:
-    """The server. `readable_tokens`: lists show the tokens' text, as servers before 2.9 do."""
+    """The server. `readable_tokens`: lists show the tokens' text, as servers before 2.9 do.
 
-    def __init__(self, *, readable_tokens: bool = False) -> None:
+    `is_cloud`: it answers as InfluxDB Cloud on a free plan: set up already, at most two buckets of 30 days.
+    """
+
+    def __init__(self, *, readable_tokens: bool = False, is_cloud: bool = False) -> None:
         self.readable_tokens = readable_tokens
+        self.is_cloud = is_cloud
         self.conflict_as: Literal["422", "500", "a vague 500"] = "422"
         self.seen: list[Seen] = []
         self._port = 0
@@ -154,8 +159,9 @@ class FakeInflux2:
             self._scripts += [(path, answer)] * times
 
     def know(self, token: str, org: str) -> None:
-        """Take this very text for a token that may do everything in `org`."""
+        """Take this very text for a token that may do everything in `org`, which is made if it is not there."""
         with self._lock:
+            self._orgs.setdefault(org, _new_id())
             made = _Authorization(_new_id(), token, self._orgs[org], "of a test", [], all=True)
             self._authorizations[made.id] = made
 
@@ -190,6 +196,8 @@ class FakeInflux2:
                 return 204, "", b""
             case "GET", ["health"]:
                 return _json(200, {"name": "influxdb", "status": "pass", "version": "v2.9.1"})
+            case "GET", ["api", "v2", "setup"] if self.is_cloud:
+                raise _Refusal(404, "not found", "path not found")
             case "GET", ["api", "v2", "setup"]:
                 return _json(200, {"allowed": not self._authorizations})
             case "POST", ["api", "v2", "setup"]:
@@ -292,6 +300,10 @@ class FakeInflux2:
             raise _Refusal(401, "unauthorized", f"write:orgs/{org_id}/buckets is unauthorized")
         if any(item.name == name and item.org_id == org_id for item in self._buckets.values()):
             raise _Refusal(422, "conflict", f"bucket with name {name} already exists")
+        if self.is_cloud and sum(item.org_id == org_id for item in self._buckets.values()) >= 2:
+            raise _Refusal(403, "forbidden", "service limit reached: this org has exceeded limit is 2")
+        if self.is_cloud and not 0 < _retention(wanted) <= _FREE_S:
+            raise _Refusal(422, "unprocessable entity", "retention period exceeds the plan limit of 720h")
         return _json(201, _bucket_shown(self._add_bucket(org_id, name, _retention(wanted))))
 
     def _add_bucket(self, org_id: str, name: str, retention_s: int) -> _Bucket:
@@ -636,8 +648,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self._cut()
                 return
         self.send_response(status)
-        self.send_header("X-Influxdb-Build", "OSS")
-        self.send_header("X-Influxdb-Version", "v2.9.1")
+        if fake.is_cloud:
+            self.send_header("X-Influxdb-Build", "Cloud")
+            self.send_header("X-Platform-Error-Code", "")
+        else:
+            self.send_header("X-Influxdb-Build", "OSS")
+            self.send_header("X-Influxdb-Version", "v2.9.1")
         for name, value in (scripted.headers if scripted is not None else {}).items():
             self.send_header(name, value)
         if kind and content:

@@ -21,6 +21,7 @@ from influxdb_client import (
 
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.dialects import is_sendable
+from logger.influx.limits import find_limit
 from logger.influx.queries import quote_flux
 from logger.influx.v2_client import V2Client
 from logger.log import mask, protect
@@ -41,6 +42,10 @@ from logger.provision.plan import (
 _TIMEOUT_S: Final = 20.0
 _SHARDS: Final = ((2 * DAY_S, 3600), (180 * DAY_S, DAY_S), (0, 7 * DAY_S))
 """What InfluxDB 2 itself chooses: retention below → seconds of a shard; 0 stands for all above."""
+_LIMIT_HINT: Final = (
+    "keep within the plan: let INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY name the bucket of INFLUXDB_BUCKET, "
+    "and give --retention 30d. Or upgrade it: click your organisation's name at the top of InfluxDB Cloud, then Usage."
+)
 _DESCRIPTION: Final = "envoy-logger"
 """What our tokens and buckets are known by on the server."""
 
@@ -56,7 +61,7 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     """
     with V2Client(url, _refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
-        if not anonymous.ask(service.get_setup, "say whether it is set up").allowed:
+        if not _is_fresh(anonymous, service):
             return _set_up_as(admin, url, plan, [], {})
         if not (admin.username and admin.password):
             raise InfluxRefusedError(
@@ -79,6 +84,14 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     protect([made.auth.token])
     steps.append(Step("made", f"bucket {bucket!r}", describe_retention(seconds)))
     return _set_up_as(Admin(made.auth.token), url, plan, steps, {bucket: made.bucket.id}, made.auth.token)
+
+
+def _is_fresh(client: V2Client, service: SetupService) -> bool:
+    """Ask whether the server waits for its first user; InfluxDB Cloud has no such question, and never does."""
+    try:
+        return bool(client.ask(service.get_setup, "say whether it is set up").allowed)
+    except InfluxMissingError:
+        return False
 
 
 def _set_up_as(
@@ -214,6 +227,8 @@ class _V2Setup:
 def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
     """The error of an answer with a status that is no success."""
     message = f"InfluxDB at {host} does not {doing}: HTTP {status}: {' '.join(mask(body).split())[:200]}"
+    if find_limit(body):
+        return InfluxError(message, _LIMIT_HINT)
     if status in (401, 403):
         return InfluxRefusedError(
             message,
