@@ -44,7 +44,7 @@ _SHARDS: Final = ((2 * DAY_S, 3600), (180 * DAY_S, DAY_S), (0, 7 * DAY_S))
 """What InfluxDB 2 itself chooses: retention below → seconds of a shard; 0 stands for all above."""
 _LIMIT_HINT: Final = (
     "keep within the plan: let INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY name the bucket of INFLUXDB_BUCKET, "
-    "and give --retention 30d. Or upgrade it: click your organisation's name at the top of InfluxDB Cloud, then Usage."
+    "and give --retention 30d. Or upgrade it: click your organisation's name in InfluxDB Cloud, then Usage."
 )
 _DESCRIPTION: Final = "envoy-logger"
 """What our tokens and buckets are known by on the server."""
