@@ -31,6 +31,10 @@ docs: $(VENV)/.test
 	$(BIN)/python -m tests.fields.documents
 	$(BIN)/python -m tests.daemon.hours
 
+# A package for this machine's Debian, with Debian's own Python; needs python3-venv.
+deb:
+	deploy/debian/build dist
+
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra test --extra check pyproject.toml -o requirements-test.lock

@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# InfluxDB and Grafana, each from its maker's own package source, where they are missing. Part of `install`.
+
+influxdata_source="https://repos.influxdata.com/debian stable main"
+influxdata_key=https://repos.influxdata.com/influxdata-archive.key
+influxdata_fingerprint=24C975CBA61A024EE1B631787C3D57159FC2F927
+grafana_source="https://apt.grafana.com stable main"
+grafana_key=https://apt.grafana.com/gpg.key
+grafana_fingerprint=B53AE77BADB630A683046005963FA27710458545
+
+influxdb_url=http://localhost:8086
+# Who may do everything on an InfluxDB that was installed here. They belong to InfluxDB and stay with it.
+influxdb_password=/etc/influxdb/admin_password
+influxdb_token=/etc/influxdb/admin_token
+grafana_password=/etc/grafana/admin_password
+
+has_influxdb() { has_package influxdb2 || has_package influxdb; }
+
+# Decides what to install: as the options say, else as the person answers, once for both.
+choose_databases() {
+    local missing=() sources=() answer=""
+    if has_influxdb; then
+        influxdb=none
+    elif [ -z "$influxdb" ] && [ "$(dpkg --print-architecture)" = armhf ]; then
+        influxdb=debian  # InfluxDB 2 is for 64-bit systems alone
+    fi
+    if has_package grafana || [ "$influxdb" = debian ]; then
+        grafana=none
+    fi
+    [ -n "$influxdb" ] || { missing+=("InfluxDB 2, which stores the readings,"); sources+=("repos.influxdata.com"); }
+    [ -n "$grafana" ] || { missing+=("Grafana, which shows the curves,"); sources+=("apt.grafana.com"); }
+    if [ ${#missing[@]} -gt 0 ] && [ -z "$yes" ]; then
+        echo "Not on this machine: ${missing[*]}"
+        echo "both free, from their makers' own package sources: ${sources[*]}"
+        read -r -p "Install them (n: they are elsewhere, or you want none) [Y/n]? " answer
+    fi
+    case $answer in
+        [nN]*) influxdb=${influxdb:-none} grafana=${grafana:-none} ;;
+        *) influxdb=${influxdb:-vendor} grafana=${grafana:-vendor} ;;
+    esac
+}
+
+# Adds a package source whose key has this fingerprint and no other: add_source NAME SOURCE KEY FINGERPRINT
+add_source() {
+    local keyring=/etc/apt/keyrings/$1.gpg home
+    home=$(mktemp -d)
+    if ! /usr/lib/apt/apt-helper download-file "$3" "$home/key" >/dev/null; then
+        rm -rf "$home"
+        fail "The key of $1's package source could not be fetched from $3." \
+            "once more later; or --influxdb debian, or --grafana none."
+    fi
+    GNUPGHOME=$home gpg --batch --quiet --import "$home/key" 2>/dev/null || true
+    GNUPGHOME=$home gpg --batch --quiet --output "$home/one" --export "$4" 2>/dev/null || true
+    if [ ! -s "$home/one" ]; then
+        rm -rf "$home"
+        fail "$3 holds another key than $4. It may have been renewed, or somebody stands between." \
+            "its maker's installation page; then install it by hand, and run this again."
+    fi
+    write 0644 "$keyring" < "$home/one"
+    rm -rf "$home"
+    echo "deb [signed-by=$keyring] $2" | write 0644 "/etc/apt/sources.list.d/$1.list"
+}
+
+install_from_vendor() {
+    local name=$1 package=$2
+    shift
+    shift
+    has_package gpg || do_it "Installing gpg, which checks the key" install_from_debian gpg
+    do_it "Adding the package source $1 with the key $3" add_source "$name" "$@"
+    do_it "Installing $package from there" install_from_debian "$package"
+}
+
+install_influxdb() {
+    case $influxdb in
+        none) return ;;
+        vendor)
+            install_from_vendor influxdata influxdb2 "$influxdata_source" "$influxdata_key" "$influxdata_fingerprint"
+            say "Making a password for InfluxDB's user admin: $influxdb_password"
+            make_secret | write 0600 "$influxdb_password"
+            ;;
+        debian)
+            do_it "Installing influxdb from Debian" install_from_debian influxdb
+            say "Letting only this machine reach InfluxDB, as it asks nobody for a password: /etc/default/influxdb"
+            echo 'INFLUXDB_HTTP_BIND_ADDRESS="127.0.0.1:8086"' | write 0644 /etc/default/influxdb
+            ;;
+    esac
+    do_it "Starting InfluxDB, now and at each boot" systemctl enable --quiet influxdb.service
+    [ -n "$dry_run" ] || systemctl restart influxdb.service
+    [ -n "$dry_run" ] || wait_for_port 8086 || fail "InfluxDB does not answer." "journalctl -u influxdb"
+}
+
+wait_for_port() {
+    local end=$((SECONDS + 60))
+    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 1
+    done
+}
+
+install_grafana() {
+    [ "$grafana" = vendor ] || return 0
+    install_from_vendor grafana grafana "$grafana_source" "$grafana_key" "$grafana_fingerprint"
+    say "Making a password for Grafana's user admin: $grafana_password"
+    make_secret | write 0640 "$grafana_password"
+    [ -n "$dry_run" ] || chgrp grafana "$DESTDIR$grafana_password"
+    say "Giving Grafana that password and the board as its first page: grafana-server.service.d/envoy-logger.conf"
+    write 0644 "$grafana_drop_in" <<TEXT
+[Service]
+Environment=GF_SECURITY_ADMIN_PASSWORD__FILE=$grafana_password
+Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$boards/envoy.json
+TEXT
+    [ -n "$dry_run" ] || systemctl daemon-reload
+}
+
+# Appends what `init` need not ask to the array of this name: collect_influxdb_options ARRAY
+collect_influxdb_options() {
+    local -n into=$1
+    has_influxdb || [ -n "$dry_run" ] || return 0
+    into+=(--influxdb-url "$influxdb_url")
+    if [ -e "$DESTDIR$influxdb_password" ] && [ ! -e "$DESTDIR$influxdb_token" ]; then
+        into+=(--org home --admin-user admin)
+        into+=(--admin-password-file "$DESTDIR$influxdb_password" --keep-admin-token "$DESTDIR$influxdb_token")
+    fi
+    if uses_boards; then
+        into+=(--read-token-file "$DESTDIR$read_token")
+    fi
+}

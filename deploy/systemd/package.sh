@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# The program: its package is built here for this machine's Python, and installed. Part of `install`.
+
+# An installation by hand, as earlier versions described it: its unit would hide the package's.
+old_unit=/etc/systemd/system/envoy-logger.service
+old_program=/opt/envoy-logger
+old_link=/usr/local/bin/envoy-logger
+
+install_program() {
+    local needed=(ca-certificates python3 python3-venv) missing=() package
+    if [ "$(dpkg --print-architecture)" = armhf ]; then
+        needed+=(gcc python3-dev libffi-dev)  # one library is compiled there
+    fi
+    for package in "${needed[@]}"; do
+        has_package "$package" || missing+=("$package")
+    done
+    if [ ${#missing[@]} -gt 0 ]; then
+        do_it "Installing what the build needs: ${missing[*]}" install_from_debian "${missing[@]}"
+    fi
+    do_it "Building the package envoy-logger for this machine's Python (some minutes on a Raspberry Pi)" build_package
+    do_it "Installing it: the program, its service and its commands" install_package
+    remove_old_layout
+    remove_root_owned_leftovers
+}
+
+install_from_debian() {
+    apt-get update -q
+    apt-get install -q -y --no-install-recommends "$@"
+}
+
+build_package() {
+    packages=$(mktemp -d)
+    trap 'rm -rf "$packages"' EXIT
+    chmod 755 "$packages"  # apt reads it as a user of its own
+    "$clone/deploy/debian/build" "$packages"
+}
+
+install_package() {
+    apt-get install -q -y --reinstall --allow-downgrades "$packages"/*.deb
+}
+
+remove_old_layout() {
+    local was_enabled=""
+    if [ -f "$DESTDIR$old_unit" ]; then
+        [ ! -e "$DESTDIR/etc/systemd/system/multi-user.target.wants/envoy-logger.service" ] || was_enabled=1
+        do_it "Removing the unit of an installation by hand, $old_unit: the package has its own" rm "$DESTDIR$old_unit"
+        [ -n "$dry_run" ] || systemctl daemon-reload
+        if [ -n "$was_enabled" ]; then
+            do_it "Starting the service from the package's unit" systemctl reenable --quiet envoy-logger.service
+            [ -n "$dry_run" ] || systemctl restart envoy-logger.service
+        fi
+    fi
+    if [ -L "$DESTDIR$old_link" ]; then
+        do_it "Removing $old_link, which led to that installation" rm "$DESTDIR$old_link"
+    fi
+    if [ -e "$DESTDIR$old_program/pyvenv.cfg" ] && [ -e "$DESTDIR$old_program/bin/envoy-logger" ]; then
+        do_it "Removing the program of that installation, $old_program" rm -r "$DESTDIR$old_program"
+    fi
+}
+
+# `sudo pip install .` in the clone, as earlier versions described it, left these behind; `make` cannot replace them.
+remove_root_owned_leftovers() {
+    local leftover
+    for leftover in "$clone/build" "$clone/envoy_logger.egg-info"; do
+        if [ -d "$leftover" ] && [ "$(stat -c %u "$leftover")" = 0 ] && [ "$(stat -c %u "$clone")" != 0 ]; then
+            do_it "Removing $leftover, which an earlier installation left to root" rm -r "$leftover"
+        fi
+    done
+}
+
+remove_program() {
+    if has_package envoy-logger; then
+        do_it "Stopping the service and removing the program" apt-get remove -q -y envoy-logger
+    else
+        say "The package envoy-logger is not installed"
+    fi
+    remove_old_layout
+}
+
+name_what_stays() {
+    say "What stays, and how to delete it"
+    echo "    settings and secrets  /etc/envoy-logger                  sudo apt-get purge envoy-logger"
+    echo "    readings, token, pin  /var/lib/private/envoy-logger      (the same command deletes both)"
+    if has_package influxdb2 || has_package influxdb; then
+        echo "    InfluxDB              with the buckets envoy, envoy_devices and envoy_daily, and two tokens or users"
+        echo "                          docs/operations.md says how to delete them"
+    fi
+    if has_package grafana; then
+        echo "    Grafana               sudo apt-get purge grafana"
+    fi
+}
