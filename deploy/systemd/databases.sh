@@ -18,7 +18,7 @@ has_influxdb() { has_package influxdb2 || has_package influxdb; }
 
 # Decides what to install: as the options say, else as the person answers, once for both.
 choose_databases() {
-    local missing=() sources=() answer=""
+    local missing=() answer=""
     if has_influxdb; then
         influxdb=none
     elif [ -z "$influxdb" ] && [ "$(dpkg --print-architecture)" = armhf ]; then
@@ -27,12 +27,13 @@ choose_databases() {
     if has_package grafana || [ "$influxdb" = debian ]; then
         grafana=none
     fi
-    [ -n "$influxdb" ] || { missing+=("InfluxDB 2, which stores the readings,"); sources+=("repos.influxdata.com"); }
-    [ -n "$grafana" ] || { missing+=("Grafana, which shows the curves,"); sources+=("apt.grafana.com"); }
+    [ -n "$influxdb" ] || missing+=("InfluxDB 2 (stores the readings; from repos.influxdata.com)")
+    [ -n "$grafana" ] || missing+=("Grafana (shows the curves; from apt.grafana.com)")
     if [ ${#missing[@]} -gt 0 ] && [ -z "$yes" ]; then
-        echo "Not on this machine: ${missing[*]}"
-        echo "both free, from their makers' own package sources: ${sources[*]}"
-        read -r -p "Install them (n: they are elsewhere, or you want none) [Y/n]? " answer
+        echo "Not on this machine:"
+        printf '    %s\n' "${missing[@]}"
+        read -r -p "Install them from their makers (n: they are elsewhere, or you want none) [Y/n]? " answer ||
+            fail "This needs an answer." "in a terminal; or with --yes, or with --influxdb and --grafana."
     fi
     case $answer in
         [nN]*) influxdb=${influxdb:-none} grafana=${grafana:-none} ;;
