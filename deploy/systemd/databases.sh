@@ -45,7 +45,7 @@ choose_databases() {
 add_source() {
     local keyring=/etc/apt/keyrings/$1.gpg home
     home=$(mktemp -d)
-    if ! /usr/lib/apt/apt-helper download-file "$3" "$home/key" >/dev/null; then
+    if ! /usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file "$3" "$home/key" >/dev/null; then
         rm -rf "$home"
         fail "The key of $1's package source could not be fetched from $3." \
             "once more later; or --influxdb debian, or --grafana none."

@@ -24,8 +24,8 @@ install_program() {
 }
 
 install_from_debian() {
-    apt-get update -q
-    apt-get install -q -y --no-install-recommends "$@"
+    apt-get update -qq
+    apt-get install -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >/dev/null
 }
 
 build_package() {
@@ -36,7 +36,7 @@ build_package() {
 }
 
 install_package() {
-    apt-get install -q -y --reinstall --allow-downgrades "$packages"/*.deb
+    apt-get install -qq -o Dpkg::Use-Pty=0 --reinstall --allow-downgrades "$packages"/*.deb >/dev/null
 }
 
 remove_old_layout() {
@@ -70,7 +70,7 @@ remove_root_owned_leftovers() {
 
 remove_program() {
     if has_package envoy-logger; then
-        do_it "Stopping the service and removing the program" apt-get remove -q -y envoy-logger
+        do_it "Stopping the service and removing the program" apt-get remove -qq envoy-logger
     else
         say "The package envoy-logger is not installed"
     fi
