@@ -22,15 +22,14 @@ provide_boards() {
         echo "    with an administrator of InfluxDB (envoy-logger setup --help), then this command again."
         return
     fi
-    [ -n "$dry_run" ] || chgrp grafana "$DESTDIR$read_token"
-    [ -n "$dry_run" ] || chmod 0640 "$DESTDIR$read_token"
-    say "Telling Grafana where the readings are: $grafana_sources"
-    render_source | write 0644 "$grafana_sources"
-    say "Giving Grafana the boards: $grafana_boards"
-    render_boards | write 0644 "$grafana_boards"
+    say "Giving Grafana its token, the data source and the boards"
+    do_quietly chgrp grafana "$read_token"
+    do_quietly chmod 0640 "$read_token"
+    render_source | write 0644 root "$grafana_sources"
+    render_boards | write 0644 root "$grafana_boards"
     do_it "Starting Grafana, now and at each boot" systemctl enable --quiet grafana-server.service
-    [ -n "$dry_run" ] || systemctl restart grafana-server.service
-    [ -n "$dry_run" ] || wait_for_port 3000 || say "Grafana does not answer yet. Try: journalctl -u grafana-server"
+    do_quietly systemctl restart grafana-server.service
+    do_quietly wait_for_port 3000 || say "Grafana does not answer yet. Try: journalctl -u grafana-server"
 }
 
 # The same files as for containers, with this machine's places in them.
@@ -61,11 +60,11 @@ remove_boards() {
     for file in "$grafana_sources" "$grafana_boards" "$read_token" "$grafana_drop_in"; do
         if [ -e "$DESTDIR$file" ]; then
             found=1
-            do_it "Removing $file" rm "$DESTDIR$file"
+            delete "$file"
         fi
     done
-    if [ -n "$found" ] && [ -z "$dry_run" ]; then
-        systemctl daemon-reload
-        systemctl try-restart grafana-server.service
+    if [ -n "$found" ]; then
+        do_quietly systemctl daemon-reload
+        do_quietly systemctl try-restart grafana-server.service
     fi
 }

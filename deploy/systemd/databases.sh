@@ -57,9 +57,9 @@ add_source() {
         fail "$3 holds another key than $4. It may have been renewed, or somebody stands between." \
             "its maker's installation page; then install it by hand, and run this again."
     fi
-    write 0644 "$keyring" < "$home/one"
+    write 0644 root "$keyring" < "$home/one"
     rm -rf "$home"
-    echo "deb [signed-by=$keyring] $2" | write 0644 "/etc/apt/sources.list.d/$1.list"
+    echo "deb [signed-by=$keyring] $2" | write 0644 root "/etc/apt/sources.list.d/$1.list"
 }
 
 install_from_vendor() {
@@ -76,18 +76,18 @@ install_influxdb() {
         none) return ;;
         vendor)
             install_from_vendor influxdata influxdb2 "$influxdata_source" "$influxdata_key" "$influxdata_fingerprint"
-            say "Making a password for InfluxDB's user admin: $influxdb_password"
-            make_secret | write 0600 "$influxdb_password"
+            say "Making a password for InfluxDB's user admin"
+            make_secret | write 0600 root "$influxdb_password"
             ;;
         debian)
             do_it "Installing influxdb from Debian" install_from_debian influxdb
-            say "Letting only this machine reach InfluxDB, as it asks nobody for a password: /etc/default/influxdb"
-            echo 'INFLUXDB_HTTP_BIND_ADDRESS="127.0.0.1:8086"' | write 0644 /etc/default/influxdb
+            say "Letting only this machine reach InfluxDB, because it asks nobody for a password"
+            echo 'INFLUXDB_HTTP_BIND_ADDRESS="127.0.0.1:8086"' | write 0644 root /etc/default/influxdb
             ;;
     esac
     do_it "Starting InfluxDB, now and at each boot" systemctl enable --quiet influxdb.service
-    [ -n "$dry_run" ] || systemctl restart influxdb.service
-    [ -n "$dry_run" ] || wait_for_port 8086 || fail "InfluxDB does not answer." "journalctl -u influxdb"
+    do_quietly systemctl restart influxdb.service
+    do_quietly wait_for_port 8086 || fail "InfluxDB does not answer." "journalctl -u influxdb"
 }
 
 wait_for_port() {
@@ -101,28 +101,27 @@ wait_for_port() {
 install_grafana() {
     [ "$grafana" = vendor ] || return 0
     install_from_vendor grafana grafana "$grafana_source" "$grafana_key" "$grafana_fingerprint"
-    say "Making a password for Grafana's user admin: $grafana_password"
-    make_secret | write 0640 "$grafana_password"
-    [ -n "$dry_run" ] || chgrp grafana "$DESTDIR$grafana_password"
-    say "Giving Grafana that password and the board as its first page: grafana-server.service.d/envoy-logger.conf"
-    write 0644 "$grafana_drop_in" <<TEXT
+    say "Making a password for Grafana's user admin"
+    make_secret | write 0640 grafana "$grafana_password"
+    say "Giving Grafana that password, and the board as its first page"
+    write 0644 root "$grafana_drop_in" <<TEXT
 [Service]
 Environment=GF_SECURITY_ADMIN_PASSWORD__FILE=$grafana_password
 Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$boards/envoy.json
 TEXT
-    [ -n "$dry_run" ] || systemctl daemon-reload
+    do_quietly systemctl daemon-reload
 }
 
 # Appends what `init` need not ask to the array of this name: collect_influxdb_options ARRAY
 collect_influxdb_options() {
     local -n into=$1
-    has_influxdb || [ -n "$dry_run" ] || return 0
+    has_influxdb || return 0
     into+=(--influxdb-url "$influxdb_url")
     if [ -e "$DESTDIR$influxdb_password" ] && [ ! -e "$DESTDIR$influxdb_token" ]; then
         into+=(--org home --admin-user admin)
-        into+=(--admin-password-file "$DESTDIR$influxdb_password" --keep-admin-token "$DESTDIR$influxdb_token")
+        into+=(--admin-password-file "$influxdb_password" --keep-admin-token "$influxdb_token")
     fi
     if uses_boards; then
-        into+=(--read-token-file "$DESTDIR$read_token")
+        into+=(--read-token-file "$read_token")
     fi
 }

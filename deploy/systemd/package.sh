@@ -4,7 +4,8 @@
 # An installation by hand, as earlier versions described it: its unit would hide the package's.
 old_unit=/etc/systemd/system/envoy-logger.service
 old_program=/opt/envoy-logger
-old_link=/usr/local/bin/envoy-logger
+old_unit_link=/etc/systemd/system/multi-user.target.wants/envoy-logger.service
+old_command=/usr/local/bin/envoy-logger
 
 install_program() {
     local needed=(ca-certificates python3 python3-venv) missing=() package
@@ -40,21 +41,19 @@ install_package() {
 }
 
 remove_old_layout() {
-    local was_enabled=""
     if [ -f "$DESTDIR$old_unit" ]; then
-        [ ! -e "$DESTDIR/etc/systemd/system/multi-user.target.wants/envoy-logger.service" ] || was_enabled=1
-        do_it "Removing the unit of an installation by hand, $old_unit: the package has its own" rm "$DESTDIR$old_unit"
-        [ -n "$dry_run" ] || systemctl daemon-reload
-        if [ -n "$was_enabled" ]; then
+        delete "$old_unit" "the unit of an installation by hand; the package has its own"
+        do_quietly systemctl daemon-reload
+        if [ -L "$DESTDIR$old_unit_link" ]; then
             do_it "Starting the service from the package's unit" systemctl reenable --quiet envoy-logger.service
-            [ -n "$dry_run" ] || systemctl restart envoy-logger.service
+            do_quietly systemctl restart envoy-logger.service
         fi
     fi
-    if [ -L "$DESTDIR$old_link" ]; then
-        do_it "Removing $old_link, which led to that installation" rm "$DESTDIR$old_link"
+    if [ -L "$DESTDIR$old_command" ]; then
+        delete "$old_command" "which led to that installation"
     fi
     if [ -e "$DESTDIR$old_program/pyvenv.cfg" ] && [ -e "$DESTDIR$old_program/bin/envoy-logger" ]; then
-        do_it "Removing the program of that installation, $old_program" rm -r "$DESTDIR$old_program"
+        delete "$old_program" "the program of that installation"
     fi
 }
 
