@@ -82,7 +82,7 @@ name_what_stays() {
     echo "    readings, token, pin  /var/lib/private/envoy-logger      (the same command deletes both)"
     if has_package influxdb2 || has_package influxdb; then
         echo "    InfluxDB              with the buckets envoy, envoy_devices and envoy_daily, and two tokens or users"
-        echo "                          docs/operations.md says how to delete them"
+        echo "                          docs/install.md says how to delete them"
     fi
     if has_package grafana; then
         echo "    Grafana               sudo apt-get purge grafana"

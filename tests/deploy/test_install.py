@@ -1,0 +1,215 @@
+"""The installer for Debian: what it says it would do, what it writes below another root, and what it refuses.
+
+That it installs on a bare Debian with a booted systemd was tried in containers; no test does that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+INSTALL = ROOT / "deploy" / "systemd" / "install"
+SCRIPTS = (INSTALL, ROOT / "deploy" / "debian" / "build")
+MAINTAINER_SCRIPTS = sorted((ROOT / "deploy" / "debian").glob("p*"))
+
+if shutil.which("dpkg-query") is None or shutil.which("apt-get") is None:
+    pytest.skip("needs: Debian", allow_module_level=True)
+
+
+class Machine:
+    """A root folder that stands for a machine with these packages."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "machine"
+        self.root.mkdir()
+        self._programs = root / "programs"
+        self._programs.mkdir()
+        self.packages: set[str] = set()
+
+    def write(self, path: str, text: str = "") -> Path:
+        file = self.root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def read(self, path: str) -> str:
+        return (self.root / path.lstrip("/")).read_text()
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+
+    def install(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run the installer. Nothing outside this root is changed, whatever the machine has."""
+        query = self._programs / "dpkg-query"
+        known = "|".join(sorted(self.packages)) or "none"
+        answer = f'case $last in {known}) echo "install ok installed" ;; esac'
+        query.write_text(f"#!/bin/sh\nfor last; do :; done\n{answer}\n")
+        architecture = self._programs / "dpkg"
+        architecture.write_text("#!/bin/sh\necho amd64\n")
+        for program in (query, architecture):
+            program.chmod(0o755)
+        environment = {"PATH": f"{self._programs}:{os.environ['PATH']}", "DESTDIR": str(self.root)}
+        return subprocess.run(
+            [str(INSTALL), *options], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment
+        )
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def steps(told: subprocess.CompletedProcess[str]) -> list[str]:
+    assert told.returncode == 0, told.stdout + told.stderr
+    return [line.removeprefix("==> ") for line in told.stdout.splitlines() if line.startswith("==> ")]
+
+
+def test_each_step_is_said_and_none_is_done(machine: Machine) -> None:
+    said = steps(machine.install("--dry-run", "--yes"))
+    expected = (
+        "Building the package envoy-logger", "Installing it", "Adding the package source", "Installing influxdb2",
+        "Starting InfluxDB", "Installing grafana", "Asking for the settings", "Starting the recorder", "Done",
+    )  # fmt: skip
+    found = [next(number for number, step in enumerate(said) if step.startswith(begin)) for begin in expected]
+    assert found == sorted(found)
+    assert machine.files == []
+
+
+def test_without_a_terminal_it_asks_for_options_instead_of_guessing(machine: Machine) -> None:
+    told = machine.install()
+    assert told.returncode == 69
+    assert "Try: " in told.stderr
+    assert "--influxdb" in told.stderr
+    assert machine.files == []
+
+
+def test_debians_influxdb_is_closed_to_other_machines(machine: Machine) -> None:
+    said = steps(machine.install("--influxdb", "debian"))
+    assert "Installing influxdb from Debian" in said
+    assert machine.read("/etc/default/influxdb") == 'INFLUXDB_HTTP_BIND_ADDRESS="127.0.0.1:8086"\n'
+    assert not any("grafana" in step.lower() for step in said)
+
+
+def test_passwords_that_it_makes_are_new_each_time_and_only_for_their_readers(tmp_path: Path) -> None:
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        machine = Machine(tmp_path / name)
+        told = machine.install("--yes")
+        steps(told)
+        for path, mode in (("etc/influxdb/admin_password", 0o600), ("etc/grafana/admin_password", 0o640)):
+            assert stat.S_IMODE((machine.root / path).stat().st_mode) == mode
+            secret = machine.read(path)
+            assert re.fullmatch(r"[0-9a-f]{36}", secret)
+            assert secret not in told.stdout + told.stderr
+            made.append(secret)
+    assert len(set(made)) == 4
+
+
+def provided(machine: Machine) -> Machine:
+    """A machine with both servers and settings, to which the boards have been given."""
+    machine.packages = {"influxdb2", "grafana"}
+    machine.write(
+        "/etc/envoy-logger/envoy-logger.env",
+        "ENPHASE_GATEWAY=192.0.2.5\nINFLUXDB_URL=http://localhost:8086\nINFLUXDB_ORG=home\n",
+    )
+    machine.write("/etc/grafana/envoy-logger_token", "secret")
+    steps(machine.install())
+    return machine
+
+
+def test_grafana_gets_the_same_source_and_boards_as_in_containers(machine: Machine) -> None:
+    provided(machine)
+    ours = yaml.safe_load(machine.read("/etc/grafana/provisioning/datasources/envoy-logger.yaml"))
+    theirs = yaml.safe_load((ROOT / "grafana/provisioning/datasources/envoy.yaml").read_text())
+    source = ours["datasources"][0]
+    assert source["url"] == "http://localhost:8086"
+    assert source["jsonData"]["organization"] == "home"
+    assert source["jsonData"]["defaultBucket"] == "envoy"
+    assert source["secureJsonData"]["token"] == "$__file{/etc/grafana/envoy-logger_token}"
+    assert source.keys() == theirs["datasources"][0].keys()
+    assert source["uid"] == theirs["datasources"][0]["uid"]
+    boards = yaml.safe_load(machine.read("/etc/grafana/provisioning/dashboards/envoy-logger.yaml"))
+    assert boards["providers"][0]["options"]["path"] == "/usr/share/envoy-logger/dashboards"
+
+
+def test_settings_that_are_there_are_not_asked_for_again(machine: Machine) -> None:
+    before = provided(machine).files
+    said = steps(machine.install())
+    assert any("already" in step for step in said)
+    assert not any(step.startswith("Asking") for step in said)
+    assert machine.files == before
+
+
+def test_an_upgrade_renews_the_unit_and_replaces_an_installation_by_hand(machine: Machine) -> None:
+    unit = machine.write("/etc/systemd/system/envoy-logger.service", "[Unit]\n")
+    wanted = machine.root / "etc/systemd/system/multi-user.target.wants"
+    wanted.mkdir()
+    (wanted / "envoy-logger.service").symlink_to("/etc/systemd/system/envoy-logger.service")
+    machine.write("/opt/envoy-logger/pyvenv.cfg")
+    program = machine.write("/opt/envoy-logger/bin/envoy-logger")
+    command = machine.root / "usr/local/bin/envoy-logger"
+    command.parent.mkdir(parents=True)
+    command.symlink_to("/opt/envoy-logger/bin/envoy-logger")
+    readings = machine.write("/var/lib/private/envoy-logger/store.sqlite3", "readings")
+    said = steps(machine.install("--upgrade"))
+    assert "Starting the service from the package's unit" in said
+    assert not unit.exists()
+    assert not command.is_symlink()
+    assert not program.parent.parent.exists()
+    assert readings.read_text() == "readings"
+
+
+def test_a_folder_in_opt_that_is_something_else_stays(machine: Machine) -> None:
+    other = machine.write("/opt/envoy-logger/notes.txt")
+    steps(machine.install("--upgrade"))
+    assert other.exists()
+
+
+def test_removing_it_names_what_stays_and_deletes_no_setting_or_reading(machine: Machine) -> None:
+    provided(machine)
+    machine.packages.add("envoy-logger")
+    told = machine.install("--uninstall")
+    steps(told)
+    for named in ("/etc/envoy-logger", "/var/lib/private/envoy-logger", "apt-get purge envoy-logger", "envoy_daily"):
+        assert named in told.stdout
+    assert machine.files == ["etc/envoy-logger/envoy-logger.env"]
+
+
+@pytest.mark.parametrize("options", [["--influxdb", "3"], ["--grafana"], ["--grafana", "debian"], ["--now"]])
+def test_options_that_it_does_not_know_are_refused(machine: Machine, options: list[str]) -> None:
+    told = machine.install(*options)
+    assert told.returncode == 2
+    assert told.stderr.startswith("usage: ")
+
+
+def test_every_file_that_the_package_is_made_of_exists() -> None:
+    build = (ROOT / "deploy" / "debian" / "build").read_text()
+    for variable, folder in (("clone", ROOT), ("here", ROOT / "deploy" / "debian")):
+        for path in re.findall(rf'\${variable}/([\w./-]+\w)"', build):
+            assert (folder / path).exists(), path
+
+
+def test_the_shell_accepts_every_script() -> None:
+    for script in SCRIPTS:
+        subprocess.run(["bash", "-n", str(script)], check=True)
+    for script in MAINTAINER_SCRIPTS:
+        subprocess.run(["sh", "-n", str(script)], check=True)
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, *MAINTAINER_SCRIPTS], ids=lambda path: path.name)
+def test_shellcheck_finds_nothing(script: Path) -> None:
+    checker = shutil.which("shellcheck")
+    if checker is None:
+        pytest.skip("needs: shellcheck")
+    done = subprocess.run([checker, "-x", "-a", str(script)], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, "")
