@@ -6,7 +6,7 @@ from typing import Final
 
 from logger.clock import Clock
 from logger.doctor.check_result import Report, bad, fail, good, note, skip
-from logger.errors import CertificateError, EnvoyLoggerError, NameUnknownError, UnreachableError, WireError
+from logger.errors import EnvoyLoggerError
 from logger.influx.classify import Blocked, Done, Outcome, Wait
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
@@ -15,6 +15,7 @@ from logger.provision.detect import Server, check_read, detect_server
 NAME: Final = "influxdb"
 _UNREACHABLE: Final = 69
 _SEE_LOG: Final = "see InfluxDB's own log."
+_SET_UP: Final = "run envoy-logger init, or envoy-logger setup with --admin-user and --admin-password-file."
 
 
 async def check_influxdb(target: Target | None, read_token: str, clock: Clock, report: Report) -> Server | None:
@@ -25,7 +26,7 @@ async def check_influxdb(target: Target | None, read_token: str, clock: Clock, r
     try:
         server = await detect_server(target, clock)
     except EnvoyLoggerError as error:
-        report(fail(NAME, error, _cure_of(error)))
+        report(fail(NAME, error))
         return None
     report(
         good(NAME, f"{target.url} speaks {server.dialect}.x, version {server.version or 'unknown'}", server.took_s)
@@ -33,25 +34,11 @@ async def check_influxdb(target: Target | None, read_token: str, clock: Clock, r
     if server.trouble:
         report(note("influxdb health", server.trouble, _SEE_LOG))
     if server.is_fresh:
-        report(bad(NAME, "nobody has set this InfluxDB up yet", "envoy-logger setup", _UNREACHABLE))
+        report(bad(NAME, "nobody has set this InfluxDB up yet", _SET_UP, _UNREACHABLE))
     else:
         await _check_writing(target, clock, report)
         await _check_reading(target, read_token, server, clock, report)
     return server
-
-
-def _cure_of(error: EnvoyLoggerError) -> str:
-    """Return a cure that speaks of a server with a setting of its own; the hint of a WireError fits any device."""
-    match error:
-        case NameUnknownError():
-            return "correct the host in INFLUXDB_URL; in containers it is the service's name."
-        case UnreachableError():
-            return "start InfluxDB (systemctl start influxdb), or correct INFLUXDB_URL."
-        case CertificateError():
-            return "set INFLUXDB_URL to the name in its certificate, and let this system know the authority."
-        case WireError():
-            return "see InfluxDB's own log, and check the port in INFLUXDB_URL and whether it is http or https."
-    return ""
 
 
 async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
@@ -80,6 +67,9 @@ async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
 async def _check_reading(target: Target, read_token: str, server: Server, clock: Clock, report: Report) -> None:
     """Read nothing from each bucket, where a token for reading is set; the recorder itself never reads."""
     if not read_token or server.dialect == "1":
+        return
+    if server.is_other:
+        report(skip("read", "this server takes InfluxDB's writes, and answers none of its queries"))
         return
     for bucket in dict.fromkeys(target.buckets.values()):
         name = f"read {bucket}"

@@ -172,7 +172,7 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
     age, pid, troubles = format_span(now - written_at), status.get("pid"), status.get("troubles")
     if now >= alive_until:
         if isinstance(pid, int) and Path(f"/proc/{pid}").exists() and now - alive_until < _DAY_S:
-            cure = "systemctl restart envoy-logger; journalctl -u envoy-logger -e tells why."
+            cure = "restart the recorder (systemctl restart envoy-logger, or its container); its log tells why."
             return bad(_DAEMON, f"process {pid} has not moved for {age}", cure, _UNWELL)
         return note(_DAEMON, f"not running; its last status is {age} old", start_command)
     text = f"process {pid} runs, status of {age} ago"

@@ -140,7 +140,7 @@ class Auth:
                 return rested[0]
             is_for_person = isinstance(error, (TokenError, SignInRefusedError))
             if is_for_person and self._access.fixed and self._reread is not None:  # only a restart reads them
-                hint = f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger."
+                hint = f"{error.hint.rstrip('.')}; then systemctl restart envoy-logger, or restart the container."
                 raise type(error)(error.message, hint) from error
             raise
 

@@ -61,7 +61,10 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
             f"{where} answered with a redirect ({status}), which is not followed",
             "restart the gateway if this lasts: it answers so until then.",
         )
-    raise GatewayError(f"{where} answered {status}", "check whether a firmware update changed this path.")
+    raise GatewayError(
+        f"{where} answered {status}",
+        "restart the gateway if this lasts; if that does not help, report it with envoy-logger capture.",
+    )
 
 
 def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> NotAllowedError:

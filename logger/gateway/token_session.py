@@ -80,7 +80,10 @@ class TokenSession:
         info = await ask_info(connection.wire, self._access, self._clock)  # a starting gateway answers 401 too
         host, serial = connection.wire.host, connection.info.serial
         if info.serial != serial:
-            raise SerialDiffersError(f"{host} was gateway {serial} and now is {info.serial}", "check the network.")
+            raise SerialDiffersError(
+                f"{host} was gateway {serial} and now is {info.serial}",
+                "find out which device has this address, unless you replaced the gateway.",
+            )
         if await self._is_good(connection, token):
             return await self._get_by_new_session(connection, endpoint, token), token
         if await self._works_elsewhere(connection, endpoint, token):

@@ -109,7 +109,7 @@ async def accept_certificate(access: Access, clock: Clock, fingerprint: str = ""
     if not base.startswith("https:"):
         raise CertificateError(
             f"{access.host} is reached over plain http, where there is no certificate",
-            "write the address as https://.",
+            "write ENPHASE_GATEWAY with https:// from firmware 7 on; older firmware has no certificate to accept.",
         )
     new, _ = await probe_certificate(base, access, clock)
     if fingerprint and pins.plain(fingerprint) != new.fingerprint:

@@ -32,7 +32,10 @@ async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
     ping = await wire.request("GET", "/ping", timeout_s=PROBE_TIMEOUT_S, headers=headers, auth=auth)
     for answer in (setup, ping):
         if answer.status in (408, 425, 429) or answer.status >= 500:
-            raise WireError(f"{wire.host} is not ready: HTTP {answer.status}", "wait if it starts; see its log.")
+            raise WireError(
+                f"{wire.host} is not ready: HTTP {answer.status}",
+                "wait if it starts; see InfluxDB's own log if this lasts.",
+            )
     return setup, ping
 
 

@@ -7,9 +7,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from logger.clock import Clock
-from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
+from logger.errors import (
+    BrokenError,
+    CertificateError,
+    InfluxError,
+    InfluxMissingError,
+    InfluxRefusedError,
+    NameUnknownError,
+    OversizeError,
+    TimedOutError,
+    UnreachableError,
+    WireError,
+)
 from logger.influx.dialects import Dialect, Target, is_sendable, recognise_dialect
 from logger.influx.queries import quote_flux
 from logger.influx.write import ask_identity
@@ -19,6 +31,7 @@ from logger.wire import Answer, Wire
 _TIMEOUT_S: Final = 10.0
 _LIMIT: Final = 1024 * 1024
 _SHOWN: Final = 200
+_OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +90,33 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
     """
     try:
         return await _detect(target, clock)
+    except WireError as error:
+        raise type(error)(error.message, _find_cure(error, target.url)) from error
     except InfluxRefusedError:
         for each in given:
             with contextlib.suppress(InfluxRefusedError):
                 signed = replace(target, token=each.token, username=each.username, password=each.password)
                 return replace(await _detect(signed, clock), is_guarded=True)
         raise
+
+
+def _find_cure(error: WireError, url: str) -> str:
+    """Return a cure that speaks of a server with a setting of its own; the hint of a WireError fits any device."""
+    match error:
+        case NameUnknownError():
+            return "correct the host in INFLUXDB_URL; in containers it is the service's name."
+        case UnreachableError() if urlsplit(url).hostname in _OWN_NAMES:
+            return (
+                "start InfluxDB (systemctl start influxdb), or correct INFLUXDB_URL: in a container, localhost is "
+                "the container itself."
+            )
+        case UnreachableError():
+            return "check that InfluxDB runs there and that its port is open, or correct INFLUXDB_URL."
+        case CertificateError():
+            return "set INFLUXDB_URL to the name in its certificate, and let this system know the authority."
+        case BrokenError() | TimedOutError() | OversizeError():
+            return "see InfluxDB's own log, and check the port in INFLUXDB_URL and whether it is http or https."
+    return error.hint
 
 
 async def _detect(target: Target, clock: Clock) -> Server:
@@ -169,6 +203,6 @@ async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, 
     if answer.status == 404:
         raise InfluxMissingError(
             f"{refusal} (so it also answers a token that may not read)",
-            "run envoy-logger setup: it makes the bucket and a token that may read it.",
+            "run envoy-logger setup: it makes the bucket, and on 2.x a token that may read it.",
         )
     raise InfluxError(refusal, "see InfluxDB's own log.")

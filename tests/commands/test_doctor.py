@@ -355,7 +355,9 @@ FAULTS = {
     "a state folder open to all": Induced(_state_is_open, "state folder", "^chmod 700 /", 78),
     "a kept token open to all": Induced(_token_is_open, "state folder", "^chmod 600 /.*token-", 78),
     "the demo's state folder": Induced(_state_is_the_demo, "state folder", "another folder", 78),
-    "a daemon that stands still": Induced(_daemon_stands_still, "daemon", "^systemctl restart envoy-logger", 69),
+    "a daemon that stands still": Induced(
+        _daemon_stands_still, "daemon", "^restart the recorder .systemctl restart envoy-logger", 69
+    ),
     "a daemon in trouble": Induced(_daemon_has_trouble, "daemon", "^envoy-logger status"),
     "a secret open to all": Induced(_secret_is_open, "settings", "^chmod 600 /.*password"),
     "a misspelt setting": Induced(_setting(ENPHASE_USERNME="x"), "settings", "envoy-logger check --show"),
@@ -462,7 +464,7 @@ def test_a_server_that_nobody_set_up_and_one_that_starts_and_one_that_is_none_ar
     patient = Patient(tmp_path, site, database(**influxdb(fake_influx2.target(fake_influx2.fresh_buckets()))))
     fake_influx2.fake.script(Scripted(200, '{"allowed": true}'), 1, "/api/v2/setup")
     fresh = [check for check in patient.looked_at() if check.state == "bad" and check.name == "influxdb"]
-    assert [check.cure for check in fresh] == ["envoy-logger setup"]
+    assert [check.cure.partition(",")[0] for check in fresh] == ["run envoy-logger init"]
     fake_influx2.fake.script(Scripted(503, "starting"), 99, "/ping")
     assert "InfluxDB's own log" in of(patient.looked_at(), "influxdb").cure
     patient.settings["INFLUXDB_URL"] = site.simulator.cloud.url

@@ -325,10 +325,10 @@ async def test_where_only_a_restart_brings_new_credentials_the_message_says_so(
     async with site(tmp_path) as here:
         wrong = Given(here, {"password": "wrong & bad", "fixed": fixed}).gateway()
         text = await fails(wrong, SignInRefusedError)
-        assert ("; then systemctl restart envoy-logger." in text) is said
+        assert ("; then systemctl restart envoy-logger," in text) is said
         alone = Given(here, {"token": make_token(expires_in=-1), "fixed": fixed, **NO_ACCOUNT}).gateway()
         text = await fails(alone, TokenError)
-        assert ("; then systemctl restart envoy-logger." in text) is said
+        assert ("; then systemctl restart envoy-logger," in text) is said
         here.clock.now += 2 * DAY
         script(here.cloud.faults, LOGIN, answer(503))
         text = await fails(Given(here, {"fixed": fixed}).gateway(), SignInBlockedError)
