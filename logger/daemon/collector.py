@@ -53,7 +53,8 @@ class Collected:
 class Collector:
     """Polls one gateway until `stopping` is set, and commits each tick.
 
-    `on_commit` is called after each stored tick, `on_tick` after every tick. `loop` is the name of this loop in
+    `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` when it is known which
+    gateway answers. `loop` is the name of this loop in
     `progress`. A caller that holds `between_ticks` may change the state.
     """
 
@@ -72,6 +73,7 @@ class Collector:
         loop: str = "collect",
         on_commit: Callable[[], None] = lambda: None,
         on_tick: Callable[[Collector], None] = lambda collector: None,
+        on_recognised: Callable[[], None] = lambda: None,
         own_points: OwnPoints | None = None,
     ) -> None:
         self.gateway, self.site = gateway, site
@@ -98,6 +100,7 @@ class Collector:
         self._layout = LayoutFile(site.layout_file, self.changes)
         self._tariff = TariffFiles(site.tariff_file, self.changes)
         self._on_commit, self._on_tick, self._own_points = on_commit, on_tick, own_points
+        self._on_recognised = on_recognised
         self._since: dict[Role, float] = {}
         self._last_devices = 0
         self._stored: dict[str, str] = {}
@@ -199,7 +202,12 @@ class Collector:
             self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
         self._events.serial = info.serial
         self._zone.restore(self.state.energy.zone)
-        if not self._stored:
+        if not self._stored and not await self._store.call(Store.list_gateways):
+            log.get("collect").info(
+                "a new energy state begins: the sums of the first day and week begin now "
+                "(if the state folder was lost, `envoy-logger backfill` fills in what was before)"
+            )
+        elif not self._stored:
             log.get("collect").warning(
                 f"the store has no energy state of gateway {info.serial}, so a new one begins; "
                 f"the sums of the first day and week begin now\nTry: {RESTORE}"
@@ -209,6 +217,7 @@ class Collector:
             text = f"envoy-logger {__version__} began to record"
             self._events.record(Event(int(self._clock.time()), "recorder_started", text))
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
+        self._on_recognised()
 
     # --- committing ---------------------------------------------------------------------------------------------
 

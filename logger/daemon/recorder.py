@@ -111,7 +111,15 @@ def build_recorder(
     shipper = None
     if writer is not None:
         shipper = Shipper(
-            writer, store, clock, progress, changes, shipped=shipped, credentials=credentials, record=record
+            writer,
+            store,
+            clock,
+            progress,
+            changes,
+            shipped=shipped,
+            credentials=credentials,
+            record=record,
+            on_delivered=news.set,
         )
 
     def react(collector: Collector) -> None:
@@ -133,6 +141,7 @@ def build_recorder(
             loop=f"collect {config.access.address}",
             on_commit=shipper.wake if shipper is not None else lambda: None,
             on_tick=react,
+            on_recognised=news.set,
             own_points=SelfReport(gateway, store, shipped if shipper is not None else None),
         )
         for config, gateway, pending in zip(configs, gateways, events, strict=True)

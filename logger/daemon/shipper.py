@@ -64,6 +64,7 @@ class Shipper:
     """Delivers until cancelled. Each role has its own bucket, so a blocked bucket does not delay the other roles.
 
     `credentials` are read again after a refusal. `record` stores an event of the gateway with the given serial.
+    `on_delivered` is called when everything that could be delivered was.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class Shipper:
         credentials: Credentials | None = None,
         shipped: Shipped | None = None,
         record: Callable[[str, Event], None] = lambda gateway, event: None,
+        on_delivered: Callable[[], None] = lambda: None,
     ) -> None:
         self.shipped = shipped or Shipped()
         self.troubles: dict[Role, Wait | Blocked] = {}
         self._writer, self._store, self._clock, self._progress = writer, store, clock, progress
         self._changes, self._credentials, self._record = changes, credentials, record
+        self._on_delivered = on_delivered
         self._wake = asyncio.Event()
         self._news: set[Role] = set(ROLES)
         self._backoff = Backoff(DELIVERY, clock)
@@ -108,8 +111,11 @@ class Shipper:
         while True:
             self._wake.clear()
             with contextlib.suppress(StoreFullError):  # the store has logged the error
+                delivered = False
                 while await self.round():
-                    pass
+                    delivered = True
+                if delivered:
+                    self._on_delivered()
                 await self._resend()
             await self._idle()
 

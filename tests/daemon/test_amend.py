@@ -16,6 +16,7 @@ from logger.daemon.recorder import RecordedState
 from logger.energy.state import EnergyState
 from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway
 from tests.daemon.test_collector import record
+from tests.store.samples import commit, make_store
 from tests.virtual import VirtualClock
 
 GAP_MINUTES = 5
@@ -64,15 +65,25 @@ def test_a_join_beside_the_running_recorder_gives_it_the_part_before_and_the_gap
     assert b"production_wh=" in rows[-1].line
 
 
-def test_books_that_begin_anew_say_so_once_and_how_to_restore_them(
+def test_a_new_installation_begins_without_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        record(tmp_path, 5)
+    assert [r for r in caplog.records if "a new energy state begins" in r.getMessage()]
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING and "energy state" in r.getMessage()]
+
+
+def test_a_gateway_that_a_store_in_use_does_not_know_is_warned_of_once_with_the_cure(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    store = make_store(tmp_path)
+    store.put(commit(START - 600, gateway="another"))
+    store.close()
     with caplog.at_level(logging.WARNING):
         record(tmp_path, 5)
-    said = [r.getMessage() for r in caplog.records if "a new one begins" in r.getMessage()]
+    said = [r.getMessage() for r in caplog.records if "so a new one begins" in r.getMessage()]
     assert len(said) == 1
     assert "envoy-logger backfill" in said[0]
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         record(tmp_path, 5, start=START + 3600)
-    assert not [r for r in caplog.records if "a new one begins" in r.getMessage()]
+    assert not [r for r in caplog.records if "so a new one begins" in r.getMessage()]

@@ -365,3 +365,14 @@ def test_trouble_of_the_store_costs_ticks_and_not_the_loop(tmp_path: Path) -> No
     assert len(store.lines("envoy_totals")) == 15
     assert collector.collected.missed >= 5
     assert not collector.changes.troubles
+
+
+def test_it_is_news_which_gateway_answers_before_its_first_poll(tmp_path: Path) -> None:
+    polls: list[int] = []
+
+    def watch(collector: Collector, _gateway: ScriptedGateway, _clock: VirtualClock) -> None:
+        collector._on_recognised = lambda: polls.append(collector.collected.ticks)
+
+    _, _, collector = record(tmp_path, 3, meanwhile=watch)
+    assert polls == [0]
+    assert collector.collected.ticks == 3

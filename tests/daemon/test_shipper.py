@@ -501,3 +501,27 @@ def test_a_server_that_fails_over_everything_for_hours_loses_no_line(tmp_path: P
     taken = {line for _, line in writer.taken}
     assert len(taken) == 210
     assert (figures.rows, figures.refused) == (0, 0)
+
+
+def test_it_is_news_when_nothing_waits_any_more(tmp_path: Path) -> None:
+    waiting: list[int] = []
+
+    async def work() -> None:
+        clock = VirtualClock(START)
+        writer = ScriptedWriter(clock, lambda role, now: Done())
+        with InlineStore(tmp_path, clock) as store:
+            for number in range(5):
+                await store.call(Store.put, tick(number))
+
+            def look() -> None:
+                waiting.append(store.store.read_figures().lines)
+
+            shipper = Shipper(writer, store, clock, Progress(clock), Changes(None), on_delivered=look)
+            loop = asyncio.create_task(shipper.run())
+            await asyncio.sleep(60)
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+            await writer.aclose()
+
+    run_virtually(work())
+    assert waiting == [0]
