@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from logger.energy.state import EnergyState, Tick, Wiring
+from logger.readings.ct_comparison import CtSample, compare_sources, keep_samples
 from logger.readings.derive import BATTERY_W, CONSUMPTION_W, NET_W, PRODUCTION_W, Shortfall, noise_of
 from logger.readings.rows import View
 from logger.readings.selectors import inverters
@@ -19,7 +20,7 @@ from logger.readings.site_warnings import SiteWarning
 _TOLD_AFTER: Final = 3
 """A contradiction is told once it was seen in this many ticks, none of them long before the next."""
 _TOGETHER_S: Final = 1800
-_OVER_AFTER_S: Final = 86400
+_DAY_S: Final = 86400
 _IDLE_W: Final = 50.0
 """A production CT that shows less measures nothing."""
 _WORTH_W: Final = 200.0
@@ -30,43 +31,54 @@ _CHECK_CT: Final = "have the installer check where the CTs are clamped, and whic
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Hold one contradiction: when it was first and last seen, in how many ticks, and how it was described first."""
+    """Hold one contradiction: when it was first and last seen, in how many ticks, and how and when it was told."""
 
     first: int
     last: int
     ticks: int
     warning: SiteWarning
-    is_told: bool = False
+    told_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Contradictions:
-    """Hold the contradictions of a site by a key that stays the same while the contradiction lasts."""
+    """Hold the contradictions of a site by a key that stays the same while the contradiction lasts.
+
+    `ct_samples`: the latest powers of the production CT beside those of the inverters.
+    """
 
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    ct_samples: tuple[CtSample, ...] = ()
 
     @property
     def warnings(self) -> dict[str, SiteWarning]:
         """Return the contradictions that are told now."""
-        return {key: sighting.warning for key, sighting in self.sightings.items() if sighting.is_told}
+        return {key: sighting.warning for key, sighting in self.sightings.items() if sighting.told_at}
 
-    def follow(self, found: Mapping[str, SiteWarning], tick: int, *, is_first_tick: bool) -> Contradictions:
-        """Return the contradictions after a tick in which those in `found` were seen.
+    def follow(
+        self, found: Mapping[str, SiteWarning], new: CtSample | None, tick: Tick, energy: EnergyState
+    ) -> Contradictions:
+        """Return the contradictions after a tick in which those in `found` were seen; `new` is a new sample, if any.
 
         At the recorder's first tick there is nothing to wait for: one poll is all that a single run ever sees.
         """
-        if not found and not self.sightings:
-            return self
+        samples = keep_samples(self.ct_samples, new)
+        seen = {**found, **(compare_sources(samples, tick.inverters_w) if new else {})}
+        if not seen and not self.sightings:
+            return self if samples == self.ct_samples else replace(self, ct_samples=samples)
         lasting = {
             key: sighting
             for key, sighting in self.sightings.items()
-            if tick - sighting.last < (_OVER_AFTER_S if sighting.is_told else _TOGETHER_S)
+            if tick.at - sighting.last < (_DAY_S if sighting.told_at else _TOGETHER_S)
         }
-        for key, warning in found.items():
-            known = lasting.get(key, Sighting(tick, tick, 0, warning))
-            is_told = known.is_told or is_first_tick or known.ticks + 1 >= _TOLD_AFTER
-            lasting[key] = replace(known, last=tick, ticks=known.ticks + 1, is_told=is_told)
-        return Contradictions(lasting)
+        for key, warning in seen.items():
+            known = lasting.get(key, Sighting(tick.at, tick.at, 0, warning))
+            known = replace(known, last=tick.at, ticks=known.ticks + 1)
+            is_due = tick.at - known.told_at >= _DAY_S if warning.is_daily else not known.told_at
+            if is_due and (not energy.days or known.ticks >= _TOLD_AFTER):
+                known = replace(known, warning=warning, told_at=tick.at)
+            lasting[key] = known
+        return Contradictions(lasting, samples)
 
 
 def find_contradictions(
@@ -89,7 +101,7 @@ def find_contradictions(
 def _describe_house(short: Shortfall, view: View) -> SiteWarning:
     terms_of = {"production": PRODUCTION_W, "grid": NET_W, "consumption CT": CONSUMPTION_W, "battery": BATTERY_W}
     made_of = ", ".join(f"{name} {short.of[key]:.0f} W" for name, key in terms_of.items() if key in short.of)
-    cause = " or ".join(_suggest_causes(short, view))
+    cause = ", or ".join(_suggest_causes(short, view))
     return SiteWarning(
         f"the house would use {short.house_w:.0f} W ({made_of}), which cannot be, so it is not written; "
         f"probably {cause}",

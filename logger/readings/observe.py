@@ -13,6 +13,7 @@ from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rowsets as s
 from logger.readings.around import read_surroundings
 from logger.readings.contradictions import Contradictions, find_contradictions
+from logger.readings.ct_comparison import take_sample
 from logger.readings.derive import Shortfall, derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
@@ -101,14 +102,15 @@ def observe(
     for device in extraction.devices(roles):
         points.add(device)
     totals, tick, events = points.totals, None, list[Event]()
-    contradictions = state.contradictions
+    contradictions, new = state.contradictions, None
     if "totals" in roles:
         equipment = count_inverters(equipment, totals)
         tick = _tick_of(snapshot, extraction, energy, site, equipment)
         view = View(snapshot, "totals")
         totals, short = _derive(totals, tick, energy, extraction, view)
-        found = find_contradictions(short, tick, energy, view)
-        contradictions = contradictions.follow(found, tick.at, is_first_tick=not energy.days)
+        if "devices" in roles:
+            new = take_sample(tick.at, totals, extraction.read_from, View(snapshot, "devices"))
+        contradictions = contradictions.follow(find_contradictions(short, tick, energy, view), new, tick, energy)
     sources = extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0

@@ -30,12 +30,16 @@ _WELL: Final = ("normal", "not-metering", "")
 
 @dataclass(frozen=True, slots=True)
 class SiteWarning:
-    """Hold one site warning: message, message at its end, hint, and the kind of its event, if any."""
+    """Hold one site warning: message, message at its end, hint, and the kind of its event, if any.
+
+    `is_daily`: the warning is told again each day, with the figures of that day.
+    """
 
     message: str
     ended: str
     hint: str = ""
     event: str = ""
+    is_daily: bool = False
 
     @property
     def text(self) -> str:

@@ -117,7 +117,8 @@ def inverter_power_sum(view: View) -> Rows:
         return UNKNOWN
     fresh = [row for row in rows if _silent_s(row, view) < _FRESH_POWER_S]
     watts = total(row.values.get("lastReportWatts") for row in fresh)
-    return [Row({"sum": watts}, document=rows[0].document)] if fresh else UNKNOWN
+    values: dict[str, Json] = {"sum": watts, "heard": len(fresh), "listed": len(living_inverters(view) or ())}
+    return [Row(values, document=rows[0].document)] if fresh else UNKNOWN
 
 
 def sum_maxima(view: View) -> float | None:

@@ -1,0 +1,113 @@
+"""Compare the production CT with the inverters, which measure the same production. Pure.
+
+The CT is read each second, an inverter reports the mean of the 5 to 60 minutes before. So two hours are compared, and
+the CT's two hours may lie up to half an hour before those of the inverters' reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from logger.model import Value
+from logger.readings import rowsets as s
+from logger.readings.derive import PRODUCTION_W
+from logger.readings.power_times import ReadFrom
+from logger.readings.rows import View
+from logger.readings.selectors import inverters
+from logger.readings.site_warnings import SiteWarning
+
+_SPAN_S: Final = 7200
+_LAG_S: Final = (300, 1800)
+"""The least and the greatest lag of a sum over inverters: the interval at which they report."""
+_FEWEST: Final = 20
+"""Two hours have this many samples at least, one every five minutes."""
+_APART: Final = 0.2
+_SUNNY_W: Final = 200.0
+_SUNNY_SHARE: Final = 0.1
+"""Two hours are sunny if the inverters made this share of the most that they can."""
+_NOTHING: Final = 0.05
+"""A CT that shows less than this share of the inverters' power measures none of it."""
+_BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
+_CHECK_CT: Final = "have the installer check where the production CT is clamped, and which way round."
+
+
+@dataclass(frozen=True, slots=True)
+class CtSample:
+    """Hold the CT's power and the sum of the inverters' last reports in W at one tick; `silent`: some are missing."""
+
+    at: int
+    ct_w: float
+    inverters_w: float
+    silent: bool = False
+
+
+def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View) -> CtSample | None:
+    """Take a sample at a tick with a new list of inverters; None without a production CT or a list."""
+    watts, source = totals.get(PRODUCTION_W), read_from.get(PRODUCTION_W)
+    if not isinstance(watts, float) or source is None or source[0].name not in _BY_CT:
+        return None
+    rows = inverters.inverter_power_sum(view)
+    if not rows or (reported := rows[0].number("sum")) is None:
+        return None
+    return CtSample(at, watts, reported, rows[0].whole("heard") != rows[0].whole("listed"))
+
+
+def keep_samples(samples: Sequence[CtSample], new: CtSample | None) -> tuple[CtSample, ...]:
+    """Return the samples that can still be compared, with the new one."""
+    if new is None:
+        return tuple(samples)
+    return (*(sample for sample in samples if new.at - sample.at <= _SPAN_S + _LAG_S[1]), new)
+
+
+def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:
+    """Find whether CT and inverters differ by more than a fifth over the last two sunny hours.
+
+    The first sample ever is compared too, if the CT shows nothing of what the inverters report. `most_w` is the most
+    that the inverters can make together.
+    """
+    if not samples:
+        return {}
+    if len(samples) == 1:
+        first = samples[0]
+        is_missing = first.inverters_w >= _SUNNY_W and first.ct_w < _NOTHING * first.inverters_w
+        return _describe("", first.ct_w, first.inverters_w) if is_missing else {}
+    last = [sample for sample in samples if samples[-1].at - sample.at < _SPAN_S]
+    reported = _mean([sample.inverters_w for sample in last])
+    means = [*_list_means(samples)]
+    if len(last) < _FEWEST or not means or samples[-1].at - samples[0].at < _SPAN_S:
+        return {}
+    ct_w = min(means, key=lambda mean: abs(mean - reported))
+    most = max(ct_w, reported)
+    if most < max(_SUNNY_W, _SUNNY_SHARE * (most_w or 0.0)) or abs(ct_w - reported) <= _APART * most:
+        return {}
+    if ct_w > reported and any(sample.silent for sample in last):
+        return {}
+    return _describe(" on average over two sunny hours", ct_w, reported)
+
+
+def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
+    """Return the CT's mean power of each two hours that end at most half an hour before the last sample."""
+    for end in (sample.at for sample in samples if _LAG_S[0] <= samples[-1].at - sample.at <= _LAG_S[1]):
+        within = [sample.ct_w for sample in samples if 0 <= end - sample.at < _SPAN_S]
+        if len(within) >= _FEWEST:
+            yield _mean(within)
+
+
+def _mean(watts: Sequence[float]) -> float:
+    return sum(watts) / len(watts)
+
+
+def _describe(when: str, ct_w: float, reported_w: float) -> dict[str, SiteWarning]:
+    if ct_w < -_NOTHING * reported_w:
+        cause = "the production CT is reversed"
+    elif ct_w < _NOTHING * reported_w:
+        cause = "the production CT is not clamped"
+    elif ct_w < reported_w:
+        cause = "the production CT misses some inverters or a phase, or is on the wrong phase"
+    else:
+        cause = "inverters that the gateway does not list feed in through the production CT"
+    text = f"the production CT shows {ct_w:.0f} W{when}, the inverters report {reported_w:.0f} W; probably {cause}"
+    over = "the production CT and the inverters agree again"
+    return {"production CT": SiteWarning(text, over, _CHECK_CT, "production_ct", is_daily=True)}
