@@ -33,17 +33,22 @@ _METER: Final = (
     "power_w reactive_power_var apparent_power_va power_factor voltage_v current_a frequency_hz energy_delivered_wh "
     "energy_received_wh apparent_energy_vah reactive_energy_lagging_varh reactive_energy_leading_varh"
 )
+_MONEY: Final = "currency:string cost income saved "
+_ENERGIES: Final = " ".join(
+    f"{quantity}_{part}wh"
+    for quantity in ("production", "consumption", "load", "net", "grid_import", "grid_export",
+                     "grid_import_balanced", "grid_export_balanced", "battery_charged", "battery_discharged")
+    for part in ("", "estimated_")
+)  # fmt: skip
+_PERIOD: Final = (
+    "days:int peak_production_w peak_load_w peak_import_w peak_import_at:string peak_export_w off_grid_s "
+    "best_day:string best_day_wh coverage_percent " + _MONEY + _ENERGIES
+)
 _DAY: Final = (
     "local_date:string peak_production_w peak_load_w coverage_percent counter_resets:int "
     "peak_import_w peak_import_at:string peak_export_w base_load_w voltage_min_v voltage_max_v frequency_min_hz "
-    "frequency_max_hz off_grid_s battery_min_percent battery_max_percent "
-    + " ".join(
-        f"{quantity}_{part}wh"
-        for quantity in ("production", "consumption", "load", "net", "grid_import", "grid_export",
-                         "grid_import_balanced", "grid_export_balanced", "battery_charged", "battery_discharged")
-        for part in ("", "estimated_")
-    )
-)  # fmt: skip
+    "frequency_max_hz off_grid_s battery_min_percent battery_max_percent " + _MONEY + _ENERGIES
+)
 CONTRACT: Final[dict[str, tuple[str, str, str]]] = {
     "envoy_totals": ("totals", "", _TOTALS),
     "envoy_meter": ("totals", "meter", _METER),
@@ -83,6 +88,12 @@ CONTRACT: Final[dict[str, tuple[str, str, str]]] = {
         "last_cloud_report_age_s inverter_report_interval_s",
     ),
     "envoy_day": ("daily", "", _DAY),
+    "envoy_band_day": (
+        "daily", "band",
+        "local_date:string grid_import_wh grid_import_estimated_wh grid_export_wh grid_export_estimated_wh " + _MONEY,
+    ),
+    "envoy_month": ("daily", "", "local_month:string " + _PERIOD),
+    "envoy_year": ("daily", "", "local_year:string " + _PERIOD),
     "envoy_inverter_day": (
         "daily", "serial panel_group",
         "energy_wh estimated_wh peak_power_w group_ratio group_ratio_7d coverage_percent",

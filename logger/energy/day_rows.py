@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
 from logger.energy.days import final_at
 from logger.energy.extremes import NAMES
 from logger.energy.quantities import figures
-from logger.energy.state import Day, EnergyState, Tick
+from logger.energy.state import Day, EnergyState, Mark, Tick, Wiring
 from logger.energy.surroundings import Extremes
 from logger.model import DayRow, Reading, Value
 from logger.tariff.band_energy import BandEnergy, sum_bands
@@ -17,6 +17,7 @@ from logger.tariff.band_energy import BandEnergy, sum_bands
 EVERY_S: Final = 900
 """The row of the open day is written at this interval."""
 BAND_DAY: Final = "envoy_band_day"
+NO_MARKS: Final[Mapping[str, Mark]] = {}
 _BARE: Final = 3
 """Number of fields that every row has: date, coverage and resets. A row with no more fields is not written."""
 
@@ -41,7 +42,12 @@ def list_due_rows(
         state = replace(state, days=(*past, state.today))
     if not before.days or tick.at // EVERY_S != before.last_tick // EVERY_S:
         rows += day_rows(state.today, state)
-    return tuple(row for row in rows if len(row.reading.fields) > _BARE), state
+    return tuple(row for row in rows if has_values(row)), state
+
+
+def has_values(row: DayRow) -> bool:
+    """Tell whether a row has more than what every row has."""
+    return len(row.reading.fields) > _BARE
 
 
 def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
@@ -54,21 +60,23 @@ def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
 
 def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
     """Make the rows of a day from its present values: the row of the day, then one row for each price band."""
-    return [_day_row(day, state), *(_band_row(day, name, state) for name in sorted(day.bands))]
+    marks = state.marks if day == state.today else NO_MARKS
+    return [make_day_row(day, state.wiring, marks), *(_band_row(day, name, state) for name in sorted(day.bands))]
 
 
-def _day_row(day: Day, state: EnergyState) -> DayRow:
+def make_day_row(day: Day, wiring: Wiring | None, marks: Mapping[str, Mark] = NO_MARKS) -> DayRow:
+    """Make the row of `envoy_day`; `wiring` and `marks`: of the state, for a day that is not over."""
     fields: dict[str, Value] = {"local_date": day.date}
-    for quantity, (wh, estimated_wh) in figures(day.wiring or state.wiring, day.energy, day.left_out).items():
-        mark = state.marks.get(quantity)
-        fields[f"{quantity}_wh"] = mark.today_wh if mark and day == state.today and mark.day == day.date else wh
+    for quantity, (wh, estimated_wh) in figures(day.wiring or wiring, day.energy, day.left_out).items():
+        mark = marks.get(quantity)
+        fields[f"{quantity}_wh"] = mark.today_wh if mark and mark.day == day.date else wh
         fields[f"{quantity}_estimated_wh"] = estimated_wh
     if day.peak_production_w is not None:
         fields["peak_production_w"] = day.peak_production_w
     if day.peak_load_w is not None:
         fields["peak_load_w"] = day.peak_load_w
     if (money := sum_bands(day.bands)) is not None:
-        fields |= _money_fields(day, money, state)
+        fields |= _list_money(day, money, wiring)
     fields |= _list_extremes(day.extremes)
     fields["coverage_percent"] = min(100.0, 100.0 * day.polled_s / (day.end - day.start))
     fields["counter_resets"] = day.resets
@@ -84,8 +92,7 @@ def _band_row(day: Day, name: str, state: EnergyState) -> DayRow:
         "grid_import_estimated_wh": band.import_estimated_wh,
         "grid_export_wh": band.export_wh,
         "grid_export_estimated_wh": band.export_estimated_wh,
-        **_money_fields(day, band, state),
-        "currency": band.currency,
+        **_list_money(day, band, state.wiring),
     }
     return DayRow(Reading(BAND_DAY, {**day.tags, "band": name}, fields, day.start, "daily"), day.date, day.final)
 
@@ -100,10 +107,10 @@ def empty_band(day: Reading) -> dict[str, Value]:
     }
 
 
-def _money_fields(day: Day, money: BandEnergy, state: EnergyState) -> dict[str, Value]:
+def _list_money(day: Day, money: BandEnergy, wiring: Wiring | None) -> dict[str, Value]:
     """Return cost and income; what was saved is known only where the energy of the house is known."""
-    fields: dict[str, Value] = {"cost": money.cost, "income": money.income}
-    if "load" in figures(day.wiring or state.wiring, day.energy):
+    fields: dict[str, Value] = {"currency": money.currency, "cost": money.cost, "income": money.income}
+    if "load" in figures(day.wiring or wiring, day.energy):
         fields["saved"] = money.saved
     return fields
 

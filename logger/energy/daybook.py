@@ -9,6 +9,7 @@ from typing import Final
 
 from logger.energy.days import first_instant, following, local_day
 from logger.energy.extremes import merge_extremes
+from logger.energy.period_rows import fold_days
 from logger.energy.state import Day, DayEnergy, EnergyState, Tick, Wiring
 from logger.model import Event
 from logger.tariff.band_energy import merge_bands
@@ -57,7 +58,9 @@ def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergySt
         days.append(replace(new_day(silent, zone, tick.tags), energy=nothing, wiring=wiring))
         silent = following(silent)
     days.append(replace(new_day(date, zone, tick.tags), energy=nothing))
-    return replace(state, zone=zone, days=(*state.past[-_KEPT:], *days), wiring=wiring, seeds={}, refused={}), events
+    kept, periods = state.past[-_KEPT:], fold_days(state, state.past[:-_KEPT])
+    days = [*kept, *days]
+    return replace(state, zone=zone, days=tuple(days), periods=periods, wiring=wiring, seeds={}, refused={}), events
 
 
 def _reopen(state: EnergyState, tick: Tick) -> EnergyState:

@@ -23,6 +23,7 @@ from logger.energy.first_day import note_bases, note_refused, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
 from logger.energy.held_ticks import confirm_held, note_held
 from logger.energy.marks import mark_quantities
+from logger.energy.period_rows import list_period_rows
 from logger.energy.quantities import is_balanced
 from logger.energy.state import (
     BALANCED,
@@ -75,11 +76,12 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     state, touched, of_grid = note_extremes(state, tick)
     state, of_marks = mark_quantities(state, tick, entry.accepted, entry.resets)
     rows, state = list_due_rows(before, state, tick, entry.changed | repriced | touched)
+    of_periods, state = list_period_rows(state, {row.day for row in rows})
     return Accounted(
         state,
         energy_fields(state, entry.accepted),
         late,
-        rows,
+        (*rows, *of_periods),
         (*events, *entry.events, *of_grid, *of_marks),
         tuple(entry.resets),
     )

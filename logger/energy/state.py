@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from logger.energy.periods import Period
 from logger.energy.surroundings import Extremes, Grid, Quarter, Surroundings
 from logger.site import Site
 from logger.tariff.band_energy import BandEnergy
@@ -220,6 +221,7 @@ class EnergyState:
     `bases`: the first accepted value of each counter; points written before that value are not part of this state.
     `unpriced`: energy that waits for its price. `quarter`: the present quarter of an hour.
     `marks`: how far each quantity has come that is made of several counters.
+    `periods`: months (`2026-11`) and years (`2026`); a month holds the sums of its days that are no longer in `days`.
     """
 
     zone: str = ""
@@ -239,6 +241,7 @@ class EnergyState:
     quarter: Quarter = Quarter()
     grid: Grid = Grid()
     marks: Mapping[str, Mark] = field(default_factory=dict)
+    periods: Mapping[str, Period] = field(default_factory=dict)
 
     @property
     def today(self) -> Day:

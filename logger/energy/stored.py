@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from logger.energy.periods import Period
 from logger.energy.state import Day, EnergyState
 
 _STATE: Final = TypeAdapter(EnergyState)
 _DAY: Final = TypeAdapter(Day)
+_PERIOD_SUMS: Final = TypeAdapter(Period)
 _PAST_DAY: Final = "energy.day."
+_PERIOD: Final = "energy.period."
 _TODAY: Final = -1
 """The index of the open day in the list of days."""
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -50,6 +53,7 @@ def dump_energy(state: EnergyState) -> dict[str, str]:
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
         for name, values in _PARTS.items()
     }
+    parts |= {f"{_PERIOD}{key}": _dump_period(period) for key, period in state.periods.items()}
     return parts | {f"{_PAST_DAY}{day.date}": _dump_day(day) for day in state.past}
 
 
@@ -62,12 +66,18 @@ def load_energy(parts: Mapping[str, str]) -> EnergyState:
             today |= day
         merge_values(values, part)
     days = [json.loads(parts[name]) for name in sorted(parts) if name.startswith(_PAST_DAY)]
-    return _STATE.validate_python({**values, "days": [*days, today] if today else days})
+    periods = {name.removeprefix(_PERIOD): json.loads(parts[name]) for name in sorted(parts) if _PERIOD in name}
+    return _STATE.validate_python({**values, "days": [*days, today] if today else days, "periods": periods})
 
 
 @lru_cache(maxsize=256)
 def _dump_day(day: Day) -> str:
     return _DAY.dump_json(day, exclude_defaults=True).decode()
+
+
+@lru_cache(maxsize=512)
+def _dump_period(period: Period) -> str:
+    return _PERIOD_SUMS.dump_json(period, exclude_defaults=True).decode()
 
 
 def merge_values(values: dict[str, Any], more: Mapping[str, Any]) -> None:

@@ -13,6 +13,11 @@ _BUCKETS: Final = {
     "devices": "INFLUXDB_BUCKET_DEVICES",
     "daily": "INFLUXDB_BUCKET_DAILY",
 }
+_TIMES: Final = {
+    "tick": "the tick",
+    "report": "the inverter's own report",
+    **{span: f"the first instant of the {span}" for span in ("day", "month", "year")},
+}
 _UNITS: Final = {
     "w": "W",
     "wh": "Wh",
@@ -125,8 +130,7 @@ def markdown() -> str:
 
 def _frame(m: Measurement) -> str:
     tags = ", ".join(m.tags) if m.tags else "none of its own"
-    time = {"tick": "the tick", "report": "the inverter's own report", "day": "the first instant of the day"}[m.time]
-    return f"Tags: {tags}. Time: {time}. Bucket: {_BUCKETS[m.role]}"
+    return f"Tags: {tags}. Time: {_TIMES[m.time]}. Bucket: {_BUCKETS[m.role]}"
 
 
 def _cell(text: str) -> str:

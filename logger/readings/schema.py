@@ -106,10 +106,10 @@ class Field:
 class Measurement:
     """Describe one measurement: the role that selects its bucket, its tags besides gateway and site, its fields.
 
-    `time` is the tick, the inverter's own report, or the beginning of a local day. With `one_document`, all fields of
-    a point come from the first rowset that has the device. `listed_by` holds groups of rowsets that prove that a
-    device exists; in each group the first rowset that lists any device decides. If `listed_by` is empty, every rowset
-    proves it. `has_layout`: the points also carry the tags of the layout file.
+    `time` is the tick, the inverter's own report, or the beginning of a local day, month or year. With
+    `one_document`, all fields of a point come from the first rowset that has the device. `listed_by` holds groups of
+    rowsets that prove that a device exists; in each group the first rowset that lists any device decides. If
+    `listed_by` is empty, every rowset proves it. `has_layout`: the points also carry the tags of the layout file.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Measurement:
     role: Role
     fields: tuple[Field, ...]
     tags: tuple[str, ...] = ()
-    time: Literal["tick", "report", "day"] = "tick"
+    time: Literal["tick", "report", "day", "month", "year"] = "tick"
     one_document: bool = False
     listed_by: tuple[tuple[Rowset, ...], ...] = ()
     has_layout: bool = False

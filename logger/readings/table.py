@@ -10,6 +10,7 @@ from typing import Final
 from logger.readings import rowsets as s
 from logger.readings import twin_keys as t
 from logger.readings import values as v
+from logger.readings.daily_table import BAND_DAY, DAY, INVERTER_DAY, MONTH, YEAR
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
 
 MILLI: Final = 1000.0
@@ -355,103 +356,6 @@ SELF = Measurement(
 )
 
 
-def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
-    return (
-        Field(f"{name}_wh", f"{meaning} on that day.", made_of="accepted rises of its counters, else its power"),
-        Field(f"{name}_estimated_wh", "Of that, what was attributed over a gap or integrated from power.",
-            made_of="the energy state"),
-    )
-
-
-_MONEY: Final = (
-    Field("cost", "What the import cost, with tiers and standing charge.", made_of="the tariff's price at each tick"),
-    Field("income", "What the export brought.", made_of="the tariff's price at each tick"),
-    Field("saved", "What the house would have paid without sun and battery, less what it paid, plus the income.",
-        made_of="the tariff's price at each tick"),
-)
-"""Amounts in the tariff's currency; absent without a tariff file."""
-
-DAY = Measurement(
-    "envoy_day",
-    "One local day of the site; its time is the day's first instant. Rewritten every 15 minutes until it is final.",
-    "daily",
-    time="day",
-    fields=(
-        Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
-        *_of_day("production", "Produced"),
-        *_of_day("consumption", "Consumed as the gateway counts"),
-        *_of_day("load", "Consumed by the house itself"),
-        *_of_day("net", "Imported minus exported"),
-        *_of_day("grid_import", "Imported"),
-        *_of_day("grid_export", "Exported"),
-        *_of_day("grid_import_balanced", "Imported, balanced over the phases,"),
-        *_of_day("grid_export_balanced", "Exported, balanced over the phases,"),
-        *_of_day("battery_charged", "Charged into the batteries"),
-        *_of_day("battery_discharged", "Discharged from the batteries"),
-        Field("peak_production_w", "The greatest power produced at a tick.", made_of="production_power_w"),
-        Field("peak_load_w", "The greatest power of the house at a tick.", made_of="load_power_w"),
-        *_MONEY,
-        Field("peak_import_w", "The greatest mean power imported in a quarter of an hour.", made_of="net_power_w"),
-        Field("peak_import_at", "When that quarter of an hour began, as local HH:MM.", kind="string",
-            made_of="the site's time zone"),
-        Field("peak_export_w", "The greatest mean power exported in a quarter of an hour.", made_of="net_power_w"),
-        Field("base_load_w", "The least mean power of the house in a quarter of an hour.", made_of="load_power_w"),
-        Field("voltage_min_v", "The least voltage of a phase at a tick, while on the grid.",
-            made_of="envoy_phase.voltage_v"),
-        Field("voltage_max_v", "The greatest voltage of a phase at a tick, while on the grid.",
-            made_of="envoy_phase.voltage_v"),
-        Field("frequency_min_hz", "The least frequency at a tick, while on the grid.",
-            made_of="envoy_phase.frequency_hz", low=1),
-        Field("frequency_max_hz", "The greatest frequency at a tick, while on the grid.",
-            made_of="envoy_phase.frequency_hz", low=1),
-        Field("off_grid_s", "Time without the grid; absent where nothing tells.", made_of="envoy_grid.grid_state"),
-        Field("battery_min_percent", "The least charge of the batteries at a tick.",
-            made_of="battery_charge_percent"),
-        Field("battery_max_percent", "The greatest charge of the batteries at a tick.",
-            made_of="battery_charge_percent"),
-        Field("coverage_percent", "Ticks polled ÷ ticks of the day.", made_of="the recorder"),
-        Field("counter_resets", "How many counters were rebaselined.", kind="int", made_of="the energy state"),
-    ),
-)
-
-BAND_DAY = Measurement(
-    "envoy_band_day",
-    "Each price band of the tariff file on each local day; the band `standing` holds the standing charge, the band "
-    "`unpriced` the energy for which no price was known within a day.",
-    "daily",
-    tags=("band",),
-    time="day",
-    fields=(
-        Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
-        Field("grid_import_wh", "Imported in that band.", made_of="accepted rises of its counter"),
-        Field("grid_import_estimated_wh", "Of that, what was attributed over a gap.", made_of="the energy state"),
-        Field("grid_export_wh", "Exported in that band.", made_of="accepted rises of its counter"),
-        Field("grid_export_estimated_wh", "Of that, what was attributed over a gap.", made_of="the energy state"),
-        *_MONEY,
-        Field("currency", "The currency of the amounts.", kind="string", made_of="the tariff file"),
-    ),
-)
-
-INVERTER_DAY = Measurement(
-    "envoy_inverter_day",
-    "Each inverter on each local day; time is the first instant of the day.",
-    "daily",
-    tags=("serial", "panel_group"),
-    time="day",
-    fields=(
-        Field("energy_wh", "Energy of the day.", made_of="its own lifetime counter, else the power of its reports"),
-        Field("estimated_wh", "Of that, what was integrated from reports or split over a gap.",
-            made_of="its reports' mean power, or a gap over midnight"),
-        Field("peak_power_w", "Highest mean power of a report.", made_of="the power of its reports"),
-        Field("group_ratio", "Its energy against the median of its group; absent in groups of fewer than three.",
-            made_of="the day's energy of all inverters with the same panel_group"),
-        Field("group_ratio_7d", "The same over the seven days that end with this one.",
-            made_of="the energy of seven days of all inverters with the same panel_group"),
-        Field("coverage_percent", "Reports seen of those expected between its group's first and last.",
-            made_of="the times of its group's reports"),
-    ),
-)
-
 MEASUREMENTS: Final = (
     TOTALS,
     METER,
@@ -468,6 +372,8 @@ MEASUREMENTS: Final = (
     DAY,
     BAND_DAY,
     INVERTER_DAY,
+    MONTH,
+    YEAR,
 )
 
 _LEAST: Final = -1000.0

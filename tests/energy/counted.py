@@ -59,7 +59,8 @@ class Counted:
                 self.written.setdefault(point.time, {}).update(point.fields)
         self.events += found.events
         for row in found.daily:
-            self.rows[row.day] = row
+            if row.reading.measurement == "envoy_day":
+                self.rows[row.day] = row
         return self.written.get(self.tick, {})
 
     def run(self, name: str, values: Sequence[float], **meters: float) -> list[Any]:

@@ -51,7 +51,11 @@ def step(books: GatewayState, since: float, tick: int) -> tuple[GatewayState, fl
     definitive = dict.fromkeys(found, min(3, (tick - killed.FIRST) // killed.STEP + 1))
     snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), definitive)
     result = run_tick(snapshot, TOTALS, books, killed.SITE)
-    return result.state, tick + 2.0, {row.day: dict(row.reading.fields) for row in result.daily}
+    return (
+        result.state,
+        tick + 2.0,
+        {row.day: dict(row.reading.fields) for row in result.daily if row.reading.measurement == "envoy_day"},
+    )
 
 
 ticks = st.integers(0, (killed.LAST - killed.FIRST) // killed.STEP).map(lambda n: killed.FIRST + n * killed.STEP)
@@ -93,7 +97,7 @@ def rows_of(folder: Path) -> dict[str, bytes]:
     store = make_store(folder)
     try:
         assert store.take_notes() == []
-        return {row.day: row.line for row in store.read_daily(INFO.serial, "")}
+        return {row.day: row.line for row in store.read_daily(INFO.serial, "") if row.measurement == "envoy_day"}
     finally:
         store.close()
 

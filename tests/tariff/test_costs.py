@@ -63,7 +63,8 @@ class House:
         found = account(self.state, Tick(tick, dict(self.wh), NET, 75_000.0, Site(zone=ZONE)), self.prices)
         self.state = load_energy(dump_energy(found.state))
         assert self.state == found.state
-        self.rows |= {(row.day, row.reading.tags.get("band", "")): row for row in found.rows}
+        rows = [row for row in found.rows if row.reading.measurement in ("envoy_day", "envoy_band_day")]
+        self.rows |= {(row.day, row.reading.tags.get("band", "")): row for row in rows}
 
     def run(self, until: int, every_s: int = 300) -> None:
         for tick in range(self.tick + every_s, until + 1, every_s):

@@ -1,0 +1,103 @@
+"""Make the rows of `envoy_month` and `envoy_year` from an energy state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from logger.energy.day_rows import has_values, make_day_row
+from logger.energy.periods import (
+    Period,
+    add_days,
+    begin_period,
+    is_month,
+    keys_of,
+    last_day,
+    make_period_row,
+    sum_day,
+)
+from logger.energy.state import Day, EnergyState, Wiring
+from logger.model import DayRow
+
+
+def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[DayRow], EnergyState]:
+    """Make the rows of the months and years that contain the dates; return them and the state that knows these."""
+    keys = sorted({key for day in dates for key in keys_of(day)})
+    if not keys:
+        return [], state
+    state = _begin(state, keys)
+    own = {day.date: summed for day in state.past if (summed := _sum(day, state.wiring)) is not None}
+    if has_values(today := make_day_row(state.today, state.wiring, state.marks)):
+        own[state.day] = sum_day(today.reading, state.today.end - state.today.start)
+    rows = []
+    for key in keys:
+        within = [summed for day, summed in own.items() if day.startswith(key)]
+        months = (
+            [] if is_month(key) else [p for name, p in state.periods.items() if is_month(name) and name[:4] == key]
+        )
+        period = add_days(state.periods[key], [*months, *within])
+        if period.days:
+            rows.append(make_period_row(key, period, final=_is_final(state, key)))
+    return rows, state
+
+
+def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
+    """Add days that are no longer kept one by one to the sums of their months."""
+    if not days:
+        return state.periods
+    periods = dict(_begin(state, [key for day in days for key in keys_of(day.date)]).periods)
+    for day in days:
+        if (summed := _sum(day, state.wiring)) is not None:
+            month, _ = keys_of(day.date)
+            periods[month] = periods[month].plus(summed)
+    return periods
+
+
+def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[list[DayRow], EnergyState]:
+    """Set the months of the given days, by ISO date, to their sums; days that the state keeps come from the state."""
+    kept, by_month = {day.date for day in state.days}, dict[str, list[Period]]()
+    for day in sorted(days):
+        by_month.setdefault(keys_of(day)[0], []).extend([days[day]] if day not in kept else [])
+    periods = {key: period for key, period in state.periods.items() if key not in by_month}
+    for month, sums in by_month.items():
+        known = state.periods.get(month)
+        start = Period(known.start, known.tags) if known else begin_period(month, state.zone, _first_tags(sums))
+        periods[month] = add_days(start, sums)
+    in_order = {key: periods[key] for key in sorted(periods)}
+    return list_period_rows(replace(state, periods=in_order), days)[:2]
+
+
+def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
+    """Add the months and years of the keys that the state does not know yet."""
+    new = [key for key in keys if key not in state.periods]
+    if not new:
+        return state
+    begun = {key: begin_period(key, state.zone, _tags_of(state, key)) for key in new}
+    periods = {**state.periods, **begun}
+    return replace(state, periods={key: periods[key] for key in sorted(periods)})
+
+
+def _tags_of(state: EnergyState, key: str) -> Mapping[str, str]:
+    """Return the tags of the first day of a month or a year that the state knows."""
+    months = [period.tags for name, period in state.periods.items() if is_month(name) and name.startswith(key)]
+    days = [day.tags for day in state.days if day.date.startswith(key)]
+    return next((tags for tags in (*months, *days, state.today.tags) if tags), {})
+
+
+def _first_tags(sums: Sequence[Period]) -> Mapping[str, str]:
+    return next((period.tags for period in sums if period.tags), {})
+
+
+def _is_final(state: EnergyState, key: str) -> bool:
+    """Tell whether the month or year is over and none of its days is expected to change."""
+    return state.day > last_day(key) and all(day.final for day in state.past if day.date.startswith(key))
+
+
+@lru_cache(maxsize=128)
+def _sum(day: Day, wiring: Wiring | None) -> Period | None:
+    """Return the sums of a day that is over; None for a day that has no row."""
+    if day.end <= day.start:
+        return None
+    row = make_day_row(day, wiring)
+    return sum_day(row.reading, day.end - day.start) if has_values(row) else None

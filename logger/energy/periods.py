@@ -1,0 +1,130 @@
+"""Sum the rows of days into the rows of months and years. Pure.
+
+A month is the sum of its days, a year the sum of its months. Days that are kept one by one may still change, so they
+are added at each row; what the other days of a month gave is kept as one sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import reduce
+from typing import Final
+
+from logger.energy.days import first_instant
+from logger.model import DayRow, Reading, Value
+
+MONEY: Final = ("cost", "income", "saved")
+SUMMED: Final = ("off_grid_s", *MONEY)
+"""Fields of a day that are added, beside every energy (`…_wh`)."""
+GREATEST: Final = ("peak_production_w", "peak_load_w", "peak_import_w", "peak_export_w")
+_MONTH: Final = len("2026-11")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Hold the sums of some days; `start` and `tags` are those of the rows that are made of it.
+
+    `seconds`: the length of the days together. `polled_s`: for how much of it the gateway was polled.
+    `sums`, `peaks`: values by field name. `peak_import_at`: local date and time. `currencies`: those of the money.
+    """
+
+    start: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    days: int = 0
+    seconds: int = 0
+    polled_s: float = 0.0
+    sums: Mapping[str, float] = field(default_factory=dict)
+    peaks: Mapping[str, float] = field(default_factory=dict)
+    peak_import_at: str = ""
+    best_day: str = ""
+    best_day_wh: float = 0.0
+    currencies: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        """Hash only what usually differs between two periods, because a cache hashes them at every tick."""
+        return hash((self.start, self.days, self.polled_s))
+
+    def plus(self, more: Period) -> Period:
+        """Return the sums of both, with the start and the tags of the first."""
+        own, theirs = self.peaks.get("peak_import_w", -1.0), more.peaks.get("peak_import_w", -1.0)
+        best = more if more.best_day and (not self.best_day or more.best_day_wh > self.best_day_wh) else self
+        return Period(
+            self.start,
+            self.tags or more.tags,
+            self.days + more.days,
+            self.seconds + more.seconds,
+            self.polled_s + more.polled_s,
+            {n: self.sums.get(n, 0.0) + more.sums.get(n, 0.0) for n in dict.fromkeys((*self.sums, *more.sums))},
+            {
+                n: max(self.peaks.get(n, 0.0), more.peaks.get(n, 0.0))
+                for n in dict.fromkeys((*self.peaks, *more.peaks))
+            },
+            more.peak_import_at if theirs > own else self.peak_import_at,
+            best.best_day,
+            best.best_day_wh,
+            tuple(sorted({*self.currencies, *more.currencies})),
+        )
+
+
+def sum_day(row: Reading, seconds: int) -> Period:
+    """Return a row of `envoy_day`, whose day has so many seconds, as sums of one day."""
+    numbers = {name: float(v) for name, v in row.fields.items() if isinstance(v, (int, float))}
+    day, at = str(row.fields["local_date"]), row.fields.get("peak_import_at")
+    made_wh, currency = numbers.get("production_wh"), str(row.fields.get("currency", ""))
+    return Period(
+        row.time,
+        dict(row.tags),
+        days=1,
+        seconds=seconds,
+        polled_s=numbers.get("coverage_percent", 0.0) * seconds / 100,
+        sums={name: value for name, value in numbers.items() if name.endswith("_wh") or name in SUMMED},
+        peaks={name: numbers[name] for name in GREATEST if name in numbers},
+        peak_import_at=f"{day} {at}" if at else "",
+        best_day=day if made_wh is not None else "",
+        best_day_wh=made_wh or 0.0,
+        currencies=(currency,) if currency else (),
+    )
+
+
+def add_days(month: Period, days: Iterable[Period]) -> Period:
+    """Add days to a month or a year, in order."""
+    return reduce(Period.plus, days, month)
+
+
+def begin_period(key: str, zone: str, tags: Mapping[str, str]) -> Period:
+    """Begin a month (`2026-11`) or a year (`2026`); its start and its tags stay as they are now."""
+    return Period(first_instant(f"{key}-01" if len(key) == _MONTH else f"{key}-01-01", zone), tags)
+
+
+def keys_of(day: str) -> tuple[str, str]:
+    """Return the month and the year of an ISO date."""
+    return day[:_MONTH], day[:4]
+
+
+def is_month(key: str) -> bool:
+    """Tell whether a key names a month and not a year."""
+    return len(key) == _MONTH
+
+
+def last_day(key: str) -> str:
+    """Return the last ISO date of a month or a year."""
+    year, month = int(key[:4]), int(key[5:]) if is_month(key) else 12
+    after = date(year + month // 12, month % 12 + 1, 1)
+    return date.fromordinal(after.toordinal() - 1).isoformat()
+
+
+def make_period_row(key: str, period: Period, *, final: bool) -> DayRow:
+    """Make the row of a month or a year; in the store it lies at the last day of that time."""
+    kind = "month" if is_month(key) else "year"
+    fields: dict[str, Value] = {f"local_{kind}": key, "days": period.days, **period.peaks}
+    fields |= {name: v for name, v in period.sums.items() if name not in MONEY or len(period.currencies) == 1}
+    if period.currencies and len(period.currencies) == 1:
+        fields["currency"] = period.currencies[0]
+    if period.peak_import_at:
+        fields["peak_import_at"] = period.peak_import_at
+    if period.best_day:
+        fields |= {"best_day": period.best_day, "best_day_wh": period.best_day_wh}
+    fields["coverage_percent"] = min(100.0, 100.0 * period.polled_s / period.seconds) if period.seconds else 0.0
+    return DayRow(Reading(f"envoy_{kind}", dict(period.tags), fields, period.start, "daily"), last_day(key), final)
