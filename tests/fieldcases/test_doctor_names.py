@@ -1,0 +1,114 @@
+"""`doctor` names the cause of what owners met, and finds nothing wrong at sites that are only unusual."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jwt
+import pytest
+
+from logger.simulator.faults import Fault
+from logger.simulator.server import Simulator
+from tests.fake_influx2 import FakeInflux2, Scripted
+from tests.fake_influx3 import influx3
+from tests.fieldcases.cases import DAY, lay_out, needs_cases, run_at
+from tests.readings.recordings import CORPUS
+
+pytestmark = needs_cases
+
+Prepare = Callable[[Simulator], None]
+FULL = '{"code":"invalid","message":"service limit reached: this org has exceeded limit is 200"}'
+NOBODY = jwt.encode({"exp": DAY + 10 * 86400, "iat": DAY, "enphaseUser": "owner"}, "x" * 32, algorithm="HS256")
+
+
+def nothing(simulator: Simulator) -> None:
+    """The recording as it is."""
+
+
+def break_home(simulator: Simulator) -> None:
+    simulator.faults.set("/home.json", Fault("status", status=404))
+    simulator.faults.set("/home", Fault("two lengths"))
+
+
+def change_local_password(simulator: Simulator) -> None:
+    simulator.digest_on, simulator.local_password = ("/ivp/meters",), "changed"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A field case or a recording, what is changed at it, and the words by which `doctor` must name its cause."""
+
+    of: str
+    cause: str
+    prepare: Prepare = nothing
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+AT_THE_GATEWAY = {
+    "a second PV behind the net CT": Situation(
+        "second_pv_behind_net_ct", "which cannot be.*something that the gateway does not measure feeds in"
+    ),
+    "a production CT that is clamped nowhere": Situation(
+        "production_ct_enabled_not_there", "that cannot be.*the production CT is not clamped"
+    ),
+    "meters without a voltage": Situation("standard_zero_meter_rows", "measures nothing.* no voltage on any phase"),
+    "readings that stand still": Situation("ct_rows_frozen", "measures nothing.* has stood still since"),
+    "keys that contradict each other": Situation("collar_off_grid", "contradicts itself"),
+    "a silent battery": Situation("ac_battery_silent_41h", "AC Battery .* is silent: its last report is of"),
+    "reports from the future": Situation("reports_an_hour_ahead", "stamp their reports ahead of the gateway's clock"),
+    "HTTP that breaks until the restart": Situation(
+        "5.0.49", r"/home.*redirect.*Try: restart the gateway", break_home
+    ),
+    "Digest with another password": Situation(
+        "4.10.35", "/ivp/meters refuses user envoy and the password.*ENPHASE_LOCAL_PASSWORD", change_local_password
+    ),
+    "a token without audience": Situation(
+        "8.2.4382_ACB",
+        "names no gateway .it has no audience.",
+        settings={"ENPHASE_TOKEN": NOBODY, "ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""},
+    ),
+}
+SOUND = ("acb_and_iq_battery", "total_ct_3phase_production_1phase", "two_10C_four_units", "net_ct_only")
+
+
+def examine(situation: Situation, tmp_path: Path) -> str:
+    """What `doctor` prints, on one line."""
+    is_recording = (CORPUS / situation.of).is_dir()
+    folder = CORPUS / situation.of if is_recording else lay_out(situation.of, tmp_path / "site")
+    done = run_at(
+        folder, tmp_path / "home", "doctor", "--sign-in", prepare=situation.prepare, settings=situation.settings
+    )
+    return " ".join(done.out.split())
+
+
+@pytest.mark.parametrize("name", AT_THE_GATEWAY)
+def test_what_is_wrong_at_the_gateway_is_named(tmp_path: Path, name: str) -> None:
+    situation = AT_THE_GATEWAY[name]
+    said = examine(situation, tmp_path)
+    assert re.search(situation.cause, said), said
+
+
+@pytest.mark.parametrize("case", SOUND)
+def test_nothing_is_said_of_a_site_that_is_only_unusual(tmp_path: Path, case: str) -> None:
+    assert "do not contradict each other" in examine(Situation(case, ""), tmp_path)
+
+
+def test_a_plan_that_is_full_is_named_with_the_page_that_shows_it(tmp_path: Path) -> None:
+    cloud = FakeInflux2(is_cloud=True)
+    cloud.start()
+    try:
+        cloud.script(Scripted(400, FULL), times=3)
+        place = {"INFLUXDB_URL": cloud.url, "INFLUXDB_ORG": "me", "INFLUXDB_TOKEN": "secret-of-a-test"}
+        said = examine(Situation("5.0.49", "", settings=place), tmp_path)
+    finally:
+        cloud.stop()
+    assert re.search("service limit reached.*InfluxDB Cloud, then Usage", said), said
+
+
+def test_a_database_that_answers_nobody_is_named_with_the_setting_of_its_token(tmp_path: Path) -> None:
+    with influx3(is_guarded=True) as core:
+        said = examine(Situation("5.0.49", "", settings={"INFLUXDB_URL": core.url}), tmp_path)
+    assert re.search("answers nobody without valid credentials.*INFLUXDB_TOKEN_FILE", said), said
