@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings as of_hypothesis
 
 from logger import log
-from tests.servers import (  # noqa: F401  the databases, for every folder of tests
+from tests.databases.fixtures import (  # noqa: F401  the databases, for every folder of tests
     any_server,
     fake_influx2,
     influx1,

@@ -28,13 +28,15 @@ from logger.site import Site
 from logger.store.records import Commit, DailyRow
 from logger.store.store import Store
 from tests.commands.program import Done, program
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import Row, Server
 from tests.energy.gateway import Metered, Panel
 from tests.energy.house import House
 from tests.energy.test_year import METERED
 from tests.energy.test_year_of_wirings import BALANCED
 from tests.energy.wirings import ThreePhase, ThreePhaseHouse
 from tests.energy.year import Plan, Recorder, play, trouble
-from tests.servers import Influx1, Influx2, Row, Server
 from tests.sizes import LONG
 from tests.store.samples import make_store
 

@@ -17,7 +17,10 @@ from logger.influx.dialects import Target
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.model import Reading, Role, Value
-from tests.servers import Influx1, Influx2, Server, Victoria
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import Server
+from tests.databases.victoria import Victoria
 
 T = TypeVar("T")
 NOON = 1_750_000_200

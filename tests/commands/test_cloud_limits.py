@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.commands.program import Done, program
-from tests.fake_influx2 import FakeInflux2, Scripted
+from tests.databases.fake_influx2 import FakeInflux2
+from tests.databases.fake_records import Scripted
 
 ONE_BUCKET = {"INFLUXDB_BUCKET_DEVICES": "envoy", "INFLUXDB_BUCKET_DAILY": "envoy"}
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.commands.program import program
+from tests.databases.fake2 import Fake2
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.recorder import environment
-from tests.servers import Fake2
 from tests.waiting import LONGEST_S, wait_until
 
 

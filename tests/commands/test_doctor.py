@@ -30,10 +30,11 @@ from logger.provision.detect import Server
 from logger.settings.load import Settings, inspect_settings
 from logger.store.folder import mark_demo
 from tests.commands.program import process, program
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
+from tests.databases.influx1 import Influx1
 from tests.driven import driving
 from tests.endtoend.recorder import DrivenRecorder, influxdb
-from tests.fake_influx2 import Scripted
-from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, Mode, invent_gateway
 
 NO_ACCOUNT = {"ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""}

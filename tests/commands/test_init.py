@@ -15,7 +15,11 @@ from logger.clock import SystemClock
 from tests.commands.announcing import announce, own_serial, responder
 from tests.commands.program import Done, program
 from tests.commands.wizard import Person
-from tests.servers import Fake2, Influx1, Influx2, Row, Victoria, serving
+from tests.databases.fake2 import Fake2
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import Row, serving
+from tests.databases.victoria import Victoria
 from tests.standin import BackgroundSimulator, invent_gateway
 
 __all__ = ["responder"]

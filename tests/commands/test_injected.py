@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.commands.program import program
+from tests.databases.fake2 import Fake2
 from tests.driven import driving
 from tests.endtoend.recorder import DrivenRecorder
 from tests.endtoend.sites import MORNING
-from tests.servers import Fake2
 from tests.standin import BackgroundSimulator, invent_gateway
 
 SERVICES = ("INFLUXDB", "ENVOY", "LOGGER", "ENPHASE", "ENVOY_LOGGER", "INFLUXDB_URL", "LOGGER_SITE")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.commands.program import program
-from tests.servers import Fake2, Influx1, Influx2
+from tests.databases.fake2 import Fake2
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
 from tests.standin import BackgroundSimulator
 
 

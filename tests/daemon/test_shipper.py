@@ -27,7 +27,7 @@ from logger.store.figures import StoreFigures
 from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from tests.daemon.parts import START, InlineStore
-from tests.servers import Fake2
+from tests.databases.fake2 import Fake2
 from tests.store.samples import day_row
 from tests.virtual import VirtualClock, run_virtually
 

@@ -23,8 +23,8 @@ from logger.site import Site
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.clocks import HandClock
+from tests.databases.fake2 import Fake2
 from tests.driven import DrivenClock, driving
-from tests.servers import Fake2
 
 NOON = 1_782_043_200
 HOUSE, BARN = "122233344455", "122233344466"

@@ -20,7 +20,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.servers import Influx2
+from tests.databases.influx2 import Influx2
 
 ROOT = Path(__file__).parents[2]
 BASE = os.environ.get("ENVOY_LOGGER_TEST_BASE", "")

@@ -16,7 +16,7 @@ from line_protocol_parser import parse_line
 
 from logger.model import Role, Value
 from logger.readings.table import MEASUREMENTS
-from tests.servers import Server
+from tests.databases.server import Server
 
 ROLE_OF: Mapping[str, Role] = {measurement.name: measurement.role for measurement in MEASUREMENTS}
 

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 
 from logger.clock import FastClock
 from logger.model import Role
+from tests.databases.server import Server
 from tests.driven import driving
 from tests.endtoend.recorder import PATIENCE_S, DrivenRecorder, Recorder, Watched, influxdb
-from tests.servers import Server
 from tests.standin import BackgroundSimulator, Household, invent_gateway
 
 R = TypeVar("R", bound=Watched)

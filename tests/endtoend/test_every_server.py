@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from logger.model import Role
+from tests.databases.server import Server
 from tests.endtoend.points import (
     Points,
     as_points,
@@ -21,7 +22,6 @@ from tests.endtoend.points import (
 )
 from tests.endtoend.sites import driven_site
 from tests.endtoend.truth import expected, unlike
-from tests.servers import Server
 
 TICKS = 8
 OWN = ("envoy_logger", "envoy_event")

@@ -21,7 +21,9 @@ from logger.model import Role
 from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from logger.store.thread import StoreThread
-from tests.servers import Influx1, Influx2, serving
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import serving
 from tests.store.samples import day_row
 
 OF_TICKS: tuple[Role, ...] = ("totals", "devices")

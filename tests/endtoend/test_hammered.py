@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.parts import START
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
 from tests.endtoend.points import as_points, differences, in_database, stored
 from tests.endtoend.recorder import ROOT, environment, influxdb
-from tests.servers import Influx1, Influx2
 from tests.sizes import sized
 from tests.waiting import LONGEST_S
 

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from logger.model import Role
+from tests.databases.fake2 import Fake2
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import Server
 from tests.endtoend.points import (
     Points,
     StoredRow,
@@ -19,7 +23,6 @@ from tests.endtoend.points import (
     stored,
 )
 from tests.endtoend.sites import driven_site, fast_clock, fast_site
-from tests.servers import Fake2, Influx1, Influx2, Server
 from tests.sizes import sized
 
 RATE = 60.0

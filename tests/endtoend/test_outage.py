@@ -26,8 +26,9 @@ from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.daemon.hours import NOON, plant, poll
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
 from tests.endtoend.recorder import ROOT
-from tests.servers import Influx1, Influx2
 from tests.sizes import sized
 
 DAYS = sized(30)

@@ -17,7 +17,7 @@ from logger.model import Event
 from logger.store.records import Batch, Commit, RefusedRow
 from logger.store.store import Store
 from logger.store.thread import StoreThread
-from tests.servers import Server
+from tests.databases.server import Server
 
 AT = 1_780_000_000
 EACH = 50

@@ -12,11 +12,12 @@ import pytest
 from logger.clock import FastClock, SystemClock
 from logger.daemon import app
 from tests.commands.program import Done, program
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
+from tests.databases.influx1 import Influx1
 from tests.endtoend.points import as_points, stored
 from tests.endtoend.recorder import Recorder, environment
 from tests.endtoend.sites import MORNING, driven_site, fast_clock, fast_site
-from tests.fake_influx2 import Scripted
-from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
 from tests.waiting import LONGEST_S, wait_until
 

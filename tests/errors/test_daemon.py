@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.commands.program import program
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
+from tests.databases.influx1 import Influx1
 from tests.driven import DrivenClock, driving
 from tests.endtoend.points import Points, as_points, differences, in_database, stored
 from tests.endtoend.recorder import DrivenRecorder, Watched, influxdb
 from tests.endtoend.sites import MORNING
-from tests.fake_influx2 import Scripted
-from tests.servers import Fake2, Influx1
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
 
 WHOLE = {"production_power_w", "net_power_w", "load_power_w", "battery_charge_percent", "inverters_producing"}

@@ -10,9 +10,9 @@ import pytest
 
 from logger import log
 from logger.influx.classify import BadLines, Blocked, OutsideRetention, classify
-from tests.fake_influx2 import Scripted
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
 from tests.influx.test_write import blocked, write
-from tests.servers import Fake2
 
 WORDS = ("database", "found", "retention", "unable", "parse")
 

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from tests.commands.program import program
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
 from tests.driven import DrivenClock, driving
 from tests.endtoend.recorder import DrivenRecorder, environment
 from tests.endtoend.sites import MORNING, fast_clock, fast_site
@@ -30,8 +32,6 @@ from tests.errors.sentinels import (
     leaks,
     nothing_leaked,
 )
-from tests.fake_influx2 import Scripted
-from tests.servers import Fake2
 from tests.standin import BackgroundSimulator, Fault, Reply, invent_gateway
 
 

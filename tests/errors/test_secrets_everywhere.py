@@ -15,6 +15,8 @@ import pytest
 
 from logger.cli import COMMANDS
 from tests.commands.program import Done, program
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
 from tests.endtoend.recorder import environment, influxdb
 from tests.errors.sentinels import (
     ACCOUNT,
@@ -30,8 +32,6 @@ from tests.errors.sentinels import (
     nothing_leaked,
 )
 from tests.errors.test_secrets import Echo
-from tests.fake_influx2 import Scripted
-from tests.servers import Fake2
 from tests.standin import BackgroundSimulator, Fault
 from tests.waiting import LONGEST_S
 

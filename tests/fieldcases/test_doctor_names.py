@@ -12,7 +12,8 @@ import pytest
 
 from logger.simulator.faults import Fault
 from logger.simulator.server import Simulator
-from tests.fake_influx2 import FakeInflux2, Scripted
+from tests.databases.fake_influx2 import FakeInflux2
+from tests.databases.fake_records import Scripted
 from tests.fake_influx3 import influx3
 from tests.fieldcases.cases import DAY, lay_out, needs_cases, run_at
 from tests.readings.recordings import CORPUS

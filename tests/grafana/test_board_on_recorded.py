@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from logger.model import Role
+from tests.databases.influx2 import Influx2
 from tests.endtoend.sites import driven_site
 from tests.grafana.queries import grafana_queries
 from tests.grafana.test_queries_on_influxdb2 import Database
-from tests.servers import Influx2
 
 HOURS_TO_NOON = 12 - datetime.now(UTC).hour
 ZONE = f"Etc/GMT{-HOURS_TO_NOON:+d}"

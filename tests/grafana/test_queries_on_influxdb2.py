@@ -12,9 +12,10 @@ import pytest
 from influxdb_client import InfluxDBClient
 
 from logger.model import Role
+from tests.databases.influx2 import Influx2
+from tests.databases.server import http
 from tests.grafana import site
 from tests.grafana.queries import grafana_queries
-from tests.servers import Influx2, http
 
 ZONE = "Europe/Berlin"
 

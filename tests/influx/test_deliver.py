@@ -17,8 +17,11 @@ from logger.influx.deliver import MOST_REQUESTS, Delivery, Search, deliver
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
-from tests.fake_influx2 import Scripted
-from tests.servers import Fake2, Influx1, Influx2, Server, serving
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import Server, serving
 from tests.store.samples import HandClock
 
 AT = 1_700_000_000

@@ -19,9 +19,13 @@ from logger.influx.dialects import Target
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.model import ROLES, Reading, Role
-from tests.fake_influx2 import Scripted
+from tests.databases.fake2 import Fake2
+from tests.databases.fake_records import Scripted
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import Row, Server, serving
+from tests.databases.victoria import Victoria
 from tests.influx.test_classify import BAD_LINES, BLOCKED, WAIT
-from tests.servers import Fake2, Influx1, Influx2, Row, Server, Victoria, serving
 
 T = TypeVar("T")
 AT = 1_700_000_040

@@ -18,7 +18,9 @@ from logger.provision.detect import Server, detect_server
 from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult
 from logger.provision.set_up import set_up
 from logger.provision.setup_v1 import set_up_v1
-from tests.servers import Influx1, Victoria, http, serving
+from tests.databases.influx1 import Influx1
+from tests.databases.server import http, serving
+from tests.databases.victoria import Victoria
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy/devices", "daily": "envoy_daily"}
 BOSS = Admin(username="boss", password="it's a \"long\\ pass' word\" #1")

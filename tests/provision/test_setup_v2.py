@@ -17,7 +17,11 @@ from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
 from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult
 from logger.provision.setup_v2 import set_up_v2
-from tests.servers import Fake2, Influx1, Influx2, Victoria, serving
+from tests.databases.fake2 import Fake2
+from tests.databases.influx1 import Influx1
+from tests.databases.influx2 import Influx2
+from tests.databases.server import serving
+from tests.databases.victoria import Victoria
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy_devices", "daily": "envoy_daily"}
 MADE = tuple(f"bucket {name!r}" for name in BUCKETS.values())

@@ -1,0 +1,1 @@
+"""Databases for tests: real ones as processes of their own, and a fake InfluxDB 2."""
