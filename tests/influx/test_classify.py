@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logger.influx.classify import (
     MOST_RETRY_AFTER_S,
@@ -15,6 +19,7 @@ from logger.influx.classify import (
     Wait,
     classify,
 )
+from tests.sizes import sized
 
 NOW = 1_700_000_000.0
 
@@ -300,3 +305,25 @@ def test_a_huge_or_broken_body_is_cut_and_not_believed() -> None:
 
 def test_an_answer_nested_without_end_is_text_like_any_other() -> None:
     assert isinstance(classify(503, '{"a":' * 12_000, {}, 0.0), Wait)
+
+
+SAID = (
+    "partial write:", "limit", "exceeded", "has", "reached", "org", "plan", "namespace", "retention policy", "outside",
+    "beyond", "field type conflict", "unable to parse 'm f= 1'", '"limit"', "quota", "not found", "database", "bucket",
+    "tables", "would exceed", "of", "is", "too long", "too large", "line", "batch",
+)  # fmt: skip
+WORDS = st.lists(st.sampled_from(SAID), max_size=12).map(" ".join)
+
+
+@settings(max_examples=sized(2000), deadline=None)
+@given(status=st.integers(100, 599), words=WORDS, wrapped=st.booleans())
+def test_whatever_a_server_says_has_a_cure_or_is_waited_for_with_words(
+    status: int, words: str, wrapped: bool
+) -> None:
+    found = outcome(status, json.dumps({"message": words}) if wrapped else words)
+    if isinstance(found, Blocked):
+        assert found.hint.endswith(".")
+    if not isinstance(found, Done):
+        assert found.reason.startswith(f"HTTP {status}")
+    if isinstance(found, BadLines):  # a line is refused only if the server blames it
+        assert status in {*range(200, 300), 400, 422, 500}
