@@ -308,9 +308,9 @@ def test_an_answer_nested_without_end_is_text_like_any_other() -> None:
 
 
 SAID = (
-    "partial write:", "limit", "exceeded", "has", "reached", "org", "plan", "namespace", "retention policy", "outside",
-    "beyond", "field type conflict", "unable to parse 'm f= 1'", '"limit"', "quota", "not found", "database", "bucket",
-    "tables", "would exceed", "of", "is", "too long", "too large", "line", "batch",
+    "partial write:", "limit", "exceeded", "has", "reached", "org", "plan", "namespace", "retention policy",
+    "outside", "beyond", "field type conflict", "unable to parse 'm f= 1'", '"limit"', "quota", "not found",
+    "database", "bucket", "tables", "would exceed", "of", "is", "too long", "too large", "line", "batch",
 )  # fmt: skip
 WORDS = st.lists(st.sampled_from(SAID), max_size=12).map(" ".join)
 
