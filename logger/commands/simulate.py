@@ -10,9 +10,11 @@ import click
 from logger.clock import Clock, FastClock, SystemClock
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import invent_gateway
+from logger.simulator.nightly_restart import NightlyRestart
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator, serve
 from logger.simulator.site_model import SiteModel
+from logger.simulator.wirings import WIRINGS
 
 _HISTORY_S = 30 * 86400
 
@@ -23,20 +25,36 @@ _HISTORY_S = 30 * 86400
 )
 @click.option("--generation", type=click.Choice(list(GENERATIONS)), default="8-battery", show_default=True)
 @click.option("--inverters", type=click.IntRange(1, 600), default=12, show_default=True)
+@click.option(
+    "--wiring", type=click.Choice(list(WIRINGS)), default="usual", show_default=True, help="How its CTs are wired."
+)
+@click.option("--restarts", is_flag=True, help="Start the gateway anew each night at 23:58.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option(
     "--clock", "fast", type=(float, float, float), hidden=True, help="Origin, start and rate of a fast clock."
 )
 def command(
-    recording: Path | None, generation: str, inverters: int, port: int, fast: tuple[float, float, float] | None
+    recording: Path | None,
+    generation: str,
+    inverters: int,
+    wiring: str,
+    restarts: bool,
+    port: int,
+    fast: tuple[float, float, float] | None,
 ) -> None:
-    """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it."""
+    """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it.
+
+    Wirings: usual has CTs for production and grid. net-ct-only has none for the production, and inverters that
+    report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.
+    one-sunny-phase has three phases and the sun on L1 alone.
+    """
     clock: Clock = FastClock(*fast) if fast else SystemClock()
     model: SiteModel
     if recording:
         model = Recording(recording)
     else:
-        model = invent_gateway(generation, inverters=inverters, epoch=clock.time() - _HISTORY_S)
+        gateway = invent_gateway(generation, inverters=inverters, epoch=clock.time() - _HISTORY_S, wiring=wiring)
+        model = NightlyRestart(gateway, gateway.site.zone) if restarts else gateway
 
     def ready(simulator: Simulator) -> None:
         for name, value in simulator.settings.items():

@@ -96,8 +96,11 @@ class Household(SiteFacts):
         return self.at(stop).total - self.at(start).total
 
     def share(self, inverter: int) -> float:
-        """Tell the part of the whole production that this inverter makes; all parts add up to 1."""
-        return _shares(self.inverters, self.seed)[inverter]
+        """Tell the part of the whole production that this inverter makes; all parts add up to 1.
+
+        With a second system, its part is missing.
+        """
+        return _shares(self.inverters, self.seed)[inverter] * (1 - self.second_system)
 
     def report(self, inverter: int, now: float) -> LastReport:
         """Make that inverter's newest report: one each interval at a second of its own, none while it is dark."""
@@ -110,6 +113,17 @@ class Household(SiteFacts):
             last = max(first, min(last, int((math.ceil((bright - offset) / every)) * every + offset)))
         energy_wh = self.energy(last - every, last).produced_wh * self.share(inverter)
         return LastReport(last, round(energy_wh * 3600 / every), energy_wh)
+
+
+def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
+    """List the six powers in each minute of slot `number` of a day."""
+    ripple, found = _RIPPLE_SUMS[number % len(_RIPPLE)], []
+    for minute in range(len(_RIPPLE)):
+        powers = list(row[:6])
+        for index in _find_rippling(row):
+            powers[index] += row[6] * (ripple[minute + 1] - ripple[minute])
+        found.append(tuple(powers))
+    return found
 
 
 def _find_rippling(row: Row) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from logger.simulator.household import Household
 from logger.simulator.moment import Moment
 from logger.simulator.site_facts import Phases
 from logger.simulator.site_model import Access, Reply
+from logger.simulator.wirings import wire
 
 Maker: TypeAlias = Callable[[Moment], object]
 
@@ -125,8 +126,9 @@ def invent_gateway(
     zone: str = "Europe/Madrid",
     serial: str | None = None,
     epoch: float | None = None,
+    wiring: str = "usual",
 ) -> InventedGateway:
-    """Invent a gateway of one of GENERATIONS before `site`, or before a new one made of the other arguments.
+    """Invent a gateway of one of GENERATIONS before `site`, or before a new one, wired as one of WIRINGS.
 
     A generation without batteries leaves out those of the site: its `site` is then another, so ask the gateway's.
     """
@@ -134,6 +136,7 @@ def invent_gateway(
     if site is None:
         site = Household(inverters=inverters, phases=phases, zone=zone)
         site = replace(site, serial=serial or site.serial, epoch=site.epoch if epoch is None else epoch)
+    site = wire(site, wiring)
     return InventedGateway(row, site if row.battery else replace(site, battery=None))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.simulator.moment import Moment
+from logger.simulator.phase_flows import LOAD_PARTS, phases_of
 
 _EIDS: Final = {
     "production": 704643328, "net-consumption": 704643584, "storage": 704643840, "backfeed": 704644352,
@@ -15,8 +16,8 @@ _EIDS: Final = {
 _PHANTOM: Final = 1023410688
 _SHARES: Final[dict[int, dict[str, tuple[float, ...]]]] = {
     1: {},
-    2: {"net-consumption": (0.54, 0.46)},
-    3: {"production": (0.33, 0.34, 0.33), "net-consumption": (0.42, 0.31, 0.27)},
+    2: {"net-consumption": LOAD_PARTS[2]},
+    3: {"production": (0.33, 0.34, 0.33), "net-consumption": LOAD_PARTS[3]},
 }
 """How a meter's whole is spread over the phases, where not evenly."""
 
@@ -43,7 +44,7 @@ def flows(moment: Moment) -> list[Flow]:
     found = [
         Flow("production", state.production_w, total.produced_wh, 118.25),
         Flow("net-consumption", state.net_w, total.imported_wh, total.exported_wh),
-    ]
+    ][not moment.site.has_production_ct :]
     if moment.battery:
         found.append(Flow("storage", state.battery_w, total.discharged_wh, total.charged_wh))
     return found
@@ -52,7 +53,17 @@ def flows(moment: Moment) -> list[Flow]:
 def shares(moment: Moment, kind: str) -> tuple[float, ...]:
     """How that meter's whole is spread over the phases in use; adds up to 1."""
     phases = moment.site.phases
+    if kind == "production" and moment.site.sun_phase:
+        return tuple(float(phase == moment.site.sun_phase) for phase in range(1, phases + 1))
     return _SHARES[phases].get(kind, (1 / phases,) * phases)
+
+
+def phases_of_flow(moment: Moment, flow: Flow) -> list[Flow]:
+    """A meter's phases in use."""
+    if flow.kind == "net-consumption" and moment.site.sun_phase:
+        phases = phases_of(moment.site).at(moment.now)
+        return [Flow(flow.kind, phase.power_w, phase.imported_wh, phase.exported_wh) for phase in phases]
+    return [flow.of_phase(share) for share in shares(moment, flow.kind)]
 
 
 def meters(moment: Moment) -> object:
@@ -60,7 +71,7 @@ def meters(moment: Moment) -> object:
     if not moment.generation.metered:
         return []
     enabled = [flow.kind for flow in flows(moment)]
-    kinds = list(_EIDS) if moment.generation.new_stack else enabled
+    kinds = list(_EIDS) if moment.generation.new_stack else list(dict.fromkeys(["production", *enabled]))
     return [
         {"eid": _EIDS[kind], "state": "enabled" if kind in enabled else "disabled", "measurementType": kind,
          "phaseMode": "split" if moment.site.phases == 2 else "three", "phaseCount": moment.site.phases,
@@ -94,7 +105,7 @@ def _channel(kind: str) -> int:
 
 
 def _row(moment: Moment, flow: Flow) -> _Row:
-    parts = [flow.of_phase(share) for share in shares(moment, flow.kind)]
+    parts = phases_of_flow(moment, flow)
     phases = [_values(moment, part, place) for place, part in enumerate(parts)]
     first = _channel(flow.kind)
     channels: list[dict[str, float]] = [{"eid": first + n, **values} for n, values in enumerate(phases)]

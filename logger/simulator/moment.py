@@ -8,6 +8,7 @@ from typing import Final
 from logger.simulator.generations import Generation
 from logger.simulator.household import Household, LastReport, SiteState
 from logger.simulator.site_facts import Battery, Energy
+from logger.simulator.wirings import count_at, count_between
 
 PER_DEVICE: Final = 0x100
 _FIRST_DEVICE: Final = 0x21000100
@@ -47,8 +48,8 @@ class Moment:
 
     @property
     def state(self) -> SiteState:
-        """Powers and counters now."""
-        return self.site.at(self.now)
+        """Powers and counters now, as this gateway counts."""
+        return count_at(self.site, self.now)
 
     @property
     def battery(self) -> Battery | None:
@@ -70,8 +71,8 @@ class Moment:
         at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.start)
         midnight = self.site.midnight(at)
         return DatabaseFigures(
-            self.site.at(at), self.site.energy(midnight, at),
-            self.site.energy(self.site.midnight(at, 7), midnight), self.site.at(at).total,
+            count_at(self.site, at), count_between(self.site, midnight, at),
+            count_between(self.site, self.site.midnight(at, 7), midnight), count_at(self.site, at).total,
         )  # fmt: skip
 
     def inverters(self) -> list[Inverter]:

@@ -33,7 +33,7 @@ def energy(moment: Moment) -> object:
     )
     metered = moment.generation.metered
     return {
-        "production": {"pcu": made, "rgm": none, "eim": made if metered else none},
+        "production": {"pcu": made, "rgm": none, "eim": made if metered and moment.site.has_production_ct else none},
         "consumption": {"eim": used if metered else none},
     }
 
@@ -66,6 +66,8 @@ def blocks(moment: Moment, *, details: bool) -> object:
     net_wh = total.net_wh if generation.version >= (7, 3, 466) else total.imported_wh
     net = _Block("net-consumption", state.net_w, net_wh, 0.0, 0.0, 0.0)
     made, used, bought = (block.document(moment, details) for block in (production, consumption, net))
+    if not moment.site.has_production_ct:
+        made |= {"activeCount": 0, "wNow": -2.794, "whLifetime": 0.0}
     return {"production": [inverters, made], "consumption": [used, bought], "storage": [storage]}
 
 

@@ -52,6 +52,9 @@ class SiteFacts:
     load; solar time comes from `longitude`, the household's hours from `zone`. `phases`: 1, 2 (split) or 3 in use.
     The site is known from the UTC day of `epoch` (unix seconds) on; `before` is what had flowed until then. The
     longer ago the epoch, the longer the first question takes: about 0.4 ms a day.
+
+    `second_system`: the part of the production that comes from inverters of another make, which no CT measures; it
+    feeds in behind the net CT. `sun_phase`: the phase that the sun feeds, 0 for all of them evenly.
     """
 
     inverters: int = 12
@@ -67,6 +70,9 @@ class SiteFacts:
     before: Energy = Energy(12_345_678.25, 14_332_097.75, 8_765_432.5, 6_543_210.5, 2_345_678.0, 2_109_875.5)
     report_interval_s: int = 300
     seed: int = 1
+    has_production_ct: bool = True
+    second_system: float = 0.0
+    sun_phase: int = 0
 
     @property
     def capacity_wh(self) -> float:

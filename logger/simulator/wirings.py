@@ -1,0 +1,48 @@
+"""How the meters of an invented site are wired, and what its gateway counts by that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from logger.simulator.household import Household, SiteState
+from logger.simulator.phase_flows import phases_of
+from logger.simulator.site_facts import Energy
+
+WIRINGS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType({
+    "usual": {},
+    "net-ct-only": {"has_production_ct": False, "report_interval_s": 900},
+    "second-system": {"second_system": 0.6},
+    "one-sunny-phase": {"phases": 3, "sun_phase": 1},
+})  # fmt: skip
+"""Name → what it changes in the facts of a site."""
+
+
+def wire(site: Household, name: str) -> Household:
+    """Return the site wired like this."""
+    return replace(site, **WIRINGS[name])  # type: ignore[arg-type]
+
+
+def count_at(site: Household, now: float) -> SiteState:
+    """Compute what the gateway counts: without the second system, and import and export phase by phase."""
+    state = site.at(now)
+    if site.second_system:
+        own = 1 - site.second_system
+        total = replace(state.total, produced_wh=state.total.produced_wh * own)
+        state = replace(state, production_w=state.production_w * own, total=total)
+    if site.sun_phase:
+        phases = phases_of(site).at(now)
+        total = replace(
+            state.total,
+            imported_wh=sum(phase.imported_wh for phase in phases),
+            exported_wh=sum(phase.exported_wh for phase in phases),
+        )
+        state = replace(state, total=total)
+    return state
+
+
+def count_between(site: Household, start: float, stop: float) -> Energy:
+    """Compute what the gateway counts between two moments."""
+    return count_at(site, stop).total - count_at(site, start).total
