@@ -96,7 +96,8 @@ CONTRACT: Final[dict[str, tuple[str, str, str]]] = {
     "envoy_year": ("daily", "", "local_year:string " + _PERIOD),
     "envoy_inverter_day": (
         "daily", "serial panel_group",
-        "energy_wh estimated_wh peak_power_w group_ratio group_ratio_7d coverage_percent",
+        "energy_wh estimated_wh peak_power_w group_ratio group_ratio_7d coverage_percent "
+        "panel:string panel_row:string panel_column:string silent_days:int low_days:int tripped_s",
     ),
 }  # fmt: skip
 """Measurement → bucket's role, tags beside gateway and site, fields with their type where it is not float."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
+from logger.daemon.installed import list_installed_inverters
 from logger.energy.engine import NO_PRICES, Accounted, account
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value, round_value
 from logger.panels.panel_tick import PanelResult, account_for_panels
@@ -69,7 +70,8 @@ def run_tick(
     if "devices" in roles:
         reports = [point for point in seen.points if point.measurement == "envoy_inverter"]
         here = replace(site, zone=energy.state.zone or site.zone)
-        panels = account_for_panels(state.panels, reports, snapshot.tick, here, snapshot.gateway.serial)
+        installed = list_installed_inverters(seen.points)
+        panels = account_for_panels(state.panels, reports, snapshot.tick, here, snapshot.gateway.serial, installed)
     events = [*energy.events, *seen.events, *panels.events]
     totals = {**seen.totals, **energy.fields}
     return TickResult(

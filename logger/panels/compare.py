@@ -11,7 +11,7 @@ from typing import Final
 
 from logger.energy.days import days_before, first_instant, list_days
 from logger.model import DayRow, Reading, Value, add_up
-from logger.panels.panel_state import PanelDay, PanelDays, PanelState
+from logger.panels.panel_state import PanelDay, PanelDays, PanelState, Place
 
 LEAST_GROUP: Final = 3
 _WEEK: Final = 7
@@ -30,7 +30,7 @@ def make_rows(state: PanelState, dates: Iterable[str], gateway: str, zone: str, 
 def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Reading]:
     """Make one reading per inverter, with the tags that the inverter had when the day began."""
     kept, at = state.days[day], first_instant(day, zone)
-    found = {
+    found: dict[str, Mapping[str, float]] = {
         "group_ratio": compare_day(kept),
         "group_ratio_7d": _compare_week(state.days, day),
         "coverage_percent": measure_coverage(kept, state.interval_s),
@@ -38,13 +38,23 @@ def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Read
     readings = []
     for serial, panel in kept.panels.items():
         tags = {"gateway": gateway, "site": kept.site, "serial": serial, "panel_group": panel.group}
-        fields: dict[str, Value] = {"energy_wh": panel.wh, "estimated_wh": panel.estimated_wh}
+        fields: dict[str, Value] = {}
+        if panel.is_known:
+            fields |= {"energy_wh": panel.wh, "estimated_wh": panel.estimated_wh}
         if panel.reports:
             fields["peak_power_w"] = panel.peak_w
         fields |= {name: round(values[serial], 4) for name, values in found.items() if serial in values}
+        fields |= _describe(panel, state.places.get(serial, Place()))
         written = {name: value for name, value in tags.items() if value}
         readings.append(Reading("envoy_inverter_day", written, fields, at, "daily"))
     return readings
+
+
+def _describe(panel: PanelDay, place: Place) -> dict[str, Value]:
+    """Return the names of the panel and the counts of its days."""
+    names = {"panel": place.panel, "panel_row": place.row, "panel_column": place.column}
+    counts = {"silent_days": panel.silent_days, "low_days": panel.low_days, "tripped_s": float(panel.tripped_s)}
+    return {**{name: text for name, text in names.items() if text}, **counts}
 
 
 def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
@@ -57,7 +67,8 @@ def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
 
 def compare_day(day: PanelDays) -> dict[str, float]:
     """Divide each inverter's energy by the median of its group."""
-    return _compare(group_serials(day.panels), {serial: panel.wh for serial, panel in day.panels.items()})
+    known = {serial: panel for serial, panel in day.panels.items() if panel.is_known}
+    return _compare(group_serials(known), {serial: panel.wh for serial, panel in known.items()})
 
 
 def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
@@ -67,8 +78,9 @@ def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
     """
     span = [day for day in list_days(days_before(last, _WEEK - 1), last) if day in days]
     found: dict[str, float] = {}
-    for group, serials in group_serials(days[last].panels).items():
-        there = {day: days[day].panels.keys() & set(serials) for day in span}
+    known = {day: {s: panel for s, panel in days[day].panels.items() if panel.is_known} for day in span}
+    for group, serials in group_serials(known[last]).items():
+        there = {day: known[day].keys() & set(serials) for day in span}
         of_group = [day for day in span if there[day]]
         whole = [s for s in serials if all(s in there[day] for day in of_group)]
         found |= _compare({group: whole}, {s: add_up(days[day].panels[s].wh for day in of_group) for s in whole})
@@ -78,9 +90,10 @@ def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
 def measure_coverage(day: PanelDays, interval_s: int) -> dict[str, float]:
     """Return the percentage of each inverter's expected reports that were seen.
 
-    Reports are expected at every interval between the first and the last report of the inverter's group.
+    Reports are expected at every interval between the first and the last report of the inverter's group. An inverter
+    without a report has 0.
     """
-    found: dict[str, float] = {}
+    found = {serial: 0.0 for serial, panel in day.panels.items() if not panel.reports}
     for serials in group_serials(day.panels).values():
         seen = [panel for s in serials if (panel := day.panels[s]).reports]
         if interval_s and seen:

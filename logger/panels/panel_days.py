@@ -19,7 +19,7 @@ from logger.site import Site
 
 INVERTER_MAX_W: Final = 2000.0
 """No inverter produces more power; a counter that rises faster is held."""
-_DAYS_KEPT: Final = 9
+DAYS_KEPT: Final = 9
 """Today, and the days before it that seven-day ratios and late reports need."""
 _GAP_INTERVALS: Final = 3
 """Power is not integrated between reports further apart than this many intervals."""
@@ -71,9 +71,9 @@ def add_reports(state: PanelState, points: Iterable[Reading], since: int, until:
 
 def forget_old_days(state: PanelState) -> PanelState:
     """Drop the days that are no longer needed for ratios or late reports."""
-    if len(state.days) <= _DAYS_KEPT:
+    if len(state.days) <= DAYS_KEPT:
         return state
-    return replace(state, days={day: state.days[day] for day in sorted(state.days)[-_DAYS_KEPT:]})
+    return replace(state, days={day: state.days[day] for day in sorted(state.days)[-DAYS_KEPT:]})
 
 
 def _set_back(inverter: InverterState, until: int) -> InverterState:

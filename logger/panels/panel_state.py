@@ -31,6 +31,8 @@ class PanelDay:
     """Hold one inverter's local day: its energy, the estimated part, the peak power and the number of reports.
 
     `first_at` and `last_at` are the times of the first and last report. `group` is the group when the day began.
+    `silent_days`: days in a row, this one included, without a report while others reported. `low_days`: sunny days
+    in a row below the limit. `tripped_s`: seconds for which the grid's voltage or frequency kept it off.
     """
 
     wh: float = 0.0
@@ -40,6 +42,33 @@ class PanelDay:
     first_at: int = 0
     last_at: int = 0
     group: str = ""
+    silent_days: int = 0
+    low_days: int = 0
+    tripped_s: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the inverter's energy of the day is known."""
+        return self.reports > 0 or self.wh > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Hold the names that the layout file gives an inverter; empty without one."""
+
+    panel: str = ""
+    group: str = ""
+    row: str = ""
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """Describe one installed inverter at a poll; `is_tripped`: the grid's voltage or frequency keeps it off."""
+
+    serial: str
+    place: Place = Place()
+    is_tripped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +118,7 @@ class PanelState:
     """Hold the state of a site's inverters, by serial, and their last days, by ISO date.
 
     `since` is the tick at which counting began. `interval_s`: seconds between an inverter's reports, 0 while unknown.
+    `places`: every inverter that was installed when they were last listed.
     """
 
     since: int = 0
@@ -96,3 +126,4 @@ class PanelState:
     inverters: Mapping[str, InverterState] = field(default_factory=dict)
     days: Mapping[str, PanelDays] = field(default_factory=dict)
     watch: Watch = Watch()
+    places: Mapping[str, Place] = field(default_factory=dict)

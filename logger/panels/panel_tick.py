@@ -10,7 +10,8 @@ from logger.energy.days import days_before, final_at, local_day
 from logger.model import DayRow, Event, Reading
 from logger.panels.compare import make_rows
 from logger.panels.panel_days import add_reports, forget_old_days
-from logger.panels.panel_state import PanelState
+from logger.panels.panel_state import Installed, PanelState
+from logger.panels.silence import count_silent_days, list_installed, set_low_days
 from logger.panels.watch import judge_days, notice_interval, notice_silence
 from logger.site import Site
 
@@ -25,26 +26,46 @@ class PanelResult:
 
 
 def account_for_panels(
-    before: PanelState, points: Sequence[Reading], tick: int, site: Site, gateway: str
+    before: PanelState,
+    points: Sequence[Reading],
+    tick: int,
+    site: Site,
+    gateway: str,
+    installed: Sequence[Installed] = (),
 ) -> PanelResult:
     """Count the new points of `envoy_inverter`, make the rows of days that changed, and judge the inverters.
 
     A row is due every 15 minutes until its day is closed, and again when a late report changes a closed day.
+    `installed`: all inverters of the site, empty if they were not listed.
     """
     state, events = notice_interval(before, points, tick)
     state = add_reports(state, points, tick, tick, site)
-    closed = find_closed_day(tick, site.zone)
-    if state.watch.judged > local_day(tick, site.zone):  # our clock was ahead
+    today, closed = local_day(tick, site.zone), find_closed_day(tick, site.zone)
+    waited_s = min(tick - before.watch.last_tick, 2 * site.devices_s) if before.watch.last_tick else site.devices_s
+    state = list_installed(state, installed, today, site.name, max(0, waited_s))
+    if state.watch.judged > today:  # our clock was ahead
         state = replace(state, watch=replace(state.watch, judged=closed))
-    judged, is_due = state.watch.judged, tick // EVERY_S != state.watch.last_tick // EVERY_S
-    changed = [day for day, kept in state.days.items() if (is_due if day > judged else before.days.get(day) != kept)]
-    rows = make_rows(state, changed, gateway, site.zone, closed)
+    judged, is_due = state.watch.judged, tick // EVERY_S != before.watch.last_tick // EVERY_S
     state, silent = notice_silence(state, tick)
-    events += silent
+    late = [day for day, kept in state.days.items() if day <= judged and before.days.get(day) != kept]
     if is_due:
         state, weak = judge_days(state, closed, site.panel_alert_percent, tick)
         events += weak
-    return PanelResult(forget_old_days(state), rows, events)
+    if is_due or late:
+        state = _count_days(state, judged)
+    changed = [day for day, kept in state.days.items() if (is_due if day > judged else before.days.get(day) != kept)]
+    rows = make_rows(state, changed, gateway, site.zone, closed)
+    return PanelResult(forget_old_days(state), rows, [*events, *silent])
+
+
+def _count_days(state: PanelState, judged: str) -> PanelState:
+    """Count the silent days of the days whose previous day is known; a day that is not judged keeps the low days."""
+    days = {
+        day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept
+        for day, kept in state.days.items()
+    }
+    first = min(days, default="")
+    return count_silent_days(replace(state, days=days), [day for day in days if day > min(first, judged)])
 
 
 def find_closed_day(tick: int, zone: str) -> str:

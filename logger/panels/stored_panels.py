@@ -37,6 +37,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
             }
         },
     },
+    "panels.places": {"places": True},
     "panels.watch": {"watch": {"judged", "weak_days", "usual", "alerts"}},
 }
 """Part name → the values of the state in that part."""

@@ -14,7 +14,9 @@ from typing import Final
 
 from logger.model import Event, Reading
 from logger.panels.compare import compare_day, group_serials, measure_coverage
-from logger.panels.panel_state import IntervalRun, PanelState, UsualRatio, Watch
+from logger.panels.panel_days import DAYS_KEPT
+from logger.panels.panel_state import IntervalRun, PanelDays, PanelState, UsualRatio, Watch
+from logger.panels.silence import set_low_days
 
 _SILENT_S: Final = 86400
 _WEAK_DAYS: Final = 3
@@ -85,7 +87,7 @@ def judge_days(state: PanelState, closed: str, limit_percent: float, tick: int) 
     for day in sorted(state.days):
         if state.watch.judged < day <= closed:
             judge.judge_day(day)
-    return replace(state, watch=judge.conclude(closed)), judge.events
+    return replace(state, watch=judge.conclude(closed), days={**state.days, **judge.judged}), judge.events
 
 
 class _Judge:
@@ -96,6 +98,7 @@ class _Judge:
         self._state, self._limit, self._tick = state, limit, tick
         self._weak_days, self._usual, self._alerts = dict(watch.weak_days), dict(watch.usual), dict(watch.alerts)
         self.events: list[Event] = []
+        self.judged: dict[str, PanelDays] = {}
 
     def conclude(self, closed: str) -> Watch:
         """Return the watch state after the days up to `closed`."""
@@ -120,6 +123,7 @@ class _Judge:
                 if panel.estimated_wh > 0 and panel.reports < enough:
                     continue  # too few reports to judge the panel
                 self._judge_panel(serial, group, ratios[serial], alike=alike)
+        self.judged[day] = set_low_days(of_day, self._weak_days)
 
     def _judge_panel(self, serial: str, group: str, ratio: float, *, alike: bool) -> None:
         least = self._limit if group else self._find_least(serial, alike=alike)
@@ -134,8 +138,8 @@ class _Judge:
                 text = f"panel {serial} gives its part again"
                 self.events.append(Event(self._tick, "panel_recovered", text, "info", serial))
         else:
-            days = self._weak_days[serial] = min(self._weak_days.get(serial, 0) + 1, _WEAK_DAYS)
-            if days == _WEAK_DAYS and serial not in self._alerts:
+            days = self._weak_days[serial] = self._weak_days.get(serial, 0) + 1
+            if days >= _WEAK_DAYS and serial not in self._alerts:
                 self._alerts[serial] = "weak"
                 text = _describe_weak(serial, group, ratio, least)
                 self.events.append(Event(self._tick, "panel_weak", text, "warning", serial))
@@ -158,9 +162,10 @@ class _Judge:
     def _is_sunny(self, day: str, serials: Sequence[str]) -> bool:
         """Tell whether the group's median energy is at least half of its best remembered day and at least 150 Wh."""
         medians = {}
-        for each, kept in self._state.days.items():
-            made = [kept.panels[s].wh for s in serials if s in kept.panels]
-            if each <= day and made:
+        for each in [date for date in sorted(self._state.days) if date <= day][-DAYS_KEPT:]:
+            panels = self._state.days[each].panels
+            made = [panels[s].wh for s in serials if s in panels and panels[s].is_known]
+            if made:
                 medians[each] = median(made)
         return medians[day] >= max(_SUNNY_WH, _SUNNY_PART * max(medians.values()))
 

@@ -107,6 +107,15 @@ INVERTER_DAY = Measurement(
             made_of="the energy of seven days of all inverters with the same panel_group"),
         Field("coverage_percent", "Reports seen of those expected between its group's first and last.",
             made_of="the times of its group's reports"),
+        Field("panel", "The panel's name.", kind="string", made_of="the layout file"),
+        Field("panel_row", "The row of the panel.", kind="string", made_of="the layout file"),
+        Field("panel_column", "The column of the panel.", kind="string", made_of="the layout file"),
+        Field("silent_days", "Days in a row up to this one without a report while other inverters reported.",
+            kind="int", made_of="its reports"),
+        Field("low_days", "Sunny days in a row up to this one below LOGGER_PANEL_ALERT_PERCENT of its group.",
+            kind="int", made_of="group_ratio of sunny days"),
+        Field("tripped_s", "Time off because the grid's voltage or frequency was out of range.",
+            made_of="envoy_inverter_status.conditions"),
     ),
 )
 

@@ -71,7 +71,7 @@ def test_the_parts_of_an_earlier_version_are_read_and_stored_in_their_present_fo
     state = load_panels(OLD_PARTS)
     assert state == STATE
     parts = dump_panels(state)
-    assert parts.keys() == {*OLD_PARTS, "panels.inverters"}
+    assert parts.keys() == {*OLD_PARTS, "panels.inverters", "panels.places"}
     assert all(parts[name] != text for name, text in OLD_PARTS.items())
 
 
