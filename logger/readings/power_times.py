@@ -29,10 +29,13 @@ def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bo
     sources = [read_from[name] for name in names if name in read_from]
     if any(rowset.grain == "mean" for rowset, _ in sources):
         return False
-    if len({row.document.path for _, row in sources if row.document is not None}) == 1:
-        stamps = [at for rowset, row in sources if (at := _stamp(rowset, row))]
-        return not stamps or max(stamps) - min(stamps) <= _APART_S
-    return all(_is_current(rowset, row, view) for rowset, row in sources)
+    by_document: dict[str, list[int]] = {}
+    for rowset, row in sources:
+        stamps = by_document.setdefault("" if row.document is None else row.document.path, [])
+        stamps += [at for at in (_stamp(rowset, row),) if at]
+    if any(max(stamps) - min(stamps) > _APART_S for stamps in by_document.values() if stamps):
+        return False
+    return len(by_document) == 1 or all(_is_current(rowset, row, view) for rowset, row in sources)
 
 
 def _stamp(rowset: Rowset, row: Row) -> int | None:
