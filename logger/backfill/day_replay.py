@@ -1,4 +1,4 @@
-"""Replays recorded data day by day through the same code that counts energy in the recorder."""
+"""Replays recorded data day by day through the code that counts energy in the recorder."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from logger.tariff.prices import Prices
 
 @dataclass(frozen=True, slots=True)
 class RebuildRequest:
-    """The gateway and the days to rebuild.
+    """Hold the gateway and the days to rebuild.
 
-    `until_tick` is the first tick that the live state counted itself, now if there is none. `since` and `until` are
-    ISO dates, empty if not given: rows of that range are written even where there are some. `again`: also those of
-    days that the live state counted. `prices`: what grid energy cost at each time.
+    `until_tick`: the first tick that the live state counted itself; now if there is none. `since` and `until`: ISO
+    dates, empty if not given; rows in this range are written even if the database has some. `again`: rows are also
+    written for days that the live state counted. `prices`: the price of grid energy at each time.
     """
 
     gateway: str
@@ -41,7 +41,7 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class RowTags:
-    """The tags of a day's rows in the database: the site's, by serial the inverters', and the price bands."""
+    """Hold the tags of a day's rows in the database: of the site, of the inverters by serial, of the price bands."""
 
     site: Mapping[str, str]
     inverters: Mapping[str, Mapping[str, str]]
@@ -50,9 +50,9 @@ class RowTags:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result of a replay: the final state, date → rows to write, and the number of ticks read.
+    """Hold the result of a replay: the final state, date → rows to write, and the number of ticks read.
 
-    `unbalanced`: the days of which no phases are stored, so that import and export cannot be balanced over them.
+    `unbalanced`: days without stored phases; their import and export cannot be balanced over the phases.
     """
 
     state: GatewayState
@@ -62,7 +62,7 @@ class Replayed:
 
 
 async def read_row_tags(history: History, request: RebuildRequest, first: str) -> dict[str, RowTags]:
-    """Read which days from `first` on have rows, with the tags that these were written with first."""
+    """Read which days from `first` on have rows → date → the tags with which the rows were first written."""
     since, until = first_instant(first, request.site.zone), request.until_tick + 86400
     site: dict[str, Mapping[str, str]] = {}
     for point in await history.read_points("daily", "envoy_day", request.gateway, since, until, ("local_date",)):
@@ -80,7 +80,7 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str) -
 
 
 class DayReplay:
-    """A replay from nothing. Reports that the `live` panel state counted itself are left to it."""
+    """Replays from an empty state. Reports that the `live` panel state counted itself are left out."""
 
     def __init__(
         self, history: History, request: RebuildRequest, written: Mapping[str, RowTags], live: PanelState
@@ -92,7 +92,7 @@ class DayReplay:
         self._unbalanced: list[str] = []
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
-        """Read and replay these days, to before the request's last tick. `write`: of which rows are made."""
+        """Read and replay these days, up to the request's last tick. `write`: the days for which rows are made."""
         for day in list_days(first, last):
             on_day(day)
             await self._replay_day(day)
@@ -128,7 +128,7 @@ class DayReplay:
         return len({p.tags.get("phase") for p in points if p.tags.get("meter") == "net-consumption"}) or None
 
     def _make_rows(self, dates: Iterable[str]) -> dict[str, list[DayRow]]:
-        """The rows of these days, with the tags that they were written with, if they were."""
+        """Make the rows of these days, with the tags with which they were first written, if they were."""
         open_day = self._energy.day
         rows = {day: row for day, row in self._site_rows.items() if day != open_day}
         if last := rebuild.list_rows(self._energy, [open_day]):
@@ -147,7 +147,7 @@ class DayReplay:
 
 
 def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Reading]:
-    """Give the rows of a day the tags with which they were written; a price band that the day lost becomes zero."""
+    """Give the rows of a day the tags with which they were first written; a price band that is gone becomes zero."""
     found = []
     for reading in readings:
         band = {"band": reading.tags["band"]} if "band" in reading.tags else {}
@@ -160,7 +160,7 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
 
 
 def _merge_ticks(points: Iterable[Point]) -> list[Past]:
-    """One for each tick, by time; a value that was held came later, as a point of its own."""
+    """Merge the points of each tick into one, by time; a held value was written later, as its own point."""
     ticks: dict[int, Past] = {}
     for point in points:
         known = ticks.get(point.time)

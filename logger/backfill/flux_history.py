@@ -23,7 +23,7 @@ _READ_HINT: Final = "give a token that may read it in INFLUXDB_READ_TOKEN_FILE, 
 
 
 class FluxHistory:
-    """Reads InfluxDB 2.x."""
+    """Reads recorded data from one InfluxDB 2.x."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
         target.token_header("Token")  # one that cannot be sent is named before anything is
@@ -90,7 +90,7 @@ class FluxHistory:
             ) from error
 
     async def _may_write(self, role: Role) -> bool:
-        """Whether the bucket is there for this token: an empty write tells, and stores nothing."""
+        """Ask with an empty write, which stores nothing, whether this token may write to the bucket."""
         writer = Writer(replace(self._target, api="2"), self._clock)
         try:
             outcome = await writer.write(role, b"", gzipped=False)

@@ -20,7 +20,7 @@ from logger.model import Role, Value
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the database; `time` in unix seconds."""
+    """Hold one point of the database; `time` in unix seconds."""
 
     time: int
     tags: Mapping[str, str]
@@ -28,8 +28,10 @@ class Point:
 
 
 class History(Protocol):
-    """What was written to one database. Every method raises InfluxError and its kinds for what cannot be read, and
-    WireError without an answer."""
+    """Reads what was written to one database.
+
+    Every method raises InfluxError and its kinds for what cannot be read, and WireError without an answer.
+    """
 
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
@@ -52,10 +54,10 @@ class History(Protocol):
 
 @asynccontextmanager
 async def open_history(target: Target, clock: Clock) -> AsyncIterator[History]:
-    """Read this database in the dialect that is set or that it turns out to speak, until the block ends.
+    """Open a database for reading until the block ends, in the dialect of the settings or in the one detected.
 
-    `target` carries the credentials to read with. Every bucket is tried: raises InfluxRefusedError or
-    InfluxMissingError for one that cannot be read, InfluxError for a server that this cannot read.
+    `target` holds the credentials for reading. Every bucket is tried. Raises InfluxRefusedError or InfluxMissingError
+    for a bucket that cannot be read, InfluxError for a server that cannot be read from.
     """
     history = await _connect(target, clock)
     try:

@@ -19,7 +19,7 @@ _MOST_BYTES: Final = 256 * 1024 * 1024
 
 
 class InfluxqlHistory:
-    """Reads InfluxDB 1.x."""
+    """Reads recorded data from one InfluxDB 1.x."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
@@ -61,7 +61,7 @@ class InfluxqlHistory:
         await self._wire.aclose()
 
     async def _list_floats(self, role: Role, measurement: str) -> set[str]:
-        """Return the names of the float fields; InfluxDB sends a whole float as an integer."""
+        """Return the names of the float fields, because InfluxDB sends a whole float as an integer."""
         found = await self._query(role, f"SHOW FIELD KEYS FROM {self._source(role, measurement)}")
         return {str(name) for series in found for name, kind in series.values if kind == "float"}
 
@@ -70,7 +70,7 @@ class InfluxqlHistory:
         return f"{quote_name(policy)}.{quote_name(measurement)}" if policy else quote_name(measurement)
 
     async def _query(self, role: Role, query: str) -> Sequence[Series]:
-        """The series that answer a query; none where nothing was ever written."""
+        """Run a query → its series; empty if nothing was ever written."""
         bucket = self._target.buckets[role]
         answer = await self._wire.request(
             "GET",

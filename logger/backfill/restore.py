@@ -1,7 +1,6 @@
-"""Rebuild what is remembered of a gateway from a database, and hand it over to whoever holds its state.
+"""Rebuild a gateway's energy state from a database, and hand it over to the recorder or to the store.
 
-Only commands import this; the recorder never reads InfluxDB. What is handed over is state, so a run that was cut off
-is simply begun again.
+Only commands import this; the recorder never reads InfluxDB. A run that was interrupted can simply be started again.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ _WEEK: Final = 8
 
 @dataclass(slots=True)
 class Rebuilt:
-    """The result of a rebuild.
+    """Hold the result of a rebuild.
 
-    `earlier` ends where the live state begins, None if nothing was written before it. `again` holds closed days of
-    the live state that were computed anew, `left_out` such days for which that was not asked.
+    `earlier`: what was before the live state; None if nothing was. `again`: closed days of the live state that were
+    computed again. `left_out`: such days that were not to be computed again.
     """
 
     earlier: Replayed | None = None
@@ -55,17 +54,17 @@ class Rebuilt:
 
     @property
     def last_tick(self) -> int:
-        """Where the earlier part ends, 0 if there is none."""
+        """Return the last tick of the earlier part, in unix seconds; 0 if there is none."""
         return self.earlier.state.energy.last_tick if self.earlier else 0
 
 
 async def rebuild(
     history: History, live: GatewayState, request: RebuildRequest, on_day: Callable[[str], None]
 ) -> Rebuilt | None:
-    """Read and replay what was asked for; `on_day` is called for each day. None if the database lacks the gateway.
+    """Read and replay the requested days → the result; None if the database lacks the gateway.
 
-    Rows are made of days that have none, of those that were asked for, and of the last two, which may have been cut
-    off. The day on which the live state begins is left to the joining of both.
+    `on_day` is called for each day. Rows are made for days without rows, for the requested days, and for the last two
+    days, which may be incomplete. The day on which the live state begins is completed when both are joined.
     """
     zone, has_live = request.site.zone, live.energy.last_tick > 0
     border = local_day(request.until_tick, zone)
@@ -96,7 +95,7 @@ async def _compute_again(
     found: Rebuilt,
     on_day: Callable[[str], None],
 ) -> None:
-    """Compute closed days that the live state counted itself anew from what was written: only when told."""
+    """Compute closed days of the live state again from the database, if that was requested."""
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)
     begin = following(border) if found.rows else border
@@ -111,7 +110,7 @@ async def _compute_again(
 
 
 async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
-    """Give the rows and the states to whoever holds the gateway's state → how many rows were written."""
+    """Give the rows and the states to the holder of the gateway's state → the number of rows written."""
     count = 0
     if found.earlier and found.last_tick:
         count += await _give_rows(ask, gateway, found.earlier)

@@ -1,7 +1,7 @@
-"""Documents without their owner: every serial number, address, name and place is replaced, everywhere by the same.
+"""Anonymises documents: replaces each serial number, address, name and place by the same stand-in everywhere.
 
-First all documents are learned, then each is cleaned. So a serial number that stands under its key in one document is
-also found inside a text of another. Everything else stays byte for byte, the form of numbers included; dates stay.
+First all documents are learned, then each is cleaned. So a serial number that has a key in one document is also found
+inside a text of another. Everything else stays byte for byte, the spelling of numbers and all dates included.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CELLS: Final = re.compile(r"<t[dh][^<>]*>([^<>]+)</t[dh]>\s*<t[dh][^<>]*>(?:\s*
 
 
 class Anonymiser:
-    """Learns who must not be recognised, then hides them. `now`: the gateway's time in unix seconds."""
+    """Learns what identifies somebody, then replaces it. `now`: the gateway's time in unix seconds."""
 
     def __init__(self, now: float, *, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         self.stand_ins = StandIns(now)
@@ -35,7 +35,7 @@ class Anonymiser:
     # --- learning ------------------------------------------------------------------------------------------------
 
     def learn(self, path: str, body: bytes) -> None:
-        """Note everything in one document that tells of somebody."""
+        """Note everything in one document that identifies somebody."""
         text = _decode(body)
         if _is_json(text):
             for token in find_tokens(text):
@@ -74,7 +74,7 @@ class Anonymiser:
     # --- hiding --------------------------------------------------------------------------------------------------
 
     def clean(self, path: str, body: bytes) -> bytes:
-        """Return the document with a stand-in for everything that was learned, from whichever document."""
+        """Return the document with a stand-in for everything that was learned from all documents."""
         text = _decode(body)
         cleaned = self._clean_json(path, text) if _is_json(text) else self._clean_markup(path, text)
         return cleaned.encode("utf-8", "surrogateescape")
@@ -108,7 +108,7 @@ class Anonymiser:
         return literal if text == token.text else write_string(text, literal)
 
     def _clean_value(self, kind: Kind | None, value: str) -> str:
-        """Replace a value as a whole where its key says what it is, else what was learned within it."""
+        """Replace a whole value if its key tells what it is, else the parts that were learned."""
         for known in (kind, "name") if kind else ():
             stand_in = self.stand_ins.find(known, value)
             if stand_in is not None:

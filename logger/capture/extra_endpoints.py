@@ -1,8 +1,8 @@
-"""Paths that nothing is read from, but that tell more about a gateway: asked by `capture`, once, never by the daemon.
+"""Lists paths that no field is read from, but that tell more about a gateway. Only `capture` asks them, once.
 
-All are plain reads. Left out on purpose: what runs a check or a scan (`comm_check`, `newscan`), what never ends
-(`/stream/meter`), what has a write behind the same path (`/ivp/mod/…/mode/power`), and what holds nothing but names
-and addresses of the network (`network_display`, `wireless_display`).
+All are plain reads. Left out on purpose: paths that run a check or a scan (`comm_check`, `newscan`), that never end
+(`/stream/meter`), that can also be written (`/ivp/mod/…/mode/power`), or that have only names and addresses of the
+network (`network_display`, `wireless_display`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ OPTIONAL: Final[tuple[Endpoint, ...]] = (
 
 
 def list_endpoints(info: GatewayInfo) -> tuple[Endpoint, ...]:
-    """List what this gateway can be asked for a recording: `/info`, the fast endpoints, then the slow ones."""
+    """List the endpoints to ask for a recording: `/info`, the fast endpoints, then the slow ones."""
     version = max(info.version, FIRST_TOKEN) if info.needs_token else info.version
     planned = plan(info)
     known = {endpoint.path for endpoint in planned}

@@ -1,4 +1,4 @@
-"""Finds what tells of somebody in a gateway's documents: by the name of its key, or by its form. Pure."""
+"""Finds what identifies somebody in a gateway's documents: by the name of its key, or by its form. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _HOST: Final = re.compile(
 
 
 def kind_of_key(key: str, path: str = "") -> Kind | None:
-    """Return what a value under this key tells of somebody, or None. `path` is the document's."""
+    """Return which kind of identity a key holds, or None. `path` is the document's."""
     plain = re.sub(r"[^a-z0-9]", "", key.lower())
     if plain in _SERIALS or _SERIAL_KEY.search(plain) or (plain == "s" and path == "/inv"):
         return "serial"
@@ -71,7 +71,7 @@ def kind_of_key(key: str, path: str = "") -> Kind | None:
 
 
 def is_worth_hiding(kind: Kind, value: str) -> bool:
-    """Tell whether a value says anything: not an empty text, zeros, loopback, or the generic zone."""
+    """Tell whether a value identifies anything: not an empty text, zeros, loopback, or the generic zone."""
     plain = value.strip()
     if not plain or not set(plain) - set("0:.-fF"):
         return False
@@ -85,7 +85,7 @@ def is_worth_hiding(kind: Kind, value: str) -> bool:
 
 
 def find_identities(text: str, key: str = "") -> Iterator[tuple[Kind, str]]:
-    """Find what tells of somebody by its form alone. `key`: the key that the text stands under."""
+    """Find what identifies somebody by its form alone. `key`: the key of the text."""
     for match in _JWT.finditer(text):
         yield "secret", match.group()
     for match in _EMAIL.finditer(text):
@@ -104,7 +104,7 @@ def find_identities(text: str, key: str = "") -> Iterator[tuple[Kind, str]]:
 
 
 def _is_address(text: str) -> bool:
-    """Tell whether an address leads to somebody: it is no netmask, no loopback, no `any`."""
+    """Tell whether an address identifies somebody: it is no netmask, no loopback, no `any`."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

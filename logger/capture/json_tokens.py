@@ -1,4 +1,4 @@
-"""Finds the strings and numbers of a JSON text, with the keys above them; also of a text that is cut."""
+"""Finds the strings and numbers of a JSON text with their keys, even if the text is incomplete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOKEN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class JsonToken:
-    """One string, key or number. `text` is its meaning; `key` the key it stands under, of a key the one above."""
+    """Hold one string, key or number. `text`: its value. `key`: its key; for a key, the key one level above."""
 
     start: int
     end: int
@@ -27,7 +27,7 @@ class JsonToken:
 
 
 def find_tokens(text: str) -> Iterator[JsonToken]:
-    """Find every string, key and number in order, whatever else the text is; a string without an end is `cut`."""
+    """Find every string, key and number in order, even in invalid JSON; a string without an end is `cut`."""
     above: list[str] = []
     key = ""
     for match in _TOKEN.finditer(text):
@@ -48,7 +48,7 @@ def find_tokens(text: str) -> Iterator[JsonToken]:
 
 
 def write_string(text: str, before: str) -> str:
-    """Write a text as a JSON string, in ASCII if the literal `before` was."""
+    """Write a text as a JSON string; in ASCII if the replaced literal `before` was ASCII."""
     return json.dumps(text, ensure_ascii=before.isascii())
 
 

@@ -1,7 +1,7 @@
-"""Records a gateway once: asks every known path, replaces what tells of its owner, and writes a folder to replay.
+"""Records a gateway once: asks every known path, anonymises the answers, and writes a folder to replay.
 
-The folder has `manifest.json` (which file answers which path, with status, content type and seconds), the bodies, and
-`unknown-keys.txt`: the keys that no field is made of.
+The folder has `manifest.json` (for each path its file, status, content type and seconds), the bodies, and
+`unknown-keys.txt` (the keys that no field is read from).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LOCAL_USERS: Final = ("envoy", "installer")
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What a gateway answered at `at` in unix seconds, by path, as it came; `failures` brought no answer."""
+    """Hold what a gateway answered at `at` (unix seconds): path → answer. `failures`: path → why there is none."""
 
     info: GatewayInfo
     at: float
@@ -43,9 +43,9 @@ class Captured:
 
 
 async def capture(access: Access, clock: Clock, report: Callable[[str, str], None]) -> Captured:
-    """Ask every known path once, one after the other; `report` gets each path and what came of it.
+    """Ask every known path once, one after the other; `report` is called with each path and its result.
 
-    Raises only what concerns every path: UnreachableError, CertificateError, CredentialsError.
+    Raises only errors that concern every path: UnreachableError, CertificateError, CredentialsError.
     """
     prepare(access.state_dir)
     gateway = Gateway(access, clock)
@@ -99,7 +99,7 @@ def write_recording(captured: Captured, folder: Path, anonymiser: Anonymiser) ->
 
 
 def require_empty(folder: Path) -> None:
-    """Raise StateError if something is in the folder already."""
+    """Raise StateError if the folder is not empty."""
     try:
         is_taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:
@@ -109,13 +109,13 @@ def require_empty(folder: Path) -> None:
 
 
 def _clean(path: str, answer: Answer, anonymiser: Anonymiser) -> bytes:
-    """Return the body without its owner and without secrets that a page repeats, bytes that are no text included."""
+    """Return the body anonymised and without secrets; bytes that are no text are kept."""
     text = anonymiser.clean(path, answer.body).decode("utf-8", "surrogateescape")
     return log.without_secrets(text).encode("utf-8", "surrogateescape")
 
 
 def _describe(captured: Captured, anonymiser: Anonymiser) -> dict[str, Json]:
-    """Return the manifest."""
+    """Return the manifest of the recording."""
     routes: list[Json] = [
         {
             "path": path,
@@ -148,5 +148,5 @@ def _parse_all(captured: Captured, bodies: Mapping[str, bytes]) -> dict[str, Jso
 
 
 def _file_of(path: str) -> str:
-    """Return a file's name for a path: `/inventory.json?deleted=1` → `inventory.json_deleted_1`."""
+    """Return the file name for a path: `/inventory.json?deleted=1` → `inventory.json_deleted_1`."""
     return re.sub(r"[^A-Za-z0-9.]+", "_", path.strip("/"))

@@ -1,4 +1,4 @@
-"""One stand-in for each name, serial number, address and place, the same one in all documents of a recording."""
+"""Chooses a stand-in for each name, serial number, address and place, the same in all documents of a recording."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BOUNDS: Final[dict[Kind, Callable[[str], str]]] = {
 
 
 class StandIns:
-    """Notes what must not be recognised, then gives each original its stand-in. `now`: unix seconds.
+    """Notes originals, then gives each its stand-in. `now`: unix seconds.
 
     `chosen`: stand-ins by kind and original.
     """
@@ -54,23 +54,23 @@ class StandIns:
         self._pattern: re.Pattern[str] | None = None
 
     def note(self, kind: Kind, value: str) -> None:
-        """Note an original, unless it says nothing."""
+        """Note an original, unless it identifies nothing."""
         value = value.strip()
         if is_worth_hiding(kind, value):
             self._noted[kind, _normalise(kind, value)] = None
 
     def find(self, kind: Kind, value: str) -> str | None:
-        """Return the stand-in of an original as a whole, None if it was never noted."""
+        """Return the stand-in of a whole original; None if it was never noted."""
         self._choose()
         found = self.chosen.get((kind, _normalise(kind, value.strip())))
         return None if found is None else _take_form(kind, value, found)
 
     def find_key(self, text: str) -> str | None:
-        """Return the stand-in of a key that is a name as a whole, None for the gateway's own words."""
+        """Return the stand-in of a key that is a noted name; None for the gateway's own keys."""
         return None if text.lower() in _VOCABULARY else self.find("name", text)
 
     def replace(self, text: str, *, in_key: bool = False) -> str:
-        """Replace every original within a text; in keys no names, for they may be the gateway's words."""
+        """Replace every original in a text; in a key no names, because they may be the gateway's words."""
         self._choose()
         if self._pattern is None:
             return text
@@ -87,7 +87,7 @@ class StandIns:
     # --- choosing ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        """Choose a stand-in for everything that was noted since; a serial number speaks for those made of it."""
+        """Choose a stand-in for everything noted since the last call; parts of a serial number follow it."""
         if not self._noted:
             return
         known = {original for kind, original in (*self._noted, *self.chosen) if kind == "serial"}
@@ -120,7 +120,7 @@ class StandIns:
                 return f"{kind}-{number}"
 
     def _make_serial(self, original: str, number: int, known: set[str]) -> str:
-        """Make digits of the same length that are nobody's serial number here."""
+        """Make a number of the same length that is no serial number in these documents."""
         width = max(len(original), 6)
         taken = known | set(self.chosen.values())
         while (found := f"9{number:0{width - 1}d}") in taken:
@@ -144,7 +144,7 @@ class StandIns:
 
 
 def _any_of(kind: Kind, forms: Iterable[str]) -> str:
-    """Return a pattern of all forms, the longest first; short runs of letters and digits are words by themselves."""
+    """Return a pattern of all forms, the longest first; short forms of letters and digits match whole words only."""
     patterns = []
     for form in sorted(forms, key=lambda form: (-len(form), form)):
         if kind == "mac":
@@ -160,14 +160,14 @@ def _is_common_word(name: str) -> bool:
 
 
 def _normalise(kind: Kind, value: str) -> str:
-    """Return the one form of an original by which it is known."""
+    """Return the form of an original under which its stand-in is kept."""
     if kind == "mac":
         return re.sub("[:-]", "", value).lower()
     return value.lower() if kind in ("email", "host") else value
 
 
 def _take_form(kind: Kind, original: str, stand_in: str) -> str:
-    """Return a hardware address with the separators and the case of the original; others as they are."""
+    """Return a stand-in in the form of the original: a hardware address with the same separators and case."""
     if kind != "mac":
         return stand_in
     pairs = re.findall("..", stand_in.upper() if original.upper() == original else stand_in)
@@ -175,7 +175,7 @@ def _take_form(kind: Kind, original: str, stand_in: str) -> str:
 
 
 def _find_zone_of_same_offset(zone: str, now: datetime) -> str:
-    """Return a zone that has the same time now, to the hour, and lies nowhere."""
+    """Return a zone without a place whose time is now the same, to the hour."""
     try:
         offset = now.astimezone(ZoneInfo(zone)).utcoffset()
     except (KeyError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""Lists the keys of a gateway's documents that no field is made of: what new firmware brought. Pure."""
+"""Lists the keys of a gateway's documents that no field is read from, such as those of new firmware. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def list_unread_keys(bodies: Mapping[str, Json]) -> list[str]:
-    """List the keys that no field is made of: path, place of the key, kinds of its values."""
+    """List the keys that no field is read from: path, place of the key, kinds of its values."""
     lines = []
     for path, body in bodies.items():
         kinds: dict[str, set[str]] = {}
@@ -29,7 +29,7 @@ def list_unread_keys(bodies: Mapping[str, Json]) -> list[str]:
 
 
 def _find_keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:
-    """Find every key with its place; a key that is a number is a device's, and stands as `*`."""
+    """Find every key with its place; a key that is a number belongs to a device and is written as `*`."""
     if isinstance(body, list):
         for item in body:
             yield from _find_keys(item, f"{above}[]")

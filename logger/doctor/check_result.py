@@ -1,4 +1,4 @@
-"""What one check of `doctor` found, and to whom it is reported."""
+"""Define the result of one check of `doctor`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ State: TypeAlias = Literal["good", "note", "bad", "left out"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One finding. `note`: it works now and may not always. `cure`: the command or step that helps, empty for none.
+    """Hold what one check found. `note`: it works now, but may stop working. `cure`: what to do, or empty.
 
-    `exit_code`: the command's, if this is the first `bad` one; 0 for the others. `took_s`: an answer's latency.
+    `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for results that are not bad. `took_s`:
+    the seconds until the answer, if something was asked.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Checks every document that a reading comes from; the first answer also tells whether the sign-in is accepted."""
+"""Checks every document that a reading comes from; the first answer also shows whether the sign-in is accepted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Checks the way to the gateway, step by step: name → port → certificate → firmware → sign-in → every document.
 
-Nothing is written into the state folder. Certificates are judged as the recorder judges them, with a copy of its pin
-in a folder that is thrown away.
+Nothing is written into the state folder. The certificate is judged as the recorder judges it, with a copy of the pin
+in a temporary folder.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ async def _check_identity(access: Access, aside: Access, clock: Clock, steps: _S
 
 
 def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLoggerError) -> CheckResult:
-    """Judge the certificate by the error of the first request, which another reason may have as well."""
+    """Judge the certificate by the error of the first request; the error may have another cause."""
     if isinstance(error, BrokenError) and "TLS handshake" in error.message:
         return fail(CERTIFICATE, error, "write ENPHASE_GATEWAY without https://, or with the port that speaks it.")
     if isinstance(error, CertificateError) and access.tls == "verify":
@@ -165,7 +165,7 @@ def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLogg
 
 
 def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: float) -> CheckResult:
-    """Judge the certificate that was `met`, beside the recorder's own `pin`; None where there is none."""
+    """Compare the certificate that was `met` with the recorder's `pin`; None for either if there is none."""
     if access.tls == "off":
         return note(CERTIFICATE, "LOGGER_TLS=off: nobody checks it, anybody can answer", "remove LOGGER_TLS.")
     if access.tls == "verify":
@@ -189,7 +189,7 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
 async def _check_answers(
     access: Access, aside: Access, info: GatewayInfo, clock: Clock, steps: _Steps, *, sign_in: bool
 ) -> Poll | None:
-    """Check the sign-in, then every document with the token that it gave. Returns what was answered, if anything."""
+    """Check the sign-in, then every document with its token → what was answered; None if nothing was asked."""
     signed_in, token = await check_sign_in(access, info, clock, sign_in=sign_in)
     if token is None and signed_in.state in ("bad", "note"):
         if steps.report(signed_in):

@@ -1,4 +1,4 @@
-"""Checks InfluxDB: who answers, whether it is well, and what these credentials may do there."""
+"""Checks InfluxDB: which server answers, whether it is well, and what the credentials may do there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SET_UP: Final = "run envoy-logger init, or envoy-logger setup with --admin-user
 
 
 async def check_influxdb(target: Target | None, read_token: str, clock: Clock, report: Report) -> Server | None:
-    """Check the server and each of its buckets. Returns the server, None if there is none or it does not answer."""
+    """Check the server and each bucket → the server; None if none is set or none answers."""
     if target is None:
         report(skip(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store"))
         return None
@@ -42,7 +42,7 @@ async def check_influxdb(target: Target | None, read_token: str, clock: Clock, r
 
 
 async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
-    """Write nothing to each bucket: that tells whether one may, and stores nothing."""
+    """Check with an empty write whether the credentials may write to each bucket; nothing is stored."""
     writer = Writer(target, clock)
     try:
         outcomes = await writer.check()
@@ -65,7 +65,7 @@ async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
 
 
 async def _check_reading(target: Target, read_token: str, server: Server, clock: Clock, report: Report) -> None:
-    """Read nothing from each bucket, where a token for reading is set; the recorder itself never reads."""
+    """Check with an empty query whether INFLUXDB_READ_TOKEN, if set, may read each bucket."""
     if not read_token or server.dialect == "1":
         return
     if server.is_other:

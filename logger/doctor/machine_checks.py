@@ -1,4 +1,4 @@
-"""Checks this machine: its clock beside the others', the disk, the state folder, and the daemon."""
+"""Checks this machine: its clock, the disk, the state folder, and the daemon."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CLOCK, _DISK, _STATE, _DAEMON = "clock", "disk", "state folder", "daemon"
 
 
 def check_clocks(now: float, gateway: GatewayInfo | None, influxdb: Server | None, report: Report) -> None:
-    """Compare three clocks; where gateway and InfluxDB agree against this machine, its own clock is the wrong one."""
+    """Compare the clocks of this machine, the gateway and InfluxDB; the one that differs from two others is wrong."""
     gateway_s = None if gateway is None else gateway.clock_skew_s
     influxdb_s = None if influxdb is None else influxdb.skew_s
     if now < EARLIEST:
@@ -76,7 +76,7 @@ def _measure_free(path: Path) -> int:
 def check_disk(
     folder: Path, max_mb: int, report: Report, measure_free: Callable[[Path], int] = _measure_free
 ) -> None:
-    """Compare the space that is free with what the store may still take, `max_mb` MiB in all."""
+    """Compare the free space with what the store may still take; `max_mb` is its limit in MiB."""
     there = _find_existing(folder)
     free, used = measure_free(there), _size_of(folder)
     if free < _LEAST_FREE:

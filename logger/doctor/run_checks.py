@@ -1,4 +1,4 @@
-"""Every check of `doctor`, in the order in which things depend on each other."""
+"""Runs every check of `doctor`, in an order in which each check builds on the ones before."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from logger.settings.load import Settings
 async def run_checks(
     settings: Settings, problems: tuple[Problem, ...], clock: Clock, report: Report, *, sign_in: bool
 ) -> None:
-    """Report every check as it is made. Nothing is changed, also beside a running daemon.
+    """Run every check and report its result at once. Nothing is changed, so a daemon may be running.
 
-    `problems` are those of the settings; `sign_in` allows one at Enphase.
+    `problems` are those of the settings. `sign_in` allows a sign-in at Enphase.
     """
     gateway, found = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
     if found is not None:

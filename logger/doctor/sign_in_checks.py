@@ -1,4 +1,4 @@
-"""Checks how one signs in at this gateway, and whether that will go on working; signs in only if that is allowed."""
+"""Checks the sign-in at this gateway, and whether it will go on working; signs in only if that is allowed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGN_IN: Final = "sign-in"
 async def check_sign_in(
     access: Access, info: GatewayInfo, clock: Clock, *, sign_in: bool
 ) -> tuple[CheckResult, Token | None]:
-    """Return the token that the recorder would use now, None where there is none, and what is to be said of it."""
+    """Check the sign-in → the result, and the token that the recorder would use now; None without a token."""
     kind = auth_kind(info)
     if kind == "open":
         return good(SIGN_IN, "none needed"), None
@@ -69,7 +69,7 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
 def _explain_no_token(
     access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool
 ) -> CheckResult:
-    """Say what forbids a sign-in, or that none was made yet."""
+    """Make the result for a missing token: what forbids a sign-in, or that none was made yet."""
     if tried or not access.has_account or isinstance(error, StateError):
         return fail(SIGN_IN, error)
     try:

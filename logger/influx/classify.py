@@ -26,10 +26,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is wrong with the data: keep it and try again. `status` 0 means there was no answer.
+    """The data is good: keep it and try again. `status` 0 means that there was no answer.
 
-    `away`: nobody was there to answer, so the server may be starting anew. `of_server`: the server blames itself,
-    not a line. `hint` says what helps if it lasts; it may be empty.
+    `away`: nobody answered, so the server may be restarting. `of_server`: the server blames itself, not a line.
+    `hint` says what helps if this lasts; it may be empty.
     """
 
     reason: str
@@ -42,7 +42,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Keep the data; a person has to mend something first: `hint` says what."""
+    """The data must wait until a person has corrected something; `hint` says what."""
 
     reason: str
     hint: str
@@ -51,20 +51,20 @@ class Blocked:
 
     @property
     def exit_code(self) -> int:
-        """The exit code of a command that is blocked."""
+        """Return the exit code of a command that is blocked: 77 for credentials, else 69."""
         return 77 if self.kind == "credentials" else 69
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The request is too large; smaller requests may be accepted."""
+    """The request was too large; smaller requests may be accepted."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class BadLines:
-    """One or more lines are refused for ever, and were named in a way that cannot be trusted: find them."""
+    """At least one line will never be accepted. It must be searched for, because servers name it unreliably."""
 
     reason: str
     status: int
@@ -114,10 +114,10 @@ def classify(
     *,
     host: str = "",
 ) -> Outcome:
-    """Decide what one answer to a write means. `headers` by lower-case name, `now` in unix seconds for Retry-After.
+    """Decide what one answer to a write means. `headers` by lower-case name; `now` in unix seconds.
 
-    `mask` takes out of the body what nobody may read in a reason; it is judged as it came, for a password may be a
-    word that the server's own sentences are made of.
+    `mask` hides secrets in the reason. The answer is judged before it is masked, because a password may be a word
+    that occurs in the server's own sentences. `host` is the server's.
     """
     text = _extract_message(body)
     plain = _QUOTED.sub("…", text)
@@ -173,7 +173,7 @@ def _choose_log_hint(host: str, headers: Mapping[str, str]) -> str:
 
 
 def _extract_message(body: str) -> str:
-    """What the server says, without its JSON, within 4,000 characters; of 3.x with the reason of the first line."""
+    """Return the message in a server's answer, at most 4,000 characters; for 3.x with the first line's own error."""
     text = body.strip()[:64_000]
     try:
         parsed: Json = json.loads(text) if text.startswith("{") else None
@@ -190,7 +190,7 @@ def _extract_message(body: str) -> str:
 
 
 def _parse_retry_after(value: str, now: float) -> float | None:
-    """Seconds to wait, from Retry-After as seconds or as an HTTP date; None if it says nothing sensible."""
+    """Parse a Retry-After header, seconds or an HTTP date → seconds to wait; None if it is neither."""
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return min(float(value), MOST_RETRY_AFTER_S)

@@ -1,8 +1,8 @@
 """Deliver batches to InfluxDB, and find every line that the server does not take.
 
-A batch is one gzip member of line protocol. Batches travel as they are, one behind the other; only a request that is
-too large or holds a bad line is taken apart, halving down to the batch and then down to the line. Sending a line
-twice does no harm: times are fixed, so the same point is written again.
+A batch is one gzip member of line protocol. One request sends several batches as they are. Only a request that is too
+large or holds a bad line is divided: into halves, down to the batch and then down to the line. To send a line twice
+does no harm, because its time is fixed, so the same point is written again.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ Search: TypeAlias = Literal["none", "batches", "lines"]
 class Delivery:
     """The result of a delivery of batches.
 
-    `done` are the numbers of the batches that need not be sent again: taken, or refused as listed in `refused`
-    (which speaks of done batches only). The others stay: after Done because the search for bad lines reached its
-    bound, and then at least one is done. `outside_retention` counts the requests whose points were in part older than
-    the bucket keeps.
+    `done`: the numbers of the batches that need not be sent again; their bad lines are in `refused`. Other batches
+    must be sent again. If the outcome is Done and batches are left, the search for bad lines reached its bound; then
+    at least one batch is done. `outside_retention`: the number of requests with points older than the bucket keeps.
     """
 
     outcome: Done | Wait | Blocked
@@ -50,9 +49,9 @@ class Delivery:
 async def deliver(
     writer: Writer, role: Role, batches: Sequence[bytes], *, clock: Clock, search: Search = "none"
 ) -> Delivery:
-    """Write the batches (sound gzip, each unpacking to lines that end in a newline) to the bucket of `role`.
+    """Write batches to the bucket of `role`; each must be valid gzip of lines that end in a newline.
 
-    Requests and time are bounded: MOST_REQUESTS, MOST_S, and what it takes to finish one batch.
+    After MOST_REQUESTS requests or MOST_S seconds no further batch is begun.
     `search`: the server answers 500 to these batches again and again. With "batches", a batch that gets this answer
     by itself is left out of `done`, and everything else is delivered. With "lines", a line that gets it twice by
     itself is refused, provided that this delivery had others that were taken.
@@ -65,7 +64,7 @@ async def deliver(
 
 
 class _Sending:
-    """One delivery under way."""
+    """Sends the batches of one delivery and collects what became of them."""
 
     def __init__(self, writer: Writer, role: Role, batches: Sequence[bytes], clock: Clock, search: Search) -> None:
         self._writer = writer
@@ -82,7 +81,7 @@ class _Sending:
         self.requests = 0
 
     async def send(self, numbers: Sequence[int]) -> Done | Wait | Blocked:
-        """Deliver these batches, together if the server takes them so."""
+        """Deliver these batches: in one request if the server accepts it, else in parts."""
         if not numbers or self._is_enough():
             return Done()
         outcome = await self._write(b"".join(self._batches[number] for number in numbers))
@@ -105,7 +104,10 @@ class _Sending:
         return await self._send_halves(numbers)
 
     async def _send_halves(self, numbers: Sequence[int], despite: Wait | None = None) -> Done | Wait | Blocked:
-        """One half, and then the other if the first passed, or failed as `despite` did and there still is hope."""
+        """Send one half, then the other half, unless the first half failed and the server is at fault.
+
+        `despite`: a failure after which the other half is sent all the same.
+        """
         middle = len(numbers) // 2
         first = await self.send(numbers[:middle])
         hopeless = len(self._failed) >= _HOPELESS and not self.done
@@ -118,7 +120,7 @@ class _Sending:
         return bool(self.done) and (self.requests >= MOST_REQUESTS or self._clock.monotonic() >= self._until)
 
     async def _send_lines(self, number: int) -> Done | Wait | Blocked:
-        """Deliver one batch, down to single lines where it must be; the bad ones are refused."""
+        """Deliver one batch; divide it down to single lines where needed, and refuse the bad lines."""
         lines = [line for line in gzip.decompress(self._batches[number]).split(b"\n") if line]
         refused: list[RefusedLine] = []
         suspects: list[bytes] = []
@@ -150,7 +152,7 @@ class _Sending:
         return Done()
 
     async def _confirm(self, suspects: Sequence[bytes], number: int) -> list[RefusedLine] | Wait | Blocked:
-        """Send each line that got a 500 by itself once more → those that are refused."""
+        """Send each line that got a 500 by itself once more → the lines to refuse, or why to wait."""
         refused: list[RefusedLine] = []
         for line in suspects:
             outcome = await self._write(_pack([line]))
@@ -166,11 +168,11 @@ class _Sending:
         return refused
 
     def _may_search_on(self, failed: int) -> bool:
-        """Tell whether a 500 is searched for in lines, after so many parts of the batch failed."""
+        """Tell whether to divide a part that got a 500, after `failed` parts of this batch failed."""
         return self._search == "lines" and (self._is_well or failed < _HOPELESS_PARTS)
 
     async def _write(self, body: bytes) -> Done | Wait | Blocked | TooLarge | BadLines:
-        """One request. Points older than the bucket keeps are counted; the others of that request were taken."""
+        """Send one request. A request with points older than the bucket keeps is counted, and is Done."""
         self.requests += 1
         outcome = await self._writer.write(self._role, body)
         if isinstance(outcome, OutsideRetention):

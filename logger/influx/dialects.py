@@ -21,7 +21,7 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to write and as whom. `buckets` names the bucket of each role; empty texts are unset."""
+    """Hold where to write, and with which credentials. `buckets`: role → bucket. An empty text means not set."""
 
     url: str
     api: Literal["auto", "1", "2", "3"]
@@ -33,11 +33,11 @@ class Target:
 
     @property
     def basic_auth(self) -> Basic | None:
-        """User and password, where no token takes their place."""
+        """Return user and password for HTTP Basic; None without a user or with a token."""
         return Basic(self.username, self.password) if self.username and not self.token else None
 
     def token_header(self, scheme: Scheme) -> dict[str, str]:
-        """The header that carries the token, if any. Raises InfluxRefusedError for one that cannot be sent."""
+        """Return the header with the token, if there is one. Raises InfluxRefusedError if no header can hold it."""
         if not self.token:
             return {}
         if not is_sendable(self.token):
@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WriteCall:
-    """The parts of one HTTP write request, except the body."""
+    """Hold the parts of one HTTP write request, except the body."""
 
     path: str
     params: Mapping[str, str]
@@ -81,7 +81,7 @@ def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
 
 
 def is_sendable(token: str) -> bool:
-    """Whether a header can carry the token: visible ASCII and nothing else."""
+    """Return True if a header can hold the token: it has visible ASCII characters and no others."""
     return bool(_PRINTABLE.fullmatch(token))
 
 

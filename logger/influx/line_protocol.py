@@ -1,4 +1,4 @@
-"""Readings → line protocol, right by construction: what a server could refuse or lose silently is never emitted.
+"""Encodes readings as line protocol. Nothing is emitted that a server could refuse or silently lose.
 
 Every generation reads the same text: seconds as precision, sorted tags, no comments, no blank lines, no carriage
 returns (a line that ends in one is refused), no line break inside a value (some servers lose the point).
@@ -21,7 +21,7 @@ _IN_STRING = re.compile(r'(["\\])')
 
 
 def encode(readings: Iterable[Reading]) -> bytes:
-    """One line each, every line ended by a newline; times are whole seconds.
+    """Encode readings, one line each; every line ends in a newline, and times are whole seconds.
 
     ints as `5i`, floats in the shortest form that reads back exactly (powers and energies with at most three
     decimals), bools as `true`/`false`. A line break becomes a
@@ -48,7 +48,7 @@ def _encode_line(reading: Reading) -> str:
 
 
 def _encode_tags(tags: Mapping[str, str]) -> str:
-    """`,key=value` for every tag that has a value, sorted by key."""
+    """Return `,key=value` for every tag that has a value, sorted by key."""
     kept = ((_encode_name(key, _IN_KEY), _escape(tags[key], _IN_KEY)) for key in sorted(tags))
     return "".join(f",{key}={value}" for key, value in kept if value)
 

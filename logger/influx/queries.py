@@ -1,4 +1,4 @@
-"""Quote for InfluxQL and Flux, and parse InfluxQL's answers: for commands; the recorder itself asks nothing back."""
+"""Quote texts for InfluxQL and Flux, and parse InfluxQL's answers. Only commands query; the recorder never does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from logger.wire import Answer
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of an answer. A whole number may stand where a field is a float; an absent value is None."""
+    """Hold one series of an answer. A float field may come as a whole number; an absent value is None."""
 
     tags: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
@@ -24,7 +24,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """The result of one statement."""
+    """Hold the result of one statement."""
 
     series: list[Series] = field(default_factory=list)
     error: str = ""
@@ -32,7 +32,7 @@ class StatementResult:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """The body of an answer to `/query`."""
+    """Hold the body of an answer to `/query`."""
 
     results: list[StatementResult] = field(default_factory=list)
     error: str = ""
@@ -42,7 +42,7 @@ _ANSWER: Final = TypeAdapter(QueryAnswer)
 
 
 def parse_answer(answer: Answer) -> tuple[Sequence[Series], str]:
-    """Read the series of the first statement, and the server's error as it wrote it, empty for none."""
+    """Read an answer → the series of the first statement, and the server's error, empty for none."""
     try:
         parsed = _ANSWER.validate_json(answer.body)
     except ValidationError:
@@ -68,5 +68,5 @@ def _escape(text: str, quote: str) -> str:
 
 
 def quote_flux(text: str) -> str:
-    """Quote a string of Flux, in which `${` would be filled in. Only InfluxDB Cloud takes parameters of a query."""
+    """Quote a string of Flux, and escape `${`, which Flux would fill in."""
     return json.dumps(text, ensure_ascii=False).replace("${", "\\${")

@@ -1,6 +1,6 @@
-"""The only door to influxdb-client, for commands that set an InfluxDB 2 up or read it back.
+"""Holds the only use of influxdb-client, for commands that set an InfluxDB 2 up or read from it.
 
-It takes long to import, so the daemon never does. What it raises becomes one of our errors.
+The library takes long to import, so the daemon never imports it. Its exceptions become our errors.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ T = TypeVar("T")
 
 
 Explain: TypeAlias = Callable[[str, str, int, str], InfluxError]
-"""The error of a refusal: the host, what was being done, the HTTP status, the body."""
+"""Makes the error of a refusal from the host, what was being done, the HTTP status and the body."""
 
 
 class V2Client:
-    """One InfluxDB 2, signed in to with `token`, or `username` and `password`, or not at all. `api` is the client."""
+    """Calls one InfluxDB 2 with `token`, with `username` and `password`, or with neither. `api` is the client."""
 
     def __init__(self, url: str, explain: Explain, *, timeout_s: float, org: str = "", **sign_in: str) -> None:
         self.host = urlsplit(url).netloc.rpartition("@")[2]

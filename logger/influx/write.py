@@ -1,4 +1,4 @@
-"""Write one body to one bucket and return an Outcome; outages and refusals are outcomes, not errors."""
+"""Write line protocol to one bucket → an Outcome. An outage or a refusal is an outcome, not an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OF_ONES_OWN = ("oss", "ent")
 
 
 async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
-    """Get a server's answers to `/api/v2/setup` and `/ping`, by which `recognise_dialect` tells its dialect.
+    """Ask a server `/api/v2/setup` and `/ping` → both answers, which tell `recognise_dialect` the dialect.
 
     Raises WireError without an answer, or while the server is not ready.
     """
@@ -40,7 +40,7 @@ async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
 
 
 class Writer:
-    """Writes to one InfluxDB, in the dialect that is set or that the server turns out to speak."""
+    """Writes to one InfluxDB, in the dialect of the settings or in the one that is detected."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
         self.target = target
@@ -52,12 +52,12 @@ class Writer:
 
     @property
     def host(self) -> str:
-        """host[:port] for messages."""
+        """Return host[:port] for messages."""
         return self._wire.host
 
     @property
     def most_lines(self) -> int:
-        """The most lines to send in one request."""
+        """Return the most lines to send in one request."""
         return MOST_LINES[self._dialect or "1"]
 
     async def dialect(self) -> Dialect:
@@ -70,7 +70,7 @@ class Writer:
         return self._dialect
 
     async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
-        """Send line protocol, each line ended by a newline, to that role's bucket."""
+        """Send line protocol to the bucket of a role; each line must end in a newline."""
         try:
             call = make_write_call(await self.dialect(), self.target, self.target.buckets[role])
             packed = {"content-encoding": "gzip"} if gzipped else {}

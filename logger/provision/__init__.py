@@ -1,1 +1,1 @@
-"""Sets InfluxDB servers up; loaded by commands only."""
+"""Sets InfluxDB servers up. Only commands load this room."""

@@ -1,4 +1,4 @@
-"""Which InfluxDB answers, how it is, and whether one may read there: asked without writing anything."""
+"""Ask which InfluxDB answers, whether it is well, and whether a token may read there. Nothing is written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A token, or user and password, that a server may answer to; empty texts are unset."""
+    """Hold a token, or a user and a password; an empty text means not given."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -51,12 +51,12 @@ def list_sign_ins(tokens: Iterable[str], users: Iterable[tuple[str, str]]) -> li
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a server says of itself.
+    """Hold what a server says of itself.
 
-    `version` as it says it, empty where it does not. `trouble`: what its own health check complains of, or empty.
-    `is_fresh`: it was never set up and waits for its first user. `is_open`: it takes everybody (1.x without
+    `version` is empty if the server does not tell it. `trouble`: the complaint of its own health check, or empty.
+    `is_fresh`: it was never set up and waits for its first user. `is_open`: it asks for no credentials (1.x without
     authentication, VictoriaMetrics). `is_guarded`: it says nothing at all without credentials (3.x with
-    authorisation). `skew_s`: its clock minus ours, None where it does not tell.
+    authorisation). `skew_s`: its clock minus ours in seconds; None if it does not tell its time.
     """
 
     dialect: Dialect
@@ -70,7 +70,7 @@ class Server:
 
     @property
     def name(self) -> str:
-        """The server for people."""
+        """Return the server's name and version for people."""
         if self.is_other:
             return "A server that takes InfluxDB's writes"
         number = self.version.removeprefix("v").partition("~")[0]
@@ -78,12 +78,12 @@ class Server:
 
     @property
     def is_other(self) -> bool:
-        """Whether it only speaks like an InfluxDB 2, as VictoriaMetrics does: nothing can be made there."""
+        """Return True if the server only takes the writes of InfluxDB 2 and has no buckets, like VictoriaMetrics."""
         return self.dialect == "2" and self.is_open
 
 
 async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = ()) -> Server:
-    """Ask which InfluxDB answers and how it is, as `target` signs in; if it refuses that, with each of `given`.
+    """Ask which InfluxDB answers and whether it is well. If it refuses the sign-in of `target`, try each of `given`.
 
     Raises WireError without an answer or while it is not ready, InfluxError if it is no InfluxDB, InfluxRefusedError
     if it answers to none of the sign-ins.
@@ -101,7 +101,7 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
 
 
 def _find_cure(error: WireError, url: str) -> str:
-    """Return a cure that speaks of a server with a setting of its own; the hint of a WireError fits any device."""
+    """Return a cure that names INFLUXDB_URL; the hint of a WireError speaks of any device."""
     match error:
         case NameUnknownError():
             return "correct the host in INFLUXDB_URL; in containers it is the service's name."
@@ -149,7 +149,7 @@ async def _detect(target: Target, clock: Clock) -> Server:
 
 
 async def _ask_without_user(wire: Wire) -> tuple[bool, bool]:
-    """Whether an InfluxDB 1.x waits for its first user, and whether it takes everybody."""
+    """Ask an InfluxDB 1.x → whether it waits for its first user, and whether it asks for no credentials."""
     asked = await wire.request("GET", "/query", params={"q": "SHOW DATABASES"}, timeout_s=_TIMEOUT_S)
     return asked.status == 403 and "create admin user first" in asked.text, asked.status == 200
 
@@ -161,7 +161,7 @@ def _read_trouble(health: Answer) -> str:
 
 
 def _read_skew_s(answer: Answer, now: float) -> float | None:
-    """By the Date header, which is a second coarse."""
+    """Return the server's clock minus ours in seconds, from the Date header, which has whole seconds."""
     try:
         return parsedate_to_datetime(answer.headers.get("date", "")).timestamp() - now
     except (ValueError, OverflowError):
@@ -169,10 +169,10 @@ def _read_skew_s(answer: Answer, now: float) -> float | None:
 
 
 async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, clock: Clock) -> None:
-    """Read nothing from `bucket` with that token (2.x, 3.x). Raises WireError, or InfluxError saying why not.
+    """Check with an empty query whether a token may read a bucket (2.x, 3.x).
 
-    By hand, for both generations at once: `doctor` need not wait for influxdb-client to be imported. 3.x is written
-    from its documentation.
+    Raises WireError, or InfluxError with the reason why not. It does without influxdb-client, so `doctor` need not
+    wait for that to be imported. The query of 3.x is written from its documentation.
     """
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:

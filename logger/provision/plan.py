@@ -1,4 +1,4 @@
-"""What `setup` is to make sure of, and what it did: plain values that every generation of InfluxDB shares. Pure."""
+"""Define what `setup` is to make and what it made, as values for every generation of InfluxDB. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RIGHTS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only 
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """The administrator: a token (2.x, 3.x), or user and password; on a fresh server the first user to be made."""
+    """Hold the administrator's token (2.x, 3.x), or user and password; a fresh server makes them its first user."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -27,11 +27,12 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class SetupPlan:
-    """What has to be there at the end.
+    """Hold what has to exist at the end.
 
-    `buckets`: seconds that each keeps data, by name; 0 for ever, None to leave it as it is (for ever where it is
-    made). `held`: the secrets of an earlier run, used again if they still fit. `username`: who writes, on 1.x.
-    `shorten`: a bucket may be told to keep less than it does, which deletes data.
+    `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is,
+    and makes a new one that keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
+    `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
+    deletes data.
     """
 
     buckets: Mapping[str, int | None]
@@ -45,7 +46,7 @@ class SetupPlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was looked at, and what was done about it."""
+    """Hold one thing that was checked, and what was done about it."""
 
     action: Action
     subject: str
@@ -63,7 +64,7 @@ def describe_step(step: Step, *, dry_run: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What one purpose signs in with; `username` is empty where a token alone does it."""
+    """Hold the credentials for one purpose; `username` is empty for a token."""
 
     secret: str = field(repr=False)
     username: str = ""
@@ -71,9 +72,9 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """What was done, step by step. In a dry run nothing is done and there are no credentials.
+    """Hold what was done, step by step. In a dry run nothing is done and there are no credentials.
 
-    `admin_token`: the administrator's token, where this run made the first one.
+    `admin_token`: the token of the administrator, if this run made the first user.
     """
 
     steps: tuple[Step, ...]
@@ -81,7 +82,7 @@ class SetupResult:
     admin_token: str = field(default="", repr=False)
 
     def subjects(self, *actions: Action) -> tuple[str, ...]:
-        """Name what was done in one of these ways."""
+        """Return the subjects of the steps with one of these actions."""
         return tuple(step.subject for step in self.steps if step.action in actions)
 
 
@@ -96,7 +97,7 @@ def parse_retention(text: str) -> int:
 
 
 def describe_retention(seconds: int | None) -> str:
-    """Say how long a bucket keeps data."""
+    """Return for how long a bucket keeps data, in words; `seconds` 0 or None is for ever."""
     if not seconds:
         return "keeps everything"
     units = ((_UNITS["y"], "year"), (DAY_S, "day"), (3600, "hour"), (1, "second"))
@@ -106,7 +107,7 @@ def describe_retention(seconds: int | None) -> str:
 
 
 def plan_retention(subject: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
-    """Decide about a bucket that keeps data for `has` seconds → its step, and the seconds to set, None for none."""
+    """Decide about a bucket that keeps data for `has` seconds → its step, and the seconds to set or None."""
     if asked is None or asked == has:
         return Step("exists", subject, describe_retention(has)), None
     if asked != 0 and (has == 0 or asked < has) and not shorten:

@@ -1,4 +1,4 @@
-"""Set a database up, whichever generation it is; `setup` and `init` both go through here."""
+"""Set an InfluxDB of any generation up for the recorder; `setup` and `init` both use this."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from logger.provision.setup_v3 import set_up_v3
 
 
 async def set_up(url: str, server: Server, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make what is missing on the server that was detected at `url`; in a dry run only say it.
+    """Make what is missing on the detected `server` at `url`; a dry run makes nothing and lists the steps.
 
-    Raises InfluxError and its kinds, a WireError, or SettingsError where something is needed that was not given.
+    Raises InfluxError and its kinds, a WireError, or SettingsError if a needed setting was not given.
     """
     if server.dialect != "1" and admin.token and not is_sendable(admin.token):
         raise InfluxRefusedError(
@@ -37,7 +37,7 @@ async def set_up(url: str, server: Server, admin: Admin, plan: SetupPlan, clock:
 
 
 def _require_settings_of_v2(server: Server, admin: Admin, plan: SetupPlan) -> None:
-    """Raises SettingsError with everything that InfluxDB 2 needs and that is not set."""
+    """Raise SettingsError with every setting that InfluxDB 2 needs and that is not set."""
     problems = []
     if not plan.org:
         problems.append(

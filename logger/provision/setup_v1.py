@@ -1,7 +1,7 @@
-"""Sets an InfluxDB 1.x up for the recorder: databases, retention policies, users with the least rights, in InfluxQL.
+"""Sets an InfluxDB 1.x up for the recorder: databases, retention policies, and users with the least rights.
 
-A bucket is `database/retention-policy`, or a database with its default policy. A server without authentication takes
-everybody, so there no user is made. One with authentication and without a user gets its first administrator.
+A bucket is `database/retention-policy`, or a database with its default policy. A server without authentication needs
+no user, so none is made. A server with authentication and without a user gets its first administrator.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _ADMIN_HINT: Final = "name an administrator: --admin-user NAME and --admin-passw
 
 
 async def set_up_v1(url: str, server: Server, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make what is missing on the InfluxDB 1.x at `url`; in a dry run only say it.
+    """Make what is missing on the InfluxDB 1.x at `url`; a dry run makes nothing and lists the steps.
 
     Raises InfluxError and its kinds, or a WireError.
     """
@@ -63,7 +63,7 @@ async def set_up_v1(url: str, server: Server, admin: Admin, plan: SetupPlan, clo
 
 
 class _V1Setup:
-    """One run: what it made and what was there."""
+    """Runs one set-up and collects its steps."""
 
     def __init__(self, wire: Wire, server: Server, admin: Admin, plan: SetupPlan) -> None:
         self._wire, self._server, self._admin, self._plan = wire, server, admin, plan
@@ -119,7 +119,7 @@ class _V1Setup:
         await self._keep_for(bucket, database, policy, seconds)
 
     async def _keep_for(self, bucket: str, database: str, policy: str, seconds: int | None) -> None:
-        """Make the retention policy, or let it keep data for so long."""
+        """Make the retention policy of a bucket, or change how long it keeps data."""
         policies = await self._list_policies(database, policy)
         named = policy or next(iter(policies), _FIRST_POLICY)
         subject = f"retention policy {bucket!r}" if policy else f"database {database!r}"
@@ -137,7 +137,7 @@ class _V1Setup:
             await self._do(f"ALTER {where} DURATION {change}s{shards}")
 
     async def _list_policies(self, database: str, policy: str) -> dict[str, int]:
-        """The named retention policy of a database, or its default one, with the seconds that it keeps."""
+        """Return the named retention policy of a database, or its default one, with the seconds that it keeps."""
         if database in self._made:  # in a dry run the server does not know it
             return {_FIRST_POLICY: self._made[database]} if policy in ("", _FIRST_POLICY) else {}
         rows = await self._query(f"SHOW RETENTION POLICIES ON {quote_name(database)}")
@@ -145,7 +145,7 @@ class _V1Setup:
         return {str(row[0]): _parse_duration(str(row[1])) for row in chosen}
 
     async def _make_user(self, purpose: Purpose, users: Mapping[str, bool]) -> Credential:
-        """Make a user who may do what `purpose` says and no more. `users`: who is there, and is an administrator."""
+        """Make a user with the rights of `purpose` and no more. `users`: name → True for administrators."""
         own = USERS[purpose]
         name = (self._plan.username or own) if purpose == "write" else own
         held = self._plan.held.get(purpose, "")
@@ -188,7 +188,7 @@ class _V1Setup:
             await self._do(f"GRANT {right} ON {quote_name(database)} TO {quote_name(name)}")
 
     async def _is_known(self, username: str, password: str) -> bool:
-        """Whether the server knows this user by this password; what he may do is another question."""
+        """Ask whether the server knows this user with this password, whatever the user may do."""
         answer = await self._wire.request(
             "POST", "/query", form={"q": "SHOW DATABASES"}, auth=Basic(username, password), timeout_s=_TIMEOUT_S
         )
@@ -199,7 +199,7 @@ class _V1Setup:
             await self._query(statement)
 
     async def _query(self, statement: str) -> Sequence[Sequence[Value | None]]:
-        """InfluxQL → the rows of the first series. The statement goes in the body: a URL may be logged.
+        """Run InfluxQL → the rows of the first series. The statement goes in the body, because a URL may be logged.
 
         Raises InfluxError and its kinds.
         """
@@ -221,6 +221,6 @@ class _V1Setup:
 
 
 def _parse_duration(duration: str) -> int:
-    """`168h0m0s` → seconds; 0 is for ever."""
+    """Parse a duration such as `168h0m0s` → seconds; 0 is for ever."""
     units = {"h": 3600, "m": 60, "s": 1}
     return sum(int(count) * units[unit] for count, unit in _SPAN.findall(duration))

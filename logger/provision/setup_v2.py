@@ -1,5 +1,6 @@
-"""Sets an InfluxDB 2 up for the recorder: organisation, buckets, a token that may only write to them, others that may
-only read. Running it again changes nothing that is already right.
+"""Sets an InfluxDB 2 up for the recorder: organisation, buckets, and tokens that may only write or only read.
+
+Running it again changes nothing that is already right.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ _DESCRIPTION: Final = "envoy-logger"
 def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     """Make what is missing on the InfluxDB 2 at `url`.
 
-    A server that was never set up gets its first user (`admin`), the organisation and the first bucket. A token of
-    ours, known by its description, is used again if it still fits the buckets and its text is known: because the
-    server shows it (2.9 and later do not), or because it is held and the server still takes it. Else it is replaced,
-    and the old one ends. In a dry run nothing is made: the steps say what would be. Raises InfluxError and its kinds,
-    or a WireError.
+    A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
+    recorder's own tokens are found by their description. Such a token is used again if it fits the buckets and its
+    text is known: the server shows it (before 2.9), or it is held and the server still accepts it. Otherwise a new token
+    replaces it, and the old one is deleted. A dry run makes nothing and lists the steps.
+    Raises InfluxError and its kinds, or a WireError.
     """
     with V2Client(url, _refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
@@ -87,7 +88,7 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
 
 
 def _is_fresh(client: V2Client, service: SetupService) -> bool:
-    """Ask whether the server waits for its first user; InfluxDB Cloud has no such question, and never does."""
+    """Ask whether the server waits for its first user. InfluxDB Cloud never does, and answers 404."""
     try:
         return bool(client.ask(service.get_setup, "say whether it is set up").allowed)
     except InfluxMissingError:
@@ -97,7 +98,7 @@ def _is_fresh(client: V2Client, service: SetupService) -> bool:
 def _set_up_as(
     admin: Admin, url: str, plan: SetupPlan, steps: list[Step], made: Mapping[str, str], admin_token: str = ""
 ) -> SetupResult:
-    """Make the rest, signed in. `made`: ids of the buckets that are there since a moment ago, by name."""
+    """Sign in and make what is missing. `made`: name → id of the buckets that the first sign-up made."""
     sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
     with V2Client(url, _refuse, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:
         setup = _V2Setup(client, url, plan, steps)
@@ -112,7 +113,7 @@ def _set_up_as(
 
 
 class _V2Setup:
-    """What is made with an administrator's rights; each thing that was looked at becomes one of the `steps`."""
+    """Makes what an administrator may make, and appends each thing that it checked to `steps`."""
 
     def __init__(self, client: V2Client, url: str, plan: SetupPlan, steps: list[Step]) -> None:
         self._client, self._url, self._plan, self._steps = client, url, plan, steps
@@ -174,7 +175,7 @@ class _V2Setup:
     def _make_token(
         self, org_id: str, purpose: Purpose, bucket_ids: Iterable[str | None], ours: Iterable[Authorization]
     ) -> str | None:
-        """The text of the token that may do what `purpose` says with exactly these buckets; None in a dry run."""
+        """Find or make the token with the rights of `purpose` on these buckets → its text; None in a dry run."""
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)
         stale = []
@@ -200,7 +201,7 @@ class _V2Setup:
         return str(made.token)
 
     def _try_held(self, purpose: Purpose) -> str | None:
-        """The token that an earlier run returned, if the server takes it for these buckets."""
+        """Return the held token of `purpose` if the server accepts it for every bucket, else None."""
         text, org = self._plan.held.get(purpose, ""), self._plan.org
         if not is_sendable(text):
             return None
@@ -225,7 +226,7 @@ class _V2Setup:
 
 
 def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
-    """The error of an answer with a status that is no success."""
+    """Make the error for an answer whose status is no success."""
     message = f"InfluxDB at {host} does not {doing}: HTTP {status}: {' '.join(mask(body).split())[:200]}"
     if find_limit(body):
         return InfluxError(message, _LIMIT_HINT)
@@ -242,7 +243,7 @@ def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
 
 
 def _list_steps(plan: SetupPlan) -> list[Step]:
-    """A dry run on a server where nothing of ours can be there yet."""
+    """List the steps of a dry run on a server that has no bucket and no token of the recorder yet."""
     buckets = [Step("made", f"bucket {name!r}", describe_retention(s)) for name, s in plan.buckets.items()]
     return buckets + [_token_step("made", plan, purpose) for purpose in plan.purposes]
 
@@ -257,12 +258,15 @@ def _token_step(action: Action, plan: SetupPlan, purpose: Purpose) -> Step:
 
 
 def _describe(purpose: Purpose) -> str:
-    """The description by which a token of ours is found again."""
+    """Return the description by which the recorder's token for a purpose is found again."""
     return f"{_DESCRIPTION} ({purpose})"
 
 
 def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:
-    """For ever is no rule at all, unless it is a change; a change needs shards that are no longer than it."""
+    """Make the retention rules for so many seconds; 0 is for ever.
+
+    A new bucket that keeps data for ever has no rule. A change needs a rule, and shards no longer than the retention.
+    """
     if not seconds and not is_change:
         return []
     shards = next(shard for most, shard in _SHARDS if seconds < most or most == 0) if seconds else _SHARDS[-1][1]
@@ -271,5 +275,5 @@ def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentio
 
 
 def _is_shown(token: object) -> bool:
-    """Servers that keep tokens hashed list them without text, or with the text redacted."""
+    """Return True if a server's list shows a token's text; some servers leave it out or redact it."""
     return isinstance(token, str) and bool(token) and "redacted" not in token.lower()

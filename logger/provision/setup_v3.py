@@ -1,7 +1,7 @@
 """Makes the databases on an InfluxDB 3, by its documentation and source; not run against a real one.
 
-InfluxDB 3 Core has no tokens with fewer rights than an administrator's, and Enterprise makes its own in another way,
-so none is made here: the one that is given is the one that writes.
+InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in another way. So no token is made here:
+the recorder writes with the token that is given.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DATABASES: Final = TypeAdapter(list[dict[str, JsonValue]])
 
 
 async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make the databases that are missing; in a dry run only say it. Raises InfluxError, its kinds, a WireError."""
+    """Make the databases that are missing; a dry run makes none. Raises InfluxError and its kinds, or a WireError."""
     headers = {"authorization": f"Bearer {admin.token}"} if admin.token else {}
     wire = Wire(url, clock, use_proxy=True)
     try:
@@ -65,7 +65,7 @@ def _require_success(answer: Answer, host: str, doing: str) -> Answer:
 
 
 def _parse_databases(answer: Answer, host: str) -> set[str]:
-    """The names of the databases. Raises InfluxError for an answer that lists none."""
+    """Return the names of the databases. Raises InfluxError for an answer that is no list of databases."""
     try:
         return {str(row.get("iox::database", "")) for row in _DATABASES.validate_json(answer.body)}
     except ValidationError as error:

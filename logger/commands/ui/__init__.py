@@ -1,1 +1,1 @@
-"""What the commands share in the terminal."""
+"""Holds what several commands share in the terminal."""

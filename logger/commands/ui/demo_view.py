@@ -1,4 +1,4 @@
-"""The demo's live view: power now, today's energy, the day's curve, inverters, rows stored."""
+"""Draws the demo's live view: power now, today's energy, the day's curve, inverters, stored rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SUN, _HOUSE, _GRID, _BATTERY = "#FADE2A", "#5794F2", "#B877D9", "#73BF69"
 
 
 class DemoView:
-    """The state of the view; `curve`: unix seconds and W."""
+    """Holds the values of the view; `curve`: pairs of unix seconds and W."""
 
     def __init__(self, clock: FastClock, zone: str) -> None:
         self.clock, self.zone = clock, ZoneInfo(zone)
@@ -32,7 +32,7 @@ class DemoView:
         self.curve: list[tuple[float, float]] = []
 
     def take(self, collector: Collector) -> None:
-        """Take over the values of the last tick."""
+        """Take the values of the last tick into the view."""
         done = collector.collected
         if not done.values:
             return
@@ -43,7 +43,7 @@ class DemoView:
             self.curve = [*self.curve[-1440:], (done.last_tick, produced)]
 
     def write_line(self) -> str:
-        """Write one line, for output that is no terminal."""
+        """Write the values as one line, for output that is not a terminal."""
         v = self.values
         return (
             f"{self._now():%a %H:%M}  sun {_format_watts(v.get('production_power_w'))}"

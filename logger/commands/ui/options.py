@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Defines options that several commands share."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class MisuseError(click.ClickException):
-    """What was asked for cannot be meant; with what to do instead."""
+    """The command was used in a way that cannot be meant; the hint says what to do instead."""
 
     exit_code = 2
 
 
 def _choose_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path:
-    """Require the file that was named; without one find the settings."""
+    """Return the settings file that was named, which must exist; without a name, find it."""
     if path is None:
         return find_env_file(read_variables())
     try:
@@ -50,7 +50,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def interface_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make an option, to be given several times, for the address of one of this machine's interfaces."""
+    """Make an option for the addresses of this machine's interfaces; it may be given several times."""
     return click.option("--interface", "interfaces", multiple=True, callback=_check_interfaces, help=help_text)
 
 
@@ -64,15 +64,12 @@ def _check_interfaces(context: click.Context, parameter: click.Parameter, values
 
 
 def zone_of(configured: Settings) -> ZoneInfo:
-    """Return the zone by which people write times at this command."""
+    """Return the time zone in which a person writes times on the command line."""
     return ZoneInfo(configured.recorder.timezone or find_system_zone())
 
 
 def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
-    """Read a date, a time or an age (90m, 36h, 7d, 2w) as unix seconds; a time without a zone is of `zone`.
-
-    Never before 1970, when nothing was recorded.
-    """
+    """Parse a date, a time or an age (90m, 36h, 7d, 2w) → unix seconds, at least 0; `zone` is of times without one."""
     if found := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
         return max(0, int(now) - int(found[1]) * _UNITS_S[found[2]])
     try:
@@ -85,7 +82,7 @@ def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
 
 
 def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make an option for how long to keep data; its value is in seconds, 0 for ever, None if it is not given."""
+    """Make an option for how long to keep data; its value is in seconds, 0 for ever, None if not given."""
     return click.option(name, metavar="TIME", callback=_parse_span, help=f"{help_text}, as forever, 90d, 26w or 2y.")
 
 

@@ -1,4 +1,4 @@
-"""How commands show signs, fingerprints and refused lines, on any terminal."""
+"""Formats signs, fingerprints and refused lines for any terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WIDTH: Final = 80
 
 
 def mark(sign: str, plain: str, colour: str) -> str:
-    """Return a coloured sign, or `plain` in two columns where the terminal does not know the sign."""
+    """Return a coloured sign, or `plain` in two columns if the terminal cannot show the sign."""
     try:
         sign.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
@@ -27,7 +27,7 @@ def mark(sign: str, plain: str, colour: str) -> str:
 
 
 def fold(text: str, indent: int) -> str:
-    """Put each fingerprint, too long for one line, into two rows of its own; the text stands `indent` columns in."""
+    """Break each fingerprint, which is too long for one line, into two lines; the text is indented by `indent`."""
     fit: list[str] = []
     for row in _FINGERPRINT.sub(r"\n\1\n\2", text).split("\n"):
         head, rest = row[:47], row[47:]
@@ -39,7 +39,7 @@ def fold(text: str, indent: int) -> str:
 
 
 def describe_refusal(row: RefusedRow) -> str:
-    """Describe when and where a line was refused, and why."""
+    """Describe a refused line: when and where it was refused, and why."""
     reason = log.mask(" ".join(row.reason.split()))
     at = format_minute(row.tick) if row.tick else "-"
     status = f"HTTP {row.status}: " if row.status and "HTTP" not in reason else ""

@@ -1,4 +1,4 @@
-"""Files that a command writes secrets into, each secret alone in a file of its own."""
+"""Reads and writes the files of secrets; each secret has a file of its own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _CURE = "check the folder's owner."
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """One file and its permissions."""
+    """Holds the path and the permissions of one secret's file."""
 
     path: Path
     mode: int = 0o600
 
     def read_held(self) -> str:
-        """Read the secret of an earlier run, empty for none. Raises StateError where none could be written later."""
+        """Return the secret of an earlier run, empty for none. Raises StateError if no file could be written later."""
         try:
             refuse_unwritable(self.path.absolute().parent)  # before an old secret ends and a new one has no place
             is_there = os.path.lexists(self.path)
@@ -34,7 +34,7 @@ class SecretFile:
             ) from error
 
     def write(self, secret: str) -> None:
-        """Write the secret, if it is not there already, and say so. Raises StateError."""
+        """Write the secret unless the file holds it already, and print what was done. Raises StateError."""
         try:
             is_same = self._holds(secret)
             if not is_same:

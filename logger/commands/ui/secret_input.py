@@ -1,4 +1,4 @@
-"""Takes secrets that a command is given: from a file or from stdin (`-`), never as a word on the command line."""
+"""Reads the secrets of a command from a file or from stdin (`-`), never from the command line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def secret_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], C
 
 
 def _read_secret(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
-    """Read the secret without its one trailing newline; it is masked in every output from now on."""
+    """Read a secret without its trailing newline; every output masks it from now on."""
     if path is None:
         return None
     try:
@@ -37,7 +37,7 @@ def _read_secret(context: click.Context, parameter: click.Parameter, path: str |
 
 
 def _read_stdin(parameter: click.Parameter) -> str:
-    """Read a line of stdin; at a terminal it is asked for, and not shown."""
+    """Read one line of stdin; a terminal shows a question and hides the answer."""
     if sys.stdin.isatty():
         answer: str = click.prompt(f"The secret for {parameter.opts[0]} (it is not shown)", hide_input=True, err=True)
         return answer

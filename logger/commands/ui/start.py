@@ -1,4 +1,4 @@
-"""How commands begin: settings loaded, secrets masked, log configured, and the gateway polled once."""
+"""Begins a command: loads the settings, masks secrets, configures the log, and polls the gateway once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def begin(
 ) -> Settings:
     """Load the settings and configure the log. Raises SettingsError with every problem.
 
-    `require`: variables that must be set; `further`: finds more problems; `level`: the log's, if not as it is set.
+    `require`: variables that must be set. `further`: finds more problems. `level`: the log level, if not the set one.
     """
     configured, problems = inspect(env_file, require=require, further=further)
     if problems:
@@ -36,9 +36,9 @@ def begin(
 def inspect(
     env_file: Path, *, require: Sequence[str] = (), further: FurtherCheck = lambda settings: ()
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Load the settings → (settings, with defaults instead of wrong values; every problem).
+    """Load the settings → the settings, with defaults in place of wrong values, and every problem.
 
-    Says so if they are the installed service's, because nobody named that file.
+    Prints a note if the file is the installed service's, which nobody named.
     """
     if env_file == places.INSTALLED:
         click.echo(f"settings: {env_file}", err=True)
@@ -51,13 +51,13 @@ def file_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:
-    """Begin a command that polls the gateway; layout and tariff files are checked with the settings."""
+    """Load the settings of a command that polls the gateway; layout and tariff files are checked, too."""
     further = file_problems if with_layout else tariff_problems
     return begin(env_file, require=["ENPHASE_GATEWAY"], further=further, level=level)
 
 
 def configure_log(configured: Settings, level: str = "") -> None:
-    """Log to stderr, at `level` or as the settings say, with every secret masked."""
+    """Configure the log: to stderr, at `level` or that of the settings, with every secret masked."""
     log.protect(configured.secrets.values())
     recorder = configured.recorder
     log.configure(level or recorder.log_level, recorder.log_format, journal=is_under_journal())
