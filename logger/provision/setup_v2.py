@@ -56,8 +56,8 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
 
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
     recorder's own tokens are found by their description. Such a token is used again if it fits the buckets and its
-    text is known: the server shows it (before 2.9), or it is held and the server still accepts it. Otherwise a new token
-    replaces it, and the old one is deleted. A dry run makes nothing and lists the steps.
+    text is known: the server shows it (before 2.9), or it is held and the server still accepts it. Otherwise a new
+    token replaces it, and the old one is deleted. A dry run makes nothing and lists the steps.
     Raises InfluxError and its kinds, or a WireError.
     """
     with V2Client(url, _refuse, timeout_s=_TIMEOUT_S) as anonymous:

@@ -69,7 +69,7 @@ def zone_of(configured: Settings) -> ZoneInfo:
 
 
 def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
-    """Parse a date, a time or an age (90m, 36h, 7d, 2w) → unix seconds, at least 0; `zone` is of times without one."""
+    """Parse a date, a time or an age (90m, 36h, 7d, 2w) → unix seconds from 0 on; `zone`: of times without one."""
     if found := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
         return max(0, int(now) - int(found[1]) * _UNITS_S[found[2]])
     try:

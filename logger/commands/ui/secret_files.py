@@ -23,7 +23,7 @@ class SecretFile:
     mode: int = 0o600
 
     def read_held(self) -> str:
-        """Return the secret of an earlier run, empty for none. Raises StateError if no file could be written later."""
+        """Return the secret of an earlier run, empty for none. Raises StateError if the file cannot be written."""
         try:
             refuse_unwritable(self.path.absolute().parent)  # before an old secret ends and a new one has no place
             is_there = os.path.lexists(self.path)
