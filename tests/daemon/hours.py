@@ -13,7 +13,7 @@ from pathlib import Path
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
-from logger.errors import AbsentError, EnvoyLoggerError, NotAllowedError, TimedOutError
+from logger.errors import AbsentError, BusyError, EnvoyLoggerError, NotAllowedError, TimedOutError
 from logger.gateway.documents import looks_like_html, read_document, read_info
 from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.model import Document, Event, GatewayInfo
@@ -68,6 +68,8 @@ class PlantGateway:
         answer = self._answer(path)
         if answer.status in (401, 403):
             raise NotAllowedError(f"{path} answered {answer.status}")
+        if answer.status >= 500:
+            raise BusyError(f"{path} answered {answer.status}")
         if answer.status != 200 or (endpoint.form == "json" and looks_like_html(answer)):
             raise AbsentError(f"{path} answered {answer.status}")
         body = read_document(answer, endpoint.form, path)
