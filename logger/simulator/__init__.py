@@ -1,1 +1,1 @@
-"""A believable gateway for the demo and the tests."""
+"""Simulates a gateway for the demo and the tests."""

@@ -1,4 +1,4 @@
-"""A self-signed certificate such as a gateway makes for itself: no name that matches, about a year long."""
+"""Makes a self-signed certificate like a gateway's own: its name does not match, and it lasts about a year."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Key and certificate in PEM form, and the SHA-256 of the certificate in hex."""
+    """Hold key and certificate in PEM form, and the SHA-256 of the certificate in hex."""
 
     certificate_pem: bytes
     key_pem: bytes = field(repr=False)
     fingerprint: str
 
     def context(self) -> ssl.SSLContext:
-        """Make a server context that shows this certificate."""
+        """Make an SSL context for a server that shows this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.load_into(context)
         return context
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Let a server context show this certificate to every later connection."""
+        """Load this certificate into a server's SSL context; every later connection shows it."""
         with tempfile.NamedTemporaryFile() as file:  # ssl reads keys from files alone
             file.write(self.key_pem + self.certificate_pem)
             file.flush()
@@ -38,7 +38,7 @@ class Certificate:
 
 
 def make_certificate(serial: str, *, now: float, days: float = 365, age_days: float = 1) -> Certificate:
-    """Make a key and a certificate: valid since `age_days` before `now` (unix seconds), until `days` after it."""
+    """Make a key and a certificate, valid from `age_days` before `now` (unix seconds) until `days` after it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"envoy {serial}")])
     at = datetime.fromtimestamp(now, UTC)

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on h11 and asyncio streams: plain enough that every fault can be played on it."""
+"""Serves HTTP/1.1 with h11 and asyncio streams, so simply that every fault can be played."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from logger.simulator.site_model import Reply
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: `path` with its query, header names in lower case."""
+    """Hold one request: `path` with its query, header names in lower case."""
 
     method: str
     path: str
@@ -29,10 +29,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is sent: the reply, further headers, and how it fails on the wire.
+    """Hold what is sent: the reply, further headers, and how the answer fails on the wire.
 
-    `cut_after`: so many bytes of the body, then the end. `reset`: no answer. `parts`: sent instead of the body,
-    without a length; their maker may wait. `raw`: these very bytes instead of an answer, and then the end.
+    `cut_after`: the connection ends after so many bytes of the body. `reset`: it ends without an answer. `parts`: are
+    sent instead of the body, without a length. `raw`: these bytes are sent instead of an answer; then it ends.
     """
 
     reply: Reply
@@ -49,7 +49,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 class HttpServer:
     """Listens on 127.0.0.1 and answers by `handler`.
 
-    `raw` has what each connection sent, in order, after the TLS handshake: what an impostor would learn.
+    `raw`: the bytes that each connection sent after the TLS handshake, in order. An impostor would see them.
     """
 
     def __init__(self, handler: Handler, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
@@ -61,14 +61,14 @@ class HttpServer:
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to listen; `port` is then the real one, also for the next start."""
+        """Begin to listen; from now on `port` is the port in use, also at the next start."""
         self._listener = listener = socket.create_server(("127.0.0.1", self.port))
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
         asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def stop(self) -> None:
-        """Stop listening and end every connection; does nothing if it is stopped."""
+        """Stop listening and end every connection; does nothing after a stop."""
         listener, self._listener = self._listener, None
         if listener is not None:
             asyncio.get_running_loop().remove_reader(listener)
@@ -76,7 +76,7 @@ class HttpServer:
             await self.drop()
 
     async def drop(self) -> None:
-        """End every connection, as a restart of the device does; also one in the middle of its handshake."""
+        """End every connection, as a restart of the device does, even in the middle of a handshake."""
         clients = list(self._clients)
         for task in clients:
             task.cancel()
@@ -131,7 +131,7 @@ class HttpServer:
 
 
 async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader, seen: bytearray) -> Request | None:
-    """Read the next request, None at the end of the connection; `seen` gets every byte."""
+    """Read the next request; None at the end of the connection. Every byte is appended to `seen`."""
     head: h11.Request | None = None
     body = b""
     while True:

@@ -1,4 +1,4 @@
-"""What a gateway lets people in by: signed tokens as from Enphase, and HTTP Digest before firmware 7."""
+"""Makes and checks what gateways accept as sign-in: signed tokens, and HTTP Digest before firmware 7."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Verdict: TypeAlias = Literal["good", "stale", "wrong"]
 
 @dataclass(slots=True)
 class TokenMaker:
-    """Signs tokens (ES256, the gateway's serial as audience) and knows which of its own are still good."""
+    """Signs tokens (ES256, the gateway's serial as audience) and tells which of them are still valid."""
 
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False
@@ -54,7 +54,7 @@ class TokenMaker:
         return self.made[-1]
 
     def is_good(self, token: str, serial: str, now: float) -> bool:
-        """Whether the gateway `serial` takes it: signature, audience, dates, not revoked."""
+        """Return True if the gateway `serial` accepts the token: signature, audience, dates, not revoked."""
         try:
             claims = jwt.decode(
                 token,
@@ -74,10 +74,10 @@ class TokenMaker:
 
 @dataclass(slots=True)
 class DigestGuard:
-    """Gives Digest challenges (MD5) and checks responses; a nonce counts up, so none is played twice.
+    """Makes Digest challenges (MD5) and checks responses; each nonce counts up, so that no response works twice.
 
-    `has_qop`: as RFC 2617 has it, with `qop="auth"`; without it as RFC 2069. `nonce_uses`: requests until a nonce is
-    stale. `names_next`: a good answer names the nonce of the next request, and ends the old one.
+    `has_qop`: challenges have `qop="auth"` (RFC 2617), else none (RFC 2069). `nonce_uses`: the number of requests
+    until a nonce is stale. `names_next`: each good answer names the next nonce and ends the old one.
     """
 
     has_qop: bool = True
@@ -87,12 +87,12 @@ class DigestGuard:
     """Nonce → requests that were signed with it."""
 
     def challenge(self, *, is_stale: bool = False) -> str:
-        """Make the WWW-Authenticate header of a refusal; `is_stale`: the signature was good, its nonce too old."""
+        """Make the WWW-Authenticate header of a refusal; `is_stale`: only the nonce was too old."""
         parts = [f'realm="{REALM}"', *(['qop="auth"'] if self.has_qop else []), f'nonce="{self._new_nonce()}"']
         return "Digest " + ", ".join([*parts, "algorithm=MD5", *(["stale=true"] if is_stale else [])])
 
     def check(self, request: Request, username: str, password: str) -> Verdict:
-        """Say whether the request answers one of the challenges with that user and password."""
+        """Judge whether the request answers one of the challenges with this user and password."""
         header = request.headers.get("authorization", "")
         given = {key: quoted or bare for key, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', header)}
         nonce, count = given.get("nonce", ""), given.get("nc", "00000001")
@@ -113,7 +113,7 @@ class DigestGuard:
         return "good"
 
     def make_info(self, request: Request) -> tuple[tuple[str, str], ...]:
-        """Make the headers of a good answer: the next nonce, where this guard names one."""
+        """Make the headers of a good answer: the next nonce, if this guard names one."""
         if not self.names_next:
             return ()
         used = re.search(r'nonce="([^"]*)"', request.headers.get("authorization", ""))

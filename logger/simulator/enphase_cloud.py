@@ -1,4 +1,4 @@
-"""A stand-in for the sign-in at Enphase: it counts every try and plays every refusal that was ever seen."""
+"""Simulates the sign-in at Enphase: counts every try and plays every refusal that was seen in the field."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SESSION_TOKEN: Final = "/entrez-auth-token"  # noqa: S105  a path
 
 
 class Cloud:
-    """On loopback, plain http unless `tls` is given; `sign_ins` counts the tries, `faults` breaks answers.
+    """Serves the sign-in on loopback, over plain http without `tls`; `sign_ins` counts tries, `faults` breaks answers.
 
     `mode`: refused: e-mail or password are wrong, whatever they are; mfa: a second factor is wanted;
     too-many-sessions; forbidden 403, throttled 429 with Retry-After, down 503, html: 200 with a page, all of these
@@ -49,17 +49,17 @@ class Cloud:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return the address of the server."""
         return f"{'https' if self.http.tls else 'http'}://127.0.0.1:{self.http.port}"
 
     @property
     def login_url(self) -> str:
-        """For ENPHASE_LOGIN_URL."""
+        """Return the address for ENPHASE_LOGIN_URL."""
         return f"{self.url}{LOGIN}"
 
     @property
     def token_url(self) -> str:
-        """For ENPHASE_TOKEN_URL."""
+        """Return the address for ENPHASE_TOKEN_URL."""
         return f"{self.url}{TOKENS}"
 
     async def _answer(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Faults on demand: what a path does instead of answering well. The one place where answers are broken on purpose."""
+"""Breaks answers on demand: what a path does instead of answering well. No other module breaks answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TWO_LENGTHS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to fail.
+    """Define one way to fail.
 
     - delay: answers well after `seconds` of the clock; drip: answers well, a byte every `seconds`
     - hang: ends the connection after `seconds` (0: never)
@@ -56,13 +56,13 @@ class Fault:
     script: Script | None = None
 
     def is_due(self, now: float) -> bool:
-        """Whether `now` is within its time."""
+        """Return True if the fault is played at `now`, in unix seconds."""
         return (self.since is None or now >= self.since) and (self.until is None or now < self.until)
 
     async def respond(
         self, request: Request, proper: Callable[[Request], Awaitable[Response]], clock: Clock
     ) -> Response:
-        """Respond as this fault has it, in the time that it takes; `proper` gives the response without the fault."""
+        """Respond with this fault; `proper` makes the response without it."""
         if self.kind == "hang" and not self.seconds:
             await asyncio.Event().wait()
         if self.kind in ("delay", "hang"):
@@ -104,25 +104,25 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """The faults by path prefix; the longest prefix that fits and is due is played. `*` stands for every path."""
+    """Holds the faults by path prefix and plays the longest matching one that is due. `*` matches every path."""
 
     by_prefix: dict[str, Fault] = field(default_factory=dict)
     played: dict[str, int] = field(default_factory=dict)
 
     def set(self, prefix: str, fault: Fault) -> None:
-        """Let `prefix` fail like this from now on."""
+        """Let paths with this prefix fail from now on."""
         self.by_prefix[prefix] = fault
         self.played[prefix] = 0
 
     def clear(self, prefix: str | None = None) -> None:
-        """Heal that prefix, or everything."""
+        """Remove the fault of a prefix, or all faults."""
         if prefix is None:
             self.by_prefix.clear()
         else:
             self.by_prefix.pop(prefix, None)
 
     def take(self, path: str, now: float) -> Fault | None:
-        """Choose the fault to play for this request, and count it."""
+        """Choose the fault to play for a request, and count it."""
         fitting = [
             prefix
             for prefix, fault in self.by_prefix.items()
@@ -144,7 +144,7 @@ async def _drip(body: bytes, seconds: float, clock: Clock) -> AsyncIterator[byte
 
 
 async def _make_huge(size: int) -> AsyncIterator[bytes]:
-    """Yield a JSON list of about that many bytes."""
+    """Yield a JSON list of about `size` bytes."""
     yield b"[0"
     for _ in range(size // _CHUNK):
         yield b",0" * (_CHUNK // 2)
@@ -152,7 +152,7 @@ async def _make_huge(size: int) -> AsyncIterator[bytes]:
 
 
 async def _make_bomb(size: int) -> AsyncIterator[bytes]:
-    """Yield the same list, compressed a thousandfold."""
+    """Yield the same list, compressed to a thousandth."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     async for part in _make_huge(size):
         if compressed := compressor.compress(part):

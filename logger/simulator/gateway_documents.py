@@ -1,4 +1,4 @@
-"""The gateway itself: /info, /home.json, the tariff and the live stream's status."""
+"""Makes the documents of the gateway itself: /info, /home.json, the tariff and the live stream's status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.simulator.site_model import Reply
 
 
 def info(moment: Moment) -> Reply:
-    """`/info`: serial, firmware and the gateway's clock, as XML; the oldest call it JSON."""
+    """Make `/info`: serial, firmware and the gateway's clock, as XML; the oldest call it JSON."""
     generation = moment.generation
     meter = "" if generation.imeter is None else f"<imeter>{str(generation.imeter).lower()}</imeter>"
     tokens = "<web-tokens>true</web-tokens>" if generation.needs_token else ""
@@ -29,7 +29,7 @@ def info(moment: Moment) -> Reply:
 
 
 def home(moment: Moment) -> object:
-    """`/home.json`: time zone, network, last report to Enphase, number of devices."""
+    """Make `/home.json`: time zone, network, last report to Enphase, number of devices."""
     local = datetime.fromtimestamp(moment.now, ZoneInfo(moment.site.zone))
     batteries = len(moment.battery_serials)
     older = {} if moment.generation.version >= (8, 3) else {"update_status": "satisfied", "alerts": []}
@@ -67,7 +67,7 @@ def home(moment: Moment) -> object:
 
 
 def tariff(moment: Moment) -> object:
-    """`/admin/lib/tariff`."""
+    """Make `/admin/lib/tariff`."""
     reserve = round(100 * moment.battery.reserve) if moment.battery else 0
     storage = {"mode": "self-consumption", "operation_mode_sub_type": "", "reserved_soc": reserve,
                "very_low_soc": 5, "charge_from_grid": False, "date": str(moment.install_time)}  # fmt: skip
@@ -85,7 +85,7 @@ def tariff(moment: Moment) -> object:
 
 
 def livedata(moment: Moment) -> object:
-    """`/ivp/livedata/status`: nobody streams, so it shows what was known a day ago."""
+    """Make `/ivp/livedata/status`: nobody streams, so it shows what was known a day ago."""
     then = Moment(moment.site, moment.generation, max(moment.now - 86400, moment.site.start))
     state = then.state
 

@@ -1,4 +1,4 @@
-"""The firmware generations that can be invented, as data."""
+"""Lists the firmware generations that can be invented."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One kind of gateway.
+    """Define one kind of gateway.
 
     `imeter`: what /info says of a built-in meter, None where it says nothing. `metered`: CTs are in use. `battery`:
     IQ batteries with a controller and a storage CT. `details`: it has /ivp/pdm/device_data and lets an owner see
@@ -29,12 +29,12 @@ class Generation:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """`D8.2.4286` → (8, 2, 4286)."""
+        """Return the firmware as numbers: `D8.2.4286` → (8, 2, 4286)."""
         return tuple(int(part) for part in self.firmware[1:].split("."))
 
     @property
     def needs_token(self) -> bool:
-        """From firmware 7 on: https and tokens."""
+        """Return True from firmware 7 on, which has https and tokens."""
         return self.version >= (7,)
 
 

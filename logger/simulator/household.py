@@ -1,8 +1,8 @@
-"""A house with sun, load and a battery as a pure function of time: the truth behind every invented document.
+"""Computes a house with sun, load and a battery as a function of time; every invented document is made from it.
 
-Powers are constant within a 5-minute slot but for a ripple from minute to minute that cancels within the slot, so
-every counter is an exact integral and energy is conserved at any moment:
-production + import + discharged = house + export + charged. Two processes with an equal `Household` agree.
+Powers are constant within a slot of 5 minutes, except for a ripple from minute to minute that cancels out within the
+slot. So every counter is an exact integral, and energy is conserved at any moment:
+production + import + discharged = house + export + charged. Two processes with equal `Household`s get equal values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RIPPLE_SUMS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """Everything at one moment. Powers in W, all of them 0 or more; `stored_wh` in the batteries."""
+    """Hold powers and counters at one moment. Powers are in W and never below 0; `stored_wh` is in the batteries."""
 
     time: float
     production_w: float
@@ -40,23 +40,23 @@ class SiteState:
 
     @property
     def net_w(self) -> float:
-        """+ import."""
+        """Return the net power in W, positive while importing."""
         return self.import_w - self.export_w
 
     @property
     def battery_w(self) -> float:
-        """+ discharging."""
+        """Return the battery power in W, positive while discharging."""
         return self.discharge_w - self.charge_w
 
     @property
     def consumption_w(self) -> float:
-        """As a gateway counts with a net CT: production + net, batteries not regarded."""
+        """Return consumption in W as a gateway with a net CT computes it: production + net, without the battery."""
         return self.production_w + self.net_w
 
 
 @dataclass(frozen=True, slots=True)
 class LastReport:
-    """An inverter's last report: its second, the energy of its interval, and the mean of that."""
+    """Hold an inverter's last report: its unix second, and the energy and mean power of its interval."""
 
     at: int
     watts: int
@@ -65,7 +65,7 @@ class LastReport:
 
 @dataclass(frozen=True, slots=True)
 class Household(SiteFacts):
-    """The site through time. Its facts are the fields."""
+    """Computes the site at any time; its facts are the fields."""
 
     def at(self, now: float) -> SiteState:
         """Compute the state at unix time `now`. Raises ValueError before the epoch."""
@@ -92,18 +92,18 @@ class Household(SiteFacts):
         return SiteState(now, made, used, into, out, charge, discharge, stored, percent, Energy(*counters))
 
     def energy(self, start: float, stop: float) -> Energy:
-        """Compute what flowed between two moments."""
+        """Compute the energy that flowed between two unix times."""
         return self.at(stop).total - self.at(start).total
 
     def share(self, inverter: int) -> float:
-        """Tell the part of the whole production that this inverter makes; all parts add up to 1.
+        """Return this inverter's share of the whole production; all shares add up to 1.
 
         With a second system, its part is missing.
         """
         return _shares(self.inverters, self.seed)[inverter] * (1 - self.second_system)
 
     def report(self, inverter: int, now: float) -> LastReport:
-        """Make that inverter's newest report: one each interval at a second of its own, none while it is dark."""
+        """Make an inverter's newest report: one each interval at its own second, none while it is dark."""
         every = self.report_interval_s
         offset = (inverter * 97 + 41 * self.seed) % every
         first = int(self.start) + every

@@ -1,4 +1,4 @@
-"""An invented gateway: which path gives which document on which generation, and who may read it."""
+"""Invents a gateway: which path gives which document on which generation, and who may read it."""
 
 from __future__ import annotations
 
@@ -64,24 +64,26 @@ _DETAILS: Final = ("/ivp/pdm/energy", "/ivp/pdm/device_data")
 
 @dataclass(slots=True)
 class InventedGateway:
-    """A gateway of one generation in front of a site. Its generation and site may be exchanged: firmware is pushed,
-    meters are added."""
+    """Answers for a gateway of one generation in front of a site.
+
+    Generation and site may be replaced at any time, as by a firmware update or by new meters.
+    """
 
     generation: Generation
     site: Household
 
     @property
     def serial(self) -> str:
-        """The gateway's serial."""
+        """Return the gateway's serial."""
         return self.site.serial
 
     @property
     def needs_token(self) -> bool:
-        """From firmware 7 on."""
+        """Return True from firmware 7 on."""
         return self.generation.needs_token
 
     def access(self, path: str) -> Access:
-        """Say what that path wants."""
+        """Return what a path asks for: nothing, Digest or a token."""
         if path.startswith("/info"):
             return "open"
         if self.needs_token:
@@ -91,7 +93,7 @@ class InventedGateway:
         return "digest" if version >= (3, 9) and (wants_digest or bare.startswith(_INSTALLER)) else "open"
 
     def answer(self, path: str, now: float) -> Reply:
-        """Give the document at `path`, 401 where only an installer may, or this firmware's page for unknown paths."""
+        """Make the document at `path`, a 401 for installers' paths, or this firmware's page for unknown paths."""
         bare, _, query = path.partition("?")
         moment = Moment(self.site, self.generation, now)
         version = self.generation.version
@@ -128,9 +130,9 @@ def invent_gateway(
     epoch: float | None = None,
     wiring: str = "usual",
 ) -> InventedGateway:
-    """Invent a gateway of one of GENERATIONS before `site`, or before a new one, wired as one of WIRINGS.
+    """Invent a gateway of one of GENERATIONS for `site`, or for a new site, wired as one of WIRINGS.
 
-    A generation without batteries leaves out those of the site: its `site` is then another, so ask the gateway's.
+    For a generation without batteries the site is copied without them; use the gateway's `site`.
     """
     row = GENERATIONS[generation]
     if site is None:

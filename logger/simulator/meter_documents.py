@@ -1,4 +1,4 @@
-"""The CT meters: /ivp/meters, /ivp/meters/readings and /ivp/meters/reports."""
+"""Makes the documents of the CT meters: /ivp/meters, /ivp/meters/readings and /ivp/meters/reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHARES: Final[dict[int, dict[str, tuple[float, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What one meter measures, in W and Wh: delivered is generated, imported, consumed or discharged."""
+    """Hold what one meter measures, in W and Wh; delivered means generated, imported, consumed or discharged."""
 
     kind: str
     power_w: float
@@ -32,12 +32,12 @@ class Flow:
     received_wh: float
 
     def of_phase(self, share: float) -> Flow:
-        """The part of one phase."""
+        """Return the part of one phase."""
         return Flow(self.kind, self.power_w * share, self.delivered_wh * share, self.received_wh * share)
 
 
 def flows(moment: Moment) -> list[Flow]:
-    """The meters in use, in the gateway's order."""
+    """List the meters in use, in the gateway's order."""
     if not moment.generation.metered:
         return []
     state, total = moment.state, moment.state.total
@@ -51,7 +51,7 @@ def flows(moment: Moment) -> list[Flow]:
 
 
 def shares(moment: Moment, kind: str) -> tuple[float, ...]:
-    """How that meter's whole is spread over the phases in use; adds up to 1."""
+    """Return the share of each phase in a meter's sum; the shares add up to 1."""
     phases = moment.site.phases
     if kind == "production" and moment.site.sun_phase:
         return tuple(float(phase == moment.site.sun_phase) for phase in range(1, phases + 1))
@@ -67,7 +67,7 @@ def phases_of_flow(moment: Moment, flow: Flow) -> list[Flow]:
 
 
 def meters(moment: Moment) -> object:
-    """`/ivp/meters`: [] without CTs."""
+    """Make `/ivp/meters`: [] without CTs."""
     if not moment.generation.metered:
         return []
     enabled = [flow.kind for flow in flows(moment)]
@@ -81,7 +81,7 @@ def meters(moment: Moment) -> object:
 
 
 def readings(moment: Moment) -> object:
-    """`/ivp/meters/readings`: a row a meter, always with three channels; only the phases in use mean anything."""
+    """Make `/ivp/meters/readings`: a row a meter with three channels; only those of phases in use mean anything."""
     live = flows(moment)
     rows = [_row(moment, flow) for flow in live]
     if moment.site.phases == 2 and len(live) == 3 and not moment.generation.new_stack:
@@ -100,7 +100,7 @@ class _Row:
 
 
 def _channel(kind: str) -> int:
-    """The id of a meter's first channel."""
+    """Return the id of a meter's first channel."""
     return 0x6A000011 + (_EIDS[kind] & 0xFFFF)
 
 
@@ -118,7 +118,7 @@ def _row(moment: Moment, flow: Flow) -> _Row:
 
 
 def _values(moment: Moment, flow: Flow, place: int) -> dict[str, float]:
-    """The figures of one phase."""
+    """Make the values of one phase."""
     volts = _volts(moment, place)
     reactive = 0.06 * flow.power_w + (41.5 if flow.kind == "production" else -132.25) / moment.site.phases
     apparent = math.hypot(flow.power_w, reactive)
@@ -144,7 +144,7 @@ def _blank(eid: int, timestamp: int) -> dict[str, float]:
 
 
 def reports(moment: Moment) -> object:
-    """`/ivp/meters/reports`: production, net and total consumption; net counts import - export, as from 8.3 on."""
+    """Make `/ivp/meters/reports`: production, net and total consumption; net counts import - export, as 8.3 does."""
     state = moment.state
     rows = [
         Flow("production", state.production_w, state.total.produced_wh, 0.0),
@@ -180,6 +180,6 @@ def _report(moment: Moment, flow: Flow, phases: int, volts: float) -> dict[str, 
 
 
 def _volts(moment: Moment, place: int) -> float:
-    """Of one phase to neutral; it sways a little."""
+    """Compute the voltage of a phase to neutral; it varies a little."""
     nominal = 120.0 if moment.site.phases == 2 else 231.0
     return nominal * (1 + 0.008 * math.sin(moment.now / 701 + 2.1 * place))

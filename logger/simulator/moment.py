@@ -1,4 +1,4 @@
-"""A moment at an invented site as one gateway sees it: what every document is made from."""
+"""Shows an invented site at one moment as a gateway sees it; every document is made from this."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """What the interval database says: the power at its last step, and energies today, in the seven days before
-    today, and ever, as of then."""
+    """Hold what the interval database says at its last step: power, and energy today, in seven days, and ever."""
 
     power: SiteState
     today: Energy
@@ -28,7 +27,7 @@ class DatabaseFigures:
 
 @dataclass(frozen=True, slots=True)
 class Inverter:
-    """One micro-inverter: its serial, the ids that gateways give it, its last report."""
+    """Hold one inverter: its serial, the ids that gateways give it, its last report."""
 
     number: int
     serial: str
@@ -40,7 +39,7 @@ class Inverter:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The site at `now` (unix seconds) behind a gateway of one generation."""
+    """Shows the site at `now` (unix seconds) behind a gateway of one generation."""
 
     site: Household
     generation: Generation
@@ -48,22 +47,22 @@ class Moment:
 
     @property
     def state(self) -> SiteState:
-        """Powers and counters now, as this gateway counts."""
+        """Compute powers and counters at this moment, as this gateway counts them."""
         return count_at(self.site, self.now)
 
     @property
     def battery(self) -> Battery | None:
-        """The batteries, if this gateway has any."""
+        """Return the batteries; None if this gateway has none."""
         return self.site.battery if self.generation.battery else None
 
     @property
     def battery_serials(self) -> tuple[str, ...]:
-        """One for each battery."""
+        """Return the serial of each battery."""
         return tuple(f"4923{100_000 + 17 * n:08d}" for n in range(self.battery.count if self.battery else 0))
 
     @property
     def install_time(self) -> int:
-        """When the devices say that they were installed."""
+        """Return the time at which the devices were installed, in unix seconds."""
         return int(self.site.start) - 400 * 86400
 
     def database(self) -> DatabaseFigures:
@@ -76,7 +75,7 @@ class Moment:
         )  # fmt: skip
 
     def inverters(self) -> list[Inverter]:
-        """List every micro-inverter."""
+        """List every inverter."""
         return [
             Inverter(
                 number, serial_of(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,
@@ -87,5 +86,5 @@ class Moment:
 
 
 def serial_of(number: int) -> str:
-    """Make the serial of an invented micro-inverter."""
+    """Make the serial of an invented inverter."""
     return f"4823{10_000_000 + 137 * number:08d}"

@@ -1,4 +1,4 @@
-"""What the site makes and uses: /api/v1/production, /production.json, /ivp/pdm/energy and the oldest page."""
+"""Makes the documents of production and consumption: v1 totals, blocks, interval database, the oldest page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WRAP_WH = 2**32 / 3600
 
 
 def v1(moment: Moment) -> object:
-    """`/api/v1/production`: production in steps of 5 or 15 minutes; all zero on the new stack."""
+    """Make `/api/v1/production`: production in steps of 5 or 15 minutes; all zero on the new stack."""
     if moment.generation.new_stack:
         return _figures(0, 0, 0, 0)
     at = moment.database()
@@ -22,7 +22,7 @@ def v1(moment: Moment) -> object:
 
 
 def energy(moment: Moment) -> object:
-    """`/ivp/pdm/energy`: production by inverters and by CT, and consumption as the gateway counts it."""
+    """Make `/ivp/pdm/energy`: production by inverters and by CT, and consumption as the gateway counts it."""
     none = _figures(0, 0, 0, 0)
     if moment.generation.new_stack:
         return {"production": {"pcu": none, "rgm": none, "eim": none}, "consumption": {"eim": none}}
@@ -39,7 +39,7 @@ def energy(moment: Moment) -> object:
 
 
 def blocks(moment: Moment, *, details: bool) -> object:
-    """`/production.json`: blocks of the inverters and the CTs; `details` adds a line a phase."""
+    """Make `/production.json`: blocks of the inverters and the CTs; `details` adds a line a phase."""
     reports = [inverter.report for inverter in moment.inverters()]
     state, interval, generation = moment.state, moment.database(), moment.generation
     lifetime = sum(
@@ -72,7 +72,7 @@ def blocks(moment: Moment, *, details: bool) -> object:
 
 
 def page(moment: Moment) -> Reply:
-    """`/production` before firmware 4: the only figures of the oldest gateways."""
+    """Make `/production` before firmware 4: the only figures of the oldest gateways."""
     at = moment.database()
     return web_pages.production(
         at.power.production_w, at.today.produced_wh, at.week.produced_wh, at.lifetime.produced_wh
@@ -85,7 +85,7 @@ def _figures(today: float, week: float, lifetime: float, watts: float) -> dict[s
 
 
 class _Block:
-    """One CT's block: live power and counter, and what the interval database knows of it."""
+    """Hold one CT's block: live power and counter, and what the interval database says of it."""
 
     def __init__(self, kind: str, watts: float, live: float, today: float, week: float, stored: float) -> None:
         self.kind, self.watts, self.live, self.today, self.week, self.stored = kind, watts, live, today, week, stored
@@ -107,7 +107,7 @@ class _Block:
         return found
 
     def _values(self, moment: Moment, share: float, phases: int) -> dict[str, object]:
-        """Today and seven days = what the database has + what the counter moved since; the integers if it fell."""
+        """Make today and seven days: the database's figures plus the counter's rise since; integers if it fell."""
         live, watts = self.live * share, self.watts * share
         today, week = int(self.today * share), int(self.week * share)
         moved = live - int(self.stored * share)

@@ -1,4 +1,4 @@
-"""The stand-in gateway: a site model behind TLS, tokens or digest, with faults on demand and a journal."""
+"""Serves a simulated gateway: a site model behind TLS, tokens or Digest, with faults on demand and a journal."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CHECK: Final = "/auth/check_jwt"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One request and its answer.
+    """Hold one request and its answer.
 
-    `time` by the simulator's clock, when the request came. `status` 0: no answer was sent. `body` as it was to be
-    sent: a fault on the wire may have cut it.
+    `time`: when the request came, by the simulator's clock. `status` 0: no answer was sent. `body`: the whole body,
+    even if a fault cut it on the wire.
     """
 
     time: float
@@ -39,17 +39,17 @@ class Served:
 
     @property
     def path(self) -> str:
-        """The path with its query."""
+        """Return the path with its query."""
         return self.request.path
 
     @property
     def bearer(self) -> str:
-        """The token that the request brought, good or not."""
+        """Return the token in the request, valid or not."""
         return self.request.headers.get("authorization", "").removeprefix("Bearer ")
 
     @property
     def credential(self) -> SignedBy:
-        """What the request brought, good or not."""
+        """Return what the request was signed with, valid or not."""
         authorization = self.request.headers.get("authorization", "")
         if authorization.startswith("Digest "):
             return "digest"
@@ -58,17 +58,17 @@ class Served:
 
     @property
     def saw_token(self) -> bool:
-        """Whether a token was in its headers or path."""
+        """Return True if a token was in its headers or path."""
         return "eyJ" in " ".join((self.path, *(self.request.headers.get(n, "") for n in ("authorization", "cookie"))))
 
 
 class Simulator:
-    """One gateway and its cloud sign-in, both on 127.0.0.1. Use as an async context manager.
+    """Serves one gateway and its cloud sign-in, both on 127.0.0.1. Use as an async context manager.
 
-    `model` may be exchanged while it runs (other firmware, other serial), `skew_s` is what its clock is ahead, and
-    `tokens` (those it takes) are the cloud's own unless exchanged. `slow_s`: what the one slow process takes for an
-    answer, one after the other. `tls`: None goes by the model. `digest_on`: beginnings of paths that ask for Digest
-    besides the model's own (before firmware 7; never `/info`); `/` stands for every path.
+    `model` may be replaced while it runs (other firmware, other serial). `skew_s`: the seconds that its clock is
+    ahead. `tokens`: the tokens that it accepts; those of its cloud, unless replaced. `slow_s`: the seconds that the
+    one slow process takes for each answer. `tls`: None follows the model. `digest_on`: path prefixes that ask for
+    Digest besides the model's own (before firmware 7; never `/info`); `/` means every path.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The gateway's address."""
+        """Return the gateway's address."""
         return f"{'https' if self.http.tls else 'http'}://127.0.0.1:{self.http.port}"
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings that reach this stand-in and its own sign-in; its account is invented."""
+        """Return the settings for this gateway and its sign-in, with an invented account."""
         return {
             "ENPHASE_GATEWAY": self.url,
             "ENPHASE_USERNAME": self.cloud.username,
@@ -138,32 +138,32 @@ class Simulator:
         await self.http.start()
 
     def count(self, prefix: str = "") -> int:
-        """Count the requests for paths that begin so."""
+        """Count the requests for paths with this prefix."""
         return sum(served.path.startswith(prefix) for served in self.journal)
 
     def new_token(self, *, lifetime_s: float = OWNER_S, serial: str | None = None, user: str = "owner") -> str:
-        """Make a token as the owner would copy it by hand; negative `lifetime_s`: expired for so long."""
+        """Make a token as an owner would copy it; a negative `lifetime_s` makes one that ended so long ago."""
         now = self._clock.time()
         issued = now if lifetime_s > 0 else now + lifetime_s - OWNER_S
         return self.tokens.make(serial or self.model.serial, issued, lifetime_s=now + lifetime_s - issued, user=user)
 
     def expire_sessions(self) -> None:
-        """Void every session cookie."""
+        """End every session, so that its cookie is no longer accepted."""
         self._sessions.clear()
 
     def revoke_tokens(self) -> None:
-        """Void every token and session so far."""
+        """Revoke every token and end every session so far."""
         self.tokens.revoke_all()
         self.expire_sessions()
 
     def new_certificate(self, *, days: float = 365, age_days: float = 0) -> None:
-        """Renew the gateway's certificate; open connections are not touched."""
+        """Renew the gateway's certificate; open connections keep the old one."""
         self.use_certificate(
             make_certificate(self.model.serial, now=self._clock.time(), days=days, age_days=age_days)
         )
 
     def use_certificate(self, certificate: Certificate) -> None:
-        """Show new connections this certificate from now on."""
+        """Show this certificate to new connections from now on."""
         self.certificate = certificate
         for context in self._contexts:
             certificate.load_into(context)
@@ -201,7 +201,7 @@ class Simulator:
         return Response(reply)
 
     def _answer_with_digest(self, request: Request, now: float) -> Response:
-        """Answer a request that the local user has signed; ask for a signature else."""
+        """Answer a request that the local user has signed; ask any other for a signature."""
         verdict = self.digest.check(request, "envoy", self.local_password or self.model.serial[-6:])
         if verdict == "good":
             return Response(self.model.answer(request.path, now), self.digest.make_info(request))
@@ -209,7 +209,7 @@ class Simulator:
         return Response(page, (("www-authenticate", self.digest.challenge(is_stale=verdict == "stale")),))
 
     def _answer_with_token(self, request: Request, now: float) -> Response:
-        """Answer a request that needs a token or the cookie of a session; the check of tokens needs the token."""
+        """Answer a request that needs a token or a session's cookie; the token check accepts no cookie."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         good, in_session = self.tokens.is_good(bearer, self.model.serial, now), self._in_session(request)
         checking = request.path == _CHECK
@@ -223,7 +223,7 @@ class Simulator:
         return Response(web_pages.VALID_TOKEN if checking else self.model.answer(request.path, now), cookies)
 
     def _in_session(self, request: Request) -> bool:
-        """Whether the request has a cookie of a session that is not over; using it prolongs it."""
+        """Return True if the request has the cookie of a live session; this prolongs the session."""
         now = self._clock.time()
         for part in request.headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")

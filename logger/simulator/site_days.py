@@ -1,4 +1,4 @@
-"""The days of an invented site, slot by slot: sun, load, and what the battery and the grid make of them."""
+"""Computes the days of an invented site, slot by slot: sun, load, battery and grid."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Totals: TypeAlias = tuple[float, float, float, float, float, float, float]
 
 
 class SiteDays:
-    """The days of one site, made one after the other: where each begins, and the slots of those asked for."""
+    """Computes the days of one site in order; keeps the start of each, and the slots of those that were asked for."""
 
     def __init__(self, site: SiteFacts) -> None:
         self.site = site
@@ -48,7 +48,7 @@ class SiteDays:
         ]
 
     def day(self, day: int) -> list[tuple[Row, Totals]]:
-        """Give the slots of one day (days since 1970, UTC)."""
+        """Return the slots of one day; days count from 1970, in UTC."""
         if day < self.first:
             raise ValueError(f"the site begins later, at {self.site.start:.0f}")
         with self._lock:
@@ -59,7 +59,7 @@ class SiteDays:
             return self.slots[day]
 
     def last_bright(self, before: float) -> float:
-        """Find the end of the last slot with production that began before that moment, or the site's start."""
+        """Find the end of the last slot with production that began before a moment, else the site's start."""
         day, number = divmod(int(before) // SLOT_S, SLOTS)
         while day >= self.first:
             rows = self.day(day)
@@ -70,7 +70,7 @@ class SiteDays:
         return self.site.start
 
     def _play(self, day: int) -> None:
-        """Play one day from where it starts."""
+        """Compute one day from its start."""
         site, battery = self.site, self.site.battery
         capacity, limit, reserve, efficiency = site.capacity_wh, 0.0, 0.0, 1.0
         if battery is not None:
@@ -106,7 +106,7 @@ class SiteDays:
             del self.slots[next(iter(self.slots))]
 
     def _sun(self, day: int) -> list[float]:
-        """Compute the production by slot: the sun's height, the day's clouds, and passing ones."""
+        """Compute the production by slot from the sun's height, the day's clouds, and passing clouds."""
         site, noise = self.site, self.noise
         of_year = day % 365.2425
         tilt = math.radians(-23.44) * math.cos(2 * math.pi * (of_year + 10) / 365.2425)
@@ -126,7 +126,7 @@ class SiteDays:
         return watts
 
     def _load(self, day: int) -> list[float]:
-        """Compute the house load by slot: the hour of the local day, chance, and a machine now and then."""
+        """Compute the house load by slot from the local hour, chance, and a machine now and then."""
         site, noise = self.site, self.noise
         zone = ZoneInfo(site.zone)
         offsets = [

@@ -1,4 +1,4 @@
-"""What stands at an invented site, as numbers, and the energy that has flowed there."""
+"""Defines what an invented site has, and the energy that has flowed there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Phases: TypeAlias = Literal[1, 2, 3]
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """`count` equal batteries: each `capacity_wh` when full and at most `power_w`; never below `reserve` (0 to 1)."""
+    """Hold `count` equal batteries, each of `capacity_wh` and `power_w`; `reserve` (0 to 1) is the lowest charge."""
 
     count: int = 2
     capacity_wh: float = 5000.0
@@ -23,7 +23,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Watt-hours: lifetime counters, or what flowed within a span of time."""
+    """Hold energies in Wh: lifetime counters, or what flowed in some time."""
 
     produced_wh: float
     house_wh: float
@@ -34,12 +34,12 @@ class Energy:
 
     @property
     def net_wh(self) -> float:
-        """Import minus export."""
+        """Return import minus export."""
         return self.imported_wh - self.exported_wh
 
     @property
     def consumption_wh(self) -> float:
-        """As a gateway counts with a net CT: production + import - export, batteries not regarded."""
+        """Return consumption as a gateway with a net CT counts it: production + import - export."""
         return self.produced_wh + self.imported_wh - self.exported_wh
 
     def __sub__(self, other: Energy) -> Energy:
@@ -48,10 +48,12 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """What stands there. `inverters` share the production by fixed, slightly different parts; `house_w` is the mean
-    load; solar time comes from `longitude`, the household's hours from `zone`. `phases`: 1, 2 (split) or 3 in use.
-    The site is known from the UTC day of `epoch` (unix seconds) on; `before` is what had flowed until then. The
-    longer ago the epoch, the longer the first question takes: about 0.4 ms a day.
+    """Hold what the site has.
+
+    `inverters`: their number; they share the production by fixed, slightly different parts. `house_w`: the mean load.
+    `longitude` sets solar time, `zone` the household's hours. `phases`: 1, 2 (split) or 3. The site begins on the UTC
+    day of `epoch` (unix seconds); `before` is the energy until then. The first question takes about 0.4 ms for each
+    day since the epoch.
 
     `second_system`: the part of the production that comes from inverters of another make, which no CT measures; it
     feeds in behind the net CT. `sun_phase`: the phase that the sun feeds, 0 for all of them evenly.
@@ -76,16 +78,16 @@ class SiteFacts:
 
     @property
     def capacity_wh(self) -> float:
-        """Of all batteries together."""
+        """Return the capacity of all batteries together."""
         return self.battery.count * self.battery.capacity_wh if self.battery else 0.0
 
     @property
     def start(self) -> float:
-        """The first moment of which the site knows: midnight UTC."""
+        """Return the site's first moment, a midnight in UTC, in unix seconds."""
         return self.epoch // 86400 * 86400
 
     def midnight(self, now: float, days_ago: int = 0) -> float:
-        """Find the local midnight that began the day of `now`, or one so many days before; never before the start."""
+        """Find the local midnight of the day of `now`, or one some days earlier; never before the start."""
         zone = ZoneInfo(self.zone)
         day = datetime.fromtimestamp(now, zone).date() - timedelta(days=days_ago)
         return max(datetime.combine(day, time(), zone).timestamp(), self.start)

@@ -1,4 +1,4 @@
-"""What stands behind a simulated gateway: something that answers paths."""
+"""Defines what stands behind a simulated gateway: something that answers paths."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SLOW = ("/inventory", "/home", "/production", "/admin/lib")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer's status, content type and body."""
+    """Hold one answer's status, content type and body."""
 
     status: int
     content_type: str
@@ -19,27 +19,27 @@ class Reply:
 
 
 class SiteModel(Protocol):
-    """An invented gateway or a recorded one."""
+    """Answers paths, as an invented or a recorded gateway."""
 
     @property
     def serial(self) -> str:
-        """The gateway's serial: the audience of its tokens."""
+        """Return the gateway's serial, which is the audience of its tokens."""
         ...
 
     @property
     def needs_token(self) -> bool:
-        """Whether it is https and wants tokens."""
+        """Return True if the gateway has https and wants tokens."""
         ...
 
     def answer(self, path: str, now: float) -> Reply:
-        """Answer `path` (with its query) at unix time `now`, once the request is admitted."""
+        """Return the answer to `path`, with its query, at unix time `now`; the request was admitted."""
         ...
 
     def access(self, path: str) -> Access:
-        """Say what that path wants: nothing, digest, or a token."""
+        """Return what a path asks for: nothing, Digest, or a token."""
         ...
 
 
 def is_slow(path: str) -> bool:
-    """Whether the one slow process of a gateway serves that path."""
+    """Return True if the gateway's one slow process serves this path."""
     return path.startswith(_SLOW)

@@ -1,4 +1,4 @@
-"""The web pages and error bodies that gateways give beside their documents."""
+"""Defines the web pages and error bodies that gateways give besides their documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HTML: Final = "text/html"
 
 
 def nginx(status: int, words: str) -> Reply:
-    """The front end's own page for an error, from firmware 7 on."""
+    """Make the web server's page for an error, from firmware 7 on."""
     page = (
         f"<html>\r\n<head><title>{status} {words}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {words}</h1></center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
@@ -37,7 +37,7 @@ LOGIN: Final = Reply(200, HTML, b"<!DOCTYPE html>\n<html><body><form id='login'>
 
 
 def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float) -> Reply:
-    """The oldest gateways' only page of figures: three digits, the unit grows with them."""
+    """Make the oldest gateways' only page of figures; each has three digits and a fitting unit."""
     rows = (
         ("Currently", _figure(watts, "W")),
         ("Today", _figure(today_wh, "Wh")),
@@ -49,7 +49,7 @@ def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float
 
 
 def _figure(value: float, unit: str) -> str:
-    """Three digits with k or M: `6.63 kW`, `53.6 kWh`, ` 405 kWh`."""
+    """Write a figure with three digits and k or M: `6.63 kW`, `53.6 kWh`, ` 405 kWh`."""
     for prefix in ("", "k", "M"):
         if abs(value) < 999.5 or prefix == "M":
             break

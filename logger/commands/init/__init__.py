@@ -1,1 +1,1 @@
-"""`init`: ask for the settings, test them, and write them."""
+"""Runs `init`, which asks for the settings, tests them, and writes them."""

@@ -25,7 +25,7 @@ _ORDER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The paths of settings, secrets and state. Under systemd no setting names the secret files."""
+    """Hold the paths of settings, secrets and state. Under systemd no setting names the secret files."""
 
     env_file: Path
     systemd: bool
@@ -52,9 +52,9 @@ def _below(root: Path | None, path: Path) -> Path:
 
 @dataclass(slots=True)
 class Draft:
-    """The answers so far: settings (None removes one) and secrets, by variable; `before`: the old settings.
+    """Hold the answers so far: settings (None removes one) and secrets by variable; `before`: the old settings.
 
-    `further`: file → secret that another program than the recorder needs.
+    `further`: file → secret for another program than the recorder.
     """
 
     destination: Destination

@@ -119,7 +119,7 @@ def _list_given(draft: Draft, answers: Answers, target: Target) -> list[SignIn]:
 
 
 def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock) -> Target | None:
-    """Return the target as it is set now, where that may write there and no other credentials were given."""
+    """Return the target with the present credentials if they may write and no others were given, else None."""
     known = draft.before.influxdb
     token, password = known.token.get_secret_value(), known.password.get_secret_value()
     if target.url != known.url or not (token or password) or answers.has_influxdb_credentials:
@@ -133,7 +133,7 @@ def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Tar
 
 
 def _use_given(answers: Answers, target: Target, server: Server) -> Target | None:
-    """Return the target with credentials that may write, where they were given."""
+    """Return the target with the given credentials of the recorder; None if none were given."""
     user, password = answers.influxdb_user, answers.influxdb_password
     is_user = server.dialect == "1" and bool(user and password) and not answers.admin_user
     if not answers.influxdb_token and not is_user:
@@ -142,7 +142,7 @@ def _use_given(answers: Answers, target: Target, server: Server) -> Target | Non
 
 
 def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server) -> Target:
-    """Return the target with what was made for the recorder."""
+    """Return the target with the credentials that were made for the recorder."""
     credential = result.credentials.get("write")
     if credential is None:  # 3.x has no smaller token; a server that takes everybody wants none
         return replace(target, token=admin.token if server.dialect == "3" else "")
@@ -152,7 +152,7 @@ def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server)
 
 
 def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Target:
-    """Return the target with credentials that a person has made."""
+    """Ask for credentials that a person has made → the target with them."""
     if server.dialect == "1":
         name = terminal.ask("User", default=target.username or USERS["write"], option="--influxdb-user")
         password = terminal.ask_secret("Password", option="--influxdb-password-file")
@@ -161,7 +161,7 @@ def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Targ
 
 
 def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Server) -> Admin | None:
-    """Choose who makes what is missing; None where nobody does."""
+    """Choose the administrator who makes what is missing; None if nothing is to be made."""
     token = answers.admin_token or draft.before.influxdb.admin_token.get_secret_value()
     admin = Admin(token, answers.admin_user, answers.admin_password or "")
     if server.is_open or (server.dialect != "1" and token) or (admin.username and admin.password):
@@ -196,7 +196,7 @@ def _ask_admin_password(terminal: Terminal, question: str, *, twice: bool = True
 
 
 def _plan_setup(draft: Draft, answers: Answers, target: Target) -> SetupPlan:
-    """Plan buckets with their retention, whose credentials to make, and which secrets may be kept."""
+    """Plan the buckets with their retention, the credentials to make, and the secrets that may be kept."""
     spans: dict[str, int | None] = {}
     for role in ROLES:
         span, bucket = answers.retentions[role], target.buckets[role]
@@ -231,7 +231,7 @@ def _require_writing(outcomes: Mapping[Role, Outcome]) -> None:
 
 
 def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
-    """Put the target into the draft; a default bucket needs no line."""
+    """Put the target into the draft; a bucket with its default name needs no setting."""
     draft.drop("INFLUXDB_TOKEN", "INFLUXDB_PASSWORD")
     draft.put("INFLUXDB_URL", target.url)
     draft.put("INFLUXDB_ORG", target.org)
@@ -246,7 +246,7 @@ def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> N
 
 
 def _keep_secrets_of_others(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
-    """Keep what was made for others than the recorder, where a file was named for it."""
+    """Keep the secrets for other programs than the recorder, if a file was named for them."""
     if result.admin_token and answers.keep_admin_token:
         draft.further[answers.keep_admin_token] = result.admin_token
     elif result.admin_token:

@@ -1,4 +1,4 @@
-"""What `init` shows and asks: one look for all its sections, and the same answers without a terminal."""
+"""Shows texts and asks questions for `init`; without a terminal, defaults and options are the answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 
 
 def speak_of_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
-    """Put an error into the words of the questions and options; what lists settings stays as it is."""
+    """Rewrite an error in the words of the questions and options; a list of settings stays as it is."""
     if not isinstance(error, SettingsError):
         error.message, error.hint = _translate(error.message), _translate(error.hint)
     return error
@@ -46,14 +46,14 @@ def _translate(text: str) -> str:
 
 
 def missing_answer(option: str) -> click.UsageError:
-    """Make the error for an answer that is needed where nobody can be asked."""
+    """Make the error for a needed answer when nobody can be asked."""
     return click.UsageError(f"this needs an answer: give {option}, or run it in a terminal")
 
 
 class Terminal:
-    """A person at a terminal, or a script: with `yes`, or without a terminal, nothing is asked.
+    """Asks a person at a terminal, or nobody: with `yes`, or without a terminal, nothing is asked.
 
-    Then what has a default is taken, and what has none ends the command with the option to give.
+    Then a question is answered by its default. A question without a default ends the command with the option to give.
     """
 
     def __init__(self, *, yes: bool) -> None:
@@ -76,7 +76,7 @@ class Terminal:
         self._show(mark("✗", "XX", "red"), text)
 
     def show_note(self, text: str) -> None:
-        """Show something to know."""
+        """Show a note."""
         self._show(mark("·", "-", "cyan"), text)
 
     def _show(self, marked: str, text: str) -> None:
@@ -92,7 +92,7 @@ class Terminal:
         return default
 
     def ask_secret(self, question: str, *, option: str, twice: bool = False) -> str:
-        """Ask for one secret, which is not shown while it is typed; a script gives a file."""
+        """Ask for one secret, hidden while it is typed; a script gives a file instead."""
         if not self.asks:
             raise missing_answer(option)
         again = "   The same again" if twice else False
@@ -120,7 +120,7 @@ class Terminal:
         return default
 
     def retry(self, work: Callable[[bool], T], tries: int = 3) -> T:
-        """Call `work(True)`; after an error that a person can answer differently, call `work(False)`."""
+        """Call `work(True)`; after an error that another answer can cure, call `work(False)`."""
         for left in reversed(range(tries)):
             try:
                 return work(left == tries - 1)

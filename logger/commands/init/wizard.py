@@ -1,4 +1,4 @@
-"""`init`: from nothing to settings that work, by questions or by options."""
+"""Runs `init`: makes working settings from nothing, by questions or by options."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, 
 
 
 def _begin_draft(destination: Destination, before: Settings, answers: Answers) -> Draft:
-    """Begin with the answers that belong to no section. Raises SettingsError before anybody is asked."""
+    """Begin a draft with the answers that belong to no section. Raises SettingsError before anything is asked."""
     draft = Draft(destination, before)
     settings = {
         "LOGGER_SITE": answers.site,
@@ -118,7 +118,7 @@ def _begin_draft(destination: Destination, before: Settings, answers: Answers) -
 
 
 def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
-    """Ask every section at first; later those that an option or a person names."""
+    """Run every section at the first set-up; later the sections that an option or a person names."""
     clock, before = SystemClock(), draft.before
     enphase, influxdb = before.enphase, before.influxdb
     is_first = not enphase.gateway
@@ -149,7 +149,7 @@ def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
 
 
 def _describe_sign_in(before: Settings) -> str:
-    """Describe how one signs in now."""
+    """Describe the present sign-in."""
     enphase = before.enphase
     ways = [f"with the account {enphase.username}"] if enphase.username else []
     ways += ["with a pasted token"] if enphase.token else []
@@ -157,7 +157,7 @@ def _describe_sign_in(before: Settings) -> str:
 
 
 def _write(terminal: Terminal, draft: Draft) -> None:
-    """Write everything, show where it is, and what to do next."""
+    """Write all files, and show where they are and what to do next."""
     terminal.start_section("Written")
     files = draft.write()
     width = max(len(str(file.path)) for file in files)
@@ -172,7 +172,7 @@ def _write(terminal: Terminal, draft: Draft) -> None:
 
 
 def list_next_steps(destination: Destination) -> list[str]:
-    """List what a person does after that, as it can be typed."""
+    """List the next commands, as they can be typed."""
     program, env_file = _name_of_program(), destination.env_file
     option = f" --env-file {shlex.quote(str(env_file))}"
     if env_file in (NEAREST.resolve(), places.INSTALLED):
@@ -193,7 +193,7 @@ def list_next_steps(destination: Destination) -> list[str]:
 
 
 def _name_of_program() -> str:
-    """Return how a person calls this program: by its name where a shell finds it, else by its path."""
+    """Return how to call this program: by its name if a shell finds it, else by its path."""
     called = Path(sys.argv[0])
     found = shutil.which("envoy-logger")
     if called.name != "envoy-logger" or (found is not None and os.path.realpath(found) == os.path.realpath(called)):
