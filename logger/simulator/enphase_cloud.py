@@ -25,7 +25,7 @@ SESSION_TOKEN: Final = "/entrez-auth-token"  # noqa: S105  a path
 
 
 class Cloud:
-    """Serves the sign-in on loopback, over plain http without `tls`; `sign_ins` counts tries, `faults` breaks answers.
+    """Serves the sign-in on loopback, over plain http without `tls`; `sign_ins` counts tries, `faults` break answers.
 
     `mode`: refused: e-mail or password are wrong, whatever they are; mfa: a second factor is wanted;
     too-many-sessions; forbidden 403, throttled 429 with Retry-After, down 503, html: 200 with a page, all of these

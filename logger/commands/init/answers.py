@@ -10,7 +10,7 @@ from logger.model import ROLES, Role
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Hold the options of `init` by name, secrets without `-file`. None or empty: not given. Retentions in seconds."""
+    """Hold the options of `init`, secrets without `-file`; None or empty: not given. Retentions in seconds."""
 
     gateway: str = ""
     serial: str = ""
