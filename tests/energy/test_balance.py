@@ -86,7 +86,7 @@ def balanced(fields: dict[str, Value], span: str) -> tuple[Value | None, ...]:
     return tuple(fields.get(f"{name}_{span}_wh") for name in BALANCED)
 
 
-def test_twelve_hours_of_export_on_one_phase_and_import_on_two_are_nothing_to_a_meter_that_balances() -> None:
+def test_q_m16_twelve_hours_of_export_on_one_phase_and_import_on_two_are_nothing_to_a_meter_that_balances() -> None:
     phases = Phases()
     site = started(phases)
     found = site.poll(phases.bodies(), after=10 * MINUTE)
