@@ -1,1 +1,1 @@
-"""The command line, one module per command."""
+"""Holds the commands, one module each."""

@@ -21,7 +21,7 @@ from logger.store.folder import prepare
     "--fingerprint", default="", metavar="SHA256", help="Accept only this one, as the log or a browser shows it."
 )
 def command(env_file: Path, fingerprint: str) -> None:
-    """Pin the certificate that the gateway shows now. A running daemon goes on at its next poll."""
+    """Pin the certificate that the gateway shows now. A running recorder continues at its next poll."""
     configured = begin(env_file, require=["ENPHASE_GATEWAY"])
     prepare(configured.state_dir)
     old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock(), fingerprint))

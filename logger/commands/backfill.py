@@ -64,11 +64,11 @@ def command(
     ask_token: bool,
     dry_run: bool,
 ) -> None:
-    """Rebuild the rows of days from what InfluxDB holds: after the state folder was lost, or the recorder moved.
+    """Rebuild the rows of days from InfluxDB, after the state folder was lost or the recorder was moved.
 
-    Everything before this installation's first reading is filled in, the earlier part of that day among it. Days that
-    have a row keep it unless --since names them; what this installation recorded itself is only computed anew with
-    --again. Works beside a running daemon and without one; may be repeated, and be cut off.
+    Everything before this installation's first reading is filled in, also the earlier part of that day. A day that
+    has a row keeps it, unless --since names the day. What this installation recorded itself is computed again only
+    with --again. Works with and without a running recorder; may be interrupted and repeated.
     """
     if (until or again) and not since:
         raise MisuseError("--until and --again want a --since")
@@ -141,7 +141,7 @@ def _show_days(found: Rebuilt) -> bool:
 
 
 async def _read_states(ask: Ask) -> dict[str, GatewayState]:
-    """Read the state of every gateway that the store knows."""
+    """Read the state of every gateway in the store."""
     held = await ask(StateApi.read_states)
     return {gateway: load_state(parts, {}) for gateway, parts in held.items()}
 

@@ -1,4 +1,4 @@
-"""`backup`: everything that this recorder needs, in one file."""
+"""`backup`: write everything that this recorder needs into one file."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from logger.store.folder import refuse_demo
 @env_file_option
 @click.argument("file", metavar="FILE|-")
 def command(env_file: Path, file: str) -> None:
-    """Write settings, secrets and the state folder into FILE (- for standard output), also beside a running daemon.
+    """Write settings, secrets and the state folder into FILE (- is standard output); the recorder may be running.
 
-    FILE holds passwords and tokens: it may be read by its owner alone (0600). `restore` puts it back.
+    FILE holds passwords and tokens, so only its owner may read it (0600). `restore` puts it back.
     """
     configured = begin(env_file, level="warning")
     refuse_demo(configured.state_dir)

@@ -20,7 +20,7 @@ from logger.daemon.config import access_of
 def command(env_file: Path, folder: Path) -> int:
     """Ask every known path of the gateway once and write the answers into FOLDER, which must be empty or new.
 
-    Serial numbers, addresses, names and places are replaced, the same one by the same stand-in everywhere.
+    Serial numbers, addresses, names and places are replaced, each by the same stand-in everywhere.
     `simulate --recording FOLDER` plays it. Exit code 75 if a path brought no answer.
     """
     configured = begin(env_file, require=["ENPHASE_GATEWAY"])

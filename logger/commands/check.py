@@ -34,7 +34,7 @@ def command(env_file: Path, show: bool) -> None:
 
 
 def _list_settings(configured: Settings, wrong: Collection[str]) -> None:
-    """Print each setting's value and origin, and below it what it means; of a wrong one the value is not shown."""
+    """Print each setting's value, origin and meaning; the value of a wrong setting is not shown."""
     rows = [
         (
             item,

@@ -44,7 +44,7 @@ _START_HOUR: Final = 9
     help="The demo's own folder; emptied at each start.",
 )
 def command(speed: float, seconds: float | None, state_dir: Path | None) -> None:
-    """Record an invented site: no hardware, no account, no database. Nothing of it can reach a real one."""
+    """Record an invented site, without hardware, account or database. Its data can never reach a real database."""
     folder = Path(os.path.expanduser(state_dir or "~/.local/state/envoy-logger-demo"))
     if str(folder).startswith("~"):
         raise click.UsageError("this user has no home folder: give --state-dir")

@@ -31,7 +31,7 @@ _PIPE_WIDTH: Final = 160
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """One kind of device: name, title, its measurements, the tag that identifies a device, and the columns shown."""
+    """Hold one kind of device: name, title, measurements, the tag that identifies a device, and the columns shown."""
 
     name: str
     title: str

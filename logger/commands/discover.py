@@ -40,8 +40,8 @@ def _check_addresses(context: click.Context, parameter: click.Parameter, values:
 def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:
     """List the gateways on this network, each with its serial and firmware. Exit code 69 if there is none.
 
-    Listens for mDNS and asks envoy.local, and each ADDRESS that is named. Only `/info` is asked, which needs no
-    sign-in. The recorder itself never searches: it is told the address.
+    Listens for mDNS, and asks envoy.local and each ADDRESS. Only `/info` is asked, which needs no sign-in. The
+    recorder itself never searches; it uses the address in the settings.
     """
     found = asyncio.run(search(SystemClock(), listen_s=seconds, interfaces=interfaces, addresses=addresses))
     if as_json:

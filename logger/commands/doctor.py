@@ -1,4 +1,4 @@
-"""`doctor`: check everything once; show each fault with its fix."""
+"""`doctor`: check everything once; show each fault with its cure."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ _NAME_WIDTH: Final = 16
 @json_option
 @click.option("--sign-in", is_flag=True, help="Sign in at Enphase if no token is kept and the cool-down allows it.")
 def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
-    """Look at the gateway, InfluxDB, clocks, disk and settings, step by step; every ✗ says what cures it.
+    """Check the gateway, InfluxDB, clocks, disk and settings, step by step; every ✗ names its cure.
 
-    Reads and changes nothing, also beside a running daemon. ✓ good, ! good now, ✗ wrong, – left out.
+    Changes nothing, so a recorder may be running. ✓ good, ! good now, ✗ wrong, – left out.
     The first ✗ decides the exit code.
     """
     configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"])

@@ -54,9 +54,9 @@ def command(
     output: Path | None,
     refused: bool,
 ) -> None:
-    """Write out what the store holds, delivered or not: everything of the last LOGGER_KEEP_DAYS, and all days.
+    """Write out what the store holds, delivered or not: the readings of the last LOGGER_KEEP_DAYS, and all day rows.
 
-    Works beside a running daemon and without one. Into InfluxDB 2 a file goes by `influx write --precision s`.
+    Works with and without a running recorder. `influx write --precision s` loads such a file into InfluxDB 2.
     """
     configured = begin(env_file, level="warning")
     now, zone = time.time(), zone_of(configured)
@@ -80,7 +80,7 @@ def command(
 
 
 class _Lines:
-    """The stored lines to export; they can be read more than once."""
+    """Reads the stored lines to export, as often as needed."""
 
     def __init__(self, ask: Ask, roles: Sequence[Role], since: int, until: int, only: frozenset[str]) -> None:
         self._ask, self._roles, self._since, self._until, self._only = ask, roles, since, until, only

@@ -31,7 +31,7 @@ from logger.settings.load import Settings
 @click.option("--serial", default="", help="With --explain: the device to look at; the first one otherwise.")
 @click.argument("name", default="")
 def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: str) -> int:
-    """List every field that is written; of one measurement or field, named NAME, also its sources.
+    """List every field that is written; for the measurement or field NAME also its sources.
 
     With --explain: endpoint, document, rows, key, raw value, reading, line and bucket of one value, live.
     """

@@ -9,5 +9,5 @@ from logger.__main__ import health
 
 @click.command("health")
 def command() -> int:
-    """Exit 0 while the daemon's loops move, 69 if not."""
+    """Exit with 0 while the recorder's loops work, else with 69."""
     return health()

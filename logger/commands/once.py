@@ -1,4 +1,4 @@
-"""`once`: one poll of every endpoint."""
+"""`once`: poll every endpoint once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`outbox`: what waits for InfluxDB, what it refused, and sending again."""
+"""`outbox`: show what waits for InfluxDB and what it refused, and send it again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 def command(context: click.Context, env_file: Path) -> None:
     """Show what waits for InfluxDB and what it refused; send it again.
 
-    Works beside a running daemon and without one.
+    Works with and without a running recorder.
     """
     context.obj = env_file
     if context.invoked_subcommand is None:
@@ -98,7 +98,7 @@ def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
               "in a file that `export --refused` wrote.")  # fmt: skip
 @click.pass_obj
 def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
-    """Send refused lines again: those of these numbers, or all; or corrected ones from a file."""
+    """Send refused lines again: those with these numbers, or all, or corrected lines from a file."""
     if file is not None and numbers:
         raise click.UsageError("name numbers, or a file, not both")
     configured = begin(env_file, level="warning")
@@ -117,7 +117,7 @@ def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
 @click.option("--all", "everything", is_flag=True, help="Give all of them up.")
 @click.pass_obj
 def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
-    """Give refused lines up for good."""
+    """Delete refused lines for good."""
     if bool(numbers) == everything:
         raise click.UsageError("name the numbers of lines, or --all")
     count = _run(begin(env_file, level="warning"), lambda ask: _for_each(ask, StoreApi.discard, numbers))
@@ -128,7 +128,7 @@ def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
 @click.option("--since", required=True, help="Date, time (both by the site's zone), or how long ago: 36h, 7d.")
 @click.pass_obj
 def replay_since(env_file: Path, since: str) -> None:
-    """Deliver again what was delivered: for a database that was rebuilt. Writing a point twice changes nothing.
+    """Deliver again what was delivered, into a database that was rebuilt. Writing a point twice changes nothing.
 
     Delivered readings are kept for LOGGER_KEEP_DAYS, days for ever.
     """
@@ -152,7 +152,7 @@ def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
 async def _for_each(
     ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], numbers: tuple[int, ...]
 ) -> int:
-    """Ask for `function` of the refused lines of these numbers, or of all → how many they were."""
+    """Run `function` for the refused lines with these numbers, or for all → the number of lines."""
     known = [entry.id async for entry in read_refused_lines(ask)]
     if unknown := sorted(set(numbers) - set(known)):
         raise MisuseError(

@@ -30,7 +30,7 @@ _PATH = click.Path(dir_okay=False, path_type=Path)
 def command(env_file: Path | None, state_only: bool, force: bool, file: str) -> None:
     """Put settings, secrets and state folder of a backup back. Refused while a recorder runs.
 
-    Never run both: a recorder from the same backup on another machine would sign in and write beside this one.
+    Never run two recorders from one backup: both would sign in and write.
     """
     with _open(file) as opened:
         archive = ArchiveReader(opened)

@@ -1,4 +1,4 @@
-"""`run`: the daemon."""
+"""`run`: record until stopped."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ from logger.daemon import app
 @click.command("run")
 @env_file_option
 def command(env_file: Path) -> None:
-    """Record until stopped. Outages never end it; wrong settings do, at once (exit code 78)."""
+    """Record until stopped. An outage never ends it; a wrong setting ends it at once (exit code 78)."""
     asyncio.run(app.run(begin_polling(env_file), SystemClock()))

@@ -1,4 +1,4 @@
-"""`setup`: buckets, retention and the smallest credentials, on any InfluxDB."""
+"""`setup`: make buckets, retention and the smallest credentials on any InfluxDB."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Where one purpose's secret goes, under which prefix the recorder reads it (empty: not at all), and to whom."""
+    """Hold where the secret of one purpose goes: its file, the prefix of its setting (empty: none), its owner."""
 
     file: SecretFile | None
     prefix: str
     owner: str
 
     def give(self, credential: Credential) -> None:
-        """Write the secret into its file; without one show it once, on stdout, to the person at the terminal."""
+        """Write the secret into its file; without a file, print it once."""
         kind = "PASSWORD" if credential.username else "TOKEN"
         if self.file is not None:
             self.file.write(credential.secret)
@@ -51,7 +51,7 @@ class Handover:
 
 
 def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
-    """Read a file mode in octal digits, before anything is made."""
+    """Parse a file mode in octal digits, before anything is made."""
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise click.BadParameter(f"{text!r} is no file mode such as 0600 or 0644")
     return int(text, 8)
@@ -94,11 +94,11 @@ def command(
     keep_admin_token: Path | None,
     dry_run: bool,
 ) -> None:
-    """Make what the recorder needs on InfluxDB: the buckets, a token that may only write, one that may only read.
+    """Make what the recorder needs on InfluxDB: buckets, a token that may only write, and one that may only read.
 
     On 2.x also the organisation, and the first user of a fresh server; on 1.x databases, retention policies and
-    users; on 3.x databases. Needs INFLUXDB_URL, on 2.x INFLUXDB_ORG and an administrator. Running it again changes
-    nothing that is right.
+    users; on 3.x databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. Running it again
+    changes nothing that is right.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {
@@ -152,7 +152,7 @@ async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan) -> SetupR
 
 
 def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]) -> dict[str, int | None]:
-    """Seconds to keep, by bucket; where one bucket has several roles they must agree."""
+    """Merge the retentions: bucket → seconds; the retentions of one bucket with several roles must agree."""
     merged: dict[str, int | None] = {}
     for role, seconds in zip(ROLES, asked, strict=True):
         name = buckets[role]
@@ -163,7 +163,7 @@ def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]
 
 
 def _read_held(configured: Settings, handovers: Mapping[Purpose, Handover]) -> dict[Purpose, str]:
-    """Read the secrets of an earlier run: from the files, else as the recorder is set to use them."""
+    """Read the secrets of an earlier run: from the files, else from the settings."""
     influxdb = configured.influxdb
     held: dict[Purpose, str] = {"write": influxdb.token.get_secret_value() or influxdb.password.get_secret_value()}
     for purpose, handover in handovers.items():

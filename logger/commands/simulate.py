@@ -1,4 +1,4 @@
-"""`simulate`: the stand-in gateway alone, or a recorded one."""
+"""`simulate`: serve a simulated or a recorded gateway."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(
     port: int,
     fast: tuple[float, float, float] | None,
 ) -> None:
-    """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it.
+    """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings that reach it.
 
     Wirings: usual has CTs for production and grid. net-ct-only has none for the production, and inverters that
     report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.

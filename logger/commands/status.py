@@ -1,4 +1,4 @@
-"""`status`: what the daemon does."""
+"""`status`: show what the recorder does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NoDaemonError(StoreHeldError):
 @env_file_option
 @json_option
 def command(env_file: Path, as_json: bool) -> int:
-    """Show what the daemon does. Exit code 69 if none runs, or if it does not move."""
+    """Show what the recorder does. Exit code 69 if none runs, or if it stands still."""
     configured, problems = inspect(env_file)  # what a daemon wrote is shown, whatever is wrong with the settings
     configure_log(configured, "warning")
     found, now = status_file.read(configured.runtime_dir), time.time()

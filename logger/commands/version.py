@@ -1,4 +1,4 @@
-"""`version`: the version."""
+"""`version`: print the version."""
 
 from __future__ import annotations
 

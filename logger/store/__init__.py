@@ -1,1 +1,1 @@
-"""Keep everything until InfluxDB has it: one SQLite file, one transaction for each tick."""
+"""Keeps everything until InfluxDB has confirmed it: one SQLite file, one transaction for each tick."""

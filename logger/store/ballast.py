@@ -1,7 +1,7 @@
 """Keep an empty file of 8 MiB whose space is freed when the disk is full.
 
-On a full disk SQLite can neither add nor mark nor delete rows, because each needs room in its log first. Removing the
-ballast gives it that room.
+On a full disk SQLite can neither add nor mark nor delete rows, because each first needs room in its log. Removing the
+ballast frees that room.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MARGIN = 16 * 1024 * 1024
 
 
 class Ballast:
-    """The file `ballast` of a state folder; `held` is True while the file occupies its space."""
+    """Holds the file `ballast` of a state folder; `held` is True while the file occupies its space."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "ballast"

@@ -1,4 +1,4 @@
-"""Copy the store as it is at one moment, also while a recorder writes; put such a copy in the place of a store."""
+"""Copy the store as it is at one moment, even while a recorder writes; put such a copy in place of a store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATIENCE_S: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class StoreCopy:
-    """What a copy holds: points that wait for delivery, and gateways by serial.
+    """Hold what is in a copy: the number of waiting points, and the serials of its gateways.
 
     `unfinished`: damaged files beside the store whose rows are not all in it yet.
     """
@@ -35,7 +35,7 @@ class StoreCopy:
 
 
 def copy_store(folder: Path, target: Path) -> StoreCopy:
-    """Copy the store of `folder` into the new file `target`. Nothing of the store changes. Raises StateError."""
+    """Copy the store of `folder` into the new file `target`; the store is not changed. Raises StateError."""
     source = folder / FILE
     try:
         with _open_for_reading(source) as connection, contextlib.closing(sqlite3.connect(target)) as copy:
@@ -51,7 +51,7 @@ def copy_store(folder: Path, target: Path) -> StoreCopy:
 
 
 def check_copy(path: Path) -> StoreCopy:
-    """Read a copy through, and say what it holds. Raises StateError if it is damaged or of a newer program."""
+    """Read a whole copy → what is in it. Raises StateError if it is damaged or of a newer program."""
     try:
         with _open_for_reading(path) as copy:
             version = int(copy.execute("PRAGMA user_version").fetchone()[0])
@@ -74,7 +74,7 @@ def check_copy(path: Path) -> StoreCopy:
 
 
 def put_in_place(folder: Path, new: Path, at: float) -> Path | None:
-    """Make the file `new` of that folder its store; return the path under which the old store is kept, if any."""
+    """Make the file `new` the store of its folder → the path under which the old store is kept, if there was one."""
     kept = None
     if (folder / FILE).exists():
         kept = folder / f"{FILE}.replaced-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"

@@ -1,4 +1,4 @@
-"""The table `daily`: one current row for each series and day, with a mark while it must be sent."""
+"""Read and change the table `daily`: one current row for each series and day, with a mark while it must be sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leases that are delivered, but marked so only with the next tick: this halves what a minute costs the disk."""
+"""Collect delivered leases until the next tick marks them; this halves the disk writes of a minute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MANY: Final = 8
 
 
 class PendingAcks:
-    """The leases that the next transaction marks delivered. A crash before that sends their rows once more."""
+    """Holds the leases that the next transaction marks delivered; after a crash before it their rows are sent again."""
 
     def __init__(self) -> None:
         self._leases: list[tuple[Lease, int]] = []
@@ -23,7 +23,7 @@ class PendingAcks:
         self._leases.append((lease, at))
 
     def are_many(self) -> bool:
-        """Tell whether so many wait that they should be marked before the next tick."""
+        """Tell whether too many wait, so that they must be marked before the next tick."""
         return len(self._leases) >= _MANY
 
     def mark(self, connection: sqlite3.Connection, *, keep: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The values that go into the store and come out of it: bytes, numbers and text."""
+"""Define the values that go into the store and come out of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logger.model import Report, Role
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The lines of one role at one tick: `body` is one gzip member of line protocol that ends in a newline."""
+    """Hold the lines of one role at one tick; `body`: one gzip member of line protocol that ends in a newline."""
 
     role: Role
     lines: int
@@ -19,7 +19,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class DailyRow:
-    """The current state of one series on one day. `series` is its canonical tag text, `day` an ISO date."""
+    """Hold the current row of one series on one day. `series`: its sorted tags as text. `day`: an ISO date."""
 
     measurement: str
     series: str
@@ -30,9 +30,9 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Everything that one tick of one gateway changes; it is stored whole or not at all.
+    """Hold everything that one tick of one gateway changes; it is stored as a whole or not at all.
 
-    `state` holds the keys that changed, as JSON text; None deletes a key. `recent` are a few numbers to look back on.
+    `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers for later comparison.
     """
 
     gateway: str
@@ -46,9 +46,9 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Rows to deliver together; they stay in the store until acknowledged.
+    """Hold rows to deliver together; they stay in the store until they are acknowledged.
 
-    `ids` and `batches` belong together one by one. `revisions`: the version of each daily row; empty for other roles.
+    `ids` and `batches` are in the same order. `revisions`: the version of each daily row; empty for other roles.
     """
 
     ids: tuple[int, ...]
@@ -62,12 +62,12 @@ class Lease:
 
     @property
     def end(self) -> tuple[int, int]:
-        """Tick and id of the last row, to lease what comes after it."""
+        """Return tick and id of the last row; the next lease begins after it."""
         return self.newest_tick, self.ids[-1]
 
     @property
     def body(self) -> bytes:
-        """All batches as one gzip body; gzip members may follow one another."""
+        """Return all batches as one body of several gzip members."""
         return b"".join(self.batches)
 
     def select(self, numbers: Iterable[int]) -> Lease:
@@ -83,7 +83,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Batches that were delivered before, in order of delivery; `end` is the place after which to continue."""
+    """Hold batches that were delivered before, in order of delivery; `end`: the place after which to continue."""
 
     batches: tuple[bytes, ...] = field(repr=False)
     lines: int
@@ -92,7 +92,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A refused line in the store; `at` is the unix time of the refusal, in seconds."""
+    """Hold a refused line of the store; `at`: when it was refused, in unix seconds."""
 
     id: int
     gateway: str

@@ -1,4 +1,4 @@
-"""The table `refused`: lines that InfluxDB will never take as they are, to be read with the reason or tried again."""
+"""Read and change the table `refused`: lines that InfluxDB refuses as they are, each with the reason."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[RefusedLine], at: int) -> None:
     """Keep the refused lines of a lease. A line that is refused again stays one entry, with the newest reason.
 
-    A daily row has at most one entry, about its newest refused value, and none once InfluxDB took a value or while a
-    newer one waits.
+    A daily row has at most one entry, for its newest refused value; none after InfluxDB accepted a value, or while a
+    newer value waits.
     """
     if lease.revisions:
         _forget_days(connection, lease.ids)
@@ -47,7 +47,7 @@ def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) ->
 
 
 def set_aside(connection: sqlite3.Connection, reasons: Mapping[int, str], at: int) -> None:
-    """Move damaged outbox rows here whole, with a reason for each id; they can be read, but not be tried again."""
+    """Move damaged outbox rows here, each with a reason by id; they can be read, but not sent again."""
     for row_id, reason in reasons.items():
         row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()
         if row is not None:

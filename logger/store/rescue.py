@@ -1,8 +1,8 @@
 """Copy the readable rows of a damaged store file into the new one.
 
 The state, the daily rows, the reports and the refused lines are carried over at once, in one transaction; the rows
-of the outbox follow in small steps, so that recording does not wait for them. Both go on after a kill: a file that
-is set aside and that the store's table `rescue` does not know has not been carried over yet.
+of the outbox follow in small steps, so that recording does not wait for them. Both continue after a kill: a damaged
+file that is not in the store's table `rescue` has not been carried over yet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables `ledger`, `report` and `recent`: a gateway's state, its inverters' last reports, recent numbers."""
+"""Read and change the tables `ledger`, `report` and `recent`: states, inverters' last reports, recent numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: one SQLite file with everything that is not delivered yet, and what the recorder must remember."""
+"""Opens the store: one SQLite file with everything that is not delivered yet, and what the recorder must remember."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _FOR_EVER: Final = 2**62
 
 
 class Store:
-    """The one owner of the store; used by one thread, the one that opened it.
+    """Owns the store; only the thread that opened it may use it.
 
-    Every method that changes something is one transaction (or, where it says so, several small ones): when it
-    returns, that is on the disk; when it raises, nothing has changed. Raises StoreFullError when there is no room
-    or the disk cannot be written now, StateError when the folder cannot be used at all.
+    Every method that changes something is one transaction, or several small ones where it says so. When it returns,
+    the change is on the disk; when it raises, nothing has changed. Raises StoreFullError if there is no room or the
+    disk cannot be written now, StateError if the folder cannot be used at all.
     """
 
     def __init__(self, lock: FolderLock, *, max_mb: int, keep_days: int, clock: Clock) -> None:
-        """Open the store in a folder that is locked already; use Store.open."""
+        """Open the store in a folder that is already locked; callers use Store.open."""
         self._folder = lock.folder
         self._keep_days = keep_days
         self._clock = clock
@@ -70,7 +70,7 @@ class Store:
             self._own_lock.release()
 
     def take_notes(self) -> list[str]:
-        """Take what happened since the last call and belongs in the log: damage, dropped rows, a fallback."""
+        """Return what happened since the last call and belongs in the log: damage, dropped rows, a fallback."""
         notes, self._file.notes = self._file.notes, []
         return notes
 
@@ -181,7 +181,7 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows delivered, which needs a little room; if there is none, delete the rows, which frees some."""
+        """Mark rows delivered, which needs a little room; if there is none, delete the rows, which frees room."""
         try:
             self._file.write(mark, True)
         except StoreFullError:

@@ -30,8 +30,8 @@ _NEAR_CAP_BYTES: Final = 1024 * 1024
 class StoreFile:
     """Runs functions of a connection: `file.read(outbox_rows.last_sent)`.
 
-    Raises StoreFullError when there is no room or the disk cannot be used now, StateError when the folder cannot be
-    used at all. `notes` collects what belongs in the log.
+    Raises StoreFullError if there is no room or the disk cannot be used now, StateError if the folder cannot be used
+    at all. `notes`: what belongs in the log.
     """
 
     def __init__(self, folder: Path, *, max_mb: int, clock: Clock) -> None:
@@ -109,7 +109,7 @@ class StoreFile:
     # -- limits and room ----------------------------------------------------------------------------------------
 
     def _make_room(self, *, may_drop: bool) -> Iterator[None]:
-        """Free some room at each step; what is worth least goes first."""
+        """Free some room at each step; the least valuable data is deleted first."""
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(f"the disk of {self._folder} is full: the reserve was released")
@@ -142,7 +142,7 @@ class StoreFile:
             raise make_full_error(self._folder) from error
 
     def _spare_reserve(self) -> None:
-        """While the ballast is out, keep new rows from using the room that marking rows delivered needs."""
+        """Keep some room for marking rows delivered while the ballast is removed."""
         if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return
         room = self._make_room(may_drop=False)

@@ -1,4 +1,4 @@
-"""The tables of the store, and the steps from one version of them to the next."""
+"""Define the tables of the store, and the steps from each version to the next."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Torn(sqlite3.DatabaseError):
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a transaction: what is done inside is durable when this ends, or never happened."""
+    """Run a transaction: when this ends, what was done inside is on the disk, or it never happened."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

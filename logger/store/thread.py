@@ -1,4 +1,4 @@
-"""Run the store on a thread of its own, so that a slow disk never holds up the event loop."""
+"""Run the store on its own thread, so that a slow disk never delays the event loop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OF_THE_LOOPS: Final = frozenset(
 
 
 class StoreCalls(Protocol):
-    """Whoever can run a function of the store: `await store.call(Store.put, commit)`."""
+    """Runs functions of the store: `await store.call(Store.put, commit)`."""
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` on the store. Raises what it raises."""
@@ -46,7 +46,7 @@ class StoreCalls(Protocol):
 class StoreThread:
     """Runs functions of one Store on a thread, in the order in which they were called.
 
-    What was called is done even if the caller is cancelled meanwhile, so a tick is never half handed over.
+    A call is completed even if its caller is cancelled, so a tick is never stored in part.
     """
 
     def __init__(self, store: Store, thread: ThreadPoolExecutor, changes: Changes | None) -> None:
@@ -67,7 +67,7 @@ class StoreThread:
         lock: FolderLock | None = None,
         changes: Changes | None = None,
     ) -> StoreThread:
-        """Store.open on a new thread. Trouble with what the loops do all the time is reported in `changes`."""
+        """Open the store on a new thread. Trouble with the calls of the loops is reported in `changes`."""
         thread = ThreadPoolExecutor(1, "store")
         try:
             store = await asyncio.wrap_future(
