@@ -31,7 +31,7 @@ _MARKS: Final[dict[State, tuple[str, str, str]]] = {
 _NAME_WIDTH: Final = 16
 
 
-@click.command("doctor", short_help="Look at everything, and say what cures what is wrong.")
+@click.command("doctor", short_help="Check everything, and name the cure of each fault.")
 @env_file_option
 @json_option
 @click.option("--sign-in", is_flag=True, help="Sign in at Enphase if no token is kept and the cool-down allows it.")

@@ -9,5 +9,5 @@ from logger.__main__ import health
 
 @click.command("health")
 def command() -> int:
-    """Exit with 0 while the recorder's loops work, else with 69."""
+    """Exit with 0 while the recorder works, else with 69."""
     return health()

@@ -33,7 +33,7 @@ _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 
 
 @click.group(
-    "outbox", invoke_without_command=True, short_help="What waits for InfluxDB, what it refused; send again."
+    "outbox", invoke_without_command=True, short_help="Show what waits for InfluxDB and what it refused."
 )
 @env_file_option
 @click.pass_context

@@ -19,7 +19,7 @@ from logger.simulator.wirings import WIRINGS
 _HISTORY_S = 30 * 86400
 
 
-@click.command("simulate", short_help="Play a gateway on 127.0.0.1.")
+@click.command("simulate", short_help="Serve a simulated or a recorded gateway.")
 @click.option(
     "--recording", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Play this recording."
 )

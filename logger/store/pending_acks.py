@@ -13,7 +13,7 @@ _MANY: Final = 8
 
 
 class PendingAcks:
-    """Holds the leases that the next transaction marks delivered; after a crash before it their rows are sent again."""
+    """Holds the leases that the next transaction marks delivered; after a crash before it they are sent again."""
 
     def __init__(self) -> None:
         self._leases: list[tuple[Lease, int]] = []
