@@ -32,9 +32,7 @@ T = TypeVar("T")
 _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 
 
-@click.group(
-    "outbox", invoke_without_command=True, short_help="Show what waits for InfluxDB and what it refused."
-)
+@click.group("outbox", invoke_without_command=True, short_help="Show what waits for InfluxDB and what it refused.")
 @env_file_option
 @click.pass_context
 def command(context: click.Context, env_file: Path) -> None:

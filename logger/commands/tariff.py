@@ -37,7 +37,7 @@ def command(context: click.Context, env_file: Path) -> None:
     context.obj = env_file
 
 
-@command.command("check")
+@command.command("check", short_help="Name every problem of the tariff file.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def check_file(env_file: Path, file: Path | None) -> int:
@@ -62,7 +62,7 @@ def check_file(env_file: Path, file: Path | None) -> int:
     return 0
 
 
-@command.command("show")
+@command.command("show", short_help="Show the prices of one day.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--day", metavar="DATE", help="The day to show, as YYYY-MM-DD. Default: today.")
 @click.pass_obj
@@ -82,7 +82,7 @@ def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
     return 0
 
 
-@command.command("propose")
+@command.command("propose", short_help="Print a tariff file to edit.")
 @click.pass_obj
 def propose_file(env_file: Path) -> int:
     """Read the gateway's copy of the tariff once and print a tariff file to edit.
