@@ -97,6 +97,10 @@ class InlineStore:
         ]
         return [line for line in found if line.startswith(f"{measurement},") or not measurement]
 
+    def events(self) -> list[str]:
+        """Every stored line of an event but that of the recorder's own start."""
+        return [line for line in self.lines("envoy_event") if ",kind=recorder_started " not in line]
+
 
 @contextlib.asynccontextmanager
 async def collecting(collector: Collector) -> AsyncIterator[None]:

@@ -39,7 +39,7 @@ def powers(store: InlineStore) -> list[int]:
 
 
 def events(store: InlineStore) -> list[str]:
-    return [re.search("kind=([a-z_]+)", line).group(1) for line in store.lines("envoy_event")]  # type: ignore[union-attr]
+    return [re.search("kind=([a-z_]+)", line).group(1) for line in store.events()]  # type: ignore[union-attr]
 
 
 def minutes(count: int, start: int = NOON) -> list[int]:
@@ -213,7 +213,7 @@ def test_a_path_that_a_firmware_takes_away_is_said_and_one_that_it_brings_is_ask
 
     store, gateway, _ = record(tmp_path, 3, fate)
     assert sorted(events(store)) == ["endpoint_lost", "firmware_changed"]
-    assert "/ivp/ensemble/inventory" in next(line for line in store.lines("envoy_event") if "endpoint_lost" in line)
+    assert "/ivp/ensemble/inventory" in next(line for line in store.events() if "endpoint_lost" in line)
     asked = [at for at, path in gateway.asked if path == "/api/v1/production/inverters"]
     assert len([at for at in asked if at < START + 7100]) == 3
     assert 5 <= len([at for at in asked if at > START + 7100]) <= 13

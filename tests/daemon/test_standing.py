@@ -41,7 +41,7 @@ def between(first: int, last: int, change: Callable[[Any], None]) -> Callable[[S
 def told(store: InlineStore, kind: str) -> list[str]:
     return [
         text.group(1)
-        for line in store.lines("envoy_event")
+        for line in store.events()
         if f"kind={kind} " in line and (text := re.search(r'text="((?:[^"\\]|\\.)*)"', line))
     ]
 
@@ -97,7 +97,7 @@ def test_two_devices_with_one_serial_are_said_once_and_are_no_event(
         store, _, _ = record(tmp_path, 60, lambda gateway: shape(gateway, LIST))
     assert sum("neither is written" in record.message for record in caplog.records) == 1
     assert sum("is unique again" in record.message for record in caplog.records) == 1
-    assert store.lines("envoy_event") == []
+    assert store.events() == []
 
 
 def test_a_path_that_answered_and_is_refused_twice_is_asked_again_and_nobody_speaks_for_it(tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_a_path_that_answered_and_is_refused_twice_is_asked_again_and_nobody_spe
     powers = [line for line in lines if "production_power_w=" in line]
     assert len(lines) - len(powers) == 2
     assert all("production_power_w=1000.0" in line for line in powers)
-    assert store.lines("envoy_event") == []
+    assert store.events() == []

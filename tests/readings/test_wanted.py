@@ -13,6 +13,7 @@ from logger.daemon.tick import TickResult, run_tick
 from logger.energy.state import EnergyState, Seed
 from logger.model import Document, GatewayInfo, Json, Role, Snapshot
 from logger.readings import paths
+from logger.readings.own_times import OwnTimes
 from logger.readings.source_selection import Sources
 from logger.readings.wanted import Wanted, find_wanted
 from logger.simulator.generations import GENERATIONS
@@ -72,8 +73,8 @@ def same(some: TickResult, all_of_it: TickResult) -> bool:
 
 
 def learned(state: GatewayState) -> GatewayState:
-    """The state without the shapes of documents, which are of those that came and of no others."""
-    return replace(state, readings=replace(state.readings, shapes={}))
+    """The state without the shapes and times of documents, which are of those that came and of no others."""
+    return replace(state, readings=replace(state.readings, shapes={}, times=OwnTimes()))
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

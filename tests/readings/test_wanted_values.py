@@ -53,7 +53,16 @@ def risen(readings: Body, hours: float) -> Body:
         delivered, received = rises[row["eid"]]
         row["actEnergyDlvd"] += delivered * hours
         row["actEnergyRcvd"] += received * hours
+        row["timestamp"] += round(3600 * hours)
     return readings
+
+
+def reported(groups: Body, later_s: int) -> Body:
+    """The recorded batteries with reports as fresh as they were."""
+    for group in groups:
+        for device in group["devices"]:
+            device["last_rpt_date"] += later_s
+    return groups
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ def run() -> Run:
     for tick in range(start, end + 1, STEP_S):
         bodies: dict[str, Body] = {path: body for path, body in recording.bodies.items() if path in paths.PATHS}
         bodies[paths.READINGS] = risen(copy.deepcopy(bodies[paths.READINGS]), (tick - start) / 3600)
+        bodies[paths.ENSEMBLE] = reported(copy.deepcopy(bodies[paths.ENSEMBLE]), tick - start)
         bodies[paths.V1_INVERTERS] = [{**row, "lastReportDate": tick - 60} for row in bodies[paths.V1_INVERTERS]]
         documents = {path: Document(path, body, tick + 5.0, 0.1) for path, body in bodies.items()}
         snapshot = Snapshot(recording.info, tick, documents, since, paths.PATHS - documents.keys())
