@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from logger.backfill.history import History, Point
 from logger.daemon.gateway_state import GatewayState
+from logger.daemon.installed import STATUS_FIELDS, list_installed_inverters
 from logger.energy import rebuild
 from logger.energy.day_rows import BAND_DAY, empty_band
-from logger.energy.days import final_at, first_instant, following, list_days, local_day
+from logger.energy.days import days_before, final_at, first_instant, following, list_days, local_day
 from logger.energy.engine import NO_PRICES
+from logger.energy.extremes import NAMES
 from logger.energy.rebuild import Past
 from logger.energy.state import EnergyState
-from logger.model import DayRow, Reading
+from logger.model import DayRow, Reading, Value
 from logger.panels.compare import make_rows
-from logger.panels.panel_rebuild import REPLAY_FIELDS, replay_reports, restore_tags
-from logger.panels.panel_state import PanelState
+from logger.panels.panel_rebuild import REPLAY_FIELDS, judge_past, replay_installed, replay_reports, restore_tags
+from logger.panels.panel_state import Installed, PanelState
+from logger.readings.around import FIELDS as SURROUNDING
+from logger.readings.around import read_surroundings
 from logger.site import Site
 from logger.tariff.prices import Prices
 
@@ -41,11 +45,26 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class RowTags:
-    """Hold the tags of a day's rows in the database: of the site, of the inverters by serial, of the price bands."""
+    """Hold the tags of a day's rows in the database: of the site, of the inverters by serial, of the price bands.
 
-    site: Mapping[str, str]
+    `row`: the site's row. `inverter_fields`: the fields of the inverters' rows by serial.
+    """
+
+    row: Point
     inverters: Mapping[str, Mapping[str, str]]
     bands: frozenset[str] = frozenset()
+    inverter_fields: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+
+    @property
+    def site(self) -> Mapping[str, str]:
+        """Return the tags of the site's row."""
+        return self.row.tags
+
+    @property
+    def is_old(self) -> bool:
+        """Tell whether the rows were written before there were extremes and a row for every inverter."""
+        has_new = any("silent_days" in fields for fields in self.inverter_fields.values())
+        return not has_new and not self.row.fields.keys() & set(NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +80,29 @@ class Replayed:
     unbalanced: tuple[str, ...] = ()
 
 
-async def read_row_tags(history: History, request: RebuildRequest, first: str) -> dict[str, RowTags]:
-    """Read which days from `first` on have rows → date → the tags with which the rows were first written."""
-    since, until = first_instant(first, request.site.zone), request.until_tick + 86400
-    site: dict[str, Mapping[str, str]] = {}
-    for point in await history.read_points("daily", "envoy_day", request.gateway, since, until, ("local_date",)):
-        site.setdefault(str(point.fields["local_date"]), point.tags)
-    inverters: dict[str, dict[str, Mapping[str, str]]] = {}
-    for point in await history.read_points(
-        "daily", "envoy_inverter_day", request.gateway, since, until, ("energy_wh",)
-    ):
+async def read_row_tags(history: History, request: RebuildRequest, first: str, until: int) -> dict[str, RowTags]:
+    """Read which days from `first` until a unix time have rows, with the tags that these were written with."""
+    since = first_instant(first, request.site.zone)
+    site: dict[str, Point] = {}
+    for point in await history.read_points("daily", "envoy_day", request.gateway, since, until):
+        if "local_date" in point.fields:
+            site.setdefault(str(point.fields["local_date"]), point)
+    inverters: dict[str, dict[str, Point]] = {}
+    for point in await history.read_points("daily", "envoy_inverter_day", request.gateway, since, until):
         day = local_day(point.time, request.site.zone)
-        inverters.setdefault(day, {}).setdefault(point.tags.get("serial", ""), point.tags)
+        inverters.setdefault(day, {}).setdefault(point.tags.get("serial", ""), point)
     bands: dict[str, set[str]] = {}
     for point in await history.read_points("daily", "envoy_band_day", request.gateway, since, until, ("local_date",)):
         bands.setdefault(str(point.fields["local_date"]), set()).add(point.tags.get("band", ""))
-    return {day: RowTags(tags, inverters.get(day, {}), frozenset(bands.get(day, ()))) for day, tags in site.items()}
+    return {
+        day: RowTags(
+            row,
+            {serial: point.tags for serial, point in inverters.get(day, {}).items()},
+            frozenset(bands.get(day, ())),
+            {serial: point.fields for serial, point in inverters.get(day, {}).items()},
+        )
+        for day, row in site.items()
+    }
 
 
 class DayReplay:
@@ -106,7 +132,8 @@ class DayReplay:
         if until <= since:
             return
         totals = await self._history.read_points("totals", "envoy_totals", gateway, since, until, rebuild.FIELDS)
-        ticks = _merge_ticks(totals)
+        around = await self._read_around(since, until)
+        ticks = _merge_ticks(totals, around)
         self._ticks += len(ticks)
         phases = await self._count_phases(ticks)
         self._energy, rows = rebuild.replay(self._energy, ticks, site, self._request.prices, phases)
@@ -116,7 +143,29 @@ class DayReplay:
         reports = await self._history.read_points("devices", "envoy_inverter", gateway, since, until, REPLAY_FIELDS)
         points = [Reading("envoy_inverter", p.tags, p.fields, p.time, "devices") for p in reports]
         name = next((p.tags.get("site", "") for p in (*totals, *reports)), "")
-        self._panels = replay_reports(self._panels, points, replace(site, name=name), self._live)
+        named = replace(site, name=name)
+        self._panels = replay_reports(self._panels, points, named, self._live)
+        self._panels = replay_installed(self._panels, await self._read_installed(since, until), day, named)
+        self._panels = judge_past(self._panels, days_before(day, 1), named)
+
+    async def _read_around(self, since: int, until: int) -> dict[int, list[Reading]]:
+        """Read the points of each tick that tell voltage, frequency and the state of the grid, by time."""
+        found: dict[int, list[Reading]] = {}
+        for measurement, fields in SURROUNDING.items():
+            points = await self._history.read_points(
+                "totals", measurement, self._request.gateway, since, until, fields
+            )
+            for p in points:
+                found.setdefault(p.time, []).append(Reading(measurement, p.tags, p.fields, p.time, "totals"))
+        return found
+
+    async def _read_installed(self, since: int, until: int) -> list[list[Installed]]:
+        """Read which inverters were installed at each poll of the devices."""
+        name, found = "envoy_inverter_status", dict[int, list[Reading]]()
+        points = await self._history.read_points("devices", name, self._request.gateway, since, until, STATUS_FIELDS)
+        for p in points:
+            found.setdefault(p.time, []).append(Reading(name, p.tags, p.fields, p.time, "devices"))
+        return [list_installed_inverters(readings) for readings in found.values()]
 
     async def _count_phases(self, ticks: Iterable[Past]) -> int | None:
         """Count the phases at the grid in the last tick that has its counters; None if no phases are stored."""
@@ -159,11 +208,36 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
     ]
 
 
-def _merge_ticks(points: Iterable[Point]) -> list[Past]:
+def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]]) -> list[Past]:
     """Merge the points of each tick into one, by time; a held value was written later, as its own point."""
     ticks: dict[int, Past] = {}
     for point in points:
         known = ticks.get(point.time)
         fields = {**known.fields, **point.fields} if known else point.fields
         ticks[point.time] = Past(point.time, fields, point.tags)
-    return [ticks[at] for at in sorted(ticks)]
+    return [
+        replace(ticks[at], around=read_surroundings(around.get(at, ()), ticks[at].fields)) for at in sorted(ticks)
+    ]
+
+
+def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]) -> dict[str, list[DayRow]]:
+    """Return the rows that bring a field that is not written yet; what is written stands."""
+    found: dict[str, list[DayRow]] = {}
+    for day, new in rows.items():
+        for row in new:
+            had = _find_fields(row.reading, written.get(day))
+            if row.reading.fields.keys() - had.keys():
+                filled = replace(row.reading, fields={**row.reading.fields, **had})
+                found.setdefault(day, []).append(replace(row, reading=filled))
+    return found
+
+
+def _find_fields(reading: Reading, written: RowTags | None) -> Mapping[str, Value]:
+    """Return the fields with which a day's row was written; a row of a price band counts as whole."""
+    if written is None:
+        return {}
+    if reading.measurement == BAND_DAY:
+        return reading.fields
+    if reading.measurement == "envoy_day":
+        return written.row.fields
+    return written.inverter_fields.get(reading.tags["serial"], {})

@@ -6,17 +6,25 @@ Only commands import this; the recorder never reads InfluxDB. A run that was int
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from logger.backfill.day_replay import DayReplay, RebuildRequest, Replayed, RowTags, read_row_tags
+from logger.backfill.day_replay import (
+    DayReplay,
+    RebuildRequest,
+    Replayed,
+    RowTags,
+    add_missing,
+    read_row_tags,
+)
 from logger.backfill.history import History
 from logger.control.api import Ask
 from logger.daemon.amend import MOST_ROWS, StateApi
 from logger.daemon.batches import make_daily_rows
 from logger.daemon.gateway_state import GatewayState, dump_state
 from logger.energy.days import days_before, first_instant, following, list_days, local_day
-from logger.model import DayRow
+from logger.energy.periods import Period, sum_day
+from logger.model import DayRow, Reading
 from logger.panels.panel_days import forget_old_days
 from logger.panels.panel_state import PanelState
 
@@ -29,22 +37,25 @@ class Rebuilt:
     """Hold the result of a rebuild.
 
     `earlier`: what was before the live state; None if nothing was. `again`: closed days of the live state that were
-    computed again. `left_out`: such days that were not to be computed again.
+    computed again. `left_out`: such days that were not to be computed again. `added`: what the rows of these lack,
+    because an earlier version wrote them. `days`: the sums of every day, for the months.
     """
 
     earlier: Replayed | None = None
     again: Replayed | None = None
+    added: Replayed | None = None
     left_out: tuple[str, ...] = ()
+    days: Mapping[str, Period] = field(default_factory=dict)
 
     @property
     def ticks(self) -> int:
         """Return the number of ticks read."""
-        return sum(part.ticks for part in (self.earlier, self.again) if part)
+        return sum(part.ticks for part in (self.earlier, self.again, self.added) if part)
 
     @property
     def rows(self) -> dict[str, list[DayRow]]:
         """Return date → rows to write; the first row of each date is the site's."""
-        parts = [part.rows for part in (self.earlier, self.again) if part]
+        parts = [part.rows for part in (self.earlier, self.again, self.added) if part]
         return {day: rows for part in parts for day, rows in part.items()}
 
     @property
@@ -72,7 +83,7 @@ async def rebuild(
     if span is None and not (has_live and await history.list_gateways("totals", "envoy_totals")):
         return None
     first, last = (local_day(at, zone) for at in span) if span else (border, border)
-    written = await read_row_tags(history, request, first)
+    written = await read_row_tags(history, request, first, max(request.until_tick, live.energy.last_tick) + 86400)
     found = Rebuilt()
     if span:
         missing = {day for day in list_days(first, last) if day not in written}
@@ -84,7 +95,21 @@ async def rebuild(
         found.earlier = replace(earlier, state=replace(earlier.state, panels=forget_old_days(earlier.state.panels)))
     if request.since and has_live:
         await _compute_again(history, live, request, written, found, on_day)
+    found.days = _sum_days(written, found.rows, zone)
     return found
+
+
+def _sum_days(written: Mapping[str, RowTags], rows: Mapping[str, list[DayRow]], zone: str) -> dict[str, Period]:
+    """Return the sums of every day that has a row, from the new rows where there are any."""
+    readings = {
+        day: Reading("envoy_day", tags.site, tags.row.fields, tags.row.time, "daily") for day, tags in written.items()
+    }
+    every = (row.reading for new in rows.values() for row in new)
+    readings |= {str(row.fields["local_date"]): row for row in every if row.measurement == "envoy_day"}
+    return {
+        day: sum_day(readings[day], first_instant(following(day), zone) - first_instant(day, zone))
+        for day in sorted(readings)
+    }
 
 
 async def _compute_again(
@@ -95,18 +120,27 @@ async def _compute_again(
     found: Rebuilt,
     on_day: Callable[[str], None],
 ) -> None:
-    """Compute closed days of the live state again from the database, if that was requested."""
+    """Compute closed days of the live state again from the database, if that was requested.
+
+    Otherwise only add what rows lack that an earlier version wrote.
+    """
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)
     begin = following(border) if found.rows else border
     last = following(request.until) if request.until else yesterday  # what one day misses is counted in the next
     days = list_days(max(request.since, begin), min(last, yesterday))
-    if not days or not request.again:
+    if not request.again:
         found.left_out = tuple(days)
+        days = [day for day in days if day in written and written[day].is_old]
+    if not days:
         return
     after = following(days[-1])
     replay = DayReplay(history, replace(request, until_tick=first_instant(after, zone) + 3600), written, PanelState())
-    found.again = await replay.run(days_before(days[0], 1), after, set(days), on_day)
+    replayed = await replay.run(days_before(days[0], _WEEK), after, set(days), on_day)
+    if request.again:
+        found.again = replayed
+    else:
+        found.added = replace(replayed, rows=add_missing(replayed.rows, written))
 
 
 async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
@@ -118,6 +152,12 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
     if found.again:
         count += await _give_rows(ask, gateway, found.again)
         await ask(StateApi.recompute_days, gateway, dump_state(found.again.state), [*found.again.rows])
+    if found.added:
+        count += await _give_rows(ask, gateway, found.added)
+        await ask(StateApi.fill_days, gateway, dump_state(found.added.state), [*found.added.rows])
+    for year in sorted({day[:4] for day in found.days}):
+        days = {day: summed for day, summed in found.days.items() if day.startswith(year)}
+        await ask(StateApi.restore_periods, gateway, days)
     return count
 
 

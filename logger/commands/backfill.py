@@ -108,7 +108,7 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
         _show_progress("")
         if found is None:
             click.echo(f"InfluxDB holds nothing of gateway {serial}: there is nothing to fill in.")
-        elif _show_days(found):
+        elif _show_days(found) or found.days:
             outcome = "nothing was written (--dry-run)"
             if not dry_run:
                 outcome = f"{await hand_over(ask, found, serial)} day rows written"
@@ -122,7 +122,7 @@ def _show_days(found: Rebuilt) -> bool:
     if days := found.left_out:
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         click.echo(
-            f"Recorded by this installation itself, and left as it is: {span}\n"
+            f"Recorded by this installation itself; only what its rows lack is added: {span}\n"
             "Try: add --again to compute that anew, too.",
             err=True,
         )

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from logger.daemon.batches import make_amendment
 from logger.daemon.gateway_state import Change, GatewayState, load_state
-from logger.daemon.join_states import recompute_days, restore_past
+from logger.daemon.join_states import fill_days, recompute_days, restore_months, restore_past
+from logger.energy.periods import Period
 from logger.model import DayRow
 from logger.site import Site
 from logger.store.records import Commit, DailyRow
@@ -88,6 +89,17 @@ class StateApi:
         return await self._amend(
             self._keeper_of(gateway), lambda live: recompute_days(live, past, gateway, frozenset(dates))
         )
+
+    async def fill_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
+        """Take from another state what days of the state lack → how many rows of days that gave."""
+        past = load_state(parts, {})
+        return await self._amend(
+            self._keeper_of(gateway), lambda live: fill_days(live, past, gateway, frozenset(dates))
+        )
+
+    async def restore_periods(self, gateway: str, days: dict[str, Period]) -> int:
+        """Sum the months of these days, by ISO date, anew → how many rows of months and years that gave."""
+        return await self._amend(self._keeper_of(gateway), lambda live: restore_months(live, days))
 
     async def _amend(self, keeper: Keeper, change: Change) -> int:
         count = 0

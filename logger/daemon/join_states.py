@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from logger.daemon.gateway_state import GatewayState
 from logger.energy import rebuild
+from logger.energy.period_rows import list_period_rows, restore_periods
+from logger.energy.periods import Period
 from logger.model import DayRow
 from logger.panels.compare import make_rows
-from logger.panels.panel_rebuild import join_panels, replace_panel_days
+from logger.panels.panel_rebuild import fill_panel_days, join_panels, replace_panel_days
 from logger.panels.panel_tick import find_closed_day
 from logger.site import Site
 
@@ -31,7 +33,7 @@ def restore_past(
     energy, days = rebuild.join(live.energy, before)
     panels, panel_days = join_panels(live.panels, past.panels, replace(site, zone=energy.zone))
     state = replace(live, energy=energy, panels=panels)
-    return state, _list_rows(state, [d for d in days if d >= begin], [d for d in panel_days if d >= begin], gateway)
+    return _list_rows(state, [d for d in days if d >= begin], [d for d in panel_days if d >= begin], gateway)
 
 
 def recompute_days(
@@ -43,11 +45,35 @@ def recompute_days(
     energy, days = rebuild.replace_days(live.energy, past.energy, dates)
     panels, panel_days = replace_panel_days(live.panels, past.panels, dates)
     state = replace(live, energy=energy, panels=panels)
-    return state, _list_rows(state, days, panel_days, gateway)
+    return _list_rows(state, days, panel_days, gateway)
 
 
-def _list_rows(state: GatewayState, days: list[str], panel_days: list[str], gateway: str) -> list[DayRow]:
+def fill_days(
+    live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
+) -> tuple[GatewayState, list[DayRow]]:
+    """Return the `live` state with what its days of `dates` lack taken from `past`, and the rows of these days."""
+    if not live.energy.last_tick:
+        return live, []
+    energy, days = rebuild.fill_days(live.energy, past.energy, dates)
+    panels, panel_days = fill_panel_days(live.panels, past.panels, dates)
+    return _list_rows(replace(live, energy=energy, panels=panels), days, panel_days, gateway)
+
+
+def restore_months(live: GatewayState, days: Mapping[str, Period]) -> tuple[GatewayState, list[DayRow]]:
+    """Return the `live` state with the months of `days` summed anew, and the rows of these months and years."""
+    if not live.energy.days:
+        return live, []
+    rows, energy = restore_periods(live.energy, days)
+    return replace(live, energy=energy), rows
+
+
+def _list_rows(
+    state: GatewayState, days: list[str], panel_days: list[str], gateway: str
+) -> tuple[GatewayState, list[DayRow]]:
+    """Make the rows of days and of their months and years; return the state that knows these months."""
+    of_periods, known = list_period_rows(state.energy, days)
+    state = replace(state, energy=known)
     energy = state.energy
     closed = find_closed_day(energy.last_tick, energy.zone)
     rows = make_rows(state.panels, panel_days, gateway, energy.zone, closed)
-    return [*rebuild.list_rows(energy, days), *rows]
+    return state, [*rebuild.list_rows(energy, days), *of_periods, *rows]

@@ -27,16 +27,17 @@ def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[Day
     if not keys:
         return [], state
     state = _begin(state, keys)
-    own = {day.date: summed for day in state.past if (summed := _sum(day, state.wiring)) is not None}
-    if has_values(today := make_day_row(state.today, state.wiring, state.marks)):
-        own[state.day] = sum_day(today.reading, state.today.end - state.today.start)
+    today = make_day_row(state.today, state.wiring, state.marks)
     rows = []
     for key in keys:
-        within = [summed for day, summed in own.items() if day.startswith(key)]
         months = (
             [] if is_month(key) else [p for name, p in state.periods.items() if is_month(name) and name[:4] == key]
         )
-        period = add_days(state.periods[key], [*months, *within])
+        past = _sum_days(tuple(day for day in state.past if day.date.startswith(key)), state.wiring)
+        parts = [*months, *([past] if past else [])]
+        if state.day.startswith(key) and has_values(today):
+            parts.append(sum_day(today.reading, state.today.end - state.today.start))
+        period = add_days(state.periods[key], parts)
         if period.days:
             rows.append(make_period_row(key, period, final=_is_final(state, key)))
     return rows, state
@@ -55,7 +56,10 @@ def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
 
 
 def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[list[DayRow], EnergyState]:
-    """Set the months of the given days, by ISO date, to their sums; days that the state keeps come from the state."""
+    """Set the months of the given days, by ISO date, to their sums; days that the state keeps come from the state.
+
+    A month of which the state knows more days stays as it is.
+    """
     kept, by_month = {day.date for day in state.days}, dict[str, list[Period]]()
     for day in sorted(days):
         by_month.setdefault(keys_of(day)[0], []).extend([days[day]] if day not in kept else [])
@@ -63,7 +67,8 @@ def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[lis
     for month, sums in by_month.items():
         known = state.periods.get(month)
         start = Period(known.start, known.tags) if known else begin_period(month, state.zone, _first_tags(sums))
-        periods[month] = add_days(start, sums)
+        summed = add_days(start, sums)
+        periods[month] = known if known and known.days > summed.days else summed
     in_order = {key: periods[key] for key in sorted(periods)}
     return list_period_rows(replace(state, periods=in_order), days)[:2]
 
@@ -92,6 +97,13 @@ def _first_tags(sums: Sequence[Period]) -> Mapping[str, str]:
 def _is_final(state: EnergyState, key: str) -> bool:
     """Tell whether the month or year is over and none of its days is expected to change."""
     return state.day > last_day(key) and all(day.final for day in state.past if day.date.startswith(key))
+
+
+@lru_cache(maxsize=16)
+def _sum_days(days: tuple[Day, ...], wiring: Wiring | None) -> Period | None:
+    """Return the sums of days that are over, in order; None if none of them has a row."""
+    sums = [summed for day in days if (summed := _sum(day, wiring)) is not None]
+    return add_days(sums[0], sums[1:]) if sums else None
 
 
 @lru_cache(maxsize=128)

@@ -15,6 +15,7 @@ from typing import Final
 from logger.energy.days import first_instant
 from logger.model import DayRow, Reading, Value
 
+PERIODS: Final = ("envoy_month", "envoy_year")
 MONEY: Final = ("cost", "income", "saved")
 SUMMED: Final = ("off_grid_s", *MONEY)
 """Fields of a day that are added, beside every energy (`…_wh`)."""

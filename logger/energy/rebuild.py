@@ -16,7 +16,9 @@ from logger.energy.daybook import merge_days
 from logger.energy.days import final_at
 from logger.energy.engine import NO_PRICES, account
 from logger.energy.flows import BATTERY, GAP_S
+from logger.energy.periods import PERIODS
 from logger.energy.state import READ_BACK, EnergyState, Source, Tick, Wiring
+from logger.energy.surroundings import Extremes, Surroundings
 from logger.model import DayRow, Value
 from logger.site import Site
 from logger.tariff.prices import Prices
@@ -42,6 +44,7 @@ FIELDS: Final = (
     *(f"{name}_power_w" for name in POWERS),
     "batteries",
     "inverters",
+    "battery_charge_percent",
 )
 """The fields of `envoy_totals` that a replay needs."""
 _PHASES_W: Final = 75_000.0
@@ -50,11 +53,12 @@ _INVERTER_W: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Hold one tick as it was written: the fields and tags of its `envoy_totals` point."""
+    """Hold one tick as it was written: the fields and tags of its `envoy_totals` point, and what was around it."""
 
     at: int
     fields: Mapping[str, Value]
     tags: Mapping[str, str]
+    around: Surroundings = Surroundings()
 
 
 def replay(
@@ -83,7 +87,8 @@ def replay(
             prices,
         )
         state = done.state
-        rows |= {day: [row for row in done.rows if row.day == day] for day in {row.day for row in done.rows}}
+        of_days = [row for row in done.rows if row.reading.measurement not in PERIODS]
+        rows |= {day: [row for row in of_days if row.day == day] for day in {row.day for row in of_days}}
     return _continue_balance(state, points), rows
 
 
@@ -148,6 +153,14 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
     return joint_state, changed
 
 
+def fill_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
+    """Give closed days of `live` that have no extremes those of `past` → the new state, and the dates of these."""
+    again = {day.date: day.extremes for day in past.past if day.date in dates and day.extremes != Extremes()}
+    filled = [day.date for day in live.past if day.date in again and day.extremes == Extremes()]
+    days = (replace(day, extremes=again[day.date]) if day.date in filled else day for day in live.past)
+    return replace(live, days=(*days, live.today)), filled
+
+
 def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
     """Replace closed days of `live` with those of `past` → the new state, and the dates that were replaced."""
     again = {day.date: day for day in past.past if day.date in dates}
@@ -185,6 +198,7 @@ def _tick(past: Past, counters: Mapping[str, float], wiring: Wiring, site: Site,
         sources=dict.fromkeys(counters, Source(READ_BACK)),
         powers=powers,
         tags={name: past.tags[name] for name in ("gateway", "site") if name in past.tags},
+        around=past.around,
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from logger.energy.days import first_instant
 from logger.model import Reading
 from logger.panels.panel_days import add_reports, forget_old_days
-from logger.panels.panel_state import PanelDay, PanelDays, PanelState
-from logger.panels.watch import find_interval
+from logger.panels.panel_state import Installed, PanelDay, PanelDays, PanelState
+from logger.panels.silence import count_silent_days, list_installed
+from logger.panels.watch import find_interval, judge_days
 from logger.site import Site
 
 REPLAY_FIELDS: Final = ("power_w", "energy_lifetime_wh")
@@ -23,6 +25,47 @@ def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, liv
         return state
     state = replace(state, interval_s=_measure_interval(mine) or state.interval_s)
     return add_reports(state, mine, mine[0].time, mine[-1].time, site)
+
+
+def replay_installed(state: PanelState, polls: Sequence[Sequence[Installed]], day: str, site: Site) -> PanelState:
+    """List the inverters of a past day's polls on that day, and add the time for which they were tripped."""
+    last = {item.serial: item for installed in polls for item in installed}
+    tripped_s: dict[str, int] = {}
+    for item in (item for installed in polls for item in installed if item.is_tripped):
+        tripped_s[item.serial] = tripped_s.get(item.serial, 0) + site.devices_s
+    return list_installed(state, list(last.values()), day, site.name, tripped_s) if last else state
+
+
+def judge_past(state: PanelState, closed: str, site: Site) -> PanelState:
+    """Count low and silent days up to a past day; the events of that time were written then."""
+    new = [day for day in state.days if state.watch.judged < day <= closed]
+    judged, _ = judge_days(state, closed, site.panel_alert_percent, first_instant(closed, site.zone))
+    return count_silent_days(judged, new)
+
+
+def fill_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
+    """Add to days of `live` the inverters and counts that only `past` has → the new state, and the dates."""
+    filled = {
+        day: replace(kept, panels={**kept.panels, **_fill(kept.panels, live.days[day].panels)})
+        for day, kept in past.days.items()
+        if day in dates and day in live.days
+    }
+    changed = sorted(day for day, kept in filled.items() if kept.panels != live.days[day].panels)
+    return replace(live, days={**live.days, **{day: filled[day] for day in changed}}), changed
+
+
+def _fill(past: Mapping[str, PanelDay], live: Mapping[str, PanelDay]) -> dict[str, PanelDay]:
+    return {
+        serial: replace(
+            panel,
+            silent_days=panel.silent_days or past[serial].silent_days,
+            low_days=panel.low_days or past[serial].low_days,
+            tripped_s=panel.tripped_s or past[serial].tripped_s,
+        )
+        if serial in past
+        else panel
+        for serial, panel in live.items()
+    }
 
 
 def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelState, list[str]]:
@@ -41,6 +84,7 @@ def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelSt
         interval_s=live.interval_s or past.interval_s,
         inverters=inverters,
         days={day: days[day] for day in sorted(days)},
+        places=live.places or past.places,
     )
     return forget_old_days(joined), sorted(past.days)
 
@@ -131,4 +175,7 @@ def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
         min(filter(None, (known.first_at, earlier.first_at)), default=0),
         max(known.last_at, earlier.last_at),
         known.group or earlier.group,
+        known.silent_days,
+        known.low_days,
+        known.tripped_s + earlier.tripped_s,
     )

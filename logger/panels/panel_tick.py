@@ -42,7 +42,8 @@ def account_for_panels(
     state = add_reports(state, points, tick, tick, site)
     today, closed = local_day(tick, site.zone), find_closed_day(tick, site.zone)
     waited_s = min(tick - before.watch.last_tick, 2 * site.devices_s) if before.watch.last_tick else site.devices_s
-    state = list_installed(state, installed, today, site.name, max(0, waited_s))
+    tripped_s = {item.serial: max(0, waited_s) for item in installed if item.is_tripped}
+    state = list_installed(state, installed, today, site.name, tripped_s)
     if state.watch.judged > today:  # our clock was ahead
         state = replace(state, watch=replace(state.watch, judged=closed))
     judged, is_due = state.watch.judged, tick // EVERY_S != before.watch.last_tick // EVERY_S

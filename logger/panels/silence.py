@@ -13,18 +13,17 @@ _AWAKE_S: Final = 7200
 
 
 def list_installed(
-    state: PanelState, installed: Sequence[Installed], day: str, site: str, seconds: int
+    state: PanelState, installed: Sequence[Installed], day: str, site: str, tripped_s: Mapping[str, int]
 ) -> PanelState:
-    """Give every installed inverter its entry on a day, and add `seconds` to those that are tripped.
+    """Give every installed inverter its entry on a day; `tripped_s`: seconds to add, by serial.
 
     Without a list the inverters of the last list stay installed.
     """
     places = {item.serial: item.place for item in installed} or state.places
     panels = dict(state.days[day].panels) if day in state.days else {}
     panels |= {serial: PanelDay(group=place.group) for serial, place in places.items() if serial not in panels}
-    for item in installed:
-        if item.is_tripped:
-            panels[item.serial] = replace(panels[item.serial], tripped_s=panels[item.serial].tripped_s + seconds)
+    for serial, seconds in tripped_s.items():
+        panels[serial] = replace(panels[serial], tripped_s=panels[serial].tripped_s + seconds)
     if not panels:
         return state
     name = state.days[day].site if day in state.days else site

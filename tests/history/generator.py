@@ -1,0 +1,233 @@
+"""A recorder's history of one site at speed: the product's own accounting, fed with powers whose sums are known.
+
+No document is read and nothing waits, so that years take minutes. Counters, totals, days, months, years, inverters
+and events come from the code that the recorder runs; the truth is summed beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from logger.daemon.events import event_points
+from logger.daemon.installed import list_installed_inverters
+from logger.energy.engine import NO_PRICES, account
+from logger.energy.state import EnergyState, Tick, Wiring
+from logger.energy.surroundings import Surroundings
+from logger.influx.line_protocol import encode
+from logger.model import Reading, Role, Value
+from logger.panels.panel_state import PanelState
+from logger.panels.panel_tick import account_for_panels
+from logger.readings.around import read_surroundings
+from logger.site import Site
+from logger.tariff.prices import Prices
+from logger.tariff.tariff_file import parse_tariff
+from tests.history.kinds import Kind
+from tests.history.truth import Truth
+from tests.history.weather import Flows, Weather
+
+FIRST: Final = date(2024, 1, 29)
+_RESERVE: Final = 0.1
+_PHASES: Final = ("L1", "L2", "L3")
+
+
+@dataclass
+class Generated:
+    """The site so far: the lines of each role in the order of their making, the last row of each day, the truth."""
+
+    lines: dict[Role, list[bytes]] = field(default_factory=lambda: {"totals": [], "devices": [], "daily": []})
+    rows: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
+    truth: Truth = field(default_factory=Truth)
+
+
+class Generator:
+    """One site of a kind from `FIRST` on, `days` long, with a tick every `step_s` seconds."""
+
+    def __init__(self, kind: Kind, days: int, step_s: int = 60, seed: int = 1) -> None:
+        self.kind, self.days, self.step_s = kind, days, step_s
+        self.done = Generated()
+        self.site = Site("", kind.zone, totals_s=step_s, devices_s=max(300, step_s))
+        self._weather = Weather(kind, seed)
+        self._energy, self._panels = EnergyState(), PanelState()
+        self._counters = {"production": 5e6, "import": 3e6, "export": 2e6, "charged": 1e6, "discharged": 9e5}
+        self._lifetimes = dict.fromkeys((panel.serial for panel in kind.panels), 1e6)
+        self._stored_wh = kind.battery_wh / 2
+        self._lost_at, self._is_off = 0, False
+        self._watts: dict[str, float] = {}
+        self._now = Flows(0.0, 0.0, 0.0, 0.0)
+        self._prices = Prices(parse_tariff(kind.tariff.encode())[0]) if kind.tariff else NO_PRICES
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        return {"gateway": self.kind.gateway}
+
+    def run(self) -> Generated:
+        """Play every step; what the recorder would have written is in the result."""
+        begin = self._midnight(FIRST)
+        end = self._midnight(FIRST + timedelta(days=self.days))
+        for at in range(begin, end, self.step_s):
+            self._flow(at)
+            if not self._is_within(at, self.kind.gaps):
+                self._record(at)
+        self.done.lines["daily"] = [encode([row]) for row in self.done.rows.values()]
+        return self.done
+
+    def _midnight(self, day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=self._weather.local(0).tzinfo).timestamp())
+
+    def _is_within(self, at: int, spans: tuple[tuple[int, int, int], ...]) -> bool:
+        """Whether a time lies in one of the spans (day, hour, minutes), which recur every forty days."""
+        local = self._weather.local(at)
+        day = (local.date() - FIRST).days % 40
+        minute = day * 1440 + local.hour * 60 + local.minute
+        return any(d * 1440 + h * 60 <= minute < d * 1440 + h * 60 + m for d, h, m in spans)
+
+    # --- the world ----------------------------------------------------------------------------------------------
+
+    def _flow(self, at: int) -> None:
+        """Let the energy of the step before `at` flow, into the counters and into the truth."""
+        kind, hours = self.kind, self.step_s / 3600
+        self._is_off = self._is_within(at, kind.outages)
+        sun, number = self._weather.sun(at), (self._weather.local(at).date() - FIRST).days
+        self._watts = {
+            panel.serial: 0.0
+            if panel.dead_from and number >= panel.dead_from
+            else kind.peak_w * panel.part * sun * (0.6 if panel.weak_from and number >= panel.weak_from else 1.0)
+            for panel in kind.panels
+        }
+        production = sum(self._watts.values())
+        load = self._weather.house(at)
+        battery = self._charge(load - production, hours) if kind.battery_wh else 0.0
+        self._now = flows = Flows(production, load, battery, 0.0 if self._is_off else load - production - battery)
+        wh = {
+            "production": production * hours,
+            "grid_import": max(0.0, flows.net) * hours,
+            "grid_export": max(0.0, -flows.net) * hours,
+            "battery_charged": max(0.0, -battery) * hours,
+            "battery_discharged": max(0.0, battery) * hours,
+        }
+        for counter, name in zip(self._counters, wh, strict=True):
+            self._counters[counter] += wh[name]
+        if at > self._midnight(FIRST):
+            self._count(at, {**wh, "load": load * hours})
+
+    def _charge(self, wanted_w: float, hours: float) -> float:
+        """Charge or discharge as far as the battery can; without the grid it covers everything."""
+        room, left = self.kind.battery_wh - self._stored_wh, self._stored_wh - _RESERVE * self.kind.battery_wh
+        power = (
+            wanted_w if self._is_off else max(-room / hours, min(left / hours, max(-5000.0, min(5000.0, wanted_w))))
+        )
+        self._stored_wh = min(self.kind.battery_wh, max(0.0, self._stored_wh - power * hours))
+        return power
+
+    def _count(self, at: int, wh: dict[str, float]) -> None:
+        """Add the step to the day in which its end lies; at midnight itself it flowed on the day before."""
+        local = self._weather.local(at - 1)
+        day = self.done.truth.days[local.date().isoformat()]
+        for name, energy in wh.items():
+            day.wh[name] += energy
+        if self.kind.tariff:
+            day.cost += wh["grid_import"] / 1000 * (0.52 if 15 <= local.hour < 21 else 0.20)
+            day.income += wh["grid_export"] / 1000 * 0.05
+        for serial, watts in self._watts.items():
+            day.panels[serial] += watts * self.step_s / 3600
+            self._lifetimes[serial] += watts * self.step_s / 3600
+
+    # --- the recorder -------------------------------------------------------------------------------------------
+
+    def _record(self, at: int) -> None:
+        points = list(self._measure(at))
+        charge = 100 * self._stored_wh / self.kind.battery_wh if self.kind.battery_wh else None
+        fields: dict[str, Value] = {f"{name}_power_w": watts for name, watts in self._powers().items()}
+        if charge is not None:
+            fields["battery_charge_percent"] = charge
+        fields |= {"inverters": len(self.kind.panels), "batteries": int(self.kind.battery_wh > 0)}
+        around = read_surroundings(points, fields)
+        self._note(at, around)
+        done = account(self._energy, self._tick(at, around), self._prices)
+        self._energy = done.state
+        points.append(Reading("envoy_totals", self._tags, {**fields, **done.fields}, at, "totals"))
+        points += [Reading("envoy_totals", self._tags, dict(late), then, "totals") for then, late in done.late]
+        rows, events = list(done.rows), list(done.events)
+        if at % self.site.devices_s == 0:
+            devices = list(self._report(at))
+            reports = [point for point in devices if point.measurement == "envoy_inverter"]
+            installed = list_installed_inverters(devices)
+            panels = account_for_panels(self._panels, reports, at, self.site, self.kind.gateway, installed)
+            self._panels = panels.state
+            rows, events = [*rows, *panels.rows], [*events, *panels.events]
+            self.done.lines["devices"].append(encode(devices))
+        self.done.lines["totals"].append(encode([*points, *event_points(events, self._tags)]))
+        for row in rows:
+            series = row.reading.tags.get("serial", "") + row.reading.tags.get("band", "")
+            self.done.rows[row.reading.measurement, series, row.day] = row.reading
+
+    def _powers(self) -> dict[str, float]:
+        flows = self._now
+        if not self.kind.has_meters:
+            return {"production": flows.production}
+        known = {"production": flows.production, "net": flows.net, "load": flows.load}
+        known["consumption"] = flows.production + flows.net
+        return {**known, "battery": flows.battery} if self.kind.battery_wh else known
+
+    def _tick(self, at: int, around: Surroundings) -> Tick:
+        kind = self.kind
+        batteries = int(kind.battery_wh > 0)
+        wiring = Wiring(kind.has_meters, False, kind.battery_wh > 0, batteries)
+        names = ["production", *(("import", "export") if kind.has_meters else ())]
+        names += ["charged", "discharged"] if kind.battery_wh else []
+        counters = {name: self._counters[name] for name in names}
+        tick = Tick(at, counters, wiring, 100_000.0, self.site, tags=self._tags)
+        return replace(tick, powers=self._powers(), around=around)
+
+    def _measure(self, at: int) -> Iterator[Reading]:
+        """The phases of the meter at the grid, and the grid's state where a battery's controller tells it."""
+        if not self.kind.has_meters:
+            return
+        for number, phase in enumerate(_PHASES[: self.kind.phases]):
+            volts = 240.0 if self._is_off else 229.0 + number + (at // 600 * 31) % 90 / 10
+            fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": 60.5 if self._is_off else 50.0}
+            tags = {**self._tags, "meter": "net-consumption", "phase": phase}
+            yield Reading("envoy_phase", tags, fields, at, "totals")
+        if self.kind.battery_wh:
+            state = "off-grid" if self._is_off else "on-grid"
+            grid: dict[str, Value] = {"grid_state": state, "relay_closed": not self._is_off}
+            yield Reading("envoy_grid", self._tags, grid, at, "totals")
+
+    def _report(self, at: int) -> Iterator[Reading]:
+        """The status of each inverter, and its report while it produces; a dead one never reports."""
+        for number, panel in enumerate(self.kind.panels):
+            place = {"panel": panel.panel, "panel_group": panel.group, "panel_row": "1", "panel_column": str(number)}
+            tags = {**self._tags, "serial": panel.serial, **place}
+            watts = self._watts[panel.serial]
+            if watts > 0:
+                fields: dict[str, Value] = {"power_w": watts, "energy_lifetime_wh": self._lifetimes[panel.serial]}
+                yield Reading("envoy_inverter", tags, fields, at, "devices")
+            conditions = "" if watts > 0 else "pcu_ctrl.dc-pwr-low"
+            status: dict[str, Value] = {"communicating": watts > 0, "conditions": conditions, "fault": False}
+            yield Reading("envoy_inverter_status", tags, {**status, "inventory_age_s": 0}, at, "devices")
+
+    # --- what a tick saw ----------------------------------------------------------------------------------------
+
+    def _note(self, at: int, around: Surroundings) -> None:
+        """Note the values of this tick in the truth."""
+        local = self._weather.local(at)
+        day = self.done.truth.days[local.date().isoformat()]
+        day.ticks += 1
+        quarter = f"{local.hour:02d}:{local.minute // 15 * 15:02d}"
+        if self.kind.has_meters:
+            day.quarters["net"][quarter].append(self._now.net)
+            day.quarters["load"][quarter].append(self._now.load)
+            if not self._is_off and around.volts:
+                day.volts += around.volts
+        if self.kind.battery_wh:
+            if self._lost_at:
+                self.done.truth.days[self._weather.local(at - 1).date().isoformat()].off_grid_s += self.step_s
+            day.charge.append(100 * self._stored_wh / self.kind.battery_wh)
+            if self._is_off:
+                self._lost_at = self._lost_at or at
+            elif self._lost_at:
+                self.done.truth.outages[at] = float(at - self._lost_at)
+                self._lost_at = 0

@@ -1,0 +1,34 @@
+"""Put a generated history into a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from logger.clock import SystemClock
+from logger.influx.classify import Done
+from logger.influx.write import Writer
+from logger.model import Role
+from tests.databases.server import Server
+from tests.history.generator import Generated
+
+_AT_ONCE = 2000
+
+
+def load(server: Server, found: Iterable[Generated]) -> dict[Role, str]:
+    """Write the lines of all sites into fresh buckets; return these by role."""
+    buckets = server.fresh_buckets()
+    asyncio.run(_write(server, buckets, found))
+    return buckets
+
+
+async def _write(server: Server, buckets: dict[Role, str], found: Iterable[Generated]) -> None:
+    writer = Writer(server.target(buckets), SystemClock())
+    try:
+        for site in found:
+            for role, lines in site.lines.items():
+                for start in range(0, len(lines), _AT_ONCE):
+                    done = await writer.write(role, b"".join(lines[start : start + _AT_ONCE]), gzipped=False)
+                    assert isinstance(done, Done), done
+    finally:
+        await writer.aclose()

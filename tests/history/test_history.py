@@ -1,0 +1,174 @@
+"""The generated history, read back from real databases, equals the truth that was summed beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from logger.model import Role, Value
+from tests.databases.server import Row, Server
+from tests.history.generator import Generated, Generator
+from tests.history.kinds import KINDS, Kind
+from tests.history.load import load
+from tests.history.truth import DayTruth
+from tests.sizes import LONG
+
+DAYS, STEP_S = (730, 300) if LONG else (73, 900)
+NAMES = [kind.name for kind in KINDS]
+pytestmark = pytest.mark.long
+
+
+@cache
+def generated() -> dict[str, Generated]:
+    return {kind.name: Generator(kind, DAYS, STEP_S).run() for kind in KINDS}
+
+
+@dataclass
+class Loaded:
+    """All sites in one database; `rows` of a measurement of the daily bucket are read once."""
+
+    server: Server
+    buckets: dict[Role, str]
+
+    def __post_init__(self) -> None:
+        self._rows: dict[tuple[Role, str], list[Row]] = {}
+
+    def rows(self, kind: Kind, measurement: str, role: Role = "daily") -> list[Row]:
+        if (role, measurement) not in self._rows:
+            self._rows[role, measurement] = self.server.rows(self.buckets[role], measurement)
+        return [row for row in self._rows[role, measurement] if row.tags["gateway"] == kind.gateway]
+
+    def by(self, kind: Kind, span: str) -> dict[str, Mapping[str, Value]]:
+        name = "local_date" if span == "day" else f"local_{span}"
+        found = [(str(row.fields[name]), row.fields) for row in self.rows(kind, f"envoy_{span}")]
+        assert len(dict(found)) == len(found), "two rows of one span"
+        return dict(found)
+
+
+@pytest.fixture(params=["influx1_session", "influx2_session"], scope="module")
+def loaded(request: pytest.FixtureRequest) -> Loaded:
+    server = request.getfixturevalue(request.param)
+    return Loaded(server, load(server, generated().values()))
+
+
+@pytest.fixture(params=KINDS, ids=NAMES)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    assert isinstance(request.param, Kind)
+    return request.param
+
+
+def number(fields: Mapping[str, Value], name: str) -> float:
+    value = fields[name]
+    assert isinstance(value, (int, float))
+    return float(value)
+
+
+def quantities(kind: Kind) -> list[str]:
+    metered = ["grid_import", "grid_export", "load"] if kind.has_meters else []
+    return ["production", *metered, *(["battery_charged", "battery_discharged"] if kind.battery_wh else [])]
+
+
+def test_every_day_has_its_energies_within_a_watt_hour_and_its_money_within_a_hundredth(
+    loaded: Loaded, kind: Kind
+) -> None:
+    truth, rows = generated()[kind.name].truth.days, loaded.by(kind, "day")
+    assert sorted(rows) == sorted(truth)
+    for day, fields in rows.items():
+        for name in quantities(kind):
+            assert number(fields, f"{name}_wh") == pytest.approx(truth[day].wh[name], abs=1.0), (day, name)
+        if kind.tariff:
+            assert number(fields, "cost") == pytest.approx(truth[day].cost, abs=0.01), day
+            assert number(fields, "income") == pytest.approx(truth[day].income, abs=0.01), day
+    assert kind.tariff or not any("cost" in fields for fields in rows.values())
+
+
+@pytest.mark.parametrize(("span", "length"), [("month", 7), ("year", 4)])
+def test_months_and_years_are_the_truth_of_their_days(loaded: Loaded, kind: Kind, span: str, length: int) -> None:
+    truth, rows = generated()[kind.name].truth, loaded.by(kind, span)
+    assert sorted(rows) == sorted({day[:length] for day in truth.days})
+    zone = ZoneInfo(kind.zone)
+    starts = {row.time for row in loaded.rows(kind, f"envoy_{span}")}
+    assert starts == {
+        int(datetime.fromisoformat(f"{key}-01-01"[:10]).replace(tzinfo=zone).timestamp()) for key in rows
+    }
+    for key, fields in rows.items():
+        days = truth.within(key)
+        assert fields["days"] == len(days)
+        for name in quantities(kind):
+            wanted = sum(day.wh[name] for day in days)
+            assert number(fields, f"{name}_wh") == pytest.approx(wanted, abs=len(days)), (key, name)
+        if kind.tariff:
+            assert number(fields, "cost") == pytest.approx(sum(day.cost for day in days), abs=0.01 * len(days))
+        best = max((truth.days[day].wh["production"], day) for day in truth.days if day.startswith(key))
+        assert number(fields, "best_day_wh") == pytest.approx(best[0], abs=1.0)
+        assert fields["best_day"] == best[1]
+
+
+def extremes(day: DayTruth) -> dict[str, float]:
+    net, load_w = (day.means(name, 600 // STEP_S or 1) for name in ("net", "load"))
+    return {
+        "peak_import_w": max(0.0, *net.values()),
+        "peak_export_w": max(0.0, *(-w for w in net.values())),
+        "base_load_w": min(load_w.values()),
+        "voltage_min_v": min(day.volts),
+        "voltage_max_v": max(day.volts),
+    }
+
+
+def test_days_have_the_true_peaks_base_load_voltage_charge_and_time_off_the_grid(loaded: Loaded, kind: Kind) -> None:
+    rows = loaded.by(kind, "day")
+    for day, truth in generated()[kind.name].truth.days.items():
+        if not kind.has_meters:
+            assert not {"peak_import_w", "base_load_w", "voltage_min_v", "off_grid_s"} & rows[day].keys()
+            continue
+        for name, value in extremes(truth).items():
+            assert number(rows[day], name) == pytest.approx(value, abs=0.01), (day, name)
+        assert number(rows[day], "frequency_max_hz") == 50.0
+        if kind.battery_wh:
+            charge = [number(rows[day], f"battery_{end}_percent") for end in ("min", "max")]
+            assert charge == pytest.approx([min(truth.charge), max(truth.charge)])
+            assert number(rows[day], "off_grid_s") == truth.off_grid_s
+
+
+def test_each_outage_of_the_grid_is_an_event_with_its_length(loaded: Loaded) -> None:
+    kind = KINDS[0]
+    events = [row for row in loaded.rows(kind, "envoy_event", "totals") if row.tags["kind"] == "grid_back"]
+    assert {row.time: row.fields["duration_s"] for row in events} == generated()[kind.name].truth.outages
+    assert len(events) >= 2
+
+
+def test_every_installed_panel_has_a_row_each_day_with_its_true_energy(loaded: Loaded, kind: Kind) -> None:
+    truth = generated()[kind.name].truth.days
+    zone = ZoneInfo(kind.zone)
+    rows = {
+        (row.tags["serial"], datetime.fromtimestamp(row.time, zone).date().isoformat()): row
+        for row in loaded.rows(kind, "envoy_inverter_day")
+    }
+    days = sorted(truth)
+    assert sorted(rows) == sorted((panel.serial, day) for panel in kind.panels for day in days)
+    for panel in kind.panels:
+        for number_of_day, day in enumerate(days):
+            row = rows[panel.serial, day]
+            assert (row.fields["panel"], row.tags["panel_group"]) == (panel.panel, panel.group)
+            is_dead = bool(panel.dead_from) and number_of_day >= panel.dead_from
+            assert row.fields["silent_days"] == (number_of_day - panel.dead_from + 1 if is_dead else 0)
+            if is_dead:
+                assert (row.fields["coverage_percent"], row.fields.get("energy_wh")) == (0.0, None)
+            else:
+                assert number(row.fields, "energy_wh") == pytest.approx(truth[day].panels[panel.serial], abs=1.0)
+            if not (panel.weak_from and number_of_day >= panel.weak_from):
+                assert row.fields["low_days"] == 0
+    for panel in kind.panels:
+        if panel.weak_from:
+            assert number(rows[panel.serial, days[-2]].fields, "low_days") >= 5
+
+
+def test_no_healthy_inverter_has_a_fault_in_any_night(loaded: Loaded, kind: Kind) -> None:
+    statuses = loaded.rows(kind, "envoy_inverter_status", "devices")
+    assert statuses
+    assert not any(row.fields["fault"] for row in statuses)

@@ -1,0 +1,39 @@
+"""What really happened, counted step by step with no code of the recorder's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+
+@dataclass
+class DayTruth:
+    """One local day: Wh by quantity, means of quarters of an hour, volts, charge, seconds off the grid, money."""
+
+    wh: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    quarters: dict[str, dict[str, list[float]]] = field(
+        default_factory=lambda: {"net": defaultdict(list), "load": defaultdict(list)}
+    )
+    volts: list[float] = field(default_factory=list)
+    charge: list[float] = field(default_factory=list)
+    off_grid_s: float = 0.0
+    cost: float = 0.0
+    income: float = 0.0
+    panels: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    ticks: int = 0
+
+    def means(self, name: str, least: int) -> dict[str, float]:
+        """The means of the quarters of an hour that have at least so many ticks, by local time."""
+        return {at: sum(w) / len(w) for at, w in self.quarters[name].items() if len(w) >= least}
+
+
+@dataclass
+class Truth:
+    """All days by ISO date, and the outages of the grid: when it came back → how many seconds it was away."""
+
+    days: dict[str, DayTruth] = field(default_factory=lambda: defaultdict(DayTruth))
+    outages: dict[int, float] = field(default_factory=dict)
+
+    def within(self, key: str) -> list[DayTruth]:
+        """The days of a month (`2025-03`) or a year."""
+        return [day for date, day in self.days.items() if date.startswith(key)]
