@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from logger.energy.quantities import is_rising, noise_wh, terms
@@ -31,7 +32,8 @@ def mark_quantities(
     """
     before, events = state.marks, list[Event]()
     marks = dict(before)
-    for quantity, of in _list_marked(state.wiring, tick.sources).items():
+    coarse = frozenset(name for name, source in tick.sources.items() if _is_coarse(source))
+    for quantity, of in _list_marked(state.wiring, coarse).items():
         if not all(name in accepted for name in of):
             continue
         ever = add_up(sign * accepted[name] for name, sign in of.items())
@@ -79,12 +81,13 @@ def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
     return noise + (tick.inverters_w or seen_w) * _LAG_H
 
 
-def _list_marked(wiring: Wiring | None, sources: Mapping[str, Source]) -> dict[str, Mapping[str, int]]:
+@lru_cache(maxsize=16)
+def _list_marked(wiring: Wiring | None, coarse: frozenset[str]) -> Mapping[str, Mapping[str, int]]:
     """List the quantities that have a mark, with their terms: those that never fall, and those of different grain."""
     return {
         quantity: of
         for quantity, of in terms(wiring).items()
-        if len(of) > 1 and (is_rising(quantity, wiring) or any(_is_coarse(sources.get(name)) for name in of))
+        if len(of) > 1 and (is_rising(quantity, wiring) or not coarse.isdisjoint(of))
     }
 
 
