@@ -426,6 +426,18 @@ def test_a_site_with_ac_batteries_has_no_known_capacity() -> None:
     assert "battery_capacity_wh" not in totals(once(both))
 
 
+def test_reserve_and_health_are_those_of_iq_batteries_and_a_health_of_zero_is_none() -> None:
+    told: Json = {"configured_backup_soc": 0, "ENC_agg_soh": 97}
+    found = totals(once({**BATTERY_SITE, paths.SECCTRL: told}))
+    assert (found["battery_reserve_percent"], found["battery_health_percent"]) == (0.0, 97.0)
+    silent: Json = {"configured_backup_soc": 30, "ENC_agg_soh": 0}
+    found = totals(once({**BATTERY_SITE, paths.SECCTRL: silent}))
+    assert found["battery_reserve_percent"] == 30.0
+    assert "battery_health_percent" not in found
+    acb = {**METERED, paths.INVENTORY: inventory(batteries=[listed("121000000001")]), paths.SECCTRL: told}
+    assert not {"battery_reserve_percent", "battery_health_percent"} & totals(once(acb)).keys()
+
+
 # --- consumption, load, net -------------------------------------------------------------------------------------
 
 
