@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from logger.daemon.gateway_state import GatewayState
+from logger.energy.engine import account
 from logger.energy.rebuild import Past, join, lead_up, list_rows, replay
-from logger.energy.state import EnergyState
+from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import DayRow, Value
 from logger.readings import paths
 from tests.energy.counted import MINUTE, NO_BATTERY, Counted
 from tests.readings.site import CONSUMPTION, PRODUCTION, Body, meter
+from tests.sizes import sized
 
 DAY_S = 86400
 MIDNIGHT = 1_750_032_000
@@ -277,3 +281,49 @@ def test_the_balanced_lifetime_goes_on_after_the_state_was_lost() -> None:
     site.state = replace(site.state, energy=joined)
     found = site.poll(phases.bodies())
     assert balanced(found, "lifetime") == pytest.approx((float(had[0] or 0) + 30 * 30.0, had[1]), abs=0.1)
+
+
+# --- whatever flows -----------------------------------------------------------------------------------------------
+
+watts = st.sampled_from((-6000.0, -1500.0, -300.0, 0.0, 250.0, 900.0, 4000.0))
+spans = st.tuples(st.sampled_from((1, 1, 1, 1, 2, 5, 30, 180, 900)), st.lists(watts, min_size=3, max_size=3))
+
+
+@pytest.mark.long
+@settings(max_examples=sized(2000), deadline=None)
+@given(st.lists(spans, min_size=1, max_size=40), st.integers(0, 1439))
+def test_the_balance_is_that_of_each_poll_and_what_a_gap_hides_is_marked(
+    flown: list[tuple[int, list[float]]], begin: int
+) -> None:
+    """Each span is polled at its end; in it, the powers are these in every second minute and opposite in the rest.
+
+    So a span of one minute hides nothing, and a longer one may. The truth is that of each minute.
+    """
+    state, at, truth = EnergyState(zone="UTC"), MIDNIGHT + begin * MINUTE, [0.0, 0.0]
+    counters = {"production": 1e6, "import": 2e6, "export": 3e6}
+    wiring = Wiring(net=True, total=False, storage=False, batteries=0, phases=3)
+    done = account(state, Tick(at, counters, wiring, 75_000.0))
+    start = dict(counters)
+    unmarked = 0.0
+    for minutes, powers in flown:
+        for minute in range(minutes):
+            phases = [-power if minute % 2 else power for power in powers]
+            net = sum(phases) / 60
+            truth = [truth[0] + max(0.0, net), truth[1] + max(0.0, -net)]
+            counters["import"] += sum(power for power in phases if power > 0) / 60
+            counters["export"] -= sum(power for power in phases if power < 0) / 60
+            if 1 < minutes <= 5:
+                unmarked += abs(net)
+        at += minutes * MINUTE
+        done = account(done.state, Tick(at, dict(counters), wiring, 75_000.0))
+    told = [done.fields[f"{name}_lifetime_wh"] for name in BALANCED]
+    gross = [counters[name] - start[name] for name in ("import", "export")]
+    assert told[0] - told[1] == pytest.approx(gross[0] - gross[1], abs=1e-3)
+    for place, name in enumerate(("import_balanced", "export_balanced")):
+        days = [day.energy[name] for day in done.state.days if name in day.energy]
+        assert told[place] == pytest.approx(sum(day.wh for day in days), abs=1e-3)
+        assert 0 <= told[place] <= gross[place] + 1e-3
+        marked = sum(day.estimated_wh for day in days)
+        assert -1e-3 <= truth[place] - told[place] <= marked + unmarked + 1e-3
+        if not any(minutes > 5 for minutes, _ in flown):
+            assert marked == pytest.approx(0.0, abs=1e-6) or len(days) > 1
