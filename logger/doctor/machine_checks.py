@@ -177,7 +177,6 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
         return note(_DAEMON, f"not running; its last status is {age} old", start_command)
     text = f"process {pid} runs, status of {age} ago"
     if isinstance(troubles, dict) and troubles:
-        first = str(next(iter(troubles.values()))).split("\n", maxsplit=1)[0]
-        more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
-        return note(_DAEMON, f"{text}; trouble: {first}{more}", "envoy-logger status")
+        told = "; ".join(str(trouble).split("\n", maxsplit=1)[0] for trouble in troubles.values())
+        return note(_DAEMON, f"{text}; trouble: {told}", "envoy-logger status")
     return good(_DAEMON, text)

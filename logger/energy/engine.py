@@ -22,7 +22,7 @@ from logger.energy.extremes import note_extremes
 from logger.energy.first_day import note_bases, note_refused, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
 from logger.energy.held_ticks import confirm_held, note_held
-from logger.energy.marks import mark_quantities
+from logger.energy.marks import drop_uneven, mark_quantities
 from logger.energy.period_rows import list_period_rows
 from logger.energy.quantities import is_balanced
 from logger.energy.state import (
@@ -80,7 +80,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     return Accounted(
         state,
         energy_fields(state, entry.accepted),
-        late,
+        drop_uneven(late, state, tick) if late else (),
         (*rows, *of_periods),
         (*events, *entry.events, *of_grid, *of_marks),
         tuple(entry.resets),

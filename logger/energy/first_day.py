@@ -53,8 +53,8 @@ def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
 def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
     """Tell whether less than the gateway's figure of today can have flowed since midnight.
 
-    The inverters make at most the sum of their own greatest powers. In the first three hours, a house uses at most
-    half of a usual day, or 3 kW where the gateway does not know a usual day.
+    The inverters make at most the sum of their own greatest powers. Anything else is at most half of a usual day in
+    the first three hours, or 3 kW where the gateway does not know a usual day.
     """
     passed_s = tick.at - state.today.start
     if seed.today_wh is None:
@@ -62,7 +62,7 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
     most_w = tick.max_w
     if seed.quantity == "production" and tick.inverters_w:
         most_w = min(most_w, max(tick.inverters_w, tick.powers.get("production", 0.0)))
-    elif seed.quantity == "consumption" and passed_s < _EARLY_S:
+    elif passed_s < _EARLY_S:
         return seed.today_wh > (_EARLY_W * passed_s / 3600 if seed.week_wh is None else seed.week_wh / _WEEK / 2)
     return seed.today_wh > most_w * passed_s / 3600
 

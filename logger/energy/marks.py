@@ -9,7 +9,7 @@ been so low for a day.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -32,8 +32,7 @@ def mark_quantities(
     """
     before, events = state.marks, list[Event]()
     marks = dict(before)
-    coarse = frozenset(name for name, source in tick.sources.items() if _is_coarse(source))
-    for quantity, of in _list_marked(state.wiring, coarse).items():
+    for quantity, of in _list_marked(state.wiring, _list_coarse(tick)).items():
         if not all(name in accepted for name in of):
             continue
         ever = add_up(sign * accepted[name] for name, sign in of.items())
@@ -54,6 +53,20 @@ def mark_quantities(
         open_day = replace(state.today, left_out=tuple(sorted({*state.today.left_out, *short})))
         state = replace(state, days=(*state.past, open_day))
     return replace(state, marks=marks) if marks != before else state, tuple(events)
+
+
+def drop_uneven(
+    late: Iterable[tuple[int, dict[str, float]]], state: EnergyState, tick: Tick
+) -> tuple[tuple[int, dict[str, float]], ...]:
+    """Return the late fields without those of quantities whose counters are of different grain.
+
+    Such a quantity had its mark at that earlier tick, and the late value may lie below that mark.
+    """
+    coarse = _list_coarse(tick)
+    uneven = {quantity for quantity, of in _list_marked(state.wiring, coarse).items() if not coarse.isdisjoint(of)}
+    names = {f"{quantity}_{part}_wh" for quantity in uneven for part in ("lifetime", "today")}
+    kept = [(at, {name: wh for name, wh in fields.items() if name not in names}) for at, fields in late]
+    return tuple((at, fields) for at, fields in kept if fields)
 
 
 def _move(
@@ -89,6 +102,10 @@ def _list_marked(wiring: Wiring | None, coarse: frozenset[str]) -> Mapping[str, 
         for quantity, of in terms(wiring).items()
         if len(of) > 1 and (is_rising(quantity, wiring) or not coarse.isdisjoint(of))
     }
+
+
+def _list_coarse(tick: Tick) -> frozenset[str]:
+    return frozenset(name for name, source in tick.sources.items() if _is_coarse(source))
 
 
 def _is_coarse(source: Source | None) -> bool:
