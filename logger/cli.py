@@ -45,11 +45,11 @@ class _Commands(click.Group):
     """Imports a command's module only when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order in which a person meets them."""
+        """List the commands in the order in which a person needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, or None."""
+        """Return the command with a name, or None."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"logger.commands.{COMMANDS[cmd_name]}")

@@ -20,7 +20,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never step back."""
+        """Return seconds that never step back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -28,20 +28,20 @@ class Clock(Protocol):
         ...
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        """An async context that raises TimeoutError after that long by this clock."""
+        """Return an async context that raises TimeoutError after some seconds by this clock."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """The machine's own time."""
+    """Tells the machine's own time."""
 
     def time(self) -> float:
         """Unix time in seconds."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Seconds that never step back."""
+        """Return seconds that never step back."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
@@ -49,13 +49,13 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        """An async context that raises TimeoutError after that long."""
+        """Return an async context that raises TimeoutError after some seconds."""
         return asyncio.timeout(seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class FastClock:
-    """A clock that starts at `start` when the real one shows `origin` and runs `rate` times faster.
+    """Tells a time that is `start` when the real clock shows `origin`, and runs `rate` times faster.
 
     It never passes the real time: once it has caught up it runs at the real rate. Two processes with the same
     three numbers agree. `patience_s` is the least real time that a bound on waiting allows, so that a fast
@@ -73,7 +73,7 @@ class FastClock:
         return min(now, self.start + (now - self.origin) * self.rate)
 
     def monotonic(self) -> float:
-        """Seconds by this clock that never step back."""
+        """Return seconds by this clock that never step back."""
         return self.time()
 
     @property
@@ -88,7 +88,7 @@ class FastClock:
             await asyncio.sleep(left if self.caught_up else max(left / self.rate, 0.0005))
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        """An async context that raises TimeoutError after that long by this clock."""
+        """Return an async context that raises TimeoutError after some seconds by this clock."""
         rate = 1.0 if self.caught_up else self.rate
         return asyncio.timeout(max(seconds / rate, self.patience_s))
 

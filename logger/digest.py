@@ -28,7 +28,7 @@ class Digest:
 
 @dataclass(slots=True)
 class Challenge:
-    """What a server asks to sign with. `uses` counts the requests that were signed with its nonce.
+    """Holds what a server asks to sign with. `uses` counts the requests that were signed with its nonce.
 
     `is_stale`: the server says that only the nonce of the last signature was too old, not that it was wrong.
     """

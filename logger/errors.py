@@ -1,4 +1,4 @@
-"""Every error of the program, in one tree.
+"""Defines every error of the program, in one tree.
 
 Each class knows whether trying again can help (`retry`), with which code a command ends (`exit_code`)
 and each instance says in two lines what happened and what to do::
@@ -54,7 +54,7 @@ class EnvoyLoggerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one setting: its name, where its value came from, what is wrong, what to do."""
+    """Hold one problem of one setting: its name, the origin of its value, what is wrong, what to do."""
 
     setting: str
     origin: str

@@ -29,7 +29,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def _beside(path: Path, data: bytes, mode: int) -> Path:
-    """The same file under a name that nobody reads, whole and on the disk."""
+    """Write the content to a temporary file beside `path`, whole and on the disk → its path."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -52,7 +52,7 @@ def open_private(path: Path) -> BinaryIO:
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file to be written; its folder is made, for its owner alone, where it is missing."""
+    """Hold a file to write; a missing folder is made, for its owner alone."""
 
     path: Path
     data: bytes
@@ -100,7 +100,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 def is_read_only(folder: Path) -> bool:
-    """Whether the file system of `folder` is mounted so that nobody can write."""
+    """Return True if the file system of `folder` is mounted read-only."""
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 

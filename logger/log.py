@@ -66,7 +66,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(secret: bytes) -> Iterable[str]:
-    """What of `secret` stands in base64 whatever comes before and after it, by its place in a group of three."""
+    """Return what of `secret` always occurs in base64, for each of its three possible places in a group."""
     for before in range(3):
         text = base64.b64encode(b"\0" * before + secret).decode("ascii").rstrip("=")
         first = (0, 2, 3)[before]
@@ -83,12 +83,12 @@ def without_secrets(text: str) -> str:
 
 
 def mask(text: str) -> str:
-    """The same for people: also without what a terminal would take for a command; anybody who answers may send it."""
+    """Mask a text for people; also remove what a terminal would take for a command, which a server may send."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", without_secrets(text).replace("\r\n", "\n"))
 
 
 def mask_all(found: Json) -> Json:
-    """The same for every text in a JSON value: its names and numbers stay, so that it still is what it was."""
+    """Mask every text in a JSON value; its keys and numbers stay, so that its form does not change."""
     match found:
         case str():
             return mask(found)
@@ -158,7 +158,7 @@ def configure(
 
 
 def mask_crashes() -> None:
-    """From now on what ends the program unexpectedly is printed whole, but masked; in every thread."""
+    """Print, from now on and in every thread, each unexpected exception whole but masked."""
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.stderr.write(mask("".join(traceback.format_exception(kind, error, trace))))
@@ -217,5 +217,5 @@ class Changes:
 
     @property
     def troubles(self) -> dict[str, str]:
-        """The current problems: text by key."""
+        """Return the current problems: text by key."""
         return dict(self._open)

@@ -14,7 +14,7 @@ SYSTEM_STATE = Path("/var/lib/envoy-logger")
 
 
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
-    """The setting, else `$STATE_DIRECTORY`, else /var/lib/envoy-logger if it exists, else below the home folder.
+    """Return the set folder, else `$STATE_DIRECTORY`, else /var/lib/envoy-logger if it exists, else one below home.
 
     Under systemd's DynamicUser that one is a link to where only root may look, and yet is there for all.
     """

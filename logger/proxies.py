@@ -13,7 +13,7 @@ _SCHEMES: Final = ("http", "https")
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy for `url`, by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in either case; None where none is.
+    """Return the proxy for `url` by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in either case, or None.
 
     What stays on this machine goes through none. NO_PROXY also takes networks (192.168.0.0/16). Raises SettingsError.
     """
@@ -46,7 +46,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_in(host: str, networks: str | None) -> bool:
-    """Whether `host` is an address in one of these networks; names and single addresses are not looked at."""
+    """Return True if `host` is an address in one of these networks; names and single addresses are ignored."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The only door to tenacity: when to try again, as data. Nobody else sleeps between tries."""
+"""Holds the only use of tenacity: when to try again, as data. No other module sleeps between tries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOR_EVER: Final = sys.maxsize
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often and how fast to try again.
+    """Hold how often and how fast to try again.
 
     `tries` says when to stop. The pause `first_s` doubles from failure to failure up to `most_s`; each is drawn
     between half and all of it and is never less than `floor_s`. Errors with `retry` are tried again, those `besides`
@@ -43,7 +43,7 @@ class Policy:
         return self.pause_s(state.attempt_number)
 
     def is_worth_retrying(self, error: BaseException) -> bool:
-        """Whether the next try may succeed where this one did not."""
+        """Return True if the next try may succeed where this one did not."""
         may_pass = isinstance(error, EnvoyLoggerError) and error.retry and not isinstance(error, self.never)
         return may_pass or isinstance(error, self.besides)
 
@@ -121,6 +121,6 @@ class Backoff:
         return all(self._not_before.get(lane, 0.0) <= now for lane in lanes)
 
     def next_in_s(self, most_s: float) -> float:
-        """Seconds until the next paused lane may be tried, at most `most_s`."""
+        """Return the seconds until the next paused lane may be tried, at most `most_s`."""
         now = self._clock.monotonic()
         return min([most_s, *(at - now for at in self._not_before.values() if at > now)])

@@ -1,4 +1,4 @@
-"""The only door to httpx: one bounded request → an Answer, or one typed error.
+"""Holds the only use of httpx: sends one bounded request → an Answer, or one typed error.
 
 Nothing is followed, nothing is unpacked beyond its limit, nothing waits longer than it may. Who the other side
 must be is decided by the SSLContext that the caller hands in (pinned, verified, or off).
@@ -50,7 +50,7 @@ _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One complete answer. Header names are lower case; `body` is unpacked; `took_s` in seconds."""
+    """Hold one complete answer. Header names are in lower case; `body` is unpacked; `took_s` in seconds."""
 
     status: int
     headers: Mapping[str, str]
@@ -59,12 +59,12 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text; bytes that are not UTF-8 are replaced."""
+        """Return the body as text; bytes that are not UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
 
     @property
     def fields(self) -> dict[str, Json]:
-        """The body as a small JSON object; empty if it is none, or more than a server says of itself."""
+        """Return the body as a JSON object; empty if it is none or is larger than 64 KiB."""
         try:
             found: Json = json.loads(self.text) if len(self.body) <= _MOST_FIELDS_BYTES else None
         except (ValueError, RecursionError):
@@ -81,7 +81,7 @@ class Basic:
 
 
 class Wire:
-    """A connection to one server.
+    """Sends requests to one server.
 
     `base_url` is scheme://host[:port][/path]. `tls` decides whom to trust on https; None verifies against the
     system's authorities. `use_proxy` honours the machine's proxy settings (for the internet, never for a
@@ -212,7 +212,7 @@ class Wire:
         return response, body
 
     def cookie(self, name: str) -> str | None:
-        """The value of a cookie that the server set, or None."""
+        """Return the value of a cookie that the server set, or None."""
         return next((cookie.value for cookie in self._client.cookies.jar if cookie.name == name), None)
 
     def forget_cookies(self) -> None:
@@ -249,7 +249,7 @@ def _share_of(bound: asyncio.Timeout) -> float | None:
 
 
 async def _read(chunks: AsyncIterator[bytes], headers: Mapping[str, str], limit: int, where: str) -> bytes:
-    """The body, unpacked if it is gzip; never holds more than `limit` bytes of either form."""
+    """Read the body and unpack gzip; never hold more than `limit` bytes of either form."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "deflate"):
         raise BrokenError(f"{where} answered in the encoding {encoding[:40]!r}, which was not asked for", _PASSES)

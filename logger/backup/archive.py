@@ -1,4 +1,4 @@
-"""The form of a backup: one compressed tar file with a manifest, settings, secrets, named files and state folder."""
+"""Define the form of a backup: a compressed tar file of manifest, settings, secrets, files and state folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LARGEST_TEXT: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup says of itself. `is_service`: its settings are those of the installed service."""
+    """Hold what a backup says of itself. `is_service`: its settings are those of the installed service."""
 
     made_at: int
     is_service: bool

@@ -27,7 +27,7 @@ FILES: Final = ("LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE", "LOGGER_TLS_CA_FILE"
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What went into a backup. `outside`: settings that come from the environment, and are not inside."""
+    """Hold what went into a backup. `outside`: settings that come from the environment, and are not inside."""
 
     texts: Texts
     store: StoreCopy | None

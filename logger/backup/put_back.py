@@ -26,7 +26,7 @@ _CURE: Final = "give --force to put the backup in its place; what is there is ke
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back, and where. `kept`: what was there before, under its new names."""
+    """Hold what was put back, and where. `kept`: the earlier files, under their new names."""
 
     written: tuple[Path, ...]
     state_dir: Path

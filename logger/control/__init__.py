@@ -1,1 +1,1 @@
-"""What a command asks the running daemon, and the socket between them."""
+"""Lets a command ask the running recorder over a socket."""

@@ -1,4 +1,4 @@
-"""What can be asked of the store, and the way there: through the running daemon, or without one directly.
+"""Defines what can be asked of the store, and reaches it: through the running recorder, or directly without one.
 
 The same functions answer in both cases, so a command need not know which it was.
 """
@@ -50,13 +50,13 @@ Ids: TypeAlias = Annotated[list[Number], Field(max_length=MOST_IDS)]
 
 @dataclass(frozen=True, slots=True)
 class RefusedEntry(RefusedRow):
-    """A refused line as it is listed; `line` is empty if the row is damaged."""
+    """Hold a refused line as it is listed; `line` is empty if the row is damaged."""
 
     line: Line
 
 
 class StoreApi:
-    """What can be asked of the store. An `after` of None in an answer means: that was all."""
+    """Answers what can be asked of the store. An `after` of None in an answer means that it was the last one."""
 
     def __init__(self, store: StoreCalls, on_change: Callable[[], None] = lambda: None) -> None:
         """Answer from `store`; call `on_change` when something waits for delivery anew."""
@@ -110,7 +110,7 @@ class Ask(Protocol):
 async def reach(
     settings: Settings, clock: Clock, *, make: bool = False, alone: Callable[[StoreCalls], object] = StoreApi
 ) -> AsyncIterator[Ask]:
-    """The way to the store: through the daemon that holds it, or by holding it ourselves while inside.
+    """Reach the store while inside: through the recorder that holds it, or by holding it ourselves.
 
     `alone` makes what answers without a daemon. `make`: make a store where there is none. Raises StateError if
     there is none or it cannot be used, StoreHeldError if somebody holds it who cannot be asked.
@@ -155,7 +155,7 @@ def _is_there(settings: Settings) -> bool:
 
 
 async def _through_the_holder(settings: Settings) -> Daemon | None:
-    """The lock of the state folder says where its holder can be asked, if that is elsewhere."""
+    """Reach the store through the holder of the lock, which says in the lock where it can be asked."""
     path = find_holder_socket(settings.state_dir)
     return await connect(path) if path is not None else None
 

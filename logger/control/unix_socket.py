@@ -1,4 +1,4 @@
-"""The control socket: a command asks the running daemon, which alone owns the store.
+"""Carries questions of commands over a socket to the running recorder, which alone owns the store.
 
 A Unix socket `control` in the runtime folder, for the daemon's own user and root. One JSON object a line, either way:
 `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`, one after
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """One function that can be asked for: `call` checks the arguments, `answer` says how the answer travels.
+    """Hold one function that can be asked for: `call` checks its arguments, `answer` encodes its answer.
 
     The function raises EnvoyLoggerError for people, KeyError, TypeError or ValueError for what makes no sense.
     """
@@ -128,7 +128,7 @@ class _Server:
         task.add_done_callback(lambda _: writer.close())  # also if it was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, until the other side leaves, is silent too long or says what no command says."""
+        """Answer one connection until the other side leaves, is silent too long, or says what no command says."""
         with contextlib.suppress(OSError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             if not _may_ask(writer) or len(self._tasks) > _MOST_CONNECTIONS:
                 return
@@ -171,7 +171,7 @@ def _remove(path: Path) -> None:
 
 
 def _bind(path: Path) -> socket.socket:
-    """A socket of that name, in place of one that a killed daemon left."""
+    """Bind a socket of that name, in place of one that a killed recorder left."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -208,7 +208,7 @@ def _refusal(error: EnvoyLoggerError) -> bytes:
 
 
 class Daemon:
-    """A command's connection to the running daemon."""
+    """Asks the running recorder for a command."""
 
     def __init__(self, lines: Lines) -> None:
         self._reader, self._writer = lines
@@ -258,7 +258,7 @@ class Daemon:
 
 
 async def connect(path: Path) -> Daemon | None:
-    """The daemon that answers at this socket, or None; StoreHeldError if this user may not ask it."""
+    """Connect to the recorder at this socket; None if none answers. Raises StoreHeldError if this user may not ask."""
     try:
         with _short_name(path) as name:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
@@ -272,7 +272,7 @@ async def connect(path: Path) -> Daemon | None:
 
 @contextlib.contextmanager
 def _short_name(path: Path) -> Iterator[str]:
-    """A name of the socket that is short enough for the kernel."""
+    """Yield a name of the socket that is short enough for the kernel."""
     if len(os.fsencode(path)) <= _LONGEST_NAME:
         yield str(path)
         return

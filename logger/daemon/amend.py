@@ -1,6 +1,6 @@
-"""What `backfill` asks of a gateway's state: to show it, to take day rows, to be joined with what was read back.
+"""Serves `backfill`: shows a gateway's state, takes day rows, and joins the state with a rebuilt one.
 
-The same functions answer in the running daemon, between two of its ticks, and where none runs.
+The same functions run in the recorder between two ticks, and in the command if no recorder runs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Rows: TypeAlias = Annotated[list[DailyRow], Field(max_length=MOST_ROWS)]
 
 
 class Keeper(Protocol):
-    """Whoever holds the state of one gateway now."""
+    """Holds the state of one gateway now."""
 
     @property
     def site(self) -> Site:
-        """The site behind the gateway."""
+        """Return the site behind the gateway."""
         ...
 
     async def amend(self, change: Change) -> None:
@@ -41,7 +41,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """The state of one gateway as it lies in the store, where no daemon holds it."""
+    """Holds the state of one gateway in the store while no recorder holds it."""
 
     store: StoreCalls
     gateway: str
@@ -56,7 +56,7 @@ class StoredState:
 
 
 class StateApi:
-    """What can be asked of the gateways' states. A state travels in its parts: JSON text by key."""
+    """Answers what can be asked of the gateways' states. A state is sent in its parts: JSON text by key."""
 
     def __init__(
         self, store: StoreCalls, keeper_of: Callable[[str], Keeper], on_change: Callable[[], None] = lambda: None

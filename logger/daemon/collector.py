@@ -109,7 +109,7 @@ class Collector:
 
     @property
     def serial(self) -> str:
-        """The gateway's serial; empty until the gateway has answered."""
+        """Return the gateway's serial; empty until the gateway has answered."""
         return self.poller.info.serial if self.poller.info else ""
 
     async def run(self) -> None:

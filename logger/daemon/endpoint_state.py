@@ -130,7 +130,7 @@ class EndpointState:
 
     @property
     def cadence_s(self) -> int:
-        """Seconds from one answer to the next request."""
+        """Return the seconds from one answer to the next request."""
         return self.intervals["totals"] if self.frequency == "often" and not self._is_slow else self._usual_cadence_s
 
     def set_frequency(self, frequency: Frequency, *, slow_gateway: bool) -> None:
@@ -150,7 +150,7 @@ class EndpointState:
 
     @property
     def _usual_cadence_s(self) -> int:
-        """Seconds between requests of a document that does not have new values every minute."""
+        """Return the seconds between requests of a document without new values every minute."""
         every = self.endpoint.every
         cadence = self.intervals[every] if isinstance(every, str) else every
         if self.frequency == "rarely":
@@ -164,7 +164,7 @@ class EndpointState:
 
     @property
     def _back_off_s(self) -> int:
-        """Seconds of back-off after failures in a row; 0 for endpoints that are asked every minute."""
+        """Return the seconds of back-off after failures in a row; 0 for endpoints that are asked every minute."""
         if self.endpoint.every == "totals":
             return 0
         table = _BACK_OFF_S[self.endpoint.lane]
@@ -172,7 +172,7 @@ class EndpointState:
 
     @property
     def _probe_s(self) -> int:
-        """Seconds until an absent endpoint is asked again."""
+        """Return the seconds until an absent endpoint is asked again."""
         if self.definitive_answers < GIVE_UP_AFTER:
             return self.cadence_s
         return _PROBE_AGAIN_S if self.has_answered else _PROBE_S

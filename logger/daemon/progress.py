@@ -49,6 +49,6 @@ class Progress:
 
     @property
     def deadline_s(self) -> float:
-        """Seconds until the first loop misses its deadline."""
+        """Return the seconds until the first loop misses its deadline."""
         now = self._clock.monotonic()
         return min((deadline - now for deadline in self._deadlines.values()), default=0.0)

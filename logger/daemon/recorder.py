@@ -35,7 +35,7 @@ class RecordedState:
 
     @property
     def site(self) -> Site:
-        """The site behind the gateway."""
+        """Return the site behind the gateway."""
         return self._holder.site
 
     async def amend(self, change: Change) -> None:
@@ -50,7 +50,7 @@ class RecordedState:
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """What a running recorder is made of.
+    """Holds the parts of a running recorder.
 
     `changes` holds every trouble there is now. `news` is set when `status.json` has something new to say.
     `between_ticks` is held while a state changes.

@@ -42,7 +42,7 @@ class Resending:
 
     @property
     def role(self) -> Role | None:
-        """The role to send next; None when nothing is left to send."""
+        """Return the role to send next; None when nothing is left to send."""
         return next(iter(self._left), None)
 
     async def plan(self) -> None:

@@ -33,12 +33,12 @@ class GatewayPort(Protocol):
 
     @property
     def token_expires_at(self) -> float | None:
-        """Unix time in seconds when the token expires; None without a token."""
+        """Return when the token expires, in unix seconds; None without a token."""
         ...
 
     @property
     def token_user(self) -> str | None:
-        """The kind of user that the token was issued to; None if unknown."""
+        """Return the kind of user that the token was issued to; None if unknown."""
         ...
 
     async def identify(self) -> GatewayInfo:

@@ -56,7 +56,7 @@ def _first_day(energy: EnergyState, name: str, day: str) -> str:
 
 
 def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed | None]:
-    """One source after the other; None for one that has no sane figure."""
+    """Try one source after the other; yield None for a source without a sane figure."""
     counter, has_ct = counters.get("production"), meters.has_meter(view, "production")
     if counter is not None:
         if has_ct:
@@ -79,7 +79,7 @@ def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed 
 
 
 def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed | None]:
-    """One source after the other; None for one that has no sane figure."""
+    """Try one source after the other; yield None for a source without a sane figure."""
     counter = counters.get("consumption")
     if {"production", "import", "export"} <= counters.keys():
         counter = counters["production"] + counters["import"] - counters["export"]

@@ -131,7 +131,7 @@ def read_acb_watts(row: Row, _view: View) -> float | None:
 
 
 def read_stored(row: Row, view: View) -> float | None:
-    """Return the stored energy of IQ Batteries plus AC Batteries in Wh; early 7.0 firmware has no key prefix."""
+    """Return the energy stored in IQ and AC Batteries, in Wh; the keys of early 7.0 firmware have no prefix."""
     has_prefix = "ENC_agg_avail_energy" in row.values
     encharge = row.number("ENC_agg_avail_energy" if has_prefix else "agg_avail_energy")
     count = batteries.infer_ac_batteries(view)

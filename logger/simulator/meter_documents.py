@@ -59,7 +59,7 @@ def shares(moment: Moment, kind: str) -> tuple[float, ...]:
 
 
 def phases_of_flow(moment: Moment, flow: Flow) -> list[Flow]:
-    """A meter's phases in use."""
+    """List a meter's phases in use."""
     if flow.kind == "net-consumption" and moment.site.sun_phase:
         phases = phases_of(moment.site).at(moment.now)
         return [Flow(flow.kind, phase.power_w, phase.imported_wh, phase.exported_wh) for phase in phases]

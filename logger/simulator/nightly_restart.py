@@ -1,4 +1,4 @@
-"""A gateway that starts anew each night: it is away for three minutes, then its meters say zero for two."""
+"""Simulates a restart each night: the gateway is away for three minutes, then its meters say zero for two."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _KEPT: Final = frozenset({"eid", "timestamp", "readingTime", "lastReportDate", "
 
 @dataclass(slots=True)
 class NightlyRestart:
-    """The gateway `model`, which starts anew each night by the time of `zone`."""
+    """Answers for the gateway `model`, which restarts each night by the time of `zone`."""
 
     model: SiteModel
     zone: str
 
     @property
     def serial(self) -> str:
-        """The gateway's serial."""
+        """Return the gateway's serial."""
         return self.model.serial
 
     @property
     def needs_token(self) -> bool:
-        """Whether it is https and wants tokens."""
+        """Return True if the gateway has https and wants tokens."""
         return self.model.needs_token
 
     def access(self, path: str) -> Access:

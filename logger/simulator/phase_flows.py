@@ -1,4 +1,4 @@
-"""What flows through each phase of an invented site whose solar system feeds one phase: counted phase by phase."""
+"""Counts the energy through each phase of an invented site whose solar system feeds one phase."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Counters: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class PhaseFlow:
-    """One phase at the grid: its power in W (+ import), and its counters in Wh."""
+    """Hold one phase at the grid: its power in W, positive for import, and its counters in Wh."""
 
     power_w: float
     imported_wh: float
@@ -27,7 +27,7 @@ class PhaseFlow:
 
 
 class PhaseDays:
-    """The phases of one site, slot by slot."""
+    """Computes the phases of one site, slot by slot."""
 
     def __init__(self, site: SiteFacts) -> None:
         self._site, self._days = site, SiteDays(site)

@@ -1,4 +1,4 @@
-"""How the meters of an invented site are wired, and what its gateway counts by that."""
+"""Wires the meters of an invented site in several ways, and counts what its gateway then counts."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class StoreFigures:
 
     @property
     def oldest_tick(self) -> int | None:
-        """The oldest tick that waits, or None."""
+        """Return the oldest tick that waits, or None."""
         return min((role.oldest_tick for role in self.roles.values() if role.oldest_tick is not None), default=None)
 
     @property

@@ -1,4 +1,4 @@
-"""The table `outbox`: one row for each tick and role, kept until InfluxDB has it and for some days after."""
+"""Read and change the table `outbox`: one row for each tick and role, kept until some days after its delivery."""
 
 from __future__ import annotations
 

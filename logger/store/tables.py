@@ -69,7 +69,7 @@ TABLES: Final = frozenset({"outbox", "tally", "daily", "ledger", "report", "rece
 
 
 class Torn(sqlite3.DatabaseError):
-    """The file can be opened, but its content is not what was written."""
+    """The store file can be opened, but its content is damaged."""
 
 
 @contextlib.contextmanager
