@@ -25,7 +25,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def health() -> int:
-    """0 while the daemon's loops move, 69 if they do not or no daemon runs; one line says which."""
+    """Return 0 while the recorder's loops move, else 69; print in one line whether they stand still or none runs."""
     import json
     import os
     import time

@@ -16,7 +16,7 @@ class Clock(Protocol):
     """Wall-clock and monotonic time in seconds, waiting, and bounds on waiting."""
 
     def time(self) -> float:
-        """Unix time in seconds."""
+        """Return the unix time in seconds."""
         ...
 
     def monotonic(self) -> float:
@@ -37,7 +37,7 @@ class SystemClock:
     """Tells the machine's own time."""
 
     def time(self) -> float:
-        """Unix time in seconds."""
+        """Return the unix time in seconds."""
         return time.time()
 
     def monotonic(self) -> float:
@@ -68,7 +68,7 @@ class FastClock:
     patience_s: float = 0.0
 
     def time(self) -> float:
-        """Unix time in seconds by this clock; never later than the real time."""
+        """Return the unix time in seconds by this clock; never later than the real time."""
         now = time.time()
         return min(now, self.start + (now - self.origin) * self.rate)
 
@@ -78,7 +78,7 @@ class FastClock:
 
     @property
     def caught_up(self) -> bool:
-        """True once this clock shows the real time."""
+        """Return True once this clock shows the real time."""
         return self.start + (time.time() - self.origin) * self.rate >= time.time()
 
     async def sleep(self, seconds: float) -> None:

@@ -46,7 +46,7 @@ def protect_passing(secret: str) -> None:
 
 
 def _forms(secret: str) -> set[str]:
-    """Each notation, and each as JSON writes it again: a server quotes in JSON what it was sent in another."""
+    """Return each notation of a secret, and each as JSON writes it, because a server may quote it in JSON."""
     if len(secret) < 4:
         return set()
     forms = {
@@ -76,7 +76,7 @@ def _in_base64(secret: bytes) -> Iterable[str]:
 
 
 def without_secrets(text: str) -> str:
-    """`text` with every known secret, every token and every user:password in a URL replaced, and nothing else."""
+    """Replace every known secret, every token and every user:password in a URL in `text`, and nothing else."""
     for secret in sorted(_SECRETS.union(*_PASSING), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _URL_USER.sub(MASK, _JWT.sub(MASK, text))
@@ -190,7 +190,7 @@ class Changes:
         return part
 
     def begin(self, key: str, text: str, level: int = logging.WARNING) -> bool:
-        """Trouble `key` exists, described by `text`; True if that is news."""
+        """Report that trouble `key` exists, with its text; return True if that is new."""
         key, text = self._key(key), self._text(text)
         if self._open.get(key) == text:
             return False
@@ -201,7 +201,7 @@ class Changes:
         return True
 
     def end(self, key: str, text: str) -> bool:
-        """Trouble `key` is over; True if it was open."""
+        """Report that trouble `key` is over; return True if it was open."""
         if self._open.pop(self._key(key), None) is None:
             return False
         if self._log is not None:

@@ -87,7 +87,7 @@ async def attempt(
 
 
 class Backoff:
-    """Pauses after failures, lane by lane, for a loop that serves several lanes and so cannot sleep for one."""
+    """Holds the pause of each lane after failures, for a loop that serves several lanes and so sleeps for none."""
 
     def __init__(self, policy: Policy, clock: Clock) -> None:
         self._policy, self._clock = policy, clock

@@ -115,7 +115,7 @@ class Wire:
 
     @property
     def host(self) -> str:
-        """host[:port] for messages, without user, password or path."""
+        """Return host[:port] for messages, without user, password or path."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     async def request(
@@ -240,7 +240,7 @@ def _sane(jar: CookieJar) -> bool:
 
 
 def _share_of(bound: asyncio.Timeout) -> float | None:
-    """Real seconds for connecting, and for the handshake, that end before the whole request's bound does.
+    """Return the real seconds for connecting and for the handshake; both end before the bound of the whole request.
 
     A handshake that is cancelled from outside leaves its socket open in httpcore; one that times out does not.
     """

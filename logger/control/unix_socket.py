@@ -185,7 +185,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _may_ask(writer: asyncio.StreamWriter) -> bool:
-    """Only the daemon's own user and root, whatever the socket's mode became."""
+    """Return True for the recorder's own user and for root, whatever mode the socket has."""
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", peer)[1] in (0, os.geteuid())
 
@@ -253,12 +253,12 @@ class Daemon:
         return message.get("answer")
 
     def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self._writer.close()
 
 
 async def connect(path: Path) -> Daemon | None:
-    """Connect to the recorder at this socket; None if none answers. Raises StoreHeldError if this user may not ask."""
+    """Connect to the recorder at this socket; None if none answers. Raises StoreHeldError if this user may not."""
     try:
         with _short_name(path) as name:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))

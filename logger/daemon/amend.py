@@ -48,7 +48,7 @@ class StoredState:
     site: Site
 
     async def amend(self, change: Change) -> None:
-        """See Keeper."""
+        """Change the stored state, as Keeper says."""
         stored = await self.store.call(Store.read_state, self.gateway)
         state, rows = change(load_state(stored, await self.store.call(Store.read_reports, self.gateway)))
         commit, _ = make_amendment(self.gateway, state, rows, stored)

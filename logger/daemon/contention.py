@@ -46,7 +46,7 @@ class Contention:
 
     @property
     def one_lane(self) -> bool:
-        """True while slow and fast requests must take turns."""
+        """Return True while slow and fast requests must take turns."""
         return self._two_lanes_at is not None
 
     @contextmanager

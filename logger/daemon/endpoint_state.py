@@ -96,12 +96,12 @@ class EndpointState:
 
     @property
     def is_silent(self) -> bool:
-        """True if the endpoint failed at least `GIVE_UP_AFTER` times in a row."""
+        """Return True if the endpoint failed at least `GIVE_UP_AFTER` times in a row."""
         return self.failures_in_a_row >= GIVE_UP_AFTER
 
     @property
     def is_lost(self) -> bool:
-        """True if the endpoint answered before and is now absent or silent."""
+        """Return True if the endpoint answered before and is now absent or silent."""
         return (self.has_answered or self.answered_before) and (self.is_absent or self.is_silent)
 
     def is_surely_absent(self, now: float) -> bool:
@@ -125,7 +125,7 @@ class EndpointState:
 
     @property
     def can_wait(self) -> bool:
-        """True if the request may wait until the quiet window ends: a slow or rarely asked endpoint."""
+        """Return True if the request may wait until the quiet window ends: a slow or rarely asked endpoint."""
         return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
 
     @property

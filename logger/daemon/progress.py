@@ -43,7 +43,7 @@ class Progress:
 
     @property
     def is_alive(self) -> bool:
-        """True while every loop keeps its deadline."""
+        """Return True while every loop keeps its deadline."""
         now = self._clock.monotonic()
         return all(now <= deadline for deadline in self._deadlines.values())
 

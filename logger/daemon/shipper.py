@@ -97,7 +97,7 @@ class Shipper:
 
     @property
     def is_resending(self) -> bool:
-        """True while recently delivered points are being sent again."""
+        """Return True while recently delivered points are being sent again."""
         return self._resending.role is not None
 
     def wake(self) -> None:

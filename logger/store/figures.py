@@ -46,17 +46,17 @@ class StoreFigures:
 
     @property
     def rows(self) -> int:
-        """Rows that wait for delivery."""
+        """Return the number of rows that wait for delivery."""
         return sum(role.rows for role in self.roles.values())
 
     @property
     def lines(self) -> int:
-        """Lines that wait for delivery."""
+        """Return the number of lines that wait for delivery."""
         return sum(role.lines for role in self.roles.values())
 
     @property
     def bytes(self) -> int:
-        """Bytes that wait for delivery, compressed."""
+        """Return the compressed bytes that wait for delivery."""
         return sum(role.bytes for role in self.roles.values())
 
     @property
@@ -66,22 +66,22 @@ class StoreFigures:
 
     @property
     def lines_stored(self) -> int:
-        """Lines ever stored. Of a daily row each value counts, also one that was replaced before it was sent."""
+        """Return the number of lines ever stored; each value of a daily row counts, sent or not."""
         return sum(role.stored_lines for role in self.roles.values())
 
     @property
     def lines_delivered(self) -> int:
-        """Lines ever delivered; a replay counts again."""
+        """Return the number of lines ever delivered; a replay counts again."""
         return sum(role.delivered_lines for role in self.roles.values())
 
     @property
     def lines_dropped(self) -> int:
-        """Lines ever dropped undelivered because the store was full."""
+        """Return the number of lines ever dropped undelivered because the store was full."""
         return sum(role.dropped_lines for role in self.roles.values())
 
     @property
     def ticks_missed(self) -> int:
-        """Ticks ever lost because nothing could be written."""
+        """Return the number of ticks ever lost because nothing could be written."""
         return max((role.missed for role in self.roles.values()), default=0)
 
 

@@ -18,7 +18,7 @@ _LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Rows that were dropped undelivered, and their oldest and newest tick."""
+    """Hold how many rows were dropped undelivered, and their oldest and newest tick."""
 
     rows: int
     lines: int
