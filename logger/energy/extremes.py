@@ -29,7 +29,7 @@ def note_extremes(state: EnergyState, tick: Tick) -> tuple[EnergyState, frozense
     days = had
     if quarter.at != state.quarter.at:
         days = tuple(_close_quarter(day, state.quarter, state.zone, tick.site.totals_s) for day in days)
-    if state.grid.lost_at and (grid.lost_at or tick.at - state.grid.at <= GAP_S):
+    if state.grid.lost_at and (grid.lost_at or not _count_unseen(state.grid, tick)):
         days = tuple(_count_off_grid(day, state.grid.at, grid.at) for day in days)
     days = (*days[:-1], _note_tick(days[-1], tick.around, is_off=grid.lost_at > 0))
     changed = frozenset(day.date for day, before in zip(days[:-1], had[:-1], strict=True) if day is not before)
@@ -68,11 +68,17 @@ def _follow_grid(known: Grid, tick: Tick) -> tuple[Grid, tuple[Event, ...]]:
         return Grid(at, at), (Event(at, "grid_lost", text, "warning"),)
     if is_on and known.lost_at:
         lasted_s = max(0, at - known.lost_at)
-        unseen_s = at - known.at if at - known.at > GAP_S else 0
+        unseen_s = _count_unseen(known, tick)
         text = f"the grid is back after {_describe(lasted_s)}"
         text += f"; of that, the last {_describe(unseen_s)} were not recorded" if unseen_s else ""
         return Grid(at), (Event(at, "grid_back", text, duration_s=float(lasted_s)),)
     return Grid(at, min(known.lost_at, at)), ()
+
+
+def _count_unseen(known: Grid, tick: Tick) -> int:
+    """Return the seconds since the grid's state was last known, 0 if that is no gap."""
+    seconds = tick.at - known.at
+    return seconds if seconds > max(GAP_S, 2 * tick.site.totals_s) else 0
 
 
 def _describe(seconds: int) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from logger.clock import SystemClock
 from logger.influx.classify import Done
+from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
-from logger.model import Role
+from logger.model import Reading, Role
 from tests.databases.server import Server
 from tests.history.generator import Generated
 
@@ -20,6 +21,14 @@ def load(server: Server, found: Iterable[Generated]) -> dict[Role, str]:
     buckets = server.fresh_buckets()
     asyncio.run(_write(server, buckets, found))
     return buckets
+
+
+def load_readings(
+    server: Server, buckets: dict[Role, str], lines: dict[Role, list[bytes]], daily: Sequence[Reading]
+) -> None:
+    """Write lines by role, and readings of the daily bucket, into buckets that exist."""
+    found = Generated(lines={**lines, "daily": [encode([reading]) for reading in daily]})
+    asyncio.run(_write(server, buckets, [found]))
 
 
 async def _write(server: Server, buckets: dict[Role, str], found: Iterable[Generated]) -> None:

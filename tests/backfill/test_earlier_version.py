@@ -1,0 +1,112 @@
+"""`backfill --since` gives the history of a version without months, extremes and dead panels' rows all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from logger.energy.extremes import NAMES
+from logger.model import Reading, Role, Value
+from tests.commands.program import Done, program
+from tests.databases.influx2 import Influx2
+from tests.databases.server import Server
+from tests.history.generator import FIRST, Generated, Generator
+from tests.history.kinds import KINDS, Kind
+from tests.history.load import load_readings
+
+STEP_S = 900
+DAYS = 30
+SINCE = FIRST.isoformat()
+NEW = {*NAMES, "panel", "panel_row", "panel_column", "silent_days", "low_days", "tripped_s", "currency"}
+
+
+@pytest.fixture(params=["influx1", "real_influx2"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Both generations that can be read back, real ones."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Server)
+    return found
+
+
+def backfill(server: Server, buckets: Mapping[Role, str], kind: Kind, home: Path, *words: str) -> Done:
+    settings = {
+        "INFLUXDB_URL": server.url,
+        "INFLUXDB_ORG": server.org,
+        "INFLUXDB_BUCKET": buckets["totals"],
+        "INFLUXDB_BUCKET_DEVICES": buckets["devices"],
+        "INFLUXDB_BUCKET_DAILY": buckets["daily"],
+        "LOGGER_STATE_DIR": str(home),
+        "LOGGER_TIMEZONE": kind.zone,
+        "LOGGER_TOTALS_INTERVAL_S": str(STEP_S),
+        "LOGGER_DEVICES_INTERVAL_S": str(STEP_S),
+    }
+    if isinstance(server, Influx2):
+        settings["INFLUXDB_READ_TOKEN"] = server.admin_token
+    return program(home, "backfill", *words, settings={k: v for k, v in settings.items() if v})
+
+
+def as_before(rows: Mapping[tuple[str, str, str], Reading]) -> list[Reading]:
+    """The rows of days as an earlier version wrote them: fewer fields, none of months, none of dead inverters."""
+    found = []
+    for (measurement, _, _), row in rows.items():
+        fields = {name: value for name, value in row.fields.items() if name not in NEW}
+        is_dead = measurement == "envoy_inverter_day" and "energy_wh" not in row.fields
+        if measurement in ("envoy_day", "envoy_inverter_day") and not is_dead:
+            found.append(replace(row, fields=fields))
+    return found
+
+
+def rows_in(folder: Path, kind: Kind) -> dict[tuple[str, str, str], bytes]:
+    """The rows in the store, by measurement, serial and day."""
+    from tests.store.samples import make_store
+
+    store = make_store(folder)
+    try:
+        found = {}
+        for row in store.read_daily(kind.gateway, ""):
+            serial = dict(part.split("=") for part in row.series.split(",")).get("serial", "")
+            found[row.measurement, serial, row.day] = row.line
+        return found
+    finally:
+        store.close()
+
+
+def fields_of(line: bytes) -> dict[str, Value]:
+    from line_protocol_parser import parse_line
+
+    return dict(parse_line(line.decode())["fields"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["two-groups", "battery-three-phases"])
+def test_history_of_an_earlier_version_gets_everything_that_this_one_writes(
+    server: Server, tmp_path: Path, name: str
+) -> None:
+    kind = replace(next(kind for kind in KINDS if kind.name == name), tariff="")
+    made: Generated = Generator(kind, DAYS, STEP_S).run()
+    buckets = server.fresh_buckets()
+    load_readings(server, buckets, made.lines | {"daily": []}, as_before(made.rows))
+    done = backfill(server, buckets, kind, tmp_path, "--since", SINCE)
+    assert done.code == 0, done.err
+    found = rows_in(tmp_path, kind)
+    days = [(FIRST + timedelta(days=number)).isoformat() for number in range(1, DAYS - 1)]
+    for (measurement, serial, day), row in made.rows.items():
+        if measurement in ("envoy_day", "envoy_inverter_day") and day in days:
+            got = fields_of(found[measurement, serial, day])
+            assert got.keys() == row.fields.keys(), (measurement, serial, day)
+            for field, value in row.fields.items():
+                wanted = pytest.approx(value, abs=0.01) if isinstance(value, float) else value
+                assert got[field] == wanted, (measurement, serial, day, field)
+    for (measurement, _, day), row in made.rows.items():
+        if measurement in ("envoy_month", "envoy_year"):
+            got = fields_of(found[measurement, "", day])
+            assert got.keys() == row.fields.keys()
+            assert got["days"] == row.fields["days"]
+            for field, value in row.fields.items():
+                if isinstance(value, float):
+                    assert got[field] == pytest.approx(value, abs=1.0), (measurement, day, field)
+    assert date.fromisoformat(SINCE) == FIRST
