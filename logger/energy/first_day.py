@@ -59,12 +59,13 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
     passed_s = tick.at - state.today.start
     if seed.today_wh is None:
         return False
-    most_w = tick.max_w
+    most_wh = tick.max_w * passed_s / 3600
     if seed.quantity == "production" and tick.inverters_w:
-        most_w = min(most_w, max(tick.inverters_w, tick.powers.get("production", 0.0)))
+        most_w = max(tick.inverters_w, tick.powers.get("production", 0.0))
+        most_wh = min(most_wh, most_w * passed_s / 3600)
     elif passed_s < _EARLY_S:
-        return seed.today_wh > (_EARLY_W * passed_s / 3600 if seed.week_wh is None else seed.week_wh / _WEEK / 2)
-    return seed.today_wh > most_w * passed_s / 3600
+        most_wh = min(most_wh, _EARLY_W * passed_s / 3600 if seed.week_wh is None else seed.week_wh / _WEEK / 2)
+    return seed.today_wh > most_wh
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:
