@@ -78,6 +78,7 @@ class Snapshot:
     `definitive_answers` maps each path that may be polled to its number of definitive answers: a document, absent,
     or not allowed. Answers during the nightly quiet window are not counted.
     `doubts` maps each path to its readings that cannot be believed now: name of the reading → reason.
+    `failures` maps each path that was asked for in vain to the reason.
     """
 
     gateway: GatewayInfo
@@ -87,6 +88,7 @@ class Snapshot:
     absent: frozenset[str] = frozenset()
     definitive_answers: Mapping[str, int] = field(default_factory=dict)
     doubts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
 
     def body(self, path: str) -> Json:
         """Return the parsed answer of `path`, or None."""

@@ -17,6 +17,7 @@ from logger.commands.ui.start import configure_log, inspect
 from logger.daemon import status_file
 from logger.errors import SettingsError, StoreHeldError
 from logger.model import Json, number_or_zero
+from logger.readings.missing import group_reasons
 
 _POWERS: Final = {
     "production": "production_power_w",
@@ -68,6 +69,7 @@ def write_lines(found: dict[str, Json], now: float) -> list[str]:
         *_describe_counters(_part(books, "counters")),
         _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
         _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
+        *_describe_missing(_part(found, "missing"), now),
         *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),
     ]
 
@@ -96,6 +98,16 @@ def _describe_today(values: dict[str, Json], books: dict[str, Json]) -> list[str
         if _is_number(wh := values.get(f"{quantity}_today_wh")):
             notes = [note for key, note in _NOTES.items() if quantity in _list(books, key)]
             text.append(_line(name, f"{wh / 1000:.2f} kWh {verb}" + (f" ({'; '.join(notes)})" if notes else "")))
+    return text
+
+
+def _describe_missing(missing: dict[str, Json], now: float) -> list[str]:
+    """Write which values are absent that should be there, one line a reason."""
+    reasons = {name: str(_part(missing, name).get("reason")) for name in missing}
+    text = []
+    for reason, names in group_reasons(reasons).items():
+        since = min(number_or_zero(_part(missing, name).get("since")) for name in names)
+        text.append(_line("missing", f"{', '.join(names)} for {format_span(now - since)}: {reason}"))
     return text
 
 

@@ -27,6 +27,7 @@ from logger.daemon.tariff_files import TariffFiles
 from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
 from logger.model import Event, GatewayInfo, Reading, Role
+from logger.readings.missing import Absences, group_reasons
 from logger.readings.site_warnings import SiteWarning, find_warnings
 from logger.readings.wanted import find_wanted
 from logger.site import Site
@@ -250,6 +251,7 @@ class Collector:
         await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
         self._log(result.events)
+        self._log_absences(result.state.readings.absences)
         self.state, self._stored = result.state, text
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
@@ -283,6 +285,15 @@ class Collector:
             if self.changes.begin(name, warning.text) and warning.event:
                 self._events.record(Event(tick, warning.event, warning.message, "warning"))
         self._warnings = found
+
+    def _log_absences(self, after: Absences) -> None:
+        """Log each value that has been absent for long once, with the reason, and once when it is there again."""
+        known, told = self.state.readings.absences.told, after.told
+        new = {name: absence.reason for name, absence in told.items() if name not in known}
+        for reason, names in group_reasons(new).items():
+            log.get("collect").warning(f"{', '.join(names)} absent for a quarter of an hour: {reason}")
+        if back := sorted(known.keys() - told.keys()):
+            log.get("collect").info(f"{', '.join(back)} no longer missing")
 
     def _log(self, events: Iterable[Event]) -> None:
         for event in events:

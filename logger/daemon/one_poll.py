@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from logger import log
 from logger.clock import Clock
@@ -15,7 +15,7 @@ from logger.daemon.progress import Progress
 from logger.daemon.shipper import Shipper
 from logger.daemon.site_zone import zone_of
 from logger.daemon.tariff_files import read_prices
-from logger.daemon.tick import TickResult, run_tick
+from logger.daemon.tick import TickResult, describe_written, run_tick
 from logger.errors import (
     AbsentError,
     CertificateError,
@@ -31,6 +31,7 @@ from logger.influx.classify import Blocked, Wait
 from logger.influx.write import Writer
 from logger.model import Document, GatewayInfo, Role, Snapshot
 from logger.readings import paths
+from logger.readings.missing import explain_all
 from logger.readings.site_warnings import SiteWarning, find_warnings
 from logger.site import Site
 from logger.store.folder import prepare
@@ -42,18 +43,23 @@ BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The answers of all endpoints of one gateway. `failures` excludes endpoints that this gateway does not have."""
+    """The answers of all endpoints of one gateway.
+
+    `failures` excludes endpoints that this gateway does not have or does not open to this user; those are `refusals`.
+    """
 
     info: GatewayInfo
     tick: int
     documents: Mapping[str, Document]
     failures: Mapping[str, EnvoyLoggerError]
+    refusals: Mapping[str, EnvoyLoggerError] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
         """Return the poll as a snapshot for `logger.readings`: all documents are new; a failed path is not absent."""
         absent = paths.PATHS - self.documents.keys() - self.failures.keys()
         definitive = {path: int(path not in self.failures) for path in paths.PATHS}
-        return Snapshot(self.info, self.tick, self.documents, {}, absent, definitive)
+        failures = {path: error.message for path, error in {**self.refusals, **self.failures}.items()}
+        return Snapshot(self.info, self.tick, self.documents, {}, absent, definitive, failures=failures)
 
     def describe_failures(self) -> list[str]:
         """Return one text per failed endpoint, with the path and the error."""
@@ -76,20 +82,21 @@ async def _ask_all(gateway: Gateway, clock: Clock, interval_s: int) -> Poll:
     info = await gateway.identify()
     documents: dict[str, Document] = {}
     failures: dict[str, EnvoyLoggerError] = {}
+    refusals: dict[str, EnvoyLoggerError] = {}
     for endpoint in plan(info):
         if endpoint.path not in paths.PATHS and endpoint.path != paths.HOME:
             continue
         try:
             documents[endpoint.path] = await gateway.fetch(endpoint)
-        except (AbsentError, NotAllowedError):
-            continue
+        except (AbsentError, NotAllowedError) as error:
+            refusals[endpoint.path] = error
         except (UnreachableError, CertificateError):
             raise
         except EnvoyLoggerError as error:
             if error.exit_code == 77:
                 raise
             failures[endpoint.path] = error
-    return Poll(info, int(clock.time()) // interval_s * interval_s, documents, failures)
+    return Poll(info, int(clock.time()) // interval_s * interval_s, documents, failures, refusals)
 
 
 def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResult:
@@ -105,6 +112,12 @@ def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResu
 def list_warnings(result: TickResult) -> list[SiteWarning]:
     """List what is wrong at the site by what was read in one poll."""
     return [*find_warnings(result.snapshot, result.duplicates).values(), *result.warnings.values()]
+
+
+def list_missing(result: TickResult) -> dict[str, str]:
+    """List the values that should be there and are absent from one poll, each with the reason."""
+    totals = next((point.fields for point in result.readings if point.measurement == "envoy_totals"), {})
+    return explain_all(describe_written(result.snapshot, totals, result.readings, result.state.energy))
 
 
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:

@@ -58,6 +58,7 @@ class Poller:
         self._on_new_gateway, self._wants = on_new_gateway, wants
         self._wanted = Wanted(frozenset())
         self._info_due = 0.0
+        self._stopped_by = ""
         self._slow_tick = 0
         self._slow_asked: set[str] = set()
         self._slow_wanted = asyncio.Event()
@@ -76,7 +77,12 @@ class Poller:
         absent = {path for path, state in self.states.items() if state.is_surely_absent(now)}
         definitive = {path: state.definitive_answers for path, state in self.states.items()}
         absent |= paths.PATHS - self.states.keys()
-        return Snapshot(self.info, tick, documents, since, frozenset(absent), definitive)
+        failures = {
+            path: reason
+            for path, state in self.states.items()
+            if path not in documents and (reason := state.reason or self._stopped_by)
+        }
+        return Snapshot(self.info, tick, documents, since, frozenset(absent), definitive, failures=failures)
 
     def plan_per_hour(self) -> int | None:
         """Return the planned requests per hour, `/info` included; None before the first poll."""
@@ -171,14 +177,17 @@ class Poller:
             try:
                 await self.requests.send(state, tick)
             except CredentialsError as error:
+                self._stopped_by = error.message
                 self._changes.begin("sign-in", str(error), logging.ERROR)
                 return  # every other endpoint needs the same credentials
             except WireError as error:
+                self._stopped_by = error.message
                 self.requests.report_trouble(tick, error)
                 return  # the gateway is away; the next tick tries again
             if first:
                 self._review_wanted(tick)
         if asked:
+            self._stopped_by = ""
             self._changes.end("sign-in", "the gateway accepts the credentials again")
 
     def _review_wanted(self, tick: int) -> None:

@@ -92,6 +92,10 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
             "slow_gateway": contention.slow_gateway,
         },
         "values": dict(done.values),
+        "missing": {
+            name: {"since": absence.since, "reason": absence.reason}
+            for name, absence in collector.state.readings.absences.told.items()
+        },
         "books": describe_energy(collector.state.energy, collector.state.readings.sources),
         "endpoints": {
             path: {

@@ -6,17 +6,22 @@ first three steps replaces its own part of the state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.installed import list_installed_inverters
 from logger.energy.engine import NO_PRICES, Accounted, account
+from logger.energy.quantities import terms
+from logger.energy.state import EnergyState
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value, round_value
 from logger.panels.panel_tick import PanelResult, account_for_panels
+from logger.readings.expected import Written
 from logger.readings.layout import NONE, Layout
+from logger.readings.missing import follow_absences
 from logger.readings.observe import Observed, observe
+from logger.readings.rows import View
 from logger.readings.site_warnings import SiteWarning
 from logger.site import Site
 from logger.tariff.prices import Prices
@@ -74,9 +79,13 @@ def run_tick(
         panels = account_for_panels(state.panels, reports, snapshot.tick, here, snapshot.gateway.serial, installed)
     events = [*energy.events, *seen.events, *panels.events]
     totals = {**seen.totals, **energy.fields}
+    readings = seen.state
+    if "totals" in roles:
+        written = describe_written(seen.snapshot, totals, seen.points, energy.state)
+        readings = replace(readings, absences=follow_absences(readings.absences, written, roles))
     return TickResult(
         readings=_gather_points(totals, seen, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
-        state=GatewayState(energy.state, seen.state, panels.state),
+        state=GatewayState(energy.state, readings, panels.state),
         new_reports=seen.new_reports,
         events=events,
         recent=_pick_recent(totals),
@@ -85,6 +94,13 @@ def run_tick(
         warnings=seen.warnings,
         snapshot=seen.snapshot,
     )
+
+
+def describe_written(
+    snapshot: Snapshot, totals: Mapping[str, Value], points: Sequence[Reading], energy: EnergyState
+) -> Written:
+    """Put together what is written at a tick, to find what is missing; `energy` is the state after the tick."""
+    return Written(View(snapshot, "totals"), totals, points, energy, terms(energy.wiring))
 
 
 def _gather_points(

@@ -36,7 +36,8 @@ async def check_documents(
 
     `refused` replaces `signed_in` if the token is not accepted.
     """
-    answered, documents, failures = False, dict[str, Document](), dict[str, EnvoyLoggerError]()
+    answered, documents = False, dict[str, Document]()
+    failures, refusals = dict[str, EnvoyLoggerError](), dict[str, EnvoyLoggerError]()
     for endpoint in (endpoint for endpoint in plan(info) if endpoint.path in paths.PATHS):
         try:
             result, answer = await _check_document(gateway, endpoint)
@@ -52,30 +53,28 @@ async def check_documents(
         answered = True
         if isinstance(answer, Document):
             documents[endpoint.path] = answer
-        elif answer is not None:
-            failures[endpoint.path] = answer
+        else:
+            (refusals if isinstance(answer, AbsentError | NotAllowedError) else failures)[endpoint.path] = answer
         report(result)
-    return Poll(info, int(clock.time()), documents, failures)
+    return Poll(info, int(clock.time()), documents, failures, refusals)
 
 
-async def _check_document(
-    gateway: Gateway, endpoint: Endpoint
-) -> tuple[CheckResult, Document | EnvoyLoggerError | None]:
-    """Ask one document → the result, and the answer or failure; None where this gateway has none.
+async def _check_document(gateway: Gateway, endpoint: Endpoint) -> tuple[CheckResult, Document | EnvoyLoggerError]:
+    """Ask one document → the result, and the answer or failure.
 
     Raises CredentialsError and UnreachableError, which concern every other document too.
     """
     path = endpoint.path
     try:
         document = await gateway.fetch(endpoint)
-    except AbsentError:
-        return skip(path, "this gateway has none"), None
+    except AbsentError as error:
+        return skip(path, "this gateway has none"), error
     except NotAllowedError as error:
         if error.hint:  # another local user may read it
-            return bad(path, error.message, error.hint, error.exit_code), None
+            return bad(path, error.message, error.hint, error.exit_code), error
         is_token = gateway.auth_kind == "token"
         text = "not for the role of this token" if is_token else "this firmware does not open it"
-        return skip(path, text), None
+        return skip(path, text), error
     except (CredentialsError, UnreachableError):
         raise
     except EnvoyLoggerError as error:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from logger.daemon.one_poll import Poll, list_warnings, read
+from logger.daemon.one_poll import Poll, list_missing, list_warnings, read
 from logger.doctor.check_result import Report, good, note
+from logger.readings.missing import group_reasons
 from logger.site import Site
 
-_SITE = "site"
+_SITE, _VALUES = "site", "values"
 
 
 def check_site(found: Poll, site: Site, report: Report) -> None:
-    """Report each fault that one poll of the gateway shows at the site, or that it shows none."""
-    warnings = list_warnings(read(found, site))
+    """Report each fault that one poll shows at the site and each value that should be there, or that all is well."""
+    result = read(found, site)
+    warnings, missing = list_warnings(result), group_reasons(list_missing(result))
     for warning in warnings:
         report(note(_SITE, warning.message, warning.hint))
+    for reason, names in missing.items():
+        report(note(_VALUES, f"{', '.join(names)}: absent, because {reason}"))
+    if not missing:
+        report(good(_VALUES, "every value that this site should have is there"))
     if not warnings:
         report(good(_SITE, "the figures of this poll do not contradict each other"))

@@ -19,6 +19,7 @@ from logger.readings.drift import Shape, watch_all
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
 from logger.readings.layout import NONE, Layout
+from logger.readings.missing import Absences
 from logger.readings.own_times import OwnTimes, follow_times
 from logger.readings.points import GatewayPoint, Points
 from logger.readings.power_times import are_of_one_time
@@ -50,8 +51,8 @@ class ReadingsState:
     """Hold what is kept of a gateway's documents from tick to tick.
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial.
-    `contradictions`: figures that cannot all be true. `times`: the times of the readings. `waiting`, `contradictions`
-    and `times` are not stored.
+    `contradictions`: figures that cannot all be true. `times`: the times of the readings. `absences`: values that
+    should be there. `waiting` and the last three are not stored.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -62,6 +63,7 @@ class ReadingsState:
     waiting: Mapping[str, EarlyReport] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
     times: OwnTimes = field(default_factory=OwnTimes)
+    absences: Absences = field(default_factory=Absences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,15 @@ def observe(
         events += changes
     shapes, lost = watch_all(state.shapes, snapshot.documents.values(), snapshot.tick)
     after = ReadingsState(
-        sources, equipment, points.gateway_point, shapes, log.known, log.waiting, contradictions, times
+        sources,
+        equipment,
+        points.gateway_point,
+        shapes,
+        log.known,
+        log.waiting,
+        contradictions,
+        times,
+        state.absences,
     )
     return Observed(
         snapshot,

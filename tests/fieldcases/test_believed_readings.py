@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.fieldcases.cases import DAY, DryRun, dry_run, lay_out, needs_cases
+from tests.fieldcases.cases import DAY, DryRun, dry_run, lay_out, needs_cases, run_at
 
 pytestmark = needs_cases
 
@@ -57,3 +58,19 @@ def test_reports_an_hour_ahead_are_written_at_the_time_they_were_first_seen(tmp_
     assert len(inverters) == 40
     assert {place.time for place in inverters} == {DAY + 50_000}
     assert "ahead of the gateway's clock" in found.said
+
+
+@pytest.mark.parametrize(
+    ("case", "cause"),
+    [
+        ("ct_rows_frozen", "the production meter measures nothing: its reading has stood still since"),
+        ("standard_zero_meter_rows", "production meter: it shows no voltage on any phase"),
+        ("ac_battery_silent_41h", "AC Battery 121917000000 is silent"),
+        ("collar_off_grid", "admin_state_str is ENCMN_MDE_OFF_GRID"),
+        ("reports_an_hour_ahead", "inverters stamp their reports ahead of the gateway's clock"),
+    ],
+)
+def test_doctor_names_the_cause(case: str, cause: str, tmp_path: Path) -> None:
+    done = run_at(lay_out(case, tmp_path / case), tmp_path / "home", "doctor", "--json", "--sign-in")
+    texts = [check["text"] for check in json.loads(done.out)["checks"]]
+    assert any(cause in text for text in texts), texts

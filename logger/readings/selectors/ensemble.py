@@ -93,7 +93,7 @@ def encharge_status(view: View) -> Rows:
 # --- generator and contacts -----------------------------------------------------------------------------------
 
 
-def _has_generator(view: View) -> bool | None:
+def has_generator(view: View) -> bool | None:
     """Tell whether a generator is configured; the key `present` is unreliable (Q-B9)."""
     config = view.find_fact(paths.GENERATOR_CONFIG)
     if isinstance(config, Missing) or not config.body:
@@ -107,7 +107,7 @@ def _generator(view: View) -> Rows:
     return [Row(inner, document=state[0].document)] if state and isinstance(inner, dict) else state
 
 
-generators = only_if(_has_generator, _generator)
+generators = only_if(has_generator, _generator)
 """Select the generator, only if a generator is configured."""
 
 

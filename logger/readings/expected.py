@@ -1,0 +1,135 @@
+"""List the values that a site should have, by its own documents and by what it had before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from logger.energy.state import EnergyState, Wiring
+from logger.model import Reading, Role, Value
+from logger.readings import paths
+from logger.readings.rows import ABSENT, UNKNOWN, Rows, View, objects
+from logger.readings.selectors import batteries, ensemble, inverters, meters
+
+TOTALS: Final = "envoy_totals"
+_LISTS: Final = (paths.V1_INVERTERS, paths.DEVICE_DATA, paths.INVENTORY)
+"""The documents that list inverters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Name a value that should be there: `field` of a measurement, of the device `device` if it is not the site's.
+
+    `others`: fields of the same point, any of which takes the value's place.
+    """
+
+    measurement: str
+    field: str
+    device: str = ""
+    others: tuple[str, ...] = ()
+    role: Role = "totals"
+
+    @property
+    def name(self) -> str:
+        """Return the name under which the value is shown, such as `envoy_meter.power_w storage`."""
+        where = self.field if self.measurement == TOTALS else f"{self.measurement}.{self.field}"
+        return f"{where} {self.device}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Hold what is written at a tick: `totals` and `points`, read in `view`, and the energy state after the tick.
+
+    `made_of` maps each quantity of energy to its primitive counters with their signs.
+    """
+
+    view: View
+    totals: Mapping[str, Value]
+    points: Sequence[Reading]
+    energy: EnergyState
+    made_of: Mapping[str, Mapping[str, int]]
+
+    def has(self, expected: Expected) -> bool:
+        """Tell whether an expected value is among those that are written."""
+        if expected is METERS_LIST:
+            return False  # it is expected only while the list of meters is unknown
+        if expected is REPORTS:
+            standing = self.view.standing()
+            return bool(inverters.v1_inverters(standing) or inverters.data_inverters(standing))
+        names = (expected.field, *expected.others)
+        if expected.measurement == TOTALS:
+            return any(name in self.totals for name in names)
+        return any(
+            name in point.fields
+            for point in self.points
+            if point.measurement == expected.measurement
+            and (not expected.device or expected.device in point.tags.values())
+            for name in names
+        )
+
+
+METERS_LIST: Final = Expected(TOTALS, "meters")
+REPORTS: Final = Expected("envoy_inverter", "power_w", role="devices")
+_BY_NET: Final = ("net_power_w", "consumption_power_w", "load_power_w", "grid_import_lifetime_wh",
+    "grid_export_lifetime_wh", "consumption_lifetime_wh")  # fmt: skip
+_BY_TOTAL: Final = ("consumption_power_w", "load_power_w", "net_power_w", "consumption_lifetime_wh")
+_BY_BATTERY: Final = ("battery_power_w", "battery_charge_percent")
+
+
+def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
+    """List what should be there, by the documents of now, and by what was counted before where they are silent."""
+    yield Expected(TOTALS, "production_power_w")
+    yield Expected(TOTALS, "production_lifetime_wh", others=("production_today_wh",))
+    wiring = energy.wiring or Wiring()
+    remembered = {} if any(meter.kind for meter in meters.meters_of(view) or ()) else energy.counters
+    has_net, has_total = wiring.net or "import" in remembered, wiring.total or "consumption" in remembered
+    fields = _BY_NET if has_net else _BY_TOTAL if has_total else ()
+    has_batteries = wiring.batteries or ({"charged", "discharged"} & energy.counters.keys() and _lists_nothing(view))
+    yield from (Expected(TOTALS, name) for name in (*fields, *(_BY_BATTERY if has_batteries else ())))
+    if _has_unknown_meters(view, wiring):
+        yield METERS_LIST
+    if any(path in view.snapshot.documents or is_asked(view, path) for path in _LISTS):
+        yield Expected(TOTALS, "inverters")
+        yield REPORTS
+    for meter in meters.meters_of(view) or ():
+        if meter.enabled and meter.kind and meter.eid is not None:
+            yield Expected("envoy_meter", "power_w", meter.kind)
+    yield from _list_devices(view)
+
+
+def is_asked(view: View, path: str) -> bool:
+    """Tell whether this gateway is asked for a document that is not at hand."""
+    return path in view.snapshot.failures or path not in view.snapshot.absent
+
+
+def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
+    """Tell whether nobody knows which meters there are: no list of them was ever read, or the gateway refuses it."""
+    if wiring.net or wiring.total:
+        return False
+    listed = meters.meters_of(view)
+    is_refused = listed is ABSENT and paths.METERS in view.snapshot.failures and view.snapshot.gateway.has_meter
+    return (listed is UNKNOWN and wiring.net is None) or is_refused
+
+
+def _lists_nothing(view: View) -> bool:
+    """Tell whether the ensemble inventory is not at hand or names no kind of device, which an empty list does not."""
+    document = view.snapshot.documents.get(paths.ENSEMBLE)
+    groups = [] if document is None else objects(document.body) or []
+    return (document is None or document.body != []) and not any(isinstance(each.get("type"), str) for each in groups)
+
+
+def _list_devices(view: View) -> Iterator[Expected]:
+    """List the values of each battery, of the controller and of the generator."""
+    for rows in (ensemble.encharge_inventory(view), batteries.inventory_ac_batteries(view)):
+        for row in rows or ():
+            if row.serial:
+                yield Expected("envoy_battery", "charge_percent", row.serial, ("power_w",), "devices")
+    if any(bool(_controllers(view, kind)) for kind in ensemble.CONTROLLER_TYPES):
+        yield Expected("envoy_grid", "grid_state")
+    if ensemble.has_generator(view):
+        yield Expected("envoy_grid", "generator_state")
+
+
+def _controllers(view: View, kind: str) -> Rows:
+    return ensemble.devices_known(kind)(view)

@@ -1,0 +1,72 @@
+"""Follow the values that a site should have and that are absent, and say why once that lasts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from logger.model import Role
+from logger.readings.expected import Expected, Written, list_expected
+from logger.readings.reasons import explain_absence
+
+PATIENCE_S: Final = 900
+"""An absent value is named after this many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Hold an absent value: the tick `since` which it is absent, and the reason, once that has lasted."""
+
+    since: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Absences:
+    """Hold the values that were `expected` at the last tick of the devices, and by name those that are `absent`."""
+
+    expected: tuple[Expected, ...] = ()
+    absent: Mapping[str, Absence] = field(default_factory=dict)
+
+    @property
+    def told(self) -> dict[str, Absence]:
+        """Return the absences that have lasted, by name."""
+        return {name: absence for name, absence in self.absent.items() if absence.reason}
+
+
+def follow_absences(before: Absences, written: Written, roles: Collection[Role]) -> Absences:
+    """Return the absences after a tick of the totals. What is expected is listed anew at each tick of the devices."""
+    is_due = "devices" in roles or not before.expected
+    expected = tuple(list_expected(written.view, written.energy)) if is_due else before.expected
+    after: dict[str, Absence] = {}
+    for each in expected:
+        known = before.absent.get(each.name)
+        if each.role not in roles:
+            after |= {each.name: known} if known is not None else {}
+        elif not written.has(each):
+            after[each.name] = _follow(known, each, written, is_due=is_due)
+    return Absences(expected, after)
+
+
+def _follow(known: Absence | None, expected: Expected, written: Written, *, is_due: bool) -> Absence:
+    """Return an absence after one more tick; its reason is looked for again at each tick of the devices."""
+    tick = written.view.snapshot.tick
+    absence = known if known is not None and known.since <= tick else Absence(tick)
+    if tick - absence.since < PATIENCE_S or (absence.reason and not is_due):
+        return absence
+    return replace(absence, reason=explain_absence(expected, written))
+
+
+def explain_all(written: Written) -> dict[str, str]:
+    """Return the reason of each value that should be there and is absent from a single poll, by name."""
+    expected = list_expected(written.view, written.energy)
+    return {each.name: explain_absence(each, written) for each in expected if not written.has(each)}
+
+
+def group_reasons(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Group the names of absent values by their reason."""
+    grouped: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        grouped.setdefault(reason, []).append(name)
+    return grouped
