@@ -29,8 +29,21 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 MASK = "********"
 
 
+_ORDINARY = frozenset({
+    "admin", "administrator", "default", "enphase", "envoy", "envoy-logger", "gateway", "grafana", "home", "influx",
+    "influxdb", "installer", "inverter", "localhost", "none", "owner", "password", "production", "read", "recorder",
+    "root", "secret", "setting", "settings", "site", "test", "token", "user", "write",
+})  # fmt: skip
+"""Words of this program's own messages: masked, they would hide nothing and make the messages unreadable."""
+
+
+def is_ordinary(secret: str) -> bool:
+    """Return True for what no mask can hide: fewer than four characters, or a word of this program's messages."""
+    return len(secret) < 4 or secret.casefold() in _ORDINARY
+
+
 def protect(secrets: Iterable[str]) -> None:
-    """Remember secrets that must never be printed; shorter than four characters cannot be masked sensibly.
+    """Remember secrets that must never be printed; short or ordinary words cannot be masked sensibly.
 
     A secret is also known as JSON, Python, a URL, a web page and HTTP Basic write it.
     """
@@ -47,7 +60,7 @@ def protect_passing(secret: str) -> None:
 
 def _forms(secret: str) -> set[str]:
     """Return each notation of a secret, and each as JSON writes it, because a server may quote it in JSON."""
-    if len(secret) < 4:
+    if is_ordinary(secret):
         return set()
     forms = {
         secret,

@@ -5,6 +5,7 @@ Running it again changes nothing that is already right.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -227,7 +228,10 @@ class _V2Setup:
 
 def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
     """Make the error for an answer whose status is no success."""
-    message = f"InfluxDB at {host} does not {doing}: HTTP {status}: {' '.join(mask(body).split())[:200]}"
+    own, failure = _read_reason(body), f"InfluxDB at {host} does not {doing}"
+    if "password" in own and status in (400, 422):
+        return InfluxError(f"{failure}: {mask(own)[:200]}", "choose another password (--admin-password-file).")
+    message = f"{failure}: HTTP {status}: {mask(own or ' '.join(body.split()))[:200]}"
     if find_limit(body):
         return InfluxError(message, _LIMIT_HINT)
     if status in (401, 403):
@@ -237,9 +241,19 @@ def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
         )
     if status == 404 and "page not found" not in body:
         return InfluxMissingError(message, "check INFLUXDB_ORG.")
-    if status in (400, 404, 405):
+    if status in (400, 404, 405) and not own:
         return InfluxError(f"{message} (is it an InfluxDB 2?)", "check INFLUXDB_URL and INFLUXDB_API.")
     return InfluxError(message, "see InfluxDB's own log, then run the command again.")
+
+
+def _read_reason(body: str) -> str:
+    """Return the reason that an InfluxDB 2 gives in its own form, in one line; empty for any other answer."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    is_own = isinstance(answer, dict) and isinstance(answer.get("code"), str)
+    return " ".join(str(answer.get("message") or answer["code"]).split()) if is_own else ""
 
 
 def _list_steps(plan: SetupPlan) -> list[Step]:

@@ -28,6 +28,7 @@ PASSWORD = "Sentinel pa ss#$'\"\\w"
 FIRST = "Sentinel first #$'\"\\ user"
 SECRETS = (PASSWORD, FIRST, "Sentinel")
 TOTALS = ("envoy", "envoy_totals")
+ZONE = "Days begin at midnight in this time zone ["
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def sign_in(person: Person, here: Gateway, generation: str) -> None:
     """What each generation asks for: nothing, the account, a pasted token."""
     if generation.startswith("5"):
         person.wait("user envoy may read what this gateway asks a user for")
+        person.answer(ZONE, "")
         return
     person.answer("Trust it from now on [Y/n]: ", "y")
     if generation.startswith("7"):
@@ -69,6 +71,7 @@ def sign_in(person: Person, here: Gateway, generation: str) -> None:
         person.answer("How [1]: ", "2")
         person.answer("The token (it is not shown): ", here.running.new_token())
     person.wait("the gateway takes the token: role owner")
+    person.answer(ZONE, "")
 
 
 class Open1:
@@ -193,7 +196,8 @@ def test_from_nothing_to_points_in_a_database_by_answers_alone(
 
 QUESTIONS = (
     "The gateway's address: ", "Trust it from now on [Y/n]: ", "How [1]: ", "account's e-mail: ", "Its password: ",
-    "Its address, or none [http://localhost:8086]: ", "Its organisation [home]: ", "Name of its first user [admin]: ",
+    ZONE, "Its address, or none [http://localhost:8086]: ",
+    "Its organisation [home]: ", "Name of its first user [admin]: ",
     "Password (8 letters or more): ",
 )  # fmt: skip
 
@@ -202,7 +206,7 @@ QUESTIONS = (
 def test_ctrl_c_leaves_no_settings_and_nothing_half_written(fake_fresh: Fake2, tmp_path: Path, at: int) -> None:
     with gateway("8-battery") as here:
         cloud = here.running.simulator.cloud
-        answers = (here.place, "y", "1", cloud.username, PASSWORD, fake_fresh.url, "", "", FIRST)
+        answers = (here.place, "y", "1", cloud.username, PASSWORD, "", fake_fresh.url, "", "", FIRST)
         with Person(tmp_path, "init", "--no-search", settings=here.environment) as person:
             for question, answer in zip(QUESTIONS[:at], answers[:at], strict=True):
                 person.answer(question, answer)
@@ -248,6 +252,9 @@ def test_a_script_gives_every_answer_by_options_and_stdin(fake_influx2: Fake2, t
             "INFLUXDB_TOKEN_FILE": str(tmp_path / "credentials/influxdb_token"),
             "INFLUXDB_ORG": "home",
             "LOGGER_SITE": "Our house",
+            "LOGGER_TIMEZONE": "Europe/Madrid",
+            "LOGGER_STATE_DIR": str(tmp_path / "state"),  # what the environment decided is written too
+            **here.environment,
         }
         assert (tmp_path / "credentials/enphase_password").read_text() == PASSWORD + "\n"
         assert (tmp_path / "grafana").stat().st_mode & 0o777 == 0o600
@@ -307,10 +314,12 @@ def test_a_gateway_that_announces_itself_is_chosen_by_its_number(responder: Zero
             line = next(line for line in person.screen.splitlines() if f"serial {serial}" in line)
             assert here.place in line
             person.answer(": ", line.split()[0])
+            person.answer(ZONE, "")
             person.answer("Its address, or none [http://localhost:8086]: ", "none")
             person.wait("envoy-logger once --dry-run")
             assert person.end() == 0, person.screen
-    assert settings_of(tmp_path) == {"ENPHASE_GATEWAY": here.place, "ENPHASE_SERIAL": serial}
+    written = settings_of(tmp_path)
+    assert (written["ENPHASE_GATEWAY"], written["ENPHASE_SERIAL"]) == (here.place, serial)
 
 
 @pytest.mark.long
@@ -431,3 +440,103 @@ def test_the_systemd_layout_has_settings_credentials_and_state_where_the_unit_lo
                         settings=here.environment | state)  # fmt: skip
         assert again.code == 0, again.err
         assert here.running.cloud.sign_ins == 1
+
+
+# --- what a person answers wrongly --------------------------------------------------------------------------------
+
+
+def test_answers_are_checked_at_once_kept_through_a_retry_and_no_token_is_lost(
+    fake_fresh: Fake2, tmp_path: Path
+) -> None:
+    with (
+        gateway("8-battery") as here,
+        Person(tmp_path, "init", "--no-search", settings=here.environment) as person,
+    ):
+        person.answer("The gateway's address: ", here.place)
+        person.answer("Trust it from now on [Y/n]: ", "y")
+        person.answer("How [1]: ", "9")
+        person.wait("answer with a number from 1 to 3")
+        person.answer("How [1]: ", "1")
+        person.answer("account's e-mail: ", "nonsense")
+        person.wait("that is no e-mail address")
+        person.answer("account's e-mail: ", here.running.simulator.cloud.username)
+        person.answer("Its password: ", PASSWORD)
+        person.wait("the gateway is set to Europe/Madrid")
+        person.answer(ZONE, "Mars/Base")
+        person.wait("that is no time zone")
+        person.answer(ZONE, "Europe/Lisbon")
+        person.answer("Its address, or none [http://localhost:8086]: ", fake_fresh.url)
+        for name, password in (("boss", "admin"), ("", "kurz")):
+            if name:
+                person.answer("Its organisation [home]: ", "our house")
+                person.answer("Name of its first user [admin]: ", name)
+            person.answer("Password (8 letters or more): ", password)
+            person.answer("The same again: ", password)
+        person.wait("does not take its first user: passwords must be between 8 and 72 characters long")
+        person.wait("Try: choose another password")
+        person.answer(f"Its address, or none [{fake_fresh.url}]: ", "")
+        person.answer("Its organisation [our house]: ", "")
+        person.answer("Name of its first user [boss]: ", "")
+        person.answer("Password (8 letters or more): ", FIRST)
+        person.answer("The same again: ", FIRST)
+        person.wait("the first user's own token, shown this once")
+        assert person.end() == 0, person.screen
+    assert "is it an InfluxDB 2" not in person.screen
+    shown = next(line for line in person.screen.splitlines() if len(line.strip()) > 60 and " " not in line.strip())
+    fake_fresh.rows_as(shown.strip(), "our house", *TOTALS)  # it is good
+    assert settings_of(tmp_path)["LOGGER_TIMEZONE"] == "Europe/Lisbon"
+
+
+def test_three_failures_leave_influxdb_for_later_and_keep_the_rest(fake_influx2: Fake2, tmp_path: Path) -> None:
+    with (
+        gateway("8-battery") as here,
+        Person(tmp_path, "init", "--no-search", settings=here.environment) as person,
+    ):
+        person.answer("The gateway's address: ", here.place)
+        sign_in(person, here, "8-battery")
+        for number in range(3):
+            person.answer("Its address, or none [", fake_influx2.url)
+            person.answer("Its organisation [home]: ", "")
+            person.answer("How [1]: ", "2" if number == 2 else "1")
+            if number < 2:
+                person.answer("token (it is not shown): ", "admin")
+                person.wait("that is no token")
+                person.answer("token (it is not shown): ", f"wrong-token-{number}")
+            else:
+                person.answer("Administrator [admin]: ", "nobody")
+                person.answer("Password: ", "not this one")
+        person.answer("Leave InfluxDB for later, and keep the other answers [Y/n]: ", "")
+        assert person.end() == 0, person.screen
+    assert "nobody" in person.screen
+    assert settings_of(tmp_path)["ENPHASE_GATEWAY"] == here.place
+    assert "INFLUXDB_URL" not in settings_of(tmp_path)
+
+
+def test_what_the_environment_decided_is_written_for_the_service(tmp_path: Path) -> None:
+    """Otherwise the service would take the password to another address than the one that was tested."""
+    with gateway("8-battery") as here:
+        words = ["--gateway", here.place, "--influxdb-url", "none"]
+        environment = here.environment | {
+            "ENPHASE_USERNAME": here.running.cloud.username, "ENPHASE_PASSWORD": PASSWORD,
+        }  # fmt: skip
+        done = program(tmp_path, "init", "--yes", *words, settings=environment)
+        assert done.code == 0, done.err
+        written = settings_of(tmp_path)
+        assert written["ENPHASE_LOGIN_URL"] == here.environment["ENPHASE_LOGIN_URL"]
+        assert written["ENPHASE_USERNAME"] == here.running.cloud.username
+        alone = program(tmp_path, "once", settings={})
+        assert alone.code == 0, alone.err
+
+
+def test_a_state_folder_from_the_environment_is_refused_for_the_service(tmp_path: Path) -> None:
+    words = ["--systemd", "--root", str(tmp_path / "image"), "--gateway", "192.0.2.1"]
+    done = program(tmp_path, "init", "--yes", *words)
+    assert (done.code, "Try: unset LOGGER_STATE_DIR" in done.err) == (78, True)
+
+
+@pytest.mark.parametrize("word", ["admin", "x"])
+def test_a_word_is_no_token_and_eats_no_messages(tmp_path: Path, word: str) -> None:
+    done = program(tmp_path, "init", "--yes", "--gateway", "192.0.2.1", "--admin-token-file", "-", stdin=word)
+    assert done.code == 2
+    assert "that is no token" in done.err
+    assert "***" not in done.err

@@ -182,6 +182,8 @@ class FakeInflux2:
     def _onboard(self, wanted: dict[str, Json]) -> tuple[int, str, bytes]:
         if self._authorizations:
             raise Refusal(422, "conflict", "onboarding has already been completed")
+        if len(text_of(wanted, "password")) < 8:
+            raise Refusal(400, "invalid", "passwords must be between 8 and 72 characters long")
         org = self._new_org(text_of(wanted, "org"))
         seconds = int(str(wanted.get("retentionPeriodSeconds") or 0))
         bucket = self._add_bucket(text_of(org, "id"), text_of(wanted, "bucket"), seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -28,6 +29,8 @@ _MAY_WANT_A_USER: Final = {
     "/api/v1/production/inverters": "the list of inverters",
     "/ivp/meters": "the list of meters",
 }
+_E_MAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_CREDENTIALS: Final = ("ENPHASE_USERNAME", "ENPHASE_PASSWORD", "ENPHASE_TOKEN")
 _CHOICES: Final = (
     "with my Enphase account: the token is fetched now and renewed by itself",
     f"with a token that I copied from {_WHERE.partition('://')[2]} (works with two-factor accounts)",
@@ -35,16 +38,14 @@ _CHOICES: Final = (
 )
 
 
-def set_up_sign_in(terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway, clock: Clock) -> None:
-    """Ask for the credentials that this gateway's firmware needs, and test them."""
+def set_up_sign_in(
+    terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway, clock: Clock
+) -> Access | None:
+    """Ask for the credentials that this gateway's firmware needs, and test them.
+
+    Returns how the gateway may be asked from now on; None without a sign-in.
+    """
     kind = auth_kind(gateway.info)
-    if kind == "open":
-        return
-    terminal.start_section("Signing in")
-    if answers.no_sign_in:
-        terminal.show_note("left out; `envoy-logger init --account E-MAIL` or --token-file does it later")
-        return
-    prepare(draft.state_dir)
     access = replace(
         access_of(draft.before),
         address=gateway.address,
@@ -52,20 +53,32 @@ def set_up_sign_in(terminal: Terminal, draft: Draft, answers: Answers, gateway: 
         state_dir=draft.state_dir,
         fixed=False,
     )
-    given = replace(answers, account=answers.account or (access.username if answers.password else ""))
+    if kind == "open":
+        return access
+    terminal.start_section("Signing in")
+    if answers.no_sign_in:
+        terminal.show_note("left out; `envoy-logger init --account E-MAIL` or --token-file does it later")
+        return None
+    prepare(draft.state_dir)
     if kind == "digest":
-        _set_up_local_user(terminal, draft, answers, access, clock)
-    elif given.account or given.token or terminal.asks:
+        return _set_up_local_user(terminal, draft, answers, access, clock)
+    given = replace(answers, account=answers.account or (access.username if answers.password else ""))
+    if given.account or given.token or terminal.asks:
         if not (given.account or given.token):
             click.echo(f"   This gateway wants a token, which Enphase makes ({_WHERE}).")
-        terminal.retry(lambda first: _set_up_token(terminal, draft, given if first else Answers(), access, clock))
-    elif access.has_account or access.token:
+        return terminal.retry(
+            lambda first: _set_up_token(terminal, draft, given if first else Answers(), access, clock),
+            later="Leave signing in for later, and keep the other answers",
+        )
+    if access.has_account or access.token:
         _try_token(terminal, access, clock)
-    else:
-        terminal.show_note("this gateway wants a token: --account with --password-file, or --token-file")
+        draft.adopt(*_CREDENTIALS)
+        return access
+    terminal.show_note("this gateway wants a token: --account with --password-file, or --token-file")
+    return None
 
 
-def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
+def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> Access:
     """Ask for the local user of a gateway before firmware 7, and test the paths that may want one."""
     user, password = answers.local_user or access.local_username, answers.local_password or access.local_password
     while True:
@@ -78,13 +91,14 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
             terminal.show_note(
                 "what needs no user is still read; --local-user and --local-password-file give another one later"
             )
-            return
+            return access
         user = terminal.ask("User (firmware 3.18: installer)", default="envoy", option="--local-user")
         password = terminal.ask_secret("Its password", option="--local-password-file")
     terminal.show_good(f"user {user} may read what this gateway asks a user for")
     draft.put("ENPHASE_LOCAL_USERNAME", user, "envoy")
     if password:
         draft.put_secret("ENPHASE_LOCAL_PASSWORD", password)
+    return access
 
 
 def _find_refused(access: Access, clock: Clock) -> str:
@@ -98,28 +112,38 @@ def _find_refused(access: Access, clock: Clock) -> str:
     return ""
 
 
-def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> None:
+def explain_no_e_mail(text: str) -> str:
+    """Return why a text cannot be an e-mail address; empty if it can be one."""
+    return "" if _E_MAIL.fullmatch(text) else "that is no e-mail address, such as me@example.org"
+
+
+def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> Access | None:
     """Sign in with an account, which also renews the token, or use a token that a person copied."""
     way = _TOKEN if answers.token else _ACCOUNT if answers.account else None
     if way is None:
         way = terminal.choose("How", _CHOICES, option="--account with --password-file, or --token-file")
     if way == _LATER:
         terminal.show_note("left out: nothing is read until there is a token")
-    elif way == _TOKEN:
+        return None
+    if way == _TOKEN:
         token = answers.token or terminal.ask_secret("The token (it is not shown)", option="--token-file")
         token = token.strip()
         tokens.read_token(token, access.expected_serial, clock.time(), "this token")
-        _try_token(terminal, replace(access, token=token, username="", password=""), clock)
+        access = replace(access, token=token, username="", password="")
+        _try_token(terminal, access, clock)
         draft.put_secret("ENPHASE_TOKEN", token)
-    else:
-        question = "Your Enphase account's e-mail"
-        account = answers.account or terminal.ask(question, default=access.username, option="--account")
-        password = answers.password or terminal.ask_secret("Its password", option="--password-file")
-        draft.require_good(ENPHASE_USERNAME=account)
-        _try_token(terminal, replace(access, token="", username=account, password=password), clock)
-        draft.put("ENPHASE_USERNAME", account)
-        draft.put_secret("ENPHASE_PASSWORD", password)
-        draft.drop("ENPHASE_TOKEN")
+        return access
+    account = answers.account or terminal.ask(
+        "Your Enphase account's e-mail", default=access.username, option="--account", explain_wrong=explain_no_e_mail
+    )
+    password = answers.password or terminal.ask_secret("Its password", option="--password-file")
+    draft.require_good(ENPHASE_USERNAME=account)
+    access = replace(access, token="", username=account, password=password)
+    _try_token(terminal, access, clock)
+    draft.put("ENPHASE_USERNAME", account)
+    draft.put_secret("ENPHASE_PASSWORD", password)
+    draft.drop("ENPHASE_TOKEN")
+    return access
 
 
 def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from pydantic import SecretStr
+
 from logger import places
 from logger.errors import Problem, SettingsError, StateError
 from logger.files import NewFile, write_together
@@ -80,11 +82,29 @@ class Draft:
         self.secrets[variable] = secret
         self.values[variable] = None
 
+    def forget(self, *variables: str) -> None:
+        """Leave settings and secrets as they were before."""
+        for name in variables:
+            self.secrets.pop(name, None)
+            self.values.pop(name, None)
+            self.values.pop(f"{name}_FILE", None)
+
     def drop(self, *variables: str) -> None:
         """Remove secrets or settings."""
         for name in variables:
             self.secrets.pop(name, None)
             self.values[name] = self.values[f"{name}_FILE"] = None
+
+    def adopt(self, *variables: str) -> None:
+        """Set what the environment says, where that decided a test and nothing else was answered."""
+        for name in variables:
+            value = self.before.values[name]
+            if name in self.values or not self.before.origins.get(name, "").startswith("environment"):
+                continue
+            if isinstance(value, SecretStr):
+                self.put_secret(name, value.get_secret_value())
+            else:
+                self.put(name, str(value))
 
     def require_good(self, **values: str) -> None:
         """Raise SettingsError if an answer so far or one of `values` is wrong; `values` are not stored.

@@ -39,6 +39,7 @@ def find_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Cloc
         return found
 
     found = terminal.retry(attempt)
+    assert found is not None  # noqa: S101  without a question for later it is found, or an error is raised
     info = found.info
     way_in = _WAYS_IN[auth_kind(info)]
     terminal.show_good(f"gateway {info.serial} at {found.address}, firmware {info.firmware}, {way_in}")

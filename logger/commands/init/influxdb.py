@@ -28,27 +28,32 @@ _NONE: Final = "none"
 _BUCKETS: Final[Mapping[Role, str]] = {
     "totals": "INFLUXDB_BUCKET", "devices": "INFLUXDB_BUCKET_DEVICES", "daily": "INFLUXDB_BUCKET_DAILY",
 }  # fmt: skip
+_SETTINGS: Final = ("INFLUXDB_URL", "INFLUXDB_API", "INFLUXDB_ORG", "INFLUXDB_USERNAME", "INFLUXDB_PASSWORD",
+                    "INFLUXDB_TOKEN", *_BUCKETS.values())  # fmt: skip
 
 
 def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
     """Ask which InfluxDB to write to, prepare it, and put the recorder's settings for it into the draft."""
     terminal.start_section("InfluxDB")
     known = draft.before.influxdb.url
-    suggested = known or "http://localhost:8086"
 
-    def attempt(is_first: bool) -> None:
-        nonlocal suggested
+    def attempt(is_first: bool) -> bool:
         given = answers if is_first else answers.without_influxdb_server()
         url = given.influxdb_url or ("" if terminal.asks else known)
         if not url and terminal.asks:
-            url = suggested = terminal.ask("Its address, or none", default=suggested, option="--influxdb-url")
+            suggested = known or "http://localhost:8086"
+            url = terminal.ask("Its address, or none", default=suggested, option="--influxdb-url")
         if not url or url == _NONE:
             draft.put("INFLUXDB_URL", "")
             terminal.show_note("none: everything is kept in the embedded store, and delivered the day there is one")
         else:
             _set_up_server(terminal, draft, given, url if "://" in url else f"http://{url}", clock)
+        return True
 
-    terminal.retry(attempt)
+    later = "Leave InfluxDB for later, and keep the other answers"
+    if terminal.retry(attempt, later=later) is None:
+        draft.forget(*_SETTINGS)
+        terminal.show_note("left out: every reading is kept; `envoy-logger init` asks for InfluxDB again")
 
 
 def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str, clock: Clock) -> None:
@@ -181,10 +186,20 @@ def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Se
             return None
         name = terminal.ask("Administrator", default=admin.username or "admin", option="--admin-user")
         return Admin("", name, _ask_admin_password(terminal, "Password", twice=False))
-    choices = ("with an administrator's token: makes buckets and a token that may only write to them",
-               "with a token of mine that may write; the buckets are there")  # fmt: skip
-    if terminal.choose("How", choices, option="--admin-token-file") == 1:
+    makes = "makes buckets and a token that may only write to them"
+    ways = {
+        "token": f"with an administrator's token: {makes}",
+        "password": f"with an administrator's name and password: {makes}",
+        "own": "with a token of mine that may write; the buckets are there",
+    }
+    if server.dialect == "3":
+        del ways["password"]
+    way = [*ways][terminal.choose("How", [*ways.values()], option="--admin-token-file")]
+    if way == "own":
         return None
+    if way == "password":
+        name = terminal.ask("Administrator", default=admin.username or "admin", option="--admin-user")
+        return Admin("", name, _ask_admin_password(terminal, "Password", twice=False))
     return Admin(terminal.ask_secret("The administrator's token (it is not shown)", option="--admin-token-file"))
 
 
@@ -249,6 +264,9 @@ def _keep_secrets_of_others(terminal: Terminal, draft: Draft, answers: Answers, 
     """Keep the secrets for other programs than the recorder, if a file was named for them."""
     if result.admin_token and answers.keep_admin_token:
         draft.further[answers.keep_admin_token] = result.admin_token
+    elif result.admin_token and terminal.asks:
+        terminal.show_note("the first user's own token, shown this once: keep it where you keep passwords")
+        click.echo(f"     {result.admin_token}")
     elif result.admin_token:
         terminal.show_note(
             "the first user's own token is not kept (--keep-admin-token); name and password make another"

@@ -11,6 +11,7 @@ import click
 
 from logger import log
 from logger.commands.ui.output import fold, mark
+from logger.commands.ui.secret_input import explain_no_token
 from logger.errors import EnvoyLoggerError, SettingsError
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Terminal:
         self.asks = not yes and sys.stdin.isatty()
         self.yes = yes
         self._section = 0
+        self._typed: dict[str, str] = {}
 
     def start_section(self, text: str) -> None:
         """Show a numbered heading."""
@@ -82,25 +84,52 @@ class Terminal:
     def _show(self, marked: str, text: str) -> None:
         click.echo(f"   {marked} " + fold(log.mask(text), 5).replace("\n", "\n     "))
 
-    def ask(self, question: str, *, default: str | None = None, option: str) -> str:
-        """Ask for one line; without a terminal the default is the answer."""
-        if self.asks:
-            answer: str = click.prompt(f"   {question}", default=default, show_default=bool(default))
-            return answer.strip()
-        if default is None:
-            raise missing_answer(option)
-        return default
+    def ask(
+        self,
+        question: str,
+        *,
+        default: str | None = None,
+        option: str,
+        explain_wrong: Callable[[str], str] = lambda answer: "",
+    ) -> str:
+        """Ask for one line; without a terminal the default is the answer.
+
+        What was typed before is the default when the same is asked again. `explain_wrong` returns what is wrong with
+        an answer, so that it is asked again, and an empty text otherwise.
+        """
+        if not self.asks:
+            if default is None:
+                raise missing_answer(option)
+            return default
+        default = self._typed.get(option, default)
+        while True:
+            answer = str(click.prompt(f"   {question}", default=default, show_default=bool(default))).strip()
+            if not (complaint := explain_wrong(answer)):
+                self._typed[option] = answer
+                return answer
+            self.show_bad(complaint)
 
     def ask_secret(self, question: str, *, option: str, twice: bool = False) -> str:
-        """Ask for one secret, hidden while it is typed; a script gives a file instead."""
+        """Ask for one secret, hidden while it is typed; a script gives a file instead.
+
+        What cannot be a token, and a new password that is an ordinary word, is asked for again.
+        """
         if not self.asks:
             raise missing_answer(option)
         again = "   The same again" if twice else False
-        answer: str = click.prompt(f"   {question}", hide_input=True, confirmation_prompt=again)
-        if any("\ud800" <= letter <= "\udfff" for letter in answer):
-            raise click.UsageError(f"what was typed is not UTF-8 text: set the terminal to UTF-8, or give {option}")
-        log.protect([answer])
-        return answer
+        while True:
+            answer: str = click.prompt(f"   {question}", hide_input=True, confirmation_prompt=again)
+            if any("\ud800" <= letter <= "\udfff" for letter in answer):
+                raise click.UsageError(
+                    f"what was typed is not UTF-8 text: set the terminal to UTF-8, or give {option}"
+                )
+            complaint = explain_no_token(answer) if "token" in option else ""
+            if twice and log.is_ordinary(answer):
+                complaint = "that is an ordinary word or too short: choose a password that nobody guesses"
+            if not complaint:
+                log.protect([answer])
+                return answer
+            self.show_bad(complaint)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
         """Ask for one of the choices → its index; the first is the default."""
@@ -108,8 +137,10 @@ class Terminal:
             click.echo(f"     {click.style(str(number), bold=True)}  {choice}")
         if not self.asks:
             raise missing_answer(option)
-        answer: int = click.prompt(f"   {question}", type=click.IntRange(1, len(choices)), default=1)
-        return answer - 1
+        numbers = [str(number) for number in range(1, len(choices) + 1)]
+        while (answer := str(click.prompt(f"   {question}", default="1")).strip()) not in numbers:
+            self.show_bad(f"answer with a number from 1 to {len(choices)}")
+        return int(answer) - 1
 
     def confirm(self, question: str, *, default: bool, option: str = "--yes") -> bool:
         """Ask yes or no; with --yes the default is the answer."""
@@ -119,13 +150,18 @@ class Terminal:
             raise missing_answer(option)
         return default
 
-    def retry(self, work: Callable[[bool], T], tries: int = 3) -> T:
-        """Call `work(True)`; after an error that another answer can cure, call `work(False)`."""
+    def retry(self, work: Callable[[bool], T], *, later: str = "", tries: int = 3) -> T | None:
+        """Call `work(True)`; after an error that another answer can cure, call `work(False)`.
+
+        After the last try None is returned if a person agrees to `later`, a question; otherwise the error is raised.
+        """
         for left in reversed(range(tries)):
             try:
                 return work(left == tries - 1)
             except EnvoyLoggerError as error:
-                if not self.asks or not left:
+                if not self.asks or not left and not later:
                     raise
                 self.show_bad(str(speak_of_answers(error)))
-        raise AssertionError  # the last try returns or raises
+                if not left and not self.confirm(later, default=True):
+                    raise
+        return None

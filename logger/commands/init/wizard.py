@@ -9,26 +9,32 @@ import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from logger import log, places
 from logger.clock import SystemClock
-from logger.commands.init.account import set_up_sign_in
+from logger.commands.init.account import explain_no_e_mail, set_up_sign_in
 from logger.commands.init.answers import Answers
 from logger.commands.init.draft import Destination, Draft, choose_destination
 from logger.commands.init.find_gateway import find_gateway, pin_certificate
 from logger.commands.init.influxdb import set_up_influxdb
 from logger.commands.init.terminal import Terminal, speak_of_answers
+from logger.commands.init.time_zone import set_up_zone
 from logger.commands.ui.options import interface_option, span_option
 from logger.commands.ui.secret_input import secret_option
-from logger.errors import EnvoyLoggerError, SettingsError
+from logger.errors import EnvoyLoggerError, SettingsError, StateError
 from logger.gateway.probe import FoundGateway
 from logger.settings.environment import read_own_variables, read_variables
 from logger.settings.find_file import NEAREST, find_env_file
 from logger.settings.load import Settings, inspect_settings
 
+_DECIDING: Final = (
+    "ENPHASE_LOGIN_URL", "ENPHASE_TOKEN_URL", "LOGGER_TLS", "LOGGER_TLS_CA_FILE", "LOGGER_STATE_DIR",
+    "INFLUXDB_API", "INFLUXDB_ORG", "INFLUXDB_BUCKET", "INFLUXDB_BUCKET_DEVICES", "INFLUXDB_BUCKET_DAILY",
+)  # fmt: skip
+"""Settings that decide what is tested; where the environment sets one, it is written too."""
 _PATH = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -95,6 +101,7 @@ def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, 
     except EnvoyLoggerError as error:
         raise speak_of_answers(error) from error.__cause__
     if draft.values:
+        draft.adopt(*_DECIDING)
         _write(terminal, draft)
         return
     terminal.show_note("nothing was asked, so nothing changes: `envoy-logger init --help` lists what can be")
@@ -105,6 +112,12 @@ def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, 
 def _begin_draft(destination: Destination, before: Settings, answers: Answers) -> Draft:
     """Begin a draft with the answers that belong to no section. Raises SettingsError before anything is asked."""
     draft = Draft(destination, before)
+    if answers.account and (complaint := explain_no_e_mail(answers.account)):
+        raise click.BadParameter(f"--account: {complaint}")
+    if destination.systemd and read_own_variables().get("LOGGER_STATE_DIR"):
+        raise StateError(
+            "the environment sets LOGGER_STATE_DIR, and the service has its own", "unset LOGGER_STATE_DIR"
+        )
     settings = {
         "LOGGER_SITE": answers.site,
         "LOGGER_TIMEZONE": answers.timezone,
@@ -142,7 +155,9 @@ def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
     is_another = gateway is not None and bool(enphase.serial) and gateway.info.serial != enphase.serial
     if is_another or wants(answers.about_sign_in, f"It is signed in to {_describe_sign_in(before)}"):
         gateway = gateway or find_and_pin(replace(answers, gateway=enphase.gateway))
-        set_up_sign_in(terminal, draft, answers, gateway, clock)
+        access = set_up_sign_in(terminal, draft, answers, gateway, clock)
+        if is_first or is_another:
+            set_up_zone(terminal, draft, access, clock)
     url = influxdb.url or "not set: everything is kept in the embedded store"
     if wants(answers.about_influxdb, f"InfluxDB is {url}"):
         set_up_influxdb(terminal, draft, answers, clock)
@@ -164,8 +179,10 @@ def _write(terminal: Terminal, draft: Draft) -> None:
     for file in files:
         content = "settings" if file.path == draft.destination.env_file else "one secret"
         terminal.show_good(f"{file.path!s:<{width}}  {stat.filemode(file.path.stat().st_mode)}  {content}")
-    for name in sorted(draft.values.keys() & read_own_variables().keys()):
-        terminal.show_bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
+    set_outside = read_own_variables()
+    for name in sorted(draft.values.keys() & set_outside.keys()):
+        if set_outside[name] != draft.values[name]:
+            terminal.show_bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
     terminal.start_section("Next")
     for line in list_next_steps(draft.destination):
         click.echo(f"   {line}")

@@ -5,18 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from logger import log
 from logger.settings.value_sources import ENCODING
 
+_LEAST_LETTERS: Final = 6
+
 
 def secret_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make an option `--NAME-file` for a path or `-`; the parameter NAME is the secret, None if not given."""
     variable = name.removeprefix("--").removesuffix("-file").replace("-", "_")
     return click.option(name, variable, metavar="FILE|-", callback=_read_secret, default=None, help=help_text)
+
+
+def explain_no_token(text: str) -> str:
+    """Return why a text cannot be a token, without showing it; empty if it can be one."""
+    if len(text.strip()) >= _LEAST_LETTERS and not log.is_ordinary(text.strip()):
+        return ""
+    return f"that is no token: it is an ordinary word, or has fewer than {_LEAST_LETTERS} letters"
 
 
 def _read_secret(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
@@ -32,6 +41,8 @@ def _read_secret(context: click.Context, parameter: click.Parameter, path: str |
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise click.BadParameter("stdin holds no secret" if path == "-" else "the file is empty")
+    if "token" in (parameter.name or "") and (complaint := explain_no_token(text)):
+        raise click.BadParameter(complaint)
     log.protect([text])
     return text
 
