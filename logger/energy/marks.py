@@ -15,9 +15,11 @@ from functools import lru_cache
 from typing import Final
 
 from logger.energy.quantities import is_rising, noise_wh, terms
-from logger.energy.state import READ_BACK, Counter, EnergyState, Mark, Source, Tick, Wiring
+from logger.energy.state import POWER, READ_BACK, Counter, EnergyState, Mark, Source, Tick, Wiring
 from logger.model import Event, add_up
 
+_INTEGRATED_SHARE: Final = 0.2
+"""Batteries report up to this share less power than flows (Q-B17)."""
 _LAG_H: Final = 0.5
 """On average, a sum over inverters lags by at most half an hour."""
 
@@ -88,6 +90,8 @@ def _move(
 def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
     """Return by how much a figure may lie below its mark: by the meters' errors and the lag of coarse counters."""
     noise = noise_wh(state.today.energy[name].wh for name in known.of)
+    by_power = [name for name in known.of if state.counters[name].source == POWER]
+    noise += _INTEGRATED_SHARE * add_up(state.today.energy[name].wh for name in by_power)
     if not any(_is_coarse(tick.sources.get(name)) for name in known.of):
         return noise
     seen_w = max((peak for day in state.days if (peak := day.peak_production_w)), default=tick.max_w)

@@ -25,6 +25,8 @@ _IDLE_W: Final = 50.0
 """A production CT that shows less measures nothing."""
 _WORTH_W: Final = 200.0
 """Inverters that report less say nothing about a CT."""
+_UNREPORTED_SHARE: Final = 0.2
+"""IQ Batteries report up to this share less power than flows (Q-B17)."""
 _OF_TODAY: Final = ("production", "import", "export")
 _CHECK_CT: Final = "have the installer check where the CTs are clamped, and which way round."
 
@@ -130,7 +132,10 @@ def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
     if NET_W not in short.of:
         yield "the consumption CT is reversed"
         return
-    reported = _sum_reports(view)
+    reported, battery = _sum_reports(view), short.of.get(BATTERY_W, 0.0)
+    if 0 < -short.house_w < _UNREPORTED_SHARE * battery:
+        yield "the batteries give more power than they report"
+        return
     if production < -_IDLE_W:
         yield "the production CT is reversed"
     elif production < _IDLE_W and reported >= _WORTH_W:

@@ -147,3 +147,16 @@ def test_doctor_names_the_cause_of_each(tmp_path: Path) -> None:
     folder = vary("7.6.175_with_cts", tmp_path / "case", {"ivp_meters_readings": watts(production=1.0, grid=-40.0)})
     done = run_at(folder, tmp_path / "home", "doctor", "--sign-in")
     assert "the production CT is not clamped" in " ".join(done.out.split())
+
+
+def test_batteries_that_report_less_than_they_give_are_named(tmp_path: Path) -> None:
+    """8.3.5167: 5235.674 W produced, 9010 W exported, and the batteries report 3500 W: 274.326 W are missing."""
+
+    def discharge(body: Any) -> None:
+        for number, device in enumerate(body["devices:"]):
+            device["real_power_mw"] = 3_500_000 if number == 0 else 0
+
+    changes = {"ivp_meters_readings": watts(grid=-9010.0), "ivp_ensemble_power": discharge}
+    found = run(tmp_path, "8.3.5167_3rd-pv", changes)
+    assert not HOUSE & found.totals.keys()
+    assert "the batteries give more power than they report" in found.said
