@@ -2,7 +2,7 @@
 
 A Unix socket `control` in the runtime folder, for the daemon's own user and root. One JSON object a line, either way:
 `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`, one after
-the other. What is long travels in pages, so that no answer is large and recording never waits for one.
+the other. Long lists are sent in pages, so that no answer is large and recording never waits for one.
 
 NAME is a public async method of an object that the daemon serves; its annotations say how arguments and answer
 travel.

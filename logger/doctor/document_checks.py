@@ -71,7 +71,7 @@ async def _check_document(gateway: Gateway, endpoint: Endpoint) -> tuple[CheckRe
         return skip(path, "this gateway has none"), error
     except NotAllowedError as error:
         if error.hint:  # another local user may read it
-            return bad(path, error.message, error.hint, error.exit_code), error
+            return bad(path, error.message, error.hint, CredentialsError.exit_code), error
         is_token = gateway.auth_kind == "token"
         text = "not for the role of this token" if is_token else "this firmware does not open it"
         return skip(path, text), error

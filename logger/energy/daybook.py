@@ -47,7 +47,9 @@ def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergySt
     zone, events, today = state.zone, tuple[Event, ...](), state.today
     if tick.site.zone and tick.site.zone != zone:
         zone = tick.site.zone
-        events = (Event(tick.at, "time_zone_changed", f"days begin by {zone} now, not by {state.zone}"),)
+        events = (
+            Event(tick.at, "time_zone_changed", f"days now begin at midnight in {zone}; before, in {state.zone}"),
+        )
     date = local_day(tick.at, zone)
     if date <= today.date:  # the new zone is west of the old one, so today continues
         longer = replace(today, end=first_instant(following(today.date), zone))

@@ -60,7 +60,7 @@ def account_for_panels(
 
 
 def _count_days(state: PanelState, judged: str) -> PanelState:
-    """Count the silent days of the days whose previous day is known; a day that is not judged keeps the low days."""
+    """Count the silent days up to each day whose previous day is known, and the low days up to each judged day."""
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept
         for day, kept in state.days.items()

@@ -13,10 +13,10 @@ from logger.store.pending_acks import PendingAcks
 
 @dataclass(frozen=True, slots=True)
 class RoleFigures:
-    """The figures of one role: what waits now (`rows` to `oldest_tick`), and what was ever counted, across restarts.
+    """Hold the figures of one role.
 
-    `missed` counts the ticks that could not be stored at all, `dropped_rows` the rows that were given up at the size
-    limit.
+    `rows` to `oldest_tick` are of what waits now; all others have counted since the store was made. `missed`: ticks that
+    could not be stored at all. `dropped_rows`: rows that were deleted undelivered because the store was full.
     """
 
     rows: int

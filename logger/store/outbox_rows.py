@@ -165,7 +165,7 @@ def read_sent(
     max_lines: int,
     max_bytes: int,
 ) -> Sent | None:
-    """Read undamaged rows that were delivered beyond one place and up to another; None if there are no more."""
+    """Read undamaged rows in order of delivery, after one place and up to another; None if there are no more."""
     batches: list[bytes] = []
     total_lines = total_bytes = 0
     for at, row_id, gateway, tick, lines, crc, body in connection.execute(

@@ -155,7 +155,7 @@ def _encharge_power_sum(view: View) -> Rows:
 
 
 def _any_doubt(devices: Rows) -> str:
-    """Return why a sum over devices is no measurement now: the doubt about one of them; empty without one."""
+    """Return the doubt about any of the devices, which makes their sum no measurement; empty if there is none."""
     return next((f"battery {row.serial}: {row.doubt}" for row in devices or () if row.doubt), "")
 
 
