@@ -1,4 +1,4 @@
-"""Entry of the program. `health` is answered before anything heavy is imported: containers ask it all the time."""
+"""Starts the program. `health` is answered before anything heavy is imported, because containers ask it often."""
 
 from __future__ import annotations
 

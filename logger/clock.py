@@ -82,7 +82,7 @@ class FastClock:
         return self.start + (time.time() - self.origin) * self.rate >= time.time()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until this clock shows that much more."""
+        """Wait until this clock has advanced by `seconds`."""
         until = self.time() + seconds
         while (left := until - self.time()) > 0:
             await asyncio.sleep(left if self.caught_up else max(left / self.rate, 0.0005))

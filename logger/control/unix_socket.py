@@ -70,7 +70,7 @@ async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
     except OSError as error:
         log.get("control").warning(
             f"there is no control socket in {folder}: {error.strerror or error}\n"
-            "Try: a runtime folder on a local file system; until then `outbox` and `export` need the daemon stopped."
+            "Try: put the runtime folder on a local file system; till then stop the recorder for `outbox`, `export`."
         )
     try:
         yield

@@ -79,7 +79,7 @@ class Clocks:
         skew = abs(info.clock_skew_s)
         if skew < _SKEW_S:
             if self._changes.end("gateway clock", "the gateway's clock is right again"):
-                self._record(Event(tick, "gateway_clock", "right again"))
+                self._record(Event(tick, "gateway_clock", "the gateway's clock is right again"))
             return
         remedy = "corrected in the times of its reports" if skew <= _DAY_S else "its reports keep its own times"
         fast = "ahead" if info.clock_skew_s > 0 else "behind"

@@ -42,9 +42,9 @@ def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
 
 
 def is_rising(quantity: str, wiring: Wiring | None) -> bool:
-    """Tell whether a quantity is a sum that never falls: what a house uses, at a site with a net CT.
+    """Tell whether a computed quantity can never fall: the energy of the house, at a site with a net CT.
 
-    As the gateway counts, a battery that feeds the grid lowers the consumption.
+    Consumption can fall: as the gateway counts, a battery that feeds the grid lowers it.
     """
     if wiring is None or not wiring.net or quantity not in _HOUSE:
         return False

@@ -117,8 +117,8 @@ def _describe_today(energy: EnergyState) -> SiteWarning:
     today = energy.today.energy
     made_of = ", ".join(f"{name} {wh.wh / 1000:.1f} kWh" for name, wh in today.items() if name in _OF_TODAY)
     return SiteWarning(
-        f"the energy that the house used today falls ({made_of}), which cannot be, so it is left out until this has "
-        "not happened for a day; probably something that the gateway does not measure feeds in behind the "
+        f"the energy that the house used today falls ({made_of}), which cannot be, so it is left out until it has "
+        "not fallen for a day; probably something that the gateway does not measure feeds in behind the "
         "consumption CT, such as a second PV, or a CT is reversed",
         "the energy that the house used did not fall for a day",
         _CHECK_CT,

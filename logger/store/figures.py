@@ -15,8 +15,8 @@ from logger.store.pending_acks import PendingAcks
 class RoleFigures:
     """Hold the figures of one role.
 
-    `rows` to `oldest_tick` are of what waits now; all others have counted since the store was made. `missed`: ticks that
-    could not be stored at all. `dropped_rows`: rows that were deleted undelivered because the store was full.
+    `rows` to `oldest_tick` are of what waits now; all others have counted since the store was made. `missed`: ticks
+    that could not be stored at all. `dropped_rows`: rows that were deleted undelivered because the store was full.
     """
 
     rows: int

@@ -201,7 +201,7 @@ class Store:
     def read_sent(
         self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int = MAX_LINES
     ) -> Sent | None:
-        """Read the rows of a role in order of delivery, after the place `after` and up to `until`; None at the end."""
+        """Read rows of a role in order of delivery, after the place `after` and up to `until`; None at the end."""
         return self._file.read(outbox_rows.read_sent, role, after, until, max_lines, MAX_BYTES)
 
     # -- looking in and trying again ----------------------------------------------------------------------------
