@@ -12,10 +12,11 @@ from logger.energy import rebuild
 from logger.energy.day_rows import BAND_DAY, empty_band
 from logger.energy.days import days_before, final_at, first_instant, following, list_days, local_day
 from logger.energy.engine import NO_PRICES
-from logger.energy.extremes import NAMES
+from logger.energy.extremes import NAMES, follow_grid
 from logger.energy.rebuild import Past
 from logger.energy.state import EnergyState
-from logger.model import DayRow, Reading, Value
+from logger.energy.surroundings import Grid
+from logger.model import DayRow, Event, Reading, Value
 from logger.panels.compare import make_rows
 from logger.panels.panel_rebuild import REPLAY_FIELDS, judge_past, replay_installed, replay_reports, restore_tags
 from logger.panels.panel_state import Installed, PanelState
@@ -72,12 +73,14 @@ class Replayed:
     """Hold the result of a replay: the final state, date → rows to write, and the number of ticks read.
 
     `unbalanced`: days without stored phases; their import and export cannot be balanced over the phases.
+    `events`: the grid lost and back.
     """
 
     state: GatewayState
     rows: Mapping[str, list[DayRow]]
     ticks: int
     unbalanced: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 async def read_row_tags(history: History, request: RebuildRequest, first: str, until: int) -> dict[str, RowTags]:
@@ -115,6 +118,7 @@ class DayReplay:
         self._energy, self._panels = EnergyState(), PanelState()
         self._site_rows: dict[str, list[DayRow]] = {}
         self._ticks = 0
+        self._grid, self._events = Grid(), list[Event]()
         self._unbalanced: list[str] = []
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
@@ -123,7 +127,7 @@ class DayReplay:
             on_day(day)
             await self._replay_day(day)
         state = GatewayState(self._energy, panels=self._panels)
-        return Replayed(state, self._make_rows(write), self._ticks, tuple(self._unbalanced))
+        return Replayed(state, self._make_rows(write), self._ticks, tuple(self._unbalanced), tuple(self._events))
 
     async def _replay_day(self, day: str) -> None:
         site, gateway = self._request.site, self._request.gateway
@@ -135,6 +139,8 @@ class DayReplay:
         around = await self._read_around(since, until)
         ticks = _merge_ticks(totals, around)
         self._ticks += len(ticks)
+        for tick in ticks:
+            self._follow_grid(tick)
         phases = await self._count_phases(ticks)
         self._energy, rows = rebuild.replay(self._energy, ticks, site, self._request.prices, phases)
         if ticks and self._energy.wiring and self._energy.wiring.net and self._energy.wiring.phases is None:
@@ -147,6 +153,13 @@ class DayReplay:
         self._panels = replay_reports(self._panels, points, named, self._live)
         self._panels = replay_installed(self._panels, await self._read_installed(since, until), day, named)
         self._panels = judge_past(self._panels, days_before(day, 1), named)
+
+    def _follow_grid(self, tick: Past) -> None:
+        """Note when the grid is lost and back; an outage whose beginning was not read is left out."""
+        is_on = tick.around.is_on_grid
+        if self._grid.at or is_on:
+            self._grid, events = follow_grid(self._grid, tick.at, is_on, self._request.site.totals_s)
+            self._events += events
 
     async def _read_around(self, since: int, until: int) -> dict[int, list[Reading]]:
         """Read the points of each tick that tell voltage, frequency and the state of the grid, by time."""

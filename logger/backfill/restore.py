@@ -155,6 +155,9 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
     if found.added:
         count += await _give_rows(ask, gateway, found.added)
         await ask(StateApi.fill_days, gateway, dump_state(found.added.state), [*found.added.rows])
+    events = [event for part in (found.earlier, found.again, found.added) if part for event in part.events]
+    for start in range(0, len(events), MOST_ROWS):
+        await ask(StateApi.put_events, gateway, events[start : start + MOST_ROWS])
     for year in sorted({day[:4] for day in found.days}):
         days = {day: summed for day, summed in found.days.items() if day.startswith(year)}
         await ask(StateApi.restore_periods, gateway, days)

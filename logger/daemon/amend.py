@@ -11,11 +11,12 @@ from typing import Annotated, Final, Protocol, TypeAlias
 
 from pydantic import Field
 
-from logger.daemon.batches import make_amendment
+from logger.daemon.batches import make_amendment, pack
+from logger.daemon.events import event_points
 from logger.daemon.gateway_state import Change, GatewayState, load_state
 from logger.daemon.join_states import fill_days, recompute_days, restore_months, restore_past
 from logger.energy.periods import Period
-from logger.model import DayRow
+from logger.model import DayRow, Event
 from logger.site import Site
 from logger.store.records import Commit, DailyRow
 from logger.store.store import Store
@@ -23,6 +24,7 @@ from logger.store.thread import StoreCalls
 
 MOST_ROWS: Final = 1000
 """Rows of days that one request may bring."""
+Events: TypeAlias = Annotated[list[Event], Field(min_length=1, max_length=MOST_ROWS)]
 Rows: TypeAlias = Annotated[list[DailyRow], Field(max_length=MOST_ROWS)]
 
 
@@ -77,6 +79,13 @@ class StateApi:
         await self._store.call(Store.put, Commit(gateway=gateway, tick=0, daily=tuple(rows)))
         self._on_change()
         return len(rows)
+
+    async def put_events(self, gateway: str, events: Events) -> int:
+        """Store events of the past, which replace those of the same second → how many they were."""
+        points = event_points(events, self._keeper_of(gateway).site.tags(gateway))
+        await self._store.call(Store.put, Commit(gateway, max(event.time for event in events), pack(points)))
+        self._on_change()
+        return len(events)
 
     async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
         """Join the state with the one before it → how many rows of days that gave."""

@@ -23,13 +23,13 @@ NAMES: Final = (*LEAST, *GREATEST, "peak_import_at", "off_grid_s")
 
 def note_extremes(state: EnergyState, tick: Tick) -> tuple[EnergyState, frozenset[str], tuple[Event, ...]]:
     """Add one tick to the extremes of the days → the state, the dates of past days that changed, and events."""
-    grid, events = _follow_grid(state.grid, tick)
+    grid, events = follow_grid(state.grid, tick.at, tick.around.is_on_grid, tick.site.totals_s)
     quarter = _add_powers(state.quarter, tick)
     had = _list_days_since(state, min(filter(None, (state.quarter.at, state.grid.at)), default=tick.at))
     days = had
     if quarter.at != state.quarter.at:
         days = tuple(_close_quarter(day, state.quarter, state.zone, tick.site.totals_s) for day in days)
-    if state.grid.lost_at and (grid.lost_at or not _count_unseen(state.grid, tick)):
+    if state.grid.lost_at and (grid.lost_at or not _count_unseen(state.grid, tick.at, tick.site.totals_s)):
         days = tuple(_count_off_grid(day, state.grid.at, grid.at) for day in days)
     days = (*days[:-1], _note_tick(days[-1], tick.around, is_off=grid.lost_at > 0))
     changed = frozenset(day.date for day, before in zip(days[:-1], had[:-1], strict=True) if day is not before)
@@ -58,9 +58,8 @@ def _list_days_since(state: EnergyState, at: int) -> tuple[Day, ...]:
     return state.days[first:]
 
 
-def _follow_grid(known: Grid, tick: Tick) -> tuple[Grid, tuple[Event, ...]]:
-    """Update the state of the grid; an unknown state stays as it was."""
-    at, is_on = tick.at, tick.around.is_on_grid
+def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tuple[Grid, tuple[Event, ...]]:
+    """Update the state of the grid at a tick, with the event that this is; an unknown state stays as it was."""
     if is_on is None:
         return known, ()
     if not is_on and not known.lost_at:
@@ -68,17 +67,17 @@ def _follow_grid(known: Grid, tick: Tick) -> tuple[Grid, tuple[Event, ...]]:
         return Grid(at, at), (Event(at, "grid_lost", text, "warning"),)
     if is_on and known.lost_at:
         lasted_s = max(0, at - known.lost_at)
-        unseen_s = _count_unseen(known, tick)
+        unseen_s = _count_unseen(known, at, interval_s)
         text = f"the grid is back after {_describe(lasted_s)}"
         text += f"; of that, the last {_describe(unseen_s)} were not recorded" if unseen_s else ""
         return Grid(at), (Event(at, "grid_back", text, duration_s=float(lasted_s)),)
     return Grid(at, min(known.lost_at, at)), ()
 
 
-def _count_unseen(known: Grid, tick: Tick) -> int:
+def _count_unseen(known: Grid, at: int, interval_s: int) -> int:
     """Return the seconds since the grid's state was last known, 0 if that is no gap."""
-    seconds = tick.at - known.at
-    return seconds if seconds > max(GAP_S, 2 * tick.site.totals_s) else 0
+    seconds = at - known.at
+    return seconds if seconds > max(GAP_S, 2 * interval_s) else 0
 
 
 def _describe(seconds: int) -> str:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from line_protocol_parser import parse_line
 
+from logger.daemon.batches import make_amendment
+from logger.daemon.gateway_state import GatewayState
 from logger.energy.extremes import NAMES
+from logger.energy.surroundings import Extremes, Grid, Quarter
 from logger.model import Reading, Role, Value
 from tests.commands.program import Done, program
 from tests.databases.influx2 import Influx2
 from tests.databases.server import Server
-from tests.history.generator import FIRST, Generated, Generator
+from tests.history.generator import FIRST, Generator
 from tests.history.kinds import KINDS, Kind
 from tests.history.load import load_readings
+from tests.store.samples import make_store
 
 STEP_S = 900
-DAYS = 30
+DAYS = 45
 SINCE = FIRST.isoformat()
 NEW = {*NAMES, "panel", "panel_row", "panel_column", "silent_days", "low_days", "tripped_s", "currency"}
 
@@ -62,8 +68,6 @@ def as_before(rows: Mapping[tuple[str, str, str], Reading]) -> list[Reading]:
 
 def rows_in(folder: Path, kind: Kind) -> dict[tuple[str, str, str], bytes]:
     """The rows in the store, by measurement, serial and day."""
-    from tests.store.samples import make_store
-
     store = make_store(folder)
     try:
         found = {}
@@ -76,24 +80,64 @@ def rows_in(folder: Path, kind: Kind) -> dict[tuple[str, str, str], bytes]:
 
 
 def fields_of(line: bytes) -> dict[str, Value]:
-    from line_protocol_parser import parse_line
-
     return dict(parse_line(line.decode())["fields"])
 
 
+def forget(state: GatewayState) -> GatewayState:
+    """The state as an earlier version stored it."""
+    days = tuple(replace(day, extremes=Extremes()) for day in state.energy.days)
+    panels = {
+        date: replace(
+            kept,
+            panels={
+                serial: replace(panel, silent_days=0, low_days=0, tripped_s=0)
+                for serial, panel in kept.panels.items()
+                if panel.is_known
+            },
+        )
+        for date, kept in state.panels.days.items()
+    }
+    energy = replace(state.energy, days=days, periods={}, quarter=Quarter(), grid=Grid())
+    return replace(state, energy=energy, panels=replace(state.panels, days=panels, places={}))
+
+
+def keep(folder: Path, kind: Kind, state: GatewayState) -> None:
+    """Put a state into the store of a folder."""
+    store = make_store(folder)
+    store.put(make_amendment(kind.gateway, state, (), {})[0])
+    store.close()
+
+
+def events_in(folder: Path) -> dict[int, str]:
+    """The grid's events in the store, by time."""
+    store = make_store(folder)
+    found: dict[int, str] = {}
+    while lease := store.lease("totals", newest=False):
+        for line in gzip.decompress(lease.body).decode().splitlines():
+            point = parse_line(line)
+            found[point["time"]] = f"{point['tags']['kind']} {point['fields'].get('duration_s', '')}".strip()
+        store.ack(lease)
+    store.close()
+    return found
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["two-groups", "battery-three-phases"])
+@pytest.mark.parametrize(("name", "keeps_state"), [("two-groups", False), ("battery-three-phases", True)])
 def test_history_of_an_earlier_version_gets_everything_that_this_one_writes(
-    server: Server, tmp_path: Path, name: str
+    server: Server, tmp_path: Path, name: str, keeps_state: bool
 ) -> None:
     kind = replace(next(kind for kind in KINDS if kind.name == name), tariff="")
-    made: Generated = Generator(kind, DAYS, STEP_S).run()
+    generator = Generator(kind, DAYS, STEP_S)
+    made, folder = generator.run(), tmp_path / "state"
+    folder.mkdir()
     buckets = server.fresh_buckets()
     load_readings(server, buckets, made.lines | {"daily": []}, as_before(made.rows))
-    done = backfill(server, buckets, kind, tmp_path, "--since", SINCE)
+    if keeps_state:
+        keep(folder, kind, forget(generator.state))
+    done = backfill(server, buckets, kind, folder, "--since", SINCE)
     assert done.code == 0, done.err
-    found = rows_in(tmp_path, kind)
-    days = [(FIRST + timedelta(days=number)).isoformat() for number in range(1, DAYS - 1)]
+    found = rows_in(folder, kind)
+    days = [(FIRST + timedelta(days=number)).isoformat() for number in range(1, DAYS - 2)]
     for (measurement, serial, day), row in made.rows.items():
         if measurement in ("envoy_day", "envoy_inverter_day") and day in days:
             got = fields_of(found[measurement, serial, day])
@@ -109,4 +153,5 @@ def test_history_of_an_earlier_version_gets_everything_that_this_one_writes(
             for field, value in row.fields.items():
                 if isinstance(value, float):
                     assert got[field] == pytest.approx(value, abs=1.0), (measurement, day, field)
-    assert date.fromisoformat(SINCE) == FIRST
+    back = {at: f"grid_back {lasted}" for at, lasted in made.truth.outages.items()}
+    assert {at: text for at, text in events_in(folder).items() if "back" in text} == back

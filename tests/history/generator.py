@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from logger.daemon.events import event_points
+from logger.daemon.gateway_state import GatewayState
 from logger.daemon.installed import list_installed_inverters
 from logger.energy.engine import NO_PRICES, account
 from logger.energy.state import EnergyState, Tick, Wiring
@@ -58,6 +59,11 @@ class Generator:
         self._watts: dict[str, float] = {}
         self._now = Flows(0.0, 0.0, 0.0, 0.0)
         self._prices = Prices(parse_tariff(kind.tariff.encode())[0]) if kind.tariff else NO_PRICES
+
+    @property
+    def state(self) -> GatewayState:
+        """The recorder's state after the last tick."""
+        return GatewayState(self._energy, panels=self._panels)
 
     @property
     def _tags(self) -> dict[str, str]:
