@@ -54,7 +54,19 @@ def _explain_power(name: str, written: Written) -> list[str]:
         part for part in _MADE_OF[name] if part not in totals and part != name and _is_read_or_made(part, view)
     ]
     causes = [text for part in missing for text in _explain_field(_FIELDS[TOTALS, part], view)]
-    return own or causes or ["the powers that it is made of are of different times, or contradict each other"]
+    return own or causes or [_explain_sum(name, written)]
+
+
+def _explain_sum(name: str, written: Written) -> str:
+    """Explain why a power is not computed although all powers that it is made of are there."""
+    standing, battery = written.view.standing(), written.totals.get("battery_power_w")
+    for part in _MADE_OF[name]:
+        sources = (key.rowset for key in _FIELDS[TOTALS, part].keys if key.rowset.select(standing))
+        if part in written.totals and (source := next(sources, None)) is not None and source.grain == "mean":
+            return f"{part} is a mean of minutes, which is not added to what a CT shows this second"
+    if name == "consumption_power_w" and isinstance(battery, float) and battery > 0:
+        return "the batteries feed the grid, which as the gateway counts is a consumption below zero"
+    return "the powers that it is made of are of different times, or their sum is below zero"
 
 
 def _is_read(item: Field, view: View) -> bool:

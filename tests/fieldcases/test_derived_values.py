@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fieldcases.cases import DryRun, dry_run, lay_out, needs_cases
+from tests.fieldcases.cases import DryRun, dry_run, lay_out, needs_cases, run_at
 
 pytestmark = needs_cases
 
@@ -83,3 +83,18 @@ def test_counters_that_give_a_consumption_below_zero_give_none(tmp_path: Path) -
     assert (found.totals["production_power_w"], found.totals["production_lifetime_wh"]) == (1.0, 6120.5)
     assert not {"consumption_lifetime_wh", "load_lifetime_wh"} & found.totals.keys()
     assert "the production CT is not clamped" in found.said
+
+
+@pytest.mark.parametrize(
+    ("case", "cause"),
+    [
+        ("net_ct_only", "production_power_w is a mean of minutes"),
+        ("second_pv_behind_net_ct", "feeds in behind the consumption CT"),
+        ("production_ct_enabled_not_there", "the production CT shows 1 W, the inverters report 2594 W"),
+        ("acb_and_iq_battery", "the batteries feed the grid"),
+        ("total_ct_3phase_production_1phase", "the figures of this poll do not contradict each other"),
+    ],
+)
+def test_doctor_names_the_cause(tmp_path: Path, case: str, cause: str) -> None:
+    done = run_at(lay_out(case, tmp_path / case), tmp_path / "home", "doctor", "--sign-in")
+    assert cause in " ".join(done.out.split())
