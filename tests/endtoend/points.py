@@ -154,13 +154,16 @@ def numbers(points: Points) -> Samples:
     }
 
 
+_OF_DAILY_ROWS = tuple(f"{name.removeprefix('envoy_')}_" for name, role in ROLE_OF.items() if role == "daily")
+
+
 def in_victoria(server: Server) -> Samples:
     """Everything of ours that a VictoriaMetrics holds, but for the rows of days."""
     return {
         (f"envoy_{name}", tuple(sorted(row.tags.items())), row.time): float(value)
         for row in server.rows("", "envoy")
         for name, value in row.fields.items()
-        if not name.startswith(("day_", "inverter_day_"))
+        if not name.startswith(_OF_DAILY_ROWS)
     }
 
 

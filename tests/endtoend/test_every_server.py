@@ -8,6 +8,7 @@ from pathlib import Path
 from logger.model import Role
 from tests.databases.server import Server
 from tests.endtoend.points import (
+    ROLE_OF,
     Points,
     as_points,
     close_to,
@@ -72,14 +73,14 @@ def test_exactly_the_points_expected_reach_the_database(any_server: Server, tmp_
 
 
 def _the_days_are_as_the_recorder_has_them(server: Server, buckets: Mapping[Role, str], state: Path) -> None:
-    """A row a day of the site and of each inverter; what changed after the last delivery still waits in the store."""
+    """The rows of days, months and years; what changed after the last delivery still waits in the store."""
     every, delivered = stored_days(state)
     days = days_in_database(server, buckets)
     assert days.keys() == every.keys()
     assert len([place for place in days if place.measurement == "envoy_day"]) in (1, 2)
     assert differences({place: days[place] for place in delivered}, delivered) == []
     for place, fields in every.items():
-        assert place.measurement in ("envoy_day", "envoy_inverter_day")
+        assert ROLE_OF[place.measurement] == "daily"
         assert typed(fields).keys() == typed(days[place]).keys()
         if place.measurement == "envoy_day":
             assert 0.0 <= float(fields["coverage_percent"]) < 100.0
