@@ -127,7 +127,7 @@ def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
     if row.doubt and item.needs_belief:
         return f"{key.rowset.name}: {row.doubt}"
     if item.value_of(key, row, view.standing()) is None:
-        return f"{key.rowset.where}: no plausible {key.name}"
+        return f"{key.rowset.where}: {key.name} cannot be read, or contradicts other keys"
     if row.document is not None and row.document.received_at <= view.snapshot.since.get(view.role, -math.inf):
         return f"{row.document.path} is asked seldom, and its next answer is awaited"
     return f"{key.rowset.name}: its value is beyond what this site can do"
