@@ -84,5 +84,6 @@ class Clocks:
         remedy = "corrected in the times of its reports" if skew <= _DAY_S else "its reports keep its own times"
         fast = "ahead" if info.clock_skew_s > 0 else "behind"
         if "gateway clock" not in self._changes.troubles:
-            self._record(Event(tick, "gateway_clock", f"{skew:.0f} s {fast}; {remedy}", "warning"))
-            self._changes.begin("gateway clock", f"the gateway's clock is {skew:.0f} s {fast}; {remedy}")
+            text = f"the gateway's clock is {skew:.0f} s {fast}; {remedy}"
+            self._record(Event(tick, "gateway_clock", text, "warning"))
+            self._changes.begin("gateway clock", text)

@@ -46,7 +46,7 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def _read_tables(files: list[Path]) -> tuple[PriceTable, list[str]]:
-    """Read the price files; a line that cannot be read is a problem, the other lines hold."""
+    """Read the price files; a line that cannot be read is a problem, and all other lines are used."""
     tables, problems = [], list[str]()
     for file in files:
         try:

@@ -17,7 +17,9 @@ def check_site(found: Poll, site: Site, report: Report) -> None:
     for warning in warnings:
         report(note(_SITE, warning.message, warning.hint))
     for reason, names in missing.items():
-        report(note(_VALUES, f"{', '.join(names)}: absent, because {reason}"))
+        errors = (*found.failures.values(), *found.refusals.values())
+        cures = (error.hint for error in errors if error.message in reason)
+        report(note(_VALUES, f"{', '.join(names)}: absent, because {reason}", next(cures, "")))
     if not missing:
         report(good(_VALUES, "every value that this site should have is there"))
     if not warnings:
