@@ -41,9 +41,11 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: s
         near = difflib.get_close_matches(name, field_texts.names(), n=3, cutoff=0.5)
         raise click.BadParameter(f"there is no {name}" + (f"; near it: {', '.join(near)}" if near else ""))
     if explained:
-        if len(found) != 1 or "." not in name:
-            raise click.BadParameter("--explain wants one field, such as envoy_totals.production_power_w")
-        return _explain(begin_polling(env_file), name, serial)
+        if len(found) != 1:
+            several = ", ".join(f"{m.name}.{f.name}" for m, f in found[:3])
+            raise click.BadParameter(f"--explain wants one field, such as {several}")
+        measurement, field = found[0]
+        return _explain(begin_polling(env_file), f"{measurement.name}.{field.name}", serial)
     if as_json:
         click.echo(json.dumps(field_texts.as_json(found), indent=1, ensure_ascii=False))
     else:

@@ -35,9 +35,15 @@ class Handover:
     prefix: str
     owner: str
 
-    def give(self, credential: Credential) -> None:
-        """Write the secret into its file; without a file, print it once."""
+    def give(self, credential: Credential, origin: str) -> None:
+        """Write the secret into its file; without a file, print it once.
+
+        `origin`: where the settings have this secret from, empty for a new one. What they have is not shown.
+        """
         kind = "PASSWORD" if credential.username else "TOKEN"
+        if self.file is None and origin:
+            click.echo(f"{'kept':<8} {self.owner}'s {kind.lower()}, as it is set ({origin})")
+            return
         if self.file is not None:
             self.file.write(credential.secret)
         if self.prefix and (kind == "TOKEN" or self.prefix == "INFLUXDB"):
@@ -123,9 +129,10 @@ def command(
         click.echo(describe_step(step, dry_run=dry_run))
     if dry_run:
         return
+    origins = {secret: configured.origins[name] for name, secret in configured.secrets.items()}
     for purpose, handover in handovers.items():
         if purpose in result.credentials:
-            handover.give(result.credentials[purpose])
+            handover.give(result.credentials[purpose], origins.get(result.credentials[purpose].secret, ""))
     if result.admin_token and keep_admin_token is not None:
         SecretFile(keep_admin_token).write(result.admin_token)
     elif result.admin_token:

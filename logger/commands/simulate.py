@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from logger.clock import Clock, FastClock, SystemClock
+from logger.simulator.credentials import TokenMaker
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import invent_gateway
-from logger.simulator.nightly_restart import NightlyRestart
+from logger.simulator.kept_identity import find_identity
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator, serve
 from logger.simulator.site_model import SiteModel
@@ -31,33 +32,46 @@ _HISTORY_S = 30 * 86400
 @click.option("--restarts", is_flag=True, help="Start the gateway anew each night at 23:58.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
 @click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep certificate, ports, tokens and history in this folder, the same at each start.",
+)
+@click.option(
     "--clock", "fast", type=(float, float, float), hidden=True, help="Origin, start and rate of a fast clock."
 )
 def command(
     recording: Path | None,
     generation: str,
     inverters: int,
-    wiring: str,
-    restarts: bool,
     port: int,
+    state: Path | None,
     fast: tuple[float, float, float] | None,
 ) -> None:
-    """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings that reach it.
-
-    Wirings: usual has CTs for production and grid. net-ct-only has none for the production, and inverters that
-    report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.
-    one-sunny-phase has three phases and the sun on L1 alone.
-    """
+    """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it."""
     clock: Clock = FastClock(*fast) if fast else SystemClock()
-    model: SiteModel
-    if recording:
-        model = Recording(recording)
+
+    def make_model(epoch: float) -> SiteModel:
+        return Recording(recording) if recording else invent_gateway(generation, inverters=inverters, epoch=epoch)
+
+    epoch = clock.time() - _HISTORY_S
+    model = make_model(epoch)
+    if state is None:
+        simulator, kept = Simulator(model, clock, port=port), None
     else:
-        gateway = invent_gateway(generation, inverters=inverters, epoch=clock.time() - _HISTORY_S, wiring=wiring)
-        model = NightlyRestart(gateway, gateway.site.zone) if restarts else gateway
+        kept = find_identity(state, model.serial, now=clock.time(), epoch=epoch)
+        simulator = Simulator(
+            make_model(kept.epoch),
+            clock,
+            port=port or kept.port,
+            certificate=kept.certificate,
+            cloud_port=kept.cloud_port,
+            tokens=TokenMaker(kept.token_key),
+        )
 
     def ready(simulator: Simulator) -> None:
+        if state is not None and kept is not None:
+            kept.keep(state, port=simulator.http.port, cloud_port=simulator.cloud.http.port)
         for name, value in simulator.settings.items():
             click.echo(f"{name}={value}")
 
-    asyncio.run(serve(model, clock, port=port, ready=ready))
+    asyncio.run(serve(simulator, ready))

@@ -58,14 +58,16 @@ def sources_of(field: Field) -> list[str]:
 
 
 def find(name: str) -> list[tuple[Measurement, Field]]:
-    """Find the fields of a measurement, or one field as `measurement.field`; empty for an unknown name."""
+    """Find the fields of a measurement, one field as `measurement.field`, or every field of that name alone."""
     measurement, _, wanted = name.partition(".")
-    return [(m, f) for m in MEASUREMENTS if m.name == measurement for f in m.fields if wanted in ("", f.name)]
+    found = [(m, f) for m in MEASUREMENTS if m.name == measurement for f in m.fields if wanted in ("", f.name)]
+    return found or [(m, f) for m in MEASUREMENTS for f in m.fields if f.name == name]
 
 
 def names() -> list[str]:
     """Return every name that `find` accepts."""
-    return [name for m in MEASUREMENTS for name in (m.name, *(f"{m.name}.{f.name}" for f in m.fields))]
+    own = dict.fromkeys(f.name for m in MEASUREMENTS for f in m.fields)
+    return [name for m in MEASUREMENTS for name in (m.name, *(f"{m.name}.{f.name}" for f in m.fields))] + [*own]
 
 
 def lines(found: list[tuple[Measurement, Field]], *, sources: bool) -> list[str]:

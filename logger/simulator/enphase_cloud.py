@@ -33,7 +33,9 @@ class Cloud:
     is gone, the second works; installer: a token for twelve hours. `serials`: the gateways of the account.
     """
 
-    def __init__(self, serial: str, tokens: TokenMaker, clock: Clock, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, serial: str, tokens: TokenMaker, clock: Clock, *, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.username = "owner@example.org"
         self.password = "a stand-in's password"  # noqa: S105  invented
         self.serials = {serial}
@@ -43,7 +45,7 @@ class Cloud:
         self.lifetime_s: float | None = None
         self.faults = Faults()
         self.tokens = tokens
-        self.http = HttpServer(self._answer, tls=tls)
+        self.http = HttpServer(self._answer, port=port, tls=tls)
         self._clock = clock
         self._sessions: set[str] = set()
 

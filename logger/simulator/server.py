@@ -82,11 +82,13 @@ class Simulator:
         local_password: str | None = None,
         slow_s: float = 0.0,
         cloud_tls: bool = False,
+        cloud_port: int = 0,
+        tokens: TokenMaker | None = None,
     ) -> None:
         self.model = model
         self.faults = Faults()
         self.journal: list[Served] = []
-        self.tokens = TokenMaker()
+        self.tokens = tokens or TokenMaker()
         self.certificate = certificate or make_certificate(model.serial, now=clock.time())
         self.local_password = local_password
         self.slow_s = slow_s
@@ -99,7 +101,8 @@ class Simulator:
         encrypted = model.needs_token if tls is None else tls
         self._contexts = [self.certificate.context() for _ in range(encrypted + cloud_tls)]
         self.http = HttpServer(self._answer, port=port, tls=self._contexts[0] if encrypted else None)
-        self.cloud = Cloud(model.serial, self.tokens, clock, tls=self._contexts[-1] if cloud_tls else None)
+        cloud_context = self._contexts[-1] if cloud_tls else None
+        self.cloud = Cloud(model.serial, self.tokens, clock, port=cloud_port, tls=cloud_context)
 
     @property
     def url(self) -> str:
@@ -233,8 +236,8 @@ class Simulator:
         return False
 
 
-async def serve(model: SiteModel, clock: Clock, *, port: int = 0, ready: Callable[[Simulator], None]) -> None:
-    """Serve `model` on 127.0.0.1 until cancelled; `ready` is called once it listens."""
-    async with Simulator(model, clock, port=port) as simulator:
+async def serve(simulator: Simulator, ready: Callable[[Simulator], None]) -> None:
+    """Serve on 127.0.0.1 until cancelled; `ready` is called once it listens."""
+    async with simulator:
         ready(simulator)
         await asyncio.Event().wait()

@@ -85,6 +85,15 @@ def test_check_shows_and_explains_every_setting_also_while_one_is_wrong(tmp_path
     assert "sentinel" not in done.out + done.err
 
 
+def test_a_field_is_found_by_its_name_alone(tmp_path: Path) -> None:
+    done = program(tmp_path, "fields", "production_power_w")
+    assert done.code == 0, done.err
+    assert "envoy_totals" in done.out
+    assert "production_power_w" in done.out
+    several = program(tmp_path, "fields", "--explain", "power_w")
+    assert (several.code, "envoy_inverter.power_w" in several.err) == (2, True)
+
+
 def test_check_says_every_problem_at_once_with_its_cure(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("ENPHASE_SERIAL=12\nLOGGER_TLS=maybe\n")
     (tmp_path / ".env").chmod(0o600)

@@ -155,3 +155,16 @@ def test_a_token_file_without_a_place_is_said_before_an_old_token_ends(fake_infl
     assert done.code == 78
     assert "nothing was changed" in done.err
     assert {item.token for item in fake_influx2.fake._authorizations.values()} == before
+
+
+def test_a_secret_that_lies_in_a_file_already_is_not_printed(fake_influx2: Fake2, tmp_path: Path) -> None:
+    settings = wanted(fake_influx2)
+    writes, reads = tmp_path / "writes", tmp_path / "reads"
+    made = program(tmp_path, "setup", "--write-token-file", str(writes), settings=settings)
+    assert made.code == 0, made.err
+    own = settings | {"INFLUXDB_TOKEN_FILE": str(writes)}
+    again = program(tmp_path, "setup", "--read-token-file", str(reads), settings=own)
+    assert again.code == 0, again.err
+    assert writes.read_text().strip() not in again.out + again.err
+    assert "kept     the recorder's token, as it is set (environment, INFLUXDB_TOKEN_FILE)" in again.out
+    assert reads.exists()

@@ -24,10 +24,13 @@ _HEAD = """\
 What each of the recorded gateways gives at a recorder's first poll: which measurements, from which sources, and what
 it does not give and why. Made by `python -m tests.fields.documents` from the recordings; a gateway of yours that is
 not here is recorded by `envoy-logger capture`.
+"""
+_PRODUCTS = Path(__file__).with_name("products.md")
+_RECORDED = """\
+## What was recorded
 
 Generations: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to 8.2, G5
-firmware 8.3, G5N its new metering; S without meters in use, M with. What a gateway has is found out by asking, not by
-this name.
+firmware 8.3, G5N its new metering; S without meters in use, M with.
 """
 
 
@@ -61,7 +64,19 @@ def supported_gateways() -> str:
         cells = [f"[{name}](#{_anchor(name)})", info.firmware, generation(info, snapshot), auth_kind(info)]
         table.append("| " + " | ".join([*cells, *(str(count or "–") for count in counts)]) + " |")
     sections = [_section(name, info, snapshot, result) for name, info, snapshot, result in found]
-    return "\n".join([_HEAD, "Points of a first poll:", "", *table, "", *sections])
+    return "\n".join(
+        [
+            _HEAD,
+            _PRODUCTS.read_text(encoding="utf-8").rstrip("\n"),
+            "",
+            _RECORDED,
+            "Points of a first poll:",
+            "",
+            *table,
+            "",
+            *sections,
+        ]
+    )
 
 
 def _shown() -> list[Measurement]:

@@ -109,7 +109,7 @@ def test_its_settings_reach_it_and_its_own_sign_in() -> None:
 
 async def test_serve_says_when_it_is_ready_and_runs_until_it_is_cancelled() -> None:
     ready: asyncio.Future[Simulator] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(serve(invent_gateway("8-metered"), SystemClock(), ready=ready.set_result))
+    task = asyncio.create_task(serve(Simulator(invent_gateway("8-metered"), SystemClock()), ready.set_result))
     simulator = await ready
     async with wire_to(simulator.url) as wire:
         assert (await wire.request("GET", "/info", timeout_s=10)).status == 200
@@ -125,11 +125,11 @@ _CHILD = """
 import asyncio, sys
 from logger.clock import FastClock
 from logger.simulator.invented_gateway import invent_gateway
-from logger.simulator.server import serve
+from logger.simulator.server import Simulator, serve
 clock = FastClock(*map(float, sys.argv[1:4]))
 def ready(simulator):
     print(simulator.url, simulator.new_token(), flush=True)
-asyncio.run(serve(invent_gateway("8-battery", epoch=clock.start - 10 * 86400), clock, ready=ready))
+asyncio.run(serve(Simulator(invent_gateway("8-battery", epoch=clock.start - 10 * 86400), clock), ready))
 """
 
 
