@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "doctor": "doctor",
     "outbox": "outbox",
     "export": "export",
+    "query": "query",
     "backfill": "backfill",
     "tariff": "tariff",
     "backup": "backup",

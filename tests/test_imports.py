@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "backfill": GROUND | TALK | {"tariff", "energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
     "backup": GROUND | DOORS | {"store", "backup"},
     "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "doctor"},
+    "query": GROUND | TALK | {"influx", "control", "daemon", "backfill", "query"},
     "simulator": {"errors", "clock", "log", "simulator", "logger"},
     "commands": GROUND
     | DOORS
@@ -42,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
         "capture",
         "backfill",
         "backup",
+        "query",
         "doctor",
         "simulator",
         "commands",

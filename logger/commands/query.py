@@ -1,0 +1,172 @@
+"""`query`: answer the questions that owners ask of the stored history, on the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+
+from logger.backfill.history import open_history
+from logger.clock import SystemClock
+from logger.commands.ui.answer_table import format_csv, format_json, print_table
+from logger.commands.ui.options import MisuseError, zone_of
+from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.start import begin
+from logger.control.api import reach
+from logger.daemon.config import target_of
+from logger.query.catalog import QUERIES
+from logger.query.history_sources import list_store_gateways, read_influxdb, read_store
+from logger.query.named_query import NamedQuery, Rows, Scope, Span
+from logger.settings.load import Settings
+
+_DAYS: Final[Mapping[Span, int]] = {"day": 0, "month": 30, "year": 365}
+"""Days before today with which a query begins; `ever` begins with the first point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Hold the options of one query."""
+
+    env_file: Path
+    since: str
+    until: str
+    year: int
+    gateway: str
+    influxdb: bool
+    form: str
+    numbers: Mapping[str, float]
+
+
+def _parse_day(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        return date.fromisoformat(value).isoformat() if value else ""
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no date such as 2026-05-01") from None
+
+
+def _make_command(query: NamedQuery) -> click.Command:
+    """Make the subcommand of one query, with an option for each number that only the reader knows."""
+
+    def run(**values: Any) -> int:
+        form = "json" if values.pop("as_json") else "csv" if values.pop("as_csv") else "table"
+        values.pop("as_csv", None)
+        numbers = {name: values.pop(name.replace("-", "_")) for name in query.numbers}
+        return asyncio.run(_answer(query, Asked(form=form, numbers=numbers, **values)))
+
+    made = click.command(query.name, help=query.question, short_help=query.question)(run)
+    for name, (default, meaning) in reversed([*query.numbers.items()]):
+        made = click.option(f"--{name}", type=float, default=default, show_default=True, help=f"{meaning}.")(made)
+    for option in reversed(_OPTIONS):
+        made = option(made)
+    return made
+
+
+_OPTIONS: Final = (
+    env_file_option,
+    click.option("--since", default="", callback=_parse_day, help="From this local date on."),
+    click.option("--until", default="", callback=_parse_day, help="Up to and with this local date; today otherwise."),
+    click.option("--year", type=click.IntRange(2000, 2200), default=0, help="This year alone."),
+    click.option("--gateway", default="", help="Serial number, where there are several."),
+    click.option("--influxdb", is_flag=True, help="Read InfluxDB instead of the recorder's own store."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON, in the units of the fields."),
+    click.option("--csv", "as_csv", is_flag=True, help="Print CSV, in the units of the fields."),
+)
+
+
+class _Queries(click.Group):
+    """Makes a subcommand for each query of the catalog."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the catalog."""
+        return list(QUERIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the subcommand of that name, or None."""
+        return _make_command(QUERIES[cmd_name]) if cmd_name in QUERIES else None
+
+
+@click.group("query", cls=_Queries, short_help="Answer questions about the stored history.")
+def command() -> None:
+    """Answer a question about the stored history, on the terminal.
+
+    The recorder's own store holds every day, and the minutes of the last LOGGER_KEEP_DAYS. With --influxdb everything
+    that InfluxDB holds is read. Works beside a running daemon and without one.
+    """
+
+
+async def _answer(query: NamedQuery, asked: Asked) -> int:
+    """Read what the query needs, and print its table."""
+    configured = begin(asked.env_file, require=["INFLUXDB_URL"] if asked.influxdb else [], level="warning")
+    scope = _find_scope(query, asked, zone_of(configured))
+    rows = await (_read_influxdb if asked.influxdb else _read_store)(configured, query, asked, scope)
+    answer = query.answer(rows, scope)
+    if asked.form == "table":
+        print_table(
+            replace(answer, notes=(*answer.notes, *_note_source(query, asked, configured, scope))), query.question
+        )
+    else:
+        click.echo(format_json(answer) if asked.form == "json" else format_csv(answer).rstrip("\n"))
+    return 0
+
+
+def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
+    """Return the time span: the options', else the query's usual one."""
+    if asked.year and (asked.since or asked.until):
+        raise MisuseError("--year leaves no room for --since and --until")
+    now = int(time.time())
+    today = datetime.fromtimestamp(now, zone).date()
+    first = date(1970, 1, 2) if query.span == "ever" else today - timedelta(days=_DAYS[query.span])
+    last = today
+    if asked.year:
+        first, last = date(asked.year, 1, 1), date(asked.year, 12, 31)
+    if asked.since:
+        first = date.fromisoformat(asked.since)
+    if asked.until:
+        last = date.fromisoformat(asked.until)
+    if last < first:
+        raise MisuseError(f"{last} is before {first}")
+    since, until = (
+        int(datetime.combine(day, datetime.min.time(), zone).timestamp()) for day in (first, last + timedelta(days=1))
+    )
+    return Scope(zone, since, min(until, now + 1), asked.numbers)
+
+
+async def _read_store(configured: Settings, query: NamedQuery, asked: Asked, scope: Scope) -> Rows:
+    async with reach(configured, SystemClock()) as ask:
+        named = asked.gateway or configured.enphase.serial
+        gateway = named or _choose(await list_store_gateways(ask))
+        return await read_store(ask, query.needs, gateway, scope.since, scope.until)
+
+
+async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked, scope: Scope) -> Rows:
+    target = target_of(configured)
+    assert target is not None  # noqa: S101  INFLUXDB_URL was required
+    token = configured.influxdb.read_token.get_secret_value()
+    async with open_history(replace(target, token=token or target.token), SystemClock()) as history:
+        named = asked.gateway or configured.enphase.serial
+        gateway = named or _choose(await history.list_gateways("totals", "envoy_totals"))
+        return await read_influxdb(history, query.needs, gateway, scope.since, scope.until)
+
+
+def _choose(gateways: list[str]) -> str:
+    """Return the only gateway; empty where nothing is recorded."""
+    if len(gateways) > 1:
+        raise MisuseError(f"which gateway? There are {', '.join(gateways)}. Try: give --gateway SERIAL")
+    return gateways[0] if gateways else ""
+
+
+def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:
+    """Say that older minutes are in InfluxDB alone, where the query looks at them."""
+    kept_s = configured.recorder.keep_days * 86400
+    if asked.influxdb or not configured.influxdb.url or scope.since >= time.time() - kept_s:
+        return ()
+    if all(need.role == "daily" for need in query.needs):
+        return ()
+    return (f"The store keeps minutes for {configured.recorder.keep_days} days. Try: --influxdb for older ones.",)

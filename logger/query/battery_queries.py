@@ -1,0 +1,116 @@
+"""Queries about batteries. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.query.named_query import (
+    AnswerTable,
+    Cell,
+    Column,
+    NamedQuery,
+    Need,
+    Rows,
+    Scope,
+    number,
+    percent,
+    text,
+    total,
+)
+
+_ENERGIES: Final = ("battery_charged_wh", "battery_discharged_wh")
+
+
+def _capacity_wh(rows: Rows) -> float | None:
+    """Return the newest capacity."""
+    return next(
+        (wh for p in reversed(rows.of("envoy_totals")) if (wh := number(p, "battery_capacity_wh")) is not None), None
+    )
+
+
+def _answer_battery(rows: Rows, _scope: Scope) -> AnswerTable:
+    """Make a row for each month: energy in and out, efficiency, and full cycles."""
+    capacity = _capacity_wh(rows)
+    found: list[tuple[Cell, ...]] = []
+    for point in rows.of("envoy_month"):
+        charged, discharged = (number(point, name) for name in _ENERGIES)
+        if charged is not None or discharged is not None:
+            cycles = None if discharged is None or not capacity else discharged / capacity
+            found.append((text(point, "local_month"), charged, discharged, percent(discharged, charged), cycles))
+    every = [total(row[place] for row in found) for place in (1, 2)]  # type: ignore[misc]
+    notes = () if every[1] is None or not capacity else (f"In all {every[1] / capacity:.1f} full cycles.",)
+    columns = (
+        Column("local_month", "month"),
+        Column("battery_charged_wh", "charged", "wh"),
+        Column("battery_discharged_wh", "discharged", "wh"),
+        Column("efficiency_percent", "came back", "%"),
+        Column("cycles", "full cycles"),
+    )
+    return AnswerTable(columns, found, curve="battery_discharged_wh", notes=notes)
+
+
+def _answer_reserve(rows: Rows, _scope: Scope) -> AnswerTable:
+    found = [
+        (text(p, "local_date"), number(p, "battery_min_percent"), number(p, "battery_max_percent"))
+        for p in rows.of("envoy_day")
+        if "battery_min_percent" in p.fields
+    ]
+    newest = next(
+        (
+            kept
+            for p in reversed(rows.of("envoy_totals"))
+            if (kept := number(p, "battery_reserve_percent")) is not None
+        ),
+        None,
+    )
+    columns = (
+        Column("local_date", "day"),
+        Column("battery_min_percent", "lowest", "%"),
+        Column("battery_max_percent", "highest", "%"),
+    )
+    notes = () if newest is None else (f"The reserve is set to {newest:g} % now.",)
+    return AnswerTable(columns, found, curve="battery_min_percent", notes=notes)
+
+
+def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
+    """Make a row for each day: a bigger battery could keep the smaller of what was sold and what was bought."""
+    found: list[tuple[Cell, ...]] = []
+    for point in rows.of("envoy_day"):
+        bought, sold = number(point, "grid_import_wh"), number(point, "grid_export_wh")
+        if bought is not None and sold is not None:
+            found.append((text(point, "local_date"), bought, sold, min(bought, sold)))
+    kept = total(row[3] for row in found)  # type: ignore[misc]
+    notes = () if kept is None else (f"On average {kept / len(found) / 1000:.1f} kWh a day, at the very most.",)
+    columns = (
+        Column("local_date", "day"),
+        Column("grid_import_wh", "bought", "wh"),
+        Column("grid_export_wh", "sold", "wh"),
+        Column("could_keep_wh", "could be kept", "wh"),
+    )
+    return AnswerTable(columns, found, curve="could_keep_wh", notes=notes)
+
+
+_NOW: Final = Need("totals", "envoy_totals", ("battery_capacity_wh", "battery_reserve_percent"))
+
+BATTERY_QUERIES: Final = (
+    NamedQuery(
+        "battery",
+        "How much does the battery give back, and how many full cycles is that?",
+        (Need("daily", "envoy_month", ("local_month", *_ENERGIES)), _NOW),
+        _answer_battery,
+        "ever",
+    ),
+    NamedQuery(
+        "reserve",
+        "How low was the battery each day?",
+        (Need("daily", "envoy_day", ("local_date", "battery_min_percent", "battery_max_percent")), _NOW),
+        _answer_reserve,
+    ),
+    NamedQuery(
+        "bigger-battery",
+        "Would a bigger battery help?",
+        (Need("daily", "envoy_day", ("local_date", "grid_import_wh", "grid_export_wh")),),
+        _answer_bigger,
+        "year",
+    ),
+)

@@ -1,0 +1,254 @@
+"""Queries about energy: now, days, months and years. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Final
+
+from logger.backfill.history import Point
+from logger.query.named_query import (
+    AnswerTable,
+    Cell,
+    Column,
+    NamedQuery,
+    Need,
+    Rows,
+    Scope,
+    group_by,
+    less,
+    mean,
+    number,
+    percent,
+    text,
+    total,
+)
+
+_ENERGIES: Final = (
+    Column("production_wh", "made", "wh"),
+    Column("load_wh", "used", "wh"),
+    Column("grid_import_wh", "bought", "wh"),
+    Column("grid_export_wh", "sold", "wh"),
+)
+_BATTERY: Final = (
+    Column("battery_charged_wh", "charged", "wh"),
+    Column("battery_discharged_wh", "discharged", "wh"),
+)
+_RATIOS: Final = (
+    Column("own_use_percent", "own use", "%"),
+    Column("self_sufficient_percent", "self-sufficient", "%"),
+)
+_NAMES: Final = tuple(column.name for column in (*_ENERGIES, *_BATTERY))
+DAY: Final = Need("daily", "envoy_day", ("local_date", *_NAMES, "coverage_percent"))
+MONTH: Final = Need("daily", "envoy_month", ("local_month", *_NAMES, "days", "coverage_percent"))
+YEAR: Final = Need("daily", "envoy_year", ("local_year", *_NAMES, "days", "coverage_percent"))
+_POWERS: Final = (
+    Column("production_power_w", "made", "w"),
+    Column("load_power_w", "house", "w"),
+    Column("net_power_w", "grid (from +, to −)", "w"),
+    Column("battery_power_w", "battery (out +, in −)", "w"),
+    Column("battery_charge_percent", "battery", "%"),
+)
+_TODAY: Final = (
+    Column("production_today_wh", "made", "wh"),
+    Column("load_today_wh", "used", "wh"),
+    Column("grid_import_today_wh", "bought", "wh"),
+    Column("grid_export_today_wh", "sold", "wh"),
+    Column("battery_charged_today_wh", "charged", "wh"),
+    Column("battery_discharged_today_wh", "discharged", "wh"),
+)
+
+
+def _ratios(made: float | None, used: float | None, bought: float | None, sold: float | None) -> tuple[Cell, Cell]:
+    """Return own use and self-sufficiency, in percent."""
+    return percent(less(made, sold), made), percent(less(used, bought), used)
+
+
+def _list_spans(points: Iterable[Point], label: str, title: str) -> AnswerTable:
+    """Make a table with a row for each day, month or year, of its own row in the database."""
+    rows: list[tuple[Cell, ...]] = []
+    for point in points:
+        energies = [number(point, column.name) for column in (*_ENERGIES, *_BATTERY)]
+        rows.append((text(point, label), *energies, *_ratios(*energies[:4]), number(point, "coverage_percent")))
+    columns = (Column(label, title), *_ENERGIES, *_BATTERY, *_RATIOS, Column("coverage_percent", "recorded", "%"))
+    return AnswerTable(columns, rows, curve="production_wh")
+
+
+def _answer_now(rows: Rows, scope: Scope) -> AnswerTable:
+    latest: dict[str, tuple[int, Cell]] = {}
+    for point in rows.of("envoy_totals"):
+        latest |= {column.name: (point.time, number(point, column.name)) for column in _POWERS
+                   if column.name in point.fields}  # fmt: skip
+    at = max((when for when, _ in latest.values()), default=None)
+    clock = f"{scope.local(at):%H:%M}" if at else None
+    columns = (Column("time", "at"), *_POWERS)
+    cells = tuple(latest.get(column.name, (0, None))[1] for column in _POWERS)
+    return AnswerTable(columns, [(clock, *cells)] if at else [])
+
+
+def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
+    last: dict[str, float | None] = {}
+    for point in rows.of("envoy_totals"):
+        last |= {column.name: number(point, column.name) for column in _TODAY if column.name in point.fields}
+    cells = [last.get(column.name) for column in _TODAY]
+    made, used, bought, sold = cells[:4]
+    today = scope.local(scope.until).date().isoformat()
+    columns = (Column("local_date", "day"), *_TODAY, *_RATIOS)
+    return AnswerTable(columns, [(today, *cells, *_ratios(made, used, bought, sold))] if last else [])
+
+
+def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:
+    days = sorted(
+        (point for point in rows.of("envoy_day") if number(point, "production_wh") is not None),
+        key=lambda point: -(number(point, "production_wh") or 0.0),
+    )
+    columns = (Column("local_date", "day"), Column("production_wh", "made", "wh"))
+    return AnswerTable(columns, [(text(day, "local_date"), number(day, "production_wh")) for day in days[:10]])
+
+
+def _sum_same_days(points: Sequence[Point], year: int, month: int | None, day: date) -> list[float | None]:
+    """Sum the energies of a month, or of a year without `month`, up to the same day of the year as `day`."""
+    chosen = []
+    for point in points:
+        at = date.fromisoformat(text(point, "local_date"))
+        if at.year == year and (month in (None, at.month)) and (at.month, at.day) <= (day.month, day.day):
+            chosen.append(point)
+    return [total(number(point, column.name) for point in chosen) for column in _ENERGIES]
+
+
+def _compare(rows: Rows, day: date, months: tuple[int | None, ...]) -> AnswerTable:
+    points = [point for point in rows.of("envoy_day") if text(point, "local_date")]
+    found: list[tuple[Cell, ...]] = []
+    for month in months:
+        name = f"-{month:02}" if month else ""
+        for year in (day.year, day.year - 1):
+            sums = _sum_same_days(points, year, month, day)
+            found.append((f"{year}{name}", *sums, *_ratios(*sums)))
+    note = f"Each up to {day:%m-%d}, which may not be complete."
+    return AnswerTable((Column("span", ""), *_ENERGIES, *_RATIOS), found, notes=(note,))
+
+
+def _answer_compare(rows: Rows, scope: Scope) -> AnswerTable:
+    day = scope.local(scope.until).date()
+    return _compare(rows, day, (day.month, None))
+
+
+def _answer_progress(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each month so far: the sum since the first of January, for this year and the last."""
+    today = scope.local(scope.until).date()
+    by_month: dict[tuple[int, int], float] = {}
+    for point in rows.of("envoy_day"):
+        at, made = date.fromisoformat(text(point, "local_date")), number(point, "production_wh")
+        if made is not None and (at.month, at.day) <= (today.month, today.day):
+            by_month[at.year, at.month] = by_month.get((at.year, at.month), 0.0) + made
+    found: list[tuple[Cell, ...]] = []
+    sums: dict[int, float] = {}
+    for month in range(1, today.month + 1):
+        for year in (today.year, today.year - 1):
+            if (year, month) in by_month:
+                sums[year] = sums.get(year, 0.0) + by_month[year, month]
+        found.append((f"{month:02}", sums.get(today.year), sums.get(today.year - 1)))
+    years = (Column(str(today.year), str(today.year), "wh"), Column(str(today.year - 1), str(today.year - 1), "wh"))
+    note = f"Made since the first of January, up to {today:%m-%d} of each year."
+    return AnswerTable((Column("month", "month"), *years), found, curve=str(today.year), notes=(note,))
+
+
+def _answer_base_load(rows: Rows, _scope: Scope) -> AnswerTable:
+    found = [(text(point, "local_date"), number(point, "base_load_w")) for point in rows.of("envoy_day")]
+    found = [row for row in found if row[1] is not None]
+    usual = mean(row[1] for row in found)
+    notes = () if usual is None else (f"On average {usual:.0f} W: the house's least quarter of an hour of each day.",)
+    columns = (Column("local_date", "day"), Column("base_load_w", "least mean of 15 minutes", "w"))
+    return AnswerTable(columns, found, curve="base_load_w", notes=notes)
+
+
+def _answer_co2(rows: Rows, scope: Scope) -> AnswerTable:
+    factor = scope.numbers["kg-per-kwh"]
+    found = []
+    for point in rows.of("envoy_month"):
+        made = number(point, "production_wh")
+        found.append((text(point, "local_month"), made, None if made is None else made / 1000 * factor))
+    columns = (
+        Column("local_month", "month"),
+        Column("production_wh", "made", "wh"),
+        Column("co2_kg", "avoided", "kg"),
+    )
+    return AnswerTable(columns, found, curve="co2_kg")
+
+
+def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each hour of the day: the mean production, for each month in the span."""
+    by_month = group_by(rows.of("envoy_totals"), lambda point: f"{scope.local(point.time):%Y-%m}")
+    columns = (Column("hour", "hour"), *(Column(month, month, "w") for month in by_month))
+    found: list[tuple[Cell, ...]] = []
+    hours = {month: group_by(points, lambda p: f"{scope.local(p.time):%H}") for month, points in by_month.items()}
+    for hour in range(24):
+        cells = (
+            mean(number(point, "production_power_w") for point in hours[month].get(f"{hour:02}", ()))
+            for month in by_month
+        )
+        found.append((f"{hour:02}", *cells))
+    return AnswerTable(columns, found, curve=columns[-1].name if by_month else "")
+
+
+ENERGY_QUERIES: Final = (
+    NamedQuery(
+        "now",
+        "What is it doing now?",
+        (Need("totals", "envoy_totals", tuple(column.name for column in _POWERS)),),
+        _answer_now,
+        "day",
+    ),
+    NamedQuery(
+        "today",
+        "How much was made, used, bought and sold today?",
+        (Need("totals", "envoy_totals", tuple(column.name for column in _TODAY)),),
+        _answer_today,
+        "day",
+    ),
+    NamedQuery(
+        "days",
+        "The same for each day.",
+        (DAY,),
+        lambda rows, _: _list_spans(rows.of("envoy_day"), "local_date", "day"),
+    ),
+    NamedQuery(
+        "months",
+        "The same for each month.",
+        (MONTH,),
+        lambda rows, _: _list_spans(rows.of("envoy_month"), "local_month", "month"),
+        "ever",
+    ),
+    NamedQuery(
+        "years",
+        "The same for each year.",
+        (YEAR,),
+        lambda rows, _: _list_spans(rows.of("envoy_year"), "local_year", "year"),
+        "ever",
+    ),
+    NamedQuery(
+        "compare", "This month and this year against the same days of last year.", (DAY,), _answer_compare, "ever"
+    ),
+    NamedQuery("progress", "How does this year rise against the last?", (DAY,), _answer_progress, "ever"),
+    NamedQuery("records", "Which were the ten best days?", (DAY,), _answer_records, "ever"),
+    NamedQuery(
+        "base-load",
+        "What does the house draw at night?",
+        (Need("daily", "envoy_day", ("local_date", "base_load_w")),),
+        _answer_base_load,
+    ),
+    NamedQuery(
+        "co2",
+        "How much CO2 was avoided each month?",
+        (MONTH,),
+        _answer_co2,
+        "ever",
+        {"kg-per-kwh": (0.4, "CO2 of a kWh from your grid, in kg")},
+    ),
+    NamedQuery(
+        "shape",
+        "What does a usual day look like, hour by hour?",
+        (Need("totals", "envoy_totals", ("production_power_w",)),),
+        _answer_shape,
+    ),
+)

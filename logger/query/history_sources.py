@@ -1,0 +1,41 @@
+"""Read the points that a query needs, from the recorder's own store or from InfluxDB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from logger.backfill.history import History, Point
+from logger.control.api import Ask
+from logger.control.pages import read_stored_lines
+from logger.daemon.amend import StateApi
+from logger.influx.read_back import read_back
+from logger.query.named_query import Need, Rows
+
+
+async def read_store(ask: Ask, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
+    """Read from the store: all daily rows, and the minutes of the last LOGGER_KEEP_DAYS."""
+    fields = {need.measurement: frozenset(need.fields) for need in needs}
+    found: dict[str, list[Point]] = {name: [] for name in fields}
+    for role in dict.fromkeys(need.role for need in needs):
+        async for line in read_stored_lines(ask, role, since, until):
+            if line.partition(b",")[0].decode() not in fields:
+                continue
+            reading = read_back(line.decode("utf-8", "replace"), role)
+            if reading.tags.get("gateway") == gateway and reading.fields.keys() & fields[reading.measurement]:
+                found[reading.measurement].append(Point(reading.time, reading.tags, reading.fields))
+    return Rows({name: sorted(points, key=lambda point: point.time) for name, points in found.items()})
+
+
+async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
+    """Read from InfluxDB."""
+    found: dict[str, list[Point]] = {}
+    for need in needs:
+        found[need.measurement] = await history.read_points(
+            need.role, need.measurement, gateway, since, until, need.fields
+        )
+    return Rows(found)
+
+
+async def list_store_gateways(ask: Ask) -> list[str]:
+    """Return the serials of the gateways that the store knows."""
+    return sorted(await ask(StateApi.read_states))

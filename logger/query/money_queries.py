@@ -1,0 +1,80 @@
+"""Queries about money, from the owner's tariff file. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.query.named_query import (
+    AnswerTable,
+    Cell,
+    Column,
+    NamedQuery,
+    Need,
+    Rows,
+    Scope,
+    group_by,
+    number,
+    text,
+    total,
+)
+
+_AMOUNTS: Final = ("cost", "income", "saved")
+_NO_TARIFF: Final = "No costs are recorded. Try: set LOGGER_TARIFF_FILE; docs/tariffs.md tells how."
+_BAND: Final = Need(
+    "daily", "envoy_band_day", ("local_date", "grid_import_wh", "grid_export_wh", *_AMOUNTS, "currency")
+)
+
+
+def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each month and price band, and one for the month."""
+    points = rows.of("envoy_band_day")
+    found: list[tuple[Cell, ...]] = []
+    for month, of_month in group_by(points, lambda p: text(p, "local_date")[:7]).items():
+        bands = group_by(of_month, lambda p: p.tags.get("band", ""))
+        for band, of_band in [*bands.items(), ("all", of_month)] if len(bands) > 1 else bands.items():
+            names = ("grid_import_wh", "grid_export_wh", *_AMOUNTS)
+            found.append((month, band, *(total(number(p, name) for p in of_band) for name in names)))
+    currencies = sorted({text(point, "currency") for point in points} - {""})
+    notes = (f"Amounts are in {', '.join(currencies)}.",) if currencies else (_NO_TARIFF,)
+    columns = (
+        Column("local_month", "month"),
+        Column("band", "band"),
+        Column("grid_import_wh", "bought", "wh"),
+        Column("grid_export_wh", "sold", "wh"),
+        Column("cost", "cost", "money"),
+        Column("income", "income", "money"),
+        Column("saved", "saved", "money"),
+    )
+    return AnswerTable(columns, found, notes=notes)
+
+
+def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each year: what was saved, in all so far, and how much of the price is back."""
+    price = scope.numbers["price"]
+    found: list[tuple[Cell, ...]] = []
+    so_far = 0.0
+    for year, days in group_by(rows.of("envoy_day"), lambda p: text(p, "local_date")[:4]).items():
+        saved = total(number(day, "saved") for day in days)
+        if saved is not None:
+            so_far += saved
+            found.append((year, saved, so_far, 100.0 * so_far / price if price else None))
+    columns = (
+        Column("local_year", "year"),
+        Column("saved", "saved", "money"),
+        Column("saved_so_far", "so far", "money"),
+        Column("paid_back_percent", "paid back", "%"),
+    )
+    return AnswerTable(columns, found, notes=() if found else (_NO_TARIFF,))
+
+
+MONEY_QUERIES: Final = (
+    NamedQuery("cost", "What did the grid cost, and what was saved?", (_BAND,), _answer_cost, "year"),
+    NamedQuery(
+        "payback",
+        "How much of the price has come back?",
+        (Need("daily", "envoy_day", ("local_date", "saved")),),
+        _answer_payback,
+        "ever",
+        {"price": (0.0, "what the system cost, in your currency")},
+    ),
+)

@@ -1,0 +1,153 @@
+"""Define a named query: what it reads, and how its table is made of that. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from logger.backfill.history import Point
+from logger.model import Role, Value, add_up
+
+Span = Literal["day", "month", "year", "ever"]
+"""How far back a query looks unless it is told: today, 31 days, 366 days, everything."""
+Cell: TypeAlias = Value | None
+LABEL: Final = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Describe a column: its name, its title and the unit of its values (as a field's name ends, or `%`)."""
+
+    name: str
+    title: str
+    unit: str = LABEL
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTable:
+    """Hold the answer to a query.
+
+    `rows`: one value for each column, None where nothing is known. `curve`: the name of a column to draw. `notes`:
+    sentences for people.
+    """
+
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    curve: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Name the points that a query reads: role and measurement, and its fields."""
+
+    role: Role
+    measurement: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Hold what is asked about: the zone of the site, the time span in unix seconds, and the numbers of the reader.
+
+    `until` is never later than now.
+    """
+
+    zone: ZoneInfo
+    since: int
+    until: int
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    def local(self, at: float) -> datetime:
+        """Return the local time of the site."""
+        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Hold the points that were read, by measurement and in the order of time."""
+
+    points: Mapping[str, Sequence[Point]]
+
+    def of(self, measurement: str) -> Sequence[Point]:
+        """Return the points of a measurement."""
+        return self.points.get(measurement, ())
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """Describe a query: its name on the command line, the question, its needs, and the function that answers.
+
+    `numbers`: name → (default, meaning) of the numbers that only the reader knows.
+    """
+
+    name: str
+    question: str
+    needs: tuple[Need, ...]
+    answer: Callable[[Rows, Scope], AnswerTable]
+    span: Span = "month"
+    numbers: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+
+
+def number(point: Point, name: str) -> float | None:
+    """Return a number of a point; None if it is missing or no number."""
+    value = point.fields.get(name)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def text(point: Point, name: str) -> str:
+    """Return a text of a point; empty if it is missing."""
+    value = point.fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def percent(part: float | None, whole: float | None) -> float | None:
+    """Return what percentage of `whole` a part is; None if either is unknown or the whole is not above zero."""
+    return None if part is None or whole is None or whole <= 0 else 100.0 * part / whole
+
+
+def less(a: float | None, b: float | None) -> float | None:
+    """Return a minus b; None if either is unknown."""
+    return None if a is None or b is None else a - b
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """Return the sum of the known values; None if none is known."""
+    known = [value for value in values if value is not None]
+    return add_up(known) if known else None
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the known values; None if none is known."""
+    known = [value for value in values if value is not None]
+    return add_up(known) / len(known) if known else None
+
+
+def greatest(values: Iterable[float | None]) -> float | None:
+    """Return the greatest of the known values; None if none is known."""
+    return max((value for value in values if value is not None), default=None)
+
+
+def least(values: Iterable[float | None]) -> float | None:
+    """Return the least of the known values; None if none is known."""
+    return min((value for value in values if value is not None), default=None)
+
+
+def group_by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, list[Point]]:
+    """Group points by a text, in order of the text."""
+    found: dict[str, list[Point]] = {}
+    for point in points:
+        found.setdefault(key(point), []).append(point)
+    return dict(sorted(found.items()))
+
+
+def quarters(points: Iterable[Point], name: str) -> dict[int, float]:
+    """Return the mean of a number over each quarter of an hour, by its begin in unix seconds."""
+    sums: dict[int, list[float]] = {}
+    for point in points:
+        if (value := number(point, name)) is not None:
+            sums.setdefault(point.time // 900 * 900, []).append(value)
+    return {at: add_up(values) / len(values) for at, values in sums.items()}

@@ -1,0 +1,221 @@
+"""Queries about panels and their inverters. Pure."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Final
+
+from logger.backfill.history import Point
+from logger.query.named_query import (
+    AnswerTable,
+    Cell,
+    Column,
+    NamedQuery,
+    Need,
+    Rows,
+    Scope,
+    greatest,
+    group_by,
+    mean,
+    number,
+    percent,
+    text,
+    total,
+)
+
+_BEST_DAYS: Final = 20
+"""The best days of a year stand for it in `ageing`, so that weather drops out."""
+_INVERTER_DAY: Final = Need(
+    "daily",
+    "envoy_inverter_day",
+    (
+        "energy_wh",
+        "coverage_percent",
+        "group_ratio",
+        "group_ratio_7d",
+        "panel",
+        "silent_days",
+        "low_days",
+        "tripped_s",
+    ),
+)
+_PANEL: Final = (Column("panel", "panel"), Column("serial", "serial"), Column("panel_group", "group"))
+
+
+def _serial(point: Point) -> str:
+    return point.tags.get("serial", "")
+
+
+def _group(point: Point) -> str:
+    return point.tags.get("panel_group", "")
+
+
+def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
+    """Return panel, serial and group of an inverter, from its newest point that has them."""
+    newest = points[-1]
+    panel = next((text(point, "panel") or point.tags.get("panel", "") for point in reversed(points)), "")
+    return panel or _serial(newest), _serial(newest), _group(newest) or None
+
+
+def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
+    """Make a row for each inverter, the worst first: silent ones, low ones, then by share of the group."""
+    found = []
+    for points in group_by(rows.of("envoy_inverter_day"), _serial).values():
+        newest = points[-1]
+        silent, low = number(newest, "silent_days") or 0.0, number(newest, "low_days") or 0.0
+        ratio = number(newest, "group_ratio_7d")
+        week = points[-7:]
+        found.append(
+            (
+                (-silent, -low, 2.0 if ratio is None else ratio),
+                (
+                    *_name(points),
+                    total(number(p, "energy_wh") for p in week),
+                    _as_percent(ratio),
+                    int(silent),
+                    int(low),
+                ),
+            )
+        )
+    columns = (
+        *_PANEL,
+        Column("energy_wh", "last 7 days", "wh"),
+        Column("group_percent", "of its group", "%"),
+        Column("silent_days", "silent days"),
+        Column("low_days", "low days"),
+    )
+    return AnswerTable(columns, [row for _, row in sorted(found, key=lambda pair: pair[0])])
+
+
+def _as_percent(ratio: float | None) -> float | None:
+    return None if ratio is None else 100.0 * ratio
+
+
+def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
+    found = []
+    for points in group_by(rows.of("envoy_inverter_day"), _serial).values():
+        silent = number(points[-1], "silent_days") or 0.0
+        if silent > 0:
+            heard = [p.time for p in points if (number(p, "energy_wh") or 0.0) > 0]
+            last = scope.local(heard[-1]).date().isoformat() if heard else None
+            found.append((-silent, (*_name(points), last, int(silent))))
+    columns = (*_PANEL, Column("last_day", "last day with energy"), Column("silent_days", "silent days"))
+    return AnswerTable(columns, [row for _, row in sorted(found, key=lambda pair: pair[0])])
+
+
+def _answer_shading(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each inverter: its mean power against its group's median, for each hour of the day."""
+    points = rows.of("envoy_inverter")
+    by_time = group_by(points, lambda p: f"{_group(p)} {p.time // 900}")
+    medians = {key: median([number(p, "power_w") or 0.0 for p in each]) for key, each in by_time.items()}
+    hours = sorted({f"{scope.local(p.time):%H}" for p in points if (number(p, "power_w") or 0.0) > 0})
+    found: list[tuple[Cell, ...]] = []
+    for of_one in group_by(points, _serial).values():
+        by_hour = group_by(of_one, lambda p: f"{scope.local(p.time):%H}")
+        cells = []
+        for hour in hours:
+            own = total(number(p, "power_w") for p in by_hour.get(hour, ()))
+            usual = total(medians[f"{_group(p)} {p.time // 900}"] for p in by_hour.get(hour, ()))
+            cells.append(percent(own, usual))
+        found.append((*_name(of_one)[:1], *cells))
+    columns = (Column("panel", "panel"), *(Column(f"h{hour}", hour, "%") for hour in hours))
+    return AnswerTable(
+        columns, found, notes=("Each inverter's power against the median of its group, by hour of the day.",)
+    )
+
+
+def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each year: the mean of its best days up to this day of the year, and against the year before."""
+    today = scope.local(scope.until).date()
+    found: list[tuple[Cell, ...]] = []
+    before: float | None = None
+    for year, points in group_by(rows.of("envoy_day"), lambda p: text(p, "local_date")[:4]).items():
+        made = [
+            number(point, "production_wh") or 0.0
+            for point in points
+            if text(point, "local_date")[5:] <= today.isoformat()[5:]
+        ]
+        best = mean(sorted(made)[-_BEST_DAYS:])
+        found.append((year, best, percent(best, before)))
+        before = best
+    columns = (
+        Column("local_year", "year"),
+        Column("best_days_wh", f"mean of the best {_BEST_DAYS} days", "wh"),
+        Column("last_year_percent", "of the year before", "%"),
+    )
+    return AnswerTable(columns, found, notes=(f"Days up to {today:%m-%d} of each year.",))
+
+
+def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each inverter: hours of its reports at or above the reader's limit."""
+    limit = scope.numbers["limit-w"]
+    found = []
+    for points in group_by(rows.of("envoy_inverter"), _serial).values():
+        times = [point.time for point in points]
+        usual = median([b - a for a, b in zip(times, times[1:], strict=False)]) if len(times) > 1 else 0.0
+        at_limit = sum((number(point, "power_w") or 0.0) >= limit for point in points)
+        peak = greatest(number(point, "power_w") for point in points)
+        hours = at_limit * usual / 3600
+        found.append((-hours, (*_name(points), hours, peak)))
+    columns = (*_PANEL, Column("hours", "hours at the limit", "h"), Column("peak_power_w", "greatest", "w"))
+    return AnswerTable(columns, [row for _, row in sorted(found, key=lambda pair: pair[0])])
+
+
+def _answer_heat(rows: Rows, _scope: Scope) -> AnswerTable:
+    """Make a row for each ten degrees: how many reports, and their mean and greatest power."""
+    warm = [point for point in rows.of("envoy_inverter") if number(point, "temperature_c") is not None]
+    by_heat = group_by(warm, lambda p: f"{int((number(p, 'temperature_c') or 0.0) // 10 * 10):>4}")
+    found = [
+        (
+            int(key),
+            len(points),
+            mean(number(p, "power_w") for p in points),
+            greatest(number(p, "power_w") for p in points),
+        )
+        for key, points in sorted(by_heat.items(), key=lambda item: int(item[0]))
+    ]
+    columns = (
+        Column("from_c", "from", "c"),
+        Column("reports", "reports"),
+        Column("mean_power_w", "mean", "w"),
+        Column("peak_power_w", "greatest", "w"),
+    )
+    return AnswerTable(columns, found)
+
+
+def _answer_trips(rows: Rows, _scope: Scope) -> AnswerTable:
+    found = []
+    for points in group_by(rows.of("envoy_inverter_day"), _serial).values():
+        tripped = total(number(point, "tripped_s") for point in points)
+        if tripped:
+            days = sum((number(point, "tripped_s") or 0.0) > 0 for point in points)
+            found.append((-tripped, (*_name(points), tripped, days)))
+    columns = (*_PANEL, Column("tripped_s", "switched off by the grid", "s"), Column("days", "on days"))
+    return AnswerTable(columns, [row for _, row in sorted(found, key=lambda pair: pair[0])])
+
+
+def _inverter(*fields: str) -> tuple[Need, ...]:
+    return (Need("devices", "envoy_inverter", fields),)
+
+
+PANEL_QUERIES: Final = (
+    NamedQuery("panels", "Which panels are worst?", (_INVERTER_DAY,), _answer_panels),
+    NamedQuery("silent", "Which inverters are silent, and since when?", (_INVERTER_DAY,), _answer_silent, "year"),
+    NamedQuery("shading", "When is each panel shaded?", _inverter("power_w"), _answer_shading),
+    NamedQuery(
+        "ageing",
+        "Do the panels make less than a year ago?",
+        (Need("daily", "envoy_day", ("local_date", "production_wh")),),
+        _answer_ageing,
+        "ever",
+    ),
+    NamedQuery(
+        "clipping",
+        "How long were the inverters at their limit?",
+        _inverter("power_w"),
+        _answer_clipping,
+        numbers={"limit-w": (300.0, "the inverter's greatest power, in W")},
+    ),
+    NamedQuery("heat", "Does heat cost power?", _inverter("power_w", "temperature_c"), _answer_heat),
+    NamedQuery("trips", "Which inverters did the grid switch off?", (_INVERTER_DAY,), _answer_trips, "year"),
+)
