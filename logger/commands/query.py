@@ -37,7 +37,7 @@ class Asked:
     env_file: Path
     since: str
     until: str
-    year: int
+    year: int | None
     gateway: str
     influxdb: bool
     form: str
@@ -61,9 +61,11 @@ def _make_command(query: NamedQuery) -> click.Command:
         return asyncio.run(_answer(query, Asked(form=form, numbers=numbers, **values)))
 
     made = click.command(query.name, help=query.question, short_help=query.question)(run)
-    for name, (default, meaning) in reversed([*query.numbers.items()]):
-        made = click.option(f"--{name}", type=float, default=default, show_default=True, help=f"{meaning}.")(made)
-    for option in reversed(_OPTIONS):
+    for name, (default, meaning) in query.numbers.items():
+        made = click.option(
+            f"--{name}", type=float, default=default, show_default=True, help=f"{meaning[0].upper()}{meaning[1:]}."
+        )(made)
+    for option in _OPTIONS:
         made = option(made)
     return made
 
@@ -72,7 +74,7 @@ _OPTIONS: Final = (
     env_file_option,
     click.option("--since", default="", callback=_parse_day, help="From this local date on."),
     click.option("--until", default="", callback=_parse_day, help="Up to and with this local date; today otherwise."),
-    click.option("--year", type=click.IntRange(2000, 2200), default=0, help="This year alone."),
+    click.option("--year", type=click.IntRange(2000, 2200), help="This year alone."),
     click.option("--gateway", default="", help="Serial number, where there are several."),
     click.option("--influxdb", is_flag=True, help="Read InfluxDB instead of the recorder's own store."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON, in the units of the fields."),
@@ -103,56 +105,65 @@ def command() -> None:
 
 async def _answer(query: NamedQuery, asked: Asked) -> int:
     """Read what the query needs, and print its table."""
+    _check_span(asked)
     configured = begin(asked.env_file, require=["INFLUXDB_URL"] if asked.influxdb else [], level="warning")
-    scope = _find_scope(query, asked, zone_of(configured))
-    rows = await (_read_influxdb if asked.influxdb else _read_store)(configured, query, asked, scope)
+    rows, scope = await (_read_influxdb if asked.influxdb else _read_store)(configured, query, asked)
     answer = query.answer(rows, scope)
     if asked.form == "table":
-        print_table(
-            replace(answer, notes=(*answer.notes, *_note_source(query, asked, configured, scope))), query.question
-        )
+        notes = (*answer.notes, *_note_source(query, asked, configured, scope))
+        print_table(replace(answer, notes=notes), query.question)
     else:
         click.echo(format_json(answer) if asked.form == "json" else format_csv(answer).rstrip("\n"))
     return 0
 
 
-def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
-    """Return the time span: the options', else the query's usual one."""
+def _check_span(asked: Asked) -> None:
+    """Refuse options that contradict each other. Raise MisuseError."""
     if asked.year and (asked.since or asked.until):
         raise MisuseError("--year leaves no room for --since and --until")
+    if asked.since and asked.until and asked.until < asked.since:
+        raise MisuseError(f"{asked.until} is before {asked.since}")
+
+
+def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
+    """Return the time span: the options', else the query's usual one."""
     now = int(time.time())
     today = datetime.fromtimestamp(now, zone).date()
     first = date(1970, 1, 2) if query.span == "ever" else today - timedelta(days=_DAYS[query.span])
     last = today
     if asked.year:
         first, last = date(asked.year, 1, 1), date(asked.year, 12, 31)
-    if asked.since:
-        first = date.fromisoformat(asked.since)
     if asked.until:
         last = date.fromisoformat(asked.until)
-    if last < first:
-        raise MisuseError(f"{last} is before {first}")
+        first = min(first, last)
+    if asked.since:
+        first = date.fromisoformat(asked.since)
     since, until = (
         int(datetime.combine(day, datetime.min.time(), zone).timestamp()) for day in (first, last + timedelta(days=1))
     )
     return Scope(zone, since, min(until, now + 1), asked.numbers)
 
 
-async def _read_store(configured: Settings, query: NamedQuery, asked: Asked, scope: Scope) -> Rows:
+async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
+    """Read the recorder's own store; days begin as the recorder counts them."""
     async with reach(configured, SystemClock()) as ask:
-        named = asked.gateway or configured.enphase.serial
-        gateway = named or _choose(await list_store_gateways(ask))
-        return await read_store(ask, query.needs, gateway, scope.since, scope.until)
+        zones = await list_store_gateways(ask)
+        gateway = asked.gateway or configured.enphase.serial or _choose([*zones])
+        zone = zones.get(gateway)
+        scope = _find_scope(query, asked, ZoneInfo(zone) if zone else zone_of(configured))
+        return await read_store(ask, query.needs, gateway, scope.since, scope.until), scope
 
 
-async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked, scope: Scope) -> Rows:
+async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
+    """Read InfluxDB; days begin by LOGGER_TIMEZONE, else by this machine's zone."""
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     token = configured.influxdb.read_token.get_secret_value()
+    scope = _find_scope(query, asked, zone_of(configured))
     async with open_history(replace(target, token=token or target.token), SystemClock()) as history:
         named = asked.gateway or configured.enphase.serial
         gateway = named or _choose(await history.list_gateways("totals", "envoy_totals"))
-        return await read_influxdb(history, query.needs, gateway, scope.since, scope.until)
+        return await read_influxdb(history, query.needs, gateway, scope.since, scope.until), scope
 
 
 def _choose(gateways: list[str]) -> str:

@@ -201,34 +201,32 @@ ENERGY_QUERIES: Final = (
     ),
     NamedQuery(
         "today",
-        "How much was made, used, bought and sold today?",
+        "How much energy was it today?",
         (Need("totals", "envoy_totals", tuple(column.name for column in _TODAY)),),
         _answer_today,
         "day",
     ),
     NamedQuery(
         "days",
-        "The same for each day.",
+        "How much energy was it each day?",
         (DAY,),
         lambda rows, _: _list_spans(rows.of("envoy_day"), "local_date", "day"),
     ),
     NamedQuery(
         "months",
-        "The same for each month.",
+        "How much energy was it each month?",
         (MONTH,),
         lambda rows, _: _list_spans(rows.of("envoy_month"), "local_month", "month"),
         "ever",
     ),
     NamedQuery(
         "years",
-        "The same for each year.",
+        "How much energy was it each year?",
         (YEAR,),
         lambda rows, _: _list_spans(rows.of("envoy_year"), "local_year", "year"),
         "ever",
     ),
-    NamedQuery(
-        "compare", "This month and this year against the same days of last year.", (DAY,), _answer_compare, "ever"
-    ),
+    NamedQuery("compare", "Is this month, and this year, better than the last?", (DAY,), _answer_compare, "ever"),
     NamedQuery("progress", "How does this year rise against the last?", (DAY,), _answer_progress, "ever"),
     NamedQuery("records", "Which were the ten best days?", (DAY,), _answer_records, "ever"),
     NamedQuery(

@@ -8,6 +8,7 @@ from logger.backfill.history import History, Point
 from logger.control.api import Ask
 from logger.control.pages import read_stored_lines
 from logger.daemon.amend import StateApi
+from logger.daemon.gateway_state import load_state
 from logger.influx.read_back import read_back
 from logger.query.named_query import Need, Rows
 
@@ -36,6 +37,7 @@ async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, s
     return Rows(found)
 
 
-async def list_store_gateways(ask: Ask) -> list[str]:
-    """Return the serials of the gateways that the store knows."""
-    return sorted(await ask(StateApi.read_states))
+async def list_store_gateways(ask: Ask) -> dict[str, str]:
+    """Return the gateways that the store knows: serial → the time zone by which their days begin."""
+    states = await ask(StateApi.read_states)
+    return {gateway: load_state(states[gateway], {}).energy.zone for gateway in sorted(states)}

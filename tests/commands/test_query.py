@@ -1,0 +1,69 @@
+"""`query` reads the store beside a daemon or without one, and prints tables, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from logger.commands.ui.sparkline import draw_sparkline
+from tests.commands.program import program
+from tests.standin import BackgroundSimulator
+
+
+@pytest.fixture
+def recorded(site: BackgroundSimulator, tmp_path: Path) -> dict[str, str]:
+    """The settings of a site of which one poll is in the store."""
+    done = program(tmp_path, "once", settings=site.settings)
+    assert done.code == 0, done.err
+    return site.settings
+
+
+def test_now_as_table_json_and_csv_says_the_same(recorded: dict[str, str], tmp_path: Path) -> None:
+    table = program(tmp_path, "query", "now", settings=recorded)
+    assert table.code == 0, table.err
+    assert table.out.splitlines()[0] == "What is it doing now?"
+    found = json.loads(program(tmp_path, "query", "now", "--json", settings=recorded).out)
+    assert len(found) == 1
+    assert f"{found[0]['production_power_w']:,.0f} W" in table.out
+    rows = list(csv.DictReader(io.StringIO(program(tmp_path, "query", "now", "--csv", settings=recorded).out)))
+    assert float(rows[0]["production_power_w"]) == found[0]["production_power_w"]
+
+
+def test_a_query_of_what_is_not_recorded_says_so_and_ends_well(recorded: dict[str, str], tmp_path: Path) -> None:
+    done = program(tmp_path, "query", "cost", settings=recorded)
+    assert done.code == 0
+    assert "Nothing is recorded about that." in done.out
+    assert "Try: set LOGGER_TARIFF_FILE" in done.out
+    assert json.loads(program(tmp_path, "query", "cost", "--json", settings=recorded).out) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("days", "--since", "yesterday"), "'yesterday' is no date"),
+        (("days", "--since", "2026-05-02", "--until", "2026-05-01"), "2026-05-01 is before 2026-05-02"),
+        (("days", "--year", "2026", "--since", "2026-05-02"), "--year leaves no room"),
+        (("weather",), "No such command 'weather'"),
+    ],
+)
+def test_what_cannot_be_asked_ends_with_2(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = program(tmp_path, "query", *words)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_without_a_database_influxdb_cannot_be_asked(tmp_path: Path) -> None:
+    done = program(tmp_path, "query", "days", "--influxdb")
+    assert done.code == 78
+    assert "INFLUXDB_URL" in done.err
+
+
+def test_a_curve_goes_from_the_least_to_the_greatest() -> None:
+    assert draw_sparkline([0.0, None, 3.5, 7.0]) == "▁ ▅█"
+    assert draw_sparkline([-7.0, 0.0]) == "▁█"
+    assert draw_sparkline([0.0, 0.0]) == "▁▁"
+    assert draw_sparkline([]) == ""

@@ -1,0 +1,316 @@
+"""Each named query makes its table of points whose answer is known by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from logger.backfill.history import Point
+from logger.model import Value
+from logger.query.catalog import QUERIES
+from logger.query.named_query import AnswerTable, Rows, Scope
+from logger.readings.table import MEASUREMENTS
+
+ZONE = ZoneInfo("Europe/Berlin")
+
+
+def at(clock: str) -> int:
+    return int(datetime.fromisoformat(clock).replace(tzinfo=ZONE).timestamp())
+
+
+def point(clock: str, tags: Mapping[str, str] | None = None, /, **fields: Value) -> Point:
+    return Point(at(clock), tags or {}, fields)
+
+
+def day(date: str, **fields: Value) -> Point:
+    return point(f"{date}T00:00", None, local_date=date, **fields)
+
+
+def month(name: str, **fields: Value) -> Point:
+    return point(f"{name}-01T00:00", None, local_month=name, **fields)
+
+
+def ask(name: str, points: Mapping[str, list[Point]], now: str = "2026-05-20T12:00", **numbers: float) -> AnswerTable:
+    query = QUERIES[name]
+    usual = {key: default for key, (default, _) in query.numbers.items()}
+    scope = Scope(ZONE, 0, at(now), usual | {key.replace("_", "-"): value for key, value in numbers.items()})
+    found = query.answer(Rows(points), scope)
+    assert all(len(row) == len(found.columns) for row in found.rows)
+    assert not found.curve or found.curve in [column.name for column in found.columns]
+    return found
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_reads_only_fields_of_the_table_and_answers_nothing_with_an_empty_table(name: str) -> None:
+    query = QUERIES[name]
+    table = {measurement.name: measurement for measurement in MEASUREMENTS}
+    for need in query.needs:
+        assert need.role == table[need.measurement].role
+        assert set(need.fields) <= {field.name for field in table[need.measurement].fields}, need.measurement
+    empty = ask(name, {})
+    assert not [row for row in empty.rows if any(cell is not None for cell in row[1:])]
+
+
+def test_now_takes_the_newest_of_each_power() -> None:
+    points = [
+        point("2026-05-20T11:58", production_power_w=900.0, load_power_w=300.0),
+        point("2026-05-20T11:59", production_power_w=1000.0),
+    ]
+    assert ask("now", {"envoy_totals": points}).rows == [("11:59", 1000.0, 300.0, None, None, None)]
+
+
+def test_today_has_own_use_and_self_sufficiency() -> None:
+    points = [
+        point(
+            "2026-05-20T11:59",
+            production_today_wh=10_000.0,
+            load_today_wh=8000.0,
+            grid_import_today_wh=2000.0,
+            grid_export_today_wh=4000.0,
+        ),
+    ]
+    row = ask("today", {"envoy_totals": points}).rows[0]
+    assert row == ("2026-05-20", 10_000.0, 8000.0, 2000.0, 4000.0, None, None, 60.0, 75.0)
+
+
+def test_days_months_and_years_have_a_row_each() -> None:
+    energies: dict[str, Value] = {
+        "production_wh": 10_000.0,
+        "load_wh": 8000.0,
+        "grid_import_wh": 2000.0,
+        "grid_export_wh": 4000.0,
+        "coverage_percent": 100.0,
+    }
+    expected = (10_000.0, 8000.0, 2000.0, 4000.0, None, None, 60.0, 75.0, 100.0)
+    assert ask("days", {"envoy_day": [day("2026-05-19", **energies)]}).rows == [("2026-05-19", *expected)]
+    assert ask("months", {"envoy_month": [month("2026-04", **energies)]}).rows == [("2026-04", *expected)]
+    years = [point("2025-01-01T00:00", None, local_year="2025", **energies)]
+    assert ask("years", {"envoy_year": years}).rows == [("2025", *expected)]
+
+
+def test_compare_stops_at_the_same_day_of_last_year() -> None:
+    days = [
+        day("2025-05-20", production_wh=1.0),
+        day("2025-05-21", production_wh=100.0),
+        day("2026-05-01", production_wh=2.0),
+        day("2025-01-01", production_wh=10.0),
+        day("2026-01-01", production_wh=20.0),
+    ]
+    found = ask("compare", {"envoy_day": sorted(days, key=lambda p: p.time)}).rows
+    assert [row[:2] for row in found] == [("2026-05", 2.0), ("2025-05", 1.0), ("2026", 22.0), ("2025", 11.0)]
+
+
+def test_progress_rises_month_by_month() -> None:
+    days = [
+        day("2025-01-10", production_wh=1.0),
+        day("2025-02-10", production_wh=2.0),
+        day("2026-01-10", production_wh=3.0),
+        day("2026-03-10", production_wh=4.0),
+    ]
+    found = ask("progress", {"envoy_day": days}, now="2026-03-20T12:00")
+    assert found.rows == [("01", 3.0, 1.0), ("02", 3.0, 3.0), ("03", 7.0, 3.0)]
+
+
+def test_records_are_the_ten_best() -> None:
+    days = [day(f"2026-05-{number:02}", production_wh=float(number)) for number in range(1, 13)]
+    found = ask("records", {"envoy_day": days}).rows
+    assert found[0] == ("2026-05-12", 12.0)
+    assert len(found) == 10
+
+
+def test_shape_is_the_mean_of_each_local_hour_of_each_month() -> None:
+    points = [
+        point("2026-04-01T07:10", production_power_w=100.0),
+        point("2026-04-02T07:50", production_power_w=300.0),
+        point("2026-05-01T08:00", production_power_w=50.0),
+    ]
+    found = ask("shape", {"envoy_totals": points})
+    assert [column.name for column in found.columns] == ["hour", "2026-04", "2026-05"]
+    assert [found.rows[7], found.rows[8]] == [("07", 200.0, None), ("08", None, 50.0)]
+
+
+def inverter_day(date: str, serial: str, **fields: Value) -> Point:
+    return point(f"{date}T00:00", {"serial": serial, "panel_group": "east"}, **fields)
+
+
+def test_panels_begin_with_the_silent_then_the_low_then_the_least() -> None:
+    rows = [
+        inverter_day("2026-05-19", "1", energy_wh=900.0, group_ratio_7d=1.0, silent_days=0, low_days=0, panel="A1"),
+        inverter_day("2026-05-19", "2", energy_wh=500.0, group_ratio_7d=0.6, silent_days=0, low_days=3, panel="A2"),
+        inverter_day("2026-05-19", "3", coverage_percent=0.0, silent_days=9, low_days=0, panel="A3"),
+        inverter_day("2026-05-19", "4", energy_wh=880.0, group_ratio_7d=0.95, silent_days=0, low_days=0),
+    ]
+    found = ask("panels", {"envoy_inverter_day": rows}).rows
+    assert [row[0] for row in found] == ["A3", "A2", "4", "A1"]
+    assert found[1] == ("A2", "2", "east", 500.0, 60.0, 0, 3)
+    assert found[0][3] is None
+
+
+def test_silent_names_the_last_day_with_energy() -> None:
+    rows = [
+        inverter_day("2026-05-17", "1", energy_wh=900.0, silent_days=0),
+        inverter_day("2026-05-18", "1", coverage_percent=0.0, silent_days=1),
+        inverter_day("2026-05-18", "2", energy_wh=900.0, silent_days=0),
+    ]
+    assert ask("silent", {"envoy_inverter_day": rows}).rows == [("1", "1", "east", "2026-05-17", 1)]
+
+
+def report(clock: str, serial: str, watts: float, **fields: Value) -> Point:
+    return point(clock, {"serial": serial, "panel_group": "east"}, power_w=watts, **fields)
+
+
+def test_shading_compares_each_hour_with_the_median_of_the_group() -> None:
+    reports = [
+        *(report("2026-05-19T09:00", serial, watts) for serial, watts in (("1", 100.0), ("2", 100.0), ("3", 40.0))),
+        *(report("2026-05-19T15:00", serial, 200.0) for serial in ("1", "2", "3")),
+    ]
+    found = ask("shading", {"envoy_inverter": reports})
+    assert [column.name for column in found.columns] == ["panel", "h09", "h15"]
+    assert found.rows[2] == ("3", 40.0, 100.0)
+
+
+def test_ageing_compares_the_best_days_of_the_years() -> None:
+    days = [
+        day("2025-05-01", production_wh=100.0),
+        day("2025-06-01", production_wh=999.0),
+        day("2026-05-01", production_wh=98.0),
+    ]
+    found = ask("ageing", {"envoy_day": days}).rows
+    assert found == [("2025", 100.0, None), ("2026", 98.0, 98.0)]
+
+
+def test_clipping_counts_the_hours_at_the_limit() -> None:
+    reports = [
+        report(f"2026-05-19T{9 + number // 4:02}:{number % 4 * 15:02}", "1", 250.0 + number) for number in range(8)
+    ]
+    assert ask("clipping", {"envoy_inverter": reports}, limit_w=254.0).rows == [("1", "1", "east", 1.0, 257.0)]
+
+
+def test_heat_groups_by_ten_degrees_also_below_zero() -> None:
+    reports = [
+        report("2026-05-19T09:00", "1", 100.0, temperature_c=-3.0),
+        report("2026-05-19T09:15", "1", 50.0, temperature_c=41.0),
+        report("2026-05-19T09:30", "1", 150.0, temperature_c=49.0),
+    ]
+    assert ask("heat", {"envoy_inverter": reports}).rows == [(-10, 1, 100.0, 100.0), (40, 2, 100.0, 150.0)]
+
+
+def test_trips_sum_the_seconds_and_count_the_days() -> None:
+    rows = [
+        inverter_day("2026-05-18", "1", tripped_s=600),
+        inverter_day("2026-05-19", "1", tripped_s=300),
+        inverter_day("2026-05-19", "2", tripped_s=0),
+    ]
+    assert ask("trips", {"envoy_inverter_day": rows}).rows == [("1", "1", "east", 900.0, 2)]
+
+
+def test_battery_gives_efficiency_and_cycles() -> None:
+    months = [month("2026-04", battery_charged_wh=100_000.0, battery_discharged_wh=90_000.0)]
+    totals = [point("2026-05-20T11:59", battery_capacity_wh=10_000.0, battery_reserve_percent=20.0)]
+    found = ask("battery", {"envoy_month": months, "envoy_totals": totals})
+    assert found.rows == [("2026-04", 100_000.0, 90_000.0, 90.0, 9.0)]
+    assert found.notes == ("In all 9.0 full cycles.",)
+    days = [day("2026-05-19", battery_min_percent=18.0, battery_max_percent=97.0)]
+    kept = ask("reserve", {"envoy_day": days, "envoy_totals": totals})
+    assert kept.rows == [("2026-05-19", 18.0, 97.0)]
+    assert kept.notes == ("The reserve is set to 20 % now.",)
+
+
+def test_a_bigger_battery_keeps_the_smaller_of_bought_and_sold() -> None:
+    days = [
+        day("2026-05-18", grid_import_wh=5000.0, grid_export_wh=8000.0),
+        day("2026-05-19", grid_import_wh=0.0, grid_export_wh=9000.0),
+    ]
+    found = ask("bigger-battery", {"envoy_day": days})
+    assert [row[3] for row in found.rows] == [5000.0, 0.0]
+    assert found.notes == ("On average 2.5 kWh a day, at the very most.",)
+
+
+def test_peaks_name_the_greatest_quarter_of_each_month_and_its_time() -> None:
+    days = [
+        day("2026-04-01", peak_import_w=3000.0, peak_import_at="18:15", peak_export_w=100.0),
+        day("2026-04-09", peak_import_w=4000.0, peak_import_at="07:30", peak_export_w=50.0),
+    ]
+    assert ask("peaks", {"envoy_day": days}).rows == [("2026-04", 4000.0, "2026-04-09 07:30", 100.0)]
+
+
+def test_imbalance_is_of_means_of_a_quarter_of_an_hour() -> None:
+    points = [
+        point(f"2026-05-19T10:{minute:02}", {"meter": "net-consumption", "phase": phase}, power_w=watts + minute)
+        for minute in range(15)
+        for phase, watts in (("l1", 0.0), ("l2", 900.0), ("l3", 300.0))
+    ]
+    other = [point("2026-05-19T10:00", {"meter": "production", "phase": "l1"}, power_w=9999.0)]
+    assert ask("imbalance", {"envoy_phase": points + other}).rows == [("2026-05-19", 900.0, "10:00")]
+
+
+def test_export_limit_counts_the_readings_at_it() -> None:
+    points = [point(f"2026-05-19T10:{minute:02}", net_power_w=-4998.0 - minute) for minute in range(5)]
+    assert ask("export-limit", {"envoy_totals": points}).rows == [("2026-05-19", 3, 5002.0)]
+
+
+def test_outages_have_begin_end_and_length() -> None:
+    events = [
+        point("2026-05-19T10:30", {"kind": "grid_back"}, text="back", duration_s=1800.0),
+        point("2026-05-19T11:00", {"kind": "panel_weak"}, text="weak"),
+    ]
+    assert ask("outages", {"envoy_event": events}).rows == [("2026-05-19 10:00", "2026-05-19 10:30", "grid", 1800.0)]
+
+
+def test_gaps_of_more_than_five_minutes_and_the_open_one() -> None:
+    points = [point(f"2026-05-20T11:{minute:02}", production_power_w=1.0) for minute in (0, 5, 11)]
+    assert ask("gaps", {"envoy_totals": points}).rows == [
+        ("2026-05-20 11:05", "2026-05-20 11:11", 360.0),
+        ("2026-05-20 11:11", "2026-05-20 12:00", 2940.0),
+    ]
+
+
+def test_cost_has_the_bands_and_their_sum() -> None:
+    def band(name: str, cost: float) -> Point:
+        return Point(
+            at("2026-05-19T00:00"),
+            {"band": name},
+            {"local_date": "2026-05-19", "grid_import_wh": 1000.0, "cost": cost, "currency": "EUR"},
+        )
+
+    found = ask("cost", {"envoy_band_day": [band("day", 0.3), band("night", 0.2)]})
+    assert [row[:2] + row[4:5] for row in found.rows] == [
+        ("2026-05", "day", 0.3),
+        ("2026-05", "night", 0.2),
+        ("2026-05", "all", 0.5),
+    ]
+    assert found.notes == ("Amounts are in EUR.",)
+
+
+def test_payback_adds_up_the_years() -> None:
+    days = [day("2025-05-01", saved=100.0), day("2026-05-01", saved=150.0)]
+    assert ask("payback", {"envoy_day": days}, price=1000.0).rows == [
+        ("2025", 100.0, 100.0, 10.0),
+        ("2026", 150.0, 250.0, 25.0),
+    ]
+
+
+def test_voltage_frequency_base_load_and_co2_are_plain_rows() -> None:
+    days = [
+        day(
+            "2026-05-19",
+            voltage_min_v=228.0,
+            voltage_max_v=241.0,
+            frequency_min_hz=49.9,
+            frequency_max_hz=50.1,
+            base_load_w=180.0,
+        )
+    ]
+    assert ask("voltage", {"envoy_day": days}).rows == [("2026-05-19", 228.0, 241.0)]
+    assert ask("frequency", {"envoy_day": days}).rows == [("2026-05-19", 49.9, 50.1)]
+    assert ask("base-load", {"envoy_day": days}).rows == [("2026-05-19", 180.0)]
+    months = [month("2026-04", production_wh=500_000.0)]
+    assert ask("co2", {"envoy_month": months}, kg_per_kwh=0.5).rows == [("2026-04", 500_000.0, 250.0)]
+
+
+def test_events_are_listed_as_they_happened() -> None:
+    events = [point("2026-05-19T11:00", {"kind": "panel_weak"}, text="weak", severity="warning")]
+    assert ask("events", {"envoy_event": events}).rows == [("2026-05-19 11:00", "warning", "panel_weak", "weak")]
