@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from logger.readings.table import MEASUREMENTS
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*/README.md")]
 )
+BUCKETS = [("totals", "envoy"), ("devices", "envoy_devices"), ("daily", "envoy_daily")]
 QUIRK = re.compile(r"\bQ-[A-Z]\d+\b")
 
 
@@ -54,3 +57,11 @@ def test_every_quirk_that_is_cited_is_described() -> None:
 def test_no_comment_cites_a_document_that_is_not_here() -> None:
     for file in (ROOT / "logger").rglob("*.py"):
         assert not re.search(r"\breference \d", file.read_text(encoding="utf-8")), place(file)
+
+
+@pytest.mark.parametrize(("role", "bucket"), BUCKETS)
+def test_the_readme_names_every_measurement_in_its_bucket(role: str, bucket: str) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith(f"| `{bucket}` |"))
+    named = set(re.findall(r"`(envoy_\w+)`", row.partition("|")[2].partition("|")[2]))
+    assert named == {measurement.name for measurement in MEASUREMENTS if measurement.role == role}

@@ -12,6 +12,7 @@ from logger.simulator.credentials import TokenMaker
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.kept_identity import find_identity
+from logger.simulator.nightly_restart import NightlyRestart
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator, serve
 from logger.simulator.site_model import SiteModel
@@ -43,15 +44,25 @@ def command(
     recording: Path | None,
     generation: str,
     inverters: int,
+    wiring: str,
+    restarts: bool,
     port: int,
     state: Path | None,
     fast: tuple[float, float, float] | None,
 ) -> None:
-    """Play a gateway on 127.0.0.1: a believable site, or a recording. Prints the settings that reach it."""
+    """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings that reach it.
+
+    Wirings: usual has CTs for production and grid. net-ct-only has none for the production, and inverters that
+    report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.
+    one-sunny-phase has three phases and the sun on L1 alone.
+    """
     clock: Clock = FastClock(*fast) if fast else SystemClock()
 
     def make_model(epoch: float) -> SiteModel:
-        return Recording(recording) if recording else invent_gateway(generation, inverters=inverters, epoch=epoch)
+        if recording:
+            return Recording(recording)
+        gateway = invent_gateway(generation, inverters=inverters, epoch=epoch, wiring=wiring)
+        return NightlyRestart(gateway, gateway.site.zone) if restarts else gateway
 
     epoch = clock.time() - _HISTORY_S
     model = make_model(epoch)

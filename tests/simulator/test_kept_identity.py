@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from logger.errors import StateError
 from logger.simulator.credentials import TokenMaker
 from logger.simulator.kept_identity import find_identity
+from tests.endtoend.recorder import environment
 
 SERIAL = "122000000042"
 NOW = 1_780_000_000.0
@@ -32,3 +35,17 @@ def test_a_file_that_is_no_stand_ins_is_said_with_its_cure(tmp_path: Path, text:
     with pytest.raises(StateError, match="cannot be read as a stand-in's") as caught:
         find_identity(tmp_path, SERIAL, now=NOW, epoch=NOW)
     assert caught.value.hint.startswith("rm ")
+
+
+def test_the_command_shows_the_same_certificate_and_address_twice(tmp_path: Path) -> None:
+    seen = []
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, "-m", "logger", "simulate", "--state", "state", "--wiring", "net-ct-only"],
+            cwd=tmp_path, env=environment(tmp_path, {}), stdout=subprocess.PIPE, text=True,
+        ) as running:  # fmt: skip
+            assert running.stdout is not None
+            seen.append([running.stdout.readline() for _ in range(5)])
+            running.terminate()
+    assert seen[0] == seen[1]
+    assert seen[0][0].startswith("ENPHASE_GATEWAY=https://127.0.0.1:")
