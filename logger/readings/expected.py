@@ -113,7 +113,7 @@ def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
 
 
 def _lists_nothing(view: View) -> bool:
-    """Tell whether the ensemble inventory is not at hand or names no kind of device, which an empty list does not."""
+    """Tell whether the ensemble inventory is missing, or is not empty and yet names no kind of device."""
     document = view.snapshot.documents.get(paths.ENSEMBLE)
     groups = [] if document is None else objects(document.body) or []
     return (document is None or document.body != []) and not any(isinstance(each.get("type"), str) for each in groups)
