@@ -185,7 +185,7 @@ def mask_crashes() -> None:
 
 
 class Changes:
-    """Logs a trouble once when it begins, again when its text changes, and once when it ends; without a log, keeps it.
+    """Logs a trouble once when it begins, when its text changes, and when it ends; without a log, only keeps it.
 
     `on_change` is called each time that something is logged. A part of several has a `name`, which its troubles bear.
     """
