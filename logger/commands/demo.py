@@ -43,18 +43,31 @@ _START_HOUR: Final = 9
     default=None,
     help="The demo's own folder; emptied at each start.",
 )
-def command(speed: float, seconds: float | None, state_dir: Path | None) -> None:
-    """Record an invented site, without hardware, account or database. Its data can never reach a real database."""
+@click.option("--influxdb-url", default="", help="Also fill this InfluxDB, which holds nothing but the demo's data.")
+@click.option("--org", default="", help="Its organisation (2.x).")
+@click.option("--influxdb-token-file", default="", metavar="FILE", help="A token that may write to it.")
+def command(
+    speed: float, seconds: float | None, state_dir: Path | None, influxdb_url: str, org: str, influxdb_token_file: str
+) -> None:
+    """Record an invented site, without hardware, account or database. Its data can never reach a real database.
+
+    Only the InfluxDB that --influxdb-url names gets the invented data; settings are not read.
+    """
     folder = Path(os.path.expanduser(state_dir or "~/.local/state/envoy-logger-demo"))
     if str(folder).startswith("~"):
         raise click.UsageError("this user has no home folder: give --state-dir")
     _empty(folder)
     now = time.time()
     clock = FastClock(now, _find_start(now), speed, patience_s=5.0)
+    own = {
+        "LOGGER_STATE_DIR": str(folder),
+        "LOGGER_TIMEZONE": _ZONE,
+        "INFLUXDB_URL": influxdb_url,
+        "INFLUXDB_ORG": org,
+        "INFLUXDB_TOKEN_FILE": influxdb_token_file,
+    }
     with _simulate(clock) as environ, (folder / "demo.log").open("w", encoding="utf-8") as log_file:
-        configured = load_settings(
-            None, environ={**environ, "LOGGER_STATE_DIR": str(folder), "LOGGER_TIMEZONE": _ZONE}
-        )
+        configured = load_settings(None, environ=environ | {name: value for name, value in own.items() if value})
         log.protect(configured.secrets.values())
         log.configure("info", "text", stream=log_file)
         asyncio.run(_record(configured, clock, seconds))

@@ -9,18 +9,32 @@ from typing import Any
 import pytest
 import yaml
 
+from logger.commands.demo import command as demo_command
 from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "compose"
 COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("setup", "recorder")
+OURS = ("setup", "recorder", "demo")
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|_KEY")
 
 
-def test_the_four_services_are_there() -> None:
-    assert set(SERVICES) == {"influxdb", "setup", "recorder", "grafana"}
+def test_the_services_are_there_and_only_the_demo_waits_to_be_asked_for() -> None:
+    assert set(SERVICES) == {"influxdb", "setup", "recorder", "demo", "grafana"}
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
+        "demo": ["demo"]
+    }
+
+
+def test_the_demo_reaches_no_gateway_and_no_setting() -> None:
+    demo = SERVICES["demo"]
+    assert not {"env_file", "environment"} & set(demo)
+    assert demo["volumes"] == SERVICES["recorder"]["volumes"][1:2]
+    options = {option.partition("=")[0] for option in demo["command"][1:]}
+    known = {option for parameter in demo_command.params for option in parameter.opts}
+    assert demo["command"][0] == "demo"
+    assert options <= known
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -63,7 +77,7 @@ def test_everything_that_stays_up_has_a_health_check_and_comes_back(name: str) -
 def test_setup_runs_once_and_the_others_wait_for_it() -> None:
     assert SERVICES["setup"]["restart"] == "no"
     assert SERVICES["setup"]["depends_on"] == {"influxdb": {"condition": "service_healthy"}}
-    for name in ("recorder", "grafana"):
+    for name in ("recorder", "demo", "grafana"):
         assert SERVICES[name]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
 
 
@@ -121,11 +135,11 @@ def test_grafana_gets_every_variable_that_the_data_source_names() -> None:
 
 def test_every_setting_of_the_recorder_is_known() -> None:
     for name in OURS:
-        assert set(SERVICES[name]["environment"]) <= KNOWN_NAMES
+        assert set(SERVICES[name].get("environment", {})) <= KNOWN_NAMES
     example = (FOLDER / ".env.example").read_text()
     named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
     assert "ENPHASE_GATEWAY" in named
-    assert named - {"GRAFANA_BIND"} <= KNOWN_NAMES
+    assert named - {"GRAFANA_BIND", "TZ"} <= KNOWN_NAMES
     assert not named & {item.variable for item in DESCRIPTIONS if item.secret}
 
 
@@ -138,9 +152,3 @@ def test_what_is_mounted_from_the_project_exists() -> None:
                 assert volume.endswith(":ro"), volume
             elif not source.startswith("./secrets"):
                 assert source in COMPOSE["volumes"], source
-
-
-def test_the_readme_makes_every_secret() -> None:
-    readme = (FOLDER / "README.md").read_text()
-    for name in COMPOSE["secrets"]:
-        assert name in readme
