@@ -29,7 +29,7 @@ ENGINE = """\
 echo "$*" >> "{log}"
 case "$*" in
     "compose version --short") echo {version} ;;
-    *" discover "*) cat "{folder}/found.json" ;;
+    *" discover "*) cat >/dev/null; cat "{folder}/found.json" ;;
     *" init "*) cat > "{folder}/typed"; echo "   ✓ the gateway takes the token"; exit {refused} ;;
     *"status --json") echo '{{"health": {{"ready": true}}}}' ;;
 esac
