@@ -185,6 +185,15 @@ def test_removing_it_names_what_stays_and_deletes_no_setting_or_reading(machine:
     assert machine.files == ["etc/envoy-logger/envoy-logger.env"]
 
 
+def test_a_backup_takes_the_place_of_the_questions(machine: Machine, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.tar.gz"
+    assert machine.install("--restore", str(backup)).returncode == 69
+    backup.touch()
+    said = steps(machine.install("--restore", str(backup)))
+    assert f"Restoring settings and readings from {backup}" in said
+    assert not any(step.startswith("Asking") or "influxdb2" in step for step in said)
+
+
 @pytest.mark.parametrize("options", [["--influxdb", "3"], ["--grafana"], ["--grafana", "debian"], ["--now"]])
 def test_options_that_it_does_not_know_are_refused(machine: Machine, options: list[str]) -> None:
     told = machine.install(*options)
