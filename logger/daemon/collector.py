@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -106,6 +106,7 @@ class Collector:
         self._last_devices = 0
         self._stored: dict[str, str] = {}
         self._warnings: dict[str, SiteWarning] = {}
+        self._absences: Set[str] = frozenset()
         self._is_begun = False
 
     @property
@@ -287,13 +288,21 @@ class Collector:
         self._warnings = found
 
     def _log_absences(self, after: Absences) -> None:
-        """Log each value that has been absent for long once, with the reason, and once when it is there again."""
-        known, told = self.state.readings.absences.told, after.told
-        new = {name: absence.reason for name, absence in told.items() if name not in known}
+        """Log each value that has been absent for long once, with the reason, and once when it is there again.
+
+        A reason that is an open trouble was logged when the trouble began, and is not repeated for each value.
+        """
+        logged = [text.partition("\n")[0] for text in self.changes.troubles.values()]
+        new = {
+            name: absence.reason
+            for name, absence in after.told.items()
+            if name not in self._absences and not any(text in absence.reason for text in logged)
+        }
         for reason, names in group_reasons(new).items():
             log.get("collect").warning(f"{', '.join(names)} absent for a quarter of an hour: {reason}")
-        if back := sorted(known.keys() - told.keys()):
+        if back := sorted(self._absences - after.told.keys()):
             log.get("collect").info(f"{', '.join(back)} no longer missing")
+        self._absences = (self._absences | new.keys()) & after.told.keys()
 
     def _log(self, events: Iterable[Event]) -> None:
         for event in events:
