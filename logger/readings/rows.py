@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from logger.model import Document, Json, Role, Snapshot, add_up
@@ -184,9 +185,13 @@ def object_at(path: str) -> Selector:
 
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:
     """Return one row per object of a document that is a list; `serial` and `reported` are the keys of a device."""
-    if isinstance(document, Missing):
-        return document
-    return inner_rows(document.body, document, serial, reported)
+    return document if isinstance(document, Missing) else _list_rows(SameDocument(document), serial, reported)
+
+
+@lru_cache(maxsize=64)
+def _list_rows(same: SameDocument, serial: str, reported: str) -> Rows:
+    """List the rows of a document; a tick asks for the same rows many times."""
+    return inner_rows(same.document.body, same.document, serial, reported)
 
 
 def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:

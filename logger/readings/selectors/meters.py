@@ -153,22 +153,35 @@ def meters_in_use(view: View) -> Rows:
     Each row also has `phases`, the number of `legs` in use, and `new_stack`: whether the gateway runs the new
     metering code of some 8.3 firmware.
     """
+    document = view.find_fact(paths.METERS)
     listed = meters_of(view)
-    if not listed:
+    if not listed or isinstance(document, Missing):
         return UNKNOWN if listed is UNKNOWN else ABSENT
-    meters = {meter.eid: meter for meter in listed if meter.enabled and meter.kind and meter.eid is not None}
-    readings = each_of(view.find_fresh(paths.READINGS)) if meters else ABSENT
-    if not readings:
+    if not any(meter.enabled and meter.kind and meter.eid is not None for meter in listed):
+        return ABSENT
+    readings = view.find_fresh(paths.READINGS)
+    if isinstance(readings, Missing):
         return readings
-    new_stack = any(meter.kind in _NEW_STACK for meter in listed)
+    doubts = tuple(sorted(view.snapshot.doubts.get(paths.READINGS, {}).items()))
+    return _join(SameDocument(document), SameDocument(readings), doubts)
+
+
+@lru_cache(maxsize=8)
+def _join(listed: SameDocument, readings: SameDocument, doubts: tuple[tuple[str, str], ...]) -> Rows:
+    """Join the meter list and the readings; a tick asks for the same rows many times."""
+    every, found = _parse(listed) or [], each_of(readings.document)
+    if not found:
+        return found
+    meters = {meter.eid: meter for meter in every if meter.enabled and meter.kind}
+    new_stack, known_doubts = any(meter.kind in _NEW_STACK for meter in every), dict(doubts)
     rows = []
-    for row in readings:
+    for row in found:
         eid = row.values.get("eid")
         meter = meters.get(eid) if isinstance(eid, int) else None
         if meter is not None and not _is_half_dead(row.values, meter):
             in_use = 1 if meter.phases == 1 else len(legs(row.values, meter.phases)) or None
             values = {**row.values, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
-            doubt = _doubt_dead(row.values, meter) or view.doubt(paths.READINGS, str(eid))
+            doubt = _doubt_dead(row.values, meter) or known_doubts.get(str(eid), "")
             rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=row.document, doubt=doubt))
     return rows or ABSENT
 
