@@ -54,13 +54,13 @@ def _parse_day(context: click.Context, parameter: click.Parameter, value: str) -
 def _make_command(query: NamedQuery) -> click.Command:
     """Make the subcommand of one query, with an option for each number that only the reader knows."""
 
-    def run(**values: Any) -> int:
+    def run(env_file: Path, **values: Any) -> int:
         form = "json" if values.pop("as_json") else "csv" if values.pop("as_csv") else "table"
         values.pop("as_csv", None)
         numbers = {name: values.pop(name.replace("-", "_")) for name in query.numbers}
-        return asyncio.run(_answer(query, Asked(form=form, numbers=numbers, **values)))
+        return asyncio.run(_answer(query, Asked(env_file=env_file, form=form, numbers=numbers, **values)))
 
-    made = click.command(query.name, help=query.question, short_help=query.question)(run)
+    made = click.command(query.name, help=query.question, short_help=query.question)(click.pass_obj(run))
     for name, (default, meaning) in query.numbers.items():
         made = click.option(
             f"--{name}", type=float, default=default, show_default=True, help=f"{meaning[0].upper()}{meaning[1:]}."
@@ -71,7 +71,6 @@ def _make_command(query: NamedQuery) -> click.Command:
 
 
 _OPTIONS: Final = (
-    env_file_option,
     click.option("--since", default="", callback=_parse_day, help="From this local date on."),
     click.option("--until", default="", callback=_parse_day, help="Up to and with this local date; today otherwise."),
     click.option("--year", type=click.IntRange(2000, 2200), help="This year alone."),
@@ -95,12 +94,15 @@ class _Queries(click.Group):
 
 
 @click.group("query", cls=_Queries, short_help="Answer questions about the stored history.")
-def command() -> None:
+@env_file_option
+@click.pass_context
+def command(context: click.Context, env_file: Path) -> None:
     """Answer a question about the stored history, on the terminal.
 
     The recorder's own store holds every day, and the minutes of the last LOGGER_KEEP_DAYS. With --influxdb everything
     that InfluxDB holds is read. Works beside a running daemon and without one.
     """
+    context.obj = env_file
 
 
 async def _answer(query: NamedQuery, asked: Asked) -> int:

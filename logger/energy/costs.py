@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from logger.energy.quantities import terms
+from logger.energy.balance import EXPORT, IMPORT
+from logger.energy.quantities import is_balanced, terms
 from logger.energy.state import Day, EnergyState, Unpriced
 from logger.tariff.band_energy import Bands, Portion, add_portion, charge_standing, sum_energy
+from logger.tariff.plan import Period
 from logger.tariff.prices import QUARTER_S, Prices, Slot
 
 _WAIT_S: Final = 86400
 """Energy waits this long for its price; then it is booked without one."""
-_GRID: Final = ("import", "export")
+_GRID: Final = {"import": "import", "export": "export"}
+_BALANCED: Final = {IMPORT: "import", EXPORT: "export"}
+"""Counter → what it is on the bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +69,24 @@ class _Costs:
 
     def book(self, booking: Booking) -> None:
         """Book energy in proportion to time; what has no price yet waits."""
-        if booking.name not in _GRID and booking.name not in self._signs:
-            return
         since = min(booking.since, booking.until - 1)
         for slot in self._prices.list_slots(since, booking.until, self._state.zone):
-            share = booking.wh * (slot.end - slot.begin) / (booking.until - since)
+            if (name := self._name_on_bill(slot.period, booking.name)) is None:
+                continue
+            share = Booking(
+                name, slot.begin, slot.end, booking.wh * (slot.end - slot.begin) / (booking.until - since)
+            )
             if slot.buy is None:
-                self._let_wait(slot, booking, share)
+                self._let_wait(slot, replace(share, is_estimated=booking.is_estimated))
             else:
-                self._enter(slot, Portion(booking.name, share, self._sign(booking.name), booking.is_estimated))
+                self._enter(slot, Portion(name, share.wh, self._sign(name), booking.is_estimated))
+
+    def _name_on_bill(self, period: Period, name: str) -> str | None:
+        """Return what a counter's energy is on the bill: import, export, another part of the load, or nothing."""
+        on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
+        if name in on_bill:
+            return on_bill[name]
+        return name if name in self._signs and name not in _GRID else None
 
     def book_waiting(self, now: int) -> None:
         """Book the energy whose price is known now, and without a price what has waited for a day."""
@@ -95,14 +108,12 @@ class _Costs:
         state = replace(self._state, days=tuple(self._days.values()), unpriced=unpriced)
         return state, self._changed - {state.day}
 
-    def _let_wait(self, slot: Slot, booking: Booking, wh: float) -> None:
+    def _let_wait(self, slot: Slot, booking: Booking) -> None:
         """Add energy to what waits for the price of its quarter of an hour."""
         begin = slot.begin // QUARTER_S * QUARTER_S
         known = self._unpriced.get((begin, booking.name), Unpriced(begin, begin + QUARTER_S, booking.name))
-        estimated_wh = wh if booking.is_estimated else 0.0
-        self._unpriced[begin, booking.name] = replace(
-            known, wh=known.wh + wh, estimated_wh=known.estimated_wh + estimated_wh
-        )
+        estimated_wh = known.estimated_wh + (booking.wh if booking.is_estimated else 0.0)
+        self._unpriced[begin, booking.name] = replace(known, wh=known.wh + booking.wh, estimated_wh=estimated_wh)
 
     def _enter(self, slot: Slot, portion: Portion) -> None:
         day = self._days.get(slot.day.isoformat(), self._state.days[0])

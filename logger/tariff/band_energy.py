@@ -100,8 +100,8 @@ def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -
 
 
 def charge_standing(bands: Bands, charge: float, currency: str) -> Bands:
-    """Add a day's standing charge, once."""
-    if not charge or STANDING in bands:
+    """Add a day's standing charge once, also one of 0: a day on which nothing flows costs 0, not nothing."""
+    if STANDING in bands:
         return bands
     return _add(bands, STANDING, BandEnergy(currency, cost=charge, worth=charge))
 

@@ -49,6 +49,7 @@ class Period:
 
     `rest`: the band of all hours that no band of `bands` covers. `standing_charge`: currency per day. `is_hourly`:
     prices come from the price files; `sell` of the band is used where a price file gives no selling price.
+    `is_balanced`: the utility's meter counts the sum over the phases.
     """
 
     first: date
@@ -60,6 +61,7 @@ class Period:
     standing_charge: float = 0.0
     holidays: Collection[date] = field(default_factory=frozenset)
     is_hourly: bool = False
+    is_balanced: bool = False
 
     def band_at(self, day: date, minute: int) -> Band | None:
         """Return the band of a local minute."""

@@ -125,6 +125,7 @@ class _Period(_Table):
     buy: _Price | None = None
     sell: _Price = 0.0
     hourly: bool = False
+    balanced: bool = False
     standing_charge: _Price = 0.0
     holidays: list[_Day] = Field(default_factory=list)
     band: list[_Band] = Field(default_factory=list)
@@ -232,6 +233,7 @@ def _make_period(file: _File, at: int, problems: list[tuple[Where, str]]) -> Per
         table.standing_charge,
         frozenset(table.holidays),
         table.hourly,
+        table.balanced,
     )
     problems += ((where, message) for message in _find_gaps_and_overlaps(period))
     return period

@@ -12,7 +12,8 @@ from logger.cli import COMMANDS, cli
 from logger.settings.find_file import find_env_file
 from tests.commands.program import program
 
-WITHOUT_SETTINGS = {"init", "health", "version", "demo", "simulate", "discover"}
+WITHOUT_SETTINGS = {"init", "health", "version", "demo", "simulate", "discover", "restore"}
+"""Commands that read no settings: `init` and `restore` write them."""
 
 
 @pytest.fixture(name="installed")

@@ -65,6 +65,10 @@ TRIED: dict[str, list[list[str]]] = {
         ["backfill"],
         ["backfill", "--read-token-file", "given/INFLUXDB_READ_TOKEN"],
     ],
+    "query": [["query", "now"], ["query", "days", "--influxdb"]],
+    "tariff": [["tariff", "check"], ["tariff", "show"], ["tariff", "propose"]],
+    "backup": [["backup", "backup.tar.gz"]],
+    "restore": [["restore", "--force", "backup.tar.gz"]],
     "accept-certificate": [["accept-certificate"], ["accept-certificate", "--fingerprint", "AB:CD"]],
 }  # fmt: skip
 """Command → how it is tried; a new command has to be added here."""

@@ -16,6 +16,8 @@ CHANGED = {
     "readings/equipment.py": {"firmware"},
 }
 """Where one firmware is told from the next, whatever they are: after an update values look for sources anew."""
+MISSED = {"readings/expected.py": {"has_meter"}}
+"""What decides only which absent values are named, never what is written."""
 HARMLESS = {"serial", "clock_skew_s"}
 ABOUT_VERSIONS = {"version", "firmware", "needs_token", "FIRST_API", "FIRST_TOKEN"}
 
@@ -39,7 +41,7 @@ def place(file: Path) -> str:
 
 @pytest.mark.parametrize("file", MODULES, ids=place)
 def test_no_module_of_the_room_looks_at_a_version(file: Path) -> None:
-    assert looks(file.read_text(encoding="utf-8")) == {**WRITTEN_OUT, **CHANGED}.get(place(file), set())
+    assert looks(file.read_text(encoding="utf-8")) == {**WRITTEN_OUT, **CHANGED, **MISSED}.get(place(file), set())
 
 
 @pytest.mark.parametrize("file", CHANGED)

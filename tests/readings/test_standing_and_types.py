@@ -52,6 +52,9 @@ INTS = {
     "report_age_s",
     "report_interval_s",
     "inventory_age_s",
+    "days",
+    "silent_days",
+    "low_days",
 }
 """Schema rule 1: these and no others are integers."""
 FACTS = {
