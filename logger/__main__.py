@@ -51,7 +51,7 @@ def health() -> int:
     if late > 0:
         print(  # noqa: T201
             f"the daemon has not moved for {late:.0f} s longer than it should\n"
-            "Try: look into its log, and restart it",
+            "Try: look into the daemon's log, and restart the daemon",
             file=sys.stderr,
         )
         return 69

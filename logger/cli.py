@@ -92,7 +92,9 @@ def run() -> None:
         if error.errno != errno.ENOSPC:
             raise
         where = f" of {error.filename}" if error.filename else ""
-        click.echo(f"there is no room for the output{where}: {error.strerror}\nTry: make room there.", err=True)
+        click.echo(
+            f"there is no room for the output{where}: {error.strerror}\nTry: make room on that disk.", err=True
+        )
         raise SystemExit(1) from None
 
 

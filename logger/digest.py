@@ -92,7 +92,7 @@ def read_challenge(headers: Sequence[str]) -> Challenge | None:
     is_printable = all(_TEXT.fullmatch(given.get(name, "")) for name in ("realm", "nonce", "opaque"))
     is_complete = bool(given.get("nonce")) and "realm" in given
     if not (is_known and is_printable and is_complete) or (protections and "auth" not in protections):
-        raise ValueError("a challenge that HTTP Digest does not know")
+        raise ValueError("a challenge that is no valid HTTP Digest")
     return Challenge(
         given["realm"],
         given["nonce"],

@@ -195,7 +195,7 @@ class Wire:
             return read_challenge(response.headers.get_list("www-authenticate"))
         except ValueError as error:
             raise BrokenError(
-                f"{where} asks for a sign-in that HTTP Digest does not know",
+                f"{where} asks for a sign-in that is no valid HTTP Digest",
                 "check that the address is the gateway's own.",
             ) from error
 
@@ -240,9 +240,10 @@ def _sane(jar: CookieJar) -> bool:
 
 
 def _share_of(bound: asyncio.Timeout) -> float | None:
-    """Return the real seconds for connecting and for the handshake; both end before the bound of the whole request.
+    """Return the real seconds that connecting may take, and that the TLS handshake may take; None without a bound.
 
-    A handshake that is cancelled from outside leaves its socket open in httpcore; one that times out does not.
+    Both together end before the bound of the whole request. If that bound cancelled a handshake, httpcore would
+    leave the socket open. If a handshake ends by its own timeout, httpcore closes the socket.
     """
     when = bound.when()
     return None if when is None else max(0.001, 0.45 * (when - asyncio.get_running_loop().time()))

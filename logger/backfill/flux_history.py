@@ -19,7 +19,7 @@ from logger.log import mask
 from logger.model import Role, Value
 
 _TIMEOUT_S: Final = 120.0
-_READ_HINT: Final = "give a token that may read it in INFLUXDB_READ_TOKEN_FILE, or with --read-token-file."
+_READ_HINT: Final = "give a token that may read the bucket in INFLUXDB_READ_TOKEN_FILE, or with --read-token-file."
 
 
 class FluxHistory:
@@ -105,7 +105,9 @@ def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
     if status in (401, 403):
         return InfluxRefusedError(message, _READ_HINT)
     if status == 404 and "could not find bucket" in body:
-        return InfluxMissingError(message, f"check INFLUXDB_BUCKET and its kin, or {_READ_HINT}")
+        return InfluxMissingError(
+            message, f"check INFLUXDB_BUCKET, INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY, or {_READ_HINT}"
+        )
     if status in (400, 404) and "organization" in body:
         return InfluxMissingError(message, "check INFLUXDB_ORG.")
     return InfluxError(

@@ -70,7 +70,7 @@ class InfluxqlHistory:
         return f"{quote_name(policy)}.{quote_name(measurement)}" if policy else quote_name(measurement)
 
     async def _query(self, role: Role, query: str) -> Sequence[Series]:
-        """Run a query → its series; empty if nothing was ever written."""
+        """Run a query → the series of its answer; empty if nothing was ever written."""
         bucket = self._target.buckets[role]
         answer = await self._wire.request(
             "GET",
@@ -87,13 +87,17 @@ class InfluxqlHistory:
         if answer.status in (401, 403) or "not authorized" in error:
             raise InfluxRefusedError(
                 f"{where} does not let this user read {bucket!r}: {reason}",
-                f"GRANT READ ON {quote_name(bucket.partition('/')[0])} to a user and give it as INFLUXDB_USERNAME.",
+                f"run GRANT READ ON {quote_name(bucket.partition('/')[0])} TO a user, "
+                "and set INFLUXDB_USERNAME to that user.",
             )
         if "not found" in error:
             raise InfluxMissingError(
-                f"{where} has no bucket {bucket!r}: {reason}", "check INFLUXDB_BUCKET and its kin."
+                f"{where} has no bucket {bucket!r}: {reason}",
+                "check INFLUXDB_BUCKET, INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY.",
             )
-        raise InfluxError(f"{where} does not answer a query: {reason}", "see InfluxDB's own log, then run it again.")
+        raise InfluxError(
+            f"{where} does not answer a query: {reason}", "see InfluxDB's own log, then run the command again."
+        )
 
 
 def _points_of(series: Series, floats: set[str]) -> list[Point]:

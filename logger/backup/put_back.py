@@ -101,7 +101,10 @@ def _write_settings(files: list[NewFile], env_file: Path, now: float) -> list[Pa
         write_together([*files, *([NewFile(kept, before.encode())] if before else [])])
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise StateError(f"{env_file} cannot be written: {reason}; nothing was", "sudo, or --env-file.") from error
+        raise StateError(
+            f"{env_file} cannot be written: {reason}; nothing was put back",
+            "run the command with sudo, or name another place with --env-file.",
+        ) from error
     return [kept] if before else []
 
 

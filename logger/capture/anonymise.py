@@ -80,7 +80,7 @@ class Anonymiser:
         return cleaned.encode("utf-8", "surrogateescape")
 
     def clean_text(self, text: str) -> str:
-        """Return a text without structure, cleaned."""
+        """Return a plain text with all personal data replaced."""
         return self.stand_ins.replace(text)
 
     def _clean_json(self, path: str, text: str) -> str:

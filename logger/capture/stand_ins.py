@@ -160,7 +160,7 @@ def _is_common_word(name: str) -> bool:
 
 
 def _normalise(kind: Kind, value: str) -> str:
-    """Return the form of an original under which its stand-in is kept."""
+    """Return the key under which the stand-in of an original value is kept."""
     if kind == "mac":
         return re.sub("[:-]", "", value).lower()
     return value.lower() if kind in ("email", "host") else value

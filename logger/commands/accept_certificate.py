@@ -26,6 +26,6 @@ def command(env_file: Path, fingerprint: str) -> None:
     prepare(configured.state_dir)
     old, new = asyncio.run(accept_certificate(access_of(configured), SystemClock(), fingerprint))
     if old is not None and old.fingerprint == new.fingerprint:
-        click.echo(f"The pinned certificate is the one it shows: {new.describe()}")
+        click.echo(f"The gateway shows the pinned certificate: {new.describe()}")
         return
     click.echo(f"before: {old.describe() if old else 'none'}\nnow:    {new.describe()}")

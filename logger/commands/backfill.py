@@ -71,7 +71,7 @@ def command(
     with --again. Works with and without a running recorder; may be interrupted and repeated.
     """
     if (until or again) and not since:
-        raise MisuseError("--until and --again want a --since")
+        raise MisuseError("--until and --again need --since")
     if until and until < since:
         raise MisuseError("--until is before --since")
     configured = begin(env_file, require=["INFLUXDB_URL"], further=tariff_problems)
@@ -122,8 +122,8 @@ def _show_days(found: Rebuilt) -> bool:
     if days := found.left_out:
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         click.echo(
-            f"Recorded by this installation itself; only what its rows lack is added: {span}\n"
-            "Try: add --again to compute that anew, too.",
+            f"This installation recorded {span} itself, so only what these rows lack is added.\n"
+            "Try: add --again to compute these days anew.",
             err=True,
         )
     if days := found.unbalanced:

@@ -79,7 +79,9 @@ def _empty(folder: Path) -> None:
     """Empty the demo's folder. Raises StateError for a folder that is not marked as the demo's."""
     if folder.exists() and any(folder.iterdir()):
         if not is_demo(folder):
-            raise StateError(f"{folder} is not empty and is not the demo's", "choose another with --state-dir.")
+            raise StateError(
+                f"{folder} is not empty and is not the demo's", "choose another folder with --state-dir."
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     mark_demo(folder)
@@ -103,7 +105,7 @@ def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
             while "ENPHASE_TOKEN_URL" not in settings:
                 line = simulator.stdout.readline()
                 if not line:
-                    raise StateError("the stand-in gateway did not start", "envoy-logger simulate, to see why.")
+                    raise StateError("the stand-in gateway did not start", "run envoy-logger simulate to see why.")
                 name, _, settings[name] = line.strip().partition("=")
             yield settings
         finally:

@@ -99,7 +99,10 @@ def _print_layout(found: one_poll.Poll, path: str) -> int:
     known, _ = read_layout(path)
     serials = list_inverter_serials(found.snapshot())
     if not serials:
-        click.echo("the gateway does not tell now which inverters it has\nTry: the same again in a minute.", err=True)
+        click.echo(
+            "the gateway does not tell now which inverters it has\nTry: run the same command again in a minute.",
+            err=True,
+        )
         return 75
     click.echo(template(serials, known), nl=False)
     return 75 if found.failures else 0

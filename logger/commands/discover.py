@@ -54,7 +54,7 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
     if not found.gateways:
         raise NothingFoundError(
             "no gateway was found on this network",
-            "look into your router's list of devices for its address; then envoy-logger discover ADDRESS.",
+            "find the gateway's address in your router's list of devices; run envoy-logger discover ADDRESS.",
         )
 
 

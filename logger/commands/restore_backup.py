@@ -59,4 +59,4 @@ def _open(name: str) -> Iterator[IO[bytes]]:
     except FileNotFoundError as error:
         raise click.BadParameter(f"there is no file {name}") from error
     except PermissionError as error:
-        raise click.BadParameter(f"{error.filename}: {error.strerror}; try the same command with sudo") from error
+        raise click.BadParameter(f"{error.filename}: {error.strerror}; run the same command with sudo") from error

@@ -71,7 +71,7 @@ def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
     path = _find_file(env_file, file)
     prices, problems = read_prices(path)
     if not prices.tariff.periods:
-        click.echo(f"{path} {problems[0]}\nTry: envoy-logger tariff check lists every problem.", err=True)
+        click.echo(f"{path} {problems[0]}\nTry: run envoy-logger tariff check, which lists every problem.", err=True)
         return 78
     zone = zone_of(begin(env_file, level="warning"))
     try:
@@ -117,10 +117,10 @@ async def _fetch_tariff(access: Access) -> Json:
 
 
 def _find_file(env_file: Path, file: Path | None) -> str:
-    """Return the path of the named file, else of the setting's."""
+    """Return the path of the tariff file: `file` if it is given, else the file that the setting names."""
     path = str(file) if file else begin(env_file, level="warning").recorder.tariff_file
     if not path:
-        raise MisuseError(f"{SETTING} is not set. Try: name a file")
+        raise MisuseError(f"{SETTING} is not set. Try: name a tariff file")
     return path
 
 

@@ -39,7 +39,7 @@ _MOST_CONNECTIONS: Final = 8
 _LONGEST_NAME: Final = 100
 """A socket's path holds 107 bytes; a longer one is reached through its folder's descriptor."""
 
-_SAME_VERSION: Final = "systemctl restart envoy-logger, so that it is of the same version as this command."
+_SAME_VERSION: Final = "run systemctl restart envoy-logger, so that daemon and command have the same version."
 
 Lines: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 P = ParamSpec("P")
@@ -70,7 +70,8 @@ async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
     except OSError as error:
         log.get("control").warning(
             f"there is no control socket in {folder}: {error.strerror or error}\n"
-            "Try: put the runtime folder on a local file system; till then stop the recorder for `outbox`, `export`."
+            "Try: put the runtime folder on a local file system; until then, "
+            "stop the recorder before you run `outbox` or `export`."
         )
     try:
         yield
@@ -106,7 +107,8 @@ class _Server:
         if (there := await connect(path)) is not None:
             there.close()
             raise StoreHeldError(
-                f"another envoy-logger answers at {path}", "stop it first, or give each a runtime folder of its own."
+                f"another envoy-logger answers at {path}",
+                "stop the other one first, or give each its own runtime folder.",
             )
         listener = _bind(path)
         self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MOST_REQUEST_BYTES)
@@ -152,7 +154,9 @@ class _Server:
         except EnvoyLoggerError as error:
             return _refusal(error)
         except TimeoutError:
-            return _refusal(StoreHeldError("the running daemon took too long to answer", "the same again, later."))
+            return _refusal(
+                StoreHeldError("the running daemon took too long to answer", "run the same command again later.")
+            )
         except (KeyError, TypeError, ValueError) as error:
             reason = _describe_mistake(error) if isinstance(error, ValidationError) else repr(error)
             return _refusal(EnvoyLoggerError(f"the running daemon does not understand the request: {reason}"))
@@ -171,7 +175,7 @@ def _remove(path: Path) -> None:
 
 
 def _bind(path: Path) -> socket.socket:
-    """Bind a socket of that name, in place of one that a killed recorder left."""
+    """Bind a Unix socket at `path`; a socket that a killed recorder left there is replaced."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -242,7 +246,8 @@ class Daemon:
             message = _parse(line)
         except (OSError, TimeoutError, ValueError) as error:
             raise StoreHeldError(
-                "the running daemon gave no answer", "look into its log; if it is stopping, the same again later."
+                "the running daemon gave no answer",
+                "look into the daemon's log; if the daemon is stopping, run the command again later.",
             ) from error
         said = message.get("error")
         if isinstance(said, dict):
@@ -264,7 +269,7 @@ async def connect(path: Path) -> Daemon | None:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
     except PermissionError as error:
         raise StoreHeldError(
-            f"only its own user and root may ask the daemon behind {path}", "run the same command with sudo."
+            f"only the daemon's own user and root may ask the daemon behind {path}", "run the same command with sudo."
         ) from error
     except OSError:
         return None

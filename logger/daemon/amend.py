@@ -50,7 +50,7 @@ class StoredState:
     site: Site
 
     async def amend(self, change: Change) -> None:
-        """Change the stored state, as Keeper says."""
+        """Apply `change` to the stored state, and store the new state and its day rows."""
         stored = await self.store.call(Store.read_state, self.gateway)
         state, rows = change(load_state(stored, await self.store.call(Store.read_reports, self.gateway)))
         commit, _ = make_amendment(self.gateway, state, rows, stored)

@@ -31,7 +31,7 @@ def layout_problems(settings: Settings) -> tuple[Problem, ...]:
     return tuple(Problem(SETTING, origin, f"{path} {problem}", _FIX) for problem in read_layout(path)[1])
 
 
-_FIX = "`envoy-logger devices --layout` prints a file to begin with."
+_FIX = "correct the file, or begin with the one that `envoy-logger devices --layout` prints."
 _AGREEMENTS = {
     "unknown": "the gateway has every serial of the layout file again",
     "missing": "the layout file lists every serial of the gateway again",

@@ -13,7 +13,7 @@ from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
 
 SETTING: Final = "LOGGER_TARIFF_FILE"
-_FIX: Final = "`envoy-logger tariff check` lists every problem with its line."
+_FIX: Final = "run `envoy-logger tariff check`, which lists every problem with its line."
 _SHOWN: Final = 3
 _Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
 

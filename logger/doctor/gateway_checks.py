@@ -57,7 +57,7 @@ class _Steps:
         if result.state != "bad" or result.name not in _STEPS:
             return True
         for name in self._left:
-            self._report(skip(name, f"not looked at, because of the {result.name}"))
+            self._report(skip(name, f"not checked, because of the fault of the {result.name}"))
         return False
 
 
@@ -98,7 +98,7 @@ async def _check_name(access: Access, clock: Clock) -> CheckResult:
     except (TimeoutError, OSError, UnicodeError):
         error = NameUnknownError(f"the name {host} does not resolve")
         return fail(NAME, error, f"{_FIND}; names that end in .local do not resolve in containers.")
-    return good(NAME, f"{host} is {', '.join(sorted({str(item[4][0]) for item in found}))}")
+    return good(NAME, f"{host} resolves to {', '.join(sorted({str(item[4][0]) for item in found}))}")
 
 
 async def _check_port(access: Access, clock: Clock) -> CheckResult:
@@ -167,7 +167,9 @@ def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLogg
 def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: float) -> CheckResult:
     """Compare the certificate that was `met` with the recorder's `pin`; None for either if there is none."""
     if access.tls == "off":
-        return note(CERTIFICATE, "LOGGER_TLS=off: nobody checks it, anybody can answer", "remove LOGGER_TLS.")
+        return note(
+            CERTIFICATE, "LOGGER_TLS=off: nobody checks the certificate, so anybody can answer", "remove LOGGER_TLS."
+        )
     if access.tls == "verify":
         return good(CERTIFICATE, f"verified by {access.ca_file or 'the authorities of this system'}")
     if met is None:
@@ -182,8 +184,10 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
         return good(CERTIFICATE, f"the pinned one, {met.describe()}{ended}")
     text = f"the pinned one ends in {format_span(met.not_after - now)}: {met.describe()}"
     if access.tls == "pin-strict":
-        return note(CERTIFICATE, text, "envoy-logger accept-certificate, once the gateway has renewed it")
-    return note(CERTIFICATE, f"{text}; the gateway renews it, and the recorder accepts that")
+        return note(
+            CERTIFICATE, text, "run envoy-logger accept-certificate once the gateway has renewed its certificate."
+        )
+    return note(CERTIFICATE, f"{text}; the gateway renews the certificate, and the recorder accepts the new one")
 
 
 async def _check_answers(

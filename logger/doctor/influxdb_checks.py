@@ -69,7 +69,7 @@ async def _check_reading(target: Target, read_token: str, server: Server, clock:
     if not read_token or server.dialect == "1":
         return
     if server.is_other:
-        report(skip("read", "this server takes InfluxDB's writes, and answers none of its queries"))
+        report(skip("read", "this server accepts writes as InfluxDB does, but answers no query of InfluxDB"))
         return
     for bucket in dict.fromkeys(target.buckets.values()):
         name = f"read {bucket}"

@@ -52,14 +52,14 @@ def _agree_against_us(gateway_s: float, influxdb_s: float) -> bool:
 
 def _judge_gateway_clock(skew_s: float | None) -> CheckResult:
     if skew_s is None:
-        return skip(_CLOCK, "the gateway's is not known")
+        return skip(_CLOCK, "the gateway's clock is not known")
     if abs(skew_s) < _SKEW_S:
-        return good(_CLOCK, f"the gateway's differs by {abs(skew_s):.0f} s")
+        return good(_CLOCK, f"the gateway's clock differs by {abs(skew_s):.0f} s")
     text = f"the gateway's clock is {_describe_skew(skew_s)}"
-    cure = "let the gateway reach the internet (NTP, UDP port 123), or restart it."
+    cure = "let the gateway reach the internet (NTP, UDP port 123), or restart the gateway."
     if abs(skew_s) <= _DAY_S:
-        return note(_CLOCK, f"{text}; the times of its reports are corrected", cure)
-    return bad(_CLOCK, f"{text}; its reports keep its own times", cure, _UNWELL)
+        return note(_CLOCK, f"{text}; the times of the inverters' reports are corrected", cure)
+    return bad(_CLOCK, f"{text}; the inverters' reports keep the gateway's times", cure, _UNWELL)
 
 
 def _describe_skew(skew_s: float) -> str:
@@ -119,11 +119,11 @@ def _judge_folder(folder: Path) -> CheckResult | None:
         return bad(_STATE, f"{folder} is no folder", "set LOGGER_STATE_DIR to a folder.")
     if is_read_only(folder):
         mount = next(path for path in (folder, *folder.parents) if path.is_mount())
-        cure = f"sudo mount -o remount,rw {mount}; if that fails, the disk may be at its end."
+        cure = f"run sudo mount -o remount,rw {mount}; if that fails, the disk may be at its end."
         return bad(_STATE, f"{folder} is on a file system that is mounted read-only", cure)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         cure = "run doctor as the recorder's user, or as root (sudo envoy-logger doctor)"
-        return bad(_STATE, f"{folder} is not for this user ({who})", f"{cure}; or sudo chown -R {who} {folder}")
+        return bad(_STATE, f"{folder} is not for this user ({who})", f"{cure}; or run sudo chown -R {who} {folder}")
     if is_demo(folder):
         return bad(_STATE, f"{folder} holds the demo's invented data", "set LOGGER_STATE_DIR to another folder.")
     return None

@@ -58,11 +58,11 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
             return note(SIGN_IN, f"{text}: an installer's token lasts 12 hours", cure)
         return good(SIGN_IN, text)
     if not access.has_account:
-        return note(SIGN_IN, f"{text}, and no account to renew it", tokens.PASTE)
+        return note(SIGN_IN, f"{text}, and there is no account to renew the token", tokens.PASTE)
     try:
         check_allowed(access, info.serial, now)
     except CredentialsError as error:
-        return note(SIGN_IN, f"{text}; its renewal does not come: {error.message}", error.hint)
+        return note(SIGN_IN, f"{text}; the token cannot be renewed: {error.message}", error.hint)
     return good(SIGN_IN, f"{text}, about to be renewed")
 
 
@@ -85,6 +85,6 @@ def refuse_token(access: Access, token: Token | None) -> CheckResult:
     origin = "pasted" if _is_pasted(access, token) else "kept"
     text = f"the gateway refuses the {origin} token, though it has not expired"
     if access.has_account:
-        cure = "envoy-logger once, or wait: the recorder gets another one at its next poll."
+        cure = "run envoy-logger once, or wait: the recorder gets another token at its next poll."
         return bad(SIGN_IN, text, cure, 77)
     return bad(SIGN_IN, text, tokens.PASTE, 77)

@@ -136,7 +136,7 @@ class Gateway:
             await self.identify()
         connection = self._connection
         if connection is None:
-            raise UnreachableError(f"{self._access.host} was left in the middle of a request")
+            raise UnreachableError(f"{self._access.host} was disconnected in the middle of a request")
         if endpoint == INFO:
             return connection, await connection.get(endpoint)
         if auth_kind(connection.info) == "token":

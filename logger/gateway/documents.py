@@ -59,7 +59,7 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
     if 300 <= status < 400:
         raise UnreadableError(
             f"{where} answered with a redirect ({status}), which is not followed",
-            "restart the gateway if this lasts: it answers so until then.",
+            "restart the gateway if this lasts; until then it may answer with a redirect.",
         )
     raise GatewayError(
         f"{where} answered {status}",

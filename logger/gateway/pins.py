@@ -94,7 +94,7 @@ def load(state_dir: Path, serial: str, address: str) -> Pin | None:
             f"the state folder {state_dir} cannot be read: {error.strerror}",
             "set LOGGER_STATE_DIR to a folder."
             if isinstance(error, NotADirectoryError)
-            else "run it as the recorder's user, or as root.",
+            else "run the command as the recorder's user, or as root.",
         ) from error
     pins = [pin for path in paths if (pin := _read(path)) is not None and pin.address == address]
     return max(pins, key=lambda pin: pin.first_seen, default=None)
@@ -123,7 +123,7 @@ def _read(path: Path) -> Pin | None:
     except PermissionError as error:
         raise StateError(
             f"the certificate pin {path} cannot be read: {error.strerror}",
-            "run it as the recorder's user, or as root.",
+            "run the command as the recorder's user, or as root.",
         ) from error
     except (OSError, ValueError) as error:
         raise StateError(

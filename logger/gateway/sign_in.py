@@ -91,7 +91,8 @@ def load(state_dir: Path) -> CoolDown:
         return CoolDown()
     except OSError as error:
         raise StateError(
-            f"{path} cannot be read: {error.strerror}", "make it the recorder's own again, or remove it."
+            f"{path} cannot be read: {error.strerror}",
+            "give the file back to the recorder's user, or remove the file.",
         ) from error
     except ValueError:
         modified = path.stat().st_mtime
@@ -125,7 +126,8 @@ async def _alone(state_dir: Path) -> AsyncIterator[None]:
             await attempt(SIGN_IN_LOCK, SystemClock(), lock)
         except BlockingIOError as error:
             raise SignInBlockedError(
-                "another process has been signing in at Enphase for two minutes", "end it, or wait for it."
+                "another process has been signing in at Enphase for two minutes",
+                "end that process, or wait until it has ended.",
             ) from error
         yield
     finally:

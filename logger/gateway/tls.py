@@ -66,7 +66,7 @@ def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
                 f"the certificate of {host} is not the pinned one: pinned {pin.describe()}, first seen "
                 f"{format_day(pin.first_seen)}; now {format_fingerprint(fingerprint_of(certificate))} "
                 f"(ends {format_day(end_of(certificate))}). Nothing was sent",
-                "envoy-logger accept-certificate, if you replaced or reset the gateway; else find out who answers.",
+                "run envoy-logger accept-certificate if you replaced or reset the gateway; else find who answers.",
             )
 
     return check_each_handshake(check)

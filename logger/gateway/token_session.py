@@ -147,5 +147,5 @@ def _refuse_wrong_clock(token: Token, info: GatewayInfo, host: str, now: float) 
     if gateway_now >= token.expires_at or gateway_now + 300 < token.issued_at:
         raise TokenError(
             f"{host} refuses a valid token because its clock is off by {format_span(abs(info.clock_skew_s))}",
-            "let the gateway reach the internet (NTP), or restart it.",
+            "let the gateway reach the internet (NTP), or restart the gateway.",
         )

@@ -86,7 +86,8 @@ def load(state_dir: Path, serial: str, now: float) -> Token | None:
         return None
     except (OSError, ValueError) as error:
         raise StateError(
-            f"{path} cannot be read: {type(error).__name__}", "remove it, or make it the recorder's own again."
+            f"{path} cannot be read: {type(error).__name__}",
+            "remove the file, or give it back to the recorder's user.",
         ) from error
     try:
         return read_token(text, serial, now, "the kept token")

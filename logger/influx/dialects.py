@@ -43,7 +43,7 @@ class Target:
         if not is_sendable(self.token):
             raise InfluxRefusedError(
                 "the InfluxDB token holds a space, a line break or a letter that no token has",
-                "copy it again into INFLUXDB_TOKEN or its file, the token alone.",
+                "copy the token alone into INFLUXDB_TOKEN or its file.",
             )
         return {"authorization": f"{scheme} {self.token}"}
 

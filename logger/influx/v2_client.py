@@ -1,4 +1,4 @@
-"""Holds the only use of influxdb-client, for commands that set an InfluxDB 2 up or read from it.
+"""Wraps the client of influxdb-client, for commands that set an InfluxDB 2 up or read from it.
 
 The library takes long to import, so the daemon never imports it. Its exceptions become our errors.
 """
@@ -76,7 +76,7 @@ class V2Client:
             case NoAnswerError():
                 return TimedOutError(
                     f"InfluxDB at {self.host} gave no answer in {self._timeout_s:g} s",
-                    "check that it runs and that INFLUXDB_URL is right.",
+                    "check that InfluxDB runs and that INFLUXDB_URL is right.",
                 )
             case SSLError():
                 return CertificateError(

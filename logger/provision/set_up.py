@@ -21,7 +21,7 @@ async def set_up(url: str, server: Server, admin: Admin, plan: SetupPlan, clock:
     if server.dialect != "1" and admin.token and not is_sendable(admin.token):
         raise InfluxRefusedError(
             "INFLUXDB_ADMIN_TOKEN holds a space, a line break or a letter that no token has",
-            "copy it again into INFLUXDB_ADMIN_TOKEN_FILE, the token alone.",
+            "copy the token alone into INFLUXDB_ADMIN_TOKEN_FILE.",
         )
     match server.dialect:
         case "1":

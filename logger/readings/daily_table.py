@@ -10,8 +10,10 @@ from logger.readings.schema import Field, Measurement
 # fmt: off
 def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
     return (
-        Field(f"{name}_wh", f"{meaning} in that time.", made_of="accepted rises of its counters, else its power"),
-        Field(f"{name}_estimated_wh", "Of that, what was attributed over a gap or integrated from power.",
+        Field(f"{name}_wh", f"{meaning} in the time of the row.",
+            made_of="accepted rises of its counters, else its power"),
+        Field(f"{name}_estimated_wh",
+            f"The part of {name}_wh that was attributed over a gap or integrated from power.",
             made_of="the energy state"),
     )
 
@@ -83,9 +85,11 @@ BAND_DAY = Measurement(
     fields=(
         Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
         Field("grid_import_wh", "Imported in that band.", made_of="accepted rises of its counter"),
-        Field("grid_import_estimated_wh", "Of that, what was attributed over a gap.", made_of="the energy state"),
+        Field("grid_import_estimated_wh", "The part of grid_import_wh that was attributed over a gap.",
+            made_of="the energy state"),
         Field("grid_export_wh", "Exported in that band.", made_of="accepted rises of its counter"),
-        Field("grid_export_estimated_wh", "Of that, what was attributed over a gap.", made_of="the energy state"),
+        Field("grid_export_estimated_wh", "The part of grid_export_wh that was attributed over a gap.",
+            made_of="the energy state"),
         *_MONEY,
     ),
 )
@@ -98,12 +102,12 @@ INVERTER_DAY = Measurement(
     time="day",
     fields=(
         Field("energy_wh", "Energy of the day.", made_of="its own lifetime counter, else the power of its reports"),
-        Field("estimated_wh", "Of that, what was integrated from reports or split over a gap.",
+        Field("estimated_wh", "The part of energy_wh that was integrated from reports or split over a gap.",
             made_of="its reports' mean power, or a gap over midnight"),
         Field("peak_power_w", "Highest mean power of a report.", made_of="the power of its reports"),
-        Field("group_ratio", "Its energy against the median of its group; absent in groups of fewer than three.",
+        Field("group_ratio", "Energy, divided by the median of the group; absent in groups of fewer than three.",
             made_of="the day's energy of all inverters with the same panel_group"),
-        Field("group_ratio_7d", "The same over the seven days that end with this one.",
+        Field("group_ratio_7d", "group_ratio over the seven days that end with this day.",
             made_of="the energy of seven days of all inverters with the same panel_group"),
         Field("coverage_percent", "Reports seen of those expected between its group's first and last.",
             made_of="the times of its group's reports"),

@@ -184,7 +184,7 @@ def object_at(path: str) -> Selector:
 
 
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:
-    """Return one row per object of a document that is a list; `serial` and `reported` are the keys of a device."""
+    """Return one row per object of a document that is a list; `serial` and `reported` name two keys of it."""
     return document if isinstance(document, Missing) else _list_rows(SameDocument(document), serial, reported)
 
 
@@ -195,7 +195,7 @@ def _list_rows(same: SameDocument, serial: str, reported: str) -> Rows:
 
 
 def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:
-    """Return one row per object of any list in a document; `serial` and `reported` are the keys of a device."""
+    """Return one row per object of any list in a document; `serial` and `reported` name two keys of it."""
     found = objects(body)
     if found is None:
         return UNKNOWN

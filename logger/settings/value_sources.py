@@ -27,7 +27,7 @@ CREDENTIALS: Final = "credentials"
 """The folder of secret files beside the settings file; systemd passes it to the daemon, commands read it directly."""
 
 
-SUDO: Final = "the same command with sudo, or own it."
+SUDO: Final = "run the same command with sudo, or make this user its owner."
 """How to read what is closed to this user."""
 
 

@@ -25,12 +25,17 @@ SESSION_TOKEN: Final = "/entrez-auth-token"  # noqa: S105  a path
 
 
 class Cloud:
-    """Serves the sign-in on loopback, over plain http without `tls`; `sign_ins` counts tries, `faults` break answers.
+    """Serves Enphase's sign-in and its tokens on loopback; over plain http if there is no `tls`.
 
-    `mode`: refused: e-mail or password are wrong, whatever they are; mfa: a second factor is wanted;
-    too-many-sessions; forbidden 403, throttled 429 with Retry-After, down 503, html: 200 with a page, all of these
-    at the sign-in; foreign-token, expired-token, no-token: at the token; no-tokens-path: the first way to a token
-    is gone, the second works; installer: a token for twelve hours. `serials`: the gateways of the account.
+    `serials`: the gateways of the account. `sign_ins`: how often a sign-in was tried. `faults`: what goes wrong on
+    the wire. `mode` says what else goes wrong.
+
+    The sign-in fails. refused: every e-mail and password is wrong. mfa: a second factor is asked for.
+    too-many-sessions: the account has too many. forbidden: 403. throttled: 429 with Retry-After. down: 503.
+    html: 200 with a web page.
+
+    The token is odd. foreign-token: it is for another gateway. expired-token: it has ended. no-token: there is none.
+    no-tokens-path: the first path to a token is gone, the second one works. installer: it lasts twelve hours.
     """
 
     def __init__(

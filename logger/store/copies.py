@@ -45,7 +45,7 @@ def copy_store(folder: Path, target: Path) -> StoreCopy:
     except sqlite3.Error as error:
         raise StateError(
             f"the store {source} cannot be copied: {error}",
-            "run the same command with sudo; `envoy-logger doctor` looks at the disk.",
+            "run the same command with sudo, or check the disk with `envoy-logger doctor`.",
         ) from error
     return check_copy(target)
 

@@ -173,7 +173,7 @@ def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
     assert done.code == 78
     assert done.said == [
         f"{mine} is not empty and is not the demo's",
-        "Try: choose another with --state-dir.",
+        "Try: choose another folder with --state-dir.",
     ]
     assert [file.name for file in mine.iterdir()] == ["store.sqlite3"]
     assert (mine / "store.sqlite3").read_bytes() == b"precious"

@@ -91,5 +91,5 @@ def test_nothing_found_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pyte
     assert (told.code, json.loads(told.out)) == (69, [])
     assert told.said == [
         "no gateway was found on this network",
-        "Try: look into your router's list of devices for its address; then envoy-logger discover ADDRESS.",
+        "Try: find the gateway's address in your router's list of devices; run envoy-logger discover ADDRESS.",
     ]

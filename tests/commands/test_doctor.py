@@ -43,7 +43,7 @@ CURES = re.compile(
     r"remove |https://entrez|InfluxDB's own log|let the gateway"
 )
 """What a person can do."""
-BY_ITSELF = re.compile(r"the recorder accepts it at its next poll|the gateway renews it")
+BY_ITSELF = re.compile(r"the recorder accepts it at its next poll|the gateway renews the certificate")
 """What is said of a note or fault that nobody has to do anything about."""
 
 
@@ -320,7 +320,7 @@ FAULTS = {
         _setting(ENPHASE_GATEWAY="127.0.0.1:1"), "gateway port", "gateway is on.*envoy-logger discover", 69
     ),
     "http where https was meant": Induced(_http_only, "certificate", "without https://", 69),
-    "another certificate": Induced(_other_certificate, "certificate", "^envoy-logger accept-certificate", 69),
+    "another certificate": Induced(_other_certificate, "certificate", "^run envoy-logger accept-certificate", 69),
     "a damaged pin": Induced(_damaged_pin, "certificate", "remove the file and run `envoy-logger accept-cert", 78),
     "no authority vouches": Induced(
         _setting(LOGGER_TLS="verify"), "certificate", "LOGGER_TLS_CA_FILE.*LOGGER_TLS=pin", 69
@@ -337,7 +337,9 @@ FAULTS = {
     "a foreign token": Induced(_pasted(serial="999999999999"), "sign-in", "make a token for this gateway", 77),
     "no token at all": Induced(_nonsense_token, "sign-in", "set ENPHASE_TOKEN_FILE", 77),
     "no token yet": Induced(_no_token, "sign-in", "^envoy-logger doctor --sign-in"),
-    "a revoked token": Induced(_revoked, "sign-in", "^envoy-logger once, or wait: the recorder gets another", 77),
+    "a revoked token": Induced(
+        _revoked, "sign-in", "^run envoy-logger once, or wait: the recorder gets another token", 77
+    ),
     "a revoked pasted token": Induced(_revoked_pasted, "sign-in", "set ENPHASE_TOKEN_FILE", 77),
     "a wrong password": Induced(_wrong_password, "sign-in", "check ENPHASE_PASSWORD_FILE", 77),
     "a second factor": Induced(_second_factor, "sign-in", "https://entrez.enphaseenergy.com", 77),
@@ -384,7 +386,7 @@ def test_a_fault_is_named_with_its_cure(patient: Patient, name: str) -> None:
     assert check.exit_code == induced.code
     if induced.code:
         assert first_bad(found) == (induced.first or induced.where)  # nothing else before it is blamed
-    later = [check for check in found if "not looked at, because" in check.text]
+    later = [check for check in found if "not checked, because" in check.text]
     assert all(check.state == "left out" for check in later)
 
 

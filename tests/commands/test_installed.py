@@ -109,7 +109,7 @@ def test_who_may_not_read_the_file_is_told_how_and_nothing_false_besides(
     refuse(monkeypatch, installed, installed.parent / "credentials")
     code, _, err = run(installed, "check")
     assert code == 78
-    assert f"{installed} (file): cannot be read: Permission denied\nTry: the same command with sudo" in err
+    assert f"{installed} (file): cannot be read: Permission denied\nTry: run the same command with sudo" in err
     assert err.count("Try:") == 1
 
 
@@ -120,7 +120,7 @@ def test_who_may_not_look_into_the_credentials_is_told_how_and_nothing_false_bes
     refuse(monkeypatch, folder)
     code, _, err = run(installed, "check")
     assert code == 78
-    assert f"{folder} (folder): cannot be read: Permission denied\nTry: the same command with sudo" in err
+    assert f"{folder} (folder): cannot be read: Permission denied\nTry: run the same command with sudo" in err
     assert err.count("Try:") == 1
 
 

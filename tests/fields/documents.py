@@ -134,7 +134,7 @@ def _used(candidates: tuple[Candidate, ...]) -> bool:
 def _why(candidates: tuple[Candidate, ...]) -> str:
     first = next((c for c in candidates if c.state not in ("absent", "not listed", "not needed")), None)
     if first is None:
-        return "no source of it on this gateway"
+        return "no source on this gateway"
     said = {"unknown": "cannot be told", "no value": "gives no plausible value", "rejected": "may not be written now"}
     return f"*{first.key.rowset.name}* {said.get(first.state, 'lists nothing to write')}"
 

@@ -88,7 +88,7 @@ async def test_an_impostor_reads_nothing_and_the_message_names_both_certificates
         assert format_fingerprint(other.fingerprint) in text
         assert "ends 2027-11-11" in text
         assert "ends 2027-04-25" in text
-        assert "\nTry: envoy-logger accept-certificate" in text
+        assert "\nTry: run envoy-logger accept-certificate" in text
         assert impostor.handshakes >= 1
         assert impostor.received == b""
         assert here.cloud.sign_ins == 1
@@ -442,7 +442,7 @@ async def test_in_strict_mode_no_tick_is_lost_after_the_certificate_is_accepted(
         assert renewed.received == b""
         said = made.collector.changes.troubles["gateway"]
         assert "not the pinned one" in said
-        assert "Try: envoy-logger accept-certificate" in said
+        assert "Try: run envoy-logger accept-certificate" in said
         made.here.clock.now += waits_s
         await accept_certificate(made.here.access(), made.here.clock)
         assert [await made.minute() for _ in range(3)] == [True] * 3

@@ -160,8 +160,10 @@ class Draft:
         except OSError as error:
             is_full, where = error.errno == errno.ENOSPC, error.filename or self.destination.env_file.parent
             raise StateError(
-                f"{where} cannot be written: {error.strerror}; nothing was",
-                "free some space on that disk." if is_full else "sudo, or another place with --env-file.",
+                f"{where} cannot be written: {error.strerror}; no setting was changed",
+                "free some space on that disk."
+                if is_full
+                else "run the command with sudo, or name another place with --env-file.",
             ) from error
         for name, value in self.values.items():
             if value is None and name not in self.secrets:

@@ -86,7 +86,7 @@ def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway:
         _confirm_certificate(terminal, new, old)
     elif pins.plain(answers.fingerprint) != new.fingerprint:
         raise CertificateError(
-            f"{gateway.address} shows another certificate than the one that was given: {new.describe()}",
+            f"{gateway.address} shows another certificate than the given one: {new.describe()}",
             "check the address; somebody else may answer there.",
         )
     pins.save(draft.state_dir, new)
@@ -105,4 +105,7 @@ def _confirm_certificate(terminal: Terminal, new: Pin, old: Pin | None) -> None:
             raise missing_answer("--fingerprint")
         question = "Was the gateway replaced, and is this its new one"
     if not terminal.confirm(question, default=old is None, option="--fingerprint, or --yes"):
-        raise CertificateError("the certificate was not accepted; no secret was sent", "compare it at the gateway.")
+        raise CertificateError(
+            "the certificate was not accepted; no secret was sent",
+            "compare its fingerprint with the one that the gateway's own page shows in a browser.",
+        )

@@ -176,7 +176,9 @@ def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Se
         is_named = answers.admin_user or server.is_fresh
         raise missing_answer(by_name if is_named else f"--admin-token-file, {by_name}, or --influxdb-token-file")
     if server.is_fresh:
-        click.echo("   It has no user yet. The first one may do everything; the recorder gets a token of its own.")
+        click.echo(
+            "   This InfluxDB has no user yet. The first one may do everything; the recorder gets its own token."
+        )
         name = terminal.ask("Name of its first user", default=admin.username or "admin", option="--admin-user")
         return Admin(token, name, admin.password or _ask_admin_password(terminal, "Password (8 letters or more)"))
     if server.dialect == "1":

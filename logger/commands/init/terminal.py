@@ -48,7 +48,7 @@ def _translate(text: str) -> str:
 
 def missing_answer(option: str) -> click.UsageError:
     """Make the error for a needed answer when nobody can be asked."""
-    return click.UsageError(f"this needs an answer: give {option}, or run it in a terminal")
+    return click.UsageError(f"this question needs an answer: give {option}, or run the command in a terminal")
 
 
 class Terminal:

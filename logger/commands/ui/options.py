@@ -34,7 +34,7 @@ def _choose_file(context: click.Context, parameter: click.Parameter, path: Path 
     try:
         is_there = path.is_file()
     except OSError as error:
-        raise click.BadParameter(f"{path}: {error.strerror}; try the same command with sudo") from error
+        raise click.BadParameter(f"{path}: {error.strerror}; run the same command with sudo") from error
     if not is_there:
         raise click.BadParameter(f"there is no file {path}")
     return path
