@@ -16,7 +16,8 @@ SYSTEM_STATE = Path("/var/lib/envoy-logger")
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
     """Return the set folder, else `$STATE_DIRECTORY`, else /var/lib/envoy-logger if it exists, else one below home.
 
-    Under systemd's DynamicUser that one is a link to where only root may look, and yet is there for all.
+    Under systemd's DynamicUser, /var/lib/envoy-logger is a link into a folder that only root may read. Every user
+    sees the link itself.
     """
     if setting:
         return Path(os.path.expanduser(setting))

@@ -22,8 +22,8 @@ class Policy:
     """Hold how often and how fast to try again.
 
     `tries` says when to stop. The pause `first_s` doubles from failure to failure up to `most_s`; each is drawn
-    between half and all of it and is never less than `floor_s`. Errors with `retry` are tried again, those `besides`
-    too, those in `never` not.
+    between half and all of it and is never less than `floor_s`. After an error with `retry` or of a
+    class in `besides`, the work is tried again; after one of a class in `never`, it is not.
     """
 
     tries: int

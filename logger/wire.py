@@ -225,7 +225,10 @@ class Wire:
 
 
 def _authorities(base_url: str) -> ssl.SSLContext:
-    """Trust in the system's authorities; in nobody where no https is spoken, since reading them takes long."""
+    """Return a TLS context that trusts the system's authorities; for plain http, one that trusts nobody.
+
+    Reading the authorities takes long, so they are read for https alone.
+    """
     if urlsplit(base_url).scheme == "https":
         return ssl.create_default_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -37,8 +37,8 @@ class Rebuilt:
     """Hold the result of a rebuild.
 
     `earlier`: what was before the live state; None if nothing was. `again`: closed days of the live state that were
-    computed again. `left_out`: such days that were not to be computed again. `added`: what the rows of these lack,
-    because an earlier version wrote them. `days`: the sums of every day, for the months.
+    computed again. `left_out`: closed days of the live state that were not to be computed again. `added`: what the
+    rows of these days lack, because an earlier version wrote them. `days`: the sums of every day, for the months.
     """
 
     earlier: Replayed | None = None

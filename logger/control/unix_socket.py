@@ -130,7 +130,7 @@ class _Server:
         task.add_done_callback(lambda _: writer.close())  # also if it was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until the other side leaves, is silent too long, or says what no command says."""
+        """Answer one connection until the other side leaves, is silent too long, or sends what no command sends."""
         with contextlib.suppress(OSError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             if not _may_ask(writer) or len(self._tasks) > _MOST_CONNECTIONS:
                 return
@@ -220,7 +220,7 @@ class Daemon:
     async def ask(
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Ask the daemon to call `function` → its answer; its errors are raised here as what they are there."""
+        """Ask the daemon to call `function` → its answer; the daemon's errors are raised here with their types."""
         annotations = _read_annotations(function)
         given = inspect.signature(function).bind(None, *args, **kwargs).arguments
         arguments = {

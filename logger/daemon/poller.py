@@ -152,8 +152,8 @@ class Poller:
     ) -> EndpointState | None:
         """Return the next due endpoint of a lane, except those in `asked`; silent endpoints come last.
 
-        A request whose credentials are refused ends its lane's turn. So endpoints that this happened to come after
-        the others: one of them can never keep the others from being asked.
+        A request whose credentials are refused ends its lane's turn. So an endpoint that refused them comes after the
+        others, and cannot keep the others from being asked.
         """
         quiet = self._zone.is_quiet(self._clock.time())
         due = [

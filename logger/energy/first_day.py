@@ -43,7 +43,10 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 
 
 def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
-    """Return the gateway's figures of today that are still yesterday's, in Wh; if one is, all of that tick are."""
+    """Return the gateway's figures of today, in Wh, that are refused because they are still yesterday's.
+
+    If one figure of a tick is yesterday's, all figures of that tick are.
+    """
     if not any(_is_of_yesterday(seed, state, tick) for seed in tick.seeds.values()):
         return state.refused
     new = {name: seed.today_wh for name, seed in tick.seeds.items() if seed.today_wh is not None}

@@ -1,10 +1,10 @@
 """Keep the energies of the house from falling, and leave them out when they cannot be true. Pure.
 
 With a net CT, consumption is production + import − export. The figure falls when its counters are of different grain:
-the inverters' production moves every 5 to 60 minutes, import and export move each second. So it moves only when all
-of its counters have moved, and keeps its highest value until then. If the figure stays below its highest value by
-more than the grain and the meters' errors explain, something is not measured. It is then left out until it has not
-been so low for a day.
+the inverters' production moves every 5 to 60 minutes, import and export move each second. So the figure is moved only
+when all of its counters have moved, and keeps its highest value until then. If it stays below its highest value by
+more than the grain and the meters' errors explain, something is not measured. The figure is then left out until
+it has not been so low for a day.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ def read_back(line: str, role: Role) -> Reading:
     A line is one point with its time in whole seconds, without its newline.
     """
     if "\n" in line or "\r" in line:
-        raise ValueError("it holds a line break")
+        raise ValueError("the line holds a line break")
     head = _MEASUREMENT.match(line)
     if head is None or line.startswith("#"):
-        raise ValueError("it does not begin with a measurement")
+        raise ValueError("the line does not begin with a measurement")
     at = head.end()
     tags: dict[str, str] = {}
     while line[at : at + 1] == ",":
@@ -47,7 +47,7 @@ def read_back(line: str, role: Role) -> Reading:
         at, separator = found.end(), ","
     time = line[at:]
     if not fields or not re.fullmatch(r" -?\d{1,12}", time):
-        raise ValueError("it does not end with a time in whole seconds")
+        raise ValueError("the line does not end with a time in whole seconds")
     return Reading(_unescape(head[0]), tags, fields, int(time), role)
 
 

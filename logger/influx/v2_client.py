@@ -71,7 +71,7 @@ class V2Client:
                 refused = isinstance(cause.__cause__, ConnectionRefusedError)
                 return UnreachableError(
                     f"{self.host} {'refuses the connection' if refused else 'cannot be reached'}",
-                    "check that InfluxDB runs, the network, and INFLUXDB_URL.",
+                    "check that InfluxDB runs; check the network and INFLUXDB_URL.",
                 )
             case NoAnswerError():
                 return TimedOutError(

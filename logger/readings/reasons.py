@@ -138,7 +138,7 @@ def _find_row(rows: Rows, device: str) -> Row | None:
 
 
 def _describe_paths(seen: Collection[str], view: View) -> Iterator[str]:
-    """Describe the documents that were looked at and are not there, those that failed first."""
+    """Describe the documents that were looked at and are not there, with those that failed at the beginning."""
     for path in sorted(seen, key=lambda path: (path not in view.snapshot.failures, path)):
         if path not in view.snapshot.documents and (text := _describe_path(path, view)):
             yield text

@@ -57,7 +57,7 @@ class Enphase(Group):
     )
     serial: Serial = Field(
         "",
-        description="Its serial number. Read from the gateway if empty; if given, another gateway is refused.",
+        description="Serial number of the gateway. If empty, the gateway tells it; if given, another one is refused.",
     )
     username: str = Field("", description="E-mail of your Enphase account (firmware 7 and later).")
     password: SecretStr = Field(SecretStr(""), description="Password of your Enphase account.")
@@ -66,7 +66,7 @@ class Enphase(Group):
     )
     local_username: str = Field("envoy", description="User for gateways before version 7.")
     local_password: SecretStr = Field(
-        SecretStr(""), description="Its password. The last six characters of the serial number if empty."
+        SecretStr(""), description="Password of that user. If empty: the last six characters of the serial number."
     )
     login_url: Url = Field(
         "https://enlighten.enphaseenergy.com/login/login.json", description="Where to sign in at Enphase."
@@ -86,11 +86,11 @@ class Influxdb(Group):
         description="Address of InfluxDB. Empty: everything is kept in the embedded store.",
         examples=["http://localhost:8086"],
     )
-    api: Literal["auto", "1", "2", "3"] = Field("auto", description="Its generation: auto, 1, 2 or 3.")
+    api: Literal["auto", "1", "2", "3"] = Field("auto", description="Generation of InfluxDB: auto, 1, 2 or 3.")
     token: InfluxToken = Field(SecretStr(""), description="Token that may write to the buckets (2.x, 3.x).")
     org: Line = Field("", description="Organisation (2.x).")
     username: str = Field("", description="User (1.x with authentication).")
-    password: SecretStr = Field(SecretStr(""), description="Its password (1.x).")
+    password: SecretStr = Field(SecretStr(""), description="Password of that user (1.x).")
     admin_token: InfluxToken = Field(
         SecretStr(""), description="Token that may create buckets and tokens; used by `setup` alone."
     )

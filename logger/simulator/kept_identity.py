@@ -22,7 +22,7 @@ _FILE: Final = "stand-in.json"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Hold what stays the same at each start. `epoch`: the begin of the history, in unix seconds; ports 0: any."""
+    """Hold what stays the same at each start. `epoch`: when the history begins, in unix seconds; ports 0: any."""
 
     certificate: Certificate
     token_key: PrivateKey = field(repr=False)

@@ -60,7 +60,7 @@ class Recording:
         return web_pages.LOST if oldest and path.partition("?")[0].endswith(".json") else web_pages.NOT_FOUND_JSON
 
     def access(self, path: str) -> Access:
-        """Return what a path asks for by the manifest; before firmware 7 only the inverters ask for Digest."""
+        """Return the sign-in that a path asks for; before firmware 7 only the inverters ask for Digest."""
         if path.startswith("/info"):
             return "open"
         if self.needs_token:

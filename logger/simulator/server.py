@@ -137,7 +137,7 @@ class Simulator:
         self.expire_sessions()
 
     async def come_up(self) -> None:
-        """Switch it on again, at the same port."""
+        """Switch the gateway on again, at the same port."""
         await self.http.start()
 
     def count(self, prefix: str = "") -> int:

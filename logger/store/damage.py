@@ -47,7 +47,7 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 
 
 def finish_setting_aside(folder: Path) -> None:
-    """Finish setting a file aside that was killed between its two renames."""
+    """Finish to set a damaged file aside, if a kill came after its log was renamed and before the file was."""
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
         if not target.exists() and (folder / FILE).exists():

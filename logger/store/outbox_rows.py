@@ -261,11 +261,11 @@ def unpack(body: bytes) -> bytes:
         except zlib.error as error:
             raise ValueError(str(error)) from error
         if not unzip.eof:
-            raise ValueError("its end is missing")
+            raise ValueError("the end of the body is missing")
         rest = unzip.unused_data
     lines = b"".join(parts)
     if not lines:
-        raise ValueError("it is empty")
+        raise ValueError("the body is empty")
     if not lines.endswith(b"\n"):
-        raise ValueError("its last line is cut")
+        raise ValueError("the last line is cut")
     return lines

@@ -62,7 +62,8 @@ Bands = Mapping[str, BandEnergy]
 class Portion:
     """Hold energy of one counter at one price.
 
-    `name`: the counter. `load_sign`: 1 where its energy adds to what the house used, -1 where it lessens it, else 0.
+    `name`: the counter. `load_sign`: 1 where this energy adds to the use of the house, -1 where it is taken off that
+    use, else 0.
     """
 
     name: str

@@ -124,7 +124,7 @@ def _absent(one: Explained) -> str:
     if one.candidates:
         return _why(one.candidates)
     reasons = [f"{counter.name}: {_why(candidates)}" for counter, candidates in one.counters if not _used(candidates)]
-    return "; ".join(reasons) if reasons else f"wants {one.field.made_of}"
+    return "; ".join(reasons) if reasons else f"needs {one.field.made_of}"
 
 
 def _used(candidates: tuple[Candidate, ...]) -> bool:
@@ -135,7 +135,11 @@ def _why(candidates: tuple[Candidate, ...]) -> str:
     first = next((c for c in candidates if c.state not in ("absent", "not listed", "not needed")), None)
     if first is None:
         return "no source on this gateway"
-    said = {"unknown": "cannot be told", "no value": "gives no plausible value", "rejected": "may not be written now"}
+    said = {
+        "unknown": "is unknown at this poll",
+        "no value": "gives no plausible value",
+        "rejected": "may not be written now",
+    }
     return f"*{first.key.rowset.name}* {said.get(first.state, 'lists nothing to write')}"
 
 
