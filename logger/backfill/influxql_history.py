@@ -28,7 +28,7 @@ class InfluxqlHistory:
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points; `History` describes the arguments."""
+        """Return a gateway's points; `History` describes the method."""
         columns = ", ".join(quote_name(field) for field in fields) or "*"
         found = await self._query(
             role,
@@ -40,12 +40,12 @@ class InfluxqlHistory:
         return sorted(points, key=lambda point: point.time)
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """Return the serials of the gateways; `History` describes the arguments."""
+        """Return the serials of the gateways; `History` describes the method."""
         found = await self._query(role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway")
         return sorted({str(value) for series in found for _, value in series.values})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """Return the times of the first and last point; `History` describes the arguments."""
+        """Return the times of the first and last point; `History` describes the method."""
         times: list[int] = []
         for order in ("ASC", "DESC"):
             found = await self._query(

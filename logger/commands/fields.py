@@ -62,7 +62,7 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
         raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")
     click.echo("\n".join(_describe_way(chosen[0], found, configured.influxdb.buckets[measurement.role])))
     if len(chosen) > 1:
-        click.echo(f"\n{len(chosen) - 1} more series; --serial names one.")
+        click.echo(f"\n{len(chosen) - 1} more series: name one with --serial.")
     return 75 if found.failures else 0
 
 

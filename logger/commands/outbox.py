@@ -78,7 +78,9 @@ def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
         line = log.mask(as_text(entry.line)) or "(damaged, not a line any more)"
         click.echo(f"{entry.id:>5}  {describe_refusal(entry)}\n       {line}")
     if len(found) > limit:
-        click.echo(f"\n{len(found) - limit} more, older: --limit {len(found)}, or envoy-logger export --refused")
+        click.echo(
+            f"\n{len(found) - limit} older lines: add --limit {len(found)}, or run envoy-logger export --refused"
+        )
     if found:
         click.echo(
             "\nTry again as they are:  envoy-logger outbox retry [NUMBER…]\n"

@@ -68,7 +68,7 @@ async def _check_document(gateway: Gateway, endpoint: Endpoint) -> tuple[CheckRe
     try:
         document = await gateway.fetch(endpoint)
     except AbsentError as error:
-        return skip(path, "this gateway has none"), error
+        return skip(path, "this gateway has no such document"), error
     except NotAllowedError as error:
         if error.hint:  # another local user may read it
             return bad(path, error.message, error.hint, CredentialsError.exit_code), error

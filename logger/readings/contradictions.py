@@ -86,7 +86,7 @@ class Contradictions:
 def find_contradictions(
     short: Shortfall | None, tick: Tick, energy: EnergyState, view: View
 ) -> dict[str, SiteWarning]:
-    """Find what the powers and the lifetime counters of one tick contradict, by key.
+    """Find the contradictions between the powers and between the lifetime counters of one tick, by key.
 
     `energy` is the energy state before the tick.
     """
