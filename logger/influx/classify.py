@@ -10,7 +10,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal, TypeAlias
 
-from logger.influx.limits import TOO_FAST_HINT, find_limit
+from logger.influx.limits import choose_cure, choose_pace_hint, has_lasting_limit, has_limit
 from logger.model import Json
 
 Kind: TypeAlias = Literal["credentials", "missing", "limit", "unknown"]
@@ -90,7 +90,8 @@ _BAD_LINE = re.compile(
 _CONFLICT = re.compile(r"field type conflict|invalid column type|unable to parse|error parsing line", re.I)
 """Words that blame a line even with status 500."""
 _SERVERS_OWN = re.compile(
-    r"max-memory|timeout|timed out|no space|quota|out of memory|open files|queue|unavailable|shutting|closed",
+    r"memory(?! address)|timeout|timed out|no space|quota|open files|queue|unavailable|shutting|closed|"
+    r"concurren|rate.?limit",
     re.I,
 )
 """Words of a server that is in trouble itself, whatever it is sent."""
@@ -123,6 +124,7 @@ def classify(
     plain = _QUOTED.sub("…", text)
     one_line = " ".join(_extract_message(mask(body)).split())
     reason = f"HTTP {status}" + (f": {one_line[:300]}" if text else "")
+    is_cloud = _is_cloud(host, headers)
 
     def block(kind: Kind, hint: str) -> Blocked:
         return Blocked(reason, hint, kind, status)
@@ -138,15 +140,16 @@ def classify(
     if status == 413 or (status == 400 and _BATCH.search(plain)):
         return TooLarge(reason)
     if status == 429:
-        return Wait(reason, retry_after_s, status, hint=TOO_FAST_HINT)
-    if (status in (400, 402, 403, 422) or status >= 500) and (hint := find_limit(plain)):
+        return Wait(reason, retry_after_s, status, hint=choose_pace_hint(is_cloud=is_cloud))
+    if has_lasting_limit(plain) if status >= 500 else status in (400, 402, 403, 422) and has_limit(plain):
+        hint = choose_cure(plain, is_cloud=is_cloud)
         return block("limit", hint) if not retry_after_s else Wait(reason, retry_after_s, status, hint=hint)
     if status in (400, 422):
         if _RETENTION.search(plain):
             return OutsideRetention(reason)
         if _BAD_LINE.search(plain):
             return BadLines(reason, status)
-        return block("unknown", _choose_log_hint(host, headers))
+        return block("unknown", _choose_log_hint(is_cloud=is_cloud))
     if status in (401, 403):
         return block("credentials", _CREDENTIALS_HINT)
     if status == 404:
@@ -158,17 +161,25 @@ def classify(
     if status == 500 and _CONFLICT.search(plain):
         return BadLines(reason, status)
     if status in (408, 425) or status >= 500:
-        of_server = status != 500 or _SERVERS_OWN.search(plain) is not None
-        hint = "" if status != 500 else f"{_choose_log_hint(host, headers).removesuffix('.')} if this lasts."
+        is_busy = has_limit(plain)
+        of_server = status != 500 or is_busy or _SERVERS_OWN.search(plain) is not None
+        hint = "" if status != 500 else f"{_choose_log_hint(is_cloud=is_cloud).removesuffix('.')} if this lasts."
+        hint = choose_pace_hint(is_cloud=is_cloud) if is_busy else hint
         return Wait(reason, retry_after_s, status, away=status == 502, of_server=of_server, hint=hint)
     if 300 <= status < 400:
         return block("unknown", "set INFLUXDB_URL to the final address: this one sends writers elsewhere.")
     return block("unknown", "check INFLUXDB_URL and INFLUXDB_API, and any proxy in between.")
 
 
-def _choose_log_hint(host: str, headers: Mapping[str, str]) -> str:
+def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether InfluxDB Cloud answered. A self-hosted 2.x sends the error code too, but also what it is."""
+    is_coded = "x-platform-error-code" in headers and "x-influxdb-version" not in headers
+    build = headers.get("x-influxdb-build", "cloud" if is_coded else "")
+    return host.partition(":")[0].endswith(".influxdata.com") or build.lower() == "cloud"
+
+
+def _choose_log_hint(*, is_cloud: bool) -> str:
     """Return where to look for the cause of a refusal; a user of InfluxDB Cloud has no log to read."""
-    is_cloud = host.partition(":")[0].endswith(".influxdata.com") or "x-platform-error-code" in headers
     return "ask InfluxData's support, with these words." if is_cloud else "see InfluxDB's own log for the cause."
 
 

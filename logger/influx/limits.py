@@ -1,4 +1,7 @@
-"""Recognize a limit of the server or the plan by its words, and name the cure where the owner finds it. Pure."""
+"""Recognize a limit of the server or the plan by its words, and name the cure where the owner finds it. Pure.
+
+Only who is on InfluxDB Cloud has a plan, so only he is sent to its page.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,12 @@ _LIMIT: Final = re.compile(
 )
 _OF_ONE_LINE: Final = re.compile(r"\b(line|key|entry|string|value)s? (size|length)|too long", re.I)
 """What a server says of one line that is larger than it takes: other lines may pass."""
+_LASTING: Final = re.compile(
+    r"max-(series|values)|cardinality|databases|tables|columns|\bplan\b|\borg|namespace|service limit|limited_", re.I
+)
+"""What stands until a person changes it, also where the server says that the fault is its own (5xx)."""
+_PASSING: Final = re.compile(r"memory|concurren|\brate\b", re.I)
+"""What a busy server or proxy runs out of; it passes by itself."""
 _USAGE: Final = "click your organisation's name at the top of InfluxDB Cloud, then Usage"
 _CURES: Final = (
     (
@@ -20,25 +29,38 @@ _CURES: Final = (
         f"raise max-series-per-database or max-values-per-tag in influxdb.conf and restart InfluxDB; {KEPT}",
     ),
     (
-        re.compile(r"\borg|\bplan|namespace|service limit|billing|quota|cardinality|rate limit|limited_", re.I),
-        f"{_USAGE}: it shows the limit. Delete data there or upgrade the plan; {KEPT}",
-    ),
-    (
         re.compile(r"databases|tables|columns", re.I),
         f"let the INFLUXDB_BUCKET… settings name fewer databases, or raise the server's limit; {KEPT}",
     ),
 )
 """What the words of a limit are about → the cure; the first that fits."""
-_ANY_CURE: Final = f"raise the limit of the server or the plan; {KEPT}"
-TOO_FAST_HINT: Final = (
-    f"wait. If this lasts on InfluxDB Cloud, {_USAGE}: it shows what the plan takes in five minutes. Raise "
-    "LOGGER_DEVICES_INTERVAL_S and LOGGER_TOTALS_INTERVAL_S, or upgrade the plan."
+_OF_PLAN: Final = re.compile(
+    r"\borg|\bplan|namespace|service limit|billing|quota|cardinality|rate limit|limited_", re.I
 )
-"""The cure for a server that takes only so much at a time."""
+_PLAN_CURE: Final = f"{_USAGE}: it shows the limit. Delete data there or upgrade the plan; {KEPT}"
+_ANY_CURE: Final = f"raise the limit of the server, or of a proxy before it; {KEPT}"
+_LESS: Final = "raise LOGGER_DEVICES_INTERVAL_S and LOGGER_TOTALS_INTERVAL_S"
 
 
-def find_limit(text: str) -> str:
-    """Return the cure for the limit that a server's words are about; empty if they are about none."""
-    if not _LIMIT.search(text) or _OF_ONE_LINE.search(text):
-        return ""
+def has_limit(text: str) -> bool:
+    """Tell whether a server's words are about a limit of more than one line."""
+    return bool(_LIMIT.search(text)) and not _OF_ONE_LINE.search(text)
+
+
+def has_lasting_limit(text: str) -> bool:
+    """Tell whether a server that blames itself names a limit that does not pass by itself."""
+    return has_limit(text) and bool(_LASTING.search(text)) and not _PASSING.search(text)
+
+
+def choose_cure(text: str, *, is_cloud: bool) -> str:
+    """Return the cure for the limit that a server's words are about."""
+    if is_cloud and _OF_PLAN.search(text):
+        return _PLAN_CURE
     return next((cure for words, cure in _CURES if words.search(text)), _ANY_CURE)
+
+
+def choose_pace_hint(*, is_cloud: bool) -> str:
+    """Return what helps against a server that takes only so much at a time."""
+    if is_cloud:
+        return f"wait. If this lasts, {_USAGE}: it shows what the plan takes in five minutes. Upgrade it, or {_LESS}."
+    return f"wait. If this lasts, see the log of InfluxDB, and of any proxy before it, or {_LESS}."

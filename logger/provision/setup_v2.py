@@ -23,7 +23,7 @@ from influxdb_client import (
 
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.dialects import is_sendable
-from logger.influx.limits import find_limit
+from logger.influx.limits import has_limit
 from logger.influx.queries import quote_flux
 from logger.influx.v2_client import V2Client
 from logger.log import mask, protect
@@ -232,7 +232,7 @@ def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
     if "password" in own and status in (400, 422):
         return InfluxError(f"{failure}: {mask(own)[:200]}", "choose another password (--admin-password-file).")
     message = f"{failure}: HTTP {status}: {mask(own or ' '.join(body.split()))[:200]}"
-    if find_limit(body):
+    if status < 500 and has_limit(body):
         return InfluxError(message, _LIMIT_HINT)
     if status in (401, 403):
         return InfluxRefusedError(

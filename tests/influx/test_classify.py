@@ -22,6 +22,9 @@ from logger.influx.classify import (
 from tests.sizes import sized
 
 NOW = 1_700_000_000.0
+CLOUD = {"x-platform-error-code": "invalid"}
+OWN = {"x-platform-error-code": "invalid", "x-influxdb-build": "OSS", "x-influxdb-version": "v2.9.1"}
+"""What a self-hosted 2.9.1 sends with an error."""
 
 
 def outcome(status: int, body: str = "", **headers: str) -> Outcome:
@@ -174,6 +177,19 @@ WAIT = [
     ("slow body", 408, ""),
     ("3.x rate", 429, ""),
     ("storage", 507, ""),
+    *(
+        (f"{status} {words}", status, words)
+        for status in (500, 503)
+        for words in (
+            "rate limit exceeded",
+            "memory limit exceeded",
+            "concurrent write limit reached",
+            "the organization exceeded its concurrent requests limit",
+            "connection limit reached",
+            "disk quota exceeded",
+        )
+    ),
+    ("a host's bandwidth", 509, "Bandwidth Limit Exceeded"),
 ]
 
 
@@ -203,6 +219,36 @@ def test_what_passes_by_itself_is_waited_for(status: int, body: str) -> None:
     assert isinstance(found, Wait)
     assert found.status == status
     assert found.retry_after_s is None
+
+
+@pytest.mark.parametrize("words", ["rate limit exceeded", "memory limit exceeded", "disk quota exceeded"])
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_that_is_busy_is_waited_for_with_its_words_and_blames_no_line(status: int, words: str) -> None:
+    found = outcome(status, words)
+    assert isinstance(found, Wait)
+    assert found.of_server
+    assert words in found.reason
+    assert "see the log of InfluxDB" in found.hint
+    assert "Cloud" not in found.hint
+
+
+def test_a_server_that_breaks_on_a_line_is_no_busy_server() -> None:
+    found = outcome(500, "panic: runtime error: invalid memory address or nil pointer dereference")
+    assert isinstance(found, Wait)
+    assert not found.of_server
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_only_who_is_on_cloud_is_sent_to_its_page(status: int) -> None:
+    found = classify(status, "rate limit exceeded", CLOUD, NOW)
+    assert isinstance(found, Wait)
+    assert "InfluxDB Cloud, then Usage" in found.hint
+    for body in (two("x", "service limit reached: this org has exceeded limit is 200"), "rate limit exceeded"):
+        for own in (400, 403, 422, status):
+            at_home = classify(own, body, OWN, NOW)
+            assert isinstance(at_home, Wait | Blocked)
+            assert "Cloud" not in at_home.hint
+            assert "plan" not in at_home.hint
 
 
 @pytest.mark.parametrize(
@@ -243,7 +289,7 @@ def test_words_inside_the_quoted_line_decide_nothing(line: str) -> None:
     ],
 )
 def test_a_cure_names_what_the_owner_of_this_server_can_do(status: int, message: str, where: str) -> None:
-    found = outcome(status, two("x", message))
+    found = classify(status, two("x", message), CLOUD if "Cloud" in where else OWN, NOW)
     assert isinstance(found, Wait | Blocked)
     assert where in found.hint
 
@@ -261,9 +307,10 @@ def test_nobody_is_sent_to_the_log_of_a_server_that_is_not_his() -> None:
     found = classify(400, two("invalid", "odd"), {}, NOW, host=host)
     assert isinstance(found, Blocked)
     assert "InfluxData's support" in found.hint
-    own = outcome(400, two("invalid", "odd"))
-    assert isinstance(own, Blocked)
-    assert "own log" in own.hint
+    for headers in ({}, OWN, {"x-platform-error-code": "invalid", "x-influxdb-version": "v2.0.4"}):
+        own = classify(400, two("invalid", "odd"), headers, NOW)
+        assert isinstance(own, Blocked)
+        assert "own log" in own.hint
 
 
 def test_words_inside_quoted_names_decide_nothing() -> None:
