@@ -7,11 +7,10 @@ from typing import Final
 
 from logger.energy.surroundings import Surroundings
 from logger.model import Reading, Value
+from logger.readings.selectors.meters import LEAST_V
 
 _METERS: Final = ("net-consumption", "total-consumption", "production")
 """The meters whose phases show the grid's voltage, the best first; of other meters any."""
-_LEAST_V: Final = 1.0
-"""A phase below this has no voltage: it is not connected."""
 _ON_GRID: Final = {"on-grid": True, "off-grid": False}
 FIELDS: Final = {"envoy_phase": ("voltage_v", "frequency_hz"), "envoy_grid": ("grid_state",)}
 """Measurement → the fields that are read here."""
@@ -23,7 +22,7 @@ def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) ->
     hertz: dict[str, list[float]] = {}
     is_on_grid = None
     for point in points:
-        if point.measurement == "envoy_phase":
+        if point.measurement == "envoy_phase" and _is_connected(point):
             meter = point.tags["meter"]
             _collect(volts.setdefault(meter, []), point.fields.get("voltage_v"))
             _collect(hertz.setdefault(meter, []), point.fields.get("frequency_hz"))
@@ -35,8 +34,14 @@ def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) ->
     )
 
 
+def _is_connected(phase: Reading) -> bool:
+    """Tell whether a phase has voltage; noise has a frequency too, which is none of the grid's."""
+    volts = phase.fields.get("voltage_v")
+    return not isinstance(volts, float) or volts >= LEAST_V
+
+
 def _collect(values: list[float], value: Value | None) -> None:
-    if isinstance(value, float) and value >= _LEAST_V:
+    if isinstance(value, float) and value > 0.0:
         values.append(value)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from logger.energy.surroundings import Surroundings
 from logger.model import Reading, Value
 from logger.readings.around import read_surroundings
+from logger.readings.selectors.meters import LEAST_V
 
 
 def phase(meter: str, phase: str, volts: float, hertz: float = 50.0) -> Reading:
@@ -27,8 +28,17 @@ def test_the_voltage_is_that_of_the_meter_at_the_grid_with_all_its_phases() -> N
 
 
 def test_a_phase_without_voltage_does_not_count() -> None:
-    points = [phase("net-consumption", "L1", 0.0), phase("production", "L1", 232.0)]
-    assert read_surroundings(points, {}).volts == (232.0, 232.0)
+    points = [phase("net-consumption", "L1", 0.0, 0.0), phase("production", "L1", 232.0)]
+    assert read_surroundings(points, {}) == Surroundings((232.0, 232.0), (50.0, 50.0))
+
+
+def test_the_noise_of_a_channel_that_is_not_connected_does_not_count() -> None:
+    points = [
+        phase("net-consumption", "L1", 231.0),
+        phase("net-consumption", "L2", 12.3, 61.7),
+        phase("net-consumption", "L3", LEAST_V - 0.1, 48.0),
+    ]
+    assert read_surroundings(points, {}) == Surroundings((231.0, 231.0), (50.0, 50.0))
 
 
 def test_the_grids_state_and_the_charge_are_taken_as_they_are_or_left_unknown() -> None:

@@ -41,8 +41,8 @@ METER_KINDS: Final = frozenset(
 )
 _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
 """Meter kinds that only the new metering code of some 8.3 firmware lists."""
-_LEAST_V: Final = 30.0
-"""Channels that are not connected show up to 12 V of noise."""
+LEAST_V: Final = 30.0
+"""A phase below this has no voltage: channels that are not connected show up to 12 V of noise."""
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
@@ -125,7 +125,7 @@ def _doubt_dead(reading: Object, meter: Meter) -> str:
     channels = objects(reading.get("channels")) or []
     phases = [reading, *channels[: meter.phases]]
     volts = [v for v in (number(phase.get("voltage")) for phase in phases) if v is not None]
-    if volts and max(volts) < _LEAST_V:
+    if volts and max(volts) < LEAST_V:
         return "it shows no voltage on any phase"
     figures = [number(reading.get(key)) for key in ("activePower", "actEnergyDlvd", "actEnergyRcvd")]
     return "all its figures are zero" if not volts and not any(figures) else ""
