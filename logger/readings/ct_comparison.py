@@ -26,7 +26,7 @@ _FEWEST: Final = 20
 _APART: Final = 0.2
 _SUNNY_W: Final = 200.0
 _SUNNY_SHARE: Final = 0.1
-"""Two hours are sunny if the inverters made this share of the most that they can."""
+"""The sun shines if the production is this share of the most that the inverters can make."""
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the inverters' power measures none of it."""
 _BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
@@ -64,15 +64,14 @@ def keep_samples(samples: Sequence[CtSample], new: CtSample | None) -> tuple[CtS
 def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:
     """Find whether CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    The first sample ever is compared too, if the CT shows nothing of what the inverters report. `most_w` is the most
-    that the inverters can make together.
+    The first sample ever is compared too, if the sun shines and the CT shows nothing of what the inverters report. It
+    may at dusk, when their reports are older than the CT's power. `most_w` is the most that the inverters can make.
     """
     if not samples:
         return {}
+    sunny_w = max(_SUNNY_W, _SUNNY_SHARE * (most_w or 0.0))
     if len(samples) == 1:
-        first = samples[0]
-        is_missing = first.inverters_w >= _SUNNY_W and first.ct_w < _NOTHING * first.inverters_w
-        return _describe("", first.ct_w, first.inverters_w) if is_missing else {}
+        return _judge_first(samples[0], sunny_w)
     last = [sample for sample in samples if samples[-1].at - sample.at < _SPAN_S]
     reported = _mean([sample.inverters_w for sample in last])
     means = [*_list_means(samples)]
@@ -80,11 +79,17 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[s
         return {}
     ct_w = min(means, key=lambda mean: abs(mean - reported))
     most = max(ct_w, reported)
-    if most < max(_SUNNY_W, _SUNNY_SHARE * (most_w or 0.0)) or abs(ct_w - reported) <= _APART * most:
+    if most < sunny_w or abs(ct_w - reported) <= _APART * most:
         return {}
     if ct_w > reported and any(sample.silent for sample in last):
         return {}
     return _describe(" on average over two sunny hours", ct_w, reported)
+
+
+def _judge_first(first: CtSample, sunny_w: float) -> dict[str, SiteWarning]:
+    """Find whether the CT shows nothing while the sun shines."""
+    is_missing = first.inverters_w >= sunny_w and first.ct_w < _NOTHING * first.inverters_w
+    return _describe("", first.ct_w, first.inverters_w) if is_missing else {}
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:

@@ -85,6 +85,13 @@ def test_a_ct_that_shows_nothing_at_the_first_look_is_told_at_once() -> None:
     assert "not clamped" in told[0].message
 
 
+@pytest.mark.parametrize(("reported_w", "is_told"), [(400.0, False), (600.0, True)])
+def test_a_ct_that_shows_nothing_at_dusk_is_not_told_from_older_reports(reported_w: float, is_told: bool) -> None:
+    """The inverters can make 4800 W."""
+    told = warnings_of(lambda at: 2.0, lambda at: reported_w, hours=0.2)
+    assert any(told) == is_told
+
+
 def test_it_is_told_once_a_day() -> None:
     def sun(at: float) -> float:
         return 4000.0 if 6 <= at % 86400 / 3600 < 18 else 0.0
