@@ -213,6 +213,17 @@ class Changes:
         self._on_change()
         return True
 
+    def renew(self, key: str, text: str) -> None:
+        """Keep a new text of an open trouble for `status`, without logging it again."""
+        if self._key(key) in self._open:
+            self._open[self._key(key)] = self._text(text)
+
+    def list_messages(self) -> list[str]:
+        """Return the first line of each open trouble of this part, without the part's name."""
+        before, name = (f"{self._name} ", f"{self._name}: ") if self._name else ("", "")
+        mine = [text for key, text in self._open.items() if key.startswith(before)]
+        return [text.removeprefix(name).partition("\n")[0] for text in mine]
+
     def end(self, key: str, text: str) -> bool:
         """Report that trouble `key` is over; return True if it was open."""
         if self._open.pop(self._key(key), None) is None:

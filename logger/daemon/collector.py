@@ -283,7 +283,9 @@ class Collector:
             if name not in found and self.changes.end(name, warning.ended) and warning.event:
                 self._events.record(Event(tick, warning.event, warning.ended))
         for name, warning in found.items():
-            if self.changes.begin(name, warning.text) and warning.event:
+            if name in known and not warning.is_daily:
+                self.changes.renew(name, warning.text)
+            elif self.changes.begin(name, warning.text) and warning.event:
                 self._events.record(Event(tick, warning.event, warning.message, "warning"))
         self._warnings = found
 
@@ -292,7 +294,7 @@ class Collector:
 
         A reason that is an open trouble was logged when the trouble began, and is not repeated for each value.
         """
-        logged = [text.partition("\n")[0] for text in self.changes.troubles.values()]
+        logged = self.changes.list_messages()
         new = {
             name: absence.reason
             for name, absence in after.told.items()

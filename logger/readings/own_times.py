@@ -7,6 +7,7 @@ the interval at which its device reports.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,49 +24,74 @@ REPORT_S: Final = 940.0
 """The interval of a device's reports while it is unknown: the longest usual one, a little over 15 minutes."""
 _SHORTEST_S: Final = 300.0
 """A shorter report is a fragment, as after waking."""
-_LONGEST_S: Final = 3600.0
-"""A longer gap between two reports is an outage."""
+_LONGEST_S: Final = 6 * 3600.0
+"""A longer gap between two reports is an outage, or a night."""
 _GAPS: Final = 4
-"""An interval is learned from this many gaps."""
+"""An interval is the median of the last gaps, at most of this many."""
+_FEWEST: Final = 2
+"""A meter's interval, and whether a controller reports at all, is known from this many gaps on."""
 _DAY_S: Final = 86400.0
+_SELDOM: Final = ("COLLAR", "C6 COMBINER CONTROLLER")
+"""Kinds of devices whose time of the last report may be that of their installation."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnTime:
-    """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given."""
+    """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
+
+    `is_seldom`: the time of such a device may stand for its installation; it counts only once it was seen to move.
+    """
 
     name: str
     second: float
     is_meter: bool = False
     interval_s: float | None = None
+    is_seldom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Hold a reading's time, and since when by the gateway's clock it was seen, in `looks` documents.
+    """Hold a reading's time, how old it was when it was first seen, and since when it is seen, in `looks` documents.
 
-    `gaps`: seconds between the last times; 0 for a meter that moved with every document.
+    `since` is by our clock, `clock` by the gateway's. `gaps`: seconds between the last times; 0 for a meter that kept
+    pace with its documents.
     """
 
     second: float
     since: float
+    clock: float
+    lag_s: float
     looks: int = 1
     gaps: tuple[float, ...] = ()
 
-    def next(self, time: OwnTime, now: float) -> Followed:
-        """Return what is known after the next document."""
+    def next(self, time: OwnTime, at: float, clock: float) -> Followed:
+        """Return what is known after the next document, which came `at` by our clock and `clock` by the gateway's.
+
+        A meter that kept pace in the last three documents is believed, however far behind its clock is.
+        """
         if time.second == self.second:
             return replace(self, looks=self.looks + 1)
-        gap = 0.0 if time.is_meter and self.looks == 1 else time.second - self.second
-        return Followed(time.second, now, gaps=(*self.gaps, gap)[-_GAPS:] if 0 <= gap <= _LONGEST_S else self.gaps)
+        waited_s, moved_s = at - self.since, time.second - self.second
+        is_quick = time.is_meter and self.looks == 1 and waited_s <= STILL_S and moved_s >= waited_s / 2
+        gap = 0.0 if is_quick else moved_s
+        gaps = (*self.gaps, gap)[-_GAPS:] if 0 <= gap <= _LONGEST_S else self.gaps
+        lag_s = max(0.0, clock - time.second)
+        is_behind = lag_s > STILL_S and is_quick and self.gaps[-2:] == (0.0, 0.0)
+        return Followed(time.second, at, clock, 0.0 if is_behind else lag_s, gaps=gaps)
+
+    def age_s(self, at: float, clock: float) -> float:
+        """Return the reading's age in seconds, by the clock that went on less: one of the two may have been set."""
+        return self.lag_s + max(0.0, min(at - self.since, clock - self.clock))
 
     def limit_s(self, time: OwnTime) -> float:
         """Return the greatest age in seconds at which the reading is believed.
 
-        A meter is believed for longer than `STILL_S` only if it was always renewed that slowly.
+        A meter is believed for longer than `STILL_S` only if it is usually renewed that slowly.
         """
         if time.is_meter:
-            return max(STILL_S, 2 * min(self.gaps) if len(self.gaps) == _GAPS else 0.0)
+            return max(STILL_S, 2 * median(self.gaps) if len(self.gaps) >= _FEWEST else 0.0)
+        if time.is_seldom and len(self.gaps) < _FEWEST:
+            return math.inf
         known = [gap for gap in (*self.gaps, time.interval_s) if gap is not None and gap <= _LONGEST_S]
         return 2 * max(_SHORTEST_S, median(known)) if known else 2 * REPORT_S
 
@@ -96,17 +122,19 @@ def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
     followed, doubts, seen_at = dict(times.followed), dict(times.doubts), dict(times.seen_at)
     is_clock_doubted = False
     for document in new:
-        path, now = document.path, document.received_at + skew_s
+        path, at, now = document.path, document.received_at, document.received_at + skew_s
         before, listed = followed.get(path, {}), list(_LISTS[path](document.body))
         clock = _trusted_clock(snapshot, now, listed)
         after = {
-            time.name: known.next(time, now) if (known := before.get(time.name)) else Followed(time.second, now)
+            time.name: known.next(time, at, clock)
+            if (known := before.get(time.name))
+            else Followed(time.second, at, clock, max(0.0, clock - time.second))
             for time in listed
         }
-        ages = {time.name: max(clock - time.second, now - after[time.name].since) for time in listed}
+        ages = {time.name: after[time.name].age_s(at, clock) for time in listed}
         found = {time.name: _describe(time) for time in listed if ages[time.name] > after[time.name].limit_s(time)}
         is_clock_doubted |= any(
-            time.is_meter and ages[time.name] > STILL_S / 2 and now - after[time.name].since < 2 * STILL_S
+            time.is_meter and ages[time.name] > STILL_S / 2 and at - after[time.name].since < 2 * STILL_S
             for time in listed
         )
         followed[path], doubts[path], seen_at[path] = after, found, document.received_at
@@ -154,7 +182,9 @@ def name_block(side: str, block: Mapping[str, Json]) -> str:
 
 def _list_ensemble(body: Json) -> Iterator[OwnTime]:
     for group in objects(body) or ():
-        yield from _list_devices(group.get("devices"), "serial_num", "last_rpt_date")
+        is_seldom = group.get("type") in _SELDOM
+        for device in _list_devices(group.get("devices"), "serial_num", "last_rpt_date"):
+            yield replace(device, is_seldom=is_seldom)
 
 
 def _list_inventory(body: Json) -> Iterator[OwnTime]:

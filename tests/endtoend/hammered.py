@@ -15,6 +15,7 @@ from pathlib import Path
 
 from logger.daemon.collector import Collector
 from logger.daemon.config import target_of
+from logger.daemon.gateway_state import load_state
 from logger.daemon.progress import Progress
 from logger.daemon.shipper import Shipper
 from logger.influx.write import Writer
@@ -62,6 +63,8 @@ async def record(folder: Path, until: int, settings: dict[str, str]) -> None:
     writer, progress = Writer(target, clock), Progress(clock)
     shipper = Shipper(writer, store, clock, progress, Changes(None))
     collector = Collector(gateway, store, clock, Site(zone="Europe/Paris"), progress, on_commit=shipper.wake)
+    stored = load_state(await store.call(Store.read_state, gateway.info.serial), {})
+    clock.set(max(START, stored.energy.last_tick))  # a machine's clock goes on while no process runs
     await collector.poller.identify(START)
     tick = max(START, collector.state.energy.last_tick + 60)
     shipping = asyncio.create_task(shipper.run())

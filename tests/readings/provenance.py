@@ -433,7 +433,7 @@ class Provenance:
         elif key in ("provisioned", "operating"):
             yield self._status_of(serial, str(key))
         elif key == "device_status":
-            yield self._status_of(serial, "conditions")
+            yield from (self._status_of(serial, "conditions"), self._status_of(serial, "fault"))
 
     # --- batteries and the controller ---------------------------------------------------------------------------
 

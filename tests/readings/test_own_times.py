@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from logger.model import Json, Value
 from logger.readings import paths
-from logger.readings.own_times import OwnTimes, follow_times
+from logger.readings.own_times import Followed, OwnTime, OwnTimes, follow_times
 from logger.readings.site_warnings import find_warnings
 from tests.readings.site import (
     CONSUMPTION,
@@ -255,13 +255,28 @@ def test_each_doubt_is_a_warning_of_the_site_with_the_same_text_while_it_lasts()
 )
 def test_no_power_is_written_whose_row_is_older_than_its_rule(steps: list[int], ahead: int) -> None:
     recorder, second, moved_at, slow = Recorder(), float(NOW + ahead), NOW, [0.0]
+    kept_pace = False
     for number, step in enumerate(steps):
         tick = NOW + 60 * number
         if step and number:
             slow.append(step)
             second, moved_at = second + step, tick
+            kept_pace = number > 2 and all(each >= 30 for each in steps[number - 2 : number + 1])
         found = recorder.totals(snapshot(rows(second, tick), tick=tick), TOTALS)
         if POWERS & found.keys():
             limit = max(300.0, 2 * max(slow))
-            assert tick + 5 - second <= limit
+            assert kept_pace or tick + 5 - second <= limit
             assert tick - moved_at <= limit
+
+
+def test_a_meter_whose_clock_is_behind_is_believed_once_it_is_seen_to_keep_pace() -> None:
+    found = minutes(Recorder(), [NOW - 400 + 60 * n for n in range(12)])
+    assert [bool(POWERS & each.keys()) for each in found] == [False] * 3 + [True] * 9
+
+
+def test_a_clock_that_is_set_makes_no_battery_silent() -> None:
+    time = OwnTime("1", float(NOW))
+    known = Followed(float(NOW), float(NOW + 10), float(NOW + 10), 10.0)
+    assert known.age_s(NOW + 70.0, NOW + 70.0 + 3600) == 70.0
+    assert known.age_s(NOW + 70.0 + 3600, NOW + 70.0) == 70.0
+    assert known.age_s(NOW + 70.0, NOW + 70.0) < known.limit_s(time)

@@ -63,8 +63,9 @@ def _doubt(view: View, side: str, block: Object) -> str:
     """Return why the figures of a block are no measurement now; empty if they are."""
     if block.get("type") == "eim" and block.get("rmsVoltage") == 0:
         return "it shows no voltage on any phase"
-    if block.get("type") == "inverters" and block.get("wNow") == 0 and block.get("whLifetime") == 0:
-        return "all its figures are zero"
+    if block.get("type") == "inverters" and block.get("wNow") == 0:
+        # silent inverters produce nothing: at night and under snow 0 W is true for as long as it lasts
+        return "all its figures are zero" if block.get("whLifetime") == 0 else ""
     return view.doubt(paths.BLOCKS, name_block(side, block))
 
 
