@@ -34,7 +34,7 @@ async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
         if answer.status in (408, 425, 429) or answer.status >= 500:
             raise WireError(
                 f"{wire.host} is not ready: HTTP {answer.status}",
-                "wait if InfluxDB is starting; see its own log if this lasts.",
+                "wait if InfluxDB is starting; read InfluxDB's own log if this lasts.",
             )
     return setup, ping
 

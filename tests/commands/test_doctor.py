@@ -347,7 +347,7 @@ FAULTS = {
     "a renewal that will not come": Induced(_renewal_stopped, "sign-in", "check ENPHASE_PASSWORD_FILE"),
     "a token that ends without an account": Induced(_ends_soon_and_no_account, "sign-in", "make a token"),
     "an installer's token": Induced(_installer, "sign-in", "owner's account"),
-    "a token that cannot be read": Induced(_unreadable_token, "sign-in", "remove it", 78),
+    "a token that cannot be read": Induced(_unreadable_token, "sign-in", "remove the file", 78),
     "a document that fails": Induced(_document_fails, "/ivp/meters/readings", "restart the gateway", 69),
     "a document that hangs": Induced(_document_hangs, "/home.json", "restart the device", 69),
     "a gateway's clock that is minutes off": Induced(_clock_off(300), "clock", "NTP"),

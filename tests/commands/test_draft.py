@@ -32,7 +32,7 @@ def test_a_secret_that_cannot_be_removed_is_said_and_what_was_written_is_not_den
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(StateError) as told:
         mine.write()
-    assert "nothing was" not in str(told.value)
+    assert "no setting was changed" not in str(told.value)
     assert f"the settings are written, but {old} cannot be removed" in str(told.value)
     assert (tmp_path / ".env").read_text().endswith("ENPHASE_GATEWAY=192.0.2.1\n")
 
@@ -42,7 +42,7 @@ def test_a_folder_in_the_way_is_said_before_anything_is_written(tmp_path: Path) 
     (tmp_path / ".env").mkdir()
     mine.put("ENPHASE_GATEWAY", "192.0.2.1")
     mine.put_secret("ENPHASE_LOCAL_PASSWORD", "123456")
-    with pytest.raises(StateError, match="nothing was"):
+    with pytest.raises(StateError, match="no setting was changed"):
         mine.write()
     assert not list(tmp_path.rglob("enphase_local_password"))
 
@@ -96,7 +96,7 @@ def test_a_full_disk_is_said_with_its_own_cure(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(StateError, match="nothing was") as told:
+    with pytest.raises(StateError, match="no setting was changed") as told:
         mine.write()
     assert told.value.hint == "free some space on that disk."
     assert list(tmp_path.iterdir()) == []

@@ -93,7 +93,7 @@ def test_a_state_folder_mounted_read_only_is_named_as_that(tmp_path: Path, monke
     check_state_folder(tmp_path, found.append)
     assert [result.state for result in found] == ["bad"]
     assert "mounted read-only" in found[-1].text
-    assert found[-1].cure.startswith("sudo mount -o remount,rw /")
+    assert found[-1].cure.startswith("run sudo mount -o remount,rw /")
 
 
 @pytest.mark.parametrize("indent", [0, 5, 20])
