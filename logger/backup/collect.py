@@ -26,7 +26,7 @@ FILES: Final = ("LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE", "LOGGER_TLS_CA_FILE"
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class CollectedFiles:
     """Hold what went into a backup. `outside`: settings that come from the environment, and are not inside."""
 
     texts: Texts
@@ -35,7 +35,7 @@ class Collected:
     outside: tuple[str, ...]
 
 
-def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float) -> Collected:
+def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float) -> CollectedFiles:
     """Write a backup into an open file. The store is copied into the folder `scratch` for that time.
 
     Raises StateError if a part cannot be read, OSError if the backup or the copy cannot be written.
@@ -51,7 +51,7 @@ def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float)
             archive.add_state(path, path.name)
             names.append(path.name)
     archive.close()
-    return Collected(texts, store, tuple(names), _list_outside(settings))
+    return CollectedFiles(texts, store, tuple(names), _list_outside(settings))
 
 
 def collect_texts(settings: Settings, now: float) -> Texts:

@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from logger.backup.collect import Collected, write_backup
+from logger.backup.collect import CollectedFiles, write_backup
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.errors import StateError
@@ -59,7 +59,7 @@ def _open(output: Path | None) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def _describe(found: Collected, env_file: str, state_dir: str) -> list[str]:
+def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]:
     """Write what is inside, one kind a line."""
     texts, store = found.texts, found.store
     secrets = sorted(texts.secrets)

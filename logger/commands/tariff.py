@@ -22,7 +22,7 @@ from logger.gateway.client import Gateway
 from logger.gateway.endpoints import Endpoint
 from logger.model import Json
 from logger.store.folder import prepare
-from logger.tariff.plan import WH, Period
+from logger.tariff.price_plan import WH, PricePeriod
 from logger.tariff.prices import Prices
 from logger.tariff.proposal import PATH, write_proposal
 
@@ -124,11 +124,11 @@ def _find_file(env_file: Path, file: Path | None) -> str:
     return path
 
 
-def _describe_span(period: Period) -> str:
+def _describe_span(period: PricePeriod) -> str:
     return f"from {period.first}" + (f" to before {period.until}" if period.until else "")
 
 
-def _describe_prices(period: Period) -> str:
+def _describe_prices(period: PricePeriod) -> str:
     bands = [*period.bands, *([period.rest] if period.rest else [])]
     if period.is_hourly:
         return f"hourly prices in {period.currency}"

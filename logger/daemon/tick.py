@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from logger.daemon.gateway_state import GatewayState
-from logger.daemon.installed import list_installed_inverters
+from logger.daemon.installed_inverters import list_installed_inverters
 from logger.energy.engine import NO_PRICES, Accounted, account
 from logger.energy.quantities import terms
 from logger.energy.state import EnergyState

@@ -11,7 +11,7 @@ from logger.energy.balance import EXPORT, IMPORT
 from logger.energy.quantities import is_balanced, terms
 from logger.energy.state import Day, EnergyState, Unpriced
 from logger.tariff.band_energy import Bands, Portion, add_portion, charge_standing, sum_energy
-from logger.tariff.plan import Period
+from logger.tariff.price_plan import PricePeriod
 from logger.tariff.prices import QUARTER_S, Prices, Slot
 
 _WAIT_S: Final = 86400
@@ -81,7 +81,7 @@ class _Costs:
             else:
                 self._enter(slot, Portion(name, share.wh, self._sign(name), booking.is_estimated))
 
-    def _name_on_bill(self, period: Period, name: str) -> str | None:
+    def _name_on_bill(self, period: PricePeriod, name: str) -> str | None:
         """Return what a counter's energy is on the bill: import, export, another part of the load, or nothing."""
         on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
         if name in on_bill:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import add_up
-from logger.tariff.plan import WH
+from logger.tariff.price_plan import WH
 from logger.tariff.prices import Slot
 
 STANDING: Final = "standing"

@@ -10,7 +10,7 @@ from math import gcd
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from logger.tariff.plan import Band, Period, Tariff
+from logger.tariff.price_plan import Band, PricePeriod, Tariff
 from logger.tariff.price_table import PriceTable
 
 _STEP_MINUTES: Final = 30
@@ -30,7 +30,7 @@ class Slot:
     end: int
     day: date
     band: str
-    period: Period
+    period: PricePeriod
     buy: float | None
     sell: float | None
 
@@ -69,7 +69,7 @@ class Prices:
 
 
 @lru_cache(maxsize=128)
-def _spans(period: Period, day: date, zone: str) -> tuple[tuple[int, int, Band], ...]:
+def _spans(period: PricePeriod, day: date, zone: str) -> tuple[tuple[int, int, Band], ...]:
     """Return the spans of one band on a local day, as (begin, end, band); right for days of 23 and 25 hours."""
     edges = [edge for band in period.bands for span in band.hours for edge in span]
     step_s = gcd(_STEP_MINUTES, *edges) * 60

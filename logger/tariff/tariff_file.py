@@ -12,14 +12,14 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from logger.tariff.band_energy import STANDING, UNPRICED
-from logger.tariff.plan import (
+from logger.tariff.price_plan import (
     DAY_MINUTES,
     EVERY_DAY,
     EVERY_MONTH,
     HOLIDAY,
     WH,
     Band,
-    Period,
+    PricePeriod,
     Tariff,
     Tier,
 )
@@ -185,7 +185,7 @@ def _message(item: Any) -> str:
     return _WORDS.get(item["type"], str(item["msg"]).lower())
 
 
-def _make_period(file: _File, at: int, problems: list[tuple[Where, str]]) -> Period:
+def _make_period(file: _File, at: int, problems: list[tuple[Where, str]]) -> PricePeriod:
     """Make a period of its table, and check that its bands give each minute exactly one price."""
     table, where = file.period[at], ("period", at)
     currency = table.currency or file.currency or ""
@@ -223,7 +223,7 @@ def _make_period(file: _File, at: int, problems: list[tuple[Where, str]]) -> Per
             problems.append((where, "has neither buy nor a band"))
         rest = Band("hourly" if table.hourly else "flat", table.buy or 0.0, table.sell)
     tiers = tuple(Tier(tier.above_kwh * WH, tier.add) for tier in table.tier)
-    period = Period(
+    period = PricePeriod(
         table.start,
         table.until,
         currency,
@@ -251,7 +251,7 @@ def _spread_holidays(bands: list[Band]) -> Iterator[Band]:
         yield Band(band.name, band.buy, band.sell, band.hours, frozenset(days), band.months)
 
 
-def _find_gaps_and_overlaps(period: Period) -> list[str]:
+def _find_gaps_and_overlaps(period: PricePeriod) -> list[str]:
     """Name the first minute that no band covers, and the first that two bands cover."""
     edges = sorted(
         {0, *(edge for band in period.bands for span in band.hours for edge in span if edge < DAY_MINUTES)}

@@ -13,7 +13,7 @@ from typing import Final
 
 from logger.daemon.events import event_points
 from logger.daemon.gateway_state import GatewayState
-from logger.daemon.installed import list_installed_inverters
+from logger.daemon.installed_inverters import list_installed_inverters
 from logger.energy.engine import NO_PRICES, account
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.energy.surroundings import Surroundings

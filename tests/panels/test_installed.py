@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from logger.daemon.installed import list_installed_inverters
+from logger.daemon.installed_inverters import list_installed_inverters
 from logger.energy.days import days_before, first_instant, following, list_days
 from logger.model import Reading, Value
 from logger.panels.panel_state import Installed, PanelState, Place

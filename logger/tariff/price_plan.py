@@ -44,7 +44,7 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class PricePeriod:
     """Hold the prices from the local day `first` to before the day `until`; None is no end.
 
     `rest`: the band of all hours that no band of `bands` covers. `standing_charge`: currency per day. `is_hourly`:
@@ -77,9 +77,9 @@ class Period:
 class Tariff:
     """Hold all periods, oldest first. `price_path`: the price file or folder of the hourly periods, else empty."""
 
-    periods: tuple[Period, ...] = ()
+    periods: tuple[PricePeriod, ...] = ()
     price_path: str = ""
 
-    def period_on(self, day: date) -> Period | None:
+    def period_on(self, day: date) -> PricePeriod | None:
         """Return the period of a local day; None where the tariff says nothing."""
         return next((p for p in self.periods if p.first <= day and (p.until is None or day < p.until)), None)
