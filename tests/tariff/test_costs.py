@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logger import log
@@ -22,6 +22,7 @@ from logger.site import Site
 from logger.tariff.price_table import make_table
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
+from tests.sizes import LONG
 from tests.tariff.tariffs import tariff_texts
 from tests.tariff.test_prices import HOURLY
 from tests.tariff.test_tariff_file import TIME_OF_USE
@@ -48,20 +49,23 @@ class House:
     start: int
     watts: dict[str, float] = field(default_factory=lambda: {"production": 0.0, "import": 600.0, "export": 0.0})
     wiring: Wiring = NET
-    state: EnergyState = field(default_factory=lambda: EnergyState(zone=ZONE))
+    zone: str = ZONE
+    state: EnergyState = field(default_factory=EnergyState)
     rows: dict[tuple[str, str], DayRow] = field(default_factory=dict)
     tick: int = 0
     wh: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.wh = dict.fromkeys(self.watts, 1e6)
+        self.state = EnergyState(zone=self.zone)
         self.read(self.start)
 
     def read(self, tick: int) -> None:
         for name, watts in self.watts.items():
             self.wh[name] += watts * (tick - self.tick) / 3600 if self.tick else 0.0
         self.tick = tick
-        found = account(self.state, Tick(tick, dict(self.wh), self.wiring, 75_000.0, Site(zone=ZONE)), self.prices)
+        read = Tick(tick, dict(self.wh), self.wiring, 75_000.0, Site(zone=self.zone))
+        found = account(self.state, read, self.prices)
         self.state = load_energy(dump_energy(found.state))
         assert self.state == found.state
         rows = [row for row in found.rows if row.reading.measurement in ("envoy_day", "envoy_band_day")]
@@ -147,6 +151,7 @@ def test_energy_waits_a_day_for_its_price_and_is_then_booked_without_one() -> No
     )
 
 
+@settings(max_examples=100 if LONG else 25)
 @given(
     tariff_texts(),
     st.lists(st.tuples(st.integers(60, 200_000), *[st.floats(0, 8000)] * 3), min_size=1, max_size=12),
