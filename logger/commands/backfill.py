@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,13 +17,13 @@ from logger.backfill.day_replay import RebuildRequest
 from logger.backfill.history import History, open_history
 from logger.backfill.restore import Rebuilt, hand_over, rebuild
 from logger.clock import SystemClock
-from logger.commands.ui.options import MisuseError
+from logger.commands.ui.options import MisuseError, parse_date
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.secret_input import secret_option
 from logger.commands.ui.start import begin
 from logger.control.api import Ask, reach
 from logger.daemon.amend import StateApi, StoredState
-from logger.daemon.config import site_of, target_of
+from logger.daemon.config import read_target_of, site_of
 from logger.daemon.gateway_state import GatewayState, load_state
 from logger.daemon.tariff_files import read_prices, tariff_problems
 from logger.influx.dialects import Target
@@ -37,18 +37,10 @@ _SHOWN = 40
 """Most days printed; of more days, the first and the last ones are printed."""
 
 
-def _parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
-    """Read an ISO date; empty stays empty."""
-    try:
-        return date.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no date such as 2026-05-01") from None
-
-
 @click.command("backfill", short_help="Rebuild the rows of days from InfluxDB.")
 @env_file_option
-@click.option("--since", default="", callback=_parse_date, help="Compute the days from this date on anew.")
-@click.option("--until", default="", callback=_parse_date, help="Up to this date; the last one otherwise.")
+@click.option("--since", default="", callback=parse_date, help="Compute the days from this date on anew.")
+@click.option("--until", default="", callback=parse_date, help="Up to this date; the last one otherwise.")
 @click.option("--again", is_flag=True, help="Also days of that range that this installation recorded itself.")
 @click.option("--gateway", default="", help="Serial number, where there are several.")
 @secret_option("--read-token-file", "A token that may read; - for standard input. INFLUXDB_READ_TOKEN otherwise.")
@@ -78,17 +70,10 @@ def command(
     if ask_token:
         read_token = str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
         log.protect([read_token])
-    target = _choose_credentials(configured, read_token or "")
+    target = read_target_of(configured, read_token or "")
+    assert target is not None  # noqa: S101  INFLUXDB_URL was required
     request = RebuildRequest(gateway, Site(), 0, since, until, again)
     asyncio.run(_run(configured, target, request, dry_run))
-
-
-def _choose_credentials(configured: Settings, token: str) -> Target:
-    """Return the database with a token to read it: the option's, else INFLUXDB_READ_TOKEN, else the write token."""
-    target = target_of(configured)
-    assert target is not None  # noqa: S101  INFLUXDB_URL was required
-    token = token or configured.influxdb.read_token.get_secret_value()
-    return replace(target, token=token) if token else target
 
 
 async def _run(configured: Settings, target: Target, request: RebuildRequest, dry_run: bool) -> None:

@@ -16,11 +16,12 @@ import click
 from logger.backfill.history import open_history
 from logger.clock import SystemClock
 from logger.commands.ui.answer_table import format_csv, format_json, print_table
-from logger.commands.ui.options import MisuseError, zone_of
+from logger.commands.ui.options import MisuseError, parse_date, zone_of
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.control.api import reach
-from logger.daemon.config import target_of
+from logger.daemon.config import read_target_of
+from logger.energy.days import first_instant
 from logger.query.catalog import QUERIES
 from logger.query.history_sources import list_store_gateways, read_influxdb, read_store
 from logger.query.named_query import NamedQuery, Rows, Scope, Span
@@ -44,13 +45,6 @@ class Asked:
     numbers: Mapping[str, float]
 
 
-def _parse_day(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    try:
-        return date.fromisoformat(value).isoformat() if value else ""
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no date such as 2026-05-01") from None
-
-
 def _make_command(query: NamedQuery) -> click.Command:
     """Make the subcommand of one query, with an option for each number that only the reader knows."""
 
@@ -71,8 +65,8 @@ def _make_command(query: NamedQuery) -> click.Command:
 
 
 _OPTIONS: Final = (
-    click.option("--since", default="", callback=_parse_day, help="From this local date on."),
-    click.option("--until", default="", callback=_parse_day, help="Up to and with this local date; today otherwise."),
+    click.option("--since", default="", callback=parse_date, help="From this local date on."),
+    click.option("--until", default="", callback=parse_date, help="Up to and with this local date; today otherwise."),
     click.option("--year", type=click.IntRange(2000, 2200), help="This year alone."),
     click.option("--gateway", default="", help="Serial number, where there are several."),
     click.option("--influxdb", is_flag=True, help="Read InfluxDB instead of the recorder's own store."),
@@ -140,9 +134,7 @@ def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
         first = min(first, last)
     if asked.since:
         first = date.fromisoformat(asked.since)
-    since, until = (
-        int(datetime.combine(day, datetime.min.time(), zone).timestamp()) for day in (first, last + timedelta(days=1))
-    )
+    since, until = (first_instant(day.isoformat(), zone.key) for day in (first, last + timedelta(days=1)))
     return Scope(zone, since, min(until, now + 1), asked.numbers)
 
 
@@ -158,11 +150,10 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
 
 async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
     """Read InfluxDB; days begin by LOGGER_TIMEZONE, else by this machine's zone."""
-    target = target_of(configured)
+    target = read_target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
-    token = configured.influxdb.read_token.get_secret_value()
     scope = _find_scope(query, asked, zone_of(configured))
-    async with open_history(replace(target, token=token or target.token), SystemClock()) as history:
+    async with open_history(target, SystemClock()) as history:
         named = asked.gateway or configured.enphase.serial
         gateway = named or _choose(await history.list_gateways("totals", "envoy_totals"))
         return await read_influxdb(history, query.needs, gateway, scope.since, scope.until), scope

@@ -16,6 +16,7 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import access_of
 from logger.daemon.tariff_files import SETTING, read_prices
+from logger.energy.days import first_instant
 from logger.errors import AbsentError, NotAllowedError
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
@@ -142,10 +143,7 @@ def _print_day(prices: Prices, day: date, zone: str) -> None:
         click.echo(f"{day}: the tariff file has no prices for this day")
         return
     click.echo(f"{day}, {zone}, {period.currency} per kWh")
-    begin_at, end_at = (
-        int(datetime.combine(each, datetime.min.time(), ZoneInfo(zone)).timestamp())
-        for each in (day, day + timedelta(days=1))
-    )
+    begin_at, end_at = (first_instant(each.isoformat(), zone) for each in (day, day + timedelta(days=1)))
     for slot in prices.list_slots(begin_at, end_at, zone):
         begins, ends = (datetime.fromtimestamp(at, ZoneInfo(zone)) for at in (slot.begin, slot.end))
         until = "24:00" if slot.end == end_at else f"{ends:%H:%M}"

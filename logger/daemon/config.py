@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logger.gateway.access import Access
 from logger.influx.dialects import Target
@@ -61,6 +61,13 @@ def target_of(settings: Settings) -> Target | None:
         password=influxdb.password.get_secret_value(),
         buckets=influxdb.buckets,
     )
+
+
+def read_target_of(settings: Settings, token: str = "") -> Target | None:
+    """Return InfluxDB with a token to read it: the given one, else INFLUXDB_READ_TOKEN, else the write token."""
+    target = target_of(settings)
+    token = token or settings.influxdb.read_token.get_secret_value()
+    return replace(target, token=token) if target is not None and token else target
 
 
 def site_of(settings: Settings) -> Site:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -61,6 +61,14 @@ def _check_interfaces(context: click.Context, parameter: click.Parameter, values
         except ValueError:
             raise click.BadParameter(f"{value!r} is not the address of an interface, such as 192.168.1.20") from None
     return values
+
+
+def parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
+    """Read an option that is an ISO date; empty stays empty."""
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no date such as 2026-05-01") from None
 
 
 def zone_of(configured: Settings) -> ZoneInfo:
