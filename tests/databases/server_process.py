@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -31,8 +31,15 @@ NEEDS_VICTORIA = "needs: Debian package victoria-metrics"
 class ServerProcess:
     """One server process with its folder, its port and its log."""
 
-    def __init__(self, folder: Path, command: Callable[[Path, int], list[str]], ready: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: Callable[[Path, int], list[str]],
+        ready: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
+        self._environment = environment or {}
         self.port = find_free_port()
         self._command = command
         self._ready = ready
@@ -45,7 +52,7 @@ class ServerProcess:
 
     def start(self) -> None:
         assert not self.running
-        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.folder)}
+        environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.folder), **self._environment}
         log = self.folder / "server.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(

@@ -25,6 +25,7 @@ from logger.readings.around import read_surroundings
 from logger.site import Site
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
+from tests.history.equipment import list_devices, list_measured, list_meters, list_recorder, list_totals
 from tests.history.kinds import Kind
 from tests.history.truth import Truth
 from tests.history.weather import Flows, Weather
@@ -44,10 +45,24 @@ class Generated:
 
 
 class Generator:
-    """One site of a kind from `FIRST` on, `days` long, with a tick every `step_s` seconds."""
+    """One site of a kind from `first` on, `days` long or up to `until`, with a tick every `step_s` seconds.
 
-    def __init__(self, kind: Kind, days: int, step_s: int = 60, seed: int = 1) -> None:
+    The `minutes_s` before `until` have a tick a minute. `with_equipment` adds batteries, meters and the recorder.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        days: int,
+        step_s: int = 60,
+        seed: int = 1,
+        first: date = FIRST,
+        until: int = 0,
+        minutes_s: int = 0,
+        with_equipment: bool = False,
+    ) -> None:
         self.kind, self.days, self.step_s = kind, days, step_s
+        self.first, self.minutes_s, self.with_equipment = first, minutes_s, with_equipment
         self.done = Generated()
         self.site = Site("", kind.zone, totals_s=step_s, devices_s=max(300, step_s))
         self._weather = Weather(kind, seed)
@@ -58,6 +73,8 @@ class Generator:
         self._lost_at, self._is_off = 0, False
         self._watts: dict[str, float] = {}
         self._now = Flows(0.0, 0.0, 0.0, 0.0)
+        self._begin = self._midnight(first)
+        self._end = until or self._midnight(first + timedelta(days=days))
         self._prices = Prices(parse_tariff(kind.tariff.encode())[0]) if kind.tariff else NO_PRICES
 
     @property
@@ -71,14 +88,21 @@ class Generator:
 
     def run(self) -> Generated:
         """Play every step; what the recorder would have written is in the result."""
-        begin = self._midnight(FIRST)
-        end = self._midnight(FIRST + timedelta(days=self.days))
-        for at in range(begin, end, self.step_s):
+        for at in self._list_times():
             self._flow(at)
             if not self._is_within(at, self.kind.gaps):
                 self._record(at)
         self.done.lines["daily"] = [encode([row]) for row in self.done.rows.values()]
         return self.done
+
+    def _list_times(self) -> Iterator[int]:
+        """Give each tick; `step_s` is the length of the step that ends with it."""
+        at, usual = self._begin, self.step_s
+        while at < self._end:
+            yield at
+            self.step_s = 60 if at >= self._end - self.minutes_s else usual
+            self.site = replace(self.site, totals_s=self.step_s, devices_s=max(300, self.step_s))
+            at += self.step_s
 
     def _midnight(self, day: date) -> int:
         return int(datetime(day.year, day.month, day.day, tzinfo=self._weather.local(0).tzinfo).timestamp())
@@ -86,7 +110,7 @@ class Generator:
     def _is_within(self, at: int, spans: tuple[tuple[int, int, int], ...]) -> bool:
         """Whether a time lies in one of the spans (day, hour, minutes), which recur every forty days."""
         local = self._weather.local(at)
-        day = (local.date() - FIRST).days % 40
+        day = (local.date() - self.first).days % 40
         minute = day * 1440 + local.hour * 60 + local.minute
         return any(d * 1440 + h * 60 <= minute < d * 1440 + h * 60 + m for d, h, m in spans)
 
@@ -116,12 +140,13 @@ class Generator:
         }
         for counter, name in zip(self._counters, wh, strict=True):
             self._counters[counter] += wh[name]
-        if at > self._midnight(FIRST):
+        if at > self._begin:
             self._count(at, {**wh, "load": load * hours})
 
     def _charge(self, wanted_w: float, hours: float) -> float:
         """Charge or discharge as far as the battery can; without the grid it covers everything."""
-        room, left = self.kind.battery_wh - self._stored_wh, self._stored_wh - _RESERVE * self.kind.battery_wh
+        room = self.kind.battery_wh - self._stored_wh
+        left = max(0.0, self._stored_wh - _RESERVE * self.kind.battery_wh)
         power = (
             wanted_w if self._is_off else max(-room / hours, min(left / hours, max(-5000.0, min(5000.0, wanted_w))))
         )
@@ -145,11 +170,15 @@ class Generator:
 
     def _record(self, at: int) -> None:
         points = list(self._measure(at))
+        if self.with_equipment:
+            points += [*list_meters(self.kind, at, self._now, 230.0), *list_recorder(self._tags, at, self._begin)]
         charge = 100 * self._stored_wh / self.kind.battery_wh if self.kind.battery_wh else None
         fields: dict[str, Value] = {f"{name}_power_w": watts for name, watts in self._powers().items()}
         if charge is not None:
             fields["battery_charge_percent"] = charge
         fields |= {"inverters": len(self.kind.panels), "batteries": int(self.kind.battery_wh > 0)}
+        if self.with_equipment:
+            fields |= list_totals(self.kind, self._now, sum(map(bool, self._watts.values())), charge or 0.0)
         around = read_surroundings(points, fields)
         self._note(at, around)
         done = account(self._energy, self._tick(at, around), self._prices)
@@ -164,6 +193,8 @@ class Generator:
             panels = account_for_panels(self._panels, reports, at, self.site, self.kind.gateway, installed)
             self._panels = panels.state
             rows, events = [*rows, *panels.rows], [*events, *panels.events]
+            if self.with_equipment:
+                devices += list_devices(self.kind, at, self._now, 100 * self._stored_wh / (self.kind.battery_wh or 1))
             self.done.lines["devices"].append(encode(devices))
         self.done.lines["totals"].append(encode([*points, *event_points(events, self._tags)]))
         for row in rows:
@@ -195,6 +226,13 @@ class Generator:
         for number, phase in enumerate(_PHASES[: self.kind.phases]):
             volts = 240.0 if self._is_off else 229.0 + number + (at // 600 * 31) % 90 / 10
             fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": 60.5 if self._is_off else 50.0}
+            if self.with_equipment:
+                watts = self._now.net / self.kind.phases
+                fields |= {
+                    "power_w": watts,
+                    "current_a": watts / volts,
+                    "power_factor": 0.97 if watts >= 0 else -0.97,
+                }
             tags = {**self._tags, "meter": "net-consumption", "phase": phase}
             yield Reading("envoy_phase", tags, fields, at, "totals")
         if self.kind.battery_wh:
@@ -210,9 +248,13 @@ class Generator:
             watts = self._watts[panel.serial]
             if watts > 0:
                 fields: dict[str, Value] = {"power_w": watts, "energy_lifetime_wh": self._lifetimes[panel.serial]}
+                if self.with_equipment:
+                    fields |= list_measured(at, number, watts)
                 yield Reading("envoy_inverter", tags, fields, at, "devices")
             conditions = "" if watts > 0 else "pcu_ctrl.dc-pwr-low"
             status: dict[str, Value] = {"communicating": watts > 0, "conditions": conditions, "fault": False}
+            if self.with_equipment:
+                status |= {"producing": watts > 0, "operating": True, "report_age_s": at % 300}
             yield Reading("envoy_inverter_status", tags, {**status, "inventory_age_s": 0}, at, "devices")
 
     # --- what a tick saw ----------------------------------------------------------------------------------------

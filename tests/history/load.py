@@ -23,12 +23,16 @@ def load(server: Server, found: Iterable[Generated]) -> dict[Role, str]:
     return buckets
 
 
+def write_lines(server: Server, buckets: dict[Role, str], lines: dict[Role, list[bytes]]) -> None:
+    """Write lines by role into buckets that exist."""
+    asyncio.run(_write(server, buckets, [Generated(lines=lines)]))
+
+
 def load_readings(
     server: Server, buckets: dict[Role, str], lines: dict[Role, list[bytes]], daily: Sequence[Reading]
 ) -> None:
     """Write lines by role, and readings of the daily bucket, into buckets that exist."""
-    found = Generated(lines={**lines, "daily": [encode([reading]) for reading in daily]})
-    asyncio.run(_write(server, buckets, [found]))
+    write_lines(server, buckets, {**lines, "daily": [encode([reading]) for reading in daily]})
 
 
 async def _write(server: Server, buckets: dict[Role, str], found: Iterable[Generated]) -> None:

@@ -1,0 +1,47 @@
+"""Take pictures of the boards of a Grafana that runs, such as `tests.grafana.serve`.
+
+Without names it takes every board that Grafana has. `docs/pictures` gets PNG files of at most 250 KB.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tests.databases.server import http
+from tests.grafana.reader import SIZES, THEMES, View, browse, open_board, take_picture
+from tests.history.kinds import KINDS
+
+
+def main() -> None:
+    """Open each board at each size and theme that is asked for, and write what is seen."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("boards", nargs="*", help="uids; all without")
+    ask.add_argument("--url", default="http://127.0.0.1:3900")
+    ask.add_argument("--kind", choices=[kind.name for kind in KINDS], default=KINDS[0].name)
+    ask.add_argument("--size", choices=SIZES, action="append", help="wall and phone without")
+    ask.add_argument("--theme", choices=THEMES, action="append", help="both without")
+    ask.add_argument("--variable", action="append", default=[], help="NAME=VALUE of Grafana (from) or board (var-…)")
+    ask.add_argument("--to", type=Path, default=Path(__file__).parents[2] / "docs" / "pictures")
+    asked = ask.parse_args()
+    kind = next(kind for kind in KINDS if kind.name == asked.kind)
+    boards = asked.boards or [found["uid"] for found in http("GET", f"{asked.url}/api/search?type=dash-db").json()]
+    options = {"var-gateway": kind.gateway, **dict(each.split("=", 1) for each in asked.variable)}
+    asked.to.mkdir(parents=True, exist_ok=True)
+    with browse() as browser:
+        for board in boards:
+            for size in asked.size or ("wall", "phone"):
+                for theme in asked.theme or THEMES:
+                    with open_board(browser, asked.url, board, View(size, theme), **options) as opened:
+                        path = asked.to / f"{board}-{size}-{theme}.png"
+                        take_picture(opened, path)
+                        print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
+                        for each in opened.complaints:
+                            print(f"    {each}")
+                        for panel in opened.panels:
+                            if panel.error or not (panel.text or panel.drawn):
+                                print(f"    panel {panel.id} {panel.title!r}: {'error' if panel.error else 'empty'}")
+
+
+if __name__ == "__main__":
+    main()

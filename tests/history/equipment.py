@@ -1,0 +1,91 @@
+"""What a generated site has beside its energy: batteries, meters, the gateway and the recorder, by time alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from logger.model import Reading, Value
+from tests.history.kinds import Kind
+from tests.history.weather import Flows
+
+ENDPOINTS = ("/production.json", "/ivp/meters/readings", "/api/v1/production/inverters")
+RESERVE_PERCENT, HEALTH_PERCENT, TOKEN_S = 20.0, 98.0, 300 * 86400
+
+
+def list_totals(kind: Kind, flows: Flows, producing: int, charge_percent: float) -> dict[str, Value]:
+    """Fields of `envoy_totals` that no counter gives."""
+    heard: dict[str, Value] = {"inverters_producing": producing, "inverters_communicating": producing}
+    if not kind.battery_wh:
+        return heard
+    return heard | {
+        "battery_state": "idle" if abs(flows.battery) < 30 else "charging" if flows.battery < 0 else "discharging",
+        "battery_energy_wh": charge_percent / 100 * kind.battery_wh,
+        "battery_capacity_wh": kind.battery_wh,
+        "battery_reserve_percent": RESERVE_PERCENT,
+        "battery_health_percent": HEALTH_PERCENT,
+    }
+
+
+def list_measured(at: int, number: int, watts: float) -> dict[str, Value]:
+    """What an inverter's report holds besides its power."""
+    return {
+        "max_power_w": 366.0,
+        "dc_voltage_v": 32.0 + number % 5 + watts / 200,
+        "dc_current_a": watts / (32.0 + number % 5 + watts / 200),
+        "ac_voltage_v": 231.0 + at // 300 % 8,
+        "ac_frequency_hz": 50.0,
+        "temperature_c": 15.0 + watts / 20 + number,
+    }
+
+
+def list_devices(kind: Kind, at: int, flows: Flows, charge_percent: float) -> Iterator[Reading]:
+    """Two batteries that share the power, and the gateway every quarter of an hour."""
+    tags = {"gateway": kind.gateway}
+    for number in range(2 if kind.battery_wh else 0):
+        fields: dict[str, Value] = {
+            "communicating": True,
+            "power_w": flows.battery / 2,
+            "charge_percent": charge_percent + number - 0.5,
+            "energy_wh": charge_percent / 100 * kind.battery_wh / 2,
+            "capacity_wh": kind.battery_wh / 2,
+            "health_percent": HEALTH_PERCENT,
+            "temperature_c": 18.0 + at // 3600 % 24 / 3 + number,
+            "max_cell_temperature_c": 20.0 + at // 3600 % 24 / 3 + number,
+            "state": "idle" if abs(flows.battery) < 30 else "charging" if flows.battery < 0 else "discharging",
+        }
+        yield Reading(
+            "envoy_battery", {**tags, "serial": f"1225100{number}", "kind": "encharge"}, fields, at, "devices"
+        )
+    if at % 900 == 0:
+        known: dict[str, Value] = {"firmware": "D8.3.5225", "interface": "eth0", "last_cloud_report_age_s": 240.0}
+        yield Reading("envoy_gateway", tags, known, at, "devices")
+
+
+def list_meters(kind: Kind, at: int, flows: Flows, volts: float) -> Iterator[Reading]:
+    """The meters of production and of the grid."""
+    powers = {"production": flows.production, "net-consumption": flows.net}
+    for meter, watts in powers.items() if kind.has_meters else ():
+        fields: dict[str, Value] = {"power_w": watts, "voltage_v": volts, "current_a": watts / volts}
+        fields |= {"power_factor": 0.97 if watts >= 0 else -0.97, "frequency_hz": 49.95 + at // 60 % 10 / 100}
+        yield Reading("envoy_meter", {"gateway": kind.gateway, "meter": meter}, fields, at, "totals")
+
+
+def list_recorder(tags: Mapping[str, str], at: int, begin: int) -> Iterator[Reading]:
+    """The recorder about itself: a token that is renewed each 300 days, one path that fails now and then."""
+    minute = (at - begin) // 60
+    fields: dict[str, Value] = {
+        "outbox_rows": 3.0 + minute % 3,
+        "outbox_bytes": 1200.0 + minute % 7 * 100,
+        "outbox_oldest_s": 60.0,
+        "refused_points": 0.0,
+        "last_delivery_s": float(minute % 2),
+        "token_expires_s": float(TOKEN_S - (at - begin) % TOKEN_S),
+        "clock_skew_s": round(minute % 11 / 10 - 0.5, 1),
+        "memory_bytes": 60e6 + minute % 30 * 1e5,
+        "cpu_s": minute * 0.2,
+    }
+    yield Reading("envoy_logger", tags, fields, at, "totals")
+    for number, path in enumerate(ENDPOINTS):
+        counts: dict[str, Value] = {"requests": minute, "failures": minute // 500 if number else 0}
+        counts["latency_s"] = round(0.1 + number + minute % 5 / 10, 3)
+        yield Reading("envoy_logger", {**tags, "endpoint": path}, counts, at, "totals")
