@@ -15,7 +15,8 @@ class Site:
     unknown. `system_zone`: this machine's time zone, used when the gateway reports none. `max_w`: the greatest power
     in W that can flow; None derives it from the size of the site. `totals_s`, `devices_s`: seconds between polls.
     `layout_file`, `tariff_file`: the paths of panel layout and tariff, empty for none. `panel_alert_percent`: a panel
-    that stays below this percentage of its group's median raises an event; 0 disables these events.
+    that stays below this percentage of its group's median raises an event; 0 disables these events. `offset_s`: the
+    seconds after its time at which a tick's poll begins, so that many gateways are not polled at one moment.
     """
 
     name: str = ""
@@ -27,10 +28,11 @@ class Site:
     layout_file: str = ""
     tariff_file: str = ""
     panel_alert_percent: float = 80.0
+    offset_s: int = 0
 
     def next_tick(self, now: float) -> int:
-        """Return the first totals tick after `now`, in unix seconds."""
-        return (int(now) // self.totals_s + 1) * self.totals_s
+        """Return the first totals tick whose poll begins after `now`, in unix seconds."""
+        return (int(now - self.offset_s) // self.totals_s + 1) * self.totals_s
 
     def due_roles(self, tick: int, last_devices_tick: int) -> frozenset[Role]:
         """Return the roles due at a tick: totals always; devices at multiples of their interval, or once overdue."""

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "logger"
 
-GROUND = {"errors", "model", "site", "clock", "places", "files", "proxies", "digest", "logger"}
+GROUND = {"errors", "model", "site", "clock", "places", "files", "proxies", "digest", "toml_lines", "logger"}
 DOORS = {"settings", "log", "wire", "retry"}
 TALK = DOORS - {"settings"}
 BELOW_DAEMON = ("gateway", "readings", "tariff", "energy", "panels", "store", "influx", "control")

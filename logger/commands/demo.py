@@ -68,7 +68,7 @@ def command(
     }
     with _simulate(clock) as environ, (folder / "demo.log").open("w", encoding="utf-8") as log_file:
         configured = load_settings(None, environ=environ | {name: value for name, value in own.items() if value})
-        log.protect(configured.secrets.values())
+        log.protect(configured.all_secrets)
         log.configure("info", "text", stream=log_file)
         asyncio.run(_record(configured, clock, seconds))
     stopped = f"Stopped. What was recorded lies in {folder}; the next demo starts afresh."

@@ -42,7 +42,7 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
     The first ✗ decides the exit code.
     """
     configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"])
-    log.protect(configured.secrets.values())
+    log.protect(configured.all_secrets)
     log.configure("error")
     if sign_in:
         prepare(configured.state_dir)

@@ -73,7 +73,7 @@ async def open_recorder(
     target = target_of(settings)
     writer = Writer(target, clock) if target is not None else None
     recorder = build_recorder(
-        gateways_of(settings),
+        gateways_of(settings, clock),
         store,
         clock,
         writer=writer,

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from logger import __version__, log
 from logger.clock import Clock
 from logger.daemon.batches import make_amendment, make_commit
+from logger.daemon.claims import Claims
 from logger.daemon.clocks import Clocks
 from logger.daemon.events import PendingEvents, event_points
 from logger.daemon.gateway_state import RESTORE, Change, GatewayState, load_state
@@ -55,8 +56,8 @@ class Collector:
     """Polls one gateway until `stopping` is set, and commits each tick.
 
     `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` when it is known which
-    gateway answers. `loop` is the name of this loop in
-    `progress`. A caller that holds `between_ticks` may change the state.
+    gateway answers. `loop` is the name of this loop in `progress`, `address` that of the gateway in the settings.
+    A caller that holds `between_ticks` may change the state.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Collector:
         events: PendingEvents | None = None,
         stopping: asyncio.Event | None = None,
         between_ticks: asyncio.Lock | None = None,
+        claims: Claims | None = None,
         loop: str = "collect",
+        address: str = "",
         on_commit: Callable[[], None] = lambda: None,
         on_tick: Callable[[Collector], None] = lambda collector: None,
         on_recognised: Callable[[], None] = lambda: None,
@@ -96,8 +99,9 @@ class Collector:
         self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = stopping or asyncio.Event()
         self.between_ticks = between_ticks or asyncio.Lock()
+        self._claims = claims or Claims()
         self._store, self._clock = store, clock
-        self._progress, self._loop = progress, loop
+        self._progress, self._loop, self.address = progress, loop, address
         self._layout = LayoutFile(site.layout_file, self.changes)
         self._tariff = TariffFiles(site.tariff_file, self.changes)
         self._on_commit, self._on_tick, self._own_points = on_commit, on_tick, own_points
@@ -108,6 +112,7 @@ class Collector:
         self._warnings: dict[str, SiteWarning] = {}
         self._absences: Set[str] = frozenset()
         self._is_begun = False
+        self._polled_at = self._recognising = ""
 
     @property
     def serial(self) -> str:
@@ -130,7 +135,7 @@ class Collector:
 
     def _is_now(self, tick: int) -> bool:
         """Return True if the current time belongs to `tick`; False if the clock was set during the wait."""
-        return -1.0 <= self._clock.time() - tick < self.site.totals_s
+        return -1.0 <= self._clock.time() - tick - self.site.offset_s < self.site.totals_s
 
     async def _survive_full_store(self, work: Coroutine[None, None, None]) -> None:
         """Await `work`; if the store is full, count the tick as missed and continue. The store logs the error."""
@@ -152,11 +157,12 @@ class Collector:
             await self.poller.ask_zone(int(now))
 
         with contextlib.suppress(TimeoutError):  # the first tick asks again
-            async with self._clock.timeout(max(0.0, tick - now - 1)):
+            async with self._clock.timeout(max(0.0, tick + self.site.offset_s - now - 1)):
                 await self._unless_stopped(introduce())
 
     async def _wait_for(self, tick: int) -> None:
-        await self._unless_stopped(self._progress.wait(self._loop, tick - self._clock.time()))
+        begins = tick + self.site.offset_s
+        await self._unless_stopped(self._progress.wait(self._loop, begins - self._clock.time()))
 
     async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` to its end, or cancel it when `stopping` is set. Raises what `work` raises."""
@@ -175,7 +181,7 @@ class Collector:
         """Poll the endpoints that are due, and commit the readings with the time of the tick (unix seconds)."""
         started = self._clock.monotonic()
         self._progress.move(self._loop, 3 * self.site.totals_s + 60)
-        left = self.site.deadline_s - max(0.0, self._clock.time() - tick)
+        left = self.site.deadline_s - max(0.0, self._clock.time() - tick - self.site.offset_s)
         roles = self.site.due_roles(tick, self._last_devices)
         ours = self._clocks.ours()
         try:
@@ -186,7 +192,7 @@ class Collector:
             self.changes.begin("late", text)
         else:
             self.changes.end("late", "the gateway answers all fast requests within the tick again")
-        self.poller.start_slow(tick)
+        self.poller.start_slow(tick, self.site.offset_s)
         try:
             if self._clocks.ours_held_still(tick, ours):
                 async with self.between_ticks:
@@ -197,9 +203,38 @@ class Collector:
             self.collected.last_poll_s = self._clock.monotonic() - started
             self._on_tick(self)
 
-    async def _recognise(self, info: GatewayInfo) -> None:
-        """Load the stored state of a gateway when it is first identified."""
+    @property
+    def is_second_entry(self) -> bool:
+        """Return True while another entry of the settings leads to the same gateway, which is polled there."""
+        return bool(self._polled_at)
+
+    def is_polling(self, serial: str) -> bool:
+        """Tell whether this collector reaches the gateway of that serial now."""
+        return serial in (self.serial, self._recognising) and self.poller.requests.reachable
+
+    def leave(self) -> None:
+        """Poll this gateway no more until it is recognised again."""
+        self.poller.info, self._recognising = None, ""
+
+    def _claim(self, serial: str) -> bool:
+        """Claim a gateway; report once if it is polled at the address of another entry already."""
+        self._polled_at = self._claims.claim(serial, self)
+        if self._polled_at:
+            text = (
+                f"gateway {serial} answers at {self.address} too; it is polled once, at {self._polled_at}\n"
+                "Try: remove one of both entries from the file that ENPHASE_GATEWAYS_FILE names."
+            )
+            self.changes.begin("second entry", text)
+            return False
+        self.changes.end("second entry", f"gateway {serial} is polled at {self.address} from now on")
+        return True
+
+    async def _recognise(self, info: GatewayInfo) -> bool:
+        """Load the stored state of a gateway when it is first identified; return False if it is not to be polled."""
         async with self.between_ticks:
+            if not self._claim(info.serial):
+                return False
+            self._recognising = info.serial
             self._stored = await self._store.call(Store.read_state, info.serial)
             self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
         self._events.serial = info.serial
@@ -220,6 +255,7 @@ class Collector:
             self._events.record(Event(int(self._clock.time()), "recorder_started", text))
         log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
         self._on_recognised()
+        return True
 
     # --- committing ---------------------------------------------------------------------------------------------
 
@@ -234,7 +270,7 @@ class Collector:
         """Make points and the new state from the snapshot, and store both in one transaction."""
         info = self.poller.info
         if info is None:
-            self.collected.missed += 1
+            self.collected.missed += not self.is_second_entry
             return
         self._clocks.watch_ours(tick)
         self._clocks.watch_theirs(tick, info)

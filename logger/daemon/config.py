@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
+from logger.clock import Clock
 from logger.gateway.access import Access
 from logger.influx.dialects import Target
 from logger.settings.environment import find_system_zone
 from logger.settings.load import Settings, reread_settings
+from logger.settings.shards import choose_groups, spread
 from logger.site import Site
+
+FEW: Final = 4
+"""Up to so many gateways are polled at the second of the tick; more are spread over the time between two ticks."""
+_FRESH_S: Final = 10.0
+"""Seconds for which settings that were read again serve every gateway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +30,37 @@ class GatewayConfig:
     site: Site
 
 
-def gateways_of(settings: Settings) -> tuple[GatewayConfig, ...]:
-    """List the gateways in the settings; at present exactly one."""
-    access = access_of(settings)
-    return (GatewayConfig(access, lambda: access_of(reread_settings(settings)), site_of(settings)),)
+def gateways_of(settings: Settings, clock: Clock) -> tuple[GatewayConfig, ...]:
+    """List the gateways to record, each with the second of the minute at which it is polled."""
+    newest = _NewestSettings(settings, clock)
+    sites = [site_of(each) for each in settings.gateways]
+    if len(sites) > FEW:
+        keys = [each.enphase.serial or each.enphase.gateway for each in settings.gateways]
+        groups = choose_groups(dict(zip(keys, (site.name for site in sites), strict=True)))
+        sites = [
+            replace(site, offset_s=spread(groups[key], site.totals_s)) for key, site in zip(keys, sites, strict=True)
+        ]
+    return tuple(
+        GatewayConfig(access_of(each), partial(newest.find_access, access_of(each)), site)
+        for each, site in zip(settings.gateways, sites, strict=True)
+    )
+
+
+class _NewestSettings:
+    """Holds the settings as they were last read; one reading serves every gateway for a while."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._read_at = clock.monotonic()
+        self._by_host = {access.host: access for access in map(access_of, settings.gateways)}
+
+    def find_access(self, known: Access) -> Access:
+        """Return the access data of a gateway as the settings have it now; the known ones if it is gone from them."""
+        if self._clock.monotonic() - self._read_at >= _FRESH_S:
+            self._read_at = self._clock.monotonic()
+            self._settings = reread_settings(self._settings)
+            self._by_host = {access.host: access for access in map(access_of, self._settings.gateways)}
+        return self._by_host.get(known.host, known)
 
 
 def access_of(settings: Settings) -> Access:

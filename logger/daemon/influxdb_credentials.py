@@ -26,7 +26,7 @@ class Credentials:
         target = target_of(fresh)
         if target is None or _of(target) == _of(self._writer.target):
             return False
-        log.protect(fresh.secrets.values())
+        log.protect(fresh.all_secrets)
         self._settings = fresh
         self._writer.target = replace(
             self._writer.target, token=target.token, username=target.username, password=target.password

@@ -35,7 +35,8 @@ _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 class Poller:
     """Polls one gateway and keeps its answers.
 
-    `on_new_gateway` is awaited before a newly found gateway is polled; `wants` names the documents to request.
+    `on_new_gateway` is awaited before a newly found gateway is polled; it returns False for one that is not to be
+    polled. `wants` names the documents to request.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Poller:
         events: PendingEvents,
         zone: SiteZone,
         *,
-        on_new_gateway: Callable[[GatewayInfo], Awaitable[None]],
+        on_new_gateway: Callable[[GatewayInfo], Awaitable[bool]],
         wants: Callable[[Snapshot], Wanted],
     ) -> None:
         self.info: GatewayInfo | None = None
@@ -59,7 +60,7 @@ class Poller:
         self._wanted = Wanted(frozenset())
         self._info_due = 0.0
         self._stopped_by = ""
-        self._slow_tick = 0
+        self._slow_tick = self._slow_until = 0
         self._slow_asked: set[str] = set()
         self._slow_wanted = asyncio.Event()
         self._fast_done = asyncio.Event()
@@ -116,7 +117,9 @@ class Poller:
         if self.info is None or info.serial != self.info.serial:
             self.info = None  # until its state is read, so that no point mixes two gateways
             self.states = self._plan_states(info, {})
-            await self._on_new_gateway(info)
+            if not await self._on_new_gateway(info):
+                self._info_due = 0.0
+                return
         elif info.firmware != self.info.firmware:
             self._events.record(Event(tick, "firmware_changed", f"{self.info.firmware} → {info.firmware}"))
             self.states = self._plan_states(info, self.states)
@@ -198,14 +201,15 @@ class Poller:
             frequency: Frequency = "rarely" if path in wanted.rarely else "often" if path in wanted.often else "usual"
             state.set_frequency(frequency, slow_gateway=slow)
 
-    def start_slow(self, tick: int) -> None:
-        """Let the slow lane request the endpoints that are due at `tick`, in the time until later ticks."""
+    def start_slow(self, tick: int, offset_s: int = 0) -> None:
+        """Let the slow lane request the endpoints that are due at `tick`, whose poll began `offset_s` later."""
         if self.requests.contention.one_lane:
             text = "slow requests to the gateway delay the fast ones, so both take turns from now on"
             self._changes.begin("one lane", text, logging.INFO)
         else:
             self._changes.end("one lane", "slow and fast requests to the gateway run at the same time again")
         self._slow_tick, self._slow_asked = tick, set()
+        self._slow_until = tick + offset_s + self._intervals["totals"]
         self._slow_wanted.set()
 
     async def run_slow_lane(self) -> None:
@@ -231,6 +235,5 @@ class Poller:
         """Return the seconds that a slow request may take; 0 if lanes take turns and too little time is left."""
         if not self.requests.contention.one_lane:
             return 2.0 * state.endpoint.timeout_s
-        totals_s = self._intervals["totals"]
-        left_s = self._slow_tick + totals_s - _SPARE_S - self._clock.time()
-        return left_s if left_s >= totals_s / 3 else 0.0
+        left_s = self._slow_until - _SPARE_S - self._clock.time()
+        return left_s if left_s >= self._intervals["totals"] / 3 else 0.0

@@ -10,6 +10,7 @@ from logger import log
 from logger.clock import Clock
 from logger.control.api import StoreApi
 from logger.daemon.amend import Keeper, StateApi, StoredState
+from logger.daemon.claims import Claims
 from logger.daemon.collector import Collector
 from logger.daemon.config import GatewayConfig
 from logger.daemon.events import PendingEvents
@@ -127,6 +128,7 @@ def build_recorder(
         news.set()
         on_tick(collector)
 
+    claims = Claims()
     collectors = [
         Collector(
             gateway,
@@ -138,7 +140,9 @@ def build_recorder(
             events=pending,
             stopping=stopping,
             between_ticks=between_ticks,
+            claims=claims,
             loop=f"collect {config.access.address}",
+            address=config.access.address,
             on_commit=shipper.wake if shipper is not None else lambda: None,
             on_tick=react,
             on_recognised=news.set,

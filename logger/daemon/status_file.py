@@ -114,7 +114,7 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
 def _health(recorder: Recorder) -> Json:
     """Describe health. `live`: all loops keep their deadlines. `ready`: polled and, with a database, delivered."""
     reasons: list[Json] = []
-    if not all(each.collected.ticks for each in recorder.collectors):
+    if not all(each.collected.ticks or each.is_second_entry for each in recorder.collectors):
         reasons.append("no poll was stored yet")
     if recorder.shipper is not None and recorder.shipper.shipped.last_delivery is None:
         reasons.append("nothing was delivered yet")

@@ -18,6 +18,7 @@ from logger.settings.value_types import (
     InfluxToken,
     Line,
     Serial,
+    Shard,
     Url,
     Zone,
 )
@@ -58,6 +59,10 @@ class Enphase(Group):
     serial: Serial = Field(
         "",
         description="Serial number of the gateway. If empty, the gateway tells it; if given, another one is refused.",
+    )
+    gateways_file: FilePath = Field(
+        "",
+        description="TOML file that lists several gateways, instead of ENPHASE_GATEWAY: docs/several-gateways.md.",
     )
     username: str = Field("", description="E-mail of your Enphase account (firmware 7 and later).")
     password: SecretStr = Field(SecretStr(""), description="Password of your Enphase account.")
@@ -160,6 +165,11 @@ class RecorderSettings(Group):
     keep_days: int = Field(30, ge=0, le=3650, description="Days that delivered rows stay in the store.")
     store_max_mb: int = Field(
         2048, ge=16, le=4_000_000, description="The most that the store may take on disk, in MB."
+    )
+    shard: Shard = Field(
+        "",
+        description="Which share of ENPHASE_GATEWAYS_FILE this recorder takes, such as 2/8; pod/8 takes the number "
+        "from the pod's name in a Kubernetes StatefulSet. Empty: all.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line.")

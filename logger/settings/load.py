@@ -7,9 +7,10 @@ together, and no message shows a value.
 
 from __future__ import annotations
 
+import platform
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
@@ -20,7 +21,10 @@ from logger.errors import Problem, SettingsError
 from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, RecorderSettings
 from logger.settings.envfile import parse_env, read_env_text
 from logger.settings.environment import read_variables
+from logger.settings.gateways_file import SETTING as GATEWAYS_FILE
+from logger.settings.gateways_file import GatewayEntry, read_gateways
 from logger.settings.near_misses import find_misnamed_url, warn_of_strangers
+from logger.settings.shards import choose_groups, parse_shard
 from logger.settings.value_sources import SUDO, Inputs, is_readable_by_others, reason_of, variable_of
 
 G = TypeVar("G", bound=Group)
@@ -31,6 +35,7 @@ class Settings:
     """All settings, as read at one time.
 
     `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file.
+    `listed`: the settings of each gateway of the gateways file that this shard takes; None without such a file.
     """
 
     enphase: Enphase
@@ -39,6 +44,12 @@ class Settings:
     origins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     env_file: Path | None = None
+    listed: tuple[Settings, ...] | None = None
+
+    @property
+    def gateways(self) -> tuple[Settings, ...]:
+        """Return the settings of each gateway to record; without a gateways file these settings themselves."""
+        return (self,) if self.listed is None else self.listed
 
     @property
     def values(self) -> dict[str, object]:
@@ -48,12 +59,17 @@ class Settings:
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Return variable → secret for every secret that is set, so that the log can mask it."""
+        """Return variable → secret for every secret that is set."""
         return {
             name: value.get_secret_value()
             for name, value in self.values.items()
             if isinstance(value, SecretStr) and value
         }
+
+    @property
+    def all_secrets(self) -> set[str]:
+        """Return every secret that is set, also those of single gateways, so that the log can mask them."""
+        return {secret for each in (self, *(self.listed or ())) for secret in each.secrets.values()}
 
     def is_fixed(self, *variables: str) -> bool:
         """Return True if only a restart can change these: each one set comes from the environment or systemd."""
@@ -113,13 +129,49 @@ def inspect_settings(
     inputs = Inputs(read_variables() if environ is None else environ, env_file)
     _read_env_file(inputs)
     enphase, influxdb, recorder = _build(Enphase, inputs), _build(Influxdb, inputs), _build(RecorderSettings, inputs)
+    settings = Settings(enphase, influxdb, recorder, inputs.origins, env_file=env_file)
+    settings = replace(settings, listed=_list_gateways(settings, inputs))
     names = inputs.variables.keys() | inputs.dotenv.keys()
-    warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *warn_of_strangers(names)]
-    settings = Settings(enphase, influxdb, recorder, inputs.origins, tuple(dict.fromkeys(warnings)), env_file)
+    warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *_warn_of_unread(inputs), *warn_of_strangers(names)]
+    settings = replace(settings, warnings=tuple(dict.fromkeys(warnings)))
     problems = [*inputs.problems, *_find_missing(require, inputs)]
     if "INFLUXDB_URL" not in inputs.origins:
         problems += find_misnamed_url(names)
     return settings, (*problems, *_find_contradictions(settings, inputs), *further(settings))
+
+
+def _list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] | None:
+    """Make the settings of each gateway of the gateways file that this shard takes; None without such a file."""
+    if not settings.enphase.gateways_file:
+        return None
+    entries = read_gateways(Path(settings.enphase.gateways_file).expanduser(), inputs)
+    listed = {entry.key: _apply_entry(settings, entry) for entry in entries}
+    if settings.recorder.shard:
+        hostname = inputs.variables.get("HOSTNAME") or platform.node()
+        try:
+            shard = parse_shard(settings.recorder.shard, hostname)
+        except ValueError as error:
+            fix = "give the number of this recorder and of all, such as 2/8."
+            origin = settings.origins["LOGGER_SHARD"]
+            inputs.problems.append(Problem("LOGGER_SHARD", origin, str(error), fix))
+        else:
+            groups = choose_groups({key: each.recorder.site for key, each in listed.items()})
+            listed = {key: each for key, each in listed.items() if shard.takes(groups[key])}
+    return tuple(listed.values())
+
+
+def _apply_entry(settings: Settings, entry: GatewayEntry) -> Settings:
+    """Return the settings with what one gateway's table replaces of them."""
+    values = {**entry.values, **{name: SecretStr(secret) for name, secret in entry.secrets.items()}}
+    changed: dict[type[Group], dict[str, object]] = {Enphase: {"serial": ""}, RecorderSettings: {}}
+    for group, found in changed.items():
+        found |= {name: values[v] for name in group.model_fields if (v := variable_of(group, name)) in values}
+    return replace(
+        settings,
+        enphase=settings.enphase.model_copy(update=changed[Enphase]),
+        recorder=settings.recorder.model_copy(update=changed[RecorderSettings]),
+        origins={**settings.origins, **entry.origins},
+    )
 
 
 def reread_settings(settings: Settings) -> Settings:
@@ -188,7 +240,9 @@ def _find_missing(require: Iterable[str], inputs: Inputs) -> list[Problem]:
             else f"set {name}: {_uncapitalise(by_name[name].help)}",
         )
         for name in require
-        if name not in inputs.origins and name not in inputs.hidden
+        if name not in inputs.origins
+        and name not in inputs.hidden
+        and not (name == "ENPHASE_GATEWAY" and GATEWAYS_FILE in inputs.origins)
     ]
 
 
@@ -226,10 +280,17 @@ def _find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
     """Return a problem for each rule that is broken; what could not be read is a problem already."""
     told = {problem.setting for problem in inputs.problems} | inputs.hidden
     is_without = "NOTIFY_SOCKET" in inputs.variables and "CREDENTIALS_DIRECTORY" not in inputs.variables
-    return [
+    found = [
         Problem(name, settings.origins.get(name, "not set"), message, fix + (_PASSED if is_without else ""))
         for name, is_broken, message, fix in _RULES
         if name not in told and is_broken(settings)
+    ]
+    told |= {problem.setting for problem in found}
+    return found + [
+        Problem(name, each.origins.get(name, each.origins["ENPHASE_GATEWAY"]), message, fix)
+        for each in settings.listed or ()
+        for name, is_broken, message, fix in _RULES
+        if name not in told and is_broken(each)
     ]
 
 
@@ -255,6 +316,16 @@ def _warn_of_secrets(inputs: Inputs) -> Iterable[str]:
             )
         if origin in ("environment", env_file) and any(values.get(f"{name}_FILE") for values, _ in inputs.layers):
             yield f"{name} is set and so is {name}_FILE: the file is not read"
+
+
+def _warn_of_unread(inputs: Inputs) -> Iterable[str]:
+    """Warn of settings of the one gateway, which a gateways file replaces."""
+    if GATEWAYS_FILE in inputs.origins:
+        for name in ("ENPHASE_GATEWAY", "ENPHASE_SERIAL"):
+            if name in inputs.origins:
+                yield f"{name} is set and so is {GATEWAYS_FILE}: {name} is not read"
+    elif "LOGGER_SHARD" in inputs.origins:
+        yield f"LOGGER_SHARD is set and {GATEWAYS_FILE} is not: there is no list to share"
 
 
 def _uncapitalise(text: str) -> str:

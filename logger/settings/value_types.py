@@ -88,6 +88,10 @@ FilePath = Annotated[
         "begins with ~, and this user has no such home folder",
     ),
 ]
+Shard = Annotated[
+    str,
+    _require(re.compile(r"(\d{1,4}|pod)/\d{1,4}").fullmatch, "is not NUMBER/COUNT, such as 2/8, nor pod/COUNT"),
+]
 Line = Annotated[
     str,
     _require(

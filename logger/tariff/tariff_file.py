@@ -23,7 +23,7 @@ from logger.tariff.price_plan import (
     Tariff,
     Tier,
 )
-from logger.tariff.toml_lines import find_line
+from logger.toml_lines import find_line
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -202,3 +202,70 @@ def test_each_gateway_has_its_own_state_pin_and_part_of_the_status(tmp_path: Pat
         assert {path.name for path in tmp_path.glob("pin-*")} == {f"pin-{HOUSE}.json", f"pin-{BARN}.json"}
 
     asyncio.run(run())
+
+
+@contextlib.asynccontextmanager
+async def one_by_two_addresses(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock, list[Simulator]]]:
+    """A recorder with two entries, both of which lead to the same gateway; two servers stand for its two addresses."""
+    clock = HandClock(NOON)
+    model = invent_gateway("8-battery", serial=HOUSE, epoch=NOON - 5 * 86400)
+    async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(Simulator(model, clock))
+        second = await stack.enter_async_context(Simulator(model, clock, certificate=first.certificate))
+        configs = [
+            GatewayConfig(access, lambda access=access: access, Site(zone="Europe/Madrid"))  # type: ignore[misc]
+            for access in (Access(each.url, folder, token=each.new_token()) for each in (first, second))
+        ]
+        store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=clock)
+        stack.push_async_callback(store.close)
+        recorder = build_recorder(
+            configs,
+            store,
+            clock,
+            writer=None,
+            credentials=None,
+            notify_address="",
+            changes=Changes(None),
+            news=asyncio.Event(),
+            stopping=asyncio.Event(),
+        )
+        for gateway in recorder.gateways:
+            stack.push_async_callback(gateway.aclose)
+        yield recorder, clock, [first, second]
+
+
+def test_two_entries_of_one_gateway_are_told_and_polled_once_and_either_address_serves(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with one_by_two_addresses(tmp_path) as (recorder, clock, servers):
+
+            async def poll(minute: int) -> list[int]:
+                before = [len(each.journal) for each in servers]
+                await tick(recorder, clock, minute)
+                return [len(each.journal) - count for each, count in zip(servers, before, strict=True)]
+
+            first, second = recorder.collectors
+            await poll(0)
+            polled, idle = (first, second) if first.serial else (second, first)
+            (trouble,) = recorder.changes.troubles.values()
+            assert HOUSE in trouble
+            assert polled.address in trouble
+            assert idle.address in trouble
+            assert idle.is_second_entry
+            assert {served.path for served in servers[recorder.collectors.index(idle)].journal} == {"/info"}
+            asked = await poll(1)
+            assert asked[recorder.collectors.index(idle)] == 1, "it is looked at again, and nothing else is asked"
+            await servers[recorder.collectors.index(polled)].go_down()
+            await poll(2)
+            await poll(3)
+            assert idle.serial == HOUSE
+            assert not polled.serial
+            await servers[recorder.collectors.index(polled)].come_up()
+            await poll(4)
+            await poll(5)
+            assert await minutes(recorder, HOUSE) in ([0, 1, 3, 4, 5], [0, 1, 2, 3, 4, 5])
+            assert polled.is_second_entry
+            assert not idle.is_second_entry
+            status = describe(recorder, await recorder.store.call(Store.read_figures), clock)
+            assert status["health"] == {"live": True, "ready": True, "reasons": []}
+
+    asyncio.run(run())

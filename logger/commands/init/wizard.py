@@ -89,7 +89,7 @@ def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, 
     if is_installed:
         click.echo(f"settings: {destination.env_file}", err=True)
     before, problems = inspect_settings(destination.env_file)
-    log.protect(before.secrets.values())
+    log.protect(before.all_secrets)
     if unreadable := tuple(problem for problem in problems if problem.origin in ("file", "folder")):
         raise SettingsError(unreadable)  # before anybody is asked: what is written there later would not help
     draft = _begin_draft(destination, before, answers)

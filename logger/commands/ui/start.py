@@ -58,7 +58,7 @@ def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") 
 
 def configure_log(configured: Settings, level: str = "") -> None:
     """Configure the log: to stderr, at `level` or that of the settings, with every secret masked."""
-    log.protect(configured.secrets.values())
+    log.protect(configured.all_secrets)
     recorder = configured.recorder
     log.configure(level or recorder.log_level, recorder.log_format, journal=is_under_journal())
     if not level:

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, TypeAlias
 
+Place: TypeAlias = tuple[str | int, ...]
 _TABLE: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"""\s*["']?([\w-]+)["']?\s*(?:\.\s*[\w.-]+\s*)?=""")
 
 
-def find_line(text: str, where: tuple[str | int, ...]) -> int:
+def find_line(text: str, where: Place) -> int:
     """Return the line, from 1, of the deepest part of a path such as `("period", 1, "band", 0, "buy")`."""
-    best, best_depth = 1, 0
-    table: tuple[str | int, ...] = ()
-    counts: dict[tuple[str | int, ...], int] = {}
+    lines = map_lines(text)
+    return next((lines[where[:depth]] for depth in range(len(where), 0, -1) if where[:depth] in lines), 1)
+
+
+@lru_cache(maxsize=2)
+def map_lines(text: str) -> Mapping[Place, int]:
+    """Return the path of each table and key → its first line, from 1."""
+    found: dict[Place, int] = {}
+    table: Place = ()
+    counts: dict[Place, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := _TABLE.match(line):
             table = _path_of(header.group(2), counts, is_array=header.group(1) == "[[")
-            path = table
+            found.setdefault(table, number)
         elif key := _KEY.match(line):
-            path = (*table, key.group(1))
-        else:
-            continue
-        if len(path) > best_depth and where[: len(path)] == path:
-            best, best_depth = number, len(path)
-    return best
+            found.setdefault((*table, key.group(1)), number)
+    return found
 
 
-def _path_of(name: str, counts: dict[tuple[str | int, ...], int], *, is_array: bool) -> tuple[str | int, ...]:
+def _path_of(name: str, counts: dict[Place, int], *, is_array: bool) -> Place:
     """Return the path of a table header; `counts` holds the tables so far of each array of tables."""
-    path: tuple[str | int, ...] = ()
+    path: Place = ()
     parts = [part.strip().strip("\"'") for part in name.split(".")]
     for place, part in enumerate(parts):
         path = (*path, part)
