@@ -206,7 +206,7 @@ def test_each_gateway_has_its_own_state_pin_and_part_of_the_status(tmp_path: Pat
 
 @contextlib.asynccontextmanager
 async def one_by_two_addresses(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock, list[Simulator]]]:
-    """A recorder with two entries, both of which lead to the same gateway; two servers stand for its two addresses."""
+    """A recorder with two entries that lead to one gateway; two servers stand for its two addresses."""
     clock = HandClock(NOON)
     model = invent_gateway("8-battery", serial=HOUSE, epoch=NOON - 5 * 86400)
     async with contextlib.AsyncExitStack() as stack:
