@@ -1,0 +1,144 @@
+"""Live: what is happening now, today so far, and the last days."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Board, Section
+from grafana.kinds import bars, curve, shaded, states, stats
+from grafana.looks import BATTERY, CHARGE, GREY, Look
+from grafana.query.asked import Rows
+from grafana.query.curves import Curve, Shade, States
+from grafana.query.newest import Flow, LastTime, Newest, NewestShare
+from grafana.query.spans import Spans
+
+_NOW: Final = "10m"
+
+
+def _totals(*fields: str, since: str = _NOW) -> Rows:
+    return Rows("envoy_totals", fields, since)
+
+
+_ENERGIES: Final = ("production", "load", "grid_import", "grid_export", "battery_charged", "battery_discharged")
+
+POWER = curve(
+    "Power",
+    "Sun, house, battery and grid over the time shown. Below zero the battery charges, and power goes to the grid. "
+    "Grey: nothing was recorded. Red: the grid was away.",
+    (24, 10),
+    Curve(
+        Rows(
+            "envoy_totals",
+            ("production_power_w", "load_power_w", "battery_power_w", "net_power_w", "battery_charge_percent"),
+        )
+    ),
+    Shade("unrecorded", Rows("envoy_totals", ("production_power_w",))),
+    Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
+    looks=shaded(
+        production_power_w=Look(
+            more={"custom.fillOpacity": 32, "custom.gradientMode": "opacity", "custom.lineWidth": 2}
+        ),
+        load_power_w=Look(more={"custom.fillOpacity": 0, "custom.lineWidth": 2}),
+        battery_charge_percent=Look(
+            color=CHARGE,
+            more={
+                "min": 0,
+                "max": 100,
+                "custom.axisPlacement": "right",
+                "custom.axisGridShow": False,
+                "custom.fillOpacity": 0,
+                "custom.lineWidth": 1,
+                "custom.lineStyle": {"fill": "dash", "dash": [6, 6]},
+            },
+        ),
+    ),
+    interval="1m",
+)
+
+LIVE: Final = Board(
+    "envoy-live",
+    "Live",
+    "What sun, house, battery and grid do now, and how today is going.",
+    (
+        Section(
+            "",
+            (
+                stats(
+                    "",
+                    "Power now, of the last ten minutes at most; battery and grid only where they are measured.",
+                    (24, 5),
+                    Newest(_totals("production_power_w", "load_power_w")),
+                    Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
+                    Newest(_totals("battery_charge_percent")),
+                    Flow(_totals("net_power_w"), "from_grid_w", "to_grid_w", "idle_grid_w"),
+                    ground=True,
+                    absent="Nothing was recorded in the last ten minutes.",
+                    looks={"battery_charge_percent": Look(color=BATTERY)},
+                ),
+                POWER,
+                stats(
+                    "Today",
+                    "Energy since the site's midnight. Own use: the part of the sun's energy that was not given to "
+                    "the grid. Self-sufficient: the part of the house's energy that did not come from the grid.",
+                    (24, 5),
+                    Newest(_totals(*(f"{name}_today_wh" for name in _ENERGIES))),
+                    NewestShare("own_use_percent", _totals("grid_export_today_wh", "production_today_wh"), left=True),
+                    NewestShare(
+                        "self_sufficient_percent", _totals("grid_import_today_wh", "load_today_wh"), left=True
+                    ),
+                    absent="Nothing was recorded in the last ten minutes.",
+                    looks={
+                        "own_use_percent": Look(more={"decimals": 0}),
+                        "self_sufficient_percent": Look(more={"decimals": 0}),
+                    },
+                ),
+                bars(
+                    "Last two weeks",
+                    "Energy of each local day, today so far included.",
+                    (15, 8),
+                    Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "14d")),
+                    along="local_date",
+                    absent="the first day has no row yet",
+                ),
+                states(
+                    "Battery and grid",
+                    "What battery, grid and generator did over the time shown.",
+                    (9, 4),
+                    States(Rows("envoy_totals", ("battery_state",))),
+                    States(Rows("envoy_grid", ("grid_state", "generator_state"))),
+                    interval="5m",
+                    absent="no battery and no switch at the grid",
+                ),
+                stats(
+                    "Last reading",
+                    "When the newest reading of the gateway came.",
+                    (3, 4),
+                    LastTime(_totals("inverters", since="30d")),
+                    named=False,
+                    is_time=True,
+                    hidden=("inverters",),
+                    absent="none for 30 days",
+                    looks={"Time": Look("Last reading", GREY, "dateTimeFromNow")},
+                ),
+                stats(
+                    "Panels",
+                    "How many inverters there are, and how many produce now.",
+                    (3, 4),
+                    Newest(_totals("inverters_producing", "inverters")),
+                    absent="no list of inverters",
+                    looks={"inverters": Look("of")},
+                ),
+                stats(
+                    "Token",
+                    "When the gateway's token ends; the recorder renews it by itself where it may.",
+                    (3, 4),
+                    Newest(Rows("envoy_logger", ("token_expires_s",), "15m")),
+                    named=False,
+                    absent="needs none",
+                ),
+            ),
+        ),
+    ),
+    since="now-24h",
+    refresh="30s",
+)

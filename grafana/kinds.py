@@ -1,0 +1,244 @@
+"""Make panels of the kinds that boards use. Everything that all panels of a kind have in common is said here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, TypedDict, Unpack
+
+from grafana_foundation_sdk.models import barchart, common, heatmap, statetimeline, table, timeseries
+from grafana_foundation_sdk.models import stat as stat_panel
+
+from grafana.board import Panel
+from grafana.looks import Look
+from grafana.query.asked import Query
+
+Size = tuple[int, int]
+_BRIDGED_MS: Final = 600_000
+"""A line goes on over ten minutes without a value; a longer silence is a hole."""
+
+
+class Extras(TypedDict, total=False):
+    """What any panel may say besides."""
+
+    looks: Mapping[str, Look]
+    absent: str
+    hidden: tuple[str, ...]
+    transformations: tuple[tuple[str, Mapping[str, object]], ...]
+    interval: str
+    max_points: int
+    time_from: str
+    time_shift: str
+    repeat: str
+    link: str
+
+
+def _legend(shown: bool = True) -> common.VizLegendOptions:
+    mode, place = common.LegendDisplayMode.LIST, common.LegendPlacement.BOTTOM
+    return common.VizLegendOptions(display_mode=mode, placement=place, show_legend=shown, calcs=[])
+
+
+def _tooltip(mode: common.TooltipDisplayMode = common.TooltipDisplayMode.MULTI) -> common.VizTooltipOptions:
+    return common.VizTooltipOptions(mode=mode, sort=common.SortOrder.NONE)
+
+
+def stats(
+    title: str,
+    says: str,
+    size: Size,
+    *queries: Query,
+    ground: bool = False,
+    is_time: bool = False,
+    named: bool = True,
+    **extras: Unpack[Extras],
+) -> Panel:
+    """Make large numbers, one for each column; `ground`: on their colour. A lone number needs no name.
+
+    `is_time`: what is shown is a time, which is no number to Grafana.
+    """
+    mode = common.BigValueColorMode
+    options = stat_panel.Options(
+        graph_mode=common.BigValueGraphMode.NONE,
+        color_mode=mode.BACKGROUND if ground else mode.VALUE,
+        justify_mode=common.BigValueJustifyMode.CENTER,
+        text_mode=common.BigValueTextMode.VALUE_AND_NAME if named else common.BigValueTextMode.VALUE,
+        reduce_options=common.ReduceDataOptions(
+            values=False, calcs=["lastNotNull"], fields="/.*/" if is_time else ""
+        ),
+        orientation=common.VizOrientation.AUTO,
+    )
+    return Panel(title, "stat", says, queries, size, options=options, **extras)
+
+
+def curve(
+    title: str,
+    says: str,
+    size: Size,
+    *queries: Query,
+    fill: int = 12,
+    width: float = 1.5,
+    zero: bool = True,
+    legend: bool = True,
+    **extras: Unpack[Extras],
+) -> Panel:
+    """Make curves over the time shown; `zero`: the axis reaches down to it."""
+    custom = common.GraphFieldConfig(
+        draw_style=common.GraphDrawStyle.LINE,
+        line_interpolation=common.LineInterpolation.LINEAR,
+        line_width=width,
+        fill_opacity=fill,
+        show_points=common.VisibilityMode.NEVER,
+        span_nulls=_BRIDGED_MS,
+        axis_soft_min=0 if zero else None,
+        axis_border_show=False,
+    )
+    options = timeseries.Options(legend=_legend(legend), tooltip=_tooltip())
+    return Panel(title, "timeseries", says, queries, size, options=options, custom=custom, **extras)
+
+
+def bars(
+    title: str,
+    says: str,
+    size: Size,
+    query: Query,
+    *,
+    along: str,
+    stacked: bool = False,
+    lying: bool = False,
+    values: Literal["auto", "never", "always"] = "never",
+    colored_by: str = "",
+    legend: bool = True,
+    **extras: Unpack[Extras],
+) -> Panel:
+    """Make bars: a group for each row, named by the column `along`."""
+    options = barchart.Options(
+        x_field=along,
+        color_by_field=colored_by or None,
+        orientation=common.VizOrientation.HORIZONTAL if lying else common.VizOrientation.VERTICAL,
+        bar_radius=0.1,
+        stacking=common.StackingMode.NORMAL if stacked else common.StackingMode.NONE,
+        show_value=common.VisibilityMode(values),
+        group_width=0.8,
+        bar_width=0.9,
+        x_tick_label_spacing=100 if not lying else 0,
+        legend=_legend(legend),
+        tooltip=_tooltip(),
+    )
+    custom = barchart.FieldConfig(line_width=0, fill_opacity=85, axis_soft_min=0, axis_border_show=False)
+    return Panel(
+        title, "barchart", says, (query,), size, options=options, custom=custom, order=query.columns, **extras
+    )
+
+
+def heat(
+    title: str,
+    says: str,
+    size: Size,
+    *queries: Query,
+    unit: str,
+    scheme: str = "Inferno",
+    reverse: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    **extras: Unpack[Extras],
+) -> Panel:
+    """Make a heat map: a row for each column of the answer. A cell without a value has no colour, and 0 has none."""
+    options = heatmap.Options(
+        calculate=False,
+        cell_gap=1,
+        cell_values=heatmap.CellValues(unit=unit),
+        rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.AUTO),
+        color=heatmap.HeatmapColorOptions(
+            mode=heatmap.HeatmapColorMode.SCHEME,
+            scheme=scheme,
+            fill="dark-orange",
+            scale=heatmap.HeatmapColorScale.EXPONENTIAL,
+            exponent=0.5,
+            steps=64,
+            reverse=reverse,
+            min_val=low,
+            max_val=high,
+        ),
+        filter_values=heatmap.FilterValueRange(le=0.1),
+        legend=heatmap.HeatmapLegend(show=True),
+        y_axis=heatmap.YAxisConfig(axis_placement=common.AxisPlacement.LEFT, reverse=True),
+        tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=False),
+        exemplars=heatmap.ExemplarConfig(color="rgba(255,0,255,0.7)"),
+    )
+    return Panel(title, "heatmap", says, queries, size, options=options, **extras)
+
+
+def listing(
+    title: str,
+    says: str,
+    size: Size,
+    *queries: Query,
+    order: Sequence[str],
+    sort: str = "",
+    down: bool = False,
+    head: bool = True,
+    **extras: Unpack[Extras],
+) -> Panel:
+    """Make a table with these columns in this order; others are left out."""
+    options = table.Options(
+        show_header=head,
+        cell_height=common.TableCellHeight.SM,
+        footer=common.TableFooterOptions(show=False, reducer=["sum"]),
+        sort_by=[],
+    )
+    custom = common.TableFieldOptions(align=common.FieldTextAlignment.AUTO)
+    if sort:
+        step = ("sortBy", {"fields": {}, "sort": [{"field": sort, "desc": down}]})
+        extras["transformations"] = (*extras.get("transformations", ()), step)
+    return Panel(
+        title,
+        "table",
+        says,
+        queries,
+        size,
+        options=options,
+        custom=custom,
+        order=tuple(order),
+        **extras,
+    )
+
+
+def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[Extras]) -> Panel:
+    """Make a band of coloured states over the time shown, a line for each column."""
+    options = statetimeline.Options(
+        show_value=common.VisibilityMode.AUTO,
+        row_height=0.85,
+        merge_values=True,
+        align_value=common.TimelineValueAlignment.CENTER,
+        legend=_legend(False),
+        tooltip=_tooltip(common.TooltipDisplayMode.SINGLE),
+    )
+    custom = {"fillOpacity": 80, "lineWidth": 0, "spanNulls": 900_000}
+    return Panel(title, "state-timeline", says, queries, size, options=options, custom=custom, **extras)
+
+
+def words(title: str, says: str, size: Size) -> Panel:
+    """Make a panel of words."""
+    return Panel(title, "text", "", (), size, words=says)
+
+
+def join_by(column: str) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """Join the answers of several queries into one table, by a column that all have."""
+    return (("joinByField", {"byField": column, "mode": "outer"}),)
+
+
+def shaded(**others: Look) -> dict[str, Look]:
+    """Give the bands behind curves their looks, beside other looks of the panel."""
+    band = {
+        "custom.drawStyle": "bars",
+        "custom.barAlignment": 1,
+        "custom.barWidthFactor": 1,
+        "custom.barMaxWidth": 400,
+        "custom.lineWidth": 0,
+        "custom.fillOpacity": 22,
+        "custom.axisPlacement": "hidden",
+        "custom.spanNulls": False,
+        "custom.hideFrom": {"legend": False, "tooltip": True, "viz": False},
+        "min": 0,
+        "max": 1,
+    }
+    return {"unrecorded": Look(more=band), "off_grid": Look(more=band), **others}

@@ -1,0 +1,218 @@
+"""Say how each value looks wherever it is shown: its name, its unit and its colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+SOLAR: Final = "#F2B01E"
+BATTERY: Final = "#56A64B"
+HOUSE: Final = "#3274D9"
+BOUGHT: Final = "#A352CC"
+SOLD: Final = "#6E5BA8"
+CHARGE: Final = "#8AB8A0"
+GREY: Final = "#8E8E8E"
+GOOD: Final = "#73A84F"
+WARN: Final = "#E8A33D"
+BAD: Final = "#D64550"
+SHADOW: Final = "#7F7F7F"
+"""The colours that mean one thing on every board; each is readable on light and on dark."""
+
+UNITS: Final = {
+    "w": "watt",
+    "wh": "watth",
+    "var": "voltampreact",
+    "va": "voltamp",
+    "v": "volt",
+    "a": "amp",
+    "hz": "hertz",
+    "c": "celsius",
+    "percent": "percent",
+    "s": "s",
+    "bytes": "bytes",
+}
+"""Grafana's name for the unit in which a field's name ends."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Hold what is said of one column. `texts`: raw value → (what people read, its colour).
+
+    `steps`: from a number on, a colour. `more`: further properties by Grafana's own names.
+    """
+
+    name: str = ""
+    color: str = ""
+    unit: str = ""
+    texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    steps: tuple[tuple[float | None, str], ...] = ()
+    more: Mapping[str, object] = field(default_factory=dict)
+
+    def over(self, other: Look) -> Look:
+        """Return the other look with all that this one says in its place."""
+        return replace(
+            other,
+            name=self.name or other.name,
+            color=self.color or other.color,
+            unit=self.unit or other.unit,
+            texts=self.texts or other.texts,
+            steps=self.steps or other.steps,
+            more={**other.more, **self.more},
+        )
+
+
+YES_NO: Final = {"true": ("yes", GOOD), "false": ("no", WARN)}
+FAULT: Final = {"true": ("fault", BAD), "false": ("none", GOOD)}
+
+LOOKS: Final[dict[str, Look]] = {
+    # power now
+    "production_power_w": Look("Solar", SOLAR),
+    "load_power_w": Look("House", HOUSE),
+    "net_power_w": Look("Grid (− to grid)", BOUGHT),
+    "battery_power_w": Look("Battery (− charging)", BATTERY),
+    "from_battery_w": Look("From battery", BATTERY),
+    "to_battery_w": Look("To battery", BATTERY),
+    "idle_battery_w": Look("Battery", BATTERY),
+    "from_grid_w": Look("From grid", BOUGHT),
+    "to_grid_w": Look("To grid", SOLD),
+    "idle_grid_w": Look("Grid", BOUGHT),
+    "battery_charge_percent": Look("Charge", CHARGE),
+    "battery_reserve_percent": Look("Reserve", WARN),
+    "battery_health_percent": Look("Health", BATTERY),
+    "battery_energy_wh": Look("Stored", BATTERY),
+    "battery_capacity_wh": Look("Capacity", GREY),
+    # energy
+    **{
+        f"{stem}{end}": Look(name, color)
+        for stem, name, color in (
+            ("production", "Solar", SOLAR),
+            ("load", "House", HOUSE),
+            ("grid_import", "From grid", BOUGHT),
+            ("grid_export", "To grid", SOLD),
+            ("battery_charged", "Charged", CHARGE),
+            ("battery_discharged", "Discharged", BATTERY),
+        )
+        for end in ("_today_wh", "_wh", "_lifetime_wh")
+    },
+    "own_use_percent": Look("Own use", SOLAR),
+    "self_sufficient_percent": Look("Self-sufficient", BATTERY),
+    "efficiency_percent": Look("Round trip", BATTERY),
+    "cycles": Look("Full cycles", BATTERY, "none"),
+    # spans
+    "local_date": Look("Day"),
+    "local_month": Look("Month"),
+    "local_year": Look("Year"),
+    "days": Look("Days", unit="none"),
+    "coverage_percent": Look("Recorded", GREY),
+    "best_day": Look("Best day"),
+    "best_day_wh": Look("Best day", SOLAR),
+    # peaks
+    "peak_production_w": Look("Highest solar", SOLAR),
+    "peak_load_w": Look("Highest house", HOUSE),
+    "peak_import_w": Look("Highest from grid", BOUGHT),
+    "peak_import_at": Look("at"),
+    "peak_export_w": Look("Highest to grid", SOLD),
+    "base_load_w": Look("Base load", HOUSE),
+    # money
+    "cost": Look("Cost", BOUGHT, "none"),
+    "income": Look("Income", SOLD, "none"),
+    "saved": Look("Saved", BATTERY, "none"),
+    "currency": Look("Currency"),
+    "band": Look("Price band"),
+    # grid
+    "L1": Look("L1", "#B8860B", "volt"),
+    "L2": Look("L2", "#3F7F93", "volt"),
+    "L3": Look("L3", "#8C5A8C", "volt"),
+    "voltage_min_v": Look("Lowest", "#5794F2"),
+    "voltage_max_v": Look("Highest", "#E0752D"),
+    "frequency_hz": Look("Frequency", BOUGHT),
+    "frequency_min_hz": Look("Lowest", "#5794F2"),
+    "frequency_max_hz": Look("Highest", "#E0752D"),
+    "off_grid_s": Look("Without grid", BAD),
+    "battery_min_percent": Look("Lowest charge", WARN),
+    "battery_max_percent": Look("Highest charge", CHARGE),
+    "controller_temperature_c": Look("Controller", GREY),
+    # states
+    "battery_state": Look(
+        "Battery",
+        texts={"charging": ("charging", BATTERY), "discharging": ("discharging", WARN), "idle": ("idle", GREY)},
+    ),
+    "grid_state": Look("Grid", texts={"on-grid": ("on the grid", BOUGHT), "off-grid": ("without the grid", BAD)}),
+    "generator_state": Look(
+        "Generator", texts={"connected": ("connected", WARN), "disconnected": ("disconnected", GREY)}
+    ),
+    # panels and inverters
+    "inverters": Look("Panels", GREY, "none"),
+    "inverters_producing": Look("Producing", GREY, "none"),
+    "inverters_communicating": Look("Heard", GREY, "none"),
+    "weak": Look("Weak", unit="none", steps=((None, GOOD), (1, WARN))),
+    "silent": Look("Silent", unit="none", steps=((None, GOOD), (1, BAD))),
+    "serial": Look("Serial"),
+    "kind": Look("Kind"),
+    "panel": Look("Panel"),
+    "panel_group": Look("Group"),
+    "power_w": Look("Power", SOLAR),
+    "energy_wh": Look("Today", SOLAR),
+    "energy_today_wh": Look("Today", SOLAR),
+    "group_ratio": Look("Of its group", unit="percentunit"),
+    "group_ratio_7d": Look("7 days", unit="percentunit"),
+    "silent_days": Look("Silent days", unit="none"),
+    "low_days": Look("Weak days", unit="none"),
+    "tripped_s": Look("Off by grid", BAD),
+    "temperature_c": Look("Temperature", "#E0752D"),
+    "max_cell_temperature_c": Look("Hottest cell", BAD),
+    "report_age_s": Look("Heard ago"),
+    "conditions": Look("Says"),
+    "fault": Look("Fault", texts=FAULT),
+    "producing": Look("Producing", texts=YES_NO),
+    "communicating": Look("Heard", texts=YES_NO),
+    "provisioned": Look("Accepted", texts=YES_NO),
+    "operating": Look("In order", texts=YES_NO),
+    "state": Look(
+        "State",
+        texts={"charging": ("charging", BATTERY), "discharging": ("discharging", WARN), "idle": ("idle", GREY)},
+    ),
+    "charge_percent": Look("Charge", CHARGE),
+    "health_percent": Look("Health", BATTERY),
+    "capacity_wh": Look("Capacity", GREY),
+    "max_power_w": Look("Highest", SOLAR),
+    "peak_power_w": Look("Highest", SOLAR),
+    "dc_voltage_v": Look("Panel's voltage", SOLAR),
+    "dc_current_a": Look("Panel's current", SOLAR),
+    "ac_voltage_v": Look("Grid's voltage", BOUGHT),
+    # the recorder
+    "newest": Look("Last reading", GREY, "dateTimeFromNow"),
+    "last": Look("Last reading", GREY, "dateTimeFromNow"),
+    "outbox_rows": Look("Waiting rows", HOUSE, "none"),
+    "outbox_bytes": Look("Waiting", HOUSE),
+    "outbox_oldest_s": Look("Oldest waiting", WARN),
+    "last_delivery_s": Look("Last delivery", GREY),
+    "refused_points": Look("Refused points", unit="none", steps=((None, GOOD), (1, BAD))),
+    "token_expires_s": Look("Token ends in", GREY, steps=((None, BAD), (864_000, WARN), (2_592_000, GOOD))),
+    "clock_skew_s": Look("Gateway's clock", GREY),
+    "memory_bytes": Look("Memory", HOUSE),
+    "cpu_s": Look("Processor", HOUSE),
+    "latency_s": Look("Answer takes", HOUSE),
+    "requests": Look("Requests", GREY, "none"),
+    "failures": Look("Failed", BAD, "none"),
+    "endpoint": Look("Endpoint"),
+    "severity": Look("", texts={"info": ("info", GREY), "warning": ("warning", WARN), "error": ("error", BAD)}),
+    "text": Look("What happened"),
+    "duration_s": Look("For", GREY),
+    "firmware": Look("Firmware"),
+    "part_number": Look("Part number"),
+    "interface": Look("Network"),
+    "wifi_signal": Look("Wi-Fi", unit="none"),
+    # bands behind curves
+    "unrecorded": Look("Nothing recorded", SHADOW, "none"),
+    "off_grid": Look("Without the grid", BAD, "none"),
+}
+
+
+def look_at(column: str, own: Mapping[str, Look]) -> Look:
+    """Return how a column looks in a panel that says some things of its own."""
+    plain = LOOKS.get(column, Look())
+    ending = column.rsplit("_", 1)[-1]
+    merged = own[column].over(plain) if column in own else plain
+    return merged if merged.unit or ending not in UNITS else replace(merged, unit=UNITS[ending])

@@ -1,0 +1,1 @@
+"""Say what a panel asks of the database, once for Flux and InfluxQL."""

@@ -1,0 +1,87 @@
+"""Define what every query has: the rows it reads, and the statements it becomes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal, TypeAlias
+
+from logger.model import Role
+from logger.readings.table import MEASUREMENTS
+
+Dialect: TypeAlias = Literal["flux", "influxql"]
+Form: TypeAlias = Literal["table", "time_series"]
+Merge: TypeAlias = Literal["sum", "mean", "max"]
+
+SHOWN: Final = ""
+"""As `since`: the time that the board shows."""
+_MEANS: Final = ("_percent", "_v", "_hz", "_c", "_factor")
+_GREATEST: Final = ("_s",)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Hold one query as Grafana sends it. `alias` names the series of InfluxQL's time series."""
+
+    role: Role
+    text: str
+    form: Form = "table"
+    alias: str = ""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Name points of one measurement of the chosen gateways.
+
+    `since`: how far back, or `SHOWN`. `where`: tag and value, or tag and `${variable}`.
+    """
+
+    measurement: str
+    fields: tuple[str, ...]
+    since: str = SHOWN
+    where: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def role(self) -> Role:
+        """Return the bucket that holds the measurement."""
+        return roles()[self.measurement]
+
+    def having(self, fields: Iterable[str]) -> Rows:
+        """Return the same rows with other fields."""
+        return Rows(self.measurement, tuple(fields), self.since, self.where)
+
+
+@cache
+def roles() -> dict[str, Role]:
+    """Return the bucket of each measurement of the table."""
+    return {measurement.name: measurement.role for measurement in MEASUREMENTS}
+
+
+def merge_of(field: str) -> Merge:
+    """Return how the values of several gateways become one: powers and energies are added, ages take the greatest."""
+    if field.endswith(_MEANS):
+        return "mean"
+    return "max" if field.endswith(_GREATEST) or field.startswith("peak_") else "sum"
+
+
+class Query(ABC):
+    """One thing asked. `columns` are the names of what comes back; looks are given by them."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns of the answer, as far as they are known beforehand."""
+
+    @abstractmethod
+    def flux(self) -> list[Statement]:
+        """Return the statements in Flux."""
+
+    @abstractmethod
+    def influxql(self) -> list[Statement]:
+        """Return the statements in InfluxQL."""
+
+    def statements(self, dialect: Dialect) -> list[Statement]:
+        """Return the statements in one of the two."""
+        return self.flux() if dialect == "flux" else self.influxql()

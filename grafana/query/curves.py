@@ -1,0 +1,208 @@
+"""Ask for values over the time shown, one a window of time; a window without any stays empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grafana.query import flux, influxql
+from grafana.query.asked import Query, Rows, Statement, merge_of
+
+
+@dataclass(frozen=True)
+class Curve(Query):
+    """The mean of each field in each window (or another `fn`), added up over the chosen gateways."""
+
+    rows: Rows
+    fn: str = "mean"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the fields."""
+        return self.rows.fields
+
+    def flux(self) -> list[Statement]:
+        """Return one statement for each way of merging gateways."""
+        return [
+            Statement(
+                self.rows.role,
+                flux.pipe(
+                    *flux.read(self.rows.having(fields)),
+                    flux.windows(self.fn, empty=False),
+                    'group(columns: ["_field"])',
+                    flux.windows(merge, empty=True),
+                    flux.WIDE,
+                    'drop(columns: ["_start", "_stop"])',
+                ),
+            )
+            for merge, fields in self._merged()
+        ]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        inner = influxql.select(
+            [influxql.call(self.fn, field) for field in self.rows.fields],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY time($__interval), "gateway" fill(none)',
+        )
+        outer = [influxql.call(merge_of(field), field) for field in self.rows.fields]
+        text = influxql.select(
+            outer, f"({inner})", f"WHERE {influxql.span(self.rows)}", "GROUP BY time($__interval) fill(null)"
+        )
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+    def _merged(self) -> list[tuple[str, list[str]]]:
+        found: dict[str, list[str]] = {}
+        for field in self.rows.fields:
+            found.setdefault(merge_of(field), []).append(field)
+        return list(found.items())
+
+
+@dataclass(frozen=True)
+class CurveByTag(Query):
+    """One field in each window, a curve for each value of a tag. `names`: the values that are known beforehand."""
+
+    rows: Rows
+    tag: str
+    fn: str = "mean"
+    names: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the known values of the tag."""
+        return self.names
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = (
+            *flux.read(self.rows),
+            f'group(columns: ["{self.tag}"])',
+            flux.windows(self.fn, empty=True),
+            f'pivot(rowKey: ["_time"], columnKey: ["{self.tag}"], valueColumn: "_value")',
+            'drop(columns: ["_start", "_stop"])',
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        text = influxql.select(
+            [influxql.call(self.fn, field)],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            f'GROUP BY time($__interval), "{self.tag}" fill(null)',
+        )
+        return [Statement(self.rows.role, text, "time_series", f"$tag_{self.tag}")]
+
+
+@dataclass(frozen=True)
+class CurveByPanel(Query):
+    """One field of each inverter in each window: a row of a heat map for each panel, by its name; no empty cells."""
+
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return nothing: the names are the owner's."""
+        return ()
+
+    def flux(self) -> list[Statement]:
+        """Return one statement, ordered by group and name, so that E2 comes before E10."""
+        group = 'if exists r.panel_group then r.panel_group else ""'
+        steps = (
+            *flux.read(self.rows),
+            flux.windows("mean", empty=False),
+            f"map(fn: (r) => ({{_time: r._time, _value: r._value, group: {group}, name: {flux.NAME}}}))",
+            "map(fn: (r) => ({r with length: strings.strlen(v: r.name)}))",
+            "group()",
+            'sort(columns: ["group", "length", "name"])',
+            'pivot(rowKey: ["_time"], columnKey: ["name"], valueColumn: "_value")',
+            'sort(columns: ["_time"])',
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps, imports=("strings",)))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement; the tag that names an inverter is the variable `label`."""
+        (field,) = self.rows.fields
+        text = influxql.select(
+            [influxql.call("mean", field)],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY time($__interval), "${label:raw}" fill(none)',
+        )
+        return [Statement(self.rows.role, text, "time_series", "$tag_${label:raw}")]
+
+
+@dataclass(frozen=True)
+class Shade(Query):
+    """1 for each window in which something was so, 0 for the others: a band behind curves.
+
+    With `when`: a string field had this value. Without: `rows` have no value in five minutes.
+    """
+
+    name: str
+    rows: Rows
+    when: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name of the band."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        yes, no = ("1.0", "0.0") if self.when else ("0.0", "1.0")
+        steps = (
+            *flux.read(self.rows),
+            *((f'filter(fn: (r) => r._value == "{self.when}")',) if self.when else ()),
+            "group()",
+            flux.windows("count", empty=True, every="v.windowPeriod" if self.when else "5m"),
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: if r._value > 0 then {yes} else {no}}}))",
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement: of a count n, (n + 1 − |n − 1|) / 2 is 0 for 0, and 1 for more."""
+        (field,) = self.rows.fields
+        counted = influxql.select(
+            [influxql.call("count", field, "n")],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows, *((f"\"{field}\" = '{self.when}'",) if self.when else ())),
+            f"GROUP BY time({'$__interval' if self.when else '5m'}) fill(0)",
+        )
+        value = '("n" + 1 - abs("n" - 1)) / 2' if self.when else '(abs("n" - 1) + 1 - "n") / 2'
+        text = influxql.select([f'{value} AS "{self.name}"'], f"({counted})", f"WHERE {influxql.span(self.rows)}")
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+
+@dataclass(frozen=True)
+class States(Query):
+    """The last word of each string field in each window."""
+
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the fields."""
+        return self.rows.fields
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = (
+            *flux.read(self.rows),
+            'group(columns: ["_field"])',
+            flux.windows("last", empty=False),
+            flux.WIDE,
+            'drop(columns: ["_start", "_stop"])',
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        text = influxql.select(
+            [influxql.call("last", field) for field in self.rows.fields],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            "GROUP BY time($__interval) fill(none)",
+        )
+        return [Statement(self.rows.role, text)]

@@ -1,0 +1,43 @@
+"""Write the parts of Flux that several queries share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.query.asked import SHOWN, Rows
+
+BUCKETS: Final = {"totals": "bucket", "devices": "bucket_devices", "daily": "bucket_daily"}
+SHOWN_RANGE: Final = "range(start: v.timeRangeStart, stop: v.timeRangeStop)"
+WIDE: Final = 'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
+NAME: Final = "if exists r.panel then r.panel else r.serial"
+"""What people call an inverter; without a layout file its serial number."""
+
+
+def pipe(*steps: str, imports: tuple[str, ...] = ()) -> str:
+    """Join steps to a query."""
+    head = "".join(f'import "{name}"\n' for name in imports)
+    return f"{head}\n" * bool(imports) + "\n    |> ".join(steps)
+
+
+def read(rows: Rows) -> tuple[str, ...]:
+    """Write the first steps of a query: its rows."""
+    span = SHOWN_RANGE if rows.since == SHOWN else f"range(start: -{rows.since})"
+    wanted = " or ".join(f'r._field == "{field}"' for field in rows.fields)
+    return (
+        f'from(bucket: "${{{BUCKETS[rows.role]}}}")',
+        span,
+        f'filter(fn: (r) => r._measurement == "{rows.measurement}" and r.gateway =~ /^${{gateway:regex}}$/)',
+        *(f"filter(fn: (r) => {_condition(tag, value)})" for tag, value in rows.where),
+        f"filter(fn: (r) => {wanted})",
+    )
+
+
+def _condition(tag: str, value: str) -> str:
+    if not value.startswith("$"):
+        return f'r.{tag} == "{value}"'
+    return f'(if exists r.{tag} then r.{tag} else "") =~ /^{value}$/'
+
+
+def windows(fn: str, *, empty: bool, every: str = "v.windowPeriod") -> str:
+    """Write the step that takes one value of each window of time; a window without one stays null, or is left out."""
+    return f'aggregateWindow(every: {every}, fn: {fn}, createEmpty: {str(empty).lower()}, timeSrc: "_start")'

@@ -1,0 +1,159 @@
+"""Ask for what is true now: the newest values of the last minutes, added up over the chosen gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from grafana.query import flux, influxql
+from grafana.query.asked import Merge, Query, Rows, Statement, merge_of
+
+
+@dataclass(frozen=True)
+class Newest(Query):
+    """The newest value of each field, in one row."""
+
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the fields."""
+        return self.rows.fields
+
+    def flux(self) -> list[Statement]:
+        """Return one statement for each way of merging gateways."""
+        return [
+            Statement(self.rows.role, flux.pipe(*newest(self.rows.having(fields), merge)))
+            for merge, fields in _by_merge(self.rows.fields)
+        ]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        outer = [influxql.call(merge_of(field), field) for field in self.rows.fields]
+        return [Statement(self.rows.role, influxql.select(outer, last(self.rows)))]
+
+
+@dataclass(frozen=True)
+class NewestShare(Query):
+    """A percentage of two newest values: `part` of `whole`, or what is left of it.
+
+    It is absent while `whole` is not above `least`: a share of next to nothing says nothing.
+    """
+
+    name: str
+    rows: Rows
+    left: bool = False
+    least: float = 50.0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name of the percentage."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        part, whole = self.rows.fields
+        share = f"r.{part} / r.{whole}"
+        value = f"100.0 * (1.0 - {share})" if self.left else f"100.0 * {share}"
+        text = flux.pipe(
+            *newest(self.rows, "sum"),
+            f"filter(fn: (r) => exists r.{part} and exists r.{whole} and r.{whole} > {self.least})",
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: {value}}}))",
+        )
+        return [Statement(self.rows.role, text)]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        part, whole = self.rows.fields
+        merged = influxql.select([influxql.call("sum", field) for field in self.rows.fields], last(self.rows))
+        share = f'100 - 100 * "{part}" / "{whole}"' if self.left else f'100 * "{part}" / "{whole}"'
+        text = influxql.select([f'{share} AS "{self.name}"'], f"({merged})", f'WHERE "{whole}" > {self.least:g}')
+        return [Statement(self.rows.role, text)]
+
+
+@dataclass(frozen=True)
+class Flow(Query):
+    """A signed power under one of three names: above `idle_w`, below minus that, or in between; never negative."""
+
+    rows: Rows
+    positive: str
+    negative: str
+    idle: str
+    idle_w: float = 20.0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the three names."""
+        return (self.positive, self.negative, self.idle)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement, whose column is named by the sign."""
+        name = (
+            f'if r._value > {self.idle_w} then "{self.positive}" '
+            f'else if r._value < -{self.idle_w} then "{self.negative}" else "{self.idle}"'
+        )
+        steps = (
+            *newest(self.rows, "sum", wide=False),
+            f"map(fn: (r) => ({{_time: r._time, _field: {name}, _value: math.abs(x: r._value)}}))",
+            flux.WIDE,
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps, imports=("math",)))]
+
+    def influxql(self) -> list[Statement]:
+        """Return a statement for each name; at most one of them gives a row."""
+        (field,) = self.rows.fields
+        merged = influxql.select([influxql.call("sum", field, "w")], last(self.rows))
+        limits = {
+            self.positive: ('"w"', f'"w" > {self.idle_w:g}'),
+            self.negative: ('-1 * "w"', f'"w" < -{self.idle_w:g}'),
+            self.idle: ('abs("w")', f'"w" >= -{self.idle_w:g} AND "w" <= {self.idle_w:g}'),
+        }
+        return [
+            Statement(self.rows.role, influxql.select([f'{value} AS "{name}"'], f"({merged})", f"WHERE {limit}"))
+            for name, (value, limit) in limits.items()
+        ]
+
+
+@dataclass(frozen=True)
+class LastTime(Query):
+    """When the newest point came, as a time."""
+
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name that both languages give the time."""
+        return ("newest",)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = ("last()", "group()", 'max(column: "_time")', "map(fn: (r) => ({newest: r._time}))")
+        return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement; its time is the answer."""
+        (field,) = self.rows.fields
+        return [Statement(self.rows.role, influxql.select([influxql.call("last", field)], *_of(self.rows)))]
+
+
+def newest(rows: Rows, merge: Merge, *, wide: bool = True) -> tuple[str, ...]:
+    """Write the Flux that merges the newest values of all chosen gateways into one row."""
+    steps = ("last()", 'group(columns: ["_field"])', f"{merge}()", "map(fn: (r) => ({r with _time: now()}))")
+    return (*flux.read(rows), *steps, *((flux.WIDE,) if wide else ()))
+
+
+def last(rows: Rows) -> str:
+    """Write the InfluxQL subquery that has the newest values of each gateway."""
+    inner = influxql.select([influxql.call("last", field) for field in rows.fields], *_of(rows), 'GROUP BY "gateway"')
+    return f"({inner})"
+
+
+def _of(rows: Rows) -> tuple[str, str]:
+    return influxql.quote(rows.measurement), influxql.where(rows)
+
+
+def _by_merge(fields: tuple[str, ...]) -> Iterator[tuple[Merge, tuple[str, ...]]]:
+    merges: tuple[Merge, ...] = ("sum", "mean", "max")
+    for merge in merges:
+        if found := tuple(field for field in fields if merge_of(field) == merge):
+            yield merge, found

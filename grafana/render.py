@@ -1,0 +1,227 @@
+"""Turn a board into the JSON that Grafana reads, for one query language and one language of people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Final
+
+from grafana_foundation_sdk.cog import variants
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard, text
+
+from grafana.board import Board, Panel, Place, Section, place
+from grafana.events import make_annotations
+from grafana.looks import GREY, Look, look_at
+from grafana.query.asked import Dialect, Statement
+from grafana.texts import Words
+from grafana.variables import make_variables, source_of
+
+TAG: Final = "envoy-logger"
+_SCHEMA: Final = 37
+"""The schema of Grafana 9.3; newer ones bring the boards up to theirs as they load them."""
+_MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --")
+
+
+@dataclass(frozen=True)
+class Target(variants.Dataquery):
+    """One query of a panel, in either language."""
+
+    letter: str
+    statement: Statement
+    dialect: Dialect
+
+    def to_json(self) -> dict[str, object]:
+        """Return what Grafana's InfluxDB data source reads."""
+        said: dict[str, object] = {
+            "refId": self.letter,
+            "datasource": source_of(self.statement.role, self.dialect),
+            "query": self.statement.text,
+        }
+        if self.dialect == "influxql":
+            said |= {"rawQuery": True, "resultFormat": self.statement.form, "alias": self.statement.alias}
+        return said
+
+
+def render(board: Board, boards: Sequence[Board], dialect: Dialect, say: Words) -> str:
+    """Return the text of a board's file."""
+    return json.dumps(_Page(dialect, say).make(board, boards), cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"
+
+
+class _Page:
+    """Makes the parts of one board."""
+
+    def __init__(self, dialect: Dialect, say: Words) -> None:
+        self._dialect = dialect
+        self._say = say
+        self._number = 0
+
+    def make(self, board: Board, boards: Sequence[Board]) -> dashboard.Dashboard:
+        """Make the whole board."""
+        say = self._say
+        return dashboard.Dashboard(
+            uid=board.uid,
+            title=say(board.title),
+            description=say(board.says),
+            tags=[TAG],
+            timezone="",
+            editable=True,
+            graph_tooltip=dashboard.DashboardCursorSync.CROSSHAIR,
+            time=dashboard.DashboardDashboardTime(from_val=board.since, to=board.until),
+            refresh=board.refresh,
+            schema_version=_SCHEMA,
+            panels=list(self._panels(board)),
+            templating=dashboard.DashboardDashboardTemplating(
+                list_val=make_variables(board.variables, self._dialect, say)
+            ),
+            annotations=dashboard.AnnotationContainer(
+                list_val=make_annotations(self._dialect, say) if board.events else []
+            ),
+            links=[self._link(other) for other in boards],
+        )
+
+    def _link(self, board: Board) -> dashboard.DashboardLink:
+        return dashboard.DashboardLink(
+            title=self._say(board.title),
+            type_val=dashboard.DashboardLinkType.LINK,
+            icon="dashboard",
+            tooltip=self._say(board.says),
+            url=f"/d/{board.uid}",
+            tags=[],
+            include_vars=True,
+            keep_time=False,
+        )
+
+    def _panels(self, board: Board) -> Iterator[dashboard.Panel | dashboard.RowPanel]:
+        top = 0
+        for section in board.sections:
+            if section.title:
+                yield self._heading(section, top)
+                top += 1
+            places = place([panel.size for panel in section.panels], top)
+            if not section.collapsed:
+                for panel, where in zip(section.panels, places, strict=True):
+                    yield self._panel(panel, where)
+                top = max(where.y + where.h for where in places)
+
+    def _heading(self, section: Section, top: int) -> dashboard.RowPanel:
+        self._number += 1
+        row = dashboard.RowPanel(
+            collapsed=section.collapsed,
+            title=self._say(section.title),
+            grid_pos=dashboard.GridPos(x=0, y=top, w=24, h=1),
+            id_val=self._number,
+        )
+        if section.collapsed:
+            places = place([panel.size for panel in section.panels], top + 1)
+            row.panels = [self._panel(*pair) for pair in zip(section.panels, places, strict=True)]
+        return row
+
+    def _panel(self, panel: Panel, where: Place) -> dashboard.Panel:
+        self._number += 1
+        say = self._say
+        statements = [statement for query in panel.queries for statement in query.statements(self._dialect)]
+        roles = {statement.role for statement in statements}
+        if panel.kind == "text":
+            source = None
+        elif len(roles) > 1 and self._dialect == "influxql":
+            source = _MIXED
+        else:
+            source = source_of(min(roles), self._dialect)
+        return dashboard.Panel(
+            type_val=panel.kind,
+            id_val=self._number,
+            title=say(panel.title),
+            description=say(panel.says) or None,
+            datasource=source,
+            grid_pos=dashboard.GridPos(x=where.x, y=where.y, w=where.w, h=where.h),
+            targets=[
+                Target(letter, statement, self._dialect)
+                for letter, statement in zip(ascii_uppercase, statements, strict=False)
+            ],
+            options=self._options(panel),
+            interval=panel.interval or None,
+            max_data_points=panel.max_points or None,
+            time_from=panel.time_from or None,
+            time_shift=panel.time_shift or None,
+            hide_time_override=True if panel.time_from or panel.time_shift else None,
+            repeat=panel.repeat or None,
+            transformations=list(self._transformations(panel)) or None,
+            field_config=dashboard.FieldConfigSource(
+                defaults=self._defaults(panel), overrides=list(self._overrides(panel))
+            ),
+        )
+
+    def _options(self, panel: Panel) -> object:
+        if not panel.words:
+            return panel.options
+        return text.Options(mode=text.TextMode.MARKDOWN, content=self._say(panel.words))
+
+    def _defaults(self, panel: Panel) -> dashboard.FieldConfig:
+        return dashboard.FieldConfig(
+            no_value=self._say(panel.absent),
+            color=_fixed(GREY),
+            thresholds=dashboard.ThresholdsConfig(
+                mode=dashboard.ThresholdsMode.ABSOLUTE, steps=[dashboard.Threshold(value=None, color=GREY)]
+            ),
+            mappings=[],
+            custom=panel.custom,
+        )
+
+    def _overrides(self, panel: Panel) -> Iterator[dashboard.DashboardFieldConfigSourceOverrides]:
+        columns = [column for query in panel.queries for column in query.columns]
+        for column in dict.fromkeys([*columns, *panel.order, *panel.looks]):
+            if found := self._properties(look_at(column, panel.looks)):
+                by = "byRegexp" if column.startswith("/") else "byName"
+                yield dashboard.DashboardFieldConfigSourceOverrides(
+                    matcher=dashboard.MatcherConfig(id_val=by, options=column),
+                    properties=[
+                        dashboard.DynamicConfigValue(id_val=name, value=value) for name, value in found.items()
+                    ],
+                )
+
+    def _properties(self, look: Look) -> dict[str, object]:
+        found: dict[str, object] = {}
+        if look.name:
+            found["displayName"] = self._say(look.name)
+        if look.unit:
+            found["unit"] = look.unit
+        if look.steps:
+            found["thresholds"] = dashboard.ThresholdsConfig(
+                mode=dashboard.ThresholdsMode.ABSOLUTE,
+                steps=[dashboard.Threshold(value=value, color=color) for value, color in look.steps],
+            )
+            found["color"] = {"mode": "thresholds"}
+        elif look.color:
+            found["color"] = _fixed(look.color)
+        if look.texts:
+            found["mappings"] = [self._mapping(look.texts)]
+        return {**found, **look.more}
+
+    def _mapping(self, texts: Mapping[str, tuple[str, str]]) -> dashboard.ValueMap:
+        return dashboard.ValueMap(
+            options={
+                value: dashboard.ValueMappingResult(text=self._say(text), color=color, index=index)
+                for index, (value, (text, color)) in enumerate(texts.items())
+            }
+        )
+
+    def _transformations(self, panel: Panel) -> Iterator[dashboard.DataTransformerConfig]:
+        for name, options in panel.transformations:
+            yield dashboard.DataTransformerConfig(id_val=name, options=options)
+        columns = tuple(column for query in panel.queries for column in query.columns)
+        if order := panel.order or columns:
+            yield dashboard.DataTransformerConfig(
+                id_val="organize",
+                options={
+                    "excludeByName": dict.fromkeys(panel.hidden, True),
+                    "indexByName": {column: index for index, column in enumerate(order)},
+                    "renameByName": {},
+                },
+            )
+
+
+def _fixed(color: str) -> dashboard.FieldColor:
+    return dashboard.FieldColor(mode=dashboard.FieldColorModeId.FIXED, fixed_color=color)
