@@ -1,4 +1,4 @@
-"""Write all boards and docs/dashboards.md: `python -m grafana.build`; `--check` only says which files are stale."""
+"""Write all boards: `python -m grafana.build`; `--check` only says which files are stale."""
 
 from __future__ import annotations
 

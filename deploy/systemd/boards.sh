@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Grafana on this machine: its read-only token, the data source and the boards. Part of `install`.
 
-boards=/usr/share/envoy-logger/dashboards
+boards=/usr/share/envoy-logger/dashboards/flux
 read_token=/etc/grafana/envoy-logger_token
 grafana_sources=/etc/grafana/provisioning/datasources/envoy-logger.yaml
 grafana_boards=/etc/grafana/provisioning/dashboards/envoy-logger.yaml
@@ -37,10 +37,20 @@ render_source() {
     sed -e "s|\$__env{INFLUXDB_URL}|$(read_setting INFLUXDB_URL)|" \
         -e "s|\$__env{INFLUXDB_ORG}|$(read_setting INFLUXDB_ORG)|" \
         -e "s|\$__env{INFLUXDB_BUCKET}|$(read_setting INFLUXDB_BUCKET envoy)|" \
-        -e "s|/tokens/grafana/influxdb_token|$read_token|" "$clone/grafana/provisioning/datasources/envoy.yaml"
+        -e "s|/tokens/grafana/influxdb_token|$read_token|" "$clone/grafana/provisioning/flux/datasources/envoy.yaml"
 }
 
-render_boards() { sed "s|/etc/grafana/dashboards|$boards|" "$clone/grafana/provisioning/dashboards/envoy.yaml"; }
+render_boards() {
+    sed "s|/etc/grafana/dashboards|$boards/$(choose_language)|" "$clone/grafana/provisioning/flux/dashboards/envoy.yaml"
+}
+
+# The boards speak the machine's language if they know it, else English.
+choose_language() {
+    local language=${LC_ALL:-${LC_MESSAGES:-${LANG:-en}}}
+    language=${language%%[_.@]*}
+    [ -d "$clone/grafana/dashboards/flux/$language" ] || language=en
+    echo "$language"
+}
 
 # Reads a setting as `init` wrote it: read_setting NAME [DEFAULT]
 read_setting() {

@@ -107,7 +107,7 @@ install_grafana() {
     write 0644 root "$grafana_drop_in" <<TEXT
 [Service]
 Environment=GF_SECURITY_ADMIN_PASSWORD__FILE=$grafana_password
-Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$boards/envoy.json
+Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$boards/$(choose_language)/envoy-live.json
 TEXT
     do_quietly systemctl daemon-reload
 }

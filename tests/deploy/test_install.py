@@ -130,7 +130,7 @@ def provided(machine: Machine) -> Machine:
 def test_grafana_gets_the_same_source_and_boards_as_in_containers(machine: Machine) -> None:
     provided(machine)
     ours = yaml.safe_load(machine.read("/etc/grafana/provisioning/datasources/envoy-logger.yaml"))
-    theirs = yaml.safe_load((ROOT / "grafana/provisioning/datasources/envoy.yaml").read_text())
+    theirs = yaml.safe_load((ROOT / "grafana/provisioning/flux/datasources/envoy.yaml").read_text())
     source = ours["datasources"][0]
     assert source["url"] == "http://localhost:8086"
     assert source["jsonData"]["organization"] == "home"
@@ -139,7 +139,7 @@ def test_grafana_gets_the_same_source_and_boards_as_in_containers(machine: Machi
     assert source.keys() == theirs["datasources"][0].keys()
     assert source["uid"] == theirs["datasources"][0]["uid"]
     boards = yaml.safe_load(machine.read("/etc/grafana/provisioning/dashboards/envoy-logger.yaml"))
-    assert boards["providers"][0]["options"]["path"] == "/usr/share/envoy-logger/dashboards"
+    assert boards["providers"][0]["options"]["path"] == "/usr/share/envoy-logger/dashboards/flux/en"
 
 
 def test_settings_that_are_there_are_not_asked_for_again(machine: Machine) -> None:

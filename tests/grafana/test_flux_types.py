@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grafana.queries import grafana_queries
+from tests.grafana.board_files import every_query, fill_in
 
 NODE = Path(__file__).parent / "node"
 PACKAGE = NODE / "node_modules" / "@influxdata" / "flux-lsp-browser"
@@ -39,8 +39,9 @@ def _errors(checker: Path, queries: list[str]) -> list[list[str]]:
 
 
 def test_every_query_type_checks(checker: Path) -> None:
-    queries = grafana_queries()
-    found = dict(zip([title for title, _ in queries], _errors(checker, [query for _, query in queries]), strict=True))
+    queries = every_query("flux")
+    answers = _errors(checker, [fill_in(query.text) for query in queries])
+    found = dict(zip([query.name for query in queries], answers, strict=True))
     assert not {title: errors for title, errors in found.items() if errors}
 
 
