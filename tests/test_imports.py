@@ -33,6 +33,8 @@ ALLOWED: dict[str, set[str]] = {
     "backup": GROUND | DOORS | {"store", "backup"},
     "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "doctor"},
     "query": GROUND | TALK | {"influx", "control", "daemon", "backfill", "query"},
+    "web": GROUND | DOORS | {*BELOW_DAEMON, "daemon", "backfill", "query", "web"},
+    "outlets": GROUND | DOORS | {"daemon", "web"},
     "simulator": {"errors", "clock", "log", "simulator", "logger"},
     "commands": GROUND
     | DOORS
@@ -46,6 +48,8 @@ ALLOWED: dict[str, set[str]] = {
         "query",
         "doctor",
         "simulator",
+        "web",
+        "outlets",
         "commands",
         "__main__",
     },
@@ -57,7 +61,9 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "tenacity": ("logger/retry.py",),
     "influxdb_client": ("logger/influx/v2_client.py", "logger/provision/setup_v2.py"),
     "sqlite3": ("logger/store/",),
-    "h11": ("logger/simulator/",),
+    "h11": ("logger/simulator/", "logger/web/connections.py"),
+    "starlette": ("logger/web/",),
+    "uvicorn": ("logger/web/connections.py",),
     "click": ("logger/commands/", "logger/cli.py"),
     "rich": ("logger/commands/",),
     "zeroconf": ("logger/gateway/discovery.py",),
@@ -135,7 +141,8 @@ def test_the_daemon_never_searches_and_loads_nothing_that_could() -> None:
 
     code = "import sys, logger.commands.run, logger.commands.once; print(*sorted(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"zeroconf", "logger.gateway.discovery", "influxdb_client"} & set(run.stdout.split())
+    absent = {"zeroconf", "logger.gateway.discovery", "influxdb_client", "starlette", "uvicorn", "logger.query"}
+    assert not absent & set(run.stdout.split())
     searchers = {
         str(path.relative_to(PACKAGE)) for path in modules() if "logger.gateway.discovery.search" in imports(path)
     }

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -20,16 +21,19 @@ from rich.console import Console
 from rich.live import Live
 
 from logger import log
-from logger.clock import FastClock
+from logger.clock import Clock, FastClock
 from logger.commands.ui.demo_view import DemoView
 from logger.daemon import app
+from logger.daemon.recorder import Recorder
 from logger.errors import StateError
+from logger.outlets import open_outlets
 from logger.settings.load import Settings, load_settings
 from logger.store.folder import is_demo, mark_demo
 
 _ZONE: Final = "Europe/Madrid"
 _DAYS_BACK: Final = 2
 _START_HOUR: Final = 9
+_PORT: Final = 9817
 
 
 @click.command("demo", short_help="Record an invented site, with a live view.")
@@ -44,10 +48,17 @@ _START_HOUR: Final = 9
     help="The demo's own folder; emptied at each start.",
 )
 @click.option("--influxdb-url", default="", help="Also fill this InfluxDB, which holds nothing but the demo's data.")
+@click.option("--http", default="", metavar="ADDRESS", help="Where the page is served; 127.0.0.1:9817 if it is free.")
 @click.option("--org", default="", help="Its organisation (2.x).")
 @click.option("--influxdb-token-file", default="", metavar="FILE", help="A token that may write to it.")
 def command(
-    speed: float, seconds: float | None, state_dir: Path | None, influxdb_url: str, org: str, influxdb_token_file: str
+    speed: float,
+    seconds: float | None,
+    state_dir: Path | None,
+    influxdb_url: str,
+    http: str,
+    org: str,
+    influxdb_token_file: str,
 ) -> None:
     """Record an invented site, without hardware, account or database. Its data can never reach a real database.
 
@@ -62,6 +73,7 @@ def command(
     own = {
         "LOGGER_STATE_DIR": str(folder),
         "LOGGER_TIMEZONE": _ZONE,
+        "LOGGER_HTTP": http or _choose_address(),
         "INFLUXDB_URL": influxdb_url,
         "INFLUXDB_ORG": org,
         "INFLUXDB_TOKEN_FILE": influxdb_token_file,
@@ -85,6 +97,17 @@ def _empty(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     mark_demo(folder)
+
+
+def _choose_address() -> str:
+    """Return the usual address of the page, or one with any free port if another program has that."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", _PORT))
+        except OSError:
+            return "127.0.0.1:0"
+    return f"127.0.0.1:{_PORT}"
 
 
 def _find_start(now: float) -> float:
@@ -115,8 +138,15 @@ def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
 async def _record(configured: Settings, clock: FastClock, seconds: float | None) -> None:
     """Record and show the simulated site for `seconds` real seconds; None until stopped."""
     view = DemoView(clock, _ZONE)
+
+    def open_shown(
+        settings: Settings, recorder: Recorder, clock: Clock
+    ) -> contextlib.AbstractAsyncContextManager[None]:
+        view.outlets = recorder.outlets
+        return open_outlets(settings, recorder, clock)
+
     tasks = [
-        asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take)),
+        asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take, open_outlets=open_shown)),
         asyncio.create_task(_show(view, clock)),
     ]
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -134,6 +164,9 @@ async def _show(view: DemoView, clock: FastClock) -> None:
         with Live(view, console=console, refresh_per_second=5, screen=False):
             await asyncio.Event().wait()
     console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops it.")
+    while not view.page:
+        await asyncio.sleep(0.1)
+    console.print(f"Look at it in a browser: {view.page}", soft_wrap=True, highlight=False)
     while True:
         await asyncio.sleep(2.0)
         if view.rows:

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from logger import log
 from logger.clock import Clock
@@ -19,6 +19,7 @@ from logger.daemon import status_file
 from logger.daemon.collector import Collector
 from logger.daemon.config import gateways_of, target_of
 from logger.daemon.influxdb_credentials import Credentials
+from logger.daemon.news import News
 from logger.daemon.progress import notify
 from logger.daemon.recorder import Recorder, build_recorder
 from logger.errors import StoreFullError
@@ -30,6 +31,8 @@ from logger.store.folder import FolderLock, claim, is_in_container, mark_demo, r
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 
+OpenOutlets: TypeAlias = Callable[[Settings, Recorder, Clock], contextlib.AbstractAsyncContextManager[None]]
+"""Opens what offers the readings to others than InfluxDB, such as the page."""
 _SHUTDOWN_S: Final = 5.0
 _LAST_RESORT_S: Final = 7.0
 """Seconds after a stop signal at which the process exits even if disk or server hang; commits stay complete."""
@@ -41,8 +44,12 @@ async def run(
     *,
     demo: bool = False,
     on_tick: Callable[[Collector], None] = lambda collector: None,
+    open_outlets: OpenOutlets = lambda settings, recorder, clock: contextlib.nullcontext(),
 ) -> None:
-    """Record until SIGTERM or SIGINT. Raises StateError or StoreHeldError, and only before the first poll."""
+    """Record until SIGTERM or SIGINT. Raises StateError or StoreHeldError, and only before the first poll.
+
+    `open_outlets` opens what shows the readings beside the recording.
+    """
     folder = settings.state_dir
     if demo:
         mark_demo(folder)
@@ -52,6 +59,7 @@ async def run(
         async with (
             open_recorder(settings, clock, lock, stopping, on_tick) as recorder,
             serving(settings.runtime_dir, *recorder.make_apis()),
+            open_outlets(settings, recorder, clock),
         ):
             lock.write_socket(settings.runtime_dir / SOCKET)
             await _supervise(recorder, settings, clock)
@@ -66,8 +74,8 @@ async def open_recorder(
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> AsyncIterator[Recorder]:
     """Open the store, build the recorder, and close both at the end. `stopping` ends a wait for disk space."""
-    address, news = read_notify_socket(), asyncio.Event()
-    changes = log.Changes(log.get("service"), news.set)
+    address, news = read_notify_socket(), News()
+    changes = log.Changes(log.get("service"), news.announce)
     async with _extend_start(address):
         store = await _open_store(settings, clock, lock, changes, stopping)
     target = target_of(settings)
@@ -217,7 +225,7 @@ async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str)
 
     Also deletes old rows of the store each hour.
     """
-    tidied = clock.monotonic()
+    tidied, seen = clock.monotonic(), recorder.news.version
     while True:
         notify(address, f"STATUS={_line(recorder)}")
         with contextlib.suppress(StoreFullError):  # the store has logged the error
@@ -229,8 +237,7 @@ async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str)
                 await recorder.store.call(Store.tidy)
         with contextlib.suppress(TimeoutError):
             async with clock.timeout(30):
-                await recorder.news.wait()
-        recorder.news.clear()
+                seen = await recorder.news.wait_beyond(seen)
 
 
 async def _rescue(store: StoreThread, clock: Clock) -> None:

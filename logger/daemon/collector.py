@@ -20,6 +20,7 @@ from logger.daemon.clocks import Clocks
 from logger.daemon.events import PendingEvents, event_points
 from logger.daemon.gateway_state import RESTORE, Change, GatewayState, load_state
 from logger.daemon.layout_file import LayoutFile
+from logger.daemon.newest import NewestReadings
 from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
@@ -83,6 +84,7 @@ class Collector:
         self.gateway, self.site = gateway, site
         self.state = GatewayState()
         self.collected = Collected(started_at=clock.time())
+        self.newest = NewestReadings()
         self.changes = changes or log.Changes(log.get("collect"))
         self._events = events or PendingEvents(gateway.take_events)
         self._zone = SiteZone(site)
@@ -237,6 +239,8 @@ class Collector:
             self._recognising = info.serial
             self._stored = await self._store.call(Store.read_state, info.serial)
             self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
+        if info.serial != self._events.serial:
+            self.newest = NewestReadings()
         self._events.serial = info.serial
         self._zone.restore(self.state.energy.zone)
         if not self._stored and not await self._store.call(Store.list_gateways):
@@ -287,6 +291,7 @@ class Collector:
         commit, text = make_commit(info.serial, tick, readings, result, self._stored)
         await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
+        self.newest.take([*readings, *(row.reading for row in result.daily)])
         self._log(result.events)
         self._log_absences(result.state.readings.absences)
         self.state, self._stored = result.state, text

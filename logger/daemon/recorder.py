@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from logger import log
 from logger.clock import Clock
@@ -16,12 +16,13 @@ from logger.daemon.config import GatewayConfig
 from logger.daemon.events import PendingEvents
 from logger.daemon.gateway_state import Change
 from logger.daemon.influxdb_credentials import Credentials
+from logger.daemon.news import News
 from logger.daemon.progress import Progress
 from logger.daemon.self_report import SelfReport
 from logger.daemon.shipper import Shipped, Shipper
 from logger.gateway.client import Gateway
 from logger.influx.write import Writer
-from logger.model import Event
+from logger.model import Event, Json
 from logger.site import Site
 from logger.store.thread import StoreThread
 
@@ -53,8 +54,8 @@ class RecordedState:
 class Recorder:
     """Holds the parts of a running recorder.
 
-    `changes` holds every trouble there is now. `news` is set when `status.json` has something new to say.
-    `between_ticks` is held while a state changes.
+    `changes` holds every trouble there is now. `news` tells when `status.json` has something new to say.
+    `between_ticks` is held while a state changes. `outlets`: what each outlet says of itself, such as its address.
     """
 
     store: StoreThread
@@ -63,8 +64,9 @@ class Recorder:
     shipper: Shipper | None
     progress: Progress
     changes: log.Changes
-    news: asyncio.Event
+    news: News
     between_ticks: asyncio.Lock
+    outlets: dict[str, Json] = field(default_factory=dict)
 
     def make_apis(self) -> tuple[StoreApi, StateApi]:
         """Make what a command can ask the running recorder for."""
@@ -96,7 +98,7 @@ def build_recorder(
     credentials: Credentials | None,
     notify_address: str,
     changes: log.Changes,
-    news: asyncio.Event,
+    news: News,
     stopping: asyncio.Event,
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> Recorder:
@@ -120,12 +122,12 @@ def build_recorder(
             shipped=shipped,
             credentials=credentials,
             record=record,
-            on_delivered=news.set,
+            on_delivered=news.announce,
         )
 
     def react(collector: Collector) -> None:
         """Request a new `status.json`, and call `on_tick`."""
-        news.set()
+        news.announce()
         on_tick(collector)
 
     claims = Claims()
@@ -145,7 +147,7 @@ def build_recorder(
             address=config.access.address,
             on_commit=shipper.wake if shipper is not None else lambda: None,
             on_tick=react,
-            on_recognised=news.set,
+            on_recognised=news.announce,
             own_points=SelfReport(gateway, store, shipped if shipper is not None else None),
         )
         for config, gateway, pending in zip(configs, gateways, events, strict=True)

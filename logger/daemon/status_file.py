@@ -32,7 +32,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
         "pid": os.getpid(),
         "written_at": round(clock.time(), 3),
         "alive_until": round(clock.time() + max(0.0, progress.deadline_s) + 30, 3),
-        "health": _health(recorder),
+        "health": describe_health(recorder),
         **first,
         "store": {
             "rows": waiting.rows,
@@ -57,6 +57,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
             "disk_bytes": waiting.disk_bytes,
         },
         "influxdb": None if shipper is None else _delivery(shipper, waiting),
+        "outlets": dict(recorder.outlets),
         "troubles": dict(recorder.changes.troubles),
         **({"further_gateways": [*further]} if further else {}),
     }
@@ -111,7 +112,7 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
     }
 
 
-def _health(recorder: Recorder) -> Json:
+def describe_health(recorder: Recorder) -> dict[str, Json]:
     """Describe health. `live`: all loops keep their deadlines. `ready`: polled and, with a database, delivered."""
     reasons: list[Json] = []
     if not all(each.collected.ticks or each.is_second_entry for each in recorder.collectors):

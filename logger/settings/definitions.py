@@ -15,8 +15,10 @@ from logger.settings.value_types import (
     FilePath,
     GatewayAddress,
     GatewayToken,
+    HostNames,
     InfluxToken,
     Line,
+    ListenAddress,
     Serial,
     Shard,
     Url,
@@ -162,6 +164,19 @@ class RecorderSettings(Group):
         description="A panel that stays below this percentage of its group's median for three sunny days "
         "raises an event; 0 turns this off.",
     )
+    http: ListenAddress = Field(
+        "127.0.0.1:9817",
+        description="Where the page, the JSON API and the health checks are served, as host:port. The default "
+        "answers to this machine alone; 0.0.0.0:9817 answers to the whole network; off serves nothing.",
+    )
+    http_hosts: HostNames = Field(
+        "",
+        description="Names under which the page is also reached, such as that of a reverse proxy; with commas in "
+        "between. IP addresses, localhost and this machine's own name need not be listed.",
+    )
+    http_password: SecretStr = Field(
+        SecretStr(""), description="Password that the page and the API ask for. Empty: they ask for none."
+    )
     keep_days: int = Field(30, ge=0, le=3650, description="Days that delivered rows stay in the store.")
     store_max_mb: int = Field(
         2048, ge=16, le=4_000_000, description="The most that the store may take on disk, in MB."
@@ -173,6 +188,14 @@ class RecorderSettings(Group):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line.")
+
+    @property
+    def http_address(self) -> tuple[str, int] | None:
+        """Return host and port at which the page is served; None if it is not."""
+        if self.http == "off":
+            return None
+        host, _, port = self.http.rpartition(":")
+        return host.strip("[]"), int(port)
 
 
 GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, RecorderSettings)

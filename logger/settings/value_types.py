@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -77,7 +77,30 @@ def check_gateway_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_listen_address(value: str) -> str:
+    """Check that a value is host:port, a port alone, or `off`; return `off` or host:port."""
+    if value.lower() in _OFF:
+        return "off"
+    place = f"127.0.0.1:{value}" if value.isdecimal() else value
+    message = "is not host:port, such as 127.0.0.1:9817 or 0.0.0.0:9817, and not off"
+    parts = _split(f"//{place}", message)
+    if parts.path or parts.query or parts.fragment or parts.port is None or not parts.hostname:
+        raise ValueError(message)
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9a-f:]+(%\w+)?", parts.hostname):
+        raise ValueError(message)
+    return place
+
+
+_OFF: Final = ("off", "no", "none", "false")
 Url = Annotated[str, AfterValidator(_check_url)]
+ListenAddress = Annotated[str, AfterValidator(_check_listen_address)]
+HostNames = Annotated[
+    str,
+    _require(
+        re.compile(r"[A-Za-z0-9.-]+( *, *[A-Za-z0-9.-]+)*").fullmatch,
+        "is not a list of host names with commas in between",
+    ),
+]
 GatewayAddress = Annotated[str, AfterValidator(check_gateway_address)]
 Serial = Annotated[str, _require(re.compile(r"\d{10,16}").fullmatch, "is not a serial number of digits")]
 Zone = Annotated[str, _require(is_zone, "is not a time zone of the IANA database, such as Europe/Paris")]

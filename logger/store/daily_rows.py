@@ -94,6 +94,20 @@ def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[D
     ]
 
 
+def read_between(
+    connection: sqlite3.Connection, gateway: str, measurement: str, since_day: str, until_day: str
+) -> list[DailyRow]:
+    """Read the current rows of one measurement of a gateway for the days from `since_day` to `until_day`, by day."""
+    return [
+        DailyRow(measurement, series, day, line, bool(final))
+        for series, day, line, final in connection.execute(
+            "SELECT series, day, line, final FROM daily WHERE gateway = ? AND measurement = ? "
+            "AND day BETWEEN ? AND ? ORDER BY day, id",
+            (gateway, measurement, since_day, until_day),
+        )
+    ]
+
+
 def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[bytes], int | None]:
     """Read the lines of up to `limit` rows with ids beyond `after`, and the id to continue from; None at the end."""
     found = connection.execute(

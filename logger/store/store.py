@@ -113,6 +113,10 @@ class Store:
         """Read the current daily rows of a gateway from `since_day` on."""
         return self._file.read(daily_rows.read, gateway, since_day)
 
+    def read_rows(self, gateway: str, measurement: str, since_day: str, until_day: str) -> list[DailyRow]:
+        """Read the current daily rows of one measurement of a gateway, from one ISO date to another."""
+        return self._file.read(daily_rows.read_between, gateway, measurement, since_day, until_day)
+
     def list_gateways(self) -> list[str]:
         """List the serials of all gateways that the store knows."""
         return self._file.read(state_rows.list_gateways)

@@ -103,9 +103,10 @@ def test_a_pipe_gets_one_line_now_and_then_and_is_told_that_it_is_invented(tmp_p
     lines = shown.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "INVENTED DATA, time runs 240× faster. Ctrl-C stops it."
     assert lines[-1].startswith("Stopped.")
-    assert len(lines) > 2
+    assert re.fullmatch(r"Look at it in a browser: http://127\.0\.0\.1:\d+/", lines[1])
+    assert len(lines) > 3
     reading = r"\w{3} \d\d:\d\d  sun .*  today (-|[\d.]+ kWh)  inverters .*  rows \d+"  # today needs a few polls
-    assert [line for line in lines[1:-1] if not re.fullmatch(reading, line)] == []
+    assert [line for line in lines[2:-1] if not re.fullmatch(reading, line)] == []
 
 
 def test_it_ends_by_itself_after_the_seconds_that_are_asked_for(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from logger.commands.status import write_lines
 from logger.daemon.collector import Collector
 from logger.daemon.endpoint_state import EndpointState
+from logger.daemon.news import News
 from logger.daemon.progress import Progress
 from logger.daemon.recorder import Recorder
 from logger.daemon.status_file import describe
@@ -276,7 +277,7 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
         async def script() -> None:
             await asyncio.sleep(1800)
             store = cast(StoreThread, None)  # nothing is asked of it
-            news, lock = asyncio.Event(), collector.between_ticks
+            news, lock = News(), collector.between_ticks
             recorder = Recorder(store, (), (collector,), None, Progress(clock), collector.changes, news, lock)
             seen.append(describe(recorder, StoreFigures({}, 0, 0), clock))
 

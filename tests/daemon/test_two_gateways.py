@@ -11,6 +11,7 @@ from pathlib import Path
 from logger.clock import Clock
 from logger.daemon.config import GatewayConfig
 from logger.daemon.gateway_state import Change, load_state
+from logger.daemon.news import News
 from logger.daemon.recorder import Recorder, build_recorder
 from logger.daemon.status_file import describe
 from logger.gateway.access import Access
@@ -59,7 +60,7 @@ async def two_gateways(
             credentials=None,
             notify_address="",
             changes=Changes(None),
-            news=asyncio.Event(),
+            news=News(),
             stopping=asyncio.Event(),
         )
         for gateway in recorder.gateways:

@@ -46,6 +46,7 @@ def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "NO_PROXY": "*",
         "PYTHONPATH": str(ROOT),
         "LOGGER_STATE_DIR": str(home / "state"),
+        "LOGGER_HTTP": "off",
         **settings,
     }
 

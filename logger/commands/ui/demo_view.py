@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from logger.clock import FastClock
 from logger.daemon.collector import Collector
+from logger.model import Json
 
 _BARS: Final = " ▁▂▃▄▅▆▇█"
 _WIDTH: Final = 72
@@ -30,6 +32,12 @@ class DemoView:
         self.rows = 0
         self.ticks = 0
         self.curve: list[tuple[float, float]] = []
+        self.outlets: Mapping[str, Json] = {}
+
+    @property
+    def page(self) -> str:
+        """Return the address of the page; empty until it is served."""
+        return str(self.outlets.get("page", ""))
 
     def take(self, collector: Collector) -> None:
         """Take the values of the last tick into the view."""
@@ -79,7 +87,8 @@ class DemoView:
             counts.add_row("inverters", _count_inverters(v))
             counts.add_row("stored", f"{self.rows} points of {self.ticks} minutes")
             body = [head, Text(), facts, Text(), *self._draw_day(), Text(), counts]
-        body += [Text(), Text("Ctrl-C stops it.", style="dim")]
+        look = [Text.assemble("Look at it in a browser: ", (self.page, "bold underline"))] if self.page else []
+        body += [Text(), *look, Text("Ctrl-C stops it.", style="dim")]
         return Panel(Group(*body), title="envoy-logger demo", width=_WIDTH + 6)
 
     def _now(self) -> datetime:

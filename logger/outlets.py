@@ -1,0 +1,27 @@
+"""Open what offers the recorder's readings to others than InfluxDB, next to the running recorder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final, TypeAlias
+
+from logger.clock import Clock
+from logger.daemon.recorder import Recorder
+from logger.settings.load import Settings
+from logger.web.open_server import serve_web
+
+Outlet: TypeAlias = Callable[[Settings, Recorder, Clock], AbstractAsyncContextManager[None]]
+
+OUTLETS: Final[tuple[Outlet, ...]] = (serve_web,)
+"""Every outlet; each opens only if its settings say so, and imports its libraries only then."""
+
+
+@contextlib.asynccontextmanager
+async def open_outlets(settings: Settings, recorder: Recorder, clock: Clock) -> AsyncIterator[None]:
+    """Open every outlet while inside. What happens to an outlet never ends the recording."""
+    async with contextlib.AsyncExitStack() as stack:
+        for outlet in OUTLETS:
+            await stack.enter_async_context(outlet(settings, recorder, clock))
+        yield

@@ -1,0 +1,229 @@
+"""Answer the JSON API's questions about one site, from the named queries, the newest readings and the status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from logger import __version__
+from logger.backfill.history import Point
+from logger.clock import Clock
+from logger.daemon.recorder import Recorder
+from logger.daemon.status_file import describe
+from logger.errors import EnvoyLoggerError
+from logger.log import mask_all
+from logger.model import Json, Reading, Value, round_value
+from logger.query.catalog import QUERIES
+from logger.query.named_query import AnswerTable, Rows, Scope
+from logger.readings.missing import group_reasons
+from logger.store.store import Store
+from logger.web.shown_sites import ShownSite, as_point, by_serial
+
+_RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
+_MOST_DAYS: Final = 400
+_MOST_EVENTS: Final = 200
+_CURVE: Final = (
+    "production_power_w",
+    "load_power_w",
+    "net_power_w",
+    "battery_power_w",
+    "battery_charge_percent",
+)
+_SECRETIVE: Final = frozenset({"serial", "token_user", "pid"})
+"""What the status says and a page need not."""
+_FLAGS: Final = ("communicating", "producing", "operating", "fault", "conditions")
+
+
+class QuestionError(EnvoyLoggerError):
+    """A question to the API cannot be understood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Hold one question: the site that it is about, its parameters, and what the recorder knows."""
+
+    site: ShownSite
+    parameters: Mapping[str, str]
+    recorder: Recorder
+    clock: Clock
+
+
+async def answer_now(question: Question) -> Json:
+    """Answer with the newest totals, today's shares, the grid, the batteries, and what is wrong."""
+    site = question.site
+    reading, scope = await site.find_totals(), await site.make_scope()
+    is_today = reading is not None and reading.time >= scope.since
+    is_fresh = reading is not None and site.is_fresh(reading)
+    totals = _fields(reading)
+    shown = {name: value for name, value in totals.items() if is_today or not name.endswith("_today_wh")}
+    return {
+        **_head(site, scope),
+        "at": reading.time if reading else None,
+        "local_time": scope.local(reading.time).isoformat() if reading else None,
+        "is_fresh": is_fresh,
+        "totals": {**shown},
+        "today": {**(_answer_today(reading, scope) if reading and is_today else {})},
+        "grid": {**_fields(site.collector.newest.find("envoy_grid"))} if is_fresh else {},
+        "batteries": [
+            {**_tags(each, "serial", "kind"), "at": each.time, **_fields(each)}
+            for each in site.collector.newest.list_of("envoy_battery")
+        ],
+        **_list_wrong(question),
+    }
+
+
+def _answer_today(reading: Reading, scope: Scope) -> dict[str, Value]:
+    """Return own use and self-sufficiency of today, in percent."""
+    answer = QUERIES["today"].answer(Rows({"envoy_totals": [as_point(reading)]}), scope)
+    return _pick_ratios(answer)[0] if answer.rows else {}
+
+
+def _pick_ratios(answer: AnswerTable) -> list[dict[str, Value]]:
+    """Return the two percentages of each row, where they are known."""
+    names = [column.name for column in answer.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
+    return [{name: round(v, 1) for name in _RATIOS if isinstance(v := row.get(name), float)} for row in rows]
+
+
+def _list_wrong(question: Question) -> dict[str, Json]:
+    """Return the troubles of the recorder, each with its cure, and the values of this site that are missing."""
+    told = question.site.collector.state.readings.absences.told
+    groups = group_reasons({name: absence.reason for name, absence in told.items()})
+    troubles: list[Json] = []
+    for key, text in question.recorder.changes.troubles.items():
+        what, _, cure = text.partition("\nTry: ")
+        troubles.append({"key": key, "text": what, "cure": cure})
+    missing: list[Json] = [
+        {"values": [*names], "since": min(told[name].since for name in names), "reason": reason}
+        for reason, names in groups.items()
+    ]
+    return {"troubles": troubles, "missing": missing}
+
+
+async def answer_days(question: Question) -> Json:
+    """Answer with the rows of days."""
+    today = await question.site.today()
+    until = _parse_date(question, "to", today)
+    since = _parse_date(question, "from", until - timedelta(days=13))
+    if until < since:
+        raise QuestionError("`to` is before `from`")
+    if (until - since).days >= _MOST_DAYS:
+        raise QuestionError(f"these are more than {_MOST_DAYS} days")
+    return await _answer_spans(question.site, "days", "envoy_day", since, until)
+
+
+async def answer_months(question: Question) -> Json:
+    """Answer with the rows of the last twelve months."""
+    today = await question.site.today()
+    first = date(today.year - 1, today.month, 1) + timedelta(days=31)
+    last = date(today.year, 12, 31)
+    return await _answer_spans(question.site, "months", "envoy_month", first.replace(day=1), last)
+
+
+async def answer_years(question: Question) -> Json:
+    """Answer with the rows of all years."""
+    today = await question.site.today()
+    return await _answer_spans(question.site, "years", "envoy_year", date(2000, 1, 1), date(today.year, 12, 31))
+
+
+async def _answer_spans(site: ShownSite, name: str, measurement: str, since: date, until: date) -> Json:
+    """Answer with rows of days, months or years, and what the named query of that name computes of each."""
+    points: Sequence[Point] = await site.read_rows(measurement, since, until)
+    scope = await site.make_scope(since, until)
+    ratios = _pick_ratios(QUERIES[name].answer(Rows({measurement: points}), scope))
+    rows: list[Json] = [
+        {**_rounded(point.fields), **of_point} for point, of_point in zip(points, ratios, strict=True)
+    ]
+    return {**_head(site, scope), name: rows}
+
+
+async def answer_inverters(question: Question) -> Json:
+    """Answer with each inverter: its place, its last report, its state, and its energy against its group's median."""
+    site, newest = question.site, question.site.collector.newest
+    days = by_serial(await site.list_inverter_days())
+    states, reports = by_serial(newest.list_of("envoy_inverter_status")), by_serial(newest.list_of("envoy_inverter"))
+    found: list[Json] = []
+    for serial in sorted({*days, *states, *reports}):
+        state, report, day = states.get(serial), reports.get(serial), days.get(serial)
+        described = {**_fields(report), **{n: v for n, v in _fields(state).items() if n in _FLAGS}}
+        of_day = {**_fields(day), **(_tags(day, "panel_group") if day else {})}
+        layout = {name: value for each in (state, report) if each for name, value in each.tags.items()}
+        places = {name: layout.get(f"panel_{name}", "") or of_day.get(f"panel_{name}") for name in _PLACE}
+        found.append(
+            {
+                "serial": serial,
+                "panel": layout.get("panel") or of_day.get("panel"),
+                **places,
+                "report_at": report.time if report else None,
+                **described,
+                "day": {name: value for name, value in of_day.items() if not name.startswith("panel")},
+                "day_begins_at": day.time if day else None,
+            }
+        )
+    return {**_head(site, await site.make_scope()), "inverters": found}
+
+
+_PLACE: Final = ("group", "row", "column")
+
+
+async def answer_curve(question: Question) -> Json:
+    """Answer with the powers of each tick of today, by name; null where a value is absent."""
+    ticks = await question.site.read_curve()
+    names = [name for name in _CURVE if any(name in numbers for _, numbers in ticks)]
+    series: dict[str, Json] = {name: [numbers.get(name) for _, numbers in ticks] for name in names}
+    head = _head(question.site, await question.site.make_scope())
+    return {**head, "at": [at for at, _ in ticks], **series}
+
+
+async def answer_events(question: Question) -> Json:
+    """Answer with the events of the last seven days, newest first."""
+    limit = question.parameters.get("limit", "50")
+    if not limit.isdecimal() or not 0 < int(limit) <= _MOST_EVENTS:
+        raise QuestionError(f"`limit` is a number from 1 to {_MOST_EVENTS}")
+    events = (await question.site.list_events())[: int(limit)]
+    found: list[Json] = [{"at": each.time, **_tags(each, "kind", "serial"), **_fields(each)} for each in events]
+    return {**_head(question.site, await question.site.make_scope()), "events": found}
+
+
+async def answer_status(question: Question) -> Json:
+    """Answer with the recorder's own state, without serials of gateways."""
+    figures = await question.recorder.store.call(Store.read_figures)
+    return _without(mask_all(describe(question.recorder, figures, question.clock)), _SECRETIVE)
+
+
+def _without(found: Json, names: frozenset[str]) -> Json:
+    """Return a JSON value without the keys of these names."""
+    if isinstance(found, dict):
+        return {key: _without(value, names) for key, value in found.items() if key not in names}
+    return [_without(value, names) for value in found] if isinstance(found, list) else found
+
+
+def _head(site: ShownSite, scope: Scope) -> dict[str, Json]:
+    """Return what every answer about a site begins with."""
+    return {"site": site.number, "name": site.name, "zone": scope.zone.key, "version": __version__}
+
+
+def _fields(reading: Reading | None) -> dict[str, Value]:
+    return {} if reading is None else _rounded(reading.fields)
+
+
+def _rounded(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """Return fields as they are written."""
+    return {name: round_value(name, value) for name, value in fields.items()}
+
+
+def _tags(reading: Reading, *names: str) -> dict[str, str]:
+    return {name: reading.tags[name] for name in names if name in reading.tags}
+
+
+def _parse_date(question: Question, name: str, default: date) -> date:
+    """Return the date of a parameter. Raise QuestionError if it is none."""
+    text = question.parameters.get(name)
+    if text is None:
+        return default
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise QuestionError(f"`{name}` is not a date such as 2026-11-28") from None

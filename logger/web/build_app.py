@@ -1,0 +1,122 @@
+"""Build the web application of a recorder from its routes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.routing import Router
+from starlette.types import ASGIApp
+
+from logger.clock import Clock
+from logger.daemon.recorder import Recorder
+from logger.settings.load import Settings
+from logger.web.answers import Question, QuestionError
+from logger.web.cached_documents import JSON, DocumentCache, WebDocument
+from logger.web.guard import Guard, HostNames, Passwords
+from logger.web.health_answers import answer_health, answer_ready
+from logger.web.routes import ROUTES, Route
+from logger.web.shown_sites import ShownSite
+
+OPEN: Final = ("/healthz", "/readyz")
+"""Paths that answer without a password, for probes; they say nothing of the site."""
+_MOST_QUERY: Final = 200
+
+
+@dataclass(slots=True)
+class WebApp:
+    """Hold what every request needs: the recorder, its sites, and the answers that were made."""
+
+    recorder: Recorder
+    clock: Clock
+    sites: tuple[ShownSite, ...]
+    cache: DocumentCache = field(default_factory=DocumentCache)
+
+    def find_site(self, number: str) -> ShownSite:
+        """Return the site of a number from 1 on. Raises QuestionError if there is none."""
+        for site in self.sites:
+            if str(site.number) == number:
+                return site
+        raise QuestionError(f"`site` is a number from 1 to {len(self.sites)}")
+
+    async def answer_json(self, route: Route, parameters: Mapping[str, str]) -> WebDocument:
+        """Answer a question to the API; a question that makes no sense gets status 400."""
+        known = {name for name, _ in route.parameters} | {"site"}
+        try:
+            if unknown := parameters.keys() - known:
+                raise QuestionError(f"there is no parameter `{sorted(unknown)[0][:40]}`")
+            site = self.find_site(parameters.get("site", "1"))
+            found = await route.answer(Question(site, parameters, self.recorder, self.clock))
+        except QuestionError as error:
+            return WebDocument(json.dumps({"error": error.message}).encode(), JSON, 400)
+        return WebDocument(self.hide_serials(json.dumps(found, ensure_ascii=False).encode()), JSON)
+
+    def hide_serials(self, body: bytes) -> bytes:
+        """Replace the serials of the gateways, whose last digits are a password of old firmware."""
+        for site in self.sites:
+            if site.collector.serial:
+                body = body.replace(site.collector.serial.encode(), b"(gateway)")
+        return body
+
+    async def answer(self, key: str, make: Callable[[], Awaitable[WebDocument]], request: Request) -> Response:
+        """Answer a request from the cache, or with 304 if the visitor has the newest answer."""
+        document = await self.cache.get(key, self.recorder.news.version, make)
+        return respond(document, request)
+
+
+def respond(document: WebDocument, request: Request) -> Response:
+    """Make the response of a document; 304 if the visitor has it already."""
+    headers = {"cache-control": "no-cache, private"}
+    if document.etag:
+        headers["etag"] = document.etag
+        known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+        if document.status == 200 and document.etag in known:
+            return Response(status_code=304, headers=headers)
+    return Response(document.body, document.status, headers, document.media_type)
+
+
+def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
+    """Build the application: the routes behind the guard."""
+    sites = tuple(
+        ShownSite(number, collector, recorder.store, clock)
+        for number, collector in enumerate(recorder.collectors, start=1)
+    )
+    web = WebApp(recorder, clock, sites)
+    router = Router(
+        [
+            *(StarletteRoute(route.path, _make_endpoint(web, route), methods=["GET"]) for route in ROUTES),
+            StarletteRoute("/healthz", _probe(lambda: answer_health(recorder)), methods=["GET"]),
+            StarletteRoute("/readyz", _probe(lambda: answer_ready(recorder)), methods=["GET"]),
+        ],
+        redirect_slashes=False,
+    )
+    hosts = HostNames(settings.recorder.http_hosts)
+    passwords = Passwords(settings.recorder.http_password.get_secret_value(), clock)
+    return Guard(router, hosts, passwords, OPEN)
+
+
+def _make_endpoint(web: WebApp, route: Route) -> Callable[[Request], Awaitable[Response]]:
+    """Make the function that answers requests of one route."""
+
+    async def endpoint(request: Request) -> Response:
+        query = request.url.query
+        if len(query) > _MOST_QUERY:
+            return Response("this query is too long\n", 414, media_type="text/plain")
+        parameters = dict(request.query_params)
+        return await web.answer(f"{route.path}?{query}", lambda: web.answer_json(route, parameters), request)
+
+    return endpoint
+
+
+def _probe(answer: Callable[[], WebDocument]) -> Callable[[Request], Awaitable[Response]]:
+    """Make the function that answers a probe, anew each time."""
+
+    async def endpoint(request: Request) -> Response:
+        return respond(answer(), request)
+
+    return endpoint

@@ -1,0 +1,117 @@
+"""Answer connections with uvicorn's protocol on the recorder's own loop, within limits that no visitor can exceed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+from typing import Any, Final
+
+import h11
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from logger.clock import Clock
+from logger.daemon.recorder import Recorder
+from logger.settings.load import Settings
+from logger.web.build_app import build_app
+
+MOST_HEADER_BYTES: Final = 16 * 1024
+MOST_CONNECTIONS: Final = 320
+_OWN_FILES: Final = 96
+"""File descriptors that stay free for the recorder itself."""
+REQUEST_S: Final = 10.0
+"""A request is whole within this time, and a visitor takes what is waiting within it, or is cut off."""
+_KEEP_ALIVE_S: Final = 20
+_BACKLOG: Final = 128
+
+
+async def answer(listener: socket.socket, settings: Settings, recorder: Recorder, clock: Clock) -> None:
+    """Answer every connection of a listening socket until cancelled; then cut off all of them."""
+    config = Config(
+        build_app(settings, recorder, clock),
+        http=GuardedConnection,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+    )
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # a visitor could fill the log
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: GuardedConnection(config, state, {}), sock=listener, backlog=_BACKLOG
+    )
+    try:
+        await asyncio.Event().wait()
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        tasks = list(state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def count_most_connections() -> int:
+    """Return how many connections may be open at once, with file descriptors left for the recorder."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(8, min(MOST_CONNECTIONS, soft - _OWN_FILES))
+
+
+class GuardedConnection(H11Protocol):
+    """One connection. It is cut off if there are too many, or if its request or its reading takes too long."""
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or cut it off at once if there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > count_most_connections():
+            transport.abort()
+        else:
+            self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline of a connection that is gone."""
+        self._stop_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read a part of a request; the whole request must be there before the deadline."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self._start_deadline()
+        elif self.flow.write_paused is False:
+            self._stop_deadline()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a visitor who does not take what is sent."""
+        super().pause_writing()
+        self._start_deadline()
+
+    def resume_writing(self) -> None:
+        """Go on with a visitor who takes what is sent again."""
+        self._stop_deadline()
+        super().resume_writing()
+
+    def _start_deadline(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_S, self.transport.abort)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,25 @@
+"""Answer probes: do the loops move, and has a poll and a delivery been good?"""
+
+from __future__ import annotations
+
+import json
+
+from logger.daemon.recorder import Recorder
+from logger.daemon.status_file import describe_health
+from logger.web.cached_documents import JSON, WebDocument
+
+
+def answer_health(recorder: Recorder) -> WebDocument:
+    """Answer 200 while every loop keeps its deadline, else 503."""
+    is_live = recorder.progress.is_alive
+    return _answer({"live": is_live}, is_good=is_live)
+
+
+def answer_ready(recorder: Recorder) -> WebDocument:
+    """Answer 200 once a poll was stored and, with a database, a delivery was good; else 503 with the reasons."""
+    health = describe_health(recorder)
+    return _answer({"ready": health["ready"], "reasons": health["reasons"]}, is_good=bool(health["ready"]))
+
+
+def _answer(found: object, *, is_good: bool) -> WebDocument:
+    return WebDocument(json.dumps(found).encode(), JSON, 200 if is_good else 503)

@@ -1,0 +1,129 @@
+"""Listen for the first visitor of the page, and only then load what serves it. Recording never depends on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeAlias
+
+from logger import log
+from logger.clock import Clock
+from logger.daemon.recorder import Recorder
+from logger.settings.load import Settings
+
+Answer: TypeAlias = Callable[[socket.socket, Settings, Recorder, Clock], Awaitable[None]]
+_AGAIN_S: Final = 60.0
+_BACKLOG: Final = 64
+_TROUBLE: Final = "page"
+PAGE: Final = "page"
+"""The name under which the recorder's status has the page's address."""
+
+
+@contextlib.asynccontextmanager
+async def serve_web(settings: Settings, recorder: Recorder, clock: Clock) -> AsyncIterator[None]:
+    """Serve page, API and health checks while inside, if LOGGER_HTTP is not off. No failure here is raised."""
+    address = settings.recorder.http_address
+    if address is None:
+        yield
+        return
+    task = asyncio.create_task(_serve_or_tell(address, settings, recorder, clock))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _serve_or_tell(address: tuple[str, int], settings: Settings, recorder: Recorder, clock: Clock) -> None:
+    """Serve until cancelled; report an unexpected error, for recording goes on without the page."""
+    try:
+        await _serve(address, settings, recorder, clock)
+    except Exception as error:  # noqa: BLE001  whatever it is, the recorder must not end by it
+        log.get("web").error("the page broke", exc_info=error)
+        recorder.outlets.pop(PAGE, None)
+        text = f"the page is not served any more: {type(error).__name__}: {error}\nTry: restart the recorder."
+        recorder.changes.begin(_TROUBLE, text)
+
+
+async def _serve(address: tuple[str, int], settings: Settings, recorder: Recorder, clock: Clock) -> None:
+    """Bind the address, wait for the first connection, then serve until cancelled."""
+    with await _bind_patiently(address, recorder) as listener:
+        host, port = listener.getsockname()[:2]
+        recorder.outlets[PAGE] = f"http://{_name_host(host)}:{port}/"
+        recorder.news.announce()
+        log.get("web").info("the page is served", extra={"address": recorder.outlets[PAGE]})
+        await _wait_for_visitor(listener)
+        answer = await asyncio.to_thread(_load)
+        await answer(listener, settings, recorder, clock)
+
+
+def _load() -> Answer:
+    """Import what answers; starlette and uvicorn take memory, so they are loaded only once somebody looks."""
+    from logger.web.connections import answer
+
+    return answer
+
+
+async def _bind_patiently(address: tuple[str, int], recorder: Recorder) -> socket.socket:
+    """Bind the address; while that fails, report the trouble once and try again each minute."""
+    while True:
+        try:
+            listener = _bind(address)
+        except OSError as error:
+            recorder.changes.begin(_TROUBLE, _describe(address, error))
+            await asyncio.sleep(_AGAIN_S)
+        else:
+            recorder.changes.end(_TROUBLE, "the page can be served again")
+            return listener
+
+
+def _bind(address: tuple[str, int]) -> socket.socket:
+    """Bind a listening socket. Raises OSError."""
+    host, port = address
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _describe(address: tuple[str, int], error: OSError) -> str:
+    """Say why the page cannot be served, and what to do."""
+    host, port = address
+    place = f"{_name_host(host)}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"the page cannot be served: another program listens at {place}\n"
+            f"Try: set LOGGER_HTTP to another port, such as {_name_host(host)}:{port + 1}, or to off."
+        )
+    reason = error.strerror or str(error)
+    return (
+        f"the page cannot be served at {place}: {reason}\n"
+        "Try: set LOGGER_HTTP to an address of this machine, such as 127.0.0.1:9817, or to off."
+    )
+
+
+def _name_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+async def _wait_for_visitor(listener: socket.socket) -> None:
+    """Wait until somebody connects; the connection stays in the listener's queue."""
+    loop = asyncio.get_running_loop()
+    came = asyncio.Event()
+    loop.add_reader(listener.fileno(), came.set)
+    try:
+        await came.wait()
+    finally:
+        loop.remove_reader(listener.fileno())

@@ -1,0 +1,69 @@
+"""List every address that is served. To add one, add a Route here; its documentation follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from logger.model import Json
+from logger.web import answers
+from logger.web.answers import Question
+
+API: Final = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Describe one address of the API: its path, what it answers, and how it is asked.
+
+    `answer` makes JSON of a question; it runs once for each piece of news, whoever asks.
+    `parameters`: names with their meanings. `example`: the query of the example in the documentation.
+    """
+
+    path: str
+    title: str
+    answer: Callable[[Question], Awaitable[Json]]
+    parameters: tuple[tuple[str, str], ...] = ()
+    example: str = ""
+
+
+ROUTES: Final = (
+    Route(
+        f"{API}/now",
+        "The newest totals (`is_fresh` while they are of the last three ticks), today's own use and "
+        "self-sufficiency, grid, batteries, and what is wrong now with its cure.",
+        answers.answer_now,
+    ),
+    Route(
+        f"{API}/curve",
+        "Today's powers, tick by tick, as columns of equal length.",
+        answers.answer_curve,
+    ),
+    Route(
+        f"{API}/days",
+        "One row for each local day, as in `envoy_day`, with own use and self-sufficiency.",
+        answers.answer_days,
+        (
+            ("from", "the first local date; by default 13 days before `to`"),
+            ("to", "the last local date; by default today"),
+        ),
+        "from=2026-06-20&to=2026-06-21",
+    ),
+    Route(f"{API}/months", "The last twelve months, as in `envoy_month`.", answers.answer_months),
+    Route(f"{API}/years", "All years, as in `envoy_year`.", answers.answer_years),
+    Route(
+        f"{API}/inverters",
+        "Each inverter: its place by the layout, its last report, its state, and its newest row of the day "
+        "(`group_ratio`: against the median of its group).",
+        answers.answer_inverters,
+    ),
+    Route(
+        f"{API}/events",
+        "What happened in the last seven days, newest first.",
+        answers.answer_events,
+        (("limit", "how many at most, up to 200; by default 50"),),
+        "limit=3",
+    ),
+    Route(f"{API}/status", "The recorder itself, as in `envoy-logger status --json`.", answers.answer_status),
+)
