@@ -227,7 +227,7 @@ async def one_by_two_addresses(folder: Path) -> AsyncIterator[tuple[Recorder, Ha
             credentials=None,
             notify_address="",
             changes=Changes(None),
-            news=asyncio.Event(),
+            news=News(),
             stopping=asyncio.Event(),
         )
         for gateway in recorder.gateways:
