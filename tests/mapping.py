@@ -94,6 +94,12 @@ CONTRACT: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "envoy_month": ("daily", "", "local_month:string " + _PERIOD),
     "envoy_year": ("daily", "", "local_year:string " + _PERIOD),
+    "envoy_hour": (
+        "daily", "hour month",
+        "production_wh load_wh grid_import_wh grid_export_wh grid_import_balanced_wh grid_export_balanced_wh "
+        "battery_charged_wh battery_discharged_wh coverage_percent",
+    ),
+    "envoy_inverter_hour": ("daily", "serial panel_group hour", "energy_wh group_wh panel:string"),
     "envoy_inverter_day": (
         "daily", "serial panel_group",
         "energy_wh estimated_wh peak_power_w group_ratio group_ratio_7d coverage_percent "

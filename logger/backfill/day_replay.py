@@ -18,6 +18,7 @@ from logger.energy.state import EnergyState
 from logger.energy.surroundings import Grid
 from logger.model import DayRow, Event, Reading, Value
 from logger.panels.compare import make_rows
+from logger.panels.panel_hours import close_hours
 from logger.panels.panel_rebuild import REPLAY_FIELDS, judge_past, replay_installed, replay_reports, restore_tags
 from logger.panels.panel_state import Installed, PanelState
 from logger.readings.around import FIELDS as SURROUNDING
@@ -73,7 +74,7 @@ class Replayed:
     """Hold the result of a replay: the final state, date → rows to write, and the number of ticks read.
 
     `unbalanced`: days without stored phases; their import and export cannot be balanced over the phases.
-    `events`: the grid lost and back.
+    `events`: the grid lost and back. `hours`: the points of the hours of the days that are written.
     """
 
     state: GatewayState
@@ -81,6 +82,7 @@ class Replayed:
     ticks: int
     unbalanced: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    hours: tuple[Reading, ...] = ()
 
 
 async def read_row_tags(history: History, request: RebuildRequest, first: str, until: int) -> dict[str, RowTags]:
@@ -120,6 +122,7 @@ class DayReplay:
         self._ticks = 0
         self._grid, self._events = Grid(), list[Event]()
         self._unbalanced: list[str] = []
+        self._hours: list[Reading] = []
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
         """Read and replay these days, up to the request's last tick. `write`: the days for which rows are made."""
@@ -127,7 +130,14 @@ class DayReplay:
             on_day(day)
             await self._replay_day(day)
         state = GatewayState(self._energy, panels=self._panels)
-        return Replayed(state, self._make_rows(write), self._ticks, tuple(self._unbalanced), tuple(self._events))
+        return Replayed(
+            state,
+            self._make_rows(write),
+            self._ticks,
+            tuple(self._unbalanced),
+            tuple(self._events),
+            tuple(hour for hour in self._hours if local_day(hour.time, self._request.site.zone) in write),
+        )
 
     async def _replay_day(self, day: str) -> None:
         site, gateway = self._request.site, self._request.gateway
@@ -142,7 +152,8 @@ class DayReplay:
         for tick in ticks:
             self._follow_grid(tick)
         phases = await self._count_phases(ticks)
-        self._energy, rows = rebuild.replay(self._energy, ticks, site, self._request.prices, phases)
+        self._energy, rows, hours = rebuild.replay(self._energy, ticks, site, self._request.prices, phases)
+        self._hours += hours
         if ticks and self._energy.wiring and self._energy.wiring.net and self._energy.wiring.phases is None:
             self._unbalanced.append(day)
         self._site_rows |= rows
@@ -153,6 +164,8 @@ class DayReplay:
         self._panels = replay_reports(self._panels, points, named, self._live)
         self._panels = replay_installed(self._panels, await self._read_installed(since, until), day, named)
         self._panels = judge_past(self._panels, days_before(day, 1), named)
+        self._panels, of_panels = close_hours(self._panels, until, gateway, site.zone, site.devices_s)
+        self._hours += of_panels
 
     def _follow_grid(self, tick: Past) -> None:
         """Note when the grid is lost and back; an outage whose beginning was not read is left out."""

@@ -158,6 +158,9 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
     events = [event for part in (found.earlier, found.again, found.added) if part for event in part.events]
     for start in range(0, len(events), MOST_ROWS):
         await ask(StateApi.put_events, gateway, events[start : start + MOST_ROWS])
+    hours = [hour for part in (found.earlier, found.again, found.added) if part for hour in part.hours]
+    for start in range(0, len(hours), MOST_ROWS):
+        await ask(StateApi.put_hours, gateway, hours[start : start + MOST_ROWS])
     for year in sorted({day[:4] for day in found.days}):
         days = {day: summed for day, summed in found.days.items() if day.startswith(year)}
         await ask(StateApi.restore_periods, gateway, days)

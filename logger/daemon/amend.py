@@ -16,7 +16,7 @@ from logger.daemon.events import event_points
 from logger.daemon.gateway_state import Change, GatewayState, load_state
 from logger.daemon.join_states import fill_days, recompute_days, restore_months, restore_past
 from logger.energy.periods import Period
-from logger.model import DayRow, Event
+from logger.model import DayRow, Event, Reading
 from logger.site import Site
 from logger.store.records import Commit, DailyRow
 from logger.store.store import Store
@@ -25,6 +25,7 @@ from logger.store.thread import StoreCalls
 MOST_ROWS: Final = 1000
 """Rows of days that one request may bring."""
 Events: TypeAlias = Annotated[list[Event], Field(min_length=1, max_length=MOST_ROWS)]
+Hours: TypeAlias = Annotated[list[Reading], Field(min_length=1, max_length=MOST_ROWS)]
 Rows: TypeAlias = Annotated[list[DailyRow], Field(max_length=MOST_ROWS)]
 
 
@@ -86,6 +87,13 @@ class StateApi:
         await self._store.call(Store.put, Commit(gateway, max(event.time for event in events), pack(points)))
         self._on_change()
         return len(events)
+
+    async def put_hours(self, gateway: str, hours: Hours) -> int:
+        """Store points of past hours, which replace those of the same hours → how many they were."""
+        newest = max(hour.time for hour in hours)
+        await self._store.call(Store.put, Commit(gateway, newest, pack(hours)))
+        self._on_change()
+        return len(hours)
 
     async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
         """Join the state with the one before it → how many rows of days that gave."""

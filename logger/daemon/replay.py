@@ -15,7 +15,7 @@ from logger.clock import Clock
 from logger.influx.classify import Blocked, Done, Wait
 from logger.influx.deliver import deliver
 from logger.influx.write import Writer
-from logger.model import Role
+from logger.model import ROLES, Role
 from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
@@ -23,7 +23,6 @@ WINDOW_S: Final = 8 * 86400
 """A shard holds one week; the eighth day covers points that were delivered late."""
 PAUSE_S: Final = 5.0
 """Seconds between two batches; resending is not urgent."""
-_ROLES: Final[tuple[Role, ...]] = ("totals", "devices")
 
 
 class Resending:
@@ -49,7 +48,7 @@ class Resending:
         """Plan to send everything again that was delivered in the last 8 days; a pass under way starts over."""
         self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
-        self._left = dict.fromkeys(_ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
+        self._left = dict.fromkeys(ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
         self.lines, self._days_wait = 0, False
 
     def drop(self) -> None:

@@ -84,7 +84,10 @@ def run_tick(
         written = describe_written(seen.snapshot, totals, seen.points, energy.state)
         readings = replace(readings, absences=follow_absences(readings.absences, written, roles))
     return TickResult(
-        readings=_gather_points(totals, seen, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
+        readings=[
+            *_gather_points(totals, seen, energy, snapshot.tick, site.tags(snapshot.gateway.serial)),
+            *panels.hours,
+        ],
         state=GatewayState(energy.state, readings, panels.state),
         new_reports=seen.new_reports,
         events=events,
@@ -106,10 +109,10 @@ def describe_written(
 def _gather_points(
     totals: dict[str, Value], seen: Observed, energy: Accounted, tick: int, tags: Mapping[str, str]
 ) -> list[Reading]:
-    """Return all points of the tick: totals, devices, and totals of earlier ticks that were held until now."""
+    """Return the points of the tick: totals, devices, complete hours, and earlier totals that were held until now."""
     now = [Reading("envoy_totals", tags, totals, tick, "totals")] if set(totals) - {"inventory_age_s"} else []
     late = [Reading("envoy_totals", tags, dict(fields), at, "totals") for at, fields in energy.late]
-    return [*now, *seen.points, *late]
+    return [*now, *seen.points, *late, *energy.hours]
 
 
 def _pick_recent(totals: Mapping[str, Value]) -> dict[str, float]:

@@ -22,6 +22,7 @@ from logger.energy.extremes import note_extremes
 from logger.energy.first_day import note_bases, note_refused, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
 from logger.energy.held_ticks import confirm_held, note_held
+from logger.energy.hour_rows import count_hours
 from logger.energy.marks import drop_uneven, mark_quantities
 from logger.energy.period_rows import list_period_rows
 from logger.energy.quantities import is_balanced
@@ -39,7 +40,7 @@ from logger.energy.state import (
 )
 from logger.energy.totals import energy_fields
 from logger.energy.validate import Decision
-from logger.model import DayRow, Event
+from logger.model import DayRow, Event, Reading
 from logger.tariff.prices import Prices
 
 
@@ -49,7 +50,7 @@ class Accounted:
 
     `fields`: the energy fields of this tick's `envoy_totals`. `late`: pairs of an earlier tick and the fields that
     were held at that tick and are confirmed now. `rows`: the day rows that are due. `resets`: the counters that were
-    rebaselined.
+    rebaselined. `hours`: the points of the hours that are complete now.
     """
 
     state: EnergyState
@@ -58,6 +59,7 @@ class Accounted:
     rows: tuple[DayRow, ...] = ()
     events: tuple[Event, ...] = ()
     resets: tuple[str, ...] = ()
+    hours: tuple[Reading, ...] = ()
 
 
 NO_PRICES: Final = Prices()
@@ -74,6 +76,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     held_ticks, late = confirm_held(opened, entry.counters, entry.today.energy, entry.confirmed)
     state, repriced = book_costs(before, entry.close(held_ticks), entry.bookings, prices)
     state, touched, of_grid = note_extremes(state, tick)
+    state, hours = count_hours(before, state, tick, entry.bookings)
     state, of_marks = mark_quantities(state, tick, entry.accepted, entry.resets)
     rows, state = list_due_rows(before, state, tick, entry.changed | repriced | touched)
     of_periods, state = list_period_rows(state, {row.day for row in rows})
@@ -84,6 +87,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
         (*rows, *of_periods),
         (*events, *entry.events, *of_grid, *of_marks),
         tuple(entry.resets),
+        hours,
     )
 
 

@@ -19,7 +19,7 @@ from logger.energy.flows import BATTERY, GAP_S
 from logger.energy.periods import PERIODS
 from logger.energy.state import READ_BACK, EnergyState, Source, Tick, Wiring
 from logger.energy.surroundings import Extremes, Surroundings
-from logger.model import DayRow, Value
+from logger.model import DayRow, Reading, Value
 from logger.site import Site
 from logger.tariff.prices import Prices
 
@@ -67,12 +67,12 @@ def replay(
     site: Site,
     prices: Prices = NO_PRICES,
     phases: int | None = None,
-) -> tuple[EnergyState, dict[str, list[DayRow]]]:
-    """Account for past ticks after the state's last tick → the new state, and the last rows of each day by date.
+) -> tuple[EnergyState, dict[str, list[DayRow]], list[Reading]]:
+    """Account for past ticks after the state's last tick → the new state, each day's last rows, and the hours.
 
     `phases`: how many phases the meter at the grid measured, None if unknown.
     """
-    wiring, rows = _wiring(points, phases, state.wiring), dict[str, list[DayRow]]()
+    wiring, rows, hours = _wiring(points, phases, state.wiring), dict[str, list[DayRow]](), list[Reading]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
     uncounted = () if any(_is_counted(past) for past in points) else ("production",)
     slow = BATTERY if _usual_gap_s(points, "battery_power_w") > GAP_S else ()
@@ -87,9 +87,10 @@ def replay(
             prices,
         )
         state = done.state
+        hours += done.hours
         of_days = [row for row in done.rows if row.reading.measurement not in PERIODS]
         rows |= {day: [row for row in of_days if row.day == day] for day in {row.day for row in of_days}}
-    return _continue_balance(state, points), rows
+    return _continue_balance(state, points), rows, hours
 
 
 def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState:

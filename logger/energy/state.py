@@ -212,6 +212,19 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Hour:
+    """Hold one local hour that is not written yet, from `start` to before `end` in unix seconds.
+
+    `wh`: the energy of the counters that are known in it. `polled_s`: seconds for which the gateway was polled.
+    """
+
+    start: int
+    end: int
+    wh: Mapping[str, float] = field(default_factory=dict)
+    polled_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EnergyState:
     """Hold the energy state of one gateway; `first_day` is the local ISO date of the first tick.
 
@@ -220,7 +233,7 @@ class EnergyState:
     `refused`: the gateway's figures of today that are yesterday's, in Wh by quantity.
     `bases`: the first accepted value of each counter; points written before that value are not part of this state.
     `unpriced`: energy that waits for its price. `quarter`: the present quarter of an hour.
-    `marks`: how far each quantity has come that is made of several counters.
+    `marks`: how far each quantity has come that is made of several counters. `hours`: those that are not written yet.
     `periods`: months (`2026-11`) and years (`2026`); a month holds the sums of its days that are no longer in `days`.
     """
 
@@ -240,6 +253,7 @@ class EnergyState:
     unpriced: tuple[Unpriced, ...] = ()
     quarter: Quarter = Quarter()
     grid: Grid = Grid()
+    hours: tuple[Hour, ...] = ()
     marks: Mapping[str, Mark] = field(default_factory=dict)
     periods: Mapping[str, Period] = field(default_factory=dict)
 

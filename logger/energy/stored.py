@@ -30,6 +30,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
         "unbalanced": True,
         "quarter": True,
         "grid": True,
+        "hours": True,
         "counters": {"__all__": {"accepted_wh", "at", "rose_at", "bridged_wh"}},
         "marks": True,
         "days": {_TODAY: {"energy", "polled_s", "peak_production_w", "peak_load_w", "bands"}},

@@ -14,6 +14,7 @@ from logger.energy.days import first_instant, following, local_day
 from logger.energy.state import Counter
 from logger.energy.validate import Bounds, Increment, start_counter, validate
 from logger.model import AHEAD_S, Reading
+from logger.panels.panel_hours import add_span
 from logger.panels.panel_state import InverterState, PanelDay, PanelDays, PanelState
 from logger.site import Site
 
@@ -50,6 +51,7 @@ def add_reports(state: PanelState, points: Iterable[Reading], since: int, until:
     }
     days = {day: dict(kept.panels) for day, kept in state.days.items() if day <= last_day}
     names = {day: kept.site for day, kept in state.days.items()}
+    hours = {start: dict(seen) for start, seen in state.hours.items() if start <= latest}
     since = min(state.since or since, until)
     for point in points:
         serial, at = point.tags["serial"], point.time
@@ -65,8 +67,10 @@ def add_reports(state: PanelState, points: Iterable[Reading], since: int, until:
             panels = days.setdefault(share.day, {})
             panels[serial] = _add_share(panels.get(serial), share, point)
         days[own.day][serial] = _note_report(days[own.day][serial], point)
+        if state.interval_s and (power_w := _number(point, "power_w")) is not None:
+            add_span(hours, serial, known, at, power_w, state.interval_s, site.zone)
     kept = {day: PanelDays(names[day], days[day]) for day in sorted(days)}
-    return replace(state, inverters=inverters, days=kept, since=since)
+    return replace(state, inverters=inverters, days=kept, since=since, hours=hours)
 
 
 def forget_old_days(state: PanelState) -> PanelState:

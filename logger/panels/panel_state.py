@@ -80,6 +80,14 @@ class PanelDays:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenHour:
+    """Hold what one inverter's reports tell of an hour: the energy in Wh, and for how many seconds they are."""
+
+    wh: float = 0.0
+    seen_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class UsualRatio:
     """Hold a panel's usual ratio to its group's median, and the number of sunny days that it was learned from."""
 
@@ -118,7 +126,8 @@ class PanelState:
     """Hold the state of a site's inverters, by serial, and their last days, by ISO date.
 
     `since` is the tick at which counting began. `interval_s`: seconds between an inverter's reports, 0 while unknown.
-    `places`: every inverter that was installed when they were last listed.
+    `places`: every inverter that was installed when they were last listed. `hours`: the hours that are not written
+    yet, by their first instant and by serial.
     """
 
     since: int = 0
@@ -127,3 +136,4 @@ class PanelState:
     days: Mapping[str, PanelDays] = field(default_factory=dict)
     watch: Watch = Watch()
     places: Mapping[str, Place] = field(default_factory=dict)
+    hours: Mapping[int, Mapping[str, SeenHour]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from logger.energy.days import days_before, final_at, local_day
 from logger.model import DayRow, Event, Reading
 from logger.panels.compare import make_rows
 from logger.panels.panel_days import add_reports, forget_old_days
+from logger.panels.panel_hours import close_hours
 from logger.panels.panel_state import Installed, PanelState
 from logger.panels.silence import count_silent_days, list_installed, set_low_days
 from logger.panels.watch import judge_days, notice_interval, notice_silence
@@ -18,11 +19,12 @@ from logger.site import Site
 
 @dataclass(frozen=True, slots=True)
 class PanelResult:
-    """Hold the state after a poll, the rows of days to write, and the events."""
+    """Hold the state after a poll, the rows of days to write, the events, and the points of complete hours."""
 
     state: PanelState
     rows: list[DayRow] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    hours: list[Reading] = field(default_factory=list)
 
 
 def account_for_panels(
@@ -56,7 +58,8 @@ def account_for_panels(
         state = _count_days(state, judged)
     changed = [day for day, kept in state.days.items() if (is_due if day > judged else before.days.get(day) != kept)]
     rows = make_rows(state, changed, gateway, site.zone, closed)
-    return PanelResult(forget_old_days(state), rows, [*events, *silent])
+    state, hours = close_hours(state, tick, gateway, site.zone, site.devices_s)
+    return PanelResult(forget_old_days(state), rows, [*events, *silent], hours)
 
 
 def _count_days(state: PanelState, judged: str) -> PanelState:

@@ -1,7 +1,7 @@
 """Dump a panel state as JSON texts and load it; the state is split into parts so that a poll rewrites little.
 
-The part `panels.now` and the part of today change at every poll of the inverters. The other parts change about once a
-day or less often. Values equal to the default of their type are left out.
+The part `panels.now`, the part of today and that of the present hour change at every poll of the inverters. The other
+parts change about once a day or less often. Values equal to the default of their type are left out.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from pydantic import TypeAdapter
 
 from logger.energy.state import Counter, HeldValue
 from logger.energy.stored import merge_values
-from logger.panels.panel_state import IntervalRun, InverterState, PanelDay, PanelDays, PanelState, UsualRatio, Watch
+from logger.panels.panel_state import (
+    IntervalRun,
+    InverterState,
+    PanelDay,
+    PanelDays,
+    PanelState,
+    SeenHour,
+    UsualRatio,
+    Watch,
+)
 
 _STATE: Final = TypeAdapter(PanelState)
 _DAY: Final = TypeAdapter(PanelDays)
+_HOUR: Final = TypeAdapter(Mapping[str, SeenHour])
 _DAY_OF: Final = "panels.day."
+_HOUR_OF: Final = "panels.hour."
 _COUNTER_OFTEN: Final = {"accepted_wh", "at", "bridged_wh"}
 _WATCH_OFTEN: Final = {"since", "last_tick", "interval_run"}
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -51,6 +62,7 @@ def dump_panels(state: PanelState) -> dict[str, str]:
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
         for name, values in _PARTS.items()
     }
+    parts |= {f"{_HOUR_OF}{start}": _HOUR.dump_json(seen).decode() for start, seen in state.hours.items()}
     return parts | {
         f"{_DAY_OF}{day}": _DAY.dump_json(kept, exclude_defaults=True).decode() for day, kept in state.days.items()
     }
@@ -66,12 +78,13 @@ def load_panels(parts: Mapping[str, str]) -> PanelState:
     values: dict[str, Any] = {}
     for name in _PARTS.keys() & parts.keys():
         merge_values(values, json.loads(parts[name]))
-    values["days"] = {day: json.loads(text) for day, text in _select_days(parts).items()}
+    values["days"] = {day: json.loads(text) for day, text in _select(parts, _DAY_OF).items()}
+    values["hours"] = {int(start): json.loads(text) for start, text in _select(parts, _HOUR_OF).items()}
     return _STATE.validate_python(values)
 
 
-def _select_days(parts: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix(_DAY_OF): parts[name] for name in sorted(parts) if name.startswith(_DAY_OF)}
+def _select(parts: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): parts[name] for name in sorted(parts) if name.startswith(prefix)}
 
 
 # --- parts of versions before 0.1.0, which were positional ------------------------------------------------------
@@ -88,7 +101,7 @@ def _read_old(parts: Mapping[str, str]) -> PanelState:
             )
             for serial, (last_at, power_w, counter, first_at, first_wh) in now["inverters"].items()
         },
-        days={day: _read_old_day(**json.loads(text)) for day, text in _select_days(parts).items()},
+        days={day: _read_old_day(**json.loads(text)) for day, text in _select(parts, _DAY_OF).items()},
         watch=Watch(
             since=now["at"][0],
             last_tick=now["at"][1],

@@ -1,4 +1,4 @@
-"""Define the measurements that the recorder computes by local day, month and year, as data."""
+"""Define the measurements that the recorder computes by local hour, day, month and year, as data."""
 
 from __future__ import annotations
 
@@ -159,4 +159,41 @@ YEAR = Measurement(
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),
+)
+
+HOUR = Measurement(
+    "envoy_hour",
+    "One local hour of the site, written once when it is over. `hour` is the hour of the day (00 to 23), `month` the "
+    "month of the year (01 to 12), both in the site's time zone; InfluxQL can group by neither without them. An hour "
+    "whose energy is not known from its own counters has no point.",
+    "daily",
+    tags=("hour", "month"),
+    time="hour",
+    fields=(
+        Field("production_wh", "Produced in that hour.", made_of="accepted rises of its counters, else its power"),
+        Field("load_wh", "Consumed by the house itself.", made_of="accepted rises of its counters, else its power"),
+        Field("grid_import_wh", "Imported.", made_of="accepted rises of its counter"),
+        Field("grid_export_wh", "Exported.", made_of="accepted rises of its counter"),
+        Field("grid_import_balanced_wh", "Imported, balanced over the phases.", made_of="accepted rises of both"),
+        Field("grid_export_balanced_wh", "Exported, balanced over the phases.", made_of="accepted rises of both"),
+        Field("battery_charged_wh", "Charged into the batteries.",
+            made_of="accepted rises of its counter, else the batteries' power"),
+        Field("battery_discharged_wh", "Discharged from the batteries.",
+            made_of="accepted rises of its counter, else the batteries' power"),
+        Field("coverage_percent", "Ticks polled ÷ ticks of the hour.", made_of="the recorder"),
+    ),
+)
+
+INVERTER_HOUR = Measurement(
+    "envoy_inverter_hour",
+    "Each inverter in each local hour that its reports cover, beside its group; written once, after the hour.",
+    "daily",
+    tags=("serial", "panel_group", "hour"),
+    time="hour",
+    fields=(
+        Field("energy_wh", "Energy of the hour.", made_of="the mean power of its reports"),
+        Field("group_wh", "The median of its group in that hour; absent in groups of fewer than three.",
+            made_of="the energy of the hour of all inverters with the same panel_group"),
+        Field("panel", "The panel's name.", kind="string", made_of="the layout file"),
+    ),
 )

@@ -16,7 +16,7 @@ _BUCKETS: Final = {
 _TIMES: Final = {
     "tick": "the tick",
     "report": "the inverter's own report",
-    **{span: f"the first instant of the {span}" for span in ("day", "month", "year")},
+    **{span: f"the first instant of the {span}" for span in ("hour", "day", "month", "year")},
 }
 _UNITS: Final = {
     "w": "W",

@@ -106,7 +106,7 @@ class Field:
 class Measurement:
     """Describe one measurement: the role that selects its bucket, its tags besides gateway and site, its fields.
 
-    `time` is the tick, the inverter's own report, or the beginning of a local day, month or year. With
+    `time` is the tick, the inverter's own report, or the beginning of a local hour, day, month or year. With
     `one_document`, all fields of a point come from the first rowset that has the device. `listed_by` holds groups of
     rowsets that prove that a device exists; in each group the first rowset that lists any device decides. If
     `listed_by` is empty, every rowset proves it. `has_layout`: the points also carry the tags of the layout file.
@@ -117,7 +117,7 @@ class Measurement:
     role: Role
     fields: tuple[Field, ...]
     tags: tuple[str, ...] = ()
-    time: Literal["tick", "report", "day", "month", "year"] = "tick"
+    time: Literal["tick", "report", "hour", "day", "month", "year"] = "tick"
     one_document: bool = False
     listed_by: tuple[tuple[Rowset, ...], ...] = ()
     has_layout: bool = False
@@ -167,6 +167,7 @@ def formula(rowset: Rowset, name: str, read: Read) -> Key:
 def check(measurements: tuple[Measurement, ...]) -> None:
     """Check the table at import: unique names, matching units and kinds, bounded tags. Raise ValueError otherwise."""
     bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint", "panel_group", "band"}
+    bounded |= {"hour", "month"}
     names = [m.name for m in measurements]
     if len(set(names)) != len(names):
         raise ValueError("the table contains a measurement twice")

@@ -10,7 +10,7 @@ from typing import Final
 from logger.readings import rowsets as s
 from logger.readings import twin_keys as t
 from logger.readings import values as v
-from logger.readings.daily_table import BAND_DAY, DAY, INVERTER_DAY, MONTH, YEAR
+from logger.readings.daily_table import BAND_DAY, DAY, HOUR, INVERTER_DAY, INVERTER_HOUR, MONTH, YEAR
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
 
 MILLI: Final = 1000.0
@@ -374,6 +374,8 @@ MEASUREMENTS: Final = (
     INVERTER_DAY,
     MONTH,
     YEAR,
+    HOUR,
+    INVERTER_HOUR,
 )
 
 _LEAST: Final = -1000.0

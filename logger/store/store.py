@@ -25,6 +25,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 _PAGE_BYTES: Final = 256 * 1024
 """Compressed bytes of one page of lines."""
 _FOR_EVER: Final = 2**62
+_HOURS: Final = 2**48
+"""Among the lines of the role `daily`, the hours follow the daily rows: this is added to their ids."""
 
 
 class Store:
@@ -157,8 +159,9 @@ class Store:
                 return lease
 
     def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
-        """Lease the daily rows that must be sent, with their current values; None if there are none."""
-        return self._file.read(daily_rows.lease, max_lines)
+        """Lease the daily rows that must be sent, as they are now, then the hours; None if nothing waits."""
+        rows = self._file.read(daily_rows.lease, max_lines)
+        return rows or self.lease("daily", newest=False, max_lines=max_lines)
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = (), *, soon: bool = False) -> None:
         """Mark a lease delivered. Its refused lines are kept with their reason.
@@ -248,11 +251,19 @@ class Store:
     ) -> tuple[list[bytes], int | None]:
         """Read some lines of a role, delivered or not, of ticks from `since` to before `until`.
 
-        Returns also the id to continue from as `after`; None at the end. Daily rows are read whatever their day.
+        Returns also the id to continue from as `after`; None at the end. Daily rows are read whatever their day, and
+        before the hours.
         """
-        if role == "daily":
-            return self._file.read(daily_rows.read_lines, after, STEP)
-        return self._file.read(outbox_rows.read_lines, role, since, until, after, _PAGE_BYTES)
+        if role != "daily":
+            return self._file.read(outbox_rows.read_lines, role, since, until, after, _PAGE_BYTES)
+        rows: list[bytes] = []
+        if after < _HOURS:
+            rows, following = self._file.read(daily_rows.read_lines, after, STEP)
+            if following is not None:
+                return rows, following
+            after = _HOURS
+        hours, following = self._file.read(outbox_rows.read_lines, role, since, until, after - _HOURS, _PAGE_BYTES)
+        return [*rows, *hours], None if following is None else _HOURS + following
 
     # -- keeping house ------------------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from line_protocol_parser import parse_line
@@ -121,6 +122,18 @@ def events_in(folder: Path) -> dict[int, str]:
     return found
 
 
+def hours_in(folder: Path, kind: Kind) -> dict[tuple[str, str, int], Mapping[str, Value]]:
+    """The hours in the store, by measurement, serial and time."""
+    store, found = make_store(folder), {}
+    while lease := store.lease("daily", newest=False):
+        for line in gzip.decompress(lease.body).decode().splitlines():
+            point = parse_line(line)
+            found[point["measurement"], point["tags"].get("serial", ""), point["time"]] = point["fields"]
+        store.ack(lease)
+    store.close()
+    return found
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "keeps_state"), [("two-groups", False), ("battery-three-phases", True)])
 def test_history_of_an_earlier_version_gets_everything_that_this_one_writes(
@@ -153,5 +166,11 @@ def test_history_of_an_earlier_version_gets_everything_that_this_one_writes(
             for field, value in row.fields.items():
                 if isinstance(value, float):
                     assert got[field] == pytest.approx(value, abs=1.0), (measurement, day, field)
+    hours, zone = hours_in(folder, kind), ZoneInfo(kind.zone)
+    for line in made.hours:
+        point = parse_line(line.decode().rstrip())
+        if datetime.fromtimestamp(point["time"], zone).date().isoformat() in days:
+            written = hours[point["measurement"], point["tags"].get("serial", ""), point["time"]]
+            assert written == pytest.approx(point["fields"], abs=0.01)
     back = {at: f"grid_back {lasted}" for at, lasted in made.truth.outages.items()}
     assert {at: text for at, text in events_in(folder).items() if "back" in text} == back

@@ -256,12 +256,12 @@ def past_of(site: Counted, *, until: int) -> list[Past]:
 def test_a_replay_balances_the_same_where_the_phases_are_known() -> None:
     _, site = recorded(6)
     points = past_of(site, until=site.tick + 1)
-    state, _ = replay(EnergyState(), points, site.site, phases=3)
+    state, _, _ = replay(EnergyState(), points, site.site, phases=3)
     live = site.rows["2025-06-16"].reading.fields
     row = list_rows(state, ["2025-06-16"])[0].reading.fields
     names = [f"{name}_{part}wh" for name in BALANCED for part in ("", "estimated_")]
     assert {name: row[name] for name in names} == pytest.approx({name: live[name] for name in names}, abs=0.1)
-    unknown, _ = replay(EnergyState(), points, site.site)
+    unknown, _, _ = replay(EnergyState(), points, site.site)
     assert not {f"{name}_wh" for name in BALANCED} & list_rows(unknown, ["2025-06-16"])[0].reading.fields.keys()
 
 
@@ -275,7 +275,7 @@ def test_the_balanced_lifetime_goes_on_after_the_state_was_lost() -> None:
         found = site.poll(phases.bodies())
     assert balanced(found, "lifetime") == pytest.approx((29 * 30.0, 0.0))
     recent = past_of(site, until=lost_at)[-120:]  # what is replayed begins later than the balance did
-    past, _ = replay(EnergyState(), recent, site.site, phases=3)
+    past, _, _ = replay(EnergyState(), recent, site.site, phases=3)
     live = site.state.energy
     joined, _ = join(live, lead_up(past, live, site.site, 0))
     site.state = replace(site.state, energy=joined)

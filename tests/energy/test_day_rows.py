@@ -397,7 +397,7 @@ def test_ac_batteries_that_are_heard_each_quarter_of_an_hour_are_integrated_and_
     assert wh(row, "battery_discharged_wh") == (pytest.approx(480.0) if every == 15 else 0.0)
     assert round(wh(row, "coverage_percent") * 14.4) == (121 if every == 15 else 4 * 21 - 20)
     written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
-    again, _ = replay(EnergyState(), written, Site(zone=PARIS))
+    again, _, _ = replay(EnergyState(), written, Site(zone=PARIS))
     assert again.today.energy["discharged"].wh == pytest.approx(wh(row, "battery_discharged_wh"))
 
 

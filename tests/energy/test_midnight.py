@@ -150,7 +150,7 @@ def test_what_was_written_of_such_a_midnight_gives_the_same_days_again(plant: Me
     plan = Plan(faults={midnight(plant): Fault("jitter", -7.5)})
     tags = {"gateway": plant.info.serial}
     ticks = [Past(at, fields, tags) for at, fields in sorted(totals_of(plant, plan).items())]
-    _, rows = replay(EnergyState(), ticks, Site(zone=ZONE))
+    _, rows, _ = replay(EnergyState(), ticks, Site(zone=ZONE))
     live = days_of(plant, plan)
     for name in ("grid_import_wh", "grid_import_estimated_wh", "production_wh", "coverage_percent"):
         assert number(rows[BEFORE][0], name) == pytest.approx(number(live[BEFORE], name), abs=0.01)
@@ -165,5 +165,5 @@ def test_minutes_of_which_only_counts_were_written_are_not_covered_when_read_bac
     counted = [
         Past(plant.house.start + minute * 60, {"inverters": 12, "batteries": 0}, tags) for minute in sorted(silent)
     ]
-    _, rows = replay(EnergyState(), sorted([*ticks, *counted], key=lambda past: past.at), Site(zone=ZONE))
+    _, rows, _ = replay(EnergyState(), sorted([*ticks, *counted], key=lambda past: past.at), Site(zone=ZONE))
     assert covered(rows[BEFORE][0]) == MINUTES - 10

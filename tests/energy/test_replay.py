@@ -24,7 +24,7 @@ DAY = "2025-06-15"
 def again(counted: Counted) -> DayRow:
     """The day's row by what was written of its minutes alone."""
     written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
-    ledger, _ = replay(EnergyState(), written, Site(zone=PARIS))
+    ledger, _, _ = replay(EnergyState(), written, Site(zone=PARIS))
     return list_rows(ledger, [DAY])[0]
 
 

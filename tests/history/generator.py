@@ -37,10 +37,14 @@ _PHASES: Final = ("L1", "L2", "L3")
 
 @dataclass
 class Generated:
-    """The site so far: the lines of each role in the order of their making, the last row of each day, the truth."""
+    """The site so far: the lines of each role in the order of their making, the last row of each day, the truth.
+
+    `hours`: the lines of the hours, which are written once.
+    """
 
     lines: dict[Role, list[bytes]] = field(default_factory=lambda: {"totals": [], "devices": [], "daily": []})
     rows: dict[tuple[str, str, str], Reading] = field(default_factory=dict)
+    hours: list[bytes] = field(default_factory=list)
     truth: Truth = field(default_factory=Truth)
 
 
@@ -92,7 +96,7 @@ class Generator:
             self._flow(at)
             if not self._is_within(at, self.kind.gaps):
                 self._record(at)
-        self.done.lines["daily"] = [encode([row]) for row in self.done.rows.values()]
+        self.done.lines["daily"] = [*(encode([row]) for row in self.done.rows.values()), *self.done.hours]
         return self.done
 
     def _list_times(self) -> Iterator[int]:
@@ -157,13 +161,17 @@ class Generator:
         """Add the step to the day in which its end lies; at midnight itself it flowed on the day before."""
         local = self._weather.local(at - 1)
         day = self.done.truth.days[local.date().isoformat()]
+        hour = self.done.truth.hours[int(local.replace(minute=0, second=0, microsecond=0).timestamp())]
+        hour.hour, hour.month = f"{local:%H}", f"{local:%m}"
         for name, energy in wh.items():
             day.wh[name] += energy
+            hour.wh[name] += energy
         if self.kind.tariff:
             day.cost += wh["grid_import"] / 1000 * (0.52 if 15 <= local.hour < 21 else 0.20)
             day.income += wh["grid_export"] / 1000 * 0.05
         for serial, watts in self._watts.items():
             day.panels[serial] += watts * self.step_s / 3600
+            hour.panels[serial] += watts * self.step_s / 3600
             self._lifetimes[serial] += watts * self.step_s / 3600
 
     # --- the recorder -------------------------------------------------------------------------------------------
@@ -185,7 +193,7 @@ class Generator:
         self._energy = done.state
         points.append(Reading("envoy_totals", self._tags, {**fields, **done.fields}, at, "totals"))
         points += [Reading("envoy_totals", self._tags, dict(late), then, "totals") for then, late in done.late]
-        rows, events = list(done.rows), list(done.events)
+        rows, events, hours = list(done.rows), list(done.events), list(done.hours)
         if at % self.site.devices_s == 0:
             devices = list(self._report(at))
             reports = [point for point in devices if point.measurement == "envoy_inverter"]
@@ -195,8 +203,10 @@ class Generator:
             rows, events = [*rows, *panels.rows], [*events, *panels.events]
             if self.with_equipment:
                 devices += list_devices(self.kind, at, self._now, 100 * self._stored_wh / (self.kind.battery_wh or 1))
+            hours += panels.hours
             self.done.lines["devices"].append(encode(devices))
         self.done.lines["totals"].append(encode([*points, *event_points(events, self._tags)]))
+        self.done.hours += [encode([hour]) for hour in hours]
         for row in rows:
             series = row.reading.tags.get("serial", "") + row.reading.tags.get("band", "")
             self.done.rows[row.reading.measurement, series, row.day] = row.reading

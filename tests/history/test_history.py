@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -167,6 +168,30 @@ def test_every_installed_panel_has_a_row_each_day_with_its_true_energy(loaded: L
     for panel in kind.panels:
         if panel.weak_from:
             assert number(rows[panel.serial, days[-2]].fields, "low_days") >= 5
+
+
+def test_every_hour_that_was_seen_has_its_true_energies(loaded: Loaded, kind: Kind) -> None:
+    truth = generated()[kind.name].truth.hours
+    rows = loaded.rows(kind, "envoy_hour")
+    gaps = sum(minutes // 60 + 2 for _, _, minutes in kind.gaps) * (DAYS // 40 + 1)
+    assert len(truth) - gaps <= len(rows) <= len(truth)
+    for row in rows:
+        wanted = truth[row.time]
+        assert (row.tags["hour"], row.tags["month"]) == (wanted.hour, wanted.month)
+        for name in quantities(kind):
+            assert number(row.fields, f"{name}_wh") == pytest.approx(wanted.wh[name], abs=0.1), row
+
+
+def test_every_hour_of_an_inverter_that_was_seen_has_its_energy_beside_its_groups(loaded: Loaded, kind: Kind) -> None:
+    truth, group = generated()[kind.name].truth.hours, {panel.serial: panel.group for panel in kind.panels}
+    rows = loaded.rows(kind, "envoy_inverter_hour")
+    assert len(rows) > 8 * DAYS * (len(kind.panels) - 1)
+    assert {row.tags["serial"] for row in rows} == set(group)
+    for row in rows:
+        serial, panels = row.tags["serial"], truth[row.time].panels
+        assert number(row.fields, "energy_wh") == pytest.approx(panels[serial], abs=0.1)
+        awake = [wh for other, wh in panels.items() if group[other] == group[serial] and wh > 0]
+        assert number(row.fields, "group_wh") == pytest.approx(median(awake), abs=0.1)
 
 
 def test_no_healthy_inverter_has_a_fault_in_any_night(loaded: Loaded, kind: Kind) -> None:

@@ -28,10 +28,21 @@ class DayTruth:
 
 
 @dataclass
+class HourTruth:
+    """One local hour: Wh by quantity, and by inverter."""
+
+    hour: str = ""
+    month: str = ""
+    wh: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    panels: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+@dataclass
 class Truth:
-    """All days by ISO date, and the outages of the grid: when it came back → how many seconds it was away."""
+    """All days by ISO date, all hours by their first instant, and the outages of the grid: its end → its seconds."""
 
     days: dict[str, DayTruth] = field(default_factory=lambda: defaultdict(DayTruth))
+    hours: dict[int, HourTruth] = field(default_factory=lambda: defaultdict(HourTruth))
     outages: dict[int, float] = field(default_factory=dict)
 
     def within(self, key: str) -> list[DayTruth]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from logger.model import RefusedLine
-from tests.store.samples import GATEWAY, START, daily_commit, day_row, make_store, replay_all, retry_all, text
+from tests.store.samples import (
+    GATEWAY,
+    START,
+    commit,
+    daily_commit,
+    day_row,
+    drain,
+    make_store,
+    replay_all,
+    retry_all,
+    text,
+)
 
 
 def test_only_the_current_value_of_a_day_is_sent_and_once(tmp_path: Path) -> None:
@@ -132,4 +143,42 @@ def test_what_was_stored_and_what_was_delivered_are_counted_alike(tmp_path: Path
     waiting = store.read_figures()
     assert (waiting.lines_stored, waiting.lines_delivered, waiting.rows) == (3, 3, 0)
     assert waiting.roles["daily"].stored_rows == 3
+    store.close()
+
+
+def test_hours_are_sent_after_the_rows_of_days_and_once(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(commit(START, roles=("totals", "daily")))
+    store.put(daily_commit(START, day_row("2026-05-28", 1.0)))
+    assert store.read_figures().roles["daily"].lines == 2
+    rows = store.lease_daily()
+    assert rows is not None
+    assert text(rows) == ["envoy_day,gateway=1 production_wh=1.0 1"]
+    store.ack(rows)
+    hours = store.lease_daily()
+    assert hours is not None
+    assert [line.split()[0] for line in text(hours)] == ["envoy_daily,n=0"]
+    store.ack(hours, soon=True)
+    assert store.lease_daily() is None
+    assert store.read_figures().roles["daily"].lines == 0
+    assert drain(store) == [START]
+    store.close()
+
+
+def test_hours_are_sent_again_and_read_again_with_the_rows_of_days(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(commit(START, roles=("daily",)))
+    store.put(commit(START + 3600, roles=("daily",)))
+    store.put(daily_commit(START, *(day_row(f"2026-05-{day}", 1.0) for day in (28, 29))))
+    while lease := store.lease_daily():
+        store.ack(lease)
+    found, after = store.read_lines("daily")
+    assert after is None
+    assert [line.split(b",")[0] for line in found] == [b"envoy_day"] * 2 + [b"envoy_daily"] * 2
+    assert replay_all(store, START + 3000) == 3
+    sent = list[str]()
+    while lease := store.lease_daily():
+        sent += text(lease)
+        store.ack(lease)
+    assert [line.split(",")[0] for line in sent] == ["envoy_day", "envoy_day", "envoy_daily"]
     store.close()

@@ -1,0 +1,112 @@
+"""Count the energy of each local hour, and make the points of `envoy_hour`. Pure.
+
+An hour is written once, when it is over and every counter has passed its end. Energy whose time is not known well
+enough belongs to no hour: a rise that crosses the border of an hour and took longer than `_LONGEST_S` makes its
+counter unknown in both. So an hour that was not seen is absent; its energy is in the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from logger.energy.costs import Booking
+from logger.energy.local_hours import hour_of, list_hours
+from logger.energy.quantities import figures
+from logger.energy.state import POWER, DayEnergy, EnergyState, Hour, Tick
+from logger.model import Reading, Value
+
+MEASUREMENT: Final = "envoy_hour"
+QUANTITIES: Final = (
+    "production",
+    "load",
+    "grid_import",
+    "grid_export",
+    "grid_import_balanced",
+    "grid_export_balanced",
+    "battery_charged",
+    "battery_discharged",
+)
+"""The energies of an hour."""
+_LONGEST_S: Final = 1200
+"""The gateway's nightly silence around 23:00, with some polls around it, is shorter."""
+_WAIT_S: Final = 7200
+"""An hour waits this long for a counter that did not pass its end, because held values are counted later."""
+_LEAST_POLLED: Final = 0.75
+"""Energy that is integrated from power is known only if so much of the hour was polled."""
+
+
+def count_hours(
+    before: EnergyState, state: EnergyState, tick: Tick, bookings: Iterable[Booking]
+) -> tuple[EnergyState, tuple[Reading, ...]]:
+    """Add a tick's energy to its hours → the new state, and the points of the hours that are complete now.
+
+    `before` is the state before the tick, `state` the state after its energy was booked.
+    """
+    hours = {hour.start: hour for hour in state.hours if hour.start <= tick.at}
+    now = hour_of(tick.at, state.zone)
+    if now.start not in hours:
+        is_seen = 0 < before.last_tick <= now.start
+        names = [name for name, counter in before.counters.items() if counter.has_base] if is_seen else []
+        hours[now.start] = Hour(now.start, now.end, dict.fromkeys(names, 0.0))
+    energy = {start: dict(hour.wh) for start, hour in hours.items()}
+    for booking in bookings:
+        _add(energy, booking, state.zone)
+    polled_s = tick.site.totals_s if tick.is_polled else 0
+    known = [
+        replace(hours[start], wh=wh, polled_s=hours[start].polled_s + (polled_s if start == now.start else 0))
+        for start, wh in energy.items()
+    ]
+    done = [hour for hour in known if _is_complete(hour, state, tick.at)]
+    points = tuple(point for hour in done if (point := _make_point(hour, state)) is not None)
+    return replace(state, hours=tuple(hour for hour in known if hour not in done)), points
+
+
+def _add(energy: dict[int, dict[str, float]], booking: Booking, zone: str) -> None:
+    """Add energy to the hours in which it flowed, in proportion to time; hours that are written get no part."""
+    since = min(booking.since, booking.until - 1)
+    first = hour_of(since, zone)
+    if booking.until <= first.end:
+        if booking.name in energy.get(first.start, ()):
+            energy[first.start][booking.name] += booking.wh
+        return
+    for hour in list_hours(since, booking.until, zone):
+        if booking.name not in energy.get(hour.start, ()):
+            continue
+        if booking.until - since > _LONGEST_S:
+            del energy[hour.start][booking.name]
+        else:
+            part_s = min(hour.end, booking.until) - max(hour.start, since)
+            energy[hour.start][booking.name] += booking.wh * part_s / (booking.until - since)
+
+
+def _is_complete(hour: Hour, state: EnergyState, now: int) -> bool:
+    if now < hour.end:
+        return False
+    return now - hour.end >= _WAIT_S or all(state.counters[name].at >= hour.end for name in hour.wh)
+
+
+def _make_point(hour: Hour, state: EnergyState) -> Reading | None:
+    """Make the point of an hour that is over; None if none of its energies is known."""
+    day = next((day for day in state.days if day.start <= hour.start < day.end), None)
+    if day is None:
+        return None
+    covered = min(1.0, hour.polled_s / (hour.end - hour.start))
+    energy = _list_known(hour, state, is_covered=covered >= _LEAST_POLLED)
+    found = figures(day.wiring or state.wiring, energy, day.left_out)
+    fields: dict[str, Value] = {f"{name}_wh": found[name][0] for name in QUANTITIES if name in found}
+    if not fields:
+        return None
+    local = hour_of(hour.start, state.zone)
+    tags = {**day.tags, "hour": local.hour, "month": local.month}
+    return Reading(MEASUREMENT, tags, {**fields, "coverage_percent": 100.0 * covered}, hour.start, "daily")
+
+
+def _list_known(hour: Hour, state: EnergyState, *, is_covered: bool) -> Mapping[str, DayEnergy]:
+    """Return the energy of the counters that are known in an hour."""
+    return {
+        name: DayEnergy(wh)
+        for name, wh in hour.wh.items()
+        if state.counters[name].at >= hour.end and (is_covered or state.counters[name].source != POWER)
+    }

@@ -1,0 +1,64 @@
+"""Compute the hours of a local day from the IANA time zone. Pure.
+
+When the clocks go back, an hour of the day occurs twice, each with its own beginning; when they go forward, one is
+missing. In zones whose clocks change by half an hour, such an hour is half as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_QUARTER_S: Final = 900
+"""Every zone is off UTC by whole quarters of an hour, and changes its clocks at a whole quarter."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalHour:
+    """Hold one hour: from `start` to before `end` in unix seconds; `day` is its ISO date, `hour` is 00 to 23."""
+
+    start: int
+    end: int
+    day: str
+    hour: str
+
+    @property
+    def month(self) -> str:
+        """Return the month of the year, 01 to 12."""
+        return self.day[5:7]
+
+
+def hour_of(at: int, zone: str) -> LocalHour:
+    """Return the local hour in which a time in unix seconds lies."""
+    return _find_hour(at // _QUARTER_S, zone)
+
+
+def list_hours(since: int, until: int, zone: str) -> Iterator[LocalHour]:
+    """List the local hours that have a part between two unix times, in order."""
+    at = since
+    while at < until:
+        hour = hour_of(at, zone)
+        yield hour
+        at = hour.end
+
+
+@lru_cache(maxsize=512)
+def _find_hour(quarter: int, zone: str) -> LocalHour:
+    first = last = quarter
+    label = _label(quarter, zone)
+    while _label(first - 1, zone) == label:
+        first -= 1
+    while _label(last + 1, zone) == label:
+        last += 1
+    day, hour, _ = label
+    return LocalHour(first * _QUARTER_S, (last + 1) * _QUARTER_S, day, hour)
+
+
+def _label(quarter: int, zone: str) -> tuple[str, str, timedelta | None]:
+    """Return date, hour and offset of a quarter of an hour; the offset tells the two hours of one name apart."""
+    local = datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(ZoneInfo(zone))
+    return local.date().isoformat(), f"{local:%H}", local.utcoffset()
