@@ -17,7 +17,7 @@ from logger.settings.load import Settings
 from logger.store.copies import StoreCopy, copy_store
 from logger.store.tables import FILE
 
-_KEPT: Final = ("token-*", "pin-*", "signin.json")
+_KEPT: Final = ("token-*", "pin-*", "signin-*.json")
 """Files of the state folder beside the store: the gateway's token and certificate, and the last sign-ins."""
 
 

@@ -80,6 +80,8 @@ def access_of(settings: Settings) -> Access:
         ca_file=recorder.tls_ca_file,
         state_dir=settings.state_dir,
         fixed=settings.is_fixed("ENPHASE_TOKEN", "ENPHASE_PASSWORD"),
+        sharing=settings.sharing,
+        pasted_as=settings.pasted_as,
     )
 
 

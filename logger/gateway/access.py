@@ -18,7 +18,8 @@ class Access:
 
     `address` is host, host:port or URL. `username` and `password` belong to the Enphase account. `local_username` and
     `local_password` are for firmware before 7; the default password is the last six characters of the serial.
-    Empty means not given. `fixed`: a running process cannot read the token and the password again.
+    Empty means not given. `fixed`: a running process cannot read the token and the password again. `sharing`: how
+    many gateways of the settings sign in with this account. `pasted_as`: the setting of the token.
     """
 
     address: str
@@ -34,6 +35,8 @@ class Access:
     tls: TlsMode = "pin"
     ca_file: str = ""
     fixed: bool = False
+    sharing: int = 1
+    pasted_as: str = "ENPHASE_TOKEN"
 
     @property
     def has_account(self) -> bool:

@@ -26,10 +26,6 @@ _AGAIN_S: Final = 300.0
 """Seconds before a refused token is tried again (if there is no other), and between two attempts at a renewal."""
 _REREAD_S: Final = 50.0
 """Seconds between two readings of the credentials: slightly under a minute, so that each minute's poll may read."""
-_SET_ONE: Final = (
-    "set ENPHASE_TOKEN_FILE to a new token made at https://entrez.enphaseenergy.com, "
-    "or set ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE."
-)
 
 
 class Auth:
@@ -62,7 +58,9 @@ class Auth:
         if not self._access.token:
             return
         try:
-            self._pasted = tokens.read_token(self._access.token, self._serial, self._clock.time(), "ENPHASE_TOKEN")
+            self._pasted = tokens.read_token(
+                self._access.token, self._serial, self._clock.time(), self._access.pasted_as
+            )
         except TokenError as error:
             self._pasted_fault = error
             if self._kept or self._access.has_account:
@@ -148,13 +146,16 @@ class Auth:
         """Return the error that says why there is no usable pasted token."""
         if self._pasted_fault is not None:
             return self._pasted_fault
-        if self._pasted is None:
-            return TokenError(f"gateway {self._serial} needs a token, and neither token nor account is set", _SET_ONE)
-        if self._pasted.expires_at <= now:
-            return TokenError(f"ENPHASE_TOKEN expired on {tokens.format_end(self._pasted)}", _SET_ONE)
-        return TokenError(
-            f"gateway {self._serial} refuses ENPHASE_TOKEN, although the token has not expired", _SET_ONE
+        key = self._access.pasted_as
+        hint = (
+            f"set {key}{'' if key.endswith('_file') else '_FILE'} to a new token made at "
+            "https://entrez.enphaseenergy.com, or set ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE."
         )
+        if self._pasted is None:
+            return TokenError(f"gateway {self._serial} needs a token, and neither token nor account is set", hint)
+        if self._pasted.expires_at <= now:
+            return TokenError(f"{key} expired on {tokens.format_end(self._pasted)}", hint)
+        return TokenError(f"gateway {self._serial} refuses {key}, although the token has not expired", hint)
 
     def _renew_beside(self, now: float) -> None:
         """Start fetching the next token; the present token stays in use."""

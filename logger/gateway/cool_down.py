@@ -1,7 +1,8 @@
 """Decides when a sign-in at Enphase may be tried: at growing intervals, and not where only a person can help.
 
 Enphase locks accounts, so every attempt is counted *before* it is made. Wrong credentials block further attempts for
-24 hours or until the credentials change. Credentials are kept as salted hashes only. Pure.
+24 hours or until the credentials change. Credentials are kept as salted hashes only. Each gateway of the settings
+may get its first token of a day without waiting for the others. Pure.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class CoolDown:
     """The attempts of the last 24 hours (unix seconds), the time of the next one, and the reason for waiting.
 
     `serial` and `credentials` (a hash) belong to the last attempt. `stops`: hash of credentials → its Stop.
+    `fetched`: serial → when its token was fetched last, in the last 24 hours.
     """
 
     attempts: tuple[float, ...] = ()
@@ -55,6 +57,7 @@ class CoolDown:
     credentials: str = ""
     serial: str = ""
     stops: Mapping[str, Stop] = field(default_factory=dict)
+    fetched: Mapping[str, float] = field(default_factory=dict)
 
     def limit(self, now: float) -> CoolDown:
         """Shorten waits that were stored while the clock was far ahead, so that they cannot block for ever."""
@@ -83,12 +86,15 @@ class CoolDown:
         free_at = recent[-MOST_A_DAY] + _DAY_S if len(recent) >= MOST_A_DAY else 0.0
         return replace(state, credentials=known, not_before=free_at)
 
-    def check(self, serial: str, now: float) -> None:
+    def check(self, serial: str, now: float, sharing: int = 1) -> None:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
+        `sharing`: how many gateways of the settings have this account; each may follow another one's success at once.
         The message changes only after another attempt, so that each trouble is logged once.
         """
-        if now >= self.not_before:
+        fetched = self._list_fetched(now)
+        may_follow = self.kind == "done" and serial not in fetched and len(fetched) < sharing
+        if now >= self.not_before or may_follow:
             return
         why, hint = self.why, self.hint
         if self.kind in ("done", "no-token") and self.serial not in ("", serial):
@@ -113,10 +119,17 @@ class CoolDown:
             self, attempts=attempts, not_before=not_before, kind="begun", why=why, hint=LATER, serial=serial
         )
 
-    def succeed(self) -> CoolDown:
-        """Record that a token came; the wait stays, so that refused tokens cannot cause one sign-in after another."""
+    def succeed(self, now: float, sharing: int = 1) -> CoolDown:
+        """Record that a token came; the wait stays, so that refused tokens cannot cause one sign-in after another.
+
+        The first token of a further gateway does not count as an attempt, so that it makes no other wait longer.
+        """
         why = "a token was fetched a short time ago, and the gateway refuses it"
-        return replace(self, kind="done", why=why, hint=LATER)
+        before = self._list_fetched(now)
+        is_further = self.serial not in before and 0 < len(before) < sharing
+        attempts = self.attempts[:-1] if is_further else self.attempts
+        fetched = {**before, self.serial: now}
+        return replace(self, attempts=attempts, kind="done", why=why, hint=LATER, fetched=fetched)
 
     def fail(self, refusal: Refusal, now: float) -> CoolDown:
         """Record a failed attempt: its reason, a Stop where needed, and the earliest time of the next one."""
@@ -131,6 +144,9 @@ class CoolDown:
         return replace(
             self, attempts=attempts, not_before=not_before, kind=refusal.kind, why=why, hint=hint, stops=stops
         )
+
+    def _list_fetched(self, now: float) -> dict[str, float]:
+        return {serial: at for serial, at in self.fetched.items() if now - _DAY_S < at <= now}
 
     def _recent(self, now: float) -> tuple[float, ...]:
         return tuple(attempt for attempt in self.attempts if now - _DAY_S < attempt <= now)

@@ -1,18 +1,22 @@
-"""Signs in at Enphase, one process at a time; the cool-down is kept in a file that all commands share.
+"""Signs in at Enphase, once at a time for each account; the cool-down is kept in a file that all commands share.
 
-The cool-down protects the account, so attempts for all gateways are counted in the same file.
+The cool-down protects the account, so the attempts for all its gateways are counted in the same file, and other
+accounts have files of their own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from pydantic import TypeAdapter
 
@@ -27,9 +31,10 @@ from logger.gateway.gateway_events import GatewayEvents
 from logger.gateway.tokens import Token
 from logger.retry import SIGN_IN, SIGN_IN_LOCK, attempt
 
-_FILE: Final = "signin.json"
 _STORED: Final = TypeAdapter(CoolDown)
 _NAMES: Final = {item.name for item in fields(CoolDown)}
+_QUEUES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.Lock]]] = WeakKeyDictionary()
+"""The queue of each account's gateways in this process, which may wait longer than another process lets us."""
 
 
 async def sign_in(
@@ -39,7 +44,7 @@ async def sign_in(
 
     Raises SignInRefusedError, SignInBlockedError or StateError.
     """
-    async with _alone(access.state_dir):
+    async with _alone(path_of(access.state_dir, access.username).with_suffix(".lock")):
         kept = tokens.load(access.state_dir, serial, clock.time())
         if kept is not None and is_usable(kept):
             return kept
@@ -48,12 +53,12 @@ async def sign_in(
         now = clock.time()
         if isinstance(result, Refusal):
             state = state.fail(result, now)
-            save(access.state_dir, state)
+            save(access.state_dir, access.username, state)
             events.record("sign_in_failed", state.why, "warning")
-            state.apply_credentials(access.username, access.password, now).check(serial, now)  # as in later calls
+            state.apply_credentials(access.username, access.password, now).check(serial, now)  # as later
             raise result.error
         tokens.save(access.state_dir, serial, result)
-        save(access.state_dir, state.succeed())
+        save(access.state_dir, access.username, state.succeed(now, access.sharing))
     events.record(
         "token_renewed", f"a token of role {result.user} was fetched; it ends on {tokens.format_end(result)}"
     )
@@ -64,24 +69,30 @@ async def sign_in(
 
 def check_allowed(access: Access, serial: str, now: float) -> None:
     """Raise SignInRefusedError, SignInBlockedError or StateError if no sign-in may be tried now."""
-    load(access.state_dir).limit(now).apply_credentials(access.username, access.password, now).check(serial, now)
+    state = load(access.state_dir, access.username).limit(now)
+    state.apply_credentials(access.username, access.password, now).check(serial, now, access.sharing)
 
 
 def _count(access: Access, serial: str, now: float) -> CoolDown:
     """Count an attempt before it is made. Raises SignInRefusedError, SignInBlockedError or StateError."""
-    stored = load(access.state_dir)
+    stored = load(access.state_dir, access.username)
     state = stored.limit(now).apply_credentials(access.username, access.password, now)
     if state != stored:
-        save(access.state_dir, state)
-    state.check(serial, now)
+        save(access.state_dir, access.username, state)
+    state.check(serial, now, access.sharing)
     state = state.begin(serial, now)
-    save(access.state_dir, state)
+    save(access.state_dir, access.username, state)
     return state
 
 
-def load(state_dir: Path) -> CoolDown:
-    """Load the stored cool-down; a damaged file counts as one attempt. Raises StateError."""
-    path = state_dir / _FILE
+def path_of(state_dir: Path, username: str) -> Path:
+    """Return the file of an account's cool-down; its name does not show the account."""
+    return state_dir / f"signin-{sha256(username.strip().lower().encode()).hexdigest()[:16]}.json"
+
+
+def load(state_dir: Path, username: str) -> CoolDown:
+    """Load the stored cool-down of an account; a damaged file counts as one attempt. Raises StateError."""
+    path = path_of(state_dir, username)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict) or values.keys() != _NAMES:
@@ -99,9 +110,9 @@ def load(state_dir: Path) -> CoolDown:
         return CoolDown((modified,), modified + SIGN_IN.most_s, "unreadable", f"{path} was damaged", LATER)
 
 
-def save(state_dir: Path, state: CoolDown) -> None:
-    """Save the cool-down. Raises StateError; then no attempt is made."""
-    path = state_dir / _FILE
+def save(state_dir: Path, username: str, state: CoolDown) -> None:
+    """Save the cool-down of an account. Raises StateError; then no attempt is made."""
+    path = path_of(state_dir, username)
     try:
         write_atomically(path, _STORED.dump_json(state, indent=1) + b"\n")
     except OSError as error:
@@ -109,9 +120,22 @@ def save(state_dir: Path, state: CoolDown) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _alone(state_dir: Path) -> AsyncIterator[None]:
-    """Hold the lock that lets one process at a time sign in. Raises SignInBlockedError after two minutes."""
-    path = state_dir / "signin.lock"
+async def _alone(path: Path) -> AsyncIterator[None]:
+    """Hold the lock that lets one sign-in of an account run at a time.
+
+    Raises SignInBlockedError if another process holds it for two minutes.
+    """
+    queue = _QUEUES.setdefault(asyncio.get_running_loop(), {}).setdefault(path, asyncio.Lock())
+    async with queue:
+        descriptor = await _lock_file(path)
+        try:
+            yield
+        finally:
+            os.close(descriptor)  # releases the lock
+
+
+async def _lock_file(path: Path) -> int:
+    """Lock the file against other processes → its descriptor. Raises SignInBlockedError, StateError."""
 
     async def lock() -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -122,13 +146,13 @@ async def _alone(state_dir: Path) -> AsyncIterator[None]:
         raise StateError(f"{path} cannot be opened: {error.strerror}", "make the state folder writable.") from error
     try:
         hand_over(path)
-        try:
-            await attempt(SIGN_IN_LOCK, SystemClock(), lock)
-        except BlockingIOError as error:
+        await attempt(SIGN_IN_LOCK, SystemClock(), lock)
+    except BaseException as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
             raise SignInBlockedError(
                 "another process has been signing in at Enphase for two minutes",
                 "end that process, or wait until it has ended.",
             ) from error
-        yield
-    finally:
-        os.close(descriptor)  # releases the lock
+        raise
+    return descriptor

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,8 @@ class Settings:
 
     `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file.
     `listed`: the settings of each gateway of the gateways file that this shard takes; None without such a file.
+    In each of these, `sharing` is how many gateways of the file have its account, and `pasted_as` is its key for the
+    token.
     """
 
     enphase: Enphase
@@ -45,6 +48,8 @@ class Settings:
     warnings: tuple[str, ...] = ()
     env_file: Path | None = None
     listed: tuple[Settings, ...] | None = None
+    sharing: int = 1
+    pasted_as: str = "ENPHASE_TOKEN"
 
     @property
     def gateways(self) -> tuple[Settings, ...]:
@@ -146,6 +151,8 @@ def _list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] |
         return None
     entries = read_gateways(Path(settings.enphase.gateways_file).expanduser(), inputs)
     listed = {entry.key: _apply_entry(settings, entry) for entry in entries}
+    accounts = Counter(each.enphase.username for each in listed.values())
+    listed = {key: replace(each, sharing=accounts[each.enphase.username]) for key, each in listed.items()}
     if settings.recorder.shard:
         hostname = inputs.variables.get("HOSTNAME") or platform.node()
         try:
@@ -171,6 +178,7 @@ def _apply_entry(settings: Settings, entry: GatewayEntry) -> Settings:
         enphase=settings.enphase.model_copy(update=changed[Enphase]),
         recorder=settings.recorder.model_copy(update=changed[RecorderSettings]),
         origins={**settings.origins, **entry.origins},
+        pasted_as="token_file" if "ENPHASE_TOKEN" in entry.secrets else settings.pasted_as,
     )
 
 

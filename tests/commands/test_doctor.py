@@ -97,7 +97,7 @@ class Patient:
         error = (SignInRefusedError if kind == "refused" else SignInBlockedError)(why, hint)
         now, access = time.time() - 60, access_of(self.examined())
         state = CoolDown().apply_credentials(access.username, access.password, now)
-        sign_in.save(self.state, state.begin("1", now).fail(Refusal(kind, error), now))
+        sign_in.save(self.state, access.username, state.begin("1", now).fail(Refusal(kind, error), now))
 
 
 @pytest.fixture
@@ -609,7 +609,7 @@ def test_it_signs_in_only_when_told_and_then_once_within_the_cool_down(
         done = program(tmp_path, "doctor", "--sign-in", settings=site.settings)
         assert done.code == code, done.out
         assert site.simulator.cloud.sign_ins == 1
-    files = [path for path in (tmp_path / "state").iterdir() if path.name != "signin.lock"]
+    files = [path for path in (tmp_path / "state").iterdir() if path.suffix != ".lock"]
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
     assert site.simulator.cloud.password not in done.out
     assert pins.load(tmp_path / "state", site.simulator.model.serial, "") is None  # it pins nothing

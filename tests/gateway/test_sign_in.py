@@ -491,7 +491,7 @@ async def test_a_wrong_password_stops_sign_in_for_a_day_over_restarts_or_until_i
         assert f"127.0.0.1:{here.cloud.http.port} refuses the sign-in: wrong e-mail or password" in text
         assert "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE" in text
         assert "wrong & bad" not in text
-        state = (tmp_path / "state" / "signin.json").read_text()
+        state = sign_in.path_of(tmp_path / "state", EMAIL).read_text()
         assert "wrong & bad" not in state
         await here.gateway().fetch(endpoint(READINGS))
         assert here.cloud.sign_ins == 2
@@ -576,7 +576,7 @@ async def test_a_sign_in_that_was_killed_still_counts(tmp_path: Path) -> None:
         gateway = here.gateway()
         await gateway.identify()
         request = asyncio.create_task(gateway.fetch(endpoint(READINGS)))
-        while not (tmp_path / "state" / "signin.json").exists():
+        while not sign_in.path_of(tmp_path / "state", EMAIL).exists():
             await asyncio.sleep(0.01)
         request.cancel()
         await gateway.aclose()
@@ -689,10 +689,38 @@ def test_ever_new_passwords_come_to_the_daily_ceiling_and_no_further() -> None:
     assert all(later - earlier >= DAY for earlier, later in zip(times, times[MOST_A_DAY:], strict=False))
 
 
+def test_each_gateway_of_an_account_may_follow_another_ones_success_once_and_no_others() -> None:
+    state = CoolDown().apply_credentials(EMAIL, PASSWORD, NOW)
+    for step, serial in enumerate(("1", "2", "3")):
+        now = NOW + step
+        state.check(serial, now, 3)
+        state = state.begin(serial, now).succeed(now, 3)
+    assert state.attempts == (NOW,), "the first tokens of further gateways make no later wait longer"
+    for serial in ("1", "2", "3", "4"):
+        with pytest.raises(SignInBlockedError):
+            state.check(serial, NOW + 60, 3)
+    with pytest.raises(SignInBlockedError):
+        state.begin("1", NOW + 600).succeed(NOW + 600, 3).check("4", NOW + 700, 3)
+
+
+def test_no_gateway_follows_a_sign_in_that_failed() -> None:
+    state = CoolDown().begin("1", NOW).succeed(NOW, 5)
+    state = state.begin("2", NOW + 1).fail(Refusal("throttled", SignInBlockedError("x")), NOW + 1)
+    with pytest.raises(SignInBlockedError):
+        state.check("3", NOW + 2, 5)
+
+
+async def test_a_wrong_password_of_one_account_stops_no_other_account(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await fails(here.gateway(username="neighbour@example.org", password="wrong & bad"), SignInRefusedError)
+        await here.gateway().fetch(endpoint(READINGS))
+        assert here.cloud.sign_ins == 2
+
+
 def test_a_damaged_cool_down_file_counts_as_an_attempt(tmp_path: Path) -> None:
     for text in ("{", "[]", '{"attempts": 1}'):
-        (tmp_path / "signin.json").write_text(text)
-        state = sign_in.load(tmp_path)
+        sign_in.path_of(tmp_path, EMAIL).write_text(text)
+        state = sign_in.load(tmp_path, EMAIL)
         with pytest.raises(SignInBlockedError, match="was damaged"):
             state.check(SERIAL, state.attempts[0] + 60)
 
@@ -700,13 +728,13 @@ def test_a_damaged_cool_down_file_counts_as_an_attempt(tmp_path: Path) -> None:
 def test_the_stored_cool_down_holds_no_password(tmp_path: Path) -> None:
     state = CoolDown().apply_credentials(EMAIL, PASSWORD, NOW)
     state = state.begin(SERIAL, NOW).fail(Refusal("refused", SignInRefusedError("x", "y")), NOW)
-    sign_in.save(tmp_path, state)
-    text = (tmp_path / "signin.json").read_text()
+    sign_in.save(tmp_path, EMAIL, state)
+    text = sign_in.path_of(tmp_path, EMAIL).read_text()
     assert PASSWORD not in text
     assert EMAIL not in text
-    assert sign_in.load(tmp_path) == state
+    assert sign_in.load(tmp_path, EMAIL) == state
     with pytest.raises(SignInRefusedError, match="x\nTry: y"):
-        sign_in.load(tmp_path).apply_credentials(EMAIL, PASSWORD, NOW)
+        sign_in.load(tmp_path, EMAIL).apply_credentials(EMAIL, PASSWORD, NOW)
 
 
 def test_a_token_is_shown_nowhere(tmp_path: Path) -> None:
