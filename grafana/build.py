@@ -1,4 +1,4 @@
-"""Write all boards: `python -m grafana.build`; `--check` only says which files are stale."""
+"""Write all boards and alert rules: `python -m grafana.build`; `--check` only says which files are stale."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, get_args
 
+from grafana.alerts.files import write_rules
 from grafana.boards import BOARDS
 from grafana.query.asked import Dialect
 from grafana.render import render
@@ -14,6 +15,7 @@ from grafana.texts import Words, languages
 
 _ROOT: Final = Path(__file__).parents[1]
 FOLDER: Final = _ROOT / "grafana" / "dashboards"
+_PROVISIONING: Final = _ROOT / "grafana" / "provisioning"
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
 
@@ -24,13 +26,15 @@ def make_files() -> Iterator[tuple[Path, str]]:
             say = Words(language)
             for board in BOARDS:
                 yield FOLDER / dialect / language / f"{board.uid}.json", render(board, BOARDS, dialect, say)
+            yield _PROVISIONING / dialect / "alerting" / language / "envoy.yaml", write_rules(dialect, say)
 
 
 def main() -> int:
     """Write the files that differ, and name them."""
     stale = [(file, text) for file, text in make_files() if not file.exists() or file.read_text("utf-8") != text]
     wanted = {file for file, _ in make_files()}
-    gone = [file for file in FOLDER.rglob("*.json") if file not in wanted]
+    made = [*FOLDER.rglob("*.json"), *_PROVISIONING.rglob("alerting/*/*.yaml")]
+    gone = [file for file in made if file not in wanted]
     for file in [*(file for file, _ in stale), *gone]:
         sys.stdout.write(f"{file.relative_to(_ROOT)}\n")
     if "--check" in sys.argv[1:]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from grafana.alerts.files import write_rules
 from grafana.boards import BOARDS
 from grafana.build import DIALECTS
 from grafana.render import render
@@ -15,6 +18,7 @@ def asked(language: str) -> Words:
     for dialect in DIALECTS:
         for board in BOARDS:
             render(board, BOARDS, dialect, say)
+        write_rules(dialect, say)
     return say
 
 
@@ -36,3 +40,4 @@ def test_translations_keep_the_signs_of_their_text(language: str) -> None:
         assert english.endswith(".") == text.endswith("."), english
         assert english.count("${") == text.count("${"), english
         assert english.count("`") == text.count("`"), english
+        assert re.findall(r"{{.*?}}", english) == re.findall(r"{{.*?}}", text), english

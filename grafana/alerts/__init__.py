@@ -1,0 +1,1 @@
+"""Define the alert rules, once for both query languages and every language."""

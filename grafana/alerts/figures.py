@@ -1,0 +1,151 @@
+"""Define the figures that alert rules compare, each in Flux and in InfluxQL, with one value a gateway or device."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from grafana.query.asked import roles
+from grafana.query.influxql import quote, select
+from logger.model import Role
+
+BUCKETS: Final[dict[Role, str]] = {"totals": "envoy", "devices": "envoy_devices", "daily": "envoy_daily"}
+
+
+@dataclass(frozen=True)
+class Figure(ABC):
+    """Hold a figure of a measurement; `by` are the tags that tell one value from another, `since` how far back."""
+
+    measurement: str
+    fields: tuple[str, ...]
+    since: str
+    by: tuple[str, ...] = ("gateway",)
+    where: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def role(self) -> Role:
+        """Return the bucket that holds the measurement."""
+        return roles()[self.measurement]
+
+    @abstractmethod
+    def flux(self) -> str:
+        """Return the query in Flux."""
+
+    @abstractmethod
+    def influxql(self) -> str:
+        """Return the query in InfluxQL."""
+
+    def _pipe(self, *steps: str) -> str:
+        wanted = " or ".join(f'r._field == "{field}"' for field in self.fields)
+        tags = "".join(f' and r.{tag} == "{value}"' for tag, value in self.where)
+        read = (
+            f'from(bucket: "{BUCKETS[self.role]}")',
+            f"range(start: -{self.since})",
+            f'filter(fn: (r) => r._measurement == "{self.measurement}"{tags} and ({wanted}))',
+        )
+        return "\n    |> ".join((*read, *steps)) + "\n"
+
+    def _select(self, what: str, every: str = "", fill: str = "", more: str = "") -> str:
+        tags = [f"\"{tag}\" = '{value}'" for tag, value in self.where]
+        where = " AND ".join([*tags, *([more] if more else []), f"time > now() - {self.since}"])
+        groups = f"GROUP BY {f'time({every}), ' if every else ''}{self._columns}"
+        return select([what], quote(self.measurement), f"WHERE {where}", groups, fill and f"fill({fill})")
+
+    @property
+    def _columns(self) -> str:
+        return ", ".join(f'"{tag}"' for tag in self.by)
+
+    @property
+    def _keep(self) -> str:
+        return f'keep(columns: ["_time", "_value", {self._columns}])'
+
+
+@dataclass(frozen=True)
+class Newest(Figure):
+    """The newest value, or the mean of the values."""
+
+    fn: Literal["last", "mean"] = "last"
+
+    def flux(self) -> str:
+        """Return the query in Flux. The newest of each series is found first, as that costs least."""
+        return self._pipe(
+            *(("last()",) if self.fn == "last" else ()),
+            f"group(columns: [{self._columns}])",
+            *(('sort(columns: ["_time"])',) if self.fn == "last" else ()),
+            f"{self.fn}()",
+            *_finish("float(v: r._value)"),
+            self._keep,
+        )
+
+    def influxql(self) -> str:
+        """Return the query in InfluxQL."""
+        return self._select(f'{self.fn}("{self.fields[0]}")')
+
+
+@dataclass(frozen=True)
+class Course(Figure):
+    """The newest value of each quarter of an hour."""
+
+    def flux(self) -> str:
+        """Return the query in Flux."""
+        return self._pipe(
+            f"group(columns: [{self._columns}])",
+            'sort(columns: ["_time"])',
+            "aggregateWindow(every: 15m, fn: last, createEmpty: false)",
+            self._keep,
+        )
+
+    def influxql(self) -> str:
+        """Return the query in InfluxQL."""
+        return self._select(f'last("{self.fields[0]}")', "15m", "none")
+
+
+@dataclass(frozen=True)
+class Heard(Figure):
+    """0 if none of the fields has had a value for 20 minutes, in InfluxQL for 20 to 30; else more than 0."""
+
+    def flux(self) -> str:
+        """Return the query in Flux. Only times are kept, as the fields are of several types."""
+        return self._pipe(
+            "last()",
+            f'keep(columns: ["_time", {self._columns}])',
+            f"group(columns: [{self._columns}])",
+            'max(column: "_time")',
+            *_finish("if int(v: now()) - int(v: r._time) > int(v: 20m) then 0.0 else 1.0"),
+            self._keep,
+        )
+
+    def influxql(self) -> str:
+        """Return the query in InfluxQL: how many there were in these ten minutes and in the twenty before."""
+        counts = " + ".join(f'count("{field}")' for field in self.fields)
+        each = self._select(f'{counts} AS "n"', "10m", "0")
+        return select(['moving_average("n", 3)'], f"({each})", f"GROUP BY {self._columns}")
+
+
+@dataclass(frozen=True)
+class Unlike(Figure):
+    """How many values of a text were unlike `usual`."""
+
+    usual: str = ""
+
+    def flux(self) -> str:
+        """Return the query in Flux."""
+        return self._pipe(
+            f"group(columns: [{self._columns}])",
+            f'map(fn: (r) => ({{r with _value: if r._value == "{self.usual}" then 0.0 else 1.0}}))',
+            "sum()",
+            *_finish("r._value"),
+            self._keep,
+        )
+
+    def influxql(self) -> str:
+        """Return the query in InfluxQL; the second source gives a zero where the first gives nothing."""
+        (field,) = self.fields
+        unlike = self._select(f'count("{field}") AS "n"', more=f"\"{field}\" <> '{self.usual}'")
+        none = self._select(f'count("{field}") * 0 AS "n"')
+        return select(['sum("n")'], f"({unlike}), ({none})", f"GROUP BY {self._columns}")
+
+
+def _finish(value: str) -> tuple[str]:
+    return (f"map(fn: (r) => ({{r with _time: now(), _value: {value}}}))",)

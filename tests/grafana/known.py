@@ -1,0 +1,62 @@
+"""What was written, as plain points: from these every number of a board is computed a second time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from line_protocol_parser import parse_line
+
+from logger.model import Value
+from tests.grafana.sites import Past
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One point. `time` in seconds."""
+
+    time: int
+    tags: Mapping[str, str]
+    fields: Mapping[str, Value]
+
+
+@dataclass
+class Points:
+    """The points of some sites by measurement: all of days and events, of the others those since `since`."""
+
+    since: int
+    found: dict[str, list[Known]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, site: Past) -> None:
+        """Add a site; the energies and the money of its days are the truth's, not the recorder's."""
+        for lines in site.made.lines.values():
+            for line in _split(lines):
+                head = line[: line.index(b" ")]
+                is_kept = head.startswith((b"envoy_event", b"envoy_day", b"envoy_month", b"envoy_year", b"envoy_band",
+                                           b"envoy_inverter_day"))  # fmt: skip
+                if is_kept or int(line.rsplit(b" ", 1)[1]) >= self.since:
+                    point = parse_line(line.decode())
+                    self.found[point["measurement"]].append(Known(point["time"], point["tags"], point["fields"]))
+        self._correct(site)
+
+    def _correct(self, site: Past) -> None:
+        """Put the truth in the place of what the recorder counted."""
+        zone, gateway = ZoneInfo(site.kind.zone), site.kind.gateway
+        for measurement, length in (("envoy_day", 10), ("envoy_month", 7), ("envoy_year", 4)):
+            rows = self.found[measurement]
+            for index, row in enumerate(rows):
+                if row.tags["gateway"] == gateway:
+                    key = datetime.fromtimestamp(row.time, zone).date().isoformat()[:length]
+                    days = site.made.truth.within(key)
+                    true = {f"{name}_wh": sum(day.wh[name] for day in days) for name in days[0].wh}
+                    true |= {"cost": sum(day.cost for day in days), "income": sum(day.income for day in days)}
+                    right = {name: value for name, value in true.items() if name in row.fields}
+                    rows[index] = Known(row.time, row.tags, {**row.fields, **right})
+
+
+def _split(lines: Iterable[bytes]) -> Iterator[bytes]:
+    for each in lines:
+        yield from (line for line in each.split(b"\n") if line)

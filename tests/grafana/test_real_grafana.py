@@ -1,0 +1,41 @@
+"""A real Grafana takes the project's own files: data sources, boards and alerts, without an error in its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grafana.alerts.rules import RULES
+from grafana.boards import BOARDS
+from tests.databases.influx1 import Influx1
+from tests.databases.server import Server
+from tests.grafana.grafana_server import LANGUAGES, QUERY_LANGUAGES, Choice, Grafana
+from tests.sizes import LONG
+from tests.waiting import wait_until
+
+CHOICES = [Choice(dialect, language) for dialect in QUERY_LANGUAGES for language in LANGUAGES]
+if not LONG:
+    CHOICES = CHOICES[-1:]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda each: f"{each.query_language}-{each.language}")
+def test_all_files_are_taken_without_an_error(influx1: Influx1, tmp_path: Path, choice: Choice) -> None:
+    server: Server = influx1
+    grafana = Grafana(tmp_path, server, choice)
+    grafana.start()
+    try:
+        boards: Any = wait_until(lambda: grafana.get("/api/search?type=dash-db"), lambda: "\n".join(grafana.log()))
+        rules: Any = grafana.get("/api/ruler/grafana/api/v1/rules")
+        sources: Any = grafana.get("/api/datasources")
+    finally:
+        grafana.stop()
+    assert {board["uid"] for board in boards} == {board.uid for board in BOARDS}
+    assert [
+        rule["grafana_alert"]["uid"] for groups in rules.values() for group in groups for rule in group["rules"]
+    ] == [rule.uid for rule in RULES]
+    assert {source["name"] for source in sources} == (
+        {"Envoy"} if choice.query_language == "flux" else {"Envoy", "Envoy devices", "Envoy daily"}
+    )
+    assert not [line for line in grafana.log() if "level=error" in line and "context canceled" not in line]
