@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 4 --dist worksteal
 # Each of four test processes would compile every module anew if this were set.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-tenth test-long check docs deb lock clean again
+.PHONY: demo test test-tenth test-long bench check docs deb lock clean again
 
 demo: $(VENV)/.run
 	$(BIN)/envoy-logger demo --state-dir .demo $(DEMO_ARGS)
@@ -21,6 +21,10 @@ test-tenth: $(VENV)/.test
 
 test-long: $(VENV)/.test
 	ENVOY_LOGGER_LONG=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -m long --timeout 5400
+
+# What the recorder costs, into docs/performance.md; takes half an hour, and wants a quiet machine.
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -40,7 +44,7 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra test --extra check pyproject.toml -o requirements-test.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './tests/grafana/node/*' -prune -exec rm -rf {} +
 
 # A .venv that is half made (no pip), or whose Python is gone, is made anew; what is missing is said before.

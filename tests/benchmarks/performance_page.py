@@ -1,0 +1,147 @@
+"""Write `docs/performance.md` from what was measured: each figure, how it was measured, what would change it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+_PAGE: Final = Path(__file__).with_name("page.md")
+
+
+def write(kept: Mapping[str, Any]) -> str:
+    """Return the whole page."""
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} processors, {platform.machine()}."
+    return _PAGE.read_text(encoding="utf-8").format(
+        machine=machine,
+        ticks=_ticks(kept["ticks"]),
+        memory=_memory(kept["ticks"]),
+        startup=_startup(kept["startup"]),
+        encoding=_encoding(kept["encoding"]),
+        draining=_draining(kept["draining"]),
+        drained_points=f"{kept['draining']['points']:,}",
+        drained_ticks=f"{kept['draining']['ticks']:,}",
+        wear=_wear(kept["wear"]),
+        fleet=_fleet(kept["fleet"]),
+    )
+
+
+def _ticks(found: Sequence[Mapping[str, Any]]) -> str:
+    names = {"recorder": "the recorder", "pyenphase": "pyenphase's update", "plain": "a plain loop"}
+    rows = []
+    for each in found:
+        base = median(each["windows_ms"]["pyenphase"])
+        for name, shown in names.items():
+            ms = each["windows_ms"][name]
+            rows.append((
+                each["recording"] if name == "recorder" else "",
+                ("stand still" if each["still"] else "move") if name == "recorder" else "",
+                shown,
+                f"{each['requests'][name]:.1f}",
+                f"{median(ms):.2f} ms",
+                f"{min(ms):.2f}–{max(ms):.2f}",
+                f"{median(ms) / base:.2f}",
+            ))  # fmt: skip
+    return _table(
+        ["recording", "its times", "program", "requests a tick", "a tick, median", "windows", "of pyenphase"],
+        rows,
+        "lllrrrr",
+    )
+
+
+def _memory(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            each["recording"],
+            f"{each['ticks']}",
+            f"{each['resident_mb']:.1f} MB",
+            f"{each['peak_mb']:.1f} MB",
+        )
+        for each in found
+    ]
+    return _table(("recording", "ticks", "resident", "peak"), rows, "lrrr")
+
+
+def _startup(found: Mapping[str, Sequence[float]]) -> str:
+    rows = [
+        ("start to the first request, wall", *_seconds(found["wall_s"])),
+        ("start to the first request, processor", *_seconds(found["cpu_s"])),
+        ("of it Python and imports, processor", *_seconds(found["import_s"])),
+        ("for comparison: Python and pyenphase's imports, processor", *_seconds(found["pyenphase_import_s"])),
+    ]
+    return _table(("", "least", "median"), rows, "lrr")
+
+
+def _encoding(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            each["recording"],
+            str(each["points"]),
+            f"{min(each['ours_us']):.1f} µs",
+            f"{min(each['point_us']):.1f} µs",
+            f"{min(each['point_us']) / min(each['ours_us']):.1f} ×",
+        )
+        for each in found
+    ]
+    return _table(("recording", "points", "the recorder", "influxdb-client's `Point`", "faster by"), rows, "lrrrr")
+
+
+def _draining(found: Mapping[str, Any]) -> str:
+    points, ticks = found["points"], found["ticks"]
+    ratios = [bare / ours for bare, ours in zip(found["bare_s"], found["drain_s"], strict=True)]
+    rows = [
+        ("put a tick into the store, processor", f"{min(found['put_cpu_s']) / ticks * 1000:.2f} ms a tick"),
+        ("put a tick into the store, wall (with its sync)", f"{min(found['put_s']) / ticks * 1000:.2f} ms a tick"),
+        ("drain a backlog", f"{points / min(found['drain_s']):,.0f} points/s"),
+        ("a bare client with the same bodies", f"{points / min(found['bare_s']):,.0f} points/s"),
+        ("drain, of the bare client (median of the rounds)", f"{median(ratios):.2f}"),
+    ]
+    return _table(("", ""), rows, "lr")
+
+
+def _wear(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        (
+            f"{each['inverters']} inverters",
+            f"{each['written_mb']:.0f} MB",
+            "" if each["syncs"] is None else f"{each['syncs']:,}",
+            f"{each['grown_mb']:.1f} MB",
+        )
+        for each in found
+    ]
+    return _table(("site", "written a day", "syncs a day", "store's file a day"), rows, "lrrr")
+
+
+def _fleet(found: Sequence[Mapping[str, Any]]) -> str:
+    rows, first = [], found[0]
+    for each in found:
+        late = each["late_s"]
+        share = sum(late_s < 1.0 for late_s in late) / max(1, len(late))
+        more = max(1, each["gateways"] - first["gateways"])
+        rows.append((
+            f"{each['gateways']}{', four of them ill' if each['is_ill'] else ''}",
+            f"{each['cpu_ms']:.1f} ms",
+            f"{each['cpu_ms'] * each['gateways'] / 600:.1f} %",
+            f"{each['resident_mb']:.0f} MB",
+            f"{(each['resident_mb'] - first['resident_mb']) / more:.2f} MB" if each is not first else "",
+            f"{sum(each['ticks'].values()):,} of {each['gateways'] * each['minutes']:,}",
+            f"{share:.1%}",
+        ))  # fmt: skip
+    return _table(
+        ["gateways", "a tick", "of a core", "resident", "a further gateway", "ticks", "less than 1 s late"],
+        rows,
+        "lrrrrrr",
+    )
+
+
+def _seconds(found: Sequence[float]) -> tuple[str, str]:
+    return f"{min(found):.2f} s", f"{median(found):.2f} s"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> str:
+    marks = {"l": "---", "r": "---:"}
+    lines = [head, [marks[each] for each in align], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
