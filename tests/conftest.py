@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sys
 from collections import deque
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings as of_hypothesis
 
 from logger import log
+from logger.clock import SystemClock
+from logger.gateway import cool_down
 from tests.databases.fixtures import (  # noqa: F401  the databases, for every folder of tests
     any_server,
     fake_influx2,
@@ -28,6 +33,11 @@ from tests.standin import site  # noqa: F401  a gateway, likewise
 of_hypothesis.register_profile("no clock", deadline=None)  # a busy machine is no failure
 of_hypothesis.load_profile("no clock")
 
+if find_spec("sniffio") is None:  # httpcore looks for it at each request, and to find nothing takes long
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
+HASH_COST = cool_down.HASH_COST
+"""What one hash of credentials costs in the product; in the tests it is cheap."""
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -43,6 +53,21 @@ def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test made the log mask is plain text to the next."""
     monkeypatch.setattr(log, "_SECRETS", set())
     monkeypatch.setattr(log, "_PASSING", deque(maxlen=16))
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cool_down, "HASH_COST", 2**4)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command of this process waits for between two tries is over twenty times as soon."""
+
+    async def sleep(self: SystemClock, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds) / 20)
+
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: f
                 if not await shipper.round():
                     if blocked := next((t for t in shipper.troubles.values() if isinstance(t, Blocked)), None):
                         return blocked
-                    await clock.sleep(1)
+                    await shipper.rest()
     except TimeoutError:
         return next(iter(shipper.troubles.values()), None) or Wait(
             f"not all rows could be delivered within {seconds:.0f} s"

@@ -117,7 +117,7 @@ class Shipper:
                 if delivered:
                     self._on_delivered()
                 await self._resend()
-            await self._idle()
+            await self.rest()
 
     async def round(self) -> bool:
         """Send new rows, then one batch of backlog per role; return True if anything was delivered."""
@@ -302,7 +302,7 @@ class Shipper:
         if outcome.away:
             await self._plan_to_resend()
 
-    async def _idle(self) -> None:
+    async def rest(self) -> None:
         """Wait until `wake` is called or the next try is due."""
         waiting = asyncio.ensure_future(self._progress.wait("ship", self._backoff.next_in_s(_IDLE_S)))
         news = asyncio.ensure_future(self._wake.wait())

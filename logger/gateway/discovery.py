@@ -51,9 +51,11 @@ async def search(
     name is not reported if it does not answer.
     """
     named = list(dict.fromkeys(addresses))
-    heard = await _listen_for_announcements(listen_s, tuple(interfaces))
-    asked = list(dict.fromkeys([*named, *heard, USUAL_NAME]))
-    answers = await asyncio.gather(*(_ask(address, clock) for address in asked))
+    async with asyncio.TaskGroup() as tasks:  # what is known before is asked while listening
+        asked = {address: tasks.create_task(_ask(address, clock)) for address in (*named, USUAL_NAME)}
+        heard = await _listen_for_announcements(listen_s, tuple(interfaces))
+        asked |= {address: tasks.create_task(_ask(address, clock)) for address in heard if address not in asked}
+    answers = [asked[address].result() for address in dict.fromkeys([*named, *heard, USUAL_NAME])]
     gateways: dict[str, FoundGateway] = {}
     for answer in answers:
         if isinstance(answer, FoundGateway):

@@ -5,6 +5,7 @@ Whoever else runs these tests on this machine is heard as well, so the serials a
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 from zeroconf import ServiceInfo, Zeroconf
 
 from tests.standin import BackgroundSimulator
+from tests.waiting import LONGEST_S
 
 GROUP = "224.0.0.251"
 
@@ -49,16 +51,17 @@ def announce(responder: Zeroconf, gateway: BackgroundSimulator) -> None:
     """Announce what a gateway announces of itself, under a name that is this run's own."""
     service = "_enphase-envoy._tcp.local."
     name, port = f"envoy-{gateway.simulator.model.serial}", int(place(gateway).rpartition(":")[2])
-    responder.register_service(
-        ServiceInfo(
-            service,
-            f"{name}.{service}",
-            port=port,
-            addresses=[socket.inet_aton("127.0.0.1")],
-            server=f"{name}.local.",
-            properties={"serialnum": "1", "protovers": "7.6.175"},
-        )
+    info = ServiceInfo(
+        service,
+        f"{name}.{service}",
+        port=port,
+        addresses=[socket.inet_aton("127.0.0.1")],
+        server=f"{name}.local.",
+        properties={"serialnum": "1", "protovers": "7.6.175"},
     )
+    assert responder.loop is not None
+    registering = responder.async_register_service(info, cooperating_responders=True)  # nobody else has that name
+    asyncio.run_coroutine_threadsafe(registering, responder.loop).result(LONGEST_S)
 
 
 def place(running: BackgroundSimulator) -> str:

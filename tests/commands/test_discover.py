@@ -20,9 +20,10 @@ from tests.commands.announcing import announce, own_serial, place, responder
 from tests.commands.program import Done, program
 from tests.standin import BackgroundSimulator, invent_gateway
 
+pytestmark = pytest.mark.usefixtures("short_waits")
 LOOPBACK = ("--interface", "127.0.0.1", "--seconds", "0.2")
 __all__ = ["responder"]
-LISTENING_S = (2, 5, 10, 30)
+LISTENING_S = (0.5, 2, 5, 10, 30)
 """How long to listen in each try: the first is enough on an idle machine, the last on any."""
 
 

@@ -37,6 +37,7 @@ from tests.driven import driving
 from tests.endtoend.recorder import DrivenRecorder, influxdb
 from tests.standin import BackgroundSimulator, Fault, Mode, invent_gateway
 
+pytestmark = pytest.mark.usefixtures("short_waits")
 NO_ACCOUNT = {"ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""}
 CURES = re.compile(
     r"envoy-logger |systemctl |timedatectl |chmod |chown |ENPHASE_|INFLUXDB_|LOGGER_|restart the (gateway|device)|"

@@ -21,6 +21,8 @@ from tests.endtoend.recorder import Recorder, environment
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
 from tests.waiting import LONGEST_S, wait_until
 
+pytestmark = pytest.mark.usefixtures("short_waits")
+
 
 def test_devices_as_text_and_as_json_say_the_same(site: BackgroundSimulator, tmp_path: Path) -> None:
     plant = site.simulator.model

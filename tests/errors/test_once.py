@@ -14,6 +14,7 @@ from tests.commands.program import Done, program
 from tests.endtoend.points import stored
 from tests.standin import BackgroundSimulator, Fault, Mode
 
+pytestmark = pytest.mark.usefixtures("short_waits")
 Settings = Mapping[str, str]
 FOREIGN = "999999999999"
 

@@ -17,6 +17,8 @@ from tests.readings import recordings
 from tests.readings import site as hand
 from tests.standin import BackgroundSimulator, Fault
 
+pytestmark = pytest.mark.usefixtures("short_waits")
+
 
 def explained(snapshot: Snapshot, readings: list[Reading], name: str) -> list[Explained]:
     ((measurement, field),) = field_texts.find(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import stat
 import sys
 import time
@@ -21,7 +23,7 @@ from logger.errors import (
     SignInRefusedError,
     TokenError,
 )
-from logger.gateway import sign_in, tokens
+from logger.gateway import cool_down, sign_in, tokens
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
 from logger.gateway.cloud import Refusal
@@ -29,6 +31,7 @@ from logger.gateway.cool_down import MOST_A_DAY, CoolDown
 from logger.simulator.credentials import TokenMaker
 from logger.simulator.enphase_cloud import LOGIN, SESSION_TOKEN, TOKENS
 from logger.simulator.faults import Fault
+from tests.conftest import HASH_COST
 from tests.gateway.parts import (
     DAY,
     EMAIL,
@@ -495,6 +498,16 @@ async def test_a_wrong_password_stops_sign_in_for_a_day_over_restarts_or_until_i
         assert "wrong & bad" not in state
         await here.gateway().fetch(endpoint(READINGS))
         assert here.cloud.sign_ins == 2
+
+
+async def test_the_stored_hash_of_the_credentials_is_slow_to_guess(tmp_path: Path) -> None:
+    assert HASH_COST >= 2**14
+    async with site(tmp_path) as here:
+        await here.gateway().fetch(endpoint(READINGS))
+        kept = json.loads((tmp_path / "state" / "signin.json").read_text())
+        text, salt = json.dumps([EMAIL, PASSWORD]).encode(), bytes.fromhex(kept["salt"])
+        assert len(salt) >= 16
+        assert kept["credentials"] == hashlib.scrypt(text, salt=salt, n=cool_down.HASH_COST, r=8, p=1).hex()
 
 
 async def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -> None:
