@@ -1,32 +1,39 @@
 # shellcheck shell=bash
-# Grafana on this machine: its read-only token, the data source and the boards. Part of `install`.
+# Grafana on this machine: its read-only token, the data sources, the boards and the alert rules. Part of `install`.
 
-boards=/usr/share/envoy-logger/dashboards/flux
+boards=/usr/share/envoy-logger/dashboards
 read_token=/etc/grafana/envoy-logger_token
 grafana_sources=/etc/grafana/provisioning/datasources/envoy-logger.yaml
 grafana_boards=/etc/grafana/provisioning/dashboards/envoy-logger.yaml
+grafana_alerts=/etc/grafana/provisioning/alerting/envoy-logger.yaml
 grafana_drop_in=/etc/systemd/system/grafana-server.service.d/envoy-logger.conf
 
-# The boards read by Flux, which InfluxDB 1.x as Debian has it does not know.
-uses_boards() { has_package grafana && has_package influxdb2; }
+uses_boards() { has_package grafana && has_influxdb; }
+
+# InfluxDB 2 is asked in Flux; 1.x, as Debian has it, knows InfluxQL alone.
+choose_query_language() { if has_package influxdb2; then echo flux; else echo influxql; fi; }
 
 provide_boards() {
     if ! uses_boards; then
         if has_package grafana; then
-            say "Grafana gets no board: InfluxDB 2 is not on this machine. grafana/README.md says how to import it"
+            say "Grafana gets no boards: InfluxDB is not on this machine. grafana/README.md says how to import them"
         fi
         return
+    fi
+    if [ "$(choose_query_language)" = influxql ] && [ ! -s "$DESTDIR$read_token" ]; then
+        echo none | write 0640 grafana "$read_token"  # it asks nobody for a password
     fi
     if [ ! -s "$DESTDIR$read_token" ]; then
         say "Grafana gets no token: $settings was there before. Try: sudo envoy-logger setup --read-token-file $read_token"
         echo "    with an administrator of InfluxDB (envoy-logger setup --help), then this command again."
         return
     fi
-    say "Giving Grafana its token, the data source and the boards"
+    say "Giving Grafana its token, the data sources, the boards and the alert rules"
     do_quietly chgrp grafana "$read_token"
     do_quietly chmod 0640 "$read_token"
     render_source | write 0644 root "$grafana_sources"
     render_boards | write 0644 root "$grafana_boards"
+    render_alerts | write 0644 root "$grafana_alerts"
     do_it "Starting Grafana, now and at each boot" systemctl enable --quiet grafana-server.service
     do_quietly systemctl restart grafana-server.service
     do_quietly wait_for_port 3000 || say "Grafana does not answer yet. Try: journalctl -u grafana-server"
@@ -34,15 +41,31 @@ provide_boards() {
 
 # The same files as for containers, with this machine's places in them.
 render_source() {
+    local daily devices totals
+    totals=$(read_bucket INFLUXDB_BUCKET envoy)
+    devices=$(read_bucket INFLUXDB_BUCKET_DEVICES envoy_devices)
+    daily=$(read_bucket INFLUXDB_BUCKET_DAILY envoy_daily)
     sed -e "s|\$__env{INFLUXDB_URL}|$(read_setting INFLUXDB_URL)|" \
         -e "s|\$__env{INFLUXDB_ORG}|$(read_setting INFLUXDB_ORG)|" \
-        -e "s|\$__env{INFLUXDB_BUCKET}|$(read_setting INFLUXDB_BUCKET envoy)|" \
-        -e "s|/tokens/grafana/influxdb_token|$read_token|" "$clone/grafana/provisioning/flux/datasources/envoy.yaml"
+        -e "s|\$__env{INFLUXDB_BUCKET}|$totals|" \
+        -e "s|\$__env{INFLUXDB_BUCKET_DEVICES}|$devices|" \
+        -e "s|\$__env{INFLUXDB_BUCKET_DAILY}|$daily|" \
+        -e "s|/tokens/grafana/influxdb_token|$read_token|" "$(provisioning)/datasources/envoy.yaml"
 }
 
-render_boards() {
-    sed "s|/etc/grafana/dashboards|$boards/$(choose_language)|" "$clone/grafana/provisioning/flux/dashboards/envoy.yaml"
+render_boards() { sed "s|/etc/grafana/dashboards|$(choose_boards)|" "$(provisioning)/dashboards/envoy.yaml"; }
+
+# In Flux the rules name their buckets; in InfluxQL the data sources do.
+render_alerts() {
+    sed -e "s|bucket: \"envoy\"|bucket: \"$(read_bucket INFLUXDB_BUCKET envoy)\"|" \
+        -e "s|bucket: \"envoy_devices\"|bucket: \"$(read_bucket INFLUXDB_BUCKET_DEVICES envoy_devices)\"|" \
+        -e "s|bucket: \"envoy_daily\"|bucket: \"$(read_bucket INFLUXDB_BUCKET_DAILY envoy_daily)\"|" \
+        "$(provisioning)/alerting/$(choose_language)/envoy.yaml"
 }
+
+provisioning() { echo "$clone/grafana/provisioning/$(choose_query_language)"; }
+
+choose_boards() { echo "$boards/$(choose_query_language)/$(choose_language)"; }
 
 # The boards speak the machine's language if they know it, else English.
 choose_language() {
@@ -59,6 +82,13 @@ read_setting() {
     echo "${value:-${2:-}}"
 }
 
+# The bucket, or the database where a retention policy follows it: read_bucket NAME DEFAULT
+read_bucket() {
+    local bucket
+    bucket=$(read_setting "$1" "$2")
+    echo "${bucket%%/*}"
+}
+
 renew_boards() {
     if [ -e "$DESTDIR$grafana_boards" ]; then
         provide_boards
@@ -67,7 +97,7 @@ renew_boards() {
 
 remove_boards() {
     local file found=""
-    for file in "$grafana_sources" "$grafana_boards" "$read_token" "$grafana_drop_in"; do
+    for file in "$grafana_sources" "$grafana_boards" "$grafana_alerts" "$read_token" "$grafana_drop_in"; do
         if [ -e "$DESTDIR$file" ]; then
             found=1
             delete "$file"

@@ -24,7 +24,7 @@ choose_databases() {
     elif [ -z "$influxdb" ] && [ "$(dpkg --print-architecture)" = armhf ]; then
         influxdb=debian  # InfluxDB 2 is for 64-bit systems alone
     fi
-    if has_package grafana || [ "$influxdb" = debian ]; then
+    if has_package grafana; then
         grafana=none
     fi
     [ -n "$influxdb" ] || missing+=("InfluxDB 2 (stores the readings; from repos.influxdata.com)")
@@ -107,7 +107,7 @@ install_grafana() {
     write 0644 root "$grafana_drop_in" <<TEXT
 [Service]
 Environment=GF_SECURITY_ADMIN_PASSWORD__FILE=$grafana_password
-Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$boards/$(choose_language)/envoy-live.json
+Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$(choose_boards)/envoy-live.json
 TEXT
     do_quietly systemctl daemon-reload
 }

@@ -51,9 +51,12 @@ class Clone:
         engine.write_text(ENGINE.format(log=self.top / "calls", folder=self.top, version=version, refused=refused))
         engine.chmod(0o755)
 
-    def setup(self, *answers: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    def setup(
+        self, *answers: str, options: tuple[str, ...] = (), language: str = "C"
+    ) -> subprocess.CompletedProcess[str]:
         """Run the script with these lines typed."""
         environment = {"PATH": f"{self.top / 'programs'}:{os.environ['PATH']}", "TMPDIR": str(self.top)}
+        environment["LANG"] = language
         typed = "".join(f"{answer}\n" for answer in answers)
         return subprocess.run(
             [str(self.folder / "setup"), *options], capture_output=True, text=True, input=typed, env=environment
@@ -80,11 +83,22 @@ ANSWERS = ("192.0.2.5", "y", "me@example.org", PASSWORD, "n")
 def test_five_answers_lead_from_a_clone_to_the_address(clone: Clone) -> None:
     told = clone.setup(*ANSWERS)
     assert told.returncode == 0, told.stdout + told.stderr
-    assert "http://localhost:3000/d/envoy" in told.stdout
+    assert "http://localhost:3000/d/envoy-live" in told.stdout
     assert clone.settings["ENPHASE_GATEWAY"] == "192.0.2.5"
     assert clone.settings["ENPHASE_USERNAME"] == "me@example.org"
     assert clone.settings["GRAFANA_BIND"] == "127.0.0.1"
     assert (clone.folder / "secrets/enphase/enphase_password").read_text() == PASSWORD
+
+
+def test_the_boards_speak_the_machines_language_until_another_one_is_set(clone: Clone) -> None:
+    for language in ("en", "de", "fr"):
+        (clone.top / "grafana" / "dashboards" / "flux" / language).mkdir(parents=True)
+    clone.setup(*ANSWERS, language="de_DE.UTF-8")
+    assert clone.settings["BOARDS_LANGUAGE"] == "de"
+    settings = clone.folder / ".env"
+    settings.write_text(settings.read_text().replace("BOARDS_LANGUAGE=de", "BOARDS_LANGUAGE=fr"))
+    clone.setup("192.0.2.5", "y", "me@example.org", PASSWORD, "n", options=("--again",), language="de_DE.UTF-8")
+    assert clone.settings["BOARDS_LANGUAGE"] == "fr"
 
 
 def test_address_and_sign_in_are_tested_before_anything_starts(clone: Clone) -> None:

@@ -58,6 +58,7 @@ class Machine:
         for program in (query, architecture):
             program.chmod(0o755)
         environment = {"PATH": f"{self._programs}:{os.environ['PATH']}", "DESTDIR": str(self.root)}
+        environment["LANG"] = os.environ.get("LANG", "C")
         return subprocess.run(
             [str(INSTALL), *options], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=environment
         )
@@ -93,7 +94,7 @@ def test_without_a_terminal_it_asks_for_options_instead_of_guessing(machine: Mac
 
 
 def test_debians_influxdb_is_closed_to_other_machines(machine: Machine) -> None:
-    said = steps(machine.install("--influxdb", "debian"))
+    said = steps(machine.install("--influxdb", "debian", "--grafana", "none"))
     assert "Installing influxdb from Debian" in said
     assert machine.read("/etc/default/influxdb") == 'INFLUXDB_HTTP_BIND_ADDRESS="127.0.0.1:8086"\n'
     assert not any("grafana" in step.lower() for step in said)
@@ -115,14 +116,15 @@ def test_passwords_that_it_makes_are_new_each_time_and_only_for_their_readers(tm
     assert len(set(made)) == 4
 
 
-def provided(machine: Machine) -> Machine:
+def provided(machine: Machine, influxdb: str = "influxdb2") -> Machine:
     """A machine with both servers and settings, to which the boards have been given."""
-    machine.packages = {"influxdb2", "grafana"}
+    machine.packages = {influxdb, "grafana"}
     machine.write(
         "/etc/envoy-logger/envoy-logger.env",
-        "ENPHASE_GATEWAY=192.0.2.5\nINFLUXDB_URL=http://localhost:8086\nINFLUXDB_ORG=home\n",
+        "ENPHASE_GATEWAY=192.0.2.5\nINFLUXDB_URL=http://localhost:8086\nINFLUXDB_ORG=home\nINFLUXDB_BUCKET_DAILY=days/kept\n",
     )
-    machine.write("/etc/grafana/envoy-logger_token", "secret")
+    if influxdb == "influxdb2":
+        machine.write("/etc/grafana/envoy-logger_token", "secret")
     steps(machine.install())
     return machine
 
@@ -140,6 +142,36 @@ def test_grafana_gets_the_same_source_and_boards_as_in_containers(machine: Machi
     assert source["uid"] == theirs["datasources"][0]["uid"]
     boards = yaml.safe_load(machine.read("/etc/grafana/provisioning/dashboards/envoy-logger.yaml"))
     assert boards["providers"][0]["options"]["path"] == "/usr/share/envoy-logger/dashboards/flux/en"
+    rules = (ROOT / "grafana/provisioning/flux/alerting/en/envoy.yaml").read_text()
+    there = machine.read("/etc/grafana/provisioning/alerting/envoy-logger.yaml")
+    assert there == rules.replace('bucket: "envoy_daily"', 'bucket: "days"') != rules
+
+
+def test_with_debians_influxdb_grafana_asks_in_influxql_without_a_secret(machine: Machine) -> None:
+    provided(machine, "influxdb")
+    sources = yaml.safe_load(machine.read("/etc/grafana/provisioning/datasources/envoy-logger.yaml"))["datasources"]
+    assert [source["jsonData"]["dbName"] for source in sources] == ["envoy", "envoy_devices", "days"]
+    assert {source["jsonData"]["version"] for source in sources} == {"InfluxQL"}
+    assert {source["url"] for source in sources} == {"http://localhost:8086"}
+    assert machine.read("/etc/grafana/envoy-logger_token") == "none\n"
+    boards = yaml.safe_load(machine.read("/etc/grafana/provisioning/dashboards/envoy-logger.yaml"))
+    assert boards["providers"][0]["options"]["path"] == "/usr/share/envoy-logger/dashboards/influxql/en"
+    assert "influxdb" in machine.read("/etc/grafana/provisioning/alerting/envoy-logger.yaml")
+
+
+@pytest.mark.parametrize(("system", "language"), [("de_AT.UTF-8", "de"), ("fr_FR", "fr"), ("ja_JP.UTF-8", "en")])
+def test_boards_and_alerts_speak_the_machines_language(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, system: str, language: str
+) -> None:
+    monkeypatch.setenv("LANG", system)
+    provided(machine)
+    boards = machine.read("/etc/grafana/provisioning/dashboards/envoy-logger.yaml")
+    assert f"dashboards/flux/{language}\n" in boards
+    rules = yaml.safe_load((ROOT / f"grafana/provisioning/flux/alerting/{language}/envoy.yaml").read_text())
+    there = yaml.safe_load(machine.read("/etc/grafana/provisioning/alerting/envoy-logger.yaml"))
+    assert [rule["title"] for rule in there["groups"][0]["rules"]] == [
+        rule["title"] for rule in rules["groups"][0]["rules"]
+    ]
 
 
 def test_settings_that_are_there_are_not_asked_for_again(machine: Machine) -> None:
