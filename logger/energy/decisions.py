@@ -40,7 +40,8 @@ def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w
     if known is not None and known.source == READ_BACK:
         known = replace(known, source=source.name)
     is_new_firmware = known is not None and known.at < tick.changed_at
-    bounds = Bounds(tick.max_w, state.zone, tick.site.totals_s, source, seen_w, is_new_firmware)
+    max_w = tick.limits.get(name, tick.max_w)
+    bounds = Bounds(max_w, state.zone, tick.site.totals_s, source, seen_w, is_new_firmware)
     value = _value(state, tick, name, flows)
     if known is None or not known.has_base or (source.name and known.source != source.name):
         return start_counter(known, value.wh, tick.at, state.day, bounds, value.bridged_wh)
@@ -59,7 +60,8 @@ def _decide_beside(
         return alone
     value = _value(state, tick, name, flows)
     if other.reset:
-        return rebaseline(known, (*known.held, value), Bounds(tick.max_w, state.zone, tick.site.totals_s))
+        max_w = tick.limits.get(name, tick.max_w)
+        return rebaseline(known, (*known.held, value), Bounds(max_w, state.zone, tick.site.totals_s))
     return hold(known, value)
 
 

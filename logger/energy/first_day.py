@@ -13,6 +13,9 @@ from logger.model import add_up
 _WEEK: Final = 7
 _EARLY_S: Final = 3 * 3600
 _EARLY_W: Final = 3000.0
+_DARK_W: Final = 50.0
+"""A production below this is none."""
+_NOISE_WH: Final = 30.0
 
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
@@ -56,16 +59,19 @@ def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
 def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
     """Tell whether less than the gateway's figure of today can have flowed since midnight.
 
-    The inverters make at most the sum of their own greatest powers. Anything else is at most half of a usual day in
-    the first three hours, or 3 kW where the gateway does not know a usual day.
+    The inverters make at most the sum of their own greatest powers, and nothing before their first report of the day.
+    Anything else is at most half of a usual day in the first three hours, or 3 kW where the gateway does not know a
+    usual day.
     """
     passed_s = tick.at - state.today.start
     if seed.today_wh is None:
         return False
     most_wh = tick.max_w * passed_s / 3600
     if seed.quantity == "production" and tick.inverters_w:
-        most_w = max(tick.inverters_w, tick.powers.get("production", 0.0))
-        most_wh = min(most_wh, most_w * passed_s / 3600)
+        power_w = tick.powers.get("production", 0.0)
+        most_wh = min(most_wh, max(tick.inverters_w, power_w) * passed_s / 3600)
+        if tick.reported_at is not None and tick.reported_at < state.today.start and power_w < _DARK_W:
+            most_wh = min(most_wh, _NOISE_WH)
     elif passed_s < _EARLY_S:
         most_wh = min(most_wh, _EARLY_W * passed_s / 3600 if seed.week_wh is None else seed.week_wh / _WEEK / 2)
     return seed.today_wh > most_wh

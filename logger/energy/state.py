@@ -282,7 +282,9 @@ class Tick:
     `powers`: plausible watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose power
     arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at which the
     gateway's firmware or meters last changed. `inverters_w`: the most that the inverters can make together, None if
-    unknown. `tags`: the tags for a day that begins now. `around`: what else was measured.
+    unknown. `reported_at`: when an inverter reported last, None if unknown. `limits`: the greatest power in W of
+    counters whose devices tell it, where `max_w` would be too much. `left_out`: quantities whose counters cannot be
+    counted on now. `tags`: the tags for a day that begins now. `around`: what else was measured.
     """
 
     at: int
@@ -298,5 +300,8 @@ class Tick:
     is_polled: bool = True
     changed_at: int = 0
     inverters_w: float | None = None
+    reported_at: float | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    left_out: Collection[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     around: Surroundings = Surroundings()

@@ -22,6 +22,8 @@ _NOISE: Final = 30.0
 _NOISE_SHARE: Final = 0.03
 
 
+NO_LIMITS: Final[Mapping[str, float]] = {}
+
 Together: TypeAlias = Callable[[Iterable[str]], bool]
 """Tells whether the powers of some fields are of one time."""
 
@@ -86,11 +88,14 @@ def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Toget
 
 
 def drop_impossible_powers(
-    totals: dict[str, Value], lifetimes_wh: Mapping[str, Collection[float]], max_w: float
+    totals: dict[str, Value],
+    lifetimes_wh: Mapping[str, Collection[float]],
+    max_w: float,
+    limits: Mapping[str, float] = NO_LIMITS,
 ) -> None:
     """Remove powers beyond `max_w` W, and lifetime figures that appear in the place of a power (Q-P21).
 
-    `lifetimes_wh` maps each primitive counter to its latest values in Wh.
+    `lifetimes_wh` maps each primitive counter to its latest values in Wh. `limits`: powers with a bound of their own.
     """
     for name, counters in _LIFETIMES.items():
         watts = totals.get(name)
@@ -98,7 +103,7 @@ def drop_impossible_powers(
             continue
         lifetimes = [wh for counter in counters for wh in lifetimes_wh.get(counter, ())]
         is_lifetime = abs(watts) >= _CERTAIN_W and any(abs(abs(watts) - wh) <= 1.0 for wh in lifetimes)
-        if abs(watts) > max_w or is_lifetime:
+        if abs(watts) > limits.get(name, max_w) or is_lifetime:
             del totals[name]
 
 

@@ -16,9 +16,11 @@ from logger.readings.contradictions import Contradictions, find_contradictions
 from logger.readings.ct_comparison import take_sample
 from logger.readings.derive import Shortfall, derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
+from logger.readings.emptied import doubt_emptied
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
 from logger.readings.layout import NONE, Layout
+from logger.readings.limits import list_counter_limits, list_power_limits
 from logger.readings.missing import Absences
 from logger.readings.own_times import OwnTimes, follow_times
 from logger.readings.points import GatewayPoint, Points
@@ -96,7 +98,7 @@ def observe(
 ) -> Observed:
     """Read the measurements of the due `roles` from the snapshot. `energy` is the energy state before this tick."""
     times = follow_times(state.times, snapshot)
-    snapshot = replace(snapshot, doubts=times.doubts)
+    snapshot = doubt_emptied(replace(snapshot, doubts=times.doubts), energy)
     equipment, is_other = notice_equipment(state.equipment, snapshot)
     extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
     log = ReportLog(state.reports, state.waiting, snapshot.gateway.clock_skew_s)
@@ -167,6 +169,8 @@ def _tick_of(
         seeds=find_seeds(view, counters, missing_seeds(view, energy, counters, energy.zone or site.zone)),
         tags=site.tags(snapshot.gateway.serial),
         inverters_w=inverters.sum_maxima(view) or _INVERTER_W * equipment.inverters or None,
+        reported_at=inverters.find_last_report(view),
+        limits={} if site.max_w else list_counter_limits(view, sources.counters),
     )
 
 
@@ -178,8 +182,8 @@ def _derive(
     lifetimes: dict[str, list[float]] = {name: [counter.accepted_wh] for name, counter in energy.counters.items()}
     for name, wh in tick.counters.items():
         lifetimes.setdefault(name, []).append(wh)
-    drop_impossible_powers(found, lifetimes, tick.max_w)
     read_from = extraction.read_from
+    drop_impossible_powers(found, lifetimes, tick.max_w, list_power_limits(tick, read_from))
     wiring = tick.wiring.or_as(energy.wiring)
     return derive_powers(found, wiring, lambda names: are_of_one_time(names, read_from, view))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from logger.model import AHEAD_S
+from logger.model import AHEAD_S, add_up
 from logger.readings.conditions import has_fault
 from logger.readings.rows import ABSENT, Row, View, number
-from logger.readings.selectors import batteries, ensemble
+from logger.readings.selectors import batteries, ensemble, meters
 
 IDLE_W: Final = 30.0
 """Batteries at or below this power per battery are idle (noise is ±24 W per battery)."""
@@ -31,8 +31,15 @@ def read_report_age(row: Row, view: View) -> int | None:
 
 
 def read_mean_volts(row: Row, _view: View) -> float | None:
-    """Return the mean phase voltage of a meter in V; the meter's own figure is the sum over its phases (Q-M5)."""
+    """Return the mean voltage of a meter's phases in V; the meter's own figure is the sum over its phases (Q-M5).
+
+    A phase without voltage is left out of the mean: two phases of 230 V beside a dead one are not 153 V (Q-M17).
+    """
     volts, legs = row.number("voltage"), row.number("legs")
+    phases = [number(phase.get("voltage")) for _, phase in meters.legs(row.values, row.whole("phases"))]
+    live = [v for v in phases if v is not None and v >= meters.LEAST_V]
+    if live and len(live) < len(phases):
+        return add_up(live) / len(live)
     return volts / legs if volts is not None and legs else None
 
 

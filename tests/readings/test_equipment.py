@@ -34,7 +34,7 @@ from tests.readings.site import (
     totals,
 )
 
-BLOCK: Json = {"production": [{"type": "inverters", "activeCount": 2, "wNow": 1985, "whLifetime": 4_999_950}]}
+BLOCK: Json = {"production": [{"type": "inverters", "activeCount": 12, "wNow": 1985, "whLifetime": 4_999_950}]}
 OLD = GatewayInfo("122233344455", "D7.6.175", "800-00656-r06", False, True, 0.0)
 NEW = replace(OLD, firmware="D8.3.5422")
 DEAD_V1: Json = dict.fromkeys(("wattsNow", "wattHoursToday", "wattHoursSevenDays", "wattHoursLifetime"), 0)

@@ -52,7 +52,7 @@ def block(kind: str, *, active: int = 1, watts: float = 1000.0, **energies: floa
 def blocks(
     *production: Body, consumption: list[Body] | None = None, inverters_w: float = 1234.0, **more: Body
 ) -> Body:
-    first = {"type": "inverters", "activeCount": 2, "wNow": inverters_w, "whLifetime": 777.0, "readingTime": NOW}
+    first = {"type": "inverters", "activeCount": 12, "wNow": inverters_w, "whLifetime": 777.0, "readingTime": NOW}
     return {"production": [first, *production], "consumption": consumption or [], **more}
 
 
@@ -285,6 +285,16 @@ def test_q_m4_the_number_of_phases_is_phase_count_not_phase_mode() -> None:
 def test_q_m5_the_voltage_of_a_meter_is_the_mean_of_its_phases() -> None:
     bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=2)], paths.READINGS: [split(1000.0)]}
     assert of(once(bodies), "envoy_meter", "production")["voltage_v"] == 120.5
+
+
+@pytest.mark.parametrize("dead_v", [0.0, 2.0, 11.5])
+def test_q_m17_a_phase_without_voltage_does_not_count_for_the_mean(dead_v: float) -> None:
+    row = split(1000.0)
+    row["voltage"] += dead_v
+    row["channels"][2] = {**row["channels"][0], "voltage": dead_v, "activePower": 0.0}
+    bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=3)], paths.READINGS: [row]}
+    assert of(once(bodies), "envoy_meter", "production")["voltage_v"] == 120.5
+    assert of(once(bodies), "envoy_phase", "production/L3")["voltage_v"] == dead_v
 
 
 def test_q_m6_lines_of_the_blocks_count_no_phases() -> None:

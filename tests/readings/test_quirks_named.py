@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 TESTS: Final = Path(__file__).parents[1]
-NUMBERS: Final = {"C": 15, "P": 22, "L": 8, "M": 16, "N": 9, "I": 14, "B": 22, "T": 6}
+NUMBERS: Final = {"C": 15, "P": 22, "L": 8, "M": 17, "N": 9, "I": 14, "B": 22, "T": 6}
 """How many of each letter: transport, production, lifetimes, meters, new stack, inverters, batteries, time."""
 QUIRKS: Final = [f"{letter}{number}" for letter, last in NUMBERS.items() for number in range(1, last + 1)]
 ELSEWHERE: Final = {

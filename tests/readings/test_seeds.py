@@ -8,7 +8,19 @@ from logger.energy.state import Seed
 from logger.model import Json
 from logger.readings import paths
 from logger.readings.seeds import find_seeds
-from tests.readings.site import CONSUMPTION, METERED, PRODUCTION, STANDARD, detailed, device_data, meter, view
+from tests.readings.playing import play, roof, unmetered
+from tests.readings.site import (
+    CONSUMPTION,
+    METERED,
+    NOW,
+    PRODUCTION,
+    STANDARD,
+    Bodies,
+    detailed,
+    device_data,
+    meter,
+    view,
+)
 
 PRODUCED = 5_000_000.0
 
@@ -141,3 +153,25 @@ def test_only_the_quantities_that_are_asked_for_are_seeded() -> None:
 
 def test_without_a_counter_there_is_no_seed_to_run_on_from() -> None:
     assert find_seeds(view(METERED), {}) == {}
+
+
+@pytest.mark.parametrize("minutes", [0, 46, 210])
+@pytest.mark.parametrize("today", [800.0, 25_000.0])
+def test_nothing_was_produced_today_before_an_inverter_reported(minutes: int, today: float) -> None:
+    """A dark day's 800 Wh are less than the inverters could have made since midnight, in daylight."""
+    at = NOW // 86400 * 86400 + 60 * minutes
+
+    def answer(now: int) -> Bodies:
+        return {**unmetered(now, 0.0, today=today), paths.V1_INVERTERS: roof(now, 0, age=7 * 3600)}
+
+    assert "production_today_wh" not in play(answer, 2, start=at).last
+
+
+@pytest.mark.parametrize(("reported", "watts", "today"), [(60, 2000.0, 800.0), (7 * 3600, 2000.0, 800.0)])
+def test_a_figure_of_today_is_taken_once_something_produces(reported: int, watts: float, today: float) -> None:
+    at = NOW // 86400 * 86400 + 6 * 3600
+
+    def answer(now: int) -> Bodies:
+        return {**unmetered(now, watts, today=today), paths.V1_INVERTERS: roof(now, 200, age=reported)}
+
+    assert play(answer, 2, start=at).last["production_today_wh"] == today

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from logger.model import Json
+from logger.model import Json, add_up
 from logger.readings import paths
 from logger.readings.rows import (
     ABSENT,
@@ -29,11 +29,12 @@ from logger.readings.rows import (
     whole,
     whole_of,
 )
-from logger.readings.selectors.ensemble import encharge_inventory, encharge_power
+from logger.readings.selectors.ensemble import encharge_inventory, encharge_power, encharge_status
 from logger.readings.selectors.inverters import ACB, data_devices, inventory_of, is_typed, is_untyped, list_devices
 from logger.readings.selectors.production import blocks_of
 
 _FRESH_BLOCK_S: Final = 20 * 60
+_AC_BATTERY_W: Final = 270.0
 _AC_REPORTS: Final = (paths.INVENTORY, paths.DEVICE_DATA)
 """The documents with an AC Battery's last report; where one of them says that it is silent, no other is believed."""
 # --- AC Batteries ---------------------------------------------------------------------------------------------
@@ -119,6 +120,17 @@ def infer_batteries(view: View) -> int | None:
     """Count IQ Batteries and AC Batteries together, even while the inventory is silent; None if unknown."""
     iq, ac = _count_iq_batteries(view), infer_ac_batteries(view)
     return None if iq is None or ac is None else iq + ac
+
+
+def sum_rated(view: View) -> float | None:
+    """Return the rated power in W of all batteries together; None if there is none, or one of them does not tell."""
+    iq, ac = encharge_inventory(view), infer_ac_batteries(view)
+    if iq is UNKNOWN or ac is None:
+        return None
+    rated = {row.serial: row.number("encharge_rated_power") for row in encharge_status(view) or ()}
+    watts = [rated.get(row.serial) for row in iq or ()]
+    known = [each for each in watts if each is not None and each > 0]
+    return add_up([*known, _AC_BATTERY_W * ac]) or None if len(known) == len(watts) else None
 
 
 def _has_any(count: Callable[[View], int | None]) -> Condition:

@@ -5,6 +5,7 @@ Most gateways answer these paths even without the hardware. Each selector states
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from logger.model import Document, Json
@@ -29,6 +30,8 @@ from logger.readings.rows import (
 
 CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
 """Device types of the ensemble inventory that switch the house between grid power and its own power."""
+SURGE: Final = 2.5
+"""Batteries start motors with up to twice their rated power."""
 _IQ_BATTERY: Final = 13
 """The `device_type` of an IQ Battery in the ensemble status."""
 
@@ -72,7 +75,18 @@ def encharge_power(view: View) -> Rows:
         return power
     values = power[0].values
     devices = inner_rows(values.get("devices:", values.get("devices")), power[0].document, "serial_num")
-    return doubt_silent(view, devices, paths.ENSEMBLE)
+    return _doubt_surges(view, doubt_silent(view, devices, paths.ENSEMBLE))
+
+
+def _doubt_surges(view: View, devices: Rows) -> Rows:
+    """Doubt batteries whose power is far beyond what they are rated for."""
+    rated = {row.serial: row.number("encharge_rated_power") for row in encharge_status(view) or ()}
+    found = []
+    for row in devices or ():
+        most_w, milliwatts = SURGE * (rated.get(row.serial) or 0.0), row.number("real_power_mw")
+        is_beyond = 0 < most_w < abs(milliwatts or 0.0) / 1000
+        found.append(replace(row, doubt="its power is beyond what it is rated for") if is_beyond else row)
+    return devices and found
 
 
 def encharge_status(view: View) -> Rows:

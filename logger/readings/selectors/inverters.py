@@ -121,6 +121,36 @@ def inverter_power_sum(view: View) -> Rows:
     return [Row(values, document=rows[0].document)] if fresh else UNKNOWN
 
 
+def count_listed(view: View) -> int:
+    """Count the inverters of the v1 list, removed ones too."""
+    return len(list_devices(view.find_fact(paths.V1_INVERTERS), PCU) or ())
+
+
+def find_last_report(view: View) -> float | None:
+    """Return when the newest report of an inverter came, in unix seconds of our clock; None if no report is known.
+
+    The documents may be of any age. A report ahead of the gateway's clock counts as of now.
+    """
+    for path, find_newest in ((paths.V1_INVERTERS, _find_newest_listed), (paths.DEVICE_DATA, _find_newest_in_data)):
+        document = view.find_fact(path)
+        if not isinstance(document, Missing) and (newest := find_newest(SameDocument(document))):
+            silent_s = max(0.0, view.gateway_now(document) - newest)
+            return document.received_at - silent_s
+    return None
+
+
+@lru_cache(maxsize=4)
+def _find_newest_listed(same: SameDocument) -> int:
+    return max((row.reported or 0 for row in list_devices(same.document, PCU) or ()), default=0)
+
+
+@lru_cache(maxsize=4)
+def _find_newest_in_data(same: SameDocument) -> int:
+    rows = _select_inverters(same.document) or ()
+    channels = [channel for row in rows for channel in objects(row.values.get("channels")) or ()]
+    return max((whole(dig(channel, "lastReading.endDate")) or 0 for channel in channels), default=0)
+
+
 def sum_maxima(view: View) -> float | None:
     """Return the sum of the highest powers in W that the inverters ever reported, removed ones too; None if unknown.
 

@@ -1,0 +1,66 @@
+"""Doubt meters whose figures all fell to zero at once, as for minutes after a gateway's restart (Q-P8). Pure.
+
+A counter that has counted never shows zero again, unless its meter was replaced. So a row whose power is zero as well
+as its counters measures nothing yet. It is believed again when the energy accounting has accepted the zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from logger.energy.state import EnergyState
+from logger.model import Snapshot
+from logger.readings import paths
+from logger.readings import rowsets as s
+from logger.readings.own_times import name_block
+from logger.readings.rows import Object, View, number, objects
+from logger.readings.selectors import meters
+
+_REASON: Final = "all its figures are zero, as after a restart"
+_COUNTED_BY: Final[Mapping[str, Mapping[str, str]]] = {
+    "production": {"production": s.PRODUCTION_METER.name},
+    "net-consumption": {"import": s.NET_METER.name, "export": s.NET_METER.name},
+    "total-consumption": {"consumption": s.TOTAL_METER.name},
+    "storage": {"charged": s.STORAGE_METER.name, "discharged": s.STORAGE_METER.name},
+}
+"""Kind of a meter → its counters, and the source that they have if it is this meter that counts them."""
+
+
+def doubt_emptied(snapshot: Snapshot, energy: EnergyState) -> Snapshot:
+    """Return the snapshot with a doubt of each meter whose figures are all zero although it has counted."""
+    found = dict(snapshot.doubts)
+    for path, name in (*_list_empty_rows(snapshot, energy), *_list_empty_blocks(snapshot, energy)):
+        found[path] = {name: _REASON, **found.get(path, {})}
+    return replace(snapshot, doubts=found) if found != snapshot.doubts else snapshot
+
+
+def _list_empty_rows(snapshot: Snapshot, energy: EnergyState) -> Iterator[tuple[str, str]]:
+    empty = [
+        row.get("eid")
+        for row in objects(snapshot.body(paths.READINGS)) or ()
+        if _is_empty(row, "activePower", "actEnergyDlvd", "actEnergyRcvd")
+    ]
+    for meter in meters.meters_of(View(snapshot, "totals")) or () if empty else ():
+        counters = _COUNTED_BY.get(meter.kind or "", {})
+        if meter.eid in empty and any(_has_counted(energy, name, source) for name, source in counters.items()):
+            yield paths.READINGS, str(meter.eid)
+
+
+def _list_empty_blocks(snapshot: Snapshot, energy: EnergyState) -> Iterator[tuple[str, str]]:
+    """List the production block of a CT; the other blocks have no counter that is read."""
+    body = snapshot.body(paths.BLOCKS)
+    for block in objects(body.get("production") if isinstance(body, dict) else None) or ():
+        is_empty = block.get("type") == "eim" and _is_empty(block, "wNow", "whLifetime")
+        if is_empty and _has_counted(energy, "production", s.PRODUCTION_BLOCK.name):
+            yield paths.BLOCKS, name_block("production", block)
+
+
+def _is_empty(row: Object, *keys: str) -> bool:
+    return all(number(row.get(key)) == 0 for key in keys)
+
+
+def _has_counted(energy: EnergyState, name: str, source: str) -> bool:
+    counter = energy.counters.get(name)
+    return counter is not None and counter.source == source and counter.accepted_wh > 0

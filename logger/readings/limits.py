@@ -1,0 +1,52 @@
+"""Bound the powers of a site by what its own devices can do, where they say so. Pure.
+
+The bound of the whole site (25 kW a phase) catches little at a small site. Inverters and batteries tell what they can
+do: an inverter its greatest power so far, an IQ Battery its rated power. They bound what is theirs alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from logger.energy.state import Tick
+from logger.readings import rowsets as s
+from logger.readings.derive import BATTERY_W, PRODUCTION_W
+from logger.readings.power_times import ReadFrom
+from logger.readings.rows import View
+from logger.readings.selectors import batteries, inverters, production
+from logger.readings.selectors.ensemble import SURGE
+
+_BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
+"""Sources of the production that also measure inverters which the gateway does not list (Q-M10)."""
+_SPARE: Final = 1.5
+_USUAL_W: Final = 250.0
+"""An inverter that has not seen full sun yet may make so much."""
+
+
+def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, float]:
+    """Return the greatest power in W of the counters whose devices tell it; `sources` names each counter's rowset."""
+    found = {}
+    if sources.get("production") not in _BY_CT and (most_w := _bound_inverters(view)):
+        found["production"] = most_w
+    if rated_w := batteries.sum_rated(view):
+        found |= dict.fromkeys(("charged", "discharged"), SURGE * rated_w)
+    return found
+
+
+def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
+    """Return the greatest plausible power in W of each total whose bound is below that of the site."""
+    found, source = {}, read_from.get(PRODUCTION_W)
+    if "production" in tick.limits and source is not None and source[0].name not in _BY_CT:
+        found[PRODUCTION_W] = tick.limits["production"]
+    if "charged" in tick.limits:
+        found[BATTERY_W] = tick.limits["charged"]
+    return found
+
+
+def _bound_inverters(view: View) -> float | None:
+    """Return the most that the inverters can make together, in W; None unless two documents agree on their number."""
+    rows, listed = production.counting_block(view), inverters.count_listed(view)
+    count = rows[0].whole("activeCount") if rows else None
+    most_w = inverters.sum_maxima(view) if count and count == listed else None
+    return most_w and _SPARE * max(most_w, _USUAL_W * (listed or 0))
