@@ -16,16 +16,23 @@ from starlette.types import ASGIApp
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
 from logger.settings.load import Settings
+from logger.store.folder import is_demo
 from logger.web.answers import Question, QuestionError
-from logger.web.cached_documents import JSON, DocumentCache, WebDocument
+from logger.web.assets_folder import ASSETS
+from logger.web.cached_documents import JSON, NewsCache, WebDocument
+from logger.web.front_page import FrontPage
 from logger.web.guard import Guard, HostNames, Passwords
 from logger.web.health_answers import answer_health, answer_ready
+from logger.web.live_stream import LiveResponse, LiveStreams
+from logger.web.page_texts import LANGUAGES, Language, choose_language
 from logger.web.routes import ROUTES, Route
 from logger.web.shown_sites import ShownSite
 
 OPEN: Final = ("/healthz", "/readyz")
 """Paths that answer without a password, for probes; they say nothing of the site."""
 _MOST_QUERY: Final = 200
+_MOST_KEPT: Final = 32
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(slots=True)
@@ -35,7 +42,8 @@ class WebApp:
     recorder: Recorder
     clock: Clock
     sites: tuple[ShownSite, ...]
-    cache: DocumentCache = field(default_factory=DocumentCache)
+    page: FrontPage
+    cache: NewsCache[WebDocument] = field(default_factory=lambda: NewsCache(_MOST_KEPT))
 
     def find_site(self, number: str) -> ShownSite:
         """Return the site of a number from 1 on. Raises QuestionError if there is none."""
@@ -86,10 +94,14 @@ def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
         ShownSite(number, collector, recorder.store, clock)
         for number, collector in enumerate(recorder.collectors, start=1)
     )
-    web = WebApp(recorder, clock, sites)
+    page = FrontPage(recorder, sites, clock, is_invented=is_demo(settings.state_dir))
+    web, streams = WebApp(recorder, clock, sites, page), LiveStreams(page, recorder.news)
     router = Router(
         [
             *(StarletteRoute(route.path, _make_endpoint(web, route), methods=["GET"]) for route in ROUTES),
+            StarletteRoute("/", _make_page_endpoint(web), methods=["GET"]),
+            StarletteRoute("/live", _make_live_endpoint(web, streams), methods=["GET"]),
+            StarletteRoute("/assets/{name}", _answer_asset, methods=["GET"]),
             StarletteRoute("/healthz", _probe(lambda: answer_health(recorder)), methods=["GET"]),
             StarletteRoute("/readyz", _probe(lambda: answer_ready(recorder)), methods=["GET"]),
         ],
@@ -111,6 +123,59 @@ def _make_endpoint(web: WebApp, route: Route) -> Callable[[Request], Awaitable[R
         return await web.answer(f"{route.path}?{query}", lambda: web.answer_json(route, parameters), request)
 
     return endpoint
+
+
+def _make_page_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]:
+    """Make the function that answers with the page."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            site = web.find_site(request.query_params.get("site", "1"))
+        except QuestionError as error:
+            return Response(f"{error.message}\n", 404, media_type="text/plain")
+        language = read_language(request)
+        is_chosen = "lang" in request.query_params
+
+        async def write() -> WebDocument:
+            document = await web.page.write(site, language, is_chosen=is_chosen)
+            return WebDocument(web.hide_serials(document.body), document.media_type)
+
+        answer = await web.answer(f"/ {site.number} {language} {is_chosen}", write, request)
+        answer.headers["vary"] = "accept-language"
+        answer.headers["content-language"] = language
+        return answer
+
+    return endpoint
+
+
+def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request], Awaitable[ASGIApp]]:
+    """Make the function that answers with a stream of news."""
+
+    async def endpoint(request: Request) -> ASGIApp:
+        if streams.is_full:
+            return Response("too many visitors\n", 503, {"retry-after": "60"}, "text/plain")
+        try:
+            site = web.find_site(request.query_params.get("site", "1"))
+        except QuestionError as error:
+            return Response(f"{error.message}\n", 404, media_type="text/plain")
+        return LiveResponse(streams, site, read_language(request))
+
+    return endpoint
+
+
+def read_language(request: Request) -> Language:
+    """Return the language that a visitor chose by a link, else the one that the browser likes best."""
+    chosen = request.query_params.get("lang", "")
+    named = next((each for each in LANGUAGES if each == chosen), None)
+    return named or choose_language(request.headers.get("accept-language", ""))
+
+
+async def _answer_asset(request: Request) -> Response:
+    """Answer with one of the files that the page needs; any other name is unknown."""
+    asset = ASSETS.get(request.path_params["name"])
+    if asset is None:
+        return Response("there is no such file\n", 404, media_type="text/plain")
+    return Response(asset.body, headers={"cache-control": _FOR_EVER}, media_type=asset.media_type)
 
 
 def _probe(answer: Callable[[], WebDocument]) -> Callable[[Request], Awaitable[Response]]:

@@ -7,50 +7,57 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
+T = TypeVar("T")
 JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
-_MOST: Final = 64
-_MOST_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class WebDocument:
-    """Hold one answer: its body, what kind of body that is, the tag that changes with it, and its HTTP status."""
+    """Hold one answer: its body, what kind of body that is, its HTTP status, and a tag that changes with the body."""
 
     body: bytes
     media_type: str
     status: int = 200
-    etag: str = ""
+
+    @property
+    def etag(self) -> str:
+        """Return the tag of the body."""
+        return f'"{hashlib.blake2b(self.body, digest_size=9).hexdigest()}"'
 
 
-class DocumentCache:
-    """Keeps the newest answer to each question, with the version of the news from which it was made."""
+class NewsCache(Generic[T]):
+    """Keeps what was made for each key, with the version of the news from which it was made; at most `most` keys."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[int, WebDocument]] = OrderedDict()
-        self._makers: dict[str, asyncio.Task[WebDocument]] = {}
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, tuple[int, T]] = OrderedDict()
+        self._makers: dict[str, asyncio.Task[T]] = {}
 
-    async def get(self, key: str, version: int, make: Callable[[], Awaitable[WebDocument]]) -> WebDocument:
-        """Return the answer of this version, which is made at most once at a time."""
+    async def get(self, key: str, version: int, make: Callable[[], Awaitable[T]]) -> T:
+        """Return what belongs to this version, which is made at most once at a time."""
         kept = self._kept.get(key)
         if kept is not None and kept[0] == version:
             self._kept.move_to_end(key)
             return kept[1]
         maker = self._makers.get(key)
         if maker is None:
-            maker = asyncio.ensure_future(self._make(key, version, make))
-            self._makers[key] = maker
-            maker.add_done_callback(lambda done: self._makers.pop(key, None) and done.cancelled() or done.exception())
+            maker = self._makers[key] = asyncio.create_task(self._make(key, version, make))
+            maker.add_done_callback(lambda done: self._forget(key, done))
         return await asyncio.shield(maker)
 
-    async def _make(self, key: str, version: int, make: Callable[[], Awaitable[WebDocument]]) -> WebDocument:
+    async def _make(self, key: str, version: int, make: Callable[[], Awaitable[T]]) -> T:
         made = await make()
-        tag = hashlib.blake2b(made.body, digest_size=9).hexdigest()
-        document = WebDocument(made.body, made.media_type, made.status, f'"{tag}"')
-        self._kept[key] = (version, document)
+        self._kept[key] = (version, made)
         self._kept.move_to_end(key)
-        while len(self._kept) > _MOST or sum(len(each.body) for _, each in self._kept.values()) > _MOST_BYTES:
+        while len(self._kept) > self._most:
             self._kept.popitem(last=False)
-        return document
+        return made
+
+    def _forget(self, key: str, maker: asyncio.Task[T]) -> None:
+        """Forget who made something; an error is raised where it was asked for."""
+        self._makers.pop(key, None)
+        if not maker.cancelled():
+            maker.exception()

@@ -73,6 +73,11 @@ class ShownSite:
         end = first_instant(((until or today) + timedelta(days=1)).isoformat(), zone.key)
         return Scope(zone, begin, min(end, int(now) + 1))
 
+    async def find_end_of_day(self) -> int:
+        """Return the first instant of tomorrow at the site, in unix seconds."""
+        zone, today = await self.find_zone(), await self.today()
+        return first_instant((today + timedelta(days=1)).isoformat(), zone.key)
+
     def is_fresh(self, reading: Reading) -> bool:
         """Tell whether a reading of the totals is of the last three ticks."""
         return self.clock.time() - reading.time <= _FRESH_TICKS * self.collector.site.totals_s

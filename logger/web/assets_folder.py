@@ -1,0 +1,29 @@
+"""Hold the files that the page needs: they come with the program, never from a network."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from typing import Final
+
+from logger.web.cached_documents import WebDocument
+
+_FOLDER: Final = files("logger.web") / "assets"
+_TYPES: Final = {
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "uPlot.iife.min.js": "text/javascript; charset=utf-8",
+    "uPlot.min.css": "text/css; charset=utf-8",
+}
+"""File → its media type. Nothing else is served."""
+
+
+def read_asset(name: str) -> bytes:
+    """Read a file that comes with the program."""
+    return (_FOLDER / name).read_bytes()
+
+
+ASSETS: Final = {name: WebDocument(read_asset(name), media_type) for name, media_type in _TYPES.items()}
+STAMP: Final = hashlib.blake2b(b"".join(each.body for each in ASSETS.values()), digest_size=5).hexdigest()
+"""Changes with any of the files, so that a browser may keep them for ever."""

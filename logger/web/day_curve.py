@@ -1,0 +1,80 @@
+"""Draw today's powers as a curve, for browsers without scripts; with them, uPlot draws the same figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from logger.web.markup import Markup, el, join
+from logger.web.wording import Wording
+
+SERIES: Final = {
+    "production_power_w": "sun",
+    "load_power_w": "house",
+    "net_power_w": "grid",
+    "battery_power_w": "battery",
+}
+"""Field → the end of the flow picture with the same colour."""
+_WIDTH: Final = 1440
+_HEIGHT: Final = 400
+_STEP_S: Final = 300
+_GAP_S: Final = 900
+
+
+def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) -> Markup:
+    """Draw the curve from the first to the last instant of today, with its legend and its scale."""
+    names = [name for name in SERIES if any(value is not None for value in curve.get(name, ()))]
+    if not names:
+        return el("p", words.say("nothing"), class_="empty")
+    top, bottom = _find_scale([value for name in names for value in curve[name] if value is not None])
+    lines = [_draw_line(curve["at"], curve[name], span, (bottom, top), SERIES[name]) for name in names]
+    zero = _HEIGHT * top / (top - bottom)
+    svg = el(
+        "svg",
+        el("path", d=f"M0 {zero:.0f}H{_WIDTH}", class_="zero"),
+        *lines,
+        class_="curve",
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+    )
+    scale = el("div", *(el("span", words.power(watts)) for watts in (top, bottom)), class_="scale")
+    hours = el("div", *(el("span", f"{hour}") for hour in (0, 6, 12, 18, 24)), class_="hours")
+    legend = el("p", *(el("span", words.say(SERIES[name]), class_=f"key {SERIES[name]}") for name in names))
+    return join(
+        el("div", scale, svg, hours, class_="plain-curve", id="plain-curve"),
+        el(
+            "div",
+            id="live-curve",
+            data_from=f"{span[0]}",
+            data_to=f"{span[1]}",
+            data_names=" ".join(f"{SERIES[name]}={words.say(SERIES[name])}" for name in names),
+        ),
+        el("div", legend, class_="legend", id="curve-legend"),
+    )
+
+
+def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
+    """Return the top and the bottom of the scale, in W: whole steps around all values, with zero inside."""
+    greatest, least = max([*watts, 500.0]), min([*watts, 0.0])
+    step = next(size for size in (250, 500, 1000, 2000, 5000, 10_000, 50_000, 1e9) if (greatest - least) / size <= 6)
+    return -(-greatest // step) * step, least // step * step
+
+
+def _draw_line(
+    at: Sequence[int], values: Sequence[float | None], span: tuple[int, int], scale: tuple[float, float], kind: str
+) -> Markup:
+    """Draw one series: the mean of each five minutes; where nothing was read, the line is broken."""
+    sums: dict[int, list[float]] = {}
+    for time, value in zip(at, values, strict=True):
+        if value is not None:
+            sums.setdefault(time // _STEP_S, []).append(value)
+    path, last = [], -_GAP_S
+    bottom, top = scale
+    for place, found in sorted(sums.items()):
+        time = place * _STEP_S
+        x = _WIDTH * (time - span[0]) / (span[1] - span[0])
+        y = _HEIGHT * (top - sum(found) / len(found)) / (top - bottom)
+        path.append(f"{'L' if time - last <= _GAP_S else 'M'}{x:.0f} {y:.0f}")
+        last = time
+    return el("path", d="".join(path), class_=f"line {kind}")

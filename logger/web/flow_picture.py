@@ -1,0 +1,115 @@
+"""Draw the power now as a picture: sun, grid, battery and house around one point, with what flows between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from logger.web.markup import Markup, el, join
+from logger.web.wording import Wording
+
+_WIDTH, _HEIGHT, _RADIUS = 480.0, 400.0, 60.0
+_HUB: Final = (240.0, 200.0)
+_PLACES: Final = {"sun": (240.0, 66.0), "grid": (68.0, 200.0), "house": (412.0, 200.0), "battery": (240.0, 334.0)}
+_STILL_W: Final = 10.0
+"""Below this nothing is shown to flow."""
+_ICONS: Final = {
+    "sun": "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10zM12 1v3M12 20v3M1 12h3M20 12h3M4.2 4.2l2.1 2.1M17.7 17.7l2.1 2.1"
+    "M4.2 19.8l2.1-2.1M17.7 6.3l2.1-2.1",
+    "grid": "M12 2 6 22M12 2l6 20M8.4 14h7.2M7 19h10M9.5 9h5M4 9h16",
+    "house": "M3 11 12 3l9 8M5.5 9.5V21h13V9.5M10 21v-6h4v6",
+    "battery": "M3 7h15v10H3zM18 10h3v4h-3M7 10v4M11 10v4",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Hold one end of the picture: its power in W (None if unknown), and the part that enters the middle, in W."""
+
+    kind: str
+    name: str
+    power_w: float | None
+    inward_w: float
+    note: str = ""
+
+
+def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> Markup:
+    """Draw the picture of the newest totals; a part that this site does not measure is not in it."""
+    flows = list(_list_flows(totals, grid, words))
+    greatest = max((abs(flow.inward_w) for flow in flows), default=0.0)
+    lines = [_draw_line(flow, greatest) for flow in flows]
+    nodes = [_draw_node(flow, words) for flow in flows]
+    hub = el("circle", cx=_HUB[0], cy=_HUB[1], r=6, class_="hub")
+    spoken = "; ".join(_describe(flow, words) for flow in flows)
+    view = f"0 0 {_WIDTH:.0f} {_HEIGHT if 'battery' in {f.kind for f in flows} else _HEIGHT - 130:.0f}"
+    return el(
+        "svg", el("title", spoken), *lines, hub, *nodes, class_="flow", viewBox=view, role="img", aria_label=spoken
+    )
+
+
+def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> list[Flow]:
+    """List the ends that this site has."""
+    watts: list[float | None] = [totals.get(f"{name}_power_w") for name in ("production", "load", "net")]
+    made, used, net = watts
+    flows = [Flow("sun", words.say("sun"), made, made or 0.0)]
+    if net is not None or grid:
+        note = words.say("off-grid") if grid.get("grid_state") == "off-grid" else _name_way(net, words)
+        flows.append(Flow("grid", words.say("grid"), None if net is None else abs(net), net or 0.0, note))
+    if used is not None or net is not None:
+        flows.append(Flow("house", words.say("house"), used, -(used or 0.0)))
+    if (charge := totals.get("battery_charge_percent")) is not None or totals.get("batteries"):
+        power = totals.get("battery_power_w")
+        name = words.say("battery") if charge is None else f"{words.say('battery')} {words.percent(charge)}"
+        note = "" if power is None else words.say(_name_state(power))
+        flows.append(Flow("battery", name, None if power is None else abs(power), power or 0.0, note))
+    return flows
+
+
+def _name_way(net: float | None, words: Wording) -> str:
+    """Name the direction of the power at the grid; empty while nothing flows."""
+    if net is None or abs(net) < _STILL_W:
+        return ""
+    return words.say("import" if net > 0 else "export")
+
+
+def _name_state(battery_w: float) -> str:
+    """Name what a battery does."""
+    if abs(battery_w) < _STILL_W:
+        return "idle"
+    return "discharging" if battery_w > 0 else "charging"
+
+
+def _describe(flow: Flow, words: Wording) -> str:
+    """Write one end of the picture for those who do not see it."""
+    note = f" ({flow.note})" if flow.note else ""
+    return f"{flow.name}: {words.power(flow.power_w)}{note}"
+
+
+def _draw_line(flow: Flow, greatest: float) -> Markup:
+    """Draw the line between one end and the middle; dots run along it in the direction of the flow."""
+    x, y = _PLACES[flow.kind]
+    path = f"M{x:.0f} {y:.0f}L{_HUB[0]:.0f} {_HUB[1]:.0f}"
+    quiet = el("path", d=path, class_="wire")
+    share = abs(flow.inward_w) / greatest if greatest else 0.0
+    if abs(flow.inward_w) < _STILL_W:
+        return quiet
+    way = "in" if flow.inward_w > 0 else "out"
+    speed = 1 + min(3, int(share * 4))
+    dots = el("path", d=path, class_=f"current {flow.kind} {way} s{speed}", stroke_width=4 + 5 * share)
+    return join(quiet, dots)
+
+
+def _draw_node(flow: Flow, words: Wording) -> Markup:
+    """Draw one end: a circle with its sign, its power and its name."""
+    x, y = _PLACES[flow.kind]
+    sign = el("path", d=_ICONS[flow.kind], transform=f"translate({x - 12:.0f} {y - 49:.0f})", class_="sign")
+    return el(
+        "g",
+        el("circle", cx=x, cy=y, r=_RADIUS),
+        sign,
+        el("text", words.power(flow.power_w), x=x, y=y + 6, class_="watts"),
+        el("text", flow.name, x=x, y=y + 25, class_="name"),
+        el("text", flow.note, x=x, y=y + 42, class_="note") if flow.note else None,
+        class_=f"node {flow.kind}",
+    )

@@ -1,0 +1,39 @@
+"""Write HTML and SVG: every text is escaped unless it is markup already. No attribute holds a style or a script."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TypeAlias
+
+_VOID = frozenset({"meta", "link", "br", "img"})
+
+
+class Markup(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+Content: TypeAlias = "str | Markup | None"
+
+
+def el(name: str, *content: Content, **attributes: str | float | None) -> Markup:
+    """Write one element; an attribute of None is left out, `_` in its name is `-`, and one at the end is cut."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value), quote=True)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in _VOID:
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{join(*content)}</{name}>")
+
+
+def join(*content: Content) -> Markup:
+    """Write contents one after the other."""
+    return Markup("".join(each if isinstance(each, Markup) else escape(each) for each in content if each is not None))
+
+
+def _text(value: str | float) -> str:
+    """Write an attribute's value; a number with at most one decimal."""
+    return value if isinstance(value, str) else f"{value:.1f}".rstrip("0").rstrip(".")

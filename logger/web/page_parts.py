@@ -1,0 +1,247 @@
+"""Make the parts of the page from the answers of the API, in one language. Each part is renewed by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from logger.web.day_curve import draw_curve
+from logger.web.flow_picture import draw_flow
+from logger.web.markup import Markup, el, join
+from logger.web.roof_picture import draw_roof, name_of
+from logger.web.span_bars import BarPlace, draw_bars
+from logger.web.wording import Wording
+
+_DAYS: Final = 14
+_MONTHS: Final = 12
+_WEAK_DAYS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """Hold what the page shows of one site: answers of the API, the present time, and the first and last of today."""
+
+    now: Mapping[str, Any]
+    curve: Mapping[str, Any]
+    days: Sequence[Mapping[str, Any]]
+    months: Sequence[Mapping[str, Any]]
+    inverters: Sequence[Mapping[str, Any]]
+    time: float
+    span: tuple[int, int]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone of the site."""
+        return ZoneInfo(self.now["zone"])
+
+    @property
+    def today(self) -> date:
+        """Return the present date at the site."""
+        return self.local(self.time).date()
+
+    def local(self, at: float) -> datetime:
+        """Return the local time of the site."""
+        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
+
+    @property
+    def totals(self) -> Mapping[str, Any]:
+        """Return the newest totals; without powers if they are not fresh, for a power is true only now."""
+        totals: Mapping[str, Any] = self.now["totals"]
+        if self.now["is_fresh"]:
+            return totals
+        return {name: value for name, value in totals.items() if not name.endswith(("_w", "_percent"))}
+
+
+def make_parts(facts: PageFacts, words: Wording) -> dict[str, str]:
+    """Make every part, by the id of the element that holds it."""
+    return {
+        "state": _write_state(facts, words),
+        "wrong": _list_wrong(facts, words),
+        "flow": _draw_now(facts, words),
+        "today": _write_today(facts, words),
+        "battery": _write_battery(facts, words),
+        "days": draw_bars(_place_days(facts, words), words.say("days"), words),
+        "months": draw_bars(_place_months(facts, words), words.say("months"), words),
+        "roof": draw_roof(facts.inverters, facts.time, words),
+        "producing": _count_inverters(facts, words),
+    }
+
+
+def draw_today_curve(facts: PageFacts, words: Wording) -> Markup:
+    """Draw the curve of today; a browser with scripts continues it by itself."""
+    return draw_curve(facts.curve, facts.span, words)
+
+
+def _write_state(facts: PageFacts, words: Wording) -> Markup:
+    """Write whether the readings are of now, and of when they are."""
+    at = facts.now["at"]
+    if at is None:
+        return el("span", words.say("first"), class_="chip waiting")
+    time = words.moment(facts.local(at), facts.today)
+    if not facts.now["is_fresh"]:
+        return el("span", words.say("stale", time=time), class_="chip stale")
+    shown = el("time", time, datetime=facts.local(at).isoformat())
+    return join(el("span", words.say("live"), class_="chip live"), " ", shown)
+
+
+def _draw_now(facts: PageFacts, words: Wording) -> Markup:
+    totals = facts.totals
+    picture = draw_flow(totals, facts.now["grid"], words)
+    is_metered = any(name in facts.now["totals"] for name in ("load_power_w", "net_power_w", "net_lifetime_wh"))
+    if facts.now["at"] is None or is_metered:
+        return picture
+    return join(picture, el("p", words.say("unmetered"), class_="quiet"))
+
+
+def _write_today(facts: PageFacts, words: Wording) -> Markup:
+    """Write the tiles of today: energies, shares and money."""
+    totals, shares = facts.now["totals"], facts.now["today"]
+    energies = (
+        ("sun", "made", "production"),
+        ("house", "used", "load"),
+        ("grid", "bought", "grid_import"),
+        ("sun", "sold", "grid_export"),
+        ("battery", "charged", "battery_charged"),
+        ("battery", "discharged", "battery_discharged"),
+    )
+    tiles = [
+        _write_tile(kind, words.say(text), words.energy(wh))
+        for kind, text, name in energies
+        if (wh := totals.get(f"{name}_today_wh")) is not None
+    ]
+    for kind, name in (("good", "self_sufficient"), ("sun", "own_use")):
+        if (percent := shares.get(f"{name}_percent")) is not None:
+            tiles.append(_write_tile(kind, words.say(name), words.percent(percent), percent))
+    tiles += _write_money(facts, words)
+    return el("ul", *tiles, class_="tiles") if tiles else el("p", words.say("nothing"), class_="empty")
+
+
+def _write_money(facts: PageFacts, words: Wording) -> Iterator[Markup]:
+    """Write the tiles of money, where prices are known."""
+    row = next((row for row in facts.days if row.get("local_date") == facts.today.isoformat()), {})
+    if "cost" not in row:
+        return
+    currency = str(row.get("currency", ""))
+    cost, income = row["cost"], row.get("income") or 0.0
+    part = words.say("cost_part", cost=words.money(cost, currency), income=words.money(income, currency))
+    yield _write_tile("grid", words.say("cost"), words.money(cost - income, currency), note=part)
+    if "saved" in row:
+        yield _write_tile("good", words.say("saved"), words.money(row["saved"], currency))
+
+
+def _write_tile(kind: str, name: str, value: str, percent: float | None = None, note: str = "") -> Markup:
+    """Write one tile: what it is, its value, and a bar for a percentage."""
+    bar = None
+    if percent is not None:
+        width = max(0.0, min(100.0, percent))
+        rects = (el("rect", width=100, height=4, class_="rail"), el("rect", width=width, height=4, class_=kind))
+        bar = el("svg", *rects, viewBox="0 0 100 4", preserveAspectRatio="none", aria_hidden="true", class_="share")
+    small = el("small", note) if note else None
+    return el("li", el("span", name, class_=f"key {kind}"), el("b", value), bar, small, class_="tile")
+
+
+def _write_battery(facts: PageFacts, words: Wording) -> Markup:
+    """Write charge and contents of all batteries, and each battery; nothing at a site without one."""
+    totals = facts.now["totals"]
+    charge = totals.get("battery_charge_percent")
+    if charge is None and not facts.now["batteries"]:
+        return Markup("")
+    reserve = totals.get("battery_reserve_percent")
+    notes = []
+    if "battery_energy_wh" in totals and "battery_capacity_wh" in totals:
+        contents = {name: words.energy(totals[f"battery_{name}_wh"]) for name in ("energy", "capacity")}
+        notes.append(words.say("stored", **contents))
+    notes += [
+        words.say(name, percent=words.percent(totals[f"battery_{name}_percent"]))
+        for name in ("reserve", "health")
+        if f"battery_{name}_percent" in totals
+    ]
+    units = [_write_unit(unit, words) for unit in facts.now["batteries"]] if len(facts.now["batteries"]) > 1 else []
+    return join(
+        el("h2", words.say("battery")),
+        el("p", el("b", words.percent(charge)), class_="charge"),
+        _draw_charge(charge or 0.0, reserve),
+        el("p", " · ".join(notes), class_="quiet") if notes else None,
+        el("ul", *units, class_="units") if units else None,
+    )
+
+
+def _draw_charge(percent: float, reserve: float | None) -> Markup:
+    """Draw how full the battery is, and its reserve as a mark."""
+    mark = el("rect", x=reserve, y=0, width=0.6, height=10, class_="mark") if reserve else None
+    rail = el("rect", width=100, height=10, class_="rail")
+    full = el("rect", width=max(0.0, min(100.0, percent)), height=10, class_="battery")
+    return el("svg", rail, full, mark, viewBox="0 0 100 10", preserveAspectRatio="none", aria_hidden="true",
+              class_="share tall")  # fmt: skip
+
+
+def _write_unit(unit: Mapping[str, Any], words: Wording) -> Markup:
+    """Write one of several batteries."""
+    figures = [words.percent(unit.get("charge_percent"))]
+    figures += [words.power(unit["power_w"])] if "power_w" in unit else []
+    figures += [words.celsius(unit["temperature_c"])] if "temperature_c" in unit else []
+    return el("li", el("span", f"…{unit.get('serial', '')[-5:]}"), el("span", " · ".join(figures)))
+
+
+def _count_inverters(facts: PageFacts, words: Wording) -> Markup:
+    totals = facts.now["totals"]
+    every, producing = totals.get("inverters"), totals.get("inverters_producing")
+    if every is None or producing is None or not facts.now["is_fresh"]:
+        return Markup("")
+    return join(words.say("producing", producing=f"{producing:.0f}", all=f"{every:.0f}"))
+
+
+def _place_days(facts: PageFacts, words: Wording) -> list[BarPlace]:
+    """Return a place for each of the last fourteen days."""
+    rows = {row["local_date"]: row for row in facts.days}
+    days = [facts.today - timedelta(days=back) for back in range(_DAYS - 1, -1, -1)]
+    return [BarPlace(f"{day.day}", words.day(day), rows.get(day.isoformat())) for day in days]
+
+
+def _place_months(facts: PageFacts, words: Wording) -> list[BarPlace]:
+    """Return a place for each of the last twelve months."""
+    rows = {row["local_month"]: row for row in facts.months}
+    today, places = facts.today, []
+    for back in range(_MONTHS - 1, -1, -1):
+        year, month = divmod(today.year * 12 + today.month - 1 - back, 12)
+        name = words.month(date(year, month + 1, 1))
+        places.append(BarPlace(name.rstrip(".")[:3], f"{name} {year}", rows.get(f"{year}-{month + 1:02}")))
+    return places
+
+
+def _list_wrong(facts: PageFacts, words: Wording) -> Markup:
+    """List what is wrong now, each with its cure."""
+    wrong = [*_list_troubles(facts, words), *_list_panels(facts, words)]
+    if not wrong:
+        return el("p", words.say("well"), class_="well")
+    return join(el("h2", words.say("wrong")), el("ul", *wrong, class_="troubles"))
+
+
+def _list_troubles(facts: PageFacts, words: Wording) -> Iterator[Markup]:
+    """List the recorder's troubles and missing values; their texts are the recorder's own, in English."""
+    for trouble in facts.now["troubles"]:
+        cure = el("span", trouble["cure"], lang="en") if trouble["cure"] else ""
+        yield _write_trouble(el("span", trouble["text"], lang="en"), cure, words)
+    for gap in facts.now["missing"]:
+        time = words.moment(facts.local(gap["since"]), facts.today)
+        text = words.say("missing", values=", ".join(gap["values"]), time=time)
+        yield el("li", el("p", text), el("p", gap["reason"], lang="en", class_="cure"))
+
+
+def _list_panels(facts: PageFacts, words: Wording) -> Iterator[Markup]:
+    """List the panels that are silent, and those that were weak on three sunny days in a row."""
+    for inverter in facts.inverters:
+        day = inverter.get("day") or {}
+        for name, count in (("silent", day.get("silent_days") or 0), ("weak", day.get("low_days") or 0)):
+            if count >= (1 if name == "silent" else _WEAK_DAYS):
+                text = words.say(f"{name}_panel", panel=name_of(inverter), days=f"{count}")
+                yield _write_trouble(text, words.say(f"{name}_cure"), words)
+
+
+def _write_trouble(text: str, cure: str, words: Wording) -> Markup:
+    """Write one trouble and its cure."""
+    shown = el("p", f"{words.say('try')}: ", cure, class_="cure") if cure else None
+    return el("li", el("p", text), shown)

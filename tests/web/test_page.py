@@ -1,0 +1,227 @@
+"""The page without a browser: its numbers are the API's, it needs no script and no other machine, and it is small."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logger.web.assets_folder import ASSETS
+from logger.web.page_parts import PageFacts, make_parts
+from logger.web.page_texts import LANGUAGES, Language
+from logger.web.wording import Wording
+from tests.web.stage import SERIAL, Stage, on_stage
+
+MOST_BYTES = 200_000
+VOID = {"meta", "link", "br", "img"}
+
+
+class Strict(HTMLParser):
+    """Fails on what is not closed in order, on styles and scripts within the page, and on anything from elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        assert not [name for name in found if name == "style" or name.startswith("on")], (tag, attrs)
+        for name in ("src", "href"):
+            assert not re.match(r"[a-z]+:|//|/", found.get(name) or "", re.I), (tag, attrs)
+        if "id" in found:
+            self.ids.append(str(found["id"]))
+        if tag == "script":
+            assert found.get("src")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parse(text: str) -> Strict:
+    parser = Strict()
+    parser.feed(text)
+    assert parser.open == []
+    assert len(set(parser.ids)) == len(parser.ids)
+    return parser
+
+
+async def visit(made: Stage, query: str = "", language: str = "en") -> Strict:
+    answer = await made.ask(f"/{query}", accept_language=language)
+    assert answer.status_code == 200
+    return parse(answer.text)
+
+
+async def record(made: Stage) -> None:
+    for minute in (0, 1, 1440, 1441, 1455, 1470):
+        await made.tick(minute)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_numbers_stand_in_the_page_without_a_script(tmp_path: Path, language: Language) -> None:
+    async def play(made: Stage) -> tuple[Strict, dict[str, Any]]:
+        await record(made)
+        return await visit(made, language=language), await made.get("/api/v1/now")
+
+    page, now = on_stage(tmp_path, play)
+    words = Wording(language)
+    totals = now["totals"]
+    for name in ("production_power_w", "load_power_w"):
+        assert words.power(totals[name]) in page.text
+    for name in ("production_today_wh", "load_today_wh", "grid_export_today_wh"):
+        assert words.energy(totals[name]) in page.text
+    assert words.percent(now["today"]["self_sufficient_percent"]) in page.text
+    assert words.say("export") in page.text
+
+
+def test_a_site_without_trouble_is_well(tmp_path: Path) -> None:
+    async def play(made: Stage) -> Strict:
+        await made.tick(0)
+        return await visit(made)
+
+    assert "Everything is well." in on_stage(tmp_path, play).text
+
+
+def test_before_the_first_reading_the_page_says_so_and_shows_no_number(tmp_path: Path) -> None:
+    page = on_stage(tmp_path, visit)
+    assert "waiting for the first reading" in page.text
+    assert not re.search(r"\d\s?k?W\b", page.text)
+
+
+def test_a_power_is_not_shown_once_it_is_old_and_its_time_is(tmp_path: Path) -> None:
+    async def play(made: Stage) -> Strict:
+        await record(made)
+        made.clock.now += 600
+        made.news.announce()
+        return await visit(made)
+
+    page = on_stage(tmp_path, play)
+    assert re.search(r"no reading since \d\d:\d\d", page.text)
+    assert "1.00\N{NO-BREAK SPACE}kW" not in page.text.partition("Power today")[0]
+
+
+def test_a_trouble_stands_with_its_cure(tmp_path: Path) -> None:
+    async def play(made: Stage) -> Strict:
+        await made.tick(0)
+        made.recorder.changes.begin("influx", "InfluxDB <b>refuses</b> the token\nTry: make a new one.")
+        return await visit(made, language="de")
+
+    page = on_stage(tmp_path, play)
+    assert "InfluxDB <b>refuses</b> the token" in page.text
+    assert "Abhilfe: make a new one." in page.text
+
+
+@pytest.mark.parametrize(("query", "language"), [("", "fr"), ("?lang=fr", "de"), ("?site=1&lang=fr", "en")])
+def test_the_language_is_the_browsers_unless_one_is_chosen(tmp_path: Path, query: str, language: str) -> None:
+    assert "en attente de la première mesure" in on_stage(tmp_path, lambda made: visit(made, query, language)).text
+
+
+def test_a_site_that_is_not_there_is_404(tmp_path: Path) -> None:
+    assert on_stage(tmp_path, lambda made: made.ask("/?site=2")).status_code == 404
+
+
+def test_the_page_has_no_serial_of_the_gateway_and_is_small(tmp_path: Path) -> None:
+    async def play(made: Stage) -> str:
+        await record(made)
+        return (await made.ask("/")).text
+
+    text = on_stage(tmp_path, play)
+    assert SERIAL not in text
+    assert len(text.encode()) + sum(len(asset.body) for asset in ASSETS.values()) < MOST_BYTES
+
+
+def test_the_files_of_the_page_come_from_here_and_may_be_kept(tmp_path: Path) -> None:
+    async def play(made: Stage) -> dict[str, tuple[int, str]]:
+        found = {}
+        for name in [*ASSETS, "page.html", "uPlot.LICENSE", "..%2fguard.py", "nothing.js"]:
+            answer = await made.ask(f"/assets/{name}?1")
+            found[name] = (answer.status_code, answer.headers.get("cache-control", ""))
+        return found
+
+    found = on_stage(tmp_path, play)
+    assert all(found[name][0] == 200 and "immutable" in found[name][1] for name in ASSETS)
+    assert {found[name][0] for name in found.keys() - ASSETS.keys()} == {404}
+
+
+def facts(inverters: list[dict[str, Any]]) -> PageFacts:
+    now: dict[str, Any] = {
+        "at": None,
+        "zone": "Europe/Paris",
+        "is_fresh": False,
+        "totals": {},
+        "today": {},
+        "grid": {},
+        "batteries": [],
+        "troubles": [],
+        "missing": [],
+    }
+    return PageFacts(now, {"at": []}, [], [], inverters, 1_782_000_000.0, (1_781_992_800, 1_782_079_200))
+
+
+def inverter(number: int, **more: Any) -> dict[str, Any]:
+    return {"serial": f"48220000{number:04}", "panel": None, "group": None, "row": None, "column": None, **more}
+
+
+def test_inverters_lie_as_in_the_layout(tmp_path: Path) -> None:
+    laid = [inverter(n, panel=f"S{n}", group="south", row="2", column=f"{n}") for n in range(3, 6)]
+    roof = make_parts(facts(laid), Wording("en"))["roof"]
+    assert re.findall(r'class="panel unknown (r\d c\d)"', roof) == ["r1 c1", "r1 c2", "r1 c3"]
+    assert "S3" in roof
+
+
+@pytest.mark.parametrize(
+    "laid",
+    [
+        [inverter(1, row="1", column="1"), inverter(2)],
+        [inverter(1, row="1", column="1"), inverter(2, row="1", column="1")],
+        [inverter(1, row="1", column="1"), inverter(2, row="1", column="400")],
+    ],
+    ids=["one has no place", "two share a place", "too far away"],
+)
+def test_a_layout_that_cannot_be_drawn_is_shown_as_a_list(laid: list[dict[str, Any]]) -> None:
+    roof = make_parts(facts(laid), Wording("en"))["roof"]
+    assert "laid" not in roof
+    assert roof.count('class="panel unknown"') == 2
+
+
+def test_two_groups_with_the_same_places_are_drawn_apart() -> None:
+    laid = [inverter(n, group=group, row="1", column="1") for n, group in enumerate(("east", "west"))]
+    roof = make_parts(facts(laid), Wording("en"))["roof"]
+    assert re.findall(r"<h3>(\w+)</h3>", roof) == ["east", "west"]
+    assert roof.count("laid") == 2
+
+
+@pytest.mark.parametrize(
+    ("day", "colour", "said"),
+    [
+        ({"group_ratio": 0.5}, "q1", None),
+        ({"group_ratio": 1.0}, "q6", None),
+        ({"group_ratio": 1.2}, "q7", None),
+        ({}, "unknown", None),
+        ({"silent_days": 2}, "silent", "S1 has been silent for 2 days"),
+        ({"group_ratio": 0.7, "low_days": 3}, "q2", "S1 has been weak on 3 sunny days in a row"),
+    ],
+)
+def test_a_panel_is_coloured_by_its_ratio_and_told_when_it_is_ill(
+    day: dict[str, Any], colour: str, said: str | None
+) -> None:
+    parts = make_parts(facts([inverter(1, panel="S1", day=day)]), Wording("en"))
+    assert f'class="panel {colour}"' in parts["roof"]
+    assert said is None or said in parts["wrong"]
+
+
+def test_a_name_that_holds_markup_is_text() -> None:
+    parts = make_parts(facts([inverter(1, panel='<script src="//evil">', group="<b>")]), Wording("en"))
+    assert "<script" not in parts["roof"]
+    assert "<b>&lt;" not in parts["roof"]
+    for part in parts.values():
+        parse(part)
