@@ -40,8 +40,8 @@ deb:
 	deploy/debian/build dist
 
 lock:
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra test --extra check pyproject.toml -o requirements-test.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra mqtt pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra mqtt --extra test --extra check pyproject.toml -o requirements-test.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,8 +10,8 @@ def main() -> None:
     """Run the command line; `python -m logger` and `envoy-logger` are the same program."""
     if sys.argv[1:] == ["health"]:
         raise SystemExit(health())
-    if sys.argv[1:2] in (["run"], ["simulate"], ["demo"]):
-        import signal  # now: imports take a while, and the first process of a container has no other handler
+    if sys.argv[1:2] == ["run"]:  # imports take a while, and as a container's first process nobody else would listen
+        import signal
 
         signal.signal(signal.SIGTERM, _leave)
     from logger.cli import run
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Exit with code 0 on SIGTERM; the recorder has its own handler once it has started."""
+    """Exit with code 0 on SIGTERM before the recorder has started."""
     raise SystemExit(0)
 
 

@@ -26,6 +26,8 @@ and each instance says in two lines what happened and what to do::
     │   ├── TokenError                      77        malformed, foreign, expired or refused token
     │   ├── SignInRefusedError              77        wrong e-mail, password or serial
     │   └── SignInBlockedError              77        multi-factor, too many sessions, throttled, cooling down
+    ├── BrokerError                         69   yes  the MQTT broker is away
+    │   └── BrokerRefusedError              77        it refuses user or password
     └── InfluxError                         69
         ├── InfluxRefusedError              77        401, 403: the credentials may not do this
         └── InfluxMissingError              69        no such database, bucket or organisation
@@ -184,6 +186,19 @@ class SignInRefusedError(CredentialsError):
 
 class SignInBlockedError(CredentialsError):
     """Enphase does not sign this account in now: multi-factor, too many sessions, throttled, or cooling down."""
+
+
+class BrokerError(EnvoyLoggerError):
+    """The MQTT broker is away, or takes no messages."""
+
+    retry = True
+    exit_code = 69
+
+
+class BrokerRefusedError(BrokerError):
+    """The MQTT broker refuses user or password."""
+
+    exit_code = 77
 
 
 class InfluxError(EnvoyLoggerError):

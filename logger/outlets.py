@@ -9,12 +9,13 @@ from typing import Final, TypeAlias
 
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
+from logger.mqtt.publish import serve_mqtt
 from logger.settings.load import Settings
 from logger.web.open_server import serve_web
 
 Outlet: TypeAlias = Callable[[Settings, Recorder, Clock], AbstractAsyncContextManager[None]]
 
-OUTLETS: Final[tuple[Outlet, ...]] = (serve_web,)
+OUTLETS: Final[tuple[Outlet, ...]] = (serve_web, serve_mqtt)
 """Every outlet; each opens only if its settings say so, and imports its libraries only then."""
 
 

@@ -54,6 +54,8 @@ SLOW_POLL: Final = Policy(tries=1, first_s=2.0, most_s=2.0)
 """The same for the slow lane, where a try takes up to a minute."""
 DELIVERY: Final = Policy(tries=FOR_EVER, first_s=1.0, most_s=60.0)
 """Between deliveries to InfluxDB: 1, 2, 4 … 60 s, for ever, because the data waits in the store until it is taken."""
+BROKER: Final = Policy(tries=FOR_EVER, first_s=1.0, most_s=60.0)
+"""Between connections to the MQTT broker: 1, 2, 4 … 60 s, for ever, because a broker may be away for long."""
 STORE_FULL: Final = Policy(tries=FOR_EVER, first_s=30.0, most_s=30.0, floor_s=30.0)
 """Until there is room for the store at the start, for ever, because only a person can make room."""
 SIGN_IN: Final = Policy(tries=1, first_s=300.0, most_s=6 * 3600.0, floor_s=300.0)

@@ -31,10 +31,11 @@ ALLOWED: dict[str, set[str]] = {
     "capture": GROUND | TALK | {"gateway", "readings", "store", "capture"},
     "backfill": GROUND | TALK | {"tariff", "energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
     "backup": GROUND | DOORS | {"store", "backup"},
-    "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "doctor"},
+    "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "mqtt", "doctor"},
     "query": GROUND | TALK | {"influx", "control", "daemon", "backfill", "query"},
     "web": GROUND | DOORS | {*BELOW_DAEMON, "daemon", "backfill", "query", "web"},
-    "outlets": GROUND | DOORS | {"daemon", "web"},
+    "mqtt": GROUND | DOORS | {"readings", "daemon", "mqtt"},
+    "outlets": GROUND | DOORS | {"daemon", "web", "mqtt"},
     "simulator": {"errors", "clock", "log", "simulator", "logger"},
     "commands": GROUND
     | DOORS
@@ -49,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {
         "doctor",
         "simulator",
         "web",
+        "mqtt",
         "outlets",
         "commands",
         "__main__",
@@ -63,6 +65,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("logger/store/",),
     "h11": ("logger/simulator/", "logger/web/connections.py"),
     "starlette": ("logger/web/",),
+    "aiomqtt": ("logger/mqtt/broker.py",),
     "uvicorn": ("logger/web/connections.py",),
     "click": ("logger/commands/", "logger/cli.py"),
     "rich": ("logger/commands/",),
@@ -141,7 +144,15 @@ def test_the_daemon_never_searches_and_loads_nothing_that_could() -> None:
 
     code = "import sys, logger.commands.run, logger.commands.once; print(*sorted(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    absent = {"zeroconf", "logger.gateway.discovery", "influxdb_client", "starlette", "uvicorn", "logger.query"}
+    absent = {
+        "zeroconf",
+        "logger.gateway.discovery",
+        "influxdb_client",
+        "starlette",
+        "uvicorn",
+        "aiomqtt",
+        "logger.query",
+    }
     assert not absent & set(run.stdout.split())
     searchers = {
         str(path.relative_to(PACKAGE)) for path in modules() if "logger.gateway.discovery.search" in imports(path)

@@ -98,6 +98,7 @@ def test_every_secret_can_come_from_a_file_and_is_never_shown(name: str, tmp_pat
     file.chmod(0o600)
     extra = {"ENPHASE_USERNAME": "a"} if name == "ENPHASE_PASSWORD" else {}
     extra |= {"INFLUXDB_USERNAME": "a"} if name == "INFLUXDB_PASSWORD" else {}
+    extra |= {"MQTT_USERNAME": "a"} if name == "MQTT_PASSWORD" else {}
     loaded = load_settings(None, environ={**GOOD, **extra, f"{name}_FILE": str(file)})
     assert list(loaded.secrets.values()) == [SECRET]
     assert SECRET not in repr(loaded)

@@ -11,6 +11,7 @@ from logger.doctor.check_result import Report, bad, good, note
 from logger.doctor.gateway_checks import check_gateway
 from logger.doctor.influxdb_checks import check_influxdb
 from logger.doctor.machine_checks import check_clocks, check_daemon, check_disk, check_state_folder
+from logger.doctor.mqtt_checks import check_mqtt
 from logger.doctor.site_checks import check_site
 from logger.errors import Problem
 from logger.settings.load import Settings
@@ -28,6 +29,8 @@ async def run_checks(
         check_site(found, site_of(settings), report)
     read_token = settings.influxdb.read_token.get_secret_value()
     influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
+    if not any(problem.setting == "MQTT_URL" for problem in problems):
+        await check_mqtt(settings.mqtt, report)
     check_clocks(clock.time(), gateway, influxdb, report)
     check_disk(settings.state_dir, settings.recorder.store_max_mb, report)
     check_state_folder(settings.state_dir, report)

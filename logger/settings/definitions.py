@@ -19,8 +19,10 @@ from logger.settings.value_types import (
     InfluxToken,
     Line,
     ListenAddress,
+    MqttUrl,
     Serial,
     Shard,
+    TopicName,
     Url,
     Zone,
 )
@@ -117,6 +119,32 @@ class Influxdb(Group):
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
 
+class Mqtt(Group):
+    """The MQTT broker, for Home Assistant and others."""
+
+    model_config = SettingsConfigDict(env_prefix="MQTT_")
+
+    url: MqttUrl = Field(
+        "",
+        description="Address of the broker: mqtt://host, or mqtts://host with TLS. Empty: nothing is published.",
+        examples=["mqtt://localhost:1883"],
+    )
+    username: str = Field("", description="User at the broker.")
+    password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+    ca_file: FilePath = Field(
+        "", description="Certificate of the CA that signed the broker's, in PEM form. Empty: the system's CAs."
+    )
+    topic: TopicName = Field("envoy", description="First part of every topic.")
+    discovery_prefix: TopicName = Field(
+        "homeassistant", description="Prefix of Home Assistant's discovery. off: no discovery."
+    )
+
+    @property
+    def prefix(self) -> str:
+        """Return the prefix of the discovery; empty without one."""
+        return "" if self.discovery_prefix == "off" else self.discovery_prefix
+
+
 class RecorderSettings(Group):
     """The recorder itself."""
 
@@ -198,7 +226,7 @@ class RecorderSettings(Group):
         return host.strip("[]"), int(port)
 
 
-GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, RecorderSettings)
+GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, RecorderSettings, Mqtt)
 
 
 @dataclass(frozen=True, slots=True)

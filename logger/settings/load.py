@@ -12,6 +12,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
@@ -19,7 +20,7 @@ from pydantic import SecretStr, ValidationError
 
 from logger import places
 from logger.errors import Problem, SettingsError
-from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, RecorderSettings
+from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, Mqtt, RecorderSettings
 from logger.settings.envfile import parse_env, read_env_text
 from logger.settings.environment import read_variables
 from logger.settings.gateways_file import SETTING as GATEWAYS_FILE
@@ -44,6 +45,7 @@ class Settings:
     enphase: Enphase
     influxdb: Influxdb
     recorder: RecorderSettings
+    mqtt: Mqtt
     origins: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     env_file: Path | None = None
@@ -59,7 +61,7 @@ class Settings:
     @property
     def values(self) -> dict[str, object]:
         """Return variable → value of every setting."""
-        groups: tuple[Group, ...] = (self.enphase, self.influxdb, self.recorder)
+        groups: tuple[Group, ...] = (self.enphase, self.influxdb, self.recorder, self.mqtt)
         return {variable_of(type(group), name): value for group in groups for name, value in group}
 
     @property
@@ -133,8 +135,9 @@ def inspect_settings(
     """Read and check every setting → (settings, with defaults instead of wrong values; all problems)."""
     inputs = Inputs(read_variables() if environ is None else environ, env_file)
     _read_env_file(inputs)
-    enphase, influxdb, recorder = _build(Enphase, inputs), _build(Influxdb, inputs), _build(RecorderSettings, inputs)
-    settings = Settings(enphase, influxdb, recorder, inputs.origins, env_file=env_file)
+    enphase, influxdb = _build(Enphase, inputs), _build(Influxdb, inputs)
+    recorder, mqtt = _build(RecorderSettings, inputs), _build(Mqtt, inputs)
+    settings = Settings(enphase, influxdb, recorder, mqtt, inputs.origins, env_file=env_file)
     settings = replace(settings, listed=_list_gateways(settings, inputs))
     names = inputs.variables.keys() | inputs.dotenv.keys()
     warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *_warn_of_unread(inputs), *warn_of_strangers(names)]
@@ -268,6 +271,15 @@ _RULES: Final[tuple[tuple[str, Callable[[Settings], bool], str, str], ...]] = (
     ("INFLUXDB_ORG", lambda s: s.influxdb.api == "2" and bool(s.influxdb.token) and not s.influxdb.org,
      "InfluxDB 2 needs an organisation",
      "set INFLUXDB_ORG to the organisation's name."),
+    ("MQTT_PASSWORD", lambda s: bool(s.mqtt.password) and not s.mqtt.username,
+     "a password without a user signs nobody in",
+     "set MQTT_USERNAME too."),
+    ("MQTT_URL", lambda s: bool(s.mqtt.url) and find_spec("aiomqtt") is None,
+     "needs the package aiomqtt, which is not installed",
+     "install it where envoy-logger is: pip install 'envoy-logger[mqtt]'"),
+    ("MQTT_CA_FILE", lambda s: bool(s.mqtt.ca_file) and _is_no_ca(s.mqtt.ca_file),
+     "there is no such file, or it holds no certificate in PEM form",
+     "give the path of the CA's certificate in PEM form."),
     ("LOGGER_DEVICES_INTERVAL_S", lambda s: s.recorder.devices_interval_s % s.recorder.totals_interval_s != 0,
      "is not a multiple of LOGGER_TOTALS_INTERVAL_S",
      "choose for example 60 and 300."),

@@ -77,6 +77,9 @@ def check_gateway_address(value: str) -> str:
     return value.rstrip("/")
 
 
+_OFF: Final = ("off", "no", "none", "false")
+
+
 def _check_listen_address(value: str) -> str:
     """Check that a value is host:port, a port alone, or `off`; return `off` or host:port."""
     if value.lower() in _OFF:
@@ -91,7 +94,20 @@ def _check_listen_address(value: str) -> str:
     return place
 
 
-_OFF: Final = ("off", "no", "none", "false")
+def _check_mqtt_url(value: str) -> str:
+    """Check that a value is mqtt(s)://host[:port] or empty; strip a slash at the end."""
+    if not value:
+        return value
+    message = "is not an mqtt:// or mqtts:// address"
+    parts = _split(value, message)
+    if parts.scheme not in ("mqtt", "mqtts") or not re.fullmatch(r"[A-Za-z0-9._:%-]+", parts.hostname or ""):
+        raise ValueError(message)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("has a part behind the host, which this address does not need")
+    return value.rstrip("/")
+
+
+MqttUrl = Annotated[str, AfterValidator(_check_mqtt_url)]
 Url = Annotated[str, AfterValidator(_check_url)]
 ListenAddress = Annotated[str, AfterValidator(_check_listen_address)]
 HostNames = Annotated[
@@ -129,6 +145,13 @@ Bucket = Annotated[
         "is not a bucket's name: it begins with _, or holds \" or a backslash",
     ),
     _require(re.compile(r"[^/]+(/[^/]+)?").fullmatch, "is neither a name nor database/retention-policy"),
+]
+TopicName = Annotated[
+    str,
+    _require(
+        re.compile(r"[^\s/+#$][^\s+#]*(?<!/)").fullmatch,
+        "is not a topic: it begins or ends with a slash, or holds a space, + or #",
+    ),
 ]
 InfluxToken = Annotated[
     SecretStr,

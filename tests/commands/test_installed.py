@@ -12,7 +12,6 @@ from logger.cli import COMMANDS, cli
 from logger.settings.find_file import find_env_file
 from tests.commands.program import program
 
-pytestmark = pytest.mark.usefixtures("short_waits")
 WITHOUT_SETTINGS = {"init", "health", "version", "demo", "simulate", "discover", "restore"}
 """Commands that read no settings: `init` and `restore` write them."""
 

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from logger.model import Value
-from tests.commands.program import process, program
 from tests.endtoend.points import Place, parsed
 from tests.endtoend.recorder import environment
 from tests.mapping import inverter_fields, listed_inverter_fields, meter_fields, written
@@ -55,18 +54,18 @@ class Printed:
 @contextlib.contextmanager
 def simulated(recording: str, home: Path) -> Iterator[dict[str, str]]:
     """The command `simulate --recording` and the settings that it prints."""
-    simulator = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "logger", "simulate", "--recording", str(CORPUS / recording)], cwd=home,
         env=environment(home, {}), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert simulator.stdout is not None
-        yield dict(simulator.stdout.readline().rstrip("\n").split("=", 1) for _ in TOGETHER)
+        assert process.stdout is not None
+        yield dict(process.stdout.readline().rstrip("\n").split("=", 1) for _ in TOGETHER)
     finally:
-        simulator.terminate()
-        simulator.wait(LONGEST_S)
-        assert simulator.stdout is not None
-        simulator.stdout.close()
+        process.terminate()
+        process.wait(LONGEST_S)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 @functools.cache
@@ -75,12 +74,14 @@ def printed(recording: str) -> Printed:
     with tempfile.TemporaryDirectory() as folder, simulated(recording, Path(folder)) as settings:
         home = Path(folder)
         assert set(settings) == set(TOGETHER)
-        run = process if recording == RECORDINGS[0] else program
-        done = run(home, "once", "--dry-run", settings=settings)
+        done = subprocess.run(
+            [sys.executable, "-m", "logger", "once", "--dry-run"], cwd=home, env=environment(home, settings),
+            capture_output=True, text=True,
+        )  # fmt: skip
         tokens = [file.read_text(encoding="utf-8").strip() for file in (home / "state").glob("token-*")]
         files = sorted(file.name for file in (home / "state").iterdir())
-    lines = done.out.splitlines()
-    return Printed(parsed(lines), lines, done.code, done.err, files, [*tokens, settings["ENPHASE_PASSWORD"]])
+    lines = done.stdout.splitlines()
+    return Printed(parsed(lines), lines, done.returncode, done.stderr, files, [*tokens, settings["ENPHASE_PASSWORD"]])
 
 
 def body(recording: str, path: str) -> Any:
@@ -95,7 +96,7 @@ def test_stdout_is_line_protocol_and_nothing_else_and_no_state_is_written(record
     assert run.code == 0, run.said
     assert len(run.points) == len(run.lines) == len({place for place, _ in run.points}) > 10
     assert {place.tag("gateway") for place, _ in run.points} == {_manifest(recording)["serial"]}
-    assert not [name for name in run.files if not name.startswith(("pin-", "token-", "signin-"))]
+    assert not [name for name in run.files if not name.startswith(("pin-", "token-", "signin."))]
     assert len(run.secrets) == 2
     assert not [secret for secret in run.secrets if secret in run.said + "\n".join(run.lines)]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from logger.gateway.endpoints import Endpoint
 from tests.commands.program import Done, program
 from tests.endtoend.points import stored
 from tests.standin import BackgroundSimulator, Fault, Mode
@@ -259,11 +258,9 @@ def test_several_documents_as_html_are_said_path_by_path(site: BackgroundSimulat
     ids=["html", "garbage", "empty", "reset", "cut", "503", "redirect", "huge", "bomb", "hang"],
 )
 def test_a_gateway_that_answers_nothing_well_is_said(
-    site: BackgroundSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, what: str, hint: str
+    site: BackgroundSimulator, tmp_path: Path, fault: Fault, what: str, hint: str
 ) -> None:
     site.fail("*", fault)
-    if fault.kind == "hang":
-        monkeypatch.setattr(Endpoint, "timeout_s", 1.0)
     done = program(tmp_path, "once", settings=site.settings)
     read_out(done, 69, what, hint)
     assert len(done.said) == 2, done.err

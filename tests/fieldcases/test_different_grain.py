@@ -18,7 +18,7 @@ DAY = "2026-06-21"
 START = MIDNIGHT - 3600
 """Counting begins on the day before, so that the day's own figures need no seed."""
 HOUSE_W = 300.0
-INVERTERS = 4
+INVERTERS = 10
 QUARTER_S = 900
 
 

@@ -1,0 +1,22 @@
+"""Check the MQTT broker: it is reached, trusted, and takes the sign-in."""
+
+from __future__ import annotations
+
+import os
+
+from logger.doctor.check_result import Report, fail, good
+from logger.errors import BrokerError
+from logger.settings.definitions import Mqtt
+
+
+async def check_mqtt(settings: Mqtt, report: Report) -> None:
+    """Connect to the broker once and publish nothing; without MQTT_URL nothing is reported."""
+    if not settings.url:
+        return
+    from logger.mqtt.broker import connect  # needs the extra that is installed for MQTT alone
+
+    try:
+        async with connect(settings, f"envoy-logger-doctor-{os.getpid()}"):
+            report(good("mqtt", f"{settings.url} takes the sign-in"))
+    except BrokerError as error:
+        report(fail("mqtt", error))

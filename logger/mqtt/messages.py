@@ -1,0 +1,120 @@
+"""Make the messages of one gateway: availability, discovery, one state for each series. Each is made once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from logger.daemon.newest import NewestReadings
+from logger.model import Json, Reading, Value, round_value
+from logger.mqtt.discovery import availability_of, describe_entities, recorder_availability_of
+from logger.mqtt.entities import PROBLEM, TOPICS, Topic, is_counter
+from logger.readings.table import TOTALS
+
+ONLINE: Final = "online"
+OFFLINE: Final = "offline"
+_STALE_INTERVALS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Hold one message to publish; the broker keeps it for those who connect later."""
+
+    topic: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Hold what the messages are made of: the newest readings of one gateway, and what is wrong now.
+
+    `totals_s`, `devices_s`: seconds between the readings of a role. `now` is in unix seconds.
+    """
+
+    gateway: str
+    newest: NewestReadings
+    troubles: Mapping[str, str]
+    totals_s: int
+    devices_s: int
+    now: float
+
+
+@dataclass(slots=True)
+class Messages:
+    """Makes the messages of one connection. It remembers what was sent, so that it makes nothing twice.
+
+    `base` is the first part of every topic. `prefix` is that of Home Assistant's discovery; empty: no discovery.
+    """
+
+    base: str
+    prefix: str
+    _states: dict[str, tuple[Reading, bool, tuple[str, ...]]] = field(default_factory=dict)
+    _announced: dict[str, frozenset[str]] = field(default_factory=dict)
+    _is_heard: bool | None = None
+
+    def recorder_availability(self, gateway: str) -> str:
+        """Return the topic whose last message the broker itself sets to `offline` when the connection is lost."""
+        return recorder_availability_of(self._of(gateway))
+
+    def list_new(self, seen: Seen) -> Iterator[Message]:
+        """Make each message that is new or changed since the last call."""
+        gateway_topic = self._of(seen.gateway)
+        if (is_heard := _is_heard(seen)) != self._is_heard:
+            self._is_heard = is_heard
+            yield Message(availability_of(gateway_topic), ONLINE if is_heard else OFFLINE)
+        for topic in TOPICS:
+            for reading in seen.newest.list_of(topic.measurement.name):
+                if not reading.tags.get("endpoint"):
+                    yield from self._list_of_series(seen, gateway_topic, topic, reading)
+
+    def _list_of_series(self, seen: Seen, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
+        """Make the state of one series, and before it the entities of fields that it shows for the first time."""
+        serial = reading.tags.get("serial")
+        state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
+        is_stale = seen.now - reading.time > _find_limit_s(topic, seen)
+        troubles = tuple(seen.troubles.values()) if topic.device == "recorder" else ()
+        if self._states.get(state_topic) == (reading, is_stale, troubles):
+            return
+        self._states[state_topic] = reading, is_stale, troubles
+        values: dict[str, Value] = dict(reading.fields)
+        if topic.device == "recorder":
+            values[PROBLEM.name] = bool(troubles)
+        known = self._announced.get(state_topic, frozenset())
+        if new := frozenset(values) - known:
+            self._announced[state_topic] = known | new
+            if self.prefix:
+                for at, payload in describe_entities(
+                    self.prefix, gateway_topic, topic, state_topic, reading.tags, new
+                ):
+                    yield Message(at, payload)
+        state = _describe_state(topic, values, self._announced[state_topic], is_stale=is_stale)
+        if topic.device == "recorder":
+            state["troubles"] = list(troubles)
+        yield Message(state_topic, json.dumps({**state, "time": reading.time}, ensure_ascii=False))
+
+    def _of(self, gateway: str) -> str:
+        return f"{self.base}/{gateway}"
+
+
+def _describe_state(
+    topic: Topic, values: Mapping[str, Value], announced: frozenset[str], *, is_stale: bool
+) -> dict[str, Json]:
+    """Return every announced field: its value, or null where it is absent or too old to be true now."""
+    counters = {each.name for each in topic.fields if is_counter(each)}
+    return {
+        name: None if name not in values or (is_stale and name not in counters) else round_value(name, values[name])
+        for name in sorted(announced)
+    }
+
+
+def _find_limit_s(topic: Topic, seen: Seen) -> float:
+    interval_s = seen.totals_s if topic.measurement.role == "totals" else seen.devices_s
+    return topic.stale_s or _STALE_INTERVALS * interval_s
+
+
+def _is_heard(seen: Seen) -> bool:
+    """Return True while the newest totals are of the last few ticks."""
+    totals = seen.newest.find(TOTALS.name)
+    return totals is not None and seen.now - totals.time <= _STALE_INTERVALS * seen.totals_s

@@ -1,0 +1,100 @@
+"""Run Debian's mosquitto on loopback, and watch what it holds; a test without it is skipped with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import pytest
+
+from tests.databases.server_process import find_free_port
+from tests.waiting import LONGEST_S, wait_until
+
+NEEDS = "needs: Debian package mosquitto"
+
+
+def find_mosquitto() -> str:
+    """Return the path of mosquitto, or skip the test."""
+    found = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+    if found is None:
+        pytest.skip(NEEDS)
+    return found
+
+
+class BrokerProcess:
+    """One mosquitto with its own port; it forgets everything when it ends. `options`: more lines of its settings."""
+
+    def __init__(self, folder: Path, options: Sequence[str] = ("allow_anonymous true",)) -> None:
+        self.folder, self.port = folder, find_free_port()
+        self._settings = folder / "mosquitto.conf"
+        self._settings.write_text("\n".join([f"listener {self.port} 127.0.0.1", "user root", *options, ""]))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            command = [find_mosquitto(), "-c", str(self._settings)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        wait_until(self._is_listening, (self.folder / "mosquitto.log").read_text)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(LONGEST_S)
+            self._process = None
+
+    def _is_listening(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "mosquitto.log").read_text()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0):
+            return True
+        return False
+
+
+class Watcher:
+    """What a subscriber of every topic has received: topic → newest payload."""
+
+    def __init__(self) -> None:
+        self.topics: dict[str, str] = {}
+        self._came = asyncio.Event()
+
+    async def until(self, topic: str, payload: str | None = None) -> str:
+        """Wait until a message (with that payload) came → its payload."""
+        async with asyncio.timeout(LONGEST_S):
+            while topic not in self.topics or payload not in (None, self.topics[topic]):
+                self._came.clear()
+                await self._came.wait()
+        return self.topics[topic]
+
+    async def state(self, topic: str) -> dict[str, Any]:
+        """Wait for a state → its JSON."""
+        found: dict[str, Any] = json.loads(await self.until(topic))
+        return found
+
+    async def take(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            assert isinstance(message.payload, bytes)
+            self.topics[str(message.topic)] = message.payload.decode()
+            self._came.set()
+
+
+@contextlib.asynccontextmanager
+async def watching(port: int, **options: Any) -> AsyncIterator[Watcher]:
+    """Subscribe to everything while inside."""
+    watcher = Watcher()
+    async with aiomqtt.Client("127.0.0.1", port, **options) as client:
+        await client.subscribe("#")
+        task = asyncio.create_task(watcher.take(client))
+        try:
+            yield watcher
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
