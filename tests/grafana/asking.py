@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tests.grafana.grafana_server import Grafana
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::(\w+))?\}")
-Column = tuple[str, Mapping[str, str], list[Any]]
+_WIDTH: Final = 1900
+"""The points that a panel across a large screen has room for."""
+Column: TypeAlias = tuple[str, Mapping[str, str], list[Any]]
 """Name, labels and values of one column of an answer."""
 
 
@@ -72,18 +74,23 @@ def ask_panel(
     queries = []
     for target in panel.targets:
         put: dict[str, Any] = json.loads(put_in(json.dumps(target), variables))
-        queries.append(
-            put | {"intervalMs": asked.every_s * 1000, "maxDataPoints": (asked.end - asked.begin) // asked.every_s}
-        )
+        if put.get("resultFormat") == "table":
+            put["alias"] = "$col"
+        queries.append(put | {"intervalMs": asked.every_s * 1000, "maxDataPoints": _WIDTH})
     body: Any = {"queries": queries, "from": str(asked.begin * 1000), "to": str(asked.end * 1000)}
     answer = grafana.ask("POST", "/api/ds/query", body)
     assert answer.status_code == 200, (
-        f"{panel.board} {panel.title}: {answer.text[:2000]}\n{json.dumps(queries)[:3000]}"
+        f"{panel.board} {panel.title}: {_errors(answer.json())}\n{json.dumps(queries)[:1500]}"
     )
     results = answer.json()["results"]
     return {
         letter: [list(_columns(frame)) for frame in result.get("frames", [])] for letter, result in results.items()
     }, answer.elapsed.total_seconds()
+
+
+def _errors(answer: dict[str, Any]) -> str:
+    found = {letter: result["error"] for letter, result in answer.get("results", {}).items() if "error" in result}
+    return str(found or answer)[:1500]
 
 
 def _columns(frame: dict[str, Any]) -> Iterator[Column]:

@@ -43,18 +43,33 @@ class Points:
         self._correct(site)
 
     def _correct(self, site: Past) -> None:
-        """Put the truth in the place of what the recorder counted."""
+        """Put the truth of the days that are over in the place of what the recorder counted."""
         zone, gateway = ZoneInfo(site.kind.zone), site.kind.gateway
+        days = site.made.truth.days
+        last = max(days)
+        today: Mapping[str, Value] = {}
         for measurement, length in (("envoy_day", 10), ("envoy_month", 7), ("envoy_year", 4)):
             rows = self.found[measurement]
             for index, row in enumerate(rows):
-                if row.tags["gateway"] == gateway:
-                    key = datetime.fromtimestamp(row.time, zone).date().isoformat()[:length]
-                    days = site.made.truth.within(key)
-                    true = {f"{name}_wh": sum(day.wh[name] for day in days) for name in days[0].wh}
-                    true |= {"cost": sum(day.cost for day in days), "income": sum(day.income for day in days)}
-                    right = {name: value for name, value in true.items() if name in row.fields}
-                    rows[index] = Known(row.time, row.tags, {**row.fields, **right})
+                key = datetime.fromtimestamp(row.time, zone).date().isoformat()[:length]
+                if row.tags["gateway"] != gateway:
+                    continue
+                if key == last:
+                    today = row.fields
+                    continue
+                over = [days[day] for day in days if day.startswith(key) and day != last]
+                true = {f"{name}_wh": sum(day.wh[name] for day in over) for name in over[0].wh} if over else {}
+                true |= {"cost": sum(day.cost for day in over), "income": sum(day.income for day in over)}
+                if last.startswith(key):
+                    true = {name: value + float(today.get(name, 0.0)) for name, value in true.items()}
+                right = {name: value for name, value in true.items() if name in row.fields}
+                rows[index] = Known(row.time, row.tags, {**row.fields, **right})
+        panels = self.found["envoy_inverter_day"]
+        for index, row in enumerate(panels):
+            day = datetime.fromtimestamp(row.time, zone).date().isoformat()
+            if row.tags["gateway"] == gateway and min(days) < day < last and "energy_wh" in row.fields:
+                true_wh = days[day].panels[row.tags["serial"]]
+                panels[index] = Known(row.time, row.tags, {**row.fields, "energy_wh": true_wh})
 
 
 def _split(lines: Iterable[bytes]) -> Iterator[bytes]:

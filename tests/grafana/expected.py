@@ -1,0 +1,378 @@
+"""Compute what each kind of query must answer, from the points that were written, with no query language."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any, Final, TypeAlias
+
+from logger.model import Value
+from tests.grafana.known import Known, Points
+
+Cells: TypeAlias = dict[tuple[str, str], Value]
+"""Column and key of a row (its time in seconds, its label, or nothing where there is one row) → value."""
+UNITS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+LABELS: Final = {"envoy_day": "local_date", "envoy_month": "local_month", "envoy_year": "local_year",
+                 "envoy_band_day": "local_date"}  # fmt: skip
+FUNCTIONS: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
+    "mean": fmean, "min": min, "max": max, "sum": sum, "count": len, "last": lambda values: values[-1],
+    "median": median,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What was known, what was asked, and when: seconds; `end` is the last second that is asked for."""
+
+    points: Points
+    variables: Mapping[str, str | list[str]]
+    begin: int
+    end: int
+    every_s: int
+    now: int
+
+    def rows(self, query: Any, fields: Iterable[str] = ()) -> list[Known]:
+        """The points that a query reads, with its fields alone, by time."""
+        rows = query.rows
+        wanted, begin, end = tuple(fields) or rows.fields, self.begin, self.end
+        if rows.since:
+            begin, end = self.now - int(rows.since[:-1]) * UNITS[rows.since[-1]], self.now
+        found = []
+        for point in self.points.found[rows.measurement]:
+            if begin <= point.time <= end and self._is_chosen(point, rows.where):
+                kept = {name: point.fields[name] for name in wanted if name in point.fields}
+                if kept:
+                    found.append(Known(point.time, point.tags, kept))
+        return sorted(found, key=lambda point: point.time)
+
+    def _is_chosen(self, point: Known, where: Iterable[tuple[str, str]]) -> bool:
+        chosen = self.variables["gateway"]
+        if point.tags["gateway"] not in ([chosen] if isinstance(chosen, str) else chosen):
+            return False
+        for tag, wanted in where:
+            value = point.tags.get(tag, "")
+            if match := re.fullmatch(r"\$\{(\w+)(?::\w+)?\}", wanted):
+                choice = self.variables[match[1]]
+                if not any(re.fullmatch(each, value) for each in ([choice] if isinstance(choice, str) else choice)):
+                    return False
+            elif value != wanted:
+                return False
+        return True
+
+    def windows(self, every_s: int = 0) -> range:
+        """The starts of all windows of the time shown."""
+        every_s = every_s or self.every_s
+        return range(self.begin, self.end + 1, every_s)
+
+
+def merge_fn(field: str) -> Callable[[list[Any]], Any]:
+    """How the values of several gateways become one."""
+    if "_min_" in field or field == "token_expires_s":
+        return min
+    if (
+        "_max_" in field
+        or field.startswith("peak_")
+        or field.endswith(("_age_s", "_oldest_s", "_delivery_s", "_skew_s"))
+    ):
+        return max
+    return fmean if field.endswith(("_percent", "_v", "_hz", "_c", "_factor")) else sum
+
+
+def _by(points: Iterable[Known], key: Callable[[Known], Any]) -> dict[Any, list[Known]]:
+    found: dict[Any, list[Known]] = defaultdict(list)
+    for point in points:
+        found[key(point)].append(point)
+    return found
+
+
+def _values(points: Iterable[Known], field: str) -> list[Any]:
+    return [point.fields[field] for point in points if field in point.fields]
+
+
+def _windowed(scope: Scope, points: Iterable[Known], field: str, fn: str) -> dict[int, Any]:
+    """One value a window of the time shown."""
+    first, every_s = scope.begin, scope.every_s
+    windows = _by((point for point in points if field in point.fields),
+                  lambda point: first + (point.time - first) // every_s * every_s)  # fmt: skip
+    return {at: FUNCTIONS[fn](_values(each, field)) for at, each in windows.items()}
+
+
+def _name(point: Known) -> str:
+    return point.tags.get("panel") or point.tags["serial"]
+
+
+# --- over the time shown ----------------------------------------------------------------------------------------
+
+
+def _curve(query: Any, scope: Scope) -> Cells:
+    found: Cells = {}
+    gateways = _by(scope.rows(query), lambda point: point.tags["gateway"])
+    for field in query.rows.fields:
+        windows: dict[int, list[Any]] = defaultdict(list)
+        for points in gateways.values():
+            for at, value in _windowed(scope, points, field, query.fn).items():
+                windows[at].append(value)
+        found |= {(field, str(at)): merge_fn(field)(values) for at, values in windows.items()}
+    return found
+
+
+def _curve_by_tag(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    return {
+        (name, str(at)): value
+        for name, points in _by(scope.rows(query), lambda point: point.tags.get(query.tag, "")).items()
+        for at, value in _windowed(scope, points, field, query.fn).items()
+    }
+
+
+def _curve_by_panel(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    return {
+        (name, str(at)): value
+        for name, points in _by(scope.rows(query), _name).items()
+        for at, value in _windowed(scope, points, field, "mean").items()
+    }
+
+
+def _day_curve(query: Any, scope: Scope) -> Cells:
+    return {
+        (field, str(at)): merge_fn(field)(values)
+        for at, points in _by(scope.rows(query), lambda point: point.time).items()
+        for field in query.rows.fields
+        if (values := _values(points, field))
+    }
+
+
+def _median_of_group(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    windows: dict[int, list[float]] = defaultdict(list)
+    for points in _by(scope.rows(query), lambda point: point.tags["serial"]).values():
+        for at, value in _windowed(scope, points, field, "mean").items():
+            windows[at].append(value)
+    return {(query.name, str(at)): median(values) for at, values in windows.items()}
+
+
+def _limit_line(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    at_all = _windowed(scope, scope.rows(query), field, "count")
+    return {(query.name, str(at)): float(str(scope.variables[query.variable])) for at in at_all}
+
+
+def _rate(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    windows: dict[int, list[float]] = defaultdict(list)
+    for points in _by(scope.rows(query), lambda point: point.tags["gateway"]).values():
+        ends = sorted(_windowed(scope, points, field, "last").items())
+        for (before, low), (at, high) in zip(ends, ends[1:], strict=False):
+            if high >= low:
+                windows[at].append((high - low) / (at - before))
+    return {(query.name, str(at)): 100 * sum(values) for at, values in windows.items()}
+
+
+def _shade(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    points = scope.rows(query)
+    if query.when:
+        points = [point for point in points if point.fields[field] == query.when]
+    if not points:
+        return {}
+    every_s = scope.every_s if query.when else 300
+    some = {(point.time - scope.begin) // every_s for point in points}
+    return {
+        (query.name, str(at)): float((number in some) == bool(query.when))
+        for number, at in enumerate(scope.windows(every_s))
+    }
+
+
+def _states(query: Any, scope: Scope) -> Cells:
+    points = scope.rows(query)
+    return {
+        (field, str(at)): value
+        for field in query.rows.fields
+        for at, value in _windowed(scope, points, field, "last").items()
+    }
+
+
+# --- now --------------------------------------------------------------------------------------------------------
+
+
+def _newest(query: Any, scope: Scope) -> Cells:
+    gateways = _by(scope.rows(query), lambda point: point.tags["gateway"]).values()
+    found: Cells = {}
+    for field in query.rows.fields:
+        if values := [known[-1] for points in gateways if (known := _values(points, field))]:
+            found[field, ""] = merge_fn(field)(values)
+    return found
+
+
+def _number(cells: Cells, field: str) -> float | None:
+    value = cells.get((field, ""))
+    return None if value is None else float(value)
+
+
+def _share(part: float, whole: float, *, left: bool) -> float:
+    return 100 - 100 * part / whole if left else 100 * part / whole
+
+
+def _newest_share(query: Any, scope: Scope) -> Cells:
+    newest = _newest(query, scope)
+    part, whole = (_number(newest, field) for field in query.rows.fields)
+    if part is None or whole is None or whole <= query.least:
+        return {}
+    return {(query.name, ""): _share(part, whole, left=query.left)}
+
+
+def _flow(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    watts = _number(_newest(query, scope), field)
+    if watts is None:
+        return {}
+    name = query.idle if abs(watts) <= query.idle_w else query.positive if watts > 0 else query.negative
+    return {(name, ""): abs(watts)}
+
+
+def _last_time(query: Any, scope: Scope) -> Cells:
+    points = scope.rows(query)
+    return {("newest", ""): float(points[-1].time)} if points else {}
+
+
+def _newest_by_tag(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    groups = _by(scope.rows(query), lambda point: point.tags.get(query.tag, ""))
+    return {(name, ""): _values(points, field)[-1] for name, points in groups.items()}
+
+
+def _newest_in(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    value = _number(_newest(query, scope), field)
+    return {} if value is None else {(query.name, ""): value * query.factor}
+
+
+def _each(query: Any, scope: Scope) -> Cells:
+    found: Cells = {}
+    for name, points in _by(scope.rows(query), lambda point: point.tags[query.tags[0]]).items():
+        newest = {field: values[-1] for field in query.rows.fields if (values := _values(points, field))}
+        if all(newest.get(field) for field in query.needs):
+            found |= {(field, name): value for field, value in newest.items()}
+            found |= {(tag, name): points[-1].tags.get(tag, "") for tag in query.tags}
+    return found
+
+
+def _count_above(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    newest = [_values(points, field)[-1] for points in _by(scope.rows(query), lambda p: p.tags["serial"]).values()]
+    return {(query.name, ""): sum(value > 0 for value in newest)} if newest else {}
+
+
+def _listing(query: Any, scope: Scope) -> Cells:
+    return {
+        (name, " ".join([str(point.time), *(point.tags.get(tag, "") for tag in query.tags)])): value
+        for point in scope.rows(query)
+        for name, value in {**point.fields, **{tag: point.tags.get(tag, "") for tag in query.tags}}.items()
+    }
+
+
+# --- days, months, years ----------------------------------------------------------------------------------------
+
+
+def _span_rows(query: Any, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each span's name and its merged fields."""
+    label = LABELS[query.rows.measurement]
+    rows = scope.rows(query, (*query.rows.fields, label))
+    for points in _by(rows, lambda point: point.time).values():
+        merged = {f: merge_fn(f)(values) for f in query.rows.fields if (values := _values(points, f))}
+        if merged:
+            yield str(_values(points, label)[0]), merged
+
+
+def _spans(query: Any, scope: Scope) -> Cells:
+    found: Cells = {}
+    for name, fields in _span_rows(query, scope):
+        row = dict(fields)
+        if getattr(query, "differences", ()):
+            if any(field not in fields for field in query.rows.fields):
+                continue
+            row |= {made: fields[whole] - fields[part] for made, whole, part in query.differences}
+        found |= {(column, name): value for column, value in row.items()}
+    return found
+
+
+def _span_shares(query: Any, scope: Scope) -> Cells:
+    return {
+        (name, label): _share(fields[part], fields[whole], left=left)
+        for label, fields in _span_rows(query, scope)
+        if all(field in fields for field in query.rows.fields)
+        and all(fields[whole] > 0 for _, _, whole, _ in query.shares)
+        for name, part, whole, left in query.shares
+    }
+
+
+def _span_total(query: Any, scope: Scope) -> Cells:
+    points = scope.rows(query)
+    return {(f, ""): sum(values) for f in query.rows.fields if (values := _values(points, f))}
+
+
+def _span_total_share(query: Any, scope: Scope) -> Cells:
+    total = _span_total(query, scope)
+    part, whole = (_number(total, field) for field in query.rows.fields)
+    if part is None or whole is None or whole <= 0:
+        return {}
+    return {(query.name, ""): _share(part, whole, left=query.left)}
+
+
+def _total_by_tag(query: Any, scope: Scope) -> Cells:
+    return {
+        (field, name): sum(values)
+        for name, points in _by(scope.rows(query), lambda point: point.tags.get(query.tag, "")).items()
+        for field in query.rows.fields
+        if (values := _values(points, field))
+    }
+
+
+def _top_spans(query: Any, scope: Scope) -> Cells:
+    first = query.rows.fields[0]
+    rows = [(name, fields) for name, fields in _span_rows(query, scope) if first in fields]
+    rows.sort(key=lambda row: row[1][first], reverse=True)
+    return {(field, name): value for name, fields in rows[: query.count] for field, value in fields.items()}
+
+
+EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
+    "Curve": _curve, "CurveByTag": _curve_by_tag, "CurveByPanel": _curve_by_panel, "DayCurve": _day_curve,
+    "MedianOfGroup": _median_of_group, "LimitLine": _limit_line, "Rate": _rate, "Shade": _shade, "States": _states,
+    "Newest": _newest, "NewestShare": _newest_share, "Flow": _flow, "LastTime": _last_time,
+    "NewestByTag": _newest_by_tag, "NewestIn": _newest_in, "Each": _each, "CountAbove": _count_above,
+    "Listing": _listing, "Spans": _spans, "SpanShares": _span_shares, "SpanTotal": _span_total,
+    "SpanTotalShare": _span_total_share, "TotalByTag": _total_by_tag, "TopSpans": _top_spans,
+}  # fmt: skip
+"""How each class of query is computed, by its name."""
+BY_TIME: Final = {
+    "Curve",
+    "CurveByTag",
+    "CurveByPanel",
+    "DayCurve",
+    "MedianOfGroup",
+    "LimitLine",
+    "Rate",
+    "Shade",
+    "States",
+}
+BY_LABEL: Final = {"Spans", "SpanShares", "TopSpans"}
+
+
+def key_of(query: Any, row: Mapping[str, Any]) -> str:
+    """The key of an answered row, as `Cells` have it; `row` has its time in seconds as `time`."""
+    kind = type(query).__name__
+    if kind in BY_TIME:
+        return str(row["time"])
+    if kind in BY_LABEL:
+        return str(row[LABELS[query.rows.measurement]])
+    if kind == "Each":
+        return str(row[query.tags[0]])
+    if kind == "TotalByTag":
+        return str(row.get(query.tag) or "")
+    if kind == "Listing":
+        return " ".join([str(row["time"]), *(str(row.get(tag) or "") for tag in query.tags)])
+    return ""
