@@ -110,6 +110,8 @@ def open_board(browser: Browser, url: str, board: str, view: View, **options: st
         page.on("console", lambda said: complaints.append(f"console: {said.text}") if said.type == "error" else None)
         page.goto(address(url, board, view, **options), wait_until="networkidle")
         _settle(page)
+        for heading in page.query_selector_all(".dashboard-row--collapsed .dashboard-row__title"):
+            heading.click()
         shown = 0
         while (wanted := max(height, int(page.evaluate(_HEIGHT)) + 16)) != shown:
             shown = wanted  # panels below the first screen are asked for when they come into sight
