@@ -65,6 +65,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("logger/store/",),
     "h11": ("logger/simulator/", "logger/web/connections.py"),
     "starlette": ("logger/web/",),
+    "prometheus_client": ("logger/web/metrics.py",),
     "aiomqtt": ("logger/mqtt/broker.py",),
     "uvicorn": ("logger/web/connections.py",),
     "click": ("logger/commands/", "logger/cli.py"),
@@ -151,6 +152,7 @@ def test_the_daemon_never_searches_and_loads_nothing_that_could() -> None:
         "starlette",
         "uvicorn",
         "aiomqtt",
+        "prometheus_client",
         "logger.query",
     }
     assert not absent & set(run.stdout.split())

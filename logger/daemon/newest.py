@@ -7,10 +7,21 @@ from collections.abc import Iterable
 from typing import Final
 
 from logger.model import Reading
+from logger.site import Site
 
 EVENTS_KEPT: Final = 500
 _TAGS: Final = ("serial", "meter", "phase", "contact", "kind", "endpoint", "band")
 """The tags that tell the series of one measurement of one gateway apart."""
+
+_CURRENT_INTERVALS: Final = 3
+_CURRENT_S: Final = {"envoy_inverter": 7200, "envoy_gateway": 2700}
+"""Seconds for which a reading is current where it does not come with every poll of its role."""
+
+
+def is_current(reading: Reading, site: Site, now: float) -> bool:
+    """Tell whether what a reading measured may still be shown as true now (unix seconds)."""
+    usual_s = _CURRENT_INTERVALS * site.intervals[reading.role]
+    return now - reading.time <= _CURRENT_S.get(reading.measurement, usual_s)
 
 
 class NewestReadings:

@@ -45,7 +45,6 @@ class Topic:
     """Describe the states of one measurement that stand in one topic for each device.
 
     `shown`: the fields that Home Assistant enables at once; the others wait until the owner enables them.
-    `stale_s`: a measured value is unknown once its reading is older; 0: three intervals of its role.
     """
 
     name: str
@@ -53,7 +52,6 @@ class Topic:
     device: DeviceKind
     fields: tuple[Field, ...]
     shown: frozenset[str]
-    stale_s: int = 0
 
 
 def _choose(
@@ -63,14 +61,13 @@ def _choose(
     shown: str,
     *,
     more: tuple[Field, ...] = (),
-    stale_s: int = 0,
 ) -> Topic:
     """Make a topic of all fields of a measurement; `shown` names the enabled ones with spaces in between."""
     names = frozenset(shown.split())
     fields = (*measurement.fields, *more)
     if unknown := names - {field.name for field in fields}:
         raise ValueError(f"{measurement.name} has no {', '.join(sorted(unknown))}")
-    return Topic(name, measurement, device, fields, names, stale_s)
+    return Topic(name, measurement, device, fields, names)
 
 
 TOPICS: Final = (
@@ -84,7 +81,7 @@ TOPICS: Final = (
         "grid_export_lifetime_wh battery_charged_lifetime_wh battery_discharged_lifetime_wh",
     ),
     _choose("grid", GRID, "gateway", "grid_state relay_closed controller_temperature_c generator_state"),
-    _choose("inverter", INVERTER, "inverter", "power_w energy_lifetime_wh temperature_c", stale_s=7200),
+    _choose("inverter", INVERTER, "inverter", "power_w energy_lifetime_wh temperature_c"),
     _choose("inverter_status", INVERTER_STATUS, "inverter", "communicating fault"),
     _choose("battery", BATTERY, "battery", "state power_w charge_percent temperature_c communicating"),
     _choose(
@@ -117,17 +114,12 @@ def find_traits(field: Field) -> Traits:
     return Traits(component, field.help.partition(".")[0], unit, device_class, _find_state_class(field, device_class))
 
 
-def is_counter(field: Field) -> bool:
-    """Return True for energy since midnight or ever: it stays true until the next value."""
-    return field.unit == "wh" and field.name.endswith(("_today_wh", "_lifetime_wh"))
-
-
 def _find_state_class(field: Field, device_class: str) -> str:
     """Tell how Home Assistant may make statistics of the field."""
     if field.kind in ("bool", "string"):
         return ""
     if device_class != "energy":
         return "measurement"
-    if not is_counter(field):
+    if not field.name.endswith(("_today_wh", "_lifetime_wh")):
         return ""
     return "total" if field.name.startswith("net_") else "total_increasing"

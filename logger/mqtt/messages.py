@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from logger.daemon.newest import NewestReadings
+from logger.daemon.newest import NewestReadings, is_current
 from logger.model import Json, Reading, Value, round_value
 from logger.mqtt.discovery import availability_of, describe_entities, recorder_availability_of
-from logger.mqtt.entities import PROBLEM, TOPICS, Topic, is_counter
+from logger.mqtt.entities import PROBLEM, TOPICS, Topic
 from logger.readings.table import TOTALS
+from logger.site import Site
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
-_STALE_INTERVALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,13 @@ class Message:
 class Seen:
     """Hold what the messages are made of: the newest readings of one gateway, and what is wrong now.
 
-    `totals_s`, `devices_s`: seconds between the readings of a role. `now` is in unix seconds.
+    `now` is in unix seconds.
     """
 
     gateway: str
     newest: NewestReadings
     troubles: Mapping[str, str]
-    totals_s: int
-    devices_s: int
+    site: Site
     now: float
 
 
@@ -73,7 +72,7 @@ class Messages:
         """Make the state of one series, and before it the entities of fields that it shows for the first time."""
         serial = reading.tags.get("serial")
         state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
-        is_stale = seen.now - reading.time > _find_limit_s(topic, seen)
+        is_stale = not is_current(reading, seen.site, seen.now)
         troubles = tuple(seen.troubles.values()) if topic.device == "recorder" else ()
         if self._states.get(state_topic) == (reading, is_stale, troubles):
             return
@@ -102,19 +101,14 @@ def _describe_state(
     topic: Topic, values: Mapping[str, Value], announced: frozenset[str], *, is_stale: bool
 ) -> dict[str, Json]:
     """Return every announced field: its value, or null where it is absent or too old to be true now."""
-    counters = {each.name for each in topic.fields if is_counter(each)}
+    lifetimes = {each.name for each in topic.fields if each.is_lifetime}
     return {
-        name: None if name not in values or (is_stale and name not in counters) else round_value(name, values[name])
+        name: None if name not in values or (is_stale and name not in lifetimes) else round_value(name, values[name])
         for name in sorted(announced)
     }
-
-
-def _find_limit_s(topic: Topic, seen: Seen) -> float:
-    interval_s = seen.totals_s if topic.measurement.role == "totals" else seen.devices_s
-    return topic.stale_s or _STALE_INTERVALS * interval_s
 
 
 def _is_heard(seen: Seen) -> bool:
     """Return True while the newest totals are of the last few ticks."""
     totals = seen.newest.find(TOTALS.name)
-    return totals is not None and seen.now - totals.time <= _STALE_INTERVALS * seen.totals_s
+    return totals is not None and is_current(totals, seen.site, seen.now)

@@ -82,7 +82,6 @@ def _look(collector: Collector, recorder: Recorder, clock: Clock) -> Seen:
         collector.serial,
         collector.newest,
         recorder.changes.troubles,
-        collector.site.totals_s,
-        collector.site.devices_s,
+        collector.site,
         clock.time(),
     )

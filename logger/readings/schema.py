@@ -85,6 +85,11 @@ class Field:
         last = self.name.rpartition("_")[2]
         return last if last in UNITS else ""
 
+    @property
+    def is_lifetime(self) -> bool:
+        """Return True for energy ever: such a value stays true until the next one."""
+        return self.name.endswith("_lifetime_wh") and not self.name.startswith("net_")
+
     def value_of(self, key: Key, row: Row, view: View) -> Value | None:
         """Read the value of a key in a row and convert it to the field's type; None if missing or implausible."""
         if row.doubt and self.needs_belief:

@@ -102,6 +102,7 @@ def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
             StarletteRoute("/", _make_page_endpoint(web), methods=["GET"]),
             StarletteRoute("/live", _make_live_endpoint(web, streams), methods=["GET"]),
             StarletteRoute("/assets/{name}", _answer_asset, methods=["GET"]),
+            StarletteRoute("/metrics", _make_metrics_endpoint(web), methods=["GET"]),
             StarletteRoute("/healthz", _probe(lambda: answer_health(recorder)), methods=["GET"]),
             StarletteRoute("/readyz", _probe(lambda: answer_ready(recorder)), methods=["GET"]),
         ],
@@ -159,6 +160,20 @@ def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request]
         except QuestionError as error:
             return Response(f"{error.message}\n", 404, media_type="text/plain")
         return LiveResponse(streams, site, read_language(request))
+
+    return endpoint
+
+
+def _make_metrics_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]:
+    """Make the function that answers Prometheus."""
+
+    async def endpoint(request: Request) -> Response:
+        from logger.web.metrics import answer_metrics  # loads its library when Prometheus first comes
+
+        async def make() -> WebDocument:
+            return answer_metrics(web.recorder, web.clock)
+
+        return await web.answer("/metrics", make, request)
 
     return endpoint
 

@@ -12,7 +12,7 @@ from logger.backfill.history import Point
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import load_state
-from logger.daemon.newest import NewestReadings
+from logger.daemon.newest import NewestReadings, is_current
 from logger.energy.days import first_instant
 from logger.influx.read_back import read_back
 from logger.model import Reading
@@ -21,7 +21,6 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 _EVENT_DAYS: Final = 7
-_FRESH_TICKS: Final = 3
 _EVENT: Final = b"envoy_event,"
 
 
@@ -79,8 +78,8 @@ class ShownSite:
         return first_instant((today + timedelta(days=1)).isoformat(), zone.key)
 
     def is_fresh(self, reading: Reading) -> bool:
-        """Tell whether a reading of the totals is of the last three ticks."""
-        return self.clock.time() - reading.time <= _FRESH_TICKS * self.collector.site.totals_s
+        """Tell whether a reading of the totals is of the last few ticks."""
+        return is_current(reading, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:
         """Return the newest totals: of this run, else the few figures that the store keeps of the last tick."""

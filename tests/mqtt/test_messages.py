@@ -13,6 +13,7 @@ from logger.model import Reading
 from logger.mqtt.entities import TOPICS, find_traits
 from logger.mqtt.messages import Message, Messages, Seen
 from logger.readings.table import MEASUREMENTS
+from logger.site import Site
 from tests.web.stage import SERIAL, Stage, on_stage
 
 NOON = 1_760_000_400
@@ -22,7 +23,7 @@ TAGS = {"gateway": SERIAL}
 def seen(*readings: Reading, now: float = NOON, **troubles: str) -> Seen:
     newest = NewestReadings()
     newest.take(readings)
-    return Seen(SERIAL, newest, troubles, 60, 300, now)
+    return Seen(SERIAL, newest, troubles, Site(), now)
 
 
 def totals(time: int = NOON, **fields: float) -> Reading:
@@ -114,7 +115,7 @@ def test_each_unit_of_a_shown_field_has_its_class() -> None:
 def test_every_reading_of_a_tick_is_announced_and_told(tmp_path: Path, minute: int) -> None:
     async def play(here: Stage) -> dict[str, Any]:
         await here.tick(minute)
-        what = Seen(SERIAL, here.collector.newest, {}, 60, 300, here.clock.now)
+        what = Seen(SERIAL, here.collector.newest, {}, here.collector.site, here.clock.now)
         return make(Messages("envoy", "homeassistant"), what)
 
     said = on_stage(tmp_path, play)
