@@ -28,7 +28,8 @@ PASSWORD = "Sentinel pa ss#$'\"\\w"
 FIRST = "Sentinel first #$'\"\\ user"
 SECRETS = (PASSWORD, FIRST, "Sentinel")
 TOTALS = ("envoy", "envoy_totals")
-ZONE = "Days begin at midnight in this time zone ["
+ZONE = "days begin at midnight in Europe/Madrid, as the gateway is set"
+ASKED_ZONE = "Days begin at midnight in this time zone ["
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def sign_in(person: Person, here: Gateway, generation: str) -> None:
     """What each generation asks for: nothing, the account, a pasted token."""
     if generation.startswith("5"):
         person.wait("user envoy may read what this gateway asks a user for")
-        person.answer(ZONE, "")
+        person.wait(ZONE)
         return
     person.answer("Trust it from now on [Y/n]: ", "y")
     if generation.startswith("7"):
@@ -71,7 +72,7 @@ def sign_in(person: Person, here: Gateway, generation: str) -> None:
         person.answer("How [1]: ", "2")
         person.answer("The token (it is not shown): ", here.running.new_token())
     person.wait("the gateway takes the token: role owner")
-    person.answer(ZONE, "")
+    person.wait(ZONE)
 
 
 class Open1:
@@ -196,7 +197,7 @@ def test_from_nothing_to_points_in_a_database_by_answers_alone(
 
 QUESTIONS = (
     "The gateway's address: ", "Trust it from now on [Y/n]: ", "How [1]: ", "account's e-mail: ", "Its password: ",
-    ZONE, "Its address, or none [http://localhost:8086]: ",
+    "Its address, or none [http://localhost:8086]: ",
     "Its organisation [home]: ", "Name of its first user [admin]: ",
     "Password (8 letters or more): ",
 )  # fmt: skip
@@ -206,7 +207,7 @@ QUESTIONS = (
 def test_ctrl_c_leaves_no_settings_and_nothing_half_written(fake_fresh: Fake2, tmp_path: Path, at: int) -> None:
     with gateway("8-battery") as here:
         cloud = here.running.simulator.cloud
-        answers = (here.place, "y", "1", cloud.username, PASSWORD, "", fake_fresh.url, "", "", FIRST)
+        answers = (here.place, "y", "1", cloud.username, PASSWORD, fake_fresh.url, "", "", FIRST)
         with Person(tmp_path, "init", "--no-search", settings=here.environment) as person:
             for question, answer in zip(QUESTIONS[:at], answers[:at], strict=True):
                 person.answer(question, answer)
@@ -314,7 +315,7 @@ def test_a_gateway_that_announces_itself_is_chosen_by_its_number(responder: Zero
             line = next(line for line in person.screen.splitlines() if f"serial {serial}" in line)
             assert here.place in line
             person.answer(": ", line.split()[0])
-            person.answer(ZONE, "")
+            person.wait(ZONE)
             person.answer("Its address, or none [http://localhost:8086]: ", "none")
             person.wait("envoy-logger once --dry-run")
             assert person.end() == 0, person.screen
@@ -450,7 +451,7 @@ def test_answers_are_checked_at_once_kept_through_a_retry_and_no_token_is_lost(
 ) -> None:
     with (
         gateway("8-battery") as here,
-        Person(tmp_path, "init", "--no-search", settings=here.environment) as person,
+        Person(tmp_path, "init", "--no-search", settings=here.environment | {"TZ": "Asia/Tokyo"}) as person,
     ):
         person.answer("The gateway's address: ", here.place)
         person.answer("Trust it from now on [Y/n]: ", "y")
@@ -461,10 +462,10 @@ def test_answers_are_checked_at_once_kept_through_a_retry_and_no_token_is_lost(
         person.wait("that is no e-mail address")
         person.answer("account's e-mail: ", here.running.simulator.cloud.username)
         person.answer("Its password: ", PASSWORD)
-        person.wait("the gateway is set to Europe/Madrid")
-        person.answer(ZONE, "Mars/Base")
+        person.wait("the gateway is set to Europe/Madrid, and this machine to Asia/Tokyo")
+        person.answer(ASKED_ZONE, "Mars/Base")
         person.wait("that is no time zone")
-        person.answer(ZONE, "Europe/Lisbon")
+        person.answer(ASKED_ZONE, "Europe/Lisbon")
         person.answer("Its address, or none [http://localhost:8086]: ", fake_fresh.url)
         for name, password in (("boss", "admin"), ("", "kurz")):
             if name:
@@ -485,6 +486,24 @@ def test_answers_are_checked_at_once_kept_through_a_retry_and_no_token_is_lost(
     shown = next(line for line in person.screen.splitlines() if len(line.strip()) > 60 and " " not in line.strip())
     fake_fresh.rows_as(shown.strip(), "our house", *TOTALS)  # it is good
     assert settings_of(tmp_path)["LOGGER_TIMEZONE"] == "Europe/Lisbon"
+
+
+def test_the_ordinary_way_asks_at_most_six_questions(fake_influx2: Fake2, tmp_path: Path) -> None:
+    """With an account, and InfluxDB's address and credentials as the installation gives them."""
+    (tmp_path / "admin").write_text(fake_influx2.admin_token + "\n")
+    given = ["--influxdb-url", fake_influx2.url, "--org", "home", "--admin-token-file", "admin"]
+    with (
+        gateway("8-battery") as here,
+        Person(tmp_path, "init", "--no-search", *given, settings=here.environment | {"TZ": "Europe/Paris"}) as person,
+    ):
+        person.answer("The gateway's address: ", here.place)
+        person.answer("Trust it from now on [Y/n]: ", "y")
+        person.answer("How [1]: ", "1")
+        person.answer("account's e-mail: ", here.running.simulator.cloud.username)
+        person.answer("Its password: ", PASSWORD)
+        person.wait(ZONE)
+        assert person.end() == 0, person.screen
+    assert settings_of(tmp_path)["LOGGER_TIMEZONE"] == "Europe/Madrid"
 
 
 def test_three_failures_leave_influxdb_for_later_and_keep_the_rest(fake_influx2: Fake2, tmp_path: Path) -> None:

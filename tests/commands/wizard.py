@@ -22,7 +22,8 @@ class Person:
 
     def __init__(self, home: Path, *words: str, settings: Mapping[str, str]) -> None:
         self._child = pexpect.spawn(
-            sys.executable, ["-m", "logger", *words], cwd=str(home), env=environment(home, settings),
+            sys.executable, ["-m", "logger", *words], cwd=str(home),
+            env=environment(home, {"TZ": "UTC", **settings}),
             encoding="utf-8", timeout=LONGEST_S, dimensions=(60, 160), echo=True,
         )  # fmt: skip
         self._seen = ""

@@ -1,8 +1,11 @@
-"""`init`'s time zone section: shows the zone that the gateway is set to, and asks whether the site is there."""
+"""`init`'s time zone section: takes the gateway's zone, and asks only where this machine is set to another one."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from logger.clock import Clock
 from logger.commands.init.draft import Draft
@@ -16,26 +19,43 @@ from logger.readings import paths
 from logger.settings.environment import find_system_zone
 from logger.settings.value_types import is_zone
 
+_NO_ZONE: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/GMT", "GMT"})
+"""What a machine is set to that was never told where it is."""
+
 
 def set_up_zone(terminal: Terminal, draft: Draft, access: Access | None, clock: Clock) -> None:
-    """Ask in which time zone days begin; the gateway's is the default, else this machine's."""
+    """Take the gateway's time zone; ask if the gateway tells none, or if this machine is set to another one."""
     if draft.values.get("LOGGER_TIMEZONE"):
         return
     terminal.start_section("Time zone")
     of_gateway = asyncio.run(_fetch_zone(access, clock)) if access is not None else ""
     known = draft.before.recorder.timezone or of_gateway
+    of_machine = find_system_zone()
+    if of_gateway and known == of_gateway and (of_machine in _NO_ZONE or _are_alike(of_gateway, of_machine, clock)):
+        terminal.show_good(
+            f"days begin at midnight in {of_gateway}, as the gateway is set (--timezone names another)"
+        )
+        draft.put("LOGGER_TIMEZONE", of_gateway)
+        return
     if of_gateway:
-        terminal.show_good(f"the gateway is set to {of_gateway}")
+        terminal.show_note(f"the gateway is set to {of_gateway}, and this machine to {of_machine}")
     else:
         terminal.show_note("the gateway does not tell now where it is; the default is this machine's")
     zone = terminal.ask(
         "Days begin at midnight in this time zone",
-        default=known or find_system_zone(),
+        default=known or of_machine,
         option="--timezone",
         explain_wrong=lambda answer: "" if is_zone(answer) else "that is no time zone, such as Europe/Paris",
     )
     if terminal.asks or known:  # unasked, a machine's zone is no answer: the gateway may tell it later
         draft.put("LOGGER_TIMEZONE", zone)
+
+
+def _are_alike(one: str, other: str, clock: Clock) -> bool:
+    """Tell whether two zones show the same time in every month of this year."""
+    year = datetime.fromtimestamp(clock.time(), ZoneInfo(one)).year
+    noons = [datetime(year, month, 15, 12, tzinfo=ZoneInfo(one)) for month in range(1, 13)]
+    return all(noon.utcoffset() == noon.astimezone(ZoneInfo(other)).utcoffset() for noon in noons)
 
 
 async def _fetch_zone(access: Access, clock: Clock) -> str:
