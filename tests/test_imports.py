@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "daemon": GROUND | DOORS | {*BELOW_DAEMON, "daemon"},
     "capture": GROUND | TALK | {"gateway", "readings", "store", "capture"},
     "backfill": GROUND | TALK | {"tariff", "energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
-    "backup": GROUND | DOORS | {"store", "backup"},
+    "backup": GROUND | DOORS | {"tariff", "store", "backup"},
     "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "mqtt", "doctor"},
     "query": GROUND | TALK | {"influx", "control", "daemon", "backfill", "query"},
     "web": GROUND | DOORS | {*BELOW_DAEMON, "daemon", "backfill", "query", "web"},

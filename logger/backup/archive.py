@@ -22,6 +22,7 @@ from logger.files import open_private
 FORM: Final = 1
 STATE: Final = "state/"
 _MANIFEST, _SETTINGS, _SECRETS, _FILES = "manifest.json", "settings.env", "credentials/", "files/"
+_PRIVATE: Final = "private/"
 _CHUNK: Final = 1024 * 1024
 _LARGEST_TEXT: Final = 16 * 1024 * 1024
 """The most bytes of a member that is read into memory."""
@@ -41,13 +42,15 @@ class Manifest:
 class Texts:
     """Everything of a backup but the state folder. `settings` is None without a settings file.
 
-    `secrets`: variable → secret. `files`: variable → content of the file that this setting names.
+    `secrets`: variable → secret. `files`: place → content of a file that the settings name (`named_files`).
+    `secret_files`: the same for files that hold a secret.
     """
 
     manifest: Manifest
     settings: str | None = None
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     files: dict[str, bytes] = field(default_factory=dict)
+    secret_files: dict[str, bytes] = field(default_factory=dict, repr=False)
 
 
 _MANIFESTS: Final = TypeAdapter(Manifest)
@@ -65,8 +68,9 @@ class ArchiveWriter:
             self._add(_SETTINGS, texts.settings.encode())
         for variable, secret in texts.secrets.items():
             self._add(f"{_SECRETS}{variable.lower()}", secret.encode())
-        for variable, data in texts.files.items():
-            self._add(f"{_FILES}{variable}", data)
+        for folder, files in ((_FILES, texts.files), (_PRIVATE, texts.secret_files)):
+            for place, data in files.items():
+                self._add(f"{folder}{place}", data)
 
     def _add(self, name: str, data: bytes) -> None:
         self._tar.addfile(self._describe(name, len(data)), io.BytesIO(data))
@@ -139,7 +143,8 @@ def _read_texts(found: Mapping[str, bytes]) -> Texts:
         raise StateError(f"this backup was made by a newer envoy-logger ({manifest.version})", "install that one.")
     secrets = {name.upper(): data.decode() for name, data in _list_in(_SECRETS, found)}
     settings = found.get(_SETTINGS)
-    return Texts(manifest, None if settings is None else settings.decode(), secrets, dict(_list_in(_FILES, found)))
+    files, secret_files = dict(_list_in(_FILES, found)), dict(_list_in(_PRIVATE, found))
+    return Texts(manifest, None if settings is None else settings.decode(), secrets, files, secret_files)
 
 
 def _list_in(folder: str, found: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:

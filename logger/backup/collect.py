@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from logger import places
 from logger.backup.archive import ArchiveWriter, Manifest, Texts
+from logger.backup.named_files import NamedFile, list_named_files
 from logger.errors import StateError
 from logger.settings.envfile import read_env_text
 from logger.settings.load import Settings
@@ -19,10 +19,6 @@ from logger.store.tables import FILE
 
 _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
 """Files of the state folder beside the store: the gateway's token and certificate, and the last sign-ins."""
-
-
-FILES: Final = ("LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE", "LOGGER_TLS_CA_FILE")
-"""Settings that name a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +63,19 @@ def collect_texts(settings: Settings, now: float) -> Texts:
         if settings.origins[name] not in ("environment", str(env_file))
     }
     manifest = Manifest(int(now), is_service=env_file == places.INSTALLED)
-    return Texts(manifest, text or None, secrets, dict(_read_files(settings)))
+    files: dict[bool, dict[str, bytes]] = {False: {}, True: {}}
+    for file in list_named_files(settings):
+        files[file.is_secret][file.place] = _read(file)
+    return Texts(manifest, text or None, secrets, files[False], files[True])
 
 
-def _read_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    """Read the files that settings name, by variable. Raises StateError."""
-    for variable in FILES:
-        if name := settings.values[variable]:
-            path = Path(str(name)).expanduser()
-            try:
-                yield variable, path.read_bytes()
-            except OSError as error:
-                raise StateError(f"{path} cannot be read: {error.strerror}", f"correct {variable}.") from error
+def _read(file: NamedFile) -> bytes:
+    """Read a file that the settings name. Raises StateError."""
+    try:
+        return file.path.read_bytes()
+    except OSError as error:
+        setting = file.place.partition("/")[0]
+        raise StateError(f"{file.path} cannot be read: {error.strerror}", f"correct {setting}.") from error
 
 
 def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from logger.backup.archive import ArchiveReader, Texts
+from logger.backup.named_files import find_target
 from logger.errors import StateError
 from logger.files import NewFile, hand_over, sync_folder, write_together
 from logger.settings.definitions import KNOWN_NAMES
@@ -64,8 +65,10 @@ def _make_files(texts: Texts, env_file: Path) -> list[NewFile]:
         raise StateError(f"this backup holds a secret for no setting: {min(strangers)!r}", "use another backup.")
     files = [NewFile(credentials / name.lower(), f"{secret}\n".encode()) for name, secret in texts.secrets.items()]
     values = _read_values(texts)
-    for variable in texts.files.keys() & values.keys():
-        files.append(NewFile(env_file.parent / Path(values[variable]).expanduser(), texts.files[variable], 0o644))
+    for mode, named in ((0o644, texts.files), (0o600, texts.secret_files)):
+        for place, data in named.items():
+            if target := find_target(place, values, env_file.parent):
+                files.append(NewFile(target, data, mode))
     moved = {f"{name}_FILE": None for name in texts.secrets}  # the folder beside the settings is read by itself
     return [*files, NewFile(env_file, change_env(texts.settings, moved).encode())]
 

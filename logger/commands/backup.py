@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -62,7 +63,7 @@ def _open(output: Path | None) -> Iterator[IO[bytes]]:
 def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]:
     """Write what is inside, one kind a line."""
     texts, store = found.texts, found.store
-    secrets = sorted(texts.secrets)
+    secrets = sorted([*texts.secrets, *(place.rpartition("/")[2] for place in texts.secret_files)])
     points = (
         "none yet"
         if store is None
@@ -76,7 +77,9 @@ def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]
         f"state      {', '.join(found.state_files) or 'nothing else'} (of {state_dir})",
     ]
     if texts.files:
-        lines.append(f"files      those that {', '.join(texts.files)} name")
+        counts = Counter(place.partition("/")[0] for place in texts.files)
+        named = [name if count == 1 else f"{name} with {count - 1} that it names" for name, count in counts.items()]
+        lines.append(f"files      {', '.join(named)}")
     if found.outside:
         lines.append(f"NOT INSIDE {', '.join(found.outside)}: from the environment, which no backup can restore")
     return lines

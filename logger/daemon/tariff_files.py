@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from logger import log
 from logger.errors import Problem
 from logger.settings.load import Settings
+from logger.tariff.price_files import list_price_files
 from logger.tariff.price_table import PriceTable, make_table, parse_prices
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
@@ -30,12 +31,6 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
         return Prices(tariff), problems
     table, found = _read_tables(list_price_files(path, tariff.price_path))
     return Prices(tariff, table), tuple(found)
-
-
-def list_price_files(path: str, price_path: str) -> list[Path]:
-    """List the price file, or the price folder's CSV files by name; a relative path starts at the tariff file."""
-    place = Path(path).expanduser().parent / Path(price_path).expanduser()
-    return sorted(place.glob("*.csv")) if place.is_dir() else [place]
 
 
 def tariff_problems(settings: Settings) -> tuple[Problem, ...]:

@@ -1,0 +1,91 @@
+"""List the files that the settings name, and those that these files name: price files, what single gateways have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Final
+
+from logger.settings.environment import read_variables
+from logger.settings.gateways_file import SECRETS
+from logger.settings.gateways_file import SETTING as GATEWAYS
+from logger.settings.load import Settings
+from logger.settings.value_sources import CREDENTIALS, Inputs
+from logger.tariff.price_files import find_price_files
+
+TARIFF: Final = "LOGGER_TARIFF_FILE"
+_OF_GATEWAYS: Final = ("LOGGER_LAYOUT_FILE", TARIFF, "LOGGER_TLS_CA_FILE")
+FILES: Final = (*_OF_GATEWAYS, GATEWAYS)
+"""Settings that name a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """Hold a file to back up, and where it belongs.
+
+    `place`: the setting that names the file; or that setting, a slash, and the file's path from the folder of the
+    setting's file; or `credentials`, a slash, and the name of a secret there.
+    """
+
+    place: str
+    path: Path
+    is_secret: bool = False
+
+
+def list_named_files(settings: Settings) -> Iterator[NamedFile]:
+    """List every file that the settings name; a file that several gateways name is listed once."""
+    for variable in FILES:
+        if path := _path_of(settings, variable):
+            yield NamedFile(variable, path)
+            if variable == TARIFF:
+                yield from (NamedFile(_beside(TARIFF, path, file), file) for file in find_price_files(path))
+    gateways = _path_of(settings, GATEWAYS)
+    if gateways is not None:
+        found = {each.place: each for one in settings.listed or () for each in _of_gateway(settings, one, gateways)}
+        yield from found.values()
+
+
+def find_target(place: str, values: Mapping[str, str], folder: Path) -> Path | None:
+    """Return where a file of a backup belongs, if settings with these `values` lie in `folder`; None if nowhere."""
+    variable, _, rest = place.partition("/")
+    if variable == CREDENTIALS:
+        return folder / CREDENTIALS / PurePath(rest).name
+    if variable not in values:
+        return None
+    named = folder / Path(values[variable]).expanduser()
+    return named.parent / rest if rest else named
+
+
+def _of_gateway(settings: Settings, one: Settings, gateways: Path) -> Iterator[NamedFile]:
+    """List what the table of one gateway names."""
+    for variable in _OF_GATEWAYS:
+        path = _path_of(one, variable)
+        if path is None or one.origins.get(variable) == settings.origins.get(variable):
+            continue
+        yield NamedFile(_beside(GATEWAYS, gateways, path), path)
+        for file in find_price_files(path) if variable == TARIFF else ():
+            yield NamedFile(_beside(GATEWAYS, gateways, file), file)
+    for variable in SECRETS.values():
+        origin = one.origins.get(variable, "")
+        if variable in one.secrets and origin != settings.origins.get(variable):
+            path = Path(origin)
+            is_inside = path.parent in _secrets_folders(settings)
+            place = f"{CREDENTIALS}/{path.name}" if is_inside else _beside(GATEWAYS, gateways, path)
+            yield NamedFile(place, path, is_secret=True)
+
+
+def _path_of(settings: Settings, variable: str) -> Path | None:
+    name = str(settings.values[variable] or "")
+    return Path(name).expanduser() if name else None
+
+
+def _beside(variable: str, named: Path, path: Path) -> str:
+    """Name a file by its path from the folder of the file that a setting names, or by its whole path elsewhere."""
+    folder = named.parent
+    rest = path.relative_to(folder) if path.is_relative_to(folder) else path.absolute()
+    return f"{variable}/{rest}"
+
+
+def _secrets_folders(settings: Settings) -> list[Path]:
+    return Inputs(read_variables(), settings.env_file).folders

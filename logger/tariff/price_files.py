@@ -1,0 +1,21 @@
+"""Find the files with hourly prices that a tariff file names."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+
+def list_price_files(path: str | Path, price_path: str) -> list[Path]:
+    """List the price file, or the price folder's CSV files by name; a relative path starts at the tariff file."""
+    place = Path(path).expanduser().parent / Path(price_path).expanduser()
+    return sorted(place.glob("*.csv")) if place.is_dir() else [place]
+
+
+def find_price_files(path: Path) -> list[Path]:
+    """List the price files that exist, of a tariff file that may have faults; none if it cannot be read."""
+    try:
+        named = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("prices")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return []
+    return [file for file in list_price_files(path, named) if file.is_file()] if isinstance(named, str) else []
