@@ -37,7 +37,6 @@ class Panel:
     time_from: str = ""
     time_shift: str = ""
     repeat: str = ""
-    link: str = ""
     words: str = ""
 
 

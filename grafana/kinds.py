@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypedDict, Unpack
 
 from grafana_foundation_sdk.models import barchart, common, heatmap, statetimeline, table, timeseries
@@ -13,6 +13,7 @@ from grafana.looks import Look
 from grafana.query.asked import Query
 
 Size = tuple[int, int]
+_NAMES: Final = ("panel", "serial", "local_year")
 _BRIDGED_MS: Final = 600_000
 """A line goes on over ten minutes without a value; a longer silence is a hole."""
 
@@ -29,7 +30,6 @@ class Extras(TypedDict, total=False):
     time_from: str
     time_shift: str
     repeat: str
-    link: str
 
 
 def _legend(shown: bool = True) -> common.VizLegendOptions:
@@ -49,11 +49,13 @@ def stats(
     ground: bool = False,
     is_time: bool = False,
     named: bool = True,
+    text_px: int = 0,
     **extras: Unpack[Extras],
 ) -> Panel:
     """Make large numbers, one for each column; `ground`: on their colour. A lone number needs no name.
 
-    `is_time`: what is shown is a time, which is no number to Grafana.
+    `is_time`: what is shown is a time or a word, which is no number to Grafana. `text_px`: how large, instead of as
+    large as there is room.
     """
     mode = common.BigValueColorMode
     options = stat_panel.Options(
@@ -65,6 +67,7 @@ def stats(
             values=False, calcs=["lastNotNull"], fields="/.*/" if is_time else ""
         ),
         orientation=common.VizOrientation.AUTO,
+        text=common.VizTextDisplayOptions(title_size=text_px / 2, value_size=text_px) if text_px else None,
     )
     return Panel(title, "stat", says, queries, size, options=options, **extras)
 
@@ -103,26 +106,27 @@ def bars(
     *,
     along: str,
     stacked: bool = False,
-    lying: bool = False,
     values: Literal["auto", "never", "always"] = "never",
     colored_by: str = "",
     legend: bool = True,
+    every_name: bool = False,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make bars: a group for each row, named by the column `along`."""
+    """Make bars: a group for each row, named by the column `along`; `every_name`: each has its name below."""
     options = barchart.Options(
         x_field=along,
         color_by_field=colored_by or None,
-        orientation=common.VizOrientation.HORIZONTAL if lying else common.VizOrientation.VERTICAL,
-        bar_radius=0.1,
+        orientation=common.VizOrientation.VERTICAL,
+        bar_radius=0.0 if stacked else 0.05,
         stacking=common.StackingMode.NORMAL if stacked else common.StackingMode.NONE,
         show_value=common.VisibilityMode(values),
         group_width=0.8,
         bar_width=0.9,
-        x_tick_label_spacing=100 if not lying else 0,
+        x_tick_label_spacing=0 if every_name else 100,
         legend=_legend(legend),
         tooltip=_tooltip(),
     )
+    extras["transformations"] = (*extras.get("transformations", ()), *_as_words(query.columns))
     custom = barchart.FieldConfig(line_width=0, fill_opacity=85, axis_soft_min=0, axis_border_show=False)
     return Panel(
         title, "barchart", says, (query,), size, options=options, custom=custom, order=query.columns, **extras
@@ -151,7 +155,7 @@ def heat(
             mode=heatmap.HeatmapColorMode.SCHEME,
             scheme=scheme,
             fill="dark-orange",
-            scale=heatmap.HeatmapColorScale.EXPONENTIAL,
+            scale=heatmap.HeatmapColorScale.LINEAR,
             exponent=0.5,
             steps=64,
             reverse=reverse,
@@ -185,7 +189,9 @@ def listing(
         footer=common.TableFooterOptions(show=False, reducer=["sum"]),
         sort_by=[],
     )
-    custom = common.TableFieldOptions(align=common.FieldTextAlignment.AUTO)
+    custom = common.TableFieldOptions(align=common.FieldTextAlignment.AUTO, min_width=60)
+    extras.setdefault("absent", "–")
+    extras["transformations"] = (*extras.get("transformations", ()), *_as_words(order))
     if sort:
         step = ("sortBy", {"fields": {}, "sort": [{"field": sort, "desc": down}]})
         extras["transformations"] = (*extras.get("transformations", ()), step)
@@ -219,6 +225,16 @@ def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[
 def words(title: str, says: str, size: Size) -> Panel:
     """Make a panel of words."""
     return Panel(title, "text", "", (), size, words=says)
+
+
+def _as_words(columns: Iterable[str]) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """Keep names that are made of digits from being taken for numbers."""
+    names = [column for column in columns if column in _NAMES]
+    if not names:
+        return ()
+    return (
+        ("convertFieldType", {"conversions": [{"targetField": name, "destinationType": "string"} for name in names]}),
+    )
 
 
 def join_by(column: str) -> tuple[tuple[str, Mapping[str, object]], ...]:

@@ -16,6 +16,8 @@ GREY: Final = "#8E8E8E"
 GOOD: Final = "#73A84F"
 WARN: Final = "#E8A33D"
 BAD: Final = "#D64550"
+PLAIN: Final = "text"
+"""The colour of writing: dark on light, light on dark."""
 SHADOW: Final = "#7F7F7F"
 """The colours that mean one thing on every board; each is readable on light and on dark."""
 
@@ -37,7 +39,8 @@ UNITS: Final = {
 
 @dataclass(frozen=True)
 class Look:
-    """Hold what is said of one column. `texts`: raw value → (what people read, its colour).
+    """Hold what is said of one column. `texts`: raw value → (what people read, its colour); "" alone is an empty
+    word.
 
     `steps`: from a number on, a colour. `more`: further properties by Grafana's own names.
     """
@@ -62,6 +65,36 @@ class Look:
         )
 
 
+RIGHT: Final = {"custom.axisPlacement": "right", "custom.axisGridShow": False, "custom.fillOpacity": 0}
+DASHED: Final = {
+    "custom.lineStyle": {"fill": "dash", "dash": [6, 6]},
+    "custom.fillOpacity": 0,
+    "custom.lineWidth": 1,
+}
+BARS: Final = {
+    "custom.drawStyle": "bars",
+    "custom.barAlignment": 1,
+    "custom.barWidthFactor": 0.85,
+    "custom.fillOpacity": 85,
+    "custom.lineWidth": 0,
+}
+OF_HUNDRED: Final = {"min": 0, "max": 100}
+WHOLE: Final = {"decimals": 0}
+EACH_ITS_COLOR: Final = {"color": {"mode": "palette-classic"}}
+FILLED_CELL: Final = {
+    "custom.displayMode": "color-background-solid",
+    "custom.cellOptions": {"type": "color-background", "mode": "basic"},
+    "decimals": 0,
+}
+COLORED_TEXT: Final = {"custom.displayMode": "color-text", "custom.cellOptions": {"type": "color-text"}}
+"""Properties that several panels give to their columns; those of tables in the words of 9.3 and of newer ones."""
+
+
+def cell(width: int) -> dict[str, object]:
+    """Give a table's column its width."""
+    return {"custom.width": width}
+
+
 YES_NO: Final = {"true": ("yes", GOOD), "false": ("no", WARN)}
 FAULT: Final = {"true": ("fault", BAD), "false": ("none", GOOD)}
 
@@ -81,7 +114,7 @@ LOOKS: Final[dict[str, Look]] = {
     "battery_reserve_percent": Look("Reserve", WARN),
     "battery_health_percent": Look("Health", BATTERY),
     "battery_energy_wh": Look("Stored", BATTERY),
-    "battery_capacity_wh": Look("Capacity", GREY),
+    "battery_capacity_wh": Look("Capacity", PLAIN),
     # energy
     **{
         f"{stem}{end}": Look(name, color)
@@ -143,9 +176,9 @@ LOOKS: Final[dict[str, Look]] = {
         "Generator", texts={"connected": ("connected", WARN), "disconnected": ("disconnected", GREY)}
     ),
     # panels and inverters
-    "inverters": Look("Panels", GREY, "none"),
-    "inverters_producing": Look("Producing", GREY, "none"),
-    "inverters_communicating": Look("Heard", GREY, "none"),
+    "inverters": Look("Panels", PLAIN, "none"),
+    "inverters_producing": Look("Producing", SOLAR, "none"),
+    "inverters_communicating": Look("Heard", PLAIN, "none"),
     "weak": Look("Weak", unit="none", steps=((None, GOOD), (1, WARN))),
     "silent": Look("Silent", unit="none", steps=((None, GOOD), (1, BAD))),
     "serial": Look("Serial"),
@@ -162,8 +195,8 @@ LOOKS: Final[dict[str, Look]] = {
     "tripped_s": Look("Off by grid", BAD),
     "temperature_c": Look("Temperature", "#E0752D"),
     "max_cell_temperature_c": Look("Hottest cell", BAD),
-    "report_age_s": Look("Heard ago"),
-    "conditions": Look("Says"),
+    "report_age_s": Look("Heard ago", PLAIN),
+    "conditions": Look("Says", texts={"": ("in order", GOOD)}),
     "fault": Look("Fault", texts=FAULT),
     "producing": Look("Producing", texts=YES_NO),
     "communicating": Look("Heard", texts=YES_NO),
@@ -182,15 +215,16 @@ LOOKS: Final[dict[str, Look]] = {
     "dc_current_a": Look("Panel's current", SOLAR),
     "ac_voltage_v": Look("Grid's voltage", BOUGHT),
     # the recorder
-    "newest": Look("Last reading", GREY, "dateTimeFromNow"),
-    "last": Look("Last reading", GREY, "dateTimeFromNow"),
+    "newest": Look("Last reading", PLAIN, "dateTimeFromNow"),
     "outbox_rows": Look("Waiting rows", HOUSE, "none"),
     "outbox_bytes": Look("Waiting", HOUSE),
     "outbox_oldest_s": Look("Oldest waiting", WARN),
     "last_delivery_s": Look("Last delivery", GREY),
     "refused_points": Look("Refused points", unit="none", steps=((None, GOOD), (1, BAD))),
-    "token_expires_s": Look("Token ends in", GREY, steps=((None, BAD), (864_000, WARN), (2_592_000, GOOD))),
-    "clock_skew_s": Look("Gateway's clock", GREY),
+    "token_days": Look(
+        "Token, days left", unit="none", steps=((None, BAD), (10, WARN), (30, GOOD)), more={"decimals": 0}
+    ),
+    "clock_skew_s": Look("Gateway's clock", PLAIN),
     "memory_bytes": Look("Memory", HOUSE),
     "cpu_s": Look("Processor", HOUSE),
     "latency_s": Look("Answer takes", HOUSE),

@@ -200,10 +200,17 @@ class _Page:
             found["mappings"] = [self._mapping(look.texts)]
         return {**found, **look.more}
 
-    def _mapping(self, texts: Mapping[str, tuple[str, str]]) -> dashboard.ValueMap:
+    def _mapping(self, texts: Mapping[str, tuple[str, str]]) -> dashboard.ValueMap | dashboard.SpecialValueMap:
+        if "" in texts:
+            text, color = texts[""]
+            result = dashboard.ValueMappingResult(text=self._say(text), color=color or None, index=0)
+            options = dashboard.DashboardSpecialValueMapOptions(
+                match=dashboard.SpecialValueMatch.EMPTY, result=result
+            )
+            return dashboard.SpecialValueMap(options=options)
         return dashboard.ValueMap(
             options={
-                value: dashboard.ValueMappingResult(text=self._say(text), color=color, index=index)
+                value: dashboard.ValueMappingResult(text=self._say(text), color=color or None, index=index)
                 for index, (value, (text, color)) in enumerate(texts.items())
             }
         )

@@ -6,10 +6,10 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import bars, curve, shaded, states, stats
-from grafana.looks import BATTERY, CHARGE, GREY, Look
+from grafana.looks import BATTERY, CHARGE, DASHED, OF_HUNDRED, PLAIN, RIGHT, WHOLE, Look
 from grafana.query.asked import Rows
 from grafana.query.curves import Curve, Shade, States
-from grafana.query.newest import Flow, LastTime, Newest, NewestShare
+from grafana.query.newest import Flow, LastTime, Newest, NewestIn, NewestShare
 from grafana.query.spans import Spans
 
 _NOW: Final = "10m"
@@ -41,15 +41,7 @@ POWER = curve(
         load_power_w=Look(more={"custom.fillOpacity": 0, "custom.lineWidth": 2}),
         battery_charge_percent=Look(
             color=CHARGE,
-            more={
-                "min": 0,
-                "max": 100,
-                "custom.axisPlacement": "right",
-                "custom.axisGridShow": False,
-                "custom.fillOpacity": 0,
-                "custom.lineWidth": 1,
-                "custom.lineStyle": {"fill": "dash", "dash": [6, 6]},
-            },
+            more={**RIGHT, **DASHED, **OF_HUNDRED},
         ),
     ),
     interval="1m",
@@ -88,8 +80,8 @@ LIVE: Final = Board(
                     ),
                     absent="Nothing was recorded in the last ten minutes.",
                     looks={
-                        "own_use_percent": Look(more={"decimals": 0}),
-                        "self_sufficient_percent": Look(more={"decimals": 0}),
+                        "own_use_percent": Look(more=WHOLE),
+                        "self_sufficient_percent": Look(more=WHOLE),
                     },
                 ),
                 bars(
@@ -118,7 +110,7 @@ LIVE: Final = Board(
                     is_time=True,
                     hidden=("inverters",),
                     absent="none for 30 days",
-                    looks={"Time": Look("Last reading", GREY, "dateTimeFromNow")},
+                    looks={"Time": Look("Last reading", PLAIN, "dateTimeFromNow")},
                 ),
                 stats(
                     "Panels",
@@ -126,13 +118,13 @@ LIVE: Final = Board(
                     (3, 4),
                     Newest(_totals("inverters_producing", "inverters")),
                     absent="no list of inverters",
-                    looks={"inverters": Look("of")},
+                    looks={"inverters": Look("Installed")},
                 ),
                 stats(
-                    "Token",
-                    "When the gateway's token ends; the recorder renews it by itself where it may.",
+                    "Token, days left",
+                    "Days until the gateway's token ends; the recorder renews it by itself where it may.",
                     (3, 4),
-                    Newest(Rows("envoy_logger", ("token_expires_s",), "15m")),
+                    NewestIn("token_days", Rows("envoy_logger", ("token_expires_s",), "15m"), 86400),
                     named=False,
                     absent="needs none",
                 ),

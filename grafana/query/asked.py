@@ -13,12 +13,12 @@ from logger.readings.table import MEASUREMENTS
 
 Dialect: TypeAlias = Literal["flux", "influxql"]
 Form: TypeAlias = Literal["table", "time_series"]
-Merge: TypeAlias = Literal["sum", "mean", "max"]
+Merge: TypeAlias = Literal["sum", "mean", "min", "max"]
 
 SHOWN: Final = ""
 """As `since`: the time that the board shows."""
 _MEANS: Final = ("_percent", "_v", "_hz", "_c", "_factor")
-_GREATEST: Final = ("_s",)
+_AGES: Final = ("_age_s", "_oldest_s", "_delivery_s", "_skew_s")
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,20 @@ def roles() -> dict[str, Role]:
 
 
 def merge_of(field: str) -> Merge:
-    """Return how the values of several gateways become one: powers and energies are added, ages take the greatest."""
-    if field.endswith(_MEANS):
-        return "mean"
-    return "max" if field.endswith(_GREATEST) or field.startswith("peak_") else "sum"
+    """Return how the values of several gateways become one: energies are added, of ages the greatest is taken."""
+    if "_min_" in field or field == "token_expires_s":
+        return "min"
+    if "_max_" in field or field.startswith("peak_") or field.endswith(_AGES):
+        return "max"
+    return "mean" if field.endswith(_MEANS) else "sum"
+
+
+def by_merge(fields: Iterable[str]) -> dict[Merge, list[str]]:
+    """Return the fields that are merged in the same way together."""
+    found: dict[Merge, list[str]] = {}
+    for field in fields:
+        found.setdefault(merge_of(field), []).append(field)
+    return found
 
 
 class Query(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Query, Rows, Statement, merge_of
+from grafana.query.asked import Query, Rows, Statement, by_merge, merge_of
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Curve(Query):
                     'drop(columns: ["_start", "_stop"])',
                 ),
             )
-            for merge, fields in self._merged()
+            for merge, fields in by_merge(self.rows.fields).items()
         ]
 
     def influxql(self) -> list[Statement]:
@@ -50,12 +50,6 @@ class Curve(Query):
             outer, f"({inner})", f"WHERE {influxql.span(self.rows)}", "GROUP BY time($__interval) fill(null)"
         )
         return [Statement(self.rows.role, text, "time_series", "$col")]
-
-    def _merged(self) -> list[tuple[str, list[str]]]:
-        found: dict[str, list[str]] = {}
-        for field in self.rows.fields:
-            found.setdefault(merge_of(field), []).append(field)
-        return list(found.items())
 
 
 @dataclass(frozen=True)
@@ -134,6 +128,164 @@ class CurveByPanel(Query):
 
 
 @dataclass(frozen=True)
+class DayCurve(Query):
+    """One value of each field for each row of days (or months) in the time shown, at the row's own time."""
+
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the fields."""
+        return self.rows.fields
+
+    def flux(self) -> list[Statement]:
+        """Return one statement for each way of merging gateways."""
+        return [
+            Statement(
+                self.rows.role,
+                flux.pipe(
+                    *flux.read(self.rows.having(fields)),
+                    'group(columns: ["_time", "_field"])',
+                    f"{merge}()",
+                    "group()",
+                    flux.WIDE,
+                    'sort(columns: ["_time"])',
+                ),
+            )
+            for merge, fields in by_merge(self.rows.fields).items()
+        ]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        text = influxql.select(
+            [influxql.call(merge_of(field), field) for field in self.rows.fields],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            influxql.EACH_ROW,
+        )
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+
+@dataclass(frozen=True)
+class MedianOfGroup(Query):
+    """The median of one field over the inverters of a group, in each window."""
+
+    name: str
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name of the median."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = (
+            *flux.read(self.rows),
+            flux.windows("mean", empty=False),
+            "group()",
+            flux.windows("median", empty=True),
+            f'rename(columns: {{_value: "{self.name}"}})',
+            f'keep(columns: ["_time", "{self.name}"])',
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        inner = influxql.select(
+            [influxql.call("mean", field)],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY time($__interval), "serial" fill(none)',
+        )
+        text = influxql.select(
+            [influxql.call("median", field, self.name)],
+            f"({inner})",
+            f"WHERE {influxql.span(self.rows)}",
+            "GROUP BY time($__interval) fill(null)",
+        )
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+
+@dataclass(frozen=True)
+class LimitLine(Query):
+    """A line at the number that the reader chose, as far as there are values of `rows`."""
+
+    name: str
+    rows: Rows
+    variable: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name of the line."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = (
+            *flux.read(self.rows),
+            "group()",
+            flux.windows("mean", empty=False),
+            f'map(fn: (r) => ({{_time: r._time, {self.name}: float(v: "${{{self.variable}}}")}}))',
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        text = influxql.select(
+            [f'mean("{field}") * 0 + ${{{self.variable}}} AS "{self.name}"'],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            "GROUP BY time($__interval) fill(none)",
+        )
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+
+@dataclass(frozen=True)
+class Rate(Query):
+    """How fast a counter rises, as percent of a second a second: processor time becomes load."""
+
+    name: str
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name of the rate."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = (
+            *flux.read(self.rows),
+            flux.windows("last", empty=False),
+            "derivative(unit: 1s, nonNegative: true)",
+            'group(columns: ["_field"])',
+            flux.windows("sum", empty=True),
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: r._value * 100.0}}))",
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        inner = influxql.select(
+            [f'non_negative_derivative(last("{field}"), 1s) * 100 AS "r"'],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY time($__interval), "gateway" fill(none)',
+        )
+        text = influxql.select(
+            [influxql.call("sum", "r", self.name)],
+            f"({inner})",
+            f"WHERE {influxql.span(self.rows)}",
+            "GROUP BY time($__interval) fill(null)",
+        )
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+
+@dataclass(frozen=True)
 class Shade(Query):
     """1 for each window in which something was so, 0 for the others: a band behind curves.
 
@@ -170,7 +322,7 @@ class Shade(Query):
             influxql.where(self.rows, *((f"\"{field}\" = '{self.when}'",) if self.when else ())),
             f"GROUP BY time({'$__interval' if self.when else '5m'}) fill(0)",
         )
-        value = '("n" + 1 - abs("n" - 1)) / 2' if self.when else '(abs("n" - 1) + 1 - "n") / 2'
+        value = '("n" + 1 - abs("n" - 1.0)) / 2' if self.when else '(abs("n" - 1.0) + 1 - "n") / 2'
         text = influxql.select([f'{value} AS "{self.name}"'], f"({counted})", f"WHERE {influxql.span(self.rows)}")
         return [Statement(self.rows.role, text, "time_series", "$col")]
 

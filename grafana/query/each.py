@@ -14,6 +14,8 @@ class Each(Query):
 
     rows: Rows
     tags: tuple[str, ...] = ("serial",)
+    needs: tuple[str, ...] = ()
+    """String fields without which a device is left out."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -26,6 +28,7 @@ class Each(Query):
         steps = (
             "last()",
             f'pivot(rowKey: ["{self.tags[0]}"], columnKey: ["_field"], valueColumn: "_value")',
+            *(f"filter(fn: (r) => exists r.{field})" for field in self.needs),
             "group()",
             f"keep(columns: [{kept}])",
         )
@@ -39,6 +42,10 @@ class Each(Query):
             influxql.where(self.rows),
             "GROUP BY " + ", ".join(map(influxql.quote, self.tags)),
         )
+        if self.needs:
+            known = " AND ".join(f'"{field}" =~ /.+/' for field in self.needs)
+            names = [influxql.quote(field) for field in self.columns]
+            text = influxql.select(names, f"({text})", f"WHERE {known}")
         return [Statement(self.rows.role, text)]
 
 
@@ -65,7 +72,10 @@ class CountAbove(Query):
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement: (n + 1 − |n − 1|) / 2 is 0 for 0, and 1 for more."""
+        """Return one statement: (n + 1 − |n − 1|) / 2 is 0 for 0, and 1 for more.
+
+        `abs` of 1.6 leaves a negative whole number as it is; so it gets a broken one.
+        """
         (field,) = self.rows.fields
         inner = influxql.select(
             [influxql.call("last", field, "n")],
@@ -73,7 +83,7 @@ class CountAbove(Query):
             influxql.where(self.rows),
             'GROUP BY "serial"',
         )
-        ones = influxql.select(['("n" + 1 - abs("n" - 1)) / 2 AS "is"'], f"({inner})")
+        ones = influxql.select(['("n" + 1 - abs("n" - 1.0)) / 2 AS "is"'], f"({inner})")
         text = influxql.select([influxql.call("sum", "is", self.name)], f"({ones})")
         return [Statement(self.rows.role, text)]
 
@@ -93,11 +103,52 @@ class Listing(Query):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         kept = ", ".join(f'"{name}"' for name in ("_time", *self.columns))
-        steps = (flux.WIDE, "group()", f"keep(columns: [{kept}])", 'sort(columns: ["_time"])')
+        renamed = 'rename(columns: {_time: "Time"})'
+        steps = (flux.WIDE, "group()", f"keep(columns: [{kept}])", 'sort(columns: ["_time"])', renamed)
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement."""
         names = [influxql.quote(name) for name in self.columns]
         text = influxql.select(names, influxql.quote(self.rows.measurement), influxql.where(self.rows))
+        return [Statement(self.rows.role, text)]
+
+
+@dataclass(frozen=True)
+class PanelDays(Query):
+    """A line for each panel and day: when, the panel's name, and a field times a hundred, under another name."""
+
+    name: str
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the panel's name and the percentage."""
+        return ("panel", self.name)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement, in the order of the panels' names, so that E2 comes before E10."""
+        field = next(field for field in self.rows.fields if field != "panel")
+        made = (
+            f"{{Time: r._time, panel: r.panel, {self.name}: r.{field} * 100.0, length: strings.strlen(v: r.panel)}}"
+        )
+        steps = (
+            flux.WIDE,
+            f"filter(fn: (r) => exists r.panel and exists r.{field})",
+            "group()",
+            f"map(fn: (r) => ({made}))",
+            'sort(columns: ["length", "panel", "Time"])',
+            'drop(columns: ["length"])',
+        )
+        return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps, imports=("strings",)))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement, in the order of the serial numbers."""
+        field = next(field for field in self.rows.fields if field != "panel")
+        text = influxql.select(
+            ['"panel"', f'"{field}" * 100 AS "{self.name}"'],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY "serial"',
+        )
         return [Statement(self.rows.role, text)]

@@ -9,6 +9,7 @@ from grafana.query.asked import SHOWN, Rows
 BUCKETS: Final = {"totals": "bucket", "devices": "bucket_devices", "daily": "bucket_daily"}
 SHOWN_RANGE: Final = "range(start: v.timeRangeStart, stop: v.timeRangeStop)"
 WIDE: Final = 'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
+AT_NOW: Final = "map(fn: (r) => ({_time: now(), _field: r._field, _value: r._value}))"
 NAME: Final = "if exists r.panel then r.panel else r.serial"
 """What people call an inverter; without a layout file its serial number."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Merge, Query, Rows, Statement, merge_of
+from grafana.query.asked import Merge, Query, Rows, Statement, by_merge, merge_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Newest(Query):
         """Return one statement for each way of merging gateways."""
         return [
             Statement(self.rows.role, flux.pipe(*newest(self.rows.having(fields), merge)))
-            for merge, fields in _by_merge(self.rows.fields)
+            for merge, fields in by_merge(self.rows.fields).items()
         ]
 
     def influxql(self) -> list[Statement]:
@@ -44,6 +43,8 @@ class NewestShare(Query):
     rows: Rows
     left: bool = False
     least: float = 50.0
+    scale: float = 100.0
+    """What the whole counts as; 1 makes a plain ratio."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class NewestShare(Query):
         """Return one statement."""
         part, whole = self.rows.fields
         share = f"r.{part} / r.{whole}"
-        value = f"100.0 * (1.0 - {share})" if self.left else f"100.0 * {share}"
+        value = f"{self.scale} * (1.0 - {share})" if self.left else f"{self.scale} * {share}"
         text = flux.pipe(
             *newest(self.rows, "sum"),
             f"filter(fn: (r) => exists r.{part} and exists r.{whole} and r.{whole} > {self.least})",
@@ -66,7 +67,8 @@ class NewestShare(Query):
         """Return one statement."""
         part, whole = self.rows.fields
         merged = influxql.select([influxql.call("sum", field) for field in self.rows.fields], last(self.rows))
-        share = f'100 - 100 * "{part}" / "{whole}"' if self.left else f'100 * "{part}" / "{whole}"'
+        scale = f"{self.scale:g}"
+        share = f'{scale} - {scale} * "{part}" / "{whole}"' if self.left else f'{scale} * "{part}" / "{whole}"'
         text = influxql.select([f'{share} AS "{self.name}"'], f"({merged})", f'WHERE "{whole}" > {self.least:g}')
         return [Statement(self.rows.role, text)]
 
@@ -136,9 +138,67 @@ class LastTime(Query):
         return [Statement(self.rows.role, influxql.select([influxql.call("last", field)], *_of(self.rows)))]
 
 
+@dataclass(frozen=True)
+class NewestByTag(Query):
+    """The newest value of one field for each value of a tag, in one row; `names` are the values known beforehand."""
+
+    rows: Rows
+    tag: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the known values of the tag."""
+        return self.names
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = (
+            "last()",
+            f'group(columns: ["{self.tag}"])',
+            "mean()",
+            "map(fn: (r) => ({r with _time: now()}))",
+            f'pivot(rowKey: ["_time"], columnKey: ["{self.tag}"], valueColumn: "_value")',
+        )
+        return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement, whose series are named by the tag."""
+        (field,) = self.rows.fields
+        text = influxql.select([influxql.call("last", field)], *_of(self.rows), f'GROUP BY "{self.tag}"')
+        return [Statement(self.rows.role, text, "time_series", f"$tag_{self.tag}")]
+
+
+@dataclass(frozen=True)
+class NewestIn(Query):
+    """One newest value in another unit: divided by `divisor`, under another name."""
+
+    name: str
+    rows: Rows
+    divisor: int
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        step = f"map(fn: (r) => ({{_time: r._time, {self.name}: r.{field} / {self.divisor}.0}}))"
+        return [Statement(self.rows.role, flux.pipe(*newest(self.rows, merge_of(field)), step))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        merged = influxql.select([influxql.call(merge_of(field), field)], last(self.rows))
+        text = influxql.select([f'"{field}" / {self.divisor} AS "{self.name}"'], f"({merged})")
+        return [Statement(self.rows.role, text)]
+
+
 def newest(rows: Rows, merge: Merge, *, wide: bool = True) -> tuple[str, ...]:
     """Write the Flux that merges the newest values of all chosen gateways into one row."""
-    steps = ("last()", 'group(columns: ["_field"])', f"{merge}()", "map(fn: (r) => ({r with _time: now()}))")
+    steps = ("last()", 'group(columns: ["_field"])', f"{merge}()", flux.AT_NOW)
     return (*flux.read(rows), *steps, *((flux.WIDE,) if wide else ()))
 
 
@@ -150,10 +210,3 @@ def last(rows: Rows) -> str:
 
 def _of(rows: Rows) -> tuple[str, str]:
     return influxql.quote(rows.measurement), influxql.where(rows)
-
-
-def _by_merge(fields: tuple[str, ...]) -> Iterator[tuple[Merge, tuple[str, ...]]]:
-    merges: tuple[Merge, ...] = ("sum", "mean", "max")
-    for merge in merges:
-        if found := tuple(field for field in fields if merge_of(field) == merge):
-            yield merge, found

@@ -15,8 +15,6 @@ LABELS: Final = {
     "envoy_band_day": "local_date",
 }
 """The field with the span's own name, in the site's time zone."""
-_EACH_ROW: Final = "GROUP BY time(15m) fill(none)"
-"""Every local midnight is a quarter of an hour of UTC, so that rows of one day meet and no day is cut."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,8 @@ class Spans(Query):
     """A row for each span: its name, then the fields."""
 
     rows: Rows
+    differences: tuple[tuple[str, str, str], ...] = ()
+    """(name, of which field, less which): further columns; with them, a span that lacks a field is left out."""
 
     @property
     def label(self) -> str:
@@ -32,16 +32,27 @@ class Spans(Query):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the name's column and the fields."""
-        return (self.label, *self.rows.fields)
+        """Return the name's column, the differences, and the fields."""
+        return (self.label, *(name for name, *_ in self.differences), *self.rows.fields)
 
     def flux(self) -> list[Statement]:
         """Return one statement: names and numbers are read apart, for they are of two types."""
-        return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), 'drop(columns: ["_time"])'))]
+        steps: tuple[str, ...] = ('drop(columns: ["_time"])',)
+        if self.differences:
+            known = " and ".join(f"exists r.{field}" for field in self.rows.fields)
+            made = ", ".join(f"{name}: r.{whole} - r.{part}" for name, whole, part in self.differences)
+            steps = (f"filter(fn: (r) => {known})", f"map(fn: (r) => ({{r with {made}}}))", *steps)
+        return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement."""
-        return [Statement(self.rows.role, merged_spans(self.rows))]
+        text = merged_spans(self.rows)
+        if self.differences:
+            made = [f'"{whole}" - "{part}" AS "{name}"' for name, whole, part in self.differences]
+            known = " AND ".join(f'"{field}" >= 0' for field in self.rows.fields)
+            names = [influxql.quote(name) for name in (self.label, *self.rows.fields)]
+            text = influxql.select([*names, *made], f"({text})", f"WHERE {known}")
+        return [Statement(self.rows.role, text)]
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ class SpanTotal(Query):
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
-        steps = ('group(columns: ["_field"])', "sum()", "map(fn: (r) => ({r with _time: now()}))", flux.WIDE)
+        steps = ('group(columns: ["_field"])', "sum()", flux.AT_NOW, flux.WIDE)
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
@@ -106,6 +117,66 @@ class SpanTotal(Query):
             influxql.where(self.rows),
         )
         return [Statement(self.rows.role, text)]
+
+
+@dataclass(frozen=True)
+class SpanTotalShare(Query):
+    """A percentage of two sums over the rows of days in the time shown."""
+
+    name: str
+    rows: Rows
+    left: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name of the percentage."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        part, whole = self.rows.fields
+        (total,) = SpanTotal(self.rows).flux()
+        steps = (
+            f"filter(fn: (r) => exists r.{part} and exists r.{whole} and r.{whole} > 0.0)",
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: {_share(part, whole, self.left)}}}))",
+        )
+        return [Statement(self.rows.role, flux.pipe(total.text, *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        part, whole = self.rows.fields
+        (total,) = SpanTotal(self.rows).influxql()
+        share = f'100 - 100 * "{part}" / "{whole}"' if self.left else f'100 * "{part}" / "{whole}"'
+        text = influxql.select([f'{share} AS "{self.name}"'], f"({total.text})", f'WHERE "{whole}" > 0')
+        return [Statement(self.rows.role, text)]
+
+
+@dataclass(frozen=True)
+class TotalByTag(Query):
+    """The sum of each field over the rows of days in the time shown, a row for each value of a tag."""
+
+    rows: Rows
+    tag: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the tag and the fields."""
+        return (self.tag, *self.rows.fields)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        steps = (
+            f'group(columns: ["{self.tag}", "_field"])',
+            "sum()",
+            "group()",
+            f'pivot(rowKey: ["{self.tag}"], columnKey: ["_field"], valueColumn: "_value")',
+        )
+        return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (total,) = SpanTotal(self.rows).influxql()
+        return [Statement(self.rows.role, f'{total.text} GROUP BY "{self.tag}"')]
 
 
 @dataclass(frozen=True)
@@ -123,7 +194,10 @@ class TopSpans(Query):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         first = self.rows.fields[0]
-        steps = (f"filter(fn: (r) => exists r.{first})", f'top(n: {self.count}, columns: ["{first}"])')
+        steps: tuple[str, ...] = (
+            f"filter(fn: (r) => exists r.{first})",
+            f'top(n: {self.count}, columns: ["{first}"])',
+        )
         return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), *steps, 'drop(columns: ["_time"])'))]
 
     def influxql(self) -> list[Statement]:
@@ -162,7 +236,7 @@ def merged_spans(rows: Rows) -> str:
         ],
         influxql.quote(rows.measurement),
         influxql.where(rows),
-        _EACH_ROW,
+        influxql.EACH_ROW,
     )
 
 

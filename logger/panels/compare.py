@@ -44,15 +44,15 @@ def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Read
         if panel.reports:
             fields["peak_power_w"] = panel.peak_w
         fields |= {name: round(values[serial], 4) for name, values in found.items() if serial in values}
-        fields |= _describe(panel, state.places.get(serial, Place()))
+        fields |= _describe(serial, panel, state.places.get(serial, Place()))
         written = {name: value for name, value in tags.items() if value}
         readings.append(Reading("envoy_inverter_day", written, fields, at, "daily"))
     return readings
 
 
-def _describe(panel: PanelDay, place: Place) -> dict[str, Value]:
-    """Return the names of the panel and the counts of its days."""
-    names = {"panel": place.panel, "panel_row": place.row, "panel_column": place.column}
+def _describe(serial: str, panel: PanelDay, place: Place) -> dict[str, Value]:
+    """Return the names of the panel and the counts of its days; a panel without a name is called by its serial."""
+    names = {"panel": place.panel or serial, "panel_row": place.row, "panel_column": place.column}
     counts = {"silent_days": panel.silent_days, "low_days": panel.low_days, "tripped_s": float(panel.tripped_s)}
     return {**{name: text for name, text in names.items() if text}, **counts}
 

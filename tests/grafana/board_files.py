@@ -91,6 +91,8 @@ def fill_in(text: str, **values: str) -> str:
         "inverter": "122501000000",
         "own_group": "east",
         "label": "panel",
+        "low_v": "207",
+        "high_v": "253",
         **values,
     }
     text = re.sub(r"\$\{(\w+)(?::\w+)?\}", lambda found: known[found[1]], text)

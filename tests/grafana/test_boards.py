@@ -30,7 +30,8 @@ PROPERTIES: Final = {
     "custom.axisPlacement", "custom.axisGridShow", "custom.axisSoftMin", "custom.axisSoftMax", "custom.axisLabel",
     "custom.drawStyle", "custom.barAlignment", "custom.barWidthFactor", "custom.barMaxWidth", "custom.spanNulls",
     "custom.hideFrom", "custom.showPoints", "custom.pointSize", "custom.stacking", "custom.fillBelowTo",
-    "custom.width", "custom.align", "custom.displayMode", "custom.cellOptions", "custom.thresholdsStyle",
+    "custom.width",
+    "custom.minWidth", "custom.align", "custom.displayMode", "custom.cellOptions", "custom.thresholdsStyle",
     "custom.transform", "custom.hidden",
 }  # fmt: skip
 TRANSFORMATIONS: Final = {

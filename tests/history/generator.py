@@ -124,7 +124,7 @@ class Generator:
         """Let the energy of the step before `at` flow, into the counters and into the truth."""
         kind, hours = self.kind, self.step_s / 3600
         self._is_off = self._is_within(at, kind.outages)
-        sun, number = self._weather.sun(at), (self._weather.local(at).date() - FIRST).days
+        sun, number = self._weather.sun(at), (self._weather.local(at).date() - self.first).days
         self._watts = {
             panel.serial: 0.0
             if panel.dead_from and number >= panel.dead_from

@@ -38,7 +38,7 @@ await tell('initialized', {})
 
 const answers = []
 for (const [number, text] of JSON.parse(readFileSync(0, 'utf8')).entries()) {
-  const uri = `file:///query${number}.flux`
+  const uri = `file:///folder${number}/query.flux` // files of one folder would be one package
   await tell('textDocument/didOpen', { textDocument: { uri, languageId: 'flux', version: 1, text } })
   for (let turn = 0; turn < 400 && !heard.has(uri); turn++) await new Promise((done) => setTimeout(done, 5))
   const errors = (heard.get(uri) ?? [{ severity: 1, range: { start: { line: -1 } }, message: 'no answer' }])

@@ -1,0 +1,181 @@
+"""Battery: charge, what went in and out, efficiency, and each unit."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Board, Section
+from grafana.kinds import bars, curve, listing, shaded, states, stats
+from grafana.looks import BATTERY as GREEN
+from grafana.looks import CHARGE, DASHED, EACH_ITS_COLOR, OF_HUNDRED, RIGHT, WARN, WHOLE, Look
+from grafana.query.asked import SHOWN, Rows
+from grafana.query.curves import Curve, CurveByTag, DayCurve, Shade, States
+from grafana.query.each import Each
+from grafana.query.newest import Flow, Newest, NewestShare
+from grafana.query.spans import Spans, SpanShares
+
+_NONE: Final = "no battery here"
+_IN_OUT: Final = ("battery_charged_wh", "battery_discharged_wh")
+
+
+def _totals(*fields: str, since: str = "10m") -> Rows:
+    return Rows("envoy_totals", fields, since)
+
+
+BATTERY: Final = Board(
+    "envoy-battery",
+    "Battery",
+    "How full the battery is, what went in and out, what comes back of it, and how each unit is.",
+    (
+        Section(
+            "",
+            (
+                stats(
+                    "",
+                    "The battery now.",
+                    (8, 5),
+                    Newest(_totals("battery_charge_percent")),
+                    Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
+                    ground=True,
+                    looks={"battery_charge_percent": Look(color=GREEN)},
+                    absent=_NONE,
+                ),
+                stats(
+                    "",
+                    "What is stored, what went in and out today, and what it keeps: the reserve is the charge for a "
+                    "power cut.",
+                    (16, 5),
+                    Newest(
+                        _totals(
+                            "battery_energy_wh", "battery_capacity_wh", "battery_charged_today_wh",
+                            "battery_discharged_today_wh",
+                        )
+                    ),
+                    Newest(_totals("battery_reserve_percent", "battery_health_percent")),
+                    looks={
+                        "battery_charged_today_wh": Look("Charged today"),
+                        "battery_discharged_today_wh": Look("Discharged today"),
+                    },
+                    absent=_NONE,
+                ),
+                curve(
+                    "Charge and power",
+                    "Charge with its reserve (left), and power: above zero the battery discharges (right). Grey: "
+                    "nothing was recorded. Red: the grid was away.",
+                    (24, 10),
+                    Curve(
+                        _totals("battery_charge_percent", "battery_reserve_percent", "battery_power_w", since=SHOWN)
+                    ),
+                    Shade("unrecorded", _totals("production_power_w", since=SHOWN)),
+                    Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
+                    looks=shaded(
+                        battery_charge_percent=Look(
+                            color=GREEN,
+                            more={**OF_HUNDRED, "custom.fillOpacity": 22, "custom.lineWidth": 2},
+                        ),
+                        battery_reserve_percent=Look(more={**DASHED, **OF_HUNDRED}),
+                        battery_power_w=Look(
+                            "Power (− charging)",
+                            "#4E7FC4",
+                            more=RIGHT,
+                        ),
+                    ),
+                    interval="1m",
+                    absent=_NONE,
+                ),
+                states(
+                    "What it did",
+                    "Whether the battery charged, discharged or was idle.",
+                    (24, 3),
+                    States(_totals("battery_state", since=SHOWN)),
+                    interval="5m",
+                    absent=_NONE,
+                ),
+                bars(
+                    "In and out each day",
+                    "What went into the battery and what came out, on each of the last thirty local days.",
+                    (24, 8),
+                    Spans(Rows("envoy_day", _IN_OUT, "30d")),
+                    along="local_date",
+                    absent=_NONE,
+                ),
+                curve(
+                    "Lowest and highest charge of each day, ninety days",
+                    "How far the battery was emptied and filled on each local day.",
+                    (12, 8),
+                    DayCurve(Rows("envoy_day", ("battery_max_percent", "battery_min_percent"))),
+                    time_from="90d",
+                    looks={
+                        "battery_max_percent": Look(
+                            color=CHARGE, more={"custom.fillBelowTo": "battery_min_percent", **OF_HUNDRED}
+                        ),
+                        "battery_min_percent": Look(color=WARN, more={"custom.fillOpacity": 0, **OF_HUNDRED}),
+                    },
+                    absent=_NONE,
+                ),
+                bars(
+                    "What comes back",
+                    "What came out of the battery in each month, of what went in.",
+                    (12, 8),
+                    SpanShares(
+                        Rows("envoy_month", _IN_OUT, "400d"),
+                        (("efficiency_percent", "battery_discharged_wh", "battery_charged_wh", False),),
+                    ),
+                    along="local_month",
+                    legend=False,
+                    values="auto",
+                    looks={"efficiency_percent": Look(more={**WHOLE, **OF_HUNDRED})},
+                    absent=_NONE,
+                ),
+                stats(
+                    "Full cycles",
+                    "How often its whole capacity came out of the battery, since it was installed.",
+                    (4, 8),
+                    NewestShare(
+                        "cycles", _totals("battery_discharged_lifetime_wh", "battery_capacity_wh"), scale=1.0
+                    ),
+                    named=False,
+                    looks={"cycles": Look(more=WHOLE)},
+                    absent="its size or its counter is not known",
+                ),
+                listing(
+                    "Units",
+                    "The newest values of each battery.",
+                    (20, 8),
+                    Each(
+                        Rows(
+                            "envoy_battery",
+                            (
+                                "state", "charge_percent", "power_w", "energy_wh", "capacity_wh", "health_percent",
+                                "temperature_c", "max_cell_temperature_c", "communicating", "report_age_s",
+                            ),
+                            "20m",
+                        ),
+                        ("serial", "kind"),
+                    ),
+                    order=(
+                        "serial", "kind", "state", "charge_percent", "power_w", "energy_wh", "capacity_wh",
+                        "health_percent", "temperature_c", "max_cell_temperature_c", "communicating", "report_age_s",
+                    ),
+                    hidden=("Time",),
+                    looks={
+                        "energy_wh": Look("Stored"),
+                        "kind": Look(texts={"encharge": ("IQ Battery", ""), "acb": ("AC Battery", "")}),
+                    },
+                    absent=_NONE,
+                ),
+                curve(
+                    "Temperature of each unit",
+                    "Temperature of each battery; its hottest cell where it tells that.",
+                    (24, 7),
+                    CurveByTag(Rows("envoy_battery", ("temperature_c",)), "serial"),
+                    zero=False,
+                    interval="5m",
+                    looks={"/^\\d+$/": Look(unit="celsius", more=EACH_ITS_COLOR)},
+                    absent=_NONE,
+                ),
+            ),
+        ),
+    ),
+    since="now-24h",
+)  # fmt: skip

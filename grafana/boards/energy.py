@@ -1,0 +1,244 @@
+"""Energy: days, months, years, records and costs, from day, month and year rows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Board, Panel, Section
+from grafana.kinds import bars, listing, stats
+from grafana.looks import SOLAR, WHOLE, Look
+from grafana.query.asked import SHOWN, Rows
+from grafana.query.each import Listing
+from grafana.query.spans import Spans, SpanShares, SpanTotal, SpanTotalShare, TopSpans, TotalByTag
+
+_MAIN: Final = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
+_BATTERY: Final = ("battery_charged_wh", "battery_discharged_wh")
+_MONEY: Final = ("cost", "income", "saved")
+_MONTHS: Final = "400d"
+_YEARS: Final = "4000d"
+_WHOLE: Final = Look(more=WHOLE)
+_AMOUNTS: Final = {name: Look(more={"decimals": 2}) for name in _MONEY}
+_NEEDS_METER: Final = "This needs a meter at the grid."
+_NEEDS_TARIFF: Final = "This needs your prices: a tariff file, named by LOGGER_TARIFF_FILE."
+
+
+def _days(*fields: str) -> Rows:
+    return Rows("envoy_day", fields)
+
+
+def _months(*fields: str) -> Rows:
+    return Rows("envoy_month", fields, _MONTHS)
+
+
+def _sums(title: str, says: str, height: int, shift: str = "", *, ground: bool = False) -> Panel:
+    return stats(
+        title,
+        says,
+        (24, height),
+        SpanTotal(_days(*_MAIN, *_BATTERY)),
+        SpanTotalShare("own_use_percent", _days("grid_export_wh", "production_wh"), left=True),
+        SpanTotalShare("self_sufficient_percent", _days("grid_import_wh", "load_wh"), left=True),
+        ground=ground,
+        time_shift=shift,
+        text_px=36 if shift else 0,
+        looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
+        absent="No day of this time was recorded.",
+    )
+
+
+ENERGY: Final = Board(
+    "envoy-energy",
+    "Energy",
+    "Days, months, years, records and costs, as they were booked for each local day.",
+    (
+        Section(
+            "",
+            (
+                _sums("In the time shown", "The sums of all local days in the time shown.", 5, ground=True),
+                _sums("A year before", "The sums of the same days a year earlier.", 4, "1y"),
+                bars(
+                    "Each day",
+                    "Energy of each local day in the time shown.",
+                    (24, 9),
+                    Spans(_days(*_MAIN)),
+                    along="local_date",
+                ),
+            ),
+        ),
+        Section(
+            "Months",
+            (
+                bars(
+                    "Each month",
+                    "Energy of each month, this month so far included.",
+                    (24, 9),
+                    Spans(_months(*_MAIN)),
+                    along="local_month",
+                    absent="the first month has no row yet",
+                ),
+                bars(
+                    "Where the sun's energy went",
+                    "What the panels made in each month: used here (what charged the battery included), or given to "
+                    "the grid.",
+                    (12, 9),
+                    Spans(
+                        _months("grid_export_wh", "production_wh"),
+                        (("own_use_wh", "production_wh", "grid_export_wh"),),
+                    ),
+                    along="local_month",
+                    stacked=True,
+                    hidden=("production_wh",),
+                    looks={"own_use_wh": Look("Used here", SOLAR)},
+                    absent=_NEEDS_METER,
+                ),
+                bars(
+                    "Where the house's energy came from",
+                    "What the house used in each month: from sun and battery, or from the grid.",
+                    (12, 9),
+                    Spans(
+                        _months("grid_import_wh", "load_wh"), (("from_sun_wh", "load_wh", "grid_import_wh"),)
+                    ),
+                    along="local_month",
+                    stacked=True,
+                    hidden=("load_wh",),
+                    looks={"from_sun_wh": Look("From sun and battery", SOLAR)},
+                    absent=_NEEDS_METER,
+                ),
+                bars(
+                    "Own use and self-sufficiency",
+                    "Own use: the part of the sun's energy that was not given to the grid. Self-sufficient: the part "
+                    "of the house's energy that did not come from the grid.",
+                    (12, 9),
+                    SpanShares(
+                        _months("grid_export_wh", "production_wh", "grid_import_wh", "load_wh"),
+                        (
+                            ("own_use_percent", "grid_export_wh", "production_wh", True),
+                            ("self_sufficient_percent", "grid_import_wh", "load_wh", True),
+                        ),
+                    ),
+                    along="local_month",
+                    looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
+                    absent=_NEEDS_METER,
+                ),
+                bars(
+                    "Each year",
+                    "Energy of each year, this year so far included.",
+                    (12, 9),
+                    Spans(Rows("envoy_year", _MAIN, _YEARS)),
+                    along="local_year",
+                    values="auto",
+                    absent="the first year has no row yet",
+                ),
+            ),
+        ),
+        Section(
+            "Records",
+            (
+                listing(
+                    "The ten best days",
+                    "The days with the most energy from the sun, of all that were recorded.",
+                    (8, 12),
+                    TopSpans(Rows("envoy_day", ("production_wh", "load_wh", "grid_export_wh"), _YEARS)),
+                    order=("local_date", "production_wh", "load_wh", "grid_export_wh"),
+                    hidden=("Time", "_start", "_stop"),
+                    sort="production_wh",
+                    down=True,
+                ),
+                listing(
+                    "The best of each year",
+                    "The best day and the highest powers of each year; from and to the grid as means of a quarter of "
+                    "an hour.",
+                    (16, 12),
+                    Listing(
+                        Rows(
+                            "envoy_year",
+                            (
+                                "local_year", "best_day", "best_day_wh", "peak_production_w", "peak_load_w",
+                                "peak_import_w", "peak_import_at", "peak_export_w",
+                            ),
+                            _YEARS,
+                        )
+                    ),
+                    order=(
+                        "local_year", "best_day", "best_day_wh", "peak_production_w", "peak_load_w", "peak_import_w",
+                        "peak_import_at", "peak_export_w",
+                    ),
+                    hidden=("Time",),
+                    looks={
+                        "best_day_wh": Look("with"),
+                        "peak_production_w": Look("Solar"),
+                        "peak_load_w": Look("House"),
+                        "peak_import_w": Look("From grid"),
+                        "peak_export_w": Look("To grid"),
+                    },
+                ),
+                listing(
+                    "Month by month",
+                    "The rows of all months: energy, highest powers, and how much of the time was recorded.",
+                    (24, 14),
+                    Spans(
+                        Rows(
+                            "envoy_month",
+                            (*_MAIN, *_BATTERY, "peak_production_w", "peak_load_w", "days", "coverage_percent"),
+                            _YEARS,
+                        )
+                    ),
+                    order=(
+                        "local_month", *_MAIN, *_BATTERY, "peak_production_w", "peak_load_w", "days",
+                        "coverage_percent",
+                    ),
+                    hidden=("Time",),
+                    sort="local_month",
+                    down=True,
+                ),
+            ),
+        ),
+        Section(
+            "Costs",
+            (
+                stats(
+                    "Money in the time shown",
+                    "Cost: what came from the grid. Income: what was given to it. Saved: against a house without sun "
+                    "and battery, which would have bought everything. In the currency of the tariff file.",
+                    (8, 9),
+                    SpanTotal(_days(*_MONEY)),
+                    looks=_AMOUNTS,
+                    absent=_NEEDS_TARIFF,
+                ),
+                bars(
+                    "Money each month",
+                    "Cost, income and savings of each month, at the price of each minute.",
+                    (16, 9),
+                    Spans(_months(*_MONEY)),
+                    along="local_month",
+                    looks=_AMOUNTS,
+                    absent=_NEEDS_TARIFF,
+                ),
+                listing(
+                    "Price bands in the time shown",
+                    "Energy and money of each price band of the tariff; `standing` is the standing charge.",
+                    (12, 7),
+                    TotalByTag(
+                        Rows("envoy_band_day", ("grid_import_wh", "cost", "grid_export_wh", "income"), SHOWN), "band"
+                    ),
+                    order=("band", "grid_import_wh", "cost", "grid_export_wh", "income"),
+                    hidden=("Time",),
+                    looks=_AMOUNTS,
+                    absent=_NEEDS_TARIFF,
+                ),
+                bars(
+                    "Money each day",
+                    "Cost, income and savings of each local day in the time shown.",
+                    (12, 7),
+                    Spans(_days(*_MONEY)),
+                    along="local_date",
+                    looks=_AMOUNTS,
+                    absent=_NEEDS_TARIFF,
+                ),
+            ),
+        ),
+    ),
+    since="now-30d",
+    refresh="5m",
+    events=False,
+)  # fmt: skip

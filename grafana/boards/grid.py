@@ -1,0 +1,173 @@
+"""Grid: voltage, frequency, each phase, peaks and outages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Board, Section
+from grafana.kinds import bars, curve, listing, shaded, states, stats
+from grafana.looks import BAD, DASHED, Look, cell
+from grafana.query.asked import SHOWN, Rows
+from grafana.query.curves import CurveByTag, DayCurve, LimitLine, Shade, States
+from grafana.query.each import Listing
+from grafana.query.newest import Flow, NewestByTag
+from grafana.query.spans import Spans
+
+_PHASES: Final = ("L1", "L2", "L3")
+_NEEDS: Final = "This needs a meter at the grid."
+_MEASURED: Final = (("meter", "net-consumption"),)
+_LIMITS: Final = {
+    "low": Look("Lowest allowed", BAD, "volt", more=DASHED),
+    "high": Look("Highest allowed", BAD, "volt", more=DASHED),
+}
+
+
+def _phase(field: str, since: str = SHOWN) -> Rows:
+    return Rows("envoy_phase", (field,), since, _MEASURED)
+
+
+def _day(*fields: str) -> Rows:
+    return Rows("envoy_day", fields)
+
+
+def _named(unit: str) -> dict[str, Look]:
+    return {phase: Look(unit=unit) for phase in _PHASES}
+
+
+GRID: Final = Board(
+    "envoy-grid",
+    "Grid",
+    "Voltage, frequency and power of each phase, the highest powers of each day, and when the grid was away.",
+    (
+        Section(
+            "",
+            (
+                stats(
+                    "",
+                    "The grid now: power, the voltage of each phase, and the frequency.",
+                    (24, 5),
+                    Flow(Rows("envoy_totals", ("net_power_w",), "10m"), "from_grid_w", "to_grid_w", "idle_grid_w"),
+                    NewestByTag(_phase("voltage_v", "10m"), "phase", _PHASES),
+                    NewestByTag(_phase("frequency_hz", "10m"), "meter", ("net-consumption",)),
+                    ground=True,
+                    looks={"net-consumption": Look("Frequency", "#4E7FC4", "hertz", more={"decimals": 2})},
+                    absent=_NEEDS,
+                ),
+                curve(
+                    "Voltage of each phase",
+                    "Mean voltage of each phase, between the limits that you set at the top. Grey: nothing was "
+                    "recorded. Red: the grid was away.",
+                    (24, 9),
+                    CurveByTag(_phase("voltage_v"), "phase", names=_PHASES),
+                    LimitLine("low", _phase("voltage_v"), "low_v"),
+                    LimitLine("high", _phase("voltage_v"), "high_v"),
+                    Shade("unrecorded", Rows("envoy_totals", ("production_power_w",))),
+                    Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
+                    zero=False,
+                    fill=0,
+                    interval="1m",
+                    looks=shaded(**_LIMITS),
+                    absent=_NEEDS,
+                ),
+                curve(
+                    "Power of each phase",
+                    "Above zero power comes from the grid, below zero it goes there.",
+                    (12, 8),
+                    CurveByTag(_phase("power_w"), "phase", names=_PHASES),
+                    interval="1m",
+                    looks=_named("watt"),
+                    absent=_NEEDS,
+                ),
+                curve(
+                    "Frequency",
+                    "Mean frequency of the grid over the time shown.",
+                    (12, 8),
+                    CurveByTag(_phase("frequency_hz"), "meter", names=("net-consumption",)),
+                    zero=False,
+                    legend=False,
+                    interval="1m",
+                    looks={"net-consumption": Look("Frequency", "#4E7FC4", "hertz", more={"decimals": 2})},
+                    absent=_NEEDS,
+                ),
+                states(
+                    "On and off the grid",
+                    "Whether the site was on the grid; only where a controller or collar tells it.",
+                    (24, 3),
+                    States(Rows("envoy_grid", ("grid_state", "generator_state"))),
+                    interval="1m",
+                    absent="nothing here tells whether the grid is there",
+                ),
+            ),
+        ),
+        Section(
+            "Days",
+            (
+                curve(
+                    "Voltage of each day, ninety days",
+                    "The lowest and the highest voltage of any phase on each local day, while on the grid.",
+                    (12, 8),
+                    DayCurve(_day("voltage_max_v", "voltage_min_v")),
+                    LimitLine("low", _day("voltage_min_v"), "low_v"),
+                    LimitLine("high", _day("voltage_min_v"), "high_v"),
+                    zero=False,
+                    time_from="90d",
+                    interval="1d",
+                    looks={"voltage_max_v": Look(more={"custom.fillBelowTo": "voltage_min_v"}),
+                           "voltage_min_v": Look(more={"custom.fillOpacity": 0}), **_LIMITS},
+                    absent=_NEEDS,
+                ),
+                curve(
+                    "Frequency of each day, ninety days",
+                    "The lowest and the highest frequency on each local day, while on the grid.",
+                    (12, 8),
+                    DayCurve(_day("frequency_max_hz", "frequency_min_hz")),
+                    zero=False,
+                    time_from="90d",
+                    looks={"frequency_max_hz": Look(more={"custom.fillBelowTo": "frequency_min_hz"}),
+                           "frequency_min_hz": Look(more={"custom.fillOpacity": 0})},
+                    absent=_NEEDS,
+                ),
+                bars(
+                    "Highest power each month",
+                    "The greatest mean of a quarter of an hour, from the grid and to it.",
+                    (12, 8),
+                    Spans(Rows("envoy_month", ("peak_import_w", "peak_export_w"), "400d")),
+                    along="local_month",
+                    absent=_NEEDS,
+                ),
+                bars(
+                    "Base load each day",
+                    "The least mean power of the house in a quarter of an hour, on each of the last thirty days.",
+                    (12, 8),
+                    Spans(Rows("envoy_day", ("base_load_w",), "30d")),
+                    along="local_date",
+                    legend=False,
+                    absent=_NEEDS,
+                ),
+                listing(
+                    "Outages of the last two years",
+                    "When the grid came back, and how long it was away.",
+                    (12, 8),
+                    Listing(Rows("envoy_event", ("text", "duration_s"), "730d", (("kind", "grid_back"),))),
+                    order=("Time", "duration_s", "text"),
+                    sort="Time",
+                    down=True,
+                    looks={"Time": Look("Back at", more=cell(190)),
+                           "duration_s": Look("Away for", BAD, more=cell(130))},
+                    absent="none recorded",
+                ),
+                bars(
+                    "Time without the grid each month",
+                    "How long the site was without the grid.",
+                    (12, 8),
+                    Spans(Rows("envoy_month", ("off_grid_s",), "400d")),
+                    along="local_month",
+                    legend=False,
+                    absent="nothing here tells whether the grid is there",
+                ),
+            ),
+        ),
+    ),
+    variables=("low_v", "high_v"),
+    since="now-24h",
+)  # fmt: skip

@@ -1,0 +1,137 @@
+"""Panel: one inverter, now and over the last weeks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Board, Section
+from grafana.kinds import curve, states, stats
+from grafana.looks import BAD, BARS, GOOD, GREY, PLAIN, RIGHT, SOLAR, WARN, WHOLE, Look
+from grafana.query.asked import SHOWN, Rows
+from grafana.query.curves import Curve, DayCurve, MedianOfGroup, States
+from grafana.query.each import Each
+from grafana.query.newest import Newest
+
+_THIS: Final = (("serial", "${inverter:regex}"),)
+
+
+def _of(measurement: str, *fields: str, since: str = SHOWN) -> Rows:
+    return Rows(measurement, fields, since, _THIS)
+
+
+PANEL: Final = Board(
+    "envoy-panel",
+    "Panel",
+    "One inverter: its power against its group, its voltages and temperature, its days.",
+    (
+        Section(
+            "",
+            (
+                stats(
+                    "This panel",
+                    "Its name; without a layout file its serial number.",
+                    (4, 5),
+                    Each(_of("envoy_inverter_day", "panel", since="50h")),
+                    named=False,
+                    is_time=True,
+                    hidden=("Time", "serial"),
+                    looks={"panel": Look(color=PLAIN)},
+                ),
+                stats(
+                    "",
+                    "The newest report of this inverter, at most seventy minutes old, and its newest day.",
+                    (20, 5),
+                    Newest(_of("envoy_inverter", "power_w", "max_power_w", "temperature_c", since="70m")),
+                    Newest(
+                        _of(
+                            "envoy_inverter_day",
+                            "energy_wh",
+                            "group_ratio_7d",
+                            "low_days",
+                            "silent_days",
+                            since="50h",
+                        )
+                    ),
+                    Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
+                    looks={
+                        "group_ratio_7d": Look(steps=((None, BAD), (0.8, WARN), (0.95, GOOD)), more=WHOLE),
+                        "low_days": Look(steps=((None, GOOD), (1, WARN))),
+                        "silent_days": Look(steps=((None, GOOD), (1, BAD))),
+                                            },
+                    absent="This inverter has not reported lately.",
+                ),
+                curve(
+                    "Power, and the median of its group",
+                    "Power of each report. Grey: the median of all inverters of its group.",
+                    (24, 10),
+                    MedianOfGroup(
+                        "median_w",
+                        Rows("envoy_inverter", ("power_w",), where=(("panel_group", "${own_group:regex}"),)),
+                    ),
+                    Curve(_of("envoy_inverter", "power_w")),
+                    interval="15m",
+                    looks={
+                        "median_w": Look("Median of the group", GREY, more={"custom.fillOpacity": 0}),
+                        "power_w": Look(more={"custom.fillOpacity": 25, "custom.lineWidth": 2}),
+                    },
+                ),
+                curve(
+                    "Voltage and current of the panel",
+                    "What the panel gives its inverter; only from gateways with `device_data`.",
+                    (12, 8),
+                    Curve(_of("envoy_inverter", "dc_voltage_v", "dc_current_a")),
+                    interval="15m",
+                    looks={
+                        "dc_current_a": Look(
+                            "Current", WARN, more=RIGHT
+                        ),
+                        "dc_voltage_v": Look("Voltage", SOLAR),
+                    },
+                    absent="this gateway does not tell it",
+                ),
+                curve(
+                    "Temperature, and voltage of the grid",
+                    "Temperature of the inverter, and the grid's voltage as it measures it.",
+                    (12, 8),
+                    Curve(_of("envoy_inverter", "temperature_c", "ac_voltage_v")),
+                    interval="15m",
+                    zero=False,
+                    looks={
+                        "ac_voltage_v": Look(more=RIGHT),
+                    },
+                    absent="this gateway does not tell it",
+                ),
+                states(
+                    "What it says",
+                    "Whether it was heard and produced, and the gateway's words; at night `dc-pwr-low` is in order.",
+                    (24, 5),
+                    States(_of("envoy_inverter_status", "communicating", "producing", "conditions")),
+                    interval="5m",
+                    absent="no list of inverters",
+                ),
+                curve(
+                    "Energy of each day, ninety days",
+                    "Energy of this panel on each local day.",
+                    (24, 8),
+                    DayCurve(_of("envoy_inverter_day", "energy_wh")),
+                    time_from="90d",
+                    looks={"energy_wh": Look("Energy", more=BARS)},
+                ),
+                curve(
+                    "Against its group, ninety days",
+                    "Energy of each local day, divided by the median of its group: 100 % is as good as the others.",
+                    (24, 7),
+                    DayCurve(_of("envoy_inverter_day", "group_ratio", "group_ratio_7d")),
+                    time_from="90d",
+                    looks={
+                        "group_ratio": Look("Day", SOLAR, more={"custom.lineWidth": 1, "custom.fillOpacity": 0}),
+                        "group_ratio_7d": Look("Seven days", GOOD, more={"custom.lineWidth": 2}),
+                    },
+                    absent="a group needs three panels",
+                ),
+            ),
+        ),
+    ),
+    variables=("inverter", "own_group"),
+    since="now-24h",
+)  # fmt: skip

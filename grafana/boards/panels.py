@@ -1,0 +1,150 @@
+"""Panels: the roof, each panel against its group, and which one is sick."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Board, Section
+from grafana.kinds import bars, heat, join_by, listing, stats
+from grafana.looks import BAD, FILLED_CELL, GOOD, WARN, WHOLE, Look, cell
+from grafana.query.asked import Rows
+from grafana.query.curves import CurveByPanel
+from grafana.query.each import CountAbove, Each, PanelDays
+from grafana.query.newest import Newest
+
+_GROUP: Final = (("panel_group", "${group:regex}"),)
+_RECENT: Final = "50h"
+"""Reaches back to the newest day row, at night too."""
+_RATIO_STEPS: Final = ((None, "#80808033"), (0.0, BAD), (0.8, WARN), (0.95, GOOD))
+_CENTERED: Final = {"custom.align": "center"}
+_THIS_PANEL: Final = "/d/envoy-panel?var-inverter=${__data.fields.serial}&${gateway:queryparam}"
+_RATIO: Final = Look(unit="percentunit", steps=_RATIO_STEPS, more=FILLED_CELL)
+
+
+def _day_rows(*fields: str, since: str = _RECENT) -> Rows:
+    return Rows("envoy_inverter_day", fields, since, _GROUP)
+
+
+PANELS: Final = Board(
+    "envoy-panels",
+    "Panels",
+    "Every panel against its neighbours: today on the roof, over the last week, and over ninety days.",
+    (
+        Section(
+            "",
+            (
+                stats(
+                    "",
+                    "Inverters that are installed, produce now, and were heard. Weak: below its group on sunny days. "
+                    "Silent: without a report for a day.",
+                    (24, 5),
+                    Newest(
+                        Rows("envoy_totals", ("inverters", "inverters_producing", "inverters_communicating"), "15m")
+                    ),
+                    CountAbove("weak", _day_rows("low_days")),
+                    CountAbove("silent", _day_rows("silent_days")),
+                    absent="no list of inverters",
+                ),
+                listing(
+                    "The roof today: ${group}",
+                    "Energy of each panel on the newest day, against the median of its group, where it lies on the "
+                    "roof. Places are `panel_row` and `panel_column` of the layout file.",
+                    (24, 6),
+                    Each(
+                        _day_rows("panel_row", "panel_column", "group_ratio"), needs=("panel_row", "panel_column")
+                    ),
+                    order=("panel_row\\panel_column", *(str(number) for number in range(41))),
+                    head=False,
+                    transformations=(
+                        (
+                            "groupingToMatrix",
+                            {"columnField": "panel_column", "rowField": "panel_row", "valueField": "group_ratio"},
+                        ),
+                        ("sortBy", {"fields": {}, "sort": [{"field": "panel_row\\panel_column"}]}),
+                    ),
+                    looks={
+                        "/^\\d+$/": Look(more={**_CENTERED, "custom.minWidth": 50}).over(_RATIO),
+                        "panel_row\\panel_column": Look("Row", more={**_CENTERED, **cell(60)}),
+                    },
+                    repeat="group",
+                    absent="–",
+                ),
+                heat(
+                    "Power of each panel",
+                    "A line for each panel. No colour: it reported nothing.",
+                    (12, 12),
+                    CurveByPanel(Rows("envoy_inverter", ("power_w",), where=_GROUP)),
+                    unit="watt",
+                    interval="15m",
+                    absent="no inverter reported in this time",
+                ),
+                listing(
+                    "Panels, worst first",
+                    "Each panel's last seven days against its group, and what it says now. A click opens the panel.",
+                    (12, 12),
+                    Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
+                    Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),
+                    Each(Rows("envoy_inverter_status", ("report_age_s", "fault", "conditions"), "15m", _GROUP)),
+                    order=(
+                        "panel", "power_w", "energy_wh", "group_ratio_7d", "low_days", "silent_days",
+                        "temperature_c", "report_age_s", "fault", "conditions", "serial",
+                    ),
+                    hidden=("Time", "Time 1", "Time 2", "Time 3"),
+                    transformations=join_by("serial"),
+                    sort="group_ratio_7d",
+                    looks={
+                        "group_ratio_7d": Look(more=cell(75)).over(_RATIO),
+                        "panel": Look(more={**cell(80), "links": [{"title": "", "url": _THIS_PANEL}]}),
+                        "power_w": Look("Now", more={**WHOLE, **cell(80)}),
+                        "energy_wh": Look(more=cell(95)),
+                        "low_days": Look(more=cell(90), steps=((None, GOOD), (1, WARN))),
+                        "silent_days": Look(more=cell(90), steps=((None, GOOD), (1, BAD))),
+                        "temperature_c": Look("Heat", more=cell(80)),
+                        "report_age_s": Look(more=cell(95)),
+                        "fault": Look(more=cell(70)),
+                    },
+                ),
+                bars(
+                    "Seven days, against the group",
+                    "Energy of each panel over seven days, divided by the median of its group.",
+                    (24, 8),
+                    Each(_day_rows("panel", "group_ratio_7d")),
+                    along="panel",
+                    hidden=("Time", "serial"),
+                    colored_by="group_ratio_7d",
+                    legend=False,
+                    every_name=True,
+                    transformations=(("sortBy", {"fields": {}, "sort": [{"field": "group_ratio_7d"}]}),),
+                    looks={"group_ratio_7d": Look(steps=_RATIO_STEPS, more={"decimals": 0, "min": 0})},
+                    absent="a group needs three panels and a week",
+                ),
+                heat(
+                    "Ninety days, against the group",
+                    "Energy of each panel on each day, divided by the median of its group. Red: far below its group.",
+                    (24, 12),
+                    PanelDays("group_percent", Rows("envoy_inverter_day", ("panel", "group_ratio"), where=_GROUP)),
+                    unit="percent",
+                    scheme="RdYlGn",
+                    reverse=True,
+                    low=50,
+                    high=110,
+                    time_from="90d",
+                    transformations=(
+                        (
+                            "groupingToMatrix",
+                            {"columnField": "panel", "rowField": "Time", "valueField": "group_percent"},
+                        ),
+                        (
+                            "convertFieldType",
+                            {"conversions": [{"targetField": "Time\\panel", "destinationType": "time"}]},
+                        ),
+                        ("sortBy", {"fields": {}, "sort": [{"field": "Time\\panel"}]}),
+                    ),
+                    absent="a group needs three panels",
+                ),
+            ),
+        ),
+    ),
+    variables=("group", "label"),
+    since="now-24h",
+)  # fmt: skip

@@ -1,0 +1,164 @@
+"""Recorder: whether everything is read and delivered, and what happened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Board, Section
+from grafana.kinds import bars, curve, listing, stats
+from grafana.looks import (
+    BAD,
+    COLORED_TEXT,
+    EACH_ITS_COLOR,
+    GOOD,
+    HOUSE,
+    OF_HUNDRED,
+    PLAIN,
+    RIGHT,
+    WARN,
+    WHOLE,
+    Look,
+    cell,
+)
+from grafana.query.asked import SHOWN, Rows
+from grafana.query.curves import Curve, CurveByTag, Rate
+from grafana.query.each import Each, Listing
+from grafana.query.newest import LastTime, Newest, NewestIn
+from grafana.query.spans import Spans
+
+
+def _self(*fields: str, since: str = SHOWN) -> Rows:
+    return Rows("envoy_logger", fields, since)
+
+
+_DAY_S: Final = 86400
+
+RECORDER: Final = Board(
+    "envoy-recorder",
+    "Recorder",
+    "Whether everything is read and delivered, how the gateway answers, and what happened.",
+    (
+        Section(
+            "",
+            (
+                stats(
+                    "Last reading",
+                    "When the newest reading of the gateway came.",
+                    (4, 5),
+                    LastTime(Rows("envoy_totals", ("inverters",), "30d")),
+                    named=False,
+                    is_time=True,
+                    hidden=("inverters",),
+                    looks={"Time": Look("Last reading", PLAIN, "dateTimeFromNow")},
+                    absent="none for 30 days",
+                ),
+                stats(
+                    "",
+                    "Oldest waiting: the age of the oldest row that InfluxDB has not taken yet. Refused points are "
+                    "kept, and can be sent again.",
+                    (20, 5),
+                    Newest(_self("outbox_rows", "outbox_oldest_s", "refused_points", since="15m")),
+                    NewestIn("token_days", _self("token_expires_s", since="15m"), _DAY_S),
+                    Newest(_self("clock_skew_s", "memory_bytes", since="15m")),
+                    looks={
+                        "outbox_oldest_s": Look(steps=((None, GOOD), (600, WARN), (3600, BAD))),
+                    },
+                    absent="The recorder has said nothing for fifteen minutes.",
+                ),
+                curve(
+                    "How long the gateway's answers take",
+                    "Seconds from request to answer, for each of the gateway's paths.",
+                    (12, 8),
+                    CurveByTag(_self("latency_s"), "endpoint"),
+                    interval="1m",
+                    fill=0,
+                    looks={"/^\\//": Look(unit="s", more=EACH_ITS_COLOR)},
+                ),
+                listing(
+                    "Requests since the start",
+                    "How often each path was asked, and how often in vain.",
+                    (12, 8),
+                    Each(_self("requests", "failures", "latency_s", since="20m"), ("endpoint",)),
+                    order=("endpoint", "requests", "failures", "latency_s"),
+                    hidden=("Time",),
+                    sort="endpoint",
+                    looks={"failures": Look(steps=((None, GOOD), (1, WARN)))},
+                ),
+                curve(
+                    "What waits for InfluxDB",
+                    "Rows that are stored and not delivered yet (left), and the age of the oldest (right).",
+                    (12, 8),
+                    Curve(_self("outbox_rows", "outbox_oldest_s")),
+                    interval="1m",
+                    looks={"outbox_oldest_s": Look(more=RIGHT)},
+                ),
+                curve(
+                    "Memory and processor",
+                    "Memory that the recorder holds (left), and how much of one processor it uses (right).",
+                    (12, 8),
+                    Curve(_self("memory_bytes")),
+                    Rate("cpu_percent", _self("cpu_s")),
+                    interval="5m",
+                    looks={
+                        "cpu_percent": Look("Processor", WARN, more=RIGHT),
+                        "memory_bytes": Look(color=HOUSE),
+                    },
+                ),
+                bars(
+                    "How much of each day was recorded",
+                    "Ticks that were polled, of all ticks of the local day.",
+                    (12, 8),
+                    Spans(Rows("envoy_day", ("coverage_percent",), "30d")),
+                    along="local_date",
+                    legend=False,
+                    looks={"coverage_percent": Look(color=GOOD, more={**OF_HUNDRED, **WHOLE})},
+                    absent="the first day has no row yet",
+                ),
+                curve(
+                    "The gateway's clock, and its link to Enphase",
+                    "Its clock minus ours (left), and the age of its last report to Enphase (right).",
+                    (12, 8),
+                    Curve(_self("clock_skew_s")),
+                    Curve(Rows("envoy_gateway", ("last_cloud_report_age_s",))),
+                    interval="15m",
+                    zero=False,
+                    looks={
+                        "last_cloud_report_age_s": Look(
+                            "Last report to Enphase", WARN, more=RIGHT
+                        )
+                    },
+                ),
+                listing(
+                    "What happened, thirty days",
+                    "Events of the last thirty days, the newest first.",
+                    (16, 11),
+                    Listing(Rows("envoy_event", ("severity", "text"), "30d"), ("kind",)),
+                    order=("Time", "severity", "text", "kind"),
+                    sort="Time",
+                    down=True,
+                    looks={
+                        "Time": Look("When", more=cell(180)),
+                        "severity": Look(
+                            more={**cell(100), **COLORED_TEXT}
+                        ),
+                        "kind": Look("Kind", more=cell(190)),
+                    },
+                    absent="nothing happened",
+                ),
+                listing(
+                    "Gateways",
+                    "What each gateway says about itself.",
+                    (8, 11),
+                    Each(
+                        Rows("envoy_gateway", ("firmware", "part_number", "interface", "update_status"), "2h"),
+                        ("gateway",),
+                    ),
+                    order=("gateway", "firmware", "part_number", "interface", "update_status"),
+                    hidden=("Time",),
+                    looks={"gateway": Look("Gateway"), "update_status": Look("Update")},
+                ),
+            ),
+        ),
+    ),
+    since="now-24h",
+)  # fmt: skip
