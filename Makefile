@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SCRIPTS := .ci/run deploy/compose/setup deploy/debian/build $(addprefix deploy/debian/,postinst prerm postrm) deploy/systemd/install
 PYTEST_ARGS ?= -n 4 --dist worksteal
 
 # Each of four test processes would compile every module anew if this were set.
@@ -30,6 +31,8 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if command -v shellcheck >/dev/null; then shellcheck -x $(SCRIPTS); \
+	else echo "The shell scripts were not checked: shellcheck is not installed."; fi
 
 docs: $(VENV)/.test
 	$(BIN)/python -m tests.fields.documents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -75,3 +76,25 @@ def test_a_whole_environment_is_left_alone(folder: Path) -> None:
     assert made(folder).returncode == 0
     assert made(folder).returncode == 0
     assert environments_made(folder) == 1
+
+
+def test_every_shell_script_is_checked_or_it_is_said_that_none_was(folder: Path) -> None:
+    scripts = re.search(r"^SCRIPTS := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert scripts is not None
+    listed = re.sub(
+        r"\$\(addprefix (\S+),([^)]*)\)", lambda m: " ".join(m[1] + name for name in m[2].split()), scripts[1]
+    )
+    found = [path for place in (".ci", "deploy") for path in (ROOT / place).rglob("*") if path.is_file()]
+    assert set(listed.split()) == {
+        str(path.relative_to(ROOT)) for path in found if re.match(rb"#!.*\b(ba|da)?sh\b", path.read_bytes()[:60])
+    }
+    for tool in ("ruff", "mypy"):
+        (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / ".venv" / "bin" / tool).symlink_to("/bin/true")
+    words = ["make", "-s", "-C", str(folder), "-o", ".venv/.test", "check"]
+    (folder / "make").symlink_to(str(shutil.which("make")))
+    done = subprocess.run(
+        words, capture_output=True, text=True, env={"PATH": str(folder)}, executable=shutil.which("make")
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "The shell scripts were not checked: shellcheck is not installed.\n"
