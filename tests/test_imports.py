@@ -17,6 +17,8 @@ TALK = DOORS - {"settings"}
 BELOW_DAEMON = ("gateway", "readings", "tariff", "energy", "panels", "store", "influx", "control")
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys((*GROUND, *DOORS), GROUND),
+    "wire": GROUND | {"transport"},
+    "transport": set(),
     "settings": GROUND | {"settings"},
     "gateway": GROUND | TALK | {"gateway"},
     "tariff": GROUND | {"tariff"},
@@ -59,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"places", "cli"},
 }
 ONLY_IN: dict[str, tuple[str, ...]] = {
-    "httpx": ("logger/wire.py",),
+    "httpcore": ("logger/wire.py", "logger/transport.py"),
     "tenacity": ("logger/retry.py",),
     "influxdb_client": ("logger/influx/v2_client.py", "logger/provision/setup_v2.py"),
     "sqlite3": ("logger/store/",),

@@ -50,7 +50,10 @@ def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
 
         def do_handshake(self) -> None:
             super().do_handshake()
-            check(self.getpeercert(binary_form=True) or b"")
+            try:
+                check(self.getpeercert(binary_form=True) or b"")
+            except CertificateError as error:  # asyncio would log any other error than one of TLS as a fault of ours
+                raise ssl.SSLError("the certificate is refused") from error
 
     context = trust_anybody()
     context.sslobject_class = Checked
