@@ -8,8 +8,8 @@ from types import FrameType
 
 def main() -> None:
     """Run the command line; `python -m logger` and `envoy-logger` are the same program."""
-    if sys.argv[1:] == ["health"]:
-        raise SystemExit(health())
+    if sys.argv[1:] == ["health"] or (sys.argv[1:3] == ["health", "--gateway"] and len(sys.argv) == 4):
+        raise SystemExit(health(*sys.argv[3:]))
     if sys.argv[1:2] == ["run"]:  # imports take a while, and as a container's first process nobody else would listen
         import signal
 
@@ -24,8 +24,11 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def health() -> int:
-    """Return 0 while the recorder's loops move, else 69; print in one line whether they stand still or none runs."""
+def health(serial: str = "") -> int:
+    """Return 0 while the recorder's loops move, else 69; print in one line whether they stand still or none runs.
+
+    With a serial, the gateway of that serial must answer, too.
+    """
     import json
     import os
     import time
@@ -55,7 +58,20 @@ def health() -> int:
             file=sys.stderr,
         )
         return 69
+    if serial and not _answers(status, serial):
+        print(f"gateway {serial} does not answer\nTry: envoy-logger status --gateway {serial}", file=sys.stderr)  # noqa: T201
+        return 69
     return 0
+
+
+def _answers(status: dict[str, object], serial: str) -> bool:
+    """Return True if the status says that the gateway of that serial answers."""
+    further = status.get("further_gateways")
+    parts = [status, *(further if isinstance(further, list) else [])]
+    known = [part.get("gateway") for part in parts if isinstance(part, dict)]
+    return any(
+        each.get("serial") == serial and bool(each.get("reachable")) for each in known if isinstance(each, dict)
+    )
 
 
 if __name__ == "__main__":

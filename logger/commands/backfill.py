@@ -17,6 +17,7 @@ from logger.backfill.day_replay import RebuildRequest
 from logger.backfill.history import History, open_history
 from logger.backfill.restore import Rebuilt, hand_over, rebuild
 from logger.clock import SystemClock
+from logger.commands.ui.chosen import find_serial, gateway_option
 from logger.commands.ui.options import MisuseError, parse_date
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.secret_input import secret_option
@@ -42,7 +43,7 @@ _SHOWN = 40
 @click.option("--since", default="", callback=parse_date, help="Compute the days from this date on anew.")
 @click.option("--until", default="", callback=parse_date, help="Up to this date; the last one otherwise.")
 @click.option("--again", is_flag=True, help="Also days of that range that this installation recorded itself.")
-@click.option("--gateway", default="", help="Serial number, where there are several.")
+@gateway_option
 @secret_option("--read-token-file", "A token that may read; - for standard input. INFLUXDB_READ_TOKEN otherwise.")
 @click.option("--ask-token", is_flag=True, help="Ask for that token at the terminal.")
 @click.option("--dry-run", is_flag=True, help="Only show the days that would be written.")
@@ -51,7 +52,7 @@ def command(
     since: str,
     until: str,
     again: bool,
-    gateway: str,
+    serial: str,
     read_token: str | None,
     ask_token: bool,
     dry_run: bool,
@@ -60,7 +61,8 @@ def command(
 
     Everything before this installation's first reading is filled in, also the earlier part of that day. A day that
     has a row keeps it, unless --since names the day. What this installation recorded itself is computed again only
-    with --again. Works with and without a running recorder; may be interrupted and repeated.
+    with --again. Works with and without a running recorder; may be interrupted and repeated. Without --gateway every
+    gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
     """
     if (until or again) and not since:
         raise MisuseError("--until and --again need --since")
@@ -72,34 +74,47 @@ def command(
         log.protect([read_token])
     target = read_target_of(configured, read_token or "")
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
-    request = RebuildRequest(gateway, Site(), 0, since, until, again)
+    request = RebuildRequest(serial, Site(), 0, since, until, again)
     asyncio.run(_run(configured, target, request, dry_run))
 
 
 async def _run(configured: Settings, target: Target, request: RebuildRequest, dry_run: bool) -> None:
     def alone(store: StoreCalls) -> StateApi:
-        return StateApi(store, lambda gateway: StoredState(store, gateway, site_of(configured)))
+        return StateApi(
+            store, lambda gateway: StoredState(store, gateway, site_of(_find_settings(configured, gateway)))
+        )
 
     clock = SystemClock()
     async with open_history(target, clock) as history, reach(configured, clock, make=True, alone=alone) as ask:
         states = await _read_states(ask)
-        serial = await _choose_gateway(request.gateway or configured.enphase.serial, states, history)
-        live = states.get(serial) or GatewayState()
-        until_tick = live.energy.first_tick if live.energy.last_tick else int(time.time())
-        site = _find_site(configured, live)
-        prices, _ = read_prices(site.tariff_file)
-        request = replace(request, gateway=serial, until_tick=until_tick, site=site, prices=prices)
-        found = await rebuild(history, live, request, _show_progress)
-        _show_progress("")
-        if found is None:
-            click.echo(f"InfluxDB holds nothing of gateway {serial}: there is nothing to fill in.")
-        elif _show_days(found) or found.days:
-            outcome = "nothing was written (--dry-run)"
-            if not dry_run:
-                outcome = f"{await hand_over(ask, found, serial)} day rows written"
-            last = datetime.fromtimestamp(found.last_tick, ZoneInfo(site.zone))
-            until = f"up to {last:%Y-%m-%d %H:%M}, " if found.last_tick else ""
-            click.echo(f"\n{found.ticks} readings, {until}{outcome}.")
+        serials = await _choose_serials(configured, request.gateway, states, history)
+        for serial in serials:
+            if len(serials) > 1:
+                click.secho(f"gateway {serial}", bold=True)
+            chosen, live = _find_settings(configured, serial), states.get(serial) or GatewayState()
+            await _rebuild_one(chosen, live, replace(request, gateway=serial), history, ask, dry_run=dry_run)
+
+
+async def _rebuild_one(
+    configured: Settings, live: GatewayState, request: RebuildRequest, history: History, ask: Ask, *, dry_run: bool
+) -> None:
+    """Rebuild one gateway, and print its days."""
+    until_tick = live.energy.first_tick if live.energy.last_tick else int(time.time())
+    site = _find_site(configured, live)
+    prices, _ = read_prices(site.tariff_file)
+    found = await rebuild(
+        history, live, replace(request, until_tick=until_tick, site=site, prices=prices), _show_progress
+    )
+    _show_progress("")
+    if found is None:
+        click.echo(f"InfluxDB holds nothing of gateway {request.gateway}: there is nothing to fill in.")
+    elif _show_days(found) or found.days:
+        outcome = "nothing was written (--dry-run)"
+        if not dry_run:
+            outcome = f"{await hand_over(ask, found, request.gateway)} day rows written"
+        last = datetime.fromtimestamp(found.last_tick, ZoneInfo(site.zone))
+        until = f"up to {last:%Y-%m-%d %H:%M}, " if found.last_tick else ""
+        click.echo(f"\n{found.ticks} readings, {until}{outcome}.")
 
 
 def _show_days(found: Rebuilt) -> bool:
@@ -131,15 +146,28 @@ async def _read_states(ask: Ask) -> dict[str, GatewayState]:
     return {gateway: load_state(parts, {}) for gateway, parts in held.items()}
 
 
-async def _choose_gateway(named: str, states: dict[str, GatewayState], history: History) -> str:
-    """Return the serial of the gateway to rebuild: the named one, else the only one in the store or in InfluxDB."""
+async def _choose_serials(
+    configured: Settings, named: str, states: dict[str, GatewayState], history: History
+) -> list[str]:
+    """Return the serials of the gateways to rebuild.
+
+    The named one, else those of the settings, else the only one in the store or in InfluxDB.
+    """
     if named:
-        return named
+        return [named]
+    listed = [find_serial(each) for each in configured.listed or ()] or [configured.enphase.serial]
+    if all(listed):
+        return listed
     found = sorted(states) or await history.list_gateways("totals", "envoy_totals")
     if len(found) != 1:
         names = ", ".join(found) or "none"
         raise MisuseError(f"which gateway? There is {names}. Try: give --gateway SERIAL")
-    return found[0]
+    return found
+
+
+def _find_settings(configured: Settings, serial: str) -> Settings:
+    """Return the settings of a gateway; those that hold for all where it is none of the list."""
+    return next((each for each in configured.gateways if find_serial(each) == serial), configured)
 
 
 def _find_site(configured: Settings, live: GatewayState) -> Site:

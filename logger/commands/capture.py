@@ -9,6 +9,7 @@ import click
 
 from logger.capture import record
 from logger.clock import SystemClock
+from logger.commands.ui.chosen import choose_gateway, gateway_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import access_of
@@ -16,14 +17,15 @@ from logger.daemon.config import access_of
 
 @click.command("capture", short_help="Record every document of the gateway, anonymised.")
 @env_file_option
+@gateway_option
 @click.argument("folder", type=click.Path(path_type=Path))
-def command(env_file: Path, folder: Path) -> int:
+def command(env_file: Path, serial: str, folder: Path) -> int:
     """Ask every known path of the gateway once and write the answers into FOLDER, which must be empty or new.
 
     Serial numbers, addresses, names and places are replaced, each by the same stand-in everywhere.
     `simulate --recording FOLDER` plays it. Exit code 75 if a path brought no answer.
     """
-    configured = begin(env_file, require=["ENPHASE_GATEWAY"])
+    configured = choose_gateway(begin(env_file, require=["ENPHASE_GATEWAY"]), serial)
     record.require_empty(folder)
     access = access_of(configured)
     found = asyncio.run(record.capture(access, SystemClock(), _report))

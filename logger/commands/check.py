@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from logger.commands.ui.chosen import choose_gateways, gateway_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import configure_log, file_problems, inspect
 from logger.errors import SettingsError
@@ -17,19 +18,23 @@ from logger.settings.texts import show_value
 
 @click.command("check")
 @env_file_option
+@gateway_option
 @click.option("--show", is_flag=True, help="Also list every setting: its value, where that came from, its meaning.")
-def command(env_file: Path, show: bool) -> None:
-    """Check the settings. Exit code 78 if one is wrong."""
+def command(env_file: Path, serial: str, show: bool) -> None:
+    """Check the settings. Exit code 78 if one is wrong. With --gateway --show lists what holds for that gateway."""
     configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"], further=file_problems)
     configure_log(configured, "warning")
     if show:
-        _list_settings(configured, {problem.setting for problem in problems})
+        shown = choose_gateways(configured, serial)[0] if serial else configured
+        _list_settings(shown, {problem.setting for problem in problems})
     if problems:
         raise SettingsError(problems)
     for warning in configured.warnings:
         click.echo(f"warning: {warning}", err=True)
     if not configured.influxdb.url:
         click.echo("INFLUXDB_URL is not set: readings are kept in the embedded store and sent nowhere", err=True)
+    if configured.listed is not None:
+        click.echo(f"{len(configured.listed)} gateways of {configured.enphase.gateways_file} are recorded here.")
     click.echo("The settings are good.")
 
 

@@ -13,15 +13,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from logger.commands.ui.chosen import choose_gateway, choose_gateways, gateway_option
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.start import begin_polling, poll
+from logger.commands.ui.start import begin_polling, poll, poll_each
 from logger.daemon import one_poll
 from logger.daemon.config import site_of
 from logger.daemon.layout_file import read_layout
-from logger.model import GatewayInfo, Reading, Value, round_value
+from logger.daemon.tick import TickResult
+from logger.model import Reading, Value, round_value
 from logger.readings import paths
 from logger.readings.layout import list_inverter_serials, template
+from logger.settings.load import Settings
 
 Devices: TypeAlias = dict[str, dict[str, Value]]
 """Device's name → its tags and fields."""
@@ -55,34 +58,62 @@ _KINDS: Final = (
 
 @click.command("devices", short_help="List meters, inverters and batteries.")
 @env_file_option
+@gateway_option
 @json_option
 @click.option("--layout", is_flag=True, help="Print a layout file (LOGGER_LAYOUT_FILE) to fill in, as CSV.")
-def command(env_file: Path, as_json: bool, layout: bool) -> int:
+def command(env_file: Path, serial: str, as_json: bool, layout: bool) -> int:
     """List the gateway's meters, inverters and batteries as it reports them now."""
     configured = begin_polling(env_file, with_layout=not layout)
-    found = asyncio.run(poll(configured))
     if layout:
-        return _print_layout(found, configured.recorder.layout_file)
+        chosen = choose_gateway(configured, serial)
+        return _print_layout(asyncio.run(poll(chosen)), chosen.recorder.layout_file)
+    found: list[_Found] = []
+
+    async def look(each: Settings, answers: one_poll.Poll) -> None:
+        found.append(_read(each, answers))
+
+    is_whole = asyncio.run(poll_each(choose_gateways(configured, serial), look))
+    if as_json:
+        documents = [_describe(each) for each in found]
+        is_one = len(documents) == 1 and configured.listed is None or bool(serial)
+        click.echo(json.dumps(documents[0] if is_one else {"gateways": documents}, indent=1))
+    else:
+        for each in found:
+            _print_tables(each)
+    for each in found:
+        for warning in one_poll.list_warnings(each.result):
+            click.echo(warning.text, err=True)
+    return 0 if is_whole else 75
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Hold what one gateway was found to have."""
+
+    poll: one_poll.Poll
+    result: TickResult
+    devices: dict[str, Devices]
+    grid: dict[str, Value]
+
+
+def _read(configured: Settings, found: one_poll.Poll) -> _Found:
+    """Collect the devices in the answers of one gateway."""
     result = one_poll.read(found, site_of(configured))
     devices: dict[str, Devices] = {kind.name: _collect(result.readings, kind) for kind in _KINDS}
     grid = next((dict(point.fields) for point in result.readings if point.measurement == "envoy_grid"), {})
-    if as_json:
-        _print_json(found.info, devices, grid)
-    else:
-        _print_tables(found, devices, grid)
-    for warning in one_poll.list_warnings(result):
-        click.echo(warning.text, err=True)
-    return 75 if found.failures else 0
+    return _Found(found, result, devices, grid)
 
 
-def _print_json(info: GatewayInfo, devices: dict[str, Devices], grid: dict[str, Value]) -> None:
+def _describe(one: _Found) -> dict[str, object]:
+    info = one.poll.info
     names = ("meters", "inverters", "batteries", "grid", "contacts", "combiners")
     gateway = {"serial": info.serial, "firmware": info.firmware, "part_number": info.part_number}
-    parts = {**devices, "grid": grid}
-    click.echo(json.dumps({"gateway": gateway, **{name: parts[name] for name in names}}, indent=1))
+    parts = {**one.devices, "grid": one.grid}
+    return {"gateway": gateway, **{name: parts[name] for name in names}}
 
 
-def _print_tables(found: one_poll.Poll, devices: dict[str, Devices], grid: dict[str, Value]) -> None:
+def _print_tables(one: _Found) -> None:
+    found, devices, grid = one.poll, one.devices, one.grid
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     console.print(f"Gateway {found.info.serial}, firmware {found.info.firmware}, {found.info.part_number}")
     for kind in _KINDS:

@@ -12,6 +12,7 @@ import click
 
 from logger import log
 from logger.clock import SystemClock
+from logger.commands.ui.chosen import choose_gateways, gateway_option
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.output import fold, mark
@@ -33,9 +34,10 @@ _NAME_WIDTH: Final = 16
 
 @click.command("doctor", short_help="Check everything, and name the cure of each fault.")
 @env_file_option
+@gateway_option
 @json_option
 @click.option("--sign-in", is_flag=True, help="Sign in at Enphase if no token is kept and the cool-down allows it.")
-def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
+def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
     """Check the gateway, InfluxDB, clocks, disk and settings, step by step; every ✗ names its cure.
 
     Changes nothing, so a recorder may be running. ✓ good, ! good now, ✗ wrong, – left out.
@@ -50,18 +52,27 @@ def command(env_file: Path, as_json: bool, sign_in: bool) -> int:
     found: list[CheckResult] = []
 
     def report(result: CheckResult) -> None:
+        is_next = bool(result.gateway) and result.gateway not in (each.gateway for each in found[-1:])
         found.append(result)
+        if is_next and not as_json:
+            click.secho(f"\ngateway {result.gateway}", bold=True)
         if not as_json:
             click.echo(f"{mark(*_MARKS[result.state])} {log.mask(_format(result))}")
 
-    asyncio.run(run_checks(configured, problems, SystemClock(), report, sign_in=sign_in))
+    chosen = choose_gateways(configured, serial)
+    asyncio.run(run_checks(configured, chosen, problems, SystemClock(), report, sign_in=sign_in))
     code = next((result.exit_code for result in found if result.state == "bad"), 0)
     if as_json:
-        answer: Json = {"exit_code": code, "checks": [asdict(result) for result in found]}
+        answer: Json = {"exit_code": code, "checks": [_as_json(result) for result in found]}
         click.echo(json.dumps(log.mask_all(answer), indent=1, ensure_ascii=False))
     else:
         click.echo(_summarise(found))
     return code
+
+
+def _as_json(result: CheckResult) -> Json:
+    """Return a result as JSON; with one gateway nothing is said of which."""
+    return {name: value for name, value in asdict(result).items() if name != "gateway" or value}
 
 
 def _format(check: CheckResult) -> str:

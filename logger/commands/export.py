@@ -16,6 +16,7 @@ from typing import BinaryIO
 import click
 
 from logger.clock import SystemClock
+from logger.commands.ui.chosen import gateway_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import parse_moment, zone_of
 from logger.commands.ui.output import describe_refusal
@@ -36,6 +37,7 @@ _HOW_TO = b"""\
 
 @click.command("export", short_help="Write out what the store holds: line protocol, CSV.")
 @env_file_option
+@gateway_option
 @click.option("--since", help="From then on: a date or time by the site's zone, or how long ago: 36h, 7d.")
 @click.option("--until", help="Up to then, the same way.")
 @click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Only these; all by default.")
@@ -46,6 +48,7 @@ _HOW_TO = b"""\
 @click.option("--refused", is_flag=True, help="What InfluxDB refused, to be corrected and sent again.")
 def command(
     env_file: Path,
+    serial: str,
     since: str | None,
     until: str | None,
     roles: tuple[Role, ...],
@@ -70,8 +73,8 @@ def command(
         async with reach(configured, SystemClock()) as ask:
             with _open(output) as file:
                 if refused:
-                    return await _write_refused(ask, file)
-                lines = _Lines(ask, wanted, start, end, frozenset(measurements))
+                    return await _write_refused(ask, file, serial)
+                lines = _Lines(ask, wanted, start, end, frozenset(measurements), serial)
                 return await (_write_table(lines, file) if form == "csv" else _write_lines(lines, file))
 
     count = asyncio.run(run())
@@ -82,12 +85,17 @@ def command(
 class _Lines:
     """Reads the stored lines to export, as often as needed."""
 
-    def __init__(self, ask: Ask, roles: Sequence[Role], since: int, until: int, only: frozenset[str]) -> None:
+    def __init__(
+        self, ask: Ask, roles: Sequence[Role], since: int, until: int, only: frozenset[str], gateway: str
+    ) -> None:
         self._ask, self._roles, self._since, self._until, self._only = ask, roles, since, until, only
+        self._tag = f",gateway={gateway}".encode() if gateway else b""
 
     async def lines(self) -> AsyncIterator[tuple[Role, bytes]]:
         for role in self._roles:
             async for line in read_stored_lines(self._ask, role, self._since, self._until):
+                if self._tag and not (self._tag + b"," in line or self._tag + b" " in line):
+                    continue
                 if not self._only or line.replace(b",", b" ", 1).split(b" ", 1)[0].decode() in self._only:
                     yield role, line
 
@@ -104,9 +112,11 @@ async def _write_lines(lines: _Lines, file: BinaryIO) -> int:
     return count
 
 
-async def _write_refused(ask: Ask, file: BinaryIO) -> int:
+async def _write_refused(ask: Ask, file: BinaryIO, gateway: str) -> int:
     count = 0
     async for entry in read_refused_lines(ask):
+        if gateway and entry.gateway != gateway:
+            continue
         if not count:
             file.write(_HOW_TO)
         file.write(f"# {entry.id}  {describe_refusal(entry)}\n".encode())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from logger.commands.ui.chosen import choose_gateway, gateway_option
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin_polling, poll
@@ -28,9 +29,12 @@ from logger.settings.load import Settings
 @env_file_option
 @json_option
 @click.option("--explain", "explained", is_flag=True, help="Poll once; show the way of one value.")
-@click.option("--serial", default="", help="With --explain: the device to look at; the first one otherwise.")
+@gateway_option
+@click.option(
+    "--serial", "device", default="", help="With --explain: the device to look at; the first one otherwise."
+)
 @click.argument("name", default="")
-def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: str) -> int:
+def command(env_file: Path, as_json: bool, explained: bool, serial: str, device: str, name: str) -> int:
     """List every field that is written; for the measurement or field NAME also its sources.
 
     With --explain: endpoint, document, rows, key, raw value, reading, line and bucket of one value, live.
@@ -45,7 +49,8 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, name: s
             several = ", ".join(f"{m.name}.{f.name}" for m, f in found[:3])
             raise click.BadParameter(f"--explain wants one field, such as {several}")
         measurement, field = found[0]
-        return _explain(begin_polling(env_file), f"{measurement.name}.{field.name}", serial)
+        chosen = choose_gateway(begin_polling(env_file), serial)
+        return _explain(chosen, f"{measurement.name}.{field.name}", device)
     if as_json:
         click.echo(json.dumps(field_texts.as_json(found), indent=1, ensure_ascii=False))
     else:

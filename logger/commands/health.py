@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from logger.__main__ import health
+from logger.commands.ui.chosen import gateway_option
 
 
 @click.command("health")
-def command() -> int:
-    """Exit with 0 while the recorder works, else with 69."""
-    return health()
+@gateway_option
+def command(serial: str) -> int:
+    """Exit with 0 while the recorder works, else with 69. With --gateway that gateway must answer, too."""
+    return health(serial)

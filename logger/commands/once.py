@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from logger import log
 from logger.clock import SystemClock
+from logger.commands.ui.chosen import choose_gateways, gateway_option
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.start import begin_polling, poll
+from logger.commands.ui.start import begin_polling, poll_each
 from logger.daemon import one_poll
 from logger.daemon.config import site_of, target_of
 from logger.influx.classify import Blocked
@@ -26,26 +28,29 @@ _DELIVERY_S = 30.0
 
 @click.command("once", short_help="Poll every endpoint once, store and deliver.")
 @env_file_option
+@gateway_option
 @click.option("--dry-run", is_flag=True, help="Print every point as line protocol; store and send nothing.")
-def command(env_file: Path, dry_run: bool) -> int:
-    """Poll every endpoint once, store the readings and try to deliver them for 30 s.
+def command(env_file: Path, serial: str, dry_run: bool) -> int:
+    """Poll every endpoint of every gateway once, store the readings and try to deliver them for 30 s.
 
     Exit code 75 if an endpoint failed or something still waits.
     """
     configured = begin_polling(env_file)
-    return asyncio.run(_print_points(configured) if dry_run else _store_and_deliver(configured))
+    chosen = choose_gateways(configured, serial)
+    return asyncio.run(_print_points(chosen) if dry_run else _store_and_deliver(configured, chosen))
 
 
-async def _print_points(configured: Settings) -> int:
-    found = await poll(configured)
-    result = one_poll.read(found, site_of(configured))
-    click.echo(encode(result.readings).decode(), nl=False)
-    for warning in one_poll.list_warnings(result):
-        click.echo(warning.text, err=True)
-    return 75 if found.failures else 0
+async def _print_points(chosen: Sequence[Settings]) -> int:
+    async def show(each: Settings, found: one_poll.Poll) -> None:
+        result = one_poll.read(found, site_of(each))
+        click.echo(encode(result.readings).decode(), nl=False)
+        for warning in one_poll.list_warnings(result):
+            click.echo(warning.text, err=True)
+
+    return 0 if await poll_each(chosen, show) else 75
 
 
-async def _store_and_deliver(configured: Settings) -> int:
+async def _store_and_deliver(configured: Settings, chosen: Sequence[Settings]) -> int:
     refuse_demo(configured.state_dir)
     with claim(configured.state_dir) as lock:
         clock = SystemClock()
@@ -53,11 +58,15 @@ async def _store_and_deliver(configured: Settings) -> int:
         store = await StoreThread.open(
             configured.state_dir, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
         )
+
+        async def keep(each: Settings, found: one_poll.Poll) -> None:
+            if not await one_poll.store(found, site_of(each), store):
+                click.echo("this minute is recorded already and stays as it is", err=True)
+
         try:
             for note in await store.call(Store.take_notes):
                 log.get("store").warning(note)
-            found = await poll(configured)
-            new = await one_poll.store(found, site_of(configured), store)
+            is_whole = await poll_each(chosen, keep)
             target = target_of(configured)
             waits = None
             if target is not None:
@@ -67,8 +76,6 @@ async def _store_and_deliver(configured: Settings) -> int:
             waiting = await store.call(Store.read_figures)
         finally:
             await store.close()
-    if not new:
-        click.echo("this minute is recorded already and stays as it is", err=True)
     if waits is not None:
         hint = f"\nTry: {waits.hint}" if isinstance(waits, Blocked) else ""
         click.echo(f"stored; {waiting.lines} points still wait: {waits.reason}{hint}", err=True)
@@ -78,4 +85,4 @@ async def _store_and_deliver(configured: Settings) -> int:
         )
     else:
         click.echo("stored and delivered", err=True)
-    return 75 if waits is not None or found.failures else 0
+    return 0 if is_whole and waits is None else 75

@@ -142,7 +142,7 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
     """Read the recorder's own store; days begin as the recorder counts them."""
     async with reach(configured, SystemClock()) as ask:
         zones = await list_store_gateways(ask)
-        gateway = asked.gateway or configured.enphase.serial or _choose([*zones])
+        gateway = asked.gateway or _find_only(configured) or _choose([*zones])
         zone = zones.get(gateway)
         scope = _find_scope(query, asked, ZoneInfo(zone) if zone else zone_of(configured))
         return await read_store(ask, query.needs, gateway, scope.since, scope.until), scope
@@ -154,9 +154,14 @@ async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) 
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     scope = _find_scope(query, asked, zone_of(configured))
     async with open_history(target, SystemClock()) as history:
-        named = asked.gateway or configured.enphase.serial
+        named = asked.gateway or _find_only(configured)
         gateway = named or _choose(await history.list_gateways("totals", "envoy_totals"))
         return await read_influxdb(history, query.needs, gateway, scope.since, scope.until), scope
+
+
+def _find_only(configured: Settings) -> str:
+    """Return the serial in the settings if they have one gateway; empty if it is not there, or for several."""
+    return configured.gateways[0].enphase.serial if len(configured.gateways) == 1 else ""
 
 
 def _choose(gateways: list[str]) -> str:

@@ -11,6 +11,8 @@ import click
 
 from logger import log
 from logger.clock import format_span
+from logger.commands.ui.chosen import gateway_option
+from logger.commands.ui.options import MisuseError
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import configure_log, inspect
@@ -38,9 +40,13 @@ class NoDaemonError(StoreHeldError):
 
 @click.command("status")
 @env_file_option
+@gateway_option
 @json_option
-def command(env_file: Path, as_json: bool) -> int:
-    """Show what the recorder does. Exit code 69 if none runs, or if it stands still."""
+def command(env_file: Path, serial: str, as_json: bool) -> int:
+    """Show what the recorder does. Exit code 69 if none runs, or if it stands still.
+
+    Several gateways are shown one a line; --gateway shows all about one of them.
+    """
     configured, problems = inspect(env_file)  # what a daemon wrote is shown, whatever is wrong with the settings
     configure_log(configured, "warning")
     found, now = status_file.read(configured.runtime_dir), time.time()
@@ -48,6 +54,8 @@ def command(env_file: Path, as_json: bool) -> int:
         raise SettingsError(problems)
     if found is None:
         raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", configured.start_command)
+    if serial:
+        found = _pick(found, serial)
     if as_json:
         click.echo(json.dumps(log.mask_all(found), indent=1))
     else:
@@ -56,22 +64,75 @@ def command(env_file: Path, as_json: bool) -> int:
 
 
 def write_lines(found: dict[str, Json], now: float) -> list[str]:
-    """Write the status as text, one fact a line."""
-    store, polls, values = _part(found, "store"), _part(found, "polls"), _part(found, "values")
-    books, troubles = _part(found, "books"), _part(found, "troubles")
+    """Write the status as text, one fact a line; several gateways take a line each."""
+    store, troubles = _part(found, "store"), _part(found, "troubles")
+    gateways = status_file.list_gateways(found)
+    is_one = len(gateways) == 1
     return [
         _describe_state(found, now),
+        *(_describe_one(found, now) if is_one else _list_gateways(gateways)),
+        _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
+        _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
+        *(_describe_missing(_part(found, "missing"), now) if is_one else ()),
+        *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),
+    ]
+
+
+def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
+    """Return the status as if the gateway of that serial were the only one. Raises MisuseError."""
+    gateways = status_file.list_gateways(found)
+    chosen = next((each for each in gateways if status_file.serial_in(each) == serial), None)
+    if chosen is None:
+        names = ", ".join(filter(None, map(status_file.serial_in, gateways))) or "none yet"
+        raise MisuseError(f"no gateway {serial} is recorded. Try: name one of {names}")
+    others = [str(each.get("address")) for each in gateways if each is not chosen]
+    troubles = {
+        key: text
+        for key, text in _part(found, "troubles").items()
+        if not any(key.startswith(f"{address} ") for address in others)
+    }
+    picked = {**found, **chosen, "troubles": troubles}
+    picked.pop("further_gateways", None)
+    return picked
+
+
+def _describe_one(found: dict[str, Json], now: float) -> list[str]:
+    """Write all about one gateway."""
+    polls, values, books = _part(found, "polls"), _part(found, "values"), _part(found, "books")
+    return [
         *_describe_gateway(_part(found, "gateway"), now),
         _line("polls", f"{polls.get('ticks')} stored, {polls.get('missed')} missed"),
         *_describe_requests(_part(found, "requests")),
         *(_line(name, f"{watts:.0f} W") for name, key in _POWERS.items() if _is_number(watts := values.get(key))),
         *_describe_today(values, books),
         *_describe_counters(_part(books, "counters")),
-        _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
-        _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
-        *_describe_missing(_part(found, "missing"), now),
-        *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),
     ]
+
+
+def _list_gateways(gateways: list[dict[str, Json]]) -> list[str]:
+    """Write one line a gateway, below a heading."""
+    rows = [("gateway", "address", "site", "state", "produces", "today", "missed"), *map(_describe_briefly, gateways)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _describe_briefly(gateway: dict[str, Json]) -> tuple[str, ...]:
+    values, known, missing = _part(gateway, "values"), _part(gateway, "gateway"), _part(gateway, "missing")
+    watts, today = values.get("production_power_w"), values.get("production_today_wh")
+    state = "answers" if known.get("reachable") else "DOES NOT ANSWER" if known else "not reached yet"
+    if gateway.get("second_entry"):
+        state = "polled at another address"
+    elif missing:
+        state += f", {len(missing)} values missing"
+    return (
+        status_file.serial_in(gateway) or "-",
+        str(gateway.get("address") or "-"),
+        str(gateway.get("site") or "-"),
+        state,
+        f"{watts:.0f} W" if _is_number(watts) else "-",
+        f"{today / 1000:.2f} kWh" if _is_number(today) else "-",
+        str(_part(gateway, "polls").get("missed", 0)),
+    )
 
 
 def _describe_state(found: dict[str, Json], now: float) -> str:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from logger.clock import SystemClock
+from logger.commands.ui.chosen import choose_gateway, gateway_option
 from logger.commands.ui.options import MisuseError, zone_of
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
@@ -84,13 +85,14 @@ def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
 
 
 @command.command("propose", short_help="Print a tariff file to edit.")
+@gateway_option
 @click.pass_obj
-def propose_file(env_file: Path) -> int:
+def propose_file(env_file: Path, serial: str) -> int:
     """Read the gateway's copy of the tariff once and print a tariff file to edit.
 
     The gateway's copy may be old and is never used as it is.
     """
-    configured = begin(env_file, require=["ENPHASE_GATEWAY"], level="warning")
+    configured = choose_gateway(begin(env_file, require=["ENPHASE_GATEWAY"], level="warning"), serial)
     body = asyncio.run(_fetch_tariff(access_of(configured)))
     zone = zone_of(configured)
     text = write_proposal(body, datetime.now(ZoneInfo(str(zone))).date().replace(day=1).isoformat())

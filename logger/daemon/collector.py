@@ -57,7 +57,8 @@ class Collector:
     """Polls one gateway until `stopping` is set, and commits each tick.
 
     `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` when it is known which
-    gateway answers. `loop` is the name of this loop in `progress`, `address` that of the gateway in the settings.
+    gateway answers. `loop` is the name of this loop in `progress`, `address` and `expected_serial` are those of the
+    gateway in the settings.
     A caller that holds `between_ticks` may change the state.
     """
 
@@ -76,6 +77,7 @@ class Collector:
         claims: Claims | None = None,
         loop: str = "collect",
         address: str = "",
+        expected_serial: str = "",
         on_commit: Callable[[], None] = lambda: None,
         on_tick: Callable[[Collector], None] = lambda collector: None,
         on_recognised: Callable[[], None] = lambda: None,
@@ -104,6 +106,7 @@ class Collector:
         self._claims = claims or Claims()
         self._store, self._clock = store, clock
         self._progress, self._loop, self.address = progress, loop, address
+        self.expected_serial = expected_serial
         self._layout = LayoutFile(site.layout_file, self.changes)
         self._tariff = TariffFiles(site.tariff_file, self.changes)
         self._on_commit, self._on_tick, self._own_points = on_commit, on_tick, own_points

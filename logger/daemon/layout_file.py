@@ -26,9 +26,12 @@ def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
 
 def layout_problems(settings: Settings) -> tuple[Problem, ...]:
     """List the problems of the layout file, to be reported with those of the settings."""
-    path = settings.recorder.layout_file
-    origin = settings.origins.get(SETTING, "default")
-    return tuple(Problem(SETTING, origin, f"{path} {problem}", _FIX) for problem in read_layout(path)[1])
+    named = {each.recorder.layout_file: each.origins.get(SETTING, "default") for each in settings.gateways}
+    return tuple(
+        Problem(SETTING, origin, f"{path} {problem}", _FIX)
+        for path, origin in named.items()
+        for problem in read_layout(path)[1]
+    )
 
 
 _FIX = "correct the file, or begin with the one that `envoy-logger devices --layout` prints."

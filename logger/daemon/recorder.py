@@ -74,8 +74,13 @@ class Recorder:
 
     def keeper_of(self, gateway: str) -> Keeper:
         """Return the holder of the state of the gateway with serial `gateway`."""
-        stored = StoredState(self.store, gateway, self.collectors[0].site)
+        stored = StoredState(self.store, gateway, self._site_of(gateway))
         return RecordedState(stored, self.collectors, self.between_ticks)
+
+    def _site_of(self, gateway: str) -> Site:
+        """Return the site of a gateway; of one that is none of ours, what holds for the first."""
+        sites = {each.expected_serial or each.serial: each.site for each in self.collectors}
+        return sites.get(gateway) or next(iter(sites.values()), Site())
 
     def wake(self) -> None:
         """Tell the shipper that the store has new rows to deliver."""
@@ -145,6 +150,7 @@ def build_recorder(
             claims=claims,
             loop=f"collect {config.access.address}",
             address=config.access.address,
+            expected_serial=config.access.expected_serial,
             on_commit=shipper.wake if shipper is not None else lambda: None,
             on_tick=react,
             on_recognised=news.announce,

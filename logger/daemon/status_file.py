@@ -25,7 +25,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
 
     The keys of the first gateway are at the top level; other gateways are listed in `further_gateways`.
     """
-    first, *further = (_describe_gateway(each, clock) for each in recorder.collectors)
+    described = [_describe_gateway(each, clock) for each in recorder.collectors]
     shipper, progress = recorder.shipper, recorder.progress
     return {
         "version": __version__,
@@ -33,7 +33,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
         "written_at": round(clock.time(), 3),
         "alive_until": round(clock.time() + max(0.0, progress.deadline_s) + 30, 3),
         "health": describe_health(recorder),
-        **first,
+        **(described[0] if described else {}),
         "store": {
             "rows": waiting.rows,
             "lines": waiting.lines,
@@ -59,7 +59,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
         "influxdb": None if shipper is None else _delivery(shipper, waiting),
         "outlets": dict(recorder.outlets),
         "troubles": dict(recorder.changes.troubles),
-        **({"further_gateways": [*further]} if further else {}),
+        **({"further_gateways": [*described[1:]]} if described[1:] else {}),
     }
 
 
@@ -68,6 +68,9 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
     info, done, poller = collector.poller.info, collector.collected, collector.poller
     sent, contention = poller.requests.count_last_hour(clock.time()), poller.requests.contention
     return {
+        "address": collector.address,
+        "site": collector.site.name,
+        "second_entry": collector.is_second_entry,
         "started_at": round(done.started_at, 3),
         "gateway": None
         if info is None
@@ -145,3 +148,18 @@ def read(folder: Path) -> dict[str, Json] | None:
     except (OSError, ValueError):
         return None
     return status if isinstance(status, dict) else None
+
+
+def list_gateways(status: Mapping[str, Json]) -> list[dict[str, Json]]:
+    """Return what a status tells of each gateway; of the first one it is the status itself."""
+    further = status.get("further_gateways")
+    return [
+        dict(status),
+        *(part for part in (further if isinstance(further, list) else []) if isinstance(part, dict)),
+    ]
+
+
+def serial_in(gateway: Mapping[str, Json]) -> str:
+    """Return the serial in what a status tells of a gateway; empty while it is not known."""
+    known = gateway.get("gateway")
+    return str(known.get("serial")) if isinstance(known, dict) else ""

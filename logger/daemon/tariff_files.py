@@ -35,9 +35,12 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
 
 def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
     """List the problems of the tariff and price files, to be reported with those of the settings."""
-    path = settings.recorder.tariff_file
-    origin = settings.origins.get(SETTING, "default")
-    return tuple(Problem(SETTING, origin, f"{path} {problem}", _FIX) for problem in read_prices(path)[1])
+    named = {each.recorder.tariff_file: each.origins.get(SETTING, "default") for each in settings.gateways}
+    return tuple(
+        Problem(SETTING, origin, f"{path} {problem}", _FIX)
+        for path, origin in named.items()
+        for problem in read_prices(path)[1]
+    )
 
 
 def _read_tables(files: list[Path]) -> tuple[PriceTable, list[str]]:

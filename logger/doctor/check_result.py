@@ -16,7 +16,7 @@ class CheckResult:
     """Hold what one check found. `note`: it works now, but may stop working. `cure`: what to do, or empty.
 
     `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for results that are not bad. `took_s`:
-    the seconds until the answer, if something was asked.
+    the seconds until the answer, if something was asked. `gateway`: which one it is about, where there are several.
     """
 
     name: str
@@ -25,6 +25,7 @@ class CheckResult:
     cure: str = ""
     exit_code: int = 0
     took_s: float | None = None
+    gateway: str = ""
 
 
 Report: TypeAlias = Callable[[CheckResult], object]

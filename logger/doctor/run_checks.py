@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from logger.clock import Clock
 from logger.daemon import status_file
 from logger.daemon.config import access_of, site_of, target_of
@@ -14,28 +17,58 @@ from logger.doctor.machine_checks import check_clocks, check_daemon, check_disk,
 from logger.doctor.mqtt_checks import check_mqtt
 from logger.doctor.site_checks import check_site
 from logger.errors import Problem
+from logger.model import GatewayInfo
 from logger.settings.load import Settings
 
 
 async def run_checks(
-    settings: Settings, problems: tuple[Problem, ...], clock: Clock, report: Report, *, sign_in: bool
+    settings: Settings,
+    chosen: Sequence[Settings],
+    problems: tuple[Problem, ...],
+    clock: Clock,
+    report: Report,
+    *,
+    sign_in: bool,
 ) -> None:
     """Run every check and report its result at once. Nothing is changed, so a daemon may be running.
 
-    `problems` are those of the settings. `sign_in` allows a sign-in at Enphase.
+    `chosen`: the gateways to check. `problems` are those of the settings. `sign_in` allows a sign-in at Enphase.
     """
-    gateway, found = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
-    if found is not None:
-        check_site(found, site_of(settings), report)
     read_token = settings.influxdb.read_token.get_secret_value()
-    influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
-    if not any(problem.setting == "MQTT_URL" for problem in problems):
-        await check_mqtt(settings.mqtt, report)
-    check_clocks(clock.time(), gateway, influxdb, report)
+    if len(chosen) == 1:
+        gateway = await _check_one(chosen[0], clock, report, sign_in=sign_in)
+        influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
+        await _check_mqtt(settings, problems, report)
+        check_clocks(clock.time(), gateway, influxdb, report)
+    else:
+        influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
+        await _check_mqtt(settings, problems, report)
+        for each in chosen:
+            report_one = _report_of(each.enphase.gateway, report)
+            gateway = await _check_one(each, clock, report_one, sign_in=sign_in)
+            check_clocks(clock.time(), gateway, influxdb, report_one)
     check_disk(settings.state_dir, settings.recorder.store_max_mb, report)
     check_state_folder(settings.state_dir, report)
     check_daemon(status_file.read(settings.runtime_dir), clock.time(), settings.start_command, report)
     check_settings(settings, problems, report)
+
+
+async def _check_mqtt(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:
+    if not any(problem.setting == "MQTT_URL" for problem in problems):
+        await check_mqtt(settings.mqtt, report)
+
+
+async def _check_one(settings: Settings, clock: Clock, report: Report, *, sign_in: bool) -> GatewayInfo | None:
+    """Check one gateway and its site → what answered."""
+    gateway, found = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
+    if found is not None:
+        check_site(found, site_of(settings), report)
+    return gateway
+
+
+def _report_of(gateway: str, report: Report) -> Report:
+    """Return a function that reports results as those of one of several gateways."""
+    return lambda result: report(replace(result, gateway=gateway))
 
 
 def check_settings(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:

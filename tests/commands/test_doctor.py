@@ -79,7 +79,7 @@ class Patient:
             self.home / ".env", environ=self.settings, require=["ENPHASE_GATEWAY"]
         )
         found: list[CheckResult] = []
-        asyncio.run(run_checks(configured, problems, Impatient(), found.append, sign_in=sign_in))
+        asyncio.run(run_checks(configured, configured.gateways, problems, Impatient(), found.append, sign_in=sign_in))
         for check in found:
             if check.state in ("bad", "note"):
                 assert CURES.search(check.cure) or (not check.cure and BY_ITSELF.search(check.text)), check

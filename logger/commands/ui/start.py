@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ from logger.daemon import one_poll
 from logger.daemon.config import access_of
 from logger.daemon.layout_file import layout_problems
 from logger.daemon.tariff_files import tariff_problems
-from logger.errors import Problem, SettingsError
+from logger.errors import CredentialsError, GatewayError, Problem, SettingsError, WireError
 from logger.settings.environment import is_under_journal
 from logger.settings.load import FurtherCheck, Settings, inspect_settings
 
@@ -66,8 +66,28 @@ def configure_log(configured: Settings, level: str = "") -> None:
             log.get("settings").log(logging.WARNING, warning)
 
 
+async def poll_each(chosen: Sequence[Settings], take: Callable[[Settings, one_poll.Poll], Awaitable[None]]) -> bool:
+    """Poll each gateway once and hand its answers over; return True if every endpoint of every gateway answered.
+
+    With several, one that fails is told and costs the others nothing; with one, its error is raised.
+    """
+    is_whole = True
+    for each in chosen:
+        try:
+            found = await poll(each)
+            await take(each, found)
+        except (GatewayError, WireError, CredentialsError) as error:
+            if len(chosen) == 1:
+                raise
+            click.echo(f"{each.enphase.gateway}: {log.mask(str(error))}", err=True)
+            is_whole = False
+        else:
+            is_whole = is_whole and not found.failures
+    return is_whole
+
+
 async def poll(configured: Settings) -> one_poll.Poll:
-    """Poll every endpoint once, and show each failure on stderr."""
+    """Poll every endpoint of one gateway once, and show each failure on stderr."""
     found = await one_poll.poll(access_of(configured), SystemClock(), configured.recorder.totals_interval_s)
     for failure in found.describe_failures():
         click.echo(failure, err=True)

@@ -1,0 +1,82 @@
+"""Choose the gateways that a command is about: all of the settings, or the one that `--gateway` names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+from logger.clock import SystemClock
+from logger.commands.ui.options import MisuseError
+from logger.daemon.config import access_of
+from logger.errors import EnvoyLoggerError
+from logger.gateway import pins
+from logger.gateway.access import Access
+from logger.gateway.client import Gateway
+from logger.settings.load import Settings
+from logger.store.folder import prepare
+
+_HELP: Final = "Serial number of the gateway, where there are several."
+gateway_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--gateway", "serial", default="", metavar="SERIAL", help=_HELP
+)
+
+
+def choose_gateways(configured: Settings, serial: str) -> tuple[Settings, ...]:
+    """Return the settings of each gateway; with a serial, of that one. Raises MisuseError."""
+    if not serial:
+        return configured.gateways
+    known = {find_serial(each): each for each in configured.gateways}
+    if serial not in known and "" in known:
+        known = {find_serial(each) or _ask_serial(access_of(each)): each for each in configured.gateways}
+    if serial not in known:
+        raise MisuseError(f"there is no gateway {serial}. Try: name one of {_list(configured)}")
+    return (known[serial],)
+
+
+def choose_gateway(configured: Settings, serial: str) -> Settings:
+    """Return the settings of the only gateway, or of the one with that serial. Raises MisuseError."""
+    found = choose_gateways(configured, serial)
+    if len(found) != 1:
+        raise MisuseError(f"which gateway? There are {_list(configured)}. Try: give --gateway SERIAL")
+    return found[0]
+
+
+def find_serial(settings: Settings) -> str:
+    """Return the serial of a gateway from its settings or its pinned certificate; empty if it is not known yet."""
+    access = access_of(settings)
+    if access.expected_serial or not access.address:
+        return access.expected_serial
+    try:
+        pin = pins.load(access.state_dir, "", access.host)
+    except EnvoyLoggerError:
+        return ""
+    return pin.serial if pin is not None else ""
+
+
+def name_gateway(settings: Settings) -> str:
+    """Return what people call a gateway: its serial if it is known, with its address."""
+    serial = find_serial(settings)
+    return f"{serial} at {settings.enphase.gateway}" if serial else settings.enphase.gateway
+
+
+def _list(configured: Settings) -> str:
+    return ", ".join(find_serial(each) or each.enphase.gateway for each in configured.gateways) or "none"
+
+
+def _ask_serial(access: Access) -> str:
+    """Ask a gateway for its serial; empty if it does not answer."""
+
+    async def ask() -> str:
+        prepare(access.state_dir)
+        gateway = Gateway(access, SystemClock())
+        try:
+            return (await gateway.identify()).serial
+        except EnvoyLoggerError:
+            return ""
+        finally:
+            await gateway.aclose()
+
+    return asyncio.run(ask())
