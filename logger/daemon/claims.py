@@ -17,8 +17,8 @@ class Claimant(Protocol):
         """Tell whether this collector reaches the gateway of that serial now."""
         ...
 
-    def leave(self) -> None:
-        """Poll this gateway no more until it is recognised again."""
+    def leave(self, polled_at: str) -> None:
+        """Poll this gateway no more: it is polled at the address of another entry."""
         ...
 
 
@@ -37,6 +37,6 @@ class Claims:
         if holder is not None and holder is not by:
             if holder.is_polling(serial):
                 return holder.address
-            holder.leave()
+            holder.leave(by.address)
         self._holders = {key: each for key, each in self._holders.items() if each is not by} | {serial: by}
         return ""

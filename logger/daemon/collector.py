@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from logger import __version__, log
 from logger.clock import Clock
-from logger.daemon.batches import make_amendment, make_commit
+from logger.daemon.batches import make_amendment, make_commit, pack
 from logger.daemon.claims import Claims
 from logger.daemon.clocks import Clocks
 from logger.daemon.events import PendingEvents, event_points
@@ -24,15 +24,17 @@ from logger.daemon.newest import NewestReadings
 from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
+from logger.daemon.site_members import SiteMembers
 from logger.daemon.site_zone import SiteZone
 from logger.daemon.tariff_files import TariffFiles
-from logger.daemon.tick import run_tick
+from logger.daemon.tick import TickResult, run_tick
 from logger.errors import StoreFullError
 from logger.model import Event, GatewayInfo, Reading, Role
 from logger.readings.missing import Absences, group_reasons
 from logger.readings.site_warnings import SiteWarning, find_warnings
 from logger.readings.wanted import find_wanted
 from logger.site import Site
+from logger.store.records import Commit
 from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
@@ -59,7 +61,7 @@ class Collector:
     `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` when it is known which
     gateway answers. `loop` is the name of this loop in `progress`, `address` and `expected_serial` are those of the
     gateway in the settings.
-    A caller that holds `between_ticks` may change the state.
+    `members`: the gateways of a site of several. A caller that holds `between_ticks` may change the state.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Collector:
         stopping: asyncio.Event | None = None,
         between_ticks: asyncio.Lock | None = None,
         claims: Claims | None = None,
+        members: SiteMembers | None = None,
         loop: str = "collect",
         address: str = "",
         expected_serial: str = "",
@@ -103,7 +106,7 @@ class Collector:
         self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = stopping or asyncio.Event()
         self.between_ticks = between_ticks or asyncio.Lock()
-        self._claims = claims or Claims()
+        self._claims, self._members, self._name = claims or Claims(), members, expected_serial or address
         self._store, self._clock = store, clock
         self._progress, self._loop, self.address = progress, loop, address
         self.expected_serial = expected_serial
@@ -217,14 +220,16 @@ class Collector:
         """Tell whether this collector reaches the gateway of that serial now."""
         return serial in (self.serial, self._recognising) and self.poller.requests.reachable
 
-    def leave(self) -> None:
-        """Poll this gateway no more until it is recognised again."""
-        self.poller.info, self._recognising = None, ""
+    def leave(self, polled_at: str) -> None:
+        """Poll this gateway no more: it is polled at the address of another entry."""
+        self.poller.info, self._recognising, self._polled_at = None, "", polled_at
+        self._leave_site()
 
     def _claim(self, serial: str) -> bool:
         """Claim a gateway; report once if it is polled at the address of another entry already."""
         self._polled_at = self._claims.claim(serial, self)
         if self._polled_at:
+            self._leave_site()
             text = (
                 f"gateway {serial} answers at {self.address} too; it is polled once, at {self._polled_at}\n"
                 "Try: remove one of both entries from the file that ENPHASE_GATEWAYS_FILE names."
@@ -233,6 +238,10 @@ class Collector:
             return False
         self.changes.end("second entry", f"gateway {serial} is polled at {self.address} from now on")
         return True
+
+    def _leave_site(self) -> None:
+        if self._members is not None:
+            self._members.leave(self._name)
 
     async def _recognise(self, info: GatewayInfo) -> bool:
         """Load the stored state of a gateway when it is first identified; return False if it is not to be polled."""
@@ -269,6 +278,8 @@ class Collector:
     async def amend(self, change: Change) -> None:
         """Apply `change` to the gateway's state, and store the new state and day rows; hold `between_ticks`."""
         state, rows = change(self.state)
+        if self._members is not None:
+            self._members.renew(self._name, state.energy, rows)
         commit, text = make_amendment(self.serial, state, rows, self._stored)
         await self._store.call(Store.put, commit)
         self.state, self._stored = state, text
@@ -278,6 +289,7 @@ class Collector:
         info = self.poller.info
         if info is None:
             self.collected.missed += not self.is_second_entry
+            await self._note_silence(tick)
             return
         self._clocks.watch_ours(tick)
         self._clocks.watch_theirs(tick, info)
@@ -290,6 +302,8 @@ class Collector:
         result = run_tick(snapshot, roles, self.state, site, self._layout.current(), self._tariff.current())
         happened = self._events.take()
         own = await self._own_points(tick, tags, self.poller) if self._own_points else []
+        if self._members is not None:
+            result = self._add_site(self._members, tick, result)
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
         commit, text = make_commit(info.serial, tick, readings, result, self._stored)
         await self._store.call(Store.put, commit)
@@ -310,6 +324,21 @@ class Collector:
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
         self._on_commit()
+
+    def _add_site(self, members: SiteMembers, tick: int, result: TickResult) -> TickResult:
+        """Return the result with the points and the rows of days of the site that this tick completes."""
+        totals = next((r.fields for r in result.readings if (r.measurement, r.time) == ("envoy_totals", tick)), {})
+        energy = result.state.energy
+        members.renew(self._name, energy, result.daily)
+        points = members.note(self._name, tick, totals, energy)
+        rows = members.list_rows(self._name)
+        return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
+
+    async def _note_silence(self, tick: int) -> None:
+        """Tell the site that this gateway is not heard; store the site's point if that completes it."""
+        if self._members is not None and not self.is_second_entry:
+            points = self._members.note(self._name, tick)
+            await self._store.call(Store.put, Commit(self._name, tick, pack(points)))
 
     def _count(self, tick: int, values: Mapping[str, float]) -> None:
         done = self.collected

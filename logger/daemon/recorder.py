@@ -20,6 +20,7 @@ from logger.daemon.news import News
 from logger.daemon.progress import Progress
 from logger.daemon.self_report import SelfReport
 from logger.daemon.shipper import Shipped, Shipper
+from logger.daemon.site_members import SiteMembers
 from logger.gateway.client import Gateway
 from logger.influx.write import Writer
 from logger.model import Event, Json
@@ -94,6 +95,15 @@ class Recorder:
                 tasks.create_task(collector.run())
 
 
+def _group_sites(configs: Sequence[GatewayConfig]) -> dict[str, SiteMembers]:
+    """Return the members of each site that has several gateways, by the name of the site."""
+    names: dict[str, list[str]] = {}
+    for config in configs:
+        if config.site.name:
+            names.setdefault(config.site.name, []).append(config.access.expected_serial or config.access.address)
+    return {site: SiteMembers(site, members) for site, members in names.items() if len(members) > 1}
+
+
 def build_recorder(
     configs: Sequence[GatewayConfig],
     store: StoreThread,
@@ -135,7 +145,7 @@ def build_recorder(
         news.announce()
         on_tick(collector)
 
-    claims = Claims()
+    claims, sites = Claims(), _group_sites(configs)
     collectors = [
         Collector(
             gateway,
@@ -148,6 +158,7 @@ def build_recorder(
             stopping=stopping,
             between_ticks=between_ticks,
             claims=claims,
+            members=sites.get(config.site.name),
             loop=f"collect {config.access.address}",
             address=config.access.address,
             expected_serial=config.access.expected_serial,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from logger.readings.schema import Field, Measurement
@@ -72,6 +73,22 @@ DAY = Measurement(
             made_of="battery_charge_percent"),
         Field("coverage_percent", "Ticks polled ÷ ticks of the day.", made_of="the recorder"),
         Field("counter_resets", "How many counters were rebaselined.", kind="int", made_of="the energy state"),
+    ),
+)
+
+_OF_SITE: Final = "the rows of its gateways, while every one that can have it has it"
+SITE_DAY = Measurement(
+    "envoy_site_day",
+    "One local day of a site of several gateways: the sums of their rows. Written while every gateway has that day.",
+    "daily",
+    time="day",
+    has_gateway=False,
+    fields=(
+        Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
+        Field("gateways", "How many gateways the site has.", made_of="the gateways file"),
+        *(replace(item, made_of=_OF_SITE) for item in _ENERGIES if "balanced" not in item.name),
+        *(replace(item, made_of=_OF_SITE) for item in _MONEY),
+        Field("coverage_percent", "The least of its gateways.", made_of="the rows of its gateways"),
     ),
 )
 

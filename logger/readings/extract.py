@@ -18,6 +18,8 @@ from logger.readings.table import COUNTERS, MEASUREMENTS
 
 _AGE: Final = "inventory_age_s"
 """A point with this field alone is not written."""
+_READ: Final = tuple(measurement for measurement in MEASUREMENTS if measurement.rowsets)
+"""The measurements with a field that is read from a document."""
 Identity = tuple[tuple[str, str], ...]
 _Named = Mapping[str, Found[Mapping[Identity, Row]]]
 """Rowset → its rows by their identifying tags."""
@@ -56,7 +58,7 @@ class Extraction:
 
     def devices(self, roles: frozenset[Role]) -> Iterator[Device]:
         """Read every measurement of the due `roles`, in the table's order; the whole site counts as one device."""
-        for measurement in MEASUREMENTS:
+        for measurement in _READ:
             if measurement.role in roles:
                 if not measurement.tags:
                     yield from self._read_site(measurement)

@@ -40,7 +40,8 @@ Made from the table in `logger/readings/table.py`; `envoy-logger fields` prints 
 sources they are read in this order: a later one is used only where the gateway surely has nothing better. A value
 that is missing or not plausible is left out.
 
-Every point carries the tag `gateway` (its serial number), and `site` if one is set. Points of inverters also carry
+Every point carries the tag `gateway` (its serial number), and `site` if one is set. Points of a site of several
+gateways (`envoy_site`, `envoy_site_day`) carry `site` alone. Points of inverters also carry
 the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column` and its own.
 `serial` identifies an inverter; a panel that gets another name in the layout file starts a new series.
 """
@@ -93,7 +94,7 @@ def as_json(found: list[tuple[Measurement, Field]]) -> list[Json]:
             "type": f.kind,
             "unit": unit_of(f),
             "help": f.help,
-            "tags": ["gateway", "site", *m.tags],
+            "tags": [*(["gateway"] if m.has_gateway else []), "site", *m.tags],
             "bucket": _BUCKETS[m.role],
             "time": m.time,
             "sources": list(sources_of(f)),
@@ -131,7 +132,7 @@ def markdown() -> str:
 
 
 def _frame(m: Measurement) -> str:
-    tags = ", ".join(m.tags) if m.tags else "none of its own"
+    tags = ", ".join(m.tags) if m.tags else "none of its own" if m.has_gateway else "site alone"
     return f"Tags: {tags}. Time: {_TIMES[m.time]}. Bucket: {_BUCKETS[m.role]}"
 
 

@@ -115,6 +115,7 @@ class Measurement:
     `one_document`, all fields of a point come from the first rowset that has the device. `listed_by` holds groups of
     rowsets that prove that a device exists; in each group the first rowset that lists any device decides. If
     `listed_by` is empty, every rowset proves it. `has_layout`: the points also carry the tags of the layout file.
+    `has_gateway`: False for what is of several gateways, whose points have no tag `gateway`.
     """
 
     name: str
@@ -126,6 +127,7 @@ class Measurement:
     one_document: bool = False
     listed_by: tuple[tuple[Rowset, ...], ...] = ()
     has_layout: bool = False
+    has_gateway: bool = True
     rowsets: tuple[Rowset, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -5,12 +5,13 @@ From these rows come the points, `docs/fields.md`, `envoy-logger fields` and the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from logger.readings import rowsets as s
 from logger.readings import twin_keys as t
 from logger.readings import values as v
-from logger.readings.daily_table import BAND_DAY, DAY, HOUR, INVERTER_DAY, INVERTER_HOUR, MONTH, YEAR
+from logger.readings.daily_table import BAND_DAY, DAY, HOUR, INVERTER_DAY, INVERTER_HOUR, MONTH, SITE_DAY, YEAR
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
 
 MILLI: Final = 1000.0
@@ -112,6 +113,22 @@ TOTALS = Measurement(
         *_energies("grid_import_balanced", "Imported, balanced over the phases", _BALANCED),
         *_energies("grid_export_balanced", "Exported, balanced over the phases", _BALANCED),
         AGE,
+    ),
+)
+
+_OF_SITE: Final = "the sum over its gateways, while all of them are heard"
+SITE = Measurement(
+    "envoy_site",
+    "A site of several gateways, one point a tick: the sums of its gateways, only while all of them are heard.",
+    "totals",
+    has_gateway=False,
+    fields=(
+        Field("gateways", "How many gateways the site has.", made_of="the gateways file"),
+        Field("gateways_heard", "How many of them told their power at this tick.", made_of="their envoy_totals"),
+        Field("missing", "What is missing for a sum: gateways that are not heard, and quantities that one lacks.",
+            kind="string", made_of="their envoy_totals"),
+        *(replace(item, keys=(), made_of=_OF_SITE) for item in TOTALS.fields
+            if item.name.endswith(("_power_w", "_today_wh")) and "balanced" not in item.name),
     ),
 )
 
@@ -358,6 +375,7 @@ SELF = Measurement(
 
 MEASUREMENTS: Final = (
     TOTALS,
+    SITE,
     METER,
     PHASE,
     GRID,
@@ -370,6 +388,7 @@ MEASUREMENTS: Final = (
     EVENT,
     SELF,
     DAY,
+    SITE_DAY,
     BAND_DAY,
     INVERTER_DAY,
     MONTH,

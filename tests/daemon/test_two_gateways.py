@@ -33,7 +33,7 @@ HOUSE, BARN = "122233344455", "122233344466"
 
 @contextlib.asynccontextmanager
 async def two_gateways(
-    folder: Path, clock: Clock, of_servers: Clock, target: Target | None = None
+    folder: Path, clock: Clock, of_servers: Clock, target: Target | None = None, site: str = ""
 ) -> AsyncIterator[tuple[Recorder, dict[str, Simulator]]]:
     """A recorder of a house and of its barn, neither of which was polled yet."""
     async with contextlib.AsyncExitStack() as stack:
@@ -49,7 +49,8 @@ async def two_gateways(
         configs = []
         for simulator in simulators.values():
             access = Access(simulator.url, folder, token=simulator.new_token())
-            configs.append(GatewayConfig(access, lambda access=access: access, Site(zone="Europe/Madrid")))  # type: ignore[misc]
+            here = Site(site, zone="Europe/Madrid")
+            configs.append(GatewayConfig(access, lambda access=access: access, here))  # type: ignore[misc]
         store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=clock)
         stack.push_async_callback(store.close)
         recorder = build_recorder(
@@ -69,10 +70,10 @@ async def two_gateways(
 
 
 @contextlib.asynccontextmanager
-async def by_hand(folder: Path) -> AsyncIterator[tuple[Recorder, HandClock, dict[str, Simulator]]]:
+async def by_hand(folder: Path, site: str = "") -> AsyncIterator[tuple[Recorder, HandClock, dict[str, Simulator]]]:
     """The same, on a clock that is moved by hand."""
     clock = HandClock(NOON)
-    async with two_gateways(folder, clock, clock) as (recorder, simulators):
+    async with two_gateways(folder, clock, clock, site=site) as (recorder, simulators):
         yield recorder, clock, simulators
 
 

@@ -1,0 +1,71 @@
+"""Watch the gateways of one site, so that the last of them at each tick writes the sums of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from logger.energy.site_sums import SiteMember, sum_days, sum_totals
+from logger.energy.state import EnergyState
+from logger.model import DayRow, Reading, Value
+
+_NOT_HEARD: dict[str, Value] = {}
+
+
+class SiteMembers:
+    """Holds what the gateways of one site said at the present tick. `names`: the address or serial of each.
+
+    Rows of days are made at the ticks of the first gateway, because the store holds one current row of each.
+    """
+
+    def __init__(self, site: str, names: Sequence[str]) -> None:
+        self.site = site
+        self._members = {name: SiteMember(name) for name in names}
+        self._known: set[str] = set()
+        self._tick = 0
+        self._reported: set[str] = set()
+        self._dates: set[str] = set()
+
+    def note(
+        self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
+    ) -> list[Reading]:
+        """Note what a gateway said at a tick → the site's points that are complete by that, or stay incomplete."""
+        done = []
+        if tick > self._tick:
+            done = self._finish() if self._reported else []
+            self._tick = tick
+        known = self._members.get(name, SiteMember(name)).energy
+        self._members[name] = SiteMember(name, totals, known if energy is None else energy)
+        self._reported.add(name)
+        if energy is not None:
+            self._known.add(name)
+        return [*done, *(self._finish() if self._reported >= self._members.keys() else [])]
+
+    def leave(self, name: str) -> None:
+        """Take a gateway out: it is a second entry of another one."""
+        if name in self._members and len(self._members) > 1:
+            del self._members[name]
+            self._known.discard(name)
+            self._reported.discard(name)
+
+    def renew(self, name: str, energy: EnergyState, rows: Iterable[DayRow]) -> None:
+        """Note the energy state of a gateway, and which rows of its days changed."""
+        if dates := {row.day for row in rows if row.reading.measurement == "envoy_day"}:
+            self._members[name] = replace(self._members.get(name, SiteMember(name)), energy=energy)
+            self._dates |= dates
+
+    def list_rows(self, name: str) -> list[DayRow]:
+        """Return the rows of days to write; only for the first gateway, and once every gateway's days are known."""
+        if name != next(iter(self._members)) or self._known < self._members.keys():
+            return []
+        dates, self._dates = self._dates, set()
+        return sum_days(self.site, dates, [*self._members.values()])
+
+    def _finish(self) -> list[Reading]:
+        """Make the point of the tick; a gateway that did not report is not heard."""
+        reported, self._reported = self._reported, set()
+        members = [
+            each if each.name in reported else SiteMember(each.name, _NOT_HEARD, each.energy)
+            for each in self._members.values()
+        ]
+        return [sum_totals(self.site, self._tick, members)]

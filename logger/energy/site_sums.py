@@ -1,0 +1,110 @@
+"""Sum the gateways of one site: their powers and energies of today at a tick, and their rows of days. Pure.
+
+A sum is of all gateways of the site, or it is absent; what is missing is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from logger.energy.day_rows import make_day_row
+from logger.energy.state import EnergyState
+from logger.model import DayRow, Reading, Value, add_up
+
+SITE: Final = "envoy_site"
+SITE_DAY: Final = "envoy_site_day"
+POWERS: Final = ("production", "consumption", "load", "net", "battery")
+ENERGIES: Final = (
+    "production",
+    "consumption",
+    "load",
+    "net",
+    "grid_import",
+    "grid_export",
+    "battery_charged",
+    "battery_discharged",
+)
+_MONEY: Final = ("cost", "income", "saved")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteMember:
+    """One gateway of a site: what people call it, its totals of the tick (empty: not heard), its energy state."""
+
+    name: str
+    totals: Mapping[str, Value] = field(default_factory=dict)
+    energy: EnergyState = field(default_factory=EnergyState)
+
+    @property
+    def is_heard(self) -> bool:
+        """Tell whether the gateway told its power at this tick."""
+        return "production_power_w" in self.totals
+
+    def lacks(self, quantity: str) -> bool:
+        """Tell whether this gateway surely has nothing to add to a quantity: no battery."""
+        wiring = self.energy.wiring
+        return quantity.startswith("battery") and wiring is not None and wiring.batteries == 0
+
+
+def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
+    """Make the point of a site at a tick; without a gateway that is not heard it has only the counts and its name."""
+    heard = [each for each in members if each.is_heard]
+    missing = [each.name for each in members if not each.is_heard]
+    fields: dict[str, Value] = {"gateways": float(len(members)), "gateways_heard": float(len(heard))}
+    if not missing:
+        for quantity in POWERS:
+            fields |= _sum(members, quantity, f"{quantity}_power_w", missing)
+        for quantity in ENERGIES:
+            fields |= _sum(members, quantity, f"{quantity}_today_wh", [])
+    if missing:
+        fields["missing"] = ", ".join(missing)
+    return Reading(SITE, {"site": site}, fields, tick, "totals")
+
+
+def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[str]) -> dict[str, Value]:
+    """Sum one field over the gateways that can have it; a gateway that should have it and does not is `missing`."""
+    able = [each for each in members if not each.lacks(quantity)]
+    values = [each.totals.get(name) for each in able]
+    known = [value for value in values if isinstance(value, (int, float))]
+    if known and len(known) == len(able):
+        return {name: add_up(known)}
+    if known:
+        missing += [f"{quantity} of {each.name}" for each, v in zip(able, values, strict=True) if v is None]
+    return {}
+
+
+def sum_days(site: str, dates: Collection[str], members: Sequence[SiteMember]) -> list[DayRow]:
+    """Make the row of a site for each date of which every gateway has a day."""
+    found = []
+    for date in sorted(dates):
+        rows = [row for each in members if (row := _find_row(each, date)) is not None]
+        if len(rows) == len(members):
+            found.append(_sum_rows(site, date, rows, members))
+    return found
+
+
+def _find_row(member: SiteMember, date: str) -> DayRow | None:
+    energy = member.energy
+    day = next((day for day in energy.days if day.date == date), None)
+    return None if day is None else make_day_row(day, energy.wiring, energy.marks if day == energy.today else {})
+
+
+def _sum_rows(site: str, date: str, rows: Sequence[DayRow], members: Sequence[SiteMember]) -> DayRow:
+    numbers = [{n: v for n, v in row.reading.fields.items() if isinstance(v, (int, float))} for row in rows]
+    fields: dict[str, Value] = {"local_date": date, "gateways": float(len(rows))}
+    for quantity in ENERGIES:
+        able = [found for found, each in zip(numbers, members, strict=True) if not each.lacks(quantity)]
+        name = f"{quantity}_wh"
+        if able and all(name in found for found in able):
+            fields[name] = add_up(found[name] for found in able)
+            estimated = f"{quantity}_estimated_wh"
+            fields[estimated] = add_up(found.get(estimated, 0.0) for found in able)
+    currencies = {row.reading.fields.get("currency") for row in rows}
+    if len(currencies) == 1 and (currency := currencies.pop()) is not None:
+        fields["currency"] = currency
+        fields |= {name: add_up(f[name] for f in numbers) for name in _MONEY if all(name in f for f in numbers)}
+    fields["coverage_percent"] = min(found["coverage_percent"] for found in numbers)
+    start = rows[0].reading.time
+    return DayRow(Reading(SITE_DAY, {"site": site}, fields, start, "daily"), date, all(row.final for row in rows))
