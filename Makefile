@@ -37,6 +37,7 @@ check: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python -m tests.fields.documents
 	$(BIN)/python -m tests.daemon.hours
+	$(BIN)/python -m tests.questions.documents
 
 # A package for this machine's Debian, with Debian's own Python; needs python3-venv.
 deb:

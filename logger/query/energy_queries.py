@@ -178,16 +178,13 @@ def _answer_co2(rows: Rows, scope: Scope) -> AnswerTable:
 
 def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
     """Make a row for each hour of the day: the mean production, for each month in the span."""
-    by_month = group_by(rows.of("envoy_totals"), lambda point: f"{scope.local(point.time):%Y-%m}")
-    columns = (Column("hour", "hour"), *(Column(month, month, "w") for month in by_month))
+    by_month = group_by(rows.of("envoy_hour"), lambda point: f"{scope.local(point.time):%Y-%m}")
+    hours = {month: group_by(points, lambda p: p.tags.get("hour", "")) for month, points in by_month.items()}
     found: list[tuple[Cell, ...]] = []
-    hours = {month: group_by(points, lambda p: f"{scope.local(p.time):%H}") for month, points in by_month.items()}
-    for hour in range(24):
-        cells = (
-            mean(number(point, "production_power_w") for point in hours[month].get(f"{hour:02}", ()))
-            for month in by_month
-        )
-        found.append((f"{hour:02}", *cells))
+    for hour in (f"{each:02}" for each in range(24)):
+        cells = (mean(number(point, "production_wh") for point in hours[month].get(hour, ())) for month in by_month)
+        found.append((hour, *cells))
+    columns = (Column("hour", "hour"), *(Column(month, month, "wh") for month in by_month))
     return AnswerTable(columns, found, curve=columns[-1].name if by_month else "")
 
 
@@ -246,7 +243,7 @@ ENERGY_QUERIES: Final = (
     NamedQuery(
         "shape",
         "What does a usual day look like, hour by hour?",
-        (Need("totals", "envoy_totals", ("production_power_w",)),),
+        (Need("daily", "envoy_hour", ("production_wh",)),),
         _answer_shape,
     ),
 )

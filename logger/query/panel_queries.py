@@ -39,6 +39,7 @@ _INVERTER_DAY: Final = Need(
         "tripped_s",
     ),
 )
+_INVERTER_HOUR: Final = (Need("daily", "envoy_inverter_hour", ("energy_wh", "group_wh", "panel")),)
 _PANEL: Final = (Column("panel", "panel"), Column("serial", "serial"), Column("panel_group", "group"))
 
 
@@ -50,10 +51,15 @@ def _group(point: Point) -> str:
     return point.tags.get("panel_group", "")
 
 
+def _hour(point: Point) -> str:
+    return point.tags.get("hour", "")
+
+
 def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
     """Return panel, serial and group of an inverter, from its newest point that has them."""
     newest = points[-1]
-    panel = next((text(point, "panel") or point.tags.get("panel", "") for point in reversed(points)), "")
+    names = (text(point, "panel") or point.tags.get("panel", "") for point in reversed(points))
+    panel = next(filter(None, names), "")
     return panel or _serial(newest), _serial(newest), _group(newest) or None
 
 
@@ -103,24 +109,21 @@ def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
     return AnswerTable(columns, [row for _, row in sorted(found, key=lambda pair: pair[0])])
 
 
-def _answer_shading(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each inverter: its mean power against its group's median, for each hour of the day."""
-    points = rows.of("envoy_inverter")
-    by_time = group_by(points, lambda p: f"{_group(p)} {p.time // 900}")
-    medians = {key: median([number(p, "power_w") or 0.0 for p in each]) for key, each in by_time.items()}
-    hours = sorted({f"{scope.local(p.time):%H}" for p in points if (number(p, "power_w") or 0.0) > 0})
+def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
+    """Make a row for each inverter: its energy against its group's median, for each hour of the day."""
+    points = [point for point in rows.of("envoy_inverter_hour") if number(point, "group_wh") is not None]
+    hours = sorted({_hour(point) for point in points})
     found: list[tuple[Cell, ...]] = []
     for of_one in group_by(points, _serial).values():
-        by_hour = group_by(of_one, lambda p: f"{scope.local(p.time):%H}")
-        cells = []
-        for hour in hours:
-            own = total(number(p, "power_w") for p in by_hour.get(hour, ()))
-            usual = total(medians[f"{_group(p)} {p.time // 900}"] for p in by_hour.get(hour, ()))
-            cells.append(percent(own, usual))
+        by_hour = group_by(of_one, _hour)
+        cells = (
+            percent(total(number(p, "energy_wh") for p in each), total(number(p, "group_wh") for p in each))
+            for each in (by_hour.get(hour, ()) for hour in hours)
+        )
         found.append((*_name(of_one)[:1], *cells))
     columns = (Column("panel", "panel"), *(Column(f"h{hour}", hour, "%") for hour in hours))
     return AnswerTable(
-        columns, found, notes=("Each inverter's power against the median of its group, by hour of the day.",)
+        columns, found, notes=("Each inverter's energy against the median of its group, by hour of the day.",)
     )
 
 
@@ -201,7 +204,7 @@ def _inverter(*fields: str) -> tuple[Need, ...]:
 PANEL_QUERIES: Final = (
     NamedQuery("panels", "Which panels are worst?", (_INVERTER_DAY,), _answer_panels),
     NamedQuery("silent", "Which inverters are silent, and since when?", (_INVERTER_DAY,), _answer_silent, "year"),
-    NamedQuery("shading", "When is each panel shaded?", _inverter("power_w"), _answer_shading),
+    NamedQuery("shading", "When is each panel shaded?", _INVERTER_HOUR, _answer_shading),
     NamedQuery(
         "ageing",
         "Do the panels make less than a year ago?",

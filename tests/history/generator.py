@@ -27,12 +27,16 @@ from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
 from tests.history.equipment import list_devices, list_measured, list_meters, list_recorder, list_totals
 from tests.history.kinds import Kind
-from tests.history.truth import Truth
+from tests.history.truth import DayTruth, Truth
 from tests.history.weather import Flows, Weather
 
 FIRST: Final = date(2024, 1, 29)
 _RESERVE: Final = 0.1
 _PHASES: Final = ("L1", "L2", "L3")
+_SHARES: Final = {1: (1.0,), 2: (0.6, 0.4), 3: (0.5, 0.3, 0.2)}
+"""Number of phases → the part of the grid's power on each."""
+_KEPT_S: Final = 8 * 86400
+"""Each report of the last days is in the truth."""
 
 
 @dataclass
@@ -74,7 +78,7 @@ class Generator:
         self._counters = {"production": 5e6, "import": 3e6, "export": 2e6, "charged": 1e6, "discharged": 9e5}
         self._lifetimes = dict.fromkeys((panel.serial for panel in kind.panels), 1e6)
         self._stored_wh = kind.battery_wh / 2
-        self._lost_at, self._is_off = 0, False
+        self._lost_at, self._is_off, self._last = 0, False, 0
         self._watts: dict[str, float] = {}
         self._now = Flows(0.0, 0.0, 0.0, 0.0)
         self._begin = self._midnight(first)
@@ -169,6 +173,7 @@ class Generator:
         if self.kind.tariff:
             day.cost += wh["grid_import"] / 1000 * (0.52 if 15 <= local.hour < 21 else 0.20)
             day.income += wh["grid_export"] / 1000 * 0.05
+            day.usual_cost += wh["load"] / 1000 * (0.52 if 15 <= local.hour < 21 else 0.20)
         for serial, watts in self._watts.items():
             day.panels[serial] += watts * self.step_s / 3600
             hour.panels[serial] += watts * self.step_s / 3600
@@ -235,14 +240,11 @@ class Generator:
             return
         for number, phase in enumerate(_PHASES[: self.kind.phases]):
             volts = 240.0 if self._is_off else 229.0 + number + (at // 600 * 31) % 90 / 10
-            fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": 60.5 if self._is_off else 50.0}
+            hertz = 60.5 if self._is_off else 49.3 if self._is_within(at, self.kind.swings) else 50.0
+            fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": hertz}
+            watts = fields["power_w"] = self._now.net * _SHARES[self.kind.phases][number]
             if self.with_equipment:
-                watts = self._now.net / self.kind.phases
-                fields |= {
-                    "power_w": watts,
-                    "current_a": watts / volts,
-                    "power_factor": 0.97 if watts >= 0 else -0.97,
-                }
+                fields |= {"current_a": watts / volts, "power_factor": 0.97 if watts >= 0 else -0.97}
             tags = {**self._tags, "meter": "net-consumption", "phase": phase}
             yield Reading("envoy_phase", tags, fields, at, "totals")
         if self.kind.battery_wh:
@@ -258,10 +260,14 @@ class Generator:
             watts = self._watts[panel.serial]
             if watts > 0:
                 fields: dict[str, Value] = {"power_w": watts, "energy_lifetime_wh": self._lifetimes[panel.serial]}
-                if self.with_equipment:
-                    fields |= list_measured(at, number, watts)
+                measured = list_measured(at, number, watts)
+                fields |= measured if self.with_equipment else {"temperature_c": measured["temperature_c"]}
                 yield Reading("envoy_inverter", tags, fields, at, "devices")
+                self._note_report(at, panel.serial, watts)
             conditions = "" if watts > 0 else "pcu_ctrl.dc-pwr-low"
+            if number == 0 and self._is_within(at, self.kind.trips):
+                conditions = "acvoltageoosp1"
+                self._day_of(at).tripped_s += self.site.devices_s
             status: dict[str, Value] = {"communicating": watts > 0, "conditions": conditions, "fault": False}
             if self.with_equipment:
                 status |= {"producing": watts > 0, "operating": True, "report_age_s": at % 300}
@@ -269,17 +275,30 @@ class Generator:
 
     # --- what a tick saw ----------------------------------------------------------------------------------------
 
+    def _day_of(self, at: int) -> DayTruth:
+        return self.done.truth.days[self._weather.local(at).date().isoformat()]
+
+    def _note_report(self, at: int, serial: str, watts: float) -> None:
+        """Note a report of an inverter in the truth."""
+        if at >= self._end - _KEPT_S:
+            self.done.truth.reports[serial, at] = watts
+
     def _note(self, at: int, around: Surroundings) -> None:
         """Note the values of this tick in the truth."""
         local = self._weather.local(at)
-        day = self.done.truth.days[local.date().isoformat()]
+        day = self._day_of(at)
         day.ticks += 1
+        if self._last and at - self._last > self.step_s:
+            self.done.truth.gaps[at] = at - self._last
+        self._last = at
+        self.done.truth.now = self._powers()
         quarter = f"{local.hour:02d}:{local.minute // 15 * 15:02d}"
         if self.kind.has_meters:
             day.quarters["net"][quarter].append(self._now.net)
             day.quarters["load"][quarter].append(self._now.load)
-            if not self._is_off and around.volts:
+            if not self._is_off and around.volts and around.hertz:
                 day.volts += around.volts
+                day.hertz += around.hertz
         if self.kind.battery_wh:
             if self._lost_at:
                 self.done.truth.days[self._weather.local(at - 1).date().isoformat()].off_grid_s += self.step_s

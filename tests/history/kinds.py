@@ -37,7 +37,10 @@ class Roofed:
 
 @dataclass(frozen=True)
 class Kind:
-    """One site. `outages`: (day, hour, minutes) without the grid; `gaps`: the same without the recorder."""
+    """One site. `outages`: (day, hour, minutes) without the grid; `gaps`: the same without the recorder.
+
+    `swings`: the same with a frequency of 49.3 Hz; `trips`: the same with the first panel switched off by the grid.
+    """
 
     name: str
     gateway: str
@@ -50,6 +53,8 @@ class Kind:
     panels: tuple[Roofed, ...] = ()
     outages: tuple[tuple[int, int, int], ...] = ()
     gaps: tuple[tuple[int, int, int], ...] = field(default=((3, 10, 95), (17, 1, 300)))
+    swings: tuple[tuple[int, int, int], ...] = field(default=((6, 9, 30),))
+    trips: tuple[tuple[int, int, int], ...] = field(default=((5, 12, 45),))
 
 
 def _roof(prefix: str, groups: dict[str, int], **special: tuple[str, int]) -> tuple[Roofed, ...]:

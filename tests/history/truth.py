@@ -8,18 +8,24 @@ from dataclasses import dataclass, field
 
 @dataclass
 class DayTruth:
-    """One local day: Wh by quantity, means of quarters of an hour, volts, charge, seconds off the grid, money."""
+    """One local day: Wh by quantity, means of quarters of an hour, volts, charge, seconds off the grid, money.
+
+    `usual_cost`: what the load would have cost without sun and battery. `tripped_s`: of the first panel.
+    """
 
     wh: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     quarters: dict[str, dict[str, list[float]]] = field(
         default_factory=lambda: {"net": defaultdict(list), "load": defaultdict(list)}
     )
     volts: list[float] = field(default_factory=list)
+    hertz: list[float] = field(default_factory=list)
     charge: list[float] = field(default_factory=list)
     off_grid_s: float = 0.0
     cost: float = 0.0
     income: float = 0.0
+    usual_cost: float = 0.0
     panels: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    tripped_s: float = 0.0
     ticks: int = 0
 
     def means(self, name: str, least: int) -> dict[str, float]:
@@ -39,11 +45,18 @@ class HourTruth:
 
 @dataclass
 class Truth:
-    """All days by ISO date, all hours by their first instant, and the outages of the grid: its end → its seconds."""
+    """All days by ISO date, all hours by their first instant, and the outages of the grid: its end → its seconds.
+
+    `gaps`: the first tick after a gap → its seconds. `now`: the powers at the last tick. `reports`: the inverters'
+    powers by serial and time, of the last days alone.
+    """
 
     days: dict[str, DayTruth] = field(default_factory=lambda: defaultdict(DayTruth))
     hours: dict[int, HourTruth] = field(default_factory=lambda: defaultdict(HourTruth))
     outages: dict[int, float] = field(default_factory=dict)
+    gaps: dict[int, int] = field(default_factory=dict)
+    now: dict[str, float] = field(default_factory=dict)
+    reports: dict[tuple[str, int], float] = field(default_factory=dict)
 
     def within(self, key: str) -> list[DayTruth]:
         """The days of a month (`2025-03`) or a year."""

@@ -123,11 +123,11 @@ def test_records_are_the_ten_best() -> None:
 
 def test_shape_is_the_mean_of_each_local_hour_of_each_month() -> None:
     points = [
-        point("2026-04-01T07:10", production_power_w=100.0),
-        point("2026-04-02T07:50", production_power_w=300.0),
-        point("2026-05-01T08:00", production_power_w=50.0),
+        point("2026-04-01T07:00", {"hour": "07", "month": "04"}, production_wh=100.0),
+        point("2026-04-02T07:00", {"hour": "07", "month": "04"}, production_wh=300.0),
+        point("2026-05-01T08:00", {"hour": "08", "month": "05"}, production_wh=50.0),
     ]
-    found = ask("shape", {"envoy_totals": points})
+    found = ask("shape", {"envoy_hour": points})
     assert [column.name for column in found.columns] == ["hour", "2026-04", "2026-05"]
     assert [found.rows[7], found.rows[8]] == [("07", 200.0, None), ("08", None, 50.0)]
 
@@ -163,13 +163,18 @@ def report(clock: str, serial: str, watts: float, **fields: Value) -> Point:
 
 
 def test_shading_compares_each_hour_with_the_median_of_the_group() -> None:
-    reports = [
-        *(report("2026-05-19T09:00", serial, watts) for serial, watts in (("1", 100.0), ("2", 100.0), ("3", 40.0))),
-        *(report("2026-05-19T15:00", serial, 200.0) for serial in ("1", "2", "3")),
+    def hour(date: str, name: str, serial: str, wh: float, **fields: Value) -> Point:
+        return point(f"{date}T{name}:00", {"serial": serial, "hour": name}, energy_wh=wh, **fields)
+
+    hours = [
+        *(hour("2026-05-19", "09", serial, wh, group_wh=100.0) for serial, wh in (("1", 100.0), ("3", 40.0))),
+        hour("2026-05-18", "09", "3", 110.0, group_wh=200.0, panel="A3"),
+        *(hour("2026-05-19", "15", serial, 200.0, group_wh=200.0) for serial in ("1", "3")),
+        hour("2026-05-19", "18", "4", 200.0),
     ]
-    found = ask("shading", {"envoy_inverter": reports})
+    found = ask("shading", {"envoy_inverter_hour": hours})
     assert [column.name for column in found.columns] == ["panel", "h09", "h15"]
-    assert found.rows[2] == ("3", 40.0, 100.0)
+    assert found.rows == [("1", 100.0, 100.0), ("A3", 50.0, 100.0)]
 
 
 def test_ageing_compares_the_best_days_of_the_years() -> None:

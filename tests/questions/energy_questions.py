@@ -1,0 +1,210 @@
+"""Questions about energy: now, days, months, years and hours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tests.history.truth import DayTruth
+from tests.questions.question import Answer, Past, Question, add, has_meters, is_gap, percent
+from tests.questions.texts import BESIDE, LOCATION, read, select
+
+_NOW: Final = ("production_power_w", "load_power_w", "net_power_w")
+_ENERGIES: Final = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
+_RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
+_FLUX_RATIOS: Final = """
+    |> map(fn: (r) => ({r with
+        own_use_percent: 100.0 * (1.0 - r.grid_export_wh / r.production_wh),
+        self_sufficient_percent: 100.0 * (1.0 - r.grid_import_wh / r.load_wh)}))"""
+_SQL_RATIOS: Final = (
+    "100 * (1 - grid_export_wh / production_wh) AS own_use_percent, "
+    "100 * (1 - grid_import_wh / load_wh) AS self_sufficient_percent"
+)
+
+
+def energies(days: Mapping[str, DayTruth]) -> tuple[float, ...]:
+    return tuple(add(days, name.removesuffix("_wh")) for name in _ENERGIES)
+
+
+def _ratios(made: float, used: float, bought: float, sold: float) -> tuple[float | None, float | None]:
+    return percent(made - sold, made), percent(used - bought, used)
+
+
+def _of_today(site: Past) -> Answer:
+    found = energies({site.today: site.truth.days[site.today]})
+    return {(): (*found, *_ratios(*found))}
+
+
+def _progress(site: Past) -> Answer:
+    found: dict[tuple[str, ...], tuple[float, ...]] = {}
+    year = int(site.today[:4])
+    for each in (year, year - 1):
+        so_far = 0.0
+        for day, truth in site.years().get(str(each), {}).items():
+            so_far += truth.wh["production"]
+            found[(day,)] = (so_far,)
+    return found
+
+
+def _same_month(site: Past) -> Answer:
+    mine = {month: days for month, days in site.months().items() if month[5:] == site.today[5:7]}
+    return {(month,): (*energies(days), add(days, "production") / len(days)) for month, days in mine.items()}
+
+
+def _best_days(site: Past) -> Answer:
+    best = sorted((truth.wh["production"], day) for day, truth in site.days().items())[-10:]
+    return {(day,): (wh,) for wh, day in best}
+
+
+def _last_hours(site: Past) -> Answer:
+    over = {at: hour for at, hour in site.truth.hours.items() if site.now - 86400 < at <= site.now - 3600}
+    return {(hour.hour,): (hour.wh["production"],) for at, hour in over.items() if not is_gap(site, at)}
+
+
+def _shape(site: Past) -> Answer:
+    sums: dict[tuple[str, ...], list[float]] = {}
+    first = min(site.truth.hours)
+    for at, hour in site.truth.hours.items():
+        if at > site.now - 730 * 86400 and at + 3600 <= site.now and not is_gap(site, at) and at > first:
+            sums.setdefault((hour.month, hour.hour), []).append(hour.wh["production"])
+    return {key: (sum(wh) / len(wh),) for key, wh in sums.items()}
+
+
+ENERGY_QUESTIONS: Final = (
+    Question(
+        "now",
+        "What is it doing now?",
+        read("envoy_totals", *_NOW, since="-30m", role="totals")
+        + '\n    |> last()\n    |> group()'
+        + '\n    |> pivot(rowKey: ["gateway"], columnKey: ["_field"], valueColumn: "_value")',
+        select(", ".join(f"last({name}) AS {name}" for name in _NOW), "envoy_totals", "30m"),
+        (), _NOW,
+        lambda site: {(): tuple(site.truth.now[name.removesuffix("_power_w")] for name in _NOW)},
+        role="totals", within=0.01, fits=has_meters, numbers=(1,),
+        note="`net_power_w` is positive while the house imports. Batteries add `battery_power_w` (positive while"
+        " discharging) and `battery_charge_percent`. A minute is normally enough; 30 minutes bridge a "
+        "restart.",
+    ),
+    Question(
+        "today",
+        "How much today: made, used, bought, sold, own use, self-sufficiency?",
+        read("envoy_day", *_ENERGIES, since="-26h") + '\n    |> last()' + BESIDE + _FLUX_RATIOS,
+        select(
+            ", ".join(f"last({name}) AS {name}" for name in _ENERGIES)
+            + ", 100 * (1 - last(grid_export_wh) / last(production_wh)) AS own_use_percent"
+            + ", 100 * (1 - last(grid_import_wh) / last(load_wh)) AS self_sufficient_percent",
+            "envoy_day", "26h",
+        ),
+        (), (*_ENERGIES, *_RATIOS), _of_today, fits=has_meters, numbers=(2,),
+        note="The row of the day is at most 15 minutes old. To the minute, take `…_today_wh` of `envoy_totals`, "
+        "which has the batteries too.",
+    ),
+    Question(
+        "days",
+        "How much energy was it each day?",
+        read("envoy_day", *_ENERGIES, since="-31d") + BESIDE,
+        select("local_date, " + ", ".join(_ENERGIES), "envoy_day", "31d"),
+        ("local_date",), _ENERGIES,
+        lambda site: {(day,): energies({day: truth}) for day, truth in site.days(31).items()}, fits=has_meters,
+    ),
+    Question(
+        "months",
+        "Own use and self-sufficiency of each month",
+        read("envoy_month", *_ENERGIES) + BESIDE + _FLUX_RATIOS,
+        select(f"local_month, {', '.join(_ENERGIES)}, {_SQL_RATIOS}", "envoy_month"),
+        ("local_month",), (*_ENERGIES, *_RATIOS),
+        lambda site: {
+            (month,): (*(found := energies(days)), *_ratios(*found)) for month, days in site.months().items()
+        },
+        fits=has_meters, numbers=(3,),
+        note="There are no stored percentages: they are made of sums. A mean of daily percentages would be "
+        "wrong.",
+    ),
+    Question(
+        "years",
+        "How much energy was it each year?",
+        read("envoy_year", *_ENERGIES) + BESIDE,
+        select("local_year, " + ", ".join(_ENERGIES), "envoy_year"),
+        ("local_year",), _ENERGIES,
+        lambda site: {(year,): energies(days) for year, days in site.years().items()}, fits=has_meters,
+    ),
+    Question(
+        "compare",
+        "This month against the same month of the years before",
+        LOCATION + read("envoy_month", *_ENERGIES, "days")
+        + "\n    |> filter(fn: (r) => date.month(t: r._time) == date.month(t: now()))\n    |> toFloat()" + BESIDE
+        + "\n    |> map(fn: (r) => ({r with production_a_day_wh: r.production_wh / r.days}))",
+        select(
+            f"local_month, {', '.join(_ENERGIES)}, production_wh / days AS production_a_day_wh", "envoy_month",
+            where="local_month =~ /-11$/",
+        ),
+        ("local_month",), (*_ENERGIES, "production_a_day_wh"), _same_month, fits=has_meters, numbers=(4,),
+        note="`-11` is November; Grafana puts the month in by `/-${__to:date:MM}$/`. As long as the month lasts,"
+        " compare what was made a day. The same days of both years: `envoy-logger query compare`. In Flux, "
+        "`toFloat` is needed because `days` is an integer, and one column holds one type.",
+    ),
+    Question(
+        "records",
+        "The ten best days",
+        read("envoy_day", "production_wh") + '\n    |> top(n: 10)\n    |> keep(columns: ["_time", "_value"])',
+        select("top(production_wh, 10) AS production_wh, local_date", "envoy_day"),
+        ("local_date",), ("production_wh",), _best_days, numbers=(5,),
+    ),
+    Question(
+        "progress",
+        "This year as a rising line, against the year before",
+        LOCATION
+        + read("envoy_day", "production_wh", since="date.sub(d: 1y, from: date.truncate(t: now(), unit: 1y))")
+        + "\n    |> window(every: 1y)\n    |> cumulativeSum()"
+        + '\n    |> keep(columns: ["_start", "_time", "_value"])',
+        ";\n".join(
+            select("cumulative_sum(production_wh) AS production_wh", "envoy_day", where=f"local_date =~ /^{year}-/")
+            for year in (2026, 2025)
+        ),
+        ("day",), ("production_wh",), _progress, numbers=(6,),
+        note="In Grafana give the query of the earlier year a time shift of `1y`, so that both lines lie on one "
+        "axis.",
+    ),
+    Question(
+        "base-load",
+        "What does the house draw at night (its least quarter of an hour)?",
+        read("envoy_day", "base_load_w", since="-1y") + '\n    |> keep(columns: ["_time", "_value"])',
+        select("local_date, base_load_w", "envoy_day", "365d"),
+        ("local_date",), ("base_load_w",),
+        lambda site: {
+            (day,): (min(truth.means("load", 600 // site.step_s or 1).values()),)
+            for day, truth in site.days(365).items()
+        },
+        within=0.01, fits=has_meters, numbers=(28,),
+    ),
+    Question(
+        "co2",
+        "CO2 avoided each month (0.65 kg a kWh)",
+        read("envoy_month", "production_wh") + "\n    |> map(fn: (r) => ({r with _value: r._value * 0.00065}))",
+        select("local_month, production_wh * 0.00065 AS co2_kg", "envoy_month"),
+        ("local_month",), ("co2_kg",),
+        lambda site: {
+            (month,): (add(days, "production") * 0.00065,) for month, days in site.months().items()
+        },
+        within=0.01, numbers=(29,),
+        note="The factor is that of your grid.",
+    ),
+    Question(
+        "shape",
+        "The shape of a day: the mean production of each hour, for each month of the year",
+        read("envoy_hour", "production_wh", since="-2y")
+        + '\n    |> group(columns: ["month", "hour"])\n    |> mean()',
+        select("mean(production_wh) AS production_wh", "envoy_hour", "730d", group='"month", "hour"'),
+        ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
+        note="Hours of the site's time zone, also where the clocks change. Hours in a gap of the recorder have "
+        "no point, so that they do not spoil the mean.",
+    ),
+    Question(
+        "shape",
+        "The last 24 hours",
+        read("envoy_hour", "production_wh", since="-1d") + '\n    |> keep(columns: ["_time", "hour", "_value"])',
+        select("production_wh", "envoy_hour", "1d", group='"hour"'),
+        ("hour",), ("production_wh",), _last_hours,
+        note="An hour is written when it is over.",
+    ),
+)  # fmt: skip

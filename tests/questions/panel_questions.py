@@ -1,0 +1,215 @@
+"""Questions about panels and their inverters."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Final
+
+from tests.history.equipment import list_measured
+from tests.history.generator import FIRST
+from tests.history.kinds import Roofed
+from tests.questions.question import Answer, Past, Question, is_gap
+from tests.questions.texts import read, select
+
+_DAY: Final = "envoy_inverter_day"
+_BY_SERIAL: Final = """
+    |> group()
+    |> pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")"""
+
+
+def _number(site: Past, day: str) -> int:
+    """How many days after the first day of the generator a day is."""
+    return (site.local(site.begins(day) + 43200).date() - FIRST).days
+
+
+def _silent_days(site: Past, panel: Roofed) -> int:
+    """The days up to today on which a dead panel was silent, none before the history begins."""
+    if not panel.dead_from:
+        return 0
+    first = max(panel.dead_from, _number(site, min(site.days())))
+    return max(0, _number(site, site.today) - first + 1)
+
+
+def _is_weak(site: Past, panel: Roofed) -> bool:
+    return bool(panel.weak_from) and _number(site, site.today) > panel.weak_from + 5
+
+
+def _sick(site: Past) -> Answer:
+    return {
+        (panel.serial,): (panel.panel, silent if silent else None)
+        for panel in site.kind.panels
+        if (silent := _silent_days(site, panel)) or _is_weak(site, panel)
+    }
+
+
+def _week(site: Past) -> Answer:
+    days = site.days(7)
+    return {
+        (panel.serial,): (sum(day.panels[panel.serial] for day in days.values()) or None, _silent_days(site, panel))
+        for panel in site.kind.panels
+    }
+
+
+def _shading(site: Past) -> Answer:
+    """Each panel's part of its group's median, at hours of which every one was seen."""
+    own: dict[tuple[str, ...], float] = {}
+    usual: dict[tuple[str, ...], float] = {}
+    groups = {panel.serial: panel.group for panel in site.kind.panels}
+    for at, hour in site.truth.hours.items():
+        is_written = site.now - 30 * 86400 < at < site.now - 3600 - 4 * site.step_s
+        if hour.hour not in ("11", "12", "15") or not is_written or is_gap(site, at):
+            continue
+        awake = {serial: wh for serial, wh in hour.panels.items() if wh > 0}
+        for serial, wh in awake.items():
+            key = (serial, hour.hour)
+            own[key] = own.get(key, 0.0) + wh
+            middle = median(made for other, made in awake.items() if groups[other] == groups[serial])
+            usual[key] = usual.get(key, 0.0) + middle
+    return {key: (100 * own[key] / usual[key],) for key in own}
+
+
+def _best(site: Past) -> Answer:
+    """The mean of the best twenty days of each of the last two years, by panel."""
+    found: dict[tuple[str, ...], tuple[float, ...]] = {}
+    this = site.days(365)
+    before = {day: truth for day, truth in site.days(730).items() if day not in this}
+    for place, days in enumerate((this, before)):
+        for panel in site.kind.panels:
+            made = sorted((wh for day in days.values() if (wh := day.panels[panel.serial])), reverse=True)[:20]
+            if made:
+                found[str(place), panel.serial] = (sum(made) / len(made),)
+    return found
+
+
+def _clipped(site: Past) -> Answer:
+    counts: dict[str, int] = {}
+    for (serial, at), watts in site.truth.reports.items():
+        if at > site.now - 7 * 86400 and watts >= 292:
+            counts[serial] = counts.get(serial, 0) + 1
+    return {(serial,): (count / 4,) for serial, count in counts.items()}
+
+
+def _heat(site: Past) -> Answer:
+    numbers = {panel.serial: number for number, panel in enumerate(site.kind.panels)}
+    return {
+        (serial, site.minute(at)): (watts, float(list_measured(at, numbers[serial], watts)["temperature_c"]))
+        for (serial, at), watts in site.truth.reports.items()
+        if at > site.now - 2 * 86400
+    }
+
+
+def _tripped(site: Past) -> Answer:
+    serial = site.kind.panels[0].serial
+    return {(serial,): (sum(day.tripped_s for day in site.days(365).values()),)}
+
+
+PANEL_QUESTIONS: Final = (
+    Question(
+        "panels",
+        "Which panel is sick?",
+        read(_DAY, "panel", "silent_days", "low_days", since="-3d")
+        + "\n    |> last()\n    |> toString()" + _BY_SERIAL
+        + "\n    |> filter(fn: (r) => int(v: r.silent_days) > 0 or int(v: r.low_days) > 2)",
+        "SELECT panel, silent_days, low_days FROM ("
+        + select(
+            "last(panel) AS panel, last(silent_days) AS silent_days, last(low_days) AS low_days", _DAY, "3d",
+            group="serial",
+        )
+        + ") WHERE silent_days > 0 OR low_days > 2 GROUP BY serial",
+        ("serial",), ("panel", "silent_days"), _sick, numbers=(7,),
+        note="`silent_days`: days in a row without a report while others reported. `low_days`: sunny days in a "
+        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. Today less that number is since when. In Flux"
+        " all fields become text first, because a column holds one type.",
+    ),
+    Question(
+        "panels",
+        "Panels of the last seven days, dead ones first",
+        read(_DAY, "energy_wh", "silent_days", since="-7d")
+        + '\n    |> toFloat()\n    |> group(columns: ["serial", "_field"])'
+        + "\n    |> reduce(identity: {sum: 0.0, last: 0.0},"
+        + "\n        fn: (r, accumulator) => ({sum: accumulator.sum + r._value, last: r._value}))"
+        + '\n    |> map(fn: (r) => ({r with _value: if r._field == "energy_wh" then r.sum else r.last}))'
+        + _BY_SERIAL + '\n    |> sort(columns: ["silent_days"], desc: true)',
+        select(
+            "last(panel) AS panel, sum(energy_wh) AS energy_wh, last(silent_days) AS silent_days, "
+            "last(low_days) AS low_days, last(group_ratio_7d) AS group_ratio_7d", _DAY, "7d", group="serial",
+        ),
+        ("serial",), ("energy_wh", "silent_days"), _week, numbers=(8,),
+        note="Every installed inverter has a row each day, so a dead one is in the list. Sort by `silent_days`, "
+        "then by `group_ratio_7d`: InfluxQL sorts by time only.",
+    ),
+    Question(
+        "silent",
+        "Which inverters are silent, and for how many days?",
+        read(_DAY, "silent_days", since="-3d")
+        + "\n    |> last()\n    |> filter(fn: (r) => r._value > 0)"
+        + '\n    |> keep(columns: ["serial", "_value"])',
+        "SELECT silent_days FROM (" + select("last(silent_days) AS silent_days", _DAY, "3d", group="serial")
+        + ") WHERE silent_days > 0 GROUP BY serial",
+        ("serial",), ("silent_days",),
+        lambda site: {
+            (panel.serial,): (silent,) for panel in site.kind.panels if (silent := _silent_days(site, panel))
+        },
+        within=0, numbers=(13,),
+    ),
+    Question(
+        "shading",
+        "Shading: each panel against its group, by hour of the day",
+        read("envoy_inverter_hour", "energy_wh", "group_wh", since="-30d")
+        + '\n    |> group(columns: ["serial", "hour", "_field"])\n    |> sum()\n    |> group()'
+        + '\n    |> pivot(rowKey: ["serial", "hour"], columnKey: ["_field"], valueColumn: "_value")'
+        + "\n    |> map(fn: (r) => ({r with percent: 100.0 * r.energy_wh / r.group_wh}))",
+        select(
+            "100 * sum(energy_wh) / sum(group_wh) AS percent", "envoy_inverter_hour", "30d", group='serial, "hour"'
+        ),
+        ("serial", "hour"), ("percent",), _shading, within=0.01, numbers=(9,), is_part=True,
+        note="A shadow is a panel that falls behind at the same hours each day. Sums weigh the sunny days more "
+        "than a mean of daily percentages would.",
+    ),
+    Question(
+        "ageing",
+        "Ageing: each panel's best twenty days of a year against those of the year before",
+        'best = (start, stop, place) =>\n    '
+        + read(_DAY, "energy_wh", since="start, stop: stop").replace("\n    ", "\n        ")
+        + '\n        |> group(columns: ["serial"])\n        |> top(n: 20)\n        |> mean()'
+        + '\n        |> set(key: "statement", value: place)\n\n'
+        + 'union(tables: [best(start: -365d, stop: now(), place: "0"), best(start: -730d, stop: -365d, place: "1")])',
+        "SELECT mean(best) AS best_wh FROM ("
+        + select("top(energy_wh, 20) AS best", _DAY, "365d", group="serial") + ") GROUP BY serial;\n"
+        + "SELECT mean(best) AS best_wh FROM ("
+        + select("top(energy_wh, 20) AS best", _DAY, "730d", where="time <= now() - 365d", group="serial")
+        + ") GROUP BY serial",
+        ("statement", "serial"), ("best_wh",), _best, numbers=(10,),
+        note="The best days of a year hardly depend on its weather.",
+    ),
+    Question(
+        "clipping",
+        "Clipping: hours at the limit of 292 W in the last seven days",
+        read("envoy_inverter", "power_w", since="-7d", role="devices")
+        + '\n    |> filter(fn: (r) => r._value >= 292.0)\n    |> group(columns: ["serial"])\n    |> count()'
+        + "\n    |> map(fn: (r) => ({r with _value: float(v: r._value) / 4.0}))",
+        select("count(power_w) / 4 AS hours", "envoy_inverter", "7d", where="power_w >= 292", group="serial"),
+        ("serial",), ("hours",), _clipped, role="devices", within=0, numbers=(11,),
+        note="A report each 15 minutes counts a quarter of an hour: divide by 12 where the inverters report each"
+        " five minutes. The limit is on the inverter's data sheet.",
+    ),
+    Question(
+        "heat",
+        "Inverter temperature against power",
+        read("envoy_inverter", "power_w", "temperature_c", since="-2d", role="devices")
+        + '\n    |> group()\n    |> pivot(rowKey: ["serial", "_time"], columnKey: ["_field"], valueColumn: "_value")',
+        select("power_w, temperature_c", "envoy_inverter", "2d", group="serial"),
+        ("serial", "minute"), ("power_w", "temperature_c"), _heat, role="devices", within=0.01, numbers=(12,),
+        note="For an XY chart. Only gateways with device data give temperatures.",
+    ),
+    Question(
+        "trips",
+        "Which inverters did the grid switch off, and for how long?",
+        read(_DAY, "tripped_s", since="-365d")
+        + '\n    |> group(columns: ["serial"])\n    |> sum()\n    |> filter(fn: (r) => r._value > 0.0)',
+        "SELECT tripped_s FROM (" + select("sum(tripped_s) AS tripped_s", _DAY, "365d", group="serial")
+        + ") WHERE tripped_s > 0 GROUP BY serial",
+        ("serial",), ("tripped_s",), _tripped, numbers=(14,),
+        note="Seconds, for the time in which a condition such as `acvoltageoosp1` was there.",
+    ),
+)  # fmt: skip

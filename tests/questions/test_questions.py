@@ -1,0 +1,79 @@
+"""Every query of `docs/queries.md` gives the true answer on real databases, at four kinds of site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from logger.model import Role
+from logger.query.catalog import QUERIES
+from tests.databases.server import Server
+from tests.history.generator import FIRST, Generated
+from tests.history.kinds import KINDS, Kind
+from tests.history.load import write_lines
+from tests.questions.catalog import QUESTIONS
+from tests.questions.documents import PATH, make_text
+from tests.questions.judge import judge
+from tests.questions.play import play
+from tests.questions.question import NEEDS, Past
+from tests.sizes import LONG
+
+
+def die_later(kind: Kind, first: date) -> Kind:
+    """The kind with its dead and weak panels falling ill some days after `first`."""
+    day = (first - FIRST).days
+    panels = tuple(
+        replace(panel, dead_from=day + 4 if panel.dead_from else 0, weak_from=day + 1 if panel.weak_from else 0)
+        for panel in kind.panels
+    )
+    return replace(kind, panels=panels)
+
+
+def find_wrong(server: Server, sites: Iterable[tuple[Past, Generated]]) -> list[str]:
+    """Put each site into the same buckets, then ask everything of each of them."""
+    buckets: dict[Role, str] = server.fresh_buckets()
+    played = []
+    for site, made in sites:
+        write_lines(server, buckets, made.lines)
+        played.append(site)
+    outcomes = [outcome for site in played for outcome in judge(server, buckets, site)]
+    assert {outcome.question.text for outcome in outcomes} == {question.text for question in QUESTIONS}
+    return [
+        f"{outcome.question.text}, {outcome.kind}, {outcome.language}: {outcome.wrong}"
+        for outcome in outcomes
+        if outcome.wrong
+    ]
+
+
+@pytest.fixture(params=["influx1_session", "influx2_session"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Both generations of real servers."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Server)
+    return found
+
+
+def test_every_answer_about_some_days_around_a_new_year_is_true(server: Server) -> None:
+    first = date(2024, 12, 27)
+    kinds = [die_later(kind, first) for kind in KINDS]
+    assert find_wrong(server, play(kinds, first, date(2025, 1, 5), 900)) == []
+
+
+@pytest.mark.long
+def test_every_answer_about_two_years_is_true(server: Server) -> None:
+    last = date(2026, 1, 28) if LONG else date(2024, 4, 11)
+    assert find_wrong(server, play(KINDS, FIRST, last, 900)) == []
+
+
+def test_every_question_of_owners_and_every_named_query_has_an_answer() -> None:
+    assert {number for question in QUESTIONS for number in question.numbers} == set(range(1, 31))
+    assert {question.report for question in QUESTIONS} == QUERIES.keys()
+    assert len({question.text for question in QUESTIONS}) == len(QUESTIONS)
+    assert {question.fits for question in QUESTIONS} <= NEEDS.keys()
+
+
+def test_the_document_is_made_of_the_questions() -> None:
+    assert PATH.read_text() == make_text(), "Run: make docs"
