@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -21,18 +21,23 @@ from rich.console import Console
 from rich.live import Live
 
 from logger import log
-from logger.clock import Clock, FastClock
+from logger.clock import Clock, FastClock, SystemClock
 from logger.commands.ui.demo_view import DemoView
+from logger.commands.ui.invent_history import invent_history, write_site_files
 from logger.daemon import app
 from logger.daemon.recorder import Recorder
+from logger.energy.days import days_before, first_instant, local_day
 from logger.errors import StateError
 from logger.outlets import open_outlets
 from logger.settings.load import Settings, load_settings
+from logger.simulator.invented_gateway import HISTORY_S, invent_gateway
+from logger.site import Site
 from logger.store.folder import is_demo, mark_demo
 
 _ZONE: Final = "Europe/Madrid"
 _DAYS_BACK: Final = 2
 _START_HOUR: Final = 9
+_LEAST_S: Final = 4 * 3600
 _PORT: Final = 9817
 
 
@@ -69,7 +74,9 @@ def command(
         raise click.UsageError("this user has no home folder: give --state-dir")
     _empty(folder)
     now = time.time()
-    clock = FastClock(now, _find_start(now), speed, patience_s=5.0)
+    start = _find_start(now)
+    model = invent_gateway("8-battery", epoch=start - HISTORY_S)
+    files = write_site_files(folder, model, int(start))
     own = {
         "LOGGER_STATE_DIR": str(folder),
         "LOGGER_TIMEZONE": _ZONE,
@@ -78,6 +85,11 @@ def command(
         "INFLUXDB_ORG": org,
         "INFLUXDB_TOKEN_FILE": influxdb_token_file,
     }
+    own |= files
+    site = Site(zone=_ZONE, layout_file=files["LOGGER_LAYOUT_FILE"], tariff_file=files["LOGGER_TARIFF_FILE"])
+    click.echo("Inventing two days …", err=True)
+    invent_history(folder, model, site, SystemClock(), _go_back(start, _DAYS_BACK), int(start))
+    clock = FastClock(time.time(), start, speed, patience_s=5.0)
     with _simulate(clock) as environ, (folder / "demo.log").open("w", encoding="utf-8") as log_file:
         configured = load_settings(None, environ=environ | {name: value for name, value in own.items() if value})
         log.protect(configured.all_secrets)
@@ -111,9 +123,18 @@ def _choose_address() -> str:
 
 
 def _find_start(now: float) -> float:
-    """Return nine in the morning at the site, two days ago, in unix seconds."""
-    local = datetime.fromtimestamp(now - _DAYS_BACK * 86400, UTC).astimezone(ZoneInfo(_ZONE))
-    return local.replace(hour=_START_HOUR, minute=0, second=0, microsecond=0).timestamp()
+    """Return the last nine in the morning at the site that is at least four hours ago, in unix seconds."""
+    local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(_ZONE))
+    start = local.replace(hour=_START_HOUR, minute=0, second=0, microsecond=0)
+    if (local - start).total_seconds() < _LEAST_S:
+        start -= timedelta(days=1)
+    return start.timestamp()
+
+
+def _go_back(start: float, days: int) -> int:
+    """Return the first instant of the site's date some days before a time, in unix seconds."""
+    day = local_day(start, _ZONE)
+    return first_instant(days_before(day, days), _ZONE)
 
 
 @contextlib.contextmanager

@@ -10,15 +10,13 @@ import click
 from logger.clock import Clock, FastClock, SystemClock
 from logger.simulator.credentials import TokenMaker
 from logger.simulator.generations import GENERATIONS
-from logger.simulator.invented_gateway import invent_gateway
+from logger.simulator.invented_gateway import HISTORY_S, invent_gateway
 from logger.simulator.kept_identity import find_identity
 from logger.simulator.nightly_restart import NightlyRestart
 from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator, serve
 from logger.simulator.site_model import SiteModel
 from logger.simulator.wirings import WIRINGS
-
-_HISTORY_S = 30 * 86400
 
 
 @click.command("simulate", short_help="Serve a simulated or a recorded gateway.")
@@ -64,7 +62,7 @@ def command(
         gateway = invent_gateway(generation, inverters=inverters, epoch=epoch, wiring=wiring)
         return NightlyRestart(gateway, gateway.site.zone) if restarts else gateway
 
-    epoch = clock.time() - _HISTORY_S
+    epoch = (fast[1] if fast else clock.time()) - HISTORY_S
     model = make_model(epoch)
     if state is None:
         simulator, kept = Simulator(model, clock, port=port), None

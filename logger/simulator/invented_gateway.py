@@ -24,6 +24,8 @@ from logger.simulator.site_model import Access, Reply
 from logger.simulator.wirings import wire
 
 Maker: TypeAlias = Callable[[Moment], object]
+HISTORY_S: Final = 30 * 86400
+"""Seconds for which an invented site has existed when its simulator starts."""
 
 _ANY: Final[Mapping[str, Maker]] = MappingProxyType({
     "/api/v1/production": production_documents.v1,

@@ -38,7 +38,7 @@ def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) 
         preserveAspectRatio="none",
         aria_hidden="true",
     )
-    scale = el("div", *(el("span", words.power(watts)) for watts in (top, bottom)), class_="scale")
+    scale = el("div", *(el("span", words.scale_power(watts)) for watts in (top, bottom)), class_="scale")
     hours = el("div", *(el("span", f"{hour}") for hour in (0, 6, 12, 18, 24)), class_="hours")
     legend = el("p", *(el("span", words.say(SERIES[name]), class_=f"key {SERIES[name]}") for name in names))
     return join(

@@ -40,7 +40,7 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "{cost} bezahlt, {income} verdient",
         "{cost} payés, {income} gagnés",
     ),
-    "saved": ("Saved by sun and battery", "Durch Sonne und Batterie gespart", "Économisé grâce au soleil"),
+    "saved": ("Saved", "Gespart", "Économisé"),
     "curve": ("Power today", "Leistung heute", "Puissance aujourd’hui"),
     "days": ("Last fourteen days", "Letzte vierzehn Tage", "Les quatorze derniers jours"),
     "months": ("Last twelve months", "Letzte zwölf Monate", "Les douze derniers mois"),

@@ -120,8 +120,8 @@ def _power(inverter: Mapping[str, Any], now: float) -> float | None:
 
 def _draw_scale(words: Wording) -> Markup:
     """Draw what the colours mean."""
-    bounds = [words.percent(100 * bound) for bound in _BOUNDS]
-    names = [f"< {bounds[0]}", *bounds]
+    bounds = [words.number(100 * bound, 0) for bound in _BOUNDS]
+    names = [f"<{bounds[0]}", *bounds[:-1], words.percent(100 * _BOUNDS[-1])]
     return el(
         "p", *(el("span", name, class_=f"q{number}") for number, name in enumerate(names, start=1)), class_="ratios"
     )

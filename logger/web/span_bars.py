@@ -41,7 +41,8 @@ def draw_bars(places: Sequence[BarPlace], title: str, words: Wording) -> Markup:
         aria_hidden="true",
     )
     scale = el("div", *(el("span", words.scale(wh)) for wh in (top, top / 2)), class_="scale")
-    labels = el("div", *(el("span", place.label) for place in places), class_="labels")
+    kind = "labels days" if len(places) > 12 else "labels"
+    labels = el("div", *(el("span", place.label[:1], el("i", place.label[1:])) for place in places), class_=kind)
     has_grid = any("grid_import_wh" in row for row in rows)
     keys = [("sun", "own_used" if has_grid else "made"), ("sun pale", "sold")][: 2 if has_grid else 1]
     if any("load_wh" in row for row in rows):

@@ -47,6 +47,12 @@ class Wording:
             return self._join(self.number(wh / 1e6, 1), "MWh")
         return self._join(self.number(wh / 1000, 2 if abs(wh) < 9_995 else 1 if abs(wh) < 999_950 else 0), "kWh")
 
+    def scale_power(self, watts: float) -> str:
+        """Write a round power beside a picture, without decimals that say nothing."""
+        if abs(watts) < 1000:
+            return self._join(self.number(watts, 0), "W")
+        return self._join(self.number(watts / 1000, 0 if watts % 1000 == 0 else 1), "kW")
+
     def scale(self, wh: float) -> str:
         """Write a round energy beside a picture, without decimals that say nothing."""
         size, unit = (1e6, "MWh") if wh >= 1e6 else (1000.0, "kWh")

@@ -9,6 +9,7 @@
   let plot = null, data = null, shown = [];
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  const plotHeight = () => (innerWidth < 760 ? 250 : 300);
   const holder = () => document.getElementById("live-curve");
 
   function makeSeries(names) {
@@ -52,13 +53,13 @@
     const axis = { stroke: () => colour("soft"), grid: { stroke: () => colour("line"), width: 1 }, ticks: { show: false },
       font: "12px system-ui, sans-serif" };
     plot = new uPlot({
-      width: place.clientWidth, height: place.clientHeight || 300,
+      width: place.clientWidth, height: plotHeight(),
       tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), zone),
       scales: { x: { time: true, range: () => [from, to] }, y: { range: (_, low, high) => uPlot.rangeNum(Math.min(0, low), Math.max(500, high), 0.08, true) } },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map((t) => { const d = uPlot.tzDate(new Date(t * 1000), zone); return d.getHours() + ":00"; }),
           incrs: [3600, 7200, 10800, 14400, 21600], space: 56 },
-        { ...axis, size: 62, values: (_, ticks) => ticks.map(formatWatts) },
+        { ...axis, size: 56, values: (_, ticks) => ticks.map(formatWatts) },
       ],
       series: [{ label: "\u00a0", value: (_, t) => (t === null || t === undefined ? "" : clock(t)) }, ...makeSeries(names)],
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
@@ -130,7 +131,7 @@
     const place = holder();
     if (plot && place && place.clientWidth !== width) {
       width = place.clientWidth;
-      plot.setSize({ width, height: place.clientHeight });
+      plot.setSize({ width, height: plotHeight() });
     }
   }).observe(document.getElementById("curve"));
   fetchCurve();
