@@ -31,6 +31,8 @@ _GAPS: Final = 4
 _FEWEST: Final = 2
 """A meter's interval, and whether a controller reports at all, is known from this many gaps on."""
 _DAY_S: Final = 86400.0
+NEWEST: Final = "newest report"
+"""The name under which the newest report of the list of inverters is followed."""
 _SELDOM: Final = ("COLLAR", "C6 COMBINER CONTROLLER")
 """Kinds of devices whose time of the last report may be that of their installation."""
 
@@ -40,6 +42,7 @@ class OwnTime:
     """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
     `is_seldom`: the time of such a device may stand for its installation; it counts only once it was seen to move.
+    `is_newest`: the newest of many times; it counts only once it was seen to stand still.
     """
 
     name: str
@@ -47,6 +50,7 @@ class OwnTime:
     is_meter: bool = False
     interval_s: float | None = None
     is_seldom: bool = False
+    is_newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ class Followed:
         if time.is_seldom and len(self.gaps) < _FEWEST:
             return math.inf
         known = [gap for gap in (*self.gaps, time.interval_s) if gap is not None and gap <= _LONGEST_S]
-        return 2 * max(_SHORTEST_S, median(known)) if known else 2 * REPORT_S
+        shortest_s = REPORT_S if time.is_newest else _SHORTEST_S  # reports of many inverters come one after the other
+        return 2 * max(shortest_s, median(known)) if known else 2 * REPORT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
         after = {
             time.name: known.next(time, at, clock)
             if (known := before.get(time.name))
-            else Followed(time.second, at, clock, max(0.0, clock - time.second))
+            else Followed(time.second, at, clock, 0.0 if time.is_newest else max(0.0, clock - time.second))
             for time in listed
         }
         ages = {time.name: after[time.name].age_s(at, clock) for time in listed}
@@ -143,6 +148,8 @@ def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
 
 def _describe(time: OwnTime) -> str:
     at = datetime.fromtimestamp(min(max(time.second, 0.0), 4e9), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if time.is_newest:
+        return f"no inverter has reported since {at}"
     return f"its reading has stood still since {at}" if time.is_meter else f"its last report is of {at}"
 
 
@@ -152,7 +159,7 @@ def _trusted_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) ->
         return now
     seconds = [
         second
-        for path, times in (*_LISTS.items(), (paths.V1_INVERTERS, _list_reports))
+        for path, times in _LISTS.items()
         if (document := snapshot.documents.get(path)) is not None
         for second in (time.second for time in times(document.body))
     ]
@@ -215,6 +222,13 @@ def _list_reports(body: Json) -> Iterator[OwnTime]:
     yield from _list_devices(body, "serialNumber", "lastReportDate")
 
 
+def _list_newest(body: Json) -> Iterator[OwnTime]:
+    """Name the newest report of an inverter: the sums over all inverters have no time of their own."""
+    seconds = [time.second for time in _list_reports(body)]
+    if seconds:
+        yield OwnTime(NEWEST, max(seconds), is_newest=True)
+
+
 def _second(value: Json) -> float | None:
     """Return a time in unix seconds, also from text; None for 0 and for anything else."""
     second = whole(value) if isinstance(value, str) else number(value)
@@ -227,5 +241,6 @@ _LISTS: Final[Mapping[str, Callable[[Json], Iterator[OwnTime]]]] = {
     paths.ENSEMBLE: _list_ensemble,
     paths.INVENTORY: _list_inventory,
     paths.DEVICE_DATA: _list_data,
+    paths.V1_INVERTERS: _list_newest,
 }
 """Path → its readings that are written at the tick and have a time of their own."""

@@ -24,14 +24,17 @@ def fresh_report(
 
     `second` is the report's time by the gateway's clock, `seen_at` the time by ours, `skew_s` the gateway's clock
     minus ours. A skew between a minute and a day is subtracted from the point's time once, when the report is first
-    seen. A report that is yet to come has the time at which it was first seen.
+    seen. A report that is yet to come has the time at which it was first seen. So has one that would come before the
+    last: the clock was set since its skew was measured.
     """
     if not second or not 0 < second < _NEVER or any(_is_within(second, report.gateway_second) for report in known):
         return None
     if second > seen_at + skew_s + AHEAD_S:
         return Report(serial, second, int(seen_at), source)
-    corrected = second - round(skew_s) if _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1] else second
-    return Report(serial, second, corrected, source)
+    is_skewed = _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1]
+    corrected = second - round(skew_s) if is_skewed else second
+    is_too_early = is_skewed and any(report.time > corrected for report in known)
+    return Report(serial, second, int(seen_at) if is_too_early else corrected, source)
 
 
 def _is_within(one: int, other: int) -> bool:

@@ -91,7 +91,8 @@ def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed
 
 def _by_interval(view: View, select: Selector, quantity: str, source: str, counter: float) -> Seed | None:
     """Make a seed from a figure updated every 15 minutes; add the counter's rise since then, if both share a base."""
-    values = _first_row(select(view))
+    rows = select(view)
+    values: r.Object = rows[0].values if rows else {}  # what is doubted is the power, not what was counted
     today, week, lifetime = (number(values.get(f"wattHours{part}")) for part in ("Today", "SevenDays", "Lifetime"))
     if today is None or lifetime is None or not 0 <= today < lifetime or not 0 <= counter - lifetime < _LAG_WH:
         return None

@@ -81,7 +81,7 @@ TOTALS = Measurement(
              number(s.ENCHARGE_TOGETHER, "energy"), number(s.ACB_BLOCK, "whNow")), low=0),
         Field("battery_capacity_wh", "Energy stored when full.",
             (formula(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),
-             number(s.ENCHARGE_TOGETHER, "capacity")), low=0),
+             number(s.ENCHARGE_TOGETHER, "capacity")), low=0, needs_belief=False),
         Field("battery_reserve_percent", "State of charge that IQ Batteries keep for a power cut, as it is set.",
             (number(s.SITE_IQ_BATTERIES, "configured_backup_soc"),)),
         Field("battery_health_percent", "State of health of all IQ Batteries together.",

@@ -5,15 +5,17 @@ What keys contradict each other about is read from the key that proved right in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from logger.model import Json
+from logger.readings import paths
 from logger.readings.rows import Row, View, dig, number
 from logger.readings.selectors import batteries, ensemble
 from logger.readings.values import IDLE_W, battery_state, read_acb_watts
 
+Settled = TypeVar("Settled", "str | None", "bool | None")
 _CLOSED: Final = {"closed": True, "close": True, "open": False}
 _SAME_REPORT_S: Final = 60
 """The inventory and device data may differ by this much in the time of the same report."""
@@ -21,64 +23,109 @@ _CHARGE_DIFFERS: Final = 5.0
 """In percent: two figures of one charge may differ by so much, because each is rounded and of another second."""
 
 
-# --- the collar -----------------------------------------------------------------------------------------------
+# --- the grid, by collar and system controller ------------------------------------------------------------------
 
 
-def read_collar_grid(row: Row, _view: View) -> str | None:
-    """Return the grid state by the collar's `admin_state_str`, which proved right while `grid_state` did not (Q-B21).
+def read_collar_grid(row: Row, view: View) -> str | None:
+    """Return the grid state by a collar; None if another controller says otherwise."""
+    return _settle(_judge_collar(row, view), view)
 
-    Where that key tells nothing, `grid_state` is read, unless the collar's switch contradicts it.
+
+def read_enpower_grid(row: Row, view: View) -> str | None:
+    """Return on-grid or off-grid by a system controller; None if another controller says otherwise."""
+    return _settle(_judge_enpower(row, view), view)
+
+
+def _settle(found: Settled, view: View) -> Settled | None:
+    """Return what a controller says, unless another controller says otherwise."""
+    return None if found is None or len(_list_grid_states(view)) > 1 else found
+
+
+def _list_grid_states(view: View) -> set[str]:
+    """List the grid states that the controllers of the site give; one alone if they agree."""
+    found = set()
+    for kind, judge in _JUDGES.items():
+        for row in ensemble.devices_known(kind)(view) or ():
+            if not view.doubt(paths.ENSEMBLE, row.serial) and (state := judge(row, view)):
+                found.add(state)
+    return found
+
+
+def _judge_collar(row: Row, view: View) -> str | None:
+    """Judge the grid by the collar's `admin_state_str`, which proved right while `grid_state` did not (Q-B21).
+
+    Where that key tells nothing, `grid_state` is read, unless the collar's switch or the batteries contradict it.
     """
-    by_admin, by_switch = _is_on_grid(row.text("admin_state_str")), _CLOSED.get(row.text("mid_state") or "")
+    by_admin = _is_on_grid(row.text("admin_state_str"))
     if by_admin is not None:
-        return "on-grid" if by_admin else "off-grid"
-    state = row.text("grid_state")
-    by_grid = _is_on_grid(state)
-    if by_switch is not None and by_grid is not None and by_switch != by_grid:
+        return _ON if by_admin else _OFF
+    by_switch, by_grid = _is_closed(row, "mid_state"), _is_on_grid(row.text("grid_state"))
+    if by_grid is None:
+        return (row.text("grid_state") or "").lower().replace("_", "-") or None
+    if by_switch not in (by_grid, None) or (by_grid and _are_off_grid(view)):
         return None
-    return state.replace("_", "-") if state else None
+    return _ON if by_grid else _OFF
 
 
-def read_collar_relay(row: Row, _view: View) -> bool | None:
-    """Tell whether the collar's switch is closed; None if the grid state contradicts that."""
-    closed, by_admin = _CLOSED.get(row.text("mid_state") or ""), _is_on_grid(row.text("admin_state_str"))
-    is_on_grid = _is_on_grid(row.text("grid_state")) if by_admin is None else by_admin
-    return None if is_on_grid is not None and closed is not None and is_on_grid != closed else closed
+def _judge_enpower(row: Row, view: View) -> str | None:
+    """Judge the grid by the relay; None while it is closed and a mode or the batteries say off-grid.
+
+    With a generator the modes say on-grid while the relay is open, so then the relay is believed.
+    """
+    closed = _judge_relay(row)
+    if closed is None:
+        return None
+    if closed and (any(_is_on_grid(row.text(key)) is False for key in _MODES) or _are_off_grid(view)):
+        return None
+    return _ON if closed else _OFF
+
+
+_ON: Final = "on-grid"
+_OFF: Final = "off-grid"
+_MODES: Final = ("Enpwr_grid_mode", "Enchg_grid_mode")
+_JUDGES: Final[Mapping[str, Callable[[Row, View], str | None]]] = {"ENPOWER": _judge_enpower, "COLLAR": _judge_collar}
+
+
+def _are_off_grid(view: View) -> bool:
+    """Tell whether every IQ Battery that reports says, in the same document, that it is off the grid."""
+    rows = [row for row in ensemble.encharge_inventory(view) or () if not view.doubt(paths.ENSEMBLE, row.serial)]
+    return bool(rows) and all(_is_on_grid(row.text("reported_enc_grid_state")) is False for row in rows)
 
 
 def _is_on_grid(word: str | None) -> bool | None:
-    """Tell what a word such as `ENCMN_MDE_OFF_GRID` or `on_grid` says of the grid; None if it says nothing."""
-    plain = (word or "").lower().replace("-", "_")
-    return False if "off_grid" in plain else True if "on_grid" in plain else None
+    """Tell what a word such as `ENCMN_MDE_OFF_GRID` or `multimode-ongrid` says of the grid; None if nothing."""
+    plain = (word or "").lower().replace("-", "").replace("_", "")
+    return False if "offgrid" in plain else True if "ongrid" in plain or "gridtied" in plain else None
 
 
-# --- the system controller ------------------------------------------------------------------------------------
+def _is_closed(row: Row, key: str) -> bool | None:
+    return _CLOSED.get((row.text(key) or "").lower())
 
 
-def read_enpower_relay(row: Row, _view: View) -> bool | None:
+# --- the relays -------------------------------------------------------------------------------------------------
+
+
+def read_collar_relay(row: Row, view: View) -> bool | None:
+    """Tell whether the collar's switch is closed; None if the grid state or another controller contradicts that."""
+    closed, by_admin = _is_closed(row, "mid_state"), _is_on_grid(row.text("admin_state_str"))
+    is_on_grid = _is_on_grid(row.text("grid_state")) if by_admin is None else by_admin
+    is_opposed = is_on_grid is not None and closed is not None and is_on_grid != closed
+    return None if is_opposed else _settle(closed, view)
+
+
+def read_enpower_relay(row: Row, view: View) -> bool | None:
+    """Tell whether the relay is closed; None if two keys or two controllers contradict each other."""
+    return _settle(_judge_relay(row), view)
+
+
+def _judge_relay(row: Row) -> bool | None:
     """Tell whether the relay is closed; texts such as `open synchronizing` mean open. None if two keys contradict."""
     closed, by_admin = _read_mains(row), _read_controller(row)
     return None if by_admin is not None and closed is not None and by_admin != closed else closed
 
 
-def read_enpower_grid(row: Row, view: View) -> str | None:
-    """Return on-grid or off-grid from the relay; None while it is closed and a mode says off-grid.
-
-    With a generator the modes say on-grid while the relay is open, so then the relay is believed.
-    """
-    closed = read_enpower_relay(row, view)
-    if closed is None:
-        return None
-    if closed and any((row.text(key) or "").endswith("offgrid") for key in _MODES):
-        return None
-    return "on-grid" if closed else "off-grid"
-
-
-_MODES: Final = ("Enpwr_grid_mode", "Enchg_grid_mode")
-
-
 def _read_mains(row: Row) -> bool | None:
-    state = row.text("mains_oper_state") or ""
+    state = (row.text("mains_oper_state") or "").lower()
     return True if state in ("closed", "close") else False if state.split(" ")[0] == "open" else None
 
 
@@ -110,7 +157,7 @@ def read_generator_state(row: Row, _view: View) -> str | None:
 
 def read_contact(row: Row, _view: View) -> bool | None:
     """Tell whether a dry contact is closed."""
-    return _CLOSED.get(row.text("status") or "")
+    return _is_closed(row, "status")
 
 
 # --- batteries ------------------------------------------------------------------------------------------------
@@ -179,19 +226,32 @@ def find_opposed(view: View) -> Iterator[Opposed]:
 
 
 def _find_opposed_grids(view: View) -> Iterator[Opposed]:
-    for row in ensemble.devices_known("COLLAR")(view) or ():
-        words = [row.text("admin_state_str"), row.text("grid_state")]
-        says = {_is_on_grid(word) for word in words} | {_CLOSED.get(row.text("mid_state") or "")}
-        if says >= {True, False}:
+    collars, controllers = (ensemble.devices_known(kind)(view) or () for kind in ("COLLAR", "ENPOWER"))
+    for row in collars:
+        says = {_is_on_grid(row.text(key)) for key in ("admin_state_str", "grid_state")} | {
+            _is_closed(row, "mid_state")
+        }
+        if says | _list_battery_words(view) >= {True, False}:
             grid = read_collar_grid(row, view)
             written = f"the grid state is written as {grid}" if grid else "the grid state is left out"
-            yield Opposed(f"collar {row.serial}", _quote(row, "admin_state_str", "mid_state", "grid_state"), written)
-    for row in ensemble.devices_known("ENPOWER")(view) or ():
-        if _read_mains(row) is not None and read_enpower_grid(row, view) is None:
+            said = _quote(row, "admin_state_str", "mid_state", "grid_state") + _quote_batteries(view)
+            yield Opposed(f"collar {row.serial}", said, written)
+    for row in controllers:
+        if _read_mains(row) is not None and _judge_enpower(row, view) is None:
+            said = _quote(row, "mains_oper_state", "admin_state_str", *_MODES) + _quote_batteries(view)
             written = "what they contradict each other about is left out"
-            yield Opposed(
-                f"controller {row.serial}", _quote(row, "mains_oper_state", "admin_state_str", *_MODES), written
-            )
+            yield Opposed(f"controller {row.serial}", said, written)
+    if len(states := _list_grid_states(view)) > 1:
+        said = ", ".join(f"one controller says {state}" for state in sorted(states))
+        yield Opposed(paths.ENSEMBLE, said, "grid state and relay are left out")
+
+
+def _list_battery_words(view: View) -> set[bool | None]:
+    return {False} if _are_off_grid(view) else set()
+
+
+def _quote_batteries(view: View) -> str:
+    return ", the batteries report that they are off the grid" if _are_off_grid(view) else ""
 
 
 def _find_opposed_batteries(view: View) -> Iterator[Opposed]:

@@ -13,6 +13,7 @@ from logger.model import Json, Value
 from logger.readings import paths
 from logger.readings.own_times import Followed, OwnTime, OwnTimes, follow_times
 from logger.readings.site_warnings import find_warnings
+from tests.readings.playing import play, roof, unmetered
 from tests.readings.site import (
     CONSUMPTION,
     METERED,
@@ -280,3 +281,49 @@ def test_a_clock_that_is_set_makes_no_battery_silent() -> None:
     assert known.age_s(NOW + 70.0, NOW + 70.0 + 3600) == 70.0
     assert known.age_s(NOW + 70.0 + 3600, NOW + 70.0) == 70.0
     assert known.age_s(NOW + 70.0, NOW + 70.0) < known.limit_s(time)
+
+
+SUMS = [paths.V1, paths.PDM]
+
+
+def summed(at: int, path: str, watts: float, newest: int) -> Bodies:
+    """An unmetered site whose gateway sums in that document, with the newest report of its inverters."""
+    bodies = unmetered(at, watts)
+    pcu = {"wattHoursToday": 100, "wattHoursSevenDays": 70_000, "wattHoursLifetime": 9_000_000, "wattsNow": watts}
+    kept = {name: body for name, body in bodies.items() if name not in (paths.V1, paths.BLOCKS)}
+    sums = {paths.PDM: {"production": {"pcu": pcu}}} if path == paths.PDM else {paths.V1: bodies[paths.V1]}
+    return {**kept, **sums, paths.V1_INVERTERS: roof(newest, age=0)}
+
+
+@pytest.mark.parametrize("path", SUMS)
+@pytest.mark.parametrize(("watts", "is_doubted"), [(2000.0, True), (145.0, True), (30.0, False), (0.0, False)])
+def test_a_sum_over_the_inverters_is_doubted_once_none_of_them_has_reported_for_long(
+    path: str, watts: float, is_doubted: bool
+) -> None:
+    """The reports stand still from the tenth minute on; their interval is at most 940 s while it is unknown."""
+    found = play(lambda at: summed(at, path, watts, min(at, NOW + 600)), 75)
+    assert found.series("production_power_w")[40] == watts
+    assert found.last.get("production_power_w") == (None if is_doubted else watts)
+    assert found.last["production_today_wh"] == (4000.0 if path == paths.V1 else 100.0)
+    assert ("no inverter has reported since" in found.absences.get("production_power_w", "")) == is_doubted
+
+
+def test_hourly_reports_are_no_silence() -> None:
+    found = play(lambda at: summed(at, paths.V1, 2000.0, at // 3600 * 3600), 300)
+    assert found.series("production_power_w")[-100:] == [2000.0] * 100
+
+
+def test_a_sum_is_believed_at_the_first_look() -> None:
+    """Whether reports of hours ago stand still, or the gateway's clock is not theirs, is not known yet."""
+    assert play(lambda at: summed(at, paths.V1, 2000.0, NOW - 24_000), 2).last["production_power_w"] == 2000.0
+
+
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_the_charge_of_all_batteries_is_believed_while_one_of_them_reports(silent: int) -> None:
+    reported = [NOW - 36_000 if number < silent else NOW - 50 for number in range(2)]
+    batteries = [battery(f"49200000000{n}", last_rpt_date=second) for n, second in enumerate(reported)]
+    whole = {"agg_soc": 60, "ENC_agg_soc": 60, "ENC_agg_avail_energy": 6000, "Enc_max_available_capacity": 10_000}
+    found = totals(once({**METERED, paths.INVENTORY: inventory(), paths.ENSEMBLE: ensemble(*batteries),
+                         paths.SECCTRL: whole}))  # fmt: skip
+    assert ("battery_charge_percent" in found, "battery_energy_wh" in found) == (silent < 2, silent < 2)
+    assert found["battery_capacity_wh"] == 10_000.0

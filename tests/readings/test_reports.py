@@ -165,3 +165,13 @@ def test_whatever_is_answered_no_two_points_lie_within_five_seconds(seconds: lis
     ordered = sorted(times)
     assert all(b - a > 5 for a, b in zip(ordered, ordered[1:], strict=False))
     assert all(any(abs(second - t) <= 5 for t in times) for second in seconds)
+
+
+@pytest.mark.parametrize("skew", [-7200.0, 7200.0])
+def test_a_report_is_not_dated_before_the_last_one_by_a_skew_that_is_over(skew: float) -> None:
+    """The gateway's clock was set right, and `/info` has not been read since."""
+    recorder = Recorder()
+    first = recorder.read(snapshot(with_report(NOW + int(skew) - 77), skew_s=skew))
+    assert points(first, "envoy_inverter")[S].time == NOW - 77
+    found = recorder.read(snapshot(with_report(NOW + 200), tick=NOW + 300, skew_s=skew))
+    assert points(found, "envoy_inverter")[S].time == NOW + 305

@@ -158,3 +158,73 @@ def test_a_collar_never_says_on_grid_with_an_open_switch_nor_off_grid_with_a_clo
     if isinstance(admin, str) and "GRID" in admin:
         assert pair[0] == ("off-grid" if "OFF" in admin else "on-grid")
     assert len(said) <= 1
+
+
+CLOSED: Json = {
+    "serial_num": "482500000001",
+    "mains_oper_state": "closed",
+    "admin_state_str": "ENPWR_STATE_OPER_CLOSED",
+}
+ON: Json = {"serial_num": "482500000002", "admin_state_str": "ENCMN_MDE_ON_GRID", "mid_state": "close"}
+OFF: Json = {"serial_num": "482500000003", "admin_state_str": "ENCMN_MDE_OFF_GRID", "mid_state": "open"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "grid_state", "closed"),
+    [
+        ({"ENPOWER": [CLOSED], "COLLAR": [ON]}, "on-grid", True),
+        ({"ENPOWER": [CLOSED], "COLLAR": [OFF]}, None, None),
+        ({"COLLAR": [ON, OFF]}, None, None),
+        ({"COLLAR": [OFF, {**OFF, "serial_num": "482500000004"}]}, "off-grid", False),
+    ],
+)
+def test_controllers_that_contradict_each_other_give_no_grid_state(
+    groups: dict[str, list[Json]], grid_state: str | None, closed: bool | None
+) -> None:
+    bodies = {**METERED, paths.ENSEMBLE: [{"type": kind, "devices": each} for kind, each in groups.items()]}
+    found = next((p.fields for p in once(bodies).readings if p.measurement == "envoy_grid"), {})
+    assert (found.get("grid_state"), found.get("relay_closed")) == (grid_state, closed)
+    said = [warning.message for warning in find_warnings(snapshot(bodies), ()).values()]
+    assert any("one controller says off-grid, one controller says on-grid" in text for text in said) == (
+        not grid_state
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "words", "grid_state", "is_said"),
+    [
+        ("ENPOWER", {"mains_oper_state": "closed"}, ["multimode-offgrid"], None, True),
+        ("ENPOWER", {"mains_oper_state": "closed"}, ["multimode-offgrid", "multimode-ongrid"], "on-grid", False),
+        ("ENPOWER", {"mains_oper_state": "open"}, ["multimode-offgrid"], "off-grid", False),
+        ("ENPOWER", {"mains_oper_state": "closed"}, ["grid-tied"], "on-grid", False),
+        ("COLLAR", {"grid_state": "on_grid", "mid_state": "close"}, ["multimode-offgrid"], None, True),
+        ("COLLAR", {"grid_state": "on_grid", "mid_state": "close"}, ["grid-tied"], "on-grid", False),
+        ("COLLAR", {"admin_state_str": "ENCMN_MDE_ON_GRID"}, ["multimode-offgrid"], "on-grid", True),
+    ],
+)
+def test_what_the_batteries_report_of_the_grid_counts_against_a_key_that_is_not_proven(
+    kind: str, keys: dict[str, Json], words: list[str], grid_state: str | None, is_said: bool
+) -> None:
+    batteries = [battery(f"49200000000{n}", reported_enc_grid_state=word) for n, word in enumerate(words)]
+    controller = {"type": kind, "devices": [{"serial_num": "482500000001", **keys}]}
+    bodies = {**METERED, paths.ENSEMBLE: [controller, {"type": "ENCHARGE", "devices": batteries}]}
+    found = next((p.fields for p in once(bodies).readings if p.measurement == "envoy_grid"), {})
+    assert found.get("grid_state") == grid_state
+    said = [warning.message for warning in find_warnings(snapshot(bodies), ()).values()]
+    assert any("the batteries report that they are off the grid" in text for text in said) == is_said
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys", "grid_state", "closed"),
+    [
+        ("COLLAR", {"mid_state": "Open", "grid_state": "OFF-GRID"}, "off-grid", False),
+        ("COLLAR", {"mid_state": "Closed", "grid_state": "On_Grid"}, "on-grid", True),
+        ("ENPOWER", {"mains_oper_state": "Closed"}, "on-grid", True),
+    ],
+)
+def test_states_are_read_whatever_their_letters_are(
+    kind: str, keys: dict[str, Json], grid_state: str, closed: bool
+) -> None:
+    found, said = grid(kind, **keys)
+    assert (found.get("grid_state"), found.get("relay_closed")) == (grid_state, closed)
+    assert not said

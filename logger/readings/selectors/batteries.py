@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from logger.model import Json, add_up
@@ -37,6 +38,7 @@ _FRESH_BLOCK_S: Final = 20 * 60
 _AC_BATTERY_W: Final = 270.0
 _AC_REPORTS: Final = (paths.INVENTORY, paths.DEVICE_DATA)
 """The documents with an AC Battery's last report; where one of them says that it is silent, no other is believed."""
+_REPORTS: Final = (*_AC_REPORTS, paths.ENSEMBLE)
 # --- AC Batteries ---------------------------------------------------------------------------------------------
 
 
@@ -150,8 +152,20 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 # --- all batteries together -----------------------------------------------------------------------------------
 
 
-site_batteries = only_if(_has_any(infer_batteries), object_at(paths.SECCTRL))
-"""Select the figures of all batteries (`/ivp/ensemble/secctrl`), only if a battery is installed (Q-B14)."""
+def _site_batteries(view: View) -> Rows:
+    rows = object_at(paths.SECCTRL)(view)
+    installed = [*(encharge_inventory(view) or ()), *(inventory_ac_batteries(view) or ())]
+    doubts = {serial: text for path in _REPORTS for serial, text in view.snapshot.doubts.get(path, {}).items()}
+    if not rows or not installed or not all(row.serial in doubts for row in installed):
+        return rows
+    return [replace(row, doubt=f"no battery reports any more: {doubts[installed[0].serial]}") for row in rows]
+
+
+site_batteries = only_if(_has_any(infer_batteries), _site_batteries)
+"""Select the figures of all batteries (`/ivp/ensemble/secctrl`), only if a battery is installed (Q-B14).
+
+The document has no time of its own. It is doubted once every battery is silent.
+"""
 site_iq_batteries = only_if(_has_any(_count_iq_batteries), object_at(paths.SECCTRL))
 """Select the same document, only if an IQ Battery is installed: AC Batteries have no reserve."""
 

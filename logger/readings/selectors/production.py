@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from logger.readings import paths
-from logger.readings.own_times import name_block
+from logger.readings.own_times import NEWEST, name_block
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,
@@ -21,11 +22,28 @@ from logger.readings.rows import (
     unless,
     whole_of,
 )
+from logger.readings.selectors.inverters import sum_maxima
 from logger.readings.selectors.meters import has_disabled_meters, has_meter
 
-v1_totals = unless(
-    has_disabled_meters, lambda view: keep_counting(whole_of(view.find_fresh(paths.V1)), "wattHoursLifetime")
-)
+_NOISE_W: Final = 30.0
+_NOISE_SHARE: Final = 0.01
+"""A sum that stands at this share of the inverters' greatest power is that of dusk: as good as nothing."""
+
+
+def _totals(view: View) -> Rows:
+    rows = whole_of(view.find_fresh(paths.V1))
+    return keep_counting(rows and [_doubt_sum(view, rows[0])], "wattHoursLifetime")
+
+
+def _doubt_sum(view: View, row: Row) -> Row:
+    """Doubt a sum over the inverters while none of them reports: it has no time of its own, and stands for hours."""
+    doubt, watts = view.doubt(paths.V1_INVERTERS, NEWEST), row.number("wattsNow") or 0.0
+    if not doubt or watts <= _NOISE_W or has_meter(view, "production"):
+        return row
+    return replace(row, doubt=doubt) if watts > _NOISE_SHARE * (sum_maxima(view) or 0.0) else row
+
+
+v1_totals = unless(has_disabled_meters, _totals)
 """Select `/api/v1/production`, only if its lifetime is above 0 and no disabled CT falsifies it (Q-P3)."""
 
 
@@ -40,7 +58,8 @@ def pdm(side: str, part: str) -> Selector:
         block = group.get(part) if isinstance(group, dict) else None
         if not isinstance(block, dict):
             return ABSENT
-        return keep_counting([Row(block, document=rows[0].document)], "wattHoursLifetime")
+        row = Row(block, document=rows[0].document)
+        return keep_counting([_doubt_sum(view, row) if part == "pcu" else row], "wattHoursLifetime")
 
     return select
 
