@@ -160,13 +160,13 @@ def test_a_collar_never_says_on_grid_with_an_open_switch_nor_off_grid_with_a_clo
     assert len(said) <= 1
 
 
-CLOSED: Json = {
+CLOSED: dict[str, Json] = {
     "serial_num": "482500000001",
     "mains_oper_state": "closed",
     "admin_state_str": "ENPWR_STATE_OPER_CLOSED",
 }
-ON: Json = {"serial_num": "482500000002", "admin_state_str": "ENCMN_MDE_ON_GRID", "mid_state": "close"}
-OFF: Json = {"serial_num": "482500000003", "admin_state_str": "ENCMN_MDE_OFF_GRID", "mid_state": "open"}
+ON: dict[str, Json] = {"serial_num": "482500000002", "admin_state_str": "ENCMN_MDE_ON_GRID", "mid_state": "close"}
+OFF: dict[str, Json] = {"serial_num": "482500000003", "admin_state_str": "ENCMN_MDE_OFF_GRID", "mid_state": "open"}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ OFF: Json = {"serial_num": "482500000003", "admin_state_str": "ENCMN_MDE_OFF_GRI
     ],
 )
 def test_controllers_that_contradict_each_other_give_no_grid_state(
-    groups: dict[str, list[Json]], grid_state: str | None, closed: bool | None
+    groups: dict[str, Json], grid_state: str | None, closed: bool | None
 ) -> None:
     bodies = {**METERED, paths.ENSEMBLE: [{"type": kind, "devices": each} for kind, each in groups.items()]}
     found = next((p.fields for p in once(bodies).readings if p.measurement == "envoy_grid"), {})
