@@ -62,6 +62,11 @@ def set_up_sign_in(
     prepare(draft.state_dir)
     if kind == "digest":
         return _set_up_local_user(terminal, draft, answers, access, clock)
+    if answers.add and access.has_account and not (answers.account or answers.token):
+        question = f"Does it belong to the account {access.username}, as the others"
+        if not terminal.asks or terminal.confirm(question, default=True):
+            _try_token(terminal, access, clock)
+            return access
     given = replace(answers, account=answers.account or (access.username if answers.password else ""))
     if given.account or given.token or terminal.asks:
         if not (given.account or given.token):

@@ -12,6 +12,7 @@ from logger.model import ROLES, Role
 class Answers:
     """Hold the options of `init`, secrets without `-file`; None or empty: not given. Retentions in seconds."""
 
+    add: bool = False
     gateway: str = ""
     serial: str = ""
     fingerprint: str = ""

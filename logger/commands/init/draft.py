@@ -56,7 +56,8 @@ def _below(root: Path | None, path: Path) -> Path:
 class Draft:
     """Hold the answers so far: settings (None removes one) and secrets by variable; `before`: the old settings.
 
-    `further`: file → secret for another program than the recorder.
+    `further`: file → secret for another program than the recorder, or of one of several gateways. `listing`: the
+    gateways file and its new text.
     """
 
     destination: Destination
@@ -64,6 +65,7 @@ class Draft:
     values: dict[str, str | None] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     further: dict[Path, str] = field(default_factory=dict, repr=False)
+    listing: tuple[Path, str] | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -141,11 +143,15 @@ class Draft:
         text = change_env(text, dict(sorted(values.items(), key=lambda item: _ORDER.get(item[0], 0))))
         self._check(text)
         files += [NewFile(path.absolute(), secret.encode() + b"\n") for path, secret in self.further.items()]
+        if self.listing is not None:  # under systemd the service's own user reads it
+            path, listing = self.listing
+            files.append(NewFile(path, listing.encode(), 0o644 if self.destination.systemd else 0o600))
         return [*files, NewFile(env_file, text.encode())]
 
     def _check(self, text: str) -> None:
         """Check the new settings by loading them as the recorder does. Raises SettingsError."""
         environ = read_own_variables() | parse_env(text)[0]
+        environ.pop("ENPHASE_GATEWAYS_FILE", None)  # its tables are checked when they are made
         kept = {name: secret for name, secret in self.before.secrets.items() if name not in self.values}
         for name, secret in (kept | self.secrets).items():
             environ.pop(f"{name}_FILE", None)

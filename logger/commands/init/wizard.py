@@ -16,13 +16,14 @@ import click
 from logger import log, places
 from logger.clock import SystemClock
 from logger.commands.init.account import explain_no_e_mail, set_up_sign_in
+from logger.commands.init.add_gateway import add_gateway
 from logger.commands.init.answers import Answers
 from logger.commands.init.draft import Destination, Draft, choose_destination
 from logger.commands.init.find_gateway import find_gateway, pin_certificate
 from logger.commands.init.influxdb import set_up_influxdb
 from logger.commands.init.terminal import Terminal, speak_of_answers
 from logger.commands.init.time_zone import set_up_zone
-from logger.commands.ui.options import interface_option, span_option
+from logger.commands.ui.options import MisuseError, interface_option, span_option
 from logger.commands.ui.secret_input import secret_option
 from logger.errors import EnvoyLoggerError, SettingsError, StateError
 from logger.gateway.probe import FoundGateway
@@ -46,6 +47,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--systemd", is_flag=True, help="Write for the systemd unit: /etc/envoy-logger and its credentials.")
 @click.option("--root", type=_FOLDER, help="With --systemd: the folder that stands for /, to prepare an image.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is given and the defaults.")
+@click.option("--add", is_flag=True, help="Add a gateway to the recorder whose settings are there.")
 @click.option("--gateway", default="", help="Address of the gateway; no search.")
 @click.option("--serial", default="", help="Serial number of the gateway; another one is refused.")
 @click.option("--fingerprint", default="", help="SHA-256 of its certificate; another one is refused.")
@@ -92,15 +94,15 @@ def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, 
     log.protect(before.all_secrets)
     if unreadable := tuple(problem for problem in problems if problem.origin in ("file", "folder")):
         raise SettingsError(unreadable)  # before anybody is asked: what is written there later would not help
-    draft = _begin_draft(destination, before, answers)
+    draft = Draft(destination, before) if answers.add else _begin_draft(destination, before, answers)
     try:
-        _ask_sections(terminal, draft, answers)
+        (_ask_for_one_more if answers.add else _ask_sections)(terminal, draft, answers)
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nStopped. No settings were written.", err=True)
         raise
     except EnvoyLoggerError as error:
         raise speak_of_answers(error) from error.__cause__
-    if draft.values:
+    if draft.values or draft.listing is not None:
         draft.adopt(*_DECIDING)
         _write(terminal, draft)
         return
@@ -130,14 +132,25 @@ def _begin_draft(destination: Destination, before: Settings, answers: Answers) -
     return draft
 
 
+def _ask_for_one_more(terminal: Terminal, draft: Draft, answers: Answers) -> None:
+    """Run the sections that concern a gateway, for one more of them."""
+    click.secho("envoy-logger init --add", bold=True)
+    add_gateway(terminal, draft, answers, SystemClock())
+
+
 def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
     """Run every section at the first set-up; later the sections that an option or a person names."""
     clock, before = SystemClock(), draft.before
     enphase, influxdb = before.enphase, before.influxdb
-    is_first = not enphase.gateway
+    has_list = before.listed is not None
+    is_first = not enphase.gateway and not has_list
+    if has_list and (answers.about_gateway or answers.about_sign_in):
+        raise MisuseError(f"the gateways stand in {enphase.gateways_file}. Try: edit that file, or add --add")
     is_named = bool(answers.about_gateway or answers.about_sign_in or answers.about_influxdb or draft.values)
 
-    def wants(is_given: bool, description: str) -> bool:
+    def wants(is_given: bool, description: str, *, of_one: bool = False) -> bool:
+        if of_one and has_list:
+            return False
         if is_first or is_named:
             return is_first or is_given
         return terminal.asks and terminal.confirm(f"{description}. Change it", default=False)
@@ -150,10 +163,12 @@ def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
     click.secho("envoy-logger init", bold=True, nl=False)
     click.echo("   Settings are written at the very end; Ctrl-C leaves them as they were." if terminal.asks else "")
     gateway = None
-    if wants(answers.about_gateway, f"The gateway is {enphase.serial or 'the one'} at {enphase.gateway}"):
+    place = f"The gateway is {enphase.serial or 'the one'} at {enphase.gateway}"
+    if wants(answers.about_gateway, place, of_one=True):
         gateway = find_and_pin(answers)
     is_another = gateway is not None and bool(enphase.serial) and gateway.info.serial != enphase.serial
-    if is_another or wants(answers.about_sign_in, f"It is signed in to {_describe_sign_in(before)}"):
+    signed_in = f"It is signed in to {_describe_sign_in(before)}"
+    if is_another or wants(answers.about_sign_in, signed_in, of_one=True):
         gateway = gateway or find_and_pin(replace(answers, gateway=enphase.gateway))
         access = set_up_sign_in(terminal, draft, answers, gateway, clock)
         if is_first or is_another:
@@ -177,7 +192,9 @@ def _write(terminal: Terminal, draft: Draft) -> None:
     files = draft.write()
     width = max(len(str(file.path)) for file in files)
     for file in files:
-        content = "settings" if file.path == draft.destination.env_file else "one secret"
+        listing = draft.listing[0] if draft.listing is not None else None
+        contents = {draft.destination.env_file: "settings", listing: "gateways"}
+        content = contents.get(file.path, "one secret")
         terminal.show_good(f"{file.path!s:<{width}}  {stat.filemode(file.path.stat().st_mode)}  {content}")
     set_outside = read_own_variables()
     for name in sorted(draft.values.keys() & set_outside.keys()):

@@ -1,0 +1,129 @@
+"""`init --add`: adds a gateway to a recorder; a recorder's only gateway goes into a gateways file before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from logger.clock import Clock
+from logger.commands.init.account import set_up_sign_in
+from logger.commands.init.answers import Answers
+from logger.commands.init.draft import Draft
+from logger.commands.init.find_gateway import find_gateway, pin_certificate
+from logger.commands.init.terminal import Terminal
+from logger.commands.init.time_zone import set_up_zone
+from logger.commands.ui.chosen import find_serial
+from logger.commands.ui.options import MisuseError
+from logger.daemon.config import access_of
+from logger.errors import Problem, SettingsError, StateError
+from logger.gateway.probe import FoundGateway
+from logger.settings.gateways_file import KEYS, SECRETS, SETTING, TABLE
+from logger.settings.load import Settings
+from logger.settings.value_sources import ENCODING
+
+_NAME: Final = "gateways.toml"
+_HEAD: Final = (
+    "# The gateways of envoy-logger, one table each; docs/several-gateways.md lists the keys. No secret stands\n"
+    "# here: a key that ends in _file names the file of one.\n"
+)
+_MOVED: Final = ("ENPHASE_GATEWAY", "ENPHASE_SERIAL", "ENPHASE_LOCAL_USERNAME", "LOGGER_SITE", "LOGGER_TIMEZONE",
+                 "LOGGER_SITE_MAX_W", "LOGGER_LAYOUT_FILE")  # fmt: skip
+"""Settings of a recorder's only gateway that go into its table; the others stay, and hold for all gateways."""
+_MOVED_SECRETS: Final = ("ENPHASE_TOKEN", "ENPHASE_LOCAL_PASSWORD")
+
+
+def add_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
+    """Find one more gateway, pin it and sign in to it; put it into the draft, with what was there before."""
+    before = draft.before
+    if not before.enphase.gateway and before.listed is None:
+        raise MisuseError("there is no recorder to add a gateway to. Try: run the same command without --add")
+    fixed = [name for name in _MOVED if before.origins.get(name) == "environment"] if before.listed is None else []
+    if fixed:
+        reason, fix = "no file can change what the environment sets", "move it into the settings file."
+        raise SettingsError(tuple(Problem(name, "environment", reason, fix) for name in fixed))
+    found, added = _ask(terminal, draft, answers, clock)
+    path, text = _read_file(draft)
+    serial = found.info.serial
+    table: dict[str, object] = {key: added.values.get(variable) for key, variable in KEYS.items()}
+    table |= {
+        key: _keep_secret(draft, key, serial, added.secrets[variable])
+        for key, variable in SECRETS.items()
+        if variable in added.secrets
+    }
+    draft.listing = path, f"{text}\n{_write_table(table)}"
+
+
+def _ask(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> tuple[FoundGateway, Draft]:
+    """Ask what is a gateway's own → the gateway, and a draft with these answers alone."""
+    before = draft.before
+    enphase = before.enphase.model_copy(update={"gateway": "", "serial": "", "token": SecretStr("")})
+    recorder = before.recorder.model_copy(update={"site": "", "timezone": "", "layout_file": "", "site_max_w": None})
+    alone = replace(before, enphase=enphase, recorder=recorder, listed=None, sharing=len(before.gateways) + 1)
+    added = Draft(draft.destination, alone)
+    for name, value in (("LOGGER_SITE", answers.site), ("LOGGER_TIMEZONE", answers.timezone)):
+        if value is not None:
+            added.put(name, value)
+    added.require_good()
+    found = find_gateway(terminal, added, answers, clock)
+    _refuse_known(before, found)
+    pin_certificate(terminal, added, answers, found)
+    access = set_up_sign_in(terminal, added, answers, found, clock)
+    set_up_zone(terminal, added, access, clock)
+    return found, added
+
+
+def _refuse_known(before: Settings, found: FoundGateway) -> None:
+    """Raise MisuseError for a gateway that is recorded already."""
+    for each in before.gateways:
+        access = access_of(each)
+        is_same_place = replace(access, address=found.address).host == access.host
+        if found.info.serial == find_serial(each) or is_same_place:
+            raise MisuseError(
+                f"gateway {found.info.serial} is recorded already, at {each.enphase.gateway}. "
+                "Try: run envoy-logger init --add with the address of another gateway"
+            )
+
+
+def _read_file(draft: Draft) -> tuple[Path, str]:
+    """Return the gateways file and its text; a new one begins with the gateway that is recorded now."""
+    before = draft.before
+    if before.listed is not None:
+        path = Path(before.enphase.gateways_file).expanduser()
+        return path, path.read_text(encoding=ENCODING).rstrip("\n") + "\n"
+    path = draft.destination.env_file.parent / _NAME
+    if path.exists():
+        raise StateError(f"{path} is there, and {SETTING} does not name it", f"set {SETTING}={path}, or remove it.")
+    serial = find_serial(before)
+    values = {name: before.values[name] for name in _MOVED if name in before.origins}
+    table: dict[str, object] = {key: values.get(variable) for key, variable in KEYS.items()}
+    table |= {"serial": serial, "layout_file": _make_absolute(str(values.get("LOGGER_LAYOUT_FILE", "")))}
+    for key, variable in SECRETS.items():
+        if variable in _MOVED_SECRETS and before.origins.get(variable, "environment") != "environment":
+            table[key] = _keep_secret(draft, key, serial, before.secrets[variable])
+            draft.drop(variable)
+    for name in values:
+        draft.put(name, "")
+    draft.put(SETTING, str(path))
+    return path, f"{_HEAD}\n{_write_table(table)}"
+
+
+def _make_absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute()) if path else ""
+
+
+def _keep_secret(draft: Draft, key: str, serial: str, secret: str) -> str:
+    """Put a secret of one gateway into the draft → the name of its file in the secrets folder."""
+    name = f"enphase_{key.removesuffix('_file')}_{serial or 'first'}"
+    draft.further[draft.destination.secrets / name] = secret
+    return name
+
+
+def _write_table(values: Mapping[str, object]) -> str:
+    """Write one table; what is not given is left out."""
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value]
+    return "\n".join([f"[[{TABLE}]]", *lines]) + "\n"
