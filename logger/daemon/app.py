@@ -34,6 +34,9 @@ from logger.store.thread import StoreThread
 OpenOutlets: TypeAlias = Callable[[Settings, Recorder, Clock], contextlib.AbstractAsyncContextManager[None]]
 """Opens what offers the readings to others than InfluxDB, such as the page."""
 _SHUTDOWN_S: Final = 5.0
+_GATHER_S: Final = 1.0
+_GATHER_MORE_S: Final = 0.04
+"""Seconds in which news is gathered, and more of them for each gateway."""
 _LAST_RESORT_S: Final = 7.0
 """Seconds after a stop signal at which the process exits even if disk or server hang; commits stay complete."""
 
@@ -201,7 +204,7 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
     say.info("started", extra={"state": str(settings.state_dir), "influxdb": settings.influxdb.url or "none"})
     background = [
         asyncio.create_task(_report(recorder, runtime, clock, address)),
-        asyncio.create_task(_rescue(recorder.store, clock)),
+        asyncio.create_task(_rescue(recorder, clock)),
     ]
     if recorder.shipper is not None:
         background.append(asyncio.create_task(recorder.shipper.run()))
@@ -223,35 +226,42 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
     """Update `status.json` and systemd's status after each tick, when a problem changes, and every 30 s.
 
-    Also deletes old rows of the store each hour.
+    What happens within a second is one update: a tick and its delivery. With many gateways it is some seconds,
+    because each update describes all of them. Also deletes old rows of the store each hour.
     """
     tidied, seen = clock.monotonic(), recorder.news.version
     while True:
+        recorder.progress.tell()
         notify(address, f"STATUS={_line(recorder)}")
         with contextlib.suppress(StoreFullError):  # the store has logged the error
             await _write_status(recorder, runtime, clock)
-            for note in await recorder.store.call(Store.take_notes):
-                log.get("store").warning(note)
             if clock.monotonic() - tidied > 3600:
                 tidied = clock.monotonic()
                 await recorder.store.call(Store.tidy)
         with contextlib.suppress(TimeoutError):
             async with clock.timeout(30):
-                seen = await recorder.news.wait_beyond(seen)
+                await recorder.news.wait_beyond(seen)
+                await clock.sleep(_GATHER_S + _GATHER_MORE_S * len(recorder.collectors))
+        seen = recorder.news.version
 
 
-async def _rescue(store: StoreThread, clock: Clock) -> None:
+async def _rescue(recorder: Recorder, clock: Clock) -> None:
     """Copy rows from damaged store files into the store, in small steps while recording continues."""
     while True:
         left = 0
         with contextlib.suppress(StoreFullError):
-            left = await store.call(Store.rescue)
+            left = await recorder.store.call(Store.rescue)
+        if left:
+            recorder.wake()
         await clock.sleep(0.5 if left else 60.0)
 
 
 async def _write_status(recorder: Recorder, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
     """Write the current `status.json`; with `ended`, it says that the recorder is not alive any more."""
-    now = status_file.describe(recorder, await recorder.store.call(Store.read_figures), clock)
+    figures, notes = await recorder.store.call(Store.take_report)
+    for note in notes:
+        log.get("store").warning(note)
+    now = status_file.describe(recorder, figures, clock)
     status_file.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Set
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -58,9 +58,9 @@ class Collected:
 class Collector:
     """Polls one gateway until `stopping` is set, and commits each tick.
 
-    `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` when it is known which
-    gateway answers. `loop` is the name of this loop in `progress`, `address` and `expected_serial` are those of the
-    gateway in the settings.
+    `on_commit` is called after each stored tick with the roles that have new rows, `on_tick` after every tick,
+    `on_recognised` when it is known which gateway answers. `loop` is the name of this loop in `progress`, `address`
+    and `expected_serial` are those of the gateway in the settings.
     `members`: the gateways of a site of several. A caller that holds `between_ticks` may change the state.
     """
 
@@ -81,7 +81,7 @@ class Collector:
         loop: str = "collect",
         address: str = "",
         expected_serial: str = "",
-        on_commit: Callable[[], None] = lambda: None,
+        on_commit: Callable[[Collection[Role]], None] = lambda roles: None,
         on_tick: Callable[[Collector], None] = lambda collector: None,
         on_recognised: Callable[[], None] = lambda: None,
         own_points: OwnPoints | None = None,
@@ -323,7 +323,7 @@ class Collector:
             self.poller.ask_clock()
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
-        self._on_commit()
+        self._on_commit(commit.roles)
 
     def _add_site(self, members: SiteMembers, tick: int, result: TickResult) -> TickResult:
         """Return the result with the points and the rows of days of the site that this tick completes."""
@@ -338,7 +338,9 @@ class Collector:
         """Tell the site that this gateway is not heard; store the site's point if that completes it."""
         if self._members is not None and not self.is_second_entry:
             points = self._members.note(self._name, tick)
-            await self._store.call(Store.put, Commit(self._name, tick, pack(points)))
+            commit = Commit(self._name, tick, pack(points))
+            await self._store.call(Store.put, commit)
+            self._on_commit(commit.roles)
 
     def _count(self, tick: int, values: Mapping[str, float]) -> None:
         done = self.collected

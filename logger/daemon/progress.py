@@ -7,7 +7,7 @@ import socket
 
 from logger.clock import Clock
 
-_SLICE_S = 20.0
+_SPARE_S = 20.0
 
 
 def notify(address: str, message: str) -> None:
@@ -30,16 +30,18 @@ class Progress:
     def move(self, loop: str, next_within_s: float) -> None:
         """Record that `loop` made progress, and that its next progress is due within `next_within_s` seconds."""
         self._deadlines[loop] = self._clock.monotonic() + next_within_s
+        self.tell()
+
+    def tell(self) -> None:
+        """Tell systemd's watchdog that all loops keep their deadlines, if they do."""
         if self.is_alive:
             notify(self._address, "WATCHDOG=1")
 
     async def wait(self, loop: str, seconds: float) -> None:
-        """Wait that many seconds, and keep extending the deadline of `loop` meanwhile."""
-        until = self._clock.monotonic() + seconds
-        while (left := until - self._clock.monotonic()) > 0:
-            part = min(left, _SLICE_S)
-            self.move(loop, part + _SLICE_S)
-            await self._clock.sleep(part)
+        """Wait that many seconds; the next progress of `loop` is due after them."""
+        if seconds > 0:
+            self.move(loop, seconds + _SPARE_S)
+            await self._clock.sleep(seconds)
 
     @property
     def is_alive(self) -> bool:

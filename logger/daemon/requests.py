@@ -70,9 +70,12 @@ class Requests:
 
     def count_last_hour(self, now: float) -> Counter[Lane]:
         """Count the requests of the hour before `now`, in unix seconds, by lane; `/info` is one of the fast ones."""
+        self._forget_earlier(now)
+        return Counter(lane for _, lane in self._sent)
+
+    def _forget_earlier(self, now: float) -> None:
         while self._sent and not 0 <= now - self._sent[0][0] < _HOUR_S:
             self._sent.popleft()
-        return Counter(lane for _, lane in self._sent)
 
     async def identify(self, tick: int) -> GatewayInfo:
         """Request `/info`. Reports an error in the log, and then raises it."""
@@ -124,7 +127,7 @@ class Requests:
     def _count(self, endpoint: Endpoint) -> None:
         now = self._clock.time()
         self._sent.append((now, endpoint.lane))
-        self.count_last_hour(now)
+        self._forget_earlier(now)
 
     def _record_answer(self, state: EndpointState, document: Document, tick: int) -> None:
         text = f"{state.endpoint.path} answers again"

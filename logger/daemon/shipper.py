@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,6 +87,7 @@ class Shipper:
         self._on_delivered = on_delivered
         self._wake = asyncio.Event()
         self._news: set[Role] = set(ROLES)
+        self._older: set[Role] = set(_BACKLOG)
         self._backoff = Backoff(DELIVERY, clock)
         self._most_lines: dict[Role, int] = {}
         self._suspected_until: dict[Role, float] = {}
@@ -100,9 +101,11 @@ class Shipper:
         """Return True while recently delivered points are being sent again."""
         return self._resending.role is not None
 
-    def wake(self) -> None:
-        """Start a round at once, because the store has new rows."""
-        self._news.update(ROLES)
+    def wake(self, roles: Collection[Role] | None = None) -> None:
+        """Start a round at once, because the store has a tick's new rows of these roles; None: any rows."""
+        self._news.update(ROLES if roles is None else roles)
+        if roles is None:
+            self._older.update(_BACKLOG)
         self._wake.set()
 
     async def run(self) -> None:
@@ -128,12 +131,13 @@ class Shipper:
                 delivered |= await self._ship(role, live=True)
         failed = set(self.troubles)
         for role in _BACKLOG:
-            if role not in failed and self._backoff.may_try(_SERVER, role, _backlog(role)):
+            if role in self._older - failed and self._backoff.may_try(_SERVER, role, _backlog(role)):
                 delivered |= await self._ship(role, live=False)
         return delivered
 
     async def _ship(self, role: Role, *, live: bool) -> bool:
         lease = await self._lease(role, live=live)
+        self._note_older(role, lease, live=live)
         if lease is None:
             if not live:
                 self._changes.end(
@@ -151,6 +155,7 @@ class Shipper:
         await self._acknowledge(role, lease, delivery, live=live)
         if len(delivery.done) < len(lease.ids):
             self._forget_ahead(role)
+            self._older.add(role)
         if isinstance(delivery.outcome, (Wait, Blocked)):
             await self._put_off(role, delivery.outcome, live=live)
             return bool(delivery.done) and search != "none"
@@ -160,6 +165,15 @@ class Shipper:
             self._meanwhile[role].update(lease.ids)
         self._is_well(role, live=live)
         return True
+
+    def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
+        """Remember whether older rows of a role may wait, so that the store is not asked for them in vain."""
+        if lease is None or (live and lease.is_all):
+            self._older.discard(role)
+            if role == "daily":
+                self._news.discard(role)
+        elif live:
+            self._older.add(role)
 
     def _choose_search(self, role: Role, *, live: bool) -> Search:
         """Choose how far to search for what the server answers with 500: further with each failure in a row."""
@@ -303,7 +317,7 @@ class Shipper:
             await self._plan_to_resend()
 
     async def rest(self) -> None:
-        """Wait until `wake` is called or the next try is due."""
+        """Wait until `wake` is called or the next try is due; after a minute without news, look at all rows."""
         waiting = asyncio.ensure_future(self._progress.wait("ship", self._backoff.next_in_s(_IDLE_S)))
         news = asyncio.ensure_future(self._wake.wait())
         try:
@@ -312,6 +326,9 @@ class Shipper:
             for task in (waiting, news):
                 task.cancel()
             await asyncio.gather(waiting, news, return_exceptions=True)
+        if not self._wake.is_set():
+            self._news.add("daily")
+            self._older.update(_BACKLOG)
 
 
 def _backlog(role: Role) -> str:

@@ -136,9 +136,14 @@ def write(folder: Path, status: Mapping[str, Json]) -> None:
     path = folder / STATUS_FILE
     part = folder / f".{STATUS_FILE}.part"
     with contextlib.suppress(OSError):
-        part.write_text(json.dumps(status, indent=1) + "\n", encoding="utf-8")
+        part.write_text(_format(status), encoding="utf-8")
         part.chmod(0o644)
         part.replace(path)
+
+
+def _format(status: Mapping[str, Json]) -> str:
+    """Write the status as JSON, one line for each of its parts."""
+    return "{\n" + ",\n".join(f" {json.dumps(name)}: {json.dumps(part)}" for name, part in status.items()) + "\n}\n"
 
 
 def read(folder: Path) -> dict[str, Json] | None:

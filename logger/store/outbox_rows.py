@@ -74,7 +74,7 @@ def lease(
     )
     damaged: dict[int, str] = {}
     taken: list[tuple[int, int, int, bytes]] = []
-    gateway = ""
+    gateway, is_all = "", True
     total_lines = total_bytes = 0
     cursor = connection.execute(query, (role, *after))
     try:
@@ -85,9 +85,12 @@ def lease(
                 damaged[row_id] = fault
                 continue
             if taken and newest and tick != taken[0][0]:
+                is_all = False
                 break
             if taken and (total_lines + lines > max_lines or total_bytes + len(body) > max_bytes):
+                is_all = False
                 break
+            is_all = is_all and (not taken or owner == gateway)
             if not taken or owner == gateway:
                 gateway = owner
                 taken.append((tick, row_id, lines, body))
@@ -106,6 +109,7 @@ def lease(
         lines=total_lines,
         oldest_tick=taken[0][0],
         newest_tick=taken[-1][0],
+        is_all=is_all,
     ), damaged
 
 

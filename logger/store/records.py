@@ -43,12 +43,19 @@ class Commit:
     daily: tuple[DailyRow, ...] = ()
     recent: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Return the roles of which this adds rows."""
+        days: list[Role] = ["daily"] if self.daily else []
+        return frozenset([*(batch.role for batch in self.batches), *days])
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
     """Hold rows to deliver together; they stay in the store until they are acknowledged.
 
     `ids` and `batches` are in the same order. `revisions`: the version of each daily row; empty for other roles.
+    `is_all`: no further row of the role waits.
     """
 
     ids: tuple[int, ...]
@@ -59,6 +66,7 @@ class Lease:
     oldest_tick: int
     newest_tick: int
     revisions: tuple[int, ...] = ()
+    is_all: bool = False
 
     @property
     def end(self) -> tuple[int, int]:

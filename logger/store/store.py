@@ -76,6 +76,10 @@ class Store:
         notes, self._file.notes = self._file.notes, []
         return notes
 
+    def take_report(self) -> tuple[StoreFigures, list[str]]:
+        """Return the figures and the notes: all that `status.json` and the log need of the store."""
+        return self.read_figures(), self.take_notes()
+
     # -- recording ----------------------------------------------------------------------------------------------
 
     def put(self, commit: Commit) -> None:

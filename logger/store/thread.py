@@ -28,6 +28,7 @@ _OF_THE_LOOPS: Final = frozenset(
         Store.find_last_sent,
         Store.read_sent,
         Store.read_figures,
+        Store.take_report,
         Store.tidy,
         Store.rescue,
     )

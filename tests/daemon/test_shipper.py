@@ -198,6 +198,7 @@ def test_daily_rows_go_as_they_stand_before_the_backlog_and_once(tmp_path: Path)
             while await shipper.round():
                 pass
             await store.call(Store.put, Commit("1", START + 240, daily=(day_row("2026-05-28", 3.0),)))
+            shipper.wake({"daily"})
             while await shipper.round():
                 pass
             await writer.aclose()
