@@ -59,20 +59,20 @@ def _ask(
             rows = ask_influxql(server, buckets, question.role, text)
         took.append(1000 * (time.perf_counter() - begun))
     found = arrange(question, site, rows)
-    wrong, worst = _compare(question, found, wanted)
+    wrong, worst = compare(found, wanted, question.within, is_part=question.is_part)
     return Outcome(question, site.kind.name, language, len(found), wrong, worst, median(took))
 
 
-def _compare(question: Question, found: Answer, wanted: Answer) -> tuple[str, float]:
-    """Return what is wrong, and the greatest difference of a number."""
+def compare(found: Answer, wanted: Answer, within: float, *, is_part: bool) -> tuple[str, float]:
+    """Return what is wrong, and the greatest difference of a number. `is_part`: more rows than wanted are right."""
     worst = 0.0
-    for key in [*wanted, *(() if question.is_part else found)]:
+    for key in [*wanted, *(() if is_part else found)]:
         if key not in found or key not in wanted:
             return f"{key}: {found.get(key)} instead of {wanted.get(key)}", worst
         for got, true in zip(found[key], wanted[key], strict=True):
             error = _differ(got, true)
             worst = max(worst, error)
-            if error > question.within:
+            if error > within:
                 return f"{key}: {found[key]} instead of {wanted[key]}", worst
     return "", worst
 

@@ -23,7 +23,7 @@ _CHARGED: Final = ("battery_charged_wh", "battery_discharged_wh")
 _TIMES: Final = '\n    |> keep(columns: ["_time", "_value"])'
 
 
-def _peak(days: dict[str, DayTruth], site: Past) -> tuple[float, str]:
+def find_peak(days: dict[str, DayTruth], site: Past) -> tuple[float, str]:
     means = {
         (day, at): watts
         for day, truth in days.items()
@@ -42,11 +42,11 @@ def _export_days(site: Past) -> Answer:
     return found
 
 
-def _imbalance(site: Past) -> Answer:
+def find_imbalance(site: Past, back: float = 3) -> Answer:
     """The first phase bears half of the grid's power, the last a fifth; the first quarter may be cut."""
     found: dict[tuple[str, ...], tuple[float | None, ...]] = {}
-    since = site.now - 3 * 86400
-    for day, truth in site.days(5).items():
+    since = site.now - back * 86400
+    for day, truth in site.days(back + 2).items():
         for at, watts in truth.means("net", 1).items():
             begin = int(datetime.fromisoformat(f"{day} {at}").replace(tzinfo=site.zone).timestamp())
             if begin + 900 - site.step_s > since:
@@ -58,19 +58,19 @@ def _payback(site: Past) -> Answer:
     found: dict[tuple[str, ...], tuple[float, ...]] = {}
     so_far = 0.0
     for day, truth in site.days().items():
-        so_far += _saved(truth)
+        so_far += find_saved(truth)
         found[(day,)] = (so_far,)
     return found
 
 
-def _saved(day: DayTruth) -> float:
+def find_saved(day: DayTruth) -> float:
     return day.usual_cost - day.cost + day.income
 
 
 def _costs(site: Past) -> Answer:
     return {
         (month,): tuple(
-            sum(of(day) for day in days.values()) for of in (lambda d: d.cost, lambda d: d.income, _saved)
+            sum(of(day) for day in days.values()) for of in (lambda d: d.cost, lambda d: d.income, find_saved)
         )
         for month, days in site.months().items()
     }
@@ -185,7 +185,7 @@ OTHER_QUESTIONS: Final = (
             "mean(power_w) AS w", "envoy_phase", "3d", where="meter = 'net-consumption'", group="phase, time(15m)"
         )
         + ") WHERE time > now() - 3d GROUP BY time(15m) fill(none)",
-        ("minute",), ("difference_w",), _imbalance, role="totals", within=0.01, fits=has_phases, numbers=(17,),
+        ("minute",), ("difference_w",), find_imbalance, role="totals", within=0.01, fits=has_phases, numbers=(17,),
         note="The outer query needs the time once more; without it InfluxQL reads all windows since 1970.",
     ),
     Question(
@@ -194,7 +194,7 @@ OTHER_QUESTIONS: Final = (
         read("envoy_month", "peak_import_w") + _TIMES,
         select("local_month, peak_import_w, peak_import_at", "envoy_month"),
         ("local_month",), ("peak_import_w",),
-        lambda site: {(month,): _peak(days, site)[:1] for month, days in site.months().items()},
+        lambda site: {(month,): find_peak(days, site)[:1] for month, days in site.months().items()},
         within=0.01, fits=has_meters, numbers=(18,),
         note="`peak_import_at` says when, as a text. In Flux read it as a second query: a column holds one type.",
     ),
@@ -204,7 +204,7 @@ OTHER_QUESTIONS: Final = (
         read("envoy_month", "peak_import_at") + _TIMES,
         select("local_month, peak_import_at", "envoy_month"),
         ("local_month",), ("peak_import_at",),
-        lambda site: {(month,): _peak(days, site)[1:] for month, days in site.months().items()},
+        lambda site: {(month,): find_peak(days, site)[1:] for month, days in site.months().items()},
         fits=has_meters, numbers=(18,),
     ),
     Question(

@@ -6,7 +6,6 @@ from statistics import median
 from typing import Final
 
 from tests.history.equipment import list_measured
-from tests.history.generator import FIRST
 from tests.history.kinds import Roofed
 from tests.questions.question import Answer, Past, Question, is_gap
 from tests.questions.texts import read, select
@@ -18,16 +17,13 @@ _BY_SERIAL: Final = """
 
 
 def _number(site: Past, day: str) -> int:
-    """How many days after the first day of the generator a day is."""
-    return (site.local(site.begins(day) + 43200).date() - FIRST).days
+    """How many days after the first day a day is."""
+    return [*site.days()].index(day)
 
 
-def _silent_days(site: Past, panel: Roofed) -> int:
-    """The days up to today on which a dead panel was silent, none before the history begins."""
-    if not panel.dead_from:
-        return 0
-    first = max(panel.dead_from, _number(site, min(site.days())))
-    return max(0, _number(site, site.today) - first + 1)
+def count_silent_days(site: Past, panel: Roofed) -> int:
+    """The days up to today on which a dead panel was silent."""
+    return max(0, _number(site, site.today) - panel.dead_from + 1) if panel.dead_from else 0
 
 
 def _is_weak(site: Past, panel: Roofed) -> bool:
@@ -38,14 +34,17 @@ def _sick(site: Past) -> Answer:
     return {
         (panel.serial,): (panel.panel, silent if silent else None)
         for panel in site.kind.panels
-        if (silent := _silent_days(site, panel)) or _is_weak(site, panel)
+        if (silent := count_silent_days(site, panel)) or _is_weak(site, panel)
     }
 
 
 def _week(site: Past) -> Answer:
     days = site.days(7)
     return {
-        (panel.serial,): (sum(day.panels[panel.serial] for day in days.values()) or None, _silent_days(site, panel))
+        (panel.serial,): (
+            sum(day.panels[panel.serial] for day in days.values()) or None,
+            count_silent_days(site, panel),
+        )
         for panel in site.kind.panels
     }
 
@@ -148,7 +147,7 @@ PANEL_QUESTIONS: Final = (
         + ") WHERE silent_days > 0 GROUP BY serial",
         ("serial",), ("silent_days",),
         lambda site: {
-            (panel.serial,): (silent,) for panel in site.kind.panels if (silent := _silent_days(site, panel))
+            (panel.serial,): (silent,) for panel in site.kind.panels if (silent := count_silent_days(site, panel))
         },
         within=0, numbers=(13,),
     ),

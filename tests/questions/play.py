@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cache
 
 from tests.history.generator import Generated, Generator
-from tests.history.kinds import Kind
+from tests.history.kinds import KINDS, Kind
 from tests.questions.question import Past
 
 
@@ -16,3 +18,18 @@ def play(kinds: Iterable[Kind], first: date, last: date, step_s: int) -> Iterato
     for kind in kinds:
         made = Generator(kind, 0, step_s, first=first, until=until + 1).run()
         yield Past(kind, made.truth, until + 60, step_s), made
+
+
+@cache
+def play_days() -> tuple[tuple[Past, Generated], ...]:
+    """The four sites on nine days around a new year."""
+    first = date(2024, 12, 27)
+    return tuple(play([_fall_ill(kind) for kind in KINDS], first, date(2025, 1, 5), 900))
+
+
+def _fall_ill(kind: Kind) -> Kind:
+    """The kind with its dead and weak panels falling ill after some days."""
+    panels = tuple(
+        replace(panel, dead_from=min(4, panel.dead_from), weak_from=min(1, panel.weak_from)) for panel in kind.panels
+    )
+    return replace(kind, panels=panels)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -12,24 +11,14 @@ from logger.model import Role
 from logger.query.catalog import QUERIES
 from tests.databases.server import Server
 from tests.history.generator import FIRST, Generated
-from tests.history.kinds import KINDS, Kind
+from tests.history.kinds import KINDS
 from tests.history.load import write_lines
 from tests.questions.catalog import QUESTIONS
 from tests.questions.documents import PATH, make_text
 from tests.questions.judge import judge
-from tests.questions.play import play
+from tests.questions.play import play, play_days
 from tests.questions.question import NEEDS, Past
 from tests.sizes import LONG
-
-
-def die_later(kind: Kind, first: date) -> Kind:
-    """The kind with its dead and weak panels falling ill some days after `first`."""
-    day = (first - FIRST).days
-    panels = tuple(
-        replace(panel, dead_from=day + 4 if panel.dead_from else 0, weak_from=day + 1 if panel.weak_from else 0)
-        for panel in kind.panels
-    )
-    return replace(kind, panels=panels)
 
 
 def find_wrong(server: Server, sites: Iterable[tuple[Past, Generated]]) -> list[str]:
@@ -57,9 +46,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 def test_every_answer_about_some_days_around_a_new_year_is_true(server: Server) -> None:
-    first = date(2024, 12, 27)
-    kinds = [die_later(kind, first) for kind in KINDS]
-    assert find_wrong(server, play(kinds, first, date(2025, 1, 5), 900)) == []
+    assert find_wrong(server, play_days()) == []
 
 
 @pytest.mark.long

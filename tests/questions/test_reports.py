@@ -1,0 +1,133 @@
+"""Every report of `envoy-logger query` tells the truth, from the recorder's own store and from both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logger.backfill.history import open_history
+from logger.clock import SystemClock
+from logger.control.api import StoreApi
+from logger.daemon.batches import make_daily_rows
+from logger.model import ROLES, DayRow
+from logger.query.catalog import QUERIES
+from logger.query.history_sources import read_influxdb, read_store
+from logger.query.named_query import Need, Rows, Scope
+from logger.store.records import Batch, Commit
+from logger.store.store import Store
+from tests.databases.server import Server
+from tests.history.generator import Generated
+from tests.history.load import write_lines
+from tests.questions.judge import compare
+from tests.questions.play import play_days
+from tests.questions.question import Past
+from tests.questions.true_reports import TRUE_REPORTS, TrueReport
+from tests.store.samples import HandClock, make_store
+
+SITES = ("battery-three-phases", "two-groups")
+
+
+@dataclass(frozen=True)
+class Direct:
+    """The store of this thread, as the API wants it."""
+
+    store: Store
+
+    async def call(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        return function(self.store, *args, **named)
+
+
+@cache
+def played() -> dict[str, tuple[Past, Generated]]:
+    return {site.kind.name: (site, made) for site, made in play_days() if site.kind.name in SITES}
+
+
+def fill(store: Store, site: Past, made: Generated) -> None:
+    """Put a site into a store, as its recorder would have."""
+    for role in ROLES:
+        lines = made.hours if role == "daily" else made.lines[role]
+        body = gzip.compress(b"".join(lines), 1)
+        store.put(Commit(site.kind.gateway, site.now, (Batch(role, len(lines), body),)))
+    rows = make_daily_rows(DayRow(reading, day, True) for (_, _, day), reading in made.rows.items())
+    store.put(Commit(site.kind.gateway, site.now, daily=rows))
+
+
+class Source:
+    """Where the points are read from: a store in a folder, or a real database."""
+
+    def __init__(self, folder: Path, server: Server | None) -> None:
+        self._server = server
+        if server is None:
+            self._store = make_store(folder, HandClock(), keep_days=3650)
+            for site, made in played().values():
+                fill(self._store, site, made)
+        else:
+            self._buckets = server.fresh_buckets()
+            for _, made in played().values():
+                write_lines(server, self._buckets, made.lines)
+
+    async def read(self, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
+        if self._server is None:
+            api = StoreApi(Direct(self._store))  # type: ignore[arg-type]
+
+            async def ask(function: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+                return await function(api, *args, **named)
+
+            return await read_store(ask, needs, gateway, since, until)
+        async with open_history(self._server.target(self._buckets), SystemClock()) as history:
+            return await read_influxdb(history, needs, gateway, since, until)
+
+
+@pytest.fixture(
+    params=["", "influx1_session", "influx2_session"], ids=["store", "influx1", "influx2"], scope="module"
+)
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    server = request.getfixturevalue(request.param) if request.param else None
+    return Source(tmp_path_factory.mktemp("store"), server)
+
+
+def find_wrong(source: Source, site: Past, report: TrueReport) -> str:
+    """What a report says wrongly about a site; empty if nothing."""
+    query = QUERIES[report.name]
+    since = max(0, int(site.now - report.days * 86400))
+    rows = asyncio.run(source.read(query.needs, site.kind.gateway, since, site.now))
+    numbers = {name: default for name, (default, _) in query.numbers.items()} | dict(report.numbers)
+    table = query.answer(rows, Scope(site.zone, since, site.now, numbers))
+    columns = [column.name for column in table.columns]
+    found = {
+        tuple(str(cells[name]) for name in report.keys): tuple(cells[name] for name in report.values)
+        for cells in (dict(zip(columns, row, strict=True)) for row in table.rows)
+    }
+    assert len(found) == len(table.rows), f"{report.name}: two rows of one key"
+    wrong, _ = compare(found, report.wanted(site), report.within, is_part=report.is_part)
+    return f"{report.name}, {site.kind.name}: {wrong}" if wrong else ""
+
+
+def ask_all(source: Source) -> Iterable[str]:
+    for site, _ in played().values():
+        for report in TRUE_REPORTS:
+            if report.fits(site.kind) and (wrong := find_wrong(source, site, report)):
+                yield wrong
+
+
+def test_every_report_tells_the_truth(source: Source) -> None:
+    assert list(ask_all(source)) == []
+
+
+def test_every_report_has_a_true_answer_to_compare_with() -> None:
+    assert {report.name for report in TRUE_REPORTS} == QUERIES.keys()
+
+
+def test_a_dead_panel_comes_first_with_its_name_then_a_weak_one(source: Source) -> None:
+    site, _ = played()["two-groups"]
+    query = QUERIES["panels"]
+    rows = asyncio.run(source.read(query.needs, site.kind.gateway, 0, site.now))
+    table = query.answer(rows, Scope(site.zone, 0, site.now))
+    assert [row[0] for row in table.rows[:2]] == ["S2", "W3"]
