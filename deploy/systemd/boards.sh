@@ -47,6 +47,7 @@ render_source() {
     daily=$(read_bucket INFLUXDB_BUCKET_DAILY envoy_daily)
     sed -e "s|\$__env{INFLUXDB_URL}|$(read_setting INFLUXDB_URL)|" \
         -e "s|\$__env{INFLUXDB_ORG}|$(read_setting INFLUXDB_ORG)|" \
+        -e "s|\$__env{INFLUXDB_READ_USERNAME}|envoy_grafana|" \
         -e "s|\$__env{INFLUXDB_BUCKET}|$totals|" \
         -e "s|\$__env{INFLUXDB_BUCKET_DEVICES}|$devices|" \
         -e "s|\$__env{INFLUXDB_BUCKET_DAILY}|$daily|" \

@@ -20,8 +20,9 @@ from logger.commands.ui.start import begin
 from logger.daemon.config import target_of
 from logger.model import ROLES, Role
 from logger.provision.detect import detect_server, list_sign_ins
-from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult, describe_step
+from logger.provision.plan import Admin, Credential, Purpose, RecorderName, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
+from logger.settings.environment import read_hostname
 from logger.settings.load import Settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -115,6 +116,7 @@ def command(
         handovers["backfill"] = Handover(_file(backfill_token_file), "INFLUXDB_READ", "backfill")
     influxdb = configured.influxdb
     plan = SetupPlan(
+        recorder=RecorderName(read_hostname(), str(configured.state_dir)),
         buckets=_merge_retentions(influxdb.buckets, (retention, retention_devices, retention_daily)),
         org=influxdb.org,
         username=influxdb.username,

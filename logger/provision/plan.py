@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
 Purpose: TypeAlias = Literal["write", "read", "backfill"]
@@ -26,9 +27,27 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
+class RecorderName:
+    """Hold what tells a recorder from others on the same InfluxDB: its host and its state folder."""
+
+    host: str
+    state_dir: str
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.state_dir}"
+
+    @property
+    def suffix(self) -> str:
+        """Return the name as the end of a user's name on 1.x: the host, and a hash of the state folder."""
+        host = re.sub(r"[^a-z0-9]+", "_", self.host.lower()).strip("_")
+        return f"{host}_{sha256(self.state_dir.encode()).hexdigest()[:6]}"
+
+
+@dataclass(frozen=True, slots=True)
 class SetupPlan:
     """Hold what has to exist at the end.
 
+    `recorder`: the recorder after which tokens and users are named, so that no other recorder's are touched.
     `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is,
     and makes a new one that keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
     `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
@@ -36,6 +55,7 @@ class SetupPlan:
     """
 
     buckets: Mapping[str, int | None]
+    recorder: RecorderName
     org: str = ""
     username: str = ""
     purposes: tuple[Purpose, ...] = ("write", "read")

@@ -36,7 +36,7 @@ USERS: Final[Mapping[Purpose, str]] = {
     "read": "envoy_grafana",
     "backfill": "envoy_backfill",
 }
-"""The users that are ours; another name for `write` can be set."""
+"""How the names of our users begin; the recorder's name follows. Another name for `write` can be set."""
 _TIMEOUT_S: Final = 20.0
 _FIRST_POLICY: Final = "autogen"
 """What the server calls the policy that a new database comes with."""
@@ -146,9 +146,9 @@ class _V1Setup:
 
     async def _make_user(self, purpose: Purpose, users: Mapping[str, bool]) -> Credential:
         """Make a user with the rights of `purpose` and no more. `users`: name → True for administrators."""
-        own = USERS[purpose]
-        name = (self._plan.username or own) if purpose == "write" else own
-        held = self._plan.held.get(purpose, "")
+        held, own = self._plan.held.get(purpose, ""), f"{USERS[purpose]}_{self._plan.recorder.suffix}"
+        named = self._plan.username if purpose == "write" else ""
+        name = named or await self._find_held(purpose, users, held) or own
         databases = sorted({bucket.partition("/")[0] for bucket in self._plan.buckets})
         detail = f"may {RIGHTS[purpose]} {', '.join(databases)}"
         if users.get(name):
@@ -175,6 +175,13 @@ class _V1Setup:
             )
         await self._grant(name, databases, _PRIVILEGES[purpose], detail, is_new=name not in users)
         return Credential(password, name)
+
+    async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
+        """Return the user of ours whose password is held, made under another name of this machine; else empty."""
+        for name in users if held else ():
+            if name.startswith(USERS[purpose]) and await self._is_known(name, held):
+                return name
+        return ""
 
     async def _grant(self, name: str, databases: Sequence[str], right: str, detail: str, *, is_new: bool) -> None:
         rows = [] if is_new else await self._query(f"SHOW GRANTS FOR {quote_name(name)}")

@@ -56,9 +56,10 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     """Make what is missing on the InfluxDB 2 at `url`.
 
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
-    recorder's own tokens are found by their description. Such a token is used again if it fits the buckets and its
-    text is known: the server shows it (before 2.9), or it is held and the server still accepts it. Otherwise a new
-    token replaces it, and the old one is deleted. A dry run makes nothing and lists the steps.
+    recorder's own tokens are found by their description, which names the recorder. Such a token is used again if it
+    fits the buckets and its text is known: the server shows it (before 2.9), or it is held and the server still
+    accepts it. Otherwise a new token replaces it, and the old one is deleted. A dry run makes nothing and lists the
+    steps.
     Raises InfluxError and its kinds, or a WireError.
     """
     with V2Client(url, _refuse, timeout_s=_TIMEOUT_S) as anonymous:
@@ -166,27 +167,35 @@ class _V2Setup:
         known = self._client.ask(partial(api.find_authorizations, org_id=org_id), "list its tokens")
         credentials: dict[Purpose, Credential] = {}
         for purpose in self._plan.purposes:
-            ours = [item for item in known if item.description == _describe(purpose)]
-            text = self._make_token(org_id, purpose, buckets.values(), ours)
+            kin = [item for item in known if _is_kin(str(item.description or ""), purpose)]
+            text = self._make_token(org_id, purpose, buckets.values(), kin)
             if text is not None:
                 protect([text])
                 credentials[purpose] = Credential(text)
         return credentials
 
     def _make_token(
-        self, org_id: str, purpose: Purpose, bucket_ids: Iterable[str | None], ours: Iterable[Authorization]
+        self, org_id: str, purpose: Purpose, bucket_ids: Iterable[str | None], kin: Iterable[Authorization]
     ) -> str | None:
-        """Find or make the token with the rights of `purpose` on these buckets → its text; None in a dry run."""
+        """Find or make the token with the rights of `purpose` on these buckets → its text; None in a dry run.
+
+        `kin`: the tokens of that purpose of all recorders. One of another name is used again if its text is held, as
+        where the host's name changes with each container; it is never replaced.
+        """
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)
         stale = []
-        for item in ours:
+        for item in kin:
+            is_own = item.description == _describe(self._plan, purpose)
+            if not is_own and not self._plan.held.get(purpose):
+                continue
             allowed = {(str(each.action), str(each.resource.type), each.resource.id) for each in item.permissions}
             text = item.token if _is_shown(item.token) else self._try_held(purpose)
+            text = text if is_own or text == self._plan.held[purpose] else None
             if allowed == asked.keys() and item.status == "active" and text is not None:
                 self._steps.append(_token_step("exists", self._plan, purpose))
                 return None if self._plan.dry_run else str(text)
-            stale.append(item)
+            stale += [item] if is_own else []
         self._steps.append(_token_step("replaced" if stale else "made", self._plan, purpose))
         if self._plan.dry_run:
             return None
@@ -194,8 +203,8 @@ class _V2Setup:
             Permission(action=action, resource=PermissionResource(type=kind, id=bucket_id, org_id=org_id))
             for action, kind, bucket_id in asked
         ]
-        api, subject = self._client.api.authorizations_api(), f"token {_describe(purpose)!r}"
-        new = Authorization(org_id=org_id, permissions=permissions, description=_describe(purpose))
+        api, subject = self._client.api.authorizations_api(), f"token {_describe(self._plan, purpose)!r}"
+        new = Authorization(org_id=org_id, permissions=permissions, description=_describe(self._plan, purpose))
         made = self._client.ask(partial(api.create_authorization, authorization=new), f"make the {subject}")
         for item in stale:
             self._client.call(partial(api.delete_authorization, item), f"remove the old {subject}")
@@ -268,12 +277,19 @@ def _organisation_step(action: Action, plan: SetupPlan) -> Step:
 
 def _token_step(action: Action, plan: SetupPlan, purpose: Purpose) -> Step:
     ends = "; the old one is no longer good" if action == "replaced" else ""
-    return Step(action, f"token {_describe(purpose)!r}", f"may {RIGHTS[purpose]} {', '.join(plan.buckets)}{ends}")
+    return Step(
+        action, f"token {_describe(plan, purpose)!r}", f"may {RIGHTS[purpose]} {', '.join(plan.buckets)}{ends}"
+    )
 
 
-def _describe(purpose: Purpose) -> str:
+def _is_kin(description: str, purpose: Purpose) -> bool:
+    """Tell whether a token of that description was made for this purpose of any recorder."""
+    return description.startswith(f"{_DESCRIPTION} ") and description.endswith(f"({purpose})")
+
+
+def _describe(plan: SetupPlan, purpose: Purpose) -> str:
     """Return the description by which the recorder's token for a purpose is found again."""
-    return f"{_DESCRIPTION} ({purpose})"
+    return f"{_DESCRIPTION} {plan.recorder} ({purpose})"
 
 
 def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Mapping
 
 from logger.settings.definitions import KNOWN_NAMES
@@ -27,6 +28,11 @@ def is_under_journal() -> bool:
 def read_notify_socket() -> str:
     """Return the address of systemd's notification socket; empty without one."""
     return os.environ.get("NOTIFY_SOCKET", "")
+
+
+def read_hostname(variables: Mapping[str, str] = os.environ) -> str:
+    """Return the machine's name; in a container that of the container or pod."""
+    return variables.get("HOSTNAME") or platform.node()
 
 
 def find_system_zone() -> str:

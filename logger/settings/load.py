@@ -7,7 +7,6 @@ together, and no message shows a value.
 
 from __future__ import annotations
 
-import platform
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +21,7 @@ from logger import places
 from logger.errors import Problem, SettingsError
 from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, Mqtt, RecorderSettings
 from logger.settings.envfile import parse_env, read_env_text
-from logger.settings.environment import read_variables
+from logger.settings.environment import read_hostname, read_variables
 from logger.settings.gateways_file import SETTING as GATEWAYS_FILE
 from logger.settings.gateways_file import GatewayEntry, read_gateways
 from logger.settings.near_misses import find_misnamed_url, warn_of_strangers
@@ -157,9 +156,8 @@ def _list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] |
     accounts = Counter(each.enphase.username for each in listed.values())
     listed = {key: replace(each, sharing=accounts[each.enphase.username]) for key, each in listed.items()}
     if settings.recorder.shard:
-        hostname = inputs.variables.get("HOSTNAME") or platform.node()
         try:
-            shard = parse_shard(settings.recorder.shard, hostname)
+            shard = parse_shard(settings.recorder.shard, read_hostname(inputs.variables))
         except ValueError as error:
             fix = "give the number of this recorder and of all, such as 2/8."
             origin = settings.origins["LOGGER_SHARD"]

@@ -40,7 +40,7 @@ def test_setup_on_a_free_plan_names_the_limit_and_how_to_keep_within_it(cloud: F
         tmp_path, cloud, "setup", "--retention", "30d", "--write-token-file", str(tmp_path / "token"), **ONE_BUCKET
     )
     assert made.code == 0, made.err
-    assert "made     token 'envoy-logger (write)'" in made.out
+    assert "made     token 'envoy-logger " in made.out
 
 
 def test_doctor_tells_a_plan_that_is_full_from_wrong_credentials(cloud: FakeInflux2, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from logger.provision.plan import RecorderName
+from logger.settings.environment import read_hostname
 from tests.commands.program import program
 from tests.databases.fake2 import Fake2
 from tests.databases.influx1 import Influx1
@@ -114,10 +116,11 @@ def test_on_influxdb_1_users_and_passwords_come_and_go_by_file_or_stdin(
     assert made.code == 0, made.err
     assert "made     database 'envoy': keeps 2 years\n" in made.out
     assert "made     retention policy 'envoy/devices': keeps everything\n" in made.out
-    assert "made     user 'envoy_logger': may only write to envoy, envoy_daily\n" in made.out
+    own = RecorderName(read_hostname({}), str(tmp_path / "state"))
+    assert f"made     user 'envoy_logger_{own.suffix}': may only write to envoy, envoy_daily\n" in made.out
     given = dict(line.split("=", 1) for line in made.out.splitlines() if line.startswith("INFLUXDB_"))
     assert given == {
-        "INFLUXDB_USERNAME": "envoy_logger", "INFLUXDB_PASSWORD_FILE": str(tmp_path / "write"),
+        "INFLUXDB_USERNAME": f"envoy_logger_{own.suffix}", "INFLUXDB_PASSWORD_FILE": str(tmp_path / "write"),
     }  # fmt: skip
     done = program(tmp_path, "once", settings=settings | given | site.settings)
     assert (done.code, done.said[-1]) == (0, "stored and delivered"), done.err

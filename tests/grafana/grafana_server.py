@@ -113,6 +113,7 @@ class Grafana:
             "INFLUXDB_BUCKET": BUCKETS["totals"],
             "INFLUXDB_BUCKET_DEVICES": BUCKETS["devices"],
             "INFLUXDB_BUCKET_DAILY": BUCKETS["daily"],
+            "INFLUXDB_READ_USERNAME": "envoy_grafana",
         }
         self.process = ServerProcess(folder, start, "/api/health", known)
 

@@ -15,7 +15,7 @@ from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
 from logger.provision.detect import Server, detect_server
-from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult
+from logger.provision.plan import Admin, Purpose, RecorderName, SetupPlan, SetupResult
 from logger.provision.set_up import set_up
 from logger.provision.setup_v1 import set_up_v1
 from tests.databases.influx1 import Influx1
@@ -25,6 +25,8 @@ from tests.databases.victoria import Victoria
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy/devices", "daily": "envoy_daily"}
 BOSS = Admin(username="boss", password="it's a \"long\\ pass' word\" #1")
 YEAR = 365 * 86400
+HERE = RecorderName("pi", "/var/lib/envoy-logger")
+THERE = RecorderName("nas", "/srv/envoy")
 
 
 def look(server: Influx1) -> Server:
@@ -42,9 +44,12 @@ def run(
     purposes: tuple[Purpose, ...] = ("write", "read"),
     dry_run: bool = False,
     shorten: bool = False,
+    recorder: RecorderName = HERE,
 ) -> SetupResult:
     named = dict.fromkeys(BUCKETS.values()) if buckets is None else buckets
-    plan = SetupPlan(named, username=username, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten)
+    plan = SetupPlan(
+        named, recorder, username=username, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten
+    )
     return asyncio.run(set_up_v1(server.url, look(server), admin, plan, SystemClock()))
 
 
@@ -94,7 +99,7 @@ def test_a_fresh_server_gets_an_administrator_databases_policies_and_users_once(
         assert made.subjects("made") == planned.subjects("made")
         assert made.subjects("made") == (
             "user 'boss'", "database 'envoy'", "retention policy 'envoy/devices'", "database 'envoy_daily'",
-            "user 'envoy_logger'", "user 'envoy_grafana'", "user 'envoy_backfill'",
+            *(f"user '{name}_{HERE.suffix}'" for name in ("envoy_logger", "envoy_grafana", "envoy_backfill")),
         )  # fmt: skip
         fresh.username, fresh.password = BOSS.username, BOSS.password
         assert policies(fresh, "envoy") == {"autogen": "0s", "devices": "0s"}
@@ -115,7 +120,7 @@ def test_the_recorders_user_writes_and_can_neither_read_nor_manage(influx1_auth:
     refusals = (
         "SELECT * FROM envoy..m", "SHOW MEASUREMENTS ON envoy", "SHOW USERS", "CREATE DATABASE mine",
         "SHOW SERIES ON envoy", "DROP DATABASE envoy", "CREATE USER x WITH PASSWORD 'y'", "DROP MEASUREMENT m",
-        "GRANT ALL TO envoy_logger", "SHOW GRANTS FOR admin",
+        f"GRANT ALL TO envoy_logger_{HERE.suffix}", "SHOW GRANTS FOR admin",
         'ALTER RETENTION POLICY "autogen" ON "envoy" DURATION 1h',
     )  # fmt: skip
     for query in refusals:
@@ -152,7 +157,7 @@ def test_a_server_that_takes_everybody_gets_databases_and_no_user(influx1: Influ
 def test_a_server_that_only_speaks_like_one_needs_nothing(victoria: Victoria) -> None:
     found = asyncio.run(detect_server(Target(victoria.url, "auto", "", "", "", "", {}), SystemClock()))
     assert found.is_other
-    made = asyncio.run(set_up(victoria.url, found, Admin(), SetupPlan({"envoy": None}), SystemClock()))
+    made = asyncio.run(set_up(victoria.url, found, Admin(), SetupPlan({"envoy": None}, HERE), SystemClock()))
     assert made.subjects("kept") == ("buckets and tokens",)
     assert made.credentials == {}
 
@@ -174,7 +179,9 @@ def test_a_password_that_is_not_known_is_replaced_for_our_own_user_and_never_for
     server, admin = influx1_auth, Admin(username="admin", password="admin-password")
     first = run(server, admin)
     again = run(server, admin)
-    assert again.subjects("replaced") == ("password of user 'envoy_logger'", "password of user 'envoy_grafana'")
+    assert again.subjects("replaced") == tuple(
+        f"password of user '{name}_{HERE.suffix}'" for name in ("envoy_logger", "envoy_grafana")
+    )
     assert check(server, again, "write") == dict.fromkeys(ROLES, Done())
     assert all(isinstance(outcome, Blocked) for outcome in check(server, first, "write").values())
     server.query("CREATE USER mine WITH PASSWORD 'known'")
@@ -185,6 +192,22 @@ def test_a_password_that_is_not_known_is_replaced_for_our_own_user_and_never_for
     assert check(server, made, "write") == dict.fromkeys(ROLES, Done())
     with pytest.raises(InfluxRefusedError, match="is an administrator"):
         run(server, admin, username="admin", held={"write": "admin-password"})
+
+
+def test_a_second_recorder_gets_users_of_its_own_and_ends_none_of_the_first_one(influx1_auth: Influx1) -> None:
+    server, admin = influx1_auth, Admin(username="admin", password="admin-password")
+    first = run(server, admin)
+    second = run(server, admin, recorder=THERE)
+    assert second.subjects("replaced") == ()
+    names = {result.credentials[p].username for result in (first, second) for p in ("write", "read")}
+    assert names == {f"{name}_{each.suffix}" for name in ("envoy_logger", "envoy_grafana") for each in (HERE, THERE)}
+    for made in (first, second, run(server, admin, recorder=THERE)):
+        if made is not second:
+            assert check(server, made, "write") == dict.fromkeys(ROLES, Done())
+    held = {purpose: first.credentials[purpose].secret for purpose in first.credentials}
+    moved = run(server, admin, recorder=RecorderName("container-2", "/state"), held=held)
+    assert moved.subjects("made", "replaced") == ()
+    assert moved.credentials == first.credentials, "what is held is used again under its name"
 
 
 def test_a_wrong_administrator_is_said_without_the_password(influx1_auth: Influx1) -> None:

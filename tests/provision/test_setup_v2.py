@@ -15,7 +15,7 @@ from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError, U
 from logger.influx.classify import Blocked, Done, Outcome
 from logger.influx.write import Writer
 from logger.model import ROLES, Json, Role
-from logger.provision.plan import Admin, Credential, Purpose, SetupPlan, SetupResult
+from logger.provision.plan import Admin, Credential, Purpose, RecorderName, SetupPlan, SetupResult
 from logger.provision.setup_v2 import set_up_v2
 from tests.databases.fake2 import Fake2
 from tests.databases.influx1 import Influx1
@@ -25,7 +25,9 @@ from tests.databases.victoria import Victoria
 
 BUCKETS: dict[Role, str] = {"totals": "envoy", "devices": "envoy_devices", "daily": "envoy_daily"}
 MADE = tuple(f"bucket {name!r}" for name in BUCKETS.values())
-TOKENS = ("token 'envoy-logger (write)'", "token 'envoy-logger (read)'")
+HERE = RecorderName("pi", "/var/lib/envoy-logger")
+THERE = RecorderName("nas", "/srv/envoy")
+TOKENS = (f"token 'envoy-logger {HERE} (write)'", f"token 'envoy-logger {HERE} (read)'")
 Server2 = Influx2 | Fake2
 
 
@@ -45,9 +47,10 @@ def run(
     purposes: tuple[Purpose, ...] = ("write", "read"),
     dry_run: bool = False,
     shorten: bool = False,
+    recorder: RecorderName = HERE,
 ) -> SetupResult:
     named = dict.fromkeys(BUCKETS.values()) if buckets is None else buckets
-    plan = SetupPlan(named, org, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten)
+    plan = SetupPlan(named, recorder, org, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten)
     return set_up_v2(server.url, admin or Admin(server.admin_token), plan)
 
 
@@ -103,12 +106,30 @@ def tokens_of(server: Server2, org: str) -> list[str]:
     return sorted(one["description"] for one in answer.json()["authorizations"])
 
 
+def test_a_second_recorder_gets_tokens_of_its_own_and_ends_none_of_the_first_one(influx2: Server2, org: str) -> None:
+    first = run(influx2, org)
+    second = run(influx2, org, recorder=THERE)
+    assert second.subjects("replaced") == ()
+    assert sorted(tokens_of(influx2, org)) == sorted(
+        f"envoy-logger {each} ({purpose})" for each in (HERE, THERE) for purpose in ("read", "write")
+    )
+    assert len({secret(made, purpose) for made in (first, second) for purpose in ("read", "write")}) == 4
+    again = run(influx2, org, recorder=THERE, held=of(second))
+    assert again.subjects("made", "replaced") == ()
+    lost = run(influx2, org, recorder=THERE)
+    assert len(tokens_of(influx2, org)) == 4
+    assert run(influx2, org, held=of(first)).subjects("exists") == (f"organisation {org!r}", *MADE, *TOKENS)
+    moved = run(influx2, org, recorder=RecorderName("container-2", "/state"), held=of(lost))
+    assert moved.subjects("made", "replaced") == ()
+    assert of(moved) == of(lost), "what is held is used again, under whichever name it was made"
+
+
 def test_three_buckets_that_keep_for_ever_and_two_tokens_are_made(influx2: Server2, org: str) -> None:
     made = run(influx2, org)
     assert made.subjects("made") == (*MADE, *TOKENS)
     assert made.subjects("exists") == (f"organisation {org!r}",)
     assert buckets_of(influx2, org) == dict.fromkeys(BUCKETS.values(), 0)
-    assert tokens_of(influx2, org) == ["envoy-logger (read)", "envoy-logger (write)"]
+    assert tokens_of(influx2, org) == [f"envoy-logger {HERE} (read)", f"envoy-logger {HERE} (write)"]
 
 
 def test_a_missing_organisation_is_made(influx2: Server2) -> None:
@@ -204,7 +225,7 @@ def test_a_real_server_lets_the_recorders_token_do_nothing_else(real_influx2: In
         refused = answer.status_code in (401, 403, 404) or "unauthorized" in answer.text
         assert nothing or refused, f"{method} {path}: {answer.status_code} {answer.text}"
     assert buckets_of(real_influx2, org) == dict.fromkeys(BUCKETS.values(), 0)
-    assert tokens_of(real_influx2, org) == ["envoy-logger (read)", "envoy-logger (write)"]
+    assert tokens_of(real_influx2, org) == [f"envoy-logger {HERE} (read)", f"envoy-logger {HERE} (write)"]
 
 
 def test_what_influxdb_2_itself_means_by_write_is_as_documented(real_influx2: Influx2) -> None:
@@ -248,7 +269,12 @@ def test_a_second_run_with_the_tokens_at_hand_changes_nothing(influx2: Server2, 
     purposes: tuple[Purpose, ...] = ("write", "read", "backfill")
     first = run(influx2, org, purposes=purposes)
     again = run(influx2, org, purposes=purposes, held=of(first))
-    assert again.subjects("exists") == (f"organisation {org!r}", *MADE, *TOKENS, "token 'envoy-logger (backfill)'")
+    assert again.subjects("exists") == (
+        f"organisation {org!r}",
+        *MADE,
+        *TOKENS,
+        f"token 'envoy-logger {HERE} (backfill)'",
+    )
     assert len(again.steps) == len(again.subjects("exists"))
     assert of(again) == of(first)
     assert len(tokens_of(influx2, org)) == 3
@@ -330,16 +356,16 @@ def test_refusals_name_the_setting_to_mend_and_no_secret(influx2: Server2, org: 
 def test_a_server_that_is_no_influxdb_2_is_told_so(influx1: Influx1, victoria: Victoria) -> None:
     for server in (influx1, victoria):
         with pytest.raises(InfluxError, match="is it an InfluxDB 2"):
-            set_up_v2(server.url, Admin("t"), SetupPlan({"b": None}, "o"))
+            set_up_v2(server.url, Admin("t"), SetupPlan({"b": None}, HERE, "o"))
 
 
 def test_a_server_that_is_down_is_unreachable(fake_influx2: Fake2) -> None:
     fake_influx2.stop()
     with pytest.raises(UnreachableError, match="refuses the connection"):
-        set_up_v2(fake_influx2.url, Admin("t"), SetupPlan({"b": None}, "o"))
+        set_up_v2(fake_influx2.url, Admin("t"), SetupPlan({"b": None}, HERE, "o"))
 
 
 def test_no_secret_is_in_a_repr() -> None:
     made = SetupResult((), {"write": Credential("secret-1"), "read": Credential("secret-2")}, "secret-3")
-    plan = SetupPlan({}, held={"write": "secret-4"})
+    plan = SetupPlan({}, HERE, held={"write": "secret-4"})
     assert "secret" not in repr((made, plan, Admin("secret-5", "me", "secret-6")))

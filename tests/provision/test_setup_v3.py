@@ -11,9 +11,11 @@ from logger.clock import SystemClock
 from logger.errors import InfluxError, InfluxRefusedError
 from logger.influx.dialects import Target
 from logger.provision.detect import detect_server, list_sign_ins
-from logger.provision.plan import Admin, SetupPlan
+from logger.provision.plan import Admin, RecorderName, SetupPlan
 from logger.provision.setup_v3 import set_up_v3
 from tests.fake_influx3 import TOKEN, FakeInflux3, influx3
+
+HERE = RecorderName("pi", "/var/lib/envoy-logger")
 
 
 @pytest.fixture
@@ -26,19 +28,19 @@ def test_databases_are_made_once_with_their_retention(core: FakeInflux3) -> None
     found = asyncio.run(detect_server(Target(core.url, "auto", "", "", "", "", {}), SystemClock()))
     assert (found.dialect, found.name, found.is_fresh, found.is_open) == ("3", "InfluxDB 3.6.0", False, False)
     names = {"envoy": None, "envoy_daily": 2 * 365 * 86400}
-    planned = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names, dry_run=True), SystemClock()))
+    planned = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names, HERE, dry_run=True), SystemClock()))
     assert core.databases == {"_internal": ""}
-    made = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names), SystemClock()))
+    made = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names, HERE), SystemClock()))
     assert made.subjects("made") == planned.subjects("made") == ("database 'envoy'", "database 'envoy_daily'")
     assert core.databases == {"_internal": "", "envoy": "", "envoy_daily": "730d"}
-    again = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names), SystemClock()))
+    again = asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names, HERE), SystemClock()))
     assert again.subjects("made") == ()
     assert again.credentials == {}
 
 
 def test_a_token_that_is_no_administrators_is_said(core: FakeInflux3) -> None:
     with pytest.raises(InfluxRefusedError, match="HTTP 401") as refused:
-        asyncio.run(set_up_v3(core.url, Admin("wrong-secret"), SetupPlan({"envoy": None}), SystemClock()))
+        asyncio.run(set_up_v3(core.url, Admin("wrong-secret"), SetupPlan({"envoy": None}, HERE), SystemClock()))
     assert "wrong-secret" not in str(refused.value)
 
 
@@ -46,7 +48,7 @@ def test_a_token_that_is_no_administrators_is_said(core: FakeInflux3) -> None:
 def test_an_answer_that_is_no_list_of_databases_is_an_error_for_people(core: FakeInflux3, body: bytes) -> None:
     core.listing = body
     with pytest.raises(InfluxError, match="in a way that no InfluxDB 3 does") as told:
-        asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan({"envoy": None}), SystemClock()))
+        asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan({"envoy": None}, HERE), SystemClock()))
     assert told.value.hint
     assert core.databases == {"_internal": ""}
 

@@ -20,9 +20,10 @@ from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
 from logger.provision.detect import Server, SignIn, detect_server, list_sign_ins
-from logger.provision.plan import Admin, Purpose, SetupPlan, SetupResult, describe_step
+from logger.provision.plan import Admin, Purpose, RecorderName, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
 from logger.provision.setup_v1 import USERS
+from logger.settings.environment import read_hostname
 
 _NONE: Final = "none"
 _BUCKETS: Final[Mapping[Role, str]] = {
@@ -226,7 +227,8 @@ def _plan_setup(draft: Draft, answers: Answers, target: Target) -> SetupPlan:
         purposes = ("write", "read")
         with contextlib.suppress(OSError):  # one that is not there is made, one that cannot be read is replaced
             held["read"] = answers.read_token_file.read_bytes().decode("utf-8", "replace").strip()
-    return SetupPlan(spans, target.org, answers.influxdb_user or before.username, purposes, held)
+    recorder = RecorderName(read_hostname(), str(draft.state_dir))
+    return SetupPlan(spans, recorder, target.org, answers.influxdb_user or before.username, purposes, held)
 
 
 async def _check_writing(target: Target, clock: Clock) -> dict[Role, Outcome]:
