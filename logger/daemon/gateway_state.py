@@ -19,6 +19,7 @@ from logger.panels.stored_panels import dump_panels, load_panels
 from logger.readings.drift import DocumentKeys, Shape
 from logger.readings.equipment import Equipment
 from logger.readings.observe import ReadingsState
+from logger.readings.own_times import OwnTimes, Slow
 from logger.readings.points import GatewayPoint
 from logger.readings.source_selection import Review, Sources
 
@@ -29,6 +30,7 @@ _REVIEW: Final = TypeAdapter(Review)
 _EQUIPMENT: Final = TypeAdapter(Equipment)
 _GATEWAY_POINT: Final = TypeAdapter(GatewayPoint)
 _KEYS: Final = TypeAdapter(DocumentKeys)
+_SLOW: Final = TypeAdapter(Slow)
 _KEYS_OF: Final = "readings.keys."
 RESTORE: Final = "run envoy-logger backfill if an InfluxDB has the earlier readings."
 """The hint of a message about a lost state."""
@@ -55,6 +57,7 @@ def dump_state(state: GatewayState) -> dict[str, str]:
         "readings.sources": _SOURCES.dump_json(readings.sources, exclude={"review"}).decode(),
         "readings.review": _REVIEW.dump_json(readings.sources.review).decode(),
         "readings.equipment": _EQUIPMENT.dump_json(readings.equipment).decode(),
+        "readings.slow": _SLOW.dump_json(readings.times.slow).decode(),
         "readings.gateway_point": _GATEWAY_POINT.dump_json(readings.gateway_point).decode(),
         **{f"{_KEYS_OF}{path}": _dump_keys(shape.keys) for path, shape in readings.shapes.items()},
         **dump_panels(state.panels),
@@ -75,6 +78,7 @@ def load_state(parts: Parts, reports: Mapping[str, Sequence[Report]]) -> Gateway
         gateway_point=_read(parts, "last point of the gateway", gateway_point, GatewayPoint()),
         shapes=_read(parts, "keys of documents", shapes, {}),
         reports=reports,
+        times=_read(parts, "intervals of meters", _read_slow, OwnTimes()),
     )
     return GatewayState(
         _read(parts, "energy state", energy, EnergyState(), f"\nTry: {RESTORE}"),
@@ -98,6 +102,10 @@ def _read(parts: Parts, subject: str, read: Callable[[Parts], T], fresh: T, hint
 def _read_sources(parts: Parts) -> Sources:
     sources, review = (parts[f"readings.{name}"] for name in ("sources", "review"))
     return replace(_SOURCES.validate_json(sources), review=_REVIEW.validate_json(review))
+
+
+def _read_slow(parts: Parts) -> OwnTimes:
+    return OwnTimes(slow=_SLOW.validate_json(parts.get("readings.slow", "{}")))
 
 
 def _read_shapes(parts: Parts) -> dict[str, Shape]:

@@ -23,7 +23,7 @@ from logger.energy.first_day import note_bases, note_refused, take_seeds
 from logger.energy.flows import BATTERY, PowerFlows
 from logger.energy.held_ticks import confirm_held, note_held
 from logger.energy.hour_rows import count_hours
-from logger.energy.marks import drop_uneven, mark_quantities
+from logger.energy.marks import drop_uneven, leave_out, mark_quantities
 from logger.energy.period_rows import list_period_rows
 from logger.energy.quantities import is_balanced
 from logger.energy.state import (
@@ -78,11 +78,12 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     state, touched, of_grid = note_extremes(state, tick)
     state, hours = count_hours(before, state, tick, entry.bookings)
     state, of_marks = mark_quantities(state, tick, entry.accepted, entry.resets)
+    state = leave_out(state, tick.left_out)
     rows, state = list_due_rows(before, state, tick, entry.changed | repriced | touched)
     of_periods, state = list_period_rows(state, {row.day for row in rows})
     return Accounted(
         state,
-        energy_fields(state, entry.accepted),
+        energy_fields(state, entry.accepted, tick.left_out),
         drop_uneven(late, state, tick) if late else (),
         (*rows, *of_periods),
         (*events, *entry.events, *of_grid, *of_marks),

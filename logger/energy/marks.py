@@ -50,11 +50,16 @@ def mark_quantities(
             continue
         marks[quantity], event = _move(quantity, known, ever, today, state, tick)
         events += event
-    short = {quantity for quantity, mark in marks.items() if mark.is_short(tick.at)}
-    if short - {*state.today.left_out}:
-        open_day = replace(state.today, left_out=tuple(sorted({*state.today.left_out, *short})))
-        state = replace(state, days=(*state.past, open_day))
+    state = leave_out(state, {quantity for quantity, mark in marks.items() if mark.is_short(tick.at)})
     return replace(state, marks=marks) if marks != before else state, tuple(events)
+
+
+def leave_out(state: EnergyState, quantities: Collection[str]) -> EnergyState:
+    """Leave quantities out of the open day, because their figures of this day cannot be true."""
+    if not {*quantities} - {*state.today.left_out}:
+        return state
+    open_day = replace(state.today, left_out=tuple(sorted({*state.today.left_out, *quantities})))
+    return replace(state, days=(*state.past, open_day))
 
 
 def drop_uneven(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -14,10 +14,18 @@ from logger.model import add_up
 _WEEK: Final = 7
 
 
-def energy_fields(state: EnergyState, accepted: Mapping[str, float]) -> dict[str, float]:
-    """Compute all energy fields after a tick, in Wh, from the counter values `accepted` in that tick."""
+def energy_fields(
+    state: EnergyState, accepted: Mapping[str, float], left_out: Collection[str] = ()
+) -> dict[str, float]:
+    """Compute all energy fields after a tick, in Wh, from the counter values `accepted` in that tick.
+
+    Lifetime and today of the quantities in `left_out` are missing.
+    """
     found = list_fields(state, accepted, {name: state.today.energy[name].wh for name in accepted})
     found = _keep_to_marks(found, state)
+    for quantity in left_out:
+        for part in ("lifetime", "today"):
+            found.pop(f"{quantity}_{part}_wh", None)
     found |= {f"{quantity}_7d_wh": wh for quantity, wh in _list_weeks(state).items()}
     order = [f"{quantity}_{part}_wh" for quantity in terms(state.wiring) for part in ("lifetime", "today", "7d")]
     return {name: found[name] for name in order if name in found}

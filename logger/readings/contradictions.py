@@ -57,6 +57,11 @@ class Contradictions:
         """Return the contradictions that are told now."""
         return {key: sighting.warning for key, sighting in self.sightings.items() if sighting.told_at}
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Return the quantities of energy that cannot be counted on while the contradictions last."""
+        return frozenset(name for warning in self.warnings.values() for name in warning.leaves_out)
+
     def follow(
         self, found: Mapping[str, SiteWarning], new: CtSample | None, tick: Tick, energy: EnergyState
     ) -> Contradictions:
@@ -110,7 +115,15 @@ def _describe_house(short: Shortfall, view: View) -> SiteWarning:
         "the power of the house was never below zero for a day",
         _CHECK_CT,
         "impossible_house",
+        leaves_out=_list_uncounted(short),
     )
+
+
+def _list_uncounted(short: Shortfall) -> tuple[str, ...]:
+    """List the quantities of a reversed CT: its counter stands still, because it counts in one direction only."""
+    if NET_W not in short.of:
+        return ("consumption", "load", "net")
+    return ("consumption", "load") if short.of.get(PRODUCTION_W, 0.0) < -_IDLE_W else ()
 
 
 def _describe_today(energy: EnergyState) -> SiteWarning:
@@ -131,6 +144,7 @@ def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
     production = short.of.get(PRODUCTION_W, 0.0)
     if NET_W not in short.of:
         yield "the consumption CT is reversed"
+        yield "it is clamped at the grid, although the gateway takes it for one of the whole consumption"
         return
     reported, battery = _sum_reports(view), short.of.get(BATTERY_W, 0.0)
     if 0 < -short.house_w < _UNREPORTED_SHARE * battery:

@@ -73,6 +73,8 @@ METERS_LIST: Final = Expected(TOTALS, "meters")
 REPORTS: Final = Expected("envoy_inverter", "power_w", role="devices")
 _BY_NET: Final = ("net_power_w", "consumption_power_w", "load_power_w", "grid_import_lifetime_wh",
     "grid_export_lifetime_wh", "consumption_lifetime_wh")  # fmt: skip
+_INSTEAD: Final = {"consumption_power_w": ("load_power_w",)}
+"""While batteries feed the grid, consumption as the gateway counts is below zero, and only the house's is written."""
 _BY_TOTAL: Final = ("consumption_power_w", "load_power_w", "net_power_w", "consumption_lifetime_wh")
 _BY_BATTERY: Final = ("battery_power_w", "battery_charge_percent")
 
@@ -86,7 +88,8 @@ def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
     has_net, has_total = wiring.net or "import" in remembered, wiring.total or "consumption" in remembered
     fields = _BY_NET if has_net else _BY_TOTAL if has_total else ()
     has_batteries = wiring.batteries or ({"charged", "discharged"} & energy.counters.keys() and _lists_nothing(view))
-    yield from (Expected(TOTALS, name) for name in (*fields, *(_BY_BATTERY if has_batteries else ())))
+    for name in (*fields, *(_BY_BATTERY if has_batteries else ())):
+        yield Expected(TOTALS, name, others=_INSTEAD.get(name, ()))
     if _has_unknown_meters(view, wiring):
         yield METERS_LIST
     if any(path in view.snapshot.documents or is_asked(view, path) for path in _LISTS):

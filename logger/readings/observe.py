@@ -54,7 +54,7 @@ class ReadingsState:
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial.
     `contradictions`: figures that cannot all be true. `times`: the times of the readings. `absences`: values that
-    should be there. `waiting` and the last three are not stored.
+    should be there. `waiting` and the last three are not stored, but for the intervals of slow meters.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -115,6 +115,7 @@ def observe(
         if "devices" in roles:
             new = take_sample(tick.at, totals, extraction.read_from, View(snapshot, "devices"))
         contradictions = contradictions.follow(find_contradictions(short, tick, energy, view), new, tick, energy)
+        tick = replace(tick, left_out=contradictions.left_out)
     sources = extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 
 from logger.model import Json, Snapshot
 from logger.readings import paths
@@ -35,6 +35,9 @@ NEWEST: Final = "newest report"
 """The name under which the newest report of the list of inverters is followed."""
 _SELDOM: Final = ("COLLAR", "C6 COMBINER CONTROLLER")
 """Kinds of devices whose time of the last report may be that of their installation."""
+
+
+Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,14 @@ class Followed:
         is_quick = time.is_meter and self.looks == 1 and waited_s <= STILL_S and moved_s >= waited_s / 2
         gap = 0.0 if is_quick else moved_s
         gaps = (*self.gaps, gap)[-_GAPS:] if 0 <= gap <= _LONGEST_S else self.gaps
-        lag_s = max(0.0, clock - time.second)
+        lag_s = 0.0 if time.is_newest else max(0.0, clock - time.second)
         is_behind = lag_s > STILL_S and is_quick and self.gaps[-2:] == (0.0, 0.0)
         return Followed(time.second, at, clock, 0.0 if is_behind else lag_s, gaps=gaps)
+
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether the reading is usually renewed at longer intervals than a meter."""
+        return len(self.gaps) >= _FEWEST and median(self.gaps) > STILL_S / 2
 
     def age_s(self, at: float, clock: float) -> float:
         """Return the reading's age in seconds, by the clock that went on less: one of the two may have been set."""
@@ -105,12 +113,15 @@ class Followed:
 class OwnTimes:
     """Hold the times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
 
-    `is_clock_doubted`: a meter's row became old just now, or the gateway's clock was set; `/info` tells which.
+    `slow`: by path and name the last gaps of readings that are renewed seldom. They alone are stored, so that such a
+    reading is believed at once after a restart. `is_clock_doubted`: a meter's row became old just now, or the
+    gateway's clock was set; `/info` tells which.
     """
 
     followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)
     doubts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     seen_at: Mapping[str, float] = field(default_factory=dict)
+    slow: Slow = field(default_factory=dict)
     is_clock_doubted: bool = False
 
 
@@ -124,7 +135,7 @@ def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
     ]
     if not new:
         return times
-    followed, doubts, seen_at = dict(times.followed), dict(times.doubts), dict(times.seen_at)
+    followed, doubts, seen_at, slow = dict(times.followed), dict(times.doubts), dict(times.seen_at), dict(times.slow)
     is_clock_doubted = False
     for document in new:
         path, at, now = document.path, document.received_at, document.received_at + skew_s
@@ -133,7 +144,7 @@ def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
         after = {
             time.name: known.next(time, at, clock)
             if (known := before.get(time.name))
-            else Followed(time.second, at, clock, 0.0 if time.is_newest else max(0.0, clock - time.second))
+            else _begin(time, at, clock, slow.get(path, {}).get(time.name, ()))
             for time in listed
         }
         ages = {time.name: after[time.name].age_s(at, clock) for time in listed}
@@ -143,7 +154,15 @@ def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
             for time in listed
         )
         followed[path], doubts[path], seen_at[path] = after, found, document.received_at
-    return OwnTimes(followed, doubts, seen_at, is_clock_doubted)
+        slow.pop(path, None)
+        if seldom := {name: known.gaps for name, known in after.items() if known.is_slow}:
+            slow[path] = seldom
+    return OwnTimes(followed, doubts, seen_at, slow, is_clock_doubted)
+
+
+def _begin(time: OwnTime, at: float, clock: float, gaps: tuple[float, ...]) -> Followed:
+    lag_s = 0.0 if time.is_newest else max(0.0, clock - time.second)
+    return Followed(time.second, at, clock, lag_s, gaps=gaps)
 
 
 def _describe(time: OwnTime) -> str:

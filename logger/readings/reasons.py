@@ -5,19 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
+from logger.model import add_up
 from logger.readings import paths
+from logger.readings import rowsets as s
+from logger.readings.derive import noise_of
 from logger.readings.expected import TOTALS, Expected, Written
 from logger.readings.rows import UNKNOWN, Row, Rows, View
 from logger.readings.schema import Field, Key
-from logger.readings.selectors import meters
+from logger.readings.selectors import inverters, meters
 from logger.readings.source_selection import Watched
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
 _MOST: Final = 4
 """A reason names so many causes at most."""
 _FIELDS: Final = {(m.name, item.name): item for m in MEASUREMENTS for item in m.fields}
+_HOUSE: Final = ("consumption_power_w", "load_power_w")
+_NO_HOUSE: Final = "no house uses less than nothing"
+_KINDS: Final = {
+    s.PRODUCTION_METER.name: "production",
+    s.NET_METER.name: "net-consumption",
+    s.TOTAL_METER.name: "total-consumption",
+    s.STORAGE_METER.name: "storage",
+}
+"""Rowset → the kind of the meter that it reads."""
 _COUNTERS: Final = {item.name: item for item in COUNTERS}
 _MADE_OF: Final = {
     "consumption_power_w": ("production_power_w", "net_power_w"),
@@ -66,7 +79,10 @@ def _explain_sum(name: str, written: Written) -> str:
             return f"{part} is a mean of minutes, which is not added to what a CT shows this second"
     if name == "consumption_power_w" and isinstance(battery, float) and battery > 0:
         return "the batteries feed the grid, which as the gateway counts is a consumption below zero"
-    return "the powers that it is made of are of different times, or their sum is below zero"
+    parts = [watts for part in _MADE_OF[name] if isinstance(watts := written.totals.get(part), float)]
+    if name in _HOUSE and add_up(parts) < 0:
+        return f"it would be {add_up(parts):.0f} W, and {_NO_HOUSE}"
+    return "the powers that it is made of are of different times"
 
 
 def _is_read(item: Field, view: View) -> bool:
@@ -92,8 +108,20 @@ def _explain_energy(quantity: str, written: Written) -> list[str]:
         elif name in _COUNTERS:
             found += [f"counter {name}: {text}" for text in _explain_field(_COUNTERS[name], view)]
     if quantity not in written.made_of:
-        return [_describe_path(paths.METERS, view)]
-    return found or ["its counter fell a little, or has no base yet; its power is integrated meanwhile"]
+        return [_describe_path(paths.METERS, view) or f"{paths.METERS} lists no meter that counts it"]
+    return found or [_explain_impossible(quantity, written)]
+
+
+def _explain_impossible(quantity: str, written: Written) -> str:
+    """Explain a lifetime whose counters are all accepted in this tick."""
+    if quantity in written.energy.today.left_out:
+        return "its counters cannot be right today, so it is left out; status and doctor say what they suggest"
+    counters = {name: written.energy.counters.get(name) for name in written.made_of[quantity]}
+    known = {name: counter.accepted_wh for name, counter in counters.items() if counter is not None}
+    ever = add_up(sign * known.get(name, 0.0) for name, sign in written.made_of[quantity].items())
+    if quantity in ("consumption", "load") and ever < -noise_of(known.values()):
+        return f"its counters give {ever / 1000:.0f} kWh, and {_NO_HOUSE}"
+    return "its counter fell a little, or has no base yet; its power is integrated meanwhile"
 
 
 def _explain_meter(kind: str, view: View) -> list[str]:
@@ -101,6 +129,8 @@ def _explain_meter(kind: str, view: View) -> list[str]:
     doubts = [row.doubt for row in rows or () if ("meter", kind) in row.tags]
     if not doubts:
         return [_describe_path(paths.READINGS, view) or f"{paths.READINGS} lists no reading of this meter"]
+    if len(doubts) > 1:
+        return [f"{paths.METERS} lists {len(doubts)} enabled meters of this kind, and nothing tells which one counts"]
     return [doubts[0] or "its reading holds no plausible power"]
 
 
@@ -118,18 +148,34 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
             doubts = [
                 f"{path}: {text}" for path in watched.seen for text in view.snapshot.doubts.get(path, {}).values()
             ]
-            return [*found, *doubts] or [f"{key.rowset.where}: nothing that counts now"]
+            return [*found, *doubts] or [_explain_unknown(key, view)]
     return found or [f"{key.rowset.where}: none" for key in item.keys]
+
+
+def _explain_unknown(key: Key, view: View) -> str:
+    """Explain a source that gives nothing now although its documents are there."""
+    kind = _KINDS.get(key.rowset.name)
+    if kind is not None and paths.READINGS in view.snapshot.documents:
+        rows = [row for row in meters.meters_in_use(view.standing()) or () if ("meter", kind) in row.tags]
+        if len(rows) > 1:
+            return f"{paths.METERS} lists {len(rows)} enabled {kind} meters, and nothing tells which one counts"
+        return f"{paths.READINGS} lists no reading of the {kind} meter that can be read"
+    if key.rowset is s.LIST_SUM and (last := inverters.find_last_report(view)) is not None:
+        return f"{key.rowset.where}: the newest report is of {datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{key.rowset.where}: nothing that counts now"
 
 
 def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
     """Say why the row that decides gives no value."""
     if row.doubt and item.needs_belief:
         return f"{key.rowset.name}: {row.doubt}"
-    if item.value_of(key, row, view.standing()) is None:
+    value = item.value_of(key, row, view.standing())
+    if value is None:
         return f"{key.rowset.where}: {key.name} cannot be read, or contradicts other keys"
     if row.document is not None and row.document.received_at <= view.snapshot.since.get(view.role, -math.inf):
         return f"{row.document.path} is asked seldom, and its next answer is awaited"
+    if item.name in _HOUSE and isinstance(value, float) and value < 0:
+        return f"{key.rowset.name}: it shows {value:.0f} W, and {_NO_HOUSE}"
     return f"{key.rowset.name}: its value is beyond what this site can do"
 
 

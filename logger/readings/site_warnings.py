@@ -32,7 +32,8 @@ _WELL: Final = ("normal", "not-metering", "")
 class SiteWarning:
     """Hold one site warning: message, message at its end, hint, and the kind of its event, if any.
 
-    `is_daily`: the warning is told again each day, with the figures of that day.
+    `is_daily`: the warning is told again each day, with the figures of that day. `leaves_out`: the quantities whose
+    counters count nothing while the warning lasts.
     """
 
     message: str
@@ -40,6 +41,7 @@ class SiteWarning:
     hint: str = ""
     event: str = ""
     is_daily: bool = False
+    leaves_out: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:

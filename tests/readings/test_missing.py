@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from logger.model import Json, Snapshot
 from logger.readings import paths
 from logger.readings.missing import PATIENCE_S, Absence, group_reasons
+from tests.readings import playing
 from tests.readings.site import (
     BOTH,
     INFO,
@@ -209,3 +210,50 @@ def test_whatever_is_refused_absent_or_broken_each_value_is_there_or_has_a_reaso
         assert name in written or name in told, (name, faults)
     assert {"production_lifetime_wh", "production_today_wh"} & (written | told.keys())
     assert all(absence.reason for absence in told.values())
+
+
+def test_batteries_that_feed_the_grid_are_no_absence() -> None:
+    """As the gateway counts, consumption is 200 − 900 W; the house takes 300 W."""
+
+    def answer(at: int) -> Bodies:
+        batteries = {paths.ENSEMBLE: ensemble(battery(IQ, last_rpt_date=at - 60)),
+                     paths.ENSEMBLE_POWER: power((IQ, 1_000_000))}  # fmt: skip
+        return {**playing.metered(at, 200.0, -900.0), **batteries}
+
+    found = playing.play(answer)
+    assert found.last["load_power_w"] == 300.0
+    assert not {"consumption_power_w", "load_power_w"} & found.absences.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "reason"),
+    [
+        ("two meters", "production_power_w", "lists 2 enabled production meters, and nothing tells which one counts"),
+        ("two meters", "envoy_meter.power_w production", "lists 2 enabled meters of this kind"),
+        ("no rows", "net_power_w", "lists no reading of the net-consumption meter"),
+        ("reversed", "load_power_w", "it shows -700 W, and no house uses less than nothing"),
+        ("second PV", "load_power_w", "it would be -500 W, and no house uses less than nothing"),
+        ("replaced", "consumption_lifetime_wh", "its counters give -1990 kWh, and no house uses less than nothing"),
+    ],
+)
+def test_each_reason_says_what_it_is(change: str, name: str, reason: str) -> None:
+    def answer(at: int) -> Bodies:
+        bodies = playing.metered(at)
+        lines, rows = bodies[paths.METERS], bodies[paths.READINGS]
+        match change:
+            case "two meters":
+                twin = {**rows[0], "eid": 704643999}
+                return {**bodies, paths.METERS: [*lines, meter(704643999, "production")],
+                        paths.READINGS: [*rows, twin]}  # fmt: skip
+            case "no rows":
+                return {**bodies, paths.READINGS: []}
+            case "reversed":
+                return playing.metered(at, 2000.0, -700.0, kind="total-consumption")
+            case "second PV":
+                return playing.metered(at, 2000.0, -2500.0)
+            case _:
+                new = [{**rows[0], "actEnergyDlvd": 1e4}, {**rows[1], "actEnergyDlvd": 1e6, "actEnergyRcvd": 3e6}]
+                return {**bodies, paths.READINGS: new}
+
+    found = playing.play(answer)
+    assert reason in found.absences[name]

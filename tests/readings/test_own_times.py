@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logger.daemon.gateway_state import dump_state, load_state
 from logger.model import Json, Value
 from logger.readings import paths
 from logger.readings.own_times import Followed, OwnTime, OwnTimes, follow_times
 from logger.readings.site_warnings import find_warnings
-from tests.readings.playing import play, roof, unmetered
+from tests.readings.playing import metered, play, roof, unmetered
 from tests.readings.site import (
     CONSUMPTION,
     METERED,
@@ -327,3 +328,17 @@ def test_the_charge_of_all_batteries_is_believed_while_one_of_them_reports(silen
                          paths.SECCTRL: whole}))  # fmt: skip
     assert ("battery_charge_percent" in found, "battery_energy_wh" in found) == (silent < 2, silent < 2)
     assert found["battery_capacity_wh"] == 10_000.0
+
+
+def test_a_meter_that_is_renewed_every_quarter_of_an_hour_is_believed_at_once_after_a_restart() -> None:
+    def answer(at: int) -> Bodies:
+        return metered(at, stamp=at // 900 * 900)
+
+    first = play(answer, 60)
+    assert first.series("production_power_w")[-30:] == [2000.0] * 30
+    restarted = Recorder(state=load_state(dump_state(first.recorder.state), {}))
+    assert play(answer, 40, start=NOW + 3900, recorder=restarted).series("production_power_w") == [2000.0] * 40
+
+
+def test_only_the_intervals_of_slow_readings_are_stored() -> None:
+    assert dump_state(play(metered, 20).recorder.state)["readings.slow"] == "{}"
