@@ -10,6 +10,8 @@ from tests.grafana.expected import BY_LABEL, LABELS, Cells, key_of
 
 _UNSEEN = {"_time", "_start", "_stop", "_measurement", "_field", "time", "Time", "table", "result"}
 
+_HIDDEN = {"PanelDays": {"panel"}, "HourShares": {"panel", "hour"}}
+
 
 def read_cells(query: Any, frames: list[list[Column]], *, is_flux: bool) -> Cells:
     """The cells of one query's answer; a null is no cell."""
@@ -21,8 +23,12 @@ def read_cells(query: Any, frames: list[list[Column]], *, is_flux: bool) -> Cell
             continue
         key = key_of(query, row)
         hidden = {LABELS[query.rows.measurement]} if kind in BY_LABEL else set()
-        if kind in ("TotalByTag", "CurveByTag", "NewestByTag", "CurveByPanel", "CountAbove"):
-            hidden = set(row[""])
+        if kind not in ("Each", "Listing"):
+            hidden |= set(row[""])
+        if kind in _HIDDEN:
+            hidden |= _HIDDEN[kind]
+        if kind == "TotalByTag":
+            hidden.add(query.tag)
         found |= {
             (name, key): value
             for name, value in row.items()

@@ -12,6 +12,8 @@ from typing import Any, Final, TypeAlias
 from tests.grafana.grafana_server import Grafana
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::(\w+))?\}")
+EVERY: Final = ".*"
+"""What stands for all values of a variable; Grafana puts it in as it is."""
 _WIDTH: Final = 1900
 """The points that a panel across a large screen has room for."""
 Column: TypeAlias = tuple[str, Mapping[str, str], list[Any]]
@@ -58,7 +60,7 @@ def put_in(text: str, variables: Mapping[str, str | list[str]]) -> str:
             return match[0]
         value = variables[name]
         values = [value] if isinstance(value, str) else value
-        if form == "regex":
+        if form == "regex" and values != [EVERY]:
             escaped = [re.sub(r"[/.*+?^${}()|\[\]\\-]", lambda found: f"\\{found[0]}", each) for each in values]
             return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
         assert len(values) == 1, f"{name} has several values and no form"
@@ -73,7 +75,8 @@ def ask_panel(
     """Return the frames of each target by its letter, and the seconds that the answer took."""
     queries = []
     for target in panel.targets:
-        put: dict[str, Any] = json.loads(put_in(json.dumps(target), variables))
+        put = {name: put_in(value, variables) if isinstance(value, str) else value for name, value in target.items()}
+        put["datasource"] = target["datasource"] | {"uid": put_in(target["datasource"]["uid"], variables)}
         if put.get("resultFormat") == "table":
             put["alias"] = "$col"
         queries.append(put | {"intervalMs": asked.every_s * 1000, "maxDataPoints": _WIDTH})

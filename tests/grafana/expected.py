@@ -179,7 +179,7 @@ def _shade(query: Any, scope: Scope) -> Cells:
         points = [point for point in points if point.fields[field] == query.when]
     if not points:
         return {}
-    every_s = scope.every_s if query.when else 300
+    every_s = scope.every_s if query.when else max(300, scope.every_s)
     some = {(point.time - scope.begin) // every_s for point in points}
     return {
         (query.name, str(at)): float((number in some) == bool(query.when))
@@ -213,8 +213,8 @@ def _number(cells: Cells, field: str) -> float | None:
     return None if value is None else float(value)
 
 
-def _share(part: float, whole: float, *, left: bool) -> float:
-    return 100 - 100 * part / whole if left else 100 * part / whole
+def _share(part: float, whole: float, *, left: bool, scale: float = 100.0) -> float:
+    return scale - scale * part / whole if left else scale * part / whole
 
 
 def _newest_share(query: Any, scope: Scope) -> Cells:
@@ -222,7 +222,7 @@ def _newest_share(query: Any, scope: Scope) -> Cells:
     part, whole = (_number(newest, field) for field in query.rows.fields)
     if part is None or whole is None or whole <= query.least:
         return {}
-    return {(query.name, ""): _share(part, whole, left=query.left)}
+    return {(query.name, ""): _share(part, whole, left=query.left, scale=query.scale)}
 
 
 def _flow(query: Any, scope: Scope) -> Cells:
@@ -248,7 +248,7 @@ def _newest_by_tag(query: Any, scope: Scope) -> Cells:
 def _newest_in(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     value = _number(_newest(query, scope), field)
-    return {} if value is None else {(query.name, ""): value * query.factor}
+    return {} if value is None else {(query.name, ""): value / query.divisor}
 
 
 def _each(query: Any, scope: Scope) -> Cells:
@@ -265,6 +265,25 @@ def _count_above(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     newest = [_values(points, field)[-1] for points in _by(scope.rows(query), lambda p: p.tags["serial"]).values()]
     return {(query.name, ""): sum(value > 0 for value in newest)} if newest else {}
+
+
+def _panel_days(query: Any, scope: Scope) -> Cells:
+    (field,) = (field for field in query.rows.fields if field != "panel")
+    return {
+        (query.name, f"{point.time} {point.fields['panel']}"): 100 * float(point.fields[field])
+        for point in scope.rows(query)
+        if field in point.fields and "panel" in point.fields
+    }
+
+
+def _hour_shares(query: Any, scope: Scope) -> Cells:
+    own, usual, panel = query.rows.fields
+    found: Cells = {}
+    for (_, hour), points in _by(scope.rows(query), lambda p: (p.tags["serial"], p.tags["hour"])).items():
+        whole = sum(_values(points, usual))
+        if whole > 0:
+            found[query.name, f"{_values(points, panel)[-1]} {hour}"] = 100 * sum(_values(points, own)) / whole
+    return found
 
 
 def _listing(query: Any, scope: Scope) -> Cells:
@@ -298,6 +317,31 @@ def _spans(query: Any, scope: Scope) -> Cells:
             row |= {made: fields[whole] - fields[part] for made, whole, part in query.differences}
         found |= {(column, name): value for column, value in row.items()}
     return found
+
+
+def _day_rows(query: Any, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The time of each row that has every field, and its fields."""
+    for at, points in _by(scope.rows(query), lambda point: point.time).items():
+        fields = {f: sum(values) for f in query.rows.fields if (values := _values(points, f))}
+        if len(fields) == len(query.rows.fields):
+            yield str(at), fields
+
+
+def _day_differences(query: Any, scope: Scope) -> Cells:
+    found: Cells = {}
+    for at, fields in _day_rows(query, scope):
+        made = {name: fields[whole] - fields[part] for name, whole, part in query.differences}
+        found |= {(name, at): value for name, value in {**fields, **made}.items()}
+    return found
+
+
+def _day_shares(query: Any, scope: Scope) -> Cells:
+    return {
+        (name, at): _share(fields[part], fields[whole], left=left)
+        for at, fields in _day_rows(query, scope)
+        if all(fields[whole] > 0 for _, _, whole, _ in query.shares)
+        for name, part, whole, left in query.shares
+    }
 
 
 def _span_shares(query: Any, scope: Scope) -> Cells:
@@ -346,6 +390,8 @@ EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
     "NewestByTag": _newest_by_tag, "NewestIn": _newest_in, "Each": _each, "CountAbove": _count_above,
     "Listing": _listing, "Spans": _spans, "SpanShares": _span_shares, "SpanTotal": _span_total,
     "SpanTotalShare": _span_total_share, "TotalByTag": _total_by_tag, "TopSpans": _top_spans,
+    "PanelDays": _panel_days, "HourShares": _hour_shares, "DayDifferences": _day_differences,
+    "DayShares": _day_shares,
 }  # fmt: skip
 """How each class of query is computed, by its name."""
 BY_TIME: Final = {
@@ -358,6 +404,8 @@ BY_TIME: Final = {
     "Rate",
     "Shade",
     "States",
+    "DayDifferences",
+    "DayShares",
 }
 BY_LABEL: Final = {"Spans", "SpanShares", "TopSpans"}
 
@@ -369,6 +417,10 @@ def key_of(query: Any, row: Mapping[str, Any]) -> str:
         return str(row["time"])
     if kind in BY_LABEL:
         return str(row[LABELS[query.rows.measurement]])
+    if kind == "PanelDays":
+        return f"{row['time']} {row['panel']}"
+    if kind == "HourShares":
+        return f"{row['panel']} {row['hour']}"
     if kind == "Each":
         return str(row[query.tags[0]])
     if kind == "TotalByTag":
