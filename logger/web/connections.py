@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 import socket
+import struct
 from typing import Any, Final
 
 import h11
@@ -17,14 +18,15 @@ from logger.clock import Clock
 from logger.daemon.recorder import Recorder
 from logger.settings.load import Settings
 from logger.web.build_app import build_app
+from logger.web.guard import MOST_HEADER_BYTES
 
-MOST_HEADER_BYTES: Final = 16 * 1024
 MOST_CONNECTIONS: Final = 320
 _OWN_FILES: Final = 96
 """File descriptors that stay free for the recorder itself."""
 REQUEST_S: Final = 10.0
 """A request is whole within this time, and a visitor takes what is waiting within it, or is cut off."""
 _KEEP_ALIVE_S: Final = 20
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
 _BACKLOG: Final = 128
 
 
@@ -80,7 +82,7 @@ class GuardedConnection(H11Protocol):
         """Take a connection, or cut it off at once if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > count_most_connections():
-            transport.abort()
+            self._cut_off()
         else:
             self._start_deadline()
 
@@ -107,9 +109,15 @@ class GuardedConnection(H11Protocol):
         self._stop_deadline()
         super().resume_writing()
 
+    def _cut_off(self) -> None:
+        """End the connection at once, also for the kernel, which would keep what is not taken for many minutes."""
+        own: socket.socket = self.transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
+
     def _start_deadline(self) -> None:
         if self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_S, self.transport.abort)
+            self._deadline = self.loop.call_later(REQUEST_S, self._cut_off)
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:

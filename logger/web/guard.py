@@ -28,6 +28,8 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 """Sent with every answer."""
+MOST_HEADER_BYTES: Final = 16 * 1024
+_MOST_PATH_BYTES: Final = 2048
 _MOST_WRONG: Final = 10
 _WRONG_S: Final = 60.0
 _MOST_ADDRESSES: Final = 1000
@@ -133,6 +135,10 @@ class Guard:
 
     def _judge(self, scope: Scope) -> tuple[int, str]:
         """Return status and text of a refusal; status 0 for a request that may pass."""
+        if len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_PATH_BYTES:
+            return 414, "this address is too long"
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+            return 431, "these headers are too long"
         headers = _read_headers(scope["headers"])
         if scope["method"] not in ("GET", "HEAD"):
             return 405, "this can only be read"
