@@ -15,6 +15,7 @@ from logger.daemon.collector import Collector
 from logger.daemon.news import News
 from logger.daemon.progress import Progress
 from logger.daemon.recorder import Recorder
+from logger.daemon.requests import GatewayPort
 from logger.log import Changes
 from logger.model import Json
 from logger.settings.load import Settings, load_settings
@@ -36,9 +37,18 @@ def configured(**settings: str) -> Settings:
 class Stage:
     """One site of `tests.daemon.parts`, recorded by hand; `visit` asks its application."""
 
-    def __init__(self, folder: Path, of: Site, settings: Mapping[str, str]) -> None:
-        self.clock = HandClock(START - 1)
-        self.gateway = ScriptedGateway(self.clock, site())
+    def __init__(
+        self,
+        folder: Path,
+        of: Site,
+        settings: Mapping[str, str],
+        *,
+        start: int = START,
+        make_gateway: Callable[[HandClock], GatewayPort] = lambda clock: ScriptedGateway(clock, site()),
+    ) -> None:
+        self.start = start
+        self.clock = HandClock(start - 1)
+        self.gateway = make_gateway(self.clock)
         self.inline = InlineStore(folder, self.clock)
         self.news = News()
         changes = Changes(None, self.news.announce)
@@ -60,9 +70,9 @@ class Stage:
 
     async def tick(self, minute: int) -> None:
         """Record the tick of that minute."""
-        self.clock.now = START + 60 * minute
+        self.clock.now = self.start + 60 * minute
         await self.collector.poller.identify(int(self.clock.now))
-        await self.collector.tick(START + 60 * minute)
+        await self.collector.tick(self.start + 60 * minute)
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
         """Ask as a browser on this machine does."""
