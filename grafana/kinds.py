@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypedDict, Unpack
 
-from grafana_foundation_sdk.models import barchart, common, heatmap, statetimeline, table, timeseries
+from grafana_foundation_sdk.models import barchart, bargauge, common, heatmap, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import stat as stat_panel
 
 from grafana.board import Panel
@@ -98,6 +98,50 @@ def curve(
     return Panel(title, "timeseries", says, queries, size, options=options, custom=custom, **extras)
 
 
+def columns(
+    title: str,
+    says: str,
+    size: Size,
+    query: Query,
+    *,
+    stacked: bool = False,
+    legend: bool = True,
+    **extras: Unpack[Extras],
+) -> Panel:
+    """Make bars along the time axis: for what not every site has, as bars along names cannot say that."""
+    custom = common.GraphFieldConfig(
+        draw_style=common.GraphDrawStyle.BARS,
+        bar_alignment=common.BarAlignment.AFTER,
+        bar_width_factor=0.8,
+        line_width=0,
+        fill_opacity=85,
+        axis_soft_min=0,
+        axis_border_show=False,
+        show_points=common.VisibilityMode.NEVER,
+        span_nulls=False,
+        insert_nulls=False,  # else several series are as narrow as the interval
+        stacking=common.StackingConfig(mode=common.StackingMode.NORMAL, group="A") if stacked else None,
+    )
+    options = timeseries.Options(legend=_legend(legend), tooltip=_tooltip())
+    return Panel(title, "timeseries", says, (query,), size, options=options, custom=custom, **extras)
+
+
+def gauges(title: str, says: str, size: Size, query: Query, **extras: Unpack[Extras]) -> Panel:
+    """Make a standing bar for each row of the answer, in the colour of its value, with its name below."""
+    options = bargauge.Options(
+        display_mode=common.BarGaugeDisplayMode.GRADIENT,
+        value_mode=common.BarGaugeValueMode.COLOR,
+        show_unfilled=True,
+        min_viz_width=8,
+        min_viz_height=16,
+        reduce_options=common.ReduceDataOptions(values=True, calcs=["lastNotNull"], fields="", limit=60),
+        orientation=common.VizOrientation.VERTICAL,
+        text=common.VizTextDisplayOptions(title_size=12, value_size=13),
+    )
+    extras["transformations"] = (*extras.get("transformations", ()), *_as_words(query.columns))
+    return Panel(title, "bargauge", says, (query,), size, options=options, **extras)
+
+
 def bars(
     title: str,
     says: str,
@@ -168,6 +212,11 @@ def heat(
         tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=False),
         exemplars=heatmap.ExemplarConfig(color="rgba(255,0,255,0.7)"),
     )
+    some = (
+        "filterFieldsByName",
+        {"include": {"pattern": ".+"}},
+    )  # an answer without a column breaks the panel of 9.3
+    extras["transformations"] = (some, *extras.get("transformations", ()))
     return Panel(title, "heatmap", says, queries, size, options=options, **extras)
 
 
@@ -190,7 +239,6 @@ def listing(
         sort_by=[],
     )
     custom = common.TableFieldOptions(align=common.FieldTextAlignment.AUTO, min_width=60)
-    extras.setdefault("absent", "–")
     extras["transformations"] = (*extras.get("transformations", ()), *_as_words(order))
     if sort:
         step = ("sortBy", {"fields": {}, "sort": [{"field": sort, "desc": down}]})
@@ -245,14 +293,11 @@ def join_by(column: str) -> tuple[tuple[str, Mapping[str, object]], ...]:
 def shaded(**others: Look) -> dict[str, Look]:
     """Give the bands behind curves their looks, beside other looks of the panel."""
     band = {
-        "custom.drawStyle": "bars",
-        "custom.barAlignment": 1,
-        "custom.barWidthFactor": 1,
-        "custom.barMaxWidth": 400,
+        "custom.lineInterpolation": "stepAfter",
         "custom.lineWidth": 0,
         "custom.fillOpacity": 22,
         "custom.axisPlacement": "hidden",
-        "custom.spanNulls": False,
+        "custom.spanNulls": True,
         "custom.hideFrom": {"legend": False, "tooltip": True, "viz": False},
         "min": 0,
         "max": 1,

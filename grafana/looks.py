@@ -78,6 +78,7 @@ BARS: Final = {
     "custom.fillOpacity": 85,
     "custom.lineWidth": 0,
 }
+BELOW_ZERO: Final = {"custom.transform": "negative-Y"}
 OF_HUNDRED: Final = {"min": 0, "max": 100}
 WHOLE: Final = {"decimals": 0}
 EACH_ITS_COLOR: Final = {"color": {"mode": "palette-classic"}}
@@ -175,6 +176,7 @@ LOOKS: Final[dict[str, Look]] = {
     "generator_state": Look(
         "Generator", texts={"connected": ("connected", WARN), "disconnected": ("disconnected", GREY)}
     ),
+    "readings": Look("Readings", unit="none", texts={"0": ("recorded", GOOD), "1": ("nothing recorded", SHADOW)}),
     # panels and inverters
     "inverters": Look("Panels", PLAIN, "none"),
     "inverters_producing": Look("Producing", SOLAR, "none"),

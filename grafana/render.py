@@ -22,6 +22,8 @@ from grafana.variables import make_variables, source_of
 TAG: Final = "envoy-logger"
 _SCHEMA: Final = 37
 """The schema of Grafana 9.3; newer ones bring the boards up to theirs as they load them."""
+_NAMES: Final = {"stat": "\u2002{}\u2002", "bargauge": ""}
+"""How a column is named in a kind of panel: kept from the number beside it, or not at all where rows have names."""
 _MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --")
 
 
@@ -166,14 +168,26 @@ class _Page:
             thresholds=dashboard.ThresholdsConfig(
                 mode=dashboard.ThresholdsMode.ABSOLUTE, steps=[dashboard.Threshold(value=None, color=GREY)]
             ),
-            mappings=[],
+            mappings=self._holes() if panel.kind == "table" else [],
             custom=panel.custom,
         )
+
+    def _holes(self) -> list[dashboard.ValueMapping]:
+        """Show a cell without a value as a dash; `noValue` would put the panel's word of absence into it."""
+        match = dashboard.SpecialValueMatch
+        return [
+            dashboard.SpecialValueMap(
+                options=dashboard.DashboardSpecialValueMapOptions(
+                    match=which, result=dashboard.ValueMappingResult(text=self._say("–"), index=index)
+                )
+            )
+            for index, which in enumerate((match.NULL, match.EMPTY))
+        ]
 
     def _overrides(self, panel: Panel) -> Iterator[dashboard.DashboardFieldConfigSourceOverrides]:
         columns = [column for query in panel.queries for column in query.columns]
         for column in dict.fromkeys([*columns, *panel.order, *panel.looks]):
-            if found := self._properties(look_at(column, panel.looks)):
+            if found := self._properties(look_at(column, panel.looks), _NAMES.get(panel.kind, "{}")):
                 by = "byRegexp" if column.startswith("/") else "byName"
                 yield dashboard.DashboardFieldConfigSourceOverrides(
                     matcher=dashboard.MatcherConfig(id_val=by, options=column),
@@ -182,10 +196,10 @@ class _Page:
                     ],
                 )
 
-    def _properties(self, look: Look) -> dict[str, object]:
+    def _properties(self, look: Look, form: str) -> dict[str, object]:
         found: dict[str, object] = {}
-        if look.name:
-            found["displayName"] = self._say(look.name)
+        if look.name and form:
+            found["displayName"] = form.format(self._say(look.name))
         if look.unit:
             found["unit"] = look.unit
         if look.steps:

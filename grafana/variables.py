@@ -85,6 +85,8 @@ CHOICES: Final[dict[str, Choice]] = {
         is_hidden=True,
     ),
 }
+GAP: Final = "gap"
+"""A hidden length of time: a three-hundredth of the time shown, but five minutes at least."""
 LIMITS: Final = {
     "low_v": ("Lowest voltage", "207"),
     "high_v": ("Highest voltage", "253"),
@@ -107,7 +109,7 @@ def make_variables(names: tuple[str, ...], dialect: Dialect, say: Words) -> list
             made.append(_text(name, say(label), value))
         elif CHOICES[name].flux or dialect == "influxql":
             made.append(_choice(name, CHOICES[name], dialect, say))
-    return made
+    return [*made, _gap()]
 
 
 def source_of(role: Role, dialect: Dialect) -> dashboard.DataSourceRef:
@@ -143,6 +145,25 @@ def _text(name: str, label: str, value: str, *, is_hidden: bool = False) -> dash
         query=value,
         current=dashboard.VariableOption(text=value, value=value),
         options=[dashboard.VariableOption(text=value, value=value, selected=True)],
+    )
+
+
+def _gap() -> dashboard.VariableModel:
+    auto = f"$__auto_interval_{GAP}"
+    return dashboard.VariableModel(
+        type_val=dashboard.VariableType.INTERVAL,
+        name=GAP,
+        hide=_hidden(True),
+        query="5m",
+        refresh=dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED,
+        auto=True,
+        auto_min="5m",
+        auto_count=300,
+        current=dashboard.VariableOption(text="auto", value=auto),
+        options=[
+            dashboard.VariableOption(text="auto", value=auto, selected=True),
+            dashboard.VariableOption(text="5m", value="5m", selected=False),
+        ],
     )
 
 

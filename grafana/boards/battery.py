@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import bars, curve, listing, shaded, states, stats
+from grafana.kinds import columns, curve, listing, shaded, states, stats
 from grafana.looks import BATTERY as GREEN
-from grafana.looks import CHARGE, DASHED, EACH_ITS_COLOR, OF_HUNDRED, RIGHT, WARN, WHOLE, Look
+from grafana.looks import BELOW_ZERO, CHARGE, DASHED, EACH_ITS_COLOR, OF_HUNDRED, RIGHT, WARN, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import Curve, CurveByTag, DayCurve, Shade, States
+from grafana.query.curves import Curve, CurveByTag, Shade, States
+from grafana.query.days import DayCurve, DayShares
 from grafana.query.each import Each
 from grafana.query.newest import Flow, Newest, NewestShare
-from grafana.query.spans import Spans, SpanShares
 
 _NONE: Final = "no battery here"
-_IN_OUT: Final = ("battery_charged_wh", "battery_discharged_wh")
+_NONE_NOW: Final = "There is no battery here, or nothing was recorded in the last ten minutes."
 
 
 def _totals(*fields: str, since: str = "10m") -> Rows:
@@ -38,7 +38,7 @@ BATTERY: Final = Board(
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
                     ground=True,
                     looks={"battery_charge_percent": Look(color=GREEN)},
-                    absent=_NONE,
+                    absent=_NONE_NOW,
                 ),
                 stats(
                     "",
@@ -56,7 +56,7 @@ BATTERY: Final = Board(
                         "battery_charged_today_wh": Look("Charged today"),
                         "battery_discharged_today_wh": Look("Discharged today"),
                     },
-                    absent=_NONE,
+                    absent=_NONE_NOW,
                 ),
                 curve(
                     "Charge and power",
@@ -85,18 +85,20 @@ BATTERY: Final = Board(
                 ),
                 states(
                     "What it did",
-                    "Whether the battery charged, discharged or was idle.",
-                    (24, 3),
+                    "Whether the battery charged, discharged or was idle, and when there were readings.",
+                    (24, 4),
                     States(_totals("battery_state", since=SHOWN)),
+                    Shade("readings", _totals("production_power_w", since=SHOWN)),
                     interval="5m",
                     absent=_NONE,
                 ),
-                bars(
+                columns(
                     "In and out each day",
-                    "What went into the battery and what came out, on each of the last thirty local days.",
+                    "What came out of the battery (above zero) and what went in (below it), on each local day.",
                     (24, 8),
-                    Spans(Rows("envoy_day", _IN_OUT, "30d")),
-                    along="local_date",
+                    DayCurve(Rows("envoy_day", ("battery_discharged_wh", "battery_charged_wh"))),
+                    time_from="30d",
+                    looks={"battery_charged_wh": Look("Charged (below zero)", more=BELOW_ZERO)},
                     absent=_NONE,
                 ),
                 curve(
@@ -113,17 +115,16 @@ BATTERY: Final = Board(
                     },
                     absent=_NONE,
                 ),
-                bars(
+                columns(
                     "What comes back",
                     "What came out of the battery in each month, of what went in.",
                     (12, 8),
-                    SpanShares(
-                        Rows("envoy_month", _IN_OUT, "400d"),
+                    DayShares(
+                        Rows("envoy_month", ("battery_charged_wh", "battery_discharged_wh")),
                         (("efficiency_percent", "battery_discharged_wh", "battery_charged_wh", False),),
                     ),
-                    along="local_month",
+                    time_from="400d",
                     legend=False,
-                    values="auto",
                     looks={"efficiency_percent": Look(more={**WHOLE, **OF_HUNDRED})},
                     absent=_NONE,
                 ),

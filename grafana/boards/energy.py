@@ -5,19 +5,36 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Panel, Section
-from grafana.kinds import bars, listing, stats
-from grafana.looks import SOLAR, WHOLE, Look
+from grafana.kinds import bars, columns, curve, heat, listing, stats
+from grafana.looks import BELOW_ZERO, OF_HUNDRED, SOLAR, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
+from grafana.query.curves import CurveByTag
+from grafana.query.days import DayCurve, DayDifferences, DayShares
 from grafana.query.each import Listing
-from grafana.query.spans import Spans, SpanShares, SpanTotal, SpanTotalShare, TopSpans, TotalByTag
+from grafana.query.spans import Spans, SpanTotal, SpanTotalShare, TopSpans, TotalByTag
 
 _MAIN: Final = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
 _BATTERY: Final = ("battery_charged_wh", "battery_discharged_wh")
 _MONEY: Final = ("cost", "income", "saved")
+_BARS: Final = ("saved", "income", "cost")
+"""Savings hold the income, so that its bar stands within theirs; cost hangs below zero."""
 _MONTHS: Final = "400d"
+_YEAR: Final = "400d"
 _YEARS: Final = "4000d"
 _WHOLE: Final = Look(more=WHOLE)
+_SMOOTH: Final = Look(
+    more={
+        **WHOLE,
+        **OF_HUNDRED,
+        "custom.showPoints": "always",
+        "custom.pointSize": 6,
+        "custom.lineInterpolation": "smooth",
+        "custom.lineWidth": 2,
+        "custom.spanNulls": False,
+    }
+)
 _AMOUNTS: Final = {name: Look(more={"decimals": 2}) for name in _MONEY}
+_BELOW: Final = {**_AMOUNTS, "cost": Look("Cost (below zero)", more={"decimals": 2, **BELOW_ZERO})}
 _NEEDS_METER: Final = "This needs a meter at the grid."
 _NEEDS_TARIFF: Final = "This needs your prices: a tariff file, named by LOGGER_TARIFF_FILE."
 
@@ -76,48 +93,49 @@ ENERGY: Final = Board(
                     along="local_month",
                     absent="the first month has no row yet",
                 ),
-                bars(
+                columns(
                     "Where the sun's energy went",
                     "What the panels made in each month: used here (what charged the battery included), or given to "
                     "the grid.",
                     (12, 9),
-                    Spans(
-                        _months("grid_export_wh", "production_wh"),
+                    DayDifferences(
+                        Rows("envoy_month", ("grid_export_wh", "production_wh")),
                         (("own_use_wh", "production_wh", "grid_export_wh"),),
                     ),
-                    along="local_month",
                     stacked=True,
                     hidden=("production_wh",),
+                    time_from=_YEAR,
                     looks={"own_use_wh": Look("Used here", SOLAR)},
                     absent=_NEEDS_METER,
                 ),
-                bars(
+                columns(
                     "Where the house's energy came from",
                     "What the house used in each month: from sun and battery, or from the grid.",
                     (12, 9),
-                    Spans(
-                        _months("grid_import_wh", "load_wh"), (("from_sun_wh", "load_wh", "grid_import_wh"),)
+                    DayDifferences(
+                        Rows("envoy_month", ("grid_import_wh", "load_wh")),
+                        (("from_sun_wh", "load_wh", "grid_import_wh"),),
                     ),
-                    along="local_month",
                     stacked=True,
                     hidden=("load_wh",),
+                    time_from=_YEAR,
                     looks={"from_sun_wh": Look("From sun and battery", SOLAR)},
                     absent=_NEEDS_METER,
                 ),
-                bars(
+                curve(
                     "Own use and self-sufficiency",
                     "Own use: the part of the sun's energy that was not given to the grid. Self-sufficient: the part "
                     "of the house's energy that did not come from the grid.",
                     (12, 9),
-                    SpanShares(
-                        _months("grid_export_wh", "production_wh", "grid_import_wh", "load_wh"),
+                    DayShares(
+                        Rows("envoy_month", ("grid_export_wh", "production_wh", "grid_import_wh", "load_wh")),
                         (
                             ("own_use_percent", "grid_export_wh", "production_wh", True),
                             ("self_sufficient_percent", "grid_import_wh", "load_wh", True),
                         ),
                     ),
-                    along="local_month",
-                    looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
+                    time_from=_YEAR,
+                    looks={"own_use_percent": _SMOOTH, "self_sufficient_percent": _SMOOTH},
                     absent=_NEEDS_METER,
                 ),
                 bars(
@@ -128,6 +146,21 @@ ENERGY: Final = Board(
                     along="local_year",
                     values="auto",
                     absent="the first year has no row yet",
+                ),
+            ),
+        ),
+        Section(
+            "The shape of the year",
+            (
+                heat(
+                    "The sun, hour by hour",
+                    "Mean energy from the sun in each hour of the day, week by week over a year.",
+                    (24, 12),
+                    CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour"),
+                    unit="watth",
+                    interval="1w",
+                    time_from="1y",
+                    absent="the first hour has no row yet",
                 ),
             ),
         ),
@@ -205,13 +238,13 @@ ENERGY: Final = Board(
                     looks=_AMOUNTS,
                     absent=_NEEDS_TARIFF,
                 ),
-                bars(
+                columns(
                     "Money each month",
-                    "Cost, income and savings of each month, at the price of each minute.",
+                    "Savings (the income is part of them) above zero, cost below it, at the price of each minute.",
                     (16, 9),
-                    Spans(_months(*_MONEY)),
-                    along="local_month",
-                    looks=_AMOUNTS,
+                    DayCurve(Rows("envoy_month", _BARS)),
+                    time_from=_YEAR,
+                    looks=_BELOW,
                     absent=_NEEDS_TARIFF,
                 ),
                 listing(
@@ -226,13 +259,13 @@ ENERGY: Final = Board(
                     looks=_AMOUNTS,
                     absent=_NEEDS_TARIFF,
                 ),
-                bars(
+                columns(
                     "Money each day",
-                    "Cost, income and savings of each local day in the time shown.",
+                    "Savings (the income is part of them) above zero and cost below it, of each local day in the "
+                    "time shown.",
                     (12, 7),
-                    Spans(_days(*_MONEY)),
-                    along="local_date",
-                    looks=_AMOUNTS,
+                    DayCurve(_days(*_BARS)),
+                    looks=_BELOW,
                     absent=_NEEDS_TARIFF,
                 ),
             ),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import bars, curve, listing, shaded, states, stats
-from grafana.looks import BAD, DASHED, Look, cell
+from grafana.kinds import columns, curve, listing, shaded, states, stats
+from grafana.looks import BAD, BELOW_ZERO, DASHED, Look, cell
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import CurveByTag, DayCurve, LimitLine, Shade, States
+from grafana.query.curves import CurveByTag, LimitLine, Shade, States
+from grafana.query.days import DayCurve
 from grafana.query.each import Listing
 from grafana.query.newest import Flow, NewestByTag
-from grafana.query.spans import Spans
 
 _PHASES: Final = ("L1", "L2", "L3")
 _NEEDS: Final = "This needs a meter at the grid."
@@ -91,9 +91,11 @@ GRID: Final = Board(
                 ),
                 states(
                     "On and off the grid",
-                    "Whether the site was on the grid; only where a controller or collar tells it.",
-                    (24, 3),
+                    "Whether the site was on the grid, where a controller or collar tells it; and when there were "
+                    "readings.",
+                    (24, 4),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
+                    Shade("readings", Rows("envoy_totals", ("production_power_w",))),
                     interval="1m",
                     absent="nothing here tells whether the grid is there",
                 ),
@@ -127,20 +129,21 @@ GRID: Final = Board(
                            "frequency_min_hz": Look(more={"custom.fillOpacity": 0})},
                     absent=_NEEDS,
                 ),
-                bars(
+                columns(
                     "Highest power each month",
-                    "The greatest mean of a quarter of an hour, from the grid and to it.",
+                    "The greatest mean of a quarter of an hour: from the grid above zero, to it below.",
                     (12, 8),
-                    Spans(Rows("envoy_month", ("peak_import_w", "peak_export_w"), "400d")),
-                    along="local_month",
+                    DayCurve(Rows("envoy_month", ("peak_import_w", "peak_export_w"))),
+                    time_from="400d",
+                    looks={"peak_export_w": Look("Highest to grid (below zero)", more=BELOW_ZERO)},
                     absent=_NEEDS,
                 ),
-                bars(
+                columns(
                     "Base load each day",
                     "The least mean power of the house in a quarter of an hour, on each of the last thirty days.",
                     (12, 8),
-                    Spans(Rows("envoy_day", ("base_load_w",), "30d")),
-                    along="local_date",
+                    DayCurve(_day("base_load_w")),
+                    time_from="30d",
                     legend=False,
                     absent=_NEEDS,
                 ),
@@ -156,12 +159,12 @@ GRID: Final = Board(
                            "duration_s": Look("Away for", BAD, more=cell(130))},
                     absent="none recorded",
                 ),
-                bars(
+                columns(
                     "Time without the grid each month",
                     "How long the site was without the grid.",
                     (12, 8),
-                    Spans(Rows("envoy_month", ("off_grid_s",), "400d")),
-                    along="local_month",
+                    DayCurve(Rows("envoy_month", ("off_grid_s",))),
+                    time_from="400d",
                     legend=False,
                     absent="nothing here tells whether the grid is there",
                 ),

@@ -94,12 +94,12 @@ LIVE: Final = Board(
                 ),
                 states(
                     "Battery and grid",
-                    "What battery, grid and generator did over the time shown.",
+                    "What battery, grid and generator did over the time shown, and when there were readings.",
                     (9, 4),
                     States(Rows("envoy_totals", ("battery_state",))),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
+                    Shade("readings", Rows("envoy_totals", ("production_power_w",))),
                     interval="5m",
-                    absent="no battery and no switch at the grid",
                 ),
                 stats(
                     "Last reading",

@@ -8,7 +8,8 @@ from grafana.board import Board, Section
 from grafana.kinds import curve, states, stats
 from grafana.looks import BAD, BARS, GOOD, GREY, PLAIN, RIGHT, SOLAR, WARN, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import Curve, DayCurve, MedianOfGroup, States
+from grafana.query.curves import Curve, MedianOfGroup, States
+from grafana.query.days import DayCurve
 from grafana.query.each import Each
 from grafana.query.newest import Newest
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import bars, heat, join_by, listing, stats
+from grafana.kinds import gauges, heat, join_by, listing, stats
 from grafana.looks import BAD, FILLED_CELL, GOOD, WARN, WHOLE, Look, cell
 from grafana.query.asked import Rows
 from grafana.query.curves import CurveByPanel
-from grafana.query.each import CountAbove, Each, PanelDays
+from grafana.query.each import CountAbove, Each, HourShares, PanelDays
 from grafana.query.newest import Newest
 
 _GROUP: Final = (("panel_group", "${group:regex}"),)
@@ -67,7 +67,7 @@ PANELS: Final = Board(
                         "panel_row\\panel_column": Look("Row", more={**_CENTERED, **cell(60)}),
                     },
                     repeat="group",
-                    absent="–",
+                    absent="This needs a layout file with rows and columns, named by LOGGER_LAYOUT_FILE.",
                 ),
                 heat(
                     "Power of each panel",
@@ -104,19 +104,45 @@ PANELS: Final = Board(
                         "fault": Look(more=cell(70)),
                     },
                 ),
-                bars(
+                gauges(
                     "Seven days, against the group",
-                    "Energy of each panel over seven days, divided by the median of its group.",
+                    "Energy of each panel over seven days, divided by the median of its group; the worst first.",
                     (24, 8),
                     Each(_day_rows("panel", "group_ratio_7d")),
-                    along="panel",
                     hidden=("Time", "serial"),
-                    colored_by="group_ratio_7d",
-                    legend=False,
-                    every_name=True,
                     transformations=(("sortBy", {"fields": {}, "sort": [{"field": "group_ratio_7d"}]}),),
-                    looks={"group_ratio_7d": Look(steps=_RATIO_STEPS, more={"decimals": 0, "min": 0})},
+                    looks={
+                        "group_ratio_7d": Look(
+                            steps=_RATIO_STEPS,
+                            more={**WHOLE, "min": 0, "max": 1.2},
+                        )
+                    },
                     absent="a group needs three panels and a week",
+                ),
+                listing(
+                    "Shading, thirty days",
+                    "Energy of each panel in each hour of the day over thirty days, against the median of its group. "
+                    "What shades a panel shows as an orange or red hour.",
+                    (24, 12),
+                    HourShares(
+                        "group_percent",
+                        Rows("envoy_inverter_hour", ("energy_wh", "group_wh", "panel"), "30d", _GROUP),
+                    ),
+                    order=("panel\\hour", *(f"{hour:02d}" for hour in range(24))),
+                    transformations=(
+                        (
+                            "groupingToMatrix",
+                            {"columnField": "hour", "rowField": "panel", "valueField": "group_percent"},
+                        ),
+                    ),
+                    looks={
+                        "panel\\hour": Look("Panel", more=cell(90)),
+                        "/^\\d\\d$/": Look(
+                            unit="percent",
+                            steps=((None, "#80808033"), (0.0, BAD), (80, WARN), (95, GOOD)),
+                            more={**FILLED_CELL, **_CENTERED, "custom.minWidth": 50},
+                        ),
+                    },
                 ),
                 heat(
                     "Ninety days, against the group",

@@ -68,10 +68,13 @@ class CurveByTag(Query):
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
+        (field,) = self.rows.fields
         steps = (
             *flux.read(self.rows),
+            f'group(columns: ["gateway", "{self.tag}"])',
+            flux.windows(self.fn, empty=False),
             f'group(columns: ["{self.tag}"])',
-            flux.windows(self.fn, empty=True),
+            flux.windows(merge_of(field), empty=True),
             f'pivot(rowKey: ["_time"], columnKey: ["{self.tag}"], valueColumn: "_value")',
             'drop(columns: ["_start", "_stop"])',
         )
@@ -80,10 +83,16 @@ class CurveByTag(Query):
     def influxql(self) -> list[Statement]:
         """Return one statement."""
         (field,) = self.rows.fields
-        text = influxql.select(
+        inner = influxql.select(
             [influxql.call(self.fn, field)],
             influxql.quote(self.rows.measurement),
             influxql.where(self.rows),
+            f'GROUP BY time($__interval), "gateway", "{self.tag}" fill(none)',
+        )
+        text = influxql.select(
+            [influxql.call(merge_of(field), field)],
+            f"({inner})",
+            f"WHERE {influxql.span(self.rows)}",
             f'GROUP BY time($__interval), "{self.tag}" fill(null)',
         )
         return [Statement(self.rows.role, text, "time_series", f"$tag_{self.tag}")]
@@ -125,45 +134,6 @@ class CurveByPanel(Query):
             'GROUP BY time($__interval), "${label:raw}" fill(none)',
         )
         return [Statement(self.rows.role, text, "time_series", "$tag_${label:raw}")]
-
-
-@dataclass(frozen=True)
-class DayCurve(Query):
-    """One value of each field for each row of days (or months) in the time shown, at the row's own time."""
-
-    rows: Rows
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the fields."""
-        return self.rows.fields
-
-    def flux(self) -> list[Statement]:
-        """Return one statement for each way of merging gateways."""
-        return [
-            Statement(
-                self.rows.role,
-                flux.pipe(
-                    *flux.read(self.rows.having(fields)),
-                    'group(columns: ["_time", "_field"])',
-                    f"{merge}()",
-                    "group()",
-                    flux.WIDE,
-                    'sort(columns: ["_time"])',
-                ),
-            )
-            for merge, fields in by_merge(self.rows.fields).items()
-        ]
-
-    def influxql(self) -> list[Statement]:
-        """Return one statement."""
-        text = influxql.select(
-            [influxql.call(merge_of(field), field) for field in self.rows.fields],
-            influxql.quote(self.rows.measurement),
-            influxql.where(self.rows),
-            influxql.EACH_ROW,
-        )
-        return [Statement(self.rows.role, text, "time_series", "$col")]
 
 
 @dataclass(frozen=True)
@@ -289,7 +259,8 @@ class Rate(Query):
 class Shade(Query):
     """1 for each window in which something was so, 0 for the others: a band behind curves.
 
-    With `when`: a string field had this value. Without: `rows` have no value in five minutes.
+    With `when`: a string field had this value. Without: `rows` have no value, in windows of five minutes at least
+    (the hidden choice `gap`), so that a slower recorder has no stripes.
     """
 
     name: str
@@ -308,7 +279,7 @@ class Shade(Query):
             *flux.read(self.rows),
             *((f'filter(fn: (r) => r._value == "{self.when}")',) if self.when else ()),
             "group()",
-            flux.windows("count", empty=True, every="v.windowPeriod" if self.when else "5m"),
+            flux.windows("count", empty=True, every="v.windowPeriod" if self.when else "${gap}"),
             f"map(fn: (r) => ({{_time: r._time, {self.name}: if r._value > 0 then {yes} else {no}}}))",
         )
         return [Statement(self.rows.role, flux.pipe(*steps))]
@@ -320,7 +291,7 @@ class Shade(Query):
             [influxql.call("count", field, "n")],
             influxql.quote(self.rows.measurement),
             influxql.where(self.rows, *((f"\"{field}\" = '{self.when}'",) if self.when else ())),
-            f"GROUP BY time({'$__interval' if self.when else '5m'}) fill(0)",
+            f"GROUP BY time({'$__interval' if self.when else '${gap}'}) fill(0)",
         )
         value = '("n" + 1 - abs("n" - 1.0)) / 2' if self.when else '(abs("n" - 1.0) + 1 - "n") / 2'
         text = influxql.select([f'{value} AS "{self.name}"'], f"({counted})", f"WHERE {influxql.span(self.rows)}")

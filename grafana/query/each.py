@@ -152,3 +152,59 @@ class PanelDays(Query):
             'GROUP BY "serial"',
         )
         return [Statement(self.rows.role, text)]
+
+
+@dataclass(frozen=True)
+class HourShares(Query):
+    """A line for each inverter and hour of the day: name, hour, and energy as percent of its group's."""
+
+    name: str
+    rows: Rows
+    """With the fields own energy, energy of the group, and name of the panel."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return name, hour and percentage."""
+        return ("panel", "hour", self.name)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        own, usual, panel = self.rows.fields
+        sums = flux.pipe(
+            *flux.read(self.rows.having([own, usual])),
+            'group(columns: ["serial", "hour", "_field"])',
+            "sum()",
+            'group(columns: ["_field"])',
+        )
+        names = flux.pipe(
+            *flux.read(self.rows.having([panel])), 'group(columns: ["serial", "hour", "_field"])', "last()"
+        )
+        steps = (
+            'keep(columns: ["serial", "hour", "_field", "_value"])',
+            'group(columns: ["_field"])',
+            'pivot(rowKey: ["serial", "hour"], columnKey: ["_field"], valueColumn: "_value")',
+            f"filter(fn: (r) => exists r.{own} and exists r.{usual} and exists r.{panel} and r.{usual} > 0.0)",
+            f"map(fn: (r) => ({{panel: r.{panel}, hour: r.hour, {self.name}: 100.0 * r.{own} / r.{usual}}}))",
+            "map(fn: (r) => ({r with length: strings.strlen(v: r.panel)}))",
+            'sort(columns: ["length", "panel", "hour"])',
+            'drop(columns: ["length"])',
+        )
+        text = f'import "strings"\n\nsums = {sums}\nnames = {names}\n\nunion(tables: [sums, names])'
+        return [Statement(self.rows.role, flux.pipe(text, *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement, in the order of the serial numbers."""
+        own, usual, panel = self.rows.fields
+        inner = influxql.select(
+            [influxql.call("sum", own), influxql.call("sum", usual), influxql.call("last", panel)],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY "serial", "hour"',
+        )
+        text = influxql.select(
+            [f'"{panel}"', f'100 * "{own}" / "{usual}" AS "{self.name}"'],
+            f"({inner})",
+            f'WHERE "{usual}" > 0',
+            'GROUP BY "serial", "hour"',
+        )
+        return [Statement(self.rows.role, text)]

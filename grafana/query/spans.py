@@ -22,8 +22,6 @@ class Spans(Query):
     """A row for each span: its name, then the fields."""
 
     rows: Rows
-    differences: tuple[tuple[str, str, str], ...] = ()
-    """(name, of which field, less which): further columns; with them, a span that lacks a field is left out."""
 
     @property
     def label(self) -> str:
@@ -32,65 +30,16 @@ class Spans(Query):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the name's column, the differences, and the fields."""
-        return (self.label, *(name for name, *_ in self.differences), *self.rows.fields)
+        """Return the name's column and the fields."""
+        return (self.label, *self.rows.fields)
 
     def flux(self) -> list[Statement]:
         """Return one statement: names and numbers are read apart, for they are of two types."""
-        steps: tuple[str, ...] = ('drop(columns: ["_time"])',)
-        if self.differences:
-            known = " and ".join(f"exists r.{field}" for field in self.rows.fields)
-            made = ", ".join(f"{name}: r.{whole} - r.{part}" for name, whole, part in self.differences)
-            steps = (f"filter(fn: (r) => {known})", f"map(fn: (r) => ({{r with {made}}}))", *steps)
-        return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), *steps))]
+        return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), 'drop(columns: ["_time"])'))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement."""
-        text = merged_spans(self.rows)
-        if self.differences:
-            made = [f'"{whole}" - "{part}" AS "{name}"' for name, whole, part in self.differences]
-            known = " AND ".join(f'"{field}" >= 0' for field in self.rows.fields)
-            names = [influxql.quote(name) for name in (self.label, *self.rows.fields)]
-            text = influxql.select([*names, *made], f"({text})", f"WHERE {known}")
-        return [Statement(self.rows.role, text)]
-
-
-@dataclass(frozen=True)
-class SpanShares(Query):
-    """Percentages for each span, by name: what is left of `whole` without `part`, or `part` of `whole`."""
-
-    rows: Rows
-    shares: tuple[tuple[str, str, str, bool], ...]
-    """(name, part, whole, whether what is left is asked)."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name's column and the percentages."""
-        return (LABELS[self.rows.measurement], *(name for name, *_ in self.shares))
-
-    def flux(self) -> list[Statement]:
-        """Return one statement."""
-        made = ", ".join(f"{name}: {_share(part, whole, left)}" for name, part, whole, left in self.shares)
-        known = [f"exists r.{field}" for field in self.rows.fields]
-        above = [f"r.{whole} > 0.0" for _, _, whole, _ in self.shares]
-        label = LABELS[self.rows.measurement]
-        steps = (
-            f"filter(fn: (r) => {' and '.join([*known, *above])})",
-            f"map(fn: (r) => ({{_time: r._time, {label}: r.{label}, {made}}}))",
-            'drop(columns: ["_time"])',
-        )
-        return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), *steps))]
-
-    def influxql(self) -> list[Statement]:
-        """Return one statement."""
-        label = influxql.quote(LABELS[self.rows.measurement])
-        made = [
-            f'100 - 100 * "{part}" / "{whole}" AS "{name}"' if left else f'100 * "{part}" / "{whole}" AS "{name}"'
-            for name, part, whole, left in self.shares
-        ]
-        above = " AND ".join(f'"{whole}" > 0' for _, _, whole, _ in self.shares)
-        text = influxql.select([label, *made], f"({merged_spans(self.rows)})", f"WHERE {above}")
-        return [Statement(self.rows.role, text)]
+        return [Statement(self.rows.role, merged_spans(self.rows))]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Final
 from logger.energy.local_hours import LocalHour, hour_of, list_hours
 from logger.model import Reading, Value
 from logger.panels.compare import LEAST_GROUP, group_serials
-from logger.panels.panel_state import InverterState, PanelDays, PanelState, SeenHour
+from logger.panels.panel_state import InverterState, PanelDays, PanelState, Place, SeenHour
 
 MEASUREMENT: Final = "envoy_inverter_hour"
 _GAP_INTERVALS: Final = 3
@@ -67,9 +67,8 @@ def _make_points(
         usual = {"group_wh": median(whole[serial] for serial in serials)} if len(serials) >= LEAST_GROUP else {}
         for serial in serials:
             tags = {"gateway": gateway, "site": day.site, "serial": serial, "panel_group": group, "hour": hour.hour}
-            fields: dict[str, Value] = {"energy_wh": whole[serial], **usual}
-            if serial in state.places and (panel := state.places[serial].panel):
-                fields["panel"] = panel
+            panel = state.places.get(serial, Place()).panel or serial
+            fields: dict[str, Value] = {"energy_wh": whole[serial], **usual, "panel": panel}
             written = {name: value for name, value in tags.items() if value}
             points.append(Reading(MEASUREMENT, written, fields, hour.start, "daily"))
     return points

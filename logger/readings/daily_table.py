@@ -212,6 +212,7 @@ INVERTER_HOUR = Measurement(
         Field("energy_wh", "Energy of the hour.", made_of="the mean power of its reports"),
         Field("group_wh", "The median of its group in that hour; absent in groups of fewer than three.",
             made_of="the energy of the hour of all inverters with the same panel_group"),
-        Field("panel", "The panel's name.", kind="string", made_of="the layout file"),
+        Field("panel", "The panel's name; without a layout file its serial number.", kind="string",
+            made_of="the layout file"),
     ),
 )

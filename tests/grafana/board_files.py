@@ -91,6 +91,7 @@ def fill_in(text: str, **values: str) -> str:
         "inverter": "122501000000",
         "own_group": "east",
         "label": "panel",
+        "gap": "5m",
         "low_v": "207",
         "high_v": "253",
         **values,

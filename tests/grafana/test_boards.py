@@ -22,7 +22,7 @@ TAGS: Final = {
     measurement.name: {"gateway", "site", "panel", "panel_group", "panel_row", "panel_column", *measurement.tags}
     for measurement in MEASUREMENTS
 }
-KINDS: Final = {"stat", "timeseries", "barchart", "heatmap", "table", "state-timeline", "text", "row"}
+KINDS: Final = {"stat", "timeseries", "barchart", "heatmap", "table", "state-timeline", "bargauge", "text", "row"}
 """Panels that are built in from Grafana 9.3 to 13, and not beta in any of them."""
 PROPERTIES: Final = {
     "displayName", "unit", "color", "mappings", "thresholds", "min", "max", "decimals", "links", "noValue",
@@ -35,13 +35,8 @@ PROPERTIES: Final = {
     "custom.transform", "custom.hidden",
 }  # fmt: skip
 TRANSFORMATIONS: Final = {
-    "organize",
-    "joinByField",
-    "sortBy",
-    "groupingToMatrix",
-    "convertFieldType",
-    "calculateField",
-}
+    "organize", "joinByField", "sortBy", "groupingToMatrix", "convertFieldType", "filterFieldsByName"
+}  # fmt: skip
 FILES: Final = list(every_file())
 DIALECTS: Final = [pytest.param("flux", id="flux"), pytest.param("influxql", id="influxql")]
 

@@ -255,7 +255,9 @@ class Generator:
     def _report(self, at: int) -> Iterator[Reading]:
         """The status of each inverter, and its report while it produces; a dead one never reports."""
         for number, panel in enumerate(self.kind.panels):
-            place = {"panel": panel.panel, "panel_group": panel.group, "panel_row": "1", "panel_column": str(number)}
+            spot = int(panel.panel[1:]) - 1  # six panels lie in a row
+            place = {"panel": panel.panel, "panel_group": panel.group}
+            place |= {"panel_row": str(spot // 6 + 1), "panel_column": str(spot % 6 + 1)}
             tags = {**self._tags, "serial": panel.serial, **place}
             watts = self._watts[panel.serial]
             if watts > 0:

@@ -1,0 +1,136 @@
+"""Ask for rows of days, months and years by their time: for bars and curves along a time axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grafana.query import flux, influxql
+from grafana.query.asked import Query, Rows, Statement, by_merge, merge_of
+
+
+@dataclass(frozen=True)
+class DayCurve(Query):
+    """One value of each field for each row of days (or months) in the time shown, at the row's own time."""
+
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the fields."""
+        return self.rows.fields
+
+    def flux(self) -> list[Statement]:
+        """Return one statement for each way of merging gateways."""
+        return [
+            Statement(
+                self.rows.role,
+                flux.pipe(
+                    *flux.read(self.rows.having(fields)),
+                    'group(columns: ["_time", "_field"])',
+                    f"{merge}()",
+                    "group()",
+                    flux.WIDE,
+                    'sort(columns: ["_time"])',
+                ),
+            )
+            for merge, fields in by_merge(self.rows.fields).items()
+        ]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        text = influxql.select(
+            [influxql.call(merge_of(field), field) for field in self.rows.fields],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            influxql.EACH_ROW,
+        )
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+
+@dataclass(frozen=True)
+class DayDifferences(Query):
+    """The fields of each row, and differences of them; a row that lacks one of the fields is left out."""
+
+    rows: Rows
+    differences: tuple[tuple[str, str, str], ...]
+    """(name, of which field, less which)."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the differences, then the fields."""
+        return (*(name for name, *_ in self.differences), *self.rows.fields)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        known = " and ".join(f"exists r.{field}" for field in self.rows.fields)
+        made = ", ".join(f"{name}: r.{whole} - r.{part}" for name, whole, part in self.differences)
+        steps = (f"filter(fn: (r) => {known})", f"map(fn: (r) => ({{r with {made}}}))")
+        return [Statement(self.rows.role, flux.pipe(*_rows(self.rows), *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        known = " AND ".join(f'"{field}" >= 0' for field in self.rows.fields)
+        made = [f'"{whole}" - "{part}" AS "{name}"' for name, whole, part in self.differences]
+        return [_select(self.rows, [*map(influxql.quote, self.rows.fields), *made], known)]
+
+
+@dataclass(frozen=True)
+class DayShares(Query):
+    """Percentages of each row: what is left of `whole` without `part`, or `part` of `whole`; where it is above 0."""
+
+    rows: Rows
+    shares: tuple[tuple[str, str, str, bool], ...]
+    """(name, part, whole, whether what is left is asked)."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the percentages."""
+        return tuple(name for name, *_ in self.shares)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        known = [f"exists r.{field}" for field in self.rows.fields]
+        above = [f"r.{whole} > 0.0" for _, _, whole, _ in self.shares]
+        made = ", ".join(f"{name}: {_share(part, whole, left)}" for name, part, whole, left in self.shares)
+        steps = (
+            f"filter(fn: (r) => {' and '.join([*known, *above])})",
+            f"map(fn: (r) => ({{_time: r._time, {made}}}))",
+        )
+        return [Statement(self.rows.role, flux.pipe(*_rows(self.rows), *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        made = [
+            f'100 - 100 * "{part}" / "{whole}" AS "{name}"' if left else f'100 * "{part}" / "{whole}" AS "{name}"'
+            for name, part, whole, left in self.shares
+        ]
+        return [_select(self.rows, made, " AND ".join(f'"{whole}" > 0' for _, _, whole, _ in self.shares))]
+
+
+def _rows(rows: Rows) -> tuple[str, ...]:
+    """Write the Flux that has one line for each row, the gateways added up."""
+    return (
+        *flux.read(rows),
+        'group(columns: ["_time", "_field"])',
+        "sum()",
+        "group()",
+        flux.WIDE,
+        'sort(columns: ["_time"])',
+    )
+
+
+def _select(rows: Rows, columns: list[str], known: str) -> Statement:
+    """Write the InfluxQL that makes columns of the rows, the gateways added up."""
+    inner = influxql.select(
+        [influxql.call("sum", field) for field in rows.fields],
+        influxql.quote(rows.measurement),
+        influxql.where(rows),
+        influxql.EACH_ROW,
+    )
+    text = influxql.select(columns, f"({inner})", f"WHERE {known} AND {influxql.span(rows)}")
+    return Statement(rows.role, text, "time_series", "$col")
+
+
+def _share(part: str, whole: str, left: bool) -> str:
+    share = f"r.{part} / r.{whole}"
+    return f"100.0 * {f'(1.0 - {share})' if left else share}"
