@@ -119,7 +119,6 @@ def columns(
         axis_border_show=False,
         show_points=common.VisibilityMode.NEVER,
         span_nulls=False,
-        insert_nulls=False,  # else several series are as narrow as the interval
         stacking=common.StackingConfig(mode=common.StackingMode.NORMAL, group="A") if stacked else None,
     )
     options = timeseries.Options(legend=_legend(legend), tooltip=_tooltip())

@@ -163,7 +163,7 @@ LOOKS: Final[dict[str, Look]] = {
     "frequency_hz": Look("Frequency", BOUGHT),
     "frequency_min_hz": Look("Lowest", "#5794F2"),
     "frequency_max_hz": Look("Highest", "#E0752D"),
-    "off_grid_s": Look("Without grid", BAD),
+    "off_grid_h": Look("Without grid", BAD, "h"),
     "battery_min_percent": Look("Lowest charge", WARN),
     "battery_max_percent": Look("Highest charge", CHARGE),
     "controller_temperature_c": Look("Controller", GREY),

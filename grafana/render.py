@@ -22,6 +22,7 @@ from grafana.variables import make_variables, source_of
 TAG: Final = "envoy-logger"
 _SCHEMA: Final = 37
 """The schema of Grafana 9.3; newer ones bring the boards up to theirs as they load them."""
+_TIMES: Final = ("_time", "Time")
 _NAMES: Final = {"stat": "\u2002{}\u2002", "bargauge": ""}
 """How a column is named in a kind of panel: kept from the number beside it, or not at all where rows have names."""
 _MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --")
@@ -233,7 +234,9 @@ class _Page:
         for name, options in panel.transformations:
             yield dashboard.DataTransformerConfig(id_val=name, options=options)
         columns = tuple(column for query in panel.queries for column in query.columns)
-        if order := panel.order or columns:
+        if named := panel.order or columns:
+            # Time first: several series of bars are as narrow as the steps of the first column
+            order = dict.fromkeys([*named] if set(_TIMES) & set(named) else [*_TIMES, *named])
             yield dashboard.DataTransformerConfig(
                 id_val="organize",
                 options={

@@ -8,10 +8,10 @@ from grafana.board import Board, Section
 from grafana.kinds import columns, curve, listing, shaded, states, stats
 from grafana.looks import BAD, BELOW_ZERO, DASHED, Look, cell
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import CurveByTag, LimitLine, Shade, States
-from grafana.query.days import DayCurve
+from grafana.query.curves import Curve, CurveByTag, LimitLine, Shade, States
+from grafana.query.days import DayCurve, DayIn
 from grafana.query.each import Listing
-from grafana.query.newest import Flow, NewestByTag
+from grafana.query.newest import Flow, Newest, NewestByTag
 
 _PHASES: Final = ("L1", "L2", "L3")
 _NEEDS: Final = "This needs a meter at the grid."
@@ -48,9 +48,9 @@ GRID: Final = Board(
                     (24, 5),
                     Flow(Rows("envoy_totals", ("net_power_w",), "10m"), "from_grid_w", "to_grid_w", "idle_grid_w"),
                     NewestByTag(_phase("voltage_v", "10m"), "phase", _PHASES),
-                    NewestByTag(_phase("frequency_hz", "10m"), "meter", ("net-consumption",)),
+                    Newest(Rows("envoy_meter", ("frequency_hz",), "10m", _MEASURED)),
                     ground=True,
-                    looks={"net-consumption": Look("Frequency", "#4E7FC4", "hertz", more={"decimals": 2})},
+                    looks={"frequency_hz": Look(color="#4E7FC4", more={"decimals": 2})},
                     absent=_NEEDS,
                 ),
                 curve(
@@ -82,11 +82,11 @@ GRID: Final = Board(
                     "Frequency",
                     "Mean frequency of the grid over the time shown.",
                     (12, 8),
-                    CurveByTag(_phase("frequency_hz"), "meter", names=("net-consumption",)),
+                    Curve(Rows("envoy_meter", ("frequency_hz",), where=_MEASURED)),
                     zero=False,
                     legend=False,
                     interval="1m",
-                    looks={"net-consumption": Look("Frequency", "#4E7FC4", "hertz", more={"decimals": 2})},
+                    looks={"frequency_hz": Look(color="#4E7FC4", more={"decimals": 2})},
                     absent=_NEEDS,
                 ),
                 states(
@@ -163,7 +163,7 @@ GRID: Final = Board(
                     "Time without the grid each month",
                     "How long the site was without the grid.",
                     (12, 8),
-                    DayCurve(Rows("envoy_month", ("off_grid_s",))),
+                    DayIn("off_grid_h", Rows("envoy_month", ("off_grid_s",)), 3600),
                     time_from="400d",
                     legend=False,
                     absent="nothing here tells whether the grid is there",

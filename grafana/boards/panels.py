@@ -49,7 +49,7 @@ PANELS: Final = Board(
                     "The roof today: ${group}",
                     "Energy of each panel on the newest day, against the median of its group, where it lies on the "
                     "roof. Places are `panel_row` and `panel_column` of the layout file.",
-                    (24, 6),
+                    (24, 5),
                     Each(
                         _day_rows("panel_row", "panel_column", "group_ratio"), needs=("panel_row", "panel_column")
                     ),

@@ -48,6 +48,31 @@ class DayCurve(Query):
 
 
 @dataclass(frozen=True)
+class DayIn(Query):
+    """One field of each row in another unit: divided by `divisor`, under another name."""
+
+    name: str
+    rows: Rows
+    divisor: int
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name."""
+        return (self.name,)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        step = f"map(fn: (r) => ({{_time: r._time, {self.name}: r.{field} / {self.divisor}.0}}))"
+        return [Statement(self.rows.role, flux.pipe(*_rows(self.rows), step))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        return [_select(self.rows, [f'"{field}" / {self.divisor} AS "{self.name}"'], f'"{field}" >= 0')]
+
+
+@dataclass(frozen=True)
 class DayDifferences(Query):
     """The fields of each row, and differences of them; a row that lacks one of the fields is left out."""
 

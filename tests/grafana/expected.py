@@ -327,6 +327,11 @@ def _day_rows(query: Any, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
             yield str(at), fields
 
 
+def _day_in(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    return {(query.name, at): fields[field] / query.divisor for at, fields in _day_rows(query, scope)}
+
+
 def _day_differences(query: Any, scope: Scope) -> Cells:
     found: Cells = {}
     for at, fields in _day_rows(query, scope):
@@ -391,7 +396,7 @@ EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
     "Listing": _listing, "Spans": _spans, "SpanShares": _span_shares, "SpanTotal": _span_total,
     "SpanTotalShare": _span_total_share, "TotalByTag": _total_by_tag, "TopSpans": _top_spans,
     "PanelDays": _panel_days, "HourShares": _hour_shares, "DayDifferences": _day_differences,
-    "DayShares": _day_shares,
+    "DayShares": _day_shares, "DayIn": _day_in,
 }  # fmt: skip
 """How each class of query is computed, by its name."""
 BY_TIME: Final = {
@@ -405,6 +410,7 @@ BY_TIME: Final = {
     "Shade",
     "States",
     "DayDifferences",
+    "DayIn",
     "DayShares",
 }
 BY_LABEL: Final = {"Spans", "SpanShares", "TopSpans"}
