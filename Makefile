@@ -37,6 +37,7 @@ check: $(VENV)/.test
 docs: $(VENV)/.test
 	$(BIN)/python -m tests.fields.documents
 	$(BIN)/python -m tests.daemon.hours
+	$(BIN)/python -m tests.web.documents
 	$(BIN)/python -m tests.questions.documents
 
 # A package for this machine's Debian, with Debian's own Python; needs python3-venv.
@@ -46,6 +47,7 @@ deb:
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra mqtt pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra mqtt --extra test --extra check pyproject.toml -o requirements-test.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements-test.lock --extra browser pyproject.toml -o requirements-browser.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

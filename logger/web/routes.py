@@ -48,7 +48,7 @@ ROUTES: Final = (
             ("from", "the first local date; by default 13 days before `to`"),
             ("to", "the last local date; by default today"),
         ),
-        "from=2026-06-20&to=2026-06-21",
+        "from=2026-06-21&to=2026-06-22",
     ),
     Route(f"{API}/months", "The last twelve months, as in `envoy_month`.", answers.answer_months),
     Route(f"{API}/years", "All years, as in `envoy_year`.", answers.answer_years),
