@@ -504,7 +504,8 @@ async def test_the_stored_hash_of_the_credentials_is_slow_to_guess(tmp_path: Pat
     assert HASH_COST >= 2**14
     async with site(tmp_path) as here:
         await here.gateway().fetch(endpoint(READINGS))
-        kept = json.loads((tmp_path / "state" / "signin.json").read_text())
+        (file,) = (tmp_path / "state").glob("signin-*.json")
+        kept = json.loads(file.read_text())
         text, salt = json.dumps([EMAIL, PASSWORD]).encode(), bytes.fromhex(kept["salt"])
         assert len(salt) >= 16
         assert kept["credentials"] == hashlib.scrypt(text, salt=salt, n=cool_down.HASH_COST, r=8, p=1).hex()
