@@ -33,7 +33,12 @@ def round_value(name: str, value: Value) -> Value:
 
     What is shown or written is rounded; what is counted with never is.
     """
-    return round(value, 3) + 0.0 if isinstance(value, float) and name.endswith(("_w", "_wh")) else value
+    return round(value, 3) + 0.0 if isinstance(value, float) and is_rounded(name) else value
+
+
+def is_rounded(name: str) -> bool:
+    """Tell whether a field is a power or an energy."""
+    return name.endswith(("_w", "_wh"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ _SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
 _FIRMWARE: Final = re.compile(r"[A-Za-z]{0,4}[0-9]+(\.[0-9]+)*[\w.\-]{0,32}")
 
 
+_MAY_OVERFLOW: Final = re.compile(r"\d[eE]\+?\d|\d{300}")
+"""What stands in every number that is too large for a float, and in some others."""
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _GONE: Final = frozenset({400, 404, 405, 410})
 
 
@@ -109,8 +112,10 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
     if text.count(",") + text.count("[") + text.count("{") > _PARTS_LIMIT:
         raise _unreadable(where, "more values than any gateway has", text)
     try:
-        parsed: Json = json.loads(text, parse_constant=_refuse, parse_float=_finite)
-        _measure(parsed)
+        check = _finite if _MAY_OVERFLOW.search(text) else None
+        parsed: Json = json.loads(text, parse_constant=_refuse, parse_float=check)
+        if not _is_shallow(answer.body):
+            _measure(parsed)
     except (ValueError, RecursionError) as error:
         raise _unreadable(where, "something that is not JSON", text) from error
     if not isinstance(parsed, (dict, list)):
@@ -189,6 +194,16 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number that can be stored")
     return value
+
+
+def _is_shallow(body: bytes) -> bool:
+    """Return True if a document is surely nested no deeper than it may: by its brackets, innermost ones first."""
+    brackets = body.translate(None, _NO_BRACKETS)
+    for _ in range(_DEPTH_LIMIT - 1):
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return False
 
 
 def _measure(value: Json) -> None:

@@ -6,11 +6,14 @@ returns (a line that ends in one is refused), no line break inside a value (some
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final, TypeAlias
 
-from logger.model import Reading, Value, round_value
+from logger.model import Reading, Value, is_rounded
 
 _BREAKS = re.compile(r"\r\n|[\r\n]")
 _CONTROLS = re.compile(r"\r\n|[\x00-\x1f]")
@@ -31,26 +34,49 @@ def encode(readings: Iterable[Reading]) -> bytes:
     line can hold: a reading without a field, an empty name, a measurement or field with a backslash in its name
     (parsers disagree about it), NaN or infinity, an int beyond 64 bits.
     """
-    return "".join(_encode_line(reading) for reading in readings).encode("utf-8", "replace")
+    known = [*readings]
+    text = "".join([_encode_line(reading) for reading in known])
+    if "nan" in text or "inf" in text:
+        _refuse_infinite(known)
+    return text.encode("utf-8", "replace")
 
 
 def _encode_line(reading: Reading) -> str:
-    if not reading.fields:
+    fields = reading.fields
+    if not fields:
         raise ValueError(f"a reading of {reading.measurement!r} has no field")
-    if reading.measurement.startswith("#") or any("\\" in name for name in (reading.measurement, *reading.fields)):
-        raise ValueError(f"a measurement or field of {reading.measurement!r} has a name that servers misread")
-    head = _encode_name(reading.measurement, _IN_MEASUREMENT)
-    fields = ",".join(
-        f"{_encode_name(key, _IN_KEY)}={_encode_value(key, round_value(key, value))}"
-        for key, value in reading.fields.items()
-    )
-    return f"{head}{_encode_tags(reading.tags)} {fields} {reading.time:d}\n"
+    begun = zip(_begin_fields(tuple(fields)), fields.values(), strict=False)
+    try:
+        text = ",".join([begin + write[value.__class__](value) for (begin, write), value in begun])
+    except KeyError:  # a type that is derived from one of ours
+        return _encode_line(replace(reading, fields={name: _make_plain(value) for name, value in fields.items()}))
+    return f"{_encode_series(reading.measurement, tuple(reading.tags.items()))} {text} {reading.time:d}\n"
 
 
-def _encode_tags(tags: Mapping[str, str]) -> str:
-    """Return `,key=value` for every tag that has a value, sorted by key."""
-    kept = ((_encode_name(key, _IN_KEY), _escape(tags[key], _IN_KEY)) for key in sorted(tags))
-    return "".join(f",{key}={value}" for key, value in kept if value)
+def _refuse_infinite(readings: Iterable[Reading]) -> None:
+    """Raise ValueError if a field is NaN or infinite."""
+    for reading in readings:
+        for name, value in reading.fields.items():
+            if isinstance(value, float) and not isfinite(value):
+                raise ValueError(f"{name} is {value}")
+
+
+@lru_cache(maxsize=2048)
+def _encode_series(measurement: str, tags: tuple[tuple[str, str], ...]) -> str:
+    """Return the measurement and `,key=value` for every tag that has a value, sorted by key."""
+    if measurement.startswith("#") or "\\" in measurement:
+        raise ValueError(f"{measurement!r} is a name that servers misread")
+    kept = ((_encode_name(key, _IN_KEY), _escape(text, _IN_KEY)) for key, text in sorted(tags))
+    return _encode_name(measurement, _IN_MEASUREMENT) + "".join(f",{key}={text}" for key, text in kept if text)
+
+
+@lru_cache(maxsize=512)
+def _begin_fields(names: tuple[str, ...]) -> tuple[tuple[str, _Writers], ...]:
+    """Return for each field `name=`, and how its value is written by its type."""
+    for name in names:
+        if "\\" in name:
+            raise ValueError(f"{name!r} is a name that servers misread")
+    return tuple((f"{_encode_name(name, _IN_KEY)}=", _ROUNDED if is_rounded(name) else _AS_IT_IS) for name in names)
 
 
 def _encode_name(name: str, special: re.Pattern[str]) -> str:
@@ -64,17 +90,26 @@ def _escape(text: str, special: re.Pattern[str]) -> str:
     return special.sub(r"\\\1", _MISREAD.sub("", _CONTROLS.sub(" ", text)))
 
 
-def _encode_value(key: str, value: Value) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int():
-            if not -(2**63) <= value < 2**63:
-                raise ValueError(f"{key} = {value} does not fit into 64 bits")
-            return f"{value:d}i"
-        case float():
-            if not math.isfinite(value):
-                raise ValueError(f"{key} is {value}")
-            return repr(float(value))
-        case str():
-            return '"' + _IN_STRING.sub(r"\\\1", _BREAKS.sub(" ", value)) + '"'
+def _write_int(value: int) -> str:
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"an integer of a field is {value}, which does not fit into 64 bits")
+    return f"{value:d}i"
+
+
+def _write_text(value: str) -> str:
+    return '"' + _IN_STRING.sub(r"\\\1", _BREAKS.sub(" ", value)) + '"'
+
+
+_Writers: TypeAlias = Mapping[type, Callable[[Any], str]]
+_AS_IT_IS: Final[_Writers] = {
+    float: repr,
+    bool: lambda value: "true" if value else "false",
+    int: _write_int,
+    str: _write_text,
+}
+_ROUNDED: Final[_Writers] = {**_AS_IT_IS, float: lambda value: repr(round(value, 3) + 0.0)}
+
+
+def _make_plain(value: Value) -> Value:
+    """Return the same value as one of the types that are written."""
+    return next(kind(value) for kind in (float, int, str) if isinstance(value, kind))
