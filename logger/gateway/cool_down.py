@@ -27,8 +27,9 @@ _UNSENT_S: Final = 60.0
 """Seconds to wait after an attempt that sent nothing: it cannot lock an account, and network faults pass quickly."""
 _STOPS: Final = frozenset({"refused", "blocked", "mfa"})
 """Kinds of refusal that only a person can resolve; changed credentials may be tried at once."""
-HASH_COST: Final = 2**14
-"""The cost of one hash of credentials, as scrypt counts it: about 16 MiB and 50 ms."""
+HASH_COST: Final = 2**12
+HASH_TIMES: Final = 4
+"""The cost of one hash of credentials, as scrypt counts it, and how often it is paid: about 4 MiB and 50 ms."""
 LATER: Final = "wait, or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
 
 
@@ -158,4 +159,4 @@ class CoolDown:
 def _hash(salt: str, username: str, password: str) -> str:
     """Hash the credentials, slowly on purpose: the stored hash must not help to guess a password."""
     text = json.dumps([username, password]).encode()
-    return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=HASH_COST, r=8, p=1).hex()
+    return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=HASH_COST, r=8, p=HASH_TIMES).hex()
