@@ -1,4 +1,4 @@
-"""Write all boards and alert rules: `python -m grafana.build`; `--check` only says which files are stale."""
+"""Write the boards, the alert rules and their document: `python -m grafana.build`; `--check` names what is stale."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from grafana.alerts.files import write_rules
 from grafana.boards import BOARDS
+from grafana.documents import write_document
 from grafana.query.asked import Dialect
 from grafana.render import render
 from grafana.texts import Words, languages
@@ -27,6 +28,8 @@ def make_files() -> Iterator[tuple[Path, str]]:
             for board in BOARDS:
                 yield FOLDER / dialect / language / f"{board.uid}.json", render(board, BOARDS, dialect, say)
             yield _PROVISIONING / dialect / "alerting" / language / "envoy.yaml", write_rules(dialect, say)
+    docs = _ROOT / "docs"
+    yield docs / "dashboards.md", write_document(BOARDS, docs / "pictures")
 
 
 def main() -> int:

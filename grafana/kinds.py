@@ -49,13 +49,11 @@ def stats(
     ground: bool = False,
     is_time: bool = False,
     named: bool = True,
-    text_px: int = 0,
     **extras: Unpack[Extras],
 ) -> Panel:
     """Make large numbers, one for each column; `ground`: on their colour. A lone number needs no name.
 
-    `is_time`: what is shown is a time or a word, which is no number to Grafana. `text_px`: how large, instead of as
-    large as there is room.
+    `is_time`: what is shown is a time or a word, which is no number to Grafana.
     """
     mode = common.BigValueColorMode
     options = stat_panel.Options(
@@ -67,7 +65,6 @@ def stats(
             values=False, calcs=["lastNotNull"], fields="/.*/" if is_time else ""
         ),
         orientation=common.VizOrientation.AUTO,
-        text=common.VizTextDisplayOptions(title_size=text_px / 2, value_size=text_px) if text_px else None,
     )
     return Panel(title, "stat", says, queries, size, options=options, **extras)
 

@@ -201,6 +201,8 @@ class _Page:
         found: dict[str, object] = {}
         if look.name and form:
             found["displayName"] = form.format(self._say(look.name))
+            if form == _NAMES["stat"]:
+                found["displayName"] = _in_one_line(str(found["displayName"]))
         if look.unit:
             found["unit"] = look.unit
         if look.steps:
@@ -245,6 +247,11 @@ class _Page:
                     "renameByName": {},
                 },
             )
+
+
+def _in_one_line(name: str) -> str:
+    """Keep a name from being broken; its size is reckoned for one line."""
+    return name.replace(" ", "\u00a0").replace("-", "\u2011")
 
 
 def _fixed(color: str) -> dashboard.FieldColor:

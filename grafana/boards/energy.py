@@ -57,7 +57,6 @@ def _sums(title: str, says: str, height: int, shift: str = "", *, ground: bool =
         SpanTotalShare("self_sufficient_percent", _days("grid_import_wh", "load_wh"), left=True),
         ground=ground,
         time_shift=shift,
-        text_px=36 if shift else 0,
         looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
         absent="No day of this time was recorded.",
     )
@@ -72,7 +71,7 @@ ENERGY: Final = Board(
             "",
             (
                 _sums("In the time shown", "The sums of all local days in the time shown.", 5, ground=True),
-                _sums("A year before", "The sums of the same days a year earlier.", 4, "1y"),
+                _sums("A year before", "The sums of the same days a year earlier.", 5, "1y"),
                 bars(
                     "Each day",
                     "Energy of each local day in the time shown.",
@@ -156,7 +155,7 @@ ENERGY: Final = Board(
                     "The sun, hour by hour",
                     "Mean energy from the sun in each hour of the day, week by week over a year.",
                     (24, 12),
-                    CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour"),
+                    CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour", whole=True),
                     unit="watth",
                     interval="1w",
                     time_from="1y",

@@ -63,7 +63,7 @@ PANELS: Final = Board(
                         ("sortBy", {"fields": {}, "sort": [{"field": "panel_row\\panel_column"}]}),
                     ),
                     looks={
-                        "/^\\d+$/": Look(more={**_CENTERED, "custom.minWidth": 50}).over(_RATIO),
+                        "/^\\d+$/": Look(more={**_CENTERED, "custom.minWidth": 40}).over(_RATIO),
                         "panel_row\\panel_column": Look("Row", more={**_CENTERED, **cell(60)}),
                     },
                     repeat="group",
@@ -140,7 +140,7 @@ PANELS: Final = Board(
                         "/^\\d\\d$/": Look(
                             unit="percent",
                             steps=((None, "#80808033"), (0.0, BAD), (80, WARN), (95, GOOD)),
-                            more={**FILLED_CELL, **_CENTERED, "custom.minWidth": 50},
+                            more={**FILLED_CELL, **_CENTERED, "custom.minWidth": 40},
                         ),
                     },
                 ),

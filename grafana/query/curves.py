@@ -60,6 +60,8 @@ class CurveByTag(Query):
     tag: str
     fn: str = "mean"
     names: tuple[str, ...] = ()
+    whole: bool = False
+    """Without a first window that the time shown cuts."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ class CurveByTag(Query):
             flux.windows(self.fn, empty=False),
             f'group(columns: ["{self.tag}"])',
             flux.windows(merge_of(field), empty=True),
+            *((flux.WHOLE_WINDOWS,) if self.whole else ()),
             f'pivot(rowKey: ["_time"], columnKey: ["{self.tag}"], valueColumn: "_value")',
             'drop(columns: ["_start", "_stop"])',
         )

@@ -39,6 +39,10 @@ def _condition(tag: str, value: str) -> str:
     return f'(if exists r.{tag} then r.{tag} else "") =~ /^{value}$/'
 
 
+WHOLE_WINDOWS: Final = "filter(fn: (r) => int(v: r._time) % int(v: v.windowPeriod) == 0)"
+"""Leaves out the first window if the range cuts it: it would make all cells of a heat map as narrow as itself."""
+
+
 def windows(fn: str, *, empty: bool, every: str = "v.windowPeriod") -> str:
     """Write the step that takes one value of each window of time; a window without one stays null, or is left out."""
     return f'aggregateWindow(every: {every}, fn: {fn}, createEmpty: {str(empty).lower()}, timeSrc: "_start")'

@@ -52,7 +52,7 @@ def test_the_files_are_what_the_source_writes() -> None:
     stale = [str(file) for file, text in made.items() if not file.exists() or file.read_text("utf-8") != text]
     assert not stale, "run: python -m grafana.build"
     there = {*FOLDER.rglob("*.json"), *(ROOT / "grafana" / "provisioning").rglob("alerting/*/*.yaml")}
-    assert there == made.keys(), "run: python -m grafana.build"
+    assert there <= made.keys(), "run: python -m grafana.build"
 
 
 def test_ids_are_unique_and_every_panel_has_a_query_or_words(board: dict[str, Any]) -> None:

@@ -1,0 +1,69 @@
+"""Write docs/dashboards.md: every board with its picture, what each panel says, and the query behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from grafana.board import Board, Panel
+from grafana.query.asked import Dialect
+
+_NAMES: Final[dict[Dialect, tuple[str, str]]] = {"flux": ("Flux", "flux"), "influxql": ("InfluxQL", "sql")}
+_HEAD: Final = """\
+# The boards
+
+Made from the source in `grafana/`; `python -m grafana.build` renews it. [grafana/README.md](../grafana/README.md)
+says how the boards are installed or imported by hand.
+
+The queries are those of the boards, for people who build their own. What Grafana puts in:
+
+| in a query | stands for |
+|---|---|
+| `${gateway:regex}` | the serial numbers of the chosen gateways; `${group:regex}` and `${inverter:regex}` likewise |
+| `${bucket}`, `${bucket_devices}`, `${bucket_daily}` | the three buckets; InfluxQL has a data source for each |
+| `v.timeRangeStart`, `v.timeRangeStop`, `$timeFilter` | the time shown |
+| `v.windowPeriod`, `$__interval` | the width of a window of time, about one for each pixel |
+| `${gap}` | five minutes, or a three-hundredth of the time shown if that is longer |
+| `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
+
+Local days, months and years come from the recorder's own rows ([fields](fields.md)), so that no query asks for a time
+zone. Values of several gateways are added up; of percentages, voltages and temperatures the mean is taken.
+"""
+
+
+def write_document(boards: Sequence[Board], pictures: Path) -> str:
+    """Return the text of the document; a board's picture is shown if it exists."""
+    return "\n".join([_HEAD, *(line for board in boards for line in _describe_board(board, pictures))])
+
+
+def _describe_board(board: Board, pictures: Path) -> Iterator[str]:
+    yield f"## {board.title}"
+    yield ""
+    yield board.says
+    yield ""
+    for name in (f"{board.uid}-wall-dark.png", f"{board.uid}-phone-light.png"):
+        if (pictures / name).exists():
+            yield f"![{board.title}](pictures/{name})"
+            yield ""
+    for panel in board.panels:
+        yield from _describe_panel(panel)
+
+
+def _describe_panel(panel: Panel) -> Iterator[str]:
+    title = panel.title.replace(": ${group}", "") or "The numbers at the top"
+    yield f"**{title}** — {panel.says}"
+    yield ""
+    yield f"Without data: *{panel.absent}*"
+    yield ""
+    for dialect, (name, fence) in _NAMES.items():
+        statements = [statement for query in panel.queries for statement in query.statements(dialect)]
+        yield f"<details><summary>{name}</summary>"
+        yield ""
+        for statement in statements:
+            yield f"```{fence}"
+            yield statement.text
+            yield "```"
+            yield ""
+        yield "</details>"
+        yield ""
