@@ -24,10 +24,10 @@ from logger.daemon.newest import NewestReadings
 from logger.daemon.poller import Poller
 from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
-from logger.daemon.site_members import SiteMembers
+from logger.daemon.site_members import SiteShare
 from logger.daemon.site_zone import SiteZone
 from logger.daemon.tariff_files import TariffFiles
-from logger.daemon.tick import TickResult, run_tick
+from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
 from logger.model import Event, GatewayInfo, Reading, Role
 from logger.readings.missing import Absences, group_reasons
@@ -61,7 +61,7 @@ class Collector:
     `on_commit` is called after each stored tick with the roles that have new rows, `on_tick` after every tick,
     `on_recognised` when it is known which gateway answers. `loop` is the name of this loop in `progress`, `address`
     and `expected_serial` are those of the gateway in the settings.
-    `members`: the gateways of a site of several. A caller that holds `between_ticks` may change the state.
+    `share`: its part in a site of several. A caller that holds `between_ticks` may change the state.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Collector:
         stopping: asyncio.Event | None = None,
         between_ticks: asyncio.Lock | None = None,
         claims: Claims | None = None,
-        members: SiteMembers | None = None,
+        share: SiteShare | None = None,
         loop: str = "collect",
         address: str = "",
         expected_serial: str = "",
@@ -106,7 +106,7 @@ class Collector:
         self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = stopping or asyncio.Event()
         self.between_ticks = between_ticks or asyncio.Lock()
-        self._claims, self._members, self._name = claims or Claims(), members, expected_serial or address
+        self._claims, self._share = claims or Claims(), share or SiteShare(address)
         self._store, self._clock = store, clock
         self._progress, self._loop, self.address = progress, loop, address
         self.expected_serial = expected_serial
@@ -223,13 +223,13 @@ class Collector:
     def leave(self, polled_at: str) -> None:
         """Poll this gateway no more: it is polled at the address of another entry."""
         self.poller.info, self._recognising, self._polled_at = None, "", polled_at
-        self._leave_site()
+        self._share.leave()
 
     def _claim(self, serial: str) -> bool:
         """Claim a gateway; report once if it is polled at the address of another entry already."""
         self._polled_at = self._claims.claim(serial, self)
         if self._polled_at:
-            self._leave_site()
+            self._share.leave()
             text = (
                 f"gateway {serial} answers at {self.address} too; it is polled once, at {self._polled_at}\n"
                 "Try: remove one of both entries from the file that ENPHASE_GATEWAYS_FILE names."
@@ -238,10 +238,6 @@ class Collector:
             return False
         self.changes.end("second entry", f"gateway {serial} is polled at {self.address} from now on")
         return True
-
-    def _leave_site(self) -> None:
-        if self._members is not None:
-            self._members.leave(self._name)
 
     async def _recognise(self, info: GatewayInfo) -> bool:
         """Load the stored state of a gateway when it is first identified; return False if it is not to be polled."""
@@ -278,8 +274,7 @@ class Collector:
     async def amend(self, change: Change) -> None:
         """Apply `change` to the gateway's state, and store the new state and day rows; hold `between_ticks`."""
         state, rows = change(self.state)
-        if self._members is not None:
-            self._members.renew(self._name, state.energy, rows)
+        self._share.renew(state.energy, rows)
         commit, text = make_amendment(self.serial, state, rows, self._stored)
         await self._store.call(Store.put, commit)
         self.state, self._stored = state, text
@@ -289,7 +284,8 @@ class Collector:
         info = self.poller.info
         if info is None:
             self.collected.missed += not self.is_second_entry
-            await self._note_silence(tick)
+            if points := self._share.note_silence(tick):
+                await self._store.call(Store.put, Commit(self._share.name, tick, pack(points)))
             return
         self._clocks.watch_ours(tick)
         self._clocks.watch_theirs(tick, info)
@@ -300,10 +296,9 @@ class Collector:
         snapshot = self.poller.snapshot(tick, dict(self._since))
         site = replace(self.site, zone=self._zone.require())
         result = run_tick(snapshot, roles, self.state, site, self._layout.current(), self._tariff.current())
+        result = self._share.add_sums(tick, result)
         happened = self._events.take()
         own = await self._own_points(tick, tags, self.poller) if self._own_points else []
-        if self._members is not None:
-            result = self._add_site(self._members, tick, result)
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
         commit, text = make_commit(info.serial, tick, readings, result, self._stored)
         await self._store.call(Store.put, commit)
@@ -324,23 +319,6 @@ class Collector:
         self.collected.lines += len(readings)
         self._count(tick, result.recent)
         self._on_commit(commit.roles)
-
-    def _add_site(self, members: SiteMembers, tick: int, result: TickResult) -> TickResult:
-        """Return the result with the points and the rows of days of the site that this tick completes."""
-        totals = next((r.fields for r in result.readings if (r.measurement, r.time) == ("envoy_totals", tick)), {})
-        energy = result.state.energy
-        members.renew(self._name, energy, result.daily)
-        points = members.note(self._name, tick, totals, energy)
-        rows = members.list_rows(self._name)
-        return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
-
-    async def _note_silence(self, tick: int) -> None:
-        """Tell the site that this gateway is not heard; store the site's point if that completes it."""
-        if self._members is not None and not self.is_second_entry:
-            points = self._members.note(self._name, tick)
-            commit = Commit(self._name, tick, pack(points))
-            await self._store.call(Store.put, commit)
-            self._on_commit(commit.roles)
 
     def _count(self, tick: int, values: Mapping[str, float]) -> None:
         done = self.collected

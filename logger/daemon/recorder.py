@@ -20,7 +20,7 @@ from logger.daemon.news import News
 from logger.daemon.progress import Progress
 from logger.daemon.self_report import SelfReport
 from logger.daemon.shipper import Shipped, Shipper
-from logger.daemon.site_members import SiteMembers
+from logger.daemon.site_members import SiteMembers, SiteShare
 from logger.gateway.client import Gateway
 from logger.influx.write import Writer
 from logger.model import Event, Json
@@ -56,7 +56,8 @@ class Recorder:
     """Holds the parts of a running recorder.
 
     `changes` holds every trouble there is now. `news` tells when `status.json` has something new to say.
-    `between_ticks` is held while a state changes. `outlets`: what each outlet says of itself, such as its address.
+    `between_ticks` is held while a state changes. `stopping` is set to end the recorder. `outlets`: what each outlet
+    says of itself, such as its address.
     """
 
     store: StoreThread
@@ -67,6 +68,7 @@ class Recorder:
     changes: log.Changes
     news: News
     between_ticks: asyncio.Lock
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     outlets: dict[str, Json] = field(default_factory=dict)
 
     def make_apis(self) -> tuple[StoreApi, StateApi]:
@@ -91,6 +93,7 @@ class Recorder:
     async def collect(self) -> None:
         """Poll every gateway until told to stop."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.stopping.wait())  # a shard may have no gateway
             for collector in self.collectors:
                 tasks.create_task(collector.run())
 
@@ -100,8 +103,12 @@ def _group_sites(configs: Sequence[GatewayConfig]) -> dict[str, SiteMembers]:
     names: dict[str, list[str]] = {}
     for config in configs:
         if config.site.name:
-            names.setdefault(config.site.name, []).append(config.access.expected_serial or config.access.address)
+            names.setdefault(config.site.name, []).append(_name_of(config))
     return {site: SiteMembers(site, members) for site, members in names.items() if len(members) > 1}
+
+
+def _name_of(config: GatewayConfig) -> str:
+    return config.access.expected_serial or config.access.address
 
 
 def build_recorder(
@@ -124,7 +131,9 @@ def build_recorder(
 
     def record(gateway: str, event: Event) -> None:
         """Keep an event that InfluxDB caused with the gateway whose points it concerns."""
-        next((each for each in events if each.serial == gateway), events[0]).record(event)
+        holder = next((each for each in events if each.serial == gateway), next(iter(events), None))
+        if holder is not None:
+            holder.record(event)
 
     shipper = None
     if writer is not None:
@@ -158,7 +167,7 @@ def build_recorder(
             stopping=stopping,
             between_ticks=between_ticks,
             claims=claims,
-            members=sites.get(config.site.name),
+            share=SiteShare(_name_of(config), sites.get(config.site.name)),
             loop=f"collect {config.access.address}",
             address=config.access.address,
             expected_serial=config.access.expected_serial,
@@ -169,4 +178,5 @@ def build_recorder(
         )
         for config, gateway, pending in zip(configs, gateways, events, strict=True)
     ]
-    return Recorder(store, tuple(gateways), tuple(collectors), shipper, progress, changes, news, between_ticks)
+    parts = tuple(gateways), tuple(collectors)
+    return Recorder(store, *parts, shipper, progress, changes, news, between_ticks, stopping)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from logger.daemon.tick import TickResult
 from logger.energy.site_sums import SiteMember, sum_days, sum_totals
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Reading, Value
@@ -69,3 +70,36 @@ class SiteMembers:
             for each in self._members.values()
         ]
         return [sum_totals(self.site, self._tick, members)]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteShare:
+    """The part of one gateway, called `name`, in the sums of its site; without `members` it has none."""
+
+    name: str
+    members: SiteMembers | None = None
+
+    def add_sums(self, tick: int, result: TickResult) -> TickResult:
+        """Return the result of a tick with the points and the rows of days of the site that it completes."""
+        if self.members is None:
+            return result
+        totals = next((r.fields for r in result.readings if (r.measurement, r.time) == ("envoy_totals", tick)), {})
+        energy = result.state.energy
+        self.members.renew(self.name, energy, result.daily)
+        points = self.members.note(self.name, tick, totals, energy)
+        rows = self.members.list_rows(self.name)
+        return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
+
+    def note_silence(self, tick: int) -> list[Reading]:
+        """Note that the gateway is not heard at a tick → the site's points that are complete by that."""
+        return [] if self.members is None else self.members.note(self.name, tick)
+
+    def renew(self, energy: EnergyState, rows: Iterable[DayRow]) -> None:
+        """Note the energy state of the gateway, and which rows of its days changed."""
+        if self.members is not None:
+            self.members.renew(self.name, energy, rows)
+
+    def leave(self) -> None:
+        """Take the gateway out of its site: it is a second entry of another one."""
+        if self.members is not None:
+            self.members.leave(self.name)

@@ -43,10 +43,17 @@ async def run_checks(
     else:
         influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
         await _check_mqtt(settings, problems, report)
+        met: dict[str, str] = {}
         for each in chosen:
             report_one = _report_of(each.enphase.gateway, report)
             gateway = await _check_one(each, clock, report_one, sign_in=sign_in)
             check_clocks(clock.time(), gateway, influxdb, report_one)
+            if gateway is None:
+                continue
+            first = met.setdefault(gateway.serial, each.enphase.gateway)
+            if first != each.enphase.gateway:
+                cure = f"remove one of both entries from {settings.enphase.gateways_file}."
+                report_one(note("gateway", f"{gateway.serial} answers at {first} too and is polled once", cure))
     check_disk(settings.state_dir, settings.recorder.store_max_mb, report)
     check_state_folder(settings.state_dir, report)
     check_daemon(status_file.read(settings.runtime_dir), clock.time(), settings.start_command, report)

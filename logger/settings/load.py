@@ -8,7 +8,6 @@ together, and no message shows a value.
 from __future__ import annotations
 
 import ssl
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -21,11 +20,10 @@ from logger import places
 from logger.errors import Problem, SettingsError
 from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, Mqtt, RecorderSettings
 from logger.settings.envfile import parse_env, read_env_text
-from logger.settings.environment import read_hostname, read_variables
+from logger.settings.environment import read_variables
 from logger.settings.gateways_file import SETTING as GATEWAYS_FILE
-from logger.settings.gateways_file import GatewayEntry, read_gateways
+from logger.settings.list_gateways import list_gateways
 from logger.settings.near_misses import find_misnamed_url, warn_of_strangers
-from logger.settings.shards import choose_groups, parse_shard
 from logger.settings.value_sources import SUDO, Inputs, is_readable_by_others, reason_of, variable_of
 
 G = TypeVar("G", bound=Group)
@@ -137,7 +135,7 @@ def inspect_settings(
     enphase, influxdb = _build(Enphase, inputs), _build(Influxdb, inputs)
     recorder, mqtt = _build(RecorderSettings, inputs), _build(Mqtt, inputs)
     settings = Settings(enphase, influxdb, recorder, mqtt, inputs.origins, env_file=env_file)
-    settings = replace(settings, listed=_list_gateways(settings, inputs))
+    settings = replace(settings, listed=list_gateways(settings, inputs))
     names = inputs.variables.keys() | inputs.dotenv.keys()
     warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *_warn_of_unread(inputs), *warn_of_strangers(names)]
     settings = replace(settings, warnings=tuple(dict.fromkeys(warnings)))
@@ -145,42 +143,6 @@ def inspect_settings(
     if "INFLUXDB_URL" not in inputs.origins:
         problems += find_misnamed_url(names)
     return settings, (*problems, *_find_contradictions(settings, inputs), *further(settings))
-
-
-def _list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] | None:
-    """Make the settings of each gateway of the gateways file that this shard takes; None without such a file."""
-    if not settings.enphase.gateways_file:
-        return None
-    entries = read_gateways(Path(settings.enphase.gateways_file).expanduser(), inputs)
-    listed = {entry.key: _apply_entry(settings, entry) for entry in entries}
-    accounts = Counter(each.enphase.username for each in listed.values())
-    listed = {key: replace(each, sharing=accounts[each.enphase.username]) for key, each in listed.items()}
-    if settings.recorder.shard:
-        try:
-            shard = parse_shard(settings.recorder.shard, read_hostname(inputs.variables))
-        except ValueError as error:
-            fix = "give the number of this recorder and of all, such as 2/8."
-            origin = settings.origins["LOGGER_SHARD"]
-            inputs.problems.append(Problem("LOGGER_SHARD", origin, str(error), fix))
-        else:
-            groups = choose_groups({key: each.recorder.site for key, each in listed.items()})
-            listed = {key: each for key, each in listed.items() if shard.takes(groups[key])}
-    return tuple(listed.values())
-
-
-def _apply_entry(settings: Settings, entry: GatewayEntry) -> Settings:
-    """Return the settings with what one gateway's table replaces of them."""
-    values = {**entry.values, **{name: SecretStr(secret) for name, secret in entry.secrets.items()}}
-    changed: dict[type[Group], dict[str, object]] = {Enphase: {"serial": ""}, RecorderSettings: {}}
-    for group, found in changed.items():
-        found |= {name: values[v] for name in group.model_fields if (v := variable_of(group, name)) in values}
-    return replace(
-        settings,
-        enphase=settings.enphase.model_copy(update=changed[Enphase]),
-        recorder=settings.recorder.model_copy(update=changed[RecorderSettings]),
-        origins={**settings.origins, **entry.origins},
-        pasted_as="token_file" if "ENPHASE_TOKEN" in entry.secrets else settings.pasted_as,
-    )
 
 
 def reread_settings(settings: Settings) -> Settings:

@@ -161,6 +161,34 @@ def test_one_shipper_delivers_for_both_while_one_gateway_and_then_the_database_a
     assert away == [(BARN, "gateway_unreachable"), (BARN, "gateway_back")]
 
 
+def test_a_shard_without_a_gateway_waits_until_it_is_stopped(tmp_path: Path) -> None:
+    async def run() -> None:
+        stopping = asyncio.Event()
+        store = await StoreThread.open(tmp_path, max_mb=64, keep_days=30, clock=HandClock(NOON))
+        recorder = build_recorder(
+            (),
+            store,
+            HandClock(NOON),
+            writer=None,
+            credentials=None,
+            notify_address="",
+            changes=Changes(None),
+            news=News(),
+            stopping=stopping,
+        )
+        status = describe(recorder, await store.call(Store.read_figures), HandClock(NOON))
+        assert status["health"] == {"live": True, "ready": True, "reasons": []}
+        collecting = asyncio.create_task(recorder.collect())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not collecting.done()
+        stopping.set()
+        await collecting
+        await store.close()
+
+    asyncio.run(run())
+
+
 def with_first_day(day: str) -> Change:
     return lambda state: (replace(state, energy=replace(state.energy, first_day=day)), [])
 

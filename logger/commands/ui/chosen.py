@@ -56,12 +56,6 @@ def find_serial(settings: Settings) -> str:
     return pin.serial if pin is not None else ""
 
 
-def name_gateway(settings: Settings) -> str:
-    """Return what people call a gateway: its serial if it is known, with its address."""
-    serial = find_serial(settings)
-    return f"{serial} at {settings.enphase.gateway}" if serial else settings.enphase.gateway
-
-
 def _list(configured: Settings) -> str:
     return ", ".join(find_serial(each) or each.enphase.gateway for each in configured.gateways) or "none"
 
