@@ -245,8 +245,28 @@ def lived(server: Server, tmp_path: Path, told: Story, *, empty: bool) -> Instal
     return installation
 
 
+def assert_months(installation: Installation) -> None:
+    """Months and years in the database are the sums of the days that lie beside them."""
+    days = {str(row.fields["local_date"]): row for row in installation.written("envoy_day").values()}
+    for kind, length in (("month", 7), ("year", 4)):
+        rows = {str(row.fields[f"local_{kind}"]): row for row in installation.written(f"envoy_{kind}").values()}
+        assert sorted(rows) == sorted({day[:length] for day in days})
+        for key, row in rows.items():
+            mine = [each for day, each in days.items() if day.startswith(key)]
+            assert row.fields["days"] == len(mine)
+            names = {name for each in mine for name in each.fields if name.endswith("_wh")}
+            assert {name for name in row.fields if name.endswith("_wh")} == {*names, "best_day_wh"}
+            for name in names:
+                assert number(row, name) == pytest.approx(sum(number(each, name) for each in mine), abs=0.1), (
+                    key,
+                    name,
+                )
+            assert number(row, "best_day_wh") == max(number(each, "production_wh") for each in mine)
+
+
 def assert_whole(told: Story, installation: Installation) -> None:
     assert wrong(told, installation) == []
+    assert_months(installation)
     house, energy = told.plant.house, installation.recorder.state.energy
     lost_on = next(day for day in house.days() if house.span(day)[0] <= told.lost < house.span(day)[1])
     assert energy.first_day == max(house.first, lost_on - timedelta(days=8)).isoformat(), (

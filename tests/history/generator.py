@@ -56,6 +56,7 @@ class Generator:
     """One site of a kind from `first` on, `days` long or up to `until`, with a tick every `step_s` seconds.
 
     The `minutes_s` before `until` have a tick a minute. `with_equipment` adds batteries, meters and the recorder.
+    `points_s`: only so long before the end are the points of ticks kept; rows, hours and events are kept always.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Generator:
         until: int = 0,
         minutes_s: int = 0,
         with_equipment: bool = False,
+        points_s: int = 2**40,
     ) -> None:
         self.kind, self.days, self.step_s = kind, days, step_s
         self.first, self.minutes_s, self.with_equipment = first, minutes_s, with_equipment
@@ -83,6 +85,7 @@ class Generator:
         self._now = Flows(0.0, 0.0, 0.0, 0.0)
         self._begin = self._midnight(first)
         self._end = until or self._midnight(first + timedelta(days=days))
+        self._keeps_from = self._end - points_s
         self._prices = Prices(parse_tariff(kind.tariff.encode())[0]) if kind.tariff else NO_PRICES
 
     @property
@@ -209,8 +212,11 @@ class Generator:
             if self.with_equipment:
                 devices += list_devices(self.kind, at, self._now, 100 * self._stored_wh / (self.kind.battery_wh or 1))
             hours += panels.hours
-            self.done.lines["devices"].append(encode(devices))
-        self.done.lines["totals"].append(encode([*points, *event_points(events, self._tags)]))
+            if at >= self._keeps_from:
+                self.done.lines["devices"].append(encode(devices))
+        kept = [*(points if at >= self._keeps_from else ()), *event_points(events, self._tags)]
+        if kept:
+            self.done.lines["totals"].append(encode(kept))
         self.done.hours += [encode([hour]) for hour in hours]
         for row in rows:
             series = row.reading.tags.get("serial", "") + row.reading.tags.get("band", "")

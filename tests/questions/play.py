@@ -6,17 +6,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
+from typing import Final
 
 from tests.history.generator import Generated, Generator
 from tests.history.kinds import KINDS, Kind
 from tests.questions.question import Past
+
+_POINTS_S: Final = 40 * 86400
+"""No question looks further back than a month at anything but rows, hours and events."""
 
 
 def play(kinds: Iterable[Kind], first: date, last: date, step_s: int) -> Iterator[tuple[Past, Generated]]:
     """The sites from one day until noon (UTC) of another."""
     until = int(datetime(last.year, last.month, last.day, 12, tzinfo=UTC).timestamp())
     for kind in kinds:
-        made = Generator(kind, 0, step_s, first=first, until=until + 1).run()
+        made = Generator(kind, 0, step_s, first=first, until=until + 1, points_s=_POINTS_S).run()
         yield Past(kind, made.truth, until + 60, step_s), made
 
 

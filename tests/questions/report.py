@@ -1,4 +1,4 @@
-"""Print how every question fares on real servers: `python -m tests.questions.report [DAYS [STEP_S]]` (730, 900).
+"""Print how every question fares on real servers: `python -m tests.questions.report DAYS STEP_S [KIND…]`.
 
 One table, in Markdown: for each question and site the rows, the milliseconds (the median of three) and the greatest
 error. It begins and ends its own servers; an InfluxDB 2 is found by the variable INFLUXD2.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +23,9 @@ from tests.questions.judge import Outcome, judge
 from tests.questions.play import play
 
 
-def main(days: int = 730, step_s: int = 900) -> None:
+def main(days: int, step_s: int, names: Sequence[str]) -> None:
     """Play the sites, put them into both servers, and ask everything."""
+    kinds = [kind for kind in KINDS if not names or kind.name in names]
     found: dict[tuple[str, str], dict[str, Outcome]] = {}
     with (
         tempfile.TemporaryDirectory() as first,
@@ -33,7 +35,7 @@ def main(days: int = 730, step_s: int = 900) -> None:
     ):
         buckets: dict[str, dict[Role, str]] = {each.kind: each.fresh_buckets() for each in (one, two)}
         sites = []
-        for site, made in play(KINDS, FIRST, FIRST + timedelta(days=days), step_s):
+        for site, made in play(kinds, FIRST, FIRST + timedelta(days=days), step_s):
             for server in (one, two):
                 write_lines(server, buckets[server.kind], made.lines)
             sites.append(site)
@@ -55,4 +57,4 @@ def main(days: int = 730, step_s: int = 900) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

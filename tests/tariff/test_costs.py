@@ -22,7 +22,7 @@ from logger.site import Site
 from logger.tariff.price_table import make_table
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
-from tests.sizes import LONG
+from tests.sizes import sized
 from tests.tariff.tariffs import tariff_texts
 from tests.tariff.test_prices import HOURLY
 from tests.tariff.test_tariff_file import TIME_OF_USE
@@ -151,15 +151,28 @@ def test_energy_waits_a_day_for_its_price_and_is_then_booked_without_one() -> No
     )
 
 
-@settings(max_examples=100 if LONG else 25)
-@given(
-    tariff_texts(),
-    st.lists(st.tuples(st.integers(60, 200_000), *[st.floats(0, 8000)] * 3), min_size=1, max_size=12),
-    st.integers(0, 86400 * 700),
-)
+USES = st.lists(st.tuples(st.integers(60, 200_000), *[st.floats(0, 8000)] * 3), min_size=1, max_size=12)
+BEGINS = st.integers(0, 86400 * 700)
+
+
+@settings(max_examples=25)
+@given(tariff_texts(), USES, BEGINS)
 def test_the_sum_of_the_bands_is_the_day_at_any_tariff(
     text: str, spans: list[tuple[int, float, float, float]], begin: int
 ) -> None:
+    assert_bands_are_days(text, spans, begin)
+
+
+@pytest.mark.long
+@settings(max_examples=sized(2000), deadline=None)
+@given(tariff_texts(), USES, BEGINS)
+def test_the_sum_of_the_bands_is_the_day_at_many_tariffs(
+    text: str, spans: list[tuple[int, float, float, float]], begin: int
+) -> None:
+    assert_bands_are_days(text, spans, begin)
+
+
+def assert_bands_are_days(text: str, spans: list[tuple[int, float, float, float]], begin: int) -> None:
     house = House(prices_of(text), at("2023-02-01", "00:00") + begin // 60 * 60)
     for length, *watts in spans:
         house.watts = dict(zip(("production", "import", "export"), watts, strict=True))

@@ -6,12 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logger.tariff.price_table import make_table, parse_prices
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
+from tests.sizes import sized
 from tests.tariff.tariffs import tariff_texts
 from tests.tariff.test_tariff_file import TIME_OF_USE
 
@@ -53,16 +54,39 @@ def test_a_day_has_the_hours_of_its_bands(day: str, hours: dict[str, float]) -> 
     assert hours_of(day) == hours
 
 
-@given(
+SPANS = (
     tariff_texts(),
     st.sampled_from(ZONES),
     st.dates(date(2024, 1, 2), date(2026, 12, 30)),
     st.integers(0, 86400),
     st.integers(1, 3 * 86400),
 )
+
+
+@given(*SPANS)
 def test_the_slots_of_a_span_cover_it_once_and_have_the_price_of_each_of_their_minutes(
     text: str, zone: str, day: date, after: int, length: int
 ) -> None:
+    assert_slots_cover(text, zone, day, after, length)
+
+
+@pytest.mark.long
+@settings(max_examples=sized(5000), deadline=None)
+@given(*SPANS)
+def test_the_slots_of_many_spans_cover_them_once(text: str, zone: str, day: date, after: int, length: int) -> None:
+    assert_slots_cover(text, zone, day, after, length)
+
+
+@given(tariff_texts(), st.sampled_from([("2025-03-30", 23), ("2025-06-15", 24), ("2025-10-26", 25)]))
+def test_a_day_on_which_the_clocks_change_has_the_prices_of_its_hours(text: str, changed: tuple[str, int]) -> None:
+    day, hours = date.fromisoformat(changed[0]), changed[1]
+    begin, end = (first_instant(day + timedelta(days=n), "Europe/Berlin") for n in (0, 1))
+    slots = list(Prices(parse_tariff(text.encode())[0]).list_slots(begin, end, "Europe/Berlin"))
+    assert sum(slot.end - slot.begin for slot in slots) == hours * 3600
+    assert {slot.day for slot in slots} == {day}
+
+
+def assert_slots_cover(text: str, zone: str, day: date, after: int, length: int) -> None:
     tariff, problems = parse_tariff(text.encode())
     assert problems == ()
     since = first_instant(day, zone) + after
