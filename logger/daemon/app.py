@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 
 from logger import log
 from logger.clock import Clock
-from logger.control.unix_socket import SOCKET, serving
+from logger.control.socket_server import serving
+from logger.control.unix_socket import SOCKET
 from logger.daemon import status_file
 from logger.daemon.collector import Collector
 from logger.daemon.config import gateways_of, target_of

@@ -15,7 +15,7 @@ import pytest
 
 from logger.clock import SystemClock
 from logger.control.api import StoreApi
-from logger.control.unix_socket import serving
+from logger.control.socket_server import serving
 from logger.model import RefusedLine
 from logger.store.folder import claim
 from logger.store.records import Commit

@@ -18,7 +18,8 @@ import pytest
 from logger.clock import SystemClock
 from logger.control import unix_socket
 from logger.control.api import MOST_IDS, Ask, Line, RefusedEntry, StoreApi, reach
-from logger.control.unix_socket import SOCKET, connect, serving
+from logger.control.socket_server import serving
+from logger.control.unix_socket import SOCKET, connect
 from logger.errors import EnvoyLoggerError, StateError, StoreFullError, StoreHeldError
 from logger.model import RefusedLine
 from logger.settings.load import Settings, load_settings
