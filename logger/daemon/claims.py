@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from logger.log import Changes
+
 
 class Claimant(Protocol):
-    """A collector that polls a gateway, or is about to."""
+    """A collector that polls a gateway, or is about to. `changes`: its log of what changed."""
+
+    changes: Changes
 
     @property
     def address(self) -> str:
@@ -31,12 +35,18 @@ class Claims:
     def claim(self, serial: str, by: Claimant) -> str:
         """Give the gateway to a collector → empty; or the address at which another one reaches that gateway.
 
-        One that does not reach it any more leaves it.
+        A collector that no longer reaches the gateway leaves it. A second entry is reported once.
         """
         holder = self._holders.get(serial)
         if holder is not None and holder is not by:
             if holder.is_polling(serial):
+                text = (
+                    f"gateway {serial} answers at {by.address} too; it is polled once, at {holder.address}\n"
+                    "Try: remove one of both entries from the file that ENPHASE_GATEWAYS_FILE names."
+                )
+                by.changes.begin("second entry", text)
                 return holder.address
             holder.leave(by.address)
         self._holders = {key: each for key, each in self._holders.items() if each is not by} | {serial: by}
+        by.changes.end("second entry", f"gateway {serial} is polled at {by.address} from now on")
         return ""

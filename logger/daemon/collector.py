@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 from logger import __version__, log
@@ -17,12 +16,13 @@ from logger.clock import Clock
 from logger.daemon.batches import make_amendment, make_commit, pack
 from logger.daemon.claims import Claims
 from logger.daemon.clocks import Clocks
+from logger.daemon.collected import Collected, Findings
 from logger.daemon.events import PendingEvents, event_points
 from logger.daemon.gateway_state import RESTORE, Change, GatewayState, load_state
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.newest import NewestReadings
 from logger.daemon.poller import Poller
-from logger.daemon.progress import Progress
+from logger.daemon.progress import Progress, run_until
 from logger.daemon.requests import GatewayPort
 from logger.daemon.site_members import SiteShare
 from logger.daemon.site_zone import SiteZone
@@ -30,8 +30,7 @@ from logger.daemon.tariff_files import TariffFiles
 from logger.daemon.tick import run_tick
 from logger.errors import StoreFullError
 from logger.model import Event, GatewayInfo, Reading, Role
-from logger.readings.missing import Absences, group_reasons
-from logger.readings.site_warnings import SiteWarning, find_warnings
+from logger.readings.site_warnings import find_warnings
 from logger.readings.wanted import find_wanted
 from logger.site import Site
 from logger.store.records import Commit
@@ -40,19 +39,6 @@ from logger.store.thread import StoreCalls
 
 OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list[Reading]]]
 """Makes the recorder's points about itself: tick (unix seconds), tags and poller → points."""
-
-
-@dataclass(slots=True)
-class Collected:
-    """Figures of the collect loop since the start, for `status`. Times in unix seconds."""
-
-    ticks: int = 0
-    lines: int = 0
-    missed: int = 0
-    last_tick: int = 0
-    last_poll_s: float = 0.0
-    values: dict[str, float] = field(default_factory=dict)
-    started_at: float = 0.0
 
 
 class Collector:
@@ -117,8 +103,7 @@ class Collector:
         self._since: dict[Role, float] = {}
         self._last_devices = 0
         self._stored: dict[str, str] = {}
-        self._warnings: dict[str, SiteWarning] = {}
-        self._absences: Set[str] = frozenset()
+        self._findings = Findings(self.changes, self._events.record)
         self._is_begun = False
         self._polled_at = self._recognising = ""
 
@@ -135,7 +120,8 @@ class Collector:
                 await self._survive_full_store(self._get_ready())
                 while not self.stopping.is_set():
                     tick = self.site.next_tick(self._clock.time())
-                    await self._wait_for(tick)
+                    wait_s = tick + self.site.offset_s - self._clock.time()
+                    await run_until(self.stopping, self._progress.wait(self._loop, wait_s))
                     if not self.stopping.is_set() and self._clocks.ours_is_set() and self._is_now(tick):
                         await self._survive_full_store(self.tick(tick))
             finally:
@@ -166,24 +152,7 @@ class Collector:
 
         with contextlib.suppress(TimeoutError):  # the first tick asks again
             async with self._clock.timeout(max(0.0, tick + self.site.offset_s - now - 1)):
-                await self._unless_stopped(introduce())
-
-    async def _wait_for(self, tick: int) -> None:
-        begins = tick + self.site.offset_s
-        await self._unless_stopped(self._progress.wait(self._loop, begins - self._clock.time()))
-
-    async def _unless_stopped(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work` to its end, or cancel it when `stopping` is set. Raises what `work` raises."""
-        task = asyncio.ensure_future(work)
-        stop = asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                task.result()
-        finally:
-            for waiting in (task, stop):
-                waiting.cancel()
-            await asyncio.gather(task, stop, return_exceptions=True)
+                await run_until(self.stopping, introduce())
 
     async def tick(self, tick: int) -> None:
         """Poll the endpoints that are due, and commit the readings with the time of the tick (unix seconds)."""
@@ -194,7 +163,7 @@ class Collector:
         ours = self._clocks.ours()
         try:
             async with self._clock.timeout(max(1.0, left)):
-                await self._unless_stopped(self.poller.poll(tick, roles))
+                await run_until(self.stopping, self.poller.poll(tick, roles))
         except TimeoutError:
             text = "the gateway did not answer all fast requests within the tick; the answers in time are stored"
             self.changes.begin("late", text)
@@ -226,18 +195,11 @@ class Collector:
         self._share.leave()
 
     def _claim(self, serial: str) -> bool:
-        """Claim a gateway; report once if it is polled at the address of another entry already."""
+        """Claim a gateway; return False if it is polled at the address of another entry."""
         self._polled_at = self._claims.claim(serial, self)
         if self._polled_at:
             self._share.leave()
-            text = (
-                f"gateway {serial} answers at {self.address} too; it is polled once, at {self._polled_at}\n"
-                "Try: remove one of both entries from the file that ENPHASE_GATEWAYS_FILE names."
-            )
-            self.changes.begin("second entry", text)
-            return False
-        self.changes.end("second entry", f"gateway {serial} is polled at {self.address} from now on")
-        return True
+        return not self._polled_at
 
     async def _recognise(self, info: GatewayInfo) -> bool:
         """Load the stored state of a gateway when it is first identified; return False if it is not to be polled."""
@@ -304,61 +266,17 @@ class Collector:
         await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
         self.newest.take([*readings, *(row.reading for row in result.daily)])
-        self._log(result.events)
-        self._log_absences(result.state.readings.absences)
+        self._findings.report_events(result.events)
+        self._findings.report_absences(result.state.readings.absences)
         self.state, self._stored = result.state, text
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick
             if not self._zone.is_quiet(tick):
                 warnings = {**find_warnings(result.snapshot, result.duplicates), **result.warnings}
-                self._report_warnings(tick, warnings)
+                self._findings.report_warnings(tick, warnings)
             self._layout.compare(snapshot)
         if result.state.readings.times.is_clock_doubted:
             self.poller.ask_clock()
-        self.collected.lines += len(readings)
-        self._count(tick, result.recent)
+        self.collected.count(tick, self.site.totals_s, len(readings), result.recent)
         self._on_commit(commit.roles)
-
-    def _count(self, tick: int, values: Mapping[str, float]) -> None:
-        done = self.collected
-        if done.last_tick and tick > done.last_tick + self.site.totals_s:
-            done.missed += (tick - done.last_tick) // self.site.totals_s - 1
-        done.ticks += 1
-        done.last_tick = tick
-        done.values = dict(values)
-        log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
-
-    def _report_warnings(self, tick: int, found: dict[str, SiteWarning]) -> None:
-        """Report each site warning once when it begins and once when it ends."""
-        known = self._warnings
-        for name, warning in known.items():
-            if name not in found and self.changes.end(name, warning.ended) and warning.event:
-                self._events.record(Event(tick, warning.event, warning.ended))
-        for name, warning in found.items():
-            if name in known and not warning.is_daily:
-                self.changes.renew(name, warning.text)
-            elif self.changes.begin(name, warning.text) and warning.event:
-                self._events.record(Event(tick, warning.event, warning.message, "warning"))
-        self._warnings = found
-
-    def _log_absences(self, after: Absences) -> None:
-        """Log each value that has been absent for long once, with the reason, and once when it is there again.
-
-        A reason that is an open trouble was logged when the trouble began, and is not repeated for each value.
-        """
-        logged = self.changes.list_messages()
-        new = {
-            name: absence.reason
-            for name, absence in after.told.items()
-            if name not in self._absences and not any(text in absence.reason for text in logged)
-        }
-        for reason, names in group_reasons(new).items():
-            log.get("collect").warning(f"{', '.join(names)} absent for a quarter of an hour: {reason}")
-        if back := sorted(self._absences - after.told.keys()):
-            log.get("collect").info(f"{', '.join(back)} no longer missing")
-        self._absences = (self._absences | new.keys()) & after.told.keys()
-
-    def _log(self, events: Iterable[Event]) -> None:
-        for event in events:
-            log.get("collect").log(logging.INFO if event.severity == "info" else logging.WARNING, event.text)

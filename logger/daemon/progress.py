@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+from collections.abc import Coroutine
 
 from logger.clock import Clock
 
@@ -17,6 +19,20 @@ def notify(address: str, message: str) -> None:
     target = "\0" + address[1:] if address.startswith("@") else address
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(message.encode(), target)
+
+
+async def run_until(stopping: asyncio.Event, work: Coroutine[None, None, None]) -> None:
+    """Run `work` to its end, or cancel it when `stopping` is set. Raises what `work` raises."""
+    task = asyncio.ensure_future(work)
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        for waiting in (task, stop):
+            waiting.cancel()
+        await asyncio.gather(task, stop, return_exceptions=True)
 
 
 class Progress:

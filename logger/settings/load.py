@@ -7,17 +7,16 @@ together, and no message shows a value.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
 from logger import places
 from logger.errors import Problem, SettingsError
+from logger.settings.conflicts import find_contradictions, warn_of_secrets, warn_of_unread
 from logger.settings.definitions import DESCRIPTIONS, KNOWN_NAMES, Enphase, Group, Influxdb, Mqtt, RecorderSettings
 from logger.settings.envfile import parse_env, read_env_text
 from logger.settings.environment import read_variables
@@ -137,12 +136,12 @@ def inspect_settings(
     settings = Settings(enphase, influxdb, recorder, mqtt, inputs.origins, env_file=env_file)
     settings = replace(settings, listed=list_gateways(settings, inputs))
     names = inputs.variables.keys() | inputs.dotenv.keys()
-    warnings = [*inputs.warnings, *_warn_of_secrets(inputs), *_warn_of_unread(inputs), *warn_of_strangers(names)]
+    warnings = [*inputs.warnings, *warn_of_secrets(inputs), *warn_of_unread(inputs), *warn_of_strangers(names)]
     settings = replace(settings, warnings=tuple(dict.fromkeys(warnings)))
     problems = [*inputs.problems, *_find_missing(require, inputs)]
     if "INFLUXDB_URL" not in inputs.origins:
         problems += find_misnamed_url(names)
-    return settings, (*problems, *_find_contradictions(settings, inputs), *further(settings))
+    return settings, (*problems, *find_contradictions(settings, inputs), *further(settings))
 
 
 def reread_settings(settings: Settings) -> Settings:
@@ -215,97 +214,6 @@ def _find_missing(require: Iterable[str], inputs: Inputs) -> list[Problem]:
         and name not in inputs.hidden
         and not (name == "ENPHASE_GATEWAY" and GATEWAYS_FILE in inputs.origins)
     ]
-
-
-# fmt: off
-_RULES: Final[tuple[tuple[str, Callable[[Settings], bool], str, str], ...]] = (
-    ("ENPHASE_PASSWORD", lambda s: bool(s.enphase.username) != bool(s.enphase.password),
-     "user and password belong together and one of them is missing",
-     "set both ENPHASE_USERNAME and ENPHASE_PASSWORD (or ENPHASE_PASSWORD_FILE)."),
-    ("INFLUXDB_PASSWORD", lambda s: bool(s.influxdb.username) != bool(s.influxdb.password),
-     "user and password belong together and one of them is missing",
-     "set both INFLUXDB_USERNAME and INFLUXDB_PASSWORD (or INFLUXDB_PASSWORD_FILE)."),
-    ("INFLUXDB_TOKEN", lambda s: bool(s.influxdb.token) and bool(s.influxdb.username),
-     "a token (2.x, 3.x) and a user (1.x) are both set",
-     "keep the one that your InfluxDB uses."),
-    ("INFLUXDB_ORG", lambda s: s.influxdb.api == "2" and bool(s.influxdb.token) and not s.influxdb.org,
-     "InfluxDB 2 needs an organisation",
-     "set INFLUXDB_ORG to the organisation's name."),
-    ("MQTT_PASSWORD", lambda s: bool(s.mqtt.password) and not s.mqtt.username,
-     "a password without a user signs nobody in",
-     "set MQTT_USERNAME too."),
-    ("MQTT_URL", lambda s: bool(s.mqtt.url) and find_spec("aiomqtt") is None,
-     "needs the package aiomqtt, which is not installed",
-     "install it where envoy-logger is: pip install 'envoy-logger[mqtt]'"),
-    ("MQTT_CA_FILE", lambda s: bool(s.mqtt.ca_file) and _is_no_ca(s.mqtt.ca_file),
-     "there is no such file, or it holds no certificate in PEM form",
-     "give the path of the CA's certificate in PEM form."),
-    ("LOGGER_DEVICES_INTERVAL_S", lambda s: s.recorder.devices_interval_s % s.recorder.totals_interval_s != 0,
-     "is not a multiple of LOGGER_TOTALS_INTERVAL_S",
-     "choose for example 60 and 300."),
-    ("LOGGER_TLS_CA_FILE", lambda s: s.recorder.tls == "verify" and _is_no_ca(s.recorder.tls_ca_file),
-     "there is no such file, or it holds no certificate in PEM form",
-     "give the path of the CA's certificate in PEM form."),
-)
-"""Contradictions between settings: the variable to name, the test for the contradiction, the message, the fix."""
-# fmt: on
-_PASSED: Final = (
-    " systemd passed this service no credentials: its unit needs the line "
-    "LoadCredential=envoy_logger:/etc/envoy-logger/credentials (in an LXC container, turn nesting on)."
-)
-"""What to add where a secret is missing in a service that was handed none."""
-
-
-def _find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
-    """Return a problem for each rule that is broken; what could not be read is a problem already."""
-    told = {problem.setting for problem in inputs.problems} | inputs.hidden
-    is_without = "NOTIFY_SOCKET" in inputs.variables and "CREDENTIALS_DIRECTORY" not in inputs.variables
-    found = [
-        Problem(name, settings.origins.get(name, "not set"), message, fix + (_PASSED if is_without else ""))
-        for name, is_broken, message, fix in _RULES
-        if name not in told and is_broken(settings)
-    ]
-    told |= {problem.setting for problem in found}
-    return found + [
-        Problem(name, each.origins.get(name, each.origins["ENPHASE_GATEWAY"]), message, fix)
-        for each in settings.listed or ()
-        for name, is_broken, message, fix in _RULES
-        if name not in told and is_broken(each)
-    ]
-
-
-def _is_no_ca(path: str) -> bool:
-    """Return True if a file is named but holds no CA certificate."""
-    if not path:
-        return False
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except OSError:  # ssl.SSLError is one
-        return True
-    return False
-
-
-def _warn_of_secrets(inputs: Inputs) -> Iterable[str]:
-    """Warn of secrets in `.env` that compose or systemd read differently, and of secret files that are not read."""
-    for name in (item.variable for item in DESCRIPTIONS if item.secret):
-        origin, env_file = inputs.origins.get(name), str(inputs.env_file)
-        if origin == env_file and any(c in inputs.dotenv[name] for c in " $#\\'\"`"):
-            yield (
-                f"{name} in {env_file} holds a character that dotenv, compose and systemd read differently. "
-                f"Try: put it into a file and set {name}_FILE"
-            )
-        if origin in ("environment", env_file) and any(values.get(f"{name}_FILE") for values, _ in inputs.layers):
-            yield f"{name} is set and so is {name}_FILE: the file is not read"
-
-
-def _warn_of_unread(inputs: Inputs) -> Iterable[str]:
-    """Warn of settings of the one gateway, which a gateways file replaces."""
-    if GATEWAYS_FILE in inputs.origins:
-        for name in ("ENPHASE_GATEWAY", "ENPHASE_SERIAL"):
-            if name in inputs.origins:
-                yield f"{name} is set and so is {GATEWAYS_FILE}: {name} is not read"
-    elif "LOGGER_SHARD" in inputs.origins:
-        yield f"LOGGER_SHARD is set and {GATEWAYS_FILE} is not: there is no list to share"
 
 
 def _uncapitalise(text: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from logger.clock import SystemClock
-from logger.control import unix_socket
+from logger.control import socket_server, unix_socket
 from logger.control.api import MOST_IDS, Ask, Line, RefusedEntry, StoreApi, reach
 from logger.control.socket_server import serving
 from logger.control.unix_socket import SOCKET, connect
@@ -223,7 +223,7 @@ DEEP = b"[" * 100_000 + b"\n"
 def test_what_no_command_sends_is_answered_or_cut_off_and_others_are_still_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unix_socket, "_IDLE_S", 0.3)
+    monkeypatch.setattr(socket_server, "_IDLE_S", 0.3)
     monkeypatch.setattr(unix_socket, "ANSWER_S", 0.3)
 
     async def scenario() -> None:

@@ -1,0 +1,82 @@
+"""Count what a collect loop did, and report what its ticks found: events, site warnings, absent values."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+from logger import log
+from logger.model import Event
+from logger.readings.missing import Absences, group_reasons
+from logger.readings.site_warnings import SiteWarning
+
+
+@dataclass(slots=True)
+class Collected:
+    """Figures of the collect loop since the start, for `status`. Times in unix seconds."""
+
+    ticks: int = 0
+    lines: int = 0
+    missed: int = 0
+    last_tick: int = 0
+    last_poll_s: float = 0.0
+    values: dict[str, float] = field(default_factory=dict)
+    started_at: float = 0.0
+
+    def count(self, tick: int, every_s: int, lines: int, values: Mapping[str, float]) -> None:
+        """Count a stored tick, and the ticks since the one before that were missed."""
+        if self.last_tick and tick > self.last_tick + every_s:
+            self.missed += (tick - self.last_tick) // every_s - 1
+        self.ticks += 1
+        self.lines += lines
+        self.last_tick = tick
+        self.values = dict(values)
+        log.get("collect").debug("poll", extra={"tick": tick, **{k: round(v, 1) for k, v in values.items()}})
+
+
+class Findings:
+    """Reports each site warning and each absent value once when it begins and once when it ends.
+
+    `record` stores an event with the next tick.
+    """
+
+    def __init__(self, changes: log.Changes, record: Callable[[Event], None]) -> None:
+        self._changes, self._record = changes, record
+        self._warnings: dict[str, SiteWarning] = {}
+        self._absences: Set[str] = frozenset()
+
+    def report_warnings(self, tick: int, found: dict[str, SiteWarning]) -> None:
+        """Report the site warnings of a tick; an event is recorded where a warning has one."""
+        known = self._warnings
+        for name, warning in known.items():
+            if name not in found and self._changes.end(name, warning.ended) and warning.event:
+                self._record(Event(tick, warning.event, warning.ended))
+        for name, warning in found.items():
+            if name in known and not warning.is_daily:
+                self._changes.renew(name, warning.text)
+            elif self._changes.begin(name, warning.text) and warning.event:
+                self._record(Event(tick, warning.event, warning.message, "warning"))
+        self._warnings = found
+
+    def report_absences(self, after: Absences) -> None:
+        """Log each value that has been absent for long, with the reason, and again when it is there.
+
+        A reason that is an open trouble was logged when the trouble began, and is not repeated for each value.
+        """
+        logged = self._changes.list_messages()
+        new = {
+            name: absence.reason
+            for name, absence in after.told.items()
+            if name not in self._absences and not any(text in absence.reason for text in logged)
+        }
+        for reason, names in group_reasons(new).items():
+            log.get("collect").warning(f"{', '.join(names)} absent for a quarter of an hour: {reason}")
+        if back := sorted(self._absences - after.told.keys()):
+            log.get("collect").info(f"{', '.join(back)} no longer missing")
+        self._absences = (self._absences | new.keys()) & after.told.keys()
+
+    def report_events(self, events: Iterable[Event]) -> None:
+        """Log the events of a tick."""
+        for event in events:
+            log.get("collect").log(logging.INFO if event.severity == "info" else logging.WARNING, event.text)

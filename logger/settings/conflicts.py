@@ -1,0 +1,106 @@
+"""Finds settings that contradict each other, and warns of values that are not read, or read differently elsewhere."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from logger.errors import Problem
+from logger.settings.definitions import DESCRIPTIONS
+from logger.settings.gateways_file import SETTING as GATEWAYS_FILE
+from logger.settings.value_sources import Inputs
+
+if TYPE_CHECKING:
+    from logger.settings.load import Settings
+
+# fmt: off
+_RULES: Final[tuple[tuple[str, Callable[[Settings], bool], str, str], ...]] = (
+    ("ENPHASE_PASSWORD", lambda s: bool(s.enphase.username) != bool(s.enphase.password),
+     "user and password belong together and one of them is missing",
+     "set both ENPHASE_USERNAME and ENPHASE_PASSWORD (or ENPHASE_PASSWORD_FILE)."),
+    ("INFLUXDB_PASSWORD", lambda s: bool(s.influxdb.username) != bool(s.influxdb.password),
+     "user and password belong together and one of them is missing",
+     "set both INFLUXDB_USERNAME and INFLUXDB_PASSWORD (or INFLUXDB_PASSWORD_FILE)."),
+    ("INFLUXDB_TOKEN", lambda s: bool(s.influxdb.token) and bool(s.influxdb.username),
+     "a token (2.x, 3.x) and a user (1.x) are both set",
+     "keep the one that your InfluxDB uses."),
+    ("INFLUXDB_ORG", lambda s: s.influxdb.api == "2" and bool(s.influxdb.token) and not s.influxdb.org,
+     "InfluxDB 2 needs an organisation",
+     "set INFLUXDB_ORG to the organisation's name."),
+    ("MQTT_PASSWORD", lambda s: bool(s.mqtt.password) and not s.mqtt.username,
+     "a password without a user signs nobody in",
+     "set MQTT_USERNAME too."),
+    ("MQTT_URL", lambda s: bool(s.mqtt.url) and find_spec("aiomqtt") is None,
+     "needs the package aiomqtt, which is not installed",
+     "install it where envoy-logger is: pip install 'envoy-logger[mqtt]'"),
+    ("MQTT_CA_FILE", lambda s: bool(s.mqtt.ca_file) and _is_no_ca(s.mqtt.ca_file),
+     "there is no such file, or it holds no certificate in PEM form",
+     "give the path of the CA's certificate in PEM form."),
+    ("LOGGER_DEVICES_INTERVAL_S", lambda s: s.recorder.devices_interval_s % s.recorder.totals_interval_s != 0,
+     "is not a multiple of LOGGER_TOTALS_INTERVAL_S",
+     "choose for example 60 and 300."),
+    ("LOGGER_TLS_CA_FILE", lambda s: s.recorder.tls == "verify" and _is_no_ca(s.recorder.tls_ca_file),
+     "there is no such file, or it holds no certificate in PEM form",
+     "give the path of the CA's certificate in PEM form."),
+)
+"""Contradictions between settings: the variable to name, the test for the contradiction, the message, the fix."""
+# fmt: on
+_PASSED: Final = (
+    " systemd passed this service no credentials: its unit needs the line "
+    "LoadCredential=envoy_logger:/etc/envoy-logger/credentials (in an LXC container, turn nesting on)."
+)
+"""What to add where a secret is missing in a service that was handed none."""
+
+
+def find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
+    """Return a problem for each rule that is broken; what could not be read is a problem already."""
+    told = {problem.setting for problem in inputs.problems} | inputs.hidden
+    is_without = "NOTIFY_SOCKET" in inputs.variables and "CREDENTIALS_DIRECTORY" not in inputs.variables
+    found = [
+        Problem(name, settings.origins.get(name, "not set"), message, fix + (_PASSED if is_without else ""))
+        for name, is_broken, message, fix in _RULES
+        if name not in told and is_broken(settings)
+    ]
+    told |= {problem.setting for problem in found}
+    return found + [
+        Problem(name, each.origins.get(name, each.origins["ENPHASE_GATEWAY"]), message, fix)
+        for each in settings.listed or ()
+        for name, is_broken, message, fix in _RULES
+        if name not in told and is_broken(each)
+    ]
+
+
+def _is_no_ca(path: str) -> bool:
+    """Return True if a file is named but holds no CA certificate."""
+    if not path:
+        return False
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:  # ssl.SSLError is one
+        return True
+    return False
+
+
+def warn_of_secrets(inputs: Inputs) -> Iterable[str]:
+    """Warn of secrets in `.env` that compose or systemd read differently, and of secret files that are not read."""
+    for name in (item.variable for item in DESCRIPTIONS if item.secret):
+        origin, env_file = inputs.origins.get(name), str(inputs.env_file)
+        if origin == env_file and any(c in inputs.dotenv[name] for c in " $#\\'\"`"):
+            yield (
+                f"{name} in {env_file} holds a character that dotenv, compose and systemd read differently. "
+                f"Try: put it into a file and set {name}_FILE"
+            )
+        if origin in ("environment", env_file) and any(values.get(f"{name}_FILE") for values, _ in inputs.layers):
+            yield f"{name} is set and so is {name}_FILE: the file is not read"
+
+
+def warn_of_unread(inputs: Inputs) -> Iterable[str]:
+    """Warn of settings of the one gateway, which a gateways file replaces."""
+    if GATEWAYS_FILE in inputs.origins:
+        for name in ("ENPHASE_GATEWAY", "ENPHASE_SERIAL"):
+            if name in inputs.origins:
+                yield f"{name} is set and so is {GATEWAYS_FILE}: {name} is not read"
+    elif "LOGGER_SHARD" in inputs.origins:
+        yield f"LOGGER_SHARD is set and {GATEWAYS_FILE} is not: there is no list to share"
