@@ -224,7 +224,7 @@ def test_what_no_command_sends_is_answered_or_cut_off_and_others_are_still_serve
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_server, "_IDLE_S", 0.3)
-    monkeypatch.setattr(unix_socket, "ANSWER_S", 0.3)
+    monkeypatch.setattr(socket_server, "ANSWER_S", 0.3)
 
     async def scenario() -> None:
         async with serving(tmp_path, Odd()):
