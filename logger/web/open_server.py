@@ -107,6 +107,11 @@ def _describe(address: tuple[str, int], error: OSError) -> str:
             f"the page cannot be served: another program listens at {place}\n"
             f"Try: set LOGGER_HTTP to another port, such as {_name_host(host)}:{port + 1}, or to off."
         )
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return (
+            f"the page cannot be served: this system does not let the recorder listen at {place}\n"
+            f"Try: set LOGGER_HTTP to port 9817; in the unit of systemd, another one needs SocketBindAllow=tcp:{port}."
+        )
     reason = error.strerror or str(error)
     return (
         f"the page cannot be served at {place}: {reason}\n"

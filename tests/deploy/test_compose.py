@@ -43,7 +43,7 @@ def test_the_recorders_image_runs_closed(name: str) -> None:
     assert service["read_only"] is True
     assert service["user"] == "65532:65532"
     assert service["cap_drop"] == ["ALL"]
-    assert "ports" not in service
+    assert all(port.endswith(":9817:9817") for port in service.get("ports", []))
     assert not {"privileged", "cap_add", "network_mode", "pid", "devices"} & set(service)
 
 
@@ -57,6 +57,9 @@ def test_nobody_gains_privileges_or_sees_the_host(name: str) -> None:
 
 def test_ports_are_bound_to_this_machine_unless_asked_otherwise() -> None:
     assert SERVICES["influxdb"]["ports"] == ["127.0.0.1:8086:8086"]
+    assert SERVICES["recorder"]["ports"] == ["${PAGE_BIND:-127.0.0.1}:9817:9817"]
+    assert SERVICES["demo"]["ports"] == ["127.0.0.1:9817:9817"]
+    assert "ports" not in SERVICES["setup"]
     assert SERVICES["grafana"]["ports"] == ["${GRAFANA_BIND:-127.0.0.1}:3000:3000"]
 
 

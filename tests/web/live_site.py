@@ -38,6 +38,7 @@ class SiteKind:
     has_files: bool = True
     past_days: int = 1
     away: str = ""
+    coarse_s: int = 900
 
 
 KINDS: Final = {
@@ -117,7 +118,9 @@ class LiveSite:
 
     async def _begin(self) -> None:
         kind = self.kind
-        plant = invent_gateway(kind.generation, phases=kind.phases, epoch=MIDNIGHT - HISTORY_S)
+        plant = invent_gateway(
+            kind.generation, phases=kind.phases, epoch=MIDNIGHT - max(HISTORY_S, (kind.past_days + 2) * 86400)
+        )
         files = write_site_files(self.folder, plant, NOON) if kind.has_files else {}
         site = Site(
             zone="Europe/Madrid",
@@ -126,7 +129,7 @@ class LiveSite:
         )
         if kind.past_days:
             since = MIDNIGHT - kind.past_days * 86400
-            invent_history(self.folder, plant, site, HandClock(NOON), since, NOON)
+            invent_history(self.folder, plant, site, HandClock(NOON), since, NOON, coarse_s=kind.coarse_s)
 
         def make_gateway(clock: HandClock) -> PlantGateway:
             return _AwayGateway(plant, clock, slow_s=0.0, fast_s=0.0)

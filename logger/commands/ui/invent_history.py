@@ -26,8 +26,8 @@ from logger.site import Site
 from logger.store.store import Store
 from logger.wire import Answer
 
-_COARSE_S, _FINE_S = 900, 300
-"""Seconds between two ticks of past days, and of the present one, of which a curve is drawn."""
+_FINE_S: Final = 300
+"""Seconds between two ticks of the present day, of which a curve is drawn."""
 _ROWS: Final = (("A", "south", 4), ("B", "south", 4), ("C", "garage", 4))
 """Rows of the invented roof: their letter, their group, and the number of panels."""
 _TARIFF: Final = """\
@@ -67,8 +67,17 @@ def write_site_files(folder: Path, model: SiteModel, at: int) -> dict[str, str]:
     return {"LOGGER_LAYOUT_FILE": str(layout), "LOGGER_TARIFF_FILE": str(tariff)}
 
 
-def invent_history(folder: Path, model: SiteModel, site: Site, clock: Clock, since: int, until: int) -> None:
-    """Record the site from one time to another, in unix seconds, with a tick every quarter of an hour, then more."""
+def invent_history(
+    folder: Path,
+    model: SiteModel,
+    site: Site,
+    clock: Clock,
+    since: int,
+    until: int,
+    *,
+    coarse_s: int = 900,
+) -> None:
+    """Record the site from one time to another, in unix seconds: past days with a tick each `coarse_s`, then more."""
     info = _read_info(model, since)
     endpoints = plan(info)
     layout, _ = read_layout(site.layout_file)
@@ -77,8 +86,8 @@ def invent_history(folder: Path, model: SiteModel, site: Site, clock: Clock, sin
     store = Store.open(folder, max_mb=2048, keep_days=30, clock=clock)
     try:
         today = first_instant(local_day(until, site.zone), site.zone)
-        for tick in (*range(since, today, _COARSE_S), *range(today, until, _FINE_S)):
-            step_s = _COARSE_S if tick < today else _FINE_S
+        for tick in (*range(since, today, coarse_s), *range(today, until, _FINE_S)):
+            step_s = coarse_s if tick < today else _FINE_S
             documents = dict(_list_documents(model, endpoints, tick))
             absent = paths.PATHS - documents.keys()
             answered = dict.fromkeys(paths.PATHS, 3)

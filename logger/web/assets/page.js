@@ -9,7 +9,7 @@
   let plot = null, data = null, shown = [];
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-  const plotHeight = () => (innerWidth < 760 ? 250 : 300);
+  const plotHeight = () => (innerWidth < 760 ? 250 : innerWidth < 1100 ? 300 : 330);
   const holder = () => document.getElementById("live-curve");
 
   function makeSeries(names) {
