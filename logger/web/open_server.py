@@ -110,7 +110,7 @@ def _describe(address: tuple[str, int], error: OSError) -> str:
     if error.errno in (errno.EPERM, errno.EACCES):
         return (
             f"the page cannot be served: this system does not let the recorder listen at {place}\n"
-            f"Try: set LOGGER_HTTP to port 9817; in the unit of systemd, another one needs SocketBindAllow=tcp:{port}."
+            f"Try: set LOGGER_HTTP to port 9817, or add SocketBindAllow=tcp:{port} to the unit of systemd."
         )
     reason = error.strerror or str(error)
     return (
