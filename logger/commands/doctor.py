@@ -52,10 +52,10 @@ def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
     found: list[CheckResult] = []
 
     def report(result: CheckResult) -> None:
-        is_next = bool(result.gateway) and result.gateway not in (each.gateway for each in found[-1:])
+        is_next = result.gateway != (found[-1].gateway if found else "")
         found.append(result)
         if is_next and not as_json:
-            click.secho(f"\ngateway {result.gateway}", bold=True)
+            click.secho(f"\ngateway {result.gateway}" if result.gateway else "", bold=True)
         if not as_json:
             click.echo(f"{mark(*_MARKS[result.state])} {log.mask(_format(result))}")
 

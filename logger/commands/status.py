@@ -67,10 +67,11 @@ def write_lines(found: dict[str, Json], now: float) -> list[str]:
     """Write the status as text, one fact a line; several gateways take a line each."""
     store, troubles = _part(found, "store"), _part(found, "troubles")
     gateways = status_file.list_gateways(found)
-    is_one = len(gateways) == 1
+    is_one, sites = len(gateways) == 1, _part(found, "sites")
     return [
         _describe_state(found, now),
         *(_describe_one(found, now) if is_one else _list_gateways(gateways)),
+        *(_describe_site(name, _part(sites, name)) for name in sites),
         _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
         _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
         *(_describe_missing(_part(found, "missing"), now) if is_one else ()),
@@ -92,7 +93,8 @@ def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
         if not any(key.startswith(f"{address} ") for address in others)
     }
     picked = {**found, **chosen, "troubles": troubles}
-    picked.pop("further_gateways", None)
+    for of_several in ("further_gateways", "sites"):
+        picked.pop(of_several, None)
     return picked
 
 
@@ -114,6 +116,16 @@ def _list_gateways(gateways: list[dict[str, Json]]) -> list[str]:
     rows = [("gateway", "address", "site", "state", "produces", "today", "missed"), *map(_describe_briefly, gateways)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _describe_site(name: str, sums: dict[str, Json]) -> str:
+    """Write the sums of a site of several gateways, and what is missing for them."""
+    parts = [f"{label} {watts:.0f} W" for label, key in _POWERS.items() if _is_number(watts := sums.get(key))]
+    if _is_number(today := sums.get("production_today_wh")):
+        parts.append(f"{today / 1000:.2f} kWh produced today")
+    if missing := sums.get("missing"):
+        parts.append(f"missing: {missing}")
+    return _line("site", f"{name}: {', '.join(parts) or 'not all gateways are heard yet'}")
 
 
 def _describe_briefly(gateway: dict[str, Json]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class Recorder:
 
     `changes` holds every trouble there is now. `news` tells when `status.json` has something new to say.
     `between_ticks` is held while a state changes. `stopping` is set to end the recorder. `outlets`: what each outlet
-    says of itself, such as its address.
+    says of itself, such as its address. `sites`: those that have several gateways.
     """
 
     store: StoreThread
@@ -70,6 +70,7 @@ class Recorder:
     between_ticks: asyncio.Lock
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     outlets: dict[str, Json] = field(default_factory=dict)
+    sites: tuple[SiteMembers, ...] = ()
 
     def make_apis(self) -> tuple[StoreApi, StateApi]:
         """Make what a command can ask the running recorder for."""
@@ -179,4 +180,6 @@ def build_recorder(
         for config, gateway, pending in zip(configs, gateways, events, strict=True)
     ]
     parts = tuple(gateways), tuple(collectors)
-    return Recorder(store, *parts, shipper, progress, changes, news, between_ticks, stopping)
+    return Recorder(
+        store, *parts, shipper, progress, changes, news, between_ticks, stopping, sites=(*sites.values(),)
+    )

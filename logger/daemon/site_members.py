@@ -21,6 +21,8 @@ class SiteMembers:
 
     def __init__(self, site: str, names: Sequence[str]) -> None:
         self.site = site
+        self.last: Mapping[str, Value] = {}
+        """The fields of the newest point of the site."""
         self._members = {name: SiteMember(name) for name in names}
         self._known: set[str] = set()
         self._tick = 0
@@ -69,7 +71,9 @@ class SiteMembers:
             each if each.name in reported else SiteMember(each.name, _NOT_HEARD, each.energy)
             for each in self._members.values()
         ]
-        return [sum_totals(self.site, self._tick, members)]
+        point = sum_totals(self.site, self._tick, members)
+        self.last = point.fields
+        return [point]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
         "outlets": dict(recorder.outlets),
         "troubles": dict(recorder.changes.troubles),
         **({"further_gateways": [*described[1:]]} if described[1:] else {}),
+        **({"sites": {each.site: dict(each.last) for each in recorder.sites}} if recorder.sites else {}),
     }
 
 
@@ -69,6 +70,7 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
     sent, contention = poller.requests.count_last_hour(clock.time()), poller.requests.contention
     return {
         "address": collector.address,
+        "serial": collector.serial or collector.expected_serial,
         "site": collector.site.name,
         "second_entry": collector.is_second_entry,
         "started_at": round(done.started_at, 3),
@@ -166,5 +168,4 @@ def list_gateways(status: Mapping[str, Json]) -> list[dict[str, Json]]:
 
 def serial_in(gateway: Mapping[str, Json]) -> str:
     """Return the serial in what a status tells of a gateway; empty while it is not known."""
-    known = gateway.get("gateway")
-    return str(known.get("serial")) if isinstance(known, dict) else ""
+    return str(gateway.get("serial") or "")

@@ -112,6 +112,7 @@ def test_status_and_health_show_each_gateway(both: Neighbours, tmp_path: Path) -
         )
         text = program(tmp_path, "status", settings=settings).out
         assert [line.split()[0] for line in text.splitlines()[1:4]] == ["gateway", house, barn]
+        assert not any(line.startswith("site ") for line in text.splitlines())
         one = program(tmp_path, "status", "--gateway", barn, settings=settings).out
         assert f"gateway    {barn}, firmware" in one
         assert house not in one

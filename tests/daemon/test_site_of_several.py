@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from logger.commands.status import write_lines
 from logger.daemon.site_members import SiteMembers
+from logger.daemon.status_file import describe
 from logger.energy.site_sums import SiteMember, sum_totals
 from logger.energy.state import EnergyState, Wiring
 from logger.influx.read_back import read_back
@@ -86,6 +88,10 @@ def test_a_recorder_writes_the_sums_of_its_site_and_a_row_a_day(tmp_path: Path, 
                 await simulators[BARN].go_down()
             for minute in range(3):
                 await tick(recorder, clock, minute)
+            status = describe(recorder, await recorder.store.call(Store.read_figures), clock)
+            (line,) = [line for line in write_lines(status, clock.now) if line.startswith("site ")]
+            assert ("missing: " + simulators[BARN].url in line) is is_away
+            assert ("kWh produced today" in line) is not is_away
             points = await read(recorder.store, "envoy_site", "totals")
             assert [(point.time - NOON) // 60 for point in points] == [0, 1, 2]
             assert all(point.tags == {"site": "farm"} for point in points)
