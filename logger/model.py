@@ -43,12 +43,16 @@ def is_rounded(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Hold one answer of the gateway: `body` is parsed JSON; `received_at` and `took_s` are seconds by our clock."""
+    """Hold one answer of the gateway: `body` is parsed JSON; `received_at` and `took_s` are seconds by our clock.
+
+    `skeleton`: a number that two documents share if they differ in digits alone; 0 if it is unknown.
+    """
 
     path: str
     body: Json
     received_at: float
     took_s: float
+    skeleton: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from logger.daemon.requests import GatewayPort
 from logger.daemon.site_members import SiteShare
 from logger.daemon.site_zone import SiteZone
 from logger.daemon.tariff_files import TariffFiles
-from logger.daemon.tick import run_tick
+from logger.daemon.tick import list_read, run_tick
 from logger.errors import StoreFullError
 from logger.model import Event, GatewayInfo, Reading, Role
 from logger.readings.site_warnings import find_warnings
@@ -268,6 +268,7 @@ class Collector:
         self.newest.take([*readings, *(row.reading for row in result.daily)])
         self._findings.report_events(result.events)
         self._findings.report_absences(result.state.readings.absences)
+        self.poller.basis = list_read(result)
         self.state, self._stored = result.state, text
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:

@@ -58,6 +58,9 @@ class Poller:
         self._events, self._zone = events, zone
         self._on_new_gateway, self._wants = on_new_gateway, wants
         self._wanted = Wanted(frozenset())
+        self._occasion: object = None
+        self.basis: object = None
+        """What was read at the last tick; where it differs, other documents may be wanted."""
         self._info_due = 0.0
         self._stopped_by = ""
         self._slow_tick = self._slow_until = 0
@@ -194,8 +197,15 @@ class Poller:
             self._changes.end("sign-in", "the gateway accepts the credentials again")
 
     def _review_wanted(self, tick: int) -> None:
-        """Decide from the current documents which endpoints to request, and how often."""
-        self._wanted = wanted = self._wants(self.snapshot(tick, {}))
+        """Decide from the current documents which endpoints to request, and how often.
+
+        The documents are looked at with the devices' ticks, and when some came or went, or other values were read.
+        """
+        snapshot = self.snapshot(tick, {})
+        occasion = (tick // self._intervals["devices"], snapshot.documents.keys(), snapshot.absent, self.basis)
+        if occasion != self._occasion:
+            self._occasion, self._wanted = occasion, self._wants(snapshot)
+        wanted = self._wanted
         slow = self.requests.contention.slow_gateway
         for path, state in self.states.items():
             frequency: Frequency = "rarely" if path in wanted.rarely else "often" if path in wanted.often else "usual"

@@ -115,6 +115,12 @@ def _gather_points(
     return [*now, *seen.points, *late, *energy.hours]
 
 
+def list_read(result: TickResult) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
+    """List what was read at a tick: the fields of the totals' points, and the counters whose source is pinned."""
+    read = (point for point in result.readings if point.role == "totals" and point.time == result.snapshot.tick)
+    return frozenset((point.measurement, *point.fields) for point in read), result.state.readings.sources.pinned
+
+
 def _pick_recent(totals: Mapping[str, Value]) -> dict[str, float]:
     return {
         name: float(round_value(name, value))

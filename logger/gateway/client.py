@@ -22,7 +22,7 @@ from logger.errors import (
 )
 from logger.gateway.access import Access
 from logger.gateway.connect import Connection, Connector
-from logger.gateway.documents import read_answer
+from logger.gateway.documents import number_skeleton, read_answer
 from logger.gateway.endpoints import INFO, AuthKind, Endpoint, auth_kind
 from logger.gateway.gateway_events import GatewayEvents
 from logger.gateway.probe import ask_info
@@ -128,7 +128,7 @@ class Gateway:
                 connection, answer = await self._answer(replace(endpoint, path=name))
         who = (self.token_user or "unknown") if self._session is not None else self._local_user
         body = read_answer(answer, endpoint, connection.info, connection.wire.host, who)
-        return Document(endpoint.path, body, self._clock.time(), answer.took_s)
+        return Document(endpoint.path, body, self._clock.time(), answer.took_s, number_skeleton(answer))
 
     async def _answer(self, endpoint: Endpoint) -> tuple[Connection, Answer]:
         """Ask once with the sign-in that this gateway wants; `/info` without any."""

@@ -40,6 +40,7 @@ _FIRMWARE: Final = re.compile(r"[A-Za-z]{0,4}[0-9]+(\.[0-9]+)*[\w.\-]{0,32}")
 
 _MAY_OVERFLOW: Final = re.compile(r"\d[eE]\+?\d|\d{300}")
 """What stands in every number that is too large for a float, and in some others."""
+_OF_NUMBERS: Final = b"0123456789.+-"
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _GONE: Final = frozenset({400, 404, 405, 410})
 
@@ -194,6 +195,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number that can be stored")
     return value
+
+
+def number_skeleton(answer: Answer) -> int:
+    """Return a number that two documents share, in this process, if they differ in digits alone."""
+    return hash(answer.body.translate(None, _OF_NUMBERS))
 
 
 def _is_shallow(body: bytes) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
+from logger.gateway.documents import number_skeleton
 from logger.model import Document, Event, Json
 from logger.readings import paths
 from logger.readings.drift import LASTS_S, READ, Shape, watch
+from logger.wire import Answer
 from tests.readings.recordings import SITE, load, names, needs_recordings
 from tests.readings.site import (
     METERED,
@@ -39,11 +42,12 @@ def without(body: Body, key: str) -> Body:
 
 
 def minutes(shape: Shape, body: Json, count: int, start: int = NOW, every: int = 60) -> tuple[Shape, list[Event]]:
-    """The same body so many times."""
+    """The same body so many times; each answer has a skeleton, as real ones do."""
     events: list[Event] = []
+    skeleton = number_skeleton(Answer(200, {}, json.dumps(body).encode(), 0.1))
     for n in range(count):
         at = start + n * every
-        shape, said = watch(shape, Document(paths.READINGS, body, at + 5.0, 0.1), at)
+        shape, said = watch(shape, Document(paths.READINGS, body, at + 5.0, 0.1, skeleton), at)
         events += said
     return shape, events
 
@@ -65,6 +69,14 @@ def test_a_missing_key_is_said_once_after_half_an_hour_and_once_when_it_is_back(
     assert [(e.kind, e.text) for e in said] == [
         ("key_back", "/ivp/meters/readings gives activePower again, as before")
     ]
+
+
+def test_a_key_that_differs_in_digits_alone_is_missed_for_a_quarter_of_an_hour_at_most() -> None:
+    renamed: Body = [{**row, "activePower2": 1.0} for row in without(ROWS, "activePower") if isinstance(row, dict)]
+    shape, _ = minutes(Shape(), ROWS, 5)
+    _, said = minutes(shape, renamed, 60, NOW + 300)
+    (event,) = said
+    assert NOW + 300 + LASTS_S <= event.time <= NOW + 300 + LASTS_S + 900
 
 
 def test_a_changed_type_is_said_with_both_types() -> None:
