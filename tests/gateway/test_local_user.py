@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from logger.errors import EnvoyLoggerError, NotAllowedError
+from logger.errors import AbsentError, EnvoyLoggerError, NotAllowedError
 from logger.gateway.endpoints import plan
+from logger.model import GatewayInfo
 from logger.simulator.credentials import DigestGuard
 from logger.simulator.faults import Fault
 from tests.gateway.parts import READINGS, Site, endpoint, html, site
+from tests.sizes import LONG
 
 METERS = "/ivp/meters"
 V1 = "/api/v1/production"
@@ -102,3 +109,47 @@ async def test_a_path_that_breaks_http_leaves_the_others_their_connection(tmp_pa
             await gateway.fetch(endpoint(V1))
         assert here.box.count("/info") == 1 + 3
         assert here.box.count(V1) == 4
+
+
+ALL = [each.path for each in plan(GatewayInfo("1", "R4.10.35", "", True, False, 0.0)) if each.form == "json"]
+guards = st.builds(
+    DigestGuard,
+    has_qop=st.booleans(),
+    nonce_uses=st.sampled_from((None, 1, 2, 3)),
+    names_next=st.booleans(),
+)
+
+
+@settings(max_examples=2000 if LONG else 40, deadline=None)
+@given(
+    firmware=st.sampled_from(("D3.7.0", "R3.9.36", "R3.18.10", "M4.2.33", "R4.10.35", "D5.0.62")),
+    protected=st.frozensets(st.sampled_from(ALL)),
+    guard=guards,
+    password=st.sampled_from((None, "changed by the owner")),
+    asked=st.lists(st.sampled_from(ALL), min_size=1, max_size=6),
+    restarts_after=st.integers(0, 5),
+)
+def test_whatever_paths_are_protected_and_however_they_ask_each_is_answered(
+    tmp_path_factory: pytest.TempPathFactory,
+    firmware: str,
+    protected: frozenset[str],
+    guard: DigestGuard,
+    password: str | None,
+    asked: list[str],
+    restarts_after: int,
+) -> None:
+    async def ask() -> None:
+        async with site(tmp_path_factory.mktemp("site"), firmware=firmware) as here:
+            here.box.digest, here.box.digest_on, here.box.local_password = guard, tuple(protected), password
+            gateway = here.gateway(local_password=password or "")
+            for number, path in enumerate(asked):
+                if number == restarts_after:
+                    here.box.digest = replace(guard, counts={})
+                with contextlib.suppress(AbsentError):
+                    await gateway.fetch(endpoint(path))
+            statuses = {served.status for served in here.box.journal if served.path in protected}
+            assert statuses <= {200, 401, 404}
+            for path in set(asked) & protected:
+                assert counts(here, path)[-1] != 401
+
+    asyncio.run(ask())
