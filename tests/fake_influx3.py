@@ -1,4 +1,8 @@
-"""A small InfluxDB 3 Core for tests, by its documentation; with authorisation it answers as 3.6.0 was seen to."""
+"""A small InfluxDB 3 Core for tests: statuses, headers and texts are those of the source of 3.6.0.
+
+With authorisation, 3.6.0 asks for the token before it looks at the path, so `/health` and `/ping` answer 401 as well.
+A header that is no sign-in is a 400. Started without authorisation, it takes everything from everybody.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,17 @@ from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "apiv3_admin-secret"
 _DATABASES = "/api/v3/configure/database"
+_MALFORMED = (
+    "Authorization header was malformed, the request was not in the form of 'Authorization: <auth-scheme> <token>', "
+    "supported auth-schemes are Bearer, Token and Basic"
+)
 
 
 class FakeInflux3(ThreadingHTTPServer):
     """The server. `is_guarded`: every path, /health and /ping among them, answers 401 without `TOKEN`.
 
-    `listing`: a body instead of every answer's own. `lines`: what was written, by database.
+    `listing`: a body instead of every answer's own. `lines`: what was written, by database. `most`: the number of
+    databases that it takes.
     """
 
     daemon_threads = True
@@ -28,6 +37,7 @@ class FakeInflux3(ThreadingHTTPServer):
         self.databases: dict[str, str] = {"_internal": ""}
         self.lines: dict[str, list[str]] = {}
         self.listing = b""
+        self.most = 5
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -39,8 +49,8 @@ class FakeInflux3(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: FakeInflux3
 
-    def _answer(self, status: int, body: object = None, *, tells: bool = True) -> None:
-        data = json.dumps(body).encode() if body is not None else b""
+    def _answer(self, status: int, body: object = None, *, tells: bool = False) -> None:
+        data = body.encode() if isinstance(body, str) else b"" if body is None else json.dumps(body).encode()
         data = self.server.listing or data
         self.send_response(status)
         self.send_header("content-length", str(len(data)))
@@ -50,34 +60,40 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _is_signed(self) -> bool:
-        """The token as Bearer or Token, or as the password of any user."""
-        scheme, _, text = self.headers.get("authorization", "").partition(" ")
-        if scheme == "Basic":
-            return base64.b64decode(text).decode().partition(":")[2] == TOKEN
-        return scheme in ("Bearer", "Token") and text == TOKEN
+    def _is_let_in(self) -> bool:
+        """Take the token as Bearer or Token, or as the password of any user; answer anything else."""
+        if not self.server.is_guarded:
+            return True
+        header = self.headers.get("authorization")
+        scheme, _, text = (header or "").partition(" ")
+        given = base64.b64decode(text).decode().rpartition(":")[2] if scheme == "Basic" else text
+        if header and (scheme not in ("Bearer", "Token", "Basic") or not given or " " in given):
+            self._answer(400, f'{{"error": "{_MALFORMED}"}}')
+        elif given != TOKEN:
+            self._answer(401)
+        else:
+            return True
+        return False
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        if self.server.is_guarded and not self._is_signed():
-            self._answer(401, tells=False)
-        elif path == "/ping":
-            self._answer(200, {"version": "3.6.0"})
+        if not self._is_let_in():
+            return
+        if path == "/ping":
+            self._answer(200, {"version": "3.6.0", "revision": "0000000000", "process_id": "0"}, tells=True)
         elif path == "/health":
-            self._answer(200)
+            self._answer(200, "OK")
         elif path != _DATABASES:
             self._answer(404)
-        elif not self._is_signed():
-            self._answer(401, tells=False)
         else:
             self._answer(200, [{"iox::database": name} for name in self.server.databases])
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         split = urlsplit(self.path)
-        if not self._is_signed() and (self.server.is_guarded or split.path == _DATABASES):
-            self._answer(401, tells=False)
-        elif split.path == "/api/v3/write_lp":
+        if not self._is_let_in():
+            return
+        if split.path == "/api/v3/write_lp":
             self._write(parse_qs(split.query)["db"][0], body)
         else:
             assert split.path == _DATABASES
@@ -93,7 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _make(self, wanted: dict[str, str]) -> None:
         if wanted["db"] in self.server.databases:
-            self._answer(409)
+            self._answer(409, "attempted to create a resource that already exists")
+        elif len(self.server.databases) > self.server.most:
+            text = f"Adding a new database would exceed limit of {self.server.most} databases"
+            self._answer(422, {"error": text})
         else:
             self.server.databases[wanted["db"]] = wanted.get("retention_period", "")
             self._answer(200)

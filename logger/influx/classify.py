@@ -144,14 +144,14 @@ def classify(
     if has_lasting_limit(plain) if status >= 500 else status in (400, 402, 403, 422) and has_limit(plain):
         hint = choose_cure(plain, is_cloud=is_cloud)
         return block("limit", hint) if not retry_after_s else Wait(reason, retry_after_s, status, hint=hint)
+    if status in (401, 403) or (status == 400 and is_no_sign_in(text)):
+        return block("credentials", _CREDENTIALS_HINT)
     if status in (400, 422):
         if _RETENTION.search(plain):
             return OutsideRetention(reason)
         if _BAD_LINE.search(plain):
             return BadLines(reason, status)
         return block("unknown", _choose_log_hint(is_cloud=is_cloud))
-    if status in (401, 403):
-        return block("credentials", _CREDENTIALS_HINT)
     if status == 404:
         if "not found" in text and "page not found" not in text:
             return block("missing", _MISSING_HINT)
@@ -169,6 +169,11 @@ def classify(
     if 300 <= status < 400:
         return block("unknown", "set INFLUXDB_URL to the final address: this one sends writers elsewhere.")
     return block("unknown", "check INFLUXDB_URL and INFLUXDB_API, and any proxy in between.")
+
+
+def is_no_sign_in(text: str) -> bool:
+    """Tell whether an answer says that what was sent can be no token or password: InfluxDB 3 calls that a 400."""
+    return "authorization header was malformed" in text.lower()
 
 
 def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:

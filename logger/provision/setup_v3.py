@@ -12,6 +12,8 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxRefusedError, WireError
+from logger.influx.classify import is_no_sign_in
+from logger.influx.limits import choose_cure, has_limit
 from logger.log import mask
 from logger.provision.plan import DAY_S, Admin, SetupPlan, SetupResult, Step, describe_retention
 from logger.wire import Answer, Wire
@@ -49,7 +51,7 @@ async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> Se
 
 
 def _require_success(answer: Answer, host: str, doing: str) -> Answer:
-    if answer.status in (401, 403):
+    if answer.status in (401, 403) or is_no_sign_in(answer.text):
         raise InfluxRefusedError(
             f"InfluxDB at {host} does not {doing}: HTTP {answer.status}",
             "give an administrator's token: INFLUXDB_ADMIN_TOKEN_FILE, or --admin-token-file.",
@@ -58,9 +60,8 @@ def _require_success(answer: Answer, host: str, doing: str) -> Answer:
         raise WireError(f"InfluxDB at {host} is not ready: HTTP {answer.status}", "run the command again.")
     if not 200 <= answer.status < 300:
         reason = " ".join(mask(answer.text).split())[:200]
-        raise InfluxError(
-            f"InfluxDB at {host} does not {doing}: HTTP {answer.status}: {reason}", "check INFLUXDB_URL."
-        )
+        hint = choose_cure(answer.text, is_cloud=False) if has_limit(answer.text) else "check INFLUXDB_URL."
+        raise InfluxError(f"InfluxDB at {host} does not {doing}: HTTP {answer.status}: {reason}", hint)
     return answer
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -15,7 +16,8 @@ from logger.simulator.server import Simulator
 from tests.databases.fake_influx2 import FakeInflux2
 from tests.databases.fake_records import Scripted
 from tests.fake_influx3 import influx3
-from tests.fieldcases.cases import DAY, lay_out, needs_cases, run_at
+from tests.fieldcases.cases import DAY, lay_out, needs_cases, run_at, vary
+from tests.fieldcases.test_variants import Changes, watts
 from tests.readings.recordings import CORPUS
 
 pytestmark = needs_cases
@@ -38,6 +40,17 @@ def change_local_password(simulator: Simulator) -> None:
     simulator.digest_on, simulator.local_password = ("/ivp/meters",), "changed"
 
 
+def repeat(number: int, **keys: object) -> Callable[[Any], object]:
+    """A change of a list: the entry at that place comes once more, with other values of some keys."""
+    return lambda body: [*body, {**body[number], **keys}]
+
+
+def add_controller(groups: Any) -> object:
+    """Let a system controller say that the grid is away, beside the collar that says it is there."""
+    enpower = {"serial_num": "482500000009", "mains_oper_state": "open", "admin_state_str": "ENPWR_STATE_OPER_OPEN"}
+    return [*groups, {"type": "ENPOWER", "devices": [enpower]}]
+
+
 @dataclass(frozen=True)
 class Situation:
     """A field case or a recording, what is changed at it, and the words by which `doctor` must name its cause."""
@@ -45,6 +58,7 @@ class Situation:
     of: str
     cause: str
     prepare: Prepare = nothing
+    changes: Changes = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,22 +86,51 @@ AT_THE_GATEWAY = {
         settings={"ENPHASE_TOKEN": NOBODY, "ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""},
     ),
 }
+AT_THE_METERS = {
+    "a consumption CT that is reversed": Situation(
+        "8.3.5433_tot_is_net_cons",
+        "which cannot be.*the consumption CT is reversed, or it is clamped at the grid",
+        changes={"ivp_meters_readings": watts(grid=-786.5)},
+    ),
+    "a production CT that is reversed": Situation(
+        "7.6.175_with_cts",
+        "the production CT is reversed",
+        changes={"ivp_meters_readings": watts(production=-2000.0, grid=-1700.0)},
+    ),
+    "two production meters": Situation(
+        "7.6.175_with_cts",
+        "2 enabled production meters, and nothing tells which one counts",
+        changes={"ivp_meters": repeat(0, eid=704643999), "ivp_meters_readings": repeat(0, eid=704643999)},
+    ),
+    "no reading of a meter": Situation(
+        "7.6.175_with_cts",
+        "/ivp/meters/readings lists no reading of the net-consumption meter",
+        changes={"ivp_meters_readings": lambda rows: rows[:1]},
+    ),
+    "controllers that disagree": Situation(
+        "8.3.1598_collar",
+        "one controller says off-grid, one controller says on-grid",
+        changes={"ivp_ensemble_inventory": add_controller},
+    ),
+}
 SOUND = ("acb_and_iq_battery", "total_ct_3phase_production_1phase", "two_10C_four_units", "net_ct_only")
 
 
 def examine(situation: Situation, tmp_path: Path) -> str:
     """What `doctor` prints, on one line."""
-    is_recording = (CORPUS / situation.of).is_dir()
-    folder = CORPUS / situation.of if is_recording else lay_out(situation.of, tmp_path / "site")
+    if (CORPUS / situation.of).is_dir():
+        folder = vary(situation.of, tmp_path / "site", situation.changes)
+    else:
+        folder = lay_out(situation.of, tmp_path / "site")
     done = run_at(
         folder, tmp_path / "home", "doctor", "--sign-in", prepare=situation.prepare, settings=situation.settings
     )
     return " ".join(done.out.split())
 
 
-@pytest.mark.parametrize("name", AT_THE_GATEWAY)
+@pytest.mark.parametrize("name", [*AT_THE_GATEWAY, *AT_THE_METERS])
 def test_what_is_wrong_at_the_gateway_is_named(tmp_path: Path, name: str) -> None:
-    situation = AT_THE_GATEWAY[name]
+    situation = {**AT_THE_GATEWAY, **AT_THE_METERS}[name]
     said = examine(situation, tmp_path)
     assert re.search(situation.cause, said), said
 

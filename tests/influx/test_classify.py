@@ -120,12 +120,24 @@ BLOCKED = [
         "unknown",
     ),
     ("3.x no token", 401, "", "credentials"),
+    (
+        "3.x a token of two words",
+        400,
+        '{"error": "Authorization header was malformed, the request was not in the form '
+        "of 'Authorization: <auth-scheme> <token>', supported auth-schemes are Bearer, Token and Basic\"}",
+        "credentials",
+    ),
     ("3.x v2 path, store fault", 400, two("invalid", "write buffer error: object store unreachable"), "unknown"),
-    ("3.x tables limit", 422, '{"error":"Adding a new table would exceed limit of 2000 tables"}', "limit"),
+    (
+        "3.x tables limit",
+        422,
+        '{"error":"Update to schema would exceed number of tables limit of 2000 tables"}',
+        "limit",
+    ),
     (
         "3.x columns limit",
         422,
-        '{"error":"Update to schema would exceed number of columns per table limit of 500"}',
+        '{"error":"Update to schema would exceed number of columns per table limit of 500 columns"}',
         "limit",
     ),
     ("Cloud plan", 422, two("invalid", "this write exceeds your plan's cardinality limit"), "limit"),

@@ -1,4 +1,4 @@
-"""`setup` on InfluxDB 3, as its documentation has it: a small server that answers so. No real one was ever asked."""
+"""`setup` on InfluxDB 3: a small server that answers as the source of 3.6.0 has it. No real one was ever asked."""
 
 from __future__ import annotations
 
@@ -38,10 +38,20 @@ def test_databases_are_made_once_with_their_retention(core: FakeInflux3) -> None
     assert again.credentials == {}
 
 
-def test_a_token_that_is_no_administrators_is_said(core: FakeInflux3) -> None:
-    with pytest.raises(InfluxRefusedError, match="HTTP 401") as refused:
-        asyncio.run(set_up_v3(core.url, Admin("wrong-secret"), SetupPlan({"envoy": None}, HERE), SystemClock()))
-    assert "wrong-secret" not in str(refused.value)
+@pytest.mark.parametrize(("token", "status"), [("wrong-secret", 401), ("two words-secret", 400)])
+def test_a_token_that_is_no_administrators_is_said(token: str, status: int) -> None:
+    with influx3(is_guarded=True) as core, pytest.raises(InfluxRefusedError, match=f"HTTP {status}") as refused:
+        asyncio.run(set_up_v3(core.url, Admin(token), SetupPlan({"envoy": None}, HERE), SystemClock()))
+    assert "words-secret" not in str(refused.value)
+
+
+def test_a_server_that_takes_no_more_databases_says_so(core: FakeInflux3) -> None:
+    core.most = 2
+    names = {"envoy": None, "envoy_devices": None, "envoy_daily": None}
+    with pytest.raises(InfluxError, match="would exceed limit of 2 databases") as told:
+        asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan(names, HERE), SystemClock()))
+    assert "fewer databases" in told.value.hint
+    assert set(core.databases) == {"_internal", "envoy", "envoy_devices"}
 
 
 @pytest.mark.parametrize("body", [b"<html>a proxy</html>", b'{"databases": []}', b'["envoy"]', b"[" * 100_000])
