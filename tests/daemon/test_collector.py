@@ -74,6 +74,24 @@ def test_devices_are_read_every_five_minutes_at_the_tick(tmp_path: Path) -> None
     assert times(status) == [START, START + 300, START + 600, START + 900, START + 1200]
 
 
+@pytest.mark.parametrize("offset_s", [17, 45, 59])
+def test_a_poll_that_begins_later_in_the_minute_keeps_the_ticks_time_and_cadences(
+    tmp_path: Path, offset_s: int
+) -> None:
+    def slowly(gateway: ScriptedGateway) -> None:
+        gateway.takes_s["/inventory.json?deleted=1"] = 20.0
+
+    store, gateway, collector = record(tmp_path, 61, slowly, of_site=replace(SITE, offset_s=offset_s))
+    readings = [at for at, path in gateway.asked if path == "/ivp/meters/readings"]
+    assert {int(at) % 60 for at in readings} == {offset_s}
+    totals = times(store.lines("envoy_totals"))
+    assert totals == [int(at) - offset_s for at in readings]
+    assert len(totals) >= 60
+    status = [line for line in store.lines("envoy_inverter_status") if "serial=482200000000" in line]
+    assert times(status) == [tick for tick in totals if tick % 300 == 0 or tick == totals[0]]
+    assert collector.collected.missed == 0
+
+
 def test_a_report_that_did_not_change_is_written_once(tmp_path: Path) -> None:
     def frozen(gateway: ScriptedGateway) -> None:
         inverters = gateway.answers["/api/v1/production/inverters"]
