@@ -71,9 +71,9 @@ def test_memory_and_descriptors_stay_flat_over_a_month_of_faults(influx1: Influx
             until = clock.time() + days * DAY_S
             while clock.time() < until:
                 cure = break_something(many, chance)
-                time.sleep(chance.uniform(0.1, 0.25) * DAY_S / RATE / 6)
+                time.sleep(chance.uniform(0.1, 0.25) * DAY_S / clock.rate / 6)
                 cure()
-                time.sleep(chance.uniform(0.1, 0.25) * DAY_S / RATE / 6)
+                time.sleep(chance.uniform(0.1, 0.25) * DAY_S / clock.rate / 6)
                 samples.append((clock.time(), memory_mib(pid), len(os.listdir(f"/proc/{pid}/fd"))))
                 for each in many.gateways:
                     each.call(each.simulator.journal.clear)
