@@ -107,6 +107,10 @@ def test_every_panel_shows_data_or_its_word(
     with open_board(screens.browser, grafana.url, board.uid, View(size, theme), **options) as opened:
         seen = {panel.id: panel for panel in opened.panels}
         complaints = list(opened.complaints)
-    wrong = [f"panel {id} {seen[id].title!r}: {fault}" for id in seen for fault in faults_of(seen[id], words[id])]
+    wrong = [
+        f"panel {number} {panel.title!r}: {fault}"
+        for number, panel in seen.items()
+        for fault in faults_of(panel, words.get(number, "of a panel that is repeated"))
+    ]
     assert not wrong + complaints
-    assert seen.keys() == words.keys()
+    assert seen.keys() >= words.keys()
