@@ -308,15 +308,7 @@ def _span_rows(query: Any, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def _spans(query: Any, scope: Scope) -> Cells:
-    found: Cells = {}
-    for name, fields in _span_rows(query, scope):
-        row = dict(fields)
-        if getattr(query, "differences", ()):
-            if any(field not in fields for field in query.rows.fields):
-                continue
-            row |= {made: fields[whole] - fields[part] for made, whole, part in query.differences}
-        found |= {(column, name): value for column, value in row.items()}
-    return found
+    return {(column, name): value for name, fields in _span_rows(query, scope) for column, value in fields.items()}
 
 
 def _day_rows(query: Any, scope: Scope) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -345,16 +337,6 @@ def _day_shares(query: Any, scope: Scope) -> Cells:
         (name, at): _share(fields[part], fields[whole], left=left)
         for at, fields in _day_rows(query, scope)
         if all(fields[whole] > 0 for _, _, whole, _ in query.shares)
-        for name, part, whole, left in query.shares
-    }
-
-
-def _span_shares(query: Any, scope: Scope) -> Cells:
-    return {
-        (name, label): _share(fields[part], fields[whole], left=left)
-        for label, fields in _span_rows(query, scope)
-        if all(field in fields for field in query.rows.fields)
-        and all(fields[whole] > 0 for _, _, whole, _ in query.shares)
         for name, part, whole, left in query.shares
     }
 
@@ -393,7 +375,7 @@ EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
     "MedianOfGroup": _median_of_group, "LimitLine": _limit_line, "Rate": _rate, "Shade": _shade, "States": _states,
     "Newest": _newest, "NewestShare": _newest_share, "Flow": _flow, "LastTime": _last_time,
     "NewestByTag": _newest_by_tag, "NewestIn": _newest_in, "Each": _each, "CountAbove": _count_above,
-    "Listing": _listing, "Spans": _spans, "SpanShares": _span_shares, "SpanTotal": _span_total,
+    "Listing": _listing, "Spans": _spans, "SpanTotal": _span_total,
     "SpanTotalShare": _span_total_share, "TotalByTag": _total_by_tag, "TopSpans": _top_spans,
     "PanelDays": _panel_days, "HourShares": _hour_shares, "DayDifferences": _day_differences,
     "DayShares": _day_shares, "DayIn": _day_in,
@@ -413,7 +395,7 @@ BY_TIME: Final = {
     "DayIn",
     "DayShares",
 }
-BY_LABEL: Final = {"Spans", "SpanShares", "TopSpans"}
+BY_LABEL: Final = {"Spans", "TopSpans"}
 
 
 def key_of(query: Any, row: Mapping[str, Any]) -> str:

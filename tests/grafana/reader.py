@@ -21,7 +21,8 @@ SIZES: Final = {"wall": (1920, 1080), "laptop": (1280, 800), "phone": (420, 900)
 THEMES: Final = ("light", "dark")
 
 _PANELS: Final = """
-() => [...document.querySelectorAll("[data-panelid]")].filter((item) => !item.querySelector(".dashboard-row")).map((item) => ({
+() => [...document.querySelectorAll("[data-panelid]")].filter((item) => !item.querySelector(".dashboard-row"))
+    .map((item) => ({
     id: Number(item.dataset.panelid),
     title: (item.querySelector("h2, h6, .panel-title") || {innerText: ""}).innerText.trim(),
     text: (item.querySelector(".panel-content") || item).innerText.trim(),
