@@ -125,7 +125,7 @@ def columns(
 def gauges(title: str, says: str, size: Size, query: Query, **extras: Unpack[Extras]) -> Panel:
     """Make a standing bar for each row of the answer, in the colour of its value, with its name below."""
     options = bargauge.Options(
-        display_mode=common.BarGaugeDisplayMode.GRADIENT,
+        display_mode=common.BarGaugeDisplayMode.BASIC,
         value_mode=common.BarGaugeValueMode.COLOR,
         show_unfilled=True,
         min_viz_width=8,

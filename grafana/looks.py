@@ -198,7 +198,7 @@ LOOKS: Final[dict[str, Look]] = {
     "temperature_c": Look("Temperature", "#E0752D"),
     "max_cell_temperature_c": Look("Hottest cell", BAD),
     "report_age_s": Look("Heard ago", PLAIN),
-    "conditions": Look("Says", texts={"": ("in order", GOOD)}),
+    "conditions": Look("Says"),
     "fault": Look("Fault", texts=FAULT),
     "producing": Look("Producing", texts=YES_NO),
     "communicating": Look("Heard", texts=YES_NO),

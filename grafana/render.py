@@ -169,12 +169,12 @@ class _Page:
             thresholds=dashboard.ThresholdsConfig(
                 mode=dashboard.ThresholdsMode.ABSOLUTE, steps=[dashboard.Threshold(value=None, color=GREY)]
             ),
-            mappings=self._holes() if panel.kind == "table" else [],
+            mappings=self._holes() if panel.kind in ("table", "bargauge") else [],
             custom=panel.custom,
         )
 
     def _holes(self) -> list[dashboard.ValueMapping]:
-        """Show a cell without a value as a dash; `noValue` would put the panel's word of absence into it."""
+        """Show a cell or bar without a value as a dash; `noValue` would put the panel's word of absence into it."""
         match = dashboard.SpecialValueMatch
         return [
             dashboard.SpecialValueMap(

@@ -108,6 +108,7 @@ PANEL: Final = Board(
                     (24, 5),
                     States(_of("envoy_inverter_status", "communicating", "producing", "conditions")),
                     interval="5m",
+                    looks={"conditions": Look(texts={"": ("in order", GOOD)})},
                     absent="no list of inverters",
                 ),
                 curve(

@@ -99,7 +99,7 @@ PANELS: Final = Board(
                         "energy_wh": Look(more=cell(95)),
                         "low_days": Look(more=cell(90), steps=((None, GOOD), (1, WARN))),
                         "silent_days": Look(more=cell(90), steps=((None, GOOD), (1, BAD))),
-                        "temperature_c": Look("Heat", more=cell(80)),
+                        "temperature_c": Look(more=cell(105)),
                         "report_age_s": Look(more=cell(95)),
                         "fault": Look(more=cell(70)),
                     },

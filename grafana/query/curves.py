@@ -118,6 +118,7 @@ class CurveByPanel(Query):
         steps = (
             *flux.read(self.rows),
             flux.windows("mean", empty=False),
+            flux.WHOLE_WINDOWS,
             f"map(fn: (r) => ({{_time: r._time, _value: r._value, group: {group}, name: {flux.NAME}}}))",
             "map(fn: (r) => ({r with length: strings.strlen(v: r.name)}))",
             "group()",

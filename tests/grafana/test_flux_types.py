@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from tests.grafana.board_files import every_query, fill_in
-
-NODE = Path(__file__).parent / "node"
-PACKAGE = NODE / "node_modules" / "@influxdata" / "flux-lsp-browser"
+from tests.grafana.node_scripts import run_script
 
 
-@pytest.fixture(scope="module")
-def checker() -> Path:
-    """The checker's script, its package installed if it is not yet."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("needs: node and npm")
-    with (NODE / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two test processes may come here at once
-        if not PACKAGE.is_dir():
-            done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip("needs: node and npm, and the package that `npm ci` fetches")
-    return NODE / "check.mjs"
-
-
-def _errors(checker: Path, queries: list[str]) -> list[list[str]]:
-    done = subprocess.run(["node", str(checker)], input=json.dumps(queries), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    answers: list[list[str]] = json.loads(done.stdout)
+def errors_of(queries: list[str]) -> list[list[str]]:
+    answers: list[list[str]] = run_script("check.mjs", queries)
     assert len(answers) == len(queries)
     return answers
 
 
-def test_every_query_type_checks(checker: Path) -> None:
+def test_every_query_type_checks() -> None:
     queries = every_query("flux")
-    answers = _errors(checker, [fill_in(query.text) for query in queries])
+    answers = errors_of([fill_in(query.text) for query in queries])
     found = dict(zip([query.name for query in queries], answers, strict=True))
     assert not {title: errors for title, errors in found.items() if errors}
 
@@ -54,5 +30,5 @@ def test_every_query_type_checks(checker: Path) -> None:
         'import "no/such"\nfrom(bucket: "envoy") |> range(start: -1h)',
     ],
 )
-def test_the_checker_sees_a_mistake(checker: Path, wrong: str) -> None:
-    assert _errors(checker, [wrong])[0]
+def test_the_checker_sees_a_mistake(wrong: str) -> None:
+    assert errors_of([wrong])[0]
