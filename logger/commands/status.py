@@ -73,6 +73,7 @@ def write_lines(found: dict[str, Json], now: float) -> list[str]:
         *(_describe_one(found, now) if is_one else _list_gateways(gateways)),
         *(_describe_site(name, _part(sites, name)) for name in sites),
         _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
+        *(_line(name, str(address)) for name, address in _part(found, "outlets").items()),
         _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
         *(_describe_missing(_part(found, "missing"), now) if is_one else ()),
         *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),

@@ -176,6 +176,9 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
             return bad(_DAEMON, f"process {pid} has not moved for {age}", cure, _UNWELL)
         return note(_DAEMON, f"not running; its last status is {age} old", start_command)
     text = f"process {pid} runs, status of {age} ago"
+    outlets = status.get("outlets")
+    if isinstance(outlets, dict) and "page" in outlets:
+        text += f", page at {outlets['page']}"
     if isinstance(troubles, dict) and troubles:
         told = "; ".join(str(trouble).split("\n", maxsplit=1)[0] for trouble in troubles.values())
         return note(_DAEMON, f"{text}; trouble: {told}", "envoy-logger status")

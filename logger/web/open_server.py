@@ -17,6 +17,7 @@ from logger.settings.load import Settings
 Answer: TypeAlias = Callable[[socket.socket, Settings, Recorder, Clock], Awaitable[None]]
 _AGAIN_S: Final = 60.0
 _BACKLOG: Final = 64
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  what a person set
 _TROUBLE: Final = "page"
 PAGE: Final = "page"
 """The name under which the recorder's status has the page's address."""
@@ -52,7 +53,8 @@ async def _serve(address: tuple[str, int], settings: Settings, recorder: Recorde
     """Bind the address, wait for the first connection, then serve until cancelled."""
     with await _bind_patiently(address, recorder) as listener:
         host, port = listener.getsockname()[:2]
-        recorder.outlets[PAGE] = f"http://{_name_host(host)}:{port}/"
+        seen_as = "localhost" if host in _EVERYWHERE else _name_host(host)
+        recorder.outlets[PAGE] = f"http://{seen_as}:{port}/"
         recorder.news.announce()
         log.get("web").info("the page is served", extra={"address": recorder.outlets[PAGE]})
         await _wait_for_visitor(listener)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 import select
 import socket
 import time
@@ -15,6 +16,11 @@ from typing import Any
 
 import pytest
 
+from logger.commands.status import write_lines
+from logger.daemon.status_file import describe
+from logger.doctor.check_result import CheckResult
+from logger.doctor.machine_checks import check_daemon
+from logger.store.store import Store
 from logger.web import connections, live_stream
 from logger.web.open_server import serve_web
 from tests.waiting import LONGEST_S
@@ -230,6 +236,25 @@ def test_a_port_in_use_never_ends_the_recording_and_is_told_once(tmp_path: Path)
     assert ticks == "1"
     assert trouble.startswith("the page cannot be served: another program listens at 127.0.0.1:")
     assert "\nTry: set LOGGER_HTTP to another port, such as 127.0.0.1:" in trouble
+
+
+def test_status_and_doctor_name_the_address_and_the_trouble(tmp_path: Path) -> None:
+    async def run(made: Stage) -> tuple[str, str, str]:
+        await made.tick(0)
+        async with served(made):
+            figures = await made.inline.call(Store.read_figures)
+            now = made.clock.time()
+            found = describe(made.recorder, figures, made.clock)
+            checks: list[CheckResult] = []
+            check_daemon(found, now, "", checks.append)
+            made.recorder.changes.begin("page", "the page cannot be served: another program listens there")
+            check_daemon(describe(made.recorder, figures, made.clock), now, "", checks.append)
+            return "\n".join(write_lines(found, now)), checks[0].text, checks[1].text
+
+    status, good, bad = on_stage(tmp_path, run)
+    assert re.search(r"^page +http://127\.0\.0\.1:\d+/$", status, re.M)
+    assert re.search(r"page at http://127\.0\.0\.1:\d+/", good)
+    assert "another program listens there" in bad
 
 
 def test_off_listens_nowhere(tmp_path: Path) -> None:

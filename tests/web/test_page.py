@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from logger.daemon.collector import Collector
+from logger.site import Site
 from logger.web.assets_folder import ASSETS
+from logger.web.build_app import build_app
 from logger.web.page_parts import PageFacts, make_parts
 from logger.web.page_texts import LANGUAGES, Language
 from logger.web.wording import Wording
-from tests.web.stage import SERIAL, Stage, on_stage
+from tests.web.stage import SERIAL, Stage, configured, on_stage
 
 MOST_BYTES = 200_000
 VOID = {"meta", "link", "br", "img"}
@@ -225,3 +229,20 @@ def test_a_name_that_holds_markup_is_text() -> None:
     assert "<b>&lt;" not in parts["roof"]
     for part in parts.values():
         parse(part)
+
+
+def test_several_gateways_are_sites_of_one_page(tmp_path: Path) -> None:
+    async def play(made: Stage) -> tuple[Strict, Strict, list[int]]:
+        await record(made)
+        barn = Collector(made.gateway, made.inline, made.clock, Site("barn", "Europe/Paris"), made.progress)
+        both = replace(made.recorder, collectors=(made.collector, barn))
+        made.app = build_app(configured(), both, made.clock)
+        statuses = [(await made.ask(f"/api/v1/now?site={number}")).status_code for number in (1, 2, 3)]
+        return await visit(made), await visit(made, "?site=2"), statuses
+
+    house, barn, statuses = on_stage(tmp_path, play)
+    assert "Site 1barn" in house.text
+    assert "1.00\N{NO-BREAK SPACE}kW" in house.text
+    assert "waiting for the first reading" in barn.text
+    assert "1.00\N{NO-BREAK SPACE}kW" not in barn.text
+    assert statuses == [200, 200, 400]
