@@ -14,7 +14,7 @@ from logger.commands.ui.invent_history import invent_history, write_site_files
 from logger.errors import UnreachableError
 from logger.gateway.endpoints import Endpoint
 from logger.model import Document, GatewayInfo
-from logger.simulator.invented_gateway import HISTORY_S, invent_gateway
+from logger.simulator.invented_gateway import HISTORY_S, InventedGateway, invent_gateway
 from logger.simulator.site_facts import Phases
 from logger.site import Site
 from tests.clocks import HandClock
@@ -86,9 +86,10 @@ class LiveSite:
     _stage: Stage | None = None
 
     def __enter__(self) -> Self:
+        plant, site = self._invent()
         self._thread = threading.Thread(target=self._loop.run_forever, name="site", daemon=True)
         self._thread.start()
-        self.do(self._begin)
+        self.do(lambda: self._begin(plant, site))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,7 +117,8 @@ class LiveSite:
         """Ask the API."""
         return self.do(lambda: self.stage.get(path))
 
-    async def _begin(self) -> None:
+    def _invent(self) -> tuple[InventedGateway, Site]:
+        """Invent the site and record its past."""
         kind = self.kind
         plant = invent_gateway(
             kind.generation, phases=kind.phases, epoch=MIDNIGHT - max(HISTORY_S, (kind.past_days + 2) * 86400)
@@ -130,6 +132,10 @@ class LiveSite:
         if kind.past_days:
             since = MIDNIGHT - kind.past_days * 86400
             invent_history(self.folder, plant, site, HandClock(NOON), since, NOON, coarse_s=kind.coarse_s)
+        return plant, site
+
+    async def _begin(self, plant: InventedGateway, site: Site) -> None:
+        kind = self.kind
 
         def make_gateway(clock: HandClock) -> PlantGateway:
             return _AwayGateway(plant, clock, slow_s=0.0, fast_s=0.0)
