@@ -11,14 +11,27 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "logger"
 
-GROUND = {"errors", "model", "site", "clock", "places", "files", "proxies", "digest", "toml_lines", "logger"}
+GROUND = {
+    "errors",
+    "lean_imports",
+    "model",
+    "site",
+    "clock",
+    "places",
+    "files",
+    "proxies",
+    "digest",
+    "toml_lines",
+    "logger",
+}
 DOORS = {"settings", "log", "wire", "retry"}
 TALK = DOORS - {"settings"}
 BELOW_DAEMON = ("gateway", "readings", "tariff", "energy", "panels", "store", "influx", "control")
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys((*GROUND, *DOORS), GROUND),
-    "wire": GROUND | {"transport"},
-    "transport": set(),
+    "wire": GROUND | {"transport", "wire_failures"},
+    "wire_failures": GROUND,
+    "transport": GROUND,
     "settings": GROUND | {"settings"},
     "gateway": GROUND | TALK | {"gateway"},
     "tariff": GROUND | {"tariff"},
@@ -61,7 +74,8 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"places", "cli"},
 }
 ONLY_IN: dict[str, tuple[str, ...]] = {
-    "httpcore": ("logger/wire.py", "logger/transport.py"),
+    "httpx": ("logger/wire.py", "logger/wire_failures.py", "logger/transport.py"),
+    "httpcore": ("logger/transport.py",),
     "tenacity": ("logger/retry.py",),
     "influxdb_client": ("logger/influx/v2_client.py", "logger/provision/setup_v2.py"),
     "sqlite3": ("logger/store/",),

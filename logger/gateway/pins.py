@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from logger.clock import format_day
 from logger.errors import StateError
 from logger.files import describe_write_error, write_atomically
-from logger.gateway.certificate_end import read_end
 
 _ROTATION_S: Final = 120 * 86400.0
 """Seconds before and after a certificate's end in which a new one is expected.
@@ -59,9 +58,19 @@ def plain(fingerprint: str) -> str:
     return re.sub(r"[\s:]", "", fingerprint).lower()
 
 
+def end_of(certificate: bytes) -> float:
+    """Return when a certificate in DER form ends, in unix seconds; 0.0 if it cannot be parsed."""
+    from cryptography import x509  # slow to import, and needed only for a new certificate
+
+    try:
+        return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
+    except ValueError:
+        return 0.0
+
+
 def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
     """Make the pin of a certificate first seen at `now` (unix seconds)."""
-    return Pin(serial, fingerprint_of(certificate), read_end(certificate), address, now)
+    return Pin(serial, fingerprint_of(certificate), end_of(certificate), address, now)
 
 
 def may_rotate(old: Pin, address: str, now: float) -> bool:

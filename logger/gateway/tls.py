@@ -12,8 +12,7 @@ from typing import Final
 
 from logger.clock import format_day
 from logger.errors import CertificateError, StateError
-from logger.gateway.certificate_end import read_end
-from logger.gateway.pins import Pin, fingerprint_of, format_fingerprint
+from logger.gateway.pins import Pin, end_of, fingerprint_of, format_fingerprint
 
 _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
 """Accepts short keys, which older gateways use; the pin proves the identity, not the certificate chain."""
@@ -69,7 +68,7 @@ def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
             raise CertificateError(
                 f"the certificate of {host} is not the pinned one: pinned {pin.describe()}, first seen "
                 f"{format_day(pin.first_seen)}; now {format_fingerprint(fingerprint_of(certificate))} "
-                f"(ends {format_day(read_end(certificate))}). Nothing was sent",
+                f"(ends {format_day(end_of(certificate))}). Nothing was sent",
                 "run envoy-logger accept-certificate if you replaced or reset the gateway; else find who answers.",
             )
 

@@ -99,7 +99,7 @@ def test_every_module_has_its_bytecode(image: str) -> None:
         from pathlib import Path
         import logger
         folder = Path(logger.__file__).parent
-        sources = list(folder.rglob("*.py")) + list(folder.parent.joinpath("httpcore").rglob("*.py"))
+        sources = list(folder.rglob("*.py")) + list(folder.parent.joinpath("httpx").rglob("*.py"))
         print(json.dumps({"all": len(sources), "missing": [
             str(s) for s in sources if not Path(importlib.util.cache_from_source(str(s))).exists()]}))""",
     )

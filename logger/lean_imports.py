@@ -1,0 +1,28 @@
+"""Import libraries without parts that this program never uses and that take much memory."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def hide_modules(*names: str, of: str = "") -> Iterator[None]:
+    """Let imports within this context not find these modules, unless they are loaded already.
+
+    For parts that a library makes optional itself: it does without where the import fails. `of`: the library; who
+    imports it later gets it anew, with all its parts.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    is_new = of not in sys.modules
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+        if of and is_new and hidden:
+            for name in [name for name in sys.modules if name == of or name.startswith(f"{of}.")]:
+                del sys.modules[name]
