@@ -109,6 +109,7 @@ username = "me@example.org"
         ('[gateway]\naddress = "10.0.0.1"\n', "gateways.toml", "lists no gateway"),
         ('[[gateway]]\naddress = "10.0.0.1\n', "line 2", "is not TOML"),
         ("[[gateway]]\naddress = hunter2\n", "line 2", "is not TOML"),
+        (f"x = {'[' * 100_000}", "gateways.toml", "is not TOML"),
     ],
 )
 def test_a_file_without_a_gateway_is_a_problem(tmp_path: Path, text: str, where: str, words: str) -> None:

@@ -18,7 +18,9 @@ def find_env_file(variables: Mapping[str, str]) -> Path:
 
     Nearer are the environment of a service or a container, and a `.env` that sets anything of this program.
     """
-    is_given = any(name in variables for name in ("ENPHASE_GATEWAY", "CREDENTIALS_DIRECTORY"))
+    is_given = any(
+        name in variables for name in ("ENPHASE_GATEWAY", "ENPHASE_GATEWAYS_FILE", "CREDENTIALS_DIRECTORY")
+    )
     return NEAREST if is_given or _has_settings(NEAREST) or not _is_there(places.INSTALLED) else places.INSTALLED
 
 

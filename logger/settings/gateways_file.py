@@ -108,6 +108,9 @@ def read_gateways(path: Path, inputs: Inputs) -> tuple[GatewayEntry, ...]:
         fix = "check the path and that this user may read it."
         inputs.problems.append(Problem(SETTING, origin, f"{path} cannot be read: {reason_of(error)}", fix))
         return ()
+    except RecursionError:
+        inputs.problems.append(Problem(SETTING, str(path), "is not TOML: it is nested too deeply", _FIX))
+        return ()
     except tomllib.TOMLDecodeError as error:
         inputs.problems.append(Problem(SETTING, f"{path}{_line_of(error)}", _describe_fault(error), _FIX))
         return ()

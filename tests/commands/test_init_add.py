@@ -13,6 +13,7 @@ from logger.clock import SystemClock
 from logger.daemon.config import access_of
 from logger.settings.load import load_settings
 from tests.commands.program import Done, program
+from tests.commands.wizard import Person
 from tests.several import Neighbours, neighbours
 
 
@@ -44,7 +45,8 @@ def add(home: Path, settings: dict[str, str], address: str, *words: str) -> Done
 def test_a_second_gateway_of_the_same_account_is_added_and_the_first_one_keeps_what_it_has(
     three: Neighbours, tmp_path: Path
 ) -> None:
-    settings = set_up_first(tmp_path, three)
+    (tmp_path / "roof.csv").write_text("serial,panel\n")
+    settings = set_up_first(tmp_path, three, LOGGER_LAYOUT_FILE="roof.csv", LOGGER_KEEP_DAYS="9")
     assert program(tmp_path, "once", settings=settings).code == 0
     kept = {path.name: path.read_bytes() for path in (tmp_path / "state").glob("[pt]*-*")}
     house, barn, shed = three.serials
@@ -55,8 +57,10 @@ def test_a_second_gateway_of_the_same_account_is_added_and_the_first_one_keeps_w
     assert [each["serial"] for each in listed] == [house, barn]
     assert [each["address"] for each in listed] == [each.url for each in three.gateways[:2]]
     assert [each["site"] for each in listed] == ["farm", "farm"]
+    assert [each.get("layout_file") for each in listed] == [str(tmp_path / "roof.csv"), None]
     env = (tmp_path / ".env").read_text()
     assert env.startswith("# mine\n")
+    assert "LOGGER_KEEP_DAYS=9" in env
     assert "ENPHASE_GATEWAY=" not in env
     assert "LOGGER_SITE" not in env
     assert f"ENPHASE_GATEWAYS_FILE={tmp_path / 'gateways.toml'}" in env
@@ -71,6 +75,22 @@ def test_a_second_gateway_of_the_same_account_is_added_and_the_first_one_keeps_w
     assert program(tmp_path, "devices", settings=settings).out.count("Gateway ") == 3
     assert three.sign_ins == 3
     assert "site" not in tomllib.loads((tmp_path / "gateways.toml").read_text())["gateway"][2]
+
+
+def test_a_person_is_asked_what_is_the_gateways_own_and_nothing_else(three: Neighbours, tmp_path: Path) -> None:
+    settings = set_up_first(tmp_path, three)
+    with Person(tmp_path, "init", "--add", "--no-search", settings=settings) as person:
+        person.answer("The gateway's address: ", three.gateways[1].url)
+        person.answer("Trust it from now on [Y/n]: ", "y")
+        person.answer("Does it belong to the account owner@example.org, as the others [Y/n]: ", "y")
+        person.wait("the gateway takes the token: role owner")
+        person.answer("Name of its site, or nothing: ", "farm")
+        assert person.end() == 0, person.screen
+        assert "gateways.toml" in person.screen
+        assert three.gateways[0].cloud.password not in person.screen
+    listed = tomllib.loads((tmp_path / "gateways.toml").read_text())["gateway"]
+    assert [each.get("site") for each in listed] == ["farm", "farm"]
+    assert three.sign_ins == 1
 
 
 def test_a_pasted_token_moves_into_a_file_of_its_gateway_and_so_does_that_of_the_added_one(

@@ -32,7 +32,7 @@ _HEAD: Final = (
     "# here: a key that ends in _file names the file of one.\n"
 )
 _MOVED: Final = ("ENPHASE_GATEWAY", "ENPHASE_SERIAL", "ENPHASE_LOCAL_USERNAME", "LOGGER_SITE", "LOGGER_TIMEZONE",
-                 "LOGGER_SITE_MAX_W", "LOGGER_LAYOUT_FILE")  # fmt: skip
+                 "LOGGER_SITE_MAX_W", "LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE")  # fmt: skip
 """Settings of a recorder's only gateway that go into its table; the others stay, and hold for all gateways."""
 _MOVED_SECRETS: Final = ("ENPHASE_TOKEN", "ENPHASE_LOCAL_PASSWORD")
 
@@ -62,7 +62,9 @@ def _ask(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> tu
     """Ask what is a gateway's own → the gateway, and a draft with these answers alone."""
     before = draft.before
     enphase = before.enphase.model_copy(update={"gateway": "", "serial": "", "token": SecretStr("")})
-    recorder = before.recorder.model_copy(update={"site": "", "timezone": "", "layout_file": "", "site_max_w": None})
+    recorder = before.recorder.model_copy(
+        update={"site": "", "timezone": "", "layout_file": "", "tariff_file": "", "site_max_w": None}
+    )
     alone = replace(before, enphase=enphase, recorder=recorder, listed=None, sharing=len(before.gateways) + 1)
     added = Draft(draft.destination, alone)
     for name, value in (("LOGGER_SITE", answers.site), ("LOGGER_TIMEZONE", answers.timezone)):
@@ -74,7 +76,18 @@ def _ask(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> tu
     pin_certificate(terminal, added, answers, found)
     access = set_up_sign_in(terminal, added, answers, found, clock)
     set_up_zone(terminal, added, access, clock)
+    _ask_site(terminal, added, before)
     return found, added
+
+
+def _ask_site(terminal: Terminal, added: Draft, before: Settings) -> None:
+    """Ask for the site's name if another gateway has one, because one name makes one site of several."""
+    known = list(dict.fromkeys(each.recorder.site for each in before.gateways if each.recorder.site))
+    if known and terminal.asks and "LOGGER_SITE" not in added.values:
+        terminal.start_section("Its site")
+        terminal.show_note(f"there is {', '.join(known)}; gateways of one name are summed as one site")
+        added.put("LOGGER_SITE", terminal.ask("Name of its site, or nothing", default="", option="--site"))
+        added.require_good()
 
 
 def _refuse_known(before: Settings, found: FoundGateway) -> None:
@@ -101,7 +114,8 @@ def _read_file(draft: Draft) -> tuple[Path, str]:
     serial = find_serial(before)
     values = {name: before.values[name] for name in _MOVED if name in before.origins}
     table: dict[str, object] = {key: values.get(variable) for key, variable in KEYS.items()}
-    table |= {"serial": serial, "layout_file": _make_absolute(str(values.get("LOGGER_LAYOUT_FILE", "")))}
+    table |= {key: _make_absolute(str(table[key] or "")) for key in ("layout_file", "tariff_file")}
+    table["serial"] = serial
     for key, variable in SECRETS.items():
         if variable in _MOVED_SECRETS and before.origins.get(variable, "environment") != "environment":
             table[key] = _keep_secret(draft, key, serial, before.secrets[variable])
