@@ -20,11 +20,12 @@ from tests.databases.influx1 import Influx1
 from tests.endtoend.recorder import PATIENCE_S, environment, influxdb
 from tests.waiting import wait_until
 
-RATE: Final = 4.0
-"""So many times faster than real time: a core has a quarter of the time that it really has."""
+MANY: Final = 100
+_RATES: Final = (4.0, 1.0)
+"""How many times faster than real time the clock runs with fewer gateways, and from MANY on."""
 _TICK_S: Final = 60
 _AGO_S: Final = 7 * 86400
-_WARM_UP_TICKS: Final = 3
+_WARM_UP_TICKS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class FleetCosts:
 
 def measure(home: Path, gateways: int, minutes: int, *, is_ill: bool = False) -> FleetCosts:
     """Record that many gateways for some minutes of the clock, on the first core."""
-    clock = FastClock(time.time(), time.time() - _AGO_S, RATE, PATIENCE_S)
+    rate = _RATES[gateways >= MANY]
+    clock = FastClock(time.time(), time.time() - _AGO_S, rate, PATIENCE_S)
     numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate, PATIENCE_S)]
     served = own_python(
         "tests.benchmarks.fleet_gateways", str(home), str(gateways), "ill" if is_ill else "well", *numbers
@@ -66,7 +68,7 @@ def measure(home: Path, gateways: int, minutes: int, *, is_ill: bool = False) ->
         os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
         wait_until(lambda: sum(_read_ticks(home).values()) >= gateways * _WARM_UP_TICKS * (0.9 if is_ill else 1.0))
         before, cpu_s, began = _read_ticks(home), read_cpu_s(process.pid), clock.time()
-        time.sleep(minutes * _TICK_S / RATE)
+        time.sleep(minutes * _TICK_S / rate)
         cpu_s, after, ended = read_cpu_s(process.pid) - cpu_s, _read_ticks(home), clock.time()
         resident, peak = read_memory_mb(process.pid)
         assert stand_in.stdin is not None
