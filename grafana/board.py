@@ -33,11 +33,9 @@ class Panel:
     hidden: tuple[str, ...] = ()
     transformations: tuple[tuple[str, Mapping[str, object]], ...] = ()
     interval: str = ""
-    max_points: int = 0
     time_from: str = ""
     time_shift: str = ""
     repeat: str = ""
-    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,6 @@ class Section:
 
     title: str
     panels: tuple[Panel, ...]
-    collapsed: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ class Extras(TypedDict, total=False):
     hidden: tuple[str, ...]
     transformations: tuple[tuple[str, Mapping[str, object]], ...]
     interval: str
-    max_points: int
     time_from: str
     time_shift: str
     repeat: str
@@ -145,24 +144,20 @@ def bars(
     query: Query,
     *,
     along: str,
-    stacked: bool = False,
     values: Literal["auto", "never", "always"] = "never",
-    colored_by: str = "",
     legend: bool = True,
-    every_name: bool = False,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make bars: a group for each row, named by the column `along`; `every_name`: each has its name below."""
+    """Make bars: a group for each row, named by the column `along`."""
     options = barchart.Options(
         x_field=along,
-        color_by_field=colored_by or None,
         orientation=common.VizOrientation.VERTICAL,
-        bar_radius=0.0 if stacked else 0.05,
-        stacking=common.StackingMode.NORMAL if stacked else common.StackingMode.NONE,
+        bar_radius=0,
+        stacking=common.StackingMode.NONE,
         show_value=common.VisibilityMode(values),
         group_width=0.8,
         bar_width=0.9,
-        x_tick_label_spacing=0 if every_name else 100,
+        x_tick_label_spacing=100,
         legend=_legend(legend),
         tooltip=_tooltip(),
     )
@@ -264,11 +259,6 @@ def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[
     )
     custom = {"fillOpacity": 80, "lineWidth": 0, "spanNulls": 900_000}
     return Panel(title, "state-timeline", says, queries, size, options=options, custom=custom, **extras)
-
-
-def words(title: str, says: str, size: Size) -> Panel:
-    """Make a panel of words."""
-    return Panel(title, "text", "", (), size, words=says)
 
 
 def _as_words(columns: Iterable[str]) -> tuple[tuple[str, Mapping[str, object]], ...]:

@@ -127,7 +127,7 @@ LOOKS: Final[dict[str, Look]] = {
             ("battery_charged", "Charged", CHARGE),
             ("battery_discharged", "Discharged", BATTERY),
         )
-        for end in ("_today_wh", "_wh", "_lifetime_wh")
+        for end in ("_today_wh", "_wh")
     },
     "own_use_percent": Look("Own use", SOLAR),
     "self_sufficient_percent": Look("Self-sufficient", BATTERY),
@@ -152,7 +152,6 @@ LOOKS: Final[dict[str, Look]] = {
     "cost": Look("Cost", BOUGHT, "none"),
     "income": Look("Income", SOLD, "none"),
     "saved": Look("Saved", BATTERY, "none"),
-    "currency": Look("Currency"),
     "band": Look("Price band"),
     # grid
     "L1": Look("L1", "#B8860B", "volt"),
@@ -166,7 +165,6 @@ LOOKS: Final[dict[str, Look]] = {
     "off_grid_h": Look("Without grid", BAD, "h"),
     "battery_min_percent": Look("Lowest charge", WARN),
     "battery_max_percent": Look("Highest charge", CHARGE),
-    "controller_temperature_c": Look("Controller", GREY),
     # states
     "battery_state": Look(
         "Battery",
@@ -186,15 +184,12 @@ LOOKS: Final[dict[str, Look]] = {
     "serial": Look("Serial"),
     "kind": Look("Kind"),
     "panel": Look("Panel"),
-    "panel_group": Look("Group"),
     "power_w": Look("Power", SOLAR),
     "energy_wh": Look("Today", SOLAR),
-    "energy_today_wh": Look("Today", SOLAR),
     "group_ratio": Look("Of its group", unit="percentunit"),
     "group_ratio_7d": Look("7 days", unit="percentunit"),
     "silent_days": Look("Silent days", unit="none"),
     "low_days": Look("Weak days", unit="none"),
-    "tripped_s": Look("Off by grid", BAD),
     "temperature_c": Look("Temperature", "#E0752D"),
     "max_cell_temperature_c": Look("Hottest cell", BAD),
     "report_age_s": Look("Heard ago", PLAIN),
@@ -202,8 +197,6 @@ LOOKS: Final[dict[str, Look]] = {
     "fault": Look("Fault", texts=FAULT),
     "producing": Look("Producing", texts=YES_NO),
     "communicating": Look("Heard", texts=YES_NO),
-    "provisioned": Look("Accepted", texts=YES_NO),
-    "operating": Look("In order", texts=YES_NO),
     "state": Look(
         "State",
         texts={"charging": ("charging", BATTERY), "discharging": ("discharging", WARN), "idle": ("idle", GREY)},
@@ -212,23 +205,19 @@ LOOKS: Final[dict[str, Look]] = {
     "health_percent": Look("Health", BATTERY),
     "capacity_wh": Look("Capacity", GREY),
     "max_power_w": Look("Highest", SOLAR),
-    "peak_power_w": Look("Highest", SOLAR),
     "dc_voltage_v": Look("Panel's voltage", SOLAR),
     "dc_current_a": Look("Panel's current", SOLAR),
     "ac_voltage_v": Look("Grid's voltage", BOUGHT),
     # the recorder
     "newest": Look("Last reading", PLAIN, "dateTimeFromNow"),
     "outbox_rows": Look("Waiting rows", HOUSE, "none"),
-    "outbox_bytes": Look("Waiting", HOUSE),
     "outbox_oldest_s": Look("Oldest waiting", WARN),
-    "last_delivery_s": Look("Last delivery", GREY),
     "refused_points": Look("Refused points", unit="none", steps=((None, GOOD), (1, BAD))),
     "token_days": Look(
         "Token, days left", unit="none", steps=((None, BAD), (10, WARN), (30, GOOD)), more={"decimals": 0}
     ),
     "clock_skew_s": Look("Gateway's clock", PLAIN),
     "memory_bytes": Look("Memory", HOUSE),
-    "cpu_s": Look("Processor", HOUSE),
     "latency_s": Look("Answer takes", HOUSE),
     "requests": Look("Requests", GREY, "none"),
     "failures": Look("Failed", BAD, "none"),
@@ -239,7 +228,6 @@ LOOKS: Final[dict[str, Look]] = {
     "firmware": Look("Firmware"),
     "part_number": Look("Part number"),
     "interface": Look("Network"),
-    "wifi_signal": Look("Wi-Fi", unit="none"),
     # bands behind curves
     "unrecorded": Look("Nothing recorded", SHADOW, "none"),
     "off_grid": Look("Without the grid", BAD, "none"),

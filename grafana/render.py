@@ -10,7 +10,7 @@ from typing import Final
 
 from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models import dashboard, text
+from grafana_foundation_sdk.models import dashboard
 
 from grafana.board import Board, Panel, Place, Section, place
 from grafana.events import make_annotations
@@ -104,49 +104,34 @@ class _Page:
                 yield self._heading(section, top)
                 top += 1
             places = place([panel.size for panel in section.panels], top)
-            if not section.collapsed:
-                for panel, where in zip(section.panels, places, strict=True):
-                    yield self._panel(panel, where)
-                top = max(where.y + where.h for where in places)
+            for panel, where in zip(section.panels, places, strict=True):
+                yield self._panel(panel, where)
+            top = max(where.y + where.h for where in places)
 
     def _heading(self, section: Section, top: int) -> dashboard.RowPanel:
         self._number += 1
-        row = dashboard.RowPanel(
-            collapsed=section.collapsed,
-            title=self._say(section.title),
-            grid_pos=dashboard.GridPos(x=0, y=top, w=24, h=1),
-            id_val=self._number,
-        )
-        if section.collapsed:
-            places = place([panel.size for panel in section.panels], top + 1)
-            row.panels = [self._panel(*pair) for pair in zip(section.panels, places, strict=True)]
-        return row
+        where = dashboard.GridPos(x=0, y=top, w=24, h=1)
+        return dashboard.RowPanel(title=self._say(section.title), grid_pos=where, id_val=self._number)
 
     def _panel(self, panel: Panel, where: Place) -> dashboard.Panel:
         self._number += 1
         say = self._say
         statements = [statement for query in panel.queries for statement in query.statements(self._dialect)]
         roles = {statement.role for statement in statements}
-        if panel.kind == "text":
-            source = None
-        elif len(roles) > 1 and self._dialect == "influxql":
-            source = _MIXED
-        else:
-            source = source_of(min(roles), self._dialect)
+        is_mixed = len(roles) > 1 and self._dialect == "influxql"
         return dashboard.Panel(
             type_val=panel.kind,
             id_val=self._number,
             title=say(panel.title),
-            description=say(panel.says) or None,
-            datasource=source,
+            description=say(panel.says),
+            datasource=_MIXED if is_mixed else source_of(min(roles), self._dialect),
             grid_pos=dashboard.GridPos(x=where.x, y=where.y, w=where.w, h=where.h),
             targets=[
                 Target(letter, statement, self._dialect)
                 for letter, statement in zip(ascii_uppercase, statements, strict=False)
             ],
-            options=self._options(panel),
+            options=panel.options,
             interval=panel.interval or None,
-            max_data_points=panel.max_points or None,
             time_from=panel.time_from or None,
             time_shift=panel.time_shift or None,
             hide_time_override=True if panel.time_from or panel.time_shift else None,
@@ -156,11 +141,6 @@ class _Page:
                 defaults=self._defaults(panel), overrides=list(self._overrides(panel))
             ),
         )
-
-    def _options(self, panel: Panel) -> object:
-        if not panel.words:
-            return panel.options
-        return text.Options(mode=text.TextMode.MARKDOWN, content=self._say(panel.words))
 
     def _defaults(self, panel: Panel) -> dashboard.FieldConfig:
         return dashboard.FieldConfig(

@@ -66,7 +66,7 @@ BATTERY: Final = Board(
                     Curve(
                         _totals("battery_charge_percent", "battery_reserve_percent", "battery_power_w", since=SHOWN)
                     ),
-                    Shade("unrecorded", _totals("production_power_w", since=SHOWN)),
+                    Shade("unrecorded", _totals("battery_charge_percent", since=SHOWN)),
                     Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
                     looks=shaded(
                         battery_charge_percent=Look(

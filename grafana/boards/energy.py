@@ -58,7 +58,8 @@ def _sums(title: str, says: str, height: int, shift: str = "", *, ground: bool =
         ground=ground,
         time_shift=shift,
         looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
-        absent="No day of this time was recorded.",
+        absent="No day of this time was recorded. The row of a day comes within fifteen minutes of its first "
+        "reading.",
     )
 
 

@@ -15,6 +15,7 @@ from grafana.query.newest import Flow, Newest, NewestByTag
 
 _PHASES: Final = ("L1", "L2", "L3")
 _NEEDS: Final = "This needs a meter at the grid."
+_NEEDS_NOW: Final = "This needs a meter at the grid, or nothing was recorded in the last ten minutes."
 _MEASURED: Final = (("meter", "net-consumption"),)
 _LIMITS: Final = {
     "low": Look("Lowest allowed", BAD, "volt", more=DASHED),
@@ -51,7 +52,7 @@ GRID: Final = Board(
                     Newest(Rows("envoy_meter", ("frequency_hz",), "10m", _MEASURED)),
                     ground=True,
                     looks={"frequency_hz": Look(color="#4E7FC4", more={"decimals": 2})},
-                    absent=_NEEDS,
+                    absent=_NEEDS_NOW,
                 ),
                 curve(
                     "Voltage of each phase",
@@ -61,7 +62,7 @@ GRID: Final = Board(
                     CurveByTag(_phase("voltage_v"), "phase", names=_PHASES),
                     LimitLine("low", _phase("voltage_v"), "low_v"),
                     LimitLine("high", _phase("voltage_v"), "high_v"),
-                    Shade("unrecorded", Rows("envoy_totals", ("production_power_w",))),
+                    Shade("unrecorded", _phase("voltage_v")),
                     Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
                     zero=False,
                     fill=0,

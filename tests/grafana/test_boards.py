@@ -22,7 +22,7 @@ TAGS: Final = {
     measurement.name: {"gateway", "site", "panel", "panel_group", "panel_row", "panel_column", *measurement.tags}
     for measurement in MEASUREMENTS
 }
-KINDS: Final = {"stat", "timeseries", "barchart", "heatmap", "table", "state-timeline", "bargauge", "text", "row"}
+KINDS: Final = {"stat", "timeseries", "barchart", "heatmap", "table", "state-timeline", "bargauge", "row"}
 """Panels that are built in from Grafana 9.3 to 13, and not beta in any of them."""
 PROPERTIES: Final = {
     "displayName", "unit", "color", "mappings", "thresholds", "min", "max", "decimals", "links", "noValue",
@@ -55,14 +55,11 @@ def test_the_files_are_what_the_source_writes() -> None:
     assert there <= made.keys(), "run: python -m grafana.build"
 
 
-def test_ids_are_unique_and_every_panel_has_a_query_or_words(board: dict[str, Any]) -> None:
+def test_ids_are_unique_and_every_panel_has_a_query(board: dict[str, Any]) -> None:
     panels = list(panels_of(board))
     ids = [panel["id"] for panel in [*panels, *(item for item in board["panels"] if item["type"] == "row")]]
     assert len(set(ids)) == len(ids)
     for panel in panels:
-        if panel["type"] == "text":
-            assert panel["options"]["content"].strip()
-            continue
         letters = [target["refId"] for target in panel["targets"]]
         assert letters, panel["title"]
         assert len(set(letters)) == len(letters), panel["title"]
@@ -71,10 +68,9 @@ def test_ids_are_unique_and_every_panel_has_a_query_or_words(board: dict[str, An
 
 def test_every_panel_says_what_it_shows_and_what_it_says_when_nothing_is_there(board: dict[str, Any]) -> None:
     for panel in panels_of(board):
-        if panel["type"] != "text":
-            assert panel["description"].endswith("."), panel["title"]
-            assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
-            assert "No data" not in panel["fieldConfig"]["defaults"]["noValue"]
+        assert panel["description"].endswith("."), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["noValue"], panel["title"]
+        assert "No data" not in panel["fieldConfig"]["defaults"]["noValue"]
 
 
 def test_no_two_panels_overlap_and_none_leaves_the_columns(board: dict[str, Any]) -> None:
