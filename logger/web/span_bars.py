@@ -11,7 +11,7 @@ from logger.web.wording import Wording
 
 _WIDTH, _HEIGHT = 10.0, 100.0
 """One place of the picture; it is stretched to the width of the page."""
-_STEPS: Final = (1, 2, 5)
+_STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 
 @dataclass(frozen=True, slots=True)
