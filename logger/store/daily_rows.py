@@ -6,6 +6,7 @@ import gzip
 import sqlite3
 from collections.abc import Iterable
 
+from logger.store.packed_lines import pack_line, unpack_line
 from logger.store.records import DailyRow, Lease
 
 
@@ -13,8 +14,9 @@ def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) 
     """Set current rows. A row is marked for sending, and counted as stored, only if its line changed."""
     changed = 0
     for row in rows:
-        changed += _is_news(connection, gateway, row)
-        _set(connection, gateway, row)
+        is_news = _is_news(connection, gateway, row)
+        changed += is_news
+        _set(connection, gateway, row, is_news=is_news)
     if changed:
         connection.execute(
             "UPDATE tally SET stored_rows = stored_rows + ?, stored_lines = stored_lines + ? WHERE role = 'daily'",
@@ -27,28 +29,35 @@ def _is_news(connection: sqlite3.Connection, gateway: str, row: DailyRow) -> boo
         "SELECT line FROM daily WHERE gateway = ? AND measurement = ? AND series = ? AND day = ?",
         (gateway, row.measurement, row.series, row.day),
     ).fetchone()
-    return found is None or found[0] != row.line
+    return found is None or unpack_line(found[0]) != row.line
 
 
-def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow) -> None:
+def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow, *, is_news: bool) -> None:
     connection.execute(
         "INSERT INTO daily (gateway, measurement, series, day, line, final, revision, dirty) "
         "VALUES (?, ?, ?, ?, ?, ?, 1, 1) ON CONFLICT (gateway, measurement, series, day) DO UPDATE SET "
-        "final = excluded.final, line = excluded.line, revision = revision + (line IS NOT excluded.line), "
-        "dirty = dirty OR line IS NOT excluded.line",
-        (gateway, row.measurement, row.series, row.day, row.line, row.final),
+        "final = excluded.final, line = excluded.line, revision = revision + ?, dirty = dirty OR ?",
+        (gateway, row.measurement, row.series, row.day, pack_line(row.line), row.final, is_news, is_news),
     )
 
 
-def lease(connection: sqlite3.Connection, max_lines: int) -> Lease | None:
-    """Lease marked rows of one gateway, the oldest days first: one batch for each row, with 0 as its ticks."""
-    rows = connection.execute(
-        "SELECT id, revision, line, gateway FROM daily WHERE dirty ORDER BY day, id LIMIT ?", (max_lines,)
-    ).fetchall()
+def lease(connection: sqlite3.Connection, max_lines: int) -> tuple[Lease | None, list[int]]:
+    """Lease marked rows of one gateway, the oldest days first: one batch for each row, with 0 as its ticks.
+
+    Returns also the ids of damaged rows that it met.
+    """
+    found = [
+        (row_id, revision, unpack_line(line), gateway)
+        for row_id, revision, line, gateway in connection.execute(
+            "SELECT id, revision, line, gateway FROM daily WHERE dirty ORDER BY day, id LIMIT ?", (max_lines,)
+        )
+    ]
+    damaged = [row[0] for row in found if row[2] is None]
+    rows = [(row_id, revision, line, gateway) for row_id, revision, line, gateway in found if line is not None]
     rows = [row for row in rows if row[3] == rows[0][3]]
     if not rows:
-        return None
-    return Lease(
+        return None, damaged
+    leased = Lease(
         ids=tuple(row[0] for row in rows),
         gateway=rows[0][3],
         role="daily",
@@ -58,6 +67,12 @@ def lease(connection: sqlite3.Connection, max_lines: int) -> Lease | None:
         newest_tick=0,
         revisions=tuple(row[1] for row in rows),
     )
+    return leased, damaged
+
+
+def drop(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
+    """Delete rows that are damaged."""
+    connection.executemany("DELETE FROM daily WHERE id = ?", [(row_id,) for row_id in ids])
 
 
 def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> None:
@@ -87,10 +102,11 @@ def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[D
     """Read the current rows of a gateway from `since_day` on, by day."""
     return [
         DailyRow(m, s, d, line, bool(final))
-        for m, s, d, line, final in connection.execute(
+        for m, s, d, stored, final in connection.execute(
             "SELECT measurement, series, day, line, final FROM daily WHERE gateway = ? AND day >= ? ORDER BY day, id",
             (gateway, since_day),
         )
+        if (line := unpack_line(stored)) is not None
     ]
 
 
@@ -113,7 +129,8 @@ def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
     ).fetchall()
-    return [row[1] for row in found], found[-1][0] if len(found) == limit else None
+    lines = [line for _, stored in found if (line := unpack_line(stored)) is not None]
+    return lines, found[-1][0] if len(found) == limit else None
 
 
 def count_marked(connection: sqlite3.Connection) -> tuple[int, int]:

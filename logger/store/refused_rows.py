@@ -10,6 +10,7 @@ from itertools import groupby
 
 from logger.model import RefusedLine, Role
 from logger.store import outbox_rows
+from logger.store.packed_lines import pack_line
 from logger.store.records import Batch, Lease, RefusedRow
 
 _FIELDS = "id, gateway, role, tick, at, status, reason, line"
@@ -108,7 +109,7 @@ def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
         _enqueue(connection, gateway, role, tick, [line])
     else:
         connection.execute(
-            "UPDATE daily SET line = ?, dirty = 1, revision = revision + 1 WHERE id = ?", (line, daily_id)
+            "UPDATE daily SET line = ?, dirty = 1, revision = revision + 1 WHERE id = ?", (pack_line(line), daily_id)
         )
     discard(connection, [row_id])
     return True

@@ -164,7 +164,13 @@ class Store:
 
     def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
         """Lease the daily rows that must be sent, as they are now, then the hours; None if nothing waits."""
-        rows = self._file.read(daily_rows.lease, max_lines)
+        rows, damaged = self._file.read(daily_rows.lease, max_lines)
+        if damaged:
+            self._file.write(daily_rows.drop, damaged)
+            self._file.notes.append(
+                f"{len(damaged)} stored row(s) of days were damaged and are deleted\n"
+                "Try: run envoy-logger backfill --since DATE from the days that InfluxDB lacks on."
+            )
         return rows or self.lease("daily", newest=False, max_lines=max_lines)
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = (), *, soon: bool = False) -> None:

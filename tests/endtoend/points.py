@@ -16,6 +16,7 @@ from line_protocol_parser import parse_line
 
 from logger.model import Role, Value
 from logger.readings.table import MEASUREMENTS
+from logger.store.packed_lines import unpack_line
 from tests.databases.server import Server
 
 ROLE_OF: Mapping[str, Role] = {measurement.name: measurement.role for measurement in MEASUREMENTS}
@@ -77,9 +78,8 @@ def stored_days(state: Path) -> tuple[Points, Points]:
             shutil.copy(file, folder)
         with closing(sqlite3.connect(Path(folder) / "store.sqlite3")) as connection:
             rows = connection.execute("SELECT line, dirty FROM daily").fetchall()
-    return dict(parsed(line.decode() for line, _ in rows)), dict(
-        parsed(line.decode() for line, dirty in rows if not dirty)
-    )
+    lines = [((unpack_line(stored) or b"").decode(), dirty) for stored, dirty in rows]
+    return dict(parsed(line for line, _ in lines)), dict(parsed(line for line, dirty in lines if not dirty))
 
 
 def as_points(rows: Iterable[StoredRow]) -> Points:

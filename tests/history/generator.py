@@ -22,6 +22,7 @@ from logger.model import Reading, Role, Value
 from logger.panels.panel_state import PanelState
 from logger.panels.panel_tick import account_for_panels
 from logger.readings.around import read_surroundings
+from logger.readings.conditions import has_fault
 from logger.site import Site
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
@@ -35,6 +36,15 @@ _RESERVE: Final = 0.1
 _PHASES: Final = ("L1", "L2", "L3")
 _SHARES: Final = {1: (1.0,), 2: (0.6, 0.4), 3: (0.5, 0.3, 0.2)}
 """Number of phases → the part of the grid's power on each."""
+NIGHTS: Final = (
+    "pcu_ctrl.dc-pwr-low",
+    "pcu_ctrl.dc-pwr-low,pcu_chan.dcvoltagetoolow",
+    "pcu_ctrl.sleeping",
+    "pcu_ctrl.dc-pwr-low,envoy.global.failure",
+    "pcu_ctrl.power-on-reset",
+    "pcu_ctrl.runningonac",
+)
+"""What gateways say of sound inverters in the dark."""
 _KEPT_S: Final = 8 * 86400
 """Each report of the last days is in the truth."""
 
@@ -272,14 +282,23 @@ class Generator:
                 fields |= measured if self.with_equipment else {"temperature_c": measured["temperature_c"]}
                 yield Reading("envoy_inverter", tags, fields, at, "devices")
                 self._note_report(at, panel.serial, watts)
-            conditions = "" if watts > 0 else "pcu_ctrl.dc-pwr-low"
-            if number == 0 and self._is_within(at, self.kind.trips):
-                conditions = "acvoltageoosp1"
-                self._day_of(at).tripped_s += self.site.devices_s
-            status: dict[str, Value] = {"communicating": watts > 0, "conditions": conditions, "fault": False}
+            conditions = self._list_conditions(at, number)
+            status: dict[str, Value] = {
+                "communicating": watts > 0,
+                "conditions": conditions,
+                "fault": has_fault(conditions),
+            }
             if self.with_equipment:
                 status |= {"producing": watts > 0, "operating": True, "report_age_s": at % 300}
             yield Reading("envoy_inverter_status", tags, {**status, "inventory_age_s": 0}, at, "devices")
+
+    def _list_conditions(self, at: int, number: int) -> str:
+        """What the gateway says of a panel: none in the sun, one of many in the dark, the grid's fault in a trip."""
+        if number == 0 and self._is_within(at, self.kind.trips):
+            self._day_of(at).tripped_s += self.site.devices_s
+            return "acvoltageoosp1"
+        lit = self._watts[self.kind.panels[number].serial] > 0
+        return "" if lit else NIGHTS[(at // 3600 + number) % len(NIGHTS)]
 
     # --- what a tick saw ----------------------------------------------------------------------------------------
 

@@ -125,9 +125,25 @@ def test_every_report_has_a_true_answer_to_compare_with() -> None:
     assert {report.name for report in TRUE_REPORTS} == QUERIES.keys()
 
 
-def test_a_dead_panel_comes_first_with_its_name_then_a_weak_one(source: Source) -> None:
-    site, _ = played()["two-groups"]
+def list_panels(source: Source, site: Past, until: int) -> list[dict[str, Any]]:
     query = QUERIES["panels"]
-    rows = asyncio.run(source.read(query.needs, site.kind.gateway, 0, site.now))
-    table = query.answer(rows, Scope(site.zone, 0, site.now))
-    assert [row[0] for row in table.rows[:2]] == ["S2", "W3"]
+    rows = asyncio.run(source.read(query.needs, site.kind.gateway, 0, until))
+    table = query.answer(rows, Scope(site.zone, 0, until))
+    return [dict(zip([column.name for column in table.columns], row, strict=True)) for row in table.rows]
+
+
+def test_a_dead_panel_comes_first_with_its_name_the_day_after_it_died(source: Source) -> None:
+    site, _ = played()["two-groups"]
+    dead = next(panel for panel in site.kind.panels if panel.dead_from)
+    days = [*site.days()]
+    assert list_panels(source, site, site.begins(days[dead.dead_from]) - 1)[0]["silent_days"] == 0
+    first = list_panels(source, site, site.begins(days[dead.dead_from + 1]))[0]
+    assert (first["panel"], first["silent_days"]) == (dead.panel, 1)
+
+
+def test_a_weak_panel_follows_the_dead_one_with_its_low_days(source: Source) -> None:
+    site, _ = played()["two-groups"]
+    found = list_panels(source, site, site.now)
+    assert [row["panel"] for row in found[:2]] == ["S2", "W3"]
+    assert found[1]["low_days"] >= 4
+    assert not any(row["low_days"] for row in found[2:])
