@@ -17,6 +17,7 @@ GROUND = {
     "model",
     "site",
     "clock",
+    "days",
     "places",
     "files",
     "proxies",
@@ -135,7 +136,7 @@ def test_the_readings_know_only_the_values_and_days_of_energy() -> None:
         for name in imports(path)
         if name.startswith("logger.energy.")
     }
-    assert known == {"logger.energy.state", "logger.energy.days", "logger.energy.surroundings"}
+    assert known == {"logger.energy.state", "logger.days", "logger.energy.surroundings"}
 
 
 def test_every_foreign_library_has_one_door() -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from logger.backfill.history import History, Point
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.installed_inverters import STATUS_FIELDS, list_installed_inverters
+from logger.days import days_before, final_at, first_instant, following, list_days, local_day
 from logger.energy import rebuild
 from logger.energy.day_rows import BAND_DAY, empty_band
-from logger.energy.days import days_before, final_at, first_instant, following, list_days, local_day
 from logger.energy.engine import NO_PRICES
 from logger.energy.extremes import NAMES, follow_grid
 from logger.energy.rebuild import Past

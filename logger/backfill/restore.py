@@ -22,7 +22,7 @@ from logger.control.api import Ask
 from logger.daemon.amend import MOST_ROWS, StateApi
 from logger.daemon.batches import make_daily_rows
 from logger.daemon.gateway_state import GatewayState, dump_state
-from logger.energy.days import days_before, first_instant, following, list_days, local_day
+from logger.days import days_before, first_instant, following, list_days, local_day
 from logger.energy.periods import Period, sum_day
 from logger.model import DayRow, Reading
 from logger.panels.panel_days import forget_old_days

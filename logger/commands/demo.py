@@ -26,7 +26,7 @@ from logger.commands.ui.demo_view import DemoView
 from logger.commands.ui.invent_history import invent_history, write_site_files
 from logger.daemon import app
 from logger.daemon.recorder import Recorder
-from logger.energy.days import days_before, first_instant, local_day
+from logger.days import days_before, first_instant, local_day
 from logger.errors import StateError
 from logger.outlets import open_outlets
 from logger.settings.load import Settings, load_settings

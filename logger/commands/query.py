@@ -21,7 +21,7 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.control.api import reach
 from logger.daemon.config import read_target_of
-from logger.energy.days import first_instant
+from logger.days import first_instant
 from logger.query.catalog import QUERIES
 from logger.query.history_sources import list_store_gateways, read_influxdb, read_store
 from logger.query.named_query import NamedQuery, Rows, Scope, Span

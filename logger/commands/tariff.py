@@ -17,7 +17,7 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import access_of
 from logger.daemon.tariff_files import SETTING, read_prices
-from logger.energy.days import first_instant
+from logger.days import first_instant
 from logger.errors import AbsentError, NotAllowedError
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from logger import log
-from logger.energy.days import is_quiet
+from logger.days import is_quiet
 from logger.model import Json
 from logger.site import Site
 

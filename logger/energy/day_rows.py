@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
-from logger.energy.days import final_at
+from logger.days import final_at
 from logger.energy.extremes import NAMES
 from logger.energy.quantities import figures
 from logger.energy.state import Day, EnergyState, Mark, Tick, Wiring

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Final
 
-from logger.energy.days import first_instant, following, local_day
+from logger.days import first_instant, following, local_day
 from logger.energy.extremes import merge_extremes
 from logger.energy.period_rows import fold_days
 from logger.energy.state import Day, DayEnergy, EnergyState, Tick, Wiring

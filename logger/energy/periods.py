@@ -12,7 +12,7 @@ from datetime import date
 from functools import reduce
 from typing import Final
 
-from logger.energy.days import first_instant
+from logger.days import first_instant
 from logger.model import DayRow, Reading, Value
 
 PERIODS: Final = ("envoy_month", "envoy_year")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
+from logger.days import final_at
 from logger.energy.balance import EXPORT, IMPORT
 from logger.energy.day_rows import day_rows
 from logger.energy.daybook import merge_days
-from logger.energy.days import final_at
 from logger.energy.engine import NO_PRICES, account
 from logger.energy.flows import BATTERY, GAP_S
 from logger.energy.periods import PERIODS

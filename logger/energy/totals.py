@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Final
 
-from logger.energy.days import following
+from logger.days import following
 from logger.energy.quantities import TOTALS, figures, is_impossible, terms
 from logger.energy.state import POWER, Day, EnergyState, Wiring
 from logger.model import add_up

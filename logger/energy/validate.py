@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from logger.energy.days import wait_s
+from logger.days import wait_s
 from logger.energy.state import POWER, Counter, HeldValue, Source
 from logger.model import add_up
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Final
 
-from logger.energy.days import days_before, first_instant, list_days
+from logger.days import days_before, first_instant, list_days
 from logger.model import DayRow, Reading, Value, add_up
 from logger.panels.panel_state import PanelDay, PanelDays, PanelState, Place
 

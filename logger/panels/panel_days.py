@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from logger.energy.days import first_instant, following, local_day
+from logger.days import first_instant, following, local_day
 from logger.energy.state import Counter
 from logger.energy.validate import Bounds, Increment, start_counter, validate
 from logger.model import AHEAD_S, Reading

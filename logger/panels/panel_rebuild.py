@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from logger.energy.days import first_instant
+from logger.days import first_instant
 from logger.model import Reading
 from logger.panels.panel_days import add_reports, forget_old_days
 from logger.panels.panel_state import Installed, PanelDay, PanelDays, PanelState

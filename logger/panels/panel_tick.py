@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from logger.days import days_before, final_at, local_day
 from logger.energy.day_rows import EVERY_S
-from logger.energy.days import days_before, final_at, local_day
 from logger.model import DayRow, Event, Reading
 from logger.panels.compare import make_rows
 from logger.panels.panel_days import add_reports, forget_old_days

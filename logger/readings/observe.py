@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from logger.energy.days import is_quiet
+from logger.days import is_quiet
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rowsets as s

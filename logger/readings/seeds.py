@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from logger.energy.days import local_day
+from logger.days import local_day
 from logger.energy.state import EnergyState, Seed
 from logger.readings import rows as r
 from logger.readings.rows import Rows, Selector, View, number

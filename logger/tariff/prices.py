@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from math import gcd
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from logger.days import first_instant
 from logger.tariff.price_plan import Band, PricePeriod, Tariff
 from logger.tariff.price_table import PriceTable
 
@@ -45,7 +46,7 @@ class Prices:
     def list_slots(self, since: int, until: int, zone: str) -> Iterator[Slot]:
         """Yield the parts of one price between two unix times, in order; parts without a tariff are left out."""
         day = datetime.fromtimestamp(since, UTC).astimezone(ZoneInfo(zone)).date()
-        while _first_instant(day, zone) < until:
+        while first_instant(day.isoformat(), zone) < until:
             period = self.tariff.period_on(day)
             if period is not None:
                 for begin, end, band in _spans(period, day, zone):
@@ -73,7 +74,7 @@ def _spans(period: PricePeriod, day: date, zone: str) -> tuple[tuple[int, int, B
     """Return the spans of one band on a local day, as (begin, end, band); right for days of 23 and 25 hours."""
     edges = [edge for band in period.bands for span in band.hours for edge in span]
     step_s = gcd(_STEP_MINUTES, *edges) * 60
-    begin, end = _first_instant(day, zone), _first_instant(day + timedelta(days=1), zone)
+    begin, end = first_instant(day.isoformat(), zone), first_instant((day + timedelta(days=1)).isoformat(), zone)
     found: list[tuple[int, int, Band]] = []
     for at in range(begin, end, step_s):
         local = datetime.fromtimestamp(at, UTC).astimezone(ZoneInfo(zone))
@@ -86,8 +87,3 @@ def _spans(period: PricePeriod, day: date, zone: str) -> tuple[tuple[int, int, B
         else:
             found.append((at, until, band))
     return tuple(found)
-
-
-@lru_cache(maxsize=128)
-def _first_instant(day: date, zone: str) -> int:
-    return int(datetime.combine(day, time(), ZoneInfo(zone)).timestamp())

@@ -13,7 +13,7 @@ from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import load_state
 from logger.daemon.newest import NewestReadings, is_current
-from logger.energy.days import first_instant
+from logger.days import first_instant
 from logger.influx.read_back import read_back
 from logger.model import Reading
 from logger.query.named_query import Scope

@@ -18,7 +18,7 @@ from logger.clock import SystemClock
 from logger.daemon.batches import make_commit
 from logger.daemon.gateway_state import load_state
 from logger.daemon.tick import TickResult
-from logger.energy.days import local_day
+from logger.days import local_day
 from logger.influx.classify import Done as Taken
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.energy.days import first_instant, local_day
+from logger.days import first_instant, local_day
 from logger.energy.engine import Accounted, account
 from logger.energy.state import EnergyState, Seed, Tick, Wiring
 from logger.energy.stored import dump_energy, load_energy

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from logger.energy.days import first_instant
+from logger.days import first_instant
 from logger.energy.engine import account
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.energy.stored import dump_energy, load_energy

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logger.energy.days import first_instant, following, local_day
+from logger.days import first_instant, following, local_day
 from logger.energy.local_hours import hour_of, list_hours
 
 

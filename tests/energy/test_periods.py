@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logger.energy.days import first_instant, following, list_days
+from logger.days import first_instant, following, list_days
 from logger.energy.engine import account
 from logger.energy.period_rows import restore_periods
 from logger.energy.periods import Period, sum_day

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from logger.daemon.installed_inverters import list_installed_inverters
-from logger.energy.days import days_before, first_instant, following, list_days
+from logger.days import days_before, first_instant, following, list_days
 from logger.model import Reading, Value
 from logger.panels.panel_state import Installed, PanelState, Place
 from logger.panels.panel_tick import account_for_panels

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from logger.energy.days import first_instant
+from logger.days import first_instant
 from logger.model import Reading, Value
 from logger.panels.panel_state import Installed, PanelState, Place
 from logger.panels.panel_tick import account_for_panels

@@ -14,7 +14,7 @@ from logger.daemon.layout_file import read_layout
 from logger.daemon.one_poll import BOTH
 from logger.daemon.tariff_files import read_prices
 from logger.daemon.tick import run_tick
-from logger.energy.days import first_instant, local_day
+from logger.days import first_instant, local_day
 from logger.errors import EnvoyLoggerError
 from logger.gateway.documents import read_document, read_info
 from logger.gateway.endpoints import Endpoint, plan
