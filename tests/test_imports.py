@@ -80,11 +80,11 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "tenacity": ("logger/retry.py",),
     "influxdb_client": ("logger/influx/v2_client.py", "logger/provision/setup_v2.py"),
     "sqlite3": ("logger/store/",),
-    "h11": ("logger/simulator/", "logger/web/connections.py"),
+    "h11": ("logger/simulator/", "logger/web/listener.py"),
     "starlette": ("logger/web/",),
     "prometheus_client": ("logger/web/metrics.py",),
     "aiomqtt": ("logger/mqtt/broker.py",),
-    "uvicorn": ("logger/web/connections.py",),
+    "uvicorn": ("logger/web/listener.py",),
     "click": ("logger/commands/", "logger/cli.py"),
     "rich": ("logger/commands/",),
     "zeroconf": ("logger/gateway/discovery.py",),
@@ -128,7 +128,7 @@ def test_every_module_imports_only_rooms_before_it(path: Path) -> None:
     assert not wrong, f"{path.relative_to(ROOT)} may not import {sorted(wrong)}"
 
 
-def test_the_readings_know_only_the_values_and_days_of_energy() -> None:
+def test_the_readings_know_only_the_values_of_energy() -> None:
     known = {
         ".".join(name.split(".")[:3])
         for path in modules()
@@ -136,7 +136,7 @@ def test_the_readings_know_only_the_values_and_days_of_energy() -> None:
         for name in imports(path)
         if name.startswith("logger.energy.")
     }
-    assert known == {"logger.energy.state", "logger.days", "logger.energy.surroundings"}
+    assert known == {"logger.energy.state", "logger.energy.surroundings"}
 
 
 def test_every_foreign_library_has_one_door() -> None:

@@ -67,7 +67,7 @@ def command(env_file: Path, serial: str, as_json: bool, layout: bool) -> int:
     if layout:
         chosen = choose_gateway(configured, serial)
         return _print_layout(asyncio.run(poll(chosen)), chosen.recorder.layout_file)
-    found: list[_Found] = []
+    found: list[_Equipment] = []
 
     async def look(each: Settings, answers: one_poll.Poll) -> None:
         found.append(_read(each, answers))
@@ -87,7 +87,7 @@ def command(env_file: Path, serial: str, as_json: bool, layout: bool) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Equipment:
     """Hold what one gateway was found to have."""
 
     poll: one_poll.Poll
@@ -96,15 +96,15 @@ class _Found:
     grid: dict[str, Value]
 
 
-def _read(configured: Settings, found: one_poll.Poll) -> _Found:
+def _read(configured: Settings, found: one_poll.Poll) -> _Equipment:
     """Collect the devices in the answers of one gateway."""
     result = one_poll.read(found, site_of(configured))
     devices: dict[str, Devices] = {kind.name: _collect(result.readings, kind) for kind in _KINDS}
     grid = next((dict(point.fields) for point in result.readings if point.measurement == "envoy_grid"), {})
-    return _Found(found, result, devices, grid)
+    return _Equipment(found, result, devices, grid)
 
 
-def _describe(one: _Found) -> dict[str, object]:
+def _describe(one: _Equipment) -> dict[str, object]:
     info = one.poll.info
     names = ("meters", "inverters", "batteries", "grid", "contacts", "combiners")
     gateway = {"serial": info.serial, "firmware": info.firmware, "part_number": info.part_number}
@@ -112,7 +112,7 @@ def _describe(one: _Found) -> dict[str, object]:
     return {"gateway": gateway, **{name: parts[name] for name in names}}
 
 
-def _print_tables(one: _Found) -> None:
+def _print_tables(one: _Equipment) -> None:
     found, devices, grid = one.poll, one.devices, one.grid
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     console.print(f"Gateway {found.info.serial}, firmware {found.info.firmware}, {found.info.part_number}")

@@ -67,14 +67,14 @@ class Findings:
         logged = self._changes.list_messages()
         new = {
             name: absence.reason
-            for name, absence in after.told.items()
+            for name, absence in after.lasting.items()
             if name not in self._absences and not any(text in absence.reason for text in logged)
         }
         for reason, names in group_reasons(new).items():
             log.get("collect").warning(f"{', '.join(names)} absent for a quarter of an hour: {reason}")
-        if back := sorted(self._absences - after.told.keys()):
+        if back := sorted(self._absences - after.lasting.keys()):
             log.get("collect").info(f"{', '.join(back)} no longer missing")
-        self._absences = (self._absences | new.keys()) & after.told.keys()
+        self._absences = (self._absences | new.keys()) & after.lasting.keys()
 
     def report_events(self, events: Iterable[Event]) -> None:
         """Log the events of a tick."""

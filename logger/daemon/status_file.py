@@ -100,7 +100,7 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
         "values": dict(done.values),
         "missing": {
             name: {"since": absence.since, "reason": absence.reason}
-            for name, absence in collector.state.readings.absences.told.items()
+            for name, absence in collector.state.readings.absences.lasting.items()
         },
         "books": describe_energy(collector.state.energy, collector.state.readings.sources),
         "endpoints": {

@@ -111,7 +111,7 @@ def _list_money(day: Day, money: BandEnergy, wiring: Wiring | None) -> dict[str,
     """Return cost and income; what was saved is known only where the energy of the house is known."""
     fields: dict[str, Value] = {"currency": money.currency, "cost": money.cost, "income": money.income}
     if "load" in figures(day.wiring or wiring, day.energy):
-        fields["saved"] = money.saved
+        fields["saved"] = money.savings
     return fields
 
 

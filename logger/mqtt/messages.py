@@ -9,8 +9,8 @@ from typing import Final
 
 from logger.daemon.newest import NewestReadings, is_current
 from logger.model import Json, Reading, Value, round_value
-from logger.mqtt.discovery import availability_of, describe_entities, recorder_availability_of
 from logger.mqtt.entities import PROBLEM, TOPICS, Topic
+from logger.mqtt.home_assistant import availability_of, describe_entities, recorder_availability_of
 from logger.readings.table import TOTALS
 from logger.site import Site
 
@@ -27,7 +27,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Present:
     """Hold what the messages are made of: the newest readings of one gateway, and what is wrong now.
 
     `now` is in unix seconds.
@@ -57,7 +57,7 @@ class Messages:
         """Return the topic whose last message the broker itself sets to `offline` when the connection is lost."""
         return recorder_availability_of(self._of(gateway))
 
-    def list_new(self, seen: Seen) -> Iterator[Message]:
+    def list_new(self, seen: Present) -> Iterator[Message]:
         """Make each message that is new or changed since the last call."""
         gateway_topic = self._of(seen.gateway)
         if (is_heard := _is_heard(seen)) != self._is_heard:
@@ -68,7 +68,7 @@ class Messages:
                 if not reading.tags.get("endpoint"):
                     yield from self._list_of_series(seen, gateway_topic, topic, reading)
 
-    def _list_of_series(self, seen: Seen, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
+    def _list_of_series(self, seen: Present, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
         """Make the state of one series, and before it the entities of fields that it shows for the first time."""
         serial = reading.tags.get("serial")
         state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
@@ -108,7 +108,7 @@ def _describe_state(
     }
 
 
-def _is_heard(seen: Seen) -> bool:
+def _is_heard(seen: Present) -> bool:
     """Return True while the newest totals are of the last few ticks."""
     totals = seen.newest.find(TOTALS.name)
     return totals is not None and is_current(totals, seen.site, seen.now)

@@ -12,7 +12,7 @@ from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.recorder import Recorder
 from logger.errors import BrokerError
-from logger.mqtt.messages import ONLINE, Message, Messages, Seen
+from logger.mqtt.messages import ONLINE, Message, Messages, Present
 from logger.retry import BROKER, Backoff
 from logger.settings.definitions import Mqtt
 from logger.settings.load import Settings
@@ -76,9 +76,9 @@ async def _publish(mqtt: Mqtt, collector: Collector, recorder: Recorder, clock: 
             version = await broker.unless_lost(recorder.news.wait_beyond(version))
 
 
-def _look(collector: Collector, recorder: Recorder, clock: Clock) -> Seen:
+def _look(collector: Collector, recorder: Recorder, clock: Clock) -> Present:
     """Look at the newest readings of one gateway and at the recorder's troubles."""
-    return Seen(
+    return Present(
         collector.serial,
         collector.newest,
         recorder.changes.troubles,

@@ -58,7 +58,7 @@ class Contradictions:
         return {key: sighting.warning for key, sighting in self.sightings.items() if sighting.told_at}
 
     @property
-    def left_out(self) -> frozenset[str]:
+    def uncountable(self) -> frozenset[str]:
         """Return the quantities of energy that cannot be counted on while the contradictions last."""
         return frozenset(name for warning in self.warnings.values() for name in warning.leaves_out)
 

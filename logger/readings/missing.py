@@ -30,7 +30,7 @@ class Absences:
     absent: Mapping[str, Absence] = field(default_factory=dict)
 
     @property
-    def told(self) -> dict[str, Absence]:
+    def lasting(self) -> dict[str, Absence]:
         """Return the absences that have lasted, by name."""
         return {name: absence for name, absence in self.absent.items() if absence.reason}
 

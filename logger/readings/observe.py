@@ -20,10 +20,10 @@ from logger.readings.emptied import doubt_emptied
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
 from logger.readings.layout import NONE, Layout
-from logger.readings.limits import list_counter_limits, list_power_limits
 from logger.readings.missing import Absences
 from logger.readings.own_times import OwnTimes, follow_times
 from logger.readings.points import GatewayPoint, Points
+from logger.readings.power_limits import list_counter_limits, list_power_limits
 from logger.readings.power_times import are_of_one_time
 from logger.readings.reports import EarlyReport, ReportLog
 from logger.readings.rows import Row, View
@@ -115,7 +115,7 @@ def observe(
         if "devices" in roles:
             new = take_sample(tick.at, totals, extraction.read_from, View(snapshot, "devices"))
         contradictions = contradictions.follow(find_contradictions(short, tick, energy, view), new, tick, energy)
-        tick = replace(tick, left_out=contradictions.left_out)
+        tick = replace(tick, left_out=contradictions.uncountable)
     sources = extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0

@@ -140,7 +140,7 @@ def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
     for document in new:
         path, at, now = document.path, document.received_at, document.received_at + skew_s
         before, listed = followed.get(path, {}), list(_LISTS[path](document.body))
-        clock = _trusted_clock(snapshot, now, listed)
+        clock = _choose_clock(snapshot, now, listed)
         after = {
             time.name: known.next(time, at, clock)
             if (known := before.get(time.name))
@@ -172,8 +172,8 @@ def _describe(time: OwnTime) -> str:
     return f"its reading has stood still since {at}" if time.is_meter else f"its last report is of {at}"
 
 
-def _trusted_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
-    """Return the gateway's clock; the newest time of its documents, if that clock fits none of them by a day."""
+def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
+    """Return the gateway's clock; or the newest time of its documents, if that clock fits none of them by a day."""
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now
     seconds = [

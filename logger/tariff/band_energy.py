@@ -35,7 +35,7 @@ class BandEnergy:
     worth: float = 0.0
 
     @property
-    def saved(self) -> float:
+    def savings(self) -> float:
         """Return what sun and battery saved, in currency; a standing charge is paid in any case."""
         return self.worth + self.income - self.cost
 

@@ -17,12 +17,12 @@ from logger.clock import Clock
 from logger.daemon.recorder import Recorder
 from logger.settings.load import Settings
 from logger.store.folder import is_demo
-from logger.web.answers import Question, QuestionError
 from logger.web.assets_folder import ASSETS
 from logger.web.cached_documents import JSON, NewsCache, WebDocument
 from logger.web.front_page import FrontPage
 from logger.web.guard import Guard, HostNames, Passwords
 from logger.web.health_answers import answer_health, answer_ready
+from logger.web.json_answers import Question, QuestionError
 from logger.web.live_stream import LiveResponse, LiveStreams
 from logger.web.page_texts import LANGUAGES, Language, choose_language
 from logger.web.routes import ROUTES, Route

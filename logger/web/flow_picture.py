@@ -24,7 +24,7 @@ _ICONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class Branch:
     """Hold one end of the picture: its power in W (None if unknown), and the part that enters the middle, in W."""
 
     kind: str
@@ -48,21 +48,21 @@ def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording
     )
 
 
-def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> list[Flow]:
+def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> list[Branch]:
     """List the ends that this site has."""
     watts: list[float | None] = [totals.get(f"{name}_power_w") for name in ("production", "load", "net")]
     made, used, net = watts
-    flows = [Flow("sun", words.say("sun"), made, made or 0.0)]
+    flows = [Branch("sun", words.say("sun"), made, made or 0.0)]
     if net is not None or grid:
         note = words.say("off-grid") if grid.get("grid_state") == "off-grid" else _name_way(net, words)
-        flows.append(Flow("grid", words.say("grid"), None if net is None else abs(net), net or 0.0, note))
+        flows.append(Branch("grid", words.say("grid"), None if net is None else abs(net), net or 0.0, note))
     if used is not None or net is not None:
-        flows.append(Flow("house", words.say("house"), used, -(used or 0.0)))
+        flows.append(Branch("house", words.say("house"), used, -(used or 0.0)))
     if (charge := totals.get("battery_charge_percent")) is not None or totals.get("batteries"):
         power = totals.get("battery_power_w")
         name = words.say("battery") if charge is None else f"{words.say('battery')} {words.percent(charge)}"
         note = "" if power is None else words.say(_name_state(power))
-        flows.append(Flow("battery", name, None if power is None else abs(power), power or 0.0, note))
+        flows.append(Branch("battery", name, None if power is None else abs(power), power or 0.0, note))
     return flows
 
 
@@ -80,13 +80,13 @@ def _name_state(battery_w: float) -> str:
     return "discharging" if battery_w > 0 else "charging"
 
 
-def _describe(flow: Flow, words: Wording) -> str:
+def _describe(flow: Branch, words: Wording) -> str:
     """Write one end of the picture for those who do not see it."""
     note = f" ({flow.note})" if flow.note else ""
     return f"{flow.name}: {words.power(flow.power_w)}{note}"
 
 
-def _draw_line(flow: Flow, greatest: float) -> Markup:
+def _draw_line(flow: Branch, greatest: float) -> Markup:
     """Draw the line between one end and the middle; dots run along it in the direction of the flow."""
     x, y = _PLACES[flow.kind]
     path = f"M{x:.0f} {y:.0f}L{_HUB[0]:.0f} {_HUB[1]:.0f}"
@@ -100,7 +100,7 @@ def _draw_line(flow: Flow, greatest: float) -> Markup:
     return join(quiet, dots)
 
 
-def _draw_node(flow: Flow, words: Wording) -> Markup:
+def _draw_node(flow: Branch, words: Wording) -> Markup:
     """Draw one end: a circle with its sign, its power and its name."""
     x, y = _PLACES[flow.kind]
     sign = el("path", d=_ICONS[flow.kind], transform=f"translate({x - 12:.0f} {y - 49:.0f})", class_="sign")

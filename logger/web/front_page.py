@@ -10,10 +10,10 @@ from typing import Any, Final, cast
 from logger import __version__
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
-from logger.web import answers
-from logger.web.answers import Question
+from logger.web import json_answers
 from logger.web.assets_folder import STAMP, read_asset
 from logger.web.cached_documents import HTML, NewsCache, WebDocument
+from logger.web.json_answers import Question
 from logger.web.markup import Markup, el, join
 from logger.web.page_parts import PageFacts, draw_today_curve, make_parts
 from logger.web.page_texts import LANGUAGES, NAMES, Language
@@ -82,11 +82,11 @@ class FrontPage:
         question = Question(site, {}, self._recorder, self._clock)
         scope = await site.make_scope()
         return PageFacts(
-            now=_as_mapping(await answers.answer_now(question)),
-            curve=_as_mapping(await answers.answer_curve(question)),
-            days=_as_mapping(await answers.answer_days(question))["days"],
-            months=_as_mapping(await answers.answer_months(question))["months"],
-            inverters=_as_mapping(await answers.answer_inverters(question))["inverters"],
+            now=_as_mapping(await json_answers.answer_now(question)),
+            curve=_as_mapping(await json_answers.answer_curve(question)),
+            days=_as_mapping(await json_answers.answer_days(question))["days"],
+            months=_as_mapping(await json_answers.answer_months(question))["months"],
+            inverters=_as_mapping(await json_answers.answer_inverters(question))["inverters"],
             time=self._clock.time(),
             span=(scope.since, await site.find_end_of_day()),
         )

@@ -64,7 +64,7 @@ async def _serve(address: tuple[str, int], settings: Settings, recorder: Recorde
 
 def _load() -> Answer:
     """Import what answers; starlette and uvicorn take memory, so they are loaded only once somebody looks."""
-    from logger.web.connections import answer
+    from logger.web.listener import answer
 
     return answer
 

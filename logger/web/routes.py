@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import Json
-from logger.web import answers
-from logger.web.answers import Question
+from logger.web import json_answers
+from logger.web.json_answers import Question
 
 API: Final = "/api/v1"
 
@@ -33,37 +33,37 @@ ROUTES: Final = (
         f"{API}/now",
         "The newest totals (`is_fresh` while they are of the last three ticks), today's own use and "
         "self-sufficiency, grid, batteries, and what is wrong now with its cure.",
-        answers.answer_now,
+        json_answers.answer_now,
     ),
     Route(
         f"{API}/curve",
         "Today's powers, tick by tick, as columns of equal length.",
-        answers.answer_curve,
+        json_answers.answer_curve,
     ),
     Route(
         f"{API}/days",
         "One row for each local day, as in `envoy_day`, with own use and self-sufficiency.",
-        answers.answer_days,
+        json_answers.answer_days,
         (
             ("from", "the first local date; by default 13 days before `to`"),
             ("to", "the last local date; by default today"),
         ),
         "from=2026-06-21&to=2026-06-22",
     ),
-    Route(f"{API}/months", "The last twelve months, as in `envoy_month`.", answers.answer_months),
-    Route(f"{API}/years", "All years, as in `envoy_year`.", answers.answer_years),
+    Route(f"{API}/months", "The last twelve months, as in `envoy_month`.", json_answers.answer_months),
+    Route(f"{API}/years", "All years, as in `envoy_year`.", json_answers.answer_years),
     Route(
         f"{API}/inverters",
         "Each inverter: its place by the layout, its last report, its state, and its newest row of the day "
         "(`group_ratio`: against the median of its group).",
-        answers.answer_inverters,
+        json_answers.answer_inverters,
     ),
     Route(
         f"{API}/events",
         "What happened in the last seven days, newest first.",
-        answers.answer_events,
+        json_answers.answer_events,
         (("limit", "how many at most, up to 200; by default 50"),),
         "limit=3",
     ),
-    Route(f"{API}/status", "The recorder itself, as in `envoy-logger status --json`.", answers.answer_status),
+    Route(f"{API}/status", "The recorder itself, as in `envoy-logger status --json`.", json_answers.answer_status),
 )

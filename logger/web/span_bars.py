@@ -26,7 +26,7 @@ class BarPlace:
 def draw_bars(places: Sequence[BarPlace], title: str, words: Wording) -> Markup:
     """Draw the bars of all places, their labels, their scale and their table."""
     rows = [place.row for place in places if place.row is not None]
-    greatest = max((max(_made(row), _used(row)) for row in rows), default=0.0)
+    greatest = max((max(_read_production(row), _read_load(row)) for row in rows), default=0.0)
     if not greatest:
         return el("p", words.say("nothing"), class_="empty")
     top = _round_up(greatest)
@@ -51,11 +51,11 @@ def draw_bars(places: Sequence[BarPlace], title: str, words: Wording) -> Markup:
     return join(el("div", scale, svg, labels, class_="bar-chart"), legend, _write_table(places, title, words))
 
 
-def _made(row: Mapping[str, Any]) -> float:
+def _read_production(row: Mapping[str, Any]) -> float:
     return max(0.0, row.get("production_wh") or 0.0)
 
 
-def _used(row: Mapping[str, Any]) -> float:
+def _read_load(row: Mapping[str, Any]) -> float:
     return max(0.0, row.get("load_wh") or 0.0)
 
 
@@ -74,7 +74,7 @@ def _draw_place(place: BarPlace, number: int, top: float, words: Wording) -> Mar
     row = place.row
     if row is None:
         return None
-    made, used = _made(row), _used(row)
+    made, used = _read_production(row), _read_load(row)
     sold, bought = (min(row.get(f"grid_{way}_wh") or 0.0, most) for way, most in (("export", made), ("import", used)))
     x = _WIDTH * number
     stacks = (

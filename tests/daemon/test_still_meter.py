@@ -28,10 +28,10 @@ def test_powers_are_left_out_and_it_is_said_once_and_once_when_the_meter_moves_a
             async with collecting(collector):
                 await asyncio.sleep(BACK - START - 60)
                 told: dict[str, Json] = {
-                    name: absence.reason for name, absence in collector.state.readings.absences.told.items()
+                    name: absence.reason for name, absence in collector.state.readings.absences.lasting.items()
                 }
                 await asyncio.sleep(900)
-            assert collector.state.readings.absences.told == {}
+            assert collector.state.readings.absences.lasting == {}
             return store.lines("envoy_totals"), store.lines("envoy_event"), told
 
     totals, events, told = run_virtually(work())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from logger.mqtt.discovery import describe_entities
 from logger.mqtt.entities import TOPICS
+from logger.mqtt.home_assistant import describe_entities
 from tests.mqtt import homeassistant_schema
 
 NEEDS = "needs: HOMEASSISTANT=/path/to/python with the package homeassistant"

@@ -11,7 +11,7 @@ import pytest
 from logger.daemon.newest import NewestReadings
 from logger.model import Reading
 from logger.mqtt.entities import TOPICS, find_traits
-from logger.mqtt.messages import Message, Messages, Seen
+from logger.mqtt.messages import Message, Messages, Present
 from logger.readings.table import MEASUREMENTS
 from logger.site import Site
 from tests.web.stage import SERIAL, Stage, on_stage
@@ -20,10 +20,10 @@ NOON = 1_760_000_400
 TAGS = {"gateway": SERIAL}
 
 
-def seen(*readings: Reading, now: float = NOON, **troubles: str) -> Seen:
+def seen(*readings: Reading, now: float = NOON, **troubles: str) -> Present:
     newest = NewestReadings()
     newest.take(readings)
-    return Seen(SERIAL, newest, troubles, Site(), now)
+    return Present(SERIAL, newest, troubles, Site(), now)
 
 
 def totals(time: int = NOON, **fields: float) -> Reading:
@@ -34,7 +34,7 @@ def states(messages: list[Message]) -> dict[str, Any]:
     return {each.topic: json.loads(each.payload) for each in messages if each.payload.startswith("{")}
 
 
-def make(messages: Messages, what: Seen) -> dict[str, Any]:
+def make(messages: Messages, what: Present) -> dict[str, Any]:
     return states(list(messages.list_new(what)))
 
 
@@ -115,7 +115,7 @@ def test_each_unit_of_a_shown_field_has_its_class() -> None:
 def test_every_reading_of_a_tick_is_announced_and_told(tmp_path: Path, minute: int) -> None:
     async def play(here: Stage) -> dict[str, Any]:
         await here.tick(minute)
-        what = Seen(SERIAL, here.collector.newest, {}, here.collector.site, here.clock.now)
+        what = Present(SERIAL, here.collector.newest, {}, here.collector.site, here.clock.now)
         return make(Messages("envoy", "homeassistant"), what)
 
     said = on_stage(tmp_path, play)

@@ -58,7 +58,7 @@ class Played:
     @property
     def absences(self) -> dict[str, str]:
         """Why values are absent at the end, by name."""
-        return {name: each.reason for name, each in self.minutes[-1].state.readings.absences.told.items()}
+        return {name: each.reason for name, each in self.minutes[-1].state.readings.absences.lasting.items()}
 
     def fields(self, measurement: str, **tags: str) -> list[Mapping[str, Value]]:
         """The fields of each point of a measurement in the last minute."""

@@ -118,7 +118,7 @@ def run(
         here = damage(snapshot(SITES[site](tick), tick=tick, since=since), faults)  # type: ignore[arg-type]
         found = recorder.read(replace(here, gateway=INFO), BOTH if tick % 300 == 0 else TOTALS)
         written |= totals(found).keys() if number else set()
-    return written, recorder.state.readings.absences.told
+    return written, recorder.state.readings.absences.lasting
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -204,7 +204,7 @@ def test_whatever_is_refused_absent_or_broken_each_value_is_there_or_has_a_reaso
         here = damage(snapshot(SITES[site](tick), tick=tick, since=since), faults)  # type: ignore[arg-type]
         found = recorder.read(replace(here, gateway=INFO))
         written = set(totals(found)) if number else written
-        told = recorder.state.readings.absences.told
+        told = recorder.state.readings.absences.lasting
     always = {"production_power_w"}
     for name in WANTED[site] if was_well else always:
         assert name in written or name in told, (name, faults)

@@ -21,7 +21,7 @@ from logger.daemon.status_file import describe
 from logger.doctor.check_result import CheckResult
 from logger.doctor.machine_checks import check_daemon
 from logger.store.store import Store
-from logger.web import connections, live_stream
+from logger.web import listener, live_stream
 from logger.web.open_server import serve_web
 from tests.waiting import LONGEST_S
 from tests.web.serving import HOST, ask_raw, get, served
@@ -34,7 +34,7 @@ Scene = Callable[[Stage, int], Coroutine[Any, Any, Any]]
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the deadlines be short."""
-    monkeypatch.setattr(connections, "REQUEST_S", SOON_S)
+    monkeypatch.setattr(listener, "REQUEST_S", SOON_S)
     monkeypatch.setattr(live_stream, "_PAUSE_S", 0.01)
 
 
@@ -173,7 +173,7 @@ def test_more_streams_than_there_may_be_are_told_to_come_later(
 
 
 def test_more_connections_than_there_may_be_are_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "count_most_connections", lambda: 8)
+    monkeypatch.setattr(listener, "count_most_connections", lambda: 8)
 
     async def scene(made: Stage, port: int) -> int:
         answers = await asyncio.gather(*(ask_raw(port, b"GET") for _ in range(30)))

@@ -89,7 +89,7 @@ def _pick_ratios(answer: AnswerTable) -> list[dict[str, Value]]:
 
 def _list_wrong(question: Question) -> dict[str, Json]:
     """Return the troubles of the recorder, each with its cure, and the values of this site that are missing."""
-    told = question.site.collector.state.readings.absences.told
+    told = question.site.collector.state.readings.absences.lasting
     groups = group_reasons({name: absence.reason for name, absence in told.items()})
     troubles: list[Json] = []
     for key, text in question.recorder.changes.troubles.items():
@@ -134,7 +134,7 @@ async def _answer_spans(site: ShownSite, name: str, measurement: str, since: dat
     scope = await site.make_scope(since, until)
     ratios = _pick_ratios(QUERIES[name].answer(Rows({measurement: points}), scope))
     rows: list[Json] = [
-        {**_rounded(point.fields), **of_point} for point, of_point in zip(points, ratios, strict=True)
+        {**_round_all(point.fields), **of_point} for point, of_point in zip(points, ratios, strict=True)
     ]
     return {**_head(site, scope), name: rows}
 
@@ -206,10 +206,10 @@ def _head(site: ShownSite, scope: Scope) -> dict[str, Json]:
 
 
 def _fields(reading: Reading | None) -> dict[str, Value]:
-    return {} if reading is None else _rounded(reading.fields)
+    return {} if reading is None else _round_all(reading.fields)
 
 
-def _rounded(fields: Mapping[str, Value]) -> dict[str, Value]:
+def _round_all(fields: Mapping[str, Value]) -> dict[str, Value]:
     """Return fields as they are written."""
     return {name: round_value(name, value) for name, value in fields.items()}
 
