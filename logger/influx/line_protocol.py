@@ -21,6 +21,7 @@ _MISREAD = re.compile(r"\\+(?=[ ,=]|\Z)")
 _IN_MEASUREMENT = re.compile(r"([ ,])")
 _IN_KEY = re.compile(r"([ ,=])")
 _IN_STRING = re.compile(r'(["\\])')
+_TO_ESCAPE = re.compile(r'["\\\r\n]')
 
 
 def encode(readings: Iterable[Reading]) -> bytes:
@@ -45,7 +46,7 @@ def _encode_line(reading: Reading) -> str:
     fields = reading.fields
     if not fields:
         raise ValueError(f"a reading of {reading.measurement!r} has no field")
-    begun = zip(_begin_fields(tuple(fields)), fields.values(), strict=False)
+    begun = zip(_begin_fields(tuple(fields)), fields.values())  # noqa: B905  the argument takes long
     try:
         text = ",".join([begin + write[value.__class__](value) for (begin, write), value in begun])
     except KeyError:  # a type that is derived from one of ours
@@ -97,7 +98,9 @@ def _write_int(value: int) -> str:
 
 
 def _write_text(value: str) -> str:
-    return '"' + _IN_STRING.sub(r"\\\1", _BREAKS.sub(" ", value)) + '"'
+    if _TO_ESCAPE.search(value):
+        value = _IN_STRING.sub(r"\\\1", _BREAKS.sub(" ", value))
+    return f'"{value}"'
 
 
 _Writers: TypeAlias = Mapping[type, Callable[[Any], str]]

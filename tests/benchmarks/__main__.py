@@ -33,7 +33,8 @@ def make_others() -> Path:
     done = folder / "installed"
     if not done.is_file() or done.read_text(encoding="utf-8") != str(_OTHERS):
         venv.create(folder, clear=True, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *_OTHERS], check=True)
+        install = [str(python), "-I", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*install, *_OTHERS], check=True)
         done.write_text(str(_OTHERS), encoding="utf-8")
     return python
 
