@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +32,7 @@ def main() -> None:
     ask.add_argument("--boards", type=Path, help="a folder with the boards' JSON, instead of the project's")
     ask.add_argument("--port", type=int, default=3900)
     asked = ask.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it started ends with it
     choice = Choice(asked.query_language, asked.language)
     is_old = (asked.influxdb or ("2" if choice.query_language == "flux" else "1")) == "1"
     with contextlib.ExitStack() as stack:
