@@ -26,7 +26,7 @@ from tests.several import Neighbours, neighbours
 from tests.sizes import LONG
 
 WEEK_S = 7 * 86400
-EVERY_S = 300 if LONG else 3600
+EVERY_S = 300 if LONG else 1800
 
 
 @pytest.fixture(params=["influx1", "real_influx2"])

@@ -22,8 +22,8 @@ from tests.sizes import sized
 from tests.standin import BackgroundSimulator, Fault
 
 COUNT: Final = 10
-EVERY_S: Final = 3600
-RATE: Final = 7200.0
+EVERY_S: Final = 1800
+RATE: Final = 3600.0
 DAY_S: Final = 86400.0
 MIB_A_MONTH: Final = 8.0
 """The growth of memory that is let pass; the processor's and the allocator's own is less."""
