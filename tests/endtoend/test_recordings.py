@@ -96,7 +96,7 @@ def test_stdout_is_line_protocol_and_nothing_else_and_no_state_is_written(record
     assert run.code == 0, run.said
     assert len(run.points) == len(run.lines) == len({place for place, _ in run.points}) > 10
     assert {place.tag("gateway") for place, _ in run.points} == {_manifest(recording)["serial"]}
-    assert not [name for name in run.files if not name.startswith(("pin-", "token-", "signin."))]
+    assert not [name for name in run.files if not name.startswith(("pin-", "token-", "signin-"))]
     assert len(run.secrets) == 2
     assert not [secret for secret in run.secrets if secret in run.said + "\n".join(run.lines)]
 
