@@ -93,6 +93,19 @@ CONTRACT: Final[dict[str, tuple[str, str, str]]] = {
         "local_date:string grid_import_wh grid_import_estimated_wh grid_export_wh grid_export_estimated_wh " + _MONEY,
     ),
     "envoy_month": ("daily", "", "local_month:string " + _PERIOD),
+    "envoy_site": (
+        "totals", "",
+        "gateways gateways_heard missing:string battery_power_w battery_charged_today_wh battery_discharged_today_wh "
+        "production_power_w production_today_wh consumption_power_w consumption_today_wh load_power_w load_today_wh "
+        "net_power_w net_today_wh grid_import_today_wh grid_export_today_wh",
+    ),
+    "envoy_site_day": (
+        "daily", "",
+        "local_date:string gateways production_wh production_estimated_wh consumption_wh consumption_estimated_wh "
+        "load_wh load_estimated_wh net_wh net_estimated_wh grid_import_wh grid_import_estimated_wh grid_export_wh "
+        "grid_export_estimated_wh battery_charged_wh battery_charged_estimated_wh battery_discharged_wh "
+        "battery_discharged_estimated_wh currency:string cost income saved coverage_percent",
+    ),
     "envoy_year": ("daily", "", "local_year:string " + _PERIOD),
     "envoy_hour": (
         "daily", "hour month",

@@ -27,9 +27,10 @@ _APART: Final = ("type", "devName", "measurementType")
 _STRUCTURE: Final = frozenset({
     "active", "activeCount", "admin_state", "agg_avail_energy", "carrier", "channels", "consumption", "created_date",
     "devName", "devType", "deviceCount", "device_type", "devices", "devices:", "dry_contacts", "eid", "eim", "id",
-    "load_name", "measurementType", "modGone", "pcu", "phaseCount", "production", "readingTime", "rmsVoltage",
-    "serialNumber", "serial_num", "serial_nums", "signal_strength", "sn", "state", "storage", "timestamp", "timezone",
-    "type", "wattHoursSevenDays", "wattHoursToday", "whLastSevenDays", "whToday",
+    "load_name", "measurementType", "modGone", "pcu", "phaseCount", "production", "readingTime",
+    "reported_enc_grid_state", "rmsVoltage", "serialNumber", "serial_num", "serial_nums", "signal_strength", "sn",
+    "state", "storage", "timestamp", "timezone", "type",
+    "wattHoursSevenDays", "wattHoursToday", "whLastSevenDays", "whToday",
 })  # fmt: skip
 """Keys that select and identify rows, and keys from which the first day is seeded."""
 

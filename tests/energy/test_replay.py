@@ -76,7 +76,7 @@ def test_a_site_whose_only_counter_comes_each_quarter_of_an_hour_is_covered_whil
     standing: dict[str, Document] = {}
     for minute in range(181):
         counted.tick += MINUTE
-        block = {"type": "inverters", "activeCount": 1, "wNow": 1200, "whLifetime": 5e6 + 20.0 * minute}
+        block = {"type": "inverters", "activeCount": 1, "wNow": 240, "whLifetime": 5e6 + 4.0 * minute}
         answers: dict[str, tuple[int, Body]] = {
             paths.METERS: (15, meters),
             paths.V1_INVERTERS: (5, listed),
@@ -91,7 +91,7 @@ def test_a_site_whose_only_counter_comes_each_quarter_of_an_hour_is_covered_whil
         snap = Snapshot(INFO, counted.tick, dict(standing), since, paths.PATHS - answers.keys())
         counted.enter(run_tick(snap, TOTALS, counted.state, counted.site))
     row = counted.rows[DAY].reading.fields
-    assert row["production_wh"] == pytest.approx(180 * 20.0)
+    assert row["production_wh"] == pytest.approx(180 * 4.0)
     minutes = row["coverage_percent"] * 14.4  # type: ignore[operator]
     assert 181 - silent <= round(minutes) <= 181 - max(0, silent - 10)
     if not silent:

@@ -91,7 +91,6 @@ def test_counters_that_give_a_consumption_below_zero_give_none(tmp_path: Path) -
         ("net_ct_only", "production_power_w is a mean of minutes"),
         ("second_pv_behind_net_ct", "feeds in behind the consumption CT"),
         ("production_ct_enabled_not_there", "the production CT shows 1 W, the inverters report 2594 W"),
-        ("acb_and_iq_battery", "the batteries feed the grid"),
         ("total_ct_3phase_production_1phase", "the figures of this poll do not contradict each other"),
     ],
 )

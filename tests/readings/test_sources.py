@@ -44,7 +44,7 @@ PDM: Json = {
 }
 BLOCKS: Json = {
     "production": [
-        {"type": "inverters", "activeCount": 2, "wNow": 1234, "whLifetime": 777},
+        {"type": "inverters", "activeCount": 2, "wNow": 434, "whLifetime": 777},
         {"type": "eim", "activeCount": 1, "measurementType": "production", "wNow": 2000.5, "whLifetime": 5e6},
     ],
     "storage": [{"type": "acb", "activeCount": 1, "wNow": 260, "readingTime": NOW - 60}],
@@ -185,14 +185,14 @@ def test_a_disabled_ct_gives_no_value_however_alive_it_looks() -> None:
     ]
     found = once({**METERED, paths.METERS: off, paths.BLOCKS: BLOCKS})
     assert points(found, "envoy_meter") == {}
-    assert totals(found)["production_power_w"] == 1234.0
+    assert totals(found)["production_power_w"] == 434.0
     assert not {"net_power_w", "consumption_power_w", "load_power_w"} & totals(found).keys()
 
 
 def test_v1_with_a_lifetime_of_zero_is_dead() -> None:
     """Q-P3 on Standard firmware, and Q-P8 after a start."""
     dead = {**STANDARD, paths.V1: {"wattsNow": 0, "wattHoursToday": 0, "wattHoursLifetime": 0}, paths.BLOCKS: BLOCKS}
-    assert totals(once(dead))["production_power_w"] == 1234.0
+    assert totals(once(dead))["production_power_w"] == 434.0
 
 
 def test_v1_without_its_lifetime_cannot_tell() -> None:
@@ -284,7 +284,8 @@ def test_a_channel_that_is_missing_does_not_shift_the_others() -> None:
 
 def test_the_voltage_of_a_meter_is_the_mean_of_its_phases() -> None:
     """Q-M5."""
-    row: Json = {**reading(PRODUCTION, 1.0), "voltage": 702.0}
+    channels: list[Json] = [{"activePower": 1.0, "voltage": volts} for volts in (233.0, 234.0, 235.0)]
+    row: Json = {**reading(PRODUCTION, 1.0), "voltage": 702.0, "channels": channels}
     bodies = {**METERED, paths.METERS: [meter(PRODUCTION, "production", phases=3)], paths.READINGS: [row]}
     assert points(once(bodies), "envoy_meter")["production"].fields["voltage_v"] == 234.0
 

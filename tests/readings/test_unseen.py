@@ -207,9 +207,9 @@ def test_a_production_ct_alone_tells_of_production_alone() -> None:
 
 def test_a_consumption_ct_alone_stands_beside_the_inverters_own_figures() -> None:
     lines = [meter(PRODUCTION, "production", state="disabled"), meter(CONSUMPTION, "net-consumption")]
-    block = {"type": "inverters", "activeCount": 2, "wNow": 1200, "whLifetime": 777_000}
+    block = {"type": "inverters", "activeCount": 2, "wNow": 600, "whLifetime": 777_000}
     found = totals(once({**METERED, paths.METERS: lines, paths.BLOCKS: {"production": [block], "consumption": []}}))
-    assert (found["production_power_w"], found["net_power_w"]) == (1200.0, -500.0)
+    assert (found["production_power_w"], found["net_power_w"]) == (600.0, -500.0)
     assert not {"load_power_w", "consumption_power_w"} & found.keys()  # a mean of minutes and a power of this second
 
 
