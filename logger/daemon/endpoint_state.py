@@ -111,8 +111,9 @@ class EndpointState:
         return self.is_absent or (never_answered and failing_s >= _NEVER_S)
 
     def standing_document(self, now: float) -> Document | None:
-        """Return the last document; None if it is older than twice its cadence."""
-        if self.document is None or now - self.document.received_at > 2 * self._usual_cadence_s:
+        """Return the last document; None if it is older than twice its cadence or the ticks' interval."""
+        stands_s = 2 * max(self._usual_cadence_s, self.intervals["totals"])
+        if self.document is None or now - self.document.received_at > stands_s:
             return None
         return self.document
 

@@ -92,6 +92,13 @@ def test_a_poll_that_begins_later_in_the_minute_keeps_the_ticks_time_and_cadence
     assert collector.collected.missed == 0
 
 
+def test_the_longest_interval_reads_the_meters_at_every_tick(tmp_path: Path) -> None:
+    _, gateway, collector = record(tmp_path, 8 * 60, of_site=replace(SITE, totals_s=3600, devices_s=3600))
+    asked = [round(at - START) for at, path in gateway.asked if path == "/ivp/meters/readings"]
+    assert asked == [3600 * hour for hour in range(8)]
+    assert sum(day.energy["production"].wh for day in collector.state.energy.days) == pytest.approx(7000, abs=1)
+
+
 def test_a_report_that_did_not_change_is_written_once(tmp_path: Path) -> None:
     def frozen(gateway: ScriptedGateway) -> None:
         inverters = gateway.answers["/api/v1/production/inverters"]
