@@ -93,7 +93,7 @@ def describe_write_error(path: Path, error: OSError) -> StateError:
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Raise the OSError that a write into `folder` would meet: whose it is, or how it is mounted."""
+    """Raise OSError if this user may not write into `folder`, or if it is mounted read-only."""
     if not os.access(folder, os.W_OK | os.X_OK):
         number = errno.EROFS if is_read_only(folder) else errno.EACCES
         raise OSError(number, os.strerror(number))

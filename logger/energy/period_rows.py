@@ -22,7 +22,7 @@ from logger.model import DayRow
 
 
 def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[DayRow], EnergyState]:
-    """Make the rows of the months and years that contain the dates; return them and the state that knows these."""
+    """Make the rows of the months and years that contain the dates → the rows, and the state with those periods."""
     keys = sorted({key for day in dates for key in keys_of(day)})
     if not keys:
         return [], state

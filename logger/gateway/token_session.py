@@ -136,7 +136,7 @@ class TokenSession:
         return answer
 
     async def _works_elsewhere(self, connection: Connection, endpoint: Endpoint, token: Token) -> bool:
-        """Return True if another path accepts the token now: the one that worked last, else one for every owner."""
+        """Return True if a path accepts the token: the last one that worked, or one that all owners may read."""
         witness = self._witness or _FOR_EVERY_OWNER
         return witness != endpoint and (await connection.get(witness, token=token)).status == 200
 

@@ -295,7 +295,8 @@ def _describe(plan: SetupPlan, purpose: Purpose) -> str:
 def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:
     """Make the retention rules for so many seconds; 0 is for ever.
 
-    A new bucket that keeps data for ever has no rule. A change needs a rule, and shards no longer than the retention.
+    A new bucket that keeps data for ever gets no rule. To change a bucket, InfluxDB wants a rule whose
+    shards are not longer than the retention.
     """
     if not seconds and not is_change:
         return []

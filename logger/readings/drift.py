@@ -155,7 +155,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Collect the kind of every watched key by place, the places of unclear kind, and the places of objects."""
+    """Hold of one document: the kind of value at each place, the places of unclear kind, the places of objects."""
 
     kinds: Mapping[str, str]
     unclear: frozenset[str]

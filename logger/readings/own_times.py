@@ -88,11 +88,11 @@ class Followed:
 
     @property
     def is_slow(self) -> bool:
-        """Tell whether the reading is usually renewed at longer intervals than a meter."""
+        """Tell whether the gateway usually renews this reading less often than those of a meter."""
         return len(self.gaps) >= _FEWEST and median(self.gaps) > STILL_S / 2
 
     def age_s(self, at: float, clock: float) -> float:
-        """Return the reading's age in seconds, by the clock that went on less: one of the two may have been set."""
+        """Return the reading's age in seconds: the shorter age by two clocks, because one may have been set."""
         return self.lag_s + max(0.0, min(at - self.since, clock - self.clock))
 
     def limit_s(self, time: OwnTime) -> float:

@@ -65,7 +65,7 @@ def read_power_factor(row: Row, _view: View) -> float | None:
 
 
 def read_apparent_energy(row: Row, _view: View) -> float | None:
-    """Return the lifetime apparent energy in VAh; None with `new_stack`, where the figure stays near zero (Q-N2)."""
+    """Return the lifetime apparent energy in VAh; None from metering code whose figure stays near zero (Q-N2)."""
     return None if row.values.get("new_stack") else row.number("apparentEnergy")
 
 

@@ -60,7 +60,7 @@ def lease(
     without: Container[int] = (),
     after: tuple[int, int] = (0, 0),
 ) -> tuple[Lease | None, dict[int, str]]:
-    """Lease rows of one gateway to deliver together. Returns also, by id, what is wrong with damaged rows it met.
+    """Lease rows of one gateway to deliver together → the lease, and the fault of each damaged row by id.
 
     At least one row, however large; then as many as the limits allow. `newest`: only rows of the newest tick.
     `without`: rows that count as delivered. `after`: only rows beyond that tick and id. Every body is unpacked once:

@@ -82,7 +82,8 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. Raises what it raises.
 
-        Trouble of the loops' functions is reported once, and ends where it began; trouble with recording comes first.
+        A full store is reported once, for the function of a loop that met it first; `put` takes the report over. The
+        report ends when that function succeeds again.
         """
         name = function.__name__
         future = asyncio.wrap_future(self._thread.submit(function, self._store, *args, **kwargs))

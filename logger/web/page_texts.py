@@ -130,7 +130,7 @@ MONTHS: Final[Mapping[Language, str]] = {
 
 
 def choose_language(accepted: str) -> Language:
-    """Return the language of the page that an Accept-Language header likes best; English where it names none."""
+    """Return the language of the page that an Accept-Language header prefers; English if the header names none."""
     best: tuple[float, Language] = (0.0, "en")
     for part in accepted.lower().split(",")[:20]:
         name, _, weight = part.strip().partition(";")
