@@ -116,11 +116,12 @@ def read_between(
     """Read the current rows of one measurement of a gateway for the days from `since_day` to `until_day`, by day."""
     return [
         DailyRow(measurement, series, day, line, bool(final))
-        for series, day, line, final in connection.execute(
+        for series, day, stored, final in connection.execute(
             "SELECT series, day, line, final FROM daily WHERE gateway = ? AND measurement = ? "
             "AND day BETWEEN ? AND ? ORDER BY day, id",
             (gateway, measurement, since_day, until_day),
         )
+        if (line := unpack_line(stored)) is not None
     ]
 
 

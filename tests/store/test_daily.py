@@ -36,6 +36,15 @@ def test_only_the_current_value_of_a_day_is_sent_and_once(tmp_path: Path) -> Non
     store.close()
 
 
+def test_rows_of_one_measurement_are_read_between_two_days_as_they_were_stored(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    rows = [day_row(f"2026-05-{day}", float(day)) for day in (27, 28, 29, 30)]
+    store.put(daily_commit(START, *rows))
+    assert store.read_rows(GATEWAY, "envoy_day", "2026-05-28", "2026-05-29") == rows[1:3]
+    assert store.read_rows(GATEWAY, "envoy_month", "2026-05-28", "2026-05-29") == []
+    store.close()
+
+
 def test_a_row_that_changed_after_the_lease_stays_marked(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     store.put(daily_commit(START, day_row("2026-05-28", 1.0), day_row("2026-05-29", 5.0)))
