@@ -192,7 +192,7 @@ ENERGY_QUESTIONS: Final = (
     Question(
         "shape",
         "The shape of a day: the mean production of each hour, for each month of the year",
-        read("envoy_hour", "production_wh", since="-2y")
+        read("envoy_hour", "production_wh", since="-730d")
         + '\n    |> group(columns: ["month", "hour"])\n    |> mean()',
         select("mean(production_wh) AS production_wh", "envoy_hour", "730d", group='"month", "hour"'),
         ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
