@@ -43,14 +43,14 @@ def _export_days(site: Past) -> Answer:
 
 
 def find_imbalance(site: Past, back: float = 3) -> Answer:
-    """The first phase bears half of the grid's power, the last a fifth; the first quarter may be cut."""
-    found: dict[tuple[str, ...], tuple[float | None, ...]] = {}
+    """The first phase bears half of the grid's power, the last a fifth; a first quarter that is cut is left out."""
+    found: dict[tuple[str, ...], tuple[float, ...]] = {}
     since = site.now - back * 86400
     for day, truth in site.days(back + 2).items():
         for at, watts in truth.means("net", 1).items():
             begin = int(datetime.fromisoformat(f"{day} {at}").replace(tzinfo=site.zone).timestamp())
-            if begin + 900 - site.step_s > since:
-                found[(f"{day} {at}",)] = (0.3 * abs(watts) if begin > since else None,)
+            if begin > since:
+                found[(f"{day} {at}",)] = (0.3 * abs(watts),)
     return found
 
 
@@ -185,7 +185,8 @@ OTHER_QUESTIONS: Final = (
             "mean(power_w) AS w", "envoy_phase", "3d", where="meter = 'net-consumption'", group="phase, time(15m)"
         )
         + ") WHERE time > now() - 3d GROUP BY time(15m) fill(none)",
-        ("minute",), ("difference_w",), find_imbalance, role="totals", within=0.01, fits=has_phases, numbers=(17,),
+        ("minute",), ("difference_w",), find_imbalance, role="totals", within=0.01, fits=has_phases,
+        numbers=(17,), is_part=True,
         note="The outer query needs the time once more; without it InfluxQL reads all windows since 1970.",
     ),
     Question(

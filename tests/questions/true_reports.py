@@ -151,8 +151,8 @@ def _peaks(site: Past) -> Answer:
 def _imbalance(site: Past) -> Answer:
     by_day: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for (minute,), (watts,) in find_imbalance(site, 1000).items():
-        if watts is not None:
-            by_day[(minute[:10],)].append(float(watts))
+        assert isinstance(watts, float)
+        by_day[(minute[:10],)].append(watts)
     return {day: (max(watts),) for day, watts in by_day.items()}
 
 
