@@ -51,6 +51,7 @@ def test_one_poisoned_line_among_5000_is_listed_and_the_other_4999_arrive(
         assert (await store.call(Store.read_figures)).rows == 0
         refused = await store.call(Store.list_refused)
         assert await store.call(Store.put_back, refused[0].id, b"m,serial=17 f=50.5 1780003000")
+        shipper.wake()
         while await shipper.round():
             pass
         await writer.aclose()
