@@ -173,7 +173,7 @@ def _describe(time: OwnTime) -> str:
 
 
 def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
-    """Return the gateway's clock; or the newest time of its documents, if that clock fits none of them by a day."""
+    """Return the gateway's clock; or, if that fits none of its documents by a day, the newest time that two share."""
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now
     seconds = [
@@ -182,7 +182,10 @@ def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> 
         if (document := snapshot.documents.get(path)) is not None
         for second in (time.second for time in times(document.body))
     ]
-    return now if any(abs(now - second) < _DAY_S for second in seconds) else max(seconds, default=now)
+    if any(abs(now - second) < _DAY_S for second in seconds):
+        return now
+    shared = [second for second in seconds if sum(abs(second - other) < _DAY_S for other in seconds) > 1]
+    return max(shared or seconds, default=now)
 
 
 # --- the times in each document ---------------------------------------------------------------------------------

@@ -34,12 +34,18 @@ def read_mean_volts(row: Row, _view: View) -> float | None:
     """Return the mean voltage of a meter's phases in V; the meter's own figure is the sum over its phases (Q-M5).
 
     A phase without voltage is left out of the mean: two phases of 230 V beside a dead one are not 153 V (Q-M17).
+    Beside such a phase, one that cannot be read leaves no mean.
     """
     volts, legs = row.number("voltage"), row.number("legs")
     phases = [number(phase.get("voltage")) for _, phase in meters.legs(row.values, row.whole("phases"))]
-    live = [v for v in phases if v is not None and v >= meters.LEAST_V]
-    if live and len(live) < len(phases):
-        return add_up(live) / len(live)
+    known = [v for v in phases if v is not None and v >= 0]
+    live = [v for v in known if v >= meters.LEAST_V]
+    if not live or len(live) == len(known):
+        return None if len(known) > len(live) and len(phases) > len(known) else _divide(volts, legs)
+    return add_up(live) / len(live) if len(known) == len(phases) else None
+
+
+def _divide(volts: float | None, legs: float | None) -> float | None:
     return volts / legs if volts is not None and legs else None
 
 

@@ -58,7 +58,7 @@ class Screens:
     def grafana(self, language: Any) -> Grafana:
         if language not in self._started:
             folder = self._folder / language
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             found = Grafana(folder, self._server, Choice(self._query_language, language))
             found.start()
             self._stack.callback(found.stop)

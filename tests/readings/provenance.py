@@ -229,6 +229,8 @@ class Provenance:
             return
         tags = (("meter", kind), ("phase", f"L{index + 1}"))
         decides = ("voltage", "actEnergyDlvd", "actEnergyRcvd")
+        if key == "voltage" and any(0 <= each["voltage"] < 20 for each in channels[:phases]):
+            yield May("envoy_meter", ("voltage_v",), tags[:1])  # beside a dead phase the mean is of those that live
         if key in decides and not any(channels[index][name] for name in decides):  # an unwired leg
             yield from (May("envoy_phase", (), tags), May("envoy_meter", ("voltage_v",), tags[:1]))
             yield energies(*BALANCED)
@@ -252,6 +254,7 @@ class Provenance:
             yield energies("production", "net", spans=DAYS)
         if where[-1] == "wattsNow" and not self.metered and not by_blocks:
             yield totals("production_power_w")
+            yield energies("production", spans=DAYS)  # a power by day proves that the sun shone since midnight
 
     def _pdm(self, where: Where) -> Iterator[May]:
         side, part = (*where, "", "")[:2]
