@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tests.waiting import LONGEST_S
 
@@ -42,10 +41,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
-
-    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
-        """Look a name up at once; in a thread, this loop's time would not wait for it."""
-        return socket.getaddrinfo(*args, **kwargs)
 
     def may_jump(self) -> bool:
         """Tell whether nothing outside of this loop is waited for."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from logger.daemon.collector import Collector
@@ -51,6 +52,10 @@ class Stream:
     async def aclose(self) -> None:
         self.closed = True
 
+    @property
+    def is_closed(self) -> bool:
+        return self.closed
+
     def get_extra_info(self, name: str) -> Any:
         return False if name == "is_readable" else None
 
@@ -64,15 +69,13 @@ class Network:
     asked: list[str] = field(default_factory=list)
     opened: list[Stream] = field(default_factory=list)
 
-    async def connect_tcp(self, host: str, port: int, **_: object) -> Stream:
+    async def connect(self, host: str, port: int, tls: object, within_s: float | None) -> Stream:
         await asyncio.sleep(0.01)
         if self.script("") == "nobody takes the connection":
-            await asyncio.sleep(3600)
+            await asyncio.sleep(within_s or 3600)
+            raise httpx.ConnectTimeout("no connection in time")
         self.opened.append(Stream(self.answer, self.asked))
         return self.opened[-1]
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
     async def answer(self, path: str) -> AsyncIterator[bytes]:
         name = self.script(path)
@@ -93,7 +96,7 @@ async def hour(
     """An hour; when each tick came to its end, in seconds after its time."""
     clock = VirtualClock(NOON - 30)
     network = Network(clock, lambda path: "" if clock.time() < NOON + 300 else script(path))
-    patched.setattr("httpcore._async.connection_pool.AutoBackend", lambda: network)
+    patched.setattr("logger.transport._open", network.connect)
     late: list[float] = []
     with tempfile.TemporaryDirectory() as folder, InlineStore(Path(folder), clock) as store:
         gateway = Gateway(Access("http://gateway", Path(folder)), clock)
