@@ -95,3 +95,16 @@ class Query(ABC):
     def statements(self, dialect: Dialect) -> list[Statement]:
         """Return the statements in one of the two."""
         return self.flux() if dialect == "flux" else self.influxql()
+
+
+@dataclass(frozen=True)
+class OneColumn(Query):
+    """A query whose answer has one column, `name`, made of `rows`."""
+
+    name: str
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the name of the column."""
+        return (self.name,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Query, Rows, Statement, by_merge, merge_of
+from grafana.query.asked import OneColumn, Query, Rows, Statement, by_merge, merge_of
 
 
 @dataclass(frozen=True)
@@ -141,16 +141,8 @@ class CurveByPanel(Query):
 
 
 @dataclass(frozen=True)
-class MedianOfGroup(Query):
+class MedianOfGroup(OneColumn):
     """The median of one field over the inverters of a group, in each window."""
-
-    name: str
-    rows: Rows
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name of the median."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -183,17 +175,10 @@ class MedianOfGroup(Query):
 
 
 @dataclass(frozen=True)
-class LimitLine(Query):
+class LimitLine(OneColumn):
     """A line at the number that the reader chose, as far as there are values of `rows`."""
 
-    name: str
-    rows: Rows
     variable: str
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name of the line."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -218,16 +203,8 @@ class LimitLine(Query):
 
 
 @dataclass(frozen=True)
-class Rate(Query):
+class Rate(OneColumn):
     """How fast a counter rises, as percent of a second a second: processor time becomes load."""
-
-    name: str
-    rows: Rows
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name of the rate."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -260,21 +237,14 @@ class Rate(Query):
 
 
 @dataclass(frozen=True)
-class Shade(Query):
+class Shade(OneColumn):
     """1 for each window in which something was so, 0 for the others: a band behind curves.
 
     With `when`: a string field had this value. Without: `rows` have no value, in windows of five minutes at least
     (the hidden choice `gap`), so that a slower recorder has no stripes.
     """
 
-    name: str
-    rows: Rows
     when: str = ""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name of the band."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""

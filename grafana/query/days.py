@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Query, Rows, Statement, by_merge, merge_of
+from grafana.query.asked import OneColumn, Query, Rows, Statement, by_merge, merge_of
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,10 @@ class DayCurve(Query):
 
 
 @dataclass(frozen=True)
-class DayIn(Query):
+class DayIn(OneColumn):
     """One field of each row in another unit: divided by `divisor`, under another name."""
 
-    name: str
-    rows: Rows
     divisor: int
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""

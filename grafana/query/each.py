@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Query, Rows, Statement
+from grafana.query.asked import OneColumn, Query, Rows, Statement
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,8 @@ class Each(Query):
 
 
 @dataclass(frozen=True)
-class CountAbove(Query):
+class CountAbove(OneColumn):
     """How many devices have a whole number above zero as the newest value of a field; 0 if none has."""
-
-    name: str
-    rows: Rows
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name of the number."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""

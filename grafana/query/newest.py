@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Merge, Query, Rows, Statement, by_merge, merge_of
+from grafana.query.asked import Merge, OneColumn, Query, Rows, Statement, by_merge, merge_of
 
 
 @dataclass(frozen=True)
@@ -170,17 +170,10 @@ class NewestByTag(Query):
 
 
 @dataclass(frozen=True)
-class NewestIn(Query):
+class NewestIn(OneColumn):
     """One newest value in another unit: divided by `divisor`, under another name."""
 
-    name: str
-    rows: Rows
     divisor: int
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Query, Rows, Statement, merge_of
+from grafana.query.asked import OneColumn, Query, Rows, Statement, merge_of
 
 LABELS: Final = {
     "envoy_day": "local_date",
@@ -69,17 +69,10 @@ class SpanTotal(Query):
 
 
 @dataclass(frozen=True)
-class SpanTotalShare(Query):
+class SpanTotalShare(OneColumn):
     """A percentage of two sums over the rows of days in the time shown."""
 
-    name: str
-    rows: Rows
     left: bool = False
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the name of the percentage."""
-        return (self.name,)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
