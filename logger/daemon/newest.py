@@ -25,30 +25,23 @@ def is_current(reading: Reading, site: Site, now: float) -> bool:
 
 
 class NewestReadings:
-    """Holds what was stored last: one reading for each series, and events from oldest to newest.
-
-    `rows_version` rises whenever a row of a day, a month or a year was stored.
-    """
+    """Holds what was stored last: one reading for each series, and events from oldest to newest."""
 
     def __init__(self) -> None:
-        self.rows_version = 0
         self.events: deque[Reading] = deque(maxlen=EVENTS_KEPT)
         self._series: dict[str, dict[tuple[str, ...], Reading]] = {}
 
     def take(self, readings: Iterable[Reading]) -> None:
         """Take readings that were stored; an older one of a series never replaces a newer one."""
-        has_rows = False
         for reading in readings:
             if reading.measurement == "envoy_event":
                 self.events.append(reading)
                 continue
-            has_rows = has_rows or reading.role == "daily"
             series = self._series.setdefault(reading.measurement, {})
             key = tuple(reading.tags.get(name, "") for name in _TAGS)
             known = series.get(key)
             if known is None or known.time <= reading.time:
                 series[key] = reading
-        self.rows_version += has_rows
 
     def list_of(self, measurement: str) -> list[Reading]:
         """Return the newest reading of each series of a measurement."""
@@ -57,3 +50,8 @@ class NewestReadings:
     def find(self, measurement: str) -> Reading | None:
         """Return the newest reading of a measurement that has one series; None without one."""
         return max(self._series.get(measurement, {}).values(), key=lambda reading: reading.time, default=None)
+
+    def is_heard(self, site: Site, now: float) -> bool:
+        """Tell whether the gateway is heard: its newest totals are still true now (unix seconds)."""
+        totals = self.find("envoy_totals")
+        return totals is not None and is_current(totals, site, now)

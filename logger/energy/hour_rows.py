@@ -13,21 +13,12 @@ from typing import Final
 
 from logger.energy.costs import Booking
 from logger.energy.local_hours import hour_of, list_hours
-from logger.energy.quantities import figures
+from logger.energy.quantities import TOTALS, figures
 from logger.energy.state import POWER, DayEnergy, EnergyState, Hour, Tick
 from logger.model import Reading, Value
 
 MEASUREMENT: Final = "envoy_hour"
-QUANTITIES: Final = (
-    "production",
-    "load",
-    "grid_import",
-    "grid_export",
-    "grid_import_balanced",
-    "grid_export_balanced",
-    "battery_charged",
-    "battery_discharged",
-)
+QUANTITIES: Final = tuple(name for name in TOTALS if name not in ("consumption", "net"))
 """The energies of an hour."""
 _LONGEST_S: Final = 1200
 """The gateway's nightly silence around 23:00, with some polls around it, is shorter."""

@@ -10,22 +10,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from logger.energy.day_rows import make_day_row
+from logger.energy.quantities import TOTALS
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Reading, Value, add_up
 
 SITE: Final = "envoy_site"
 SITE_DAY: Final = "envoy_site_day"
 POWERS: Final = ("production", "consumption", "load", "net", "battery")
-ENERGIES: Final = (
-    "production",
-    "consumption",
-    "load",
-    "net",
-    "grid_import",
-    "grid_export",
-    "battery_charged",
-    "battery_discharged",
-)
+ENERGIES: Final = tuple(name for name in TOTALS if not name.endswith("_balanced"))
 _MONEY: Final = ("cost", "income", "saved")
 
 

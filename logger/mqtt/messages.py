@@ -11,7 +11,6 @@ from logger.daemon.newest import NewestReadings, is_current
 from logger.model import Json, Reading, Value, round_value
 from logger.mqtt.entities import PROBLEM, TOPICS, Topic
 from logger.mqtt.home_assistant import availability_of, describe_entities, recorder_availability_of
-from logger.readings.table import TOTALS
 from logger.site import Site
 
 ONLINE: Final = "online"
@@ -60,7 +59,7 @@ class Messages:
     def list_new(self, seen: Present) -> Iterator[Message]:
         """Make each message that is new or changed since the last call."""
         gateway_topic = self._of(seen.gateway)
-        if (is_heard := _is_heard(seen)) != self._is_heard:
+        if (is_heard := seen.newest.is_heard(seen.site, seen.now)) != self._is_heard:
             self._is_heard = is_heard
             yield Message(availability_of(gateway_topic), ONLINE if is_heard else OFFLINE)
         for topic in TOPICS:
@@ -106,9 +105,3 @@ def _describe_state(
         name: None if name not in values or (is_stale and name not in lifetimes) else round_value(name, values[name])
         for name in sorted(announced)
     }
-
-
-def _is_heard(seen: Present) -> bool:
-    """Return True while the newest totals are of the last few ticks."""
-    totals = seen.newest.find(TOTALS.name)
-    return totals is not None and is_current(totals, seen.site, seen.now)

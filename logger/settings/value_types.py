@@ -48,17 +48,25 @@ def _split(address: str, message: str) -> SplitResult:
     return parts
 
 
-def _check_url(value: str) -> str:
-    """Check that a value is http(s)://host[:port][/path] or empty; strip a slash at the end."""
+def _check_url(value: str, *schemes: str) -> str:
+    """Check that a value is scheme://host[:port][/path] or empty; strip a slash at the end."""
     if not value:
         return value
-    message = "is not an http:// or https:// address"
+    message = f"is not an {schemes[0]}:// or {schemes[1]}:// address"
     parts = _split(value, message)
-    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[A-Za-z0-9._:%-]+", parts.hostname or ""):
+    if parts.scheme not in schemes or not re.fullmatch(r"[A-Za-z0-9._:%-]+", parts.hostname or ""):
         raise ValueError(message)
     if parts.query or parts.fragment:
         raise ValueError("has a part behind ? or #, which an address does not need")
     return value.rstrip("/")
+
+
+def _check_mqtt_url(value: str) -> str:
+    """Check that a value is mqtt(s)://host[:port] or empty; strip a slash at the end."""
+    found = _check_url(value, "mqtt", "mqtts")
+    if urlsplit(found).path:
+        raise ValueError("has a part behind the host, which this address does not need")
+    return found
 
 
 def check_gateway_address(value: str) -> str:
@@ -94,21 +102,8 @@ def _check_listen_address(value: str) -> str:
     return place
 
 
-def _check_mqtt_url(value: str) -> str:
-    """Check that a value is mqtt(s)://host[:port] or empty; strip a slash at the end."""
-    if not value:
-        return value
-    message = "is not an mqtt:// or mqtts:// address"
-    parts = _split(value, message)
-    if parts.scheme not in ("mqtt", "mqtts") or not re.fullmatch(r"[A-Za-z0-9._:%-]+", parts.hostname or ""):
-        raise ValueError(message)
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("has a part behind the host, which this address does not need")
-    return value.rstrip("/")
-
-
 MqttUrl = Annotated[str, AfterValidator(_check_mqtt_url)]
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[str, AfterValidator(lambda value: _check_url(value, "http", "https"))]
 ListenAddress = Annotated[str, AfterValidator(_check_listen_address)]
 HostNames = Annotated[
     str,

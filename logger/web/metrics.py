@@ -63,8 +63,7 @@ class _Readings(MetricsCollector):
         sites = _name_sites(self._recorder.collectors)
         heard = GaugeMetricFamily("envoy_up", "The gateway is heard.", labels=["site"])
         for site, collector in sites:
-            totals = collector.newest.find(TOTALS.name)
-            heard.add_metric([site], float(totals is not None and is_current(totals, collector.site, self._now)))
+            heard.add_metric([site], float(collector.newest.is_heard(collector.site, self._now)))
         yield heard
         troubles = len(self._recorder.changes.troubles)
         yield GaugeMetricFamily("envoy_logger_troubles", "What is wrong now, counted.", value=troubles)
