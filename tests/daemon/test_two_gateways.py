@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,32 @@ NOON = 1_782_043_200
 HOUSE, BARN = "122233344455", "122233344466"
 
 
+async def opened(
+    stack: contextlib.AsyncExitStack,
+    folder: Path,
+    clock: Clock,
+    configs: Sequence[GatewayConfig],
+    writer: Writer | None = None,
+) -> Recorder:
+    """A recorder of these gateways with its own store; both are closed with the stack."""
+    store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=clock)
+    stack.push_async_callback(store.close)
+    recorder = build_recorder(
+        configs,
+        store,
+        clock,
+        writer=writer,
+        credentials=None,
+        notify_address="",
+        changes=Changes(None),
+        news=News(),
+        stopping=asyncio.Event(),
+    )
+    for gateway in recorder.gateways:
+        stack.push_async_callback(gateway.aclose)
+    return recorder
+
+
 @contextlib.asynccontextmanager
 async def two_gateways(
     folder: Path, clock: Clock, of_servers: Clock, target: Target | None = None, site: str = ""
@@ -51,21 +77,7 @@ async def two_gateways(
             access = Access(simulator.url, folder, token=simulator.new_token())
             here = Site(site, zone="Europe/Madrid")
             configs.append(GatewayConfig(access, lambda access=access: access, here))  # type: ignore[misc]
-        store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=clock)
-        stack.push_async_callback(store.close)
-        recorder = build_recorder(
-            configs,
-            store,
-            clock,
-            writer=writer,
-            credentials=None,
-            notify_address="",
-            changes=Changes(None),
-            news=News(),
-            stopping=asyncio.Event(),
-        )
-        for gateway in recorder.gateways:
-            stack.push_async_callback(gateway.aclose)
+        recorder = await opened(stack, folder, clock, configs, writer)
         yield recorder, simulators
 
 
@@ -246,21 +258,7 @@ async def one_by_two_addresses(folder: Path) -> AsyncIterator[tuple[Recorder, Ha
             GatewayConfig(access, lambda access=access: access, Site(zone="Europe/Madrid"))  # type: ignore[misc]
             for access in (Access(each.url, folder, token=each.new_token()) for each in (first, second))
         ]
-        store = await StoreThread.open(folder, max_mb=64, keep_days=30, clock=clock)
-        stack.push_async_callback(store.close)
-        recorder = build_recorder(
-            configs,
-            store,
-            clock,
-            writer=None,
-            credentials=None,
-            notify_address="",
-            changes=Changes(None),
-            news=News(),
-            stopping=asyncio.Event(),
-        )
-        for gateway in recorder.gateways:
-            stack.push_async_callback(gateway.aclose)
+        recorder = await opened(stack, folder, clock, configs)
         yield recorder, clock, [first, second]
 
 

@@ -227,7 +227,6 @@ class Reports:
         self.last: list[tuple[int, int]] = [(0, 0)] * len(panels)
         self.days: dict[tuple[str, str], float] = {}
         self._done = 0
-        self._noon: dict[int, bool] = {}
         self._day_of: list[str] = []
         for day in house.days():
             begin, end = house.span(day)

@@ -25,7 +25,7 @@ class Weather:
     """Sun by hour, season and a cloud for each day; a house with evenings and noise."""
 
     def __init__(self, kind: Kind, seed: int) -> None:
-        self._kind, self._zone = kind, ZoneInfo(kind.zone)
+        self._zone = ZoneInfo(kind.zone)
         self._random = Random(f"{kind.name} {seed}")
         self._clouds: dict[str, float] = {}
 
