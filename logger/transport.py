@@ -18,10 +18,7 @@ from typing import Final
 
 import httpcore
 
-from logger.lean_imports import hide_modules
-
-with hide_modules("httpx._main"):  # its command line, with rich and pygments
-    import httpx
+from logger.lean_httpx import httpx
 
 MAY_REPEAT: Final = "may_repeat"
 """Extension of a request: False if sending it twice could do harm."""

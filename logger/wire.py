@@ -24,14 +24,11 @@ from logger.errors import (
     OversizeError,
     TimedOutError,
 )
-from logger.lean_imports import hide_modules
+from logger.lean_httpx import httpx
 from logger.model import Json
 from logger.proxies import proxy_for
 from logger.transport import MAY_REPEAT, KeptConnections
 from logger.wire_failures import explain_failure
-
-with hide_modules("httpx._main"):  # its command line
-    import httpx
 
 USER_AGENT = f"envoy-logger/{__version__}"
 _HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": USER_AGENT}

@@ -15,10 +15,7 @@ from logger.errors import (
     UnreachableError,
     WireError,
 )
-from logger.lean_imports import hide_modules
-
-with hide_modules("httpx._main"):  # its command line
-    import httpx
+from logger.lean_httpx import httpx
 
 _CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
 """What httpx says of an answer that did not come whole; it says other words of one that is no HTTP."""

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "logger"
 GROUND = {
     "errors",
     "lean_imports",
+    "lean_httpx",
     "model",
     "site",
     "clock",
@@ -75,7 +76,7 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": {"places", "cli"},
 }
 ONLY_IN: dict[str, tuple[str, ...]] = {
-    "httpx": ("logger/wire.py", "logger/wire_failures.py", "logger/transport.py"),
+    "httpx": ("logger/lean_httpx.py",),
     "httpcore": ("logger/transport.py",),
     "tenacity": ("logger/retry.py",),
     "influxdb_client": ("logger/influx/v2_client.py", "logger/provision/setup_v2.py"),

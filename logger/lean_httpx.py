@@ -1,0 +1,10 @@
+"""Import httpx without its command line, which brings rich and pygments: `from logger.lean_httpx import httpx`."""
+
+from __future__ import annotations
+
+from logger.lean_imports import hide_modules
+
+with hide_modules("httpx._main"):
+    import httpx
+
+__all__ = ["httpx"]
