@@ -81,7 +81,7 @@ class Generator:
         with_equipment: bool = False,
         points_s: int = 2**40,
     ) -> None:
-        self.kind, self.days, self.step_s = kind, days, step_s
+        self.kind, self.days, self.step_s, self._usual_s = kind, days, step_s, step_s
         self.first, self.minutes_s, self.with_equipment = first, minutes_s, with_equipment
         self.done = Generated()
         self.site = Site("", kind.zone, totals_s=step_s, devices_s=max(300, step_s))
@@ -93,7 +93,7 @@ class Generator:
         self._lost_at, self._is_off, self._last = 0, False, 0
         self._watts: dict[str, float] = {}
         self._now = Flows(0.0, 0.0, 0.0, 0.0)
-        self._begin = self._midnight(first)
+        self._begin = self.at = self._midnight(first)
         self._end = until or self._midnight(first + timedelta(days=days))
         self._keeps_from = self._end - points_s
         self._prices = Prices(parse_tariff(kind.tariff.encode())[0]) if kind.tariff else NO_PRICES
@@ -107,23 +107,22 @@ class Generator:
     def _tags(self) -> dict[str, str]:
         return {"gateway": self.kind.gateway}
 
-    def run(self) -> Generated:
-        """Play every step; what the recorder would have written is in the result."""
-        for at in self._list_times():
+    def run(self, until: int = 2**40) -> Generated:
+        """Play every step before `until` that is left; what the recorder would have written is in the result."""
+        while (at := self.at) < min(until, self._end):
             self._flow(at)
             if not self._is_within(at, self.kind.gaps):
                 self._record(at)
+            self.step_s = 60 if at >= self._end - self.minutes_s else self._usual_s
+            self.site = replace(self.site, totals_s=self.step_s, devices_s=max(300, self.step_s))
+            self.at += self.step_s
         self.done.lines["daily"] = [*(encode([row]) for row in self.done.rows.values()), *self.done.hours]
         return self.done
 
-    def _list_times(self) -> Iterator[int]:
-        """Give each tick; `step_s` is the length of the step that ends with it."""
-        at, usual = self._begin, self.step_s
-        while at < self._end:
-            yield at
-            self.step_s = 60 if at >= self._end - self.minutes_s else usual
-            self.site = replace(self.site, totals_s=self.step_s, devices_s=max(300, self.step_s))
-            at += self.step_s
+    @property
+    def is_done(self) -> bool:
+        """Whether every step is played."""
+        return self.at >= self._end
 
     def _midnight(self, day: date) -> int:
         return int(datetime(day.year, day.month, day.day, tzinfo=self._weather.local(0).tzinfo).timestamp())

@@ -9,8 +9,9 @@ from statistics import median
 from typing import Literal, TypeAlias
 
 from logger.model import Role
+from tests.benchmarks.processes import read_cpu_s
 from tests.databases.influx2 import Influx2
-from tests.databases.server import Server
+from tests.databases.server_process import Binary
 from tests.questions.ask import arrange, ask_flux, ask_influxql, render
 from tests.questions.catalog import QUESTIONS
 from tests.questions.question import Answer, Cell, Past, Question
@@ -20,7 +21,10 @@ Language: TypeAlias = Literal["flux", "influxql"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to one question: what is wrong with it, empty if nothing; its greatest error; how long it took."""
+    """The answer to one question: what is wrong with it, empty if nothing; its greatest error.
+
+    `took_ms`: how long the answer took, the median; `processor_ms`: what the server worked for it, the mean.
+    """
 
     question: Question
     kind: str
@@ -29,9 +33,10 @@ class Outcome:
     wrong: str
     worst: float
     took_ms: float
+    processor_ms: float
 
 
-def judge(server: Server, buckets: Mapping[Role, str], site: Past, times: int = 1) -> Iterator[Outcome]:
+def judge(server: Binary, buckets: Mapping[Role, str], site: Past, times: int = 1) -> Iterator[Outcome]:
     """Ask every question that fits the site, each so many times."""
     languages: tuple[Language, ...] = ("flux", "influxql") if isinstance(server, Influx2) else ("influxql",)
     for question in QUESTIONS:
@@ -42,7 +47,7 @@ def judge(server: Server, buckets: Mapping[Role, str], site: Past, times: int = 
 
 
 def _ask(
-    server: Server,
+    server: Binary,
     buckets: Mapping[Role, str],
     site: Past,
     question: Question,
@@ -51,6 +56,7 @@ def _ask(
     times: int,
 ) -> Outcome:
     text, took = render(getattr(question, language), site, buckets), list[float]()
+    worked = read_cpu_s(server.process.pid)
     for _ in range(times):
         begun = time.perf_counter()
         if isinstance(server, Influx2) and language == "flux":
@@ -58,9 +64,10 @@ def _ask(
         else:
             rows = ask_influxql(server, buckets, question.role, text)
         took.append(1000 * (time.perf_counter() - begun))
+    worked = 1000 * (read_cpu_s(server.process.pid) - worked) / times
     found = arrange(question, site, rows)
     wrong, worst = compare(found, wanted, question.within, is_part=question.is_part)
-    return Outcome(question, site.kind.name, language, len(found), wrong, worst, median(took))
+    return Outcome(question, site.kind.name, language, len(found), wrong, worst, median(took), worked)
 
 
 def compare(found: Answer, wanted: Answer, within: float, *, is_part: bool) -> tuple[str, float]:

@@ -192,21 +192,12 @@ OTHER_QUESTIONS: Final = (
     Question(
         "peaks",
         "The greatest import of each month (mean of 15 minutes), and when it was",
-        read("envoy_month", "peak_import_w") + _TIMES,
+        read("envoy_month", "peak_import_w", "peak_import_at") + BESIDE,
         select("local_month, peak_import_w, peak_import_at", "envoy_month"),
-        ("local_month",), ("peak_import_w",),
-        lambda site: {(month,): find_peak(days, site)[:1] for month, days in site.months().items()},
+        ("local_month",), ("peak_import_w", "peak_import_at"),
+        lambda site: {(month,): find_peak(days, site) for month, days in site.months().items()},
         within=0.01, fits=has_meters, numbers=(18,),
-        note="`peak_import_at` says when, as a text. In Flux read it as a second query: a column holds one type.",
-    ),
-    Question(
-        "peaks",
-        "When was the greatest import of each month?",
-        read("envoy_month", "peak_import_at") + _TIMES,
-        select("local_month, peak_import_at", "envoy_month"),
-        ("local_month",), ("peak_import_at",),
-        lambda site: {(month,): find_peak(days, site)[1:] for month, days in site.months().items()},
-        fits=has_meters, numbers=(18,),
+        note="`peak_import_at` is a text: local date and time.",
     ),
     Question(
         "export-limit",
@@ -261,7 +252,7 @@ OTHER_QUESTIONS: Final = (
     Question(
         "cost",
         "What did the grid cost each month, and what was saved?",
-        read("envoy_month", "cost", "income", "saved") + BESIDE,
+        read("envoy_month", "cost", "income", "saved", "currency") + BESIDE,
         select("local_month, cost, income, saved, currency", "envoy_month"),
         ("local_month",), ("cost", "income", "saved"), _costs, within=0.01, fits=has_tariff, numbers=(24,),
         note="Booked at the price of each minute, also where prices change by the hour. A new tariff never "

@@ -1,60 +1,78 @@
-"""Print how every question fares on real servers: `python -m tests.questions.report DAYS STEP_S [KIND…]`.
+"""Print how every question fares on real servers: `python -m tests.questions.report FOLDER KIND…`.
 
-One table, in Markdown: for each question and site the rows, the milliseconds (the median of three) and the greatest
-error. It begins and ends its own servers; an InfluxDB 2 is found by the variable INFLUXD2.
+The sites were generated into FOLDER by `python -m tests.questions.kept`. One table, in Markdown: for each question
+and site the rows, the milliseconds until the answer (the median of five), those of the server's processor (the
+mean), and the greatest error. It begins and ends its own servers; an InfluxDB 2 is found by the variable INFLUXD2.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from logger.model import Role
+from tests.benchmarks.processes import read_cpu_s
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
 from tests.databases.server import serving
-from tests.history.generator import FIRST
-from tests.history.kinds import KINDS
+from tests.databases.server_process import Binary
 from tests.history.load import write_lines
 from tests.questions.judge import Outcome, judge
-from tests.questions.play import play
+from tests.questions.kept import KeptHistory
+from tests.questions.question import Past
+
+_TIMES: Final = 5
+_ASKED: Final = {
+    "influx1 influxql": "InfluxQL 1.6.7, ms",
+    "influx2 influxql": "InfluxQL 2.9.1, ms",
+    "influx2 flux": "Flux 2.9.1, ms",
+}
 
 
-def main(days: int, step_s: int, names: Sequence[str]) -> None:
-    """Play the sites, put them into both servers, and ask everything."""
-    kinds = [kind for kind in KINDS if not names or kind.name in names]
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Put the sites into both servers, and ask everything."""
+    histories = [KeptHistory(folder, name) for name in names]
     found: dict[tuple[str, str], dict[str, Outcome]] = {}
-    with (
-        tempfile.TemporaryDirectory() as first,
-        tempfile.TemporaryDirectory() as second,
-        serving(Influx1(Path(first))) as one,
-        serving(Influx2(Path(second))) as two,
-    ):
-        buckets: dict[str, dict[Role, str]] = {each.kind: each.fresh_buckets() for each in (one, two)}
-        sites = []
-        for site, made in play(kinds, FIRST, FIRST + timedelta(days=days), step_s):
-            for server in (one, two):
-                write_lines(server, buckets[server.kind], made.lines)
-            sites.append(site)
-            print(
-                f"{site.kind.name}: {sum(map(len, made.lines['totals'])) // 2**20} MiB", file=sys.stderr, flush=True
-            )
-        for server in (one, two):
+    for make in (Influx1, Influx2):
+        with tempfile.TemporaryDirectory(dir=folder) as home, serving(make(Path(home))) as server:
+            assert isinstance(server, Binary)
+            buckets = server.fresh_buckets()
+            sites = [_load(server, buckets, history, Path(home)) for history in histories]
             for site in sites:
-                for outcome in judge(server, buckets[server.kind], site, times=3):
+                for outcome in judge(server, buckets, site, _TIMES):
                     row = found.setdefault((outcome.question.text, site.kind.name), {})
                     row[f"{server.kind} {outcome.language}"] = outcome
-    print("| question | site | rows | InfluxQL 1.6.7, ms | InfluxQL 2.9.1, ms | Flux 2.9.1, ms | greatest error |")
+    print(f"\n| question | site | rows | {' | '.join(_ASKED.values())} | greatest error |")
     print("|---|---|---|---|---|---|---|")
-    for (text, kind), row in found.items():
-        took = [f"{row[name].took_ms:.0f}" for name in ("influx1 influxql", "influx2 influxql", "influx2 flux")]
-        wrong = [outcome.wrong for outcome in row.values() if outcome.wrong]
-        worst = wrong[0] if wrong else f"{max(outcome.worst for outcome in row.values()):.4f}"
-        print(f"| {text} | {kind} | {row['influx2 flux'].rows} | {' | '.join(took)} | {worst} |")
+    for (text, kind), answers in found.items():
+        took = [f"{answers[name].took_ms:.0f} ({answers[name].processor_ms:.0f})" for name in _ASKED]
+        wrong = [outcome.wrong for outcome in answers.values() if outcome.wrong]
+        worst = wrong[0] if wrong else f"{max(outcome.worst for outcome in answers.values()):.4f}"
+        print(f"| {text} | {kind} | {answers['influx2 flux'].rows} | {' | '.join(took)} | {worst} |")
+
+
+def _load(server: Binary, buckets: Mapping[Role, str], history: KeptHistory, home: Path) -> Past:
+    """Load a site, and print what that cost the server."""
+    worked, size, points = read_cpu_s(server.process.pid), _read_size(home), 0
+    for role, lines in history.list_lines():
+        write_lines(server, dict(buckets), {role: lines})
+        points += len(lines)
+    site = history.past()
+    print(
+        f"{server.kind}, {site.kind.name}: {points} points, {read_cpu_s(server.process.pid) - worked:.0f} s of the "
+        f"server's processor, {(_read_size(home) - size) / 2**20:.0f} MiB on its disk",
+        flush=True,
+    )
+    return site
+
+
+def _read_size(folder: Path) -> int:
+    """The bytes of all files of a folder; a file that goes meanwhile counts nothing."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
+    main(Path(sys.argv[1]), sys.argv[2:])

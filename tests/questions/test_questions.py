@@ -9,7 +9,7 @@ import pytest
 
 from logger.model import Role
 from logger.query.catalog import QUERIES
-from tests.databases.server import Server
+from tests.databases.server_process import Binary
 from tests.history.generator import FIRST, Generated
 from tests.history.kinds import KINDS
 from tests.history.load import write_lines
@@ -21,7 +21,7 @@ from tests.questions.question import NEEDS, Past
 from tests.sizes import LONG
 
 
-def find_wrong(server: Server, sites: Iterable[tuple[Past, Generated]]) -> list[str]:
+def find_wrong(server: Binary, sites: Iterable[tuple[Past, Generated]]) -> list[str]:
     """Put each site into the same buckets, then ask everything of each of them."""
     buckets: dict[Role, str] = server.fresh_buckets()
     played = []
@@ -38,19 +38,19 @@ def find_wrong(server: Server, sites: Iterable[tuple[Past, Generated]]) -> list[
 
 
 @pytest.fixture(params=["influx1_session", "influx2_session"])
-def server(request: pytest.FixtureRequest) -> Server:
+def server(request: pytest.FixtureRequest) -> Binary:
     """Both generations of real servers."""
     found = request.getfixturevalue(request.param)
-    assert isinstance(found, Server)
+    assert isinstance(found, Binary)
     return found
 
 
-def test_every_answer_about_some_days_around_a_new_year_is_true(server: Server) -> None:
+def test_every_answer_about_some_days_around_a_new_year_is_true(server: Binary) -> None:
     assert find_wrong(server, play_days()) == []
 
 
 @pytest.mark.long
-def test_every_answer_about_two_years_is_true(server: Server) -> None:
+def test_every_answer_about_two_years_is_true(server: Binary) -> None:
     last = date(2026, 1, 28) if LONG else date(2024, 4, 11)
     assert find_wrong(server, play(KINDS, FIRST, last, 900)) == []
 

@@ -16,9 +16,9 @@ option location = timezone.location(name: "{ZONE}")
 '''
 """What begins a Flux query that counts local days, months or years itself."""
 BESIDE: Final = """
-    |> group()
-    |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")"""
-"""Puts the fields of one time beside each other."""
+    |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
+    |> group()"""
+"""Puts the fields of one time beside each other, numbers and texts alike. In the other order texts would not go."""
 
 
 def read(measurement: str, *fields: str, since: str = "0", role: Role = "daily", where: str = "") -> str:
