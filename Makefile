@@ -35,10 +35,12 @@ check: $(VENV)/.test
 	else echo "The shell scripts were not checked: shellcheck is not installed."; fi
 
 docs: $(VENV)/.test
+	$(BIN)/python -m tests.settings_documents
 	$(BIN)/python -m tests.fields.documents
 	$(BIN)/python -m tests.daemon.hours
 	$(BIN)/python -m tests.web.documents
 	$(BIN)/python -m tests.questions.documents
+	$(BIN)/python -m grafana.build
 
 # A package for this machine's Debian, with Debian's own Python; needs python3-venv.
 deb:

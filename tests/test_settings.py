@@ -12,7 +12,8 @@ import trustme
 from logger.errors import Problem, SettingsError
 from logger.settings.definitions import DESCRIPTIONS
 from logger.settings.load import inspect_settings, load_settings
-from logger.settings.texts import render_env_example, render_settings_table
+from logger.settings.texts import render_env_example
+from tests.settings_documents import EXAMPLE, README, with_table
 
 GOOD = {"ENPHASE_GATEWAY": "192.168.1.50"}
 ODD_BUCKETS = (
@@ -30,7 +31,6 @@ ODD_BUCKETS = (
     "a\x7f",
     " ",
 )
-ROOT = Path(__file__).parent.parent
 
 
 def problems(environ: dict[str, str], **kwargs: object) -> dict[str, Problem]:
@@ -231,7 +231,7 @@ def test_the_demo_ignores_env_file_and_secret_folders(tmp_path: Path, monkeypatc
 
 def test_the_example_file_is_generated_and_reads_the_same_everywhere() -> None:
     text = render_env_example()
-    assert (ROOT / ".env.example").read_text(encoding="utf-8") == text
+    assert EXAMPLE.read_text(encoding="utf-8") == text, "run `make docs`"
     values = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=True)
     assert values == {"ENPHASE_GATEWAY": "192.168.1.50"}
     for line in text.splitlines():
@@ -241,9 +241,9 @@ def test_the_example_file_is_generated_and_reads_the_same_everywhere() -> None:
 
 
 def test_the_readme_lists_every_setting_as_it_is() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    between = readme.partition("<!-- settings: generated -->\n")[2].partition("<!-- /settings -->")[0]
-    assert between == render_settings_table()
+    readme = README.read_text(encoding="utf-8")
+    assert with_table(readme) == readme, "run `make docs`"
+    assert all(f"| `{item.variable}`" in readme for item in DESCRIPTIONS)
 
 
 @pytest.mark.parametrize("url", ["http://h:abc", "http://h:99999", "http://x/?q=1", "ftp://x", "http://a b"])

@@ -1,6 +1,6 @@
-"""Serves `backfill`: shows a gateway's state, takes day rows, and joins the state with a rebuilt one.
+"""Change the stored state of a gateway for `backfill`: show it, store day rows, and join it with a rebuilt state.
 
-The same functions run in the recorder between two ticks, and in the command if no recorder runs.
+The same functions run in the recorder between two ticks. If no recorder runs, they run in the command.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class StoredState:
 
 
 class StateApi:
-    """Answers what can be asked of the gateways' states. A state is sent in its parts: JSON text by key."""
+    """Answers requests about the gateways' states. A state is sent in parts: key and JSON text of each part."""
 
     def __init__(
         self, store: StoreCalls, keeper_of: Callable[[str], Keeper], on_change: Callable[[], None] = lambda: None
     ) -> None:
-        """Answer from `store`; `keeper_of` a serial holds that gateway's state.
+        """Answer from `store`. `keeper_of` returns the keeper of the state of the gateway with that serial.
 
-        `on_change` is called when something waits for delivery anew.
+        `on_change` is called after rows were stored that wait for delivery.
         """
         self._store, self._keeper_of, self._on_change = store, keeper_of, on_change
 
@@ -76,46 +76,55 @@ class StateApi:
         return {gateway: await self._store.call(Store.read_state, gateway) for gateway in gateways}
 
     async def put_day_rows(self, gateway: str, rows: Rows) -> int:
-        """Store rows of days → how many they were."""
+        """Store day rows. Return their number."""
         await self._store.call(Store.put, Commit(gateway=gateway, tick=0, daily=tuple(rows)))
         self._on_change()
         return len(rows)
 
     async def put_events(self, gateway: str, events: Events) -> int:
-        """Store events of the past, which replace those of the same second → how many they were."""
+        """Store events of the past. They replace stored events of the same second. Return the number of events."""
         points = event_points(events, self._keeper_of(gateway).site.tags(gateway))
         await self._store.call(Store.put, Commit(gateway, max(event.time for event in events), pack(points)))
         self._on_change()
         return len(events)
 
     async def put_hours(self, gateway: str, hours: Hours) -> int:
-        """Store points of past hours, which replace those of the same hours → how many they were."""
+        """Store points of past hours. They replace stored points of the same hours. Return the number of points."""
         newest = max(hour.time for hour in hours)
         await self._store.call(Store.put, Commit(gateway, newest, pack(hours)))
         self._on_change()
         return len(hours)
 
     async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
-        """Join the state with the one before it → how many rows of days that gave."""
+        """Put the days of an earlier state before those of the present state.
+
+        Return the number of day rows that were made.
+        """
         past, keeper = load_state(parts, {}), self._keeper_of(gateway)
         return await self._amend(keeper, lambda live: restore_past(live, past, gateway, keeper.site))
 
     async def recompute_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Replace closed days of the state by those of another → how many rows of days that gave."""
+        """Replace closed days of the state by those of another state.
+
+        Return the number of day rows that were made.
+        """
         past = load_state(parts, {})
         return await self._amend(
             self._keeper_of(gateway), lambda live: recompute_days(live, past, gateway, frozenset(dates))
         )
 
     async def fill_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Take from another state what days of the state lack → how many rows of days that gave."""
+        """Fill in what the days of `dates` lack, from another state. Return the number of day rows that were made."""
         past = load_state(parts, {})
         return await self._amend(
             self._keeper_of(gateway), lambda live: fill_days(live, past, gateway, frozenset(dates))
         )
 
     async def restore_periods(self, gateway: str, days: dict[str, Period]) -> int:
-        """Sum the months of these days, by ISO date, anew → how many rows of months and years that gave."""
+        """Sum the months of these days again (key: ISO date).
+
+        Return the number of rows of months and years that were made.
+        """
         return await self._amend(self._keeper_of(gateway), lambda live: restore_months(live, days))
 
     async def _amend(self, keeper: Keeper, change: Change) -> int:

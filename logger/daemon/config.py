@@ -1,4 +1,4 @@
-"""Convert settings into the plain values that gateway, InfluxDB and recorder work with."""
+"""Convert settings into the plain values that the code for the gateway, InfluxDB and the recorder works with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FRESH_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """One gateway to record: its access data, a function that reads the access data again, and its site."""
+    """Hold one gateway to record: its access data, a function that reads the access data again, and its site."""
 
     access: Access
     reread: Callable[[], Access]
@@ -47,7 +47,10 @@ def gateways_of(settings: Settings, clock: Clock) -> tuple[GatewayConfig, ...]:
 
 
 class _NewestSettings:
-    """Holds the settings as they were last read; one reading serves every gateway for a while."""
+    """Holds the settings as they were last read.
+
+    For 10 s all gateways use them before the files are read again.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -55,7 +58,7 @@ class _NewestSettings:
         self._by_host = {access.host: access for access in map(access_of, settings.gateways)}
 
     def find_access(self, known: Access) -> Access:
-        """Return the access data of a gateway as the settings have it now; the known ones if it is gone from them."""
+        """Return the access data of a gateway from the newest settings; `known` if they do not list it any more."""
         if self._clock.monotonic() - self._read_at >= _FRESH_S:
             self._read_at = self._clock.monotonic()
             self._settings = reread_settings(self._settings)

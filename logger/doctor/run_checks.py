@@ -1,4 +1,4 @@
-"""Runs every check of `doctor`, in an order in which each check builds on the ones before."""
+"""Runs every check of `doctor`. Each check builds on the results of the checks before it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ async def run_checks(
     *,
     sign_in: bool,
 ) -> None:
-    """Run every check and report its result at once. Nothing is changed, so a daemon may be running.
+    """Run every check and report its result at once. Nothing is changed, so a recorder may be running.
 
-    `chosen`: the gateways to check. `problems` are those of the settings. `sign_in` allows a sign-in at Enphase.
+    `chosen`: the gateways to check. `problems`: the problems of the settings. `sign_in`: allow a sign-in at Enphase.
     """
     read_token = settings.influxdb.read_token.get_secret_value()
     if len(chosen) == 1:
@@ -66,7 +66,7 @@ async def _check_mqtt(settings: Settings, problems: tuple[Problem, ...], report:
 
 
 async def _check_one(settings: Settings, clock: Clock, report: Report, *, sign_in: bool) -> GatewayInfo | None:
-    """Check one gateway and its site → what answered."""
+    """Check one gateway and its site. Return what the gateway says of itself; None if no gateway answered."""
     gateway, found = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
     if found is not None:
         check_site(found, site_of(settings), report)

@@ -23,7 +23,7 @@ _BALANCED: Final = {IMPORT: "import", EXPORT: "export"}
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Hold energy of one counter in Wh that flowed between two unix times."""
+    """Hold the energy in Wh that one counter counted between two unix times."""
 
     name: str
     since: int
@@ -35,9 +35,10 @@ class Booking:
 def book_costs(
     before: EnergyState, state: EnergyState, bookings: Sequence[Booking], prices: Prices
 ) -> tuple[EnergyState, set[str]]:
-    """Book a tick's energy at its prices → the new state, and the dates of past days whose money changed.
+    """Book the energy of a tick at its prices.
 
-    `before` is the state before the tick, `state` the state after its energy was booked.
+    `before`: the state before the tick. `state`: the state after the energy of the tick was booked. Return the new
+    state, and the dates of past days whose money changed.
     """
     if not prices.tariff.periods or not (state.wiring and state.wiring.net):
         return state, set()
@@ -51,7 +52,7 @@ def book_costs(
 
 
 class _Costs:
-    """Collect what one tick adds to the bands of the days."""
+    """Collect what one tick adds to the price bands of the days."""
 
     def __init__(self, state: EnergyState, prices: Prices) -> None:
         self._state, self._prices = state, prices
@@ -68,7 +69,7 @@ class _Costs:
                 self._set_bands(day, charge_standing(day.bands, period.standing_charge, period.currency))
 
     def book(self, booking: Booking) -> None:
-        """Book energy in proportion to time; what has no price yet waits."""
+        """Book energy in proportion to time. Energy whose price is not known yet waits."""
         since = min(booking.since, booking.until - 1)
         for slot in self._prices.list_slots(since, booking.until, self._state.zone):
             if (name := self._name_on_bill(slot.period, booking.name)) is None:
@@ -109,7 +110,7 @@ class _Costs:
         return state, self._changed - {state.day}
 
     def _let_wait(self, slot: Slot, booking: Booking) -> None:
-        """Add energy to what waits for the price of its quarter of an hour."""
+        """Keep energy until the price of its quarter of an hour is known."""
         begin = slot.begin // QUARTER_S * QUARTER_S
         known = self._unpriced.get((begin, booking.name), Unpriced(begin, begin + QUARTER_S, booking.name))
         estimated_wh = known.estimated_wh + (booking.wh if booking.is_estimated else 0.0)

@@ -35,7 +35,10 @@ class SiteMember:
         return "production_power_w" in self.totals
 
     def lacks(self, quantity: str) -> bool:
-        """Tell whether this gateway surely has nothing to add to a quantity: no battery."""
+        """Tell whether this gateway certainly adds nothing to a quantity.
+
+        This holds for a battery's quantity if the gateway has no battery.
+        """
         wiring = self.energy.wiring
         return quantity.startswith("battery") and wiring is not None and wiring.batteries == 0
 

@@ -66,7 +66,7 @@ def _answer_frequency(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_peaks(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each month: the greatest mean of a quarter of an hour, and when it was."""
+    """Make a row for each month: the greatest 15-minute means of import and export, in W, and the import's time."""
     found: list[tuple[Cell, ...]] = []
     for month, days in group_by(rows.of("envoy_day"), lambda p: text(p, "local_date")[:7]).items():
         imports = [day for day in days if number(day, "peak_import_w") is not None]
@@ -95,7 +95,7 @@ def _answer_imbalance(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_export_limit(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each day: minutes in which the export was at or above the reader's limit."""
+    """Make a row for each day: how many readings of the export reached the limit that the user gave."""
     limit = scope.numbers["limit-w"]
     found = []
     for day, points in group_by(rows.of("envoy_totals"), lambda p: scope.local(p.time).date().isoformat()).items():

@@ -150,7 +150,7 @@ def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each inverter: hours of its reports at or above the reader's limit."""
+    """Make a row for each inverter: for how many hours its power was at or above the limit that the user gave."""
     limit = scope.numbers["limit-w"]
     found = []
     for points in group_by(rows.of("envoy_inverter"), _serial).values():

@@ -1,4 +1,4 @@
-"""List the values that a site should have, by its own documents and by what it had before. Pure."""
+"""List the values that a site should have: those that its documents announce, and those that it had before. Pure."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Hold what is written at a tick: `totals` and `points`, read in `view`, and the energy state after the tick.
+    """Hold what one tick writes: `totals`, `points`, and the energy state after the tick.
 
-    `made_of` maps each quantity of energy to its primitive counters with their signs.
+    `view` gives the documents that the values were read from. `made_of` maps each quantity of energy to its primitive
+    counters with their signs.
     """
 
     view: View

@@ -1,6 +1,6 @@
-"""Read values of which several keys tell, and find the keys that contradict each other. Pure.
+"""Read values that several keys give, and find the keys that contradict each other. Pure.
 
-What keys contradict each other about is read from the key that proved right in the field, else it is left out.
+Where keys contradict each other, the value is read from the key that proved right in the field, or is left out.
 """
 
 from __future__ import annotations
@@ -27,22 +27,25 @@ _CHARGE_DIFFERS: Final = 5.0
 
 
 def read_collar_grid(row: Row, view: View) -> str | None:
-    """Return the grid state by a collar; None if another controller says otherwise."""
+    """Return the grid state that a collar reports; None if another controller reports a different state."""
     return _settle(_judge_collar(row, view), view)
 
 
 def read_enpower_grid(row: Row, view: View) -> str | None:
-    """Return on-grid or off-grid by a system controller; None if another controller says otherwise."""
+    """Return the grid state that a system controller reports: on-grid or off-grid.
+
+    Return None if another controller reports a different state.
+    """
     return _settle(_judge_enpower(row, view), view)
 
 
 def _settle(found: Settled, view: View) -> Settled | None:
-    """Return what a controller says, unless another controller says otherwise."""
+    """Return the value of a controller; None if the controllers of the site report different grid states."""
     return None if found is None or len(_list_grid_states(view)) > 1 else found
 
 
 def _list_grid_states(view: View) -> set[str]:
-    """List the grid states that the controllers of the site give; one alone if they agree."""
+    """List the different grid states that the controllers of the site report; only one if they agree."""
     found = set()
     for kind, judge in _JUDGES.items():
         for row in ensemble.devices_known(kind)(view) or ():
@@ -52,9 +55,10 @@ def _list_grid_states(view: View) -> set[str]:
 
 
 def _judge_collar(row: Row, view: View) -> str | None:
-    """Judge the grid by the collar's `admin_state_str`, which proved right while `grid_state` did not (Q-B21).
+    """Judge the grid by the collar's `admin_state_str`, which proved right where `grid_state` did not (Q-B21).
 
-    Where that key tells nothing, `grid_state` is read, unless the collar's switch or the batteries contradict it.
+    Where that key says nothing about the grid, read `grid_state`. Return None if the collar's switch or the batteries
+    contradict it.
     """
     by_admin = _is_on_grid(row.text("admin_state_str"))
     if by_admin is not None:
@@ -68,9 +72,9 @@ def _judge_collar(row: Row, view: View) -> str | None:
 
 
 def _judge_enpower(row: Row, view: View) -> str | None:
-    """Judge the grid by the relay; None while it is closed and a mode or the batteries say off-grid.
+    """Judge the grid by the relay. Return None if the relay is closed while a mode or the batteries say off-grid.
 
-    With a generator the modes say on-grid while the relay is open, so then the relay is believed.
+    With a generator the modes say on-grid while the relay is open. The relay is believed then.
     """
     closed = _judge_relay(row)
     if closed is None:
@@ -119,7 +123,10 @@ def read_enpower_relay(row: Row, view: View) -> bool | None:
 
 
 def _judge_relay(row: Row) -> bool | None:
-    """Tell whether the relay is closed; texts such as `open synchronizing` mean open. None if two keys contradict."""
+    """Tell whether the relay is closed; None if two keys contradict each other.
+
+    Texts such as `open synchronizing` mean open.
+    """
     closed, by_admin = _read_mains(row), _read_controller(row)
     return None if by_admin is not None and closed is not None and by_admin != closed else closed
 
@@ -130,7 +137,7 @@ def _read_mains(row: Row) -> bool | None:
 
 
 def _read_controller(row: Row) -> bool | None:
-    """Tell from `admin_state_str` whether the relay is closed; with the generator connected it is open."""
+    """Tell from `admin_state_str` whether the relay is closed. It is open while the generator is connected."""
     state = row.text("admin_state_str") or ""
     if "_OPER_GEN" in state or "_OPER_OPEN" in state:
         return False
@@ -147,7 +154,7 @@ def read_fahrenheit(row: Row, _view: View) -> float | None:
 
 
 def read_generator_state(row: Row, _view: View) -> str | None:
-    """Return connected, disconnected, or any other state as the gateway names it."""
+    """Return `connected`, `disconnected`, or any other state as the gateway names it."""
     state = row.text("oper_state")
     if not state:
         return None
@@ -164,7 +171,10 @@ def read_contact(row: Row, _view: View) -> bool | None:
 
 
 def read_acb_state(row: Row, view: View) -> str | None:
-    """Return the state of an AC Battery from its charge status; None if the power of the same report contradicts."""
+    """Return the state of an AC Battery by its charge status.
+
+    Return None if the power in the same report contradicts the charge status.
+    """
     state = row.text("charge_status")
     if state not in ("idle", "charging", "discharging"):
         return None
@@ -173,7 +183,10 @@ def read_acb_state(row: Row, view: View) -> str | None:
 
 
 def read_acb_producing(row: Row, view: View) -> bool | None:
-    """Tell from its charge status whether an AC Battery discharges; the inventory's flag is also true when idle."""
+    """Tell by its charge status whether an AC Battery discharges.
+
+    The inventory's flag is not used: it is also true while the battery is idle.
+    """
     state = read_acb_state(row, view)
     return None if state is None else state == "discharging"
 
@@ -200,7 +213,10 @@ def _find_same_report(row: Row, view: View) -> Row | None:
 
 
 def read_site_charge(row: Row, view: View) -> float | None:
-    """Return the charge of all batteries in percent; None if that of the IQ Batteries, the only kind, differs."""
+    """Return the charge of all batteries in percent.
+
+    Return None if all are IQ Batteries and the charge of the IQ Batteries differs from it.
+    """
     charge, iq = row.number("agg_soc"), row.number("ENC_agg_soc")
     if charge is None or iq is None or batteries.infer_ac_batteries(view) != 0:
         return charge
@@ -212,7 +228,7 @@ def read_site_charge(row: Row, view: View) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Opposed:
-    """Hold keys of one device that contradict each other: the device, what the keys say, and what is written."""
+    """Hold the contradiction in one device: its name, what its keys say, and what is written."""
 
     subject: str
     said: str

@@ -32,14 +32,15 @@ _TWO_LENGTHS: Final = (
 class Fault:
     """Define one way to fail.
 
-    - delay: answers well after `seconds` of the clock; drip: answers well, a byte every `seconds`
+    - delay: the correct answer, `seconds` later by the simulator's clock
+    - drip: the correct answer, one byte every `seconds`
     - hang: ends the connection after `seconds` (0: never)
     - status: an error page with `status`; redirect: 302 to another path
     - html, empty, garbage: status 200 with a web page, with nothing, with half a document
     - cut: the connection ends within the body; reset: it ends before the answer
     - huge: `size` bytes; bomb: as many, compressed
     - two lengths: 301 with both Content-Length and chunked encoding, as firmware 5 answers until it is restarted;
-      the body follows the second if `is_chunked`, else the first
+      the body is chunked if `is_chunked`, else it has the given length
     - script: what `script` returns for the request; None for the proper answer
 
     A fault is played `times` times, and from `since` until `until` (unix seconds); None is no limit.

@@ -26,7 +26,11 @@ def wire(site: Household, name: str) -> Household:
 
 
 def count_at(site: Household, now: float) -> SiteState:
-    """Compute what the gateway counts: without the second system, and import and export phase by phase."""
+    """Compute what the gateway counts at a time.
+
+    The second solar system is left out. With the sun on one phase, import and export are counted for each phase
+    separately.
+    """
     state = site.at(now)
     if site.second_system:
         own = 1 - site.second_system

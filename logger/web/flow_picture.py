@@ -1,4 +1,4 @@
-"""Draw the power now as a picture: sun, grid, battery and house around one point, with what flows between them."""
+"""Draw the present power as a picture: sun, grid, house and battery around one point, with the flows between them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ _ICONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Hold one end of the picture: its power in W (None if unknown), and the part that enters the middle, in W."""
+    """Hold one branch of the picture (sun, grid, house or battery).
+
+    `power_w`: its power in W; None if it is unknown. `inward_w`: the power that flows from the branch to the middle,
+    in W.
+    """
 
     kind: str
     name: str
@@ -35,7 +39,7 @@ class Branch:
 
 
 def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> Markup:
-    """Draw the picture of the newest totals; a part that this site does not measure is not in it."""
+    """Draw the picture of the newest totals. It leaves out each branch that this site does not measure."""
     flows = list(_list_flows(totals, grid, words))
     greatest = max((abs(flow.inward_w) for flow in flows), default=0.0)
     lines = [_draw_line(flow, greatest) for flow in flows]
@@ -49,7 +53,7 @@ def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording
 
 
 def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> list[Branch]:
-    """List the ends that this site has."""
+    """List the branches that this site has."""
     watts: list[float | None] = [totals.get(f"{name}_power_w") for name in ("production", "load", "net")]
     made, used, net = watts
     flows = [Branch("sun", words.say("sun"), made, made or 0.0)]
@@ -67,27 +71,30 @@ def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wordi
 
 
 def _name_way(net: float | None, words: Wording) -> str:
-    """Name the direction of the power at the grid; empty while nothing flows."""
+    """Name the direction of the power at the grid. Return an empty text while nothing flows."""
     if net is None or abs(net) < _STILL_W:
         return ""
     return words.say("import" if net > 0 else "export")
 
 
 def _name_state(battery_w: float) -> str:
-    """Name what a battery does."""
+    """Name what a battery does: idle, charging or discharging."""
     if abs(battery_w) < _STILL_W:
         return "idle"
     return "discharging" if battery_w > 0 else "charging"
 
 
 def _describe(flow: Branch, words: Wording) -> str:
-    """Write one end of the picture for those who do not see it."""
+    """Describe one branch of the picture in words, for visitors who cannot see it."""
     note = f" ({flow.note})" if flow.note else ""
     return f"{flow.name}: {words.power(flow.power_w)}{note}"
 
 
 def _draw_line(flow: Branch, greatest: float) -> Markup:
-    """Draw the line between one end and the middle; dots run along it in the direction of the flow."""
+    """Draw the line from one branch to the middle of the picture.
+
+    Dots move along the line in the direction of the flow.
+    """
     x, y = _PLACES[flow.kind]
     path = f"M{x:.0f} {y:.0f}L{_HUB[0]:.0f} {_HUB[1]:.0f}"
     quiet = el("path", d=path, class_="wire")
@@ -101,7 +108,7 @@ def _draw_line(flow: Branch, greatest: float) -> Markup:
 
 
 def _draw_node(flow: Branch, words: Wording) -> Markup:
-    """Draw one end: a circle with its sign, its power and its name."""
+    """Draw one branch: a circle with its symbol, its power and its name."""
     x, y = _PLACES[flow.kind]
     sign = el("path", d=_ICONS[flow.kind], transform=f"translate({x - 12:.0f} {y - 49:.0f})", class_="sign")
     return el(

@@ -39,11 +39,11 @@ async def serve_web(settings: Settings, recorder: Recorder, clock: Clock) -> Asy
 
 
 async def _serve_or_tell(address: tuple[str, int], settings: Settings, recorder: Recorder, clock: Clock) -> None:
-    """Serve until cancelled; report an unexpected error, for recording goes on without the page."""
+    """Serve until cancelled. Report an unexpected error and return, because recording goes on without the page."""
     try:
         await _serve(address, settings, recorder, clock)
     except Exception as error:  # noqa: BLE001  whatever it is, the recorder must not end by it
-        log.get("web").error("the page broke", exc_info=error)
+        log.get("web").error("the page is no longer served, because of an unexpected error", exc_info=error)
         recorder.outlets.pop(PAGE, None)
         text = f"the page is not served any more: {type(error).__name__}: {error}\nTry: restart the recorder."
         recorder.changes.begin(_TROUBLE, text)

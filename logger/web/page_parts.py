@@ -1,4 +1,7 @@
-"""Make the parts of the page from the answers of the API, in one language. Each part is renewed by itself."""
+"""Make the parts of the page from the answers of the API, in one language.
+
+The browser renews each part separately.
+"""
 
 from __future__ import annotations
 

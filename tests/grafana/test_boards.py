@@ -50,9 +50,9 @@ def board(request: pytest.FixtureRequest) -> dict[str, Any]:
 def test_the_files_are_what_the_source_writes() -> None:
     made = dict(make_files())
     stale = [str(file) for file, text in made.items() if not file.exists() or file.read_text("utf-8") != text]
-    assert not stale, "run: python -m grafana.build"
+    assert not stale, "run `make docs`"
     there = {*FOLDER.rglob("*.json"), *(ROOT / "grafana" / "provisioning").rglob("alerting/*/*.yaml")}
-    assert there <= made.keys(), "run: python -m grafana.build"
+    assert there <= made.keys(), "run `make docs`"
 
 
 def test_ids_are_unique_and_every_panel_has_a_query(board: dict[str, Any]) -> None:

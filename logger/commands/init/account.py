@@ -164,7 +164,10 @@ def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
 
 
 async def _fetch(access: Access, path: str, clock: Clock) -> tuple[float | None, str | None]:
-    """Ask one path → (the token's end in unix seconds, its role); None for both without a token."""
+    """Ask one path. Return when the token expires, in unix seconds, and its kind of user (owner or installer).
+
+    Both are None without a token.
+    """
     endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == path)
     gateway = Gateway(access, clock)
     try:

@@ -1,4 +1,4 @@
-"""Formats signs, fingerprints and refused lines for any terminal."""
+"""Formats coloured symbols, fingerprints and refused lines for any terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def mark(sign: str, plain: str, colour: str) -> str:
 
 
 def fold(text: str, indent: int) -> str:
-    """Break each fingerprint, which is too long for one line, into two lines; the text is indented by `indent`."""
+    """Break each fingerprint that is too long for one line into two lines.
+
+    `indent`: the number of columns by which the caller indents the text.
+    """
     fit: list[str] = []
     for row in _FINGERPRINT.sub(r"\n\1\n\2", text).split("\n"):
         head, rest = row[:47], row[47:]
