@@ -69,27 +69,7 @@ class Household(SiteFacts):
 
     def at(self, now: float) -> SiteState:
         """Compute the state at unix time `now`. Raises ValueError before the epoch."""
-        slot, within_s = divmod(now, SLOT_S)
-        day, number = divmod(int(slot), SLOTS)
-        row, totals = _days(self).day(day)[number]
-        minute, seconds = divmod(within_s, 60)
-        ripple = _RIPPLE_SUMS[number % len(_RIPPLE)]
-        here = ripple[int(minute) + 1] - ripple[int(minute)]
-        swing_w, swing_wh = row[6] * here, row[6] * (ripple[int(minute)] * 60 + here * seconds) / 3600
-        powers, counters = list(row[:6]), list(totals[:6])
-        for index in range(6):
-            counters[index] += row[index] * within_s / 3600
-        for index in _find_rippling(row):
-            powers[index] += swing_w
-            counters[index] += swing_wh
-        battery, stored = self.battery, 0.0
-        if battery is not None:
-            stored = totals[6] + (counters[4] - totals[4]) * battery.efficiency - (counters[5] - totals[5])
-        capacity = self.capacity_wh
-        stored = min(max(stored, 0.0), capacity)
-        percent = 100 * stored / capacity if capacity else 0.0
-        made, used, into, out, charge, discharge = powers
-        return SiteState(now, made, used, into, out, charge, discharge, stored, percent, Energy(*counters))
+        return _compute_state(self, now)
 
     def energy(self, start: float, stop: float) -> Energy:
         """Compute the energy that flowed between two unix times."""
@@ -113,6 +93,32 @@ class Household(SiteFacts):
             last = max(first, min(last, int((math.ceil((bright - offset) / every)) * every + offset)))
         energy_wh = self.energy(last - every, last).produced_wh * self.share(inverter)
         return LastReport(last, round(energy_wh * 3600 / every), energy_wh)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _compute_state(site: Household, now: float) -> SiteState:
+    """Compute a site's state; the documents of one moment ask for the same few moments again and again."""
+    slot, within_s = divmod(now, SLOT_S)
+    day, number = divmod(int(slot), SLOTS)
+    row, totals = _days(site).day(day)[number]
+    minute, seconds = divmod(within_s, 60)
+    ripple = _RIPPLE_SUMS[number % len(_RIPPLE)]
+    here = ripple[int(minute) + 1] - ripple[int(minute)]
+    swing_w, swing_wh = row[6] * here, row[6] * (ripple[int(minute)] * 60 + here * seconds) / 3600
+    powers, counters = list(row[:6]), list(totals[:6])
+    for index in range(6):
+        counters[index] += row[index] * within_s / 3600
+    for index in _find_rippling(row):
+        powers[index] += swing_w
+        counters[index] += swing_wh
+    battery, stored = site.battery, 0.0
+    if battery is not None:
+        stored = totals[6] + (counters[4] - totals[4]) * battery.efficiency - (counters[5] - totals[5])
+    capacity = site.capacity_wh
+    stored = min(max(stored, 0.0), capacity)
+    percent = 100 * stored / capacity if capacity else 0.0
+    made, used, into, out, charge, discharge = powers
+    return SiteState(now, made, used, into, out, charge, discharge, stored, percent, Energy(*counters))
 
 
 def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -43,7 +44,11 @@ class Energy:
         return self.produced_wh + self.imported_wh - self.exported_wh
 
     def __sub__(self, other: Energy) -> Energy:
-        return Energy(*(a - b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Energy(
+            self.produced_wh - other.produced_wh, self.house_wh - other.house_wh,
+            self.imported_wh - other.imported_wh, self.exported_wh - other.exported_wh,
+            self.charged_wh - other.charged_wh, self.discharged_wh - other.discharged_wh,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,10 @@ class SiteFacts:
 
     def midnight(self, now: float, days_ago: int = 0) -> float:
         """Find the local midnight of the day of `now`, or one some days earlier; never before the start."""
-        zone = ZoneInfo(self.zone)
-        day = datetime.fromtimestamp(now, zone).date() - timedelta(days=days_ago)
-        return max(datetime.combine(day, time(), zone).timestamp(), self.start)
+        day = datetime.fromtimestamp(now, ZoneInfo(self.zone)).date() - timedelta(days=days_ago)
+        return max(_find_midnight(self.zone, day), self.start)
+
+
+@lru_cache(maxsize=64)
+def _find_midnight(zone: str, day: date) -> float:
+    return datetime.combine(day, time(), ZoneInfo(zone)).timestamp()
