@@ -21,7 +21,7 @@ test-tenth: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m long --timeout 900
 
 test-long: $(VENV)/.test
-	ENVOY_LOGGER_LONG=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -m long --timeout 5400
+	ENVOY_LOGGER_LONG=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -m "long or sized" --timeout 5400
 
 # What the recorder costs, into docs/performance.md; takes half an hour, and wants a quiet machine.
 bench: $(VENV)/.test

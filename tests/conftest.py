@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -33,6 +34,7 @@ from tests.standin import site  # noqa: F401  a gateway, likewise
 of_hypothesis.register_profile("no clock", deadline=None)  # a busy machine is no failure
 of_hypothesis.load_profile("no clock")
 
+gc.disable()  # until every test is collected: what they import and define stays
 if find_spec("sniffio") is None:  # httpcore looks for it at each request, and to find nothing takes long
     sys.modules["sniffio"] = None  # type: ignore[assignment]
 HASH_COST = cool_down.HASH_COST
@@ -45,6 +47,8 @@ CI = bool(os.environ.get("ENVOY_LOGGER_CI"))
 ALLOWED_SKIPS = ("needs: InfluxDB 2", "needs: Grafana", "needs: recorded gateways")
 """What a machine cannot install; everything else that is skipped in CI is a failure."""
 
+_SIZES = {"LONG", "SHARE", "sized"}
+"""The names of tests/sizes.py that a test's size depends on."""
 collect_ignore = [] if os.environ.get("ENVOY_LOGGER_TEST_BASE") else ["deploy/test_image.py"]
 
 
@@ -80,6 +84,21 @@ def anyio_backend() -> str:
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer honours the machine's proxy; loopback must not go through one."""
     monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test` runs small and `make test-long` whole: the tests of each module that has sizes."""
+    for item in items:
+        is_long = item.get_closest_marker("long") is not None
+        if isinstance(item, pytest.Function) and not is_long and _SIZES & vars(item.module).keys():
+            item.add_marker("sized")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the thousands of tests, which live until the end, out of every later search for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header() -> list[str]:
