@@ -84,7 +84,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "h11": ("logger/simulator/", "logger/web/listener.py"),
     "starlette": ("logger/web/",),
     "prometheus_client": ("logger/web/metrics.py",),
-    "aiomqtt": ("logger/mqtt/broker.py",),
+    "paho": ("logger/mqtt/broker_link.py",),
     "uvicorn": ("logger/web/listener.py",),
     "click": ("logger/commands/", "logger/cli.py"),
     "rich": ("logger/commands/",),
@@ -169,7 +169,7 @@ def test_the_daemon_never_searches_and_loads_nothing_that_could() -> None:
         "influxdb_client",
         "starlette",
         "uvicorn",
-        "aiomqtt",
+        "paho",
         "prometheus_client",
         "logger.query",
     }

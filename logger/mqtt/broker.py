@@ -1,122 +1,150 @@
-"""Hold the connection to the MQTT broker: sign-in, TLS, the meaning of failures. Alone imports aiomqtt."""
+"""Connect to the MQTT broker: sign-in, TLS, availability, the meaning of failures."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 
-import aiomqtt
-
 from logger.errors import BrokerError, BrokerRefusedError
-from logger.mqtt.messages import OFFLINE, Message
+from logger.mqtt.broker_link import BrokerLink
+from logger.mqtt.messages import OFFLINE, ONLINE, Message
 from logger.settings.definitions import Mqtt
 
-T = TypeVar("T")
-_TIMEOUT_S: Final = 10.0
-_KEEPALIVE_S: Final = 30
 _FAREWELL_S: Final = 2.0
 _REFUSED: Final = frozenset({4, 5, 134, 135, 138, 140})
 """Reason codes of MQTT 3.1.1 and 5 that concern user, password or rights."""
 
-_SILENT: Final = logging.getLogger("aiomqtt")
-_SILENT.disabled = True  # the library logs each failure that it raises
-
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Publishes over one connection. `lost` is done once the broker has gone."""
+    """Publishes over one connection."""
 
     url: str
-    client: aiomqtt.Client
-    lost: asyncio.Task[None]
+    link: BrokerLink
 
-    async def publish(self, message: Message) -> None:
-        """Publish and wait until the broker has taken the message. Raises BrokerError."""
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """Publish, and wait until the broker has taken all of them. Raises BrokerError."""
+        for message in messages:
+            self.link.publish(message)
         try:
-            await self.unless_lost(self.client.publish(message.topic, message.payload, qos=1, retain=True))
-        except aiomqtt.MqttError as error:
+            await self.link.wait_until_taken()
+        except TimeoutError as error:
             raise BrokerError(f"the MQTT broker at {self.url} takes no messages: {error}") from error
 
-    async def unless_lost(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await `work`; raise BrokerError as soon as the connection is lost."""
-        task = asyncio.ensure_future(work)
-        try:
-            await asyncio.wait({task, self.lost}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-        finally:
-            task.cancel()
-        raise BrokerError(f"the MQTT broker at {self.url} closed the connection")
+    @contextlib.contextmanager
+    def recalling(self, topics: list[str], take: Callable[[Message], None]) -> Iterator[None]:
+        """Give to `take` each message that the broker has kept in these topics, before it takes others."""
+        for topic in topics:
+            self.link.follow(topic, lambda message, is_kept: take(message) if is_kept else None)
+        yield
+        for topic in topics:
+            self.link.unfollow(topic)
 
 
 @contextlib.asynccontextmanager
 async def connect(settings: Mqtt, identifier: str, will_topic: str = "") -> AsyncIterator[Broker]:
     """Connect to the broker of the settings. Raises BrokerError, and BrokerRefusedError for a wrong password.
 
-    The broker says `offline` in `will_topic` (if given) when the connection is lost.
+    The block is cut off with BrokerError as soon as the connection is lost. While it lasts, `will_topic`, if given,
+    says `online`, also if another says `offline` there; afterwards it says `offline`. `recall` gets each message
+    that the broker has kept beside it.
     """
-    place = urlsplit(settings.url)
-    is_encrypted = place.scheme == "mqtts"
+    link: BrokerLink | None = None
     try:
-        tls = ssl.create_default_context(cafile=settings.ca_file or None) if is_encrypted else None
-        client = aiomqtt.Client(
-            place.hostname or "",
-            place.port or (8883 if is_encrypted else 1883),
-            username=settings.username or None,
-            password=settings.password.get_secret_value() or None,
-            identifier=identifier,
-            will=aiomqtt.Will(will_topic, OFFLINE, qos=1, retain=True) if will_topic else None,
-            tls_context=tls,
-            timeout=_TIMEOUT_S,
-            keepalive=_KEEPALIVE_S,
-            logger=_SILENT,
-        )
-        async with client:
-            lost = asyncio.create_task(_notice_loss(client))
-            try:
-                yield Broker(settings.url, client, lost)
-            finally:
-                if will_topic:
-                    await _say_farewell(client, will_topic)
-                lost.cancel()
-                await asyncio.gather(lost, return_exceptions=True)
-    except (aiomqtt.MqttError, OSError) as error:
-        raise _explain(error, settings.url) from error
+        link = BrokerLink(identifier, _make_tls(settings))
+        if will_topic:
+            link.client.will_set(will_topic, OFFLINE, qos=1, retain=True)
+        await _sign_in(link, settings)
+    except BaseException as error:
+        if link is not None:
+            link.abandon()
+        if isinstance(error, OSError):
+            raise _explain(error, settings.url) from error
+        raise
+    try:
+        async with _cut_off_when_lost(link, settings.url):
+            if will_topic:
+                _stay_online(link, will_topic)
+            yield Broker(settings.url, link)
+    finally:
+        if will_topic:
+            await _say_farewell(link, will_topic)
+        await link.close()
 
 
-async def _say_farewell(client: aiomqtt.Client, will_topic: str) -> None:
-    """Say `offline`, since the broker itself says it only after a loss."""
-    with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
-        async with asyncio.timeout(_FAREWELL_S):
-            await client.publish(will_topic, OFFLINE, qos=1, retain=True)
+def _make_tls(settings: Mqtt) -> ssl.SSLContext | None:
+    """Make the context of an encrypted connection. Raises OSError for a file that is none."""
+    is_encrypted = urlsplit(settings.url).scheme == "mqtts"
+    return ssl.create_default_context(cafile=settings.ca_file or None) if is_encrypted else None
 
 
-async def _notice_loss(client: aiomqtt.Client) -> None:
-    """Return when the broker closes the connection; nothing is subscribed, so no message ever comes."""
-    with contextlib.suppress(aiomqtt.MqttError):
-        async for _ in client.messages:
-            pass
-
-
-def _explain(error: Exception, url: str) -> BrokerError:
-    """Turn an error of the library into one for people."""
-    code = getattr(error, "rc", None)
-    number = getattr(code, "value", code)
-    if number in _REFUSED:
-        return BrokerRefusedError(
-            f"the MQTT broker at {url} refuses the sign-in: {error}",
+async def _sign_in(link: BrokerLink, settings: Mqtt) -> None:
+    """Open the connection and sign in. Raises OSError and BrokerError."""
+    place = urlsplit(settings.url)
+    if settings.username:
+        link.client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
+    await link.open(place.hostname or "", place.port or (8883 if place.scheme == "mqtts" else 1883))
+    answer = link.refusal
+    if answer is None:
+        raise ConnectionResetError("it closed the connection before it answered the sign-in")
+    if answer.value in _REFUSED:
+        raise BrokerRefusedError(
+            f"the MQTT broker at {settings.url} refuses the sign-in: {answer}",
             "correct MQTT_USERNAME and MQTT_PASSWORD (or MQTT_PASSWORD_FILE).",
         )
-    cause = error.__context__ or error  # the library hides what it wraps
-    if isinstance(cause, ssl.SSLError):
+    if answer.value:
+        raise BrokerError(f"the MQTT broker at {settings.url} refuses the connection: {answer}")
+
+
+@contextlib.asynccontextmanager
+async def _cut_off_when_lost(link: BrokerLink, url: str) -> AsyncIterator[None]:
+    """Cut off what is inside as soon as the connection is lost. Raises BrokerError then."""
+    bound = asyncio.timeout(None)
+    try:
+        async with bound:
+            link.on_loss = lambda: bound.reschedule(0)
+            if link.is_lost:
+                link.on_loss()
+            try:
+                yield
+            finally:
+                link.on_loss = lambda: None
+    except TimeoutError as error:
+        if bound.expired():
+            raise BrokerError(f"the MQTT broker at {url} closed the connection") from error
+        raise
+
+
+def _stay_online(link: BrokerLink, will_topic: str) -> None:
+    """Say `online`, and again when another says otherwise: a former connection's will, or a recorder that ends."""
+
+    def take(message: Message, _is_kept: bool) -> None:
+        if message.payload != ONLINE:
+            link.publish(Message(will_topic, ONLINE))
+
+    link.publish(Message(will_topic, ONLINE))
+    link.follow(will_topic, take)
+
+
+async def _say_farewell(link: BrokerLink, will_topic: str) -> None:
+    """Say `offline`, since the broker itself says it only after a loss."""
+    link.unfollow(will_topic)
+    link.publish(Message(will_topic, OFFLINE))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL_S):
+            await link.wait_until_taken()
+
+
+def _explain(error: OSError, url: str) -> BrokerError:
+    """Turn an error of the connection into one for people."""
+    if isinstance(error, ssl.SSLError):
         return BrokerError(
-            f"the certificate of the MQTT broker at {url} is not trusted: {cause.reason or cause}",
+            f"the certificate of the MQTT broker at {url} is not trusted: {error.reason or error}",
             "set MQTT_CA_FILE to the certificate of the CA that signed it.",
         )
-    return BrokerError(f"the MQTT broker at {url} does not answer: {cause}", "start it, or correct MQTT_URL.")
+    return BrokerError(f"the MQTT broker at {url} does not answer: {error}", "start it, or correct MQTT_URL.")

@@ -44,7 +44,8 @@ PROBLEM: Final = Field("problem", "Something is wrong now.", kind="bool", made_o
 class Topic:
     """Describe the states of one measurement that stand in one topic for each device.
 
-    `shown`: the fields that Home Assistant enables at once; the others wait until the owner enables them.
+    `shown`: the fields that Home Assistant enables at once; the others wait until the owner enables them. `lasting`:
+    those whose value stays true until the next one.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Topic:
     device: DeviceKind
     fields: tuple[Field, ...]
     shown: frozenset[str]
+    lasting: frozenset[str]
 
 
 def _choose(
@@ -67,7 +69,9 @@ def _choose(
     fields = (*measurement.fields, *more)
     if unknown := names - {field.name for field in fields}:
         raise ValueError(f"{measurement.name} has no {', '.join(sorted(unknown))}")
-    return Topic(name, measurement, device, fields, names)
+    return Topic(
+        name, measurement, device, fields, names, frozenset(each.name for each in fields if each.is_lifetime)
+    )
 
 
 TOPICS: Final = (
@@ -115,11 +119,14 @@ def find_traits(field: Field) -> Traits:
 
 
 def _find_state_class(field: Field, device_class: str) -> str:
-    """Tell how Home Assistant may make statistics of the field."""
+    """Tell how Home Assistant may make statistics of the field.
+
+    What goes up and down and begins anew each day (`net_today_wh`) has none: its fall at midnight would be counted.
+    """
     if field.kind in ("bool", "string"):
         return ""
     if device_class != "energy":
         return "measurement"
-    if not field.name.endswith(("_today_wh", "_lifetime_wh")):
-        return ""
-    return "total" if field.name.startswith("net_") else "total_increasing"
+    if field.name.startswith("net_"):
+        return "total" if field.name.endswith("_lifetime_wh") else ""
+    return "total_increasing" if field.name.endswith(("_today_wh", "_lifetime_wh")) else ""

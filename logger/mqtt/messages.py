@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +51,21 @@ class Messages:
     prefix: str
     _states: dict[str, tuple[Reading, bool, tuple[str, ...]]] = field(default_factory=dict)
     _announced: dict[str, frozenset[str]] = field(default_factory=dict)
+    _left: dict[str, tuple[Topic, dict[str, Json]]] = field(default_factory=dict)
     _is_heard: bool | None = None
+
+    def list_state_topics(self, gateway: str) -> list[str]:
+        """Return the patterns of all topics that states of a gateway may have."""
+        return [f"{self._of(gateway)}/+", f"{self._of(gateway)}/+/+"]
+
+    def recall(self, message: Message) -> None:
+        """Take a state that the broker kept of an earlier connection; it is answered for once it is too old."""
+        name = message.topic.removeprefix(f"{self.base}/").split("/")[1:]
+        topic = next((each for each in TOPICS if [each.name] == name[:1]), None)
+        with contextlib.suppress(ValueError):
+            state = json.loads(message.payload)
+            if topic is not None and isinstance(state, dict) and isinstance(state.get("time"), int):
+                self._left[message.topic] = topic, state
 
     def recorder_availability(self, gateway: str) -> str:
         """Return the topic whose last message the broker itself sets to `offline` when the connection is lost."""
@@ -66,6 +81,22 @@ class Messages:
             for reading in seen.newest.list_of(topic.measurement.name):
                 if not reading.tags.get("endpoint"):
                     yield from self._list_of_series(seen, gateway_topic, topic, reading)
+        if self._left:
+            yield from self._list_outdated(seen)
+
+    def _list_outdated(self, seen: Present) -> Iterator[Message]:
+        """Make the last state of each series that the broker still has and the recorder does not, once it is old."""
+        for at, (topic, state) in list(self._left.items()):
+            time = int(str(state["time"]))
+            reading = Reading(topic.measurement.name, {}, {}, time, topic.measurement.role)
+            if at in self._states:
+                del self._left[at]
+            elif not is_current(reading, seen.site, seen.now):
+                del self._left[at]
+                lasting: dict[str, Json] = {
+                    name: value if name in topic.lasting else None for name, value in state.items()
+                }
+                yield Message(at, json.dumps({**lasting, "time": time}, ensure_ascii=False))
 
     def _list_of_series(self, seen: Present, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
         """Make the state of one series, and before it the entities of fields that it shows for the first time."""
@@ -73,7 +104,7 @@ class Messages:
         state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
         is_stale = not is_current(reading, seen.site, seen.now)
         troubles = tuple(seen.troubles.values()) if topic.device == "recorder" else ()
-        if self._states.get(state_topic) == (reading, is_stale, troubles):
+        if _is_same(self._states.get(state_topic), reading, troubles, is_stale=is_stale):
             return
         self._states[state_topic] = reading, is_stale, troubles
         values: dict[str, Value] = dict(reading.fields)
@@ -96,12 +127,22 @@ class Messages:
         return f"{self.base}/{gateway}"
 
 
+def _is_same(
+    told: tuple[Reading, bool, tuple[str, ...]] | None, reading: Reading, troubles: tuple[str, ...], *, is_stale: bool
+) -> bool:
+    """Tell whether a state was told already; most readings are those of the last time, as objects."""
+    if told is None:
+        return False
+    return (told[0] is reading or told[0] == reading) and told[1:] == (is_stale, troubles)
+
+
 def _describe_state(
     topic: Topic, values: Mapping[str, Value], announced: frozenset[str], *, is_stale: bool
 ) -> dict[str, Json]:
     """Return every announced field: its value, or null where it is absent or too old to be true now."""
-    lifetimes = {each.name for each in topic.fields if each.is_lifetime}
     return {
-        name: None if name not in values or (is_stale and name not in lifetimes) else round_value(name, values[name])
+        name: None
+        if name not in values or (is_stale and name not in topic.lasting)
+        else round_value(name, values[name])
         for name in sorted(announced)
     }

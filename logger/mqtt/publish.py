@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import socket
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -12,9 +14,8 @@ from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.recorder import Recorder
 from logger.errors import BrokerError
-from logger.mqtt.messages import ONLINE, Message, Messages, Present
+from logger.mqtt.messages import Messages, Present
 from logger.retry import BROKER, Backoff
-from logger.settings.definitions import Mqtt
 from logger.settings.load import Settings
 
 _TROUBLE: Final = "mqtt"
@@ -29,9 +30,7 @@ async def serve_mqtt(settings: Settings, recorder: Recorder, clock: Clock) -> As
         yield
         return
     recorder.outlets[OUTLET] = settings.mqtt.url
-    tasks = [
-        asyncio.create_task(_publish_for_ever(settings.mqtt, each, recorder, clock)) for each in recorder.collectors
-    ]
+    tasks = [asyncio.create_task(_publish_for_ever(settings, each, recorder, clock)) for each in recorder.collectors]
     try:
         yield
     finally:
@@ -40,7 +39,7 @@ async def serve_mqtt(settings: Settings, recorder: Recorder, clock: Clock) -> As
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _publish_for_ever(mqtt: Mqtt, collector: Collector, recorder: Recorder, clock: Clock) -> None:
+async def _publish_for_ever(settings: Settings, collector: Collector, recorder: Recorder, clock: Clock) -> None:
     """Publish one gateway; after each failure connect again, more slowly from time to time."""
     backoff = Backoff(BROKER, clock)
     seen = 0
@@ -48,7 +47,7 @@ async def _publish_for_ever(mqtt: Mqtt, collector: Collector, recorder: Recorder
         seen = await recorder.news.wait_beyond(seen)
     while True:
         try:
-            await _publish(mqtt, collector, recorder, clock, backoff)
+            await _publish(settings, collector, recorder, clock, backoff)
         except BrokerError as error:
             collector.changes.begin(_TROUBLE, str(error))
         except Exception as error:  # noqa: BLE001  whatever it is, recording must not end by it
@@ -58,22 +57,30 @@ async def _publish_for_ever(mqtt: Mqtt, collector: Collector, recorder: Recorder
         await clock.sleep(backoff.next_in_s(BROKER.most_s))
 
 
-async def _publish(mqtt: Mqtt, collector: Collector, recorder: Recorder, clock: Clock, backoff: Backoff) -> None:
+async def _publish(
+    settings: Settings, collector: Collector, recorder: Recorder, clock: Clock, backoff: Backoff
+) -> None:
     """Connect, and publish what is new until the connection is lost. Raises BrokerError."""
     from logger.mqtt.broker import connect  # needs an extra, and memory that a recorder without MQTT keeps
 
-    gateway = collector.serial
+    mqtt, gateway = settings.mqtt, collector.serial
     messages = Messages(mqtt.topic, mqtt.prefix)
     will_topic = messages.recorder_availability(gateway)
-    async with connect(mqtt, f"envoy-logger-{gateway}", will_topic) as broker:
-        await broker.publish(Message(will_topic, ONLINE))
+    async with connect(mqtt, _identify(settings, gateway), will_topic) as broker:
         backoff.succeed(OUTLET)
         collector.changes.end(_TROUBLE, "the MQTT broker takes messages again")
-        version = 0
+        version = recorder.news.version
+        with broker.recalling(messages.list_state_topics(gateway), messages.recall):
+            await broker.publish(messages.list_new(_look(collector, recorder, clock)))
         while collector.serial == gateway:
-            for message in messages.list_new(_look(collector, recorder, clock)):
-                await broker.publish(message)
-            version = await broker.unless_lost(recorder.news.wait_beyond(version))
+            await broker.publish(messages.list_new(_look(collector, recorder, clock)))
+            version = await recorder.news.wait_beyond(version)
+
+
+def _identify(settings: Settings, gateway: str) -> str:
+    """Return the name of this recorder at the broker: the same after a restart, and no other recorder's."""
+    place = f"{socket.gethostname()} {settings.state_dir.resolve()}"
+    return f"envoy-logger-{gateway}-{hashlib.blake2b(place.encode(), digest_size=4).hexdigest()}"
 
 
 def _look(collector: Collector, recorder: Recorder, clock: Clock) -> Present:

@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.databases.server_process import find_free_port
 from tests.waiting import LONGEST_S, wait_until
@@ -79,22 +80,33 @@ class Watcher:
         found: dict[str, Any] = json.loads(await self.until(topic))
         return found
 
-    async def take(self, client: aiomqtt.Client) -> None:
-        async for message in client.messages:
-            assert isinstance(message.payload, bytes)
-            self.topics[str(message.topic)] = message.payload.decode()
-            self._came.set()
+    def take(self, message: MQTTMessage) -> None:
+        self.topics[message.topic] = message.payload.decode()
+        self._came.set()
 
 
 @contextlib.asynccontextmanager
 async def watching(port: int, **options: Any) -> AsyncIterator[Watcher]:
-    """Subscribe to everything while inside."""
-    watcher = Watcher()
-    async with aiomqtt.Client("127.0.0.1", port, **options) as client:
-        await client.subscribe("#")
-        task = asyncio.create_task(watcher.take(client))
-        try:
-            yield watcher
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    """Subscribe to everything while inside, on a thread of the library."""
+    watcher, loop, is_in = Watcher(), asyncio.get_running_loop(), asyncio.Event()
+    client = Client(CallbackAPIVersion.VERSION2, **options)
+
+    def take(_client: Client, _data: Any, message: MQTTMessage) -> None:
+        loop.call_soon_threadsafe(watcher.take, message)
+
+    def begin(*_: Any) -> None:
+        loop.call_soon_threadsafe(is_in.set)
+
+    def subscribe(*_: Any) -> None:
+        client.subscribe("#")
+
+    client.on_message, client.on_subscribe, client.on_connect = take, begin, subscribe
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            await is_in.wait()
+        yield watcher
+    finally:
+        client.disconnect()
+        client.loop_stop()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
+from logger.mqtt.broker_link import BrokerLink
 from logger.mqtt.entities import TOPICS
 from logger.mqtt.publish import serve_mqtt
 from tests.clocks import HandClock
@@ -48,6 +52,26 @@ async def until_trouble(here: Stage, *, open_: bool = True) -> str:
         while (TROUBLE in here.recorder.changes.troubles) is not open_:
             await asyncio.sleep(0.01)
     return here.recorder.changes.troubles.get(TROUBLE, "")
+
+
+@pytest.fixture
+def links(monkeypatch: pytest.MonkeyPatch) -> list[BrokerLink]:
+    """Every connection that is made, the newest last."""
+    made: list[BrokerLink] = []
+
+    class KeptLink(BrokerLink):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr("logger.mqtt.broker.BrokerLink", KeptLink)
+    return made
+
+
+def cut(link: BrokerLink) -> None:
+    own = link.client.socket()
+    assert isinstance(own, socket.socket)
+    own.shutdown(socket.SHUT_RDWR)
 
 
 def settings_of(broker: BrokerProcess, scheme: str = "mqtt", **more: str) -> dict[str, str]:
@@ -107,21 +131,18 @@ def test_a_killed_broker_gets_everything_again(here: Stage, broker: BrokerProces
     asyncio.run(play())
 
 
-def test_the_broker_itself_says_offline_when_the_recorder_is_gone(here: Stage, broker: BrokerProcess) -> None:
+def test_the_broker_itself_says_offline_when_the_recorder_is_gone(
+    here: Stage, broker: BrokerProcess, links: list[BrokerLink]
+) -> None:
     async def play() -> None:
         await here.tick(5)
         async with watching(broker.port) as watcher:
             serving = serve_mqtt(configured(**settings_of(broker)), here.recorder, PausingClock(START))
             async with serving:
                 await watcher.until(RECORDER, "online")
-                (task,) = [each for each in asyncio.all_tasks() if "_publish_for_ever" in repr(each)]
-                link = [each for each in asyncio.all_tasks() if "_notice_loss" in repr(each)]
-                assert link
-                client = link[0].get_coro().cr_frame.f_locals["client"]  # type: ignore[union-attr]
-                client._client.socket().shutdown(2)
+                cut(links[-1])
                 await watcher.until(RECORDER, "offline")
                 await watcher.until(RECORDER, "online")
-                assert not task.done()
 
     asyncio.run(play())
 
@@ -175,3 +196,74 @@ def test_a_certificate_is_checked(here: Stage, tmp_path: Path) -> None:
         asyncio.run(play())
     finally:
         broker.kill()
+
+
+def kept(broker: BrokerProcess, topic: str, payload: Mapping[str, object] | str) -> None:
+    """Let the broker keep a message, as an earlier recorder left it."""
+    text = payload if isinstance(payload, str) else json.dumps(payload)
+    subprocess.run(["mosquitto_pub", "-p", f"{broker.port}", "-t", topic, "-m", text, "-r", "-q", "1"], check=True)
+
+
+def test_a_former_connection_or_another_recorder_cannot_leave_it_offline(here: Stage, broker: BrokerProcess) -> None:
+    async def play() -> None:
+        await here.tick(5)
+        async with (
+            watching(broker.port) as watcher,
+            serve_mqtt(configured(**settings_of(broker)), here.recorder, PausingClock(START)),
+        ):
+            await watcher.until(RECORDER, "online")
+            for _ in range(2):
+                watcher.topics.clear()
+                await asyncio.to_thread(kept, broker, RECORDER, "offline")
+                await watcher.until(RECORDER, "online")
+        assert await watcher.until(RECORDER) == "offline"
+
+    asyncio.run(play())
+
+
+def test_two_recorders_at_one_broker_do_not_push_each_other_out(
+    here: Stage, broker: BrokerProcess, links: list[BrokerLink], tmp_path: Path
+) -> None:
+    async def play() -> None:
+        await here.tick(5)
+        first, second = (
+            configured(**settings_of(broker, LOGGER_STATE_DIR=str(tmp_path / name))) for name in ("a", "b")
+        )
+        async with watching(broker.port) as watcher, serve_mqtt(first, here.recorder, PausingClock(START)):
+            await watcher.until(RECORDER, "online")
+            async with serve_mqtt(second, here.recorder, PausingClock(START)):
+                for minute in (6, 7, 8):
+                    await here.tick(minute)
+                    tick = here.collector.collected.last_tick
+                    while (await watcher.state(f"envoy/{SERIAL}/totals"))["time"] != tick:
+                        del watcher.topics[f"envoy/{SERIAL}/totals"]
+                assert len(links) == 2
+            watcher.topics.clear()
+            await watcher.until(RECORDER, "online")
+            assert len(links) == 2
+
+    asyncio.run(play())
+
+
+def test_what_an_earlier_recorder_left_is_not_true_for_ever(here: Stage, broker: BrokerProcess) -> None:
+    """An inverter that was taken away keeps its energy ever, but no power."""
+    gone, young = f"envoy/{SERIAL}/inverter/900", f"envoy/{SERIAL}/inverter/901"
+
+    async def play() -> None:
+        await here.tick(5)
+        now = here.collector.collected.last_tick
+        for topic, time in ((gone, now - 7201), (young, now - 60)):
+            state = {"power_w": 212.0, "energy_lifetime_wh": 1e6, "time": time}
+            await asyncio.to_thread(kept, broker, topic, state)
+        for strange in ("no JSON", "[1]", '{"time": "x"}'):
+            await asyncio.to_thread(kept, broker, f"envoy/{SERIAL}/inverter/902", strange)
+        async with (
+            watching(broker.port) as watcher,
+            serve_mqtt(configured(**settings_of(broker)), here.recorder, HandClock(now)),
+        ):
+            while (await watcher.state(gone))["power_w"] is not None:
+                del watcher.topics[gone]
+            assert await watcher.state(gone) == {"power_w": None, "energy_lifetime_wh": 1e6, "time": now - 7201}
+            assert (await watcher.state(young))["power_w"] == 212.0
+
+    asyncio.run(play())

@@ -1,0 +1,162 @@
+"""Run the MQTT library's client on the recorder's own loop, with few wake-ups. Alone imports paho."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from logger.mqtt.messages import Message
+
+_CONNECT_S: Final = 5.0
+_KEEPALIVE_S: Final = 60
+_LOOK_S: Final = 15.0
+"""How often the library looks whether a ping is due."""
+_PATIENCE_S: Final = 10.0
+"""The longest that the broker may do nothing while it is waited for."""
+_AT_LEAST_ONCE: Final = 1
+
+
+class BrokerLink:
+    """One connection, used once. `refusal` is the broker's answer to the sign-in; `is_lost` once it has gone."""
+
+    def __init__(self, identifier: str, tls: ssl.SSLContext | None) -> None:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=identifier,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        if tls is not None:
+            client.tls_set_context(tls)
+        client.connect_timeout = _CONNECT_S
+        client.on_connect = self._note_answer
+        client.on_disconnect = lambda *_: self._lose()
+        client.on_publish = lambda _client, _data, number, *_: self._note_taken(number)
+        self.client = client
+        self.refusal: ReasonCode | None = None
+        self.is_lost = False
+        self.on_loss: Callable[[], None] = lambda: None
+        self._loop = asyncio.get_running_loop()
+        self._waiting: set[int] = set()
+        self._step: asyncio.Future[None] = self._loop.create_future()
+        self._look: asyncio.TimerHandle | None = None
+
+    async def open(self, host: str, port: int) -> None:
+        """Connect and sign in; the answer is in `refusal`. Raises OSError and TimeoutError."""
+        connecting = self._loop.run_in_executor(None, self.client.connect, host, port, _KEEPALIVE_S)
+        try:
+            await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            connecting.add_done_callback(self._forget)
+            raise
+        own = self.client.socket()
+        if own is None:
+            raise ConnectionResetError("the connection was closed at once")
+        number = own.fileno()
+        self.client.on_socket_close = lambda *_: self._stop(number)
+        self.client.on_socket_register_write = lambda *_: self._loop.add_writer(number, self.client.loop_write)
+        self.client.on_socket_unregister_write = lambda *_: self._stop_writing(number)
+        self._loop.add_reader(number, self._read)
+        self._look_after()
+        await self._wait_while(lambda: self.refusal is None)
+
+    def follow(self, topic: str, take: Callable[[Message, bool], None]) -> None:
+        """Subscribe; `take` gets each message, and whether the broker had kept it."""
+
+        def note(_client: Client, _data: Any, message: MQTTMessage) -> None:
+            take(Message(message.topic, message.payload.decode("utf-8", "replace")), message.retain)
+
+        self.client.message_callback_add(topic, note)
+        self.client.subscribe(topic)
+
+    def unfollow(self, topic: str) -> None:
+        """End a subscription."""
+        self.client.message_callback_remove(topic)
+        self.client.unsubscribe(topic)
+
+    def publish(self, message: Message) -> None:
+        """Hand over a message that the broker shall keep; `wait_until_taken` tells when it has it."""
+        self._waiting.add(self.client.publish(message.topic, message.payload, _AT_LEAST_ONCE, retain=True).mid)
+
+    async def wait_until_taken(self) -> None:
+        """Wait until the broker has taken every message, or is lost. Raises TimeoutError if it takes no more."""
+        await self._wait_while(lambda: bool(self._waiting))
+
+    async def close(self) -> None:
+        """Leave the broker in order."""
+        if not self.is_lost:
+            self.client.disconnect()
+            with contextlib.suppress(TimeoutError):
+                await self._wait_while(lambda: True)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the connection without a word, if it is still open."""
+        own = self.client.socket()
+        if own is not None:
+            self._stop(own.fileno())
+            own.close()
+
+    async def _wait_while(self, is_open: Callable[[], bool]) -> None:
+        while is_open() and not self.is_lost:
+            before = len(self._waiting)
+            self._step = self._loop.create_future()
+            done, _ = await asyncio.wait({self._step}, timeout=_PATIENCE_S)
+            if not done and len(self._waiting) >= before:
+                raise TimeoutError(f"no answer within {_PATIENCE_S:.0f} s")
+
+    def _go_on(self) -> None:
+        if not self._step.done():
+            self._step.set_result(None)
+
+    def _note_answer(self, _c: Client, _d: Any, _f: ConnectFlags, answer: ReasonCode, _p: Properties | None) -> None:
+        self.refusal = answer
+        self._go_on()
+
+    def _note_taken(self, number: int) -> None:
+        self._waiting.discard(number)
+        if not self._waiting:
+            self._go_on()
+
+    def _lose(self) -> None:
+        if not self.is_lost:
+            self.is_lost = True
+            self._go_on()
+            self.on_loss()
+
+    def _read(self) -> None:
+        """Read what has come. A broker that speaks no MQTT is left."""
+        try:
+            self.client.loop_read()
+            while isinstance(own := self.client.socket(), ssl.SSLSocket) and own.pending():
+                self.client.loop_read()
+        except Exception:  # noqa: BLE001  the library trusts what it reads
+            self.abandon()
+            self._lose()
+
+    def _look_after(self) -> None:
+        self._look = self._loop.call_later(_LOOK_S, self._look_after)
+        self.client.loop_misc()
+
+    def _forget(self, connecting: asyncio.Future[Any]) -> None:
+        """Close a connection that nobody waits for any more."""
+        if not connecting.cancelled() and connecting.exception() is None:
+            self.abandon()
+
+    def _stop_writing(self, number: int) -> None:
+        self._loop.remove_writer(number)
+
+    def _stop(self, number: int) -> None:
+        """Look no more after a connection."""
+        self._loop.remove_reader(number)
+        self._stop_writing(number)
+        if self._look is not None:
+            self._look.cancel()
