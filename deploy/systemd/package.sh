@@ -25,8 +25,9 @@ install_program() {
 }
 
 install_from_debian() {
-    apt-get update -qq
-    apt-get install -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >/dev/null
+    if ! apt-get update -qq || ! apt-get install -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >/dev/null; then
+        fail "apt-get could not install $*." "what the lines above say; then this command again: it goes on where it ended."
+    fi
 }
 
 build_package() {

@@ -116,6 +116,30 @@ def test_passwords_that_it_makes_are_new_each_time_and_only_for_their_readers(tm
     assert len(set(made)) == 4
 
 
+def test_grafana_reads_its_password_from_the_file(machine: Machine) -> None:
+    """As a service Grafana reads `$__file{}`; a variable ending in __FILE is read in its maker's image alone."""
+    steps(machine.install("--yes"))
+    given = machine.read("/etc/systemd/system/grafana-server.service.d/envoy-logger.conf")
+    assert "Environment=GF_SECURITY_ADMIN_PASSWORD=$__file{/etc/grafana/admin_password}\n" in given
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "known"),
+    [
+        ("influxdb.list", "deb [signed-by=/x.gpg] https://repos.influxdata.com/debian stable main", True),
+        ("telegraf.sources", "URIs: https://repos.influxdata.com/debian", True),
+        ("influxdb.list", "# deb https://repos.influxdata.com/debian stable main", False),
+    ],
+)  # fmt: skip
+def test_a_package_source_that_is_there_gets_no_second_entry(
+    machine: Machine, file: str, line: str, known: bool
+) -> None:
+    machine.write(f"/etc/apt/sources.list.d/{file}", f"{line}\n")
+    said = steps(machine.install("--yes"))
+    assert any("repos.influxdata.com" in step and "Adding" in step for step in said) is not known
+    assert "Installing influxdb2 from there" in said
+
+
 def provided(machine: Machine, influxdb: str = "influxdb2") -> Machine:
     """A machine with both servers and settings, to which the boards have been given."""
     machine.packages = {influxdb, "grafana"}
