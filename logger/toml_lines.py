@@ -20,7 +20,7 @@ def find_line(text: str, where: Place) -> int:
 
 @lru_cache(maxsize=2)
 def map_lines(text: str) -> Mapping[Place, int]:
-    """Return the path of each table and key → its first line, from 1."""
+    """Return the path of each table and key → its first line, from 1; a name of several tables: of the first."""
     found: dict[Place, int] = {}
     table: Place = ()
     counts: dict[Place, int] = {}
@@ -28,6 +28,8 @@ def map_lines(text: str) -> Mapping[Place, int]:
         if header := _TABLE.match(line):
             table = _path_of(header.group(2), counts, is_array=header.group(1) == "[[")
             found.setdefault(table, number)
+            if header.group(1) == "[[":
+                found.setdefault(table[:-1], number)
         elif key := _KEY.match(line):
             found.setdefault((*table, key.group(1)), number)
     return found

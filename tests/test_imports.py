@@ -24,6 +24,7 @@ GROUND = {
     "proxies",
     "digest",
     "toml_lines",
+    "toml_mistakes",
     "logger",
 }
 DOORS = {"settings", "log", "wire", "retry"}

@@ -25,10 +25,12 @@ from logger.gateway.endpoints import Endpoint
 from logger.model import Json
 from logger.store.folder import prepare
 from logger.tariff.price_plan import WH, PricePeriod
+from logger.tariff.price_table import PriceTable
 from logger.tariff.prices import Prices
 from logger.tariff.proposal import PATH, write_proposal
 
 _ENDPOINT: Final = Endpoint(PATH, "the gateway's copy of the tariff", lane="slow", since=(4,))
+_SHOWN: Final = 10
 
 
 @click.group("tariff", short_help="Check and show your prices for grid energy.")
@@ -55,13 +57,29 @@ def check_file(env_file: Path, file: Path | None) -> int:
         return 78
     for period in prices.tariff.periods:
         click.echo(f"{_describe_span(period)}: {_describe_prices(period)}")
-    if prices.table.times:
-        first, last = (datetime.fromtimestamp(prices.table.times[place], UTC) for place in (0, -1))
-        click.echo(
-            f"{len(prices.table.times)} hourly prices from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
-        )
+    _print_table(prices.table)
     click.echo("The tariff file is good.")
     return 0
+
+
+def _print_table(table: PriceTable) -> None:
+    """Print what the price files hold, and where prices are missing."""
+    if not table.times:
+        return
+    bought = [buy for buy, _ in table.prices]
+    click.echo(
+        f"{len(table.times)} prices by the hour from {_show(table.times[0])} to {_show(table.times[-1])} UTC, "
+        f"bought at {min(bought):g} to {max(bought):g}"
+    )
+    gaps = list(table.list_gaps())
+    for begin_at, end_at in gaps[:_SHOWN]:
+        click.echo(f"no price from {_show(begin_at)} to {_show(end_at)} UTC")
+    if len(gaps) > _SHOWN:
+        click.echo(f"and {len(gaps) - _SHOWN} more spans without a price")
+
+
+def _show(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
 
 @command.command("show", short_help="Show the prices of one day.")

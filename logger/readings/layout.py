@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -17,6 +16,7 @@ from logger.model import Snapshot
 from logger.readings.rows import View, first_of, serial_of
 from logger.readings.selectors.inverters import device_data_inverters, inventory_inverters, living_inverters
 from logger.readings.table import MEASUREMENTS
+from logger.toml_mistakes import TomlMistakeError, read_toml
 
 Form = Literal["csv", "toml"]
 COLUMNS: Final = {"panel": "panel", "group": "panel_group", "row": "panel_row", "column": "panel_column"}
@@ -163,9 +163,9 @@ def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
 def _toml_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
     """Parse a TOML file into columns and lines."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        problems.append(f"is not TOML: {error}")
+        document = read_toml(text)
+    except TomlMistakeError as error:
+        problems.append(str(error))
         return [], []
     found: list[tuple[str, object]] = []
     for name, part in document.items():

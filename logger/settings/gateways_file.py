@@ -6,8 +6,6 @@ file holds no secret, it names the files of secrets.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from logger.errors import Problem
 from logger.settings.value_sources import ENCODING, Inputs, reason_of
 from logger.settings.value_types import FilePath, GatewayAddress, Line, Serial, Zone
 from logger.toml_lines import find_line
+from logger.toml_mistakes import TomlMistakeError, read_toml
 
 SETTING: Final = "ENPHASE_GATEWAYS_FILE"
 TABLE: Final = "gateway"
@@ -103,29 +102,16 @@ def read_gateways(path: Path, inputs: Inputs) -> tuple[GatewayEntry, ...]:
     origin = inputs.origins[SETTING]
     try:
         text = path.read_text(encoding=ENCODING)
-        found = tomllib.loads(text)
+        found = read_toml(text)
     except (OSError, UnicodeDecodeError) as error:
         fix = "check the path and that this user may read it."
         inputs.problems.append(Problem(SETTING, origin, f"{path} cannot be read: {reason_of(error)}", fix))
         return ()
-    except RecursionError:
-        inputs.problems.append(Problem(SETTING, str(path), "is not TOML: it is nested too deeply", _FIX))
-        return ()
-    except tomllib.TOMLDecodeError as error:
-        inputs.problems.append(Problem(SETTING, f"{path}{_line_of(error)}", _describe_fault(error), _FIX))
+    except TomlMistakeError as error:
+        where = f"{path}, line {error.line}" if error.line else str(path)
+        inputs.problems.append(Problem(SETTING, where, error.reason, _FIX))
         return ()
     return _GatewaysFile(path, text, inputs).read(found)
-
-
-def _line_of(error: tomllib.TOMLDecodeError) -> str:
-    found = re.search(r"line (\d+)", str(error))
-    return f", line {found[1]}" if found else ""
-
-
-def _describe_fault(error: tomllib.TOMLDecodeError) -> str:
-    """Say what is wrong without the text of the file, which may hold a secret by mistake."""
-    reason = re.sub(r"\s*\(at [^)]*\)|: .*|'[^']*'", "", str(error)).strip().lower()
-    return f"is not TOML: {reason}"
 
 
 @dataclass(frozen=True, slots=True)

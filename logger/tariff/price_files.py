@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
+
+from logger.toml_mistakes import TomlMistakeError, read_toml
 
 
 def list_price_files(path: str | Path, price_path: str) -> list[Path]:
@@ -15,7 +16,7 @@ def list_price_files(path: str | Path, price_path: str) -> list[Path]:
 def find_price_files(path: Path) -> list[Path]:
     """List the price files that exist, of a tariff file that may have faults; none if it cannot be read."""
     try:
-        named = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("prices")
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        named = read_toml(path.read_text(encoding="utf-8-sig")).get("prices")
+    except (OSError, UnicodeDecodeError, TomlMistakeError):
         return []
     return [file for file in list_price_files(path, named) if file.is_file()] if isinstance(named, str) else []

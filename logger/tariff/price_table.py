@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from math import isfinite
 from typing import Final
 
 _LONGEST_S: Final = 3600
 """A price holds until the next one, at most for an hour."""
+_HEADER: Final = ["time", "buy", "sell"]
+_EXAMPLE: Final = "2026-01-31T14:00+01:00,0.2871,0.0412"
+_MOST_TIMES: Final = 100
+"""A selling price of so many times the buying price, both without a point, is the second part of one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,37 +31,70 @@ class PriceTable:
     def price_at(self, at: int) -> tuple[int, int, float, float | None] | None:
         """Return (begin, end, buy, sell) of the price that holds at a time, or None."""
         place = bisect_right(self.times, at) - 1
-        if place < 0 or at >= self.times[place] + _LONGEST_S:
+        if place < 0 or at >= (end := self._end_of(place)):
             return None
-        begin = self.times[place]
-        following = self.times[place + 1] if place + 1 < len(self.times) else begin + _LONGEST_S
-        return begin, min(begin + _LONGEST_S, following), *self.prices[place]
+        return self.times[place], end, *self.prices[place]
+
+    def list_gaps(self) -> Iterator[tuple[int, int]]:
+        """Yield the spans between the first and the last price in which none holds, in unix seconds."""
+        for place, following in enumerate(self.times[1:]):
+            if (end := self._end_of(place)) < following:
+                yield end, following
+
+    def _end_of(self, place: int) -> int:
+        """Return when a price ends: with the next one, but after the length of its neighbours, at most an hour.
+
+        Where prices of quarters of an hour are missing, the last one before is thus not held for longer.
+        """
+        times = self.times[max(0, place - 1) : place + 3]
+        steps = [after - before for before, after in pairwise(times) if before != self.times[place]]
+        end = self.times[place] + max((step for step in steps if step <= _LONGEST_S), default=_LONGEST_S)
+        return min(end, self.times[place + 1]) if place + 1 < len(self.times) else end
 
 
 def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list[str]]:
     """Parse the lines of one file → (buy, sell) by unix time, and the problems with their lines.
 
-    The first line may be a header. A last line without its newline is still being written, and is left out.
+    The first line may be a header; with a wrong one no line is used. A last line without its newline is still being
+    written, and is left out. Of two lines for one time the later one holds.
     """
     found: dict[int, tuple[float, float | None]] = {}
     problems: list[str] = []
     for number, line in enumerate(text.splitlines(keepends=True), 1):
-        cells = [cell.strip() for cell in line.split(",")]
-        if not line.endswith("\n") or not line.strip() or (number == 1 and cells[0].lower() == "time"):
+        cells = [cell.strip().strip('"') for cell in line.split(",")]
+        if not line.endswith("\n") or not line.strip():
+            continue
+        if number == 1 and not any(character.isdigit() for character in line):
+            if [cell.lower() for cell in cells] not in (_HEADER, _HEADER[:2]):
+                return {}, [f"line 1: the header must be {','.join(_HEADER)}, so no line of this file is used"]
             continue
         try:
-            at = datetime.fromisoformat(cells[0])
-            if at.tzinfo is None:
-                raise ValueError("the time has no offset: write 2026-01-31T14:00+01:00 or …T13:00Z")
-            if len(cells) not in (2, 3):
-                raise ValueError("a line is time,buy,sell")
-            buy, sell = float(cells[1]), float(cells[2]) if len(cells) > 2 and cells[2] else None
-            if not isfinite(buy) or (sell is not None and not isfinite(sell)):
-                raise ValueError("a price is not a finite number")
-            found[int(at.timestamp())] = buy, sell
+            at, prices = _parse_line(cells)
+            found[at] = prices
         except ValueError as error:
             problems.append(f"line {number}: {error}")
     return found, problems
+
+
+def _parse_line(cells: list[str]) -> tuple[int, tuple[float, float | None]]:
+    """Parse the cells of a line → its unix time and (buy, sell). Raise ValueError with what is wrong."""
+    if len(cells) not in (2, 3):
+        raise ValueError(f"a line is time,buy,sell with a point in each price, such as {_EXAMPLE}")
+    try:
+        at = datetime.fromisoformat(cells[0])
+    except ValueError:
+        raise ValueError(f"does not begin with a time such as that of {_EXAMPLE}") from None
+    if at.tzinfo is None:
+        raise ValueError("the time has no offset: write 2026-01-31T14:00+01:00 or …T13:00Z")
+    try:
+        buy, sell = float(cells[1]), float(cells[2]) if len(cells) > 2 and cells[2] else None
+    except ValueError:
+        raise ValueError(f"a price is not a number, such as in {_EXAMPLE}") from None
+    if not isfinite(buy) or (sell is not None and not isfinite(sell)):
+        raise ValueError("a price is not a finite number")
+    if sell is not None and "." not in cells[1] + cells[2] and abs(sell) >= _MOST_TIMES * max(1.0, abs(buy)):
+        raise ValueError(f"sold at {cells[2]}? write a price with a point, not with a comma: {_EXAMPLE}")
+    return int(at.timestamp()), (buy, sell)
 
 
 def make_table(prices: Iterable[dict[int, tuple[float, float | None]]]) -> PriceTable:

@@ -14,8 +14,8 @@ from logger.days import first_instant
 from logger.tariff.price_plan import Band, PricePeriod, Tariff
 from logger.tariff.price_table import PriceTable
 
-_STEP_MINUTES: Final = 30
-"""Clocks change at full or half hours."""
+_STEP_MINUTES: Final = 15
+"""Clocks change at full quarters of an hour: in Chatham at 02:45."""
 QUARTER_S: Final = 900
 """Energy without a price waits in parts of this length, the shortest for which prices are made."""
 

@@ -37,7 +37,9 @@ def test_a_wrong_tariff_file_is_a_wrong_setting(tmp_path: Path) -> None:
     file = lay(tmp_path, "buy = 0.3\n")
     done = program(tmp_path, "check", settings={"ENPHASE_GATEWAY": "10.0.0.1", "LOGGER_TARIFF_FILE": file})
     assert done.code == 78
-    assert f"LOGGER_TARIFF_FILE (environment): {file} line 1: buy is not a key of a tariff file" in done.err
+    assert (
+        f"LOGGER_TARIFF_FILE (environment): {file} line 1: period is missing: the file needs a [[period]]" in done.err
+    )
 
 
 def test_show_prints_the_prices_of_a_day_of_25_hours(tmp_path: Path) -> None:
@@ -60,6 +62,19 @@ def test_show_says_which_hours_have_no_price_yet(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert done.out.splitlines()[1].split() == ["00:00-01:00", "hourly", "buy", "0.25", "sell", "0.05"]
     assert "not known yet" in done.out.splitlines()[2]
+
+
+def test_check_tells_the_range_of_hourly_prices_and_where_some_are_missing(tmp_path: Path) -> None:
+    file = lay(tmp_path, HOURLY)
+    hours = [f"2025-06-01T{hour:02}:00Z,{hour / 100}" for hour in range(8) if hour != 4]
+    (tmp_path / "p.csv").write_text("\n".join([*hours, ""]), encoding="utf-8")
+    done = program(tmp_path, "tariff", "check", file)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[1:] == [
+        "7 prices by the hour from 2025-06-01 00:00 to 2025-06-01 07:00 UTC, bought at 0 to 0.07",
+        "no price from 2025-06-01 04:00 to 2025-06-01 05:00 UTC",
+        "The tariff file is good.",
+    ]
 
 
 def test_propose_prints_a_file_that_is_good(site: BackgroundSimulator, tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def test_price_files_are_read_again_as_they_grow_and_a_broken_tariff_replaces_no
     assert files.current() is known, "nothing changed"
     file.write_text("[[period", encoding="utf-8")
     assert files.current() is known
-    assert read_prices(str(file))[1][0].startswith("is not TOML")
+    assert read_prices(str(file))[1][0].startswith("line 1: is not TOML")
     file.unlink()
     assert files.current() is known
 

@@ -30,9 +30,9 @@ def first_instant(day: date, zone: str) -> int:
     return int(datetime.combine(day, datetime.min.time(), ZoneInfo(zone)).timestamp())
 
 
-def hours_of(day: str, zone: str = "Europe/Berlin") -> dict[str, float]:
+def hours_of(day: str, zone: str = "Europe/Berlin", text: str = TIME_OF_USE) -> dict[str, float]:
     """Band → hours of a local day."""
-    prices = Prices(parse_tariff(TIME_OF_USE.encode())[0])
+    prices = Prices(parse_tariff(text.encode())[0])
     start = date.fromisoformat(day)
     found: dict[str, float] = {}
     for slot in prices.list_slots(first_instant(start, zone), first_instant(start + timedelta(days=1), zone), zone):
@@ -108,7 +108,7 @@ def assert_slots_cover(text: str, zone: str, day: date, after: int, length: int)
 HOURLY = 'currency = "EUR"\nprices = "p.csv"\n[[period]]\nfrom = 2025-01-01\nhourly = true\nsell = 0.05\n'
 
 
-def test_a_price_holds_until_the_next_and_at_most_for_an_hour() -> None:
+def test_a_price_holds_until_the_next_and_no_longer_than_its_neighbours() -> None:
     rows, problems = parse_prices(
         "time,buy,sell\n2025-06-01T00:00+02:00,0.20,0.01\n2025-05-31T22:15Z,0.30\n2025-06-01T03:00+02:00,0.4,"
     )
@@ -120,17 +120,60 @@ def test_a_price_holds_until_the_next_and_at_most_for_an_hour() -> None:
         ((slot.begin - begin) // 60, (slot.end - begin) // 60, slot.buy, slot.sell)
         for slot in prices.list_slots(begin, begin + 5400, "Europe/Berlin")
     ]
-    assert found == [(0, 15, 0.20, 0.01), (15, 75, 0.30, 0.05), (75, 90, None, None)]
+    assert found == [
+        (0, 15, 0.20, 0.01),
+        (15, 30, 0.30, 0.05),
+        *((at, at + 15, None, None) for at in range(30, 90, 15)),
+    ]
+
+
+QUARTER, HOUR = 900, 3600
+
+
+@pytest.mark.parametrize(
+    ("steps", "gaps"),
+    [
+        ([], []),
+        ([HOUR] * 3, []),
+        ([QUARTER] * 9, []),
+        ([HOUR, HOUR, QUARTER, QUARTER, QUARTER], []),
+        ([QUARTER, QUARTER, QUARTER, HOUR, HOUR], []),
+        ([QUARTER, QUARTER, HOUR, QUARTER, QUARTER], [(3 * QUARTER, 2 * QUARTER + HOUR)]),
+        ([HOUR, HOUR, 3 * HOUR, HOUR], [(3 * HOUR, 5 * HOUR)]),
+        ([HOUR, 86400, QUARTER, QUARTER], [(2 * HOUR, HOUR + 86400)]),
+    ],
+)
+def test_a_missing_price_is_a_gap_also_where_the_length_of_prices_changes(
+    steps: list[int], gaps: list[tuple[int, int]]
+) -> None:
+    times = [sum(steps[:place]) for place in range(len(steps) + 1)]
+    table = make_table([dict.fromkeys(times, (0.3, None))])
+    assert list(table.list_gaps()) == gaps
+    last = steps[-1] if steps else HOUR
+    assert table.price_at(times[-1] + last) is None, "the last one is not held until the next file comes"
+    assert table.price_at(times[-1] + last - 1) is not None
+
+
+def test_bands_change_with_the_clocks_of_chatham_which_change_at_a_quarter_to_three() -> None:
+    text = TIME_OF_USE.replace("22:00-06:00", "22:00-03:00").replace("06:00-22:00", "03:00-22:00")
+    for day, night, weekend in (("2025-04-06", 5.25, 19.75), ("2025-09-28", 4.75, 18.25)):
+        assert hours_of(day, "Pacific/Chatham", text) == {"night": night, "weekend": weekend}, day
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
         ("2025-06-01T00:00,0.2,0.1\n", "line 1: the time has no offset"),
-        ("2025-06-01T00:00Z,x,0.1\n", "line 1: could not convert"),
+        ("2025-06-01T00:00Z,x,0.1\n", "line 1: a price is not a number, such as in 2026-01-31T14:00+01:00,0.2871"),
         ("2025-06-01T00:00Z,nan,0.1\n", "line 1: a price is not a finite number"),
         ("2025-06-01T00:00Z\n", "line 1: a line is time,buy,sell"),
-        ("yesterday,0.2,0.1\n", "line 1: Invalid isoformat"),
+        ("2025-06-01T00:00Z;0.2;0.1\n", "line 1: a line is time,buy,sell with a point in each price, such as"),
+        ("2025-06-01T00:00Z\t0,2\n", "line 1: does not begin with a time such as"),
+        ("2025-06-01T00:00Z,0,2871\n", "line 1: sold at 2871? write a price with a point, not with a comma"),
+        ("2025-06-01T00:00Z,0,2871,0,0412\n", "line 1: a line is time,buy,sell with a point in each price"),
+        ("1748736000,0.2,0.1\n", "line 1: does not begin with a time such as"),
+        ("01.06.2025 00:00,0.2,0.1\n", "line 1: does not begin with a time such as"),
+        ("yesterday 1,0.2,0.1\n", "line 1: does not begin with a time such as"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_and_the_others_hold(line: str, problem: str) -> None:
@@ -138,3 +181,15 @@ def test_a_line_that_cannot_be_read_is_named_and_the_others_hold(line: str, prob
     assert len(rows) == 1
     assert len(problems) == 1
     assert problems[0].startswith(problem)
+
+
+@pytest.mark.parametrize("header", ["time,sell,buy", "timestamp,price", "time;buy;sell", "Zeit,Bezug,Einspeisung"])
+def test_no_line_below_a_wrong_header_is_used(header: str) -> None:
+    rows, problems = parse_prices(f"{header}\n2025-06-01T01:00Z,0.2,0.1\n")
+    assert (rows, len(problems)) == ({}, 1)
+    assert problems[0].startswith("line 1: the header must be time,buy,sell")
+
+
+def test_quotes_and_line_ends_of_windows_are_read_and_a_later_line_corrects_an_earlier_one() -> None:
+    text = '"time","buy","sell"\r\n"2025-06-01T02:00+02:00","-0.2",""\r\n2025-06-01T00:00Z,0,0\r\n'
+    assert parse_prices(text) == ({1748736000: (0.0, 0.0)}, [])
