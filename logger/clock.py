@@ -6,6 +6,7 @@ Everything that waits or stamps asks a Clock, so that tests and the demo can run
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,9 +28,20 @@ class Clock(Protocol):
         """Wait that long by this clock."""
         ...
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait until the event is set, or that long by this clock."""
+        ...
+
     def timeout(self, seconds: float) -> asyncio.Timeout:
         """Return an async context that raises TimeoutError after some seconds by this clock."""
         ...
+
+
+async def wait_really(event: asyncio.Event, seconds: float) -> None:
+    """Wait until the event is set, or that many seconds of the running loop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await event.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,10 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait that long."""
         await asyncio.sleep(max(0.0, seconds))
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait until the event is set, or that long."""
+        await wait_really(event, seconds)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
         """Return an async context that raises TimeoutError after some seconds."""
@@ -85,7 +101,18 @@ class FastClock:
         """Wait until this clock has advanced by `seconds`."""
         until = self.time() + seconds
         while (left := until - self.time()) > 0:
-            await asyncio.sleep(left if self.caught_up else max(left / self.rate, 0.0005))
+            await asyncio.sleep(self._in_real_s(left))
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait until the event is set, or this clock has advanced by `seconds`."""
+        until, left = self.time() + seconds, seconds
+        while not event.is_set():
+            await wait_really(event, self._in_real_s(left))
+            if (left := until - self.time()) <= 0:
+                break
+
+    def _in_real_s(self, left: float) -> float:
+        return left if self.caught_up else max(left / self.rate, 0.0005)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
         """Return an async context that raises TimeoutError after some seconds by this clock."""

@@ -22,5 +22,9 @@ class HandClock:
         self.now += seconds
         await asyncio.sleep(0)
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        if not event.is_set():
+            await self.sleep(seconds)
+
     def timeout(self, seconds: float) -> asyncio.Timeout:
         return asyncio.timeout(self.patience_s)

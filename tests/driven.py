@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from logger.clock import wait_really
 from logger.errors import TimedOutError
 from logger.store.thread import StoreThread
 from logger.wire import Wire
@@ -79,6 +80,9 @@ class DrivenClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(max(0.0, seconds))
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await wait_really(event, seconds)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
         return asyncio.timeout(seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import threading
@@ -35,7 +36,13 @@ from logger.store.thread import StoreThread
 OpenOutlets: TypeAlias = Callable[[Settings, Recorder, Clock], contextlib.AbstractAsyncContextManager[None]]
 """Opens what offers the readings to others than InfluxDB, such as the page."""
 _SHUTDOWN_S: Final = 5.0
-_GATHER_S: Final = 1.0
+_TELL_S: Final = 30.0
+"""How often systemd's watchdog hears of the recorder at least."""
+_RENEW_S: Final = 60.0
+"""How often `status.json` is written without news; it says itself until when it holds, which is longer."""
+_RESCUE_S: Final = 600.0
+"""How often a damaged file is looked for that has not been copied."""
+_GATHER_S: Final = 2.0
 _GATHER_MORE_S: Final = 0.04
 """Seconds in which news is gathered, and more of them for each gateway."""
 _LAST_RESORT_S: Final = 7.0
@@ -225,25 +232,26 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 
 
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
-    """Update `status.json` and systemd's status after each tick, when a problem changes, and every 30 s.
+    """Update `status.json` and systemd's status after each tick, when a problem changes, and each minute.
 
-    What happens within a second is one update: a tick and its delivery. With many gateways it is some seconds,
+    What happens within two seconds is one update: a tick and its delivery. With many gateways it is more seconds,
     because each update describes all of them. Also deletes old rows of the store each hour.
     """
-    tidied, seen = clock.monotonic(), recorder.news.version
+    tidied, written, seen = clock.monotonic(), -math.inf, recorder.news.version
     while True:
         recorder.progress.tell()
-        notify(address, f"STATUS={_line(recorder)}")
-        with contextlib.suppress(StoreFullError):  # the store has logged the error
-            await _write_status(recorder, runtime, clock)
-            if clock.monotonic() - tidied > 3600:
-                tidied = clock.monotonic()
-                await recorder.store.call(Store.tidy)
+        if recorder.news.version != seen or clock.monotonic() - written >= _RENEW_S:
+            seen, written = recorder.news.version, clock.monotonic()
+            notify(address, f"STATUS={_line(recorder)}")
+            with contextlib.suppress(StoreFullError):  # the store has logged the error
+                await _write_status(recorder, runtime, clock)
+                if clock.monotonic() - tidied > 3600:
+                    tidied = clock.monotonic()
+                    await recorder.store.call(Store.tidy)
         with contextlib.suppress(TimeoutError):
-            async with clock.timeout(30):
+            async with clock.timeout(_TELL_S):
                 await recorder.news.wait_beyond(seen)
                 await clock.sleep(_GATHER_S + _GATHER_MORE_S * len(recorder.collectors))
-        seen = recorder.news.version
 
 
 async def _rescue(recorder: Recorder, clock: Clock) -> None:
@@ -254,14 +262,12 @@ async def _rescue(recorder: Recorder, clock: Clock) -> None:
             left = await recorder.store.call(Store.rescue)
         if left:
             recorder.wake()
-        await clock.sleep(0.5 if left else 60.0)
+        await clock.sleep(0.5 if left else _RESCUE_S)
 
 
 async def _write_status(recorder: Recorder, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
     """Write the current `status.json`; with `ended`, it says that the recorder is not alive any more."""
-    figures, notes = await recorder.store.call(Store.take_report)
-    for note in notes:
-        log.get("store").warning(note)
+    figures = await recorder.store_looks.look()
     now = status_file.describe(recorder, figures, clock)
     status_file.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 

@@ -22,10 +22,11 @@ from logger.daemon.gateway_state import RESTORE, Change, GatewayState, load_stat
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.newest import NewestReadings
 from logger.daemon.poller import Poller
-from logger.daemon.progress import Progress, run_until
+from logger.daemon.progress import Progress
 from logger.daemon.requests import GatewayPort
 from logger.daemon.site_members import SiteShare
 from logger.daemon.site_zone import SiteZone
+from logger.daemon.stoppable import Stoppable
 from logger.daemon.tariff_files import TariffFiles
 from logger.daemon.tick import list_read, run_tick
 from logger.errors import StoreFullError
@@ -91,6 +92,7 @@ class Collector:
         )
         self._clocks = Clocks(clock, self.changes, self._events.record)
         self.stopping = stopping or asyncio.Event()
+        self._stoppable = Stoppable(self.stopping)
         self.between_ticks = between_ticks or asyncio.Lock()
         self._claims, self._share = claims or Claims(), share or SiteShare(address)
         self._store, self._clock = store, clock
@@ -115,17 +117,18 @@ class Collector:
     async def run(self) -> None:
         """Poll at every tick until `stopping` is set; an outage of the gateway never ends the loop."""
         async with asyncio.TaskGroup() as tasks:
-            slow = tasks.create_task(self.poller.run_slow_lane())
+            beside = [tasks.create_task(self.poller.run_slow_lane()), tasks.create_task(self._stoppable.watch())]
             try:
                 await self._survive_full_store(self._get_ready())
                 while not self.stopping.is_set():
                     tick = self.site.next_tick(self._clock.time())
                     wait_s = tick + self.site.offset_s - self._clock.time()
-                    await run_until(self.stopping, self._progress.wait(self._loop, wait_s))
+                    await self._progress.wait(self._loop, self.stopping, wait_s)
                     if not self.stopping.is_set() and self._clocks.ours_is_set() and self._is_now(tick):
                         await self._survive_full_store(self.tick(tick))
             finally:
-                slow.cancel()
+                for task in beside:
+                    task.cancel()
 
     def _is_now(self, tick: int) -> bool:
         """Return True if the current time belongs to `tick`; False if the clock was set during the wait."""
@@ -146,13 +149,10 @@ class Collector:
         tick = self.site.next_tick(now)
         self._progress.move(self._loop, self.site.totals_s + 60)
 
-        async def introduce() -> None:
-            await self.poller.identify(int(now))
-            await self.poller.ask_zone(int(now))
-
         with contextlib.suppress(TimeoutError):  # the first tick asks again
-            async with self._clock.timeout(max(0.0, tick + self.site.offset_s - now - 1)):
-                await run_until(self.stopping, introduce())
+            async with self._clock.timeout(max(0.0, tick + self.site.offset_s - now - 1)), self._stoppable.work():
+                await self.poller.identify(int(now))
+                await self.poller.ask_zone(int(now))
 
     async def tick(self, tick: int) -> None:
         """Poll the endpoints that are due, and commit the readings with the time of the tick (unix seconds)."""
@@ -162,8 +162,8 @@ class Collector:
         roles = self.site.due_roles(tick, self._last_devices)
         ours = self._clocks.ours()
         try:
-            async with self._clock.timeout(max(1.0, left)):
-                await run_until(self.stopping, self.poller.poll(tick, roles))
+            async with self._clock.timeout(max(1.0, left)), self._stoppable.work():
+                await self.poller.poll(tick, roles)
         except TimeoutError:
             text = "the gateway did not answer all fast requests within the tick; the answers in time are stored"
             self.changes.begin("late", text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Coroutine
 
 from logger.clock import Clock
 
@@ -19,20 +18,6 @@ def notify(address: str, message: str) -> None:
     target = "\0" + address[1:] if address.startswith("@") else address
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(message.encode(), target)
-
-
-async def run_until(stopping: asyncio.Event, work: Coroutine[None, None, None]) -> None:
-    """Run `work` to its end, or cancel it when `stopping` is set. Raises what `work` raises."""
-    task = asyncio.ensure_future(work)
-    stop = asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        for waiting in (task, stop):
-            waiting.cancel()
-        await asyncio.gather(task, stop, return_exceptions=True)
 
 
 class Progress:
@@ -53,11 +38,10 @@ class Progress:
         if self.is_alive:
             notify(self._address, "WATCHDOG=1")
 
-    async def wait(self, loop: str, seconds: float) -> None:
-        """Wait that many seconds; the next progress of `loop` is due after them."""
-        if seconds > 0:
-            self.move(loop, seconds + _SPARE_S)
-            await self._clock.sleep(seconds)
+    async def wait(self, loop: str, event: asyncio.Event, seconds: float) -> None:
+        """Wait that many seconds, or until the event is set; the next progress of `loop` is due after them."""
+        self.move(loop, max(0.0, seconds) + _SPARE_S)
+        await self._clock.wait(event, seconds)
 
     @property
     def is_alive(self) -> bool:

@@ -21,6 +21,7 @@ from logger.daemon.progress import Progress
 from logger.daemon.self_report import SelfReport
 from logger.daemon.shipper import Shipped, Shipper
 from logger.daemon.site_members import SiteMembers, SiteShare
+from logger.daemon.store_looks import StoreLooks
 from logger.gateway.client import Gateway
 from logger.influx.write import Writer
 from logger.model import Event, Json
@@ -61,6 +62,7 @@ class Recorder:
     """
 
     store: StoreThread
+    store_looks: StoreLooks
     gateways: tuple[Gateway, ...]
     collectors: tuple[Collector, ...]
     shipper: Shipper | None
@@ -127,6 +129,7 @@ def build_recorder(
 ) -> Recorder:
     """Build the recorder of these gateways; nothing runs yet. Without a `writer` everything stays in the store."""
     progress, shipped, between_ticks = Progress(clock, notify_address), Shipped(), asyncio.Lock()
+    store_looks = StoreLooks(store, clock)
     gateways = [Gateway(config.access, clock, config.reread) for config in configs]
     events = [PendingEvents(gateway.take_events) for gateway in gateways]
 
@@ -175,11 +178,20 @@ def build_recorder(
             on_commit=shipper.wake if shipper is not None else lambda roles: None,
             on_tick=react,
             on_recognised=news.announce,
-            own_points=SelfReport(gateway, store, shipped if shipper is not None else None),
+            own_points=SelfReport(gateway, store_looks, shipped if shipper is not None else None),
         )
         for config, gateway, pending in zip(configs, gateways, events, strict=True)
     ]
     parts = tuple(gateways), tuple(collectors)
     return Recorder(
-        store, *parts, shipper, progress, changes, news, between_ticks, stopping, sites=(*sites.values(),)
+        store,
+        store_looks,
+        *parts,
+        shipper,
+        progress,
+        changes,
+        news,
+        between_ticks,
+        stopping,
+        sites=(*sites.values(),),
     )

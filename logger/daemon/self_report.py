@@ -11,9 +11,8 @@ from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.poller import Poller
 from logger.daemon.requests import GatewayPort
 from logger.daemon.shipper import Shipped
+from logger.daemon.store_looks import StoreLooks
 from logger.model import Reading, Value
-from logger.store.store import Store
-from logger.store.thread import StoreCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +20,12 @@ class SelfReport:
     """Makes the `envoy_logger` points of one gateway at each tick. `shipped` is None without an InfluxDB."""
 
     gateway: GatewayPort
-    store: StoreCalls
+    store_looks: StoreLooks
     shipped: Shipped | None
 
     async def __call__(self, tick: int, tags: Mapping[str, str], poller: Poller) -> list[Reading]:
         """Return one point for the recorder, and one point per endpoint that was requested."""
-        waiting = await self.store.call(Store.read_figures)
+        waiting = await self.store_looks.recall()
         fields: dict[str, Value] = {
             "outbox_rows": float(waiting.rows),
             "outbox_bytes": float(waiting.bytes),

@@ -32,7 +32,10 @@ from logger.store.thread import StoreCalls
 
 _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
 _BLOCKED_S: Final = 60.0
-_IDLE_S: Final = 60.0
+_IDLE_S: Final = 300.0
+"""Longer than from tick to tick: what is new wakes the loop."""
+_STORE_S: Final = 60.0
+"""After trouble of the store."""
 _LEASE_TIME_S: Final = 1800.0
 """Most seconds for one batch: a search for bad lines can send hundreds of requests to a slow server."""
 _FEWEST_LINES: Final = 200
@@ -44,6 +47,7 @@ _SUSPECTED_S: Final = 3600.0
 _SLOW_S: Final = 5.0
 """A batch that takes more seconds halves the size of the next ones; quick batches double it again."""
 _SERVER: Final = "server"
+_STORE: Final = "store"
 _RESENDING: Final = "resending"
 _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
 """HTTP statuses (0: no answer) that concern the whole server, not one bucket."""
@@ -113,13 +117,15 @@ class Shipper:
         await self._plan_to_resend()  # the server may have crashed while the recorder was off
         while True:
             self._wake.clear()
-            with contextlib.suppress(StoreFullError):  # the store has logged the error
+            try:
                 delivered = False
                 while await self.round():
                     delivered = True
                 if delivered:
                     self._on_delivered()
                 await self._resend()
+            except StoreFullError:  # the store has logged the error
+                self._backoff.pause(_STORE, _STORE_S)
             await self.rest()
 
     async def round(self) -> bool:
@@ -317,15 +323,8 @@ class Shipper:
             await self._plan_to_resend()
 
     async def rest(self) -> None:
-        """Wait until `wake` is called or the next try is due; after a minute without news, look at all rows."""
-        waiting = asyncio.ensure_future(self._progress.wait("ship", self._backoff.next_in_s(_IDLE_S)))
-        news = asyncio.ensure_future(self._wake.wait())
-        try:
-            await asyncio.wait({waiting, news}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (waiting, news):
-                task.cancel()
-            await asyncio.gather(waiting, news, return_exceptions=True)
+        """Wait until `wake` is called or the next try is due; after _IDLE_S without news, look at all rows."""
+        await self._progress.wait("ship", self._wake, self._backoff.next_in_s(_IDLE_S))
         if not self._wake.is_set():
             self._news.add("daily")
             self._older.update(_BACKLOG)

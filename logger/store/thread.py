@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
 
@@ -86,10 +87,12 @@ class StoreThread:
         report ends when that function succeeds again.
         """
         name = function.__name__
-        future = asyncio.wrap_future(self._thread.submit(function, self._store, *args, **kwargs))
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())  # also if nobody waits any more
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        work = self._thread.submit(function, self._store, *args, **kwargs)
+        work.add_done_callback(lambda done: _hand_over(done, answer, loop))
         try:
-            done = await asyncio.shield(future)
+            done = await answer
         except StoreFullError as error:
             if self._changes is not None and name in _OF_THE_LOOPS and (not self._failing or name == "put"):
                 self._failing = name
@@ -106,3 +109,21 @@ class StoreThread:
             await self.call(Store.close)
         finally:
             self._thread.shutdown(wait=True)
+
+
+def _hand_over(done: Future[T], answer: asyncio.Future[T], loop: asyncio.AbstractEventLoop) -> None:
+    """Hand what a call came to from its thread to whoever awaits the answer, if anybody still does.
+
+    `asyncio.wrap_future` would cancel the call with its caller; to prevent that takes five callbacks a call more.
+    """
+
+    def settle() -> None:
+        if answer.done():
+            return
+        if (error := done.exception()) is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(done.result())
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(settle)

@@ -18,6 +18,7 @@ from logger.daemon.news import News
 from logger.daemon.progress import Progress
 from logger.daemon.recorder import Recorder
 from logger.daemon.status_file import describe
+from logger.daemon.store_looks import StoreLooks
 from logger.errors import AbsentError, BusyError, TimedOutError
 from logger.gateway.endpoints import ENDPOINTS
 from logger.model import Json
@@ -276,9 +277,14 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
     def meanwhile(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
         async def script() -> None:
             await asyncio.sleep(1800)
-            store = cast(StoreThread, None)  # nothing is asked of it
-            news, lock = News(), collector.between_ticks
-            recorder = Recorder(store, (), (collector,), None, Progress(clock), collector.changes, news, lock)
+            store, news, lock = (
+                cast(StoreThread, None),
+                News(),
+                collector.between_ticks,
+            )  # nothing is asked of the store
+            looks = StoreLooks(store, clock)
+            parts = looks, (), (collector,), None, Progress(clock), collector.changes, news, lock
+            recorder = Recorder(store, *parts)
             seen.append(describe(recorder, StoreFigures({}, 0, 0), clock))
 
         return asyncio.create_task(script())

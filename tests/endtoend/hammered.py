@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from logger.clock import wait_really
 from logger.daemon.collector import Collector
 from logger.daemon.config import target_of
 from logger.daemon.gateway_state import load_state
@@ -48,6 +49,9 @@ class TickClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(min(max(0.0, seconds), 0.1))
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await wait_really(event, min(seconds, 0.1))
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
         return asyncio.timeout(seconds)

@@ -15,6 +15,7 @@ from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
 from logger.daemon.self_report import SelfReport
 from logger.daemon.shipper import Shipper
+from logger.daemon.store_looks import StoreLooks
 from logger.influx.classify import Done, Outcome
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
@@ -50,7 +51,7 @@ async def record_into(store: InlineStore, clock: VirtualClock, hours: float, inv
     target = Target("http://127.0.0.1:1", "2", "token", "org", "", "", dict.fromkeys(ROLES, "b"))
     shipper = Shipper(Taker(target, clock), store, clock, Progress(clock), Changes(None))
     gateway = PlantGateway(plant("8-battery", inverters, 3), clock)
-    own = SelfReport(gateway, store, shipper.shipped)
+    own = SelfReport(gateway, StoreLooks(store, clock), shipper.shipped)
     collector = Collector(
         gateway, store, clock, Site(), Progress(clock), on_commit=shipper.wake, own_points=own
     )  # fmt: skip

@@ -31,6 +31,9 @@ class HandClock:
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        await self.sleep(seconds)
+
     def timeout(self, seconds: float) -> asyncio.Timeout:
         return asyncio.timeout(seconds)
 

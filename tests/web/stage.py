@@ -16,6 +16,7 @@ from logger.daemon.news import News
 from logger.daemon.progress import Progress
 from logger.daemon.recorder import Recorder
 from logger.daemon.requests import GatewayPort
+from logger.daemon.store_looks import StoreLooks
 from logger.log import Changes
 from logger.model import Json
 from logger.settings.load import Settings, load_settings
@@ -64,7 +65,15 @@ class Stage:
         )
         store = cast(StoreThread, self.inline)
         self.recorder = Recorder(
-            store, (), (self.collector,), None, self.progress, changes, self.news, asyncio.Lock()
+            store,
+            StoreLooks(store, self.clock),
+            (),
+            (self.collector,),
+            None,
+            self.progress,
+            changes,
+            self.news,
+            asyncio.Lock(),
         )
         self.app = build_app(configured(**settings), self.recorder, self.clock)
 
