@@ -34,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys((*GROUND, *DOORS), GROUND),
     "wire": GROUND | {"transport", "wire_failures"},
     "wire_failures": GROUND,
-    "transport": GROUND,
+    "transport": GROUND | {"http_connection"},
+    "http_connection": GROUND,
     "settings": GROUND | {"settings"},
     "gateway": GROUND | TALK | {"gateway"},
     "tariff": GROUND | {"tariff"},
@@ -78,11 +79,10 @@ ALLOWED: dict[str, set[str]] = {
 }
 ONLY_IN: dict[str, tuple[str, ...]] = {
     "httpx": ("logger/lean_httpx.py",),
-    "httpcore": ("logger/transport.py",),
     "tenacity": ("logger/retry.py",),
     "influxdb_client": ("logger/influx/v2_client.py", "logger/provision/setup_v2.py"),
     "sqlite3": ("logger/store/",),
-    "h11": ("logger/simulator/", "logger/web/listener.py"),
+    "h11": ("logger/http_connection.py", "logger/simulator/", "logger/web/listener.py"),
     "starlette": ("logger/web/",),
     "prometheus_client": ("logger/web/metrics.py",),
     "paho": ("logger/mqtt/broker_link.py",),

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +16,7 @@ from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
+from logger.http_connection import Connection
 from logger.site import Site
 from tests.daemon.hours import NOON
 from tests.daemon.parts import InlineStore, collecting, site
@@ -26,38 +26,46 @@ from tests.virtual import VirtualClock, run_virtually
 WHOLE_HOUR = 60
 
 
-@dataclass
-class Stream:
-    """One connection: what is written is a request, what is read is the script's answer, piece by piece."""
+class Line(asyncio.Transport):
+    """One connection: what is written is a request, which the script answers piece by piece."""
 
-    answer: Callable[[str], AsyncIterator[bytes]]
-    asked: list[str]
-    parts: AsyncIterator[bytes] | None = None
-    left: bytes = b""
-    closed: bool = field(default=False)
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.carried = Connection()
+        self.carried.connection_made(self)
+        self._network, self._may_send = network, asyncio.Event()
+        self._may_send.set()
+        self._answering: asyncio.Task[None] | None = None
+        self._is_closed = False
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        await asyncio.sleep(0.001)  # a network takes time
-        if not self.left and self.parts is not None:
-            self.left = await anext(self.parts, b"")
-        data, self.left = self.left[:max_bytes], self.left[max_bytes:]
-        return data
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        path = bytes(data).split(b" ", 2)[1].decode()
+        self._network.asked.append(path)
+        self._answering = asyncio.create_task(self._answer(path))
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if buffer.startswith(b"GET "):
-            path = buffer.split(b" ", 2)[1].decode()
-            self.asked.append(path)
-            self.parts = self.answer(path)
+    async def _answer(self, path: str) -> None:
+        async for part in self._network.answer(path):
+            await asyncio.sleep(0.001)  # a network takes time
+            await self._may_send.wait()
+            self.carried.data_received(part)
+        if self._network.script(path) in SCRIPTS:
+            self._is_closed = True
+            self.carried.eof_received()
+            self.carried.connection_lost(None)
 
-    async def aclose(self) -> None:
-        self.closed = True
+    def pause_reading(self) -> None:
+        self._may_send.clear()
 
-    @property
-    def is_closed(self) -> bool:
-        return self.closed
+    def resume_reading(self) -> None:
+        self._may_send.set()
 
-    def get_extra_info(self, name: str) -> Any:
-        return False if name == "is_readable" else None
+    def abort(self) -> None:
+        self._is_closed = True
+        if self._answering is not None:
+            self._answering.cancel()
+
+    def is_closing(self) -> bool:
+        return self._is_closed
 
 
 @dataclass
@@ -67,15 +75,15 @@ class Network:
     clock: VirtualClock
     script: Callable[[str], str]
     asked: list[str] = field(default_factory=list)
-    opened: list[Stream] = field(default_factory=list)
+    opened: list[Line] = field(default_factory=list)
 
-    async def connect(self, host: str, port: int, tls: object, within_s: float | None) -> Stream:
+    async def connect(self, host: str, port: int, tls: object, within_s: float | None) -> Connection:
         await asyncio.sleep(0.01)
         if self.script("") == "nobody takes the connection":
             await asyncio.sleep(within_s or 3600)
             raise httpx.ConnectTimeout("no connection in time")
-        self.opened.append(Stream(self.answer, self.asked))
-        return self.opened[-1]
+        self.opened.append(Line(self))
+        return self.opened[-1].carried
 
     async def answer(self, path: str) -> AsyncIterator[bytes]:
         name = self.script(path)
@@ -111,7 +119,7 @@ async def hour(
         async with collecting(collector):
             await asyncio.sleep(WHOLE_HOUR * 60)
         await gateway.aclose()
-    assert all(stream.closed for stream in network.opened)
+    assert all(line.is_closing() for line in network.opened)
     return collector, store, late
 
 

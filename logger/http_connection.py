@@ -1,0 +1,174 @@
+"""One connection to a server: h11 speaks HTTP over a protocol of asyncio, which wakes its caller once an answer.
+
+httpcore does the same for httpx, but over streams that wake its caller for each part, and with locks of its own:
+that takes three times the processor time (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import h11
+
+from logger.lean_httpx import httpx
+
+_MUCH: Final = 65536
+"""Bytes of a body after which the caller is woken before its end, and the server has to wait."""
+_HEAD_LIMIT: Final = 100 * 1024
+"""The most bytes that status and headers of an answer may have."""
+_LONG_IDLE_S: Final = 5.0
+"""A server may close a connection that was idle for so many seconds."""
+
+
+class Connection(asyncio.Protocol):
+    """Sends one request after the other: `send`, then `read` until it gives nothing, then `rest`."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_LIMIT)
+        self._transport = asyncio.Transport()
+        self._waiter: asyncio.Future[None] | None = None
+        self._idle_since: float | None = None
+        self._was_idle_s = 0.0
+        self._failure: Exception | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Expect an answer of which nothing has come."""
+        self._head: h11.Response | None = None
+        self._body = bytearray()
+        self._has_begun = self._is_complete = self._is_paused = False
+
+    async def send(
+        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], content: bytes
+    ) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """Send a request, and return status and headers of the answer once all of it has come, or much of it.
+
+        Raises RemoteProtocolError, LocalProtocolError or ReadError, as `read` does.
+        """
+        self._begin()
+        self._was_idle_s = 0.0 if self._idle_since is None else self._loop.time() - self._idle_since
+        self._idle_since = None
+        try:
+            parts = [self._http.send(h11.Request(method=method, target=target, headers=headers))]
+            if content:
+                parts.append(self._http.send(h11.Data(data=content)))
+            parts.append(self._http.send(h11.EndOfMessage()))
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from error
+        self._transport.write(b"".join([part for part in parts if part]))
+        await self._wait()
+        if self._head is None:
+            raise self._failure or httpx.ReadError("")
+        return self._head.status_code, self._head.headers.raw_items()
+
+    async def read(self) -> bytes:
+        """Return what has come of the body, as soon as it is all or much; nothing at the end."""
+        if not self._body and not self._is_complete:
+            await self._wait()
+        data = bytes(self._body)
+        self._body.clear()
+        if not data and self._failure is not None:
+            raise self._failure
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return data
+
+    def rest(self) -> bool:
+        """Get ready for the next request; return False if this connection can carry none."""
+        is_done = self._is_complete and self._http.our_state is self._http.their_state is h11.DONE
+        if not is_done or not self.is_open or self._http.trailing_data[0]:
+            return False
+        self._http.start_next_cycle()
+        self._idle_since = self._loop.time()
+        return True
+
+    async def aclose(self) -> None:
+        """Close at once, without waiting for the other side."""
+        self._transport.abort()
+        await asyncio.sleep(0)  # the loop closes the socket in its next turn
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the other side has neither closed nor broken the connection."""
+        return self._failure is None and not self._transport.is_closing()
+
+    @property
+    def was_closed_meanwhile(self) -> bool:
+        """Tell whether the server ended a connection that was long idle, and so never saw the last request."""
+        return self._was_idle_s >= _LONG_IDLE_S and self._failure is not None and not self._has_begun
+
+    async def _wait(self) -> None:
+        """Wait until the answer is complete or broken, or much of its body waits to be read."""
+        if self._failure is None and not self._is_complete and len(self._body) < _MUCH:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    # -- what asyncio calls -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport of a new connection."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  of a stream
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the answer."""
+        self._has_begun = True
+        self._take(data)
+
+    def eof_received(self) -> None:
+        """Take the end of an answer, or of an idle connection."""
+        self._take(b"")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Take the end that follows all others, or the fault that ended the connection."""
+        if error is not None and not self._is_complete:
+            self._fail(httpx.ReadError(""), error)
+        self._take(b"")
+
+    def _take(self, data: bytes) -> None:
+        """Let h11 read what has come, and wake the caller if there is enough for it."""
+        if self._failure is not None:
+            return
+        if self._idle_since is not None:
+            self._fail(httpx.RemoteProtocolError("Server disconnected without sending a response."))
+            return
+        try:
+            self._http.receive_data(data)
+            self._read_events()
+        except h11.RemoteProtocolError as error:
+            if not data and self._head is None:
+                self._fail(httpx.RemoteProtocolError("Server disconnected without sending a response."), error)
+            else:
+                self._fail(httpx.RemoteProtocolError(str(error)), error)
+        if self._is_complete or len(self._body) >= _MUCH:
+            self._wake()
+
+    def _read_events(self) -> None:
+        while not self._is_complete:
+            event = self._http.next_event()
+            if isinstance(event, h11.Data):
+                self._body += event.data
+            elif isinstance(event, h11.Response):
+                self._head = event
+            elif isinstance(event, h11.EndOfMessage):
+                self._is_complete = True
+            elif not isinstance(event, h11.InformationalResponse):
+                break
+        if len(self._body) >= _MUCH and not self._is_complete and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _fail(self, failure: Exception, cause: Exception | None = None) -> None:
+        failure.__cause__ = cause
+        self._failure = failure
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
