@@ -75,7 +75,15 @@ async def attempt(
     `sleep`: how to wait between tries, where that is to end early.
     """
 
-    async def once() -> T:  # tenacity awaits what it sees to be a coroutine function, and nothing else
+    try:
+        return await call()
+    except Exception as error:  # noqa: BLE001  tenacity decides about it
+        failed = [error]
+
+    async def again() -> T:
+        """Fail as the first try did, so that tenacity counts it; a first try that succeeds does without tenacity."""
+        if failed:
+            raise failed.pop()
         return await call()
 
     retrying = tenacity.AsyncRetrying(
@@ -85,7 +93,7 @@ async def attempt(
         sleep=sleep or clock.sleep,
         reraise=True,
     )
-    return await retrying(once)
+    return await retrying(again)
 
 
 class Backoff:

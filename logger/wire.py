@@ -13,6 +13,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -99,6 +100,7 @@ class Wire:
         self._max_bytes = max_bytes
         self._challenges: dict[str, Challenge] = {}
         self._cookies = httpx.Cookies()
+        self._cookie_fields: dict[str, dict[str, str]] = {}
         self._is_closed = False
         trusted = tls if tls is not None else _authorities(base_url)
         proxy = proxy_for(base_url) if use_proxy else None
@@ -137,15 +139,14 @@ class Wire:
             raise BrokenError(f"the connection to {self.host} was closed by another task")
         try:
             async with self._clock.timeout(timeout_s) as bound:
+                url = _make_url(self.base_url + path, *(params or {}).items())
                 request = httpx.Request(
                     method,
-                    self.base_url + path,
-                    headers={**_HEADERS, **(headers or {})},
-                    params=params,
+                    url,
+                    headers={**_HEADERS, **(headers or {}), **self._make_cookie_field(path, url)},
                     content=content,
                     data=form,
                     json=json,
-                    cookies=self._cookies,
                     extensions={"timeout": {"connect": _share_of(bound)}, MAY_REPEAT: form is None},
                 )
                 status, answered, body = await self._send_signed(request, auth, path, where)
@@ -208,6 +209,7 @@ class Wire:
         if "set-cookie" in response.headers:
             response.request = request
             self._cookies.extract_cookies(response)
+            self._cookie_fields = {}
             if not _sane(self._cookies):
                 self.forget_cookies()
         return response, body
@@ -218,12 +220,27 @@ class Wire:
 
     def forget_cookies(self) -> None:
         """Drop the session that the server gave."""
-        self._cookies = httpx.Cookies()
+        self._cookies, self._cookie_fields = httpx.Cookies(), {}
+
+    def _make_cookie_field(self, path: str, url: httpx.URL) -> dict[str, str]:
+        """Make the header with the cookies for a path. Choosing them takes long, so it is kept unless one can end."""
+        if (found := self._cookie_fields.get(path)) is None:
+            sent = httpx.Request("GET", url, cookies=self._cookies).headers
+            found = {"cookie": sent["cookie"]} if "cookie" in sent else {}
+            if all(cookie.expires is None for cookie in self._cookies.jar):
+                self._cookie_fields[path] = found
+        return found
 
     async def aclose(self) -> None:
         """Close all connections."""
         self._is_closed = True
         await self._transport.aclose()
+
+
+@lru_cache(maxsize=4096)
+def _make_url(url: str, *params: tuple[str, str]) -> httpx.URL:
+    """Parse a URL and add the parameters; the same few are asked for again and again."""
+    return httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
 
 
 def _authorities(base_url: str) -> ssl.SSLContext:

@@ -42,7 +42,7 @@ _RENEW_S: Final = 60.0
 """How often `status.json` is written without news; it says itself until when it holds, which is longer."""
 _RESCUE_S: Final = 600.0
 """How often a damaged file is looked for that has not been copied."""
-_GATHER_S: Final = 2.0
+_GATHER_S: Final = 3.0
 _GATHER_MORE_S: Final = 0.04
 """Seconds in which news is gathered, and more of them for each gateway."""
 _LAST_RESORT_S: Final = 7.0
@@ -234,7 +234,7 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
     """Update `status.json` and systemd's status after each tick, when a problem changes, and each minute.
 
-    What happens within two seconds is one update: a tick and its delivery. With many gateways it is more seconds,
+    What happens within three seconds is one update: a tick and its delivery. With many gateways it is more seconds,
     because each update describes all of them. Also deletes old rows of the store each hour.
     """
     tidied, written, seen = clock.monotonic(), -math.inf, recorder.news.version

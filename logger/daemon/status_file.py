@@ -138,7 +138,7 @@ def write(folder: Path, status: Mapping[str, Json]) -> None:
     path = folder / STATUS_FILE
     part = folder / f".{STATUS_FILE}.part"
     with contextlib.suppress(OSError):
-        part.write_text(_format(status), encoding="utf-8")
+        part.write_bytes(_format(status).encode())
         part.chmod(0o644)
         part.replace(path)
 
