@@ -20,9 +20,9 @@ GRID: Final = ("import", "export")
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Hold the balanced energy between two ticks in Wh: at most one of import and export is above zero.
+    """Hold the balanced energy between two ticks in Wh. At most one of import and export is above zero.
 
-    `hidden_wh`: up to this much of both may have flowed beside it, at different times of a gap.
+    `hidden_wh`: over a gap, up to this much more of both may have flowed at different times.
     """
 
     import_wh: float
@@ -31,7 +31,10 @@ class Balance:
 
 
 def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
-    """Add what a decision accepts as energy of the counter `name`: its rises, and its guess where it was reset."""
+    """Add the energy that a decision accepts for the counter `name`.
+
+    This is the sum of its rises, or an estimate over the interval in which the counter was reset.
+    """
     wh, is_guess = decision.rise_wh + decision.bridged_wh, flown.is_guess or bool(decision.bridged_wh)
     if name == "import":
         return replace(flown, import_wh=flown.import_wh + wh, is_guess=is_guess)
@@ -39,7 +42,10 @@ def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
 
 
 def balance(flown: Unbalanced, since: int, until: int) -> Balance:
-    """Balance what flowed between two ticks; over a gap, opposite flows of different times hide each other."""
+    """Balance what flowed between two ticks.
+
+    Over a gap, import and export of different times may cancel each other.
+    """
     net = flown.import_wh - flown.export_wh
     hidden = min(flown.import_wh, flown.export_wh) if until - since > GAP_S else 0.0
     return Balance(max(0.0, net), max(0.0, -net), hidden)

@@ -83,14 +83,14 @@ class _Costs:
                 self._enter(slot, Portion(name, share.wh, self._sign(name), booking.is_estimated))
 
     def _name_on_bill(self, period: PricePeriod, name: str) -> str | None:
-        """Return what a counter's energy is on the bill: import, export, another part of the load, or nothing."""
+        """Return how a counter's energy appears on the bill: import, export, another part of the load, or None."""
         on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
         if name in on_bill:
             return on_bill[name]
         return name if name in self._signs and name not in _GRID else None
 
     def book_waiting(self, now: int) -> None:
-        """Book the energy whose price is known now, and without a price what has waited for a day."""
+        """Book the energy whose price is known now. Energy that has waited for a day is booked without a price."""
         for key, item in list(self._unpriced.items()):
             slots = list(self._prices.list_slots(item.since, item.until, self._state.zone))
             is_late = now - item.until >= _WAIT_S

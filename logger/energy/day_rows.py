@@ -27,7 +27,7 @@ def list_due_rows(
 ) -> tuple[tuple[DayRow, ...], EnergyState]:
     """Return the rows to write after a tick, and the state with each day marked final or not.
 
-    `before` is the state before the tick. `changed` holds the dates of past days that received energy in the tick.
+    `before`: the state before the tick. `changed`: the dates of past days that received energy in the tick.
     """
     rows: list[DayRow] = []
     if state.past and (changed or state.day != before.day or not state.past[-1].final):
@@ -46,12 +46,15 @@ def list_due_rows(
 
 
 def has_values(row: DayRow) -> bool:
-    """Tell whether a row has more than what every row has."""
+    """Tell whether a row has any value besides those that every row has."""
     return len(row.reading.fields) > _BARE
 
 
 def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
-    """Mark a day final if the tick was polled after 03:00 of the next day; a changed day is not final before that."""
+    """Mark a day final if the tick was polled after 03:00 of the next day.
+
+    A day that changed in this tick is not final before that.
+    """
     is_late = tick.is_polled and tick.at >= final_at(day.date, zone)
     if changed:
         return replace(day, final=is_late)
@@ -59,13 +62,16 @@ def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
 
 
 def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
-    """Make the rows of a day from its present values: the row of the day, then one row for each price band."""
+    """Make the rows of a day from its present values: the row of the day, and one row for each price band."""
     marks = state.marks if day == state.today else NO_MARKS
     return [make_day_row(day, state.wiring, marks), *(_band_row(day, name, state) for name in sorted(day.bands))]
 
 
 def make_day_row(day: Day, wiring: Wiring | None, marks: Mapping[str, Mark] = NO_MARKS) -> DayRow:
-    """Make the row of `envoy_day`; `wiring` and `marks`: of the state, for a day that is not over."""
+    """Make the row of `envoy_day`.
+
+    `wiring` and `marks` come from the state, for a day that is not over.
+    """
     fields: dict[str, Value] = {"local_date": day.date}
     for quantity, (wh, estimated_wh) in figures(day.wiring or wiring, day.energy, day.left_out).items():
         mark = marks.get(quantity)
@@ -98,7 +104,7 @@ def _band_row(day: Day, name: str, state: EnergyState) -> DayRow:
 
 
 def empty_band(day: Reading) -> dict[str, Value]:
-    """Return the fields of a band that holds no energy any more, for the day of the given row of `envoy_day`."""
+    """Return the fields of a price band that holds no energy any more. `day`: the row of `envoy_day` of that day."""
     zeros = ("grid_import", "grid_import_estimated", "grid_export", "grid_export_estimated")
     return {
         "local_date": day.fields["local_date"],
@@ -108,7 +114,7 @@ def empty_band(day: Reading) -> dict[str, Value]:
 
 
 def _list_money(day: Day, money: BandEnergy, wiring: Wiring | None) -> dict[str, Value]:
-    """Return cost and income; what was saved is known only where the energy of the house is known."""
+    """Return cost, income and savings. Savings are known only if the energy of the house is known."""
     fields: dict[str, Value] = {"currency": money.currency, "cost": money.cost, "income": money.income}
     if "load" in figures(day.wiring or wiring, day.energy):
         fields["saved"] = money.savings

@@ -1,4 +1,4 @@
-"""Open and close local days, and attribute energy to the days in which the energy flowed. Pure."""
+"""Open and close local days, and add energy to the days in which it flowed. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def open_day(state: EnergyState, tick: Tick) -> tuple[EnergyState, tuple[Event, 
 
 
 def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergyState, tuple[Event, ...]]:
-    """Close the open day and open the day of the tick; add an empty day for each date between the two."""
+    """Close the open day and open the day of the tick. Add an empty day for each date between the two."""
     zone, events, today = state.zone, tuple[Event, ...](), state.today
     if tick.site.zone and tick.site.zone != zone:
         zone = tick.site.zone
@@ -136,7 +136,10 @@ def count_poll(day: Day, polled_s: int, powers: Mapping[str, float], resets: int
 
 
 def uncover_end(day: Day, until: int, interval_s: int) -> Day:
-    """Limit a day's polled seconds to the time before `until` less one interval, as part of the day was not seen."""
+    """Shorten a day's polled seconds, because the end of the day was not seen.
+
+    They end at most one interval before `until`.
+    """
     most = max(0, until - day.start - interval_s)
     return replace(day, polled_s=most) if day.polled_s > most else day
 
@@ -154,7 +157,10 @@ def beginning_of(days: Sequence[Day], place: int) -> int:
 
 
 def share_by_day(days: Sequence[Day], since: int, until: int, wh: float) -> dict[str, float]:
-    """Split the energy of a span by local date in proportion to time; the oldest day also gets any earlier share."""
+    """Split the energy of a time span between local dates in proportion to time.
+
+    The oldest day also gets the share of the time before it.
+    """
     found: dict[str, float] = {}
     left, end, oldest = wh, until, days[-1].date
     for place in range(len(days) - 1, -1, -1):

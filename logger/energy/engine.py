@@ -1,9 +1,9 @@
-"""Account for a site's energy: (state, one tick) → (state, energy fields, day rows, events). Pure.
+"""Account for a site's energy at one tick: update the state, make the energy fields, the rows and the events. Pure.
 
 Today's energy is the sum of accepted rises since the site's local midnight. Seven-day energy covers the seven
-complete local days before today. On the first day the gateway's own figures are the start, where these figures are
-sane. A flow without a counter is integrated from power and marked as integrated. Where the grid's meter measures
-several phases, import and export are also balanced over the phases.
+complete local days before today. On the first day counting starts from the gateway's own figures, if they are sane. A
+flow without a counter is integrated from power and marked as integrated. If the grid's meter measures several phases,
+import and export are also balanced over the phases.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ NO_PRICES: Final = Prices()
 
 
 def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Accounted:
-    """Account for one tick: update the state, its money, and the energy fields whose values are certain."""
+    """Account for one tick: update the state and its money, and make the rows and the energy fields."""
     opened, events = open_day(before, tick)
     entry = _Entry(opened, tick)
     for name, decision in decide_counters(opened, tick, entry.flows).items():
@@ -151,7 +151,7 @@ class _Entry:
         self.unbalanced = Unbalanced()
 
     def _flown_today(self) -> tuple[int, Unbalanced]:
-        """Return since when the open day was counted before balancing began, and what flowed in that time."""
+        """Return when counting began on the open day before balancing, and what flowed until then."""
         imported, exported = (self.today.energy.get(name, DayEnergy()).wh for name in GRID)
         return max(self._begins, self.state.first_tick), Unbalanced(imported, exported)
 
@@ -197,8 +197,8 @@ class _Entry:
     ) -> None:
         """Book energy to the local days in which it flowed.
 
-        Energy that was split between days, integrated from power or guessed is marked as estimated, and so is energy
-        that a gap may have hidden.
+        Energy counts as estimated if it was split between days, integrated from power or guessed. Energy that may be
+        hidden in a gap counts as estimated, too.
         """
         if not wh and not hidden_wh:
             return
@@ -218,11 +218,14 @@ class _Entry:
             self._days[date] = day
 
     def _share(self, since: int, until: int, wh: float) -> dict[str, float]:
-        """Share the energy of a span by local day."""
+        """Share the energy of a time span between local days."""
         return {self.state.day: wh} if since >= self._begins else share_by_day(self.state.days, since, until, wh)
 
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
-        """Return the state after this tick; `held_ticks` are the earlier held ticks with the values confirmed now."""
+        """Return the state after this tick.
+
+        `held_ticks`: the earlier ticks with held values that are confirmed now.
+        """
         tick, interval_s = self.tick, self.tick.site.totals_s
         is_polled = tick.is_polled and all(
             self.flows.is_known(name) for name, counter in self.counters.items() if counter.source == POWER

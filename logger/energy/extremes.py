@@ -1,4 +1,4 @@
-"""Keep the least and greatest values of each day, and tell when the grid is lost and when it is back. Pure."""
+"""Keep the least and greatest values of each day, and detect when the grid is lost and when it is back. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES: Final = (*LEAST, *GREATEST, "peak_import_at", "off_grid_s")
 
 
 def note_extremes(state: EnergyState, tick: Tick) -> tuple[EnergyState, frozenset[str], tuple[Event, ...]]:
-    """Add one tick to the extremes of the days → the state, the dates of past days that changed, and events."""
+    """Add one tick to the extremes of the days. Return the state, the dates of changed past days, and events."""
     grid, events = follow_grid(state.grid, tick.at, tick.around.is_on_grid, tick.site.totals_s)
     quarter = _add_powers(state.quarter, tick)
     had = _list_days_since(state, min(filter(None, (state.quarter.at, state.grid.at)), default=tick.at))
@@ -59,7 +59,10 @@ def _list_days_since(state: EnergyState, at: int) -> tuple[Day, ...]:
 
 
 def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tuple[Grid, tuple[Event, ...]]:
-    """Update the state of the grid at a tick, with the event that this is; an unknown state stays as it was."""
+    """Update the state of the grid at a tick. Return it with the event, if the grid was lost or came back.
+
+    An unknown state of the grid changes nothing.
+    """
     if is_on is None:
         return known, ()
     if not is_on and not known.lost_at:
@@ -75,7 +78,7 @@ def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tu
 
 
 def _count_unseen(known: Grid, at: int, interval_s: int) -> int:
-    """Return the seconds since the grid's state was last known, 0 if that is no gap."""
+    """Return the seconds for which the grid's state was unknown before this tick; 0 if that is no gap."""
     seconds = at - known.at
     return seconds if seconds > max(GAP_S, 2 * interval_s) else 0
 
@@ -86,7 +89,7 @@ def _describe(seconds: int) -> str:
 
 
 def _count_off_grid(day: Day, since: int, until: int) -> Day:
-    """Add the part of a span without the grid that lies in a day."""
+    """Add to a day the seconds without the grid: the part of the time span that lies in this day."""
     seconds = min(until, day.end) - max(since, day.start)
     if seconds <= 0:
         return day
@@ -148,7 +151,7 @@ def _note_tick(day: Day, around: Surroundings, *, is_off: bool) -> Day:
 def _widen(
     least: str, low: float | None, most: str, high: float | None, span: tuple[float, float]
 ) -> dict[str, float]:
-    """Return the limits, by name, that a span lies beyond."""
+    """Return the new limits by name: those of the values that lie beyond the known limits."""
     found = {}
     if low is None or span[0] < low:
         found[least] = span[0]

@@ -1,4 +1,4 @@
-"""Start a counter: take the gateway's own figures of the first day, and note the counter's base. Pure."""
+"""Start a counter: take the gateway's own figures of the first day, and store the counter's base. Pure."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ _NOISE_WH: Final = 30.0
 
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
-    """Take one seed per quantity on its counters' first day: the gateway's figure less the energy counted here.
+    """Take one seed for each quantity on its counters' first day.
 
-    A figure greater than what can have flowed since midnight is yesterday's, because gateways reset their figures
-    late (Q-P12). Such a figure is not taken, nor a later one that is not below it: the figure stays yesterday's until
-    the gateway resets it, however long the day has become.
+    The seed is the gateway's figure minus the energy that was counted here. A figure greater than what can have
+    flowed since midnight is yesterday's, because gateways reset their figures late (Q-P12). It is not taken, nor is a
+    later figure that is not below it: the figure stays yesterday's until the gateway resets it, even if the day has
+    become long enough for it.
     """
     taken, of = dict(state.seeds), terms(state.wiring)
     refused = note_refused(state, tick)
@@ -48,7 +49,7 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
     """Return the gateway's figures of today, in Wh, that are refused because they are still yesterday's.
 
-    If one figure of a tick is yesterday's, all figures of that tick are.
+    If one figure of a tick is yesterday's, all figures of that tick are refused.
     """
     if not any(_is_of_yesterday(seed, state, tick) for seed in tick.seeds.values()):
         return state.refused
@@ -57,10 +58,10 @@ def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
 
 
 def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
-    """Tell whether less than the gateway's figure of today can have flowed since midnight.
+    """Tell whether the gateway's figure of today is greater than what can have flowed since midnight.
 
     The inverters make at most the sum of their own greatest powers, and nothing before their first report of the day.
-    Anything else is at most half of a usual day in the first three hours, or 3 kW where the gateway does not know a
+    Any other quantity is at most half of a usual day in the first three hours, or 3 kW if the gateway does not know a
     usual day.
     """
     passed_s = tick.at - state.today.start
@@ -78,7 +79,7 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:
-    """Note the first accepted value of each counter of the gateway; a base that was noted never changes."""
+    """Store the first accepted value of each counter of the gateway. A stored base never changes."""
     new = {
         name: Base(counter.at, counter.accepted_wh - counter.offset_wh)
         for name, counter in state.counters.items()
@@ -88,7 +89,7 @@ def note_bases(state: EnergyState) -> Mapping[str, Base]:
 
 
 def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
-    """Tell whether all counters of a quantity have a base and at least one base is from today."""
+    """Tell whether all counters of a quantity have a base, and at least one base is from today."""
     counters = [state.counters[name] for name in of if name in state.counters and state.counters[name].has_base]
     return bool(of) and len(counters) == len(of) and not all(counter.first_day < state.day for counter in counters)
 

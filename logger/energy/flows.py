@@ -23,7 +23,7 @@ class PowerFlows:
         self._samples, self._tick = samples, tick
 
     def energy_wh(self, name: str) -> float:
-        """Return a flow's energy in Wh since its last sample, by the mean of both powers; 0 over a gap."""
+        """Return a flow's energy in Wh since its last sample, from the mean of both powers. Return 0 over a gap."""
         sample, power_w = self._samples.get(name), self.power_w.get(name)
         if sample is None or power_w is None or not 0 < self._tick.at - sample.at <= self._gap_s(name):
             return 0.0
@@ -44,7 +44,7 @@ class PowerFlows:
 
 
 def split_powers(powers: Mapping[str, float]) -> dict[str, float]:
-    """Split the site's powers in W by primitive counter, none negative.
+    """Split the site's powers in W by primitive counter. No result is negative.
 
     The site's powers are `production`, `net`, `consumption` and `battery`.
     """

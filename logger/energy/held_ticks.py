@@ -17,7 +17,7 @@ def confirm_held(
 ) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
     """Return the held ticks with the values confirmed now, and pairs of a tick and its fields that were missing.
 
-    `opened` is the state before this tick. `counters` and the energy of `today` are the values after this tick.
+    `opened`: the state before this tick. `counters` and `today`: the counters and today's energy after this tick.
     """
     state, ticks, late = replace(opened, counters=counters), list[HeldTick](), []
     for tick in opened.held_ticks:
@@ -36,12 +36,12 @@ def confirm_held(
 
 
 def _list_fields(state: EnergyState, tick: HeldTick) -> dict[str, float]:
-    """Return the fields of a held tick; a tick of an earlier day gets no fields of today's energy."""
+    """Return the fields of a held tick. For a tick of an earlier day, leave out the fields of today's energy."""
     return list_fields(state, tick.accepted_wh, tick.today_wh if tick.at >= state.today.start else {})
 
 
 def note_held(ticks: tuple[HeldTick, ...], state: EnergyState, accepted: Mapping[str, float]) -> tuple[HeldTick, ...]:
-    """Return the ticks that have a held value, including the last tick if one of its values is held."""
+    """Return the ticks that have a held value. The last tick is included if one of its values is held."""
     waiting = {value.at for counter in state.counters.values() if counter.has_base for value in counter.held}
     kept = [tick for tick in ticks if tick.at in waiting]
     if state.last_tick in waiting:

@@ -1,8 +1,8 @@
 """Count the energy of each local hour, and make the points of `envoy_hour`. Pure.
 
-An hour is written once, when it is over and every counter has passed its end. Energy whose time is not known well
-enough belongs to no hour: a rise that crosses the border of an hour and took longer than `_LONGEST_S` makes its
-counter unknown in both. So an hour that was not seen is absent; its energy is in the day.
+An hour is written once, when it is over and every counter has passed its end. A rise that crosses the border of an
+hour and took longer than `_LONGEST_S` belongs to no hour, and its counter is unknown in both hours. So an hour that
+was not polled is absent. Its energy is in the day.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _LEAST_POLLED: Final = 0.75
 def count_hours(
     before: EnergyState, state: EnergyState, tick: Tick, bookings: Iterable[Booking]
 ) -> tuple[EnergyState, tuple[Reading, ...]]:
-    """Add a tick's energy to its hours → the new state, and the points of the hours that are complete now.
+    """Add a tick's energy to its hours. Return the new state, and the points of the hours that are complete now.
 
-    `before` is the state before the tick, `state` the state after its energy was booked.
+    `before`: the state before the tick. `state`: the state after its energy was booked.
     """
     hours = {hour.start: hour for hour in state.hours if hour.start <= tick.at}
     now = hour_of(tick.at, state.zone)
@@ -55,7 +55,10 @@ def count_hours(
 
 
 def _add(energy: dict[int, dict[str, float]], booking: Booking, zone: str) -> None:
-    """Add energy to the hours in which it flowed, in proportion to time; hours that are written get no part."""
+    """Add energy to the hours in which it flowed, in proportion to time.
+
+    Hours that are already written get no part.
+    """
     since = min(booking.since, booking.until - 1)
     first = hour_of(since, zone)
     if booking.until <= first.end:

@@ -1,7 +1,7 @@
 """Compute the hours of a local day from the IANA time zone. Pure.
 
-When the clocks go back, an hour of the day occurs twice, each with its own beginning; when they go forward, one is
-missing. In zones whose clocks change by half an hour, such an hour is half as long.
+When the clocks go back, an hour of the day occurs twice, each time with its own beginning. When they go forward, an
+hour is missing. In zones whose clocks change by half an hour, that hour is half as long.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _QUARTER_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class LocalHour:
-    """Hold one hour: from `start` to before `end` in unix seconds; `day` is its ISO date, `hour` is 00 to 23."""
+    """Hold one hour, from `start` to before `end` in unix seconds. `day`: its ISO date. `hour`: 00 to 23."""
 
     start: int
     end: int
@@ -33,12 +33,12 @@ class LocalHour:
 
 
 def hour_of(at: int, zone: str) -> LocalHour:
-    """Return the local hour in which a time in unix seconds lies."""
+    """Return the local hour that contains a time in unix seconds."""
     return _find_hour(at // _QUARTER_S, zone)
 
 
 def list_hours(since: int, until: int, zone: str) -> Iterator[LocalHour]:
-    """List the local hours that have a part between two unix times, in order."""
+    """List in order the local hours between two unix times, including those that lie only partly between them."""
     at = since
     while at < until:
         hour = hour_of(at, zone)
@@ -59,6 +59,9 @@ def _find_hour(quarter: int, zone: str) -> LocalHour:
 
 
 def _label(quarter: int, zone: str) -> tuple[str, str, timedelta | None]:
-    """Return date, hour and offset of a quarter of an hour; the offset tells the two hours of one name apart."""
+    """Return date, hour and offset of a quarter of an hour.
+
+    When the clocks go back, two hours have the same name and differ in the offset.
+    """
     local = datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(ZoneInfo(zone))
     return local.date().isoformat(), f"{local:%H}", local.utcoffset()

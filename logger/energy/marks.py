@@ -1,10 +1,9 @@
-"""Keep the energies of the house from falling, and leave them out when they cannot be true. Pure.
+"""Keep the energies of the house from falling, and leave them out if they cannot be true. Pure.
 
-With a net CT, consumption is production + import − export. The figure falls when its counters are of different grain:
-the inverters' production moves every 5 to 60 minutes, import and export move each second. So the figure is moved only
-when all of its counters have moved, and keeps its highest value until then. If it stays below its highest value by
-more than the grain and the meters' errors explain, something is not measured. The figure is then left out until
-it has not been so low for a day.
+With a net CT, consumption is production + import − export. Its counters move at different times: the inverters'
+production every 5 to 60 minutes, import and export each second. So the sum would fall in between. Therefore the
+highest value is kept until all counters have moved. If the sum stays below it by more than delays and the meters'
+errors explain, something is not measured. The figure is then left out until it has not been so low for a day.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ _LAG_H: Final = 0.5
 def mark_quantities(
     state: EnergyState, tick: Tick, accepted: Mapping[str, float], resets: Collection[str]
 ) -> tuple[EnergyState, tuple[Event, ...]]:
-    """Move the mark of each quantity whose counters were all accepted in this tick → the state, and events.
+    """Move the mark of each quantity whose counters were all accepted in this tick. Return the state, and events.
 
-    `state` is the state after the tick. `resets` are the counters that were rebaselined in this tick. A quantity
-    whose figure cannot be true is left out of the open day.
+    `state`: the state after the tick. `resets`: the counters that were rebaselined in this tick. A quantity whose
+    figure cannot be true is left out of the open day.
     """
     before, events = state.marks, list[Event]()
     marks = dict(before)
@@ -65,9 +64,9 @@ def leave_out(state: EnergyState, quantities: Collection[str]) -> EnergyState:
 def drop_uneven(
     late: Iterable[tuple[int, dict[str, float]]], state: EnergyState, tick: Tick
 ) -> tuple[tuple[int, dict[str, float]], ...]:
-    """Return the late fields without those of quantities whose counters are of different grain.
+    """Return the late fields without those of quantities whose counters move at different times.
 
-    Such a quantity had its mark at that earlier tick, and the late value may lie below that mark.
+    Such a quantity got its mark at the earlier tick, and the late value may be below that mark.
     """
     coarse = _list_coarse(tick)
     uneven = {quantity for quantity, of in _list_marked(state.wiring, coarse).items() if not coarse.isdisjoint(of)}
@@ -79,7 +78,7 @@ def drop_uneven(
 def _move(
     quantity: str, known: Mark, ever: float, today: float, state: EnergyState, tick: Tick
 ) -> tuple[Mark, tuple[Event, ...]]:
-    """Move a mark to the figures of this tick, or note that these figures cannot be."""
+    """Move a mark to the figures of this tick, or store that these figures cannot be true."""
     if not is_rising(quantity, state.wiring):
         return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()
     is_unreported = _is_coarse(tick.sources.get("production")) and state.counters["production"].rose_at <= known.at
@@ -93,7 +92,10 @@ def _move(
 
 
 def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
-    """Return by how much a figure may lie below its mark: by the meters' errors and the lag of coarse counters."""
+    """Return by how many Wh a figure may be below its mark.
+
+    The causes are the meters' errors and the delay of coarse counters.
+    """
     noise = noise_wh(state.today.energy[name].wh for name in known.of)
     by_power = [name for name in known.of if state.counters[name].source == POWER]
     noise += _INTEGRATED_SHARE * add_up(state.today.energy[name].wh for name in by_power)
@@ -105,7 +107,10 @@ def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
 
 @lru_cache(maxsize=16)
 def _list_marked(wiring: Wiring | None, coarse: frozenset[str]) -> Mapping[str, Mapping[str, int]]:
-    """List the quantities that have a mark, with their terms: those that never fall, and those of different grain."""
+    """List the quantities that have a mark, with their terms.
+
+    These are the quantities that never fall, and those whose counters move at different times.
+    """
     return {
         quantity: of
         for quantity, of in terms(wiring).items()
@@ -122,6 +127,6 @@ def _is_coarse(source: Source | None) -> bool:
 
 
 def _has_moved(name: str, counter: Counter, tick: Tick, since: int) -> bool:
-    """Tell whether a counter has risen since a tick, or stands still for longer than it does while energy flows."""
+    """Tell whether a counter has risen since a tick, or has not risen for longer than it takes while energy flows."""
     resolution_s = tick.sources.get(name, Source()).resolution_s
     return not resolution_s or counter.rose_at > since or tick.at - counter.rose_at >= resolution_s

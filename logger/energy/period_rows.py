@@ -22,7 +22,7 @@ from logger.model import DayRow
 
 
 def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[DayRow], EnergyState]:
-    """Make the rows of the months and years that contain the dates → the rows, and the state with those periods."""
+    """Make the rows of the months and years that contain the dates. Return them, and the state with those periods."""
     keys = sorted({key for day in dates for key in keys_of(day)})
     if not keys:
         return [], state
@@ -56,9 +56,9 @@ def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
 
 
 def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[list[DayRow], EnergyState]:
-    """Set the months of the given days, by ISO date, to their sums; days that the state keeps come from the state.
+    """Set the months of the given days (key: ISO date) to the sums of these days.
 
-    A month of which the state knows more days stays as it is.
+    Days that the state keeps are taken from the state. A month of which the state knows more days is not changed.
     """
     kept, by_month = {day.date for day in state.days}, dict[str, list[Period]]()
     for day in sorted(days):
@@ -74,7 +74,7 @@ def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[lis
 
 
 def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
-    """Add the months and years of the keys that the state does not know yet."""
+    """Add the months and years in `keys` that the state does not know yet."""
     new = [key for key in keys if key not in state.periods]
     if not new:
         return state

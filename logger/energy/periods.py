@@ -1,7 +1,7 @@
-"""Sum the rows of days into the rows of months and years. Pure.
+"""Sum day rows to the rows of months and years. Pure.
 
 A month is the sum of its days, a year the sum of its months. Days that are kept one by one may still change, so they
-are added at each row; what the other days of a month gave is kept as one sum.
+are added each time a row is made. The other days of a month are kept as one sum.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _MONTH: Final = len("2026-11")
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Hold the sums of some days; `start` and `tags` are those of the rows that are made of it.
+    """Hold the sums of some days. `start` and `tags` are those of the row that is made from it.
 
-    `seconds`: the length of the days together. `polled_s`: for how much of it the gateway was polled.
-    `sums`, `peaks`: values by field name. `peak_import_at`: local date and time. `currencies`: those of the money.
+    `seconds`: the length of the days together. `polled_s`: for how many of these the gateway was polled. `sums`,
+    `peaks`: values by field name. `peak_import_at`: local date and time. `currencies`: the currencies of the money.
     """
 
     start: int
@@ -44,11 +44,11 @@ class Period:
     currencies: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
-        """Hash only what usually differs between two periods, because a cache hashes them at every tick."""
+        """Hash only the fields that usually differ between two periods, because a cache hashes them at every tick."""
         return hash((self.start, self.days, self.polled_s))
 
     def plus(self, more: Period) -> Period:
-        """Return the sums of both, with the start and the tags of the first."""
+        """Return the sums of both periods, with the start and the tags of the first."""
         own, theirs = self.peaks.get("peak_import_w", -1.0), more.peaks.get("peak_import_w", -1.0)
         best = more if more.best_day and (not self.best_day or more.best_day_wh > self.best_day_wh) else self
         return Period(
@@ -70,7 +70,7 @@ class Period:
 
 
 def sum_day(row: Reading, seconds: int) -> Period:
-    """Return a row of `envoy_day`, whose day has so many seconds, as sums of one day."""
+    """Return a row of `envoy_day` as the sums of one day. `seconds`: the length of the day."""
     numbers = {name: float(v) for name, v in row.fields.items() if isinstance(v, (int, float))}
     day, at = str(row.fields["local_date"]), row.fields.get("peak_import_at")
     made_wh, currency = numbers.get("production_wh"), str(row.fields.get("currency", ""))
@@ -95,7 +95,7 @@ def add_days(month: Period, days: Iterable[Period]) -> Period:
 
 
 def begin_period(key: str, zone: str, tags: Mapping[str, str]) -> Period:
-    """Begin a month (`2026-11`) or a year (`2026`); its start and its tags stay as they are now."""
+    """Begin a month (`2026-11`) or a year (`2026`). Its start and its tags never change afterwards."""
     return Period(first_instant(f"{key}-01" if len(key) == _MONTH else f"{key}-01-01", zone), tags)
 
 
@@ -105,7 +105,7 @@ def keys_of(day: str) -> tuple[str, str]:
 
 
 def is_month(key: str) -> bool:
-    """Tell whether a key names a month and not a year."""
+    """Tell whether a key names a month; otherwise it names a year."""
     return len(key) == _MONTH
 
 
@@ -117,7 +117,7 @@ def last_day(key: str) -> str:
 
 
 def make_period_row(key: str, period: Period, *, final: bool) -> DayRow:
-    """Make the row of a month or a year; in the store it lies at the last day of that time."""
+    """Make the row of a month or a year. The store keeps it under the last day of that month or year."""
     kind = "month" if is_month(key) else "year"
     fields: dict[str, Value] = {f"local_{kind}": key, "days": period.days, **period.peaks}
     fields |= {name: v for name, v in period.sums.items() if name not in MONEY or len(period.currencies) == 1}

@@ -32,19 +32,21 @@ _NOISE_SHARE: Final = 0.03
 
 
 def noise_wh(terms_wh: Iterable[float]) -> float:
-    """Return by how much a sum of these energies may be wrong: 30 Wh, or 3 % of the largest one."""
+    """Return by how many Wh a sum of these energies may be wrong: 30 Wh, or 3 % of the largest one."""
     return max(_NOISE_WH, _NOISE_SHARE * max((abs(wh) for wh in terms_wh), default=0.0))
 
 
 def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
-    """Tell whether a quantity cannot be: what a house uses, below zero by more than its terms may be wrong."""
+    """Tell whether a figure of the house's energy is impossible: further below zero than its terms may be wrong."""
     return quantity in _HOUSE and wh < 0 and wh < -noise_wh(terms_wh)
 
 
 def is_rising(quantity: str, wiring: Wiring | None) -> bool:
-    """Tell whether a computed quantity can never fall: the energy of the house, at a site with a net CT.
+    """Tell whether a computed quantity can never fall.
 
-    Consumption can fall: as the gateway counts, a battery that feeds the grid lowers it.
+    Only the energy of the house at a site with a net CT never falls.
+
+    Consumption can fall, because in the gateway's count a battery that feeds the grid lowers it.
     """
     if wiring is None or not wiring.net or quantity not in _HOUSE:
         return False
@@ -52,13 +54,13 @@ def is_rising(quantity: str, wiring: Wiring | None) -> bool:
 
 
 def is_balanced(wiring: Wiring | None) -> bool:
-    """Tell whether import and export are balanced over the phases: a net meter measures two or three of them."""
+    """Tell whether import and export are balanced over the phases: if a net meter measures two or three of them."""
     return wiring is not None and bool(wiring.net) and (wiring.phases or 1) > 1
 
 
 @lru_cache(maxsize=32)
 def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
-    """Return each quantity as primitive counters with their signs; leave out quantities that the site cannot give."""
+    """Return each quantity as primitive counters with their signs. Leave out quantities that the site cannot give."""
     found: dict[str, dict[str, int]] = {"production": {"production": 1}}
     if wiring is None:
         return found | _BATTERY
@@ -85,9 +87,9 @@ def figures(
 ) -> dict[str, tuple[float, float]]:
     """Return each quantity's energy in Wh and its estimated part in Wh, from a day's energy by counter.
 
-    The quantities in `left_out`, and those that cannot be, are missing.
-    Energy attributed over a gap enters the estimated part with the sign that the counter has in the quantity.
-    Integrated energy always adds to the estimated part: integrated terms may cancel, but their errors do not.
+    The quantities in `left_out` and impossible quantities are missing. Energy that was shared over a gap enters the
+    estimated part with the sign that the counter has in the quantity. Integrated energy always adds to the estimated
+    part: integrated terms may cancel, but their errors do not.
     """
     found = {}
     for quantity, of in terms(wiring).items():

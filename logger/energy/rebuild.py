@@ -53,7 +53,7 @@ _INVERTER_W: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Hold one tick as it was written: the fields and tags of its `envoy_totals` point, and what was around it."""
+    """Hold one tick as it was written: the fields and tags of its `envoy_totals` point, and its surroundings."""
 
     at: int
     fields: Mapping[str, Value]
@@ -68,7 +68,7 @@ def replay(
     prices: Prices = NO_PRICES,
     phases: int | None = None,
 ) -> tuple[EnergyState, dict[str, list[DayRow]], list[Reading]]:
-    """Account for past ticks after the state's last tick → the new state, each day's last rows, and the hours.
+    """Account for past ticks after the state's last tick. Return the new state, each day's last rows, and the hours.
 
     `phases`: how many phases the meter at the grid measured, None if unknown.
     """
@@ -94,7 +94,10 @@ def replay(
 
 
 def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState:
-    """Raise the balanced lifetimes to those that were written, because they began before the first replayed tick."""
+    """Raise the balanced lifetimes to the values that were written.
+
+    They began before the first replayed tick.
+    """
     counters = dict(state.counters)
     for name, field in BALANCED_LIFETIMES.items():
         written = [wh for past in points if isinstance(wh := past.fields.get(field), float)]
@@ -104,9 +107,9 @@ def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState
 
 
 def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
-    """Advance the `past` state to where `live` begins; energy between the two is attributed as over any gap.
+    """Advance the `past` state to the beginning of `live`. Energy between the two is shared as over any gap.
 
-    `inverters` is the number of inverters at the site.
+    `inverters`: the number of inverters at the site.
     """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
     for name, base in live.bases.items():
@@ -120,7 +123,7 @@ def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) ->
 
 
 def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
-    """Add the days of `past` to the `live` state → the joined state, and the dates that changed.
+    """Add the days of `past` to the `live` state. Return the joined state, and the dates that changed.
 
     A day that both states have is merged. `past` must end where `live` begins (see `lead_up`).
     """
@@ -155,7 +158,10 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
 
 
 def fill_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
-    """Give closed days of `live` that have no extremes those of `past` → the new state, and the dates of these."""
+    """Copy extremes from `past` to closed days of `live` that have none.
+
+    Return the new state, and the dates of these days.
+    """
     again = {day.date: day.extremes for day in past.past if day.date in dates and day.extremes != Extremes()}
     filled = [day.date for day in live.past if day.date in again and day.extremes == Extremes()]
     days = (replace(day, extremes=again[day.date]) if day.date in filled else day for day in live.past)
@@ -163,7 +169,7 @@ def fill_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> t
 
 
 def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
-    """Replace closed days of `live` with those of `past` → the new state, and the dates that were replaced."""
+    """Replace closed days of `live` with those of `past`. Return the new state, and the dates that were replaced."""
     again = {day.date: day for day in past.past if day.date in dates}
     days = tuple(
         replace(again[day.date], tags=day.tags or again[day.date].tags, final=day.final) if day.date in again else day
@@ -173,7 +179,7 @@ def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -
 
 
 def list_rows(state: EnergyState, dates: Iterable[str]) -> list[DayRow]:
-    """Make the rows of the given dates; days that the state lacks, or without energy, have no row."""
+    """Make the rows of the given dates. A day that the state lacks, or that has no energy, gets no row."""
     days = {day.date: day for day in state.days}
     rows = [
         row
@@ -221,13 +227,13 @@ def _is_counted(past: Past) -> bool:
 
 
 def _usual_gap_s(points: Sequence[Past], name: str) -> float:
-    """Return the median seconds between ticks that have the field; 0 with fewer than two such ticks."""
+    """Return the median seconds between ticks that have the field; 0 if fewer than two have it."""
     ticks = [past.at for past in points if name in past.fields]
     return median(b - a for a, b in zip(ticks, ticks[1:], strict=False)) if len(ticks) > 1 else 0.0
 
 
 def _wiring(points: Sequence[Past], phases: int | None, known: Wiring | None) -> Wiring:
-    """Infer how the site was metered from the fields that occur in the points.
+    """Infer the site's wiring from the fields that occur in the points.
 
     A field whose value is held is missing at some ticks, but not for a whole day.
     """

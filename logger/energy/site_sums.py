@@ -1,6 +1,6 @@
-"""Sum the gateways of one site: their powers and energies of today at a tick, and their rows of days. Pure.
+"""Sum the gateways of one site: their powers, their energies of today, and their day rows. Pure.
 
-A sum is of all gateways of the site, or it is absent; what is missing is named.
+A sum covers all gateways of the site, or it is absent. The gateways that lack the value are named.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _MONEY: Final = ("cost", "income", "saved")
 
 @dataclass(frozen=True, slots=True)
 class SiteMember:
-    """One gateway of a site: what people call it, its totals of the tick (empty: not heard), its energy state."""
+    """Hold one gateway of a site: its name for people, its totals of the tick, its energy state.
+
+    The totals are empty if the gateway was not heard.
+    """
 
     name: str
     totals: Mapping[str, Value] = field(default_factory=dict)
@@ -31,7 +34,7 @@ class SiteMember:
 
     @property
     def is_heard(self) -> bool:
-        """Tell whether the gateway told its power at this tick."""
+        """Tell whether the gateway gave its power at this tick."""
         return "production_power_w" in self.totals
 
     def lacks(self, quantity: str) -> bool:
@@ -44,7 +47,10 @@ class SiteMember:
 
 
 def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
-    """Make the point of a site at a tick; without a gateway that is not heard it has only the counts and its name."""
+    """Make the point of a site at a tick.
+
+    If a gateway is not heard, the point has only the numbers of gateways and the names of those that are missing.
+    """
     heard = [each for each in members if each.is_heard]
     missing = [each.name for each in members if not each.is_heard]
     fields: dict[str, Value] = {"gateways": float(len(members)), "gateways_heard": float(len(heard))}
@@ -59,7 +65,10 @@ def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
 
 
 def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[str]) -> dict[str, Value]:
-    """Sum one field over the gateways that can have it; a gateway that should have it and does not is `missing`."""
+    """Sum one field over the gateways that can have it.
+
+    Add a gateway that should have it and does not to `missing`.
+    """
     able = [each for each in members if not each.lacks(quantity)]
     values = [each.totals.get(name) for each in able]
     known = [value for value in values if isinstance(value, (int, float))]
@@ -71,7 +80,7 @@ def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[
 
 
 def sum_days(site: str, dates: Collection[str], members: Sequence[SiteMember]) -> list[DayRow]:
-    """Make the row of a site for each date of which every gateway has a day."""
+    """Make the row of a site for each date for which every gateway has a day."""
     found = []
     for date in sorted(dates):
         rows = [row for each in members if (row := _find_row(each, date)) is not None]

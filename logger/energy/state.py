@@ -22,7 +22,10 @@ READ_BACK: Final = "read back"
 
 @dataclass(frozen=True, slots=True)
 class HeldValue:
-    """Hold a counter's value in Wh that is not accepted yet, with the energy integrated from power until its tick."""
+    """Hold a value of a counter in Wh that is not accepted yet.
+
+    It also has the energy integrated from power up to its tick.
+    """
 
     at: int
     wh: float
@@ -83,7 +86,7 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Describe how the site is metered; None means unknown. The wiring decides how quantities are computed.
+    """Describe how the site is metered. None means unknown. Quantities are computed according to the wiring.
 
     `phases`: the number of phases that the meter at the grid measures.
     """
@@ -109,7 +112,7 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class DayEnergy:
-    """Hold one counter's energy on a local day; `estimated_wh` is the part attributed over a gap or integrated."""
+    """Hold one counter's energy on a local day. `estimated_wh`: the part that was shared over a gap or integrated."""
 
     wh: float = 0.0
     estimated_wh: float = 0.0
@@ -148,7 +151,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class HeldTick:
-    """Hold a tick at which a value was held, with the accepted values by counter that its missing fields need."""
+    """Hold a tick at which a value was held, and the accepted values by counter that its missing fields need."""
 
     at: int
     accepted_wh: Mapping[str, float]
@@ -157,7 +160,7 @@ class HeldTick:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """Hold energy of a counter in Wh, and its estimated part, between two unix times, without a price so far."""
+    """Hold energy of a counter that has no price yet, in Wh, with its estimated part, between two unix times."""
 
     since: int
     until: int
@@ -176,7 +179,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Unbalanced:
-    """Hold the rises of import and export in Wh since both were last balanced; `is_guess`: partly not measured."""
+    """Hold the rises of import and export in Wh since both were last balanced.
+
+    `is_guess`: part of them was not measured.
+    """
 
     import_wh: float = 0.0
     export_wh: float = 0.0
@@ -185,7 +191,7 @@ class Unbalanced:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Hold the first accepted value of a counter as the gateway gave it, in Wh, and its tick."""
+    """Hold the first accepted value of a counter in Wh, as the gateway gave it, and its tick."""
 
     at: int
     wh: float
@@ -193,10 +199,10 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Hold how far a quantity that is made of several counters has come: its lifetime, and its rise on the `day`.
+    """Hold the highest lifetime of a quantity that is made of several counters, and its highest rise on the `day`.
 
-    `at` is the tick at which all counters had moved. `of` are the counters. `short_at` is the last tick at which the
-    counters gave a figure too far below the mark to be true, 0 if there was none.
+    `at`: the tick at which all counters had moved. `of`: the counters. `short_at`: the last tick at which the
+    counters gave a figure too far below the mark to be true; 0 if there was none.
     """
 
     at: int
@@ -207,7 +213,7 @@ class Mark:
     short_at: int = 0
 
     def is_short(self, now: int) -> bool:
-        """Tell whether the counters gave a figure that cannot be, within the day before a tick."""
+        """Tell whether the counters gave an impossible figure within the day before a tick."""
         return bool(self.short_at) and now - self.short_at < _DOUBTED_S
 
 
@@ -215,7 +221,8 @@ class Mark:
 class Hour:
     """Hold one local hour that is not written yet, from `start` to before `end` in unix seconds.
 
-    `wh`: the energy of the counters that are known in it. `polled_s`: seconds for which the gateway was polled.
+    `wh`: the energy in this hour, by counter; unknown counters are missing. `polled_s`: seconds for which the gateway
+    was polled.
     """
 
     start: int
@@ -230,11 +237,11 @@ class EnergyState:
 
     `days`: oldest first. The last day is open; a gap can reopen the others. `samples`: the last power of each flow.
     `unbalanced`: what is not balanced over the phases yet. `held_ticks`: ticks with a value that is not accepted yet.
-    `refused`: the gateway's figures of today that are yesterday's, in Wh by quantity.
-    `bases`: the first accepted value of each counter; points written before that value are not part of this state.
-    `unpriced`: energy that waits for its price. `quarter`: the present quarter of an hour.
-    `marks`: how far each quantity has come that is made of several counters. `hours`: those that are not written yet.
-    `periods`: months (`2026-11`) and years (`2026`); a month holds the sums of its days that are no longer in `days`.
+    `refused`: the gateway's figures of today that are yesterday's, in Wh by quantity. `bases`: the first accepted
+    value of each counter; points written before that value are not part of this state. `unpriced`: energy that waits
+    for its price. `quarter`: the present quarter of an hour. `marks`: the mark of each quantity that is made of
+    several counters. `hours`: the hours that are not written yet. `periods`: months (`2026-11`) and years (`2026`); a
+    month holds the sums of its days that are no longer in `days`.
     """
 
     zone: str = ""
@@ -278,13 +285,13 @@ class Tick:
     """Hold the input of one tick to the energy state.
 
     `counters`: Wh by primitive counter, as the gateway gives them. `sources`: the source of each counter.
-    `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power of the site.
-    `powers`: plausible watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose power
-    arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at which the
-    gateway's firmware or meters last changed. `inverters_w`: the most that the inverters can make together, None if
-    unknown. `reported_at`: when an inverter reported last, None if unknown. `limits`: the greatest power in W of
-    counters whose devices tell it, where `max_w` would be too much. `left_out`: quantities whose counters cannot be
-    counted on now. `tags`: the tags for a day that begins now. `around`: what else was measured.
+    `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power that the site can
+    have. `powers`: plausible watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose
+    power arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at which
+    the gateway's firmware or meters last changed. `inverters_w`: the greatest power that the inverters can make
+    together, None if unknown. `reported_at`: when an inverter reported last, None if unknown. `limits`: the greatest
+    power in W of each counter whose devices tell it, if it is below `max_w`. `left_out`: quantities that cannot be
+    counted now. `tags`: the tags for a day that begins now. `around`: the surroundings that were measured.
     """
 
     at: int

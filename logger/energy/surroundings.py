@@ -1,4 +1,4 @@
-"""Define what is measured around the counters at a tick, and what a day and a quarter of an hour keep of it."""
+"""Define the surroundings of the counters at a tick, and what a day and a quarter of an hour keep of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Hold what a tick measured beside counters and powers; None means unknown.
+    """Hold what a tick measured besides counters and powers. None means unknown.
 
     `volts`: the least and the greatest voltage of the phases. `hertz`: the least and the greatest frequency.
     """
@@ -20,11 +20,11 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """Hold the least and greatest values of a local day; None means never known on that day.
+    """Hold the least and greatest values of a local day. None means that a value was never known on that day.
 
-    `peak_import_w`, `peak_export_w` and `base_load_w` are means of a quarter of an hour. `peak_import_at` is the
-    local time, as HH:MM, at which the quarter of the greatest import began. Voltage and frequency count only on the
-    grid. `off_grid_s`: seconds without the grid.
+    `peak_import_w`, `peak_export_w` and `base_load_w` are means over a quarter of an hour. `peak_import_at`: the
+    local time, as HH:MM, at which the quarter of the greatest import began. Voltage and frequency count only while
+    the site is on the grid. `off_grid_s`: seconds without the grid.
     """
 
     peak_import_w: float | None = None
@@ -42,7 +42,7 @@ class Extremes:
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """Hold the sums of the powers in W of the quarter of an hour that began at `at`, and how many ticks gave them."""
+    """Hold the sums of the powers in W over the quarter of an hour that began at `at`, and their number of ticks."""
 
     at: int = 0
     net_w: float = 0.0
@@ -53,7 +53,7 @@ class Quarter:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Hold when the grid's state was last known, and since when the site is without the grid; 0 means never, not."""
+    """Hold when the grid's state was last known (0: never), and when the site lost the grid (0: it has the grid)."""
 
     at: int = 0
     lost_at: int = 0

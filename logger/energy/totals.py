@@ -32,7 +32,10 @@ def energy_fields(
 
 
 def _keep_to_marks(found: Mapping[str, float], state: EnergyState) -> dict[str, float]:
-    """Return the fields with the lifetime and today of marked quantities as their marks say, or without them."""
+    """Replace lifetime and today of quantities that have a mark by their marks.
+
+    Leave out those that cannot be true.
+    """
     kept = dict(found)
     for quantity, mark in state.marks.items():
         ever, today = f"{quantity}_lifetime_wh", f"{quantity}_today_wh"
@@ -66,7 +69,10 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
 
 
 def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[str, int]) -> float | None:
-    """Return today's energy in Wh; on a counter's first day, the rises plus the gateway's figure, None without it."""
+    """Return today's energy in Wh.
+
+    On a counter's first day it is the rises plus the gateway's figure, or None without such a figure.
+    """
     if all(state.counters[name].first_day < state.day for name in of):
         return rises_wh
     seed = state.seeds.get(quantity)
@@ -77,7 +83,7 @@ def _list_weeks(state: EnergyState) -> dict[str, float]:
     """Return each quantity's energy of the seven complete days before today, in Wh.
 
     A day is complete if all counters had their base before that day. The last day is complete once all counters were
-    accepted after that day. On a counter's first day the gateway's figure is used, if that figure is sane.
+    accepted after that day. On a counter's first day the gateway's figure is used, if it is sane.
     """
     found: dict[str, float] = {}
     first_days = tuple((name, counter.first_day) for name, counter in state.counters.items())

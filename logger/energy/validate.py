@@ -1,7 +1,7 @@
 """Validate a counter's new value: accept it, hold it until the next polls agree, or reject it. Pure.
 
-Zeros, drops and spikes are held and not written. A held value is compared with the values after it. A confirmed value
-is written at its own tick; a rejected value is never written.
+Zeros, falls and spikes are held and not written. A held value is compared with the values after it. A confirmed value
+is written at its own tick. A rejected value is never written.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEAR_ROLLOVER_WH: Final = 500.0
 class Bounds:
     """Hold the limits within which one counter's value is plausible at one tick.
 
-    `max_w` is the greatest power that the site can have. `seen_w` is the greatest power seen so far, 0 if unknown.
+    `max_w`: the greatest power that the site can have. `seen_w`: the greatest power seen so far, 0 if unknown.
     `interval_s`: seconds between polls. `is_new_firmware`: the firmware changed after the last accepted value.
     """
 
@@ -43,7 +43,10 @@ class Bounds:
     is_new_firmware: bool = False
 
     def most_wh(self, since: int, now: int) -> float:
-        """Return the most Wh that can have flowed; for one interval if our clock was set back."""
+        """Return the most Wh that can have flowed between two times.
+
+        If our clock was set back, return the most for one interval.
+        """
         return self.max_w * max(self.interval_s if now <= since else 0, now - since) / 3600
 
 
@@ -61,9 +64,9 @@ class Decision:
     """Hold the effect of one value on its counter.
 
     `accepted`: the value may be written. `reset`: the counter was rebaselined. `rollovers`: the number of rollovers
-    added to the offset. `bridged_wh`: the energy integrated from power between the last value of the old base and
-    the first value of the new base. `confirmed`: confirmed held values, with the offset. `rejected`: rejected held
-    values, as the gateway gave them. `dipped`: the value fell by no more than jitter.
+    added to the offset. `bridged_wh`: the energy integrated from power between the last value of the old base and the
+    first value of the new base. `confirmed`: confirmed held values, with the offset. `rejected`: rejected held
+    values, as the gateway gave them. `dipped`: the value fell by at most 10 Wh.
     """
 
     counter: Counter
@@ -92,9 +95,9 @@ class Decision:
 def start_counter(
     known: Counter | None, wh: float, tick: int, day: str, bounds: Bounds, bridged_wh: float = 0.0
 ) -> Decision:
-    """Take the first value of a source as its base; take a zero only after an hour of zeros outside the quiet window.
+    """Take the first value of a source as its base. Take a zero only after an hour of zeros outside the quiet window.
 
-    `known` is the counter with its previous source, or a counter without a base. `day` is the local ISO date.
+    `known`: the counter with its previous source, or a counter without a base. `day`: the local ISO date.
     """
     source, has_base = bounds.source.name, known is not None and known.has_base
     if wh == 0:
@@ -145,7 +148,7 @@ def hold(counter: Counter, value: HeldValue) -> Decision:
 
 
 def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> Decision:
-    """Take the first held value as the new base, or as a step of rollovers; the others are rises from that value."""
+    """Take the first held value as the new base, or as a step of rollovers. The others are rises from that value."""
     first, tick = held[0], held[-1].at
     step = first.wh + counter.offset_wh - counter.accepted_wh
     seen_wh = min(bounds.seen_w or bounds.max_w, bounds.max_w) * max(0, first.at - counter.at) / 3600
@@ -184,7 +187,7 @@ def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> D
 
 
 def _stood_wh(counter: Counter, bounds: Bounds) -> float:
-    """Return the most Wh that can have flowed while a source of coarse steps did not rise.
+    """Return the most Wh that can have flowed while a source that rises in coarse steps did not rise.
 
     The power is assumed to be at most 1.5 times the greatest power seen.
     """
@@ -193,7 +196,7 @@ def _stood_wh(counter: Counter, bounds: Bounds) -> float:
 
 
 def _accept(counter: Counter, wh: float, tick: int, rollovers: int) -> Decision:
-    """Accept a value that continues the counter; confirm the held values if they all lie in ascending order."""
+    """Accept a value that continues the counter. Confirm the held values if they all are in ascending order."""
     offset = counter.offset_wh + rollovers * ROLLOVER_WH
     accepted = wh + offset
     rise = max(0.0, accepted - counter.accepted_wh)
@@ -236,8 +239,8 @@ def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
 def _count_rollovers(counter: Counter, step: float, most_wh: float, bounds: Bounds) -> int:
     """Count the rollovers that explain a step with a rise of at most `most_wh`; 0 if no number explains the step.
 
-    A step down is a rollover: the count is positive. A step up means that new firmware no longer rolls over (Q-L8),
-    or that an accepted rollover was wrong: the count is negative.
+    A step down is a rollover, so the count is positive. A step up means that new firmware no longer rolls over
+    (Q-L8), or that an accepted rollover was wrong. The count is then negative.
     """
     if step < 0:
         count = math.ceil((-step - _NEAR_ROLLOVER_WH) / ROLLOVER_WH)

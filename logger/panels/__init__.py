@@ -1,1 +1,1 @@
-"""Compute each inverter's energy per day, compare inverters within their group, and detect silent inverters."""
+"""Compute each inverter's energy on each day, compare inverters within their group, and detect silent inverters."""

@@ -1,6 +1,6 @@
-"""Compare each inverter with its group's median, over one day and seven days, and make the rows of days. Pure.
+"""Compare each inverter with its group's median, over one day and seven days, and make the day rows. Pure.
 
-A group of one or two inverters is not compared, because the median of so few values says nothing about the others.
+A group of one or two inverters is not compared, because the median of so few values tells nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WEEK: Final = 7
 
 
 def make_rows(state: PanelState, dates: Iterable[str], gateway: str, zone: str, closed: str) -> list[DayRow]:
-    """Make the rows of `envoy_inverter_day` for the given dates; rows up to the date `closed` are final."""
+    """Make the rows of `envoy_inverter_day` for the given dates. Rows up to the date `closed` are final."""
     return [
         DayRow(reading, day, day <= closed)
         for day in dates
@@ -51,14 +51,17 @@ def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Read
 
 
 def _describe(serial: str, panel: PanelDay, place: Place) -> dict[str, Value]:
-    """Return the names of the panel and the counts of its days; a panel without a name is called by its serial."""
+    """Return the panel's names and its counts of silent and low days.
+
+    A panel without a name gets its serial as name.
+    """
     names = {"panel": place.panel or serial, "panel_row": place.row, "panel_column": place.column}
     counts = {"silent_days": panel.silent_days, "low_days": panel.low_days, "tripped_s": float(panel.tripped_s)}
     return {**{name: text for name, text in names.items() if text}, **counts}
 
 
 def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
-    """Return the serials of each group; without a layout all inverters are in the group ''."""
+    """Return the serials of each group. Without a layout all inverters are in the group ''."""
     found: dict[str, list[str]] = {}
     for serial, panel in panels.items():
         found.setdefault(panel.group, []).append(serial)
@@ -88,7 +91,7 @@ def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
 
 
 def measure_coverage(day: PanelDays, interval_s: int) -> dict[str, float]:
-    """Return the percentage of each inverter's expected reports that were seen.
+    """Return which percentage of each inverter's expected reports arrived.
 
     Reports are expected at every interval between the first and the last report of the inverter's group. An inverter
     without a report has 0.

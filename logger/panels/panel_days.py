@@ -38,10 +38,10 @@ class DayShare:
 
 
 def add_reports(state: PanelState, points: Iterable[Reading], since: int, until: int, site: Site) -> PanelState:
-    """Add new reports: points of `envoy_inverter`, each passed once, with the tags of the panel layout.
+    """Add new reports: points of `envoy_inverter` with the tags of the panel layout. Each point is passed once.
 
-    `until` is the present time. `since` is the tick at which a new state starts to count. A report from the future
-    was stamped by a wrong clock, the gateway's or ours, and is not added to any day.
+    `until`: the present time. `since`: the tick at which a new state starts to count. A report from the future was
+    stamped by a wrong clock, the gateway's or ours. It is not added to any day.
     """
     latest = until + AHEAD_S
     last_day = local_day(latest, site.zone)
@@ -81,7 +81,7 @@ def forget_old_days(state: PanelState) -> PanelState:
 
 
 def _set_back(inverter: InverterState, until: int) -> InverterState:
-    """Set an inverter's times back to `until`, as its last report was stamped by a clock that was ahead."""
+    """Set an inverter's times back to `until`, because its last report was stamped by a clock that was ahead."""
     counter = inverter.counter
     if counter is not None:
         counter = replace(counter, at=min(counter.at, until), held=())
@@ -107,7 +107,7 @@ def _note_report(day: PanelDay, point: Reading) -> PanelDay:
 def _count_report(
     known: InverterState | None, point: Reading, interval_s: int, zone: str
 ) -> tuple[InverterState, list[DayShare]]:
-    """Update an inverter with one report → the inverter, and the energy that the report adds to local days."""
+    """Update an inverter with one report. Return the inverter, and the energy that the report adds to local days."""
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
     wh = None if counted_wh is None else round(counted_wh, 3)  # further digits are noise that would be stored
     counter = known.counter if known else None
@@ -126,7 +126,7 @@ def _count_report(
 def _validate(
     counter: Counter | None, wh: float, at: int, interval_s: int, zone: str
 ) -> tuple[Counter, tuple[Increment, ...]]:
-    """Validate a counter's value in Wh → the counter after the value, and its accepted rises."""
+    """Validate a counter's value in Wh. Return the counter after the value, and its accepted rises."""
     bounds = Bounds(INVERTER_MAX_W, zone, interval_s or _LONGEST_INTERVAL_S)
     if counter is None or not counter.has_base:
         decision = start_counter(counter, wh, at, local_day(at, zone), bounds)
@@ -139,7 +139,7 @@ def _validate(
 def _integrate(
     known: InverterState | None, power_w: float | None, at: int, interval_s: int, zone: str
 ) -> list[DayShare]:
-    """Integrate the power of this report and the previous report; mark all of that energy as estimated."""
+    """Integrate power between the previous report and this report. All of that energy is marked as estimated."""
     if known is None or power_w is None:
         return []
     gap = at - known.last_at
@@ -153,7 +153,7 @@ def _integrate(
 def _split_by_day(rise: Increment, power_w: float, interval_s: int, zone: str) -> list[DayShare]:
     """Split a counter's rise between local days.
 
-    The report's power explains the energy of the report's own interval, which belongs to the day of the report. The
+    The energy of the report's own interval follows from the report's power, and belongs to the day of the report. The
     rest flowed at an unknown time since the previous report. Across midnight that rest is split in proportion to time
     and marked as estimated.
     """

@@ -1,7 +1,7 @@
 """Count each inverter's energy in each local hour, and make the points of `envoy_inverter_hour`. Pure.
 
 A report gives the mean power of the interval before it. An hour of an inverter is written once, some time after its
-end, if the reports cover it; the hours at dawn and dusk, and those of a gap, have no point.
+end, if the reports cover it. The hours at dawn and dusk and those of a gap are not covered, so they have no point.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def add_span(
     hours: dict[int, dict[str, SeenHour]], serial: str, known: InverterState | None, at: int, power_w: float,
     interval_s: int, zone: str,
 ) -> None:  # fmt: skip
-    """Add the energy of one report to the hours that it covers: its interval, and a short gap before it."""
+    """Add the energy of one report to the hours that it covers: its interval, and a short gap before that."""
     gap_s = at - known.last_at if known else interval_s + 1
     length_s = gap_s if gap_s <= _GAP_INTERVALS * interval_s else interval_s
     wh = power_w * min(length_s, interval_s)
@@ -43,7 +43,7 @@ def add_span(
 def close_hours(
     state: PanelState, until: int, gateway: str, zone: str, devices_s: int
 ) -> tuple[PanelState, list[Reading]]:
-    """Make the points of the hours that no report before `until` can change any more, and drop these hours."""
+    """Make the points of the hours that no report before `until` can change any more. Drop these hours."""
     wait_s = 2 * (state.interval_s + devices_s)
     points: list[Reading] = []
     left = {}

@@ -19,7 +19,7 @@ REPLAY_FIELDS: Final = ("power_w", "energy_lifetime_wh")
 
 
 def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, live: PanelState) -> PanelState:
-    """Add points of `envoy_inverter`, ordered by time, except the points that the `live` state has counted."""
+    """Add points of `envoy_inverter`, ordered by time. Leave out the points that the `live` state has counted."""
     mine = [point for point in points if not _is_counted(live, point)]
     if not mine:
         return state
@@ -28,7 +28,7 @@ def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, liv
 
 
 def replay_installed(state: PanelState, polls: Sequence[Sequence[Installed]], day: str, site: Site) -> PanelState:
-    """List the inverters of a past day's polls on that day, and add the time for which they were tripped."""
+    """Enter the installed inverters of a past day's polls on that day, and add their tripped seconds."""
     last = {item.serial: item for installed in polls for item in installed}
     tripped_s: dict[str, int] = {}
     for item in (item for installed in polls for item in installed if item.is_tripped):
@@ -37,14 +37,17 @@ def replay_installed(state: PanelState, polls: Sequence[Sequence[Installed]], da
 
 
 def judge_past(state: PanelState, closed: str, site: Site) -> PanelState:
-    """Count low and silent days up to a past day; the events of that time were written then."""
+    """Count low and silent days up to a past day.
+
+    Events are not made again, because they were written at that time.
+    """
     new = [day for day in state.days if state.watch.judged < day <= closed]
     judged, _ = judge_days(state, closed, site.panel_alert_percent, first_instant(closed, site.zone))
     return count_silent_days(judged, new)
 
 
 def fill_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Add to days of `live` the inverters and counts that only `past` has → the new state, and the dates."""
+    """Copy to days of `live` the inverters and counts that only `past` has. Return the new state, and the dates."""
     filled = {
         day: replace(kept, panels={**kept.panels, **_fill(kept.panels, live.days[day].panels)})
         for day, kept in past.days.items()
@@ -69,7 +72,7 @@ def _fill(past: Mapping[str, PanelDay], live: Mapping[str, PanelDay]) -> dict[st
 
 
 def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelState, list[str]]:
-    """Add the days of the `past` state to the `live` state → the joined state, and the dates that changed."""
+    """Add the days of the `past` state to the `live` state. Return the joined state, and the dates that changed."""
     past = _lead_up(past, live, site)
     days = dict(live.days)
     for day, earlier in past.days.items():
@@ -90,7 +93,7 @@ def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelSt
 
 
 def replace_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Replace days of `live` with those of `past` → the new state, and the dates that were replaced."""
+    """Replace days of `live` with those of `past`. Return the new state, and the dates that were replaced."""
     again = {day: kept for day, kept in past.days.items() if day in dates and day in live.days}
     return replace(live, days={**live.days, **again}), sorted(again)
 
@@ -109,7 +112,7 @@ def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str,
 
 
 def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
-    """Advance `past` to where `live` begins, by each inverter's rise up to its first report in `live`.
+    """Advance `past` to the beginning of `live`, by each inverter's rise up to its first report in `live`.
 
     The live state counts that first report, so only its energy is added here.
     """
@@ -164,7 +167,7 @@ def _add_days(known: PanelDays, earlier: PanelDays) -> PanelDays:
 
 
 def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
-    """Add two parts of an inverter's day that two states counted."""
+    """Add two parts of an inverter's day, which two states counted."""
     if known is None or earlier is None:
         return known or earlier or PanelDay()
     return PanelDay(

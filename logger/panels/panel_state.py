@@ -13,10 +13,10 @@ Alert: TypeAlias = Literal["silent", "weak"]
 
 @dataclass(frozen=True, slots=True)
 class InverterState:
-    """Hold one inverter as of its last report.
+    """Hold the state of one inverter after its last report.
 
-    `counter` is the inverter's lifetime energy, None while its reports have none. `first_at` is the time of the first
-    report that this state counts. `first_wh` is the lifetime energy of that first report, None if it had none.
+    `counter`: the inverter's lifetime energy, None while its reports have none. `first_at`: the time of the first
+    report that this state counts. `first_wh`: the lifetime energy of that first report, None if it had none.
     """
 
     last_at: int
@@ -30,9 +30,10 @@ class InverterState:
 class PanelDay:
     """Hold one inverter's local day: its energy, the estimated part, the peak power and the number of reports.
 
-    `first_at` and `last_at` are the times of the first and last report. `group` is the group when the day began.
-    `silent_days`: days in a row, this one included, without a report while others reported. `low_days`: sunny days
-    in a row below the limit. `tripped_s`: seconds for which the grid's voltage or frequency kept it off.
+    `first_at`, `last_at`: the times of the first and last report. `group`: the group when the day began.
+    `silent_days`: days in a row, this one included, without a report while others reported. `low_days`: sunny days in
+    a row below the limit. `tripped_s`: seconds for which the inverter was off because of the grid's voltage or
+    frequency.
     """
 
     wh: float = 0.0
@@ -54,7 +55,7 @@ class PanelDay:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Hold the names that the layout file gives an inverter; empty without one."""
+    """Hold the names that the layout file gives an inverter; empty without a layout file."""
 
     panel: str = ""
     group: str = ""
@@ -64,7 +65,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Describe one installed inverter at a poll; `is_tripped`: the grid's voltage or frequency keeps it off."""
+    """Describe one installed inverter at a poll.
+
+    `is_tripped`: it is off because of the grid's voltage or frequency.
+    """
 
     serial: str
     place: Place = Place()
@@ -81,7 +85,7 @@ class PanelDays:
 
 @dataclass(frozen=True, slots=True)
 class SeenHour:
-    """Hold what one inverter's reports tell of an hour: the energy in Wh, and for how many seconds they are."""
+    """Hold what one inverter's reports tell of an hour: the energy in Wh, and how many seconds they cover."""
 
     wh: float = 0.0
     seen_s: int = 0
@@ -89,7 +93,7 @@ class SeenHour:
 
 @dataclass(frozen=True, slots=True)
 class UsualRatio:
-    """Hold a panel's usual ratio to its group's median, and the number of sunny days that it was learned from."""
+    """Hold a panel's usual ratio to its group's median, and from how many sunny days it was computed."""
 
     ratio: float
     days: int
@@ -125,9 +129,9 @@ class Watch:
 class PanelState:
     """Hold the state of a site's inverters, by serial, and their last days, by ISO date.
 
-    `since` is the tick at which counting began. `interval_s`: seconds between an inverter's reports, 0 while unknown.
-    `places`: every inverter that was installed when they were last listed. `hours`: the hours that are not written
-    yet, by their first instant and by serial.
+    `since`: the tick at which counting began. `interval_s`: seconds between an inverter's reports, 0 while unknown.
+    `places`: every inverter of the last list of installed inverters. `hours`: the hours that are not written yet, by
+    their first instant and by serial.
     """
 
     since: int = 0

@@ -1,4 +1,4 @@
-"""Account for one poll of the inverters: new points and the state before → the state after, rows, events. Pure."""
+"""Account for one poll of the inverters: update the state, and make the day rows, events and hours. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from logger.site import Site
 
 @dataclass(frozen=True, slots=True)
 class PanelResult:
-    """Hold the state after a poll, the rows of days to write, the events, and the points of complete hours."""
+    """Hold the state after a poll, the day rows to write, the events, and the points of complete hours."""
 
     state: PanelState
     rows: list[DayRow] = field(default_factory=list)
@@ -35,7 +35,7 @@ def account_for_panels(
     gateway: str,
     installed: Sequence[Installed] = (),
 ) -> PanelResult:
-    """Count the new points of `envoy_inverter`, make the rows of days that changed, and judge the inverters.
+    """Count the new points of `envoy_inverter`, make the day rows that changed, and judge the inverters.
 
     A row is due every 15 minutes until its day is closed, and again when a late report changes a closed day.
     `installed`: all inverters of the site, empty if they were not listed.

@@ -1,4 +1,4 @@
-"""List every installed inverter on every day, and count the days on which one is silent. Pure."""
+"""List every installed inverter on every day, and count the days on which an inverter is silent. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _AWAKE_S: Final = 7200
 def list_installed(
     state: PanelState, installed: Sequence[Installed], day: str, site: str, tripped_s: Mapping[str, int]
 ) -> PanelState:
-    """Give every installed inverter its entry on a day; `tripped_s`: seconds to add, by serial.
+    """Enter every installed inverter on a day. `tripped_s`: seconds to add, by serial.
 
-    Without a list the inverters of the last list stay installed.
+    Without a new list the inverters of the last list count as installed.
     """
     places = {item.serial: item.place for item in installed} or state.places
     panels = dict(state.days[day].panels) if day in state.days else {}
@@ -46,7 +46,7 @@ def count_silent_days(state: PanelState, dates: Iterable[str]) -> PanelState:
 
 
 def set_low_days(day: PanelDays, low_days: Mapping[str, int]) -> PanelDays:
-    """Note on a day how many sunny days in a row each panel was below the limit."""
+    """Store on a day how many sunny days in a row each panel was below the limit."""
     panels = {
         serial: panel
         if panel.low_days == low_days.get(serial, 0)
@@ -62,7 +62,7 @@ def _count(panel: PanelDay, before: PanelDay | None, *, is_awake: bool) -> Panel
 
 
 def _is_awake(day: PanelDays, *, is_last: bool) -> bool:
-    """Tell whether the other inverters reported; on the last day, for long enough to miss one."""
+    """Tell whether the other inverters reported. On the last day, they must report for long enough to miss one."""
     seen = [panel for panel in day.panels.values() if panel.reports]
     if not seen:
         return False

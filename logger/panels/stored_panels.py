@@ -1,4 +1,4 @@
-"""Dump a panel state as JSON texts and load it; the state is split into parts so that a poll rewrites little.
+"""Dump a panel state as JSON texts and load it. The state is split into parts so that a poll rewrites little.
 
 The part `panels.now`, the part of today and that of the present hour change at every poll of the inverters. The other
 parts change about once a day or less often. Values equal to the default of their type are left out.
@@ -55,7 +55,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 
 def dump_panels(state: PanelState) -> dict[str, str]:
-    """Dump the state as one JSON text per part; parts that did not change need not be stored again."""
+    """Dump the state as one JSON text for each part. Parts that did not change need not be stored again."""
     if not state.since:
         return {}
     parts = {
@@ -69,7 +69,7 @@ def dump_panels(state: PanelState) -> dict[str, str]:
 
 
 def load_panels(parts: Mapping[str, str]) -> PanelState:
-    """Load the stored state, including that of versions before 0.1.0; without any part, return a new state.
+    """Load the stored state, also if a version before 0.1.0 stored it. Without any part, return a new state.
 
     Raise ValueError, KeyError or TypeError if a part cannot be read.
     """

@@ -38,7 +38,7 @@ _INTERVALS: Final = (300, 600, 900, 1200, 1800, 3600)
 
 
 def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event]]:
-    """Detect inverters that fell silent, and silent inverters that report again; called at each inverter poll."""
+    """Detect inverters that fell silent, and silent inverters that report again. Called at each inverter poll."""
     watch, alerts, events = state.watch, dict(state.watch.alerts), list[Event]()
     goes_on = watch.since and tick - watch.last_tick <= _WATCHED_GAP_S
     since = min(watch.since, tick) if goes_on else tick
@@ -56,7 +56,7 @@ def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event
 
 
 def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> tuple[PanelState, list[Event]]:
-    """Measure the interval between new and previous reports; raise an event when the interval changed for good."""
+    """Measure the interval between new and previous reports. Raise an event when it has changed for good."""
     gaps = [point.time - known.last_at for point in points if (known := state.inverters.get(point.tags["serial"]))]
     seen_s = find_interval([gap for gap in gaps if 0 < gap <= _INTERVALS[-1] * 1.1])
     if not seen_s:
@@ -160,7 +160,10 @@ class _Judge:
         self._usual[serial] = UsualRatio(mean, min(before.days + 1, 99))
 
     def _is_sunny(self, day: str, serials: Sequence[str]) -> bool:
-        """Tell whether the group's median energy is at least half of its best remembered day and at least 150 Wh."""
+        """Tell whether a day was sunny for a group of panels.
+
+        Its median energy must be at least half of its best remembered day, and at least 150 Wh.
+        """
         medians = {}
         for each in [date for date in sorted(self._state.days) if date <= day][-DAYS_KEPT:]:
             panels = self._state.days[each].panels

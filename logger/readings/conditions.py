@@ -1,7 +1,7 @@
-"""List the condition flags of inverters by their meaning: normal at night, or a switch-off by the grid's limits.
+"""List the condition flags of inverters by meaning: normal at night, or switched off by the grid's limits.
 
-A flag is compared by its last part, in small letters, without `-` and `_`: firmware writes `dc-pwr-low` and
-`acvoltage_avg_hi`, `hardwareError` and `dcvoltagetoolow`.
+Firmware spells flags differently, such as `dc-pwr-low`, `acvoltage_avg_hi`, `hardwareError` and `dcvoltagetoolow`. So
+only the last part of a flag is compared, in small letters and without `-` and `_`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TRIPS: Final = frozenset(
 
 
 def has_fault(conditions: str) -> bool:
-    """Tell whether one of the comma-separated flags is none of a healthy inverter."""
+    """Tell whether any of the comma-separated flags never occurs on a healthy inverter."""
     flags = set(_split(conditions))
     return bool(flags - HEALTHY - (UNHEARD if flags & DARK else set()))
 

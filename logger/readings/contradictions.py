@@ -1,7 +1,8 @@
 """Find figures of the site that cannot all be true, and say what they suggest. Pure.
 
-A single odd figure is not told, because two documents of one tick may be seconds apart. A contradiction that was told
-stays until it was not seen for a day: a second solar system shows only while the sun shines.
+A single odd figure is not reported, because two documents of one tick may be seconds apart. A reported contradiction
+stays until it was not seen for a day. So a second solar system, which shows only while the sun shines, is not
+reported anew each morning.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Contradictions:
-    """Hold the contradictions of a site by a key that stays the same while the contradiction lasts.
+    """Hold the contradictions of a site, each by a key that does not change while the contradiction lasts.
 
-    `ct_samples`: the latest powers of the production CT beside those of the inverters.
+    `ct_samples`: the latest powers of the production CT, each with the inverters' power at that tick.
     """
 
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
@@ -54,20 +55,20 @@ class Contradictions:
 
     @property
     def warnings(self) -> dict[str, SiteWarning]:
-        """Return the contradictions that are told now."""
+        """Return the contradictions that are reported now."""
         return {key: sighting.warning for key, sighting in self.sightings.items() if sighting.told_at}
 
     @property
     def uncountable(self) -> frozenset[str]:
-        """Return the quantities of energy that cannot be counted on while the contradictions last."""
+        """Return the quantities of energy that cannot be counted while the contradictions last."""
         return frozenset(name for warning in self.warnings.values() for name in warning.leaves_out)
 
     def follow(
         self, found: Mapping[str, SiteWarning], new: CtSample | None, tick: Tick, energy: EnergyState
     ) -> Contradictions:
-        """Return the contradictions after a tick in which those in `found` were seen; `new` is a new sample, if any.
+        """Return the contradictions after a tick. `found`: those seen in this tick. `new`: a new sample, if any.
 
-        At the recorder's first tick there is nothing to wait for: one poll is all that a single run ever sees.
+        At the recorder's first tick a contradiction is reported at once, because a single run has only this one poll.
         """
         samples = keep_samples(self.ct_samples, new)
         seen = {**found, **(compare_sources(samples, tick.inverters_w) if new else {})}
@@ -120,7 +121,7 @@ def _describe_house(short: Shortfall, view: View) -> SiteWarning:
 
 
 def _list_uncounted(short: Shortfall) -> tuple[str, ...]:
-    """List the quantities of a reversed CT: its counter stands still, because it counts in one direction only."""
+    """List the quantities that a reversed CT does not count: its counter counts in one direction only."""
     if NET_W not in short.of:
         return ("consumption", "load", "net")
     return ("consumption", "load") if short.of.get(PRODUCTION_W, 0.0) < -_IDLE_W else ()
@@ -140,7 +141,7 @@ def _describe_today(energy: EnergyState) -> SiteWarning:
 
 
 def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
-    """Say what explains a house below zero, the likeliest first."""
+    """Say what may explain a negative power of the house, the most likely cause first."""
     production = short.of.get(PRODUCTION_W, 0.0)
     if NET_W not in short.of:
         yield "the consumption CT is reversed"
@@ -164,13 +165,13 @@ def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
 
 
 def _sum_reports(view: View) -> float:
-    """Return the power that the inverters reported last, in W; 0 if unknown."""
+    """Return the sum of the powers in the inverters' last reports, in W; 0 if unknown."""
     rows = inverters.inverter_power_sum(view.standing())
     return (rows[0].number("sum") or 0.0) if rows else 0.0
 
 
 def _consumption_ever(counters: Mapping[str, float], wiring: Wiring) -> float | None:
-    """Return the lifetime consumption in Wh that the counters of a site with a net CT give; None without one."""
+    """Compute the lifetime consumption in Wh from the counters of a site with a net CT; None without a net CT."""
     if not wiring.net or not counters.keys() >= {"production", "import", "export"}:
         return None
     return counters["production"] + counters["import"] - counters["export"]

@@ -1,7 +1,7 @@
 """Compare the production CT with the inverters, which measure the same production. Pure.
 
-The CT is read each second, an inverter reports the mean of the 5 to 60 minutes before. So two hours are compared, and
-the CT's two hours may lie up to half an hour before those of the inverters' reports.
+The CT gives the power of each second. An inverter gives the mean power of the last 5 to 60 minutes. So means over two
+hours are compared. The CT's two hours may end up to half an hour before those of the inverters.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _CHECK_CT: Final = "have the installer check where the production CT is clamped,
 
 @dataclass(frozen=True, slots=True)
 class CtSample:
-    """Hold the CT's power and the sum of the inverters' last reports in W at one tick; `silent`: some are missing."""
+    """Hold the CT's power and the sum of the inverters' last reports at one tick, in W.
+
+    `silent`: some inverters have no recent report.
+    """
 
     at: int
     ct_w: float
@@ -55,7 +58,7 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
 
 
 def keep_samples(samples: Sequence[CtSample], new: CtSample | None) -> tuple[CtSample, ...]:
-    """Return the samples that can still be compared, with the new one."""
+    """Return the samples that can still be compared, including the new sample."""
     if new is None:
         return tuple(samples)
     return (*(sample for sample in samples if new.at - sample.at <= _SPAN_S + _LAG_S[1]), new)
@@ -64,8 +67,9 @@ def keep_samples(samples: Sequence[CtSample], new: CtSample | None) -> tuple[CtS
 def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:
     """Find whether CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    The first sample ever is compared too, if the sun shines and the CT shows nothing of what the inverters report. It
-    may at dusk, when their reports are older than the CT's power. `most_w` is the most that the inverters can make.
+    The very first sample is compared, too: while the sun shines, a CT that shows nothing is a fault. At dusk it is
+    none, because the inverters' reports are older than the CT's power. `most_w`: the greatest power that the
+    inverters can make together.
     """
     if not samples:
         return {}
@@ -93,7 +97,7 @@ def _judge_first(first: CtSample, sunny_w: float) -> dict[str, SiteWarning]:
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
-    """Return the CT's mean power of each two hours that end at most half an hour before the last sample."""
+    """Return the CT's mean power over each two hours that end at most half an hour before the last sample."""
     for end in (sample.at for sample in samples if _LAG_S[0] <= samples[-1].at - sample.at <= _LAG_S[1]):
         within = [sample.ct_w for sample in samples if 0 <= end - sample.at < _SPAN_S]
         if len(within) >= _FEWEST:

@@ -143,7 +143,7 @@ INVERTER_DAY = Measurement(
 
 
 def _of_period(kind: str, example: str) -> tuple[Field, ...]:
-    """Return the fields of a month or a year, all of them made of the rows of its days."""
+    """Return the fields of a month or a year. All are computed from the day rows."""
     return (
         Field(f"local_{kind}", f"The local {kind}, as {example}.", kind="string", made_of="the site's time zone"),
         Field("days", "How many of its days have a row.", kind="int", made_of="the rows of its days"),

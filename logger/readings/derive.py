@@ -30,23 +30,24 @@ Together: TypeAlias = Callable[[Iterable[str]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Hold a power of the house that cannot be: `house_w` is below zero, computed from the powers `of`, in W."""
+    """Hold an impossible power of the house: `house_w` is below zero. `of`: the powers it is computed from, in W."""
 
     house_w: float
     of: Mapping[str, float]
 
 
 def noise_of(terms: Iterable[float]) -> float:
-    """Return how far below zero a sum may lie by errors of measurement: 30, or 3 % of the largest term."""
+    """Return how far below zero errors of measurement can move a sum: 30 W, or 3 % of the largest term."""
     return max(_NOISE, _NOISE_SHARE * max((abs(term) for term in terms), default=0.0))
 
 
 def derive_powers(
     fields: Mapping[str, Value], wiring: Wiring, are_together: Together
 ) -> tuple[dict[str, Value], Shortfall | None]:
-    """Add the powers that follow from other powers of one time → all fields, and the house's power if it cannot be.
+    """Add the powers that can be computed from other powers of the same time.
 
-    A consumption or a house below zero is left out.
+    Return all fields, and the power of the house if it is impossible. A consumption or a house power below zero is
+    left out.
     """
     known = {name: watts for name in _GIVEN if (watts := _number(fields, name)) is not None}
     found, short = dict(fields), None
@@ -95,7 +96,8 @@ def drop_impossible_powers(
 ) -> None:
     """Remove powers beyond `max_w` W, and lifetime figures that appear in the place of a power (Q-P21).
 
-    `lifetimes_wh` maps each primitive counter to its latest values in Wh. `limits`: powers with a bound of their own.
+    `lifetimes_wh`: the latest values of each primitive counter, in Wh. `limits`: a bound in W for each power that has
+    its own.
     """
     for name, counters in _LIFETIMES.items():
         watts = totals.get(name)

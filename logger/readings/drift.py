@@ -1,8 +1,8 @@
 """Detect keys that disappeared from a gateway's documents or changed their type, as after a firmware update. Pure.
 
-Only keys that a value is read from are watched. Ordinary changes raise no event. The keys of an absent object do not
-count as missing (empty lists at night, removed batteries, sleeping inverters). A key is missing only if no similar
-object has that key. A null value proves nothing. A change must last before it raises an event.
+Only keys that a value is read from are watched. The keys of an absent object do not count as missing (empty lists at
+night, removed batteries, sleeping inverters). A key is missing only if no similar object has that key. A null value
+proves nothing. A change must last before it raises an event, so ordinary changes raise none.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ READ: Final = list_table_keys() | _STRUCTURE
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold a changed key: when the change began, the number of documents since, and the kind now (empty: missing)."""
+    """Hold a changed key: when the change began, the number of documents since, and its kind now (empty: missing)."""
 
     since: float
     documents: int
@@ -61,22 +61,25 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DocumentKeys:
-    """Hold one document's keys by place: the `kinds`, and the present kind of `lost` keys (empty: missing)."""
+    """Hold one document's keys.
+
+    `kinds`: the kind of value at each place. `lost`: the present kind of each lost key (empty: missing).
+    """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
 
     def __hash__(self) -> int:
-        """Hash only the number of keys, which is cheap; equal hashes are followed by a full comparison."""
+        """Hash only the number of keys, which is fast. Objects with equal hashes are compared fully."""
         return hash((len(self.kinds), len(self.lost)))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Hold what is known of one document: its `keys`, the keys that `changed` recently, and when it was last seen.
+    """Hold what is known of one document: its `keys`, the recently `changed` keys, and when it was last seen.
 
-    `looked_at`: when the keys were looked at last, in a document with that `skeleton`. Only `keys` is stored; the
-    rest starts empty in a new process.
+    `looked_at`: when the keys were last read, from a document with that `skeleton`. Only `keys` is stored. The other
+    values start empty in a new process.
     """
 
     keys: DocumentKeys = field(default_factory=DocumentKeys)
@@ -86,9 +89,9 @@ class Shape:
     looked_at: float = 0.0
 
     def knows(self, document: Document) -> bool:
-        """Tell whether a document has the keys of the last one, because it differs from it in digits alone.
+        """Tell whether a document has the keys of the last one, because only digits differ between the two.
 
-        A key might differ in digits alone, too, so the keys are looked at from time to time all the same.
+        A key may contain digits. So the keys are read again from time to time in any case.
         """
         is_alike = bool(document.skeleton) and document.skeleton == self.skeleton
         return is_alike and not self.changed and 0 <= document.received_at - self.looked_at < _LOOK_S
@@ -97,7 +100,7 @@ class Shape:
 def watch_all(
     shapes: Mapping[str, Shape], documents: Iterable[Document], tick: int
 ) -> tuple[dict[str, Shape], list[Event]]:
-    """Compare every document with its known shape → the new shapes by path, and the events."""
+    """Compare every document with its known shape. Return the new shapes by path, and the events."""
     known, events = dict(shapes), []
     for document in documents:
         known[document.path], more = watch(known.get(document.path, Shape()), document, tick)
@@ -106,9 +109,9 @@ def watch_all(
 
 
 def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Event]]:
-    """Compare a document with its known shape → the new shape, and events for lost and returned keys.
+    """Compare a document with its known shape. Return the new shape, and events for lost and returned keys.
 
-    A document that was seen before changes nothing.
+    A document that was compared before changes nothing.
     """
     if document.received_at <= shape.seen_at:
         return shape, []
@@ -155,7 +158,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Hold of one document: the kind of value at each place, the places of unclear kind, the places of objects."""
+    """Hold of one document: the kind of value at each place, places of unclear kind, and places of objects."""
 
     kinds: Mapping[str, str]
     unclear: frozenset[str]
@@ -189,7 +192,7 @@ def _find_keys(body: Json) -> _Keys:
 
 
 def _alike(above: str) -> str:
-    """Return the place that all objects of a list share."""
+    """Return the place that all objects of one list have in common."""
     return f"{above.rpartition('[')[0]}[]" if above.endswith("]") else above
 
 
@@ -204,12 +207,12 @@ def _parent(place: str) -> str:
 
 
 def _name(place: str) -> str:
-    """Return a place in readable form, such as `[ENCHARGE].devices.temperature`; "its content" for the document."""
+    """Return a place in readable form, such as `[ENCHARGE].devices.temperature`; "its content" for the whole."""
     return place.replace("[]", "").replace("/", ".").lstrip(".") or "its content"
 
 
 def kind_of(value: Json) -> str:
-    """Return the kind of a JSON value in words."""
+    """Return the kind of a JSON value in words, such as "a number"."""
     match value:
         case None:
             return "null"

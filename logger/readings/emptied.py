@@ -1,7 +1,7 @@
 """Doubt meters whose figures all fell to zero at once, as for minutes after a gateway's restart (Q-P8). Pure.
 
-A counter that has counted never shows zero again, unless its meter was replaced. So a row whose power is zero as well
-as its counters measures nothing yet. It is believed again when the energy accounting has accepted the zero.
+A counter that has counted never shows zero again, unless its meter was replaced. So a row with zero power and zero
+counters measures nothing yet. It is believed again when the energy accounting has accepted the zero.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COUNTED_BY: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def doubt_emptied(snapshot: Snapshot, energy: EnergyState) -> Snapshot:
-    """Return the snapshot with a doubt of each meter whose figures are all zero although it has counted."""
+    """Return the snapshot with a doubt about each meter that has counted before and shows only zeros now."""
     found = dict(snapshot.doubts)
     for path, name in (*_list_empty_rows(snapshot, energy), *_list_empty_blocks(snapshot, energy)):
         found[path] = {name: _REASON, **found.get(path, {})}
@@ -49,7 +49,7 @@ def _list_empty_rows(snapshot: Snapshot, energy: EnergyState) -> Iterator[tuple[
 
 
 def _list_empty_blocks(snapshot: Snapshot, energy: EnergyState) -> Iterator[tuple[str, str]]:
-    """List the production block of a CT; the other blocks have no counter that is read."""
+    """List the production block of a CT. The counters of other blocks are not read."""
     body = snapshot.body(paths.BLOCKS)
     for block in objects(body.get("production") if isinstance(body, dict) else None) or ():
         is_empty = block.get("type") == "eim" and _is_empty(block, "wNow", "whLifetime")

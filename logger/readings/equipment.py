@@ -23,10 +23,10 @@ _FIRMWARE: Final = "firmware"
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """Hold the installed equipment by part: `known` is the equipment confirmed last.
+    """Hold the installed equipment by part. `known`: the equipment that was confirmed last.
 
-    `doubted`: the different equipment that is listed since the tick `doubted_since` and is not confirmed yet.
-    `inverters`: the last known number of inverters, kept while no inverters can be counted.
+    `doubted`: other equipment that is listed since the tick `doubted_since` and is not confirmed yet. `inverters`:
+    the last known number of inverters, kept while no inverters can be counted.
     """
 
     known: Mapping[str, str] = field(default_factory=dict)
@@ -36,10 +36,10 @@ class Equipment:
 
 
 def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipment, bool]:
-    """Compare the equipment with the snapshot; return True if it changed, so that sources must be chosen again.
+    """Compare the equipment with the snapshot. Return the equipment, and True if sources must be chosen again.
 
     Changed firmware is confirmed at once. Changed hardware is confirmed after it has been listed for half an hour, so
-    that one odd answer has no effect.
+    one odd answer has no effect.
     """
     known, doubted = equipment.known, equipment.doubted
     seen = _list_installed(snapshot)
@@ -59,7 +59,7 @@ def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipmen
 
 
 def count_inverters(equipment: Equipment, totals: Mapping[str, Value]) -> Equipment:
-    """Note the number of inverters, if this tick's totals contain that number."""
+    """Store the number of inverters, if this tick's totals contain it."""
     count = totals.get("inverters")
     if not isinstance(count, int) or count == equipment.inverters:
         return equipment

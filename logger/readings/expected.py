@@ -19,9 +19,9 @@ _LISTS: Final = (paths.V1_INVERTERS, paths.DEVICE_DATA, paths.INVENTORY)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Name a value that should be there: `field` of a measurement, of the device `device` if it is not the site's.
+    """Name a value that should be there: a field of a measurement, and its `device`, empty for the whole site.
 
-    `others`: fields of the same point, any of which takes the value's place.
+    `others`: other fields of the same point. If one of them is present, the value does not count as absent.
     """
 
     measurement: str
@@ -81,7 +81,10 @@ _BY_BATTERY: Final = ("battery_power_w", "battery_charge_percent")
 
 
 def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
-    """List what should be there, by the documents of now, and by what was counted before where they are silent."""
+    """List the values that should be there.
+
+    The present documents decide. Where they say nothing, what was counted before decides.
+    """
     yield Expected(TOTALS, "production_power_w")
     yield Expected(TOTALS, "production_lifetime_wh", others=("production_today_wh",))
     wiring = energy.wiring or Wiring()
@@ -103,12 +106,12 @@ def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
 
 
 def is_asked(view: View, path: str) -> bool:
-    """Tell whether this gateway is asked for a document that is not at hand."""
+    """Tell whether this gateway is asked for a document that has not arrived."""
     return path in view.snapshot.failures or path not in view.snapshot.absent
 
 
 def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
-    """Tell whether nobody knows which meters there are: no list of them was ever read, or the gateway refuses it."""
+    """Tell whether the meters are unknown: the list of meters was never read, or the gateway refuses it."""
     if wiring.net or wiring.total:
         return False
     listed = meters.meters_of(view)

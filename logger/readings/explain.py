@@ -51,14 +51,14 @@ class Explained:
 
     @property
     def source(self) -> Candidate | None:
-        """Return the source of the value, or None."""
+        """Return the source that the value was read from; None if there is none."""
         return next((c for c in self.candidates if c.state == "used"), None)
 
 
 def explain(
     snapshot: Snapshot, readings: Sequence[Reading], measurement: Measurement, field: Field
 ) -> list[Explained]:
-    """Explain a field in each series of its measurement; without any series, explain the field's sources alone."""
+    """Explain a field in each series of its measurement. Without any series, list only the field's sources."""
     view = View(snapshot, measurement.role)
     points = [r for r in readings if r.measurement == measurement.name]
     counters = tuple(
@@ -75,7 +75,7 @@ def explain(
 
 
 def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | None) -> tuple[Candidate, ...]:
-    """List every source in order; all sources after the deciding source are "not needed"."""
+    """List every source of a field in order. All sources after the deciding source are "not needed"."""
     found: list[Candidate] = []
     is_decided = False
     for key in field.keys:
@@ -114,7 +114,10 @@ def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
 
 
 def raw_of(key: Key, row: Row) -> str:
-    """Return the raw value of a key as JSON, or of every key of the row that the key's name contains."""
+    """Return the raw value of a key as JSON.
+
+    If the key's name contains several keys of the row, return the value of each.
+    """
     value = dig(row.values, key.name)
     if value is None:
         words = re.findall(r"[\w-]+", key.name)

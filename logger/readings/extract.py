@@ -1,7 +1,7 @@
 """Read every value of the table from a snapshot. Pure.
 
 A measured value comes only from the first source that this gateway certainly has. While that source is silent, the
-value is absent and is not taken from the next source. `Sources` keeps the sources chosen for the site's values.
+value is absent. It is not read from the next source. `Sources` holds the sources chosen for the site's values.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _Named = Mapping[str, Found[Mapping[Identity, Row]]]
 class Device:
     """Hold the fields read for one series of a measurement.
 
-    If all fields come from one document, they were read from `row` of the rowset named `source`. `waits`: a better
-    source of this device is silent now and may later give the same report with more fields.
+    If all fields come from one document, `row` and `source` give the row and the name of its rowset. `waits`: a
+    better source of this device is silent now, and may later give the same report with more fields.
     """
 
     measurement: Measurement
@@ -42,10 +42,10 @@ class Device:
 
 
 class Extraction:
-    """Read the values of one snapshot, selecting each rowset once.
+    """Read the values of one snapshot. Each rowset is selected only once.
 
     `duplicates`: serials that occur twice in one document; their devices are not read. `read_from`: the rowset and
-    the row that each of the site's fields was read from.
+    the row of each field of the site.
     """
 
     def __init__(self, snapshot: Snapshot, sources: Sources) -> None:
@@ -57,7 +57,7 @@ class Extraction:
         self.read_from: dict[str, tuple[Rowset, Row]] = {}
 
     def devices(self, roles: frozenset[Role]) -> Iterator[Device]:
-        """Read every measurement of the due `roles`, in the table's order; the whole site counts as one device."""
+        """Read every measurement of the due `roles`, in the table's order. The whole site counts as one device."""
         for measurement in _READ:
             if measurement.role in roles:
                 if not measurement.tags:
@@ -68,7 +68,7 @@ class Extraction:
                     yield from self._read_by_field(measurement)
 
     def counters(self) -> dict[str, float]:
-        """Read the primitive counters in Wh, each from its pinned source, else from the best source."""
+        """Read the primitive counters in Wh, each from its pinned source, or from the best source without one."""
         found = {}
         for item in COUNTERS:
             pinned = self._before.counters[item.name] if item.name in self._before.pinned else ""
@@ -88,7 +88,7 @@ class Extraction:
     # --- the site -----------------------------------------------------------------------------------------------
 
     def _read_site(self, measurement: Measurement) -> Iterator[Device]:
-        """Read each field from its chosen source; note the choice if the field has several sources."""
+        """Read each field from its chosen source. Store the choice if the field has several sources."""
         fields = {}
         for item in measurement.fields:
             name = f"{measurement.name}.{item.name}"
@@ -106,10 +106,10 @@ class Extraction:
     def _choose(
         self, keys: Sequence[Key], role: Role, before: str | None, *, by_standing: bool = False
     ) -> tuple[Key, Row] | None:
-        """Choose the source that was chosen `before` or a better source, never a worse source.
+        """Choose the source that was chosen `before`, or a better source, but never a worse source.
 
-        A better source that is unknown now had no value when the source `before` was chosen, so `before` is kept.
-        `by_standing`: an older document may prove that a source is absent, but values come from new documents only.
+        A better source that is unknown now had no value when `before` was chosen, so `before` is kept. `by_standing`:
+        documents of any age may prove that a source is absent; values come from new documents only.
         """
         is_better = before in {key.rowset.name for key in keys}
         for key in keys:
@@ -128,7 +128,7 @@ class Extraction:
     # --- devices ------------------------------------------------------------------------------------------------
 
     def _read_by_field(self, measurement: Measurement) -> Iterator[Device]:
-        """Read devices whose fields may come from several documents, each field from one document."""
+        """Read devices whose fields may come from several documents. Each field comes from one document."""
         named, duplicates = self._name_rows(measurement)
         view = self._views[measurement.role]
         for identity in _list_devices(measurement, named):
@@ -164,7 +164,7 @@ class Extraction:
                     yield Device(measurement, dict(identity), fields, row, rowset.name, row.serial in waiting)
 
     def _name_rows(self, measurement: Measurement) -> tuple[_Named, set[str]]:
-        """Return each rowset's rows by their identifying tags, and the serials that occur twice in any document.
+        """Return each rowset's rows by their tags, and the serials that occur twice in any document.
 
         A device whose serial occurs twice in one document is not read from any other document either.
         """
@@ -188,7 +188,7 @@ class Extraction:
 
 
 def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> dict[Identity, Row]:
-    """Return rows by their tags; leave out rows with equal tags and add their serials to `duplicates`."""
+    """Return the rows by their tags. Leave out rows with equal tags, and add their serials to `duplicates`."""
     found: dict[Identity, Row] = {}
     twice: set[Identity] = set()
     for row in rows:
@@ -203,7 +203,7 @@ def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> d
 
 
 def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
-    """List the devices that exist: for each group of rowsets, the devices of the first rowset that lists any."""
+    """List the devices that exist. In each group of rowsets, the first rowset that lists any device decides."""
     identities: dict[Identity, None] = {}
     for group in measurement.listed_by or tuple((rowset,) for rowset in measurement.rowsets):
         identities |= dict.fromkeys(next((rows for rowset in group if (rows := named[rowset.name])), None) or ())
@@ -224,7 +224,7 @@ def _read_field(item: Field, identity: Identity, kind: str | None, named: _Named
 
 
 def _read_row(measurement: Measurement, rowset: Rowset, row: Row, view: View) -> dict[str, Value]:
-    """Read every field that one row gives."""
+    """Read every field that one row has."""
     fields = {}
     for item in measurement.fields:
         for key in item.keys:

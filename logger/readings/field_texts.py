@@ -53,13 +53,16 @@ def unit_of(field: Field) -> str:
 
 
 def sources_of(field: Field) -> list[str]:
-    """Return the sources of a field in order, each with document, rows and key; last, how the field is computed."""
+    """List the sources of a field in order, each with document, rows and key.
+
+    The last entry states how the field is computed, if it is.
+    """
     found = [f"{key.rowset.where}: {key.name}" for key in field.keys]
     return [*found, f"= {field.made_of}"] if field.made_of else found
 
 
 def find(name: str) -> list[tuple[Measurement, Field]]:
-    """Find the fields of a measurement, one field as `measurement.field`, or every field of that name alone."""
+    """Find fields by the name of a measurement, by `measurement.field`, or by a field's name in all measurements."""
     measurement, _, wanted = name.partition(".")
     found = [(m, f) for m in MEASUREMENTS if m.name == measurement for f in m.fields if wanted in ("", f.name)]
     return found or [(m, f) for m in MEASUREMENTS for f in m.fields if f.name == name]

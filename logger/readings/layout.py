@@ -28,7 +28,7 @@ _AT_ONCE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Hold the tags by serial number; `columns` are the file's column names in file order."""
+    """Hold each inverter's tags by serial number. `columns`: the file's column names in file order."""
 
     columns: tuple[str, ...] = ()
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -38,7 +38,10 @@ NONE: Final = Layout()
 
 
 def parse(data: bytes, form: Form) -> tuple[Layout, tuple[str, ...]]:
-    """Parse a layout file → the layout, and all problems of the file; with any problem the layout is empty."""
+    """Parse a layout file. Return the layout, and all problems of the file.
+
+    If the file has any problem, the layout is empty.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -77,7 +80,10 @@ def list_inverter_serials(snapshot: Snapshot) -> frozenset[str] | None:
 
 
 def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
-    """Compare file and gateway → one sentence per difference: `unknown` to the gateway, `missing` in the file."""
+    """Compare file and gateway. Return one sentence for each kind of difference.
+
+    `unknown`: inverters of the file that the gateway does not know. `missing`: inverters that the file lacks.
+    """
     found = {}
     if unknown := sorted(layout.tags.keys() - installed):
         found["unknown"] = f"the layout file names {_some(unknown)}, which the gateway does not have"
@@ -87,7 +93,7 @@ def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
 
 
 def template(serials: Iterable[str], layout: Layout = NONE) -> str:
-    """Make a CSV file to fill in: one line per serial, with the tags that `layout` already has for the serial."""
+    """Make a CSV file to fill in: one line for each serial, with the tags that `layout` already has for it."""
     columns = {**dict.fromkeys(COLUMNS), **dict.fromkeys(layout.columns)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -104,7 +110,10 @@ def _some(serials: Sequence[str]) -> str:
 
 
 def _column(name: str) -> str:
-    """Return the standard name of a column; the five known columns match in any case, and by their tag's name too."""
+    """Return the standard name of a column.
+
+    The five known columns match in small and capital letters, and by the name of their tag.
+    """
     plain = name.strip()
     lower = plain.lower()
     if lower == "serial" or lower in COLUMNS:
@@ -113,7 +122,7 @@ def _column(name: str) -> str:
 
 
 def _tags_of(columns: Sequence[str], problems: list[str]) -> dict[str, str]:
-    """Return column → tag for columns that may be tags; add a problem for each other column."""
+    """Return column → tag for each column that may be a tag. Add a problem for each other column."""
     taken = {"gateway", "site", *COLUMNS.values()}
     for m in MEASUREMENTS:
         taken |= {*m.tags, *(f.name for f in m.fields)}
@@ -139,7 +148,7 @@ _Lines = list[tuple[str, dict[str, str]]]
 
 
 def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Parse a CSV file into columns and lines; the first line decides between comma, semicolon and tab."""
+    """Parse a CSV file into columns and lines. The first line shows whether comma, semicolon or tab separates."""
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = max(",;\t", key=first.count)
     try:

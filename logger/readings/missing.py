@@ -1,4 +1,4 @@
-"""Follow the values that a site should have and that are absent, and say why once that lasts. Pure."""
+"""Track the values that a site should have and that are absent. Explain each absence once it lasts. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Hold an absent value: the tick `since` which it is absent, and the reason, once that has lasted."""
+    """Hold an absent value: `since` which tick it is absent, and the reason, once the absence has lasted."""
 
     since: int
     reason: str = ""
@@ -24,19 +24,19 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """Hold the values that were `expected` at the last tick of the devices, and by name those that are `absent`."""
+    """Hold the values that were expected at the last devices tick, and those that are absent, by name."""
 
     expected: tuple[Expected, ...] = ()
     absent: Mapping[str, Absence] = field(default_factory=dict)
 
     @property
     def lasting(self) -> dict[str, Absence]:
-        """Return the absences that have lasted, by name."""
+        """Return the absences that have lasted for more than 15 minutes, by name."""
         return {name: absence for name, absence in self.absent.items() if absence.reason}
 
 
 def follow_absences(before: Absences, written: Written, roles: Collection[Role]) -> Absences:
-    """Return the absences after a tick of the totals. What is expected is listed anew at each tick of the devices."""
+    """Return the absences after a totals tick. The expected values are listed again at each devices tick."""
     is_due = "devices" in roles or not before.expected
     expected = tuple(list_expected(written.view, written.energy)) if is_due else before.expected
     after: dict[str, Absence] = {}
@@ -50,7 +50,7 @@ def follow_absences(before: Absences, written: Written, roles: Collection[Role])
 
 
 def _follow(known: Absence | None, expected: Expected, written: Written, *, is_due: bool) -> Absence:
-    """Return an absence after one more tick; its reason is looked for again at each tick of the devices."""
+    """Return an absence after one more tick. Its reason is determined again at each devices tick."""
     tick = written.view.snapshot.tick
     absence = known if known is not None and known.since <= tick else Absence(tick)
     if tick - absence.since < PATIENCE_S or (absence.reason and not is_due):
@@ -59,7 +59,7 @@ def _follow(known: Absence | None, expected: Expected, written: Written, *, is_d
 
 
 def explain_all(written: Written) -> dict[str, str]:
-    """Return the reason of each value that should be there and is absent from a single poll, by name."""
+    """Return, for a single poll, the reason of each value that should be there and is absent, by name."""
     expected = list_expected(written.view, written.energy)
     return {each.name: explain_absence(each, written) for each in expected if not written.has(each)}
 

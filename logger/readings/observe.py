@@ -52,9 +52,10 @@ _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 class ReadingsState:
     """Hold what is kept of a gateway's documents from tick to tick.
 
-    `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial.
-    `contradictions`: figures that cannot all be true. `times`: the times of the readings. `absences`: values that
-    should be there. `waiting` and the last three are not stored, but for the intervals of slow meters.
+    `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
+    figures that cannot all be true. `times`: the times of the readings. `absences`: absent values that should be
+    there. `waiting`, `contradictions`, `times` and `absences` are not stored, except the intervals of slow meters in
+    `times`.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -70,11 +71,11 @@ class ReadingsState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Hold the result of reading one tick's documents; `snapshot` is what was read, with what is doubted of it.
+    """Hold the result of reading one tick's documents. `snapshot`: the documents, with the doubts about them.
 
     `totals`: fields of `envoy_totals` that need no accounting. `points`: all other points. `tick`: the input of the
     energy accounting, None if the totals are not due. `duplicates`: serials that occur twice in one document.
-    `warnings`: what the site's figures contradict, by key.
+    `warnings`: the site warnings by key.
     """
 
     snapshot: Snapshot
@@ -96,7 +97,7 @@ def observe(
     site: Site,
     layout: Layout = NONE,
 ) -> Observed:
-    """Read the measurements of the due `roles` from the snapshot. `energy` is the energy state before this tick."""
+    """Read the measurements of the due `roles` from the snapshot. `energy`: the energy state before this tick."""
     times = follow_times(state.times, snapshot)
     snapshot = doubt_emptied(replace(snapshot, doubts=times.doubts), energy)
     equipment, is_other = notice_equipment(state.equipment, snapshot)
@@ -178,7 +179,10 @@ def _tick_of(
 def _derive(
     totals: Mapping[str, Value], tick: Tick, energy: EnergyState, extraction: Extraction, view: View
 ) -> tuple[dict[str, Value], Shortfall | None]:
-    """Return the totals without impossible powers and with the powers that follow from others, and a shortfall."""
+    """Remove impossible powers from the totals, and add the powers that can be computed.
+
+    Return the totals, and the power of the house if it is impossible.
+    """
     found = dict(totals)
     lifetimes: dict[str, list[float]] = {name: [counter.accepted_wh] for name, counter in energy.counters.items()}
     for name, wh in tick.counters.items():
@@ -190,7 +194,10 @@ def _derive(
 
 
 def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> bool:
-    """Tell whether the gateway answered since the last tick, or within `SELDOM_S` if it has no data each minute."""
+    """Tell whether the gateway answered since the last tick.
+
+    If the gateway has no data for each minute, an answer within `SELDOM_S` is enough.
+    """
     since = snapshot.since.get("totals", -math.inf)
     power = sources.fields.get("envoy_totals.production_power_w", "")
     if is_counted_seldom((counter.source for counter in energy.counters.values()), power):
@@ -199,14 +206,14 @@ def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> boo
 
 
 def _list_uncounted(snapshot: Snapshot, sources: Sources) -> frozenset[str]:
-    """Return `production` if this gateway certainly has no production counter, else nothing."""
+    """Return `production` if this gateway certainly has no production counter. Otherwise return an empty set."""
     if "production" in sources.counters:
         return frozenset()
     return frozenset(item.name for item in COUNTERS if item.name == "production" and look(item, snapshot) == "")
 
 
 def wiring_of(view: View, in_use: Sequence[Row]) -> Wiring:
-    """Return how the site is metered: from the list of meters, the readings `in_use`, and the number of batteries."""
+    """Return the site's wiring, from the list of meters, the readings `in_use`, and the number of batteries."""
     return Wiring(
         net=meters.has_meter(view, "net-consumption"),
         total=meters.has_meter(view, "total-consumption"),
@@ -217,6 +224,9 @@ def wiring_of(view: View, in_use: Sequence[Row]) -> Wiring:
 
 
 def _site_max_w(in_use: Sequence[Row], equipment: Equipment) -> float:
-    """Return the site's greatest power in W: 25 kW per phase (three if unknown) or 500 W per inverter, if more."""
+    """Return the greatest power that the site can have, in W.
+
+    This is 25 kW for each phase (three if unknown), or 500 W for each inverter if that is more.
+    """
     phases = max((row.whole("phases") or 3 for row in in_use), default=3)
     return max(25_000.0 * phases, _INVERTER_W * equipment.inverters)

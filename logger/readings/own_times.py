@@ -1,8 +1,8 @@
-"""Judge by a reading's own time, in the gateway's document, whether the reading can still be believed. Pure.
+"""Judge by a reading's own time whether the reading can still be believed. Pure.
 
-A gateway answers with a meter's row or a battery's report for hours after that row stopped to move. A reading is
-doubted once its time has stood still for some minutes although the gateway's clock went on, or is older than twice
-the interval at which its device reports.
+A gateway may answer for hours with a meter's row or a battery's report that is no longer renewed. A reading is
+doubted in two cases: its time has stood still for some minutes although the gateway's clock went on, or it is older
+than twice the interval at which its device reports.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
 class OwnTime:
     """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
-    `is_seldom`: the time of such a device may stand for its installation; it counts only once it was seen to move.
-    `is_newest`: the newest of many times; it counts only once it was seen to stand still.
+    `is_seldom`: such a device may give the time of its installation, so its time counts only once it was seen to
+    move. `is_newest`: the newest of many times. It counts only once it was seen to stand still.
     """
 
     name: str
@@ -58,7 +58,7 @@ class OwnTime:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Hold a reading's time, how old it was when it was first seen, and since when it is seen, in `looks` documents.
+    """Hold a reading's time, its age when it was first seen, when that was, and in how many documents (`looks`).
 
     `since` is by our clock, `clock` by the gateway's. `gaps`: seconds between the last times; 0 for a meter that kept
     pace with its documents.
@@ -72,7 +72,7 @@ class Followed:
     gaps: tuple[float, ...] = ()
 
     def next(self, time: OwnTime, at: float, clock: float) -> Followed:
-        """Return what is known after the next document, which came `at` by our clock and `clock` by the gateway's.
+        """Return the state after the next document, which came `at` by our clock and `clock` by the gateway's.
 
         A meter that kept pace in the last three documents is believed, however far behind its clock is.
         """
@@ -88,11 +88,15 @@ class Followed:
 
     @property
     def is_slow(self) -> bool:
-        """Tell whether the gateway usually renews this reading less often than those of a meter."""
+        """Tell whether the gateway usually renews this reading less often than a meter's."""
         return len(self.gaps) >= _FEWEST and median(self.gaps) > STILL_S / 2
 
     def age_s(self, at: float, clock: float) -> float:
-        """Return the reading's age in seconds: the shorter age by two clocks, because one may have been set."""
+        """Return the reading's age in seconds.
+
+        Of the ages by our clock and by the gateway's clock, the shorter one counts, because one clock may have been
+        set.
+        """
         return self.lag_s + max(0.0, min(at - self.since, clock - self.clock))
 
     def limit_s(self, time: OwnTime) -> float:
@@ -113,9 +117,9 @@ class Followed:
 class OwnTimes:
     """Hold the times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
 
-    `slow`: by path and name the last gaps of readings that are renewed seldom. They alone are stored, so that such a
+    `slow`: by path and name, the last gaps of readings that are seldom renewed. Only `slow` is stored, so that such a
     reading is believed at once after a restart. `is_clock_doubted`: a meter's row became old just now, or the
-    gateway's clock was set; `/info` tells which.
+    gateway's clock was set. A request of `/info` then shows the gateway's clock.
     """
 
     followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)
@@ -126,7 +130,7 @@ class OwnTimes:
 
 
 def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
-    """Judge the readings of every document that arrived since the last look."""
+    """Judge the readings of every document that arrived since the last tick."""
     skew_s = snapshot.gateway.clock_skew_s
     new = [
         document
@@ -173,7 +177,10 @@ def _describe(time: OwnTime) -> str:
 
 
 def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
-    """Return the gateway's clock; or, if that fits none of its documents by a day, the newest time that two share."""
+    """Return the gateway's clock in unix seconds.
+
+    If it differs from all times in the gateway's documents by a day, return the newest time that two documents share.
+    """
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now
     seconds = [
@@ -223,7 +230,7 @@ def _list_inventory(body: Json) -> Iterator[OwnTime]:
 
 
 def _list_devices(devices: Json, serial: str, key: str) -> Iterator[OwnTime]:
-    """List devices with the time of their last report; a time that never moved since installation is none."""
+    """List devices with the time of their last report. Leave out a time that never moved since installation."""
     for device in objects(devices) or ():
         second, name = _second(device.get(key)), serial_of(device.get(serial))
         if second and name and second not in (_second(device.get("installed")), _second(device.get("created_date"))):
@@ -231,7 +238,7 @@ def _list_devices(devices: Json, serial: str, key: str) -> Iterator[OwnTime]:
 
 
 def _list_data(body: Json) -> Iterator[OwnTime]:
-    """List the batteries of device data; inverters' readings are written at their own times."""
+    """List the batteries of device data. Inverters are left out, because their readings have times of their own."""
     for device in body.values() if isinstance(body, dict) else ():
         if isinstance(device, dict) and device.get("devName") == "acb":
             channel = next(iter(objects(device.get("channels")) or []), {})
@@ -245,14 +252,14 @@ def _list_reports(body: Json) -> Iterator[OwnTime]:
 
 
 def _list_newest(body: Json) -> Iterator[OwnTime]:
-    """Name the newest report of an inverter: the sums over all inverters have no time of their own."""
+    """Return the newest report of an inverter, as the time of the sums over all inverters."""
     seconds = [time.second for time in _list_reports(body)]
     if seconds:
         yield OwnTime(NEWEST, max(seconds), is_newest=True)
 
 
 def _second(value: Json) -> float | None:
-    """Return a time in unix seconds, also from text; None for 0 and for anything else."""
+    """Return a time in unix seconds, from a number or a text; None for 0 and for anything else."""
     second = whole(value) if isinstance(value, str) else number(value)
     return float(second) if second and second > 0 else None
 

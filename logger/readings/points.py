@@ -22,7 +22,7 @@ _WATCHED: Final = ("firmware", "part_number", "interface", "update_status")
 
 @dataclass(frozen=True, slots=True)
 class GatewayPoint:
-    """Hold the last written point of the gateway: its tick, and the fields whose changes are written at once."""
+    """Hold the last written point of the gateway: its tick, and the fields that are written at once on a change."""
 
     at: int = -EVERY_S
     fields: Mapping[str, Value] = field(default_factory=dict)
@@ -30,22 +30,22 @@ class GatewayPoint:
     def is_due(self, fields: Mapping[str, Value], tick: int) -> bool:
         """Tell whether the gateway's next point, with these fields, is due at a tick.
 
-        A point with a field of `/home.json` is always due, as that document arrives only every 15 to 60 minutes.
+        A point with a field of `/home.json` is always due, because that document arrives only every 15 to 60 minutes.
         """
         if not 0 <= tick - self.at < EVERY_S or fields.keys() - {"firmware", "part_number"}:
             return True
         return any(fields[name] != self.fields.get(name) for name in _WATCHED if name in fields)
 
     def update(self, fields: Mapping[str, Value], tick: int) -> GatewayPoint:
-        """Return the new last point after a point with these fields was written."""
+        """Return the last point of the gateway after a point with these fields was written."""
         return GatewayPoint(tick, {**self.fields, **{name: fields[name] for name in _WATCHED if name in fields}})
 
 
 class Points:
-    """Collect the points of one tick; `totals` holds the fields of `envoy_totals`, whose point is made later.
+    """Collect the points of one tick. `totals`: the fields of `envoy_totals`, whose point is made later.
 
-    Devices must be added in the table's order, because an inverter's status and the gateway's own point contain the
-    reporting interval. All reports come before both.
+    Devices must be added in the table's order: all reports before the inverters' status points and the gateway's
+    point, because both contain the reporting interval.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Points:
             self._finish(point, inverter_report_interval_s=usual_interval_s(self.reports.known))
 
     def _finish(self, point: Reading, **more: Value | None) -> None:
-        """Add a point with those of the further fields that are known."""
+        """Add a point, with those of the further fields in `more` that are known."""
         known = {name: value for name, value in more.items() if value is not None}
         self.finished.append(replace(point, fields={**point.fields, **known}) if known else point)
 
@@ -90,7 +90,7 @@ class Points:
 def usual_interval_s(reports: Mapping[str, Sequence[Report]]) -> float | None:
     """Return the median, over all inverters, of the seconds between an inverter's last two reports.
 
-    The times are by the gateway's clock. A night between two reports is left out.
+    Report times are by the gateway's clock. An interval that contains a night is left out.
     """
     found = (interval_s(known) for known in reports.values())
     intervals = [seconds for seconds in found if seconds is not None and seconds <= _LONGEST_S]

@@ -1,7 +1,8 @@
-"""Bound the powers of a site by what its own devices can do, where they say so. Pure.
+"""Limit the powers of a site by what its devices can deliver, if the devices tell it. Pure.
 
-The bound of the whole site (25 kW a phase) catches little at a small site. Inverters and batteries tell what they can
-do: an inverter its greatest power so far, an IQ Battery its rated power. They bound what is theirs alone.
+The limit of the whole site (25 kW for each phase) catches few errors at a small site. Some devices tell their own
+limit: an inverter its greatest power so far, an IQ Battery its rated power. These limits apply to the powers of these
+devices only.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, flo
 
 
 def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
-    """Return the greatest plausible power in W of each total whose bound is below that of the site."""
+    """Return the greatest plausible power in W of each total whose limit is below that of the site."""
     found, source = {}, read_from.get(PRODUCTION_W)
     if "production" in tick.limits and source is not None and source[0].name not in _BY_CT:
         found[PRODUCTION_W] = tick.limits["production"]
@@ -45,7 +46,10 @@ def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
 
 
 def _bound_inverters(view: View) -> float | None:
-    """Return the most that the inverters can make together, in W; None unless two documents agree on their number."""
+    """Return the greatest power that the inverters can make together, in W.
+
+    Return None unless two documents agree on the number of inverters.
+    """
     rows, listed = production.counting_block(view), inverters.count_listed(view)
     count = rows[0].whole("activeCount") if rows else None
     most_w = inverters.sum_maxima(view) if count and count == listed else None

@@ -1,7 +1,7 @@
-"""Tell whether powers are of one time, so that a power that is computed from them is true. Pure.
+"""Tell whether powers were measured at the same time, so that a power computed from them is true. Pure.
 
-A gateway gives some powers of this second (meters, IQ Batteries), some as they were at an earlier time (blocks of
-`production.json`), and some as means over the last 5 to 15 minutes (sums over inverters).
+A gateway gives some powers of the present second (meters, IQ Batteries), some as they were at an earlier time (blocks
+of `production.json`), and some as means over the last 5 to 15 minutes (sums over inverters).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _STAMPS: Final = {"now": "timestamp", "report": "readingTime"}
 
 
 def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bool:
-    """Tell whether the powers of these fields are of one time; a mean over an interval is of no time.
+    """Tell whether the powers of these fields were measured at the same time. A mean over an interval never was.
 
-    Two rows of one document are compared by their own times. Rows of two documents are of one time if each is as
-    old as its document.
+    Two rows of one document are compared by their own times. Rows of two documents count as measured at the same time
+    if each row is as old as its document.
     """
     sources = [read_from[name] for name in names if name in read_from]
     if any(rowset.grain == "mean" for rowset, _ in sources):
@@ -43,7 +43,7 @@ def _stamp(rowset: Rowset, row: Row) -> int | None:
 
 
 def _is_current(rowset: Rowset, row: Row, view: View) -> bool:
-    """Tell whether a row is as old as its document; a row that says when it was read must say so."""
+    """Tell whether a row is as old as its document. A row that should contain its own time must contain it."""
     if rowset.grain == "now" or row.document is None:
         return True
     stamp = _stamp(rowset, row)

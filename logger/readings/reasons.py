@@ -1,4 +1,4 @@
-"""Say in words why a value is absent: which document is refused or silent, or why a reading is not believed. Pure."""
+"""Explain in words why a value is absent: a document is refused or silent, or a reading is not believed. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MADE_OF: Final = {
 
 
 def explain_absence(expected: Expected, written: Written) -> str:
-    """Return why an expected value is absent at a tick; never empty."""
+    """Return why an expected value is absent at a tick. The text is never empty."""
     view = written.view
     if expected.measurement == "envoy_meter":
         found = _explain_meter(expected.device, view)
@@ -60,7 +60,7 @@ def explain_absence(expected: Expected, written: Written) -> str:
 
 
 def _explain_power(name: str, written: Written) -> list[str]:
-    """Explain a power that is read or computed: by its own sources, or by the powers that it is made of."""
+    """Explain an absent power by its own sources, or by the powers that it is computed from."""
     item, view, totals = _FIELDS[TOTALS, name], written.view, written.totals
     own = _explain_field(item, view) if _is_read(item, view) else []
     missing = [
@@ -71,7 +71,7 @@ def _explain_power(name: str, written: Written) -> list[str]:
 
 
 def _explain_sum(name: str, written: Written) -> str:
-    """Explain why a power is not computed although all powers that it is made of are there."""
+    """Explain why a power is not computed although all powers that it is computed from are known."""
     standing, battery = written.view.standing(), written.totals.get("battery_power_w")
     for part in _MADE_OF[name]:
         sources = (key.rowset for key in _FIELDS[TOTALS, part].keys if key.rowset.select(standing))
@@ -86,7 +86,7 @@ def _explain_sum(name: str, written: Written) -> str:
 
 
 def _is_read(item: Field, view: View) -> bool:
-    """Tell whether a document gives the field, or may give it once it is answered."""
+    """Tell whether a document gives the field, or may give it once the document has arrived."""
     return any(rows or rows is UNKNOWN for rows in (key.rowset.select(view.standing()) for key in item.keys))
 
 
@@ -95,7 +95,7 @@ def _is_read_or_made(name: str, view: View) -> bool:
 
 
 def _explain_energy(quantity: str, written: Written) -> list[str]:
-    """Explain a lifetime by the counters that it is made of."""
+    """Explain an absent lifetime by the counters that it is computed from."""
     found, view = [], written.view
     for name in written.made_of.get(quantity, ()):
         counter = written.energy.counters.get(name)
@@ -113,7 +113,7 @@ def _explain_energy(quantity: str, written: Written) -> list[str]:
 
 
 def _explain_impossible(quantity: str, written: Written) -> str:
-    """Explain a lifetime whose counters are all accepted in this tick."""
+    """Explain an absent lifetime whose counters are all accepted in this tick."""
     if quantity in written.energy.today.left_out:
         return "its counters cannot be right today, so it is left out; status and doctor say what they suggest"
     counters = {name: written.energy.counters.get(name) for name in written.made_of[quantity]}
@@ -135,7 +135,7 @@ def _explain_meter(kind: str, view: View) -> list[str]:
 
 
 def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
-    """Explain a field by its sources in their order, up to the source that decides."""
+    """Explain an absent field by its sources in order, up to the deciding source."""
     found: list[str] = []
     for key in item.keys:
         watched = Watched(view.snapshot.documents)
@@ -153,7 +153,7 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
 
 
 def _explain_unknown(key: Key, view: View) -> str:
-    """Explain a source that gives nothing now although its documents are there."""
+    """Explain a source that gives nothing now although its documents have arrived."""
     kind = _KINDS.get(key.rowset.name)
     if kind is not None and paths.READINGS in view.snapshot.documents:
         rows = [row for row in meters.meters_in_use(view.standing()) or () if ("meter", kind) in row.tags]
@@ -166,7 +166,7 @@ def _explain_unknown(key: Key, view: View) -> str:
 
 
 def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
-    """Say why the row that decides gives no value."""
+    """Return why the deciding row gives no value."""
     if row.doubt and item.needs_belief:
         return f"{key.rowset.name}: {row.doubt}"
     value = item.value_of(key, row, view.standing())
@@ -184,14 +184,14 @@ def _find_row(rows: Rows, device: str) -> Row | None:
 
 
 def _describe_paths(seen: Collection[str], view: View) -> Iterator[str]:
-    """Describe the documents that were looked at and are not there, with those that failed at the beginning."""
+    """Describe the documents that were read but have not arrived. Those that failed come first."""
     for path in sorted(seen, key=lambda path: (path not in view.snapshot.failures, path)):
         if path not in view.snapshot.documents and (text := _describe_path(path, view)):
             yield text
 
 
 def _describe_path(path: str, view: View) -> str:
-    """Return why a document is not at hand; empty if it is, or if this firmware has none."""
+    """Return why a document has not arrived. Return an empty text if it has, or if this firmware has none."""
     if path in view.snapshot.documents:
         return ""
     if path in view.snapshot.failures:

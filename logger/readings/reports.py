@@ -20,12 +20,12 @@ _NEVER: Final = 2**32
 def fresh_report(
     serial: str, second: int | None, source: str, known: Sequence[Report], seen_at: float, skew_s: float
 ) -> Report | None:
-    """Return the report to write, or None if the report was written before or has no time.
+    """Return the report to write. Return None if the report was written before or has no time.
 
-    `second` is the report's time by the gateway's clock, `seen_at` the time by ours, `skew_s` the gateway's clock
-    minus ours. A skew between a minute and a day is subtracted from the point's time once, when the report is first
-    seen. A report that is yet to come has the time at which it was first seen. So has one that would come before the
-    last: the clock was set since its skew was measured.
+    `second`: the report's time by the gateway's clock. `seen_at`: the time by our clock. `skew_s`: the gateway's
+    clock minus ours. A skew between a minute and a day is subtracted from the point's time once, when the report is
+    first seen. In two cases the point gets the time at which the report was first seen: the time would be in the
+    future, or it would be before the last report, because the clock was set after its skew was measured.
     """
     if not second or not 0 < second < _NEVER or any(_is_within(second, report.gateway_second) for report in known):
         return None
@@ -55,7 +55,7 @@ def interval_s(reports: Sequence[Report]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class EarlyReport:
-    """Hold a report from the v1 list while device data, which may give the report more fields, is silent."""
+    """Hold a report of the v1 list while device data is silent, which may give more fields of the report."""
 
     report: Report
     point: Reading
@@ -71,7 +71,7 @@ class ReportLog:
         self._skew_s = skew_s
 
     def admit(self, point: Reading, row: Row, source: str, *, waits: bool) -> list[Reading]:
-        """Add the report in a row of `source` → the points to write now, each at its report's time.
+        """Add the report in a row of `source`. Return the points to write now, each at its report's time.
 
         A known report gives no point. A waiting report that got no further fields is returned before the new point.
         `waits`: another document may give the same report with more fields.
@@ -99,5 +99,5 @@ class ReportLog:
         return point
 
     def interval_s(self, serial: str) -> int | None:
-        """Return the seconds between the two latest reports of an inverter, or None."""
+        """Return the seconds between the two latest reports of an inverter; None if unknown."""
         return interval_s(self.known.get(serial, ()))

@@ -39,9 +39,10 @@ Found: TypeAlias = T | Missing
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one object to read fields from; `serial`, `reported` (the gateway's time) and `tags` name its device.
+    """Hold one object to read fields from.
 
-    `doubt`: why the row's values are no measurement now; empty if they are.
+    `serial`, `reported` (the time of its report by the gateway's clock) and `tags` identify its device. `doubt`: why
+    the row's values are not believed now; empty if they are.
     """
 
     values: Object
@@ -65,7 +66,7 @@ class Row:
         return value if isinstance(value, str) and value else None
 
     def flag(self, path: str) -> bool | None:
-        """Return the flag at a dotted path of keys, or None for anything but true or false."""
+        """Return the flag at a dotted path of keys; None for any value except true and false."""
         value = dig(self.values, path)
         return value if isinstance(value, bool) else None
 
@@ -88,7 +89,7 @@ Rows: TypeAlias = "list[Row] | Missing"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Show a snapshot to one role: which documents are fresh depends on the role's last tick."""
+    """Show a snapshot to one role. A document is fresh if it arrived since the role's last tick."""
 
     snapshot: Snapshot
     role: Role
@@ -122,7 +123,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SameDocument:
-    """Wrap a document as a cache key, equal only for the same answer."""
+    """Wrap a document as a cache key. Two keys are equal only for the same answer of the gateway."""
 
     document: Document
 
@@ -142,7 +143,7 @@ Condition: TypeAlias = Callable[[View], "bool | None"]
 
 
 def first_of(*selectors: Selector) -> Selector:
-    """Select from the first source that is not ABSENT; return UNKNOWN while that source is unknown."""
+    """Select from the first source that is not ABSENT. Return UNKNOWN while that source is unknown."""
 
     def select(view: View) -> Rows:
         for source in selectors:
@@ -154,7 +155,10 @@ def first_of(*selectors: Selector) -> Selector:
 
 
 def only_if(condition: Condition, selector: Selector) -> Selector:
-    """Select only if a condition holds; return UNKNOWN while the condition is unknown, else ABSENT."""
+    """Select only if a condition holds.
+
+    Return UNKNOWN while the condition is unknown, and ABSENT if it does not hold.
+    """
 
     def select(view: View) -> Rows:
         holds = condition(view)
@@ -172,7 +176,7 @@ def unless(condition: Condition, selector: Selector) -> Selector:
 
 
 def whole_of(document: Found[Document]) -> Rows:
-    """Return a document that is one object as one row."""
+    """Return a document that is one object as a single row."""
     if isinstance(document, Missing):
         return document
     return [Row(document.body, document=document)] if isinstance(document.body, dict) else UNKNOWN
@@ -184,18 +188,24 @@ def object_at(path: str) -> Selector:
 
 
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:
-    """Return one row per object of a document that is a list; `serial` and `reported` name two keys of it."""
+    """Return one row for each object of a document that is a list.
+
+    `serial` and `reported` name the keys for a row's serial and time.
+    """
     return document if isinstance(document, Missing) else _list_rows(SameDocument(document), serial, reported)
 
 
 @lru_cache(maxsize=64)
 def _list_rows(same: SameDocument, serial: str, reported: str) -> Rows:
-    """List the rows of a document; a tick asks for the same rows many times."""
+    """List the rows of a document. The result is cached, because a tick asks for the same rows many times."""
     return inner_rows(same.document.body, same.document, serial, reported)
 
 
 def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:
-    """Return one row per object of any list in a document; `serial` and `reported` name two keys of it."""
+    """Return one row for each object of any list in a document.
+
+    `serial` and `reported` name the keys for a row's serial and time.
+    """
     found = objects(body)
     if found is None:
         return UNKNOWN
@@ -211,12 +221,15 @@ def inner_rows(body: Json, document: Document | None, serial: str = "", reported
 
 
 def keep(rows: Rows, is_wanted: Callable[[Row], bool]) -> Rows:
-    """Keep the rows that are wanted; ABSENT if none is."""
+    """Keep the rows that are wanted. Return ABSENT if none is."""
     return rows and ([row for row in rows if is_wanted(row)] or ABSENT)
 
 
 def keep_counting(rows: Rows, lifetime: str) -> Rows:
-    """Keep the first row if its lifetime is above 0; gateways give 0 while starting or where they do not count."""
+    """Keep the first row if its lifetime is above 0.
+
+    A gateway gives 0 while it starts, or for what it does not count.
+    """
     if not rows:
         return rows
     value = number(rows[0].values.get(lifetime))
@@ -224,7 +237,7 @@ def keep_counting(rows: Rows, lifetime: str) -> Rows:
 
 
 def doubt_silent(view: View, rows: Rows, *paths: str) -> Rows:
-    """Doubt the rows of devices whose own reports, in the documents at `paths`, cannot be believed now."""
+    """Doubt the rows of devices whose reports in the documents at `paths` are not believed now."""
     doubts = {serial: text for path in paths for serial, text in view.snapshot.doubts.get(path, {}).items()}
     if not doubts:
         return rows
@@ -272,7 +285,10 @@ def objects(body: Json) -> list[Object] | None:
 
 
 def serial_of(value: Json) -> str:
-    """Return a serial number as text, from text or number; empty if it contains more than letters and digits."""
+    """Return a serial number as text, from a text or a number.
+
+    Return an empty text if it has anything else than letters and digits.
+    """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     return text if len(text) <= _SERIAL_LIMIT and text.isascii() and text.isalnum() else ""
 

@@ -35,12 +35,12 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rowset:
-    """Name a selector; `where` describes the document and its objects to people.
+    """Name a selector. `where` describes its document and objects to people.
 
-    `kind`: the kind of battery in the rows, for measurements with several kinds. For sources of counters:
-    `resolution_s` is how long the value may stay the same and then rise in one step. `rolls_over` marks sums over
-    inverters that some firmware takes modulo 2³² J (Q-L1). `is_seldom` marks a document that is not polled each
-    minute. `grain`: the time that a power in the rows is of.
+    `kind`: the kind of battery in the rows, for measurements with several kinds. For counters: a value may stay the
+    same for `resolution_s` and then rise in one step; `rolls_over` marks sums over inverters that some firmware takes
+    modulo 2³² J (Q-L1). `is_seldom`: the document is not polled each minute. `grain`: what time a power in the rows
+    is of.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Field:
 
     @property
     def is_lifetime(self) -> bool:
-        """Return True for energy ever: such a value stays true until the next one."""
+        """Return True for a lifetime energy. Such a value remains true until the next value."""
         return self.name.endswith("_lifetime_wh") and not self.name.startswith("net_")
 
     def value_of(self, key: Key, row: Row, view: View) -> Value | None:
@@ -109,13 +109,13 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Describe one measurement: the role that selects its bucket, its tags besides gateway and site, its fields.
+    """Describe one measurement: its role, its fields, and its tags besides gateway and site.
 
-    `time` is the tick, the inverter's own report, or the beginning of a local hour, day, month or year. With
-    `one_document`, all fields of a point come from the first rowset that has the device. `listed_by` holds groups of
-    rowsets that prove that a device exists; in each group the first rowset that lists any device decides. If
-    `listed_by` is empty, every rowset proves it. `has_layout`: the points also carry the tags of the layout file.
-    `has_gateway`: False for what is of several gateways, whose points have no tag `gateway`.
+    The role selects the bucket. `time` is the tick, the inverter's own report, or the beginning of a local hour, day,
+    month or year. With `one_document`, all fields of a point come from the first rowset that has the device.
+    `listed_by` holds groups of rowsets that prove that a device exists; in each group the first rowset that lists any
+    device decides. If `listed_by` is empty, every rowset proves it. `has_layout`: the points also carry the tags of
+    the layout file. `has_gateway`: False for measurements of several gateways, whose points have no tag `gateway`.
     """
 
     name: str
@@ -131,7 +131,7 @@ class Measurement:
     rowsets: tuple[Rowset, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Collect every rowset that a field is read from or a device is listed by, in order of preference."""
+        """Collect every rowset that a field is read from or that lists a device, in order of preference."""
         read_from = (key.rowset for item in self.fields for key in item.keys)
         listed_by = (rowset for group in self.listed_by for rowset in group)
         rowsets = {rowset.name: rowset for rowset in (*read_from, *listed_by)}

@@ -1,6 +1,7 @@
 """Find the gateway's own figures of today and of seven days, which seed the first day if they are sane. Pure.
 
-Firmware resets these figures late, at the wrong midnight, or never. Each rule below rejects one kind of wrong figure.
+Firmware resets these figures late, at the wrong midnight, or never. Each rule in this module rejects one kind of
+wrong figure.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _LAG_WH: Final = 5000.0
 def find_seeds(
     view: View, counters: Mapping[str, float], quantities: Collection[str] = ("production", "consumption")
 ) -> dict[str, Seed]:
-    """Find a seed for each quantity in its first source with a sane figure; `counters` are this tick's values in Wh.
+    """Find a seed for each quantity in the first source that has a sane figure.
 
-    Sources after the first sane source are not read.
+    `counters`: this tick's values in Wh. Sources after the first sane source are not read.
     """
     tries = {"production": _try_production, "consumption": _try_consumption}
     found = {name: next(filter(None, tries[name](view, counters)), None) for name in tries if name in quantities}
@@ -32,7 +33,7 @@ def find_seeds(
 
 
 def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zone: str) -> frozenset[str]:
-    """Return the quantities that still need a seed; seeds are taken only on the first local day of the counters."""
+    """Return the quantities that still need a seed. Seeds are taken only on the first local day of the counters."""
     day = local_day(view.snapshot.tick, zone or "UTC")
     made_of: dict[str, tuple[str, ...]] = {"production": ("production",)}
     if meters.has_meter(view, "net-consumption"):
@@ -50,7 +51,7 @@ def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zo
 
 
 def _first_day(energy: EnergyState, name: str, day: str) -> str:
-    """Return the local day of a counter's base; without a base, the first day of the energy state."""
+    """Return the local day of a counter's base. If it has no base, return the first day of the energy state."""
     counter = energy.counters.get(name)
     return (counter.first_day if counter else "") or energy.first_day or day
 
@@ -90,7 +91,10 @@ def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed
 
 
 def _by_interval(view: View, select: Selector, quantity: str, source: str, counter: float) -> Seed | None:
-    """Make a seed from a figure updated every 15 minutes; add the counter's rise since then, if both share a base."""
+    """Make a seed from a figure that is updated every 15 minutes.
+
+    Add the counter's rise since that update, if figure and counter share a base.
+    """
     rows = select(view)
     values: r.Object = rows[0].values if rows else {}  # what is doubted is the power, not what was counted
     today, week, lifetime = (number(values.get(f"wattHours{part}")) for part in ("Today", "SevenDays", "Lifetime"))
@@ -100,7 +104,7 @@ def _by_interval(view: View, select: Selector, quantity: str, source: str, count
 
 
 def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
-    """Make a seed from a block of production.json; None if the figures of today and seven days contradict."""
+    """Make a seed from a block of production.json; None if its figures of today and seven days contradict."""
     values = _first_row(production.any_ct_block(quantity, kind)(view))
     today, week, lifetime = (number(values.get(key)) for key in ("whToday", "whLastSevenDays", "whLifetime"))
     if today is None or lifetime is None or week is None or today < 0:
@@ -111,7 +115,7 @@ def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
 
 
 def _by_page(view: View) -> Seed | None:
-    """Make a seed from the web page of the oldest gateways, whose figures have three digits each."""
+    """Make a seed from the web page of the oldest gateways. Its figures have three digits."""
     values = _first_row(page(view))
     today, week, lifetime = (number(values.get(key)) for key in ("today", "week", "lifetime"))
     if today is None or lifetime is None or not 0 <= today < lifetime:

@@ -30,9 +30,9 @@ _WELL: Final = ("normal", "not-metering", "")
 
 @dataclass(frozen=True, slots=True)
 class SiteWarning:
-    """Hold one site warning: message, message at its end, hint, and the kind of its event, if any.
+    """Hold one site warning: its message, the message at its end, its hint, and the kind of its event, if any.
 
-    `is_daily`: the warning is told again each day, with the figures of that day. `leaves_out`: the quantities whose
+    `is_daily`: the warning is given again each day, with the figures of that day. `leaves_out`: the quantities whose
     counters count nothing while the warning lasts.
     """
 
@@ -50,7 +50,7 @@ class SiteWarning:
 
 
 def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, SiteWarning]:
-    """Find the site warnings, by a key that stays the same for as long as the warning lasts."""
+    """Find the site warnings, each by a key that does not change while the warning lasts."""
     view = View(snapshot, "totals")
     twice = {
         f"duplicate {serial}": SiteWarning(
@@ -71,7 +71,7 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
 
 
 def _find_early_reports(view: View) -> dict[str, SiteWarning]:
-    """Find out whether inverters stamp their reports ahead of the gateway's clock (Q-T6)."""
+    """Find whether inverters stamp their reports with a time ahead of the gateway's clock (Q-T6)."""
     standing = view.standing()
     for rows in (inverters.v1_inverters(standing), inverters.data_inverters(standing)):
         for row in rows or ():
@@ -104,7 +104,7 @@ def _find_doubted_meters(view: View) -> dict[str, SiteWarning]:
 
 
 def _find_silent_devices(snapshot: Snapshot) -> dict[str, SiteWarning]:
-    """Find the batteries and controllers that have not reported for twice their interval (Q-B20)."""
+    """Find the batteries and controllers whose last report is older than twice their interval (Q-B20)."""
     return {
         f"silent {serial}": SiteWarning(
             f"{kind} {serial} is silent: {doubt}; only its flags and its age are written",

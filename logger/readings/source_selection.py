@@ -1,8 +1,9 @@
 """Choose the source of each counter: first the best available source, then a pinned source. Pure.
 
 A source is pinned when every path that was read has given three definitive answers (a document, absent, or not
-allowed). After a day of polling the source is pinned anyway, and a path without any answer counts as absent. A pinned
-source is reviewed only when the firmware or the meters change. The old source stays in use until the review ends.
+allowed). After a day of polling the source is pinned in any case, and a path without any answer counts as absent. A
+pinned source is reviewed only when the firmware or the meters change. The old source stays in use until the review
+ends.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ def source_of(name: str) -> Source:
 
 
 def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:
-    """Tell whether neither production power nor any counter arrives each minute; a silent tick is then not a gap."""
+    """Tell whether neither production power nor any counter arrives each minute.
+
+    At such a site a tick without an answer is not a gap.
+    """
     sources = [*counter_sources]
     return bool(sources) and all(source in _SELDOM for source in (*sources, power_source))
 
@@ -122,7 +126,7 @@ def look(item: Field, snapshot: Snapshot) -> str | None:
 def review_sources(
     snapshot: Snapshot, sources: Sources, *, polled_s: int, in_quiet_window: bool
 ) -> tuple[Sources, tuple[Event, ...]]:
-    """Review the sources at one tick → the sources, and an event if the meters changed.
+    """Review the sources at one tick. Return the sources, and an event if the meters changed.
 
     `polled_s`: seconds of polling that the tick adds. Ticks in the quiet window are not counted.
     """
@@ -151,7 +155,7 @@ def review_sources(
 
 
 def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
-    """Find the best source of a counter now; after a day of polling, ignore sources that never answered."""
+    """Find the best source of a counter now. After a day of polling, ignore sources that never answered."""
     found = _look(item, snapshot, snapshot.since.get("totals", 0.0), patient=True)
     if review.polled_s >= _DAY_S and found.source is None:
         return _look(item, snapshot, 0.0, patient=False)
@@ -159,7 +163,7 @@ def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
 
 
 def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple[Event, ...]]:
-    """Compare firmware and meters with the review → the updated review, and an event if the meters changed."""
+    """Compare firmware and meters with the review. Return the updated review, and an event if the meters changed."""
     review, firmware = sources.review, snapshot.gateway.firmware
     meters = _meters(snapshot) or review.meters
     if review.changed_at > snapshot.tick:  # our clock was set back
@@ -186,7 +190,10 @@ def _meters(snapshot: Snapshot) -> str:
 
 
 def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
-    """Tell whether a path has answered enough; always true for unpolled paths and after a day of polling."""
+    """Tell whether a path has given enough answers.
+
+    This is always so for paths that are not polled, and after a day of polling.
+    """
     if path not in snapshot.definitive_answers or review.polled_s >= _DAY_S:
         return True
     given = snapshot.definitive_answers[path]
@@ -195,7 +202,7 @@ def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
 
 
 def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _Found:
-    """Find the first source that has rows; unless `patient`, skip sources whose paths never answered."""
+    """Find the first source that has rows. Unless `patient`, skip sources whose paths never answered."""
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     for key in item.keys:

@@ -1,6 +1,6 @@
 """Define the table: every measurement and every field as data. One row is one field.
 
-From these rows come the points, `docs/fields.md`, `envoy-logger fields` and the boards' units.
+The points, `docs/fields.md`, `envoy-logger fields` and the units of the boards are made from these rows.
 """
 
 from __future__ import annotations
@@ -401,7 +401,10 @@ _LEAST: Final = -1000.0
 """The least plausible Wh: a meter's counter may fall slightly below zero (Q-L7)."""
 
 def _counter(name: str, meaning: str, *keys: Key) -> Field:
-    """Make a counter; the energy accounting itself judges its values, also those of a row that is doubted."""
+    """Make a counter.
+
+    Values of a doubted row are kept, because the energy accounting judges a counter's values itself.
+    """
     return Field(name, meaning, keys, low=_LEAST, high=1e12, needs_belief=False)
 
 

@@ -20,7 +20,10 @@ def read_inventory_age(row: Row, view: View) -> int | None:
 
 
 def read_report_age(row: Row, view: View) -> int | None:
-    """Return the seconds since the device's report; None if the report is further ahead than clocks may differ."""
+    """Return the seconds since the device's report.
+
+    Return None if the report is further in the future than clocks may differ.
+    """
     if row.reported is None or row.reported <= 0 or row.document is None:
         return None
     age = int(view.gateway_now(row.document) - row.reported)
@@ -33,8 +36,8 @@ def read_report_age(row: Row, view: View) -> int | None:
 def read_mean_volts(row: Row, _view: View) -> float | None:
     """Return the mean voltage of a meter's phases in V; the meter's own figure is the sum over its phases (Q-M5).
 
-    A phase without voltage is left out of the mean: two phases of 230 V beside a dead one are not 153 V (Q-M17).
-    Beside such a phase, one that cannot be read leaves no mean.
+    A phase without voltage is left out of the mean: two phases of 230 V and a dead one do not make 153 V (Q-M17).
+    With a dead phase, a phase that cannot be read makes the mean None.
     """
     volts, legs = row.number("voltage"), row.number("legs")
     phases = [number(phase.get("voltage")) for _, phase in meters.legs(row.values, row.whole("phases"))]
@@ -60,7 +63,7 @@ def read_phase_watts(row: Row, _view: View) -> float | None:
 def read_power_factor(row: Row, _view: View) -> float | None:
     """Return the power factor of a meter.
 
-    With `new_stack` it is computed here, because the gateway gives the sum over the phases (Q-N3).
+    With `new_stack` it is computed here, because the gateway then gives the sum over the phases (Q-N3).
     """
     if not row.values.get("new_stack"):
         return row.number("pwrFactor")
@@ -71,7 +74,10 @@ def read_power_factor(row: Row, _view: View) -> float | None:
 
 
 def read_apparent_energy(row: Row, _view: View) -> float | None:
-    """Return the lifetime apparent energy in VAh; None from metering code whose figure stays near zero (Q-N2)."""
+    """Return the lifetime apparent energy in VAh.
+
+    Return None with metering code whose figure stays near zero (Q-N2).
+    """
     return None if row.values.get("new_stack") else row.number("apparentEnergy")
 
 
@@ -94,7 +100,7 @@ def read_conditions(row: Row, _view: View) -> str | None:
 
 
 def read_fault(row: Row, view: View) -> bool | None:
-    """Tell whether the inverter has a condition that is not one of a healthy inverter; None without such flags."""
+    """Tell whether the inverter has a condition that never occurs on a healthy inverter; None without flags."""
     conditions = read_conditions(row, view)
     return None if conditions is None else has_fault(conditions)
 
@@ -103,9 +109,9 @@ def read_fault(row: Row, view: View) -> bool | None:
 
 
 def battery_state(power_w: float, count: int = 1) -> str:
-    """Return charging, discharging or idle from the power in W, positive while discharging.
+    """Return charging, discharging or idle from the power in W, which is positive while discharging.
 
-    The gateway's LED codes are too coarse for this.
+    The gateway's LED codes are not used, because they are too coarse.
     """
     if abs(power_w) <= IDLE_W * count:
         return "idle"
@@ -131,7 +137,7 @@ def read_encharge_provisioned(row: Row, _view: View) -> bool | None:
 
 
 def read_charge_without_power(row: Row, view: View) -> float | None:
-    """Return the inventory's charge in percent, only if this gateway has no power list, as it may be old (Q-B2)."""
+    """Return the inventory's charge in percent, if this gateway has no power list. Otherwise it may be old (Q-B2)."""
     return row.number("percentFull") if ensemble.encharge_power(view) is ABSENT else None
 
 
@@ -144,7 +150,7 @@ def read_acb_watts(row: Row, _view: View) -> float | None:
 
 
 def read_stored(row: Row, view: View) -> float | None:
-    """Return the energy stored in IQ and AC Batteries, in Wh; the keys of early 7.0 firmware have no prefix."""
+    """Return the energy stored in IQ and AC Batteries, in Wh. The keys of early 7.0 firmware have no prefix."""
     has_prefix = "ENC_agg_avail_energy" in row.values
     encharge = row.number("ENC_agg_avail_energy" if has_prefix else "agg_avail_energy")
     count = batteries.infer_ac_batteries(view)

@@ -1,8 +1,7 @@
 """Find the documents that are worth polling, from the documents that have arrived. Pure.
 
-A document is wanted if reading the table from the present documents looks at that document. If a better source has a
-value, the worse source is not looked at. Documents that only give details of hardware wait until the hardware is
-listed.
+A document is wanted if reading the table looks at it. If a better source has a value, the worse source is not looked
+at. Documents that only give details of hardware wait until the hardware is listed.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _OF_CONTROLLER: Final = frozenset({paths.GENERATOR, paths.GENERATOR_CONFIG, path
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Hold the `paths` to poll at their usual interval, and among them the paths to poll `rarely` or `often`.
+    """Hold the `paths` to poll. Of these, some are polled more seldom or more often than usual.
 
     `rarely`: documents that listed nothing. `often`: documents with data for every minute.
     """
@@ -38,7 +37,10 @@ class Wanted:
 
 
 def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
-    """Find the paths to poll, from the newest documents of any age, the chosen sources and the energy state."""
+    """Find the paths to poll.
+
+    They follow from the newest documents of any age, the chosen sources and the energy state.
+    """
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     _look_at_values(view, sources, energy)
@@ -57,7 +59,7 @@ def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wa
 
 
 def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
-    """Read every value once, so that the view records each document that is needed."""
+    """Read every value once. The view records each document that this needs."""
     extraction = Extraction(view.snapshot, sources)
     list(extraction.devices(_BOTH))
     counters = extraction.counters()

@@ -43,7 +43,7 @@ _REPORTS: Final = (*_AC_REPORTS, paths.ENSEMBLE)
 
 
 def v1_ac_batteries(view: View) -> Rows:
-    """Select the AC Batteries of `/api/v1/production/inverters`, from a document of any age, for ratings."""
+    """Select the AC Batteries of `/api/v1/production/inverters` from a document of any age. They give ratings."""
     return doubt_silent(view, list_devices(view.find_fact(paths.V1_INVERTERS), ACB), *_AC_REPORTS)
 
 
@@ -97,7 +97,7 @@ def _count_in_block(view: View) -> Found[int]:
 
 
 def infer_ac_batteries(view: View) -> int | None:
-    """Count the AC Batteries; while the inventory (a slow path) is silent, use the device types of the v1 list.
+    """Count the AC Batteries. While the slow inventory is silent, use the device types of the v1 list.
 
     Other values depend on this count. The written count comes from `count_ac_batteries` only.
     """
@@ -125,7 +125,10 @@ def infer_batteries(view: View) -> int | None:
 
 
 def sum_rated(view: View) -> float | None:
-    """Return the rated power in W of all batteries together; None if there is none, or one of them does not tell."""
+    """Return the rated power in W of all batteries together.
+
+    Return None if there is no battery, or if one of them gives no rating.
+    """
     iq, ac = encharge_inventory(view), infer_ac_batteries(view)
     if iq is UNKNOWN or ac is None:
         return None
@@ -181,7 +184,7 @@ def _encharge_power_sum(view: View) -> Rows:
 
 
 def _any_doubt(devices: Rows) -> str:
-    """Return the doubt about any of the devices, which makes their sum no measurement; empty if there is none."""
+    """Return the doubt about any of the devices; empty if there is none. A doubted device makes their sum useless."""
     return next((f"battery {row.serial}: {row.doubt}" for row in devices or () if row.doubt), "")
 
 
@@ -223,7 +226,7 @@ may be no AC Batteries.
 def ac_battery_sums(view: View) -> Rows:
     """Sum the lifetime energy of all AC Batteries from device data, charged and discharged, in joules.
 
-    The site may have no other kind of battery, and no AC Battery may be missing from device data.
+    Select nothing if the site has another kind of battery, or if an AC Battery is missing from device data.
     """
     if view.find_fact(paths.DEVICE_DATA) is ABSENT:
         return ABSENT
@@ -255,7 +258,7 @@ acb_block = unless(_has_any(_count_iq_batteries), fresh_acb_block)
 
 
 def both_kinds_power_sum(view: View) -> Rows:
-    """Sum the power of IQ Batteries and AC Batteries in W, if the site has both."""
+    """Sum the power of IQ Batteries and AC Batteries in W, if the site has both kinds."""
     iq, block = encharge_inventory(view), fresh_acb_block(view)
     if not iq or not block:
         return ABSENT if ABSENT in (iq, block) else UNKNOWN

@@ -37,7 +37,7 @@ _IQ_BATTERY: Final = 13
 
 
 def ensemble_devices(document: Found[Document], kind: str) -> Rows:
-    """Select the devices of one type in the ensemble inventory; UNKNOWN if a list of that type cannot be read."""
+    """Select the devices of one type in the ensemble inventory. Return UNKNOWN if that list cannot be read."""
     groups = each_of(document)
     found: list[Row] = []
     for group in groups or ():
@@ -69,7 +69,7 @@ encharge_inventory = devices_known("ENCHARGE")
 
 
 def encharge_power(view: View) -> Rows:
-    """Select power and charge per battery; the document's key is spelled `devices:` (Q-B1)."""
+    """Select power and charge of each battery. The document spells the key `devices:` (Q-B1)."""
     power = whole_of(view.find_fresh(paths.ENSEMBLE_POWER))
     if not power:
         return power
@@ -79,7 +79,7 @@ def encharge_power(view: View) -> Rows:
 
 
 def _doubt_surges(view: View, devices: Rows) -> Rows:
-    """Doubt batteries whose power is far beyond what they are rated for."""
+    """Doubt batteries whose power is far above their rated power."""
     rated = {row.serial: row.number("encharge_rated_power") for row in encharge_status(view) or ()}
     found = []
     for row in devices or ():
@@ -90,7 +90,7 @@ def _doubt_surges(view: View, devices: Rows) -> Rows:
 
 
 def encharge_status(view: View) -> Rows:
-    """Select rated power and capacity per battery from the ensemble status."""
+    """Select rated power and capacity of each battery from the ensemble status."""
     status = whole_of(view.find_fact(paths.ENSEMBLE_STATUS))
     if not status:
         return status
@@ -126,7 +126,7 @@ generators = only_if(has_generator, _generator)
 
 
 def contacts(view: View) -> Rows:
-    """Select the dry contacts whose type is not NONE, only if a system controller is installed (Q-B9)."""
+    """Select the dry contacts whose type is not NONE. Select none without a system controller (Q-B9)."""
     controllers = ensemble_devices(view.find_fact(paths.ENSEMBLE), "ENPOWER")
     if not controllers:
         return controllers
@@ -150,7 +150,10 @@ def contacts(view: View) -> Rows:
 
 
 def _contacts_in(document: Document) -> Rows:
-    """Return the objects of a list that is the whole document or is under `dry_contacts`; gateways use both forms."""
+    """Return the list of contacts in a document.
+
+    Some gateways send the list alone, others send it under the key `dry_contacts`.
+    """
     body = document.body
     return inner_rows(body.get("dry_contacts") if isinstance(body, dict) else body, document)
 

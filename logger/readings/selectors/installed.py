@@ -9,7 +9,7 @@ from logger.readings.selectors import batteries, inverters, production
 
 
 def count_inverters(view: View) -> Rows:
-    """Count inverters as `installed`, and those with the flags `communicating` and `producing`, if flags are given.
+    """Count inverters as `installed`, and those with the flags `communicating` and `producing`, if there are flags.
 
     If no document lists inverters, the count is the number registered in the inverters block.
     """
@@ -26,7 +26,10 @@ def count_inverters(view: View) -> Rows:
 
 
 def _count_flags(view: View) -> dict[str, Json]:
-    """Count flags in the inventory, else the v1 list, else device data; skip a flag that any inverter lacks."""
+    """Count flags in the first of inventory, v1 list and device data that has them.
+
+    Skip a flag that any inverter lacks.
+    """
     rows, keys = inverters.countable_inventory(view), ("communicating", "producing")
     if rows is ABSENT:
         listed, keys = inverters.countable_inverters(view), ("heard", "delivering")

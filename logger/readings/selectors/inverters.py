@@ -55,7 +55,7 @@ def list_devices(document: Found[Document], dev_type: int) -> Rows:
 
 
 def is_untyped(devices: Rows) -> bool:
-    """Tell whether no device has a `devType`, as in 3.x firmware, whose lists contain inverters only."""
+    """Tell whether no device has a `devType`. The lists of 3.x firmware are so, and contain inverters only."""
     return not any("devType" in row.values for row in devices or ())
 
 
@@ -70,10 +70,11 @@ def v1_inverters(view: View) -> Rows:
 
 
 def living_inverters(view: View) -> Rows:
-    """Select the v1 list, of any age, without removed inverters, which stay in the list for years (Q-I3).
+    """Select the inverters of the v1 list of any age, without removed inverters.
 
-    An inverter counts as removed if its last report is 30 days older than the newest report of the list. The present
-    time is not used, because under snow the whole site may be silent for longer.
+    Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
+    older than the newest report of the list. The present time is not used, because under snow the whole site may be
+    silent for longer.
     """
     rows = list_devices(view.find_fact(paths.V1_INVERTERS), PCU)
     times = [row.reported for row in rows or () if row.reported and _silent_s(row, view) >= -AHEAD_S]
@@ -122,14 +123,14 @@ def inverter_power_sum(view: View) -> Rows:
 
 
 def count_listed(view: View) -> int:
-    """Count the inverters of the v1 list, removed ones too."""
+    """Count the inverters of the v1 list, including removed ones."""
     return len(list_devices(view.find_fact(paths.V1_INVERTERS), PCU) or ())
 
 
 def find_last_report(view: View) -> float | None:
     """Return when the newest report of an inverter came, in unix seconds of our clock; None if no report is known.
 
-    The documents may be of any age. A report ahead of the gateway's clock counts as of now.
+    The documents may be of any age. The time of a report ahead of the gateway's clock is the present time.
     """
     for path, find_newest in ((paths.V1_INVERTERS, _find_newest_listed), (paths.DEVICE_DATA, _find_newest_in_data)):
         document = view.find_fact(path)
@@ -152,9 +153,10 @@ def _find_newest_in_data(same: SameDocument) -> int:
 
 
 def sum_maxima(view: View) -> float | None:
-    """Return the sum of the highest powers in W that the inverters ever reported, removed ones too; None if unknown.
+    """Return the sum of the highest powers in W that the inverters ever reported; None if unknown.
 
-    No report is higher than its inverter's maximum, so together the inverters never made more.
+    Removed inverters count, too. No report is higher than its inverter's maximum, so the inverters together never
+    made more than this sum.
     """
     for path, add in ((paths.V1_INVERTERS, _add_listed_maxima), (paths.DEVICE_DATA, _add_data_maxima)):
         document = view.find_fact(path)
@@ -194,22 +196,25 @@ def data_devices(view: View, kind: str) -> Rows:
 
 
 def _devices(data: Row) -> list[Row]:
-    """Return every device of device data, which has one device per key."""
+    """Return every device of device data, a document with one key for each device."""
     devices = [value for value in data.values.values() if isinstance(value, dict)]
     return [Row(device, serial_of(device.get("sn")), document=data.document) for device in devices]
 
 
 def data_inverters(view: View) -> Rows:
-    """Select active inverters of `/ivp/pdm/device_data` with a last reading; it has at most 50 devices of a site.
+    """Select active inverters of `/ivp/pdm/device_data` with a last reading. The document has at most 50 devices.
 
     UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
-    no document is at hand; only the v1 list remains then.
+    there is no document; only the v1 list remains then.
     """
     return data_devices(view, "pcu") if paths.DEVICE_DATA in view.snapshot.documents else ABSENT
 
 
 def device_data_inverters(view: View) -> Rows:
-    """Select active inverters of device data of any age, only if no inverter can be missing from the document."""
+    """Select active inverters of device data of any age.
+
+    Select none if an inverter can be missing from the document.
+    """
     return _select_inverters(view.find_fact(paths.DEVICE_DATA))
 
 
@@ -228,7 +233,10 @@ def _select_inverters(document: Found[Document]) -> Rows:
 
 
 def device_data_sums(view: View) -> Rows:
-    """Sum lifetime, today and week over all inverters of device data, only if no inverter can be missing."""
+    """Sum lifetime, today and week over all inverters of device data.
+
+    Give no sum if an inverter can be missing from the document.
+    """
     devices = _select_inverters(view.find_fresh(paths.DEVICE_DATA))
     if not devices:
         return devices
@@ -242,7 +250,10 @@ def device_data_sums(view: View) -> Rows:
 
 
 def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
-    """Select devices of one kind that are not deleted; when `counting`, only if this is known of each device."""
+    """Select devices of one kind that are not deleted.
+
+    `counting`: select none unless it is known of each device whether it is deleted.
+    """
     if isinstance(document, Missing):
         return document
     groups = objects(document.body) or []
@@ -270,7 +281,10 @@ def _is_installed(device: Object) -> bool | None:
 
 
 def countable_inventory(view: View) -> Rows:
-    """Select the inventory's inverters, only if it is known of each inverter whether it is deleted."""
+    """Select the inventory's inverters that are not deleted.
+
+    Select none unless it is known of each inverter whether it is deleted.
+    """
     return inventory_of(view.find_fact(paths.INVENTORY), "PCU", counting=True)
 
 
@@ -287,7 +301,7 @@ installed_inverters = first_of(countable_inventory, device_data_inverters, count
 
 
 def list_flags(view: View) -> Rows:
-    """Select the v1 list with flags: `heard` (a report within 30 minutes) and `delivering` (heard with power)."""
+    """Make flags for the v1 list: `heard` (a report within 30 minutes) and `delivering` (heard with power)."""
     rows = living_inverters(view)
     return rows and [_flag(row, view, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
 

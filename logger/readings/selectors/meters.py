@@ -53,7 +53,10 @@ _EIDS: Final[dict[int, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Hold one line of the meter list; None for an unreadable key. `phases` is `phaseCount`, not `phaseMode`."""
+    """Hold one line of the meter list.
+
+    None stands for an unreadable key. `phases` is `phaseCount`, not `phaseMode`.
+    """
 
     eid: int | None
     kind: str | None
@@ -109,7 +112,10 @@ def has_disabled_meters(view: View) -> bool | None:
 
 
 def _is_half_dead(reading: Object, meter: Meter) -> bool:
-    """Tell whether a storage CT's phase reads exactly 0 V while another is alive, which halves the sums (Q-M13)."""
+    """Tell whether one phase of a storage CT reads exactly 0 V while another has voltage (Q-M13).
+
+    Such a reading halves the sums over the phases.
+    """
     if meter.kind != "storage" or meter.phases is None:
         return False
     channels = objects(reading.get("channels")) or []
@@ -137,7 +143,10 @@ def _is_unwired(channel: Object) -> bool:
 
 
 def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
-    """Return a meter's phases, numbered from 1: the first `phases` channels (Q-M3) without unwired channels."""
+    """Return a meter's phases in use, numbered from 1.
+
+    These are the first `phases` channels (Q-M3) without unwired channels.
+    """
     channels = reading.get("channels")
     found: list[tuple[int, Object]] = [
         (index, channel)
@@ -148,9 +157,9 @@ def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
 
 
 def meters_in_use(view: View) -> Rows:
-    """Select every enabled meter's reading, joined by eid (Q-M1); the tag is `meter`.
+    """Select the reading of every enabled meter, joined by eid (Q-M1). The tag is `meter`.
 
-    Each row also has `phases`, the number of `legs` in use, and `new_stack`: whether the gateway runs the new
+    Each row also has `phases`, the number of phases in use, and `new_stack`: whether the gateway runs the new
     metering code of some 8.3 firmware.
     """
     document = view.find_fact(paths.METERS)
@@ -168,7 +177,10 @@ def meters_in_use(view: View) -> Rows:
 
 @lru_cache(maxsize=8)
 def _join(listed: SameDocument, readings: SameDocument, doubts: tuple[tuple[str, str], ...]) -> Rows:
-    """Join the meter list and the readings; a tick asks for the same rows many times."""
+    """Join the meter list and the readings.
+
+    The result is cached, because a tick asks for the same rows many times.
+    """
     every, found = _parse(listed) or [], each_of(readings.document)
     if not found:
         return found
@@ -203,7 +215,7 @@ def phases_in_use(view: View) -> Rows:
 
 
 def meter(kind: str) -> Selector:
-    """Select the reading of the only enabled meter of one measurement type; UNKNOWN if there are two."""
+    """Select the reading of the only enabled meter of one measurement type. Return UNKNOWN if there are two."""
 
     def select(view: View) -> Rows:
         rows = keep(meters_in_use(view), lambda row: ("meter", kind) in row.tags)

@@ -21,7 +21,10 @@ _TIMES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
 def figures(text: str) -> dict[str, Json]:
-    """Parse `watts` in W and `today`, `week`, `lifetime` in Wh; skip figures that occur twice or in a wrong unit."""
+    """Parse `watts` in W and `today`, `week`, `lifetime` in Wh.
+
+    Skip a figure that occurs twice or in a wrong unit.
+    """
     found: dict[str, Json] = {}
     twice = set()
     for label, number, prefix, unit in _LINE.findall(text):
@@ -35,7 +38,7 @@ def figures(text: str) -> dict[str, Json]:
 
 
 def page(view: View) -> Rows:
-    """Select the figures of `/production`, only if the lifetime is above 0: starting gateways show zeros (Q-P8)."""
+    """Select the figures of `/production`, if its lifetime is above 0. A starting gateway shows zeros (Q-P8)."""
     document = view.find_fresh(paths.PAGE)
     if isinstance(document, Missing):
         return document

@@ -36,7 +36,10 @@ def _totals(view: View) -> Rows:
 
 
 def _doubt_sum(view: View, row: Row) -> Row:
-    """Doubt a sum over the inverters while none of them reports: it has no time of its own, and stands for hours."""
+    """Doubt a sum over the inverters while none of them reports.
+
+    The sum has no time of its own, and the gateway repeats it for hours.
+    """
     doubt, watts = view.doubt(paths.V1_INVERTERS, NEWEST), row.number("wattsNow") or 0.0
     if not doubt or watts <= _NOISE_W or has_meter(view, "production"):
         return row
@@ -79,7 +82,7 @@ def blocks_of(view: View, side: str) -> Rows:
 
 
 def _doubt(view: View, side: str, block: Object) -> str:
-    """Return why the figures of a block are no measurement now; empty if they are."""
+    """Return why the figures of a block are not believed now; empty if they are."""
     if block.get("type") == "eim" and block.get("rmsVoltage") == 0:
         return "it shows no voltage on any phase"
     if block.get("type") == "inverters" and block.get("wNow") == 0:
@@ -94,7 +97,7 @@ def inverters_block(view: View) -> Rows:
 
 
 def counting_block(view: View) -> Rows:
-    """Select the inverters block of any age, for `activeCount`, the number of registered inverters."""
+    """Select the inverters block of any age. Its `activeCount` is the number of registered inverters."""
     rows = whole_of(view.find_fact(paths.BLOCKS))
     return rows and _inverters(inner_rows(rows[0].values.get("production"), rows[0].document))
 
@@ -104,7 +107,7 @@ def _inverters(blocks: Rows) -> Rows:
 
 
 def any_ct_block(side: str, kind: str) -> Selector:
-    """Select the active CT block of production.json, for the gateway's own figures of today and seven days."""
+    """Select the active CT block of production.json. It gives the gateway's own figures of today and seven days."""
 
     def select(view: View) -> Rows:
         blocks = keep(blocks_of(view, side), lambda b: b.values["type"] == "eim" and b.values.get("activeCount") != 0)
@@ -116,13 +119,19 @@ def any_ct_block(side: str, kind: str) -> Selector:
 
 
 def _kind_of(block: Row, side: str) -> str | None:
-    """Return what a CT block measures; None if it does not say. Production may go without saying (Q-P23)."""
+    """Return what a CT block measures; None if it does not say.
+
+    A block of the production side that does not say it measures production (Q-P23).
+    """
     kind = block.values.get("measurementType", "production" if side == "production" else None)
     return kind if isinstance(kind, str) else None
 
 
 def ct_block(side: str, kind: str) -> Selector:
-    """Select the active CT block of production.json, only if the gateway lacks a list of meters or meter readings."""
+    """Select the active CT block of production.json.
+
+    Select none if the gateway has a list of meters and meter readings.
+    """
 
     def lacks_readings(view: View) -> bool | None:
         meters = view.find_fact(paths.METERS)
