@@ -29,14 +29,18 @@ provide_boards() {
         return
     fi
     say "Giving Grafana its token, the data sources, the boards and the alert rules"
-    do_quietly chgrp grafana "$read_token"
-    do_quietly chmod 0640 "$read_token"
+    do_quietly let_grafana_read "$read_token"
     render_source | write 0644 root "$grafana_sources"
     render_boards | write 0644 root "$grafana_boards"
     render_alerts | write 0644 root "$grafana_alerts"
     do_it "Starting Grafana, now and at each boot" systemctl enable --quiet grafana-server.service
     do_quietly systemctl restart grafana-server.service
     do_quietly wait_for_port 3000 || say "Grafana does not answer yet. Try: journalctl -u grafana-server"
+}
+
+let_grafana_read() {
+    chgrp grafana "$1"
+    chmod 0640 "$1"
 }
 
 # The same files as for containers, with this machine's places in them.

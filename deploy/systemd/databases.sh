@@ -86,9 +86,9 @@ install_influxdb() {
     case $influxdb in
         none) return ;;
         vendor)
-            install_from_vendor influxdata influxdb2 "$influxdata_source" "$influxdata_key" "$influxdata_fingerprint"
             say "Making a password for InfluxDB's user admin"
             make_secret | write 0600 root "$influxdb_password"
+            install_from_vendor influxdata influxdb2 "$influxdata_source" "$influxdata_key" "$influxdata_fingerprint"
             ;;
         debian)
             do_it "Installing influxdb from Debian" install_from_debian influxdb
@@ -109,11 +109,11 @@ wait_for_port() {
     done
 }
 
+# The password is there before the package: an installation that was cut off leaves no Grafana with its maker's password.
 install_grafana() {
     [ "$grafana" = vendor ] || return 0
-    install_from_vendor grafana grafana "$grafana_source" "$grafana_key" "$grafana_fingerprint"
     say "Making a password for Grafana's user admin"
-    make_secret | write 0640 grafana "$grafana_password"
+    make_secret | write 0600 root "$grafana_password"
     say "Giving Grafana that password, and the board as its first page"
     # Grafana reads a …__FILE variable in its maker's image alone; $__file{} it reads everywhere.
     write 0644 root "$grafana_drop_in" <<TEXT
@@ -121,6 +121,8 @@ install_grafana() {
 Environment=GF_SECURITY_ADMIN_PASSWORD=\$__file{$grafana_password}
 Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$(choose_boards)/envoy-live.json
 TEXT
+    install_from_vendor grafana grafana "$grafana_source" "$grafana_key" "$grafana_fingerprint"
+    do_it "Letting Grafana read its password" let_grafana_read "$grafana_password"
     do_quietly systemctl daemon-reload
 }
 

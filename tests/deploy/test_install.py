@@ -107,13 +107,22 @@ def test_passwords_that_it_makes_are_new_each_time_and_only_for_their_readers(tm
         machine = Machine(tmp_path / name)
         told = machine.install("--yes")
         steps(told)
-        for path, mode in (("etc/influxdb/admin_password", 0o600), ("etc/grafana/admin_password", 0o640)):
-            assert stat.S_IMODE((machine.root / path).stat().st_mode) == mode
+        for path in ("etc/influxdb/admin_password", "etc/grafana/admin_password"):
+            assert stat.S_IMODE((machine.root / path).stat().st_mode) == 0o600
             secret = machine.read(path)
             assert re.fullmatch(r"[0-9a-f]{36}", secret)
             assert secret not in told.stdout + told.stderr
             made.append(secret)
     assert len(set(made)) == 4
+
+
+def test_passwords_are_there_before_the_servers_that_take_them(machine: Machine) -> None:
+    """An installation that was cut off in between must not leave a server with a password that everybody knows."""
+    said = steps(machine.install("--yes"))
+    for password, package in (("InfluxDB's", "influxdb2"), ("Grafana's", "grafana")):
+        made = said.index(f"Making a password for {password} user admin")
+        assert made < said.index(f"Installing {package} from there")
+    assert "Letting Grafana read its password" in said
 
 
 def test_grafana_reads_its_password_from_the_file(machine: Machine) -> None:
