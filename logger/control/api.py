@@ -1,4 +1,4 @@
-"""Defines what can be asked of the store, and reaches it: through the running recorder, or directly without one.
+"""Defines what can be asked of the store. Reaches it through the running recorder, or directly without one.
 
 The same functions answer in both cases, so a command need not know which it was.
 """
@@ -33,7 +33,7 @@ MOST_IDS: Final = 500
 
 
 def as_text(line: bytes) -> str:
-    """Decode a line as JSON can carry it: bytes that are not UTF-8 as lone surrogates."""
+    """Decode a line to text for JSON. Bytes that are not UTF-8 become lone surrogates."""
     return line.decode("utf-8", "surrogateescape")
 
 
@@ -50,45 +50,48 @@ Ids: TypeAlias = Annotated[list[Number], Field(max_length=MOST_IDS)]
 
 @dataclass(frozen=True, slots=True)
 class RefusedEntry(RefusedRow):
-    """Hold a refused line as it is listed; `line` is empty if the row is damaged."""
+    """Hold a refused line for a list. `line` is empty if the row is damaged."""
 
     line: Line
 
 
 class StoreApi:
-    """Answers what can be asked of the store. An `after` of None in an answer means that it was the last one."""
+    """Answers requests about the store. If `after` is None in an answer, nothing more follows."""
 
     def __init__(self, store: StoreCalls, on_change: Callable[[], None] = lambda: None) -> None:
-        """Answer from `store`; call `on_change` when something waits for delivery anew."""
+        """Answer from `store`. Call `on_change` when rows wait for delivery again."""
         self._store, self._on_change = store, on_change
 
     async def read_figures(self) -> StoreFigures:
-        """Count what waits, by role, and what lies on disk."""
+        """Count the waiting rows by role, and the bytes on the disk."""
         return await self._store.call(Store.read_figures)
 
     async def list_refused(self, after: Number) -> list[RefusedEntry]:
-        """List up to MOST_IDS refused lines with ids beyond `after`."""
+        """List up to MOST_IDS refused lines with ids after `after`."""
         rows = await self._store.call(Store.list_refused, after, MOST_IDS)
         return [RefusedEntry(**{**asdict(row), "line": row.line if row.status else b""}) for row in rows]
 
     async def retry(self, ids: Ids) -> int:
-        """Let refused lines wait for delivery again → how many they were."""
+        """Let refused lines wait for delivery again. Return their number."""
         return self._wake(await self._store.call(Store.retry, ids))
 
     async def put_back(self, row_id: Number, line: Line) -> bool:
-        """Let `line` wait for delivery in place of a refused one; False if there is none of that id."""
+        """Let `line` wait for delivery in place of a refused line. Return False if there is no line of that id."""
         return self._wake(await self._store.call(Store.put_back, row_id, line))
 
     async def discard(self, ids: Ids) -> int:
-        """Delete refused lines → how many they were."""
+        """Delete refused lines. Return their number."""
         return await self._store.call(Store.discard, ids)
 
     async def replay(self, since: Number, after: Number, daily: StrictBool = False) -> tuple[int, int | None]:
-        """Let some of what was delivered since then wait again → how many rows, and the `after` to go on from."""
+        """Let some rows that were delivered for ticks from `since` on wait again.
+
+        Return their number, and the `after` to go on from.
+        """
         return self._wake(await self._store.call(Store.replay_daily if daily else Store.replay, since, after))
 
     async def read_lines(self, role: Role, since: Number, after: Number) -> tuple[list[Line], int | None]:
-        """Read some lines of ticks from `since` on → the lines, and the `after` to go on from."""
+        """Read some lines of ticks from `since` on. Return the lines, and the `after` to go on from."""
         return await self._store.call(Store.read_lines, role, since, after=after)
 
     def _wake(self, answer: T) -> T:
@@ -97,7 +100,7 @@ class StoreApi:
 
 
 class Ask(Protocol):
-    """Asks for a function of StoreApi or another API, at the daemon or directly: `await ask(StoreApi.retry, ids)`."""
+    """Calls a function of StoreApi or another API, in the recorder or directly: `await ask(StoreApi.retry, ids)`."""
 
     async def __call__(
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -110,10 +113,10 @@ class Ask(Protocol):
 async def reach(
     settings: Settings, clock: Clock, *, make: bool = False, alone: Callable[[StoreCalls], object] = StoreApi
 ) -> AsyncIterator[Ask]:
-    """Reach the store while inside: through the recorder that holds it, or by holding it ourselves.
+    """Reach the store within this context: through the recorder that holds it, or by opening it here.
 
-    `alone` makes what answers without a daemon. `make`: make a store where there is none. Raises StateError if
-    there is none or it cannot be used, StoreHeldError if somebody holds it who cannot be asked.
+    `alone` makes the object that answers without a recorder. `make`: make a store if there is none. Raises StateError
+    if there is none or it cannot be used, and StoreHeldError if a process holds it that cannot be asked.
     """
     folder = settings.state_dir
     daemon = await connect(settings.runtime_dir / SOCKET)
@@ -155,7 +158,7 @@ def _is_there(settings: Settings) -> bool:
 
 
 async def _through_the_holder(settings: Settings) -> Daemon | None:
-    """Reach the store through the holder of the lock, which says in the lock where it can be asked."""
+    """Reach the store through the process that holds the lock. The lock file names its socket."""
     path = find_holder_socket(settings.state_dir)
     return await connect(path) if path is not None else None
 

@@ -14,7 +14,7 @@ _LATER_S: Final = 3600
 
 
 async def read_stored_lines(ask: Ask, role: Role, since: int, until: int) -> AsyncIterator[bytes]:
-    """Read every line of a role with a time from `since` to before `until`, in the order in which it was stored."""
+    """Read every line of a role with a time from `since` to before `until`, in the order of storing."""
     after: int | None = 0
     while after is not None:
         lines, after = await ask(StoreApi.read_lines, role, max(0, since - _LATER_S), after)
@@ -35,12 +35,12 @@ async def read_refused_lines(ask: Ask) -> AsyncIterator[RefusedEntry]:
 async def ask_in_portions(
     ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], ids: Sequence[int]
 ) -> int:
-    """Ask for something to be done with these refused lines → with how many it was."""
+    """Call `function` with these refused lines, some at a time. Return the number of lines that it changed."""
     return sum([await ask(function, [*ids[start : start + MOST_IDS]]) for start in range(0, len(ids), MOST_IDS)])
 
 
 async def replay_everything(ask: Ask, since: int) -> int:
-    """Let everything delivered of ticks from `since` on wait again → how many rows it were."""
+    """Let everything that was delivered for ticks from `since` on wait again. Return the number of rows."""
     total = 0
     for daily in (False, True):
         after: int | None = 0

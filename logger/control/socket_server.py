@@ -1,4 +1,4 @@
-"""Answers the questions of commands on the recorder's Unix socket, in the form that `unix_socket` describes."""
+"""Answers the requests of commands on the recorder's Unix socket, in the form that `unix_socket` describes."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ _MOST_CONNECTIONS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """Hold one function that can be asked for: `call` checks its arguments, `answer` encodes its answer.
+    """Hold one function that can be called. `call` checks its arguments, `answer` encodes its result.
 
-    The function raises EnvoyLoggerError for people, KeyError, TypeError or ValueError for what makes no sense.
+    The function raises EnvoyLoggerError for people, and KeyError, TypeError or ValueError for arguments that make no
+    sense.
     """
 
     call: Callable[..., Awaitable[object]]
@@ -48,10 +49,9 @@ class _Endpoint:
 
 @contextlib.asynccontextmanager
 async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
-    """Answer at `folder`/control while inside, by the public async methods of `apis`.
+    """Answer at `folder`/control within this context, with the public async methods of `apis`.
 
-    Where no socket can be made that is said, and the daemon goes on. Raises StoreHeldError if another daemon answers
-    there.
+    If no socket can be made, log that and continue. Raises StoreHeldError if another recorder answers there.
     """
     server = _Server(_list_endpoints(apis))
     try:
@@ -78,7 +78,7 @@ def _list_endpoints(apis: tuple[object, ...]) -> dict[str, _Endpoint]:
 
 
 class _Server:
-    """Listens, looks who is there, answers."""
+    """Accepts connections, checks who may ask, and answers."""
 
     def __init__(self, endpoints: Mapping[str, _Endpoint]) -> None:
         self._endpoints = endpoints
@@ -113,7 +113,7 @@ class _Server:
         task.add_done_callback(lambda _: writer.close())  # also if it was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until the other side leaves, is silent too long, or sends what no command sends."""
+        """Answer one connection until the client leaves, is silent too long, or sends what no command sends."""
         with contextlib.suppress(OSError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             if not _may_ask(writer) or len(self._tasks) > _MOST_CONNECTIONS:
                 return
@@ -147,7 +147,7 @@ class _Server:
 
 
 def _describe_mistake(error: ValidationError) -> str:
-    """Name the first argument that is wrong, and what is wrong with it."""
+    """Name the first wrong argument, and what is wrong with it."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
@@ -158,7 +158,7 @@ def _remove(path: Path) -> None:
 
 
 def _bind(path: Path) -> socket.socket:
-    """Bind a Unix socket at `path`; a socket that a killed recorder left there is replaced."""
+    """Bind a Unix socket at `path`. A socket that a killed recorder left there is replaced."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

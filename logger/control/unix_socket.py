@@ -1,11 +1,11 @@
-"""Asks the running recorder, which alone owns the store, over a Unix socket; `socket_server` answers.
+"""Asks the running recorder, which alone owns the store, over a Unix socket. `socket_server` answers.
 
-A Unix socket `control` in the runtime folder, for the daemon's own user and root. One JSON object a line, either way:
-`{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`, one after
-the other. Long lists are sent in pages, so that no answer is large and recording never waits for one.
+The socket is `control` in the runtime folder, for the recorder's own user and root. Each message is one JSON object
+on one line. `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`,
+one after the other. Long lists are sent in pages, so that no answer is large and recording never waits for one.
 
-NAME is a public async method of an object that the daemon serves; its annotations say how arguments and answer
-travel.
+NAME is a public async method of an object that the recorder serves. Its annotations state how arguments and answer
+are encoded.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ T = TypeVar("T")
 
 @functools.cache
 def read_annotations(function: Callable[..., object]) -> dict[str, TypeAdapter[Any]]:
-    """Say how each argument of a function travels, and its answer as `return`."""
+    """Return how each argument of a function is encoded, and its answer as `return`."""
     return {name: TypeAdapter(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
 
 
 class Daemon:
-    """Asks the running recorder for a command."""
+    """Sends a command's requests to the running recorder."""
 
     def __init__(self, lines: Lines) -> None:
         self._reader, self._writer = lines
@@ -56,7 +56,7 @@ class Daemon:
     async def ask(
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Ask the daemon to call `function` → its answer; the daemon's errors are raised here with their types."""
+        """Ask the recorder to call `function`. Return its answer; raise the recorder's errors with their types."""
         annotations = read_annotations(function)
         given = inspect.signature(function).bind(None, *args, **kwargs).arguments
         arguments = {
@@ -125,7 +125,7 @@ def short_name(path: Path) -> Iterator[str]:
 
 
 def parse_line(line: bytes) -> dict[str, Json]:
-    """Parse one line; raises ValueError if it holds no JSON object."""
+    """Parse one line. Raises ValueError if it holds no JSON object."""
     try:
         message: Json = json.loads(line)
     except RecursionError as error:

@@ -1,1 +1,1 @@
-"""The recorder: the collect loop and the ship loop in one process."""
+"""Run the recorder: the collect loops and the ship loop in one process."""

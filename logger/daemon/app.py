@@ -59,7 +59,7 @@ async def run(
 ) -> None:
     """Record until SIGTERM or SIGINT. Raises StateError or StoreHeldError, and only before the first poll.
 
-    `open_outlets` opens what shows the readings beside the recording.
+    `open_outlets` opens the outlets, such as the page.
     """
     folder = settings.state_dir
     if demo:
@@ -84,7 +84,7 @@ async def open_recorder(
     stopping: asyncio.Event,
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> AsyncIterator[Recorder]:
-    """Open the store, build the recorder, and close both at the end. `stopping` ends a wait for disk space."""
+    """Open the store and build the recorder; close both at the end. `stopping` ends a wait for disk space."""
     address, news = read_notify_socket(), News()
     changes = log.Changes(log.get("service"), news.announce)
     async with _extend_start(address):
@@ -115,9 +115,9 @@ async def open_recorder(
 
 @contextlib.contextmanager
 def _stop_on_signals() -> Iterator[asyncio.Event]:
-    """Yield an event that the first SIGTERM or SIGINT sets; a second signal exits at once.
+    """Yield an event that the first SIGTERM or SIGINT sets. A second signal exits at once.
 
-    Signals are handled before the store is open, and also as the first process of a container.
+    Signals are handled before the store is open, and also in the first process of a container.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
@@ -182,7 +182,7 @@ async def _open_store(
 
 @contextlib.asynccontextmanager
 async def _extend_start(address: str) -> AsyncIterator[None]:
-    """Keep asking systemd for more start time within this context: copying a damaged store takes long."""
+    """Keep asking systemd for more start time within this context, because copying a damaged store takes long."""
 
     async def ask() -> None:
         while True:
@@ -234,8 +234,9 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
     """Update `status.json` and systemd's status after each tick, when a problem changes, and each minute.
 
-    What happens within three seconds is one update: a tick and its delivery. With many gateways it is more seconds,
-    because each update describes all of them. Also deletes old rows of the store each hour.
+    Everything that happens within three seconds, such as a tick and its delivery, makes one update. With many
+    gateways the time is longer, because each update describes all of them. Also deletes old rows of the store each
+    hour.
     """
     tidied, written, seen = clock.monotonic(), -math.inf, recorder.news.version
     while True:
@@ -266,7 +267,7 @@ async def _rescue(recorder: Recorder, clock: Clock) -> None:
 
 
 async def _write_status(recorder: Recorder, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
-    """Write the current `status.json`; with `ended`, it says that the recorder is not alive any more."""
+    """Write the current `status.json`. With `ended`, it says that the recorder has stopped."""
     figures = await recorder.store_looks.look()
     now = status_file.describe(recorder, figures, clock)
     status_file.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)

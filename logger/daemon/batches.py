@@ -17,7 +17,7 @@ _LEVEL: Final = 6
 
 
 def pack(readings: Sequence[Reading]) -> tuple[Batch, ...]:
-    """Make one batch of compressed line protocol per role that has readings."""
+    """Make one batch of compressed line protocol for each role that has readings."""
     found = []
     for role in ROLES:
         mine = [reading for reading in readings if reading.role == role]
@@ -50,9 +50,9 @@ def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str
 def make_commit(
     gateway: str, tick: int, readings: Sequence[Reading], result: TickResult, stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
-    """Make the commit of one tick; return it and the state's new parts. `stored` are the parts in the store.
+    """Make the commit of one tick. Return the commit and the state's new parts.
 
-    `readings` are all points of the tick, including those of the recorder itself.
+    `stored`: the parts in the store. `readings`: all points of the tick, including those of the recorder itself.
     """
     commit, parts = make_amendment(gateway, result.state, result.daily, stored)
     batches, reports = pack(readings), tuple(result.new_reports)
@@ -62,6 +62,6 @@ def make_commit(
 def make_amendment(
     gateway: str, state: GatewayState, rows: Iterable[DayRow], stored: Mapping[str, str]
 ) -> tuple[Commit, dict[str, str]]:
-    """Make the commit of a state change outside of ticks; return it and the state's new parts."""
+    """Make the commit of a state change outside of ticks. Return the commit and the state's new parts."""
     parts, daily = dump_state(state), make_daily_rows(rows)
     return Commit(gateway, state.energy.last_tick, state=compare(stored, parts), daily=daily), parts

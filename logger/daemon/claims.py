@@ -1,4 +1,4 @@
-"""Let one collector poll each gateway, where two entries of the settings lead to the same one."""
+"""Let only one collector poll each gateway, even if two entries of the settings lead to it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from logger.log import Changes
 
 
 class Claimant(Protocol):
-    """A collector that polls a gateway, or is about to. `changes`: its log of what changed."""
+    """A collector that polls a gateway, or begins to. `changes`: its log of problems that begin and end."""
 
     changes: Changes
 
@@ -22,20 +22,22 @@ class Claimant(Protocol):
         ...
 
     def leave(self, polled_at: str) -> None:
-        """Poll this gateway no more: it is polled at the address of another entry."""
+        """Stop polling this gateway, because it is polled at the address of another entry."""
         ...
 
 
 class Claims:
-    """Holds which collector polls which gateway, by serial."""
+    """Holds which collector polls which gateway, by the gateway's serial."""
 
     def __init__(self) -> None:
         self._holders: dict[str, Claimant] = {}
 
     def claim(self, serial: str, by: Claimant) -> str:
-        """Give the gateway to a collector → empty; or the address at which another one reaches that gateway.
+        """Give the gateway to a collector.
 
-        A collector that no longer reaches the gateway leaves it. A second entry is reported once.
+        Return an empty text; or the address at which another collector reaches it.
+
+        A collector that no longer reaches the gateway loses it. A second entry is reported once.
         """
         holder = self._holders.get(serial)
         if holder is not None and holder is not by:

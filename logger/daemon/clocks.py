@@ -1,4 +1,7 @@
-"""Watch the clocks of this machine and of the gateway, and report once when one goes wrong or is right again."""
+"""Watch the clocks of this machine and of the gateway.
+
+Report once when one goes wrong, and once when it is right again.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class Clocks:
         return self._clock.time() - self._clock.monotonic()
 
     def ours_held_still(self, tick: int, before: float) -> bool:
-        """Return False if this machine's clock jumped since `before`: the readings then belong to no known minute."""
+        """Return False if this machine's clock jumped since `before`. The readings then belong to no known minute."""
         if abs(self.ours() - before) < _STEP_S:
             return True
         log.get("collect").warning(
@@ -40,7 +43,10 @@ class Clocks:
         return False
 
     def watch_ours(self, tick: int) -> None:
-        """Report a forward jump of this machine's clock (set, or the machine slept); those minutes are missing."""
+        """Report a forward jump of this machine's clock.
+
+        The clock was set or the machine slept; these minutes are missing.
+        """
         now = self.ours()
         last, self._ours = self._ours, now
         if last is None or now - last < _SKEW_S:
@@ -50,7 +56,10 @@ class Clocks:
         log.get("collect").warning(text)
 
     def ours_is_set(self) -> bool:
-        """Return True if this machine's clock is set; until then no poll runs: points would be dated 1970."""
+        """Return True if this machine's clock is set.
+
+        Until then nothing is polled, because points would be dated 1970.
+        """
         if self._clock.time() < EARLIEST:
             text = "this machine's clock is not set; nothing is read until it is"
             self._changes.begin("clock", text, logging.ERROR)
@@ -59,7 +68,7 @@ class Clocks:
         return True
 
     def ours_goes_forward(self, tick: int, last: int) -> bool:
-        """Return True if `tick` may be stored; False while a clock that was set back repeats stored ticks."""
+        """Return True if `tick` may be stored. Return False while a clock that was set back repeats stored ticks."""
         if tick > last:
             self._changes.end("clock back", "this machine's clock has passed the last stored minute again")
             return True

@@ -25,7 +25,7 @@ class Collected:
     started_at: float = 0.0
 
     def count(self, tick: int, every_s: int, lines: int, values: Mapping[str, float]) -> None:
-        """Count a stored tick, and the ticks since the one before that were missed."""
+        """Count a stored tick, and the missed ticks between it and the one before."""
         if self.last_tick and tick > self.last_tick + every_s:
             self.missed += (tick - self.last_tick) // every_s - 1
         self.ticks += 1
@@ -47,7 +47,7 @@ class Findings:
         self._absences: Set[str] = frozenset()
 
     def report_warnings(self, tick: int, found: dict[str, SiteWarning]) -> None:
-        """Report the site warnings of a tick; an event is recorded where a warning has one."""
+        """Report the site warnings of a tick. Record an event if a warning has one."""
         known = self._warnings
         for name, warning in known.items():
             if name not in found and self._changes.end(name, warning.ended) and warning.event:
@@ -60,9 +60,9 @@ class Findings:
         self._warnings = found
 
     def report_absences(self, after: Absences) -> None:
-        """Log each value that has been absent for long, with the reason, and again when it is there.
+        """Log each value that has been absent for long, with the reason. Log it again when it is present.
 
-        A reason that is an open trouble was logged when the trouble began, and is not repeated for each value.
+        A reason that is an open problem was logged when the problem began. It is not repeated for each value.
         """
         logged = self._changes.list_messages()
         new = {

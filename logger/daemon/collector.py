@@ -46,9 +46,9 @@ class Collector:
     """Polls one gateway until `stopping` is set, and commits each tick.
 
     `on_commit` is called after each stored tick with the roles that have new rows, `on_tick` after every tick,
-    `on_recognised` when it is known which gateway answers. `loop` is the name of this loop in `progress`, `address`
-    and `expected_serial` are those of the gateway in the settings.
-    `share`: its part in a site of several. A caller that holds `between_ticks` may change the state.
+    `on_recognised` when it is known which gateway answers. `loop`: the name of this loop in `progress`. `address`,
+    `expected_serial`: those of the gateway in the settings. `share`: the gateway's part in a site of several
+    gateways. A caller that holds `between_ticks` may change the state.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Collector:
         return self.poller.info.serial if self.poller.info else ""
 
     async def run(self) -> None:
-        """Poll at every tick until `stopping` is set; an outage of the gateway never ends the loop."""
+        """Poll at every tick until `stopping` is set. An outage of the gateway never ends the loop."""
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(self.poller.run_slow_lane()), tasks.create_task(self._stoppable.watch())]
             try:
@@ -135,7 +135,7 @@ class Collector:
         return -1.0 <= self._clock.time() - tick - self.site.offset_s < self.site.totals_s
 
     async def _survive_full_store(self, work: Coroutine[None, None, None]) -> None:
-        """Await `work`; if the store is full, count the tick as missed and continue. The store logs the error."""
+        """Await `work`. If the store is full, count the tick as missed and continue. The store logs the error."""
         try:
             await work
         except StoreFullError:
@@ -182,7 +182,7 @@ class Collector:
 
     @property
     def is_second_entry(self) -> bool:
-        """Return True while another entry of the settings leads to the same gateway, which is polled there."""
+        """Return True while the gateway is polled through another entry of the settings that leads to it."""
         return bool(self._polled_at)
 
     def is_polling(self, serial: str) -> bool:
@@ -190,19 +190,19 @@ class Collector:
         return serial in (self.serial, self._recognising) and self.poller.requests.reachable
 
     def leave(self, polled_at: str) -> None:
-        """Poll this gateway no more: it is polled at the address of another entry."""
+        """Stop polling this gateway, because it is polled at the address of another entry."""
         self.poller.info, self._recognising, self._polled_at = None, "", polled_at
         self._share.leave()
 
     def _claim(self, serial: str) -> bool:
-        """Claim a gateway; return False if it is polled at the address of another entry."""
+        """Claim a gateway. Return False if it is polled at the address of another entry."""
         self._polled_at = self._claims.claim(serial, self)
         if self._polled_at:
             self._share.leave()
         return not self._polled_at
 
     async def _recognise(self, info: GatewayInfo) -> bool:
-        """Load the stored state of a gateway when it is first identified; return False if it is not to be polled."""
+        """Load the stored state of a gateway when it is first identified. Return False if it is not to be polled."""
         async with self.between_ticks:
             if not self._claim(info.serial):
                 return False
@@ -234,7 +234,10 @@ class Collector:
     # --- committing ---------------------------------------------------------------------------------------------
 
     async def amend(self, change: Change) -> None:
-        """Apply `change` to the gateway's state, and store the new state and day rows; hold `between_ticks`."""
+        """Apply `change` to the gateway's state, and store the new state and day rows.
+
+        The caller holds `between_ticks`.
+        """
         state, rows = change(self.state)
         self._share.renew(state.energy, rows)
         commit, text = make_amendment(self.serial, state, rows, self._stored)

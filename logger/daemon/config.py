@@ -105,7 +105,10 @@ def target_of(settings: Settings) -> Target | None:
 
 
 def read_target_of(settings: Settings, token: str = "") -> Target | None:
-    """Return InfluxDB with a token to read it: the given one, else INFLUXDB_READ_TOKEN, else the write token."""
+    """Return the InfluxDB target with a token that may read.
+
+    The given token is used, else INFLUXDB_READ_TOKEN, else the write token.
+    """
     target = target_of(settings)
     token = token or settings.influxdb.read_token.get_secret_value()
     return replace(target, token=token) if target is not None and token else target

@@ -29,7 +29,7 @@ _SLOW_S: Final = (2.0, 1.0)
 
 
 class Contention:
-    """The answer times of one gateway's fast endpoints, alone and beside a slow request in flight.
+    """Hold the answer times of one gateway's fast endpoints: alone, and while a slow request is in flight.
 
     `slow_gateway`: fast answers are slow in general, so endpoints that can wait are requested less often.
     """
@@ -69,7 +69,7 @@ class Contention:
             self._slow_in_flight -= slow
 
     def record(self, path: str, took_s: float, *, beside: bool, now: float) -> None:
-        """Record the seconds that a fast answer took; `beside`: a slow request was in flight at the same time."""
+        """Record how long a fast answer took, in seconds. `beside`: a slow request was in flight at that time."""
         self._recent_s.append(took_s)
         if len(self._recent_s) >= _RECENT_ENOUGH:
             self.slow_gateway = median(self._recent_s) > _SLOW_S[self.slow_gateway]

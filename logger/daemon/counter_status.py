@@ -11,9 +11,9 @@ from logger.readings.source_selection import Sources
 def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
     """Describe an energy state as JSON for `status`. Energies in Wh, times in unix seconds.
 
-    The `state` of a counter is "pinned", "provisional" (another source may still prove better), "balanced" (made of
-    import and export) or "integrated" (no counter exists, so energy is estimated from power). `integrated` lists the
-    quantities that have such a term.
+    The `state` of a counter is "pinned", "provisional" (another source may still prove better), "balanced" (computed
+    from import and export) or "integrated" (there is no counter, so energy is integrated from power). `integrated`
+    lists the quantities that have an integrated term.
     """
     today = state.today.energy if state.days else {}
     return {

@@ -35,13 +35,13 @@ _RARELY_S: Final = 900
 
 @dataclass(slots=True)
 class EndpointState:
-    """The state of one endpoint. `due_at` and `failing_since` in unix seconds; `intervals` in seconds by role.
+    """The state of one endpoint. `due_at`, `failing_since` in unix seconds; `intervals` in seconds by role.
 
     `answered_before`: the endpoint answered under an earlier firmware. `reported_lost`: an event has reported that
-    the endpoint stopped answering. `definitive_answers`: number of answers with a document, or with the statement
-    that there is none. `credentials_refused`: requests in a row that the credentials failed. `reason`: message of the
-    last failure. `frequency`: "rarely" if the document lists nothing,
-    "often" if the document has new values every minute. `slow_gateway`: the gateway answers all requests slowly.
+    the endpoint stopped answering. `definitive_answers`: the number of answers with a document, or with the statement
+    that there is none. `credentials_refused`: the number of successive requests whose credentials were refused.
+    `reason`: the message of the last failure. `frequency`: "rarely" if the document lists nothing, "often" if the
+    document has new values every minute. `slow_gateway`: the gateway answers all requests slowly.
     """
 
     endpoint: Endpoint
@@ -67,7 +67,10 @@ class EndpointState:
     # --- answers and failures -----------------------------------------------------------------------------------
 
     def record_answer(self, document: Document, tick: int, *, counts: bool = True) -> None:
-        """Keep a document and set the time of the next request. `counts`: it came outside the quiet window."""
+        """Keep a document and set the time of the next request.
+
+        `counts`: the answer counts as definitive, because it came outside the quiet window.
+        """
         self.document, self.latency_s = document, document.took_s
         self.requests += 1
         self.definitive_answers += counts
@@ -76,7 +79,10 @@ class EndpointState:
         self.due_at = self._due_after(tick)
 
     def record_failure(self, error: EnvoyLoggerError, tick: int, *, counts: bool = True) -> None:
-        """Record a failed request and set the time of the next one. `counts`: the failure is this endpoint's own."""
+        """Record a failed request and set the time of the next one.
+
+        `counts`: this endpoint itself failed, and not the gateway as a whole.
+        """
         self.requests += 1
         self.failures += 1
         self.reason = error.message
@@ -96,7 +102,7 @@ class EndpointState:
 
     @property
     def is_silent(self) -> bool:
-        """Return True if the endpoint failed at least `GIVE_UP_AFTER` times in a row."""
+        """Return True if the last `GIVE_UP_AFTER` requests or more have failed."""
         return self.failures_in_a_row >= GIVE_UP_AFTER
 
     @property
@@ -105,13 +111,13 @@ class EndpointState:
         return (self.has_answered or self.answered_before) and (self.is_absent or self.is_silent)
 
     def is_surely_absent(self, now: float) -> bool:
-        """Tell whether this gateway lacks the document: absent, not allowed, or silent since the first request."""
+        """Tell whether this gateway certainly lacks the document: absent, not allowed, or never answered."""
         never_answered = self.is_silent and not self.has_answered
         failing_s = 0.0 if self.failing_since is None else now - self.failing_since
         return self.is_absent or (never_answered and failing_s >= _NEVER_S)
 
     def standing_document(self, now: float) -> Document | None:
-        """Return the last document; None if it is older than twice its cadence or the ticks' interval."""
+        """Return the last document; None if it is older than twice its cadence or twice the ticks' interval."""
         stands_s = 2 * max(self._usual_cadence_s, self.intervals["totals"])
         if self.document is None or now - self.document.received_at > stands_s:
             return None
@@ -120,13 +126,16 @@ class EndpointState:
     # --- when it is due -----------------------------------------------------------------------------------------
 
     def is_due(self, tick: int, roles: frozenset[Role]) -> bool:
-        """Tell whether to ask the endpoint at this tick; fast device lists are asked only at ticks of the devices."""
+        """Tell whether to request the endpoint at this tick.
+
+        Fast device lists are requested only at devices ticks.
+        """
         waits_for_devices = self._follows_devices and self.endpoint.lane == "fast" and "devices" not in roles
         return self.due_at <= tick and not waits_for_devices
 
     @property
     def can_wait(self) -> bool:
-        """Return True if the request may wait until the quiet window ends: a slow or rarely asked endpoint."""
+        """Return True if the request may wait until the quiet window ends, for slow or rarely requested endpoints."""
         return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
 
     @property
@@ -135,7 +144,7 @@ class EndpointState:
         return self.intervals["totals"] if self.frequency == "often" and not self._is_slow else self._usual_cadence_s
 
     def set_frequency(self, frequency: Frequency, *, slow_gateway: bool) -> None:
-        """Set how often to ask the endpoint; `frequency` has no effect before the first document."""
+        """Set how often to request the endpoint. `frequency` has no effect before the first document."""
         self.slow_gateway = slow_gateway
         if frequency != self.frequency and self.document is not None:
             self.frequency = frequency
@@ -159,13 +168,13 @@ class EndpointState:
         return max(cadence, self.endpoint.relaxed_s) if self._is_slow else cadence
 
     def _due_after(self, tick: int) -> int:
-        """Return the next tick of the devices, or `tick` plus one cadence, in unix seconds."""
+        """Return when the next request is due, in unix seconds: at the next devices tick, or after one cadence."""
         step = self.cadence_s if self._follows_devices else self.intervals["totals"]
         return tick // step * step + self.cadence_s
 
     @property
     def _back_off_s(self) -> int:
-        """Return the seconds of back-off after failures in a row; 0 for endpoints that are asked every minute."""
+        """Return the seconds of back-off after successive failures; 0 for endpoints requested every minute."""
         if self.endpoint.every == "totals":
             return 0
         table = _BACK_OFF_S[self.endpoint.lane]
@@ -173,7 +182,7 @@ class EndpointState:
 
     @property
     def _probe_s(self) -> int:
-        """Return the seconds until an absent endpoint is asked again."""
+        """Return the seconds until an absent endpoint is requested again."""
         if self.definitive_answers < GIVE_UP_AFTER:
             return self.cadence_s
         return _PROBE_AGAIN_S if self.has_answered else _PROBE_S

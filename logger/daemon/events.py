@@ -32,12 +32,12 @@ class PendingEvents:
         return tuple(self._events)
 
     def mark_stored(self, count: int) -> None:
-        """Remove the oldest `count` events, because a commit has stored them; newer events stay."""
+        """Remove the oldest `count` events, because a commit has stored them. Newer events remain."""
         del self._events[:count]
 
 
 def event_points(events: Iterable[Event], tags: Mapping[str, str]) -> list[Reading]:
-    """Make one `envoy_event` point per kind, serial and second; the texts of one point are joined by `; `."""
+    """Make one `envoy_event` point for each kind, serial and second. The texts of one point are joined by `; `."""
     merged: dict[tuple[int, str, str], list[Event]] = {}
     for event in events:
         merged.setdefault((event.time, event.kind, event.serial), []).append(event)
@@ -54,7 +54,7 @@ def event_points(events: Iterable[Event], tags: Mapping[str, str]) -> list[Readi
 
 
 def _fields_of(same: Sequence[Event]) -> dict[str, Value]:
-    """Join the events of one point: all texts, the gravest severity and the longest duration."""
+    """Join the events of one point: all texts, the highest severity and the longest duration."""
     fields: dict[str, Value] = {
         "text": "; ".join(dict.fromkeys(event.text for event in same)),
         "severity": max((event.severity for event in same), key=_SEVERITIES.index),

@@ -50,7 +50,7 @@ Change: TypeAlias = Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow
 
 
 def dump_state(state: GatewayState) -> dict[str, str]:
-    """Convert the state to one JSON text per part for the store; reports are stored separately."""
+    """Convert the state to one JSON text for each part of the store. Reports are stored separately."""
     readings = state.readings
     return {
         **dump_energy(state.energy),
@@ -65,7 +65,7 @@ def dump_state(state: GatewayState) -> dict[str, str]:
 
 
 def load_state(parts: Parts, reports: Mapping[str, Sequence[Report]]) -> GatewayState:
-    """Convert stored parts to a state, also from versions before 0.1.0; without parts the state is empty.
+    """Convert stored parts to a state, also parts of versions before 0.1.0. Without parts the state is empty.
 
     A part that cannot be read is replaced by an empty one, with a warning.
     """

@@ -21,7 +21,7 @@ class Credentials:
         self._writer, self._settings = writer, settings
 
     def renew(self) -> bool:
-        """Read the credentials from the settings again and give them to the writer; return True if they changed."""
+        """Read the credentials from the settings again and give them to the writer. Return True if they changed."""
         fresh = reread_settings(self._settings)
         target = target_of(fresh)
         if target is None or _of(target) == _of(self._writer.target):

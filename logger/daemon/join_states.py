@@ -19,7 +19,7 @@ from logger.site import Site
 def restore_past(
     live: GatewayState, past: GatewayState, gateway: str, site: Site
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Return the `live` state extended by the time before it from `past`, and the day rows that this changes.
+    """Add the time before the `live` state from `past`. Return the state, and the day rows that this changes.
 
     An empty `live` state takes over energy and panels of `past`. A `past` that ends after `live` begins was joined
     before, so it changes nothing.
@@ -39,7 +39,7 @@ def restore_past(
 def recompute_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Return the `live` state with the closed days of `dates` replaced from `past`, and the rows of these days."""
+    """Replace the closed days of `dates` in the `live` state by those of `past`. Return the state, and their rows."""
     if not live.energy.last_tick:
         return live, []
     energy, days = rebuild.replace_days(live.energy, past.energy, dates)
@@ -51,7 +51,7 @@ def recompute_days(
 def fill_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Return the `live` state with what its days of `dates` lack taken from `past`, and the rows of these days."""
+    """Fill in what the days of `dates` lack in the `live` state, from `past`. Return the state, and their rows."""
     if not live.energy.last_tick:
         return live, []
     energy, days = rebuild.fill_days(live.energy, past.energy, dates)
@@ -60,7 +60,7 @@ def fill_days(
 
 
 def restore_months(live: GatewayState, days: Mapping[str, Period]) -> tuple[GatewayState, list[DayRow]]:
-    """Return the `live` state with the months of `days` summed anew, and the rows of these months and years."""
+    """Sum the months of `days` again. Return the `live` state with them, and the rows of these months and years."""
     if not live.energy.days:
         return live, []
     rows, energy = restore_periods(live.energy, days)
@@ -70,7 +70,7 @@ def restore_months(live: GatewayState, days: Mapping[str, Period]) -> tuple[Gate
 def _list_rows(
     state: GatewayState, days: list[str], panel_days: list[str], gateway: str
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Make the rows of days and of their months and years; return the state that knows these months."""
+    """Make the rows of days and of their months and years. Return the state with these months, and the rows."""
     of_periods, known = list_period_rows(state.energy, days)
     state = replace(state, energy=known)
     energy = state.energy

@@ -1,4 +1,4 @@
-"""Read the layout file at the start and whenever it changes; a broken file never replaces a good layout."""
+"""Read the layout file at the start and when it changes. A broken file never replaces a good layout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTING = "LOGGER_LAYOUT_FILE"
 
 
 def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
-    """Read the layout file; return the layout and the file's problems. An empty path gives an empty layout."""
+    """Read the layout file. Return the layout and the file's problems. An empty path gives an empty layout."""
     if not path:
         return NONE, ()
     try:
@@ -25,7 +25,7 @@ def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
 
 
 def layout_problems(settings: Settings) -> tuple[Problem, ...]:
-    """List the problems of the layout file, to be reported with those of the settings."""
+    """List the problems of the layout file, to report them with those of the settings."""
     named = {each.recorder.layout_file: each.origins.get(SETTING, "default") for each in settings.gateways}
     return tuple(
         Problem(SETTING, origin, f"{path} {problem}", _FIX)
@@ -42,7 +42,7 @@ _AGREEMENTS = {
 
 
 class LayoutFile:
-    """The layout from the file; while the file is broken or missing, the last good layout."""
+    """Hold the layout of the file. While the file is broken or missing, hold the last good layout."""
 
     def __init__(self, path: str, changes: log.Changes) -> None:
         self._path, self._changes = path, changes
@@ -86,7 +86,7 @@ class LayoutFile:
                 self._changes.end(f"layout {kind}", agreement)
 
     def _stamp(self) -> tuple[int, ...]:
-        """Return time, size and inode of the file, to notice changes; empty if the file is missing."""
+        """Return time, size and inode of the file, to detect changes; empty if the file is missing."""
         try:
             found = Path(self._path).expanduser().stat()
         except OSError:

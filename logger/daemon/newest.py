@@ -1,4 +1,4 @@
-"""Keep the newest reading of each series and the last events of one gateway, for those who show them."""
+"""Keep the newest reading of each series and the last events of one gateway, for all outlets that show them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _CURRENT_S: Final = {"envoy_inverter": 7200, "envoy_gateway": 2700}
 
 
 def is_current(reading: Reading, site: Site, now: float) -> bool:
-    """Tell whether what a reading measured may still be shown as true now (unix seconds)."""
+    """Tell whether the values of a reading may still be shown as present values. `now` in unix seconds."""
     usual_s = _CURRENT_INTERVALS * site.intervals[reading.role]
     return now - reading.time <= _CURRENT_S.get(reading.measurement, usual_s)
 
 
 class NewestReadings:
-    """Holds what was stored last: one reading for each series, and events from oldest to newest."""
+    """Holds what was stored last: one reading for each series, and the events from oldest to newest."""
 
     def __init__(self) -> None:
         self.events: deque[Reading] = deque(maxlen=EVENTS_KEPT)
         self._series: dict[str, dict[tuple[str, ...], Reading]] = {}
 
     def take(self, readings: Iterable[Reading]) -> None:
-        """Take readings that were stored; an older one of a series never replaces a newer one."""
+        """Take readings that were stored. An older reading of a series never replaces a newer one."""
         for reading in readings:
             if reading.measurement == "envoy_event":
                 self.events.append(reading)
@@ -48,10 +48,10 @@ class NewestReadings:
         return list(self._series.get(measurement, {}).values())
 
     def find(self, measurement: str) -> Reading | None:
-        """Return the newest reading of a measurement that has one series; None without one."""
+        """Return the newest reading of a measurement with only one series; None if there is no reading."""
         return max(self._series.get(measurement, {}).values(), key=lambda reading: reading.time, default=None)
 
     def is_heard(self, site: Site, now: float) -> bool:
-        """Tell whether the gateway is heard: its newest totals are still true now (unix seconds)."""
+        """Tell whether the gateway is heard: its newest totals are still current. `now` in unix seconds."""
         totals = self.find("envoy_totals")
         return totals is not None and is_current(totals, site, now)

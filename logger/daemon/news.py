@@ -1,4 +1,4 @@
-"""Tell everyone who waits that the recorder has something new to say."""
+"""Tell everyone who waits that the recorder has something new to report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class News:
-    """Counts what is new: ticks, deliveries, and troubles that begin or end. `version` rises with each of them."""
+    """Counts what is new: ticks, deliveries, and problems that begin or end. Each one raises `version` by one."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -21,7 +21,7 @@ class News:
                 future.set_result(None)
 
     async def wait_beyond(self, version: int) -> int:
-        """Wait until the version is greater than the given one; return it."""
+        """Wait until the version is greater than the given one. Return it."""
         while self.version <= version:
             future = asyncio.get_running_loop().create_future()
             self._waiting.add(future)

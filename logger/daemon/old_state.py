@@ -1,6 +1,6 @@
-"""Read a gateway state that a version before 0.1.0 stored: positional JSON, and separate texts for notes.
+"""Read a gateway state that a version before 0.1.0 stored: lists without keys, and separate texts for notes.
 
-Nothing writes this format: the first commit stores the state in the present format and deletes the old parts.
+No code writes this format. The first commit stores the state in the present format and deletes the old parts.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def read_energy(parts: Mapping[str, str]) -> EnergyState:
 
 
 def read_sources(parts: Mapping[str, str]) -> Sources:
-    """Read the source of each value, and the review of sources that is under way."""
+    """Read the source of each value, and the review of sources that has begun."""
     book, review = json.loads(parts["book"]), json.loads(parts.get("review", "{}"))
     pinned = _under(book, _PINNED)
     return Sources(
@@ -86,7 +86,7 @@ def read_equipment(parts: Mapping[str, str]) -> Equipment:
 
 
 def read_gateway_point(parts: Mapping[str, str]) -> GatewayPoint:
-    """Read the last point that was written of the gateway itself."""
+    """Read the last written point of the gateway itself."""
     fields = json.loads(parts.get("note.gateway", "{}"))
     return GatewayPoint(fields.pop("at"), fields) if fields else GatewayPoint()
 
@@ -110,7 +110,7 @@ def _counter(often: list[Any], steady: list[Any]) -> Counter:
 
 
 def _today(steady: list[Any], now: Mapping[str, Any], counters: Mapping[str, list[Any]]) -> Day:
-    """Build the open day; its energy is the rise of each counter since the start of the day, in Wh."""
+    """Make the open day. Its energy is the rise of each counter since the start of the day, in Wh."""
     date, start, end, tags, resets = steady
     polled_s, production_w, load_w = now["today"]
     energy = {

@@ -45,7 +45,8 @@ BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 class Poll:
     """The answers of all endpoints of one gateway.
 
-    `failures` excludes endpoints that this gateway does not have or does not open to this user; those are `refusals`.
+    `failures` leaves out endpoints that this gateway does not have or does not open to this user. Those are in
+    `refusals`.
     """
 
     info: GatewayInfo
@@ -55,14 +56,14 @@ class Poll:
     refusals: Mapping[str, EnvoyLoggerError] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
-        """Return the poll as a snapshot for `logger.readings`: all documents are new; a failed path is not absent."""
+        """Return the poll as a snapshot for `logger.readings`. All documents are new. A failed path is not absent."""
         absent = paths.PATHS - self.documents.keys() - self.failures.keys()
         definitive = {path: int(path not in self.failures) for path in paths.PATHS}
         failures = {path: error.message for path, error in {**self.refusals, **self.failures}.items()}
         return Snapshot(self.info, self.tick, self.documents, {}, absent, definitive, failures=failures)
 
     def describe_failures(self) -> list[str]:
-        """Return one text per failed endpoint, with the path and the error."""
+        """Return one text for each failed endpoint, with the path and the error."""
         return [str(error) if path in error.message else f"{path}: {error}" for path, error in self.failures.items()]
 
 
@@ -110,18 +111,18 @@ def read(found: Poll, site: Site, state: GatewayState | None = None) -> TickResu
 
 
 def list_warnings(result: TickResult) -> list[SiteWarning]:
-    """List what is wrong at the site by what was read in one poll."""
+    """List the site warnings that follow from one poll."""
     return [*find_warnings(result.snapshot, result.duplicates).values(), *result.warnings.values()]
 
 
 def list_missing(result: TickResult) -> dict[str, str]:
-    """List the values that should be there and are absent from one poll, each with the reason."""
+    """List the values that should be there and are absent in one poll, each with its reason."""
     totals = next((point.fields for point in result.readings if point.measurement == "envoy_totals"), {})
     return explain_all(describe_written(result.snapshot, totals, result.readings, result.state.energy))
 
 
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
-    """Store the poll as the daemon would; return False, and store nothing, if the store already has that tick."""
+    """Store the poll as the recorder would. Return False and store nothing if the store already has that tick."""
     serial = found.info.serial
     stored = await into.call(Store.read_state, serial)
     state = load_state(stored, await into.call(Store.read_reports, serial))
@@ -134,7 +135,7 @@ async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
 
 
 async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: float) -> Wait | Blocked | None:
-    """Deliver waiting rows for at most `seconds`; return None when all are delivered, else the reason."""
+    """Deliver waiting rows for at most `seconds`. Return None when all are delivered, else the reason why not."""
     shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
     try:
         async with clock.timeout(seconds):

@@ -1,7 +1,7 @@
 """Decide which endpoints of one gateway to request, and when: fast ones at each tick, slow ones between ticks.
 
-`logger.readings` names the documents that are wanted, the endpoint table sets how often each is requested, and
-each endpoint's state sets when.
+`logger.readings` names the documents that are wanted. The endpoint table sets how often each is requested. The state
+of each endpoint sets the time of its next request.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 class Poller:
     """Polls one gateway and keeps its answers.
 
-    `on_new_gateway` is awaited before a newly found gateway is polled; it returns False for one that is not to be
+    `on_new_gateway` is awaited before a newly found gateway is polled. It returns False if that gateway is not to be
     polled. `wants` names the documents to request.
     """
 
@@ -70,7 +70,7 @@ class Poller:
         self._fast_done.set()
 
     def snapshot(self, tick: int, since: dict[Role, float]) -> Snapshot:
-        """Return the current documents as a snapshot; the gateway must have been identified."""
+        """Return the current documents as a snapshot. The gateway must have been identified."""
         assert self.info is not None  # noqa: S101  the caller has checked
         now = self._clock.time()
         documents = {
@@ -106,7 +106,7 @@ class Poller:
             self._fast_done.set()
 
     async def identify(self, tick: int) -> None:
-        """Request `/info` every 15 minutes and after errors; a new firmware resets all endpoint states."""
+        """Request `/info` every 15 minutes and after errors. New firmware resets all endpoint states."""
         if self.info is not None and (tick < self._info_due or self._zone.is_quiet(tick)):
             return
         try:
@@ -129,7 +129,7 @@ class Poller:
         self.info = info
 
     def ask_clock(self) -> None:
-        """Request `/info` at the next tick, because a reading's time tells nothing without the gateway's clock."""
+        """Request `/info` at the next tick, because a reading's time cannot be judged without the gateway's clock."""
         self._info_due = 0.0
 
     def _plan_states(self, info: GatewayInfo, earlier: dict[str, EndpointState]) -> dict[str, EndpointState]:
@@ -156,10 +156,10 @@ class Poller:
     def _next_due(
         self, lane: Lane, tick: int, roles: frozenset[Role], asked: Collection[str] = ()
     ) -> EndpointState | None:
-        """Return the next due endpoint of a lane, except those in `asked`; silent endpoints come last.
+        """Return the next due endpoint of a lane that is not in `asked`. Silent endpoints come last.
 
         A request whose credentials are refused ends its lane's turn. So an endpoint that refused them comes after the
-        others, and cannot keep the others from being asked.
+        others. Otherwise it could keep the others from being requested.
         """
         quiet = self._zone.is_quiet(self._clock.time())
         due = [
@@ -199,7 +199,7 @@ class Poller:
     def _review_wanted(self, tick: int) -> None:
         """Decide from the current documents which endpoints to request, and how often.
 
-        The documents are looked at with the devices' ticks, and when some came or went, or other values were read.
+        This is done at each devices tick, when a document appeared or disappeared, and when other values were read.
         """
         snapshot = self.snapshot(tick, {})
         occasion = (tick // self._intervals["devices"], snapshot.documents.keys(), snapshot.absent, self.basis)
@@ -212,7 +212,7 @@ class Poller:
             state.set_frequency(frequency, slow_gateway=slow)
 
     def start_slow(self, tick: int, offset_s: int = 0) -> None:
-        """Let the slow lane request the endpoints that are due at `tick`, whose poll began `offset_s` later."""
+        """Let the slow lane request the endpoints that are due at `tick`. Its poll began `offset_s` seconds later."""
         if self.requests.contention.one_lane:
             text = "slow requests to the gateway delay the fast ones, so both take turns from now on"
             self._changes.begin("one lane", text, logging.INFO)
@@ -223,7 +223,7 @@ class Poller:
         self._slow_wanted.set()
 
     async def run_slow_lane(self) -> None:
-        """Request slow endpoints one at a time until cancelled; start each request only while no fast poll runs."""
+        """Request slow endpoints one at a time until cancelled. Start each request only while no fast poll runs."""
         while True:
             await self._slow_wanted.wait()
             self._slow_wanted.clear()
@@ -242,7 +242,10 @@ class Poller:
                     continue  # recorded; the fast lane reports an outage of the gateway
 
     def _slow_left_s(self, state: EndpointState) -> float:
-        """Return the seconds that a slow request may take; 0 if lanes take turns and too little time is left."""
+        """Return the seconds that a slow request may take.
+
+        Return 0 if lanes take turns and too little time is left.
+        """
         if not self.requests.contention.one_lane:
             return 2.0 * state.endpoint.timeout_s
         left_s = self._slow_until - _SPARE_S - self._clock.time()

@@ -1,4 +1,4 @@
-"""Watch that the loops keep their deadlines, and tell systemd's watchdog while all of them do."""
+"""Check that the loops keep their deadlines, and tell systemd's watchdog while all of them do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SPARE_S = 20.0
 
 
 def notify(address: str, message: str) -> None:
-    """Send one message to systemd's socket; ignore an empty address and a socket that is gone."""
+    """Send one message to systemd's socket. Ignore an empty address and a socket that no longer exists."""
     if not address:
         return
     target = "\0" + address[1:] if address.startswith("@") else address
@@ -21,7 +21,7 @@ def notify(address: str, message: str) -> None:
 
 
 class Progress:
-    """The deadline of each loop, in monotonic seconds; systemd receives WATCHDOG=1 only while all are kept."""
+    """The deadline of each loop, in monotonic seconds. systemd receives WATCHDOG=1 only while all are kept."""
 
     def __init__(self, clock: Clock, notify_address: str = "") -> None:
         self._clock = clock
@@ -29,17 +29,17 @@ class Progress:
         self._deadlines: dict[str, float] = {}
 
     def move(self, loop: str, next_within_s: float) -> None:
-        """Record that `loop` made progress, and that its next progress is due within `next_within_s` seconds."""
+        """Record that `loop` made progress. Its next progress is due within `next_within_s` seconds."""
         self._deadlines[loop] = self._clock.monotonic() + next_within_s
         self.tell()
 
     def tell(self) -> None:
-        """Tell systemd's watchdog that all loops keep their deadlines, if they do."""
+        """Tell systemd's watchdog, if all loops keep their deadlines."""
         if self.is_alive:
             notify(self._address, "WATCHDOG=1")
 
     async def wait(self, loop: str, event: asyncio.Event, seconds: float) -> None:
-        """Wait that many seconds, or until the event is set; the next progress of `loop` is due after them."""
+        """Wait `seconds`, or until the event is set. The next progress of `loop` is due after that time."""
         self.move(loop, max(0.0, seconds) + _SPARE_S)
         await self._clock.wait(event, seconds)
 
@@ -51,6 +51,6 @@ class Progress:
 
     @property
     def deadline_s(self) -> float:
-        """Return the seconds until the first loop misses its deadline."""
+        """Return the seconds until the next deadline of a loop."""
         now = self._clock.monotonic()
         return min((deadline - now for deadline in self._deadlines.values()), default=0.0)

@@ -1,4 +1,4 @@
-"""Build the recorder: one collector per gateway, one store, one shipper."""
+"""Build the recorder: one collector for each gateway, one store, one shipper."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ from logger.store.thread import StoreThread
 
 @dataclass(frozen=True, slots=True)
 class RecordedState:
-    """The state of one gateway in a running recorder: its collector holds it, or the store while none records it."""
+    """The state of one gateway while a recorder runs.
+
+    Its collector holds it; if no collector records the gateway, the store holds it.
+    """
 
     stored: StoredState
     collectors: Sequence[Collector]
@@ -56,9 +59,9 @@ class RecordedState:
 class Recorder:
     """Holds the parts of a running recorder.
 
-    `changes` holds every trouble there is now. `news` tells when `status.json` has something new to say.
-    `between_ticks` is held while a state changes. `stopping` is set to end the recorder. `outlets`: what each outlet
-    says of itself, such as its address. `sites`: those that have several gateways.
+    `changes`: every problem there is now. `news` announces that `status.json` has something new. `between_ticks` is
+    held while a state changes. `stopping` is set to end the recorder. `outlets`: what each outlet says of itself,
+    such as its address. `sites`: the sites that have several gateways.
     """
 
     store: StoreThread
@@ -75,16 +78,19 @@ class Recorder:
     sites: tuple[SiteMembers, ...] = ()
 
     def make_apis(self) -> tuple[StoreApi, StateApi]:
-        """Make what a command can ask the running recorder for."""
+        """Make the objects whose methods a command can call in the running recorder."""
         return StoreApi(self.store, self.wake), StateApi(self.store, self.keeper_of, self.wake)
 
     def keeper_of(self, gateway: str) -> Keeper:
-        """Return the holder of the state of the gateway with serial `gateway`."""
+        """Return the keeper of the state of the gateway with serial `gateway`."""
         stored = StoredState(self.store, gateway, self._site_of(gateway))
         return RecordedState(stored, self.collectors, self.between_ticks)
 
     def _site_of(self, gateway: str) -> Site:
-        """Return the site of a gateway; of one that is none of ours, what holds for the first."""
+        """Return the site of a gateway.
+
+        For a gateway that is not in the settings, return the first gateway's site.
+        """
         sites = {each.expected_serial or each.serial: each.site for each in self.collectors}
         return sites.get(gateway) or next(iter(sites.values()), Site())
 
@@ -94,7 +100,7 @@ class Recorder:
             self.shipper.wake()
 
     async def collect(self) -> None:
-        """Poll every gateway until told to stop."""
+        """Poll every gateway until the recorder stops."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.stopping.wait())  # a shard may have no gateway
             for collector in self.collectors:
@@ -134,7 +140,7 @@ def build_recorder(
     events = [PendingEvents(gateway.take_events) for gateway in gateways]
 
     def record(gateway: str, event: Event) -> None:
-        """Keep an event that InfluxDB caused with the gateway whose points it concerns."""
+        """Record an event that InfluxDB caused at the gateway whose points it concerns."""
         holder = next((each for each in events if each.serial == gateway), next(iter(events), None))
         if holder is not None:
             holder.record(event)

@@ -1,10 +1,10 @@
 """Send recently confirmed points to InfluxDB once more, after a start of the recorder and after an outage.
 
-An InfluxDB 1.x or 2.x that is killed while it writes its log truncates the torn end at its next start, but continues
-to write after the old end. At the start after that, it truncates at the same place again and loses everything that
-it confirmed in between. This ends only with a new shard (after a week, by default) or when the log has grown large.
-Therefore the recorder sends all points that were confirmed within that time again. InfluxDB overwrites each point
-with itself, so nothing changes where nothing was lost.
+If an InfluxDB 1.x or 2.x is killed while it writes its log, it cuts off the torn end at its next start, but continues
+to write after the old end. At the following start it cuts at the same place again, and loses everything that it
+confirmed in between. This ends only with a new shard (after a week, by default) or when the log has grown large.
+Therefore the recorder sends all points of that time again. InfluxDB overwrites each point with the same point, so
+nothing changes if nothing was lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAUSE_S: Final = 5.0
 
 
 class Resending:
-    """One pass that sends all recently delivered points again; `lines` counts the lines sent.
+    """One pass that sends all recently delivered points again. `lines` counts the lines sent.
 
     In the store, only the daily rows change: they wait for delivery again, with their current values.
     """
@@ -45,20 +45,21 @@ class Resending:
         return next(iter(self._left), None)
 
     async def plan(self) -> None:
-        """Plan to send everything again that was delivered in the last 8 days; a pass under way starts over."""
+        """Plan to send everything again that was delivered in the last 8 days. A pass that has begun starts over."""
         self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
         self._left = dict.fromkeys(ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
         self.lines, self._days_wait = 0, False
 
     def drop(self) -> None:
-        """Cancel the pass, for a server that cannot lose confirmed points."""
+        """Cancel the pass, because this server cannot lose confirmed points."""
         self._left = {}
 
     async def step(self, writer: Writer, max_lines: int) -> Done | Wait | Blocked:
-        """Send one batch of `role`, which must not be None; an outage leaves the batch for the next call.
+        """Send one batch of `role`, which must not be None. After an outage the next call sends the same batch.
 
-        Refused lines, and batches that the server answers with 500, are skipped: they were reported when first sent.
+        Lines that are refused, and batches that the server answers with 500, are skipped. They were reported when
+        they were first sent.
         """
         role, after = next(iter(self._left.items()))
         if not self._days_wait:

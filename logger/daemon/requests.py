@@ -55,7 +55,10 @@ class GatewayPort(Protocol):
 
 
 class Requests:
-    """The requests to one gateway. `reachable`: the last request was answered. `contention`: answer times by lane."""
+    """Sends the requests to one gateway. `reachable`: the last request was answered.
+
+    `contention`: the answer times by lane.
+    """
 
     def __init__(
         self, gateway: GatewayPort, clock: Clock, changes: log.Changes, events: PendingEvents, zone: SiteZone
@@ -69,7 +72,7 @@ class Requests:
         self._away_since: int | None = None
 
     def count_last_hour(self, now: float) -> Counter[Lane]:
-        """Count the requests of the hour before `now`, in unix seconds, by lane; `/info` is one of the fast ones."""
+        """Count the requests of the hour before `now`, in unix seconds, by lane. `/info` belongs to the fast lane."""
         self._forget_earlier(now)
         return Counter(lane for _, lane in self._sent)
 
@@ -78,7 +81,7 @@ class Requests:
             self._sent.popleft()
 
     async def identify(self, tick: int) -> GatewayInfo:
-        """Request `/info`. Reports an error in the log, and then raises it."""
+        """Request `/info`. Log an error, and then raise it."""
         self._count(INFO)
         try:
             info = await self._gateway.identify()
@@ -89,7 +92,7 @@ class Requests:
         return info
 
     async def send(self, state: EndpointState, tick: int) -> None:
-        """Request one endpoint and record the outcome. Raises only errors that concern all endpoints."""
+        """Request one endpoint and record the result. Raises only errors that concern all endpoints."""
         self._count(state.endpoint)
         try:
             with self.contention.measure(state.endpoint):
@@ -110,7 +113,7 @@ class Requests:
             self._record_answer(state, document, tick)
 
     def report_trouble(self, tick: int, error: EnvoyLoggerError) -> None:
-        """Report that the gateway as a whole fails: as a warning, or as INFO in the nightly quiet window."""
+        """Report that the gateway as a whole fails: as a warning, or in the quiet window as information."""
         expected = self._zone.is_quiet(tick) and not isinstance(error, GatewayError)
         level = logging.INFO if expected else logging.WARNING
         if self._changes.begin("gateway", str(error), level) and self.reachable:
@@ -140,7 +143,7 @@ class Requests:
             self._events.record(Event(tick, "endpoint_back", text))
 
     def _record_failure(self, state: EndpointState, error: EnvoyLoggerError, tick: int) -> None:
-        """Record a failure; report it once, and never in the quiet window."""
+        """Record a failure and report it once. In the quiet window it is not reported."""
         quiet = self._zone.is_quiet(self._clock.time())
         state.record_failure(error, tick, counts=not quiet)
         if quiet:

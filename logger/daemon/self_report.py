@@ -24,7 +24,7 @@ class SelfReport:
     shipped: Shipped | None
 
     async def __call__(self, tick: int, tags: Mapping[str, str], poller: Poller) -> list[Reading]:
-        """Return one point for the recorder, and one point per endpoint that was requested."""
+        """Return one point for the recorder, and one point for each endpoint that was requested."""
         waiting = await self.store_looks.recall()
         fields: dict[str, Value] = {
             "outbox_rows": float(waiting.rows),

@@ -1,7 +1,7 @@
 """Run the ship loop: lease rows from the store, deliver them, and acknowledge what InfluxDB has confirmed.
 
 Each round first sends new rows (the newest tick of totals and devices, the current day rows), and then one batch of
-the oldest backlog. So dashboards stay live while a backlog drains. One request is in flight at a time.
+the oldest backlog. So boards stay live while a backlog drains. Only one request is in flight at a time.
 """
 
 from __future__ import annotations
@@ -106,14 +106,14 @@ class Shipper:
         return self._resending.role is not None
 
     def wake(self, roles: Collection[Role] | None = None) -> None:
-        """Start a round at once, because the store has a tick's new rows of these roles; None: any rows."""
+        """Start a round at once, because the store has new rows of these roles. None means any role."""
         self._news.update(ROLES if roles is None else roles)
         if roles is None:
             self._older.update(_BACKLOG)
         self._wake.set()
 
     async def run(self) -> None:
-        """Deliver until cancelled; neither an outage of InfluxDB nor a store error ends the loop."""
+        """Deliver until cancelled. Neither an outage of InfluxDB nor an error of the store ends the loop."""
         await self._plan_to_resend()  # the server may have crashed while the recorder was off
         while True:
             self._wake.clear()
@@ -129,7 +129,7 @@ class Shipper:
             await self.rest()
 
     async def round(self) -> bool:
-        """Send new rows, then one batch of backlog per role; return True if anything was delivered."""
+        """Send new rows, then one batch of backlog for each role. Return True if anything was delivered."""
         self._well = False
         delivered = False
         for role in ROLES:
@@ -173,7 +173,7 @@ class Shipper:
         return True
 
     def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
-        """Remember whether older rows of a role may wait, so that the store is not asked for them in vain."""
+        """Remember whether older rows of a role may wait, so that the store is not read for nothing."""
         if lease is None or (live and lease.is_all):
             self._older.discard(role)
             if role == "daily":
@@ -182,7 +182,7 @@ class Shipper:
             self._older.add(role)
 
     def _choose_search(self, role: Role, *, live: bool) -> Search:
-        """Choose how far to search for what the server answers with 500: further with each failure in a row."""
+        """Choose how finely to search for lines that the server answers with 500: more finely after each failure."""
         failures = self._backoff.failures(role if live else _backlog(role))
         if failures >= _LINES_AFTER or self._suspected_until.get(role, 0.0) > self._clock.monotonic():
             return "lines"
@@ -235,7 +235,7 @@ class Shipper:
         self._ahead[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _forget_ahead(self, role: Role) -> None:
-        """Drop the batch that was read ahead, because undelivered rows before it must be sent first."""
+        """Drop the batch that was read ahead, because earlier rows that are not delivered must be sent first."""
         if (ahead := self._ahead.pop(role, None)) is not None:
             ahead.cancel()
 
@@ -323,7 +323,7 @@ class Shipper:
             await self._plan_to_resend()
 
     async def rest(self) -> None:
-        """Wait until `wake` is called or the next try is due; after _IDLE_S without news, look at all rows."""
+        """Wait until `wake` is called or the next try is due. After _IDLE_S without either, check all rows."""
         await self._progress.wait("ship", self._wake, self._backoff.next_in_s(_IDLE_S))
         if not self._wake.is_set():
             self._news.add("daily")

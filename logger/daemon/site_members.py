@@ -1,4 +1,4 @@
-"""Watch the gateways of one site, so that the last of them at each tick writes the sums of the site."""
+"""Follow the gateways of one site. The last one at each tick writes the sums of the site."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NOT_HEARD: dict[str, Value] = {}
 
 
 class SiteMembers:
-    """Holds what the gateways of one site said at the present tick. `names`: the address or serial of each.
+    """Holds what the gateways of one site reported at the present tick. `names`: the address or serial of each.
 
-    Rows of days are made at the ticks of the first gateway, because the store holds one current row of each.
+    Day rows are made at the ticks of the first gateway, because the store holds one current row of each.
     """
 
     def __init__(self, site: str, names: Sequence[str]) -> None:
@@ -32,7 +32,10 @@ class SiteMembers:
     def note(
         self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
     ) -> list[Reading]:
-        """Note what a gateway said at a tick → the site's points that are complete by that, or stay incomplete."""
+        """Store what a gateway reported at a tick. Return the points of the site for which this was the last report.
+
+        A point of an earlier tick for which a report is still missing is returned, too.
+        """
         done = []
         if tick > self._tick:
             done = self._finish() if self._reported else []
@@ -45,27 +48,30 @@ class SiteMembers:
         return [*done, *(self._finish() if self._reported >= self._members.keys() else [])]
 
     def leave(self, name: str) -> None:
-        """Take a gateway out: it is a second entry of another one."""
+        """Remove a gateway from the site, because its entry leads to a gateway of another entry."""
         if name in self._members and len(self._members) > 1:
             del self._members[name]
             self._known.discard(name)
             self._reported.discard(name)
 
     def renew(self, name: str, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """Note the energy state of a gateway, and which rows of its days changed."""
+        """Store the energy state of a gateway, and which of its day rows changed."""
         if dates := {row.day for row in rows if row.reading.measurement == "envoy_day"}:
             self._members[name] = replace(self._members.get(name, SiteMember(name)), energy=energy)
             self._dates |= dates
 
     def list_rows(self, name: str) -> list[DayRow]:
-        """Return the rows of days to write; only for the first gateway, and once every gateway's days are known."""
+        """Return the day rows to write.
+
+        Only the first gateway gets rows, once the days of every gateway are known.
+        """
         if name != next(iter(self._members)) or self._known < self._members.keys():
             return []
         dates, self._dates = self._dates, set()
         return sum_days(self.site, dates, [*self._members.values()])
 
     def _finish(self) -> list[Reading]:
-        """Make the point of the tick; a gateway that did not report is not heard."""
+        """Make the point of the tick. A gateway that did not report counts as not heard."""
         reported, self._reported = self._reported, set()
         members = [
             each if each.name in reported else SiteMember(each.name, _NOT_HEARD, each.energy)
@@ -78,13 +84,13 @@ class SiteMembers:
 
 @dataclass(frozen=True, slots=True)
 class SiteShare:
-    """The part of one gateway, called `name`, in the sums of its site; without `members` it has none."""
+    """The part of the gateway `name` in the sums of its site. Without `members` it has no part."""
 
     name: str
     members: SiteMembers | None = None
 
     def add_sums(self, tick: int, result: TickResult) -> TickResult:
-        """Return the result of a tick with the points and the rows of days of the site that it completes."""
+        """Return the result of a tick, with the points and day rows of the site that this tick completes."""
         if self.members is None:
             return result
         totals = next((r.fields for r in result.readings if (r.measurement, r.time) == ("envoy_totals", tick)), {})
@@ -95,15 +101,15 @@ class SiteShare:
         return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
 
     def note_silence(self, tick: int) -> list[Reading]:
-        """Note that the gateway is not heard at a tick → the site's points that are complete by that."""
+        """Store that the gateway is not heard at a tick. Return the points of the site that this completes."""
         return [] if self.members is None else self.members.note(self.name, tick)
 
     def renew(self, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """Note the energy state of the gateway, and which rows of its days changed."""
+        """Store the energy state of the gateway, and which of its day rows changed."""
         if self.members is not None:
             self.members.renew(self.name, energy, rows)
 
     def leave(self) -> None:
-        """Take the gateway out of its site: it is a second entry of another one."""
+        """Remove the gateway from its site, because its entry leads to a gateway of another entry."""
         if self.members is not None:
             self.members.leave(self.name)

@@ -1,4 +1,4 @@
-"""Find the time zone of a site; it sets the site's day boundaries and the gateway's quiet window."""
+"""Find the time zone of a site. It sets the site's day boundaries and the gateway's quiet window."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SiteZone:
         self.name = self.name or zone_of(home)
 
     def require(self) -> str:
-        """Return the zone; if none is known, use this machine's zone from now on and log a warning."""
+        """Return the zone. If none is known, use this machine's zone from now on and log a warning."""
         if not self.name:
             self.name = self._site.system_zone
             log.get("collect").warning(
@@ -39,7 +39,7 @@ class SiteZone:
         return self.name
 
     def is_quiet(self, now: float) -> bool:
-        """Tell whether `now`, in unix seconds, is in the nightly window in which the gateway may not answer."""
+        """Tell whether `now`, in unix seconds, is in the quiet window, in which the gateway may not answer."""
         return bool(self.name) and is_quiet(now, self.name)
 
 

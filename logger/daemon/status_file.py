@@ -1,4 +1,7 @@
-"""Write and read `status.json`, the recorder's state for people, `health` and `status`; it has no secrets."""
+"""Write and read `status.json`, which shows the recorder's state to people, `health` and `status`.
+
+It has no secrets.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from logger.store.figures import StoreFigures
 def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[str, Json]:
     """Describe the recorder's current state as JSON. Times in unix seconds.
 
-    The keys of the first gateway are at the top level; other gateways are listed in `further_gateways`.
+    The keys of the first gateway are at the top level. The other gateways are listed in `further_gateways`.
     """
     described = [_describe_gateway(each, clock) for each in recorder.collectors]
     shipper, progress = recorder.shipper, recorder.progress
@@ -128,7 +131,7 @@ def describe_health(recorder: Recorder) -> dict[str, Json]:
 
 
 def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
-    """Describe delivery since the start; an earlier `last_delivery` comes from the store."""
+    """Describe the delivery since the start. If there was none yet, `last_delivery` comes from the store."""
     done = shipper.shipped
     return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
 
@@ -144,7 +147,7 @@ def write(folder: Path, status: Mapping[str, Json]) -> None:
 
 
 def _format(status: Mapping[str, Json]) -> str:
-    """Write the status as JSON, one line for each of its parts."""
+    """Write the status as JSON, with one line for each of its parts."""
     return "{\n" + ",\n".join(f" {json.dumps(name)}: {json.dumps(part)}" for name, part in status.items()) + "\n}\n"
 
 
@@ -158,7 +161,7 @@ def read(folder: Path) -> dict[str, Json] | None:
 
 
 def list_gateways(status: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """Return what a status tells of each gateway; of the first one it is the status itself."""
+    """Return the description of each gateway in a status. The first gateway's description is the status itself."""
     further = status.get("further_gateways")
     return [
         dict(status),
@@ -167,5 +170,5 @@ def list_gateways(status: Mapping[str, Json]) -> list[dict[str, Json]]:
 
 
 def serial_in(gateway: Mapping[str, Json]) -> str:
-    """Return the serial in what a status tells of a gateway; empty while it is not known."""
+    """Return the serial in the description of a gateway; empty while it is not known."""
     return str(gateway.get("serial") or "")

@@ -15,14 +15,14 @@ class Stoppable:
         self._bound: asyncio.Timeout | None = None
 
     async def watch(self) -> None:
-        """Wait until `stopping` is set, and end the work that is under way."""
+        """Wait until `stopping` is set, and end the work that runs."""
         await self._stopping.wait()
         if self._bound is not None:
             self._bound.reschedule(asyncio.get_running_loop().time())
 
     @contextlib.asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
-        """Cancel what runs within this context, and leave it, when `stopping` is set."""
+        """Cancel the work within this context, and leave the context, when `stopping` is set."""
         bound = self._bound = asyncio.timeout(0 if self._stopping.is_set() else None)
         try:
             async with bound:

@@ -1,4 +1,4 @@
-"""Look at the store for all who tell of it, so that a tick need not ask it again."""
+"""Read the store's figures once for all who need them, so that not every tick reads them again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OLD_S: Final = 150.0
 
 
 class StoreLooks:
-    """Reads the store's figures, and logs what it noted. The figures of the last look serve until they are old."""
+    """Reads the store's figures, and logs the store's notes. The last figures are used until they are old."""
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:
         self._store, self._clock = store, clock
@@ -31,7 +31,7 @@ class StoreLooks:
         return figures
 
     async def recall(self) -> StoreFigures:
-        """Return the figures of the last look, or of a new one if that was long ago."""
+        """Return the last figures, or new ones if the last are old."""
         if self._figures is None or self._clock.monotonic() - self._at > _OLD_S:
             return await self.look()
         return self._figures

@@ -1,4 +1,4 @@
-"""Read the tariff file and its price files, at the start and when they change; a broken file replaces no good one."""
+"""Read the tariff file and its price files at the start and when they change. A broken file replaces no good one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
 
 
 def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
-    """Read the tariff file and its price files → the prices, and all problems; an empty path gives no prices."""
+    """Read the tariff file and its price files. Return the prices, and all problems.
+
+    An empty path gives no prices.
+    """
     if not path:
         return Prices(), ()
     try:
@@ -34,7 +37,7 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
 
 
 def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
-    """List the problems of the tariff and price files, to be reported with those of the settings."""
+    """List the problems of the tariff and price files, to report them with those of the settings."""
     named = {each.recorder.tariff_file: each.origins.get(SETTING, "default") for each in settings.gateways}
     return tuple(
         Problem(SETTING, origin, f"{path} {problem}", _FIX)
@@ -44,7 +47,7 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def _read_tables(files: list[Path]) -> tuple[PriceTable, list[str]]:
-    """Read the price files; a line that cannot be read is a problem, and all other lines are used."""
+    """Read the price files. Each line that cannot be read is a problem. All other lines are used."""
     tables, problems = [], list[str]()
     for file in files:
         try:
@@ -61,7 +64,8 @@ def _read_tables(files: list[Path]) -> tuple[PriceTable, list[str]]:
 class TariffFiles:
     """Hold the prices of the owner's files.
 
-    While the tariff file is broken or missing, the last good tariff holds. A broken line of a price file is left out.
+    While the tariff file is broken or missing, the last good tariff is used. A broken line of a price file is left
+    out.
     """
 
     def __init__(self, path: str, changes: log.Changes) -> None:
@@ -95,7 +99,7 @@ class TariffFiles:
             self._prices = prices
 
     def _read_stamp(self) -> _Stamp:
-        """Return name, time, size and inode of each file, to notice changes; a missing file is left out."""
+        """Return name, time, size and inode of each file, to detect changes. A missing file is left out."""
         tariff = Path(self._path).expanduser()
         price_path = self._prices.tariff.price_path
         found = []

@@ -1,7 +1,7 @@
-"""Run one tick: documents and the state before it → points, events and the state after it. Pure.
+"""Run one tick: make points, events and the next state from the documents and the state before it. Pure.
 
-Five steps: observe, account for energy, account for panels, collect the events, collect the points. Each of the
-first three steps replaces its own part of the state.
+Five steps: observe, account for energy, account for panels, collect the events, collect the points. Each of the first
+three steps replaces its own part of the state.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _RECENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """The outcome of one tick: points, the state after the tick, new reports, events, and recent values to draw.
+    """The result of one tick: points, the state after the tick, new reports, events, and recent values to draw.
 
-    `daily` has the day rows that changed; each replaces the earlier row of the same series and day.
-    `duplicates`: serials that occur twice in one document; no points are written for them. `warnings`: what the
-    site's figures contradict, by key. `snapshot`: what was read, with what is doubted of it.
+    `daily`: the day rows that changed; each replaces the earlier row of the same series and day. `duplicates`:
+    serials that occur twice in one document; no points are written for them. `warnings`: the site warnings by key.
+    `snapshot`: the documents, with the doubts about them.
     """
 
     readings: list[Reading]
@@ -102,7 +102,7 @@ def run_tick(
 def describe_written(
     snapshot: Snapshot, totals: Mapping[str, Value], points: Sequence[Reading], energy: EnergyState
 ) -> Written:
-    """Put together what is written at a tick, to find what is missing; `energy` is the state after the tick."""
+    """Put together what is written at a tick, to find what is missing. `energy`: the state after the tick."""
     return Written(View(snapshot, "totals"), totals, points, energy, terms(energy.wiring))
 
 
@@ -116,7 +116,7 @@ def _gather_points(
 
 
 def list_read(result: TickResult) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
-    """List what was read at a tick: the fields of the totals' points, and the counters whose source is pinned."""
+    """List what was read at a tick: the fields of the totals' points, and the counters with a pinned source."""
     read = (point for point in result.readings if point.role == "totals" and point.time == result.snapshot.tick)
     return frozenset((point.measurement, *point.fields) for point in read), result.state.readings.sources.pinned
 

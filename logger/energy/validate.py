@@ -86,7 +86,7 @@ class Decision:
 
     @property
     def fell(self) -> bool:
-        """Tell whether the counter was rebaselined or holds a nonzero value below the accepted one, beyond jitter."""
+        """Tell whether the counter was rebaselined, or fell beyond jitter to a value that is held and not zero."""
         counter = self.counter
         wh = counter.held[-1].wh if counter.held else 0.0
         return self.reset or (wh > 0 and wh + counter.offset_wh < counter.accepted_wh - JITTER_WH)

@@ -1,1 +1,1 @@
-"""Talks to the gateway over HTTP(S); the names of fields in its documents are not known here."""
+"""Talks to the gateway over HTTP(S). It does not know the fields in the gateway's documents."""

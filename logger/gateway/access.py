@@ -17,9 +17,9 @@ class Access:
     """The address, credentials and TLS mode of one gateway.
 
     `address` is host, host:port or URL. `username` and `password` belong to the Enphase account. `local_username` and
-    `local_password` are for firmware before 7; the default password is the last six characters of the serial.
-    Empty means not given. `fixed`: a running process cannot read the token and the password again. `sharing`: how
-    many gateways of the settings sign in with this account. `pasted_as`: the setting of the token.
+    `local_password` are for firmware before 7; the default password is the last six characters of the serial. Empty
+    means not given. `fixed`: a running process cannot read the token and the password again. `sharing`: how many
+    gateways of the settings sign in with this account. `pasted_as`: the name of the setting with the token.
     """
 
     address: str
@@ -45,7 +45,7 @@ class Access:
 
     @property
     def host(self) -> str:
-        """Return host or host:port in lower case; certificate pins are kept under this name."""
+        """Return host or host:port in lower case. Certificate pins are kept under this name."""
         return _parts(self.address)[1].lower()
 
     @property

@@ -1,8 +1,8 @@
 """Chooses the gateway's token, renews it in time, and replaces it when the gateway refuses it.
 
-A pasted token is used until it is about to expire or is refused; then the account fetches a token. A valid token
-stays in use while its renewal fails. A sign-in runs as a separate task, so a cancelled poll does not cancel the
-sign-in. Without a usable token the credentials are read again, so corrected settings need no restart.
+A pasted token is used until it is about to expire or is refused. Then a new token is fetched with the account. A
+valid token stays in use while its renewal fails. A sign-in runs as a separate task, so a cancelled poll does not
+cancel it. Without a usable token the credentials are read again, so corrected settings need no restart.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _REREAD_S: Final = 50.0
 class Auth:
     """Chooses and renews the tokens of one gateway.
 
-    `reread` reads the credentials again from the settings; None in commands that end instead of waiting.
+    `reread` reads the credentials again from the settings. It is None in commands, which end instead of waiting.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Auth:
                 self._events.warn_once("token_unusable", error.message)
 
     async def current(self) -> Token:
-        """Return the token to use now; sign in if there is none. Raises CredentialsError or StateError."""
+        """Return the token to use now. Sign in if there is none. Raises CredentialsError or StateError."""
         now = self._clock.time()
         best = self._choose(now)
         if (best is None or now >= best.renew_at) and self._read_again():
@@ -94,14 +94,14 @@ class Auth:
         self._rejected.pop(token.id, None)
 
     async def aclose(self) -> None:
-        """Cancel a running sign-in; the attempt still counts."""
+        """Cancel a running sign-in. The attempt still counts."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError, EnvoyLoggerError):
                 await self._task
 
     def _read_again(self) -> bool:
-        """Read the credentials again if it is time; return True if a person has changed them."""
+        """Read the credentials again if it is time. Return True if a person has changed them."""
         if self._reread is None or self._clock.monotonic() - self._reread_at < _REREAD_S:
             return False
         self._reread_at = self._clock.monotonic()
@@ -119,13 +119,13 @@ class Auth:
         return [token for token in (self._pasted, self._kept) if token is not None and token.expires_at > now]
 
     def _choose(self, now: float) -> Token | None:
-        """Return the first token that needs no renewal yet, else the one that expires last; skip rejected ones."""
+        """Return the first token that needs no renewal yet, else the one that expires last. Skip rejected tokens."""
         usable = [token for token in self._list_valid(now) if token.id not in self._rejected]
         far = [token for token in usable if now < token.renew_at]
         return far[0] if far else max(usable, key=lambda token: token.expires_at, default=None)
 
     async def _do_without(self, now: float) -> Token:
-        """Fetch a token; if that fails, return a rejected token after its waiting time. Raises CredentialsError."""
+        """Fetch a token. If that fails, return a rejected token after its waiting time. Raises CredentialsError."""
         rested = [token for token in self._list_valid(now) if now - self._rejected[token.id] >= _AGAIN_S]
         try:
             if not self._access.has_account:
@@ -158,13 +158,13 @@ class Auth:
         return TokenError(f"gateway {self._serial} refuses {key}, although the token has not expired", hint)
 
     def _renew_beside(self, now: float) -> None:
-        """Start fetching the next token; the present token stays in use."""
+        """Start fetching the next token. The present token stays in use."""
         if now - self._renewal_looked_at >= _AGAIN_S:
             self._renewal_looked_at = now
             self._start_sign_in()
 
     def _start_sign_in(self) -> asyncio.Task[Token]:
-        """Return the running sign-in task of this process; start one if there is none."""
+        """Return the running sign-in task of this process. Start one if there is none."""
         if self._task is None or self._task.done():
             if self._task is not None and not self._task.cancelled():
                 with contextlib.suppress(EnvoyLoggerError):  # already recorded as an event

@@ -60,7 +60,7 @@ class Gateway:
 
     @property
     def token_user(self) -> str | None:
-        """Return the role in the token in use: owner or installer; None without a token."""
+        """Return the kind of user (owner or installer) of the token in use; None without a token."""
         return None if self._session is None or self._session.token is None else self._session.token.user
 
     def take_events(self) -> list[Event]:
@@ -68,7 +68,7 @@ class Gateway:
         return self._events.take()
 
     async def identify(self) -> GatewayInfo:
-        """Ask `/info`; the first call also finds the scheme and pins the certificate. Sends no token.
+        """Ask `/info`. The first call also finds the scheme and pins the certificate. Sends no token.
 
         Raises WireError (CertificateError among them), NotAGatewayError, SerialDiffersError, BusyError, StateError.
         """
@@ -89,7 +89,7 @@ class Gateway:
             return self._connection.info
 
     async def fetch(self, endpoint: Endpoint) -> Document:
-        """Ask one endpoint with the sign-in that this gateway wants; two tries at most.
+        """Ask one endpoint with the sign-in that this gateway wants, at most twice.
 
         Raises WireError, AbsentError (404), NotAllowedError (this path only), BusyError (5xx), UnreadableError,
         CredentialsError, and what `identify` raises.
@@ -103,7 +103,7 @@ class Gateway:
             return await self._fetch(endpoint)
 
     async def fetch_raw(self, endpoint: Endpoint) -> Answer:
-        """Ask one endpoint once, signed in as in `fetch`, and return the answer whatever its status is.
+        """Ask one endpoint once, signed in as in `fetch`. Return the answer, whatever its status is.
 
         Raises WireError, CredentialsError, and what `identify` raises; after a 401 with a token also BusyError and
         NotAllowedError.
@@ -131,7 +131,7 @@ class Gateway:
         return Document(endpoint.path, body, self._clock.time(), answer.took_s, number_skeleton(answer))
 
     async def _answer(self, endpoint: Endpoint) -> tuple[Connection, Answer]:
-        """Ask once with the sign-in that this gateway wants; `/info` without any."""
+        """Ask once with the sign-in that this gateway wants. `/info` is asked without sign-in."""
         if self._connection is None:
             await self.identify()
         connection = self._connection
@@ -144,10 +144,10 @@ class Gateway:
         return connection, await self._get_by_user(connection, endpoint)
 
     async def _get_by_user(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask firmware before 7, with the local user where the path answers that it wants one (Q-C16).
+        """Ask firmware before 7. If the path wants a sign-in, use the local user (Q-C16).
 
-        A broken answer or a redirect may mean a firmware update. Then the gateway answers `/info` otherwise, and the
-        connection is closed; else the fault is this path's alone (Q-C17).
+        A broken answer or a redirect may mean a firmware update. Then the gateway answers `/info` differently, and
+        the connection is closed. Otherwise only this path is at fault (Q-C17).
         """
         digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
         try:
@@ -190,7 +190,7 @@ class Gateway:
             self._serial, self._session = info.serial, None
 
     async def _leave(self, wire: Wire) -> None:
-        """Close a connection; the next request opens a new one."""
+        """Close a connection. The next request opens a new one."""
         if self._connection is not None and self._connection.wire is wire:
             self._connection = None
         await wire.aclose()

@@ -1,4 +1,4 @@
-"""Signs in at Enphase: account → session → the gateway's token. Each attempt gives a Token or a Refusal.
+"""Signs in at Enphase, and fetches the gateway's token with the session. Each attempt gives a Token or a Refusal.
 
 `cool_down` decides when an attempt may be made. Two addresses that give tokens are tried in turn, because Enphase
 moves them without notice. Certificates are verified against the system's authorities.
@@ -72,7 +72,7 @@ _LOGIN_REFUSALS: Final[Mapping[Kind, tuple[type[CredentialsError], str, str]]] =
 class Refusal:
     """The reason why a sign-in gave no token.
 
-    Kind `unsent`: no credentials left this machine. `wait_s`: the answer's Retry-After in seconds, 0 without one.
+    Kind `unsent`: no credentials left this machine. `wait_s`: the seconds of the answer's Retry-After, 0 without one.
     """
 
     kind: Kind
@@ -135,14 +135,14 @@ class _Account:
         return next((refusal for refusal in refusals if refusal.kind == "throttled"), refusals[0])
 
     async def _post(self, session: str) -> tuple[Answer, str]:
-        """Ask the token server; the answer's body is the token."""
+        """Ask the token server. The body of the answer is the token."""
         wire, path = self._wire_to(self.access.token_url)
         body = {"session_id": session, "serial_num": self.serial, "username": self.access.username}
         answer = await wire.request("POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "*/*"}, json=body)
         return answer, answer.text.strip().strip('"')
 
     async def _get(self, session: str) -> tuple[Answer, str]:
-        """Ask the login server with the session's cookie; the answer is JSON that holds the token."""
+        """Ask the login server with the session's cookie. The answer is JSON that holds the token."""
         wire, _ = self._wire_to(self.access.login_url)
         own = {} if wire.cookie(_SESSION_COOKIE) else {"cookie": f"{_SESSION_COOKIE}={session}"}
         answer = await wire.request(
@@ -161,7 +161,7 @@ class _Account:
 
 
 def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
-    """Return the session in a login's answer, or a Refusal. `otp`: the server set a one-time-password cookie."""
+    """Return the session in the answer to a login, or a Refusal. `otp`: the server set a one-time-password cookie."""
     body = answer.fields
     session, message = body.get("session_id"), str(body.get("message") or "").lower()
     kind: Kind = "down"
@@ -211,7 +211,7 @@ def _refuse_by_status(answer: Answer, host: str) -> Refusal:
 
 
 def _refuse_unanswered(error: WireError) -> Refusal:
-    """Return the Refusal for a request without an answer; kind `unsent` if no connection was made."""
+    """Return the Refusal for a request without an answer. Its kind is `unsent` if no connection was made."""
     is_unsent = isinstance(error, (NameUnknownError, UnreachableError, CertificateError))
     return Refusal(
         "unsent" if is_unsent else "down",

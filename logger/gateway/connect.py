@@ -33,7 +33,10 @@ A pin that a person accepts in the meantime is checked at once."""
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A wire and the gateway that answers on it. Over https the certificate is checked, so secrets may be sent."""
+    """A wire to a gateway, and the gateway that answers.
+
+    Over https the certificate is checked, so secrets may be sent.
+    """
 
     wire: Wire
     info: GatewayInfo

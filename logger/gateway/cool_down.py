@@ -1,8 +1,8 @@
-"""Decides when a sign-in at Enphase may be tried: at growing intervals, and not where only a person can help.
+"""Decides when a sign-in at Enphase may be tried: after growing waits, and not while only a person can help.
 
 Enphase locks accounts, so every attempt is counted *before* it is made. Wrong credentials block further attempts for
-24 hours or until the credentials change. Credentials are kept as salted hashes only. Each gateway of the settings
-may get its first token of a day without waiting for the others. Pure.
+24 hours or until the credentials change. Credentials are kept as salted hashes only. Each gateway of the settings may
+get its first token of a day without waiting for the others. Pure.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class CoolDown:
     fetched: Mapping[str, float] = field(default_factory=dict)
 
     def limit(self, now: float) -> CoolDown:
-        """Shorten waits that were stored while the clock was far ahead, so that they cannot block for ever."""
+        """Shorten waits that were stored while the clock was far ahead, so that they do not block for ever."""
         stops = {known: replace(stop, until=min(stop.until, now + _DAY_S)) for known, stop in self.stops.items()}
         state = replace(self, stops=stops)
         if state.not_before - now <= _DAY_S + 3600:
@@ -71,10 +71,10 @@ class CoolDown:
         return replace(state, attempts=(now,), not_before=now + SIGN_IN.most_s)
 
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
-        """Return the state for these credentials; changed credentials need not wait because of the old ones.
+        """Return the state for these credentials. Changed credentials do not wait because of the old ones.
 
-        Raises SignInRefusedError or SignInBlockedError if these credentials are stopped. Attempts with others do not
-        lift the stop, so two processes with different wrong passwords do not free each other.
+        Raises SignInRefusedError or SignInBlockedError if these credentials are stopped. Attempts with other
+        credentials do not end the stop. So two processes with different wrong passwords do not free each other.
         """
         state = self if self.salt else replace(self, salt=secrets.token_hex(16))
         known = _hash(state.salt, username, password)
@@ -92,8 +92,8 @@ class CoolDown:
     def check(self, serial: str, now: float, sharing: int = 1) -> None:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
-        `sharing`: how many gateways of the settings have this account; each may follow another one's success at once.
-        The message changes only after another attempt, so that each trouble is logged once.
+        `sharing`: how many gateways of the settings have this account. After a successful sign-in each of them may
+        sign in at once. The message changes only after another attempt, so that each problem is logged once.
         """
         fetched = self._list_fetched(now)
         may_follow = self.kind == "done" and serial not in fetched and len(fetched) < sharing
@@ -123,9 +123,11 @@ class CoolDown:
         )
 
     def succeed(self, now: float, sharing: int = 1) -> CoolDown:
-        """Record that a token came; the wait stays, so that refused tokens cannot cause one sign-in after another.
+        """Record that a token was fetched.
 
-        The first token of a further gateway does not count as an attempt, so that it makes no other wait longer.
+        The wait remains, so that refused tokens cannot cause one sign-in after another.
+
+        The first token of a further gateway does not count as an attempt, so it makes no other wait longer.
         """
         why = "a token was fetched a short time ago, and the gateway refuses it"
         before = self._list_fetched(now)
@@ -157,6 +159,6 @@ class CoolDown:
 
 @functools.lru_cache(maxsize=4)
 def _hash(salt: str, username: str, password: str) -> str:
-    """Hash the credentials, slowly on purpose: the stored hash must not help to guess a password."""
+    """Hash the credentials. This is slow on purpose, so that the stored hash does not help to guess a password."""
     text = json.dumps([username, password]).encode()
     return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=HASH_COST, r=8, p=HASH_TIMES).hex()

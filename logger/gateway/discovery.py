@@ -1,6 +1,6 @@
 """Finds gateways on the local network by their mDNS announcements and by the usual name, envoy.local.
 
-Only interactive commands search; the daemon never does.
+Only interactive commands search. The recorder never does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The result of a search, one entry per serial."""
+    """The result of a search, with one entry for each serial."""
 
     gateways: tuple[FoundGateway, ...]
     silent: tuple[Silent, ...]
@@ -45,9 +45,9 @@ class Search:
 async def search(
     clock: Clock, *, listen_s: float, interfaces: Iterable[str] = (), addresses: Iterable[str] = ()
 ) -> Search:
-    """Listen for `listen_s` seconds and ask every address that was found who it is.
+    """Listen for `listen_s` seconds and ask every address that was found which gateway answers.
 
-    `interfaces`: own addresses to listen on, empty for all. `addresses` and the usual name are asked too; the usual
+    `interfaces`: own addresses to listen on, empty for all. `addresses` and the usual name are asked, too. The usual
     name is not reported if it does not answer.
     """
     named = list(dict.fromkeys(addresses))

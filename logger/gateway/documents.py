@@ -46,7 +46,7 @@ _GONE: Final = frozenset({400, 404, 405, 410})
 
 
 def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> Json:
-    """Return the document in the answer. `who`: the token's role or the local user, for messages.
+    """Return the document in the answer. `who`: the token's kind of user or the local user, for messages.
 
     Raises AbsentError, NotAllowedError, BusyError, UnreadableError or GatewayError, depending on the status.
     """
@@ -125,12 +125,12 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
 
 
 def looks_like_html(answer: Answer) -> bool:
-    """Return True if the body is a web page; firmware 3 sends one, with status 200, for a path that it lacks."""
+    """Return True if the body is a web page. Firmware 3 sends one, with status 200, for a path that it lacks."""
     return answer.text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
-    """Read `/info`; `received_at` in unix seconds by our clock. Raises BusyError or NotAGatewayError."""
+    """Read `/info`. `received_at` in unix seconds by our clock. Raises BusyError or NotAGatewayError."""
     _refuse_busy(answer, f"{host}/info")
     text = answer.text
     if 300 <= answer.status < 400:
@@ -181,7 +181,7 @@ def _unreadable(where: str, found: str, text: str) -> UnreadableError:
 
 
 def _quote(text: str) -> str:
-    """Return the start of an answer for a message; secrets are masked before the text is cut."""
+    """Return the start of an answer for a message. Secrets are masked before the text is cut."""
     plain = " ".join(mask(text[:4096]).split())[:_SHOWN]
     return f": {plain!r}" if plain else ""
 
@@ -198,12 +198,18 @@ def _finite(text: str) -> float:
 
 
 def number_skeleton(answer: Answer) -> int:
-    """Return a number that two documents share, in this process, if they differ in digits alone."""
+    """Return a number for a document.
+
+    Two documents get the same number, in this process, if they differ only in digits.
+    """
     return hash(answer.body.translate(None, _OF_NUMBERS))
 
 
 def _is_shallow(body: bytes) -> bool:
-    """Return True if a document is surely nested no deeper than it may: by its brackets, innermost ones first."""
+    """Return True if the brackets of a document prove that it is nested no deeper than allowed.
+
+    Brackets are removed from the innermost ones outwards.
+    """
     brackets = body.translate(None, _NO_BRACKETS)
     for _ in range(_DEPTH_LIMIT - 1):
         if not brackets:

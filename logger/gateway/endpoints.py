@@ -1,7 +1,7 @@
 """Lists every endpoint that a gateway is asked for: how often, and in which lane.
 
-Whether a gateway has a path is found out by asking. Only paths that a whole firmware generation lacks are left out
-beforehand.
+Whether a gateway has a path is found out by asking. Only paths that a whole firmware generation lacks are left out in
+advance.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Endpoint:
 
     `purpose`: what the document is read for. `every`: the totals tick, the devices tick, or seconds between requests.
     `relaxed_s`: seconds between requests while the gateway answers slowly. `role`: the tick that uses the document.
-    `lane`: fast paths answer at once; slow paths share one process on the gateway, at 1 to 60 s per answer.
-    `since`, `until`: the first firmware with this path, and the first without it. `also`: other paths of the same
-    document, asked only after a 404.
+    `lane`: fast paths answer at once; slow paths share one process on the gateway, which takes 1 to 60 s for each
+    answer. `since`, `until`: the first firmware with this path, and the first without it. `also`: other paths of the
+    same document, asked only after a 404.
     """
 
     path: str

@@ -35,7 +35,7 @@ class GatewayEvents:
         self._events.append(Event(int(self._clock.time()), kind, text, severity))
 
     def warn_once(self, kind: GatewayEventKind, text: str) -> bool:
-        """Add a warning and return True, unless one of its kind was added before."""
+        """Add a warning and return True, unless a warning of its kind was added before."""
         is_news = kind not in self._warned
         if is_news:
             self._warned.add(kind)

@@ -1,4 +1,4 @@
-"""Stores the pinned certificate of each gateway: one small file per gateway, named by its serial."""
+"""Stores the pinned certificate of each gateway: one small file for each gateway, named by its serial."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NAME: Final = re.compile(r"pin-[0-9A-Za-z]+\.json")
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A gateway's certificate: SHA-256 in hex, end and first sight (unix seconds), and the gateway's address.
+    """A gateway's certificate: SHA-256 in hex, its end, when it was first seen, and the gateway's address.
 
-    `warned`: the warning that the certificate ends soon was given.
+    Times in unix seconds. `warned`: the warning that the certificate ends soon was given.
     """
 
     serial: str
@@ -69,7 +69,7 @@ def end_of(certificate: bytes) -> float:
 
 
 def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
-    """Make the pin of a certificate first seen at `now` (unix seconds)."""
+    """Make the pin of a certificate that was first seen at `now` (unix seconds)."""
     return Pin(serial, fingerprint_of(certificate), end_of(certificate), address, now)
 
 

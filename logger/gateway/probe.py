@@ -54,7 +54,7 @@ async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
 
 
 async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
-    """Ask `/info` at the base URL, whatever its certificate → (the certificate's pin, `/info`).
+    """Ask `/info` at the base URL, whatever its certificate is. Return the certificate's pin, and `/info`.
 
     Raises WireError or GatewayError.
     """

@@ -1,7 +1,7 @@
-"""Signs in at Enphase, once at a time for each account; the cool-down is kept in a file that all commands share.
+"""Signs in at Enphase, one sign-in at a time for each account. All commands share one cool-down file.
 
-The cool-down protects the account, so the attempts for all its gateways are counted in the same file, and other
-accounts have files of their own.
+The cool-down protects the account. So the attempts for all its gateways are counted in the same file. Each account
+has its own file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _QUEUES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.L
 async def sign_in(
     access: Access, serial: str, clock: Clock, events: GatewayEvents, is_usable: Callable[[Token], bool]
 ) -> Token:
-    """Return the usable token that another process has just fetched, else sign in once.
+    """Return a usable token that another process has just fetched. Without one, sign in once.
 
     Raises SignInRefusedError, SignInBlockedError or StateError.
     """
@@ -86,7 +86,7 @@ def _count(access: Access, serial: str, now: float) -> CoolDown:
 
 
 def path_of(state_dir: Path, username: str) -> Path:
-    """Return the file of an account's cool-down; its name does not show the account."""
+    """Return the path of an account's cool-down file. The name does not show the account."""
     return state_dir / f"signin-{sha256(username.strip().lower().encode()).hexdigest()[:16]}.json"
 
 
@@ -135,7 +135,7 @@ async def _alone(path: Path) -> AsyncIterator[None]:
 
 
 async def _lock_file(path: Path) -> int:
-    """Lock the file against other processes → its descriptor. Raises SignInBlockedError, StateError."""
+    """Lock the file against other processes. Return its descriptor. Raises SignInBlockedError, StateError."""
 
     async def lock() -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
 """Checks the gateway's certificate inside the TLS handshake, before any request is sent.
 
-The check sits in `SSLContext.sslobject_class`, which the asynchronous client uses. A pinned certificate passes even
-if it has expired: a gateway that cannot renew its certificate is still the same gateway.
+The check is installed as `SSLContext.sslobject_class`, which the asynchronous client uses. A pinned certificate
+passes even if it has expired: a gateway that cannot renew its certificate is still the same gateway.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
 
 
 class Seen:
-    """Collects the certificates of a probe, which sends nothing secret."""
+    """Collects the certificates that a probe sees. A probe sends nothing secret."""
 
     def __init__(self) -> None:
         self.certificates: set[bytes] = set()
 
     def __call__(self, certificate: bytes) -> None:
-        """Remember a certificate; accept any."""
+        """Remember a certificate. Every certificate is accepted."""
         self.certificates.add(certificate)
 
 
@@ -61,7 +61,7 @@ def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
 
 
 def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
-    """Make a context that accepts only the pinned certificate; others raise CertificateError."""
+    """Make a context that accepts only the pinned certificate. Any other raises CertificateError."""
 
     def check(certificate: bytes) -> None:
         if fingerprint_of(certificate) != pin.fingerprint:

@@ -1,7 +1,7 @@
 """Asks a gateway with a token and the session's cookie, and finds out what a 401 means.
 
-After a 401 the path is asked again without the cookie, then the gateway is asked whether the token is good, then
-`/info` must answer. Only then is the token rejected, and never for one path while another accepts the token.
+After a 401, three requests follow: the path without the cookie, the question whether the token is good, and `/info`.
+Only then is the token rejected. It is never rejected for one path while another path accepts it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class TokenSession:
         await self._auth.aclose()
 
     async def get(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask with token and cookie (some paths need the one, some the other); after a 401, find its cause.
+        """Ask with token and cookie, because some paths need the one and some the other. After a 401, find its cause.
 
         Raises WireError, CredentialsError, StateError, BusyError, NotAllowedError or SerialDiffersError.
         """
@@ -71,7 +71,7 @@ class TokenSession:
         return answer
 
     async def _recover(self, connection: Connection, endpoint: Endpoint) -> tuple[Answer, Token]:
-        """Find the cause of a 401 → the final answer and the token that gave it."""
+        """Find the cause of a 401. Return the final answer and the token that gave it."""
         answer, token = await self._get_anew(connection, endpoint)  # the other lane may have renewed the token
         if answer.status != 401:
             return answer, token
@@ -110,7 +110,10 @@ class TokenSession:
         return await connection.get(endpoint, token=token), token
 
     async def _is_good(self, connection: Connection, token: Token) -> bool:
-        """Ask the gateway whether the token is good; if so, a new session begins. Raises WireError or BusyError."""
+        """Ask the gateway whether the token is good.
+
+        If it is, a new session begins. Raises WireError or BusyError.
+        """
         bearer = {"authorization": f"Bearer {token.text}"}
         answer = await connection.wire.request("GET", _CHECK, timeout_s=_CHECK_S, headers=bearer)
         if answer.status in (200, 401, 403):
@@ -121,7 +124,7 @@ class TokenSession:
         )
 
     async def _get_by_new_session(self, connection: Connection, endpoint: Endpoint, token: Token) -> Answer:
-        """Ask with a good token and the new session's cookie, then with the cookie alone.
+        """Ask with a good token and the new session's cookie, then with only the cookie.
 
         Returns a 401 if another path accepts the token. Raises BusyError if no other path does.
         """

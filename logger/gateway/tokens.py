@@ -1,7 +1,7 @@
 """Reads and checks a gateway's token, and stores it in one file (0600) named by the gateway's serial.
 
-The gateway checks the signature. Only the token's claims are read here: its gateway, its start and end, its role.
-The text of a token is never shown.
+The gateway checks the signature. Only the token's claims are read here: its gateway, its start and end, its kind of
+user. The text of a token is never shown.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Token:
 
     @property
     def id(self) -> str:
-        """Return a hash that tells tokens apart without showing them."""
+        """Return a hash that distinguishes tokens without showing them."""
         return sha256(self.text.encode()).hexdigest()
 
     @property
     def renew_at(self) -> float:
         """Return when to fetch the next token, in unix seconds.
 
-        30 days before the end, or a twelfth of the token's life if that is less (12 h → 1 h).
+        This is 30 days before the end, or a twelfth of the token's life before it if that is less (12 h → 1 h).
         """
         life = self.expires_at - self.issued_at if self.issued_at else (43200.0 if self.user == "installer" else 0.0)
         return self.expires_at - (min(_EARLY_S, life / 12) if life > 0 else _EARLY_S)
@@ -107,7 +107,7 @@ def save(state_dir: Path, serial: str, token: Token) -> None:
 
 
 def format_end(token: Token) -> str:
-    """Write a token's end for people: to the minute for an installer's token, else the day."""
+    """Write a token's end for people: with hour and minute for an installer's token, else only the day."""
     return format_minute(token.expires_at) if token.user == "installer" else format_day(token.expires_at)
 
 
@@ -116,7 +116,7 @@ def _path(state_dir: Path, serial: str) -> Path:
 
 
 def _list_audience(claim: object) -> list[str]:
-    """Return whom a token is for: its claim `aud` is one text or a list of texts."""
+    """List whom a token is for. Its claim `aud` is one text or a list of texts."""
     return [text for text in (claim if isinstance(claim, list) else [claim]) if isinstance(text, str) and text]
 
 

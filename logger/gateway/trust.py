@@ -1,4 +1,4 @@
-"""Pins a gateway's certificate, follows its renewal, and lets a person accept another one."""
+"""Pins a gateway's certificate, follows its renewal, and lets a person accept another certificate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WARN_S: Final = 90 * 86400.0
 
 
 class Trust:
-    """Keeps the pin of one gateway; each change is logged and recorded as an event."""
+    """Keeps the pin of one gateway. Each change is logged and recorded as an event."""
 
     def __init__(self, access: Access, clock: Clock, events: GatewayEvents) -> None:
         self._access, self._clock, self._events = access, clock, events
@@ -32,7 +32,7 @@ class Trust:
         return pins.load(self._access.state_dir, self._access.expected_serial, self._access.host)
 
     async def pin_first(self, base: str) -> Pin:
-        """Pin the gateway's certificate; a pin of its serial at another address is kept instead."""
+        """Pin the gateway's certificate. If the gateway has a pin at another address, that pin is kept instead."""
         new, info = await probe_certificate(base, self._access, self._clock)
         known = pins.load(self._access.state_dir, info.serial, self._access.host)
         if known is not None:
@@ -43,7 +43,7 @@ class Trust:
         return new
 
     async def pin_successor(self, base: str, old: Pin) -> Pin | None:
-        """Pin the gateway's renewed certificate if mode `pin` accepts it without a person; else return None."""
+        """Pin the gateway's renewed certificate if mode `pin` accepts it without a person. Otherwise return None."""
         if self._access.tls != "pin" or not pins.may_rotate(old, self._access.host, self._clock.time()):
             return None
         try:
@@ -58,7 +58,7 @@ class Trust:
         return new
 
     def confirm(self, pin: Pin) -> None:
-        """Record that the gateway was reached with this pin; store a new address, log a change by a person."""
+        """Record that the gateway was reached with this pin. Store a new address, and log a change by a person."""
         old = self._trusted
         if old is not None and old.fingerprint != pin.fingerprint:
             self._record_change(old, pin, "accepted by a person")
@@ -69,7 +69,7 @@ class Trust:
         self.warn_of_end()
 
     def warn_of_end(self) -> None:
-        """Warn once that the certificate ends within 90 days; called often, since a connection lasts for months."""
+        """Warn once that the certificate ends within 90 days. Called often, because a connection lasts for months."""
         pin = self._trusted
         if pin is None or pin.warned or not pin.not_after or pin.not_after - self._clock.time() > _WARN_S:
             return
@@ -84,7 +84,7 @@ class Trust:
         self._keep(self._trusted)
 
     def _keep(self, pin: Pin) -> None:
-        """Save changes to the stored pin unless another replaced it; a write error does not fail the poll."""
+        """Save changes to the stored pin, unless another pin replaced it. A write error does not fail the poll."""
         with contextlib.suppress(StateError):
             kept = pins.load(self._access.state_dir, pin.serial, pin.address)
             if kept is not None and kept.fingerprint == pin.fingerprint:
@@ -100,10 +100,10 @@ class Trust:
 
 
 async def accept_certificate(access: Access, clock: Clock, fingerprint: str = "") -> tuple[Pin | None, Pin]:
-    """Pin the certificate that the gateway shows now → (old pin or None, new pin).
+    """Pin the certificate that the gateway shows now. Return the old pin (None without one) and the new pin.
 
-    `fingerprint`, if given, is the only one accepted. A running recorder reads the new pin at its next poll.
-    Raises CertificateError, WireError, GatewayError or StateError.
+    `fingerprint`: if given, only a certificate with this fingerprint is accepted. A running recorder reads the new
+    pin at its next poll. Raises CertificateError, WireError, GatewayError or StateError.
     """
     base = access.candidates[0]
     if not base.startswith("https:"):

@@ -29,7 +29,7 @@ class Wait:
     """The data is good: keep it and try again. `status` 0 means that there was no answer.
 
     `away`: nobody answered, so the server may be restarting. `of_server`: the server blames itself, not a line.
-    `hint` says what helps if this lasts; it may be empty.
+    `hint`: what helps if this lasts; it may be empty.
     """
 
     reason: str
@@ -64,7 +64,7 @@ class TooLarge:
 
 @dataclass(frozen=True, slots=True)
 class BadLines:
-    """At least one line will never be accepted. It must be searched for, because servers name it unreliably."""
+    """At least one line will never be accepted. It must be searched for, because servers do not name it reliably."""
 
     reason: str
     status: int
@@ -115,10 +115,10 @@ def classify(
     *,
     host: str = "",
 ) -> Outcome:
-    """Decide what one answer to a write means. `headers` by lower-case name; `now` in unix seconds.
+    """Decide what one answer to a write means. `headers` by lower-case name. `now` in unix seconds.
 
     `mask` hides secrets in the reason. The answer is judged before it is masked, because a password may be a word
-    that occurs in the server's own sentences. `host` is the server's.
+    that occurs in the server's own sentences. `host`: the server's name.
     """
     text = _extract_message(body)
     plain = _QUOTED.sub("…", text)
@@ -172,24 +172,30 @@ def classify(
 
 
 def is_no_sign_in(text: str) -> bool:
-    """Tell whether an answer says that what was sent can be no token or password: InfluxDB 3 calls that a 400."""
+    """Tell whether an answer says that the credentials can be no token or password. InfluxDB 3 answers 400 then."""
     return "authorization header was malformed" in text.lower()
 
 
 def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether InfluxDB Cloud answered. A self-hosted 2.x sends the error code too, but also what it is."""
+    """Tell whether InfluxDB Cloud answered.
+
+    A self-hosted 2.x sends the error code, too, but also says what it is.
+    """
     is_coded = "x-platform-error-code" in headers and "x-influxdb-version" not in headers
     build = headers.get("x-influxdb-build", "cloud" if is_coded else "")
     return host.partition(":")[0].endswith(".influxdata.com") or build.lower() == "cloud"
 
 
 def _choose_log_hint(*, is_cloud: bool) -> str:
-    """Return where to look for the cause of a refusal; a user of InfluxDB Cloud has no log to read."""
+    """Return where to look for the cause of a refusal. A user of InfluxDB Cloud cannot read the server's log."""
     return "ask InfluxData's support, with these words." if is_cloud else "see InfluxDB's own log for the cause."
 
 
 def _extract_message(body: str) -> str:
-    """Return the message in a server's answer, at most 4,000 characters; for 3.x with the first line's own error."""
+    """Return the message in a server's answer, at most 4,000 characters.
+
+    For InfluxDB 3.x include the error of the first bad line.
+    """
     text = body.strip()[:64_000]
     try:
         parsed: Json = json.loads(text) if text.startswith("{") else None
@@ -206,7 +212,7 @@ def _extract_message(body: str) -> str:
 
 
 def _parse_retry_after(value: str, now: float) -> float | None:
-    """Parse a Retry-After header, seconds or an HTTP date → seconds to wait; None if it is neither."""
+    """Parse a Retry-After header. Return the seconds to wait; None if it is neither seconds nor an HTTP date."""
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return min(float(value), MOST_RETRY_AFTER_S)

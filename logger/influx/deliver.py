@@ -1,7 +1,7 @@
-"""Deliver batches to InfluxDB, and find every line that the server does not take.
+"""Deliver batches to InfluxDB, and find every line that the server does not accept.
 
-A batch is one gzip member of line protocol. One request sends several batches as they are. Only a request that is too
-large or holds a bad line is divided: into halves, down to the batch and then down to the line. To send a line twice
+A batch is one gzip member of line protocol. One request sends several batches unchanged. Only a request that is too
+large or holds a bad line is divided: into halves, down to the batch and then down to the line. Sending a line twice
 does no harm, because its time is fixed, so the same point is written again.
 """
 
@@ -35,8 +35,9 @@ class Delivery:
     """The result of a delivery of batches.
 
     `done`: the numbers of the batches that need not be sent again; their bad lines are in `refused`. Other batches
-    must be sent again. If the outcome is Done and batches are left, the search for bad lines reached its bound; then
-    at least one batch is done. `outside_retention`: the number of requests with points older than the bucket keeps.
+    must be sent again. If the outcome is Done and batches are left, the search for bad lines reached its limit; then
+    at least one batch is done. `outside_retention`: the number of requests with points that are older than the
+    bucket's retention.
     """
 
     outcome: Done | Wait | Blocked
@@ -49,12 +50,12 @@ class Delivery:
 async def deliver(
     writer: Writer, role: Role, batches: Sequence[bytes], *, clock: Clock, search: Search = "none"
 ) -> Delivery:
-    """Write batches to the bucket of `role`; each must be valid gzip of lines that end in a newline.
+    """Write batches to the bucket of `role`. Each must be valid gzip of lines that end in a newline.
 
-    After MOST_REQUESTS requests or MOST_S seconds no further batch is begun.
-    `search`: the server answers 500 to these batches again and again. With "batches", a batch that gets this answer
-    by itself is left out of `done`, and everything else is delivered. With "lines", a line that gets it twice by
-    itself is refused, provided that this delivery had others that were taken.
+    After MOST_REQUESTS requests or MOST_S seconds no further batch is begun. `search`: how to find lines that the
+    server answers with 500 again and again. With "batches", a batch that gets this answer when it is sent alone is
+    left out of `done`, and everything else is delivered. With "lines", a line that gets it twice when it is sent
+    alone is refused, provided that the server accepted other lines of this delivery.
     """
     sending = _Sending(writer, role, batches, clock, search)
     outcome = await sending.send(range(len(batches)))
@@ -64,7 +65,7 @@ async def deliver(
 
 
 class _Sending:
-    """Sends the batches of one delivery and collects what became of them."""
+    """Sends the batches of one delivery and collects the results."""
 
     def __init__(self, writer: Writer, role: Role, batches: Sequence[bytes], clock: Clock, search: Search) -> None:
         self._writer = writer
@@ -104,9 +105,9 @@ class _Sending:
         return await self._send_halves(numbers)
 
     async def _send_halves(self, numbers: Sequence[int], despite: Wait | None = None) -> Done | Wait | Blocked:
-        """Send one half, then the other half, unless the first half failed and the server is at fault.
+        """Send one half, then the other half, unless the first half failed because of the server.
 
-        `despite`: a failure after which the other half is sent all the same.
+        `despite`: a failure after which the other half is sent in any case.
         """
         middle = len(numbers) // 2
         first = await self.send(numbers[:middle])
@@ -120,7 +121,7 @@ class _Sending:
         return bool(self.done) and (self.requests >= MOST_REQUESTS or self._clock.monotonic() >= self._until)
 
     async def _send_lines(self, number: int) -> Done | Wait | Blocked:
-        """Deliver one batch; divide it down to single lines where needed, and refuse the bad lines."""
+        """Deliver one batch. Divide it down to single lines if needed, and refuse the bad lines."""
         lines = [line for line in gzip.decompress(self._batches[number]).split(b"\n") if line]
         refused: list[RefusedLine] = []
         suspects: list[bytes] = []
@@ -152,7 +153,7 @@ class _Sending:
         return Done()
 
     async def _confirm(self, suspects: Sequence[bytes], number: int) -> list[RefusedLine] | Wait | Blocked:
-        """Send each line that got a 500 by itself once more → the lines to refuse, or why to wait."""
+        """Send each line that got a 500 alone once more. Return the lines to refuse, or the reason to wait."""
         refused: list[RefusedLine] = []
         for line in suspects:
             outcome = await self._write(_pack([line]))
@@ -172,7 +173,7 @@ class _Sending:
         return self._search == "lines" and (self._is_well or failed < _HOPELESS_PARTS)
 
     async def _write(self, body: bytes) -> Done | Wait | Blocked | TooLarge | BadLines:
-        """Send one request. A request with points older than the bucket keeps is counted, and is Done."""
+        """Send one request. A request with points older than the bucket's retention is counted, and is Done."""
         self.requests += 1
         outcome = await self._writer.write(self._role, body)
         if isinstance(outcome, OutsideRetention):

@@ -50,7 +50,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WriteCall:
-    """Hold the parts of one HTTP write request, except the body."""
+    """Hold the parts of one HTTP write request, without the body."""
 
     path: str
     params: Mapping[str, str]
@@ -59,10 +59,11 @@ class WriteCall:
 
 
 def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
-    """Build the request that writes to `bucket` in a dialect, with precision in seconds.
+    """Make the request that writes to `bucket` in a dialect, with precision in seconds.
 
-    1.x: `database` or `database/retention-policy`. 2.x: a bucket's name. 3.x: a database; written from its source and
-    documentation, not run against a real InfluxDB 3. Raises InfluxRefusedError for a token that cannot be sent.
+    1.x: `database` or `database/retention-policy`. 2.x: the name of a bucket. 3.x: a database; this was written from
+    its source and documentation, and not tried with a real InfluxDB 3. Raises InfluxRefusedError for a token that
+    cannot be sent.
     """
     match dialect:
         case "1":
@@ -81,15 +82,15 @@ def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
 
 
 def is_sendable(token: str) -> bool:
-    """Return True if a header can hold the token: it has visible ASCII characters and no others."""
+    """Return True if a header can hold the token: it has only visible ASCII characters."""
     return bool(_PRINTABLE.fullmatch(token))
 
 
 def recognise_dialect(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect:
     """Return the dialect of a server from its answers to `GET /api/v2/setup` and `GET /ping`.
 
-    2.x alone answers the first with 200 and `allowed`. 1.x and 3.x say their version at /ping. VictoriaMetrics says
-    204 and no version: it takes 2.x writes. Raises InfluxError if none of these answers.
+    Only 2.x answers the first with 200 and `allowed`. 1.x and 3.x give their version at /ping. VictoriaMetrics
+    answers /ping with 204 and no version, and accepts 2.x writes. Raises InfluxError for any other answer.
     """
     version = ping.headers.get("x-influxdb-version", "").lower().lstrip("v")
     build = ping.headers.get("x-influxdb-build", "").lower()

@@ -1,7 +1,7 @@
-"""Encodes readings as line protocol. Nothing is emitted that a server could refuse or silently lose.
+"""Encodes readings as line protocol. No line is made that a server could refuse or silently lose.
 
-Every generation reads the same text: seconds as precision, sorted tags, no comments, no blank lines, no carriage
-returns (a line that ends in one is refused), no line break inside a value (some servers lose the point).
+Every generation of InfluxDB reads the same text: precision in seconds, sorted tags, no comments, no blank lines, no
+carriage returns (a line that ends in one is refused), no line break inside a value (some servers lose the point).
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ _TO_ESCAPE = re.compile(r'["\\\r\n]')
 
 
 def encode(readings: Iterable[Reading]) -> bytes:
-    """Encode readings, one line each; every line ends in a newline, and times are whole seconds.
+    """Encode readings, one line each. Every line ends in a newline, and times are whole seconds.
 
-    ints as `5i`, floats in the shortest form that reads back exactly (powers and energies with at most three
-    decimals), bools as `true`/`false`. A line break becomes a
-    space (in names and tags every control character does: servers skip tabs), an empty tag value is left out,
-    backslashes at the end of a tag or before a space, comma or equals sign in it are cut (servers take them for the
-    escape of what follows, and 1.x can then take the next line for a part of this one). Raises ValueError for what no
-    line can hold: a reading without a field, an empty name, a measurement or field with a backslash in its name
-    (parsers disagree about it), NaN or infinity, an int beyond 64 bits.
+    Integers are written as `5i`, floats in the shortest form that reads back exactly (powers and energies with at
+    most three decimals), flags as `true` or `false`. A line break becomes a space. In names and tags every control
+    character becomes a space, because servers skip tabs. An empty tag value is left out. In a tag, backslashes at the
+    end or before a space, comma or equals sign are removed: servers take them for an escape, and 1.x can then take
+    the next line for a part of this one.
+
+    Raises ValueError for anything that no line can hold: a reading without a field, an empty name, a measurement or
+    field with a backslash in its name (parsers read it differently), NaN or infinity, an integer beyond 64 bits.
     """
     known = [*readings]
     text = "".join([_encode_line(reading) for reading in known])
@@ -73,7 +74,7 @@ def _encode_series(measurement: str, tags: tuple[tuple[str, str], ...]) -> str:
 
 @lru_cache(maxsize=512)
 def _begin_fields(names: tuple[str, ...]) -> tuple[tuple[str, _Writers], ...]:
-    """Return for each field `name=`, and how its value is written by its type."""
+    """Return for each field the text `name=`, and the functions that write a value by its type."""
     for name in names:
         if "\\" in name:
             raise ValueError(f"{name!r} is a name that servers misread")
@@ -114,5 +115,5 @@ _ROUNDED: Final[_Writers] = {**_AS_IT_IS, float: lambda value: repr(round(value,
 
 
 def _make_plain(value: Value) -> Value:
-    """Return the same value as one of the types that are written."""
+    """Return the same value as one of the types that can be written."""
     return next(kind(value) for kind in (float, int, str) if isinstance(value, kind))

@@ -42,7 +42,7 @@ _ANSWER: Final = TypeAdapter(QueryAnswer)
 
 
 def parse_answer(answer: Answer) -> tuple[Sequence[Series], str]:
-    """Read an answer → the series of the first statement, and the server's error, empty for none."""
+    """Parse an answer. Return the series of the first statement, and the server's error, empty for none."""
     try:
         parsed = _ANSWER.validate_json(answer.body)
     except ValidationError:
@@ -68,5 +68,5 @@ def _escape(text: str, quote: str) -> str:
 
 
 def quote_flux(text: str) -> str:
-    """Quote a string of Flux, and escape `${`, which Flux would fill in."""
+    """Quote a string of Flux, and escape `${`, which Flux would replace."""
     return json.dumps(text, ensure_ascii=False).replace("${", "\\${")

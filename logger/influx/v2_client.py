@@ -33,7 +33,10 @@ Explain: TypeAlias = Callable[[str, str, int, str], InfluxError]
 
 
 class V2Client:
-    """Calls one InfluxDB 2 with `token`, with `username` and `password`, or with neither. `api` is the client."""
+    """Calls one InfluxDB 2 with `token`, with `username` and `password`, or without credentials.
+
+    `api`: the client.
+    """
 
     def __init__(self, url: str, explain: Explain, *, timeout_s: float, org: str = "", **sign_in: str) -> None:
         self.host = urlsplit(url).netloc.rpartition("@")[2]
@@ -41,7 +44,7 @@ class V2Client:
         self.api = InfluxDBClient(url=url, timeout=int(timeout_s * 1000), org=org, proxy=proxy_for(url), **sign_in)
 
     def call(self, function: Callable[[], T], doing: str) -> T:
-        """Call one of the client's functions. Raises InfluxError for a refusal, a WireError without an answer."""
+        """Call one of the client's functions. Raises InfluxError for a refusal, and a WireError without an answer."""
         try:
             return function()
         except ApiException as error:

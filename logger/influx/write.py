@@ -1,4 +1,4 @@
-"""Write line protocol to one bucket → an Outcome. An outage or a refusal is an outcome, not an error."""
+"""Write line protocol to one bucket, and return an Outcome. An outage or a refusal is an Outcome, not an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _OF_ONES_OWN = ("oss", "ent")
 
 
 async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
-    """Ask a server `/api/v2/setup` and `/ping` → both answers, which tell `recognise_dialect` the dialect.
+    """Ask a server `/api/v2/setup` and `/ping`.
+
+    Return both answers, from which `recognise_dialect` finds the dialect.
 
     Raises WireError without an answer, or while the server is not ready.
     """
@@ -57,13 +59,13 @@ class Writer:
 
     @property
     def most_lines(self) -> int:
-        """Return the most lines to send in one request."""
+        """Return the greatest number of lines for one request."""
         return MOST_LINES[self._dialect or "1"]
 
     async def dialect(self) -> Dialect:
         """Return the dialect (1, 2 or 3) from the settings, or detect it once from the server's answers.
 
-        Raises WireError without an answer, InfluxError if the answer is no InfluxDB's.
+        Raises WireError without an answer, and InfluxError if the server is no InfluxDB.
         """
         if self._dialect is None:
             self._dialect = recognise_dialect(self.target, self.host, *await ask_identity(self._wire, self.target))
@@ -99,7 +101,7 @@ class Writer:
         return replace(outcome, reason=reason)
 
     async def check(self) -> dict[Role, Outcome]:
-        """Check with an empty write whether the credentials may write to each bucket; store nothing."""
+        """Check with an empty write whether the credentials may write to each bucket. Nothing is stored."""
         outcomes: dict[Role, Outcome] = {}
         for role in ROLES:
             outcome = await self.write(role, b"", gzipped=False)

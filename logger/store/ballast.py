@@ -1,7 +1,7 @@
 """Keep an empty file of 8 MiB whose space is freed when the disk is full.
 
-On a full disk SQLite can neither add nor mark nor delete rows, because each first needs room in its log. Removing the
-ballast frees that room.
+On a full disk SQLite cannot add, mark or delete rows, because each of these first needs space in its log. Removing
+the ballast frees that space.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Ballast:
         return disk.f_bavail * disk.f_frsize
 
     def release(self) -> bool:
-        """Remove the ballast; False if there was none."""
+        """Remove the ballast. Return False if there was none."""
         self.held = False
         try:
             self._path.unlink()
@@ -44,7 +44,7 @@ class Ballast:
         return True
 
     def restore(self) -> bool:
-        """Make the ballast again if there is plenty of room; True if it was missing and now is there."""
+        """Make the ballast again if there is plenty of space. Return True if it was missing and was made."""
         if self.held or self.count_free_bytes() < SIZE + _MARGIN:
             return False
         try:

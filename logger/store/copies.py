@@ -1,4 +1,4 @@
-"""Copy the store as it is at one moment, even while a recorder writes; put such a copy in place of a store."""
+"""Copy the store as it is at one moment, even while a recorder writes. Put such a copy in place of a store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PATIENCE_S: Final = 10
 class StoreCopy:
     """Hold what is in a copy: the number of waiting points, and the serials of its gateways.
 
-    `unfinished`: damaged files beside the store whose rows are not all in it yet.
+    `unfinished`: damaged files beside the store, some rows of which are not in it yet.
     """
 
     waiting: int
@@ -51,7 +51,10 @@ def copy_store(folder: Path, target: Path) -> StoreCopy:
 
 
 def check_copy(path: Path) -> StoreCopy:
-    """Read a whole copy → what is in it. Raises StateError if it is damaged or of a newer program."""
+    """Read a copy completely. Return what is in it.
+
+    Raises StateError if it is damaged or of a newer program.
+    """
     try:
         with _open_for_reading(path) as copy:
             version = int(copy.execute("PRAGMA user_version").fetchone()[0])
@@ -74,7 +77,10 @@ def check_copy(path: Path) -> StoreCopy:
 
 
 def put_in_place(folder: Path, new: Path, at: float) -> Path | None:
-    """Make the file `new` the store of its folder → the path under which the old store is kept, if there was one."""
+    """Make the file `new` the store of its folder.
+
+    Return the path under which the old store is kept; None if there was none.
+    """
     kept = None
     if (folder / FILE).exists():
         kept = folder / f"{FILE}.replaced-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"

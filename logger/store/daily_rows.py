@@ -1,4 +1,4 @@
-"""Read and change the table `daily`: one current row for each series and day, with a mark while it must be sent."""
+"""Read and change the table `daily`: one current row for each series and day, marked while it must be sent."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ def lease(connection: sqlite3.Connection, max_lines: int) -> tuple[Lease | None,
 
 
 def drop(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Delete rows that are damaged."""
+    """Delete the damaged rows with these ids."""
     connection.executemany("DELETE FROM daily WHERE id = ?", [(row_id,) for row_id in ids])
 
 
 def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> None:
-    """Take the mark off the leased rows, except rows that changed since."""
+    """Remove the mark from the leased rows, except from rows that have changed since."""
     for row_id, revision in zip(lease.ids, lease.revisions, strict=True):
         connection.execute("UPDATE daily SET dirty = 0 WHERE id = ? AND revision = ?", (row_id, revision))
     connection.execute(
@@ -87,9 +87,9 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 
 
 def replay(connection: sqlite3.Connection, since_day: str, after: int, limit: int) -> tuple[int, int | None]:
-    """Mark up to `limit` rows of days from `since_day` on, with ids beyond `after`.
+    """Mark up to `limit` rows of days from `since_day` on, with ids after `after`.
 
-    Returns how many it marked, and the id to continue from; None at the end.
+    Returns the number of marked rows, and the id to continue from; None at the end.
     """
     ids = connection.execute(
         "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?", (after, since_day, limit)
@@ -126,7 +126,10 @@ def read_between(
 
 
 def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[bytes], int | None]:
-    """Read the lines of up to `limit` rows with ids beyond `after`, and the id to continue from; None at the end."""
+    """Read the lines of up to `limit` rows with ids after `after`.
+
+    Returns also the id to continue from; None at the end.
+    """
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
     ).fetchall()

@@ -47,7 +47,7 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 
 
 def finish_setting_aside(folder: Path) -> None:
-    """Finish to set a damaged file aside, if a kill came after its log was renamed and before the file was."""
+    """Finish renaming a damaged file, if the recorder was killed after its log was renamed and before the file."""
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
         if not target.exists() and (folder / FILE).exists():
@@ -69,5 +69,5 @@ def list_set_aside(folder: Path) -> Iterator[Path]:
 
 
 def decode(raw: bytes) -> str:
-    """Decode text as it is, with a mark where it is not UTF-8 any more."""
+    """Decode text, with a replacement character for each part that is not UTF-8."""
     return raw.decode("utf-8", "replace")

@@ -15,7 +15,7 @@ from logger.store.pending_acks import PendingAcks
 class RoleFigures:
     """Hold the figures of one role.
 
-    `rows` to `oldest_tick` are of what waits now; all others have counted since the store was made. `missed`: ticks
+    `rows` to `oldest_tick` describe what waits now. All others have counted since the store was made. `missed`: ticks
     that could not be stored at all. `dropped_rows`: rows that were deleted undelivered because the store was full.
     """
 
@@ -66,29 +66,32 @@ class StoreFigures:
 
     @property
     def lines_stored(self) -> int:
-        """Return the number of lines ever stored; each value of a daily row counts, sent or not."""
+        """Return the number of lines ever stored. Each value of a daily row counts, sent or not."""
         return sum(role.stored_lines for role in self.roles.values())
 
     @property
     def lines_delivered(self) -> int:
-        """Return the number of lines ever delivered; a replay counts again."""
+        """Return the number of lines ever delivered. A line that was sent again counts twice."""
         return sum(role.delivered_lines for role in self.roles.values())
 
     @property
     def lines_dropped(self) -> int:
-        """Return the number of lines ever dropped undelivered because the store was full."""
+        """Return the number of lines that were ever dropped undelivered because the store was full."""
         return sum(role.dropped_lines for role in self.roles.values())
 
     @property
     def ticks_missed(self) -> int:
-        """Return the number of ticks ever lost because nothing could be written."""
+        """Return the number of ticks that were ever lost because nothing could be written."""
         return max((role.missed for role in self.roles.values()), default=0)
 
 
 def count(
     connection: sqlite3.Connection, pending: PendingAcks, missed: Mapping[Role, int], disk_bytes: int
 ) -> StoreFigures:
-    """Count the rows of every role. Those of `pending` count as delivered; `missed` ticks are not in the file yet."""
+    """Count the rows of every role.
+
+    The rows of `pending` count as delivered. The ticks of `missed` are not in the file yet.
+    """
     roles = {role: _count_role(connection, role, pending, missed.get(role, 0)) for role in ROLES}
     refused = connection.execute("SELECT count(*) FROM refused").fetchone()[0]
     at, _ = outbox_rows.find_last_sent(connection)
@@ -96,7 +99,7 @@ def count(
 
 
 def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> None:
-    """Add ticks that could not be stored to what was ever missed, by role."""
+    """Add ticks that could not be stored to the number of missed ticks, by role."""
     connection.executemany(
         "UPDATE tally SET missed = missed + ? WHERE role = ?", [(count, role) for role, count in missed.items()]
     )

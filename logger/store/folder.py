@@ -23,7 +23,7 @@ _MARK_TEXT = b"Invented data of `envoy-logger demo`. The recorder refuses this f
 
 @dataclass(frozen=True, slots=True)
 class FolderLock:
-    """The lock of this process on a state folder; it also ends with the process."""
+    """The lock of this process on a state folder. It also ends with the process."""
 
     folder: Path
     descriptor: int
@@ -48,7 +48,10 @@ class FolderLock:
 
 
 def claim(folder: Path) -> FolderLock:
-    """Make `folder` if it is missing, and lock it. Raises StateError; StoreHeldError if another process has it."""
+    """Make `folder` if it is missing, and lock it.
+
+    Raises StateError, or StoreHeldError if another process holds the lock.
+    """
     try:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,7 +113,7 @@ def prepare(folder: Path) -> None:
 
 
 def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
-    """Tell whether `folder` lies in a container's own file system, which is deleted with the container."""
+    """Tell whether `folder` is in a container's own file system, which is deleted with the container."""
     if not any(os.path.exists(mark) for mark in marks):
         return False
     return not any(os.path.ismount(place) for place in (folder, *folder.parents) if place != Path("/"))
@@ -133,12 +136,12 @@ def mark_demo(folder: Path) -> None:
 
 
 def is_demo(folder: Path) -> bool:
-    """Tell whether `folder` has the demo's invented data."""
+    """Tell whether `folder` holds the demo's invented data."""
     return os.path.exists(folder / DEMO_MARK)
 
 
 def refuse_demo(folder: Path) -> None:
-    """Raise StateError if `folder` is the demo's: invented data must never reach a real database."""
+    """Raise StateError if `folder` is the demo's, because invented data must never reach a real database."""
     if is_demo(folder):
         raise StateError(
             f"the state folder {folder} belongs to the demo and holds invented data",

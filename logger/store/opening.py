@@ -1,4 +1,4 @@
-"""Open the store's file with durable commits and a size limit; set a damaged file aside first."""
+"""Open the store's file with durable commits and a size limit. A damaged file is set aside first."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _NO_SHARED_MEMORY: Final = (
 
 
 def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: list[str]) -> sqlite3.Connection:
-    """Open or make the file of `folder`, and carry over what damaged files before it held.
+    """Open or make the file of `folder`, and copy what can be read of damaged files before it.
 
-    `max_mb` bounds file, log and ballast together. What belongs in the log is added to `notes`. Raises StateError,
-    StoreHeldError or StoreFullError.
+    `max_mb` bounds file, log and ballast together. Texts for the recorder's log are added to `notes`. Raises
+    StateError, StoreHeldError or StoreFullError.
     """
     path = folder / FILE
     for _ in range(3):
@@ -79,7 +79,7 @@ def _translate(path: Path, error: sqlite3.Error) -> StateError | StoreHeldError 
 
 
 def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connection:
-    """Open or make the file, and bring it to the newest version. Raises sqlite3.Error, StateError, OSError."""
+    """Open or make the file, and convert it to the newest version. Raises sqlite3.Error, StateError, OSError."""
     if not path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         hand_over(path)
@@ -97,7 +97,7 @@ def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connec
 
 
 def _connect(path: Path, notes: list[str]) -> sqlite3.Connection:
-    """Connect with a write-ahead log; on a file system that cannot do it (network shares) with a rollback journal."""
+    """Connect with a write-ahead log. A file system that cannot do it (network shares) gets a rollback journal."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
     try:
         if _can_use_log(connection):
@@ -120,7 +120,7 @@ def _connect(path: Path, notes: list[str]) -> sqlite3.Connection:
 
 
 def _can_use_log(connection: sqlite3.Connection) -> bool:
-    """Turn write-ahead logging on; False if the file system has no shared memory."""
+    """Turn write-ahead logging on. Return False if the file system has no shared memory."""
     try:
         connection.execute(f"PRAGMA page_size={_PAGE}")  # of a new file; one that is there keeps its own
         if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":

@@ -38,12 +38,12 @@ def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Ite
 
 
 def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:
-    """Compute the CRC-32 of a row, so that damage on the disk is found before the row is sent."""
+    """Compute the CRC-32 of a row. It shows damage on the disk before the row is sent."""
     return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
 
 
 def count_stored(connection: sqlite3.Connection, batches: Iterable[Batch]) -> None:
-    """Add `batches` to the counts of what was ever stored."""
+    """Add `batches` to the numbers of rows and lines ever stored."""
     connection.executemany(
         "UPDATE tally SET stored_rows = stored_rows + 1, stored_lines = stored_lines + ? WHERE role = ?",
         [(batch.lines, batch.role) for batch in batches],
@@ -114,7 +114,7 @@ def lease(
 
 
 def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> str:
-    """Say what is wrong with a row; empty if nothing is."""
+    """Return what is wrong with a row; empty if nothing is."""
     if not isinstance(body, bytes) or compute_crc(gateway, tick, lines, body) != crc:
         return "damaged on the disk"
     try:
@@ -137,7 +137,7 @@ def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Contai
 def deliver(
     connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
 ) -> None:
-    """Mark rows delivered, or delete them if `at` is None. Rows delivered already do not count again."""
+    """Mark rows delivered, or delete them if `at` is None. Rows that are delivered already do not count again."""
     among = json.dumps(list(ids))
     rows, lines = connection.execute(
         f"SELECT count(*), coalesce(sum(lines), 0) FROM outbox WHERE {_LEFT}", (among,)
@@ -153,7 +153,7 @@ def deliver(
 
 
 def find_last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Find the place of the row that was delivered last: when, in unix seconds, and its id; (0, 0) if none was."""
+    """Find the place of the row that was delivered last: its time in unix seconds and its id; (0, 0) if none was."""
     row = connection.execute(
         "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
         "ORDER BY delivered_at DESC, id DESC LIMIT 1"
@@ -188,7 +188,10 @@ def read_sent(
 
 
 def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:
-    """Delete up to `limit` delivered rows, the earliest first; if `before` is given, only rows delivered by then."""
+    """Delete up to `limit` delivered rows, the earliest first.
+
+    If `before` is given, delete only rows that were delivered by that time.
+    """
     return connection.execute(
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE delivered_at IS NOT NULL "
         "AND delivered_at <= ? ORDER BY delivered_at LIMIT ?)",
@@ -217,9 +220,9 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Let up to `limit` delivered rows of ticks from `since` on, with ids beyond `after`, wait again.
+    """Let up to `limit` delivered rows of ticks from `since` on, with ids after `after`, wait again.
 
-    Returns how many it were, and the id to continue from; None at the end.
+    Returns their number, and the id to continue from; None at the end.
     """
     ids = connection.execute(
         "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",
@@ -232,7 +235,7 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_lines(
     connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
 ) -> tuple[list[bytes], int | None]:
-    """Read the lines of some rows with ids beyond `after`, and the id to continue from; None at the end."""
+    """Read the lines of some rows with ids after `after`. Returns also the id to continue from; None at the end."""
     lines: list[bytes] = []
     size = 0
     for row_id, body in connection.execute(
@@ -248,7 +251,7 @@ def read_lines(
 
 
 def _unpack_lines(body: bytes) -> list[bytes]:
-    """Unpack the lines of a body, without their newlines; none if the body cannot be read."""
+    """Unpack the lines of a body, without their newlines. Return none if the body cannot be read."""
     try:
         return unpack(body).removesuffix(b"\n").split(b"\n")
     except ValueError:

@@ -1,7 +1,7 @@
 """Pack the line of a daily row with a dictionary of what such lines have in common, and unpack it.
 
-A row of an inverter's day has 290 bytes, of which 210 are the same each day. Rows are kept for ever, so this is what
-the store grows by. Lines that an earlier version stored are not packed.
+A row of an inverter's day has 290 bytes, of which 210 are the same each day. Rows are kept for ever, so their size
+decides how much the store grows. Lines that an earlier version stored are not packed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def pack_line(line: bytes) -> bytes:
 
 
 def unpack_line(stored: bytes) -> bytes | None:
-    """Unpack a stored line; one that is not packed is returned as it is. None if it is damaged."""
+    """Unpack a stored line; None if it is damaged. A line that is not packed is returned unchanged."""
     if not stored.startswith(_PACKED):
         return stored
     unpacker = zlib.decompressobj(zdict=_COMMON)

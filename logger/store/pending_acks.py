@@ -1,4 +1,4 @@
-"""Collect delivered leases until the next tick marks them; this halves the disk writes of a minute."""
+"""Collect delivered leases until the next tick marks them. This halves the disk writes of a minute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MANY: Final = 8
 
 
 class PendingAcks:
-    """Holds the leases that the next transaction marks delivered; after a crash before it they are sent again."""
+    """Holds the leases that the next transaction marks delivered. After a crash before that they are sent again."""
 
     def __init__(self) -> None:
         self._leases: list[tuple[Lease, int]] = []
@@ -23,11 +23,11 @@ class PendingAcks:
         self._leases.append((lease, at))
 
     def are_many(self) -> bool:
-        """Tell whether too many wait, so that they must be marked before the next tick."""
+        """Tell whether so many leases wait that they must be marked before the next tick."""
         return len(self._leases) >= _MANY
 
     def mark(self, connection: sqlite3.Connection, *, keep: bool = True) -> None:
-        """Mark the rows delivered, or delete them unless `keep`; inside the caller's transaction."""
+        """Mark the rows delivered, or delete them unless `keep`. Runs inside the caller's transaction."""
         for lease, at in self._leases:
             outbox_rows.deliver(connection, lease.role, lease.ids, 0, at if keep else None)
 
@@ -36,7 +36,7 @@ class PendingAcks:
         self._leases.clear()
 
     def list_leases(self, role: Role | None = None) -> list[Lease]:
-        """List the leases of a role, or all."""
+        """List the leases of a role, or of all roles."""
         return [lease for lease, _ in self._leases if role in (None, lease.role)]
 
     def list_ids(self, role: Role) -> frozenset[int]:

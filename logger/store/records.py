@@ -10,7 +10,10 @@ from logger.model import Report, Role
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Hold the lines of one role at one tick; `body`: one gzip member of line protocol that ends in a newline."""
+    """Hold the lines of one role at one tick.
+
+    `body`: one gzip member of line protocol that ends in a newline.
+    """
 
     role: Role
     lines: int
@@ -30,7 +33,7 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Hold everything that one tick of one gateway changes; it is stored as a whole or not at all.
+    """Hold everything that one tick of one gateway changes. It is stored completely or not at all.
 
     `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers for later comparison.
     """
@@ -45,14 +48,14 @@ class Commit:
 
     @property
     def roles(self) -> frozenset[Role]:
-        """Return the roles of which this adds rows."""
+        """Return the roles that get new rows from this commit."""
         days: list[Role] = ["daily"] if self.daily else []
         return frozenset([*(batch.role for batch in self.batches), *days])
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Hold rows to deliver together; they stay in the store until they are acknowledged.
+    """Hold rows to deliver together. They stay in the store until they are acknowledged.
 
     `ids` and `batches` are in the same order. `revisions`: the version of each daily row; empty for other roles.
     `is_all`: no further row of the role waits.
@@ -70,7 +73,7 @@ class Lease:
 
     @property
     def end(self) -> tuple[int, int]:
-        """Return tick and id of the last row; the next lease begins after it."""
+        """Return tick and id of the last row. The next lease begins after it."""
         return self.newest_tick, self.ids[-1]
 
     @property
@@ -79,7 +82,7 @@ class Lease:
         return b"".join(self.batches)
 
     def select(self, numbers: Iterable[int]) -> Lease:
-        """Select rows of the lease by their places in `batches`, to acknowledge them alone."""
+        """Select rows of the lease by their places in `batches`, to acknowledge only these."""
         chosen = tuple(numbers)
         return replace(
             self,

@@ -17,10 +17,10 @@ _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 
 
 def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[RefusedLine], at: int) -> None:
-    """Keep the refused lines of a lease. A line that is refused again stays one entry, with the newest reason.
+    """Keep the refused lines of a lease. A line that is refused again remains one entry, with the newest reason.
 
-    A daily row has at most one entry, for its newest refused value; none after InfluxDB accepted a value, or while a
-    newer value waits.
+    A daily row has at most one entry, for its newest refused value. It has none after InfluxDB accepted a value, or
+    while a newer value waits.
     """
     if lease.revisions:
         _forget_days(connection, lease.ids)
@@ -48,7 +48,7 @@ def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) ->
 
 
 def set_aside(connection: sqlite3.Connection, reasons: Mapping[int, str], at: int) -> None:
-    """Move damaged outbox rows here, each with a reason by id; they can be read, but not sent again."""
+    """Move damaged outbox rows to this table, each with a reason by id. They can be read, but not sent again."""
     for row_id, reason in reasons.items():
         row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()
         if row is not None:
@@ -66,7 +66,7 @@ def _insert(connection: sqlite3.Connection, about: tuple[object, ...], line: byt
 
 
 def read(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedRow]:
-    """Read up to `limit` refused lines with ids beyond `after`, in the order of their first refusal."""
+    """Read up to `limit` refused lines with ids after `after`, in the order of their first refusal."""
     return [
         RefusedRow(*row)
         for row in connection.execute(
@@ -97,7 +97,7 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
 
 
 def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
-    """Let `line` wait for delivery in place of the refused line of that id; False if there is none.
+    """Let `line` wait for delivery in place of the refused line of that id. Return False if there is none.
 
     The corrected line of a daily row becomes its current value.
     """
@@ -132,7 +132,7 @@ def _enqueue(connection: sqlite3.Connection, gateway: str, role: Role, tick: int
 
 
 def purge_oldest(connection: sqlite3.Connection, limit: int) -> int:
-    """Delete up to `limit` refused lines, the oldest first. Returns how many it were."""
+    """Delete up to `limit` refused lines, the oldest first. Returns the number of lines."""
     return connection.execute(
         "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY id LIMIT ?)", (limit,)
     ).rowcount

@@ -1,8 +1,8 @@
 """Copy the readable rows of a damaged store file into the new one.
 
-The state, the daily rows, the reports and the refused lines are carried over at once, in one transaction; the rows
-of the outbox follow in small steps, so that recording does not wait for them. Both continue after a kill: a damaged
-file that is not in the store's table `rescue` has not been carried over yet.
+The state, the daily rows, the reports and the refused lines are copied at once, in one transaction. The rows of the
+outbox follow in small steps, so that recording does not wait for them. Both continue after a kill: a damaged file
+that is not in the store's table `rescue` has not been copied yet.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _EVER: Final = (
 
 
 def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    """Copy what can be read of every damaged file that is not known yet, newest first. Returns notes for the log."""
+    """Copy the readable rows of every damaged file that is not known yet, newest first. Returns notes for the log."""
     notes = []
     for path in sorted(damage.list_set_aside(folder), reverse=True):
         if connection.execute("SELECT 1 FROM rescue WHERE name = ?", (path.name,)).fetchone() is None:
@@ -78,7 +78,10 @@ def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
-    """Copy the rows that can be read from either end. Returns the number of rows."""
+    """Copy the rows that can be read, from the first one on and from the last one back.
+
+    Returns the number of rows.
+    """
     marks = ", ".join("?" * (columns.count(",") + 1))
     count = 0
     for direction in ("ASC", "DESC"):
@@ -111,7 +114,7 @@ def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> Non
 
 
 def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
-    """Give new rows ids beyond all old ones. Returns the last id of the old outbox, or 0."""
+    """Give new rows higher ids than all old rows. Returns the last id of the old outbox, or 0."""
     found = {}
     for table in ("outbox", "daily"):
         ids = [0]
@@ -133,7 +136,7 @@ def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> i
 def rescue_rows(connection: sqlite3.Connection, folder: Path, limit: int) -> tuple[int, str | None]:
     """Copy up to `limit` outbox rows of one damaged file, inside the caller's transaction.
 
-    Returns how many ids are left to look at, and a note for the log when a file is done.
+    Returns the number of ids that are not read yet, and a note for the log when a file is done.
     """
     job = connection.execute(
         "SELECT name, next, last, copied FROM rescue WHERE next <= last ORDER BY name DESC LIMIT 1"
@@ -164,7 +167,7 @@ _Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]
 
 
 def _read_rows(source: sqlite3.Connection, start: int, last: int, limit: int) -> tuple[list[_Row], int]:
-    """Read rows from id `start` on, skipping what cannot be read. Returns also the id to continue from."""
+    """Read rows from id `start` on. Skip rows that cannot be read. Returns also the id to continue from."""
     query = (
         "SELECT id, gateway, role, tick, lines, size, crc, delivered_at, body FROM outbox "
         "WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"

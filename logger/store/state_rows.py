@@ -15,7 +15,7 @@ RECENT_S = 8 * 86400
 
 
 def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, str | None]) -> None:
-    """Write the keys of a state that changed; None deletes a key."""
+    """Write the changed keys of a state. None deletes a key."""
     for key, value in changes.items():
         if value is None:
             connection.execute("DELETE FROM ledger WHERE gateway = ? AND key = ?", (gateway, key))
@@ -33,7 +33,10 @@ def read(connection: sqlite3.Connection, gateway: str) -> dict[str, str]:
 
 
 def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[Report]) -> None:
-    """Remember reports. A known report keeps its first time and source; beyond 16 the first one seen is deleted."""
+    """Remember reports.
+
+    A known report keeps its first time and source. Of more than 16 the first one seen is deleted.
+    """
     for report in reports:
         new = connection.execute(
             "INSERT INTO report (gateway, serial, gateway_second, time, source) VALUES (?, ?, ?, ?, ?) "
@@ -78,7 +81,7 @@ def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> lis
 
 
 def purge_recent(connection: sqlite3.Connection, before: int) -> int:
-    """Delete the numbers of ticks before `before`. Returns how many it were."""
+    """Delete the numbers of ticks before `before`. Returns the number of ticks."""
     return connection.execute("DELETE FROM recent WHERE tick < ?", (before,)).rowcount
 
 

@@ -30,15 +30,15 @@ _HOURS: Final = 2**48
 
 
 class Store:
-    """Owns the store; only the thread that opened it may use it.
+    """Owns the store. Only the thread that opened it may use it.
 
-    Every method that changes something is one transaction, or several small ones where it says so. When it returns,
-    the change is on the disk; when it raises, nothing has changed. Raises StoreFullError if there is no room or the
-    disk cannot be written now, StateError if the folder cannot be used at all.
+    Every method that changes something is one transaction, or several small ones if its docstring says so. When it
+    returns, the change is on the disk. When it raises, nothing has changed. Raises StoreFullError if there is no
+    space or the disk cannot be written now, StateError if the folder cannot be used at all.
     """
 
     def __init__(self, lock: FolderLock, *, max_mb: int, keep_days: int, clock: Clock) -> None:
-        """Open the store in a folder that is already locked; callers use Store.open."""
+        """Open the store in a folder that is already locked. Callers use Store.open."""
         self._folder = lock.folder
         self._keep_days = keep_days
         self._clock = clock
@@ -51,7 +51,7 @@ class Store:
     def open(
         cls, folder: Path, *, max_mb: int, keep_days: int, clock: Clock, lock: FolderLock | None = None
     ) -> Store:
-        """Open or make the store of `folder`. Without a `lock`, the folder is claimed, and released by close()."""
+        """Open or make the store of `folder`. Without a `lock`, lock the folder, and unlock it in close()."""
         if lock is not None:
             return cls(lock, max_mb=max_mb, keep_days=keep_days, clock=clock)
         lock = claim(folder)
@@ -72,12 +72,12 @@ class Store:
             self._own_lock.release()
 
     def take_notes(self) -> list[str]:
-        """Return what happened since the last call and belongs in the log: damage, dropped rows, a fallback."""
+        """Return what happened since the last call and belongs in the log, such as damage or dropped rows."""
         notes, self._file.notes = self._file.notes, []
         return notes
 
     def take_report(self) -> tuple[StoreFigures, list[str]]:
-        """Return the figures and the notes: all that `status.json` and the log need of the store."""
+        """Return the figures and the notes, for `status.json` and the log."""
         return self.read_figures(), self.take_notes()
 
     # -- recording ----------------------------------------------------------------------------------------------
@@ -140,9 +140,9 @@ class Store:
     ) -> Lease | None:
         """Lease undelivered rows of a role: the rows of the newest tick, or the oldest rows; None if nothing waits.
 
-        `after`: only rows after the end of a lease that is under way. Without ack() the same rows are leased again.
-        Damaged rows are moved to the refused ones on the way. Many pending acknowledgements are marked here, because
-        while a request is under way nobody waits for the disk.
+        `after`: only rows after the end of an earlier lease that is not acknowledged yet. Without ack() the same rows
+        are leased again. Damaged rows are moved to the refused ones. Many pending acknowledgements are marked here,
+        because nobody waits for the disk while a request is in flight.
         """
         if self._pending.are_many():
             self._mark_pending()
@@ -163,7 +163,10 @@ class Store:
                 return lease
 
     def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
-        """Lease the daily rows that must be sent, as they are now, then the hours; None if nothing waits."""
+        """Lease the daily rows that must be sent, with their current values, then the hours.
+
+        Return None if nothing waits.
+        """
         rows, damaged = self._file.read(daily_rows.lease, max_lines)
         if damaged:
             self._file.write(daily_rows.drop, damaged)
@@ -176,8 +179,8 @@ class Store:
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = (), *, soon: bool = False) -> None:
         """Mark a lease delivered. Its refused lines are kept with their reason.
 
-        A daily row that changed since it was leased stays marked for sending. `soon`: mark in the transaction of the
-        next tick, see PendingAcks.
+        A daily row that changed since it was leased stays marked for sending. `soon`: mark it in the transaction of
+        the next tick, see PendingAcks.
         """
         now = self._now()
         at = max(
@@ -198,7 +201,7 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows delivered, which needs a little room; if there is none, delete the rows, which frees room."""
+        """Mark rows delivered, which needs a little space. If there is none, delete the rows, which frees space."""
         try:
             self._file.write(mark, True)
         except StoreFullError:
@@ -228,31 +231,31 @@ class Store:
         return self._file.read(figures.count, self._pending, self._missed, self._file.count_bytes())
 
     def list_refused(self, after: int = 0, limit: int = 1000) -> list[RefusedRow]:
-        """List up to `limit` refused lines with ids beyond `after`."""
+        """List up to `limit` refused lines with ids after `after`."""
         return self._file.read(refused_rows.read, after, limit)
 
     def retry(self, ids: Sequence[int]) -> int:
-        """Let refused lines wait for delivery again. Returns how many it were."""
+        """Let refused lines wait for delivery again. Returns their number."""
         return self._file.write(refused_rows.retry, ids)
 
     def put_back(self, row_id: int, line: bytes) -> bool:
-        """Let `line` wait for delivery in place of the refused line of that id; False if there is none."""
+        """Let `line` wait for delivery in place of the refused line of that id. Return False if there is none."""
         return self._file.write(refused_rows.put_back, row_id, line)
 
     def discard(self, ids: Sequence[int]) -> int:
-        """Delete refused lines. Returns how many it were."""
+        """Delete refused lines. Returns their number."""
         return self._file.write(refused_rows.discard, ids)
 
     def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """Let some delivered rows of ticks from `since` on (unix seconds) wait again.
 
-        Returns how many it were, and the id to continue from as `after`; None at the end.
+        Returns their number, and the id to continue from as `after`; None at the end.
         """
         self._mark_pending()
         return self._file.write(outbox_rows.replay, since, after, STEP)
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let daily rows wait again, from the day that `since` falls into anywhere on earth. See replay()."""
+        """Let daily rows wait again, from the earliest local day on earth at the time `since`. See replay()."""
         day = datetime.fromtimestamp(max(0, since - 14 * 3600), UTC).date().isoformat()
         return self._file.write(daily_rows.replay, day, after, STEP)
 

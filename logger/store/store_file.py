@@ -1,4 +1,7 @@
-"""Run transactions in the store's file: make room on a full disk, continue in a new file if this one is damaged."""
+"""Run transactions in the store's file.
+
+Make room on a full disk, and continue in a new file if this one is damaged.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,10 @@ _NEAR_CAP_BYTES: Final = 1024 * 1024
 
 
 class StoreFile:
-    """Runs functions of a connection: `file.read(outbox_rows.last_sent)`.
+    """Runs functions of a connection: `file.read(outbox_rows.find_last_sent)`.
 
-    Raises StoreFullError if there is no room or the disk cannot be used now, StateError if the folder cannot be used
-    at all. `notes`: what belongs in the log.
+    Raises StoreFullError if there is no space or the disk cannot be used now, StateError if the folder cannot be used
+    at all. `notes`: texts for the recorder's log.
     """
 
     def __init__(self, folder: Path, *, max_mb: int, clock: Clock) -> None:
@@ -47,7 +50,7 @@ class StoreFile:
         self.ballast.restore()
 
     def close(self) -> None:
-        """Close the connection; everything is on the disk already."""
+        """Close the connection. Everything is on the disk already."""
         self._connection.close()
 
     def count_bytes(self) -> int:
@@ -61,7 +64,7 @@ class StoreFile:
     def read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function that changes nothing; if the file is damaged, run it again on a new one."""
+        """Run a function that changes nothing. If the file is damaged, run it again on a new one."""
         self._ensure_open()
         try:
             return function(self._connection, *args, **kwargs)
@@ -74,11 +77,11 @@ class StoreFile:
     def write(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function in one transaction; if the store or the disk is full, make room and run it again."""
+        """Run a function in one transaction. If the store or the disk is full, make room and run it again."""
         return self._write(lambda connection: function(connection, *args, **kwargs), may_drop=False)
 
     def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function that adds rows, as write() does; the oldest undelivered rows may be dropped for them."""
+        """Run a function that adds rows, as write() does. The oldest undelivered rows may be dropped for them."""
         self._spare_reserve()
         return self._write(function, may_drop=True)
 
@@ -109,7 +112,7 @@ class StoreFile:
     # -- limits and room ----------------------------------------------------------------------------------------
 
     def _make_room(self, *, may_drop: bool) -> Iterator[None]:
-        """Free some room at each step; the least valuable data is deleted first."""
+        """Free some space at each step. The least valuable data is deleted first."""
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(f"the disk of {self._folder} is full: the reserve was released")
@@ -135,14 +138,14 @@ class StoreFile:
             yield
 
     def _take_step(self, room: Iterator[None]) -> bool:
-        """Take the next step of making room; False when no step is left."""
+        """Take the next step of making room. Return False when no step is left."""
         try:
             return next(room, self) is None
         except sqlite3.DatabaseError as error:
             raise make_full_error(self._folder) from error
 
     def _spare_reserve(self) -> None:
-        """Keep some room for marking rows delivered while the ballast is removed."""
+        """Keep some space for marking rows delivered while the ballast is removed."""
         if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return
         room = self._make_room(may_drop=False)
@@ -161,7 +164,10 @@ class StoreFile:
         self._ensure_open()
 
     def _ensure_open(self) -> None:
-        """Open a file if none is open, because there was no room for a new one when the old one was damaged."""
+        """Open a file if none is open.
+
+        None is open if a damaged file was set aside and there was no space for a new one.
+        """
         if not self._is_open:
             self._connection = self._open()
             self._is_open = True

@@ -74,7 +74,7 @@ class Torn(sqlite3.DatabaseError):
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a transaction: when this ends, what was done inside is on the disk, or it never happened."""
+    """Run a transaction. When this ends, the changes are on the disk, or nothing has changed."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

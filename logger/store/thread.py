@@ -52,7 +52,7 @@ class StoreThread:
     """
 
     def __init__(self, store: Store, thread: ThreadPoolExecutor, changes: Changes | None) -> None:
-        """Wrap a store that `thread` opened; use StoreThread.open."""
+        """Wrap a store that `thread` opened. Callers use StoreThread.open."""
         self._store = store
         self._thread = thread
         self._changes = changes
@@ -69,7 +69,7 @@ class StoreThread:
         lock: FolderLock | None = None,
         changes: Changes | None = None,
     ) -> StoreThread:
-        """Open the store on a new thread. Trouble with the calls of the loops is reported in `changes`."""
+        """Open the store on a new thread. Problems with the calls of the loops are reported in `changes`."""
         thread = ThreadPoolExecutor(1, "store")
         try:
             store = await asyncio.wrap_future(
@@ -83,7 +83,7 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. Raises what it raises.
 
-        A full store is reported once, for the function of a loop that met it first; `put` takes the report over. The
+        A full store is reported once, for the function of a loop that met it first. `put` takes the report over. The
         report ends when that function succeeds again.
         """
         name = function.__name__
@@ -104,7 +104,7 @@ class StoreThread:
         return done
 
     async def close(self) -> None:
-        """Finish all calls, then close the store; wait for both even when cancelled."""
+        """Finish all calls, then close the store. Wait for both even when cancelled."""
         try:
             await self.call(Store.close)
         finally:
@@ -112,9 +112,10 @@ class StoreThread:
 
 
 def _hand_over(done: Future[T], answer: asyncio.Future[T], loop: asyncio.AbstractEventLoop) -> None:
-    """Hand what a call came to from its thread to whoever awaits the answer, if anybody still does.
+    """Give the result of a call from its thread to the caller that awaits it, if there still is one.
 
-    `asyncio.wrap_future` would cancel the call with its caller; to prevent that takes five callbacks a call more.
+    `asyncio.wrap_future` would cancel the call with its caller. Preventing that would take five more callbacks for
+    each call.
     """
 
     def settle() -> None:
