@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
@@ -18,6 +18,7 @@ from logger.query.named_query import (
     group_by,
     less,
     mean,
+    note_sums,
     number,
     percent,
     text,
@@ -64,14 +65,15 @@ def _ratios(made: float | None, used: float | None, bought: float | None, sold: 
     return percent(less(made, sold), made), percent(less(used, bought), used)
 
 
-def _list_spans(points: Iterable[Point], label: str, title: str) -> AnswerTable:
+def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
     """Make a table with a row for each day, month or year, of its own row in the database."""
     rows: list[tuple[Cell, ...]] = []
     for point in points:
         energies = [number(point, column.name) for column in (*_ENERGIES, *_BATTERY)]
         rows.append((text(point, label), *energies, *_ratios(*energies[:4]), number(point, "coverage_percent")))
     columns = (Column(label, title), *_ENERGIES, *_BATTERY, *_RATIOS, Column("coverage_percent", "recorded", "%"))
-    return AnswerTable(columns, rows, curve="production_wh")
+    sums = {column.title: total(number(point, column.name) for point in points) for column in (*_ENERGIES, *_BATTERY)}
+    return AnswerTable(columns, rows, curve="production_wh", notes=note_sums(sums) if len(rows) > 1 else ())
 
 
 def _answer_now(rows: Rows, scope: Scope) -> AnswerTable:
@@ -188,6 +190,16 @@ def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
     return AnswerTable(columns, found, curve=columns[-1].name if by_month else "")
 
 
+def _answer_hours(rows: Rows, _scope: Scope) -> AnswerTable:
+    """Make a row for each hour of the day: the mean of each energy in the span."""
+    by_hour = group_by(rows.of("envoy_hour"), lambda point: point.tags.get("hour", ""))
+    found = [
+        (hour, *(mean(number(point, column.name) for point in points) for column in _ENERGIES))
+        for hour, points in by_hour.items()
+    ]
+    return AnswerTable((Column("hour", "hour"), *_ENERGIES), found, curve="grid_import_wh")
+
+
 ENERGY_QUERIES: Final = (
     NamedQuery(
         "now",
@@ -245,5 +257,11 @@ ENERGY_QUERIES: Final = (
         "What does a usual day look like, hour by hour?",
         (Need("daily", "envoy_hour", ("production_wh",)),),
         _answer_shape,
+    ),
+    NamedQuery(
+        "hours",
+        "At which hours is energy bought and sold?",
+        (Need("daily", "envoy_hour", tuple(column.name for column in _ENERGIES)),),
+        _answer_hours,
     ),
 )

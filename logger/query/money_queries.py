@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from logger.backfill.history import Point
 from logger.query.named_query import (
     AnswerTable,
     Cell,
@@ -13,6 +15,7 @@ from logger.query.named_query import (
     Rows,
     Scope,
     group_by,
+    note_sums,
     number,
     text,
     total,
@@ -35,7 +38,7 @@ def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
             names = ("grid_import_wh", "grid_export_wh", *_AMOUNTS)
             found.append((month, band, *(total(number(p, name) for p in of_band) for name in names)))
     currencies = sorted({text(point, "currency") for point in points} - {""})
-    notes = (f"Amounts are in {', '.join(currencies)}.",) if currencies else (_NO_TARIFF,)
+    notes = (*_note_sums(points), f"Amounts are in {', '.join(currencies)}.") if currencies else (_NO_TARIFF,)
     columns = (
         Column("local_month", "month"),
         Column("band", "band"),
@@ -46,6 +49,19 @@ def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
         Column("saved", "saved", "money"),
     )
     return AnswerTable(columns, found, notes=notes)
+
+
+def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
+    """Say the sums of the span, which may be that of a bill; amounts only where there is one currency."""
+    notes = note_sums({"bought": total(number(p, "grid_import_wh") for p in points),
+                       "sold": total(number(p, "grid_export_wh") for p in points)})  # fmt: skip
+    if len({text(point, "currency") for point in points}) > 1:
+        return notes
+    known = {name: total(number(point, name) for point in points) for name in _AMOUNTS}
+    return (
+        *notes,
+        f"In all: {', '.join(f'{name} {sum_:,.2f}' for name, sum_ in known.items() if sum_ is not None)}.",
+    )
 
 
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:

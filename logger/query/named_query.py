@@ -120,6 +120,12 @@ def total(values: Iterable[float | None]) -> float | None:
     return add_up(known) if known else None
 
 
+def note_sums(sums: Mapping[str, float | None]) -> tuple[str, ...]:
+    """Say the sums in Wh of a table by name; nothing where none is known."""
+    known = [f"{name} {wh / 1000:,.2f} kWh" for name, wh in sums.items() if wh is not None]
+    return (f"In all: {', '.join(known)}.",) if known else ()
+
+
 def mean(values: Iterable[float | None]) -> float | None:
     """Return the mean of the known values; None if none is known."""
     known = [value for value in values if value is not None]

@@ -25,6 +25,7 @@ from logger.query.named_query import (
 
 _BEST_DAYS: Final = 20
 """The best days of a year stand for it in `ageing`, so that weather drops out."""
+_ONE_DAY_S: Final = 25 * 3600
 _INVERTER_DAY: Final = Need(
     "daily",
     "envoy_inverter_day",
@@ -63,10 +64,17 @@ def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
     return panel or _serial(newest), _serial(newest), _group(newest) or None
 
 
+def _list_installed(rows: Rows) -> list[list[Point]]:
+    """Return the rows of each inverter that has one on the last day or the day before: others were taken away."""
+    every = rows.of("envoy_inverter_day")
+    since = max((point.time for point in every), default=0) - _ONE_DAY_S
+    return [points for points in group_by(every, _serial).values() if points[-1].time >= since]
+
+
 def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
     """Make a row for each inverter, the worst first: silent ones, low ones, then by share of the group."""
     found = []
-    for points in group_by(rows.of("envoy_inverter_day"), _serial).values():
+    for points in _list_installed(rows):
         newest = points[-1]
         silent, low = number(newest, "silent_days") or 0.0, number(newest, "low_days") or 0.0
         ratio = number(newest, "group_ratio_7d")
@@ -77,6 +85,7 @@ def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
                 (
                     *_name(points),
                     total(number(p, "energy_wh") for p in week),
+                    total(number(p, "energy_wh") for p in points),
                     _as_percent(ratio),
                     int(silent),
                     int(low),
@@ -86,6 +95,7 @@ def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
     columns = (
         *_PANEL,
         Column("energy_wh", "last 7 days", "wh"),
+        Column("span_wh", "in all", "wh"),
         Column("group_percent", "of its group", "%"),
         Column("silent_days", "silent days"),
         Column("low_days", "low days"),
@@ -99,7 +109,7 @@ def _as_percent(ratio: float | None) -> float | None:
 
 def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
     found = []
-    for points in group_by(rows.of("envoy_inverter_day"), _serial).values():
+    for points in _list_installed(rows):
         silent = number(points[-1], "silent_days") or 0.0
         if silent > 0:
             heard = [p.time for p in points if (number(p, "energy_wh") or 0.0) > 0]

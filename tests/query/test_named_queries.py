@@ -145,8 +145,58 @@ def test_panels_begin_with_the_silent_then_the_low_then_the_least() -> None:
     ]
     found = ask("panels", {"envoy_inverter_day": rows}).rows
     assert [row[0] for row in found] == ["A3", "A2", "4", "A1"]
-    assert found[1] == ("A2", "2", "east", 500.0, 60.0, 0, 3)
+    assert found[1] == ("A2", "2", "east", 500.0, 500.0, 60.0, 0, 3)
     assert found[0][3] is None
+
+
+@pytest.mark.parametrize("name", ["panels", "silent"])
+def test_an_inverter_that_was_taken_away_is_not_in_the_list(name: str) -> None:
+    rows = [
+        inverter_day("2026-05-14", "old", coverage_percent=0.0, silent_days=3),
+        *(inverter_day(f"2026-05-{day}", "new", energy_wh=900.0, silent_days=int(day == 19)) for day in (15, 19)),
+        inverter_day("2026-05-18", "since yesterday", coverage_percent=0.0, silent_days=1),
+    ]
+    found = ask(name, {"envoy_inverter_day": rows})
+    assert {row[1] for row in found.rows} == {"new", "since yesterday"}
+
+
+def test_hours_are_the_means_of_each_hour_of_the_day() -> None:
+    points = [
+        point(
+            f"2026-05-{day}T{hour:02}:00",
+            {"hour": f"{hour:02}"},
+            production_wh=100.0 * hour,
+            grid_import_wh=float(day),
+        )
+        for day in (18, 20)
+        for hour in (7, 8)
+    ]
+    assert ask("hours", {"envoy_hour": points}).rows == [
+        ("07", 700.0, None, 19.0, None),
+        ("08", 800.0, None, 19.0, None),
+    ]
+
+
+def test_the_days_of_a_bill_are_summed_below_the_table() -> None:
+    days = [day("2026-05-18", production_wh=1500.0, load_wh=900.0), day("2026-05-19", production_wh=2500.0)]
+    assert ask("days", {"envoy_day": days}).notes == ("In all: made 4.00 kWh, used 0.90 kWh.",)
+    assert ask("days", {"envoy_day": days[:1]}).notes == ()
+    bands = [
+        point(
+            "2026-05-18T00:00",
+            {"band": band},
+            local_date="2026-05-18",
+            grid_import_wh=1000.0,
+            cost=0.25,
+            currency="EUR",
+        )
+        for band in ("day", "night")
+    ]
+    assert ask("cost", {"envoy_band_day": bands}).notes == (
+        "In all: bought 2.00 kWh.",
+        "In all: cost 0.50.",
+        "Amounts are in EUR.",
+    )
 
 
 def test_silent_names_the_last_day_with_energy() -> None:
@@ -287,7 +337,7 @@ def test_cost_has_the_bands_and_their_sum() -> None:
         ("2026-05", "night", 0.2),
         ("2026-05", "all", 0.5),
     ]
-    assert found.notes == ("Amounts are in EUR.",)
+    assert found.notes[-1] == "Amounts are in EUR."
 
 
 def test_payback_adds_up_the_years() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tests.history.truth import DayTruth
+from tests.history.truth import DayTruth, HourTruth
 from tests.questions.question import Answer, Past, Question, add, has_meters, is_gap, percent
 from tests.questions.texts import BESIDE, LOCATION, read, select
 
@@ -68,6 +68,19 @@ def _shape(site: Past) -> Answer:
         if at > site.now - 730 * 86400 and at + 3600 <= site.now and not is_gap(site, at) and at > first:
             sums.setdefault((hour.month, hour.hour), []).append(hour.wh["production"])
     return {key: (sum(wh) / len(wh),) for key, wh in sums.items()}
+
+
+def _hours(site: Past) -> Answer:
+    """The mean energies of each hour of the last 31 days."""
+    sums: dict[str, list[HourTruth]] = {}
+    first = min(site.truth.hours)
+    for at, hour in site.truth.hours.items():
+        if at > site.now - 31 * 86400 and at + 3600 <= site.now and not is_gap(site, at) and at > first:
+            sums.setdefault(hour.hour, []).append(hour)
+    return {
+        (name,): tuple(sum(hour.wh[energy.removesuffix("_wh")] for hour in each) / len(each) for energy in _ENERGIES)
+        for name, each in sums.items()
+    }
 
 
 ENERGY_QUESTIONS: Final = (
@@ -198,6 +211,17 @@ ENERGY_QUESTIONS: Final = (
         ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
         note="Hours of the site's time zone, also where the clocks change. Hours in a gap of the recorder have "
         "no point, so that they do not spoil the mean.",
+    ),
+    Question(
+        "hours",
+        "At which hours is energy bought and sold, on average?",
+        read("envoy_hour", *_ENERGIES, since="-31d")
+        + '\n    |> group(columns: ["hour", "_field"])\n    |> mean()'
+        + '\n    |> pivot(rowKey: ["hour"], columnKey: ["_field"], valueColumn: "_value")\n    |> group()',
+        select(", ".join(f"mean({name}) AS {name}" for name in _ENERGIES), "envoy_hour", "31d", group='"hour"'),
+        ("hour",), _ENERGIES, _hours, fits=has_meters,
+        note="Times the prices of another tariff it tells what that would cost; with a bigger battery in mind it "
+        "tells when there is something to keep.",
     ),
     Question(
         "shape",

@@ -12,8 +12,8 @@ from tests.questions.texts import read, select
 
 _DAY: Final = "envoy_inverter_day"
 _BY_SERIAL: Final = """
-    |> group()
-    |> pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")"""
+    |> pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")
+    |> group()"""
 
 
 def _number(site: Past, day: str) -> int:
@@ -36,6 +36,11 @@ def _sick(site: Past) -> Answer:
         for panel in site.kind.panels
         if (silent := count_silent_days(site, panel)) or _is_weak(site, panel)
     }
+
+
+def _year(site: Past) -> Answer:
+    days = site.days(365).values()
+    return {(panel.serial,): (sum(day.panels[panel.serial] for day in days),) for panel in site.kind.panels}
 
 
 def _week(site: Past) -> Answer:
@@ -107,8 +112,8 @@ PANEL_QUESTIONS: Final = (
         "panels",
         "Which panel is sick?",
         read(_DAY, "panel", "silent_days", "low_days", since="-3d")
-        + "\n    |> last()\n    |> toString()" + _BY_SERIAL
-        + "\n    |> filter(fn: (r) => int(v: r.silent_days) > 0 or int(v: r.low_days) > 2)",
+        + "\n    |> last()" + _BY_SERIAL
+        + "\n    |> filter(fn: (r) => r.silent_days > 0 or r.low_days > 2)",
         "SELECT panel, silent_days, low_days FROM ("
         + select(
             "last(panel) AS panel, last(silent_days) AS silent_days, last(low_days) AS low_days", _DAY, "3d",
@@ -117,8 +122,7 @@ PANEL_QUESTIONS: Final = (
         + ") WHERE silent_days > 0 OR low_days > 2 GROUP BY serial",
         ("serial",), ("panel", "silent_days"), _sick, numbers=(7,),
         note="`silent_days`: days in a row without a report while others reported. `low_days`: sunny days in a "
-        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. Today less that number is since when. In Flux"
-        " all fields become text first, because a column holds one type.",
+        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. Today less that number is since when.",
     ),
     Question(
         "panels",
@@ -136,6 +140,14 @@ PANEL_QUESTIONS: Final = (
         ("serial",), ("energy_wh", "silent_days"), _week, numbers=(8,),
         note="Every installed inverter has a row each day, so a dead one is in the list. Sort by `silent_days`, "
         "then by `group_ratio_7d`: InfluxQL sorts by time only.",
+    ),
+    Question(
+        "panels",
+        "How much did each panel make in the last 365 days?",
+        read(_DAY, "energy_wh", since="-365d") + '\n    |> group(columns: ["serial"])\n    |> sum()\n    |> group()',
+        select("last(panel) AS panel, sum(energy_wh) AS energy_wh", _DAY, "365d", group="serial"),
+        ("serial",), ("energy_wh",), _year, within=400.0,
+        note="What an inverter made before the recorder first saw it is in no row.",
     ),
     Question(
         "silent",

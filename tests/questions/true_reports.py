@@ -211,6 +211,7 @@ TRUE_REPORTS: Final = (
     TrueReport("base-load", ("local_date",), ("base_load_w",), _of("What does the house"), has_meters, 0.01),
     TrueReport("co2", ("local_month",), ("co2_kg",), _of("CO2"), is_any, 0.01, {"kg-per-kwh": 0.65}),
     TrueReport("shape", ("hour",), ("2025-01",), _shape, within=0.1, is_part=True),
+    TrueReport("hours", ("hour",), _ENERGIES, _of("At which hours"), has_meters),
     TrueReport("panels", ("serial",), ("energy_wh", "silent_days"), _of("Panels of the last")),
     TrueReport("silent", ("serial",), ("silent_days", "last_day"), _silent, within=0),
     TrueReport("shading", ("panel",), ("h11", "h12", "h15"), _shading, within=0.01, is_part=True),
