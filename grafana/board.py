@@ -40,10 +40,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """Hold panels under a heading; without a title they follow without one."""
+    """Hold panels under a heading; without a title they follow without one.
+
+    `is_closed`: only the heading is seen until somebody opens it; for what few sites have.
+    """
 
     title: str
     panels: tuple[Panel, ...]
+    is_closed: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models import stat as stat_panel
 from grafana.board import Panel
 from grafana.looks import Look
 from grafana.query.asked import Query
+from grafana.query.cells import PLACE
 
 Size = tuple[int, int]
 _ANSWERED: Final = ("filterFieldsByName", {"include": {"pattern": ".+"}})
@@ -206,11 +207,7 @@ def heat(
         tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=False),
         exemplars=heatmap.ExemplarConfig(color="rgba(255,0,255,0.7)"),
     )
-    some = (
-        "filterFieldsByName",
-        {"include": {"pattern": ".+"}},
-    )  # an answer without a column breaks the panel of 9.3
-    extras["transformations"] = (some, *extras.get("transformations", ()))
+    extras["transformations"] = (_ANSWERED, *extras.get("transformations", ()))
     return Panel(title, "heatmap", says, queries, size, options=options, **extras)
 
 
@@ -235,8 +232,7 @@ def listing(
     custom = common.TableFieldOptions(align=common.FieldTextAlignment.AUTO, min_width=60)
     extras["transformations"] = (*extras.get("transformations", ()), *_as_words(order))
     if sort:
-        step = ("sortBy", {"fields": {}, "sort": [{"field": sort, "desc": down}]})
-        extras["transformations"] = (*extras.get("transformations", ()), step)
+        extras["transformations"] = (*extras.get("transformations", ()), _sort(sort, down=down))
     return Panel(
         title,
         "table",
@@ -277,6 +273,29 @@ def _as_words(columns: Iterable[str]) -> tuple[tuple[str, Mapping[str, object]],
 def join_by(column: str) -> tuple[tuple[str, Mapping[str, object]], ...]:
     """Join the answers of several queries into one table, by a column that all have."""
     return (("joinByField", {"byField": column, "mode": "outer"}),)
+
+
+def cells(row: str, column: str, value: str) -> tuple[tuple[str, Mapping[str, object]], ...]:
+    """Make rows and columns of cells: the panels in the order of their names, times in their own.
+
+    Without a layout file InfluxQL names a panel in the column `serial`.
+    """
+    corner = f"{row}\\{column}"
+    times: tuple[tuple[str, Mapping[str, object]], ...] = (
+        ("convertFieldType", {"conversions": [{"targetField": corner, "destinationType": "time"}]}),
+        _sort(corner),
+    )
+    return (
+        ("merge", {}),
+        ("organize", {"excludeByName": {}, "indexByName": {}, "renameByName": {"serial": "panel"}}),
+        *map(_sort, PLACE),
+        ("groupingToMatrix", {"columnField": column, "rowField": row, "valueField": value}),
+        *(times if row == "Time" else ()),
+    )
+
+
+def _sort(column: str, *, down: bool = False) -> tuple[str, Mapping[str, object]]:
+    return "sortBy", {"fields": {}, "sort": [{"field": column, "desc": down}]}
 
 
 def shaded(**others: Look) -> dict[str, Look]:

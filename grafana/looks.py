@@ -39,8 +39,8 @@ UNITS: Final = {
 
 @dataclass(frozen=True)
 class Look:
-    """Hold what is said of one column. `texts`: raw value → (what people read, its colour); "" alone is an empty
-    word.
+    """Hold what is said of one column. `texts`: raw value → (what people read, its colour); "" is an empty word, and
+    "/…/" a pattern whose places the text takes.
 
     `steps`: from a number on, a colour. `more`: further properties by Grafana's own names.
     """
@@ -162,7 +162,7 @@ LOOKS: Final[dict[str, Look]] = {
     "frequency_hz": Look("Frequency", BOUGHT),
     "frequency_min_hz": Look("Lowest", "#5794F2"),
     "frequency_max_hz": Look("Highest", "#E0752D"),
-    "off_grid_h": Look("Without grid", BAD, "h"),
+    "off_grid_h": Look("Without grid", BAD, "suffix:h"),
     "battery_min_percent": Look("Lowest charge", WARN),
     "battery_max_percent": Look("Highest charge", CHARGE),
     # states
@@ -175,6 +175,11 @@ LOOKS: Final[dict[str, Look]] = {
         "Generator", texts={"connected": ("connected", WARN), "disconnected": ("disconnected", GREY)}
     ),
     "readings": Look("Readings", unit="none", texts={"0": ("recorded", GOOD), "1": ("nothing recorded", SHADOW)}),
+    # sites of several gateways
+    "site": Look("Site"),
+    "gateways": Look("Gateways", PLAIN, "none"),
+    "gateways_heard": Look("Heard", PLAIN, "none"),
+    "missing": Look("Missing", more={"custom.minWidth": 160}),
     # panels and inverters
     "inverters": Look("Panels", PLAIN, "none"),
     "inverters_producing": Look("Producing", SOLAR, "none"),
@@ -193,7 +198,7 @@ LOOKS: Final[dict[str, Look]] = {
     "temperature_c": Look("Temperature", "#E0752D"),
     "max_cell_temperature_c": Look("Hottest cell", BAD),
     "report_age_s": Look("Heard ago", PLAIN),
-    "conditions": Look("Says"),
+    "conditions": Look("Says", texts={r"/(pcu_ctrl|pcu_chan|envoy\.global)\./g": ("", "")}),
     "fault": Look("Fault", texts=FAULT),
     "producing": Look("Producing", texts=YES_NO),
     "communicating": Look("Heard", texts=YES_NO),
@@ -201,7 +206,7 @@ LOOKS: Final[dict[str, Look]] = {
         "State",
         texts={"charging": ("charging", BATTERY), "discharging": ("discharging", WARN), "idle": ("idle", GREY)},
     ),
-    "charge_percent": Look("Charge", CHARGE),
+    "charge_percent": Look("Charge", CHARGE, more=WHOLE),
     "health_percent": Look("Health", BATTERY),
     "capacity_wh": Look("Capacity", GREY),
     "max_power_w": Look("Highest", SOLAR),
@@ -219,12 +224,14 @@ LOOKS: Final[dict[str, Look]] = {
     "clock_skew_s": Look("Gateway's clock", PLAIN),
     "memory_bytes": Look("Memory", HOUSE),
     "latency_s": Look("Answer takes", HOUSE),
-    "requests": Look("Requests", GREY, "none"),
-    "failures": Look("Failed", BAD, "none"),
-    "endpoint": Look("Endpoint"),
-    "severity": Look("", texts={"info": ("info", GREY), "warning": ("warning", WARN), "error": ("error", BAD)}),
-    "text": Look("What happened"),
-    "duration_s": Look("For", GREY),
+    "requests": Look("Requests", GREY, "locale"),
+    "failures": Look("Failed", BAD, "locale"),
+    "endpoint": Look("Endpoint", more={"custom.minWidth": 200}),
+    "severity": Look(
+        "Severity", texts={"info": ("info", GREY), "warning": ("warning", WARN), "error": ("error", BAD)}
+    ),
+    "text": Look("What happened", more={"custom.minWidth": 280}),
+    "duration_s": Look("For", GREY, "dthms"),
     "firmware": Look("Firmware"),
     "part_number": Look("Part number"),
     "interface": Look("Network"),

@@ -100,18 +100,25 @@ class _Page:
     def _panels(self, board: Board) -> Iterator[dashboard.Panel | dashboard.RowPanel]:
         top = 0
         for section in board.sections:
-            if section.title:
-                yield self._heading(section, top)
-                top += 1
+            heading = self._heading(section, top) if section.title else None
+            top += 1 if heading else 0
             places = place([panel.size for panel in section.panels], top)
-            for panel, where in zip(section.panels, places, strict=True):
-                yield self._panel(panel, where)
-            top = max(where.y + where.h for where in places)
+            panels = [self._panel(panel, where) for panel, where in zip(section.panels, places, strict=True)]
+            if heading:
+                heading.panels = panels if section.is_closed else []
+                yield heading
+            if not section.is_closed:
+                yield from panels
+                top = max(where.y + where.h for where in places)
 
     def _heading(self, section: Section, top: int) -> dashboard.RowPanel:
         self._number += 1
-        where = dashboard.GridPos(x=0, y=top, w=24, h=1)
-        return dashboard.RowPanel(title=self._say(section.title), grid_pos=where, id_val=self._number)
+        return dashboard.RowPanel(
+            title=self._say(section.title),
+            grid_pos=dashboard.GridPos(x=0, y=top, w=24, h=1),
+            id_val=self._number,
+            collapsed=section.is_closed,
+        )
 
     def _panel(self, panel: Panel, where: Place) -> dashboard.Panel:
         self._number += 1
@@ -194,23 +201,23 @@ class _Page:
         elif look.color:
             found["color"] = _fixed(look.color)
         if look.texts:
-            found["mappings"] = [self._mapping(look.texts)]
+            found["mappings"] = list(self._mappings(look.texts))
         return {**found, **look.more}
 
-    def _mapping(self, texts: Mapping[str, tuple[str, str]]) -> dashboard.ValueMap | dashboard.SpecialValueMap:
-        if "" in texts:
-            text, color = texts[""]
-            result = dashboard.ValueMappingResult(text=self._say(text), color=color or None, index=0)
-            options = dashboard.DashboardSpecialValueMapOptions(
-                match=dashboard.SpecialValueMatch.EMPTY, result=result
-            )
-            return dashboard.SpecialValueMap(options=options)
-        return dashboard.ValueMap(
-            options={
-                value: dashboard.ValueMappingResult(text=self._say(text), color=color or None, index=index)
-                for index, (value, (text, color)) in enumerate(texts.items())
-            }
-        )
+    def _mappings(self, texts: Mapping[str, tuple[str, str]]) -> Iterator[dashboard.ValueMapping]:
+        results = {
+            value: dashboard.ValueMappingResult(text=self._say(text), color=color or None, index=index)
+            for index, (value, (text, color)) in enumerate(texts.items())
+        }
+        if "" in results:
+            empty = dashboard.SpecialValueMatch.EMPTY
+            options = dashboard.DashboardSpecialValueMapOptions(match=empty, result=results.pop(""))
+            yield dashboard.SpecialValueMap(options=options)
+        for pattern in [value for value in results if value.startswith("/")]:
+            found = dashboard.DashboardRegexMapOptions(pattern=pattern, result=results.pop(pattern))
+            yield dashboard.RegexMap(options=found)
+        if results:
+            yield dashboard.ValueMap(options=results)
 
     def _transformations(self, panel: Panel) -> Iterator[dashboard.DataTransformerConfig]:
         for name, options in panel.transformations:

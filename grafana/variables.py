@@ -77,6 +77,14 @@ CHOICES: Final[dict[str, Choice]] = {
         'SHOW TAG VALUES FROM "envoy_inverter_day" WITH KEY = "panel_group" WHERE "serial" = \'${inverter}\'',
         is_hidden=True,
     ),
+    "site": Choice(
+        "Site of several gateways",
+        "totals",
+        _tag_values("envoy_site", "site", "bucket"),
+        'SHOW TAG VALUES FROM "envoy_site" WITH KEY = "site"',
+        is_many=True,
+        is_hidden=True,
+    ),
     "label": Choice(
         "Tag that names an inverter",
         "devices",

@@ -198,7 +198,7 @@ ENERGY: Final = Board(
                     ),
                     hidden=("Time",),
                     looks={
-                        "best_day_wh": Look("with"),
+                        "best_day_wh": Look("Its energy"),
                         "peak_production_w": Look("Solar"),
                         "peak_load_w": Look("House"),
                         "peak_import_w": Look("From grid"),
@@ -208,7 +208,7 @@ ENERGY: Final = Board(
                 listing(
                     "Month by month",
                     "The rows of all months: energy, highest powers, and how much of the time was recorded.",
-                    (24, 14),
+                    (24, 15),
                     Spans(
                         Rows(
                             "envoy_month",
@@ -270,7 +270,23 @@ ENERGY: Final = Board(
                 ),
             ),
         ),
+        Section(
+            "A house with several gateways",
+            (
+                bars(
+                    "Each day of all gateways: ${site}",
+                    "Energy of each local day in the time shown, of all gateways of the site together.",
+                    (24, 9),
+                    Spans(Rows("envoy_site_day", _MAIN)),
+                    along="local_date",
+                    repeat="site",
+                    absent="No site here has several gateways.",
+                ),
+            ),
+            is_closed=True,
+        ),
     ),
+    variables=("site",),
     since="now-30d",
     refresh="5m",
     events=False,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import bars, curve, shaded, states, stats
+from grafana.kinds import bars, curve, listing, shaded, states, stats
 from grafana.looks import BATTERY, CHARGE, DASHED, OF_HUNDRED, PLAIN, RIGHT, WHOLE, Look
 from grafana.query.asked import Rows
 from grafana.query.curves import Curve, Shade, States
+from grafana.query.each import Each
 from grafana.query.newest import Flow, LastTime, Newest, NewestIn, NewestShare
 from grafana.query.spans import Spans
 
@@ -19,6 +20,16 @@ def _totals(*fields: str, since: str = _NOW) -> Rows:
     return Rows("envoy_totals", fields, since)
 
 
+_NOTHING: Final = (
+    "Nothing was recorded in the last ten minutes. After its start, the recorder delivers the first reading within "
+    "two minutes."
+)
+_ONE_GATEWAY: Final = "No site here has several gateways."
+_SITE_POWERS: Final = ("production_power_w", "load_power_w", "battery_power_w", "net_power_w")
+_SITE_NOW: Final = (
+    "gateways", "gateways_heard", *_SITE_POWERS, "production_today_wh", "load_today_wh", "grid_import_today_wh",
+    "grid_export_today_wh", "missing",
+)  # fmt: skip
 _ENERGIES: Final = ("production", "load", "grid_import", "grid_export", "battery_charged", "battery_discharged")
 
 POWER = curve(
@@ -64,7 +75,7 @@ LIVE: Final = Board(
                     Newest(_totals("battery_charge_percent")),
                     Flow(_totals("net_power_w"), "from_grid_w", "to_grid_w", "idle_grid_w"),
                     ground=True,
-                    absent="Nothing was recorded in the last ten minutes.",
+                    absent=_NOTHING,
                     looks={"battery_charge_percent": Look(color=BATTERY)},
                 ),
                 POWER,
@@ -78,7 +89,7 @@ LIVE: Final = Board(
                     NewestShare(
                         "self_sufficient_percent", _totals("grid_import_today_wh", "load_today_wh"), left=True
                     ),
-                    absent="Nothing was recorded in the last ten minutes.",
+                    absent=_NOTHING,
                     looks={
                         "own_use_percent": Look(more=WHOLE),
                         "self_sufficient_percent": Look(more=WHOLE),
@@ -130,7 +141,40 @@ LIVE: Final = Board(
                 ),
             ),
         ),
+        Section(
+            "A house with several gateways",
+            (
+                listing(
+                    "All gateways of a site together",
+                    "The newest sums of each site with several gateways. A sum is shown only while all of them are "
+                    "heard; what is missing is named.",
+                    (24, 4),
+                    Each(Rows("envoy_site", _SITE_NOW, "5m"), ("site",)),
+                    order=("site", *_SITE_NOW),
+                    hidden=("Time",),
+                    looks={
+                        "production_today_wh": Look("Solar today"),
+                        "load_today_wh": Look("House today"),
+                        "grid_import_today_wh": Look("From grid today"),
+                        "grid_export_today_wh": Look("To grid today"),
+                    },
+                    absent=_ONE_GATEWAY,
+                ),
+                curve(
+                    "Power of all gateways: ${site}",
+                    "The sums of all gateways of the site. Below zero the battery charges, and power goes to the "
+                    "grid.",
+                    (24, 9),
+                    Curve(Rows("envoy_site", _SITE_POWERS)),
+                    interval="1m",
+                    repeat="site",
+                    absent=_ONE_GATEWAY,
+                ),
+            ),
+            is_closed=True,
+        ),
     ),
+    variables=("site",),
     since="now-24h",
     refresh="30s",
 )

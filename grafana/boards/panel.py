@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import curve, states, stats
-from grafana.looks import BAD, BARS, GOOD, GREY, PLAIN, RIGHT, SOLAR, WARN, WHOLE, Look
+from grafana.looks import BAD, BARS, GOOD, GREY, HOUSE, LOOKS, PLAIN, RIGHT, SOLAR, WARN, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
 from grafana.query.curves import Curve, MedianOfGroup, States
 from grafana.query.days import DayCurve
@@ -83,9 +83,7 @@ PANEL: Final = Board(
                     Curve(_of("envoy_inverter", "dc_voltage_v", "dc_current_a")),
                     interval="15m",
                     looks={
-                        "dc_current_a": Look(
-                            "Current", WARN, more=RIGHT
-                        ),
+                        "dc_current_a": Look("Current", HOUSE, more=RIGHT),
                         "dc_voltage_v": Look("Voltage", SOLAR),
                     },
                     absent="this gateway does not tell it",
@@ -108,7 +106,7 @@ PANEL: Final = Board(
                     (24, 5),
                     States(_of("envoy_inverter_status", "communicating", "producing", "conditions")),
                     interval="5m",
-                    looks={"conditions": Look(texts={"": ("in order", GOOD)})},
+                    looks={"conditions": Look(texts={"": ("in order", GOOD), **LOOKS["conditions"].texts})},
                     absent="no list of inverters",
                 ),
                 curve(
@@ -126,8 +124,10 @@ PANEL: Final = Board(
                     DayCurve(_of("envoy_inverter_day", "group_ratio", "group_ratio_7d")),
                     time_from="90d",
                     looks={
-                        "group_ratio": Look("Day", SOLAR, more={"custom.lineWidth": 1, "custom.fillOpacity": 0}),
-                        "group_ratio_7d": Look("Seven days", GOOD, more={"custom.lineWidth": 2}),
+                        "group_ratio": Look("Day", SOLAR, more={"custom.axisSoftMax": 1.2, "custom.fillOpacity": 0}),
+                        "group_ratio_7d": Look(
+                            "Seven days", GOOD, more={"custom.axisSoftMax": 1.2, "custom.lineWidth": 2}
+                        ),
                     },
                     absent="a group needs three panels",
                 ),

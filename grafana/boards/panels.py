@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import gauges, heat, join_by, listing, stats
+from grafana.kinds import cells, gauges, heat, join_by, listing, stats
 from grafana.looks import BAD, FILLED_CELL, GOOD, WARN, WHOLE, Look, cell
 from grafana.query.asked import Rows
-from grafana.query.curves import CurveByPanel
-from grafana.query.each import CountAbove, Each, HourShares, PanelDays
+from grafana.query.cells import CurveByPanel, HourShares, PanelDays
+from grafana.query.each import CountAbove, Each
 from grafana.query.newest import Newest
 
 _GROUP: Final = (("panel_group", "${group:regex}"),)
@@ -73,9 +73,10 @@ PANELS: Final = Board(
                     "Power of each panel",
                     "A line for each panel. No colour: it reported nothing.",
                     (12, 12),
-                    CurveByPanel(Rows("envoy_inverter", ("power_w",), where=_GROUP)),
+                    CurveByPanel("power_w", Rows("envoy_inverter", ("power_w",), where=_GROUP)),
                     unit="watt",
                     interval="15m",
+                    transformations=cells("Time", "panel", "power_w"),
                     absent="no inverter reported in this time",
                 ),
                 listing(
@@ -126,15 +127,11 @@ PANELS: Final = Board(
                     (24, 12),
                     HourShares(
                         "group_percent",
-                        Rows("envoy_inverter_hour", ("energy_wh", "group_wh", "panel"), "30d", _GROUP),
+                        Rows("envoy_inverter_hour", ("energy_wh", "group_wh"), "30d", _GROUP),
+                        _day_rows("panel", since="30d"),
                     ),
                     order=("panel\\hour", *(f"{hour:02d}" for hour in range(24))),
-                    transformations=(
-                        (
-                            "groupingToMatrix",
-                            {"columnField": "hour", "rowField": "panel", "valueField": "group_percent"},
-                        ),
-                    ),
+                    transformations=cells("panel", "hour", "group_percent"),
                     looks={
                         "panel\\hour": Look("Panel", more=cell(90)),
                         "/^\\d\\d$/": Look(
@@ -148,24 +145,14 @@ PANELS: Final = Board(
                     "Ninety days, against the group",
                     "Energy of each panel on each day, divided by the median of its group. Red: far below its group.",
                     (24, 12),
-                    PanelDays("group_percent", Rows("envoy_inverter_day", ("panel", "group_ratio"), where=_GROUP)),
+                    PanelDays("group_percent", Rows("envoy_inverter_day", ("group_ratio", "panel"), where=_GROUP)),
                     unit="percent",
                     scheme="RdYlGn",
                     reverse=True,
                     low=50,
                     high=110,
                     time_from="90d",
-                    transformations=(
-                        (
-                            "groupingToMatrix",
-                            {"columnField": "panel", "rowField": "Time", "valueField": "group_percent"},
-                        ),
-                        (
-                            "convertFieldType",
-                            {"conversions": [{"targetField": "Time\\panel", "destinationType": "time"}]},
-                        ),
-                        ("sortBy", {"fields": {}, "sort": [{"field": "Time\\panel"}]}),
-                    ),
+                    transformations=cells("Time", "panel", "group_percent"),
                     absent="a group needs three panels",
                 ),
             ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, TypeAlias
 
+from logger.energy.site_sums import SITE, SITE_DAY
 from logger.model import Role
 from logger.readings.table import MEASUREMENTS
 
@@ -17,7 +18,8 @@ Merge: TypeAlias = Literal["sum", "mean", "min", "max"]
 
 SHOWN: Final = ""
 """As `since`: the time that the board shows."""
-_MEANS: Final = ("_percent", "_v", "_hz", "_c", "_factor")
+_OF_SITES: Final = (SITE, SITE_DAY)
+_MEANS: Final = ("_percent", "_v", "_hz", "_c", "_factor", "latency_s")
 _AGES: Final = ("_age_s", "_oldest_s", "_delivery_s", "_skew_s")
 
 
@@ -33,7 +35,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Rows:
-    """Name points of one measurement of the chosen gateways.
+    """Name points of one measurement of the chosen gateways, or of the chosen sites of several gateways.
 
     `since`: how far back, or `SHOWN`. `where`: tag and value, or tag and `${variable}`.
     """
@@ -47,6 +49,11 @@ class Rows:
     def role(self) -> Role:
         """Return the bucket that holds the measurement."""
         return roles()[self.measurement]
+
+    @property
+    def owner(self) -> str:
+        """Return the tag, and the variable, by which the points are chosen."""
+        return "site" if self.measurement in _OF_SITES else "gateway"
 
     def having(self, fields: Iterable[str]) -> Rows:
         """Return the same rows with other fields."""

@@ -26,8 +26,7 @@ class Curve(Query):
             Statement(
                 self.rows.role,
                 flux.pipe(
-                    *flux.read(self.rows.having(fields)),
-                    flux.windows(self.fn, empty=False),
+                    *flux.read(self.rows.having(fields), flux.windows(self.fn, empty=False)),
                     'group(columns: ["_field"])',
                     flux.windows(merge, empty=True),
                     flux.WIDE,
@@ -61,7 +60,7 @@ class CurveByTag(Query):
     fn: str = "mean"
     names: tuple[str, ...] = ()
     whole: bool = False
-    """Without a first window that the time shown cuts."""
+    """Of rows of hours: without a first window that the time shown cuts, and over the tag `month`."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -71,10 +70,9 @@ class CurveByTag(Query):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         (field,) = self.rows.fields
+        across = (f'group(columns: ["gateway", "{self.tag}"])',) if self.whole else ()
         steps = (
-            *flux.read(self.rows),
-            f'group(columns: ["gateway", "{self.tag}"])',
-            flux.windows(self.fn, empty=False),
+            *flux.read(self.rows, *across, flux.windows(self.fn, empty=False)),
             f'group(columns: ["{self.tag}"])',
             flux.windows(merge_of(field), empty=True),
             *((flux.WHOLE_WINDOWS,) if self.whole else ()),
@@ -84,60 +82,20 @@ class CurveByTag(Query):
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement."""
+        """Return one statement; a mean of means needs none within it, which would be asked again for every curve."""
         (field,) = self.rows.fields
-        inner = influxql.select(
-            [influxql.call(self.fn, field)],
-            influxql.quote(self.rows.measurement),
-            influxql.where(self.rows),
-            f'GROUP BY time($__interval), "gateway", "{self.tag}" fill(none)',
-        )
+        source, where = influxql.quote(self.rows.measurement), influxql.where(self.rows)
+        if self.fn != merge_of(field):
+            each = f'GROUP BY time($__interval), "gateway", "{self.tag}" fill(none)'
+            source = f"({influxql.select([influxql.call(self.fn, field)], source, where, each)})"
+            where = f"WHERE {influxql.span(self.rows)}"
         text = influxql.select(
             [influxql.call(merge_of(field), field)],
-            f"({inner})",
-            f"WHERE {influxql.span(self.rows)}",
+            source,
+            where,
             f'GROUP BY time($__interval), "{self.tag}" fill(null)',
         )
         return [Statement(self.rows.role, text, "time_series", f"$tag_{self.tag}")]
-
-
-@dataclass(frozen=True)
-class CurveByPanel(Query):
-    """One field of each inverter in each window: a row of a heat map for each panel, by its name; no empty cells."""
-
-    rows: Rows
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return nothing: the names are the owner's."""
-        return ()
-
-    def flux(self) -> list[Statement]:
-        """Return one statement, ordered by group and name, so that E2 comes before E10."""
-        group = 'if exists r.panel_group then r.panel_group else ""'
-        steps = (
-            *flux.read(self.rows),
-            flux.windows("mean", empty=False),
-            flux.WHOLE_WINDOWS,
-            f"map(fn: (r) => ({{_time: r._time, _value: r._value, group: {group}, name: {flux.NAME}}}))",
-            "map(fn: (r) => ({r with length: strings.strlen(v: r.name)}))",
-            "group()",
-            'sort(columns: ["group", "length", "name"])',
-            'pivot(rowKey: ["_time"], columnKey: ["name"], valueColumn: "_value")',
-            'sort(columns: ["_time"])',
-        )
-        return [Statement(self.rows.role, flux.pipe(*steps, imports=("strings",)))]
-
-    def influxql(self) -> list[Statement]:
-        """Return one statement; the tag that names an inverter is the variable `label`."""
-        (field,) = self.rows.fields
-        text = influxql.select(
-            [influxql.call("mean", field)],
-            influxql.quote(self.rows.measurement),
-            influxql.where(self.rows),
-            'GROUP BY time($__interval), "${label:raw}" fill(none)',
-        )
-        return [Statement(self.rows.role, text, "time_series", "$tag_${label:raw}")]
 
 
 @dataclass(frozen=True)
@@ -147,8 +105,7 @@ class MedianOfGroup(OneColumn):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         steps = (
-            *flux.read(self.rows),
-            flux.windows("mean", empty=False),
+            *flux.read(self.rows, flux.windows("mean", empty=False)),
             "group()",
             flux.windows("median", empty=True),
             f'rename(columns: {{_value: "{self.name}"}})',
@@ -183,7 +140,7 @@ class LimitLine(OneColumn):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         steps = (
-            *flux.read(self.rows),
+            *flux.read(self.rows, flux.windows("mean", empty=False)),
             "group()",
             flux.windows("mean", empty=False),
             f'map(fn: (r) => ({{_time: r._time, {self.name}: float(v: "${{{self.variable}}}")}}))',
@@ -209,8 +166,7 @@ class Rate(OneColumn):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         steps = (
-            *flux.read(self.rows),
-            flux.windows("last", empty=False),
+            *flux.read(self.rows, flux.windows("last", empty=False)),
             "derivative(unit: 1s, nonNegative: true)",
             'group(columns: ["_field"])',
             flux.windows("sum", empty=True),
@@ -249,12 +205,16 @@ class Shade(OneColumn):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         yes, no = ("1.0", "0.0") if self.when else ("0.0", "1.0")
+        every = "v.windowPeriod" if self.when else "${gap}"
         steps = (
-            *flux.read(self.rows),
-            *((f'filter(fn: (r) => r._value == "{self.when}")',) if self.when else ()),
+            *flux.read(
+                self.rows,
+                *((f'filter(fn: (r) => r._value == "{self.when}")',) if self.when else ()),
+                flux.windows("count", empty=False, every=every),
+            ),
             "group()",
-            flux.windows("count", empty=True, every="v.windowPeriod" if self.when else "${gap}"),
-            f"map(fn: (r) => ({{_time: r._time, {self.name}: if r._value > 0 then {yes} else {no}}}))",
+            flux.windows("sum", empty=True, every=every),
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: if exists r._value then {yes} else {no}}}))",
         )
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
@@ -286,7 +246,7 @@ class States(Query):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         steps = (
-            *flux.read(self.rows),
+            *flux.read(self.rows, flux.windows("last", empty=False)),
             'group(columns: ["_field"])',
             flux.windows("last", empty=False),
             flux.WIDE,

@@ -12,6 +12,8 @@ WIDE: Final = 'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_va
 AT_NOW: Final = "map(fn: (r) => ({_time: now(), _field: r._field, _value: r._value}))"
 NAME: Final = "if exists r.panel then r.panel else r.serial"
 """What people call an inverter; without a layout file its serial number."""
+_MAY_LACK: Final = {"panel_group"}
+"""Tags that a series lacks without a layout file; to InfluxQL they are empty then."""
 
 
 def pipe(*steps: str, imports: tuple[str, ...] = ()) -> str:
@@ -20,23 +22,28 @@ def pipe(*steps: str, imports: tuple[str, ...] = ()) -> str:
     return f"{head}\n" * bool(imports) + "\n    |> ".join(steps)
 
 
-def read(rows: Rows) -> tuple[str, ...]:
-    """Write the first steps of a query: its rows."""
+def read(rows: Rows, *early: str) -> tuple[str, ...]:
+    """Write the first steps of a query: its rows. `early`: steps that the database itself takes, series by series.
+
+    It takes none after a filter that a series without the tag may pass; so such a filter follows them.
+    """
     span = SHOWN_RANGE if rows.since == SHOWN else f"range(start: -{rows.since})"
+    chosen = f"${{{rows.owner}:regex}}"
     wanted = " or ".join(f'r._field == "{field}"' for field in rows.fields)
     return (
         f'from(bucket: "${{{BUCKETS[rows.role]}}}")',
         span,
-        f'filter(fn: (r) => r._measurement == "{rows.measurement}" and r.gateway =~ /^${{gateway:regex}}$/)',
-        *(f"filter(fn: (r) => {_condition(tag, value)})" for tag, value in rows.where),
+        f'filter(fn: (r) => r._measurement == "{rows.measurement}" and {_condition(rows.owner, chosen)})',
+        *(f"filter(fn: (r) => {_condition(tag, value)})" for tag, value in rows.where if tag not in _MAY_LACK),
         f"filter(fn: (r) => {wanted})",
+        *early,
+        *(f"filter(fn: (r) => {_condition(tag, value)})" for tag, value in rows.where if tag in _MAY_LACK),
     )
 
 
 def _condition(tag: str, value: str) -> str:
-    if not value.startswith("$"):
-        return f'r.{tag} == "{value}"'
-    return f'(if exists r.{tag} then r.{tag} else "") =~ /^{value}$/'
+    found = f'(if exists r.{tag} then r.{tag} else "")' if tag in _MAY_LACK else f"r.{tag}"
+    return f"{found} =~ /^{value}$/" if value.startswith("$") else f'{found} == "{value}"'
 
 
 WHOLE_WINDOWS: Final = "filter(fn: (r) => int(v: r._time) % int(v: v.windowPeriod) == 0)"

@@ -31,7 +31,8 @@ def where(rows: Rows, *more: str) -> str:
     tags = [
         f'"{tag}" =~ /^{value}$/' if value.startswith("$") else f"\"{tag}\" = '{value}'" for tag, value in rows.where
     ]
-    return "WHERE " + " AND ".join(['"gateway" =~ /^${gateway:regex}$/', *tags, *more, span(rows)])
+    chosen = f'"{rows.owner}" =~ /^${{{rows.owner}:regex}}$/'
+    return "WHERE " + " AND ".join([chosen, *tags, *more, span(rows)])
 
 
 def span(rows: Rows) -> str:

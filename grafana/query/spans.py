@@ -10,6 +10,7 @@ from grafana.query.asked import OneColumn, Query, Rows, Statement, merge_of
 
 LABELS: Final = {
     "envoy_day": "local_date",
+    "envoy_site_day": "local_date",
     "envoy_month": "local_month",
     "envoy_year": "local_year",
     "envoy_band_day": "local_date",

@@ -10,7 +10,11 @@ from tests.grafana.expected import BY_LABEL, LABELS, Cells, key_of
 
 _UNSEEN = {"_time", "_start", "_stop", "_measurement", "_field", "time", "Time", "table", "result"}
 
-_HIDDEN = {"PanelDays": {"panel"}, "HourShares": {"panel", "hour"}}
+_HIDDEN = {
+    "CurveByPanel": {"panel", "digits"},
+    "PanelDays": {"panel", "digits"},
+    "HourShares": {"panel", "hour", "panel_group"},
+}
 
 
 def read_cells(query: Any, frames: list[list[Column]], *, is_flux: bool) -> Cells:

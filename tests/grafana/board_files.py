@@ -53,8 +53,8 @@ def every_file() -> Iterator[tuple[Dialect, str, str]]:
 
 
 def panels_of(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The panels, without headings."""
-    return (panel for panel in board["panels"] if panel["type"] != "row")
+    """The panels, without headings; those under closed headings too."""
+    return (panel for item in board["panels"] for panel in [item, *item.get("panels", [])] if panel["type"] != "row")
 
 
 def queries_of(uid: str, dialect: Dialect) -> Iterator[Asked]:
@@ -83,6 +83,7 @@ def fill_in(text: str, **values: str) -> str:
         "bucket_devices": "envoy_devices",
         "bucket_daily": "envoy_daily",
         "gateway": "122500000001",
+        "site": "house",
         "group": ".*",
         "inverter": "122501000000",
         "own_group": "east",

@@ -15,8 +15,10 @@ from tests.grafana.known import Known, Points
 Cells: TypeAlias = dict[tuple[str, str], Value]
 """Column and key of a row (its time in seconds, its label, or nothing where there is one row) → value."""
 UNITS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
-LABELS: Final = {"envoy_day": "local_date", "envoy_month": "local_month", "envoy_year": "local_year",
-                 "envoy_band_day": "local_date"}  # fmt: skip
+LABELS: Final = {
+    "envoy_day": "local_date", "envoy_site_day": "local_date", "envoy_band_day": "local_date",
+    "envoy_month": "local_month", "envoy_year": "local_year",
+}  # fmt: skip
 FUNCTIONS: Final[Mapping[str, Callable[[list[Any]], Any]]] = {
     "mean": fmean, "min": min, "max": max, "sum": sum, "count": len, "last": lambda values: values[-1],
     "median": median,
@@ -49,8 +51,9 @@ class Scope:
         return sorted(found, key=lambda point: point.time)
 
     def _is_chosen(self, point: Known, where: Iterable[tuple[str, str]]) -> bool:
-        chosen = self.variables["gateway"]
-        if point.tags["gateway"] not in ([chosen] if isinstance(chosen, str) else chosen):
+        owner = "gateway" if "gateway" in point.tags else "site"
+        chosen = self.variables[owner]
+        if point.tags[owner] not in ([chosen] if isinstance(chosen, str) else chosen):
             return False
         for tag, wanted in where:
             value = point.tags.get(tag, "")
@@ -78,7 +81,7 @@ def merge_fn(field: str) -> Callable[[list[Any]], Any]:
         or field.endswith(("_age_s", "_oldest_s", "_delivery_s", "_skew_s"))
     ):
         return max
-    return fmean if field.endswith(("_percent", "_v", "_hz", "_c", "_factor")) else sum
+    return fmean if field.endswith(("_percent", "_v", "_hz", "_c", "_factor", "latency_s")) else sum
 
 
 def _by(points: Iterable[Known], key: Callable[[Known], Any]) -> dict[Any, list[Known]]:
@@ -100,6 +103,10 @@ def _windowed(scope: Scope, points: Iterable[Known], field: str, fn: str) -> dic
     return {at: FUNCTIONS[fn](_values(each, field)) for at, each in windows.items()}
 
 
+def _owner(point: Known) -> str:
+    return point.tags.get("gateway") or point.tags["site"]
+
+
 def _name(point: Known) -> str:
     return point.tags.get("panel") or point.tags["serial"]
 
@@ -109,7 +116,7 @@ def _name(point: Known) -> str:
 
 def _curve(query: Any, scope: Scope) -> Cells:
     found: Cells = {}
-    gateways = _by(scope.rows(query), lambda point: point.tags["gateway"])
+    gateways = _by(scope.rows(query), _owner)
     for field in query.rows.fields:
         windows: dict[int, list[Any]] = defaultdict(list)
         for points in gateways.values():
@@ -131,7 +138,7 @@ def _curve_by_tag(query: Any, scope: Scope) -> Cells:
 def _curve_by_panel(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     return {
-        (name, str(at)): value
+        (query.name, f"{at} {name}"): value
         for name, points in _by(scope.rows(query), _name).items()
         for at, value in _windowed(scope, points, field, "mean").items()
     }
@@ -164,7 +171,7 @@ def _limit_line(query: Any, scope: Scope) -> Cells:
 def _rate(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     windows: dict[int, list[float]] = defaultdict(list)
-    for points in _by(scope.rows(query), lambda point: point.tags["gateway"]).values():
+    for points in _by(scope.rows(query), _owner).values():
         ends = sorted(_windowed(scope, points, field, "last").items())
         for (before, low), (at, high) in zip(ends, ends[1:], strict=False):
             if high >= low:
@@ -200,7 +207,7 @@ def _states(query: Any, scope: Scope) -> Cells:
 
 
 def _newest(query: Any, scope: Scope) -> Cells:
-    gateways = _by(scope.rows(query), lambda point: point.tags["gateway"]).values()
+    gateways = _by(scope.rows(query), _owner).values()
     found: Cells = {}
     for field in query.rows.fields:
         if values := [known[-1] for points in gateways if (known := _values(points, field))]:
@@ -268,18 +275,20 @@ def _count_above(query: Any, scope: Scope) -> Cells:
 
 
 def _panel_days(query: Any, scope: Scope) -> Cells:
-    (field,) = (field for field in query.rows.fields if field != "panel")
+    field, panel = query.rows.fields
     return {
-        (query.name, f"{point.time} {point.fields['panel']}"): 100 * float(point.fields[field])
+        (query.name, f"{point.time} {point.fields[panel]}"): 100 * float(point.fields[field])
         for point in scope.rows(query)
-        if field in point.fields and "panel" in point.fields
+        if field in point.fields and panel in point.fields
     }
 
 
 def _hour_shares(query: Any, scope: Scope) -> Cells:
-    own, usual, panel = query.rows.fields
+    own, usual = query.rows.fields
+    (panel,) = query.names.fields
     found: Cells = {}
-    for (_, hour), points in _by(scope.rows(query), lambda p: (p.tags["serial"], p.tags["hour"])).items():
+    rows = scope.rows(query, (own, usual, panel))
+    for (_, hour), points in _by(rows, lambda p: (p.tags["serial"], p.tags["hour"])).items():
         whole = sum(_values(points, usual))
         if whole > 0:
             found[query.name, f"{_values(points, panel)[-1]} {hour}"] = 100 * sum(_values(points, own)) / whole
@@ -384,7 +393,6 @@ EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
 BY_TIME: Final = {
     "Curve",
     "CurveByTag",
-    "CurveByPanel",
     "DayCurve",
     "MedianOfGroup",
     "LimitLine",
@@ -405,8 +413,8 @@ def key_of(query: Any, row: Mapping[str, Any]) -> str:
         return str(row["time"])
     if kind in BY_LABEL:
         return str(row[LABELS[query.rows.measurement]])
-    if kind == "PanelDays":
-        return f"{row['time']} {row['panel']}"
+    if kind in ("CurveByPanel", "PanelDays"):
+        return f"{row['time']} {row.get('panel') or row['serial']}"
     if kind == "HourShares":
         return f"{row['panel']} {row['hour']}"
     if kind == "Each":

@@ -36,7 +36,8 @@ class Points:
             for line in _split(lines):
                 head = line[: line.index(b" ")]
                 is_kept = head.startswith((b"envoy_event", b"envoy_day", b"envoy_month", b"envoy_year", b"envoy_band",
-                                           b"envoy_inverter_day", b"envoy_hour", b"envoy_inverter_hour"))  # fmt: skip
+                                           b"envoy_inverter_day", b"envoy_hour", b"envoy_inverter_hour",
+                                           b"envoy_site_day"))  # fmt: skip
                 if is_kept or int(line.rsplit(b" ", 1)[1]) >= self.since:
                     point = parse_line(line.decode())
                     self.found[point["measurement"]].append(Known(point["time"], point["tags"], point["fields"]))

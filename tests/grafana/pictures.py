@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Final
 
 from tests.databases.server import http
 from tests.grafana.reader import SIZES, THEMES, View, browse, open_board, take_picture
-from tests.history.kinds import KINDS
+from tests.grafana.sites import HOME, SHOWN
+
+_KINDS: Final = (HOME, *SHOWN)
 
 
 def main() -> None:
@@ -18,13 +21,14 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("boards", nargs="*", help="uids; all without")
     ask.add_argument("--url", default="http://127.0.0.1:3900")
-    ask.add_argument("--kind", choices=[kind.name for kind in KINDS], default=KINDS[0].name)
+    ask.add_argument("--kind", choices=[kind.name for kind in _KINDS], default=HOME.name)
     ask.add_argument("--size", choices=SIZES, action="append", help="wall and phone without")
     ask.add_argument("--theme", choices=THEMES, action="append", help="both without")
+    ask.add_argument("--whole", action="store_true", help="the whole board instead of its first screen")
     ask.add_argument("--variable", action="append", default=[], help="NAME=VALUE of Grafana (from) or board (var-…)")
     ask.add_argument("--to", type=Path, default=Path(__file__).parents[2] / "docs" / "pictures")
     asked = ask.parse_args()
-    kind = next(kind for kind in KINDS if kind.name == asked.kind)
+    kind = next(kind for kind in _KINDS if kind.name == asked.kind)
     boards = asked.boards or [found["uid"] for found in http("GET", f"{asked.url}/api/search?type=dash-db").json()]
     options = {"var-gateway": kind.gateway, **dict(each.split("=", 1) for each in asked.variable)}
     asked.to.mkdir(parents=True, exist_ok=True)
@@ -32,9 +36,9 @@ def main() -> None:
         for board in boards:
             for size in asked.size or ("wall", "phone"):
                 for theme in asked.theme or THEMES:
-                    with open_board(browser, asked.url, board, View(size, theme), **options) as opened:
+                    with open_board(browser, asked.url, board, View(size, theme), kind.zone, **options) as opened:
                         path = asked.to / f"{board}-{size}-{theme}.png"
-                        take_picture(opened, path)
+                        take_picture(opened, path, None if asked.whole else SIZES[size])
                         print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
                         for each in opened.complaints:
                             print(f"    {each}")

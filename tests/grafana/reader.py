@@ -32,10 +32,16 @@ _PANELS: Final = """
     box: (({x, y, width, height}) => [x, y, width, height])(item.getBoundingClientRect()),
 }))
 """
-_BUSY: Final = """
-() => document.querySelectorAll(".panel-loading, [aria-label='Panel loading bar'], .loading-placeholder-group").length
-    || !document.querySelectorAll("[data-panelid], .dashboard-row").length
+_QUIET: Final = """
+() => {
+    const busy = document.querySelector(
+        ".panel-loading, .loading-placeholder-group, [aria-label='Panel loading bar']")
+        || !document.querySelector("[data-panelid], .dashboard-row");
+    window.quietFor = busy ? 0 : (window.quietFor || 0) + 1;
+    return window.quietFor >= 8;
+}
 """
+"""Whether nothing was loading at eight looks in a row: a busy machine begins to ask late, and draws late."""
 _HEIGHT: Final = """
 () => Math.max(...[...document.querySelectorAll(".react-grid-item, [data-panelid]")].map(
     (item) => item.getBoundingClientRect().bottom), 0)
@@ -98,12 +104,12 @@ def address(url: str, board: str, view: View, **options: str) -> str:
 
 
 @contextmanager
-def open_board(browser: Browser, url: str, board: str, view: View, **options: str) -> Iterator[Opened]:
+def open_board(
+    browser: Browser, url: str, board: str, view: View, zone: str = "Europe/Berlin", **options: str
+) -> Iterator[Opened]:
     """Open a board in full height, and wait until every panel has its answer."""
     width, height = SIZES[view.size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, timezone_id="Europe/Berlin", locale="en"
-    )
+    context = browser.new_context(viewport={"width": width, "height": height}, timezone_id=zone, locale="en")
     try:
         page = context.new_page()
         complaints: list[str] = []
@@ -124,9 +130,9 @@ def open_board(browser: Browser, url: str, board: str, view: View, **options: st
 
 
 def _settle(page: Page) -> None:
+    page.evaluate("window.quietFor = 0")
     page.wait_for_load_state("networkidle")
-    page.wait_for_function(f"() => !({_BUSY})()")
-    page.wait_for_timeout(400)  # drawing follows the answer
+    page.wait_for_function(_QUIET, polling=150, timeout=120_000)
     page.wait_for_load_state("networkidle")
 
 
@@ -135,9 +141,14 @@ def _seen(found: dict[str, Any]) -> Seen:
     return Seen(found["id"], found["title"], found["text"], found["drawn"], found["error"], (x, y, width, height))
 
 
-def take_picture(opened: Opened, path: Path, most_bytes: int = 250_000) -> None:
-    """Write the page into a PNG file of at most so many bytes, with fewer colours if need be."""
-    opened.page.screenshot(path=path)
+def take_picture(opened: Opened, path: Path, first: tuple[int, int] | None = None, most_bytes: int = 250_000) -> None:
+    """Write the page, or its first so many pixels, into a PNG file of at most so many bytes; with fewer colours if
+    need be.
+    """
+    if first:
+        opened.page.screenshot(path=path, clip={"x": 0, "y": 0, "width": first[0], "height": first[1]})
+    else:
+        opened.page.screenshot(path=path)
     for colours in (256, 128, 64):
         if path.stat().st_size <= most_bytes:
             return

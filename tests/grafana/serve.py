@@ -16,8 +16,7 @@ from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
 from tests.databases.server import Server, serving
 from tests.grafana.grafana_server import LANGUAGES, QUERY_LANGUAGES, Choice, Grafana
-from tests.grafana.sites import Stand, play
-from tests.history.kinds import KINDS
+from tests.grafana.sites import HOME, SHOWN, Stand, play
 
 
 def main() -> None:
@@ -39,13 +38,13 @@ def main() -> None:
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
         server: Server = stack.enter_context(serving(Influx1(folders[0]) if is_old else Influx2(folders[0])))
         print("Generating the sites…", flush=True)
-        stand = Stand(server, play(KINDS, asked.days, asked.step, asked.hours * 3600))
+        stand = Stand(server, play((HOME, *SHOWN), asked.days, asked.step, asked.hours * 3600))
         grafana = Grafana(folders[1], server, choice, boards=asked.boards)
         grafana.process.port = asked.port
         grafana.start()
         stack.callback(grafana.stop)
         print(f"{grafana.url}/dashboards (admin, admin; database {server.url})", flush=True)
-        for kind in KINDS:
+        for kind in (HOME, *SHOWN):
             print(f"    {kind.name}: ?var-gateway={kind.gateway}", flush=True)
         until = time.monotonic() + asked.hours * 3600
         with contextlib.suppress(KeyboardInterrupt):

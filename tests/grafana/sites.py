@@ -6,13 +6,29 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Final
 
 from logger.model import ROLES, Role
 from tests.databases.server import Server
 from tests.grafana.grafana_server import BUCKETS
+from tests.grafana.house import sum_days, sum_ticks
 from tests.history.generator import Generated, Generator
-from tests.history.kinds import KINDS, Kind
+from tests.history.kinds import KINDS, TIME_OF_USE, Kind, Roofed, make_roof
 from tests.history.load import write_lines
+
+BARE: Final = Kind(
+    "no-layout", "122500000005", "Europe/Paris", 2000.0, has_meters=False,
+    panels=tuple(Roofed(f"1225050000{number:02d}", "", "", 0.25) for number in range(8, 12)),
+)  # fmt: skip
+"""A site without meters, battery, tariff and layout file: all that the boards can show of nothing but a gateway."""
+SHOWN: Final = (*KINDS, BARE)
+HOME: Final = Kind(
+    "home", "122500000006", "America/New_York", 9000.0, 3, battery_wh=10_000.0, tariff=TIME_OF_USE, is_lively=True,
+    panels=make_roof("12250600", {"east": 12, "west": 12}, E4=("weak", 340), E9=("dead", 387)),
+    outages=((8, 13, 43), (20, 23, 90)),
+)  # fmt: skip
+"""The site of the pictures, with 400 days of past."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +40,14 @@ class Past:
     made: Generated
 
 
-def play(kinds: Iterable[Kind] = KINDS, days: int = 60, step_s: int = 900, ahead_s: int = 0) -> list[Past]:
-    """Generate the sites' last `days` and `ahead_s` of the future, the last two days with a tick a minute."""
+def play(kinds: Iterable[Kind] = SHOWN, days: int = 60, step_s: int = 900, ahead_s: int = 0) -> list[Past]:
+    """Generate the sites' last `days` and `ahead_s` of the future, the last two days with a tick a minute.
+
+    The sums of those that are one house come with the last of them.
+    """
     now = int(time.time()) // 60 * 60
     first = datetime.fromtimestamp(now, UTC).date() - timedelta(days=days)
-    return [
+    found = [
         Past(
             kind,
             now,
@@ -39,6 +58,12 @@ def play(kinds: Iterable[Kind] = KINDS, days: int = 60, step_s: int = 900, ahead
         )
         for kind in kinds
     ]  # fmt: skip
+    for site, pasts in groupby(sorted(found, key=lambda past: past.kind.site), key=lambda past: past.kind.site):
+        if site and len(members := [(past.kind, past.made) for past in pasts]) > 1:
+            lines = members[-1][1].lines
+            lines["totals"] += sum_ticks(site, members)
+            lines["daily"] += sum_days(site, members)
+    return found
 
 
 class Stand:

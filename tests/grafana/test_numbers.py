@@ -22,12 +22,12 @@ from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
 from tests.databases.server import Server, serving
 from tests.grafana.answered import read_cells
-from tests.grafana.asking import Asked, PanelFile, ask_panel, read_panels
+from tests.grafana.asking import EVERY, Asked, PanelFile, ask_panel, read_panels
 from tests.grafana.expected import EXPECTED, Cells, Scope
 from tests.grafana.grafana_server import Choice, Grafana, QueryLanguage
 from tests.grafana.known import Points
-from tests.grafana.sites import Past, Stand, play
-from tests.history.kinds import KINDS, Kind
+from tests.grafana.sites import SHOWN, Past, Stand, play
+from tests.history.kinds import Kind
 from tests.sizes import LONG
 
 pytestmark = pytest.mark.long
@@ -38,7 +38,7 @@ DAY_VIEW_S, YEARS_VIEW_S = 1.0, 2.0
 
 @cache
 def sites() -> list[Past]:
-    return play(KINDS, DAYS, STEP_S, AHEAD_S)
+    return play(SHOWN, DAYS, STEP_S, AHEAD_S)
 
 
 @cache
@@ -85,8 +85,10 @@ def variables_of(board: str, choice: Choice, kind: Kind, asked: Asked) -> Mappin
             found[item["name"]] = current["value"]
     panel = kind.panels[0]
     gap = f"{max(300, asked.every_s)}s"
-    of_panel = {"gap": gap, "inverter": panel.serial, "own_group": panel.group, "label": "panel"}
-    return {**found, **of_panel, "gateway": [kind.gateway], "group": ".*"}
+    of_panel = {"gap": gap, "inverter": panel.serial, "own_group": panel.group}
+    label = "panel" if panel.panel else "serial"
+    chosen: dict[str, str | list[str]] = {"gateway": [kind.gateway], "site": [kind.site or "none"], "group": EVERY}
+    return {**found, **of_panel, "label": label, **chosen}
 
 
 def pair_queries(panel: PanelFile, source: Any, language: QueryLanguage) -> Iterator[tuple[Any, list[str]]]:
@@ -131,7 +133,7 @@ def compare(query: Any, wanted: Cells, got: Cells, name: str, checked: Checked) 
     return wrong
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+@pytest.mark.parametrize("kind", SHOWN, ids=[kind.name for kind in SHOWN])
 @pytest.mark.parametrize("board", BOARDS, ids=[board.uid for board in BOARDS])
 def test_every_number_is_right(checked: Checked, board: Any, kind: Kind) -> None:
     choice = checked.grafana.choice

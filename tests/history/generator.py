@@ -270,10 +270,11 @@ class Generator:
     def _report(self, at: int) -> Iterator[Reading]:
         """The status of each inverter, and its report while it produces; a dead one never reports."""
         for number, panel in enumerate(self.kind.panels):
-            spot = int(panel.panel[1:]) - 1  # six panels lie in a row
-            place = {"panel": panel.panel, "panel_group": panel.group}
-            place |= {"panel_row": str(spot // 6 + 1), "panel_column": str(spot % 6 + 1)}
-            tags = {**self._tags, "serial": panel.serial, **place}
+            tags = {**self._tags, "serial": panel.serial}
+            if panel.panel:
+                spot = int(panel.panel[1:]) - 1  # six panels lie in a row
+                tags |= {"panel": panel.panel, "panel_group": panel.group}
+                tags |= {"panel_row": str(spot // 6 + 1), "panel_column": str(spot % 6 + 1)}
             watts = self._watts[panel.serial]
             if watts > 0:
                 fields: dict[str, Value] = {"power_w": watts, "energy_lifetime_wh": self._lifetimes[panel.serial]}

@@ -25,7 +25,10 @@ sell = 0.05
 
 @dataclass(frozen=True)
 class Roofed:
-    """One panel: its group, its part of the site's production, and the day from which on it is dead or weak."""
+    """One panel: its group, its part of the site's production, and the day from which on it is dead or weak.
+
+    Without name and group there is no layout file.
+    """
 
     serial: str
     panel: str
@@ -40,6 +43,7 @@ class Kind:
     """One site. `outages`: (day, hour, minutes) without the grid; `gaps`: the same without the recorder.
 
     `swings`: the same with a frequency of 49.3 Hz; `trips`: the same with the first panel switched off by the grid.
+    `site`: the house that it has together with other kinds. `is_lively`: clouds pass, and appliances go on and off.
     """
 
     name: str
@@ -50,6 +54,8 @@ class Kind:
     has_meters: bool = True
     battery_wh: float = 0.0
     tariff: str = ""
+    site: str = ""
+    is_lively: bool = False
     panels: tuple[Roofed, ...] = ()
     outages: tuple[tuple[int, int, int], ...] = ()
     gaps: tuple[tuple[int, int, int], ...] = field(default=((3, 10, 95), (17, 1, 300)))
@@ -57,7 +63,7 @@ class Kind:
     trips: tuple[tuple[int, int, int], ...] = field(default=((5, 12, 45),))
 
 
-def _roof(prefix: str, groups: dict[str, int], **special: tuple[str, int]) -> tuple[Roofed, ...]:
+def make_roof(prefix: str, groups: dict[str, int], **special: tuple[str, int]) -> tuple[Roofed, ...]:
     """Panels by group; `special`: name of a panel → what it becomes, and from which day on."""
     count = sum(groups.values())
     found = []
@@ -74,15 +80,18 @@ def _roof(prefix: str, groups: dict[str, int], **special: tuple[str, int]) -> tu
 KINDS: Final = (
     Kind(
         "battery-three-phases", "122500000001", "Australia/Sydney", 9000.0, 3, battery_wh=10_000.0,
-        tariff=TIME_OF_USE, panels=_roof("12250100", {"east": 4, "west": 4}), outages=((8, 13, 43), (20, 23, 90)),
+        tariff=TIME_OF_USE, panels=make_roof("12250100", {"east": 4, "west": 4}), outages=((8, 13, 43), (20, 23, 90)),
     ),
-    Kind("no-battery", "122500000002", "Europe/Berlin", 6000.0, panels=_roof("12250200", {"south": 6})),
+    Kind(
+        "no-battery", "122500000002", "Europe/Berlin", 6000.0, site="house",
+        panels=make_roof("12250200", {"south": 6}),
+    ),
     Kind(
         "no-meters", "122500000003", "America/New_York", 4000.0, has_meters=False,
-        panels=_roof("12250300", {"roof": 5}),
+        panels=make_roof("12250300", {"roof": 5}),
     ),
     Kind(
-        "two-groups", "122500000004", "Europe/Madrid", 7000.0,
-        panels=_roof("12250400", {"south": 5, "west": 5}, S2=("dead", 24), W3=("weak", 30)),
+        "two-groups", "122500000004", "Europe/Madrid", 7000.0, site="house",
+        panels=make_roof("12250400", {"south": 5, "west": 5}, S2=("dead", 24), W3=("weak", 30)),
     ),
 )  # fmt: skip

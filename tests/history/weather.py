@@ -25,7 +25,7 @@ class Weather:
     """Sun by hour, season and a cloud for each day; a house with evenings and noise."""
 
     def __init__(self, kind: Kind, seed: int) -> None:
-        self._zone = ZoneInfo(kind.zone)
+        self._zone, self._is_lively = ZoneInfo(kind.zone), kind.is_lively
         self._random = Random(f"{kind.name} {seed}")
         self._clouds: dict[str, float] = {}
 
@@ -38,10 +38,32 @@ class Weather:
         hour, day = local.hour + local.minute / 60, local.timetuple().tm_yday
         season = 0.75 + 0.25 * math.cos((day - 172) * math.tau / 365)
         cloud = self._clouds.setdefault(local.date().isoformat(), 0.55 + 0.45 * self._random.random())
-        return max(0.0, math.sin((hour - 6) * math.pi / 12)) * season * cloud
+        sun = max(0.0, math.sin((hour - 6) * math.pi / 12)) * season * cloud
+        return sun * (1 - 0.55 * (1 - cloud) * _waver(at, 1500) - 0.08 * _waver(at, 180)) if self._is_lively else sun
 
     def house(self, at: int) -> float:
         """What the house draws, in W."""
         local = self.local(at)
+        if self._is_lively:
+            return self._appliances(at, local.hour * 60 + local.minute)
         evening = 1800.0 if 17 <= local.hour < 22 else 0.0
         return 180.0 + evening + (at // 900 * 7919) % 400
+
+    def _appliances(self, at: int, minute: int) -> float:
+        """What is on at a minute of the day: what never sleeps, a fridge, the kitchen, the evening, a washing day."""
+        watts = 190.0 + 40 * _waver(at, 420) + (95.0 if at // 60 % 45 < 17 else 0.0)
+        day = at // 86400 * 7919 % 10
+        for first, last, most, is_cycling in (
+            (395, 410, 1900.0, False), (720 + 2 * day, 760, 2300.0, True), (1040, 1330, 420.0, False),
+            (1095 + 3 * day, 1150 + 3 * day, 2600.0, True), (560 + 9 * day, 640 + 9 * day, 1500.0 * (day > 4), True),
+        ):  # fmt: skip
+            if first <= minute < last:
+                watts += most * (_waver(at, 240) > 0.4 if is_cycling else 0.9 + 0.1 * _waver(at, 300))
+        return watts
+
+
+def _waver(at: int, period_s: int) -> float:
+    """A number between 0 and 1 that wanders from one period to the next."""
+    number, part = divmod(at, period_s)
+    one, other = ((each * 2654435761 % 2**32) / 2**32 for each in (number, number + 1))
+    return one + (other - one) * part / period_s

@@ -1,0 +1,151 @@
+"""Ask for the cells of a picture of all panels: one value for each panel, and time or hour of the day.
+
+The rows come long; the panel that shows them makes its columns. Panels stand in the order of group, length of the
+name, name, so that E2 comes before E10. InfluxQL knows no length of a name: it asks for names that end in one digit,
+in two, and for all others, and numbers these three in the column `digits`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from grafana.query import flux, influxql
+from grafana.query.asked import OneColumn, Query, Rows, Statement
+
+PLACE: Final = ("panel", "digits", "panel_group")
+"""The columns by which InfluxQL's rows are sorted, the last one first of all."""
+_DIGITS: Final = (r"=~ /^\D*\d$/", r"=~ /^\D*\d\d$/", r"!~ /^\D*\d{1,2}$/")
+
+
+@dataclass(frozen=True)
+class _PanelCells(OneColumn):
+    """Cells under `name`, of `rows`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the panel's name and the value."""
+        return ("panel", self.name)
+
+
+@dataclass(frozen=True)
+class CurveByPanel(_PanelCells):
+    """The mean of one field of each inverter in each window that has one."""
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        read = flux.read(self.rows, flux.windows("mean", empty=False))
+        made = {"Time": "r._time", "panel": flux.NAME, self.name: "r._value"}
+        return [Statement(self.rows.role, _in_order((*read, flux.WHOLE_WINDOWS), made))]
+
+    def influxql(self) -> list[Statement]:
+        """Return three statements; the tag that names an inverter is the variable `label`, and so is its column."""
+        (field,) = self.rows.fields
+        return [
+            Statement(
+                self.rows.role,
+                influxql.select(
+                    [influxql.call("mean", field, self.name), f'mean("{field}") * 0 + {number} AS "digits"'],
+                    influxql.quote(self.rows.measurement),
+                    influxql.where(self.rows, f'"${{label:raw}}" {names}'),
+                    'GROUP BY time($__interval), "panel_group", "${label:raw}" fill(none)',
+                ),
+            )
+            for number, names in enumerate(_DIGITS)
+        ]
+
+
+@dataclass(frozen=True)
+class PanelDays(_PanelCells):
+    """A number of each panel on each day, times a hundred; the second field of `rows` is the panel's name."""
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        field, panel = self.rows.fields
+        known = f"filter(fn: (r) => exists r.{panel} and exists r.{field})"
+        made = {"Time": "r._time", "panel": f"r.{panel}", self.name: f"r.{field} * 100.0"}
+        return [Statement(self.rows.role, _in_order((*flux.read(self.rows), flux.WIDE, known), made))]
+
+    def influxql(self) -> list[Statement]:
+        """Return three statements."""
+        field, panel = self.rows.fields
+        return [
+            Statement(
+                self.rows.role,
+                influxql.select(
+                    [
+                        f'"{panel}" AS "panel"', f'"{field}" * 100 AS "{self.name}"',
+                        f'"{field}" * 0 + {number} AS "digits"',
+                    ],
+                    influxql.quote(self.rows.measurement),
+                    influxql.where(self.rows, f'"{panel}" {names}'),
+                    'GROUP BY "panel_group"',
+                ),
+            )
+            for number, names in enumerate(_DIGITS)
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HourShares(Query):
+    """The energy of each inverter in each hour of the day, as percent of its group's: panel, hour, percentage."""
+
+    name: str
+    rows: Rows
+    """With the fields own energy and energy of the group."""
+    names: Rows
+    """The newest rows that hold each panel's name, for Flux. InfluxQL joins nothing: it reads the field of `rows`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return name, hour and percentage."""
+        return ("panel", "hour", self.name)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        own, usual = self.rows.fields
+        sums = flux.pipe(
+            *flux.read(self.rows, "sum()"),
+            'group(columns: ["serial", "hour", "_field"])',
+            "sum()",
+            "group()",
+            'pivot(rowKey: ["serial", "hour"], columnKey: ["_field"], valueColumn: "_value")',
+        )
+        names = flux.pipe(
+            *flux.read(self.names, "last()"), "group()", 'keep(columns: ["serial", "panel_group", "_value"])'
+        )
+        joined = f'sums = {sums}\nnames = {names}\n\njoin(tables: {{sums, names}}, on: ["serial"])'
+        known = f"filter(fn: (r) => exists r.{own} and exists r.{usual} and r.{usual} > 0.0)"
+        made = {"panel": "r._value", "hour": "r.hour", self.name: f"100.0 * r.{own} / r.{usual}"}
+        return [Statement(self.rows.role, _in_order((joined, known), made))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement: three would read all hours three times."""
+        own, usual = self.rows.fields
+        (panel,) = self.names.fields
+        inner = influxql.select(
+            [influxql.call("sum", own), influxql.call("sum", usual), influxql.call("last", panel)],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY "panel_group", "serial", "hour"',
+        )
+        columns = ['"panel_group"', '"hour"', f'"{panel}"', f'100 * "{own}" / "{usual}" AS "{self.name}"']
+        return [Statement(self.rows.role, influxql.select(columns, f"({inner})", f'WHERE "{usual}" > 0'))]
+
+
+def _in_order(steps: Iterable[str], made: dict[str, str]) -> str:
+    """Write the Flux that makes these columns of the rows, and puts the panels in their order."""
+    return flux.pipe(*_order(steps, made), imports=("strings",))
+
+
+def _order(steps: Iterable[str], made: dict[str, str]) -> Iterator[str]:
+    columns = ", ".join(f"{name}: {value}" for name, value in made.items())
+    group = 'if exists r.panel_group then r.panel_group else ""'
+    yield from steps
+    yield "group()"
+    yield f"map(fn: (r) => ({{{columns}, panel_group: {group}}}))"
+    yield "map(fn: (r) => ({r with digits: strings.strlen(v: r.panel)}))"
+    names = ", ".join(f'"{name}"' for name in reversed(PLACE))
+    yield f"sort(columns: [{names}])"
+    yield 'drop(columns: ["panel_group", "digits"])'
