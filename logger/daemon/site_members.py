@@ -21,13 +21,23 @@ class SiteMembers:
 
     def __init__(self, site: str, names: Sequence[str]) -> None:
         self.site = site
-        self.last: Mapping[str, Value] = {}
-        """The fields of the newest point of the site."""
+        self.newest: Reading | None = None
+        """The newest point of the site."""
         self._members = {name: SiteMember(name) for name in names}
         self._known: set[str] = set()
         self._tick = 0
         self._reported: set[str] = set()
         self._dates: set[str] = set()
+
+    @property
+    def names(self) -> list[str]:
+        """Return the address or serial of each gateway."""
+        return [*self._members]
+
+    @property
+    def last(self) -> Mapping[str, Value]:
+        """Return the fields of the newest point of the site."""
+        return {} if self.newest is None else self.newest.fields
 
     def note(
         self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
@@ -77,9 +87,8 @@ class SiteMembers:
             each if each.name in reported else SiteMember(each.name, _NOT_HEARD, each.energy)
             for each in self._members.values()
         ]
-        point = sum_totals(self.site, self._tick, members)
-        self.last = point.fields
-        return [point]
+        self.newest = sum_totals(self.site, self._tick, members)
+        return [self.newest]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Run the MQTT library's client on the recorder's own loop, with few wake-ups. Alone imports paho."""
+"""Run paho's client on the recorder's own loop, with few wake-ups. Alone imports paho.
+
+aiomqtt would do the same, but it wakes up each second: of a minute's processor time that is as much as half a tick
+(docs/performance.md).
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ _LOOK_S: Final = 15.0
 """How often the library looks whether a ping is due."""
 _PATIENCE_S: Final = 10.0
 """The longest that the broker may do nothing while it is waited for."""
+_AT_MOST_ONCE: Final = 0
 _AT_LEAST_ONCE: Final = 1
 
 
@@ -84,10 +89,11 @@ class BrokerLink:
 
     def publish(self, message: Message) -> None:
         """Hand over a message that the broker shall keep; `wait_until_taken` tells when it has it."""
-        self._waiting.add(self.client.publish(message.topic, message.payload, _AT_LEAST_ONCE, retain=True).mid)
+        surety = _AT_MOST_ONCE if message.is_repeated else _AT_LEAST_ONCE
+        self._waiting.add(self.client.publish(message.topic, message.payload, surety, retain=True).mid)
 
     async def wait_until_taken(self) -> None:
-        """Wait until the broker has taken every message, or is lost. Raises TimeoutError if it takes no more."""
+        """Wait until the broker has what it was sent, or is lost. Raises TimeoutError if it takes no more."""
         await self._wait_while(lambda: bool(self._waiting))
 
     async def close(self) -> None:

@@ -20,10 +20,15 @@ OFFLINE: Final = "offline"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one message to publish; the broker keeps it for those who connect later."""
+    """Hold one message to publish; the broker keeps it for those who connect later.
+
+    `is_repeated`: the next one follows soon, so the broker need not confirm it; a connection that is lost is made
+    again, and everything is told again.
+    """
 
     topic: str
     payload: str
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class Messages:
         state = _describe_state(topic, values, self._announced[state_topic], is_stale=is_stale)
         if topic.device == "recorder":
             state["troubles"] = list(troubles)
-        yield Message(state_topic, json.dumps({**state, "time": reading.time}, ensure_ascii=False))
+        yield Message(state_topic, json.dumps({**state, "time": reading.time}, ensure_ascii=False), is_repeated=True)
 
     def _of(self, gateway: str) -> str:
         return f"{self.base}/{gateway}"

@@ -18,12 +18,13 @@ from logger.daemon.recorder import Recorder
 from logger.settings.load import Settings
 from logger.store.folder import is_demo
 from logger.web.assets_folder import ASSETS
-from logger.web.cached_documents import JSON, NewsCache, WebDocument
+from logger.web.cached_documents import JSON, FewKept, NewsCache, WebDocument
 from logger.web.front_page import FrontPage
 from logger.web.guard import Guard, HostNames, Passwords
 from logger.web.health_answers import answer_health, answer_ready
 from logger.web.json_answers import Question, QuestionError
 from logger.web.live_stream import LiveResponse, LiveStreams
+from logger.web.metrics import answer_metrics
 from logger.web.page_texts import LANGUAGES, Language, choose_language
 from logger.web.routes import ROUTES, Route
 from logger.web.shown_sites import ShownSite
@@ -59,7 +60,7 @@ class WebApp:
             if unknown := parameters.keys() - known:
                 raise QuestionError(f"there is no parameter `{sorted(unknown)[0][:40]}`")
             site = self.find_site(parameters.get("site", "1"))
-            found = await route.answer(Question(site, parameters, self.recorder, self.clock))
+            found = await route.answer(Question(site, parameters, self.recorder, self.clock, self.sites))
         except QuestionError as error:
             return WebDocument(json.dumps({"error": error.message}).encode(), JSON, 400)
         return WebDocument(self.hide_serials(json.dumps(found, ensure_ascii=False).encode()), JSON)
@@ -159,7 +160,7 @@ def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request]
             site = web.find_site(request.query_params.get("site", "1"))
         except QuestionError as error:
             return Response(f"{error.message}\n", 404, media_type="text/plain")
-        return LiveResponse(streams, site, read_language(request))
+        return LiveResponse(streams, site, read_language(request), request.query_params.get("shown", ""))
 
     return endpoint
 
@@ -167,13 +168,14 @@ def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request]
 def _make_metrics_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]:
     """Make the function that answers Prometheus."""
 
-    async def endpoint(request: Request) -> Response:
-        from logger.web.metrics import answer_metrics  # loads its library when Prometheus first comes
+    kept: FewKept[Response] = FewKept(1)
 
-        async def make() -> WebDocument:
-            return answer_metrics(web.recorder, web.clock)
+    async def endpoint(_: Request) -> Response:
+        return kept.get(web.recorder.news.version, make)
 
-        return await web.answer("/metrics", make, request)
+    def make() -> Response:
+        document = answer_metrics(web.recorder, web.clock)
+        return Response(document.body, headers={"cache-control": "no-cache, private"}, media_type=document.media_type)
 
     return endpoint
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -14,7 +15,7 @@ JSON: Final = "application/json"
 HTML: Final = "text/html; charset=utf-8"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WebDocument:
     """Hold one answer: its body, what kind of body that is, its HTTP status, and a tag that changes with the body."""
 
@@ -22,10 +23,27 @@ class WebDocument:
     media_type: str
     status: int = 200
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """Return the tag of the body."""
         return f'"{hashlib.blake2b(self.body, digest_size=9).hexdigest()}"'
+
+
+class FewKept(Generic[T]):
+    """Keeps what was made for each key; at most `most`, those that were asked for last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, T] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what belongs to a key, made now if it is not kept."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return self._kept[key]
 
 
 class NewsCache(Generic[T]):

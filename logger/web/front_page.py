@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from string import Template
 from typing import Any, Final, cast
 
 from logger import __version__
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
-from logger.web import json_answers
 from logger.web.assets_folder import STAMP, read_asset
-from logger.web.cached_documents import HTML, NewsCache, WebDocument
-from logger.web.json_answers import Question
+from logger.web.cached_documents import HTML, FewKept, NewsCache, WebDocument
+from logger.web.day_curve import draw_curve
+from logger.web.gathered_facts import GatheredFacts, PageFacts
+from logger.web.json_answers import Question, answer_curve
+from logger.web.kept_parts import KeptParts, ShownParts
 from logger.web.markup import Markup, el, join
-from logger.web.page_parts import PageFacts, draw_today_curve, make_parts
 from logger.web.page_texts import LANGUAGES, NAMES, Language
 from logger.web.shown_sites import ShownSite
 from logger.web.wording import Wording
 
+_MOST_SITES: Final = 8
+"""Sites whose facts and parts are kept at once."""
 _HEADINGS: Final = ("now", "curve", "today", "days", "months", "roof")
 
 
@@ -27,27 +28,30 @@ class FrontPage:
     """Makes the page and its parts; each once for every piece of news, whoever looks."""
 
     def __init__(self, recorder: Recorder, sites: tuple[ShownSite, ...], clock: Clock, *, is_invented: bool) -> None:
-        self._recorder, self._sites, self._clock = recorder, sites, clock
+        self._recorder, self._sites = recorder, sites
         self._is_invented = is_invented
-        self._facts: NewsCache[PageFacts] = NewsCache(4)
-        self._parts: NewsCache[dict[str, str]] = NewsCache(4 * len(LANGUAGES))
+        self._clock = clock
+        self._gathered: FewKept[GatheredFacts] = FewKept(_MOST_SITES)
+        self._kept: FewKept[KeptParts] = FewKept(_MOST_SITES * len(LANGUAGES))
+        self._facts: NewsCache[PageFacts] = NewsCache(_MOST_SITES)
 
     async def write(self, site: ShownSite, language: Language, *, is_chosen: bool) -> WebDocument:
         """Write the whole page; `is_chosen`: the visitor chose the language by a link."""
         facts, words = await self._find_facts(site), Wording(language)
-        parts = await self.make_parts(site, language)
+        shown = self._keep(site, language).draw(facts)
+        curve = cast(dict[str, Any], await answer_curve(self._ask_about(site)))
         chosen = f"&lang={language}" if is_chosen else ""
         name = await self._name_site(site, words)
         texts = {
-            **parts,
+            **shown.parts,
             **{f"h_{name}": join(words.say(name)) for name in _HEADINGS},
-            "curve": draw_today_curve(facts, words),
+            "curve": draw_curve(curve, facts.span, words),
             "language": language,
             "title": join(f"{name} · envoy-logger"),
             "heading": join(name),
             "stamp": STAMP,
             "zone": join(facts.zone.key),
-            "live": f"live?site={site.number}&amp;lang={language}",
+            "live": f"live?site={site.number}&amp;lang={language}&amp;shown={shown.stamp}",
             "curve_address": f"api/v1/curve?site={site.number}",
             "cut_off": join(words.say("cut_off")),
             "skip": join(words.say("skip")),
@@ -61,35 +65,19 @@ class FrontPage:
         }
         return WebDocument(_FRAME.substitute(texts).encode(), HTML)
 
-    async def make_parts(self, site: ShownSite, language: Language) -> Mapping[str, str]:
-        """Make the parts of the page that change, by the id of their element."""
-
-        async def make() -> dict[str, str]:
-            return make_parts(await self._find_facts(site), Wording(language))
-
-        return await self._parts.get(f"{site.number} {language}", self._recorder.news.version, make)
-
-    async def find_point(self, site: ShownSite) -> dict[str, float]:
-        """Return the newest point of the curve: `at` and the powers."""
-        curve = (await self._find_facts(site)).curve
-        return {name: values[-1] for name, values in curve.items() if isinstance(values, list) and values}
+    async def show(self, site: ShownSite, language: Language) -> ShownParts:
+        """Return the parts of the page that change, and the newest point of the curve."""
+        return self._keep(site, language).draw(await self._find_facts(site))
 
     async def _find_facts(self, site: ShownSite) -> PageFacts:
-        return await self._facts.get(f"{site.number}", self._recorder.news.version, lambda: self._gather(site))
+        gathered = self._gathered.get(site.number, lambda: GatheredFacts(self._ask_about(site)))
+        return await self._facts.get(f"{site.number}", self._recorder.news.version, gathered.gather)
 
-    async def _gather(self, site: ShownSite) -> PageFacts:
-        """Ask the API's own answers for what the page shows."""
-        question = Question(site, {}, self._recorder, self._clock)
-        scope = await site.make_scope()
-        return PageFacts(
-            now=_as_mapping(await json_answers.answer_now(question)),
-            curve=_as_mapping(await json_answers.answer_curve(question)),
-            days=_as_mapping(await json_answers.answer_days(question))["days"],
-            months=_as_mapping(await json_answers.answer_months(question))["months"],
-            inverters=_as_mapping(await json_answers.answer_inverters(question))["inverters"],
-            time=self._clock.time(),
-            span=(scope.since, await site.find_end_of_day()),
-        )
+    def _keep(self, site: ShownSite, language: Language) -> KeptParts:
+        return self._kept.get((site.number, language), lambda: KeptParts(language))
+
+    def _ask_about(self, site: ShownSite) -> Question:
+        return Question(site, {}, self._recorder, self._clock, self._sites)
 
     async def _name_site(self, site: ShownSite, words: Wording) -> str:
         """Return the name of a site; without one its number if there are several."""
@@ -116,10 +104,6 @@ class FrontPage:
 _FRAME: Final = Template(read_asset("page.html").decode())
 
 
-def _as_mapping(answer: object) -> dict[str, Any]:
-    return cast(dict[str, Any], answer)
-
-
 def _link_languages(site: ShownSite, here: Language) -> Markup:
     """Write a link to the page in each language."""
     return join(
@@ -135,8 +119,3 @@ def _link_languages(site: ShownSite, here: Language) -> Markup:
             for each in LANGUAGES
         )
     )
-
-
-def write_message(parts: Mapping[str, str], point: Mapping[str, float]) -> bytes:
-    """Write one server-sent event: the parts that changed, and the newest point of the curve."""
-    return f"data: {json.dumps({'parts': dict(parts), 'point': dict(point)}, ensure_ascii=False)}\n\n".encode()

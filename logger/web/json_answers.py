@@ -24,7 +24,7 @@ from logger.web.shown_sites import ShownSite, as_point, by_serial
 _RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
 _MOST_DAYS: Final = 400
 _MOST_EVENTS: Final = 200
-_CURVE: Final = (
+CURVE: Final = (
     "production_power_w",
     "load_power_w",
     "net_power_w",
@@ -42,12 +42,13 @@ class QuestionError(EnvoyLoggerError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Hold one question: the site that it is about, its parameters, and what the recorder knows."""
+    """Hold one question: the site that it is about, its parameters, what the recorder knows, and all its sites."""
 
     site: ShownSite
     parameters: Mapping[str, str]
     recorder: Recorder
     clock: Clock
+    sites: tuple[ShownSite, ...] = ()
 
 
 async def answer_now(question: Question) -> Json:
@@ -130,13 +131,54 @@ async def answer_years(question: Question) -> Json:
 
 async def _answer_spans(site: ShownSite, name: str, measurement: str, since: date, until: date) -> Json:
     """Answer with rows of days, months or years, and what the named query of that name computes of each."""
-    points: Sequence[Point] = await site.read_rows(measurement, since, until)
     scope = await site.make_scope(since, until)
+    points = await site.read_rows(measurement, since, until)
+    return {**_head(site, scope), name: _describe_spans(points, name, measurement, scope)}
+
+
+def _describe_spans(points: Sequence[Point], name: str, measurement: str, scope: Scope) -> list[Json]:
+    """Return rows as they are, each with what the named query computes of it."""
     ratios = _pick_ratios(QUERIES[name].answer(Rows({measurement: points}), scope))
-    rows: list[Json] = [
-        {**_round_all(point.fields), **of_point} for point, of_point in zip(points, ratios, strict=True)
-    ]
-    return {**_head(site, scope), name: rows}
+    return [{**_round_all(point.fields), **of_point} for point, of_point in zip(points, ratios, strict=True)]
+
+
+async def answer_site(question: Question) -> Json:
+    """Answer with the sums of a site of several gateways; `gateways` is null at a site of one."""
+    sums, days = await sum_now(question), await sum_days(question)
+    return {**_head(question.site, await question.site.make_scope()), **sums, "days": days}
+
+
+async def sum_now(question: Question) -> dict[str, Json]:
+    """Return how many gateways the site has, and the newest sums over them."""
+    members = next((each for each in question.recorder.sites if each.site == question.site.name), None)
+    if members is None:
+        return {"gateways": None, "gateways_heard": None, "missing": "", "at": None, "is_fresh": False, "totals": {},
+                "today": {}}  # fmt: skip
+    reading, scope = members.newest, await question.site.make_scope()
+    is_today = reading is not None and reading.time >= scope.since
+    totals = {n: v for n, v in _fields(reading).items() if is_today or not n.endswith("_today_wh")}
+    told = {name: totals.pop(name, None) for name in ("gateways", "gateways_heard", "missing")}
+    return {
+        "gateways": len(members.names),
+        "gateways_heard": int(heard) if isinstance(heard := told["gateways_heard"], float) else None,
+        "missing": told["missing"] or "",
+        "at": reading.time if reading else None,
+        "is_fresh": reading is not None and question.site.is_fresh(reading),
+        "totals": {**totals},
+        "today": {**(_answer_today(reading, scope) if reading and is_today else {})},
+    }
+
+
+async def sum_days(question: Question) -> list[Json]:
+    """Return the last fourteen days of a site of several gateways; the store has them under one of these."""
+    today, site = await question.site.today(), question.site
+    points = {
+        point.time: point
+        for each in question.sites
+        if site.name and each.name == site.name
+        for point in await each.read_rows("envoy_site_day", today - timedelta(days=13), today)
+    }
+    return _describe_spans([points[at] for at in sorted(points)], "days", "envoy_day", await site.make_scope())
 
 
 async def answer_inverters(question: Question) -> Json:
@@ -171,7 +213,7 @@ _PLACE: Final = ("group", "row", "column")
 async def answer_curve(question: Question) -> Json:
     """Answer with the powers of each tick of today, by name; null where a value is absent."""
     ticks = await question.site.read_curve()
-    names = [name for name in _CURVE if any(name in numbers for _, numbers in ticks)]
+    names = [name for name in CURVE if any(name in numbers for _, numbers in ticks)]
     series: dict[str, Json] = {name: [numbers.get(name) for _, numbers in ticks] for name in names}
     head = _head(question.site, await question.site.make_scope())
     return {**head, "at": [at for at, _ in ticks], **series}

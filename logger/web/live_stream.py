@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from logger.daemon.news import News
-from logger.web.front_page import FrontPage, write_message
+from logger.web.cached_documents import FewKept
+from logger.web.front_page import FrontPage
+from logger.web.kept_parts import ShownParts
 from logger.web.page_texts import Language
 from logger.web.shown_sites import ShownSite
 
 MOST_STREAMS: Final = 256
+_MOST_STEPS: Final = 32
 _PAUSE_S: Final = 0.5
 """The least time between two messages, so that a fast clock or a burst of troubles floods nobody."""
 _SIGN_OF_LIFE_S: Final = 25.0
 
 
+_NOTHING: Final = ShownParts({}, {})
+
+
+@dataclass(slots=True)
+class _Step:
+    """Hold the message that leads from what a visitor knows to what is shown."""
+
+    known: ShownParts | None = None
+    shown: ShownParts | None = None
+    message: bytes = b""
+
+
 class LiveStreams:
-    """Counts the open streams, and writes each."""
+    """Counts the open streams, and writes each. What several visitors have not seen yet is written once for all."""
 
     def __init__(self, page: FrontPage, news: News) -> None:
         self._page, self._news = page, news
+        self._written: FewKept[_Step] = FewKept(_MOST_STEPS)
         self.open = 0
 
     @property
@@ -32,15 +50,17 @@ class LiveStreams:
         """Tell whether no further visitor can be served."""
         return self.open >= MOST_STREAMS
 
-    async def follow(self, site: ShownSite, language: Language) -> AsyncIterator[bytes]:
-        """Yield a message now and after each piece of news: the parts that changed for this visitor."""
-        known: dict[str, str] = {}
+    async def follow(self, site: ShownSite, language: Language, stamp: str = "") -> AsyncIterator[bytes]:
+        """Yield a message now and after each piece of news that changes what this visitor sees.
+
+        `stamp`: that of the parts that the visitor has already.
+        """
+        version = self._news.version
+        shown = await self._page.show(site, language)
+        known = shown if shown.stamp == stamp else _NOTHING
+        yield self._write(site, language, known, shown)
         while True:
-            version = self._news.version
-            parts = await self._page.make_parts(site, language)
-            changed = {name: text for name, text in parts.items() if known.get(name) != text}
-            yield write_message(changed, await self._page.find_point(site))
-            known = dict(parts)
+            known = shown
             await asyncio.sleep(_PAUSE_S)
             while self._news.version == version:
                 try:
@@ -48,13 +68,30 @@ class LiveStreams:
                         await self._news.wait_beyond(version)
                 except TimeoutError:
                     yield b":\n\n"
+            version = self._news.version
+            shown = await self._page.show(site, language)
+            if shown != known:
+                yield self._write(site, language, known, shown)
+
+    def _write(self, site: ShownSite, language: Language, known: ShownParts, shown: ShownParts) -> bytes:
+        """Write what differs between what a visitor knows and what is shown now."""
+        step = self._written.get((site.number, language, known is _NOTHING), _Step)
+        if step.known is not known or step.shown is not shown:
+            changed = {name: text for name, text in shown.parts.items() if known.parts.get(name) != text}
+            step.known, step.shown, step.message = known, shown, write_message(changed, shown.point)
+        return step.message
+
+
+def write_message(parts: Mapping[str, str], point: Mapping[str, float]) -> bytes:
+    """Write one server-sent event: the parts that changed, and the newest point of the curve."""
+    return f"data: {json.dumps({'parts': parts, 'point': point}, ensure_ascii=False)}\n\n".encode()
 
 
 class LiveResponse:
     """One stream to one visitor, as an ASGI application: it ends when the visitor leaves."""
 
-    def __init__(self, streams: LiveStreams, site: ShownSite, language: Language) -> None:
-        self._streams, self._site, self._language = streams, site, language
+    def __init__(self, streams: LiveStreams, site: ShownSite, language: Language, stamp: str) -> None:
+        self._streams, self._site, self._language, self._stamp = streams, site, language, stamp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send messages until the visitor leaves."""
@@ -75,7 +112,7 @@ class LiveResponse:
     async def _send_all(self, send: Send) -> None:
         headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for message in self._streams.follow(self._site, self._language):
+        async for message in self._streams.follow(self._site, self._language, self._stamp):
             await send({"type": "http.response.body", "body": message, "more_body": True})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
 from typing import TypeAlias
 
@@ -19,19 +20,27 @@ Content: TypeAlias = "str | Markup | None"
 
 def el(name: str, *content: Content, **attributes: str | float | None) -> Markup:
     """Write one element; an attribute of None is left out, `_` in its name is `-`, and one at the end is cut."""
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value), quote=True)}"'
-        for key, value in attributes.items()
-        if value is not None
-    )
-    if name in _VOID:
-        return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{join(*content)}</{name}>")
+    parts = [f"<{name}"]
+    for key, value in attributes.items():
+        if value is not None:
+            parts.append(f' {_name_attribute(key)}="{escape(_text(value))}"')
+    parts.append(">")
+    if name not in _VOID:
+        parts += [each if isinstance(each, Markup) else escape(each) for each in content if each is not None]
+        parts.append(f"</{name}>")
+    return Markup("".join(parts))
 
 
 def join(*content: Content) -> Markup:
     """Write contents one after the other."""
-    return Markup("".join(each if isinstance(each, Markup) else escape(each) for each in content if each is not None))
+    return Markup(
+        "".join([each if isinstance(each, Markup) else escape(each) for each in content if each is not None])
+    )
+
+
+@cache
+def _name_attribute(key: str) -> str:
+    return key.rstrip("_").replace("_", "-")
 
 
 def _text(value: str | float) -> str:

@@ -5,77 +5,21 @@ The browser renews each part separately.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
+from typing import Any, Final, TypeAlias
 
-from logger.web.day_curve import draw_curve
 from logger.web.flow_picture import draw_flow
+from logger.web.gathered_facts import PageFacts, only_true_now
 from logger.web.markup import Markup, el, join
-from logger.web.roof_picture import draw_roof, name_of
+from logger.web.roof_picture import draw_roof, list_fresh, name_of
 from logger.web.span_bars import BarPlace, draw_bars
 from logger.web.wording import Wording
 
 _DAYS: Final = 14
 _MONTHS: Final = 12
 _WEAK_DAYS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class PageFacts:
-    """Hold what the page shows of one site: answers of the API, the present time, and the first and last of today."""
-
-    now: Mapping[str, Any]
-    curve: Mapping[str, Any]
-    days: Sequence[Mapping[str, Any]]
-    months: Sequence[Mapping[str, Any]]
-    inverters: Sequence[Mapping[str, Any]]
-    time: float
-    span: tuple[int, int]
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """Return the time zone of the site."""
-        return ZoneInfo(self.now["zone"])
-
-    @property
-    def today(self) -> date:
-        """Return the present date at the site."""
-        return self.local(self.time).date()
-
-    def local(self, at: float) -> datetime:
-        """Return the local time of the site."""
-        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
-
-    @property
-    def totals(self) -> Mapping[str, Any]:
-        """Return the newest totals; without powers if they are not fresh, for a power is true only now."""
-        totals: Mapping[str, Any] = self.now["totals"]
-        if self.now["is_fresh"]:
-            return totals
-        return {name: value for name, value in totals.items() if not name.endswith(("_w", "_percent"))}
-
-
-def make_parts(facts: PageFacts, words: Wording) -> dict[str, str]:
-    """Make every part, by the id of the element that holds it."""
-    return {
-        "state": _write_state(facts, words),
-        "wrong": _list_wrong(facts, words),
-        "flow": _draw_now(facts, words),
-        "today": _write_today(facts, words),
-        "battery": _write_battery(facts, words),
-        "days": draw_bars(_place_days(facts, words), words.say("days"), words),
-        "months": draw_bars(_place_months(facts, words), words.say("months"), words),
-        "roof": draw_roof(facts.inverters, facts.time, words),
-        "producing": _count_inverters(facts, words),
-    }
-
-
-def draw_today_curve(facts: PageFacts, words: Wording) -> Markup:
-    """Draw the curve of today; a browser with scripts continues it by itself."""
-    return draw_curve(facts.curve, facts.span, words)
 
 
 def _write_state(facts: PageFacts, words: Wording) -> Markup:
@@ -91,8 +35,7 @@ def _write_state(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _draw_now(facts: PageFacts, words: Wording) -> Markup:
-    totals = facts.totals
-    picture = draw_flow(totals, facts.now["grid"], words)
+    picture = draw_flow(facts.totals, facts.now["grid"], words)
     is_metered = any(name in facts.now["totals"] for name in ("load_power_w", "net_power_w", "net_lifetime_wh"))
     if facts.now["at"] is None or is_metered:
         return picture
@@ -101,7 +44,36 @@ def _draw_now(facts: PageFacts, words: Wording) -> Markup:
 
 def _write_today(facts: PageFacts, words: Wording) -> Markup:
     """Write the tiles of today: energies, shares and money."""
-    totals, shares = facts.now["totals"], facts.now["today"]
+    row = next((row for row in facts.days if row.get("local_date") == facts.today.isoformat()), {})
+    return _write_tiles(facts.now, row, words)
+
+
+def _write_whole(facts: PageFacts, words: Wording) -> Markup:
+    """Write the sums of a site of several gateways: what flows now, and today; nothing at a site of one."""
+    whole = facts.whole
+    if whole["gateways"] is None:
+        return Markup("")
+    heard = words.say("gateways_heard", heard=f"{whole['gateways_heard'] or 0}", all=f"{whole['gateways']}")
+    lacking = el("p", words.say("lacking", what=whole["missing"]), class_="quiet") if whole["missing"] else None
+    row = next((row for row in facts.whole_days if row.get("local_date") == facts.today.isoformat()), {})
+    return join(
+        el("h2", words.say("whole")),
+        el("p", heard, class_="count"),
+        lacking,
+        el("div", el("div", draw_flow(only_true_now(whole), {}, words)), el("div", _write_tiles(whole, row, words))),
+    )
+
+
+def _draw_whole_days(facts: PageFacts, words: Wording) -> Markup:
+    if facts.whole["gateways"] is None:
+        return Markup("")
+    title = words.say("whole_days")
+    return join(el("h2", title), draw_bars(_place_days(facts.whole_days, facts.today, words), title, words))
+
+
+def _write_tiles(answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
+    """Write the tiles of an answer's energies and shares, and of the money in the row of the day."""
+    totals, shares = answer["totals"], answer["today"]
     energies = (
         ("sun", "made", "production"),
         ("house", "used", "load"),
@@ -118,13 +90,12 @@ def _write_today(facts: PageFacts, words: Wording) -> Markup:
     for kind, name in (("good", "self_sufficient"), ("sun", "own_use")):
         if (percent := shares.get(f"{name}_percent")) is not None:
             tiles.append(_write_tile(kind, words.say(name), words.percent(percent), percent))
-    tiles += _write_money(facts, words)
+    tiles += _write_money(row, words)
     return el("ul", *tiles, class_="tiles") if tiles else el("p", words.say("nothing"), class_="empty")
 
 
-def _write_money(facts: PageFacts, words: Wording) -> Iterator[Markup]:
+def _write_money(row: Mapping[str, Any], words: Wording) -> Iterator[Markup]:
     """Write the tiles of money, where prices are known."""
-    row = next((row for row in facts.days if row.get("local_date") == facts.today.isoformat()), {})
     if "cost" not in row:
         return
     currency = str(row.get("currency", ""))
@@ -197,11 +168,23 @@ def _count_inverters(facts: PageFacts, words: Wording) -> Markup:
     return join(words.say("producing", producing=f"{producing:.0f}", all=f"{every:.0f}"))
 
 
-def _place_days(facts: PageFacts, words: Wording) -> list[BarPlace]:
+def _place_days(found: Sequence[Mapping[str, Any]], today: date, words: Wording) -> list[BarPlace]:
     """Return a place for each of the last fourteen days."""
-    rows = {row["local_date"]: row for row in facts.days}
-    days = [facts.today - timedelta(days=back) for back in range(_DAYS - 1, -1, -1)]
+    rows = {row["local_date"]: row for row in found}
+    days = [today - timedelta(days=back) for back in range(_DAYS - 1, -1, -1)]
     return [BarPlace(f"{day.day}", words.day(day), rows.get(day.isoformat())) for day in days]
+
+
+def _draw_days(facts: PageFacts, words: Wording) -> Markup:
+    return draw_bars(_place_days(facts.days, facts.today, words), words.say("days"), words)
+
+
+def _draw_months(facts: PageFacts, words: Wording) -> Markup:
+    return draw_bars(_place_months(facts, words), words.say("months"), words)
+
+
+def _draw_roof(facts: PageFacts, words: Wording) -> Markup:
+    return draw_roof(facts.inverters, facts.time, words)
 
 
 def _place_months(facts: PageFacts, words: Wording) -> list[BarPlace]:
@@ -248,3 +231,30 @@ def _write_trouble(text: str, cure: str, words: Wording) -> Markup:
     """Write one trouble and its cure."""
     shown = el("p", f"{words.say('try')}: ", cure, class_="cure") if cure else None
     return el("li", el("p", text), shown)
+
+
+Draw: TypeAlias = Callable[[PageFacts, Wording], Markup]
+
+
+@dataclass(frozen=True, slots=True)
+class PagePart:
+    """Describe one part: how it is drawn, and what of the facts it shows. It is drawn again when that changes."""
+
+    draw: Draw
+    shows: Callable[[PageFacts], object]
+
+
+PARTS: Final[Mapping[str, PagePart]] = {
+    "state": PagePart(_write_state, lambda f: (f.now["at"], f.now["is_fresh"], f.today)),
+    "wrong": PagePart(_list_wrong, lambda f: (f.now["troubles"], f.now["missing"], f.inverters, f.today)),
+    "whole": PagePart(_write_whole, lambda f: (f.whole, f.whole_days, f.today)),
+    "flow": PagePart(_draw_now, lambda f: (f.now["totals"], f.now["is_fresh"], f.now["grid"])),
+    "today": PagePart(_write_today, lambda f: (f.now["totals"], f.now["today"], f.days, f.today)),
+    "battery": PagePart(_write_battery, lambda f: (f.now["totals"], f.now["batteries"])),
+    "days": PagePart(_draw_days, lambda f: (f.days, f.today)),
+    "whole_days": PagePart(_draw_whole_days, lambda f: (f.whole["gateways"], f.whole_days, f.today)),
+    "months": PagePart(_draw_months, lambda f: (f.months, f.today)),
+    "roof": PagePart(_draw_roof, lambda f: (f.inverters, list_fresh(f.inverters, f.time))),
+    "producing": PagePart(_count_inverters, lambda f: (f.now["totals"], f.now["is_fresh"])),
+}
+"""The id of the element that holds a part → the part."""

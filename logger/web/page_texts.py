@@ -42,6 +42,18 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "saved": ("Saved", "Gespart", "Économisé"),
     "curve": ("Power today", "Leistung heute", "Puissance aujourd’hui"),
+    "whole": ("The whole site", "Die ganze Anlage", "Toute l’installation"),
+    "whole_days": (
+        "The whole site, last fourteen days",
+        "Die ganze Anlage, letzte vierzehn Tage",
+        "Toute l’installation, les quatorze derniers jours",
+    ),
+    "gateways_heard": (
+        "{heard} of {all} gateways heard",
+        "{heard} von {all} Gateways gehört",
+        "{heard} passerelles sur {all} répondent",
+    ),
+    "lacking": ("No sum without: {what}", "Keine Summe ohne: {what}", "Pas de somme sans : {what}"),
     "days": ("Last fourteen days", "Letzte vierzehn Tage", "Les quatorze derniers jours"),
     "months": ("Last twelve months", "Letzte zwölf Monate", "Les douze derniers mois"),
     "day": ("Day", "Tag", "Jour"),

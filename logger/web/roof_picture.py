@@ -118,6 +118,11 @@ def _power(inverter: Mapping[str, Any], now: float) -> float | None:
     return watts if at is not None and now - at <= _FRESH_S else None
 
 
+def list_fresh(inverters: Sequence[Mapping[str, Any]], now: float) -> list[bool]:
+    """Tell of each inverter whether it has a power that is still shown."""
+    return [_power(each, now) is not None for each in inverters]
+
+
 def _draw_scale(words: Wording) -> Markup:
     """Draw what the colours mean."""
     bounds = [words.number(100 * bound, 0) for bound in _BOUNDS]

@@ -53,6 +53,12 @@ ROUTES: Final = (
     Route(f"{API}/months", "The last twelve months, as in `envoy_month`.", json_answers.answer_months),
     Route(f"{API}/years", "All years, as in `envoy_year`.", json_answers.answer_years),
     Route(
+        f"{API}/site",
+        "The sums over a site of several gateways, as in `envoy_site`, and its days, as in `envoy_site_day`; "
+        "`gateways` is null at a site of one.",
+        json_answers.answer_site,
+    ),
+    Route(
         f"{API}/inverters",
         "Each inverter: its place by the layout, its last report, its state, and its newest row of the day "
         "(`group_ratio`: against the median of its group).",

@@ -14,7 +14,8 @@ from logger.daemon.collector import Collector
 from logger.site import Site
 from logger.web.assets_folder import ASSETS
 from logger.web.build_app import build_app
-from logger.web.page_parts import PageFacts, make_parts
+from logger.web.gathered_facts import PageFacts
+from logger.web.kept_parts import KeptParts
 from logger.web.page_texts import LANGUAGES, Language
 from logger.web.wording import Wording
 from tests.web.stage import SERIAL, Stage, configured, on_stage
@@ -168,7 +169,8 @@ def facts(inverters: list[dict[str, Any]]) -> PageFacts:
         "troubles": [],
         "missing": [],
     }
-    return PageFacts(now, {"at": []}, [], [], inverters, 1_782_000_000.0, (1_781_992_800, 1_782_079_200))
+    whole = {"gateways": None}
+    return PageFacts(now, [], [], inverters, whole, [], 1_782_000_000.0, (1_781_992_800, 1_782_079_200))
 
 
 def inverter(number: int, **more: Any) -> dict[str, Any]:
@@ -177,7 +179,7 @@ def inverter(number: int, **more: Any) -> dict[str, Any]:
 
 def test_inverters_lie_as_in_the_layout(tmp_path: Path) -> None:
     laid = [inverter(n, panel=f"S{n}", group="south", row="2", column=f"{n}") for n in range(3, 6)]
-    roof = make_parts(facts(laid), Wording("en"))["roof"]
+    roof = KeptParts("en").draw(facts(laid)).parts["roof"]
     assert re.findall(r'class="panel unknown (r\d c\d)"', roof) == ["r1 c1", "r1 c2", "r1 c3"]
     assert "S3" in roof
 
@@ -192,14 +194,14 @@ def test_inverters_lie_as_in_the_layout(tmp_path: Path) -> None:
     ids=["one has no place", "two share a place", "too far away"],
 )
 def test_a_layout_that_cannot_be_drawn_is_shown_as_a_list(laid: list[dict[str, Any]]) -> None:
-    roof = make_parts(facts(laid), Wording("en"))["roof"]
+    roof = KeptParts("en").draw(facts(laid)).parts["roof"]
     assert "laid" not in roof
     assert roof.count('class="panel unknown"') == 2
 
 
 def test_two_groups_with_the_same_places_are_drawn_apart() -> None:
     laid = [inverter(n, group=group, row="1", column="1") for n, group in enumerate(("east", "west"))]
-    roof = make_parts(facts(laid), Wording("en"))["roof"]
+    roof = KeptParts("en").draw(facts(laid)).parts["roof"]
     assert re.findall(r"<h3>(\w+)</h3>", roof) == ["east", "west"]
     assert roof.count("laid") == 2
 
@@ -218,13 +220,13 @@ def test_two_groups_with_the_same_places_are_drawn_apart() -> None:
 def test_a_panel_is_coloured_by_its_ratio_and_told_when_it_is_ill(
     day: dict[str, Any], colour: str, said: str | None
 ) -> None:
-    parts = make_parts(facts([inverter(1, panel="S1", day=day)]), Wording("en"))
+    parts = KeptParts("en").draw(facts([inverter(1, panel="S1", day=day)])).parts
     assert f'class="panel {colour}"' in parts["roof"]
     assert said is None or said in parts["wrong"]
 
 
 def test_a_name_that_holds_markup_is_text() -> None:
-    parts = make_parts(facts([inverter(1, panel='<script src="//evil">', group="<b>")]), Wording("en"))
+    parts = KeptParts("en").draw(facts([inverter(1, panel='<script src="//evil">', group="<b>")])).parts
     assert "<script" not in parts["roof"]
     assert "<b>&lt;" not in parts["roof"]
     for part in parts.values():

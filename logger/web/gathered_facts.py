@@ -1,0 +1,159 @@
+"""Gather what the page shows of one site; what has not changed since the last time is not asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
+
+from logger.model import Json, Reading
+from logger.web import json_answers
+from logger.web.json_answers import CURVE, Question
+
+_OF_NOW: Final = ("envoy_totals", "envoy_grid", "envoy_battery")
+_OF_INVERTERS: Final = ("envoy_inverter", "envoy_inverter_status", "envoy_inverter_day")
+_OF_ROWS: Final = ("envoy_day", "envoy_month", "envoy_site_day")
+_ROWS_S: Final = 900
+"""Rows are read again after this, for a command may have changed them."""
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """Hold what the page shows of one site: answers of the API, the present time, and the first and last of today.
+
+    `whole`, `whole_days`: the sums over a site of several gateways.
+    """
+
+    now: Mapping[str, Any]
+    days: Sequence[Mapping[str, Any]]
+    months: Sequence[Mapping[str, Any]]
+    inverters: Sequence[Mapping[str, Any]]
+    whole: Mapping[str, Any]
+    whole_days: Sequence[Mapping[str, Any]]
+    time: float
+    span: tuple[int, int]
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone of the site."""
+        return ZoneInfo(self.now["zone"])
+
+    @cached_property
+    def today(self) -> date:
+        """Return the present date at the site."""
+        return self.local(self.time).date()
+
+    def local(self, at: float) -> datetime:
+        """Return the local time of the site."""
+        return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
+
+    @cached_property
+    def totals(self) -> Mapping[str, Any]:
+        """Return the newest totals; without powers if they are not fresh, for a power is true only now."""
+        return only_true_now(self.now)
+
+    @property
+    def point(self) -> dict[str, float]:
+        """Return the newest point of the curve: `at` and the powers; empty before the first."""
+        totals: Mapping[str, float] = self.now["totals"]
+        return {"at": self.now["at"], **{n: totals[n] for n in CURVE if n in totals}} if self.now["at"] else {}
+
+
+def only_true_now(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the totals of an answer, without powers and percentages if they are not fresh."""
+    totals: Mapping[str, Any] = answer["totals"]
+    if answer["is_fresh"]:
+        return totals
+    return {name: value for name, value in totals.items() if not name.endswith(("_w", "_percent"))}
+
+
+class GatheredFacts:
+    """Gathers the facts of one site. The same object is returned until something is new."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._facts: PageFacts | None = None
+        self._seen: object = None
+        self._rows: _Rows | None = None
+        self._rows_of: object = None
+        self._inverters: Sequence[Mapping[str, Any]] = ()
+        self._inverters_of: object = None
+
+    async def gather(self) -> PageFacts:
+        """Return the present facts."""
+        seen = self._look()
+        if self._facts is None or seen != self._seen:
+            self._facts, self._seen = await self._ask(), seen
+        return self._facts
+
+    def _look(self) -> object:
+        """Return what the facts are made of; it is another as soon as one of them is."""
+        recorder, collector, minute = self._question.recorder, self._question.site.collector, self._count(60)
+        sums = tuple(each.newest for each in recorder.sites)
+        absences = tuple(collector.state.readings.absences.lasting.items())
+        readings = self._list_newest(*_OF_NOW, *_OF_INVERTERS, *_OF_ROWS)
+        return collector.newest, readings, sums, recorder.changes.troubles, absences, minute
+
+    def _list_newest(self, *measurements: str) -> tuple[Reading, ...]:
+        newest = self._question.site.collector.newest
+        return tuple(reading for name in measurements for reading in newest.list_of(name))
+
+    def _count(self, span_s: int) -> int:
+        return int(self._question.clock.time()) // span_s
+
+    async def _ask(self) -> PageFacts:
+        """Ask the API's own answers."""
+        question = self._question
+        scope = await question.site.make_scope()
+        rows = await self._find_rows()
+        return PageFacts(
+            now=_as_mapping(await json_answers.answer_now(question)),
+            days=rows.days,
+            months=rows.months,
+            inverters=await self._find_inverters(),
+            whole=await json_answers.sum_now(question),
+            whole_days=rows.whole,
+            time=question.clock.time(),
+            span=(scope.since, await question.site.find_end_of_day()),
+        )
+
+    async def _find_rows(self) -> _Rows:
+        """Return the rows of days and months, which the store is asked for only when a row was written."""
+        question = self._question
+        of = (
+            self._list_newest(*_OF_ROWS),
+            await question.site.today(),
+            self._count(_ROWS_S),
+            question.site.collector.serial,
+        )
+        if self._rows is None or of != self._rows_of:
+            self._rows = _Rows(
+                _as_mapping(await json_answers.answer_days(question))["days"],
+                _as_mapping(await json_answers.answer_months(question))["months"],
+                [_as_mapping(row) for row in await json_answers.sum_days(question)],
+            )
+            self._rows_of = of
+        return self._rows
+
+    async def _find_inverters(self) -> Sequence[Mapping[str, Any]]:
+        of = self._list_newest(*_OF_INVERTERS), self._question.site.collector.newest
+        if of != self._inverters_of:
+            answer = _as_mapping(await json_answers.answer_inverters(self._question))
+            self._inverters, self._inverters_of = answer["inverters"], of
+        return self._inverters
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Hold the rows of a site's days and months, and of the days of all its gateways."""
+
+    days: Sequence[Mapping[str, Any]]
+    months: Sequence[Mapping[str, Any]]
+    whole: Sequence[Mapping[str, Any]]
+
+
+def _as_mapping(answer: Json) -> dict[str, Any]:
+    return cast(dict[str, Any], answer)
