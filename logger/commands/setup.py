@@ -7,24 +7,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import click
 
 from logger import log
-from logger.clock import SystemClock
+from logger.clock import Clock, SystemClock
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import span_option
 from logger.commands.ui.secret_files import SecretFile
 from logger.commands.ui.secret_input import secret_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import target_of
+from logger.errors import WireError
+from logger.influx.dialects import Target
 from logger.model import ROLES, Role
-from logger.provision.detect import detect_server, list_sign_ins
+from logger.provision.detect import Server, SignIn, detect_server, list_sign_ins
 from logger.provision.plan import Admin, Credential, Purpose, RecorderName, SetupPlan, SetupResult, describe_step
 from logger.provision.set_up import set_up
 from logger.settings.environment import read_hostname
 from logger.settings.load import Settings
 
+_AGAIN_S: Final = 1.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -84,6 +88,9 @@ def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
 @click.option("--admin-user", default="", help="An administrator; on a fresh server its first user.")
 @secret_option("--admin-password-file", "The administrator's password; - reads a line from stdin.")
 @click.option("--keep-admin-token", type=_FILE, help="Write the token of a fresh server's first user here.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait so long for a server that starts."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be made.")
 def command(
     env_file: Path,
@@ -99,6 +106,7 @@ def command(
     admin_user: str,
     admin_password: str | None,
     keep_admin_token: Path | None,
+    wait: float,
     dry_run: bool,
 ) -> None:
     """Make what the recorder needs on InfluxDB: buckets, a token that may only write, and one that may only read.
@@ -126,7 +134,7 @@ def command(
         dry_run=dry_run,
     )
     admin = Admin(admin_token or influxdb.admin_token.get_secret_value(), admin_user, admin_password or "")
-    result = asyncio.run(_set_up(configured, admin, plan))
+    result = asyncio.run(_set_up(configured, admin, plan, wait))
     for step in result.steps:
         click.echo(describe_step(step, dry_run=dry_run))
     if dry_run:
@@ -145,19 +153,34 @@ def command(
         )
 
 
-async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan) -> SetupResult:
+async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan, wait_s: float) -> SetupResult:
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL is required above
     clock = SystemClock()
     given = list_sign_ins(
         [admin.token, target.token], [(admin.username, admin.password), (target.username, target.password)]
     )
-    server = await detect_server(replace(target, token="", username="", password=""), clock, given)
+    server = await await_server(replace(target, token="", username="", password=""), given, clock, wait_s)
     fresh = ", not set up yet" if server.is_fresh else ""
     click.echo(f"{server.name} at {target.url.partition('://')[2]}{fresh}", err=True)
     if server.is_guarded and target.api == "auto":
         click.echo(f"INFLUXDB_API={server.dialect}")  # the recorder need not ask, so a refused token is told as one
     return await set_up(target.url, server, admin, plan, clock)
+
+
+async def await_server(target: Target, given: list[SignIn], clock: Clock, wait_s: float) -> Server:
+    """Detect the server, and ask again each second, for at most `wait_s`, while nothing answers.
+
+    Raises as `detect_server` does.
+    """
+    end = clock.monotonic() + wait_s
+    while True:
+        try:
+            return await detect_server(target, clock, given)
+        except WireError:
+            if clock.monotonic() >= end:
+                raise
+        await clock.sleep(_AGAIN_S)
 
 
 def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]) -> dict[str, int | None]:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from logger.commands.setup import await_server
+from logger.errors import UnreachableError
+from logger.influx.dialects import Target
+from logger.provision.detect import Server
 from logger.provision.plan import RecorderName
 from logger.settings.environment import read_hostname
 from tests.commands.program import program
@@ -14,6 +18,7 @@ from tests.databases.fake2 import Fake2
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
 from tests.standin import BackgroundSimulator
+from tests.virtual import VirtualClock, run_virtually
 
 
 def wanted(server: Influx2 | Fake2) -> dict[str, str]:
@@ -171,3 +176,25 @@ def test_a_secret_that_lies_in_a_file_already_is_not_printed(fake_influx2: Fake2
     assert writes.read_text().strip() not in again.out + again.err
     assert "kept     the recorder's token, as it is set (environment, INFLUXDB_TOKEN_FILE)" in again.out
     assert reads.exists()
+
+
+@pytest.mark.parametrize(("wait_s", "found"), [(0.0, False), (2.0, False), (3.0, True)])
+def test_a_server_that_starts_is_waited_for_as_long_as_asked(
+    monkeypatch: pytest.MonkeyPatch, wait_s: float, found: bool
+) -> None:
+    clock = VirtualClock(1_700_000_000.0)
+    target = Target("http://influxdb:8086", "auto", "", "", "", "", {})
+
+    async def detect(*_: object) -> Server:
+        if clock.monotonic() < 3.0:
+            raise UnreachableError("influxdb:8086 refuses the connection", "")
+        return Server("2")
+
+    async def wait() -> Server | float:
+        try:
+            return await await_server(target, [], clock, wait_s)
+        except UnreachableError:
+            return clock.monotonic()
+
+    monkeypatch.setattr("logger.commands.setup.detect_server", detect)
+    assert run_virtually(wait()) == (Server("2") if found else wait_s)

@@ -172,9 +172,9 @@ def test_the_demo_has_a_project_of_its_own_which_the_real_site_removes(clone: Cl
     told = clone.setup(options=("--demo",))
     assert told.returncode == 0, told.stdout + told.stderr
     assert clone.settings["COMPOSE_PROJECT_NAME"] == "envoy-logger-demo"
-    assert "compose --profile demo up -d influxdb setup grafana demo" in clone.calls
+    assert "compose -p envoy-logger-demo --profile demo up -d influxdb setup grafana demo" in clone.calls
     assert clone.setup(*ANSWERS).returncode == 0
-    assert "compose --profile demo down -v" in clone.calls
+    assert "compose -p envoy-logger-demo --profile demo down -v" in clone.calls
     assert "COMPOSE_PROJECT_NAME" not in clone.settings
     assert clone.setup(options=("--demo",)).returncode == 69
 
