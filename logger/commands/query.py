@@ -142,10 +142,13 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
     """Read the recorder's own store; days begin as the recorder counts them."""
     async with reach(configured, SystemClock()) as ask:
         zones = await list_store_gateways(ask)
-        gateway = asked.gateway or _find_only(configured) or _choose([*zones])
-        zone = zones.get(gateway)
+        gateways = _choose(query, asked.gateway or _find_only(configured), [*zones])
+        zone = zones.get(gateways[0])
         scope = _find_scope(query, asked, ZoneInfo(zone) if zone else zone_of(configured))
-        return await read_store(ask, query.needs, gateway, scope.since, scope.until), scope
+        rows = Rows({})
+        for gateway in gateways:
+            rows = rows.plus(await read_store(ask, query.needs, gateway, scope.since, scope.until))
+        return rows, scope
 
 
 async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
@@ -155,8 +158,11 @@ async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) 
     scope = _find_scope(query, asked, zone_of(configured))
     async with open_history(target, SystemClock()) as history:
         named = asked.gateway or _find_only(configured)
-        gateway = named or _choose(await history.list_gateways("totals", "envoy_totals"))
-        return await read_influxdb(history, query.needs, gateway, scope.since, scope.until), scope
+        known = [] if named else await history.list_gateways("totals", "envoy_totals")
+        rows = Rows({})
+        for gateway in _choose(query, named, known):
+            rows = rows.plus(await read_influxdb(history, query.needs, gateway, scope.since, scope.until))
+        return rows, scope
 
 
 def _find_only(configured: Settings) -> str:
@@ -164,11 +170,14 @@ def _find_only(configured: Settings) -> str:
     return configured.gateways[0].enphase.serial if len(configured.gateways) == 1 else ""
 
 
-def _choose(gateways: list[str]) -> str:
-    """Return the only gateway; empty where nothing is recorded."""
-    if len(gateways) > 1:
-        raise MisuseError(f"which gateway? There are {', '.join(gateways)}. Try: give --gateway SERIAL")
-    return gateways[0] if gateways else ""
+def _choose(query: NamedQuery, named: str, known: list[str]) -> list[str]:
+    """Return the gateways to read: the one that is named, the only one, or all for a query with a row a panel.
+
+    Where nothing is recorded, it is one without a serial.
+    """
+    if not named and len(known) > 1 and not query.is_by_panel:
+        raise MisuseError(f"which gateway? There are {', '.join(known)}. Try: give --gateway SERIAL")
+    return [named] if named else known or [""]
 
 
 def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:

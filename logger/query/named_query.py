@@ -72,6 +72,11 @@ class Rows:
 
     points: Mapping[str, Sequence[Point]]
 
+    def plus(self, more: Rows) -> Rows:
+        """Return the points of both."""
+        names = {**self.points, **more.points}
+        return Rows({name: sorted((*self.of(name), *more.of(name)), key=lambda p: p.time) for name in names})
+
     def of(self, measurement: str) -> Sequence[Point]:
         """Return the points of a measurement."""
         return self.points.get(measurement, ())
@@ -81,7 +86,8 @@ class Rows:
 class NamedQuery:
     """Describe a query: its name on the command line, the question, its needs, and the function that answers.
 
-    `numbers`: name → (default, meaning) of the numbers that only the reader knows.
+    `numbers`: name → (default, meaning) of the numbers that only the reader knows. `is_by_panel`: it makes a row for
+    each panel, so that the panels of several gateways may stand in one table.
     """
 
     name: str
@@ -90,6 +96,7 @@ class NamedQuery:
     answer: Callable[[Rows, Scope], AnswerTable]
     span: Span = "month"
     numbers: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    is_by_panel: bool = False
 
 
 def number(point: Point, name: str) -> float | None:

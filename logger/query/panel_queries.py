@@ -212,9 +212,16 @@ def _inverter(*fields: str) -> tuple[Need, ...]:
 
 
 PANEL_QUERIES: Final = (
-    NamedQuery("panels", "Which panels are worst?", (_INVERTER_DAY,), _answer_panels),
-    NamedQuery("silent", "Which inverters are silent, and since when?", (_INVERTER_DAY,), _answer_silent, "year"),
-    NamedQuery("shading", "When is each panel shaded?", _INVERTER_HOUR, _answer_shading),
+    NamedQuery("panels", "Which panels are worst?", (_INVERTER_DAY,), _answer_panels, is_by_panel=True),
+    NamedQuery(
+        "silent",
+        "Which inverters are silent, and since when?",
+        (_INVERTER_DAY,),
+        _answer_silent,
+        "year",
+        is_by_panel=True,
+    ),
+    NamedQuery("shading", "When is each panel shaded?", _INVERTER_HOUR, _answer_shading, is_by_panel=True),
     NamedQuery(
         "ageing",
         "Do the panels make less than a year ago?",
@@ -228,7 +235,12 @@ PANEL_QUERIES: Final = (
         _inverter("power_w"),
         _answer_clipping,
         numbers={"limit-w": (300.0, "the inverter's greatest power, in W")},
+        is_by_panel=True,
     ),
-    NamedQuery("heat", "Does heat cost power?", _inverter("power_w", "temperature_c"), _answer_heat),
-    NamedQuery("trips", "Which inverters did the grid switch off?", (_INVERTER_DAY,), _answer_trips, "year"),
+    NamedQuery(
+        "heat", "Does heat cost power?", _inverter("power_w", "temperature_c"), _answer_heat, is_by_panel=True
+    ),
+    NamedQuery(
+        "trips", "Which inverters did the grid switch off?", (_INVERTER_DAY,), _answer_trips, "year", is_by_panel=True
+    ),
 )

@@ -90,6 +90,24 @@ def test_once_stores_both_and_export_takes_one_of_them(both: Neighbours, tmp_pat
         assert f"gateway={other}" not in done.out
 
 
+def test_panels_of_all_gateways_stand_in_one_table_and_other_questions_ask_which(
+    both: Neighbours, tmp_path: Path
+) -> None:
+    settings = both.write_file(tmp_path)
+    assert program(tmp_path, "once", settings=settings).code == 0
+
+    def ask(*words: str) -> int:
+        done = program(tmp_path, "query", "heat", "--json", *words, settings=settings)
+        return sum(row["reports"] for row in json.loads(done.out))
+
+    one, other = (ask("--gateway", serial) for serial in both.serials)
+    assert min(one, other) > 0
+    assert ask() == one + other
+    done = program(tmp_path, "query", "days", settings=settings)
+    assert done.code == 2
+    assert f"which gateway? There are {', '.join(sorted(both.serials))}" in done.err
+
+
 def test_check_counts_the_gateways_and_shows_what_holds_for_one(both: Neighbours, tmp_path: Path) -> None:
     settings = both.write_file(tmp_path, site="farm")
     done = program(tmp_path, "check", settings=settings)
