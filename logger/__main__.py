@@ -25,7 +25,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def health(serial: str = "") -> int:
-    """Return 0 while the recorder's loops move, else 69; print in one line whether they stand still or none runs.
+    """Return 0 while the recorder's loops keep their deadlines. Otherwise print why not and return 69.
 
     With a serial, the gateway of that serial must answer, too.
     """

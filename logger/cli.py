@@ -1,4 +1,4 @@
-"""Run the command line: one file per command, imported on use; errors print two lines and set the exit code."""
+"""Run the command line: one file for each command, imported on use. Errors print two lines and set the exit code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ COMMANDS: Final = {
 
 
 class _Commands(click.Group):
-    """Imports a command's module only when it is asked for."""
+    """Imports a command's module only when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """List the commands in the order in which a person needs them."""
@@ -99,7 +99,7 @@ def run() -> None:
 
 
 def _be_readable() -> None:
-    """Replace characters that the terminal cannot print, and a closed standard input by an empty one."""
+    """Replace characters that the terminal cannot print, and replace a closed standard input by an empty one."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

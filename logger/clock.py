@@ -1,6 +1,6 @@
-"""Provide time to the whole program, and format times for people.
+"""Give the time to the whole program, and format times for people.
 
-Everything that waits or stamps asks a Clock, so that tests and the demo can run it faster.
+All code that waits or needs the time asks a Clock, so that tests and the demo can run it faster.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long by this clock."""
+        """Wait `seconds` by this clock."""
         ...
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait until the event is set, or that long by this clock."""
+        """Wait until the event is set, or `seconds` by this clock."""
         ...
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
@@ -38,7 +38,7 @@ class Clock(Protocol):
 
 
 async def wait_really(event: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, or that many seconds of the running loop."""
+    """Wait until the event is set, or `seconds` by the clock of the running loop."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, seconds)):
             await event.wait()
@@ -46,7 +46,7 @@ async def wait_really(event: asyncio.Event, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """Tells the machine's own time."""
+    """Gives the machine's own time."""
 
     def time(self) -> float:
         """Return the unix time in seconds."""
@@ -57,11 +57,11 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long."""
+        """Wait `seconds`."""
         await asyncio.sleep(max(0.0, seconds))
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait until the event is set, or that long."""
+        """Wait until the event is set, or `seconds`."""
         await wait_really(event, seconds)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
@@ -71,11 +71,11 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class FastClock:
-    """Tells a time that is `start` when the real clock shows `origin`, and runs `rate` times faster.
+    """Gives a time that is `start` when the real clock shows `origin`, and runs `rate` times faster.
 
-    It never passes the real time: once it has caught up it runs at the real rate. Two processes with the same
-    three numbers agree. `patience_s` is the least real time that a bound on waiting allows, so that a fast
-    clock does not give up on a slow machine.
+    It never passes the real time: once it has caught up it runs at the real rate. Two processes with the same three
+    numbers agree. `patience_s`: the least real time that a limit on waiting allows, so that a fast clock does not
+    give up on a slow machine.
     """
 
     origin: float
@@ -84,7 +84,7 @@ class FastClock:
     patience_s: float = 0.0
 
     def time(self) -> float:
-        """Return the unix time in seconds by this clock; never later than the real time."""
+        """Return the unix time in seconds by this clock. It is never later than the real time."""
         now = time.time()
         return min(now, self.start + (now - self.origin) * self.rate)
 

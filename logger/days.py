@@ -1,4 +1,4 @@
-"""Compute local days and the gateway's nightly quiet window from the IANA time zone. Pure."""
+"""Compute local days and the gateway's quiet window from the IANA time zone. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def local_day(tick: float, zone: str) -> str:
 
 @lru_cache(maxsize=256)
 def first_instant(day: str, zone: str) -> int:
-    """Return the first second of a local date, in unix time; some dates have no midnight in some zones."""
+    """Return the first second of a local date, in unix time. In some zones some dates have no midnight."""
     return int(datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone)).timestamp())
 
 
@@ -36,7 +36,7 @@ def days_before(day: str, count: int) -> str:
 
 
 def list_days(first: str, last: str) -> list[str]:
-    """Return the ISO dates from `first` to `last` inclusive; empty if `last` is earlier than `first`."""
+    """Return the ISO dates from `first` to `last`, both included; empty if `last` is earlier than `first`."""
     count = (date.fromisoformat(last) - date.fromisoformat(first)).days
     return [days_before(last, back) for back in range(count, -1, -1)]
 
@@ -48,7 +48,7 @@ def final_at(day: str, zone: str) -> int:
 
 
 def is_quiet(now: float, zone: str) -> bool:
-    """Tell whether `now` lies in the nightly window in which a gateway may not answer."""
+    """Tell whether `now` is in the quiet window, in which a gateway may not answer."""
     local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
     return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
 

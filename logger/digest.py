@@ -1,4 +1,7 @@
-"""Sign requests with HTTP Digest (RFC 2617 and 7616), as gateways before firmware 7 want it. Pure but for nonces."""
+"""Sign requests with HTTP Digest (RFC 2617 and 7616), which gateways before firmware 7 need.
+
+Pure except for nonces.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _TEXT: Final = re.compile(r"[\x20-\x7e]{0,512}")
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """User and password for HTTP Digest (gateways before version 7)."""
+    """User and password for HTTP Digest, for gateways before firmware 7."""
 
     username: str
     password: str = field(repr=False)
@@ -28,9 +31,10 @@ class Digest:
 
 @dataclass(slots=True)
 class Challenge:
-    """Holds what a server asks to sign with. `uses` counts the requests that were signed with its nonce.
+    """Holds a server's challenge. `uses` counts the requests that were signed with its nonce.
 
-    `is_stale`: the server says that only the nonce of the last signature was too old, not that it was wrong.
+    `is_stale`: the server says that the nonce of the last signature was too old, and not that the signature was
+    wrong.
     """
 
     realm: str
@@ -42,7 +46,7 @@ class Challenge:
     uses: int = 0
 
     def sign(self, digest: Digest, method: str, uri: str) -> str:
-        """Return the Authorization header of the next request; `uri` is its path with the query."""
+        """Return the Authorization header of the next request. `uri`: its path with the query."""
         self.uses += 1
         hash_of = _HASHES[self.algorithm.lower().removesuffix("-sess") or "md5"]
         count, own_nonce = f"{self.uses:08x}", secrets.token_hex(8)
@@ -71,7 +75,7 @@ class Challenge:
         return "Digest " + ", ".join(f"{name}={value}" for name, value in parts.items())
 
     def follow(self, info: str) -> None:
-        """Take the next nonce from an Authentication-Info header, if it names one."""
+        """Use the next nonce from an Authentication-Info header, if it names one."""
         following = _parse(info).get("nextnonce", "")
         if following and _TEXT.fullmatch(following):
             self.nonce, self.uses = following, 0
@@ -104,7 +108,10 @@ def read_challenge(headers: Sequence[str]) -> Challenge | None:
 
 
 def _parse(text: str) -> dict[str, str]:
-    """Read `name=value` pairs, first of each name, with names in lower case and without quotes."""
+    """Parse `name=value` pairs.
+
+    Of each name the first pair counts. Names are in lower case, values without quotes.
+    """
     found: dict[str, str] = {}
     for name, quoted, bare in _PARAMETER.findall(text):
         found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or bare)

@@ -68,7 +68,7 @@ class Problem:
 
 
 class SettingsError(EnvoyLoggerError):
-    """One or more settings are wrong; all problems are listed at once."""
+    """One or more settings are wrong. All problems are listed at once."""
 
     exit_code = 78
 
@@ -115,7 +115,7 @@ class UnreachableError(WireError):
 
 
 class TimedOutError(WireError):
-    """No complete answer in the time allowed."""
+    """No complete answer came in the time allowed."""
 
 
 class BrokenError(WireError):
@@ -141,7 +141,7 @@ class GatewayError(EnvoyLoggerError):
 
 
 class BusyError(GatewayError):
-    """A 5xx status: the gateway boots, cleans up or is overloaded."""
+    """A 5xx status: the gateway starts, cleans up or is overloaded."""
 
     retry = True
 
@@ -161,7 +161,7 @@ class NotAllowedError(GatewayError):
 
 
 class NotAGatewayError(GatewayError):
-    """Something else than an Enphase gateway answers at this address."""
+    """Something that is not an Enphase gateway answers at this address."""
 
 
 class SerialDiffersError(GatewayError):
@@ -189,7 +189,7 @@ class SignInBlockedError(CredentialsError):
 
 
 class BrokerError(EnvoyLoggerError):
-    """The MQTT broker is away, or takes no messages."""
+    """The MQTT broker is away, or accepts no messages."""
 
     retry = True
     exit_code = 69

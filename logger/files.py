@@ -1,4 +1,4 @@
-"""Files of the state folder: written whole or not at all, and owned by whoever owns the folder."""
+"""Write files of the state folder: completely or not at all, and for the owner of the folder."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from logger.errors import StateError
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace `path` by `data` so that a reader, a crash or a power cut sees the old or the new file whole.
+    """Replace `path` by `data`.
 
-    Raises OSError. Written by root, the file goes to the folder's owner, so that the daemon can still use it.
+    A reader sees either the old file or the new file, even after a crash or a power failure.
+
+    Raises OSError. A file that root writes is given to the owner of the folder, so that the recorder can still use
+    it.
     """
     new = _beside(path, data, mode)
     try:
@@ -29,7 +32,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def _beside(path: Path, data: bytes, mode: int) -> Path:
-    """Write the content to a temporary file beside `path`, whole and on the disk → its path."""
+    """Write the content to a temporary file beside `path`, and wait until it is on the disk. Return its path."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -45,14 +48,14 @@ def _beside(path: Path, data: bytes, mode: int) -> Path:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a new file that only its owner may read, in place of one of that name. Raises OSError."""
+    """Open a new file that only its owner may read. It replaces a file of that name. Raises OSError."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """Hold a file to write; a missing folder is made, for its owner alone."""
+    """Hold a file to write. A missing folder is made, for its owner alone."""
 
     path: Path
     data: bytes
@@ -60,9 +63,10 @@ class NewFile:
 
 
 def write_together(files: Sequence[NewFile]) -> None:
-    """Write all of them, or none where the first part fails: every byte is on the disk before the first name changes.
+    """Write all files, or none if writing one fails.
 
-    Raises OSError. While the names change, which takes no time, Ctrl-C waits.
+    Every byte is on the disk before the first file is renamed into place. Raises OSError. During the renaming, which
+    takes almost no time, Ctrl-C waits.
     """
     ready: list[tuple[Path, Path]] = []
     try:
@@ -105,14 +109,14 @@ def is_read_only(folder: Path) -> bool:
 
 
 def hand_over(path: Path) -> None:
-    """Give `path` to the owner of its folder; only root can and needs to, for anyone else nothing happens."""
+    """Give `path` to the owner of its folder. Only root can and needs to. For any other user nothing happens."""
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename or removal in `folder` survive a power cut."""
+    """Make a rename or removal in `folder` survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 def hide_modules(*names: str, of: str = "") -> Iterator[None]:
     """Let imports within this context not find these modules, unless they are loaded already.
 
-    For parts that a library makes optional itself: it does without where the import fails. `of`: the library; who
-    imports it later gets it anew, with all its parts.
+    This is for parts that a library makes optional itself: it works without them if the import fails. `of`: the name
+    of the library. A later import loads it again, with all its parts.
     """
     hidden = [name for name in names if name not in sys.modules]
     is_new = of not in sys.modules

@@ -1,4 +1,4 @@
-"""Write logs: one line per event, secrets masked, each problem once when it begins and once when it ends."""
+"""Write logs: one line for each event, with secrets masked. A problem is logged when it begins and when it ends."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ _ORDINARY = frozenset({
 
 
 def is_ordinary(secret: str) -> bool:
-    """Return True for what no mask can hide: fewer than four characters, or a word of this program's messages."""
+    """Return True for a secret that cannot be masked: below four characters, or a word of this program's texts."""
     return len(secret) < 4 or secret.casefold() in _ORDINARY
 
 
 def protect(secrets: Iterable[str]) -> None:
-    """Remember secrets that must never be printed; short or ordinary words cannot be masked sensibly.
+    """Remember secrets that must never be printed. Short or ordinary words cannot be masked sensibly.
 
-    A secret is also known as JSON, Python, a URL, a web page and HTTP Basic write it.
+    A secret is also masked as JSON, Python, a URL, a web page and HTTP Basic write it.
     """
     for secret in secrets:
         _SECRETS.update(_forms(secret))
 
 
 def protect_passing(secret: str) -> None:
-    """Remember a short-lived secret, such as a daily token; only the latest 16 are kept."""
+    """Remember a short-lived secret, such as a daily token. Only the latest 16 are kept."""
     forms = frozenset(_forms(secret))
     if forms not in _PASSING:
         _PASSING.append(forms)
@@ -79,7 +79,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(secret: bytes) -> Iterable[str]:
-    """Return what of `secret` always occurs in base64, for each of its three possible places in a group."""
+    """Return the part of `secret` that always occurs in base64, for each of its three possible places in a group."""
     for before in range(3):
         text = base64.b64encode(b"\0" * before + secret).decode("ascii").rstrip("=")
         first = (0, 2, 3)[before]
@@ -96,12 +96,15 @@ def without_secrets(text: str) -> str:
 
 
 def mask(text: str) -> str:
-    """Mask a text for people; also remove what a terminal would take for a command, which a server may send."""
+    """Mask a text for people.
+
+    Also remove characters that a terminal would take for a command. A server may send them.
+    """
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", without_secrets(text).replace("\r\n", "\n"))
 
 
 def mask_all(found: Json) -> Json:
-    """Mask every text in a JSON value; its keys and numbers stay, so that its form does not change."""
+    """Mask every text in a JSON value. Its keys and numbers stay, so that its form does not change."""
     match found:
         case str():
             return mask(found)
@@ -122,7 +125,10 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class _Text(logging.Formatter):
-    """`time LEVEL message key=value`; under systemd the journal adds time and reads the level from `<n>`."""
+    """Formats a record as `time LEVEL message key=value`.
+
+    Under systemd the journal adds the time and reads the level from `<n>`.
+    """
 
     def __init__(self, *, journal: bool) -> None:
         super().__init__()
@@ -161,7 +167,7 @@ class _JsonLines(logging.Formatter):
 def configure(
     level: str = "info", style: str = "text", *, journal: bool = False, stream: TextIO | None = None
 ) -> None:
-    """Send this program's logs to stderr. `style`: text or json; `journal`: with systemd's level prefixes."""
+    """Send this program's logs to stderr. `style`: text or json. `journal`: with systemd's level prefixes."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_JsonLines() if style == "json" else _Text(journal=journal))
     root = logging.getLogger()
@@ -171,7 +177,7 @@ def configure(
 
 
 def mask_crashes() -> None:
-    """Print, from now on and in every thread, each unexpected exception whole but masked."""
+    """From now on, print each unexpected exception of any thread completely, with secrets masked."""
 
     def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.stderr.write(mask("".join(traceback.format_exception(kind, error, trace))))
@@ -185,9 +191,10 @@ def mask_crashes() -> None:
 
 
 class Changes:
-    """Logs a trouble once when it begins, when its text changes, and when it ends; without a log, only keeps it.
+    """Logs a problem once when it begins, when its text changes, and when it ends. Without a log it only keeps it.
 
-    `on_change` is called each time that something is logged. A part of several has a `name`, which its troubles bear.
+    `on_change` is called each time that something is logged. `name`: the part of the recorder whose problems these
+    are, if there are several; it is written before each problem.
     """
 
     def __init__(
@@ -197,13 +204,13 @@ class Changes:
         self._open: dict[str, str] = {}
 
     def of(self, name: str) -> Changes:
-        """Return the changes of one part of several; its troubles stand among these."""
+        """Return the changes of one of several parts. Its problems are kept among these."""
         part = Changes(self._log, self._on_change, name=name)
         part._open = self._open
         return part
 
     def begin(self, key: str, text: str, level: int = logging.WARNING) -> bool:
-        """Report that trouble `key` exists, with its text; return True if that is new."""
+        """Report that problem `key` exists, with its text. Return True if that is new."""
         key, text = self._key(key), self._text(text)
         if self._open.get(key) == text:
             return False
@@ -214,18 +221,18 @@ class Changes:
         return True
 
     def renew(self, key: str, text: str) -> None:
-        """Keep a new text of an open trouble for `status`, without logging it again."""
+        """Keep a new text of an open problem for `status`, without logging it again."""
         if self._key(key) in self._open:
             self._open[self._key(key)] = self._text(text)
 
     def list_messages(self) -> list[str]:
-        """Return the first line of each open trouble of this part, without the part's name."""
+        """Return the first line of each open problem of this part, without the part's name."""
         before, name = (f"{self._name} ", f"{self._name}: ") if self._name else ("", "")
         mine = [text for key, text in self._open.items() if key.startswith(before)]
         return [text.removeprefix(name).partition("\n")[0] for text in mine]
 
     def end(self, key: str, text: str) -> bool:
-        """Report that trouble `key` is over; return True if it was open."""
+        """Report that problem `key` is over. Return True if it was open."""
         if self._open.pop(self._key(key), None) is None:
             return False
         if self._log is not None:

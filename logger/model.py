@@ -1,4 +1,4 @@
-"""Define the values that packages pass to each other: Document → Snapshot → Reading."""
+"""Define the values that packages pass to each other: Document, Snapshot, Reading, and others."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def add_up(values: Iterable[float]) -> float:
 
 
 def round_value(name: str, value: Value) -> Value:
-    """Return a power or an energy (`…_w`, `…_wh`) with at most three decimals, and any other value as it is.
+    """Return a power or an energy (`…_w`, `…_wh`) with at most three decimals, and any other value unchanged.
 
-    What is shown or written is rounded; what is counted with never is.
+    Only shown and written values are rounded. Values that are counted with never are.
     """
     return round(value, 3) + 0.0 if isinstance(value, float) and is_rounded(name) else value
 
@@ -43,9 +43,9 @@ def is_rounded(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Hold one answer of the gateway: `body` is parsed JSON; `received_at` and `took_s` are seconds by our clock.
+    """Hold one answer of the gateway. `body`: parsed JSON. `received_at`, `took_s`: seconds by our clock.
 
-    `skeleton`: a number that two documents share if they differ in digits alone; 0 if it is unknown.
+    `skeleton`: a number that two documents have in common if they differ only in digits; 0 if it is unknown.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class GatewayInfo:
-    """Hold what `/info` reports. `clock_skew_s` is the gateway's clock minus ours at that moment, in seconds."""
+    """Hold what `/info` reports. `clock_skew_s`: the gateway's clock minus ours at that time, in seconds."""
 
     serial: str
     firmware: str
@@ -70,7 +70,7 @@ class GatewayInfo:
     def version(self) -> tuple[int, ...]:
         """Return the firmware version as numbers: `D8.3.5433` → (8, 3, 5433).
 
-        Only the sign-in method depends on the version; the meaning of a document never does.
+        Only the sign-in method depends on the version. The meaning of a document never does.
         """
         digits = self.firmware.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
         return tuple(int(part) for part in digits.split(".") if part.isdigit())
@@ -131,7 +131,10 @@ AHEAD_S: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Hold one inverter report as first seen: the gateway's own second and the fixed point time, in unix seconds."""
+    """Hold one inverter report as first seen: its second by the gateway's clock, and the fixed time of its point.
+
+    Both in unix seconds.
+    """
 
     serial: str
     gateway_second: int
@@ -141,9 +144,9 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Hold one event that a person may want to see in a graph; `time` is in unix seconds.
+    """Hold one event that a person may want to see in a graph. `time` is in unix seconds.
 
-    `duration_s`: how long the state lasted that ends with the event, None for an event that ends nothing.
+    `duration_s`: how long the state lasted that ends with the event; None for an event that ends no state.
     """
 
     time: int

@@ -1,4 +1,4 @@
-"""Open what offers the recorder's readings to others than InfluxDB, next to the running recorder."""
+"""Open the outlets, which offer the readings to others than InfluxDB, beside the running recorder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OUTLETS: Final[tuple[Outlet, ...]] = (serve_web, serve_mqtt)
 
 @contextlib.asynccontextmanager
 async def open_outlets(settings: Settings, recorder: Recorder, clock: Clock) -> AsyncIterator[None]:
-    """Open every outlet while inside. What happens to an outlet never ends the recording."""
+    """Open every outlet within this context. A failure of an outlet never ends the recording."""
     async with contextlib.AsyncExitStack() as stack:
         for outlet in OUTLETS:
             await stack.enter_async_context(outlet(settings, recorder, clock))

@@ -15,7 +15,7 @@ _SCHEMES: Final = ("http", "https")
 def proxy_for(url: str) -> str | None:
     """Return the proxy for `url` by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in either case, or None.
 
-    What stays on this machine goes through none. NO_PROXY also takes networks (192.168.0.0/16). Raises SettingsError.
+    Addresses of this machine use no proxy. NO_PROXY may also contain networks (192.168.0.0/16). Raises SettingsError.
     """
     parts, proxies = urlsplit(url), getproxies()
     host = (parts.hostname or "").lower()
@@ -46,7 +46,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_in(host: str, networks: str | None) -> bool:
-    """Return True if `host` is an address in one of these networks; names and single addresses are ignored."""
+    """Return True if `host` is an address in one of these networks. Names and single addresses are ignored."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

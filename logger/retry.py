@@ -1,4 +1,4 @@
-"""Holds the only use of tenacity: when to try again, as data. No other module sleeps between tries."""
+"""Holds the only use of tenacity, and states as data when to try again. No other module sleeps between tries."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FOR_EVER: Final = sys.maxsize
 class Policy:
     """Hold how often and how fast to try again.
 
-    `tries` says when to stop. The pause `first_s` doubles from failure to failure up to `most_s`; each is drawn
-    between half and all of it and is never less than `floor_s`. After an error with `retry` or of a
-    class in `besides`, the work is tried again; after one of a class in `never`, it is not.
+    `tries` says when to stop. The pause `first_s` doubles from failure to failure up to `most_s`. Each pause is a
+    random part of it, at least half, and never less than `floor_s`. After an error with `retry` or of a class in
+    `besides`, the work is tried again. After one of a class in `never`, it is not.
     """
 
     tries: int
@@ -34,16 +34,16 @@ class Policy:
     never: tuple[type[Exception], ...] = ()
 
     def pause_s(self, failures: int) -> float:
-        """Draw the seconds to wait after that many failures in a row (1 or more)."""
+        """Draw the seconds to wait after `failures` successive failures (1 or more)."""
         ceiling = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 30))
         return max(self.floor_s, random.uniform(ceiling / 2, ceiling))  # noqa: S311  jitter, not a secret
 
     def wait(self, state: tenacity.RetryCallState) -> float:
-        """Return the pause in seconds in the form that tenacity calls."""
+        """Return the pause in seconds, in the form that tenacity calls."""
         return self.pause_s(state.attempt_number)
 
     def is_worth_retrying(self, error: BaseException) -> bool:
-        """Return True if the next try may succeed where this one did not."""
+        """Return True if the next try may succeed after this error."""
         may_pass = isinstance(error, EnvoyLoggerError) and error.retry and not isinstance(error, self.never)
         return may_pass or isinstance(error, self.besides)
 
@@ -72,7 +72,7 @@ async def attempt(
 ) -> T:
     """Call until it succeeds, fails with an error that another try cannot help, or the policy stops.
 
-    `sleep`: how to wait between tries, where that is to end early.
+    `sleep`: how to wait between tries, if the wait may end early.
     """
 
     try:
@@ -81,7 +81,7 @@ async def attempt(
         failed = [error]
 
     async def again() -> T:
-        """Fail as the first try did, so that tenacity counts it; a first try that succeeds does without tenacity."""
+        """Fail as the first try did, so that tenacity counts it. If the first try succeeds, tenacity is not used."""
         if failed:
             raise failed.pop()
         return await call()
@@ -97,7 +97,10 @@ async def attempt(
 
 
 class Backoff:
-    """Holds the pause of each lane after failures, for a loop that serves several lanes and so sleeps for none."""
+    """Holds the pause of each lane after failures.
+
+    It is for a loop that serves several lanes, and so must not sleep for one of them.
+    """
 
     def __init__(self, policy: Policy, clock: Clock) -> None:
         self._policy, self._clock = policy, clock
@@ -106,14 +109,14 @@ class Backoff:
         self._not_before: dict[str, float] = {}
 
     def fail(self, lane: str, asked_s: float = 0.0) -> None:
-        """Count a failure and pause the lane, for at least the `asked_s` seconds that the other side asks for."""
+        """Count a failure and pause the lane, for at least the `asked_s` seconds that the server asks for."""
         state = self._states.setdefault(lane, tenacity.RetryCallState(self._retrying, None, (), {}))
         spread_s = random.uniform(0.0, min(5.0, asked_s / 10))  # noqa: S311  jitter, not a secret
         self.pause(lane, max(self._policy.wait(state), asked_s + spread_s))
         state.prepare_for_next_attempt()
 
     def pause(self, lane: str, seconds: float) -> None:
-        """Pause a lane for that long, whatever failed before."""
+        """Pause a lane for `seconds`, whatever failed before."""
         self._not_before[lane] = self._clock.monotonic() + seconds
 
     def succeed(self, lane: str) -> None:
@@ -122,7 +125,7 @@ class Backoff:
         self._not_before.pop(lane, None)
 
     def failures(self, lane: str) -> int:
-        """Count the failures in a row."""
+        """Count the successive failures of a lane."""
         return self._states[lane].attempt_number - 1 if lane in self._states else 0
 
     def may_try(self, *lanes: str) -> bool:

@@ -1,4 +1,4 @@
-"""Define a site as the owner's settings describe it; the recorder passes this one value to all its parts."""
+"""Define a site as the owner's settings describe it. The recorder passes this one value to all its parts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from logger.model import Role
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Describe the site behind one gateway. The gateway's address and secrets are in `Access`, not here.
+    """Describe the site behind one gateway. The gateway's address and secrets are in `Access`.
 
     `name`: the `site` tag, empty for none. `zone`: the IANA time zone that decides when days begin, empty while
     unknown. `system_zone`: this machine's time zone, used when the gateway reports none. `max_w`: the greatest power
     in W that can flow; None derives it from the size of the site. `totals_s`, `devices_s`: seconds between polls.
     `layout_file`, `tariff_file`: the paths of panel layout and tariff, empty for none. `panel_alert_percent`: a panel
     that stays below this percentage of its group's median raises an event; 0 disables these events. `offset_s`: the
-    seconds after its time at which a tick's poll begins, so that many gateways are not polled at one moment.
+    seconds between a tick's time and its poll, so that many gateways are not polled at the same time.
     """
 
     name: str = ""

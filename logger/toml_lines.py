@@ -1,4 +1,4 @@
-"""Find the line of a key in TOML text, because the parser does not tell it. Pure."""
+"""Find the line of a key in TOML text, because the TOML parser does not tell it. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def find_line(text: str, where: Place) -> int:
 
 @lru_cache(maxsize=2)
 def map_lines(text: str) -> Mapping[Place, int]:
-    """Return the path of each table and key → its first line, from 1; a name of several tables: of the first."""
+    """Return the path of each table and key → its first line, from 1.
+
+    For a name of several tables it is the first one's.
+    """
     found: dict[Place, int] = {}
     table: Place = ()
     counts: dict[Place, int] = {}
@@ -36,7 +39,7 @@ def map_lines(text: str) -> Mapping[Place, int]:
 
 
 def _path_of(name: str, counts: dict[Place, int], *, is_array: bool) -> Place:
-    """Return the path of a table header; `counts` holds the tables so far of each array of tables."""
+    """Return the path of a table header. `counts`: the number of tables so far in each array of tables."""
     path: Place = ()
     parts = [part.strip().strip("\"'") for part in name.split(".")]
     for place, part in enumerate(parts):

@@ -1,7 +1,7 @@
-"""Holds the only use of httpx: sends one bounded request → an Answer, or one typed error.
+"""Holds the only use of httpx: sends one bounded request, and returns an Answer or raises one typed error.
 
-Nothing is followed, nothing is unpacked beyond its limit, nothing waits longer than it may. Who the other side
-must be is decided by the SSLContext that the caller hands in (pinned, verified, or off).
+No redirect is followed, nothing is unpacked beyond its limit, and nothing waits longer than allowed. The SSLContext
+of the caller decides which server to trust (pinned, verified, or off).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold one complete answer. Header names are in lower case; `body` is unpacked; `took_s` in seconds."""
+    """Hold one complete answer. Header names are in lower case. `body` is unpacked. `took_s` in seconds."""
 
     status: int
     headers: Mapping[str, str]
@@ -55,7 +55,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """Return the body as text; bytes that are not UTF-8 are replaced."""
+        """Return the body as text. Bytes that are not UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")
 
     @property
@@ -79,10 +79,10 @@ class Basic:
 class Wire:
     """Sends requests to one server.
 
-    `base_url` is scheme://host[:port][/path]. `tls` decides whom to trust on https; None verifies against the
-    system's authorities. `use_proxy` honours the machine's proxy settings (for the internet, never for a
-    gateway). `max_bytes` bounds an answer, packed and unpacked. `connections` bounds requests in flight.
-    Raises SettingsError for a proxy that cannot be used.
+    `base_url` is scheme://host[:port][/path]. `tls` decides which server to trust on https; None verifies against the
+    system's authorities. `use_proxy`: use the machine's proxy settings (for the internet, never for a gateway).
+    `max_bytes` bounds an answer, packed and unpacked. `connections` bounds requests in flight. Raises SettingsError
+    for a proxy that cannot be used.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Wire:
     async def _send_signed(
         self, request: httpx.Request, auth: Digest | Basic | None, path: str, where: str
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send a request, signed if the path was signed before; after a challenge, sign it and send it again.
+        """Send a request. It is signed if the path was signed before. After a challenge, sign it and send it again.
 
         A path without Digest gets no signature. A challenge that calls the last nonce stale is answered once more.
         """
@@ -185,7 +185,7 @@ class Wire:
         return response.status_code, dict(response.headers), body
 
     def _read_challenge(self, response: httpx.Response, where: str) -> Challenge | None:
-        """Return what a 401 asks to sign with; None for any other answer. Raises BrokenError if nobody could sign."""
+        """Return the challenge of a 401; None for any other answer. Raises BrokenError if it cannot be answered."""
         if response.status_code != 401:
             return None
         try:
@@ -197,7 +197,7 @@ class Wire:
             ) from error
 
     async def _send(self, request: httpx.Request, auth: Basic | None, where: str) -> tuple[httpx.Response, bytes]:
-        """Send a request once and read the whole answer within its bounds."""
+        """Send a request once and read the whole answer within its limits."""
         if auth is not None:
             request = next(httpx.BasicAuth(auth.username, auth.password).auth_flow(request))
         response = await self._transport.handle_async_request(request)
@@ -223,7 +223,10 @@ class Wire:
         self._cookies, self._cookie_fields = httpx.Cookies(), {}
 
     def _make_cookie_field(self, path: str, url: httpx.URL) -> dict[str, str]:
-        """Make the header with the cookies for a path. Choosing them takes long, so it is kept unless one can end."""
+        """Make the header with the cookies for a path.
+
+        Choosing the cookies takes long, so the header is kept, unless a cookie in it can expire.
+        """
         if (found := self._cookie_fields.get(path)) is None:
             sent = httpx.Request("GET", url, cookies=self._cookies).headers
             found = {"cookie": sent["cookie"]} if "cookie" in sent else {}
@@ -239,14 +242,14 @@ class Wire:
 
 @lru_cache(maxsize=4096)
 def _make_url(url: str, *params: tuple[str, str]) -> httpx.URL:
-    """Parse a URL and add the parameters; the same few are asked for again and again."""
+    """Parse a URL and add the parameters. The result is cached, because few different URLs are requested."""
     return httpx.URL(url, params=dict(params)) if params else httpx.URL(url)
 
 
 def _authorities(base_url: str) -> ssl.SSLContext:
     """Return a TLS context that trusts the system's authorities; for plain http, one that trusts nobody.
 
-    Reading the authorities takes long, so they are read for https alone.
+    Reading the authorities takes long, so they are read only for https.
     """
     if urlsplit(base_url).scheme == "https":
         return ssl.create_default_context()
@@ -262,16 +265,16 @@ def _sane(kept: httpx.Cookies) -> bool:
 
 
 def _share_of(bound: asyncio.Timeout) -> float | None:
-    """Return the real seconds that connecting may take, with its TLS handshake; None without a bound.
+    """Return the real seconds that connecting may take, with its TLS handshake; None without a limit.
 
-    It ends before the bound of the whole request, so that the error can say that no connection came about.
+    It ends before the limit of the whole request, so that the error can say that no connection was made.
     """
     when = bound.when()
     return None if when is None else max(0.001, 0.9 * (when - asyncio.get_running_loop().time()))
 
 
 async def _read(chunks: AsyncIterable[bytes], headers: Mapping[str, str], limit: int, where: str) -> bytes:
-    """Read the body and unpack gzip; never hold more than `limit` bytes of either form."""
+    """Read the body and unpack gzip. Never hold more than `limit` bytes of either form."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "deflate"):
         raise BrokenError(f"{where} answered in the encoding {encoding[:40]!r}, which was not asked for", _PASSES)

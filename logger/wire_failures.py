@@ -1,4 +1,4 @@
-"""Say what failed between this program and a server, as one typed error with words for people."""
+"""Describe what failed between this program and a server, as one typed error with words for people."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
 
 
 def explain_failure(error: Exception, host: str, where: str) -> WireError:
-    """Convert an error of httpx to a WireError, by its chain of causes."""
+    """Convert an error of httpx to a WireError, according to the errors that caused it."""
     if isinstance(error, httpx.TimeoutException):
         return TimedOutError(
             f"{host} did not complete a connection in time", "check the address and the network; restart the device."

@@ -1,1 +1,1 @@
-"""Rebuilds the energy state and the rows of days from the data in InfluxDB."""
+"""Rebuilds the energy state and the day rows from the data in InfluxDB."""

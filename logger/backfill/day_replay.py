@@ -31,7 +31,7 @@ from logger.tariff.prices import Prices
 class RebuildRequest:
     """Hold the gateway and the days to rebuild.
 
-    `until_tick`: the first tick that the live state counted itself; now if there is none. `since` and `until`: ISO
+    `until_tick`: the first tick that the live state counted itself; now if there is none. `since`, `until`: ISO
     dates, empty if not given; rows in this range are written even if the database has some. `again`: rows are also
     written for days that the live state counted. `prices`: the price of grid energy at each time.
     """
@@ -47,7 +47,7 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class RowTags:
-    """Hold the tags of a day's rows in the database: of the site, of the inverters by serial, of the price bands.
+    """Hold the tags of a day's rows in the database: the site's, the inverters' by serial, the price bands'.
 
     `row`: the site's row. `inverter_fields`: the fields of the inverters' rows by serial.
     """
@@ -64,7 +64,7 @@ class RowTags:
 
     @property
     def is_old(self) -> bool:
-        """Tell whether the rows were written before there were extremes and a row for every inverter."""
+        """Tell whether the rows were written by a version without extremes or without a row for every inverter."""
         has_new = any("silent_days" in fields for fields in self.inverter_fields.values())
         return not has_new and not self.row.fields.keys() & set(NAMES)
 
@@ -73,8 +73,8 @@ class RowTags:
 class Replayed:
     """Hold the result of a replay: the final state, date → rows to write, and the number of ticks read.
 
-    `unbalanced`: days without stored phases; their import and export cannot be balanced over the phases.
-    `events`: the grid lost and back. `hours`: the points of the hours of the days that are written.
+    `unbalanced`: days without stored phases; their import and export cannot be balanced over the phases. `events`:
+    when the grid was lost and came back. `hours`: the points of the hours of the days that are written.
     """
 
     state: GatewayState
@@ -86,7 +86,7 @@ class Replayed:
 
 
 async def read_row_tags(history: History, request: RebuildRequest, first: str, until: int) -> dict[str, RowTags]:
-    """Read which days from `first` until a unix time have rows, with the tags that these were written with."""
+    """Read which days from `first` until a unix time have rows, and the tags with which these were written."""
     since = first_instant(first, request.site.zone)
     site: dict[str, Point] = {}
     for point in await history.read_points("daily", "envoy_day", request.gateway, since, until):
@@ -111,7 +111,7 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str, u
 
 
 class DayReplay:
-    """Replays from an empty state. Reports that the `live` panel state counted itself are left out."""
+    """Replays recorded data from an empty state. Reports that the `live` panel state has counted are left out."""
 
     def __init__(
         self, history: History, request: RebuildRequest, written: Mapping[str, RowTags], live: PanelState
@@ -168,14 +168,14 @@ class DayReplay:
         self._hours += of_panels
 
     def _follow_grid(self, tick: Past) -> None:
-        """Note when the grid is lost and back; an outage whose beginning was not read is left out."""
+        """Store when the grid is lost and comes back. An outage whose beginning was not read is left out."""
         is_on = tick.around.is_on_grid
         if self._grid.at or is_on:
             self._grid, events = follow_grid(self._grid, tick.at, is_on, self._request.site.totals_s)
             self._events += events
 
     async def _read_around(self, since: int, until: int) -> dict[int, list[Reading]]:
-        """Read the points of each tick that tell voltage, frequency and the state of the grid, by time."""
+        """Read the points of each tick with voltage, frequency and the state of the grid, by time."""
         found: dict[int, list[Reading]] = {}
         for measurement, fields in SURROUNDING.items():
             points = await self._history.read_points(
@@ -186,7 +186,7 @@ class DayReplay:
         return found
 
     async def _read_installed(self, since: int, until: int) -> list[list[Installed]]:
-        """Read which inverters were installed at each poll of the devices."""
+        """Read which inverters were installed at each devices tick."""
         name, found = "envoy_inverter_status", dict[int, list[Reading]]()
         points = await self._history.read_points("devices", name, self._request.gateway, since, until, STATUS_FIELDS)
         for p in points:
@@ -203,7 +203,7 @@ class DayReplay:
         return len({p.tags.get("phase") for p in points if p.tags.get("meter") == "net-consumption"}) or None
 
     def _make_rows(self, dates: Iterable[str]) -> dict[str, list[DayRow]]:
-        """Make the rows of these days, with the tags with which they were first written, if they were."""
+        """Make the rows of these days. Rows that were written before keep their tags."""
         open_day = self._energy.day
         rows = {day: row for day, row in self._site_rows.items() if day != open_day}
         if last := rebuild.list_rows(self._energy, [open_day]):
@@ -222,7 +222,10 @@ class DayReplay:
 
 
 def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Reading]:
-    """Give the rows of a day the tags with which they were first written; a price band that is gone becomes zero."""
+    """Give the rows of a day the tags with which they were first written.
+
+    A price band that no longer exists gets zeros.
+    """
     found = []
     for reading in readings:
         band = {"band": reading.tags["band"]} if "band" in reading.tags else {}
@@ -235,7 +238,7 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
 
 
 def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]]) -> list[Past]:
-    """Merge the points of each tick into one, by time; a held value was written later, as its own point."""
+    """Merge the points of each tick into one, by time. A held value was written later, as a point of its own."""
     ticks: dict[int, Past] = {}
     for point in points:
         known = ticks.get(point.time)
@@ -247,7 +250,7 @@ def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]
 
 
 def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]) -> dict[str, list[DayRow]]:
-    """Return the rows that bring a field that is not written yet; what is written stands."""
+    """Return the rows that add a field that is not written yet. Written fields are not changed."""
     found: dict[str, list[DayRow]] = {}
     for day, new in rows.items():
         for row in new:
@@ -259,7 +262,7 @@ def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]
 
 
 def _find_fields(reading: Reading, written: RowTags | None) -> Mapping[str, Value]:
-    """Return the fields with which a day's row was written; a row of a price band counts as whole."""
+    """Return the fields with which a day's row was written. A row of a price band counts as complete."""
     if written is None:
         return {}
     if reading.measurement == BAND_DAY:

@@ -33,7 +33,7 @@ class FluxHistory:
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points; `History` describes the method."""
+        """Return a gateway's points, as `History` describes."""
         chosen = " or ".join(f"r._field == {quote_flux(field)}" for field in fields)
         of_gateway = _filter(measurement, gateway) + (f" |> filter(fn: (r) => {chosen})" if chosen else "")
         records = await self._query(role, f"{_range(since, until)} |> {of_gateway}")
@@ -52,7 +52,7 @@ class FluxHistory:
         return sorted(points, key=lambda point: point.time)
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """Return the serials of the gateways; `History` describes the method."""
+        """Return the serials of the gateways, as `History` describes."""
         records = await self._query(
             role,
             f'range(start: 0) |> {_filter(measurement)} |> keep(columns: ["gateway"]) |> distinct(column: "gateway")',
@@ -60,7 +60,7 @@ class FluxHistory:
         return sorted({str(value) for record in records if (value := record.values.get("gateway"))})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """Return the times of the first and last point; `History` describes the method."""
+        """Return the times of the first and last point, as `History` describes."""
         times: list[int] = []
         for end in ("first", "last"):
             of_gateway = f"{_range(0, until)} |> {_filter(measurement, gateway)}"

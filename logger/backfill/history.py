@@ -1,6 +1,6 @@
-"""Reads recorded data from InfluxDB, for commands only; the recorder never reads InfluxDB.
+"""Reads recorded data from InfluxDB, for commands only. The recorder never reads InfluxDB.
 
-A database that cannot be read is never treated as empty: a write-only token, a missing bucket and a user without
+A database that cannot be read is never treated as empty. A write-only token, a missing bucket and a user without
 rights are separate errors.
 """
 
@@ -30,13 +30,13 @@ class Point:
 class History(Protocol):
     """Reads what was written to one database.
 
-    Every method raises InfluxError and its kinds for what cannot be read, and WireError without an answer.
+    Every method raises InfluxError or a subclass for data that cannot be read, and WireError without an answer.
     """
 
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points from `since` until before `until`, by time; all fields, or only `fields`."""
+        """Return a gateway's points from `since` until before `until`, by time: all fields, or only `fields`."""
         ...
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
@@ -54,10 +54,10 @@ class History(Protocol):
 
 @asynccontextmanager
 async def open_history(target: Target, clock: Clock) -> AsyncIterator[History]:
-    """Open a database for reading until the block ends, in the dialect of the settings or in the one detected.
+    """Open a database for reading within this context, in the dialect of the settings or the detected one.
 
     `target` holds the credentials for reading. Every bucket is tried. Raises InfluxRefusedError or InfluxMissingError
-    for a bucket that cannot be read, InfluxError for a server that cannot be read from.
+    for a bucket that cannot be read, and InfluxError for a server that cannot be read from.
     """
     history = await _connect(target, clock)
     try:

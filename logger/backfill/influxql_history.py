@@ -28,7 +28,7 @@ class InfluxqlHistory:
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points; `History` describes the method."""
+        """Return a gateway's points, as `History` describes."""
         columns = ", ".join(quote_name(field) for field in fields) or "*"
         found = await self._query(
             role,
@@ -40,12 +40,12 @@ class InfluxqlHistory:
         return sorted(points, key=lambda point: point.time)
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """Return the serials of the gateways; `History` describes the method."""
+        """Return the serials of the gateways, as `History` describes."""
         found = await self._query(role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway")
         return sorted({str(value) for series in found for _, value in series.values})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """Return the times of the first and last point; `History` describes the method."""
+        """Return the times of the first and last point, as `History` describes."""
         times: list[int] = []
         for order in ("ASC", "DESC"):
             found = await self._query(
@@ -61,7 +61,10 @@ class InfluxqlHistory:
         await self._wire.aclose()
 
     async def _list_floats(self, role: Role, measurement: str) -> set[str]:
-        """Return the names of the float fields, because InfluxDB sends a whole float as an integer."""
+        """List the names of the float fields.
+
+        They must be known, because InfluxDB sends a whole float as an integer.
+        """
         found = await self._query(role, f"SHOW FIELD KEYS FROM {self._source(role, measurement)}")
         return {str(name) for series in found for name, kind in series.values if kind == "float"}
 
@@ -70,7 +73,7 @@ class InfluxqlHistory:
         return f"{quote_name(policy)}.{quote_name(measurement)}" if policy else quote_name(measurement)
 
     async def _query(self, role: Role, query: str) -> Sequence[Series]:
-        """Run a query → the series of its answer; empty if nothing was ever written."""
+        """Run a query. Return the series of its answer; empty if nothing was ever written."""
         bucket = self._target.buckets[role]
         answer = await self._wire.request(
             "GET",

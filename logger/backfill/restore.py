@@ -1,6 +1,6 @@
-"""Rebuild a gateway's energy state from a database, and hand it over to the recorder or to the store.
+"""Rebuild a gateway's energy state from a database, and give it to the recorder or to the store.
 
-Only commands import this; the recorder never reads InfluxDB. A run that was interrupted can simply be started again.
+Only commands import this module. The recorder never reads InfluxDB. An interrupted run can simply be started again.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Rebuilt:
     """Hold the result of a rebuild.
 
     `earlier`: what was before the live state; None if nothing was. `again`: closed days of the live state that were
-    computed again. `left_out`: closed days of the live state that were not to be computed again. `added`: what the
-    rows of these days lack, because an earlier version wrote them. `days`: the sums of every day, for the months.
+    computed again. `left_out`: closed days of the live state that were not to be computed again. `added`: the fields
+    that rows of earlier versions lack. `days`: the sums of every day, for the months.
     """
 
     earlier: Replayed | None = None
@@ -60,7 +60,7 @@ class Rebuilt:
 
     @property
     def unbalanced_days(self) -> tuple[str, ...]:
-        """Return the days that could not be balanced over the phases."""
+        """Return the days whose import and export could not be balanced over the phases."""
         return tuple(sorted({day for part in (self.earlier, self.again) if part for day in part.unbalanced}))
 
     @property
@@ -72,7 +72,7 @@ class Rebuilt:
 async def rebuild(
     history: History, live: GatewayState, request: RebuildRequest, on_day: Callable[[str], None]
 ) -> Rebuilt | None:
-    """Read and replay the requested days → the result; None if the database lacks the gateway.
+    """Read and replay the requested days. Return the result; None if the database lacks the gateway.
 
     `on_day` is called for each day. Rows are made for days without rows, for the requested days, and for the last two
     days, which may be incomplete. The day on which the live state begins is completed when both are joined.
@@ -100,7 +100,7 @@ async def rebuild(
 
 
 def _sum_days(written: Mapping[str, RowTags], rows: Mapping[str, list[DayRow]], zone: str) -> dict[str, Period]:
-    """Return the sums of every day that has a row, from the new rows where there are any."""
+    """Return the sums of every day that has a row. A new row of a day replaces the written one."""
     readings = {
         day: Reading("envoy_day", tags.site, tags.row.fields, tags.row.time, "daily") for day, tags in written.items()
     }
@@ -122,7 +122,7 @@ async def _compute_again(
 ) -> None:
     """Compute closed days of the live state again from the database, if that was requested.
 
-    Otherwise only add what rows lack that an earlier version wrote.
+    Otherwise only complete the rows that an earlier version wrote: add the fields that they lack.
     """
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)
@@ -144,7 +144,7 @@ async def _compute_again(
 
 
 async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
-    """Give the rows and the states to the holder of the gateway's state → the number of rows written."""
+    """Give the rows and the states to the keeper of the gateway's state. Return the number of rows written."""
     count = 0
     if found.earlier and found.last_tick:
         count += await _give_rows(ask, gateway, found.earlier)
@@ -168,7 +168,7 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
 
 
 async def _give_rows(ask: Ask, gateway: str, replayed: Replayed) -> int:
-    """Send rows of days to the holder of the state, page by page."""
+    """Send day rows to the keeper of the state, page by page."""
     stored = make_daily_rows(row for rows in replayed.rows.values() for row in rows)
     for start in range(0, len(stored), MOST_ROWS):
         await ask(StateApi.put_day_rows, gateway, list(stored[start : start + MOST_ROWS]))

@@ -1,1 +1,1 @@
-"""Backs everything up that a recorder needs, while it runs, and puts it back. Loaded by commands only."""
+"""Backs up everything that a recorder needs, while it runs, and restores it. Only commands load this room."""

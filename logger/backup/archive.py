@@ -1,4 +1,4 @@
-"""Define the form of a backup: a compressed tar file of manifest, settings, secrets, files and state folder."""
+"""Define the format of a backup: a compressed tar file of manifest, settings, secrets, files and state folder."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Everything of a backup but the state folder. `settings` is None without a settings file.
+    """Hold everything of a backup except the state folder. `settings` is None without a settings file.
 
-    `secrets`: variable → secret. `files`: place → content of a file that the settings name (`named_files`).
+    `secrets`: variable → secret. `files`: place → content of a file that the settings name (see `named_files`).
     `secret_files`: the same for files that hold a secret.
     """
 
@@ -57,7 +57,7 @@ _MANIFESTS: Final = TypeAdapter(Manifest)
 
 
 class ArchiveWriter:
-    """Writes a backup into an open file; the texts first, so that it can be read from a pipe."""
+    """Writes a backup into an open file. The texts come first, so that it can be read from a pipe."""
 
     def __init__(self, file: IO[bytes], texts: Texts) -> None:
         self._file = gzip.GzipFile("", "wb", 6, file, mtime=texts.manifest.made_at)
@@ -76,7 +76,7 @@ class ArchiveWriter:
         self._tar.addfile(self._describe(name, len(data)), io.BytesIO(data))
 
     def add_state(self, path: Path, name: str) -> None:
-        """Add a file of the state folder under its name there. Raises OSError."""
+        """Add a file of the state folder under its name in that folder. Raises OSError."""
         with path.open("rb") as file:
             self._tar.addfile(self._describe(STATE + name, path.stat().st_size), file)
 
@@ -86,13 +86,13 @@ class ArchiveWriter:
         return info
 
     def close(self) -> None:
-        """Write the end of the backup; without it none is complete."""
+        """Write the end of the backup. Without the end, a backup counts as incomplete."""
         self._tar.close()
         self._file.close()
 
 
 class ArchiveReader:
-    """Reads a backup from an open file, also from a pipe. Raises StateError for what is none, or is cut off."""
+    """Reads a backup from an open file or a pipe. Raises StateError if it is no backup, or is cut off."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = gzip.GzipFile(fileobj=file)
@@ -111,7 +111,7 @@ class ArchiveReader:
         return data
 
     def extract_state(self, folder: Path) -> list[str]:
-        """Write the files of the state folder into the empty `folder`; return their names. Raises OSError."""
+        """Write the files of the state folder into the empty `folder`. Return their names. Raises OSError."""
         names = []
         with _refuse_damage():
             while self._member is not None:

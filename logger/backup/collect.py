@@ -1,4 +1,4 @@
-"""Collect what a backup holds: settings, secrets, the files that settings name, and those of the state folder."""
+"""Collect what a backup holds: settings, secrets, the files that settings name, and the files of the state folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
 
 @dataclass(frozen=True, slots=True)
 class CollectedFiles:
-    """Hold what went into a backup. `outside`: settings that come from the environment, and are not inside."""
+    """Hold what went into a backup. `outside`: settings of the environment, which are not in the backup."""
 
     texts: Texts
     store: StoreCopy | None
@@ -32,7 +32,7 @@ class CollectedFiles:
 
 
 def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float) -> CollectedFiles:
-    """Write a backup into an open file. The store is copied into the folder `scratch` for that time.
+    """Write a backup into an open file. The store is first copied into the folder `scratch`.
 
     Raises StateError if a part cannot be read, OSError if the backup or the copy cannot be written.
     """
@@ -51,7 +51,7 @@ def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float)
 
 
 def collect_texts(settings: Settings, now: float) -> Texts:
-    """Collect the settings file, the secrets that do not stand in it, and the files that settings name."""
+    """Collect the settings file, the secrets that are not in it, and the files that settings name."""
     env_file = settings.env_file
     text = ""
     if env_file is not None:
@@ -79,7 +79,10 @@ def _read(file: NamedFile) -> bytes:
 
 
 def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
-    """List the files of the state folder beside the store; of damaged stores those that are still being copied."""
+    """List the files of the state folder without the store.
+
+    Of damaged stores, list those that are still being copied.
+    """
     unfinished = store.unfinished if store else ()
     try:
         files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.exists() else []

@@ -1,4 +1,4 @@
-"""List the files that the settings name, and those that these files name: price files, what single gateways have."""
+"""List the files that the settings name, and those that these files name: price files, files of single gateways."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NamedFile:
 
 
 def list_named_files(settings: Settings) -> Iterator[NamedFile]:
-    """List every file that the settings name; a file that several gateways name is listed once."""
+    """List every file that the settings name. A file that several gateways name is listed once."""
     for variable in FILES:
         if path := _path_of(settings, variable):
             yield NamedFile(variable, path)
@@ -47,7 +47,7 @@ def list_named_files(settings: Settings) -> Iterator[NamedFile]:
 
 
 def find_target(place: str, values: Mapping[str, str], folder: Path) -> Path | None:
-    """Return where a file of a backup belongs, if settings with these `values` lie in `folder`; None if nowhere."""
+    """Return where a file of a backup belongs, if settings with these `values` are in `folder`; None if nowhere."""
     variable, _, rest = place.partition("/")
     if variable == CREDENTIALS:
         return folder / CREDENTIALS / PurePath(rest).name
@@ -58,7 +58,7 @@ def find_target(place: str, values: Mapping[str, str], folder: Path) -> Path | N
 
 
 def _of_gateway(settings: Settings, one: Settings, gateways: Path) -> Iterator[NamedFile]:
-    """List what the table of one gateway names."""
+    """List the files that the table of one gateway names."""
     for variable in _OF_GATEWAYS:
         path = _path_of(one, variable)
         if path is None or one.origins.get(variable) == settings.origins.get(variable):
@@ -81,7 +81,7 @@ def _path_of(settings: Settings, variable: str) -> Path | None:
 
 
 def _beside(variable: str, named: Path, path: Path) -> str:
-    """Name a file by its path from the folder of the file that a setting names, or by its whole path elsewhere."""
+    """Name a file by its path from the folder of the setting's file. A file elsewhere is named by its whole path."""
     folder = named.parent
     rest = path.relative_to(folder) if path.is_relative_to(folder) else path.absolute()
     return f"{variable}/{rest}"

@@ -1,4 +1,4 @@
-"""Put a backup back: everything is read and checked first, then it takes the place of what is there."""
+"""Restore a backup: everything is read and checked first, and then replaces the present files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CURE: Final = "give --force to put the backup in its place; what is there is ke
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Hold what was put back, and where. `kept`: the earlier files, under their new names."""
+    """Hold what was restored, and where. `kept`: the earlier files, under their new names."""
 
     written: tuple[Path, ...]
     state_dir: Path
@@ -78,7 +78,7 @@ def _read_values(texts: Texts) -> dict[str, str]:
 
 
 def _find_state_dir(texts: Texts, env_file: Path, *, state_only: bool) -> Path:
-    """Return the state folder by the settings that will be in force."""
+    """Return the state folder by the settings that will apply."""
     if state_only:
         return inspect_settings(env_file)[0].state_dir
     found, _ = inspect_settings(None, environ={**_read_values(texts), **read_own_variables()})
@@ -95,7 +95,7 @@ def _refuse_what_is_there(folder: Path, files: list[NewFile]) -> None:
 
 
 def _write_settings(files: list[NewFile], env_file: Path, now: float) -> list[Path]:
-    """Write settings and secrets together; keep the settings that were there. Raises StateError."""
+    """Write settings and secrets together. Keep the earlier settings. Raises StateError."""
     try:
         before = read_env_text(env_file) if files else ""
         if files:
@@ -112,7 +112,7 @@ def _write_settings(files: list[NewFile], env_file: Path, now: float) -> list[Pa
 
 
 def _move_into(folder: Path, place: Path, names: list[str], now: float) -> list[Path]:
-    """Move the extracted files into the state folder, the store last; keep a store that was there."""
+    """Move the extracted files into the state folder, the store last. Keep an earlier store."""
     for name in names:
         new = folder / (name if name != FILE else f".{FILE}.restored")
         os.replace(place / name, new)

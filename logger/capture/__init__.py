@@ -1,1 +1,1 @@
-"""Records a gateway once, anonymised, so that it can be replayed."""
+"""Records a gateway once, anonymised, so that the recording can be replayed."""

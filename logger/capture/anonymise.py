@@ -1,7 +1,7 @@
 """Anonymises documents: replaces each serial number, address, name and place by the same stand-in everywhere.
 
 First all documents are learned, then each is cleaned. So a serial number that has a key in one document is also found
-inside a text of another. Everything else stays byte for byte, the spelling of numbers and all dates included.
+inside a text of another. Everything else remains byte for byte, including the spelling of numbers and all dates.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Anonymiser:
     # --- learning ------------------------------------------------------------------------------------------------
 
     def learn(self, path: str, body: bytes) -> None:
-        """Note everything in one document that identifies somebody."""
+        """Remember everything in one document that identifies somebody."""
         text = _decode(body)
         if _is_json(text):
             for token in find_tokens(text):
@@ -108,7 +108,7 @@ class Anonymiser:
         return literal if text == token.text else write_string(text, literal)
 
     def _clean_value(self, kind: Kind | None, value: str) -> str:
-        """Replace a whole value if its key tells what it is, else the parts that were learned."""
+        """Replace a whole value if its key tells what it is. Otherwise replace the learned parts."""
         for known in (kind, "name") if kind else ():
             stand_in = self.stand_ins.find(known, value)
             if stand_in is not None:

@@ -1,8 +1,8 @@
 """Lists paths that no field is read from, but that tell more about a gateway. Only `capture` asks them, once.
 
-All are plain reads. Left out on purpose: paths that run a check or a scan (`comm_check`, `newscan`), that never end
-(`/stream/meter`), that can also be written (`/ivp/mod/…/mode/power`), or that have only names and addresses of the
-network (`network_display`, `wireless_display`).
+All of these paths only read. Left out on purpose are paths that run a check or a scan (`comm_check`, `newscan`), that
+never end (`/stream/meter`), that can also be written (`/ivp/mod/…/mode/power`), or that have only names and addresses
+of the network (`network_display`, `wireless_display`).
 """
 
 from __future__ import annotations

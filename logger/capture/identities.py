@@ -71,7 +71,7 @@ def kind_of_key(key: str, path: str = "") -> Kind | None:
 
 
 def is_worth_hiding(kind: Kind, value: str) -> bool:
-    """Tell whether a value identifies anything: not an empty text, zeros, loopback, or the generic zone."""
+    """Tell whether a value identifies anybody. An empty text, zeros, loopback and the generic zone do not."""
     plain = value.strip()
     if not plain or not set(plain) - set("0:.-fF"):
         return False
@@ -85,7 +85,7 @@ def is_worth_hiding(kind: Kind, value: str) -> bool:
 
 
 def find_identities(text: str, key: str = "") -> Iterator[tuple[Kind, str]]:
-    """Find what identifies somebody by its form alone. `key`: the key of the text."""
+    """Find what identifies somebody only by its form. `key`: the key of the text."""
     for match in _JWT.finditer(text):
         yield "secret", match.group()
     for match in _EMAIL.finditer(text):
@@ -104,7 +104,7 @@ def find_identities(text: str, key: str = "") -> Iterator[tuple[Kind, str]]:
 
 
 def _is_address(text: str) -> bool:
-    """Tell whether an address identifies somebody: it is no netmask, no loopback, no `any`."""
+    """Tell whether an address identifies somebody. A netmask, loopback and `any` do not."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -27,7 +27,7 @@ class JsonToken:
 
 
 def find_tokens(text: str) -> Iterator[JsonToken]:
-    """Find every string, key and number in order, even in invalid JSON; a string without an end is `cut`."""
+    """Find every string, key and number in order, even in invalid JSON. A string without an end is `cut`."""
     above: list[str] = []
     key = ""
     for match in _TOKEN.finditer(text):
@@ -48,7 +48,7 @@ def find_tokens(text: str) -> Iterator[JsonToken]:
 
 
 def write_string(text: str, before: str) -> str:
-    """Write a text as a JSON string; in ASCII if the replaced literal `before` was ASCII."""
+    """Write a text as a JSON string, in ASCII if the replaced literal `before` was ASCII."""
     return json.dumps(text, ensure_ascii=before.isascii())
 
 

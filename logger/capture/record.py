@@ -43,7 +43,7 @@ class Captured:
 
 
 async def capture(access: Access, clock: Clock, report: Callable[[str, str], None]) -> Captured:
-    """Ask every known path once, one after the other; `report` is called with each path and its result.
+    """Ask every known path once, one after the other. Call `report` with each path and its result.
 
     Raises only errors that concern every path: UnreachableError, CertificateError, CredentialsError.
     """
@@ -109,7 +109,7 @@ def require_empty(folder: Path) -> None:
 
 
 def _clean(path: str, answer: Answer, anonymiser: Anonymiser) -> bytes:
-    """Return the body anonymised and without secrets; bytes that are no text are kept."""
+    """Return the body anonymised and without secrets. Bytes that are no text are kept."""
     text = anonymiser.clean(path, answer.body).decode("utf-8", "surrogateescape")
     return log.without_secrets(text).encode("utf-8", "surrogateescape")
 

@@ -41,7 +41,7 @@ _BOUNDS: Final[dict[Kind, Callable[[str], str]]] = {
 
 
 class StandIns:
-    """Notes originals, then gives each its stand-in. `now`: unix seconds.
+    """Collects originals, then gives each its stand-in. `now`: unix seconds.
 
     `chosen`: stand-ins by kind and original.
     """
@@ -54,23 +54,26 @@ class StandIns:
         self._pattern: re.Pattern[str] | None = None
 
     def note(self, kind: Kind, value: str) -> None:
-        """Note an original, unless it identifies nothing."""
+        """Remember an original, unless it identifies nothing."""
         value = value.strip()
         if is_worth_hiding(kind, value):
             self._noted[kind, _normalise(kind, value)] = None
 
     def find(self, kind: Kind, value: str) -> str | None:
-        """Return the stand-in of a whole original; None if it was never noted."""
+        """Return the stand-in of a whole original; None if it was never remembered."""
         self._choose()
         found = self.chosen.get((kind, _normalise(kind, value.strip())))
         return None if found is None else _take_form(kind, value, found)
 
     def find_key(self, text: str) -> str | None:
-        """Return the stand-in of a key that is a noted name; None for the gateway's own keys."""
+        """Return the stand-in of a key that is a remembered name; None for the gateway's own keys."""
         return None if text.lower() in _VOCABULARY else self.find("name", text)
 
     def replace(self, text: str, *, in_key: bool = False) -> str:
-        """Replace every original in a text; in a key no names, because they may be the gateway's words."""
+        """Replace every original in a text.
+
+        In a key do not replace names, because they may be the gateway's words.
+        """
         self._choose()
         if self._pattern is None:
             return text
@@ -87,7 +90,10 @@ class StandIns:
     # --- choosing ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        """Choose a stand-in for everything noted since the last call; parts of a serial number follow it."""
+        """Choose a stand-in for everything remembered since the last call.
+
+        Parts of a serial number get parts of its stand-in.
+        """
         if not self._noted:
             return
         known = {original for kind, original in (*self._noted, *self.chosen) if kind == "serial"}
@@ -144,7 +150,7 @@ class StandIns:
 
 
 def _any_of(kind: Kind, forms: Iterable[str]) -> str:
-    """Return a pattern of all forms, the longest first; short forms of letters and digits match whole words only."""
+    """Return a pattern of all forms, the longest first. Short forms of letters and digits match only whole words."""
     patterns = []
     for form in sorted(forms, key=lambda form: (-len(form), form)):
         if kind == "mac":
@@ -175,7 +181,7 @@ def _take_form(kind: Kind, original: str, stand_in: str) -> str:
 
 
 def _find_zone_of_same_offset(zone: str, now: datetime) -> str:
-    """Return a time zone that names no place and now has the same time, to the hour."""
+    """Return a time zone that names no place and has the same time now, to the hour."""
     try:
         offset = now.astimezone(ZoneInfo(zone)).utcoffset()
     except (KeyError, ValueError, OSError):

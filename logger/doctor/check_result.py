@@ -16,7 +16,8 @@ class CheckResult:
     """Hold what one check found. `note`: it works now, but may stop working. `cure`: what to do, or empty.
 
     `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for results that are not bad. `took_s`:
-    the seconds until the answer, if something was asked. `gateway`: which one it is about, where there are several.
+    the seconds until the answer, if something was asked. `gateway`: the gateway that was checked, if there are
+    several.
     """
 
     name: str
@@ -32,27 +33,30 @@ Report: TypeAlias = Callable[[CheckResult], object]
 
 
 def good(name: str, text: str, took_s: float | None = None) -> CheckResult:
-    """Make the result of something that is as it should be."""
+    """Make the result of a check that found no fault."""
     return CheckResult(name, "good", text, took_s=took_s)
 
 
 def note(name: str, text: str, cure: str = "") -> CheckResult:
-    """Make the result of something that works now; `cure` keeps it so, if there is something to do."""
+    """Make the result of a check of something that works now.
+
+    `cure`: what to do so that it continues to work, if anything.
+    """
     return CheckResult(name, "note", text, cure)
 
 
 def bad(name: str, text: str, cure: str, exit_code: int = 78) -> CheckResult:
-    """Make the result of something that does not work; `cure` puts it right."""
+    """Make the result of a check of something that does not work. `cure`: what makes it work."""
     return CheckResult(name, "bad", text, cure, exit_code)
 
 
 def skip(name: str, reason: str) -> CheckResult:
-    """Make the result of something that was not checked, or is not there."""
+    """Make the result of a check that was not made, or of something that is not there."""
     return CheckResult(name, "left out", reason)
 
 
 def fail(name: str, error: EnvoyLoggerError, cure: str = "") -> CheckResult:
-    """Make the result of an error; its own hint is the cure, unless a better one is given."""
+    """Make the result of a check from an error. The error's own hint is the cure, unless `cure` is given."""
     if isinstance(error, SettingsError):
         problem = error.problems[0]
         return bad(name, f"{problem.setting} {problem.message}", problem.fix, error.exit_code)

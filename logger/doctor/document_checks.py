@@ -1,4 +1,4 @@
-"""Checks every document that a reading comes from; the first answer also shows whether the sign-in is accepted."""
+"""Checks every document that a reading comes from. The first answer also shows whether the sign-in is accepted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def check_documents(
     clock: Clock,
     report: Report,
 ) -> Poll | None:
-    """Report the sign-in, then each document → what was answered; None if no document could be asked.
+    """Report the sign-in, then each document. Return the answers; None if no document could be asked.
 
     `refused` replaces `signed_in` if the token is not accepted.
     """
@@ -60,9 +60,9 @@ async def check_documents(
 
 
 async def _check_document(gateway: Gateway, endpoint: Endpoint) -> tuple[CheckResult, Document | EnvoyLoggerError]:
-    """Ask one document → the result, and the answer or failure.
+    """Ask one document. Return the result of the check, and the document or the error.
 
-    Raises CredentialsError and UnreachableError, which concern every other document too.
+    Raises CredentialsError and UnreachableError, which concern every other document, too.
     """
     path = endpoint.path
     try:

@@ -1,4 +1,4 @@
-"""Checks the way to the gateway, step by step: name → port → certificate → firmware → sign-in → every document.
+"""Checks the way to the gateway in steps: name, port, certificate, firmware, sign-in, every document.
 
 Nothing is written into the state folder. The certificate is judged as the recorder judges it, with a copy of the pin
 in a temporary folder.
@@ -43,14 +43,14 @@ _ENDS_SOON_S: Final = 90 * 86400.0
 
 
 class _Steps:
-    """Reports steps that depend on each other: once one is bad, those after it are left out."""
+    """Reports steps that depend on each other. After a bad step the following ones are left out."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._left = list(_STEPS)
 
     def report(self, result: CheckResult) -> bool:
-        """Report one result; False if no further step can be taken."""
+        """Report one result. Return False if no further step can be taken."""
         if result.name in self._left:
             del self._left[: self._left.index(result.name) + 1]
         self._report(result)
@@ -64,7 +64,9 @@ class _Steps:
 async def check_gateway(
     access: Access, clock: Clock, report: Report, *, sign_in: bool
 ) -> tuple[GatewayInfo | None, Poll | None]:
-    """Check every step up to the first bad one → what answered, and its documents if they could be asked.
+    """Check every step up to the first bad one.
+
+    Return which gateway answered, and its documents if they could be asked.
 
     `sign_in` allows a sign-in at Enphase.
     """
@@ -84,7 +86,7 @@ async def check_gateway(
 
 
 async def _check_name(access: Access, clock: Clock) -> CheckResult:
-    """Resolve the gateway's name, if it is one."""
+    """Resolve the gateway's name. An IP address needs no check."""
     host, port = _places_of(access)[0]
     try:
         ipaddress.ip_address(host)
@@ -102,7 +104,7 @@ async def _check_name(access: Access, clock: Clock) -> CheckResult:
 
 
 async def _check_port(access: Access, clock: Clock) -> CheckResult:
-    """Find the first port of the address that takes a connection."""
+    """Find the first port of the address that accepts a connection."""
     reasons = []
     for host, port in _places_of(access):
         started = clock.monotonic()
@@ -130,7 +132,7 @@ def _places_of(access: Access) -> list[tuple[str, int]]:
 
 
 async def _check_identity(access: Access, aside: Access, clock: Clock, steps: _Steps) -> GatewayInfo | None:
-    """Ask who answers, without a secret; report its certificate and firmware."""
+    """Ask which gateway answers, without sending a secret. Report its certificate and firmware."""
     pin, gateway = None, Gateway(aside, clock)
     try:
         pin = pins.load(access.state_dir, access.expected_serial, access.host)
@@ -151,7 +153,7 @@ async def _check_identity(access: Access, aside: Access, clock: Clock, steps: _S
 
 
 def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLoggerError) -> CheckResult:
-    """Judge the certificate by the error of the first request; the error may have another cause."""
+    """Judge the certificate by the error of the first request. The error may have another cause."""
     if isinstance(error, BrokenError) and "TLS handshake" in error.message:
         return fail(CERTIFICATE, error, "write ENPHASE_GATEWAY without https://, or with the port that speaks it.")
     if isinstance(error, CertificateError) and access.tls == "verify":
@@ -165,7 +167,7 @@ def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLogg
 
 
 def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: float) -> CheckResult:
-    """Compare the certificate that was `met` with the recorder's `pin`; None for either if there is none."""
+    """Compare the certificate that the gateway showed (`met`) with the recorder's `pin`; either may be None."""
     if access.tls == "off":
         return note(
             CERTIFICATE, "LOGGER_TLS=off: nobody checks the certificate, so anybody can answer", "remove LOGGER_TLS."
@@ -193,7 +195,7 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
 async def _check_answers(
     access: Access, aside: Access, info: GatewayInfo, clock: Clock, steps: _Steps, *, sign_in: bool
 ) -> Poll | None:
-    """Check the sign-in, then every document with its token → what was answered; None if nothing was asked."""
+    """Check the sign-in, then every document with its token. Return the answers; None if nothing was asked."""
     signed_in, token = await check_sign_in(access, info, clock, sign_in=sign_in)
     if token is None and signed_in.state in ("bad", "note"):
         if steps.report(signed_in):

@@ -1,4 +1,4 @@
-"""Checks InfluxDB: which server answers, whether it is well, and what the credentials may do there."""
+"""Checks InfluxDB: which server answers, whether it is healthy, and what the credentials may do there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SET_UP: Final = "run envoy-logger init, or envoy-logger setup with --admin-user
 
 
 async def check_influxdb(target: Target | None, read_token: str, clock: Clock, report: Report) -> Server | None:
-    """Check the server and each bucket → the server; None if none is set or none answers."""
+    """Check the server and each bucket. Return the server; None if none is set or none answers."""
     if target is None:
         report(skip(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store"))
         return None
@@ -42,7 +42,7 @@ async def check_influxdb(target: Target | None, read_token: str, clock: Clock, r
 
 
 async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
-    """Check with an empty write whether the credentials may write to each bucket; nothing is stored."""
+    """Check with an empty write whether the credentials may write to each bucket. Nothing is stored."""
     writer = Writer(target, clock)
     try:
         outcomes = await writer.check()

@@ -1,4 +1,4 @@
-"""Checks this machine: its clock, the disk, the state folder, and the daemon."""
+"""Checks this machine: its clock, the disk, the state folder, and the recorder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _CLOCK, _DISK, _STATE, _DAEMON = "clock", "disk", "state folder", "daemon"
 
 
 def check_clocks(now: float, gateway: GatewayInfo | None, influxdb: Server | None, report: Report) -> None:
-    """Compare the clocks of this machine, the gateway and InfluxDB; the one that differs from two others is wrong."""
+    """Compare the clocks of this machine, the gateway and InfluxDB.
+
+    The one that differs from both others is wrong.
+    """
     gateway_s = None if gateway is None else gateway.clock_skew_s
     influxdb_s = None if influxdb is None else influxdb.skew_s
     if now < EARLIEST:
@@ -76,7 +79,7 @@ def _measure_free(path: Path) -> int:
 def check_disk(
     folder: Path, max_mb: int, report: Report, measure_free: Callable[[Path], int] = _measure_free
 ) -> None:
-    """Compare the free space with what the store may still take; `max_mb` is its limit in MiB."""
+    """Compare the free space with the space that the store may still use. `max_mb`: the store's limit in MiB."""
     there = _find_existing(folder)
     free, used = measure_free(there), _size_of(folder)
     if free < _LEAST_FREE:
@@ -91,7 +94,7 @@ def check_disk(
 
 
 def _find_existing(folder: Path) -> Path:
-    """Return the folder, or the innermost one around it that exists."""
+    """Return the folder, or its nearest parent that exists."""
     return next(path for path in (folder, *folder.parents) if os.path.exists(path))
 
 
@@ -111,7 +114,7 @@ def check_state_folder(folder: Path, report: Report) -> None:
 
 
 def _judge_folder(folder: Path) -> CheckResult | None:
-    """Say why the folder cannot be used as it is; None if it can."""
+    """Return what makes the folder unusable; None if it can be used."""
     who = f"{os.geteuid()}:{os.getegid()}"
     if not os.path.exists(folder):
         return _judge_missing_folder(folder, who)
@@ -140,7 +143,7 @@ def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
 
 
 def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
-    """Find files that others can read, or that the folder's owner cannot."""
+    """Find files that others can read, and files that the folder's owner cannot read."""
     own = folder.stat()
     if own.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield bad(_STATE, f"{folder} is open to other users", f"chmod 700 {folder}")
@@ -160,7 +163,7 @@ def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
 
 
 def check_daemon(status: dict[str, Json] | None, now: float, start_command: str, report: Report) -> None:
-    """Check by the status file whether a daemon runs, whether it is alive, and what troubles it has."""
+    """Check by the status file whether a recorder runs, whether it is alive, and what problems it has."""
     if status is None:
         report(skip(_DAEMON, "none has run with these settings"))
     else:

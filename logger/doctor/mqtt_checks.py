@@ -1,4 +1,4 @@
-"""Check the MQTT broker: it is reached, trusted, and takes the sign-in."""
+"""Check the MQTT broker: whether it is reached, trusted, and accepts the sign-in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logger.settings.definitions import Mqtt
 
 
 async def check_mqtt(settings: Mqtt, report: Report) -> None:
-    """Connect to the broker once and publish nothing; without MQTT_URL nothing is reported."""
+    """Connect to the broker once, and publish nothing. Without MQTT_URL nothing is reported."""
     if not settings.url:
         return
     from logger.mqtt.broker import connect  # needs the extra that is installed for MQTT alone

@@ -74,7 +74,7 @@ async def _check_one(settings: Settings, clock: Clock, report: Report, *, sign_i
 
 
 def _report_of(gateway: str, report: Report) -> Report:
-    """Return a function that reports results as those of one of several gateways."""
+    """Return a function that reports results with the name of one of several gateways."""
     return lambda result: report(replace(result, gateway=gateway))
 
 

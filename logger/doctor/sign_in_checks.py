@@ -1,4 +1,4 @@
-"""Checks the sign-in at this gateway, and whether it will go on working; signs in only if that is allowed."""
+"""Checks the sign-in at this gateway, and whether it will continue to work. Signs in only if that is allowed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIGN_IN: Final = "sign-in"
 async def check_sign_in(
     access: Access, info: GatewayInfo, clock: Clock, *, sign_in: bool
 ) -> tuple[CheckResult, Token | None]:
-    """Check the sign-in → the result, and the token that the recorder would use now; None without a token."""
+    """Check the sign-in. Return the result, and the token that the recorder would use now; None without a token."""
     kind = auth_kind(info)
     if kind == "open":
         return good(SIGN_IN, "none needed"), None
@@ -49,7 +49,7 @@ def _is_pasted(access: Access, token: Token | None) -> bool:
 
 
 def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) -> CheckResult:
-    """Judge how long the token lasts, and whether the next one will come by itself."""
+    """Judge how long the token lasts, and whether the recorder can fetch the next one."""
     origin = "pasted" if _is_pasted(access, token) else "kept"
     text = f"{origin} token of role {token.user}, {format_span(token.expires_at - now)} left"
     if now < token.renew_at:
@@ -69,7 +69,7 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
 def _explain_no_token(
     access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool
 ) -> CheckResult:
-    """Make the result for a missing token: what forbids a sign-in, or that none was made yet."""
+    """Make the result for a missing token: what forbids a sign-in, or that none was tried yet."""
     if tried or not access.has_account or isinstance(error, StateError):
         return fail(SIGN_IN, error)
     try:
@@ -81,7 +81,7 @@ def _explain_no_token(
 
 
 def refuse_token(access: Access, token: Token | None) -> CheckResult:
-    """Make the result for a gateway that no longer accepts the token, though it has not expired."""
+    """Make the result for a token that the gateway no longer accepts although it has not expired."""
     origin = "pasted" if _is_pasted(access, token) else "kept"
     text = f"the gateway refuses the {origin} token, though it has not expired"
     if access.has_account:

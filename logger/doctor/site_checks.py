@@ -1,4 +1,4 @@
-"""Check what the gateway's figures say about the site: how its CTs are clamped, and what contradicts what."""
+"""Check what the gateway's figures say about the site: how its CTs are clamped, and which figures contradict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SITE, _VALUES = "site", "values"
 
 
 def check_site(found: Poll, site: Site, report: Report) -> None:
-    """Report each fault that one poll shows at the site and each value that should be there, or that all is well."""
+    """Report each fault of the site and each missing value that one poll shows, or that there is none."""
     result = read(found, site)
     warnings, missing = list_warnings(result), group_reasons(list_missing(result))
     for warning in warnings:

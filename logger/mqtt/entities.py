@@ -42,10 +42,10 @@ PROBLEM: Final = Field("problem", "Something is wrong now.", kind="bool", made_o
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Describe the states of one measurement that stand in one topic for each device.
+    """Describe the topic with the states of one measurement; each device has one topic.
 
     `shown`: the fields that Home Assistant enables at once; the others wait until the owner enables them. `lasting`:
-    those whose value stays true until the next one.
+    the fields whose value remains true until the next value.
     """
 
     name: str
@@ -64,7 +64,7 @@ def _choose(
     *,
     more: tuple[Field, ...] = (),
 ) -> Topic:
-    """Make a topic of all fields of a measurement; `shown` names the enabled ones with spaces in between."""
+    """Make a topic of all fields of a measurement. `shown` names the enabled fields, separated by spaces."""
     names = frozenset(shown.split())
     fields = (*measurement.fields, *more)
     if unknown := names - {field.name for field in fields}:
@@ -101,7 +101,7 @@ TOPICS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Hold what Home Assistant has to know of a field; an empty text stands for none."""
+    """Hold what Home Assistant has to know of a field. An empty text stands for none."""
 
     component: Component
     name: str
@@ -119,9 +119,10 @@ def find_traits(field: Field) -> Traits:
 
 
 def _find_state_class(field: Field, device_class: str) -> str:
-    """Tell how Home Assistant may make statistics of the field.
+    """Return how Home Assistant may make statistics of the field.
 
-    What goes up and down and begins anew each day (`net_today_wh`) has none: its fall at midnight would be counted.
+    A value that goes up and down and begins again each day (`net_today_wh`) has no class, because its fall at
+    midnight would be counted.
     """
     if field.kind in ("bool", "string"):
         return ""

@@ -25,7 +25,7 @@ def recorder_availability_of(gateway_topic: str) -> str:
 def describe_entities(
     prefix: str, gateway_topic: str, topic: Topic, state_topic: str, tags: Mapping[str, str], names: frozenset[str]
 ) -> Iterator[tuple[str, str]]:
-    """Make the discovery messages of the fields `names` of one device → (topic, payload) of each."""
+    """Make the discovery messages of the fields `names` of one device. Yield topic and payload of each."""
     device = _describe_device(topic.device, tags)
     owner = tags.get("serial") or tags["gateway"]
     for field in topic.fields:
@@ -70,7 +70,7 @@ def _describe_entity(topic: Topic, field: Field, state_topic: str, gateway_topic
 
 
 def _describe_device(kind: DeviceKind, tags: Mapping[str, str]) -> dict[str, Json]:
-    """Describe the device that the entity belongs to; inverters, batteries and the recorder hang on the gateway."""
+    """Describe the device of the entity. Inverters, batteries and the recorder belong to the gateway's device."""
     gateway = tags["gateway"]
     site = _identify("gateway", gateway)
     if kind == "gateway":

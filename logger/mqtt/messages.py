@@ -33,7 +33,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Hold what the messages are made of: the newest readings of one gateway, and what is wrong now.
+    """Hold what the messages are made from: the newest readings of one gateway, and the present problems.
 
     `now` is in unix seconds.
     """
@@ -47,9 +47,9 @@ class Present:
 
 @dataclass(slots=True)
 class Messages:
-    """Makes the messages of one connection. It remembers what was sent, so that it makes nothing twice.
+    """Makes the messages of one connection. It remembers what was sent, so that nothing is made twice.
 
-    `base` is the first part of every topic. `prefix` is that of Home Assistant's discovery; empty: no discovery.
+    `base` is the first part of every topic. `prefix` is that of Home Assistant's discovery; empty means no discovery.
     """
 
     base: str
@@ -60,11 +60,11 @@ class Messages:
     _is_heard: bool | None = None
 
     def list_state_topics(self, gateway: str) -> list[str]:
-        """Return the patterns of all topics that states of a gateway may have."""
+        """Return the patterns of all topics that the states of a gateway may have."""
         return [f"{self._of(gateway)}/+", f"{self._of(gateway)}/+/+"]
 
     def recall(self, message: Message) -> None:
-        """Take a state that the broker kept of an earlier connection; it is answered for once it is too old."""
+        """Take a state that the broker kept from an earlier connection. Once it is too old, it is replaced."""
         name = message.topic.removeprefix(f"{self.base}/").split("/")[1:]
         topic = next((each for each in TOPICS if [each.name] == name[:1]), None)
         with contextlib.suppress(ValueError):
@@ -73,7 +73,7 @@ class Messages:
                 self._left[message.topic] = topic, state
 
     def recorder_availability(self, gateway: str) -> str:
-        """Return the topic whose last message the broker itself sets to `offline` when the connection is lost."""
+        """Return the topic that the broker itself sets to `offline` when the connection is lost."""
         return recorder_availability_of(self._of(gateway))
 
     def list_new(self, seen: Present) -> Iterator[Message]:
@@ -90,7 +90,7 @@ class Messages:
             yield from self._list_outdated(seen)
 
     def _list_outdated(self, seen: Present) -> Iterator[Message]:
-        """Make the last state of each series that the broker still has and the recorder does not, once it is old."""
+        """Make the last state of each series that only the broker still has, once that state is too old."""
         for at, (topic, state) in list(self._left.items()):
             time = int(str(state["time"]))
             reading = Reading(topic.measurement.name, {}, {}, time, topic.measurement.role)
@@ -104,7 +104,7 @@ class Messages:
                 yield Message(at, json.dumps({**lasting, "time": time}, ensure_ascii=False))
 
     def _list_of_series(self, seen: Present, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
-        """Make the state of one series, and before it the entities of fields that it shows for the first time."""
+        """Make the state of one series. Before it, make the entities of fields that it shows for the first time."""
         serial = reading.tags.get("serial")
         state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
         is_stale = not is_current(reading, seen.site, seen.now)
@@ -135,7 +135,7 @@ class Messages:
 def _is_same(
     told: tuple[Reading, bool, tuple[str, ...]] | None, reading: Reading, troubles: tuple[str, ...], *, is_stale: bool
 ) -> bool:
-    """Tell whether a state was told already; most readings are those of the last time, as objects."""
+    """Tell whether a state was sent already. Most readings are the same objects as the last time."""
     if told is None:
         return False
     return (told[0] is reading or told[0] == reading) and told[1:] == (is_stale, troubles)
@@ -144,7 +144,7 @@ def _is_same(
 def _describe_state(
     topic: Topic, values: Mapping[str, Value], announced: frozenset[str], *, is_stale: bool
 ) -> dict[str, Json]:
-    """Return every announced field: its value, or null where it is absent or too old to be true now."""
+    """Return every announced field: its value, or null if it is absent or too old to be true now."""
     return {
         name: None
         if name not in values or (is_stale and name not in topic.lasting)

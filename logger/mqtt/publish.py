@@ -1,4 +1,4 @@
-"""Publish the newest readings of every gateway while the recorder runs. A broker that is away costs nothing."""
+"""Publish the newest readings of every gateway while the recorder runs. A broker that is away does no harm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUTLET: Final = "mqtt"
 
 @contextlib.asynccontextmanager
 async def serve_mqtt(settings: Settings, recorder: Recorder, clock: Clock) -> AsyncIterator[None]:
-    """Publish while inside, if MQTT_URL is set. No failure here is raised."""
+    """Publish within this context, if MQTT_URL is set. No failure is raised."""
     if not settings.mqtt.url:
         yield
         return
@@ -40,7 +40,7 @@ async def serve_mqtt(settings: Settings, recorder: Recorder, clock: Clock) -> As
 
 
 async def _publish_for_ever(settings: Settings, collector: Collector, recorder: Recorder, clock: Clock) -> None:
-    """Publish one gateway; after each failure connect again, more slowly from time to time."""
+    """Publish one gateway. After each failure connect again, with growing pauses."""
     backoff = Backoff(BROKER, clock)
     seen = 0
     while not collector.serial:
@@ -51,7 +51,7 @@ async def _publish_for_ever(settings: Settings, collector: Collector, recorder: 
         except BrokerError as error:
             collector.changes.begin(_TROUBLE, str(error))
         except Exception as error:  # noqa: BLE001  whatever it is, recording must not end by it
-            log.get("mqtt").error("the publishing broke", exc_info=error)
+            log.get("mqtt").error("publishing over MQTT failed unexpectedly and is tried again", exc_info=error)
             collector.changes.begin(_TROUBLE, f"MQTT: {type(error).__name__}: {error}")
         backoff.fail(OUTLET)
         await clock.sleep(backoff.next_in_s(BROKER.most_s))
@@ -78,13 +78,13 @@ async def _publish(
 
 
 def _identify(settings: Settings, gateway: str) -> str:
-    """Return the name of this recorder at the broker: the same after a restart, and no other recorder's."""
+    """Return the recorder's name at the broker: the same after a restart, and different from any other recorder's."""
     place = f"{socket.gethostname()} {settings.state_dir.resolve()}"
     return f"envoy-logger-{gateway}-{hashlib.blake2b(place.encode(), digest_size=4).hexdigest()}"
 
 
 def _look(collector: Collector, recorder: Recorder, clock: Clock) -> Present:
-    """Look at the newest readings of one gateway and at the recorder's troubles."""
+    """Collect the newest readings of one gateway and the recorder's present problems."""
     return Present(
         collector.serial,
         collector.newest,

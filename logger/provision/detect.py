@@ -1,4 +1,4 @@
-"""Ask which InfluxDB answers, whether it is well, and whether a token may read there. Nothing is written."""
+"""Ask which InfluxDB answers, whether it is healthy, and whether a token may read there. Nothing is written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Hold a token, or a user and a password; an empty text means not given."""
+    """Hold a token, or a user and a password. An empty text means not given."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -78,15 +78,17 @@ class Server:
 
     @property
     def is_other(self) -> bool:
-        """Return True if the server only takes the writes of InfluxDB 2 and has no buckets, like VictoriaMetrics."""
+        """Return True if the server only accepts writes of InfluxDB 2 and has no buckets, like VictoriaMetrics."""
         return self.dialect == "2" and self.is_open
 
 
 async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = ()) -> Server:
-    """Ask which InfluxDB answers and whether it is well. If it refuses the sign-in of `target`, try each of `given`.
+    """Ask which InfluxDB answers and whether it is healthy.
+
+    If it refuses the sign-in of `target`, try each of `given`.
 
     Raises WireError without an answer or while it is not ready, InfluxError if it is no InfluxDB, InfluxRefusedError
-    if it answers to none of the sign-ins.
+    if it accepts none of the sign-ins.
     """
     try:
         return await _detect(target, clock)
@@ -101,7 +103,7 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
 
 
 def _find_cure(error: WireError, url: str) -> str:
-    """Return a cure that names INFLUXDB_URL; the hint of a WireError speaks of any device."""
+    """Return a cure that names INFLUXDB_URL. The hint of a WireError speaks of any device."""
     match error:
         case NameUnknownError():
             return "correct the host in INFLUXDB_URL; in containers it is the service's name."
@@ -149,7 +151,10 @@ async def _detect(target: Target, clock: Clock) -> Server:
 
 
 async def _ask_without_user(wire: Wire) -> tuple[bool, bool]:
-    """Ask an InfluxDB 1.x → whether it waits for its first user, and whether it asks for no credentials."""
+    """Ask an InfluxDB 1.x without credentials.
+
+    Return whether it waits for its first user, and whether it needs no credentials.
+    """
     asked = await wire.request("GET", "/query", params={"q": "SHOW DATABASES"}, timeout_s=_TIMEOUT_S)
     return asked.status == 403 and "create admin user first" in asked.text, asked.status == 200
 
@@ -171,8 +176,8 @@ def _read_skew_s(answer: Answer, now: float) -> float | None:
 async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, clock: Clock) -> None:
     """Check with an empty query whether a token may read a bucket (2.x, 3.x).
 
-    Raises WireError, or InfluxError with the reason why not. It does without influxdb-client, so `doctor` need not
-    wait for that to be imported. The query of 3.x is written from its documentation.
+    Raises WireError, or InfluxError with the reason why not. influxdb-client is not used here, so that `doctor` need
+    not wait for its import. The query of 3.x is written from its documentation.
     """
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:

@@ -1,4 +1,4 @@
-"""Define what `setup` is to make and what it made, as values for every generation of InfluxDB. Pure."""
+"""Define what `setup` has to make and what it made, as values for every generation of InfluxDB. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RIGHTS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only 
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Hold the administrator's token (2.x, 3.x), or user and password; a fresh server makes them its first user."""
+    """Hold the administrator's token (2.x, 3.x), or user and password. A fresh server makes this user its first."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -28,7 +28,7 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class RecorderName:
-    """Hold what tells a recorder from others on the same InfluxDB: its host and its state folder."""
+    """Hold what distinguishes a recorder from others on the same InfluxDB: its host and its state folder."""
 
     host: str
     state_dir: str
@@ -38,7 +38,7 @@ class RecorderName:
 
     @property
     def suffix(self) -> str:
-        """Return the name as the end of a user's name on 1.x: the host, and a hash of the state folder."""
+        """Return the end of a user's name on 1.x: the host, and a hash of the state folder."""
         host = re.sub(r"[^a-z0-9]+", "_", self.host.lower()).strip("_")
         return f"{host}_{sha256(self.state_dir.encode()).hexdigest()[:6]}"
 
@@ -47,9 +47,9 @@ class RecorderName:
 class SetupPlan:
     """Hold what has to exist at the end.
 
-    `recorder`: the recorder after which tokens and users are named, so that no other recorder's are touched.
-    `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is,
-    and makes a new one that keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
+    `recorder`: the recorder whose name is in tokens and users, so that no other recorder's are changed. `buckets`:
+    name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is, and makes
+    a new one that keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
     `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
     deletes data.
     """
@@ -107,7 +107,7 @@ class SetupResult:
 
 
 def parse_retention(text: str) -> int:
-    """Read `forever` as 0, and `90d`, `26w`, `2y` as seconds. Raises ValueError."""
+    """Parse `forever` as 0, and `90d`, `26w`, `2y` as seconds. Raises ValueError."""
     if text == "forever":
         return 0
     found = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text)
@@ -117,7 +117,7 @@ def parse_retention(text: str) -> int:
 
 
 def describe_retention(seconds: int | None) -> str:
-    """Return for how long a bucket keeps data, in words; `seconds` 0 or None is for ever."""
+    """Return in words for how long a bucket keeps data. `seconds` 0 or None is for ever."""
     if not seconds:
         return "keeps everything"
     units = ((_UNITS["y"], "year"), (DAY_S, "day"), (3600, "hour"), (1, "second"))
@@ -127,7 +127,7 @@ def describe_retention(seconds: int | None) -> str:
 
 
 def plan_retention(subject: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
-    """Decide about a bucket that keeps data for `has` seconds → its step, and the seconds to set or None."""
+    """Decide about a bucket that keeps data for `has` seconds. Return its step, and the seconds to set or None."""
     if asked is None or asked == has:
         return Step("exists", subject, describe_retention(has)), None
     if asked != 0 and (has == 0 or asked < has) and not shorten:

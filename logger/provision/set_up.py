@@ -1,4 +1,4 @@
-"""Set an InfluxDB of any generation up for the recorder; `setup` and `init` both use this."""
+"""Set up an InfluxDB of any generation for the recorder. `setup` and `init` both use this."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from logger.provision.setup_v3 import set_up_v3
 
 
 async def set_up(url: str, server: Server, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make what is missing on the detected `server` at `url`; a dry run makes nothing and lists the steps.
+    """Make what is missing on the detected `server` at `url`. A dry run makes nothing and lists the steps.
 
-    Raises InfluxError and its kinds, a WireError, or SettingsError if a needed setting was not given.
+    Raises InfluxError or a subclass, a WireError, or SettingsError if a needed setting was not given.
     """
     if server.dialect != "1" and admin.token and not is_sendable(admin.token):
         raise InfluxRefusedError(

@@ -1,4 +1,4 @@
-"""Sets an InfluxDB 1.x up for the recorder: databases, retention policies, and users with the least rights.
+"""Sets up an InfluxDB 1.x for the recorder: databases, retention policies, and users with the least rights.
 
 A bucket is `database/retention-policy`, or a database with its default policy. A server without authentication needs
 no user, so none is made. A server with authentication and without a user gets its first administrator.
@@ -51,9 +51,9 @@ _ADMIN_HINT: Final = "name an administrator: --admin-user NAME and --admin-passw
 
 
 async def set_up_v1(url: str, server: Server, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make what is missing on the InfluxDB 1.x at `url`; a dry run makes nothing and lists the steps.
+    """Make what is missing on the InfluxDB 1.x at `url`. A dry run makes nothing and lists the steps.
 
-    Raises InfluxError and its kinds, or a WireError.
+    Raises InfluxError or a subclass, or a WireError.
     """
     wire = Wire(url, clock, use_proxy=True)
     try:
@@ -92,7 +92,7 @@ class _V1Setup:
         return SetupResult(tuple(self._steps), {} if plan.dry_run else credentials)
 
     async def _make_first_user(self) -> None:
-        """Make an administrator on a server that has authentication and nobody who could sign in."""
+        """Make an administrator on a server that has authentication but no user yet."""
         admin = self._admin
         if not (admin.username and admin.password):
             raise InfluxRefusedError(
@@ -105,7 +105,7 @@ class _V1Setup:
         self._auth = Basic(admin.username, admin.password)
 
     async def _make_bucket(self, bucket: str, seconds: int | None, there: set[str]) -> None:
-        """Make the database, and the retention policy where one is named. `there`: the server's databases."""
+        """Make the database, and the retention policy if one is named. `there`: the server's databases."""
         database, _, policy = bucket.partition("/")
         if database not in there and database not in self._made:
             own = 0 if policy else seconds or 0
@@ -137,7 +137,7 @@ class _V1Setup:
             await self._do(f"ALTER {where} DURATION {change}s{shards}")
 
     async def _list_policies(self, database: str, policy: str) -> dict[str, int]:
-        """Return the named retention policy of a database, or its default one, with the seconds that it keeps."""
+        """Return the named retention policy of a database, or its default one: its name, and its seconds."""
         if database in self._made:  # in a dry run the server does not know it
             return {_FIRST_POLICY: self._made[database]} if policy in ("", _FIRST_POLICY) else {}
         rows = await self._query(f"SHOW RETENTION POLICIES ON {quote_name(database)}")
@@ -177,7 +177,7 @@ class _V1Setup:
         return Credential(password, name)
 
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
-        """Return the user of ours whose password is held, made under another name of this machine; else empty."""
+        """Return our user whose password is held and who was made under another name of this machine; else empty."""
         for name in users if held else ():
             if name.startswith(USERS[purpose]) and await self._is_known(name, held):
                 return name
@@ -195,7 +195,7 @@ class _V1Setup:
             await self._do(f"GRANT {right} ON {quote_name(database)} TO {quote_name(name)}")
 
     async def _is_known(self, username: str, password: str) -> bool:
-        """Ask whether the server knows this user with this password, whatever the user may do."""
+        """Ask whether the server accepts this user with this password, whatever the user may do."""
         answer = await self._wire.request(
             "POST", "/query", form={"q": "SHOW DATABASES"}, auth=Basic(username, password), timeout_s=_TIMEOUT_S
         )
@@ -206,9 +206,9 @@ class _V1Setup:
             await self._query(statement)
 
     async def _query(self, statement: str) -> Sequence[Sequence[Value | None]]:
-        """Run InfluxQL → the rows of the first series. The statement goes in the body, because a URL may be logged.
+        """Run InfluxQL. Return the rows of the first series.
 
-        Raises InfluxError and its kinds.
+        The statement is sent in the body, because a URL may be logged. Raises InfluxError or a subclass.
         """
         answer = await self._wire.request(
             "POST", "/query", form={"q": statement}, auth=self._auth, timeout_s=_TIMEOUT_S
@@ -228,6 +228,6 @@ class _V1Setup:
 
 
 def _parse_duration(duration: str) -> int:
-    """Parse a duration such as `168h0m0s` → seconds; 0 is for ever."""
+    """Parse a duration such as `168h0m0s` to seconds; 0 is for ever."""
     units = {"h": 3600, "m": 60, "s": 1}
     return sum(int(count) * units[unit] for count, unit in _SPAN.findall(duration))

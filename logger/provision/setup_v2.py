@@ -1,4 +1,4 @@
-"""Sets an InfluxDB 2 up for the recorder: organisation, buckets, and tokens that may only write or only read.
+"""Sets up an InfluxDB 2 for the recorder: organisation, buckets, and tokens that may only write or only read.
 
 Running it again changes nothing that is already right.
 """
@@ -57,10 +57,9 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
 
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
     recorder's own tokens are found by their description, which names the recorder. Such a token is used again if it
-    fits the buckets and its text is known: the server shows it (before 2.9), or it is held and the server still
-    accepts it. Otherwise a new token replaces it, and the old one is deleted. A dry run makes nothing and lists the
-    steps.
-    Raises InfluxError and its kinds, or a WireError.
+    fits the buckets and its text is known: the server shows it (before 2.9), or the plan holds it and the server
+    still accepts it. Otherwise a new token replaces it, and the old one is deleted. A dry run makes nothing and lists
+    the steps. Raises InfluxError or a subclass, or a WireError.
     """
     with V2Client(url, _refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
@@ -121,7 +120,7 @@ class _V2Setup:
         self._client, self._url, self._plan, self._steps = client, url, plan, steps
 
     def make_organisation(self) -> str | None:
-        """Find the organisation or make it → its id; None where a dry run would make it."""
+        """Find or make the organisation. Return its id; None if a dry run would make it."""
         name, made = self._plan.org, _organisation_step("made", self._plan)
         api = self._client.api.organizations_api()
         for item in self._list(partial(api.find_organizations, org=name), "list its organisations"):
@@ -141,7 +140,7 @@ class _V2Setup:
             ) from error
 
     def make_bucket(self, org_id: str, name: str, seconds: int | None) -> str | None:
-        """Find the bucket or make it → its id; None where a dry run would make it."""
+        """Find or make the bucket. Return its id; None if a dry run would make it."""
         api, subject, dry_run = self._client.api.buckets_api(), f"bucket {name!r}", self._plan.dry_run
         listed = self._list(lambda: api.find_buckets(name=name, org_id=org_id).buckets, "list its buckets")
         for item in listed:
@@ -162,7 +161,7 @@ class _V2Setup:
         return str(self._client.ask(partial(api.create_bucket, bucket=new), f"make the {subject}").id)
 
     def make_tokens(self, org_id: str, buckets: Mapping[str, str | None]) -> dict[Purpose, Credential]:
-        """Find or make a token for each purpose; none in a dry run. `buckets`: their ids, by name."""
+        """Find or make a token for each purpose, and return them. A dry run returns none. `buckets`: name → id."""
         api = self._client.api.authorizations_api()
         known = self._client.ask(partial(api.find_authorizations, org_id=org_id), "list its tokens")
         credentials: dict[Purpose, Credential] = {}
@@ -177,10 +176,11 @@ class _V2Setup:
     def _make_token(
         self, org_id: str, purpose: Purpose, bucket_ids: Iterable[str | None], kin: Iterable[Authorization]
     ) -> str | None:
-        """Find or make the token with the rights of `purpose` on these buckets → its text; None in a dry run.
+        """Find or make the token that has the rights of `purpose` on these buckets.
 
-        `kin`: the tokens of that purpose of all recorders. One of another name is used again if its text is held, as
-        where the host's name changes with each container; it is never replaced.
+        Return its secret text; None in a dry run. `kin`: the tokens of all recorders for that purpose. Another
+        recorder's token is used again if the plan holds its text; a container needs this, because its host name
+        changes. Such a token is never replaced.
         """
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)
@@ -236,7 +236,7 @@ class _V2Setup:
 
 
 def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
-    """Make the error for an answer whose status is no success."""
+    """Make the error for an answer whose status is not a success."""
     own, failure = _read_reason(body), f"InfluxDB at {host} does not {doing}"
     if "password" in own and status in (400, 422):
         return InfluxError(f"{failure}: {mask(own)[:200]}", "choose another password (--admin-password-file).")
@@ -256,7 +256,7 @@ def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
 
 
 def _read_reason(body: str) -> str:
-    """Return the reason that an InfluxDB 2 gives in its own form, in one line; empty for any other answer."""
+    """Return the reason that an InfluxDB 2 gives in its own format, on one line; empty for any other answer."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -283,20 +283,20 @@ def _token_step(action: Action, plan: SetupPlan, purpose: Purpose) -> Step:
 
 
 def _is_kin(description: str, purpose: Purpose) -> bool:
-    """Tell whether a token of that description was made for this purpose of any recorder."""
+    """Tell whether a token with that description was made for this purpose, by any recorder."""
     return description.startswith(f"{_DESCRIPTION} ") and description.endswith(f"({purpose})")
 
 
 def _describe(plan: SetupPlan, purpose: Purpose) -> str:
-    """Return the description by which the recorder's token for a purpose is found again."""
+    """Return the description by which the recorder finds its token for a purpose."""
     return f"{_DESCRIPTION} {plan.recorder} ({purpose})"
 
 
 def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:
-    """Make the retention rules for so many seconds; 0 is for ever.
+    """Make the retention rules for this many seconds; 0 is for ever.
 
-    A new bucket that keeps data for ever gets no rule. To change a bucket, InfluxDB wants a rule whose
-    shards are not longer than the retention.
+    A new bucket that keeps data for ever gets no rule. To change a bucket, InfluxDB needs a rule whose shards are not
+    longer than the retention.
     """
     if not seconds and not is_change:
         return []
@@ -306,5 +306,5 @@ def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentio
 
 
 def _is_shown(token: object) -> bool:
-    """Return True if a server's list shows a token's text; some servers leave it out or redact it."""
+    """Return True if a server's list shows a token's text. Some servers leave it out or redact it."""
     return isinstance(token, str) and bool(token) and "redacted" not in token.lower()

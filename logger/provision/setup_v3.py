@@ -1,4 +1,4 @@
-"""Makes the databases on an InfluxDB 3, by its documentation and source; not run against a real one.
+"""Makes the databases on an InfluxDB 3, from its documentation and source. It was not tried with a real one.
 
 InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in another way. So no token is made here:
 the recorder writes with the token that is given.
@@ -25,7 +25,7 @@ _DATABASES: Final = TypeAdapter(list[dict[str, JsonValue]])
 
 
 async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make the databases that are missing; a dry run makes none. Raises InfluxError and its kinds, or a WireError."""
+    """Make the databases that are missing. A dry run makes none. Raises InfluxError or a subclass, or a WireError."""
     headers = {"authorization": f"Bearer {admin.token}"} if admin.token else {}
     wire = Wire(url, clock, use_proxy=True)
     try:

@@ -1,4 +1,4 @@
-"""Queries about batteries. Pure."""
+"""Define the named queries about batteries. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENERGIES: Final = ("battery_charged_wh", "battery_discharged_wh")
 
 
 def _capacity_wh(rows: Rows) -> float | None:
-    """Return the newest capacity."""
+    """Return the newest capacity in Wh."""
     return next(
         (wh for p in reversed(rows.of("envoy_totals")) if (wh := number(p, "battery_capacity_wh")) is not None), None
     )
@@ -73,7 +73,7 @@ def _answer_reserve(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each day: a bigger battery could keep the smaller of what was sold and what was bought."""
+    """Make a row for each day: a bigger battery could store the smaller of the energies sold and bought."""
     found: list[tuple[Cell, ...]] = []
     for point in rows.of("envoy_day"):
         bought, sold = number(point, "grid_import_wh"), number(point, "grid_export_wh")

@@ -1,4 +1,4 @@
-"""Queries about energy: now, days, months and years. Pure."""
+"""Define the named queries about energy: now, days, months and years. Pure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _ratios(made: float | None, used: float | None, bought: float | None, sold: 
 
 
 def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
-    """Make a table with a row for each day, month or year, of its own row in the database."""
+    """Make a table with one row for each day, month or year, from the row of that time in the database."""
     rows: list[tuple[Cell, ...]] = []
     for point in points:
         energies = [number(point, column.name) for column in (*_ENERGIES, *_BATTERY)]
@@ -179,7 +179,7 @@ def _answer_co2(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each hour of the day: the mean production, for each month in the span."""
+    """Make a row for each hour of the day, with the mean production in each month of the time span."""
     by_month = group_by(rows.of("envoy_hour"), lambda point: f"{scope.local(point.time):%Y-%m}")
     hours = {month: group_by(points, lambda p: p.tags.get("hour", "")) for month, points in by_month.items()}
     found: list[tuple[Cell, ...]] = []

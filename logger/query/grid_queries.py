@@ -1,4 +1,4 @@
-"""Queries about the grid and about what was recorded: voltage, frequency, peaks, outages, gaps. Pure."""
+"""Define the named queries about the grid and the recording: voltage, frequency, peaks, outages, gaps. Pure."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _answer_peaks(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_imbalance(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each day: the greatest difference between two phases, as a mean of 15 minutes."""
+    """Make a row for each day: the greatest difference between two phases, as a 15-minute mean."""
     points = [p for p in rows.of("envoy_phase") if p.tags.get("meter") in _NET_METERS]
     by_phase = group_by(points, lambda p: p.tags.get("phase", ""))
     means = {phase: quarters(of_phase, "power_w") for phase, of_phase in by_phase.items()}
@@ -110,7 +110,7 @@ def _answer_export_limit(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each event in which grid or gateway came back, with how long it was away."""
+    """Make a row for each event of grid or gateway being back, with the duration of the outage."""
     found = [
         (
             f"{scope.local(point.time - (number(point, 'duration_s') or 0.0)):%Y-%m-%d %H:%M}",
@@ -126,7 +126,7 @@ def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_gaps(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each stretch of more than five minutes without totals, also one that lasts until now."""
+    """Make a row for each time of more than five minutes without totals, including one that has not ended."""
     times = sorted({point.time for point in rows.of("envoy_totals")})
     pairs = [*zip(times, [*times[1:], scope.until], strict=True)] if times else []
     found = [

@@ -28,7 +28,7 @@ async def read_store(ask: Ask, needs: Sequence[Need], gateway: str, since: int, 
 
 
 async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
-    """Read from InfluxDB."""
+    """Read the points from InfluxDB."""
     found: dict[str, list[Point]] = {}
     for need in needs:
         found[need.measurement] = await history.read_points(
@@ -38,6 +38,6 @@ async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, s
 
 
 async def list_store_gateways(ask: Ask) -> dict[str, str]:
-    """Return the gateways that the store knows: serial → the time zone by which their days begin."""
+    """List the gateways that the store knows: serial → the time zone of its days."""
     states = await ask(StateApi.read_states)
     return {gateway: load_state(states[gateway], {}).energy.zone for gateway in sorted(states)}

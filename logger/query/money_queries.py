@@ -1,4 +1,4 @@
-"""Queries about money, from the owner's tariff file. Pure."""
+"""Define the named queries about money, which need the owner's tariff file. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BAND: Final = Need(
 
 
 def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each month and price band, and one for the month."""
+    """Make a row for each month and price band, and a row for the whole month."""
     points = rows.of("envoy_band_day")
     found: list[tuple[Cell, ...]] = []
     for month, of_month in group_by(points, lambda p: text(p, "local_date")[:7]).items():
@@ -65,7 +65,7 @@ def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
 
 
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each year: what was saved, in all so far, and how much of the price is back."""
+    """Make a row for each year: what was saved, the sum so far, and which part of the price has been paid back."""
     price = scope.numbers["price"]
     found: list[tuple[Cell, ...]] = []
     so_far = 0.0

@@ -1,4 +1,4 @@
-"""Define a named query: what it reads, and how its table is made of that. Pure."""
+"""Define a named query: which points it reads, and how it makes its table. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LABEL: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Describe a column: its name, its title and the unit of its values (as a field's name ends, or `%`)."""
+    """Describe a column: its name, its title and the unit of its values (the ending of a field's name, or `%`)."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Column:
 class AnswerTable:
     """Hold the answer to a query.
 
-    `rows`: one value for each column, None where nothing is known. `curve`: the name of a column to draw. `notes`:
+    `rows`: one value for each column, None if it is unknown. `curve`: the name of a column to draw. `notes`:
     sentences for people.
     """
 
@@ -42,7 +42,7 @@ class AnswerTable:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Name the points that a query reads: role and measurement, and its fields."""
+    """Name the points that a query reads: role and measurement, and the fields."""
 
     role: Role
     measurement: str
@@ -51,7 +51,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Hold what is asked about: the zone of the site, the time span in unix seconds, and the numbers of the reader.
+    """Hold what a query is about: the site's zone, the time span in unix seconds, and the numbers that the user gave.
 
     `until` is never later than now.
     """
@@ -112,7 +112,7 @@ def text(point: Point, name: str) -> str:
 
 
 def percent(part: float | None, whole: float | None) -> float | None:
-    """Return what percentage of `whole` a part is; None if either is unknown or the whole is not above zero."""
+    """Return the percentage of `part` in `whole`; None if either is unknown or the whole is not above zero."""
     return None if part is None or whole is None or whole <= 0 else 100.0 * part / whole
 
 
@@ -150,7 +150,7 @@ def least(values: Iterable[float | None]) -> float | None:
 
 
 def group_by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, list[Point]]:
-    """Group points by a text, in order of the text."""
+    """Group points by a text. The groups are in the order of the texts."""
     found: dict[str, list[Point]] = {}
     for point in points:
         found.setdefault(key(point), []).append(point)
@@ -158,7 +158,7 @@ def group_by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, 
 
 
 def quarters(points: Iterable[Point], name: str) -> dict[int, float]:
-    """Return the mean of a number over each quarter of an hour, by its begin in unix seconds."""
+    """Return the mean of a number over each quarter of an hour, by its beginning in unix seconds."""
     sums: dict[int, list[float]] = {}
     for point in points:
         if (value := number(point, name)) is not None:

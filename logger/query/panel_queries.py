@@ -1,4 +1,4 @@
-"""Queries about panels and their inverters. Pure."""
+"""Define the named queries about panels and their inverters. Pure."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _list_installed(rows: Rows) -> list[list[Point]]:
 
 
 def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each inverter, the worst first: silent ones, low ones, then by share of the group."""
+    """Make a row for each inverter, the worst first: silent inverters, low ones, then by their ratio to the group."""
     found = []
     for points in _list_installed(rows):
         newest = points[-1]
@@ -120,7 +120,7 @@ def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each inverter: its energy against its group's median, for each hour of the day."""
+    """Make a row for each inverter: its energy relative to its group's median, for each hour of the day."""
     points = [point for point in rows.of("envoy_inverter_hour") if number(point, "group_wh") is not None]
     hours = sorted({_hour(point) for point in points})
     found: list[tuple[Cell, ...]] = []
@@ -138,7 +138,7 @@ def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each year: the mean of its best days up to this day of the year, and against the year before."""
+    """Make a row for each year: the mean of its best days up to this day of the year, and its change in a year."""
     today = scope.local(scope.until).date()
     found: list[tuple[Cell, ...]] = []
     before: float | None = None
@@ -175,7 +175,7 @@ def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_heat(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each ten degrees: how many reports, and their mean and greatest power."""
+    """Make a row for each ten degrees: the number of reports, and their mean and greatest power."""
     warm = [point for point in rows.of("envoy_inverter") if number(point, "temperature_c") is not None]
     by_heat = group_by(warm, lambda p: f"{int((number(p, 'temperature_c') or 0.0) // 10 * 10):>4}")
     found = [

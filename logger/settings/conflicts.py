@@ -1,4 +1,7 @@
-"""Finds settings that contradict each other, and warns of values that are not read, or read differently elsewhere."""
+"""Finds settings that contradict each other.
+
+Warns of values that are not read, or that other programs read differently.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ _PASSED: Final = (
 
 
 def find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
-    """Return a problem for each rule that is broken; what could not be read is a problem already."""
+    """Return a problem for each rule that is violated. A value that could not be read is a problem already."""
     told = {problem.setting for problem in inputs.problems} | inputs.hidden
     is_without = "NOTIFY_SOCKET" in inputs.variables and "CREDENTIALS_DIRECTORY" not in inputs.variables
     found = [
@@ -73,7 +76,7 @@ def find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
 
 
 def _is_no_ca(path: str) -> bool:
-    """Return True if a file is named but holds no CA certificate."""
+    """Return True if the setting names a file that holds no CA certificate."""
     if not path:
         return False
     try:
@@ -97,7 +100,7 @@ def warn_of_secrets(inputs: Inputs) -> Iterable[str]:
 
 
 def warn_of_unread(inputs: Inputs) -> Iterable[str]:
-    """Warn of settings of the one gateway, which a gateways file replaces."""
+    """Warn of settings of a single gateway that are not read, because there is a gateways file."""
     if GATEWAYS_FILE in inputs.origins:
         for name in ("ENPHASE_GATEWAY", "ENPHASE_SERIAL"):
             if name in inputs.origins:

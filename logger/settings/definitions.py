@@ -141,7 +141,7 @@ class Mqtt(Group):
 
     @property
     def prefix(self) -> str:
-        """Return the prefix of the discovery; empty without one."""
+        """Return the prefix of the discovery topics; empty without discovery."""
         return "" if self.discovery_prefix == "off" else self.discovery_prefix
 
 
@@ -219,7 +219,7 @@ class RecorderSettings(Group):
 
     @property
     def http_address(self) -> tuple[str, int] | None:
-        """Return host and port at which the page is served; None if it is not."""
+        """Return host and port at which the page is served; None if it is not served."""
         if self.http == "off":
             return None
         host, _, port = self.http.rpartition(":")
@@ -231,7 +231,7 @@ GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, RecorderSettings, Mqtt)
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Describes one setting for people; the default is text, empty for a secret."""
+    """Describes one setting for people. The default is text, and empty for a secret."""
 
     variable: str
     default: str

@@ -1,4 +1,4 @@
-"""Reads settings files (`.env`) without interpolation, and changes single lines without touching the others.
+"""Reads settings files (`.env`) without interpolation, and changes single lines without changing the others.
 
 Values are written without quotes, so that dotenv, systemd's EnvironmentFile and compose read the same. A value that
 these would read differently is refused.
@@ -27,7 +27,7 @@ def read_env_text(path: Path) -> str:
 
 
 def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
-    """Parse the text of a settings file → (variable → value, [(line number, words) of each broken line])."""
+    """Parse the text of a settings file. Return variable → value, and line number and words of each broken line."""
     values: dict[str, str] = {}
     broken = []
     for item in parse_stream(io.StringIO(text)):
@@ -54,10 +54,10 @@ def explain_unfit(value: str) -> str:
 
 
 def change_env(text: str, values: Mapping[str, str | None]) -> str:
-    """Set each variable in `text`, or remove it if its value is None; a new file gets a heading.
+    """Set each variable in `text`, or remove it if its value is None. A new file gets a heading.
 
-    The last line of a variable is changed, because every reader uses the last; earlier ones are removed.
-    Raises ValueError for a value that cannot be written.
+    The last line of a variable is changed, because every reader uses the last. Earlier ones are removed. Raises
+    ValueError for a value that cannot be written.
     """
     for name, value in values.items():
         if value is not None and (reason := explain_unfit(value)):
@@ -80,6 +80,6 @@ def _set(lines: list[str], name: str, value: str | None) -> list[str]:
 
 
 def _variable_in(line: str) -> str:
-    """Return the variable that a line sets; empty without one."""
+    """Return the variable that a line sets; empty if it sets none."""
     found = re.match(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", line)
     return found[1] if found else ""

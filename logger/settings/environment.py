@@ -1,4 +1,4 @@
-"""Reads this process's environment; besides this module only `__main__` does."""
+"""Reads this process's environment. Only this module and `__main__` do that."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_variables() -> Mapping[str, str]:
 
 
 def read_own_variables() -> dict[str, str]:
-    """Return the settings that the environment sets, by variable; the environment wins over every file."""
+    """Return the settings in the environment, by variable. They replace those of every file."""
     return {name: value for name in KNOWN_NAMES if (value := os.environ.get(name))}
 
 
@@ -31,7 +31,7 @@ def read_notify_socket() -> str:
 
 
 def read_hostname(variables: Mapping[str, str] = os.environ) -> str:
-    """Return the machine's name; in a container that of the container or pod."""
+    """Return the machine's name. In a container it is the name of the container or pod."""
     return variables.get("HOSTNAME") or platform.node()
 
 

@@ -14,9 +14,10 @@ NEAREST: Final = Path(".env")
 
 
 def find_env_file(variables: Mapping[str, str]) -> Path:
-    """Return the installed settings if there are any and nothing nearer has settings; else `.env` in this folder.
+    """Return the path of the settings file.
 
-    Nearer are the environment of a service or a container, and a `.env` that sets anything of this program.
+    It is the installed service's file, if there is one and nothing nearer has settings; else `.env` in this folder.
+    Nearer are the environment of a service or a container, and a `.env` that has any setting of this program.
     """
     is_given = any(
         name in variables for name in ("ENPHASE_GATEWAY", "ENPHASE_GATEWAYS_FILE", "CREDENTIALS_DIRECTORY")
@@ -25,7 +26,7 @@ def find_env_file(variables: Mapping[str, str]) -> Path:
 
 
 def _has_settings(path: Path) -> bool:
-    """Return True if a file sets anything of this program, or cannot be read, which is told later."""
+    """Return True if a file has any setting of this program, or cannot be read. The latter is reported later."""
     try:
         return not KNOWN_NAMES.isdisjoint(parse_env(read_env_text(path))[0])
     except (OSError, UnicodeDecodeError):
@@ -33,7 +34,7 @@ def _has_settings(path: Path) -> bool:
 
 
 def _is_there(path: Path) -> bool:
-    """Return True for a file, also for one that this user may not look for."""
+    """Return True if there is a file, or if this user may not look for it."""
     try:
         return path.is_file()
     except PermissionError:

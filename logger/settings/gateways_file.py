@@ -1,7 +1,7 @@
-"""Reads the file of several gateways (TOML, one table a gateway); every problem is named with its line.
+"""Reads the gateways file (TOML, one table for each gateway). Every problem is named with its line.
 
-Each table becomes settings of its own: what it gives replaces the setting of the same meaning, the rest stays. The
-file holds no secret, it names the files of secrets.
+Each table becomes settings of its own: its values replace the settings of the same meaning, and the others stay. The
+file holds no secrets. It names the files of secrets.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class _GatewayTable(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class GatewayEntry:
-    """One gateway of the file: its values and secrets by setting, and where each came from, by setting."""
+    """One gateway of the file: its values, its secrets and their origins, each by the name of the setting."""
 
     values: Mapping[str, object]
     secrets: Mapping[str, str]
@@ -93,12 +93,12 @@ class GatewayEntry:
 
     @property
     def key(self) -> str:
-        """Return what tells this gateway from the others: its serial, else its address."""
+        """Return what distinguishes this gateway from the others: its serial, else its address."""
         return str(self.values.get("ENPHASE_SERIAL") or self.values["ENPHASE_GATEWAY"])
 
 
 def read_gateways(path: Path, inputs: Inputs) -> tuple[GatewayEntry, ...]:
-    """Read the file's gateways; each problem is added to `inputs`."""
+    """Read the file's gateways. Each problem is added to `inputs`."""
     origin = inputs.origins[SETTING]
     try:
         text = path.read_text(encoding=ENCODING)
@@ -116,7 +116,7 @@ def read_gateways(path: Path, inputs: Inputs) -> tuple[GatewayEntry, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _GatewaysFile:
-    """Checks one file; problems go to `inputs`."""
+    """Checks one file. Problems are added to `inputs`."""
 
     path: Path
     text: str
@@ -177,9 +177,9 @@ class _GatewaysFile:
         return GatewayEntry(values, secrets, origins, self._line((TABLE, at)))
 
     def _read_secret(self, key: str, name: str, origin: str) -> tuple[str, str]:
-        """Read a secret from the named file → the secret and where it came from.
+        """Read a secret from the named file. Return the secret and its origin.
 
-        A bare name is a file in one of the secrets folders, or beside this file; anything else is a path.
+        A bare name is a file in one of the secrets folders, or beside this file. Any other name is a path.
         """
         path = next(self._list_folder_files(name), None) if "/" not in name else None
         path = path or self._beside(name)
@@ -196,7 +196,7 @@ class _GatewaysFile:
                     yield path
 
     def _beside(self, path: str) -> Path:
-        """Return a path; a relative one starts at the folder of this file."""
+        """Return a path. A relative path starts at the folder of this file."""
         return self.path.parent / Path(path).expanduser()
 
     def _complain(self, key: str, where: tuple[str | int, ...], message: str, fix: str) -> None:

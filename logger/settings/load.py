@@ -32,10 +32,10 @@ G = TypeVar("G", bound=Group)
 class Settings:
     """All settings, as read at one time.
 
-    `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file.
-    `listed`: the settings of each gateway of the gateways file that this shard takes; None without such a file.
-    In each of these, `sharing` is how many gateways of the file have its account, and `pasted_as` is its key for the
-    token.
+    `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file. `listed`:
+    the settings of each gateway in the gateways file that this shard records; None without such a file. In each of
+    these, `sharing` is the number of gateways in the file with the same account, and `pasted_as` is the key in the
+    file for the token.
     """
 
     enphase: Enphase
@@ -51,7 +51,7 @@ class Settings:
 
     @property
     def gateways(self) -> tuple[Settings, ...]:
-        """Return the settings of each gateway to record; without a gateways file these settings themselves."""
+        """Return the settings of each gateway to record. Without a gateways file return these settings."""
         return (self,) if self.listed is None else self.listed
 
     @property
@@ -71,11 +71,11 @@ class Settings:
 
     @property
     def all_secrets(self) -> set[str]:
-        """Return every secret that is set, also those of single gateways, so that the log can mask them."""
+        """Return every secret that is set, including those of single gateways, so that the log can mask them."""
         return {secret for each in (self, *(self.listed or ())) for secret in each.secrets.values()}
 
     def is_fixed(self, *variables: str) -> bool:
-        """Return True if only a restart can change these: each one set comes from the environment or systemd."""
+        """Return True if only a restart can change these variables, because the environment or systemd sets them."""
         origins = [self.origins[name] for name in variables if name in self.origins]
         credentials = read_variables().get("CREDENTIALS_DIRECTORY")
         return bool(origins) and all(
@@ -85,7 +85,7 @@ class Settings:
 
     @property
     def start_command(self) -> str:
-        """Return how the recorder of these settings is started."""
+        """Return the command that starts the recorder with these settings."""
         return "sudo systemctl start envoy-logger" if self.env_file == places.INSTALLED else "envoy-logger run"
 
     @property
@@ -128,7 +128,10 @@ def inspect_settings(
     require: Iterable[str] = (),
     further: FurtherCheck = lambda settings: (),
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Read and check every setting → (settings, with defaults instead of wrong values; all problems)."""
+    """Read and check every setting. Return the settings, and all problems.
+
+    A wrong value is replaced by its default.
+    """
     inputs = Inputs(read_variables() if environ is None else environ, env_file)
     _read_env_file(inputs)
     enphase, influxdb = _build(Enphase, inputs), _build(Influxdb, inputs)
@@ -145,7 +148,7 @@ def inspect_settings(
 
 
 def reread_settings(settings: Settings) -> Settings:
-    """Read the settings again; values from the environment do not change.
+    """Read the settings again. Values from the environment do not change.
 
     Returns the old settings if something is wrong now, so that a running recorder continues with them.
     """
@@ -158,7 +161,7 @@ def reread_settings(settings: Settings) -> Settings:
 
 
 def _read_env_file(inputs: Inputs) -> None:
-    """Read `.env`; a broken line is a problem if it names a setting, else a warning."""
+    """Read `.env`. A broken line is a problem if it names a setting, else a warning."""
     if (path := inputs.env_file) is None:
         return
     try:
@@ -179,7 +182,7 @@ def _read_env_file(inputs: Inputs) -> None:
 
 
 def _build(group: type[G], inputs: Inputs) -> G:
-    """Read one group of settings; a wrong value becomes a problem, and its default is used."""
+    """Read one group of settings. A wrong value becomes a problem, and its default is used."""
     try:
         return group(inputs)
     except ValidationError as error:

@@ -34,7 +34,7 @@ _MEANT: Final = (
 
 
 def warn_of_strangers(names: Iterable[str]) -> list[str]:
-    """Return a warning for each variable that looks like a setting of this program but is none."""
+    """Return a warning for each variable that looks like a setting of this program but is not one."""
     warnings = []
     for name in sorted(names):
         if name in KNOWN_NAMES or not _NEAR.fullmatch(name) or _KUBERNETES.fullmatch(name) or _IMAGE.fullmatch(name):
@@ -47,7 +47,7 @@ def warn_of_strangers(names: Iterable[str]) -> list[str]:
 
 
 def _guess(name: str) -> str:
-    """Return the setting that was probably meant; empty without one."""
+    """Return the setting that was probably meant; empty if none is similar."""
     meant = next((form.sub(ours, name) for form, ours in _MEANT if form.fullmatch(name)), name)
     return next(iter(difflib.get_close_matches(meant, KNOWN_NAMES, n=1, cutoff=0.8)), "")
 

@@ -1,4 +1,7 @@
-"""Choose which shard records a gateway, by rendezvous hash: another number of shards moves as few as can be. Pure."""
+"""Choose the shard that records a gateway, by rendezvous hash. Pure.
+
+If the number of shards changes, as few gateways as possible move to another shard.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,18 @@ _ORDINAL: Final = re.compile(r".*-(\d{1,4})")
 
 @dataclass(frozen=True, slots=True)
 class ShardOfMany:
-    """One of `count` recorders that share a list of gateways; `number` is from 1 on."""
+    """One of `count` recorders that share a list of gateways. `number` counts from 1."""
 
     number: int
     count: int
 
     def takes(self, key: str) -> bool:
-        """Tell whether this shard records what has that key; exactly one of the shards does."""
+        """Tell whether this shard records what has that key. Exactly one of the shards does."""
         return max(range(1, self.count + 1), key=lambda number: _weigh(number, key)) == self.number
 
 
 def parse_shard(text: str, hostname: str) -> ShardOfMany:
-    """Parse `2/8`, or `pod/8`, where the end of the host name tells the number. Raises ValueError."""
+    """Parse `2/8`, or `pod/8` for the number at the end of the host name. Raises ValueError."""
     which, _, count = text.partition("/")
     if which == POD:
         ordinal = _ORDINAL.fullmatch(hostname)
@@ -40,16 +43,17 @@ def parse_shard(text: str, hostname: str) -> ShardOfMany:
 
 
 def choose_groups(sites: Mapping[str, str]) -> dict[str, str]:
-    """Return key of a gateway → what is kept together with it: all of its site if several have that, else itself.
+    """Map each gateway's key to the key of its group. A group is recorded by one shard.
 
-    `sites` maps the key of each gateway to the name of its site, empty for none.
+    Gateways with the same site name form a group. Any other gateway is a group of its own. `sites` maps the key of
+    each gateway to the name of its site, empty for none.
     """
     count = Counter(name for name in sites.values() if name)
     return {key: f"site {name}" if count[name] > 1 else key for key, name in sites.items()}
 
 
 def spread(key: str, over: int) -> int:
-    """Return a number from 0 to below `over` that is fixed for a key."""
+    """Return a number from 0 to below `over`. For the same key it is always the same."""
     return _weigh(0, key) % over
 
 

@@ -9,7 +9,7 @@ from logger.settings.load import Settings
 
 
 def show_value(settings: Settings, item: Description) -> str:
-    """Return a setting's value as text; for a secret only whether it is set."""
+    """Return a setting's value as text. For a secret return only whether it is set."""
     value = settings.values[item.variable]
     if isinstance(value, SecretStr):
         return "(set)" if value else ""
@@ -17,7 +17,7 @@ def show_value(settings: Settings, item: Description) -> str:
 
 
 def render_env_example() -> str:
-    """Write the text of `.env.example`, which dotenv, systemd and compose read alike."""
+    """Write the text of `.env.example`. dotenv, systemd and compose read it with the same result."""
     lines = [
         "# Settings of envoy-logger. Copy to .env and fill in; every line can also be an environment variable.",
         "# Secrets belong in files of their own: NAME_FILE=/path/to/file (one value, nothing else in it).",

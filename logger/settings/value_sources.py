@@ -1,6 +1,6 @@
 """Sources of settings for pydantic-settings: environment, `.env`, secret files, folders of secret files.
 
-The sources of pydantic-settings itself would also read `influxdb_url`, replace `$` in `.env`, stop at the first
+The sources that pydantic-settings brings would also read `influxdb_url`, replace `$` in `.env`, stop at the first
 unreadable file, and not record where a value came from.
 """
 
@@ -35,8 +35,8 @@ SUDO: Final = "run the same command with sudo, or make this user its owner."
 class Inputs:
     """The inputs of one reading of the settings, and its results.
 
-    `variables`: the process's environment. `dotenv`: the values in `env_file`; without it no secrets folder is read.
-    `origins`: variable → source of its value. `hidden`: settings that may be in a file or folder that this
+    `variables`: the process's environment. `dotenv`: the values in `env_file`; without such a file no secrets folder
+    is read. `origins`: variable → source of its value. `hidden`: settings that may be in a file or folder that this
     user may not read.
     """
 
@@ -50,7 +50,7 @@ class Inputs:
 
     @property
     def layers(self) -> tuple[tuple[Mapping[str, str], str], ...]:
-        """Return the variables of the environment and of `.env`, each with the source's name."""
+        """Return the variables of the environment and of `.env`, each with the name of the source."""
         return (self.variables, "environment"), (self.dotenv, str(self.env_file))
 
     @property
@@ -77,7 +77,7 @@ class Inputs:
         return secret
 
     def report_closed(self, folder: Path, variable: str, error: PermissionError) -> None:
-        """Add a problem for a secrets folder of this program that is closed to this user, once for all secrets."""
+        """Add a problem for a secrets folder of this program that this user may not read, once for all secrets."""
         if folder.name == CREDENTIALS and variable not in self.hidden:
             self.hidden.add(variable)
             closed = Problem(str(folder), "folder", f"cannot be read: {reason_of(error)}", SUDO)
@@ -95,7 +95,7 @@ def is_secret(info: FieldInfo) -> bool:
 
 
 class _Source(PydanticBaseSettingsSource):
-    """Base of the sources; reads only fields without a value from an earlier source and without a known problem."""
+    """Base of the sources. It reads only fields that have no value and no problem from an earlier source."""
 
     for_secrets: ClassVar[bool] = False
 
@@ -104,7 +104,7 @@ class _Source(PydanticBaseSettingsSource):
         self.inputs = inputs
 
     def __call__(self) -> dict[str, Any]:
-        """Return field name → value from this source; an empty value counts as not set."""
+        """Return field name → value from this source. An empty value counts as not set."""
         wrong = {problem.setting for problem in self.inputs.problems}
         asked = {
             name: self.get_field_value(info, name)[0]
@@ -114,7 +114,7 @@ class _Source(PydanticBaseSettingsSource):
         return {name: value for name, value in asked.items() if value}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str, str, bool]:
-        """Return the value of one field, empty without one, and record its origin."""
+        """Return the value of one field, empty if it has none, and record its origin."""
         variable = variable_of(self.settings_cls, field_name)
         value, origin = self.find(variable) if is_secret(field) or not self.for_secrets else ("", "")
         if value:

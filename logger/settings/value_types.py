@@ -34,7 +34,7 @@ def is_zone(name: str) -> bool:
 
 
 def _split(address: str, message: str) -> SplitResult:
-    """Split an address; raise ValueError for a bad port, credentials, or (with `message`) another fault."""
+    """Split an address. Raise ValueError for a bad port or credentials, and with `message` for any other fault."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -49,7 +49,7 @@ def _split(address: str, message: str) -> SplitResult:
 
 
 def _check_url(value: str, *schemes: str) -> str:
-    """Check that a value is scheme://host[:port][/path] or empty; strip a slash at the end."""
+    """Check that a value is scheme://host[:port][/path] or empty. Remove a slash at the end."""
     if not value:
         return value
     message = f"is not an {schemes[0]}:// or {schemes[1]}:// address"
@@ -62,7 +62,7 @@ def _check_url(value: str, *schemes: str) -> str:
 
 
 def _check_mqtt_url(value: str) -> str:
-    """Check that a value is mqtt(s)://host[:port] or empty; strip a slash at the end."""
+    """Check that a value is mqtt(s)://host[:port] or empty. Remove a slash at the end."""
     found = _check_url(value, "mqtt", "mqtts")
     if urlsplit(found).path:
         raise ValueError("has a part behind the host, which this address does not need")
@@ -70,7 +70,7 @@ def _check_mqtt_url(value: str) -> str:
 
 
 def check_gateway_address(value: str) -> str:
-    """Check that a value is host, host:port or http(s)://host or empty; strip a slash at the end."""
+    """Check that a value is host, host:port or http(s)://host or empty. Remove a slash at the end."""
     if not value:
         return value
     place = value.partition("://")[2] or value
@@ -89,7 +89,7 @@ _OFF: Final = ("off", "no", "none", "false")
 
 
 def _check_listen_address(value: str) -> str:
-    """Check that a value is host:port, a port alone, or `off`; return `off` or host:port."""
+    """Check that a value is host:port, only a port, or `off`. Return `off` or host:port."""
     if value.lower() in _OFF:
         return "off"
     place = f"127.0.0.1:{value}" if value.isdecimal() else value

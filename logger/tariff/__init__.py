@@ -1,1 +1,4 @@
-"""Prices of grid energy: the owner's tariff file and price files → the price at any time. Pure but for one reader."""
+"""Find the price of grid energy at any time, from the owner's tariff file and price files.
+
+Pure but for one reader.
+"""

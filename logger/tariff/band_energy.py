@@ -1,4 +1,4 @@
-"""Add energy at one price to the bands of a day: what was bought and sold, for how much, and what was saved. Pure."""
+"""Add energy at one price to the price bands of a day: bought, sold, its money, and what was saved. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ UNPRICED: Final = "unpriced"
 class BandEnergy:
     """Hold a day's energy in one band, in Wh, and its money in `currency`.
 
-    `…_estimated_wh`: the part that was attributed over a gap or integrated. `load_wh`: what the house used.
-    `worth`: what the house would have paid for that without sun and battery.
+    `…_estimated_wh`: the part that was shared over a gap or integrated. `load_wh`: the energy that the house used.
+    `worth`: what the house would have paid for it without sun and battery.
     """
 
     currency: str = ""
@@ -36,7 +36,10 @@ class BandEnergy:
 
     @property
     def savings(self) -> float:
-        """Return what sun and battery saved, in currency; a standing charge is paid in any case."""
+        """Return what sun and battery saved, in currency.
+
+        A standing charge does not matter: it is paid in any case.
+        """
         return self.worth + self.income - self.cost
 
     def plus(self, more: BandEnergy) -> BandEnergy:
@@ -62,8 +65,8 @@ Bands = Mapping[str, BandEnergy]
 class Portion:
     """Hold energy of one counter at one price.
 
-    `name`: the counter. `load_sign`: 1 where this energy adds to the use of the house, -1 where it is taken off that
-    use, else 0.
+    `name`: the counter. `load_sign`: 1 if this energy adds to the use of the house, -1 if it is subtracted from it,
+    else 0.
     """
 
     name: str
@@ -73,7 +76,7 @@ class Portion:
 
 
 def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -> Bands:
-    """Add a portion at the slot's price; `month` holds the sums of the calendar month before it, for the tiers.
+    """Add a portion at the slot's price. `month`: the sums of the calendar month before it, for the tiers.
 
     A slot without a price adds its energy to the band `unpriced`, without money.
     """
@@ -101,14 +104,17 @@ def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -
 
 
 def charge_standing(bands: Bands, charge: float, currency: str) -> Bands:
-    """Add a day's standing charge once, also one of 0: a day on which nothing flows costs 0, not nothing."""
+    """Add a day's standing charge once, even if it is 0.
+
+    A day on which nothing flows then costs 0; without the entry its cost would be unknown.
+    """
     if STANDING in bands:
         return bands
     return _add(bands, STANDING, BandEnergy(currency, cost=charge, worth=charge))
 
 
 def merge_bands(bands: Bands, more: Bands) -> Bands:
-    """Merge the bands of two parts of one day; a standing charge is charged once."""
+    """Merge the bands of two parts of one day. A standing charge is charged only once."""
     for name, energy in more.items():
         if name != STANDING or STANDING not in bands:
             bands = _add(bands, name, energy)

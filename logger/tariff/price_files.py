@@ -8,13 +8,16 @@ from logger.toml_mistakes import TomlMistakeError, read_toml
 
 
 def list_price_files(path: str | Path, price_path: str) -> list[Path]:
-    """List the price file, or the price folder's CSV files by name; a relative path starts at the tariff file."""
+    """List the price file, or the CSV files of the price folder by name.
+
+    A relative path starts at the folder of the tariff file.
+    """
     place = Path(path).expanduser().parent / Path(price_path).expanduser()
     return sorted(place.glob("*.csv")) if place.is_dir() else [place]
 
 
 def find_price_files(path: Path) -> list[Path]:
-    """List the price files that exist, of a tariff file that may have faults; none if it cannot be read."""
+    """List the existing price files of a tariff file, even if it has faults; none if it cannot be read."""
     try:
         named = read_toml(path.read_text(encoding="utf-8-sig")).get("prices")
     except (OSError, UnicodeDecodeError, TomlMistakeError):

@@ -31,13 +31,13 @@ class Band:
     months: Collection[int] = EVERY_MONTH
 
     def covers(self, month: int, day: int, minute: int) -> bool:
-        """Tell whether the band holds at a minute of a kind of day in a month."""
+        """Tell whether the band applies at a minute of a kind of day in a month."""
         return month in self.months and day in self.days and any(begin <= minute < end for begin, end in self.hours)
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Hold a surcharge: each kWh bought beyond `above_wh` in a calendar month costs `add` more than the band says."""
+    """Hold a surcharge: in a calendar month each kWh beyond `above_wh` costs `add` more than the band's price."""
 
     above_wh: float
     add: float
@@ -48,7 +48,7 @@ class PricePeriod:
     """Hold the prices from the local day `first` to before the day `until`; None is no end.
 
     `rest`: the band of all hours that no band of `bands` covers. `standing_charge`: currency per day. `is_hourly`:
-    prices come from the price files; `sell` of the band is used where a price file gives no selling price.
+    prices come from the price files; `sell` of the band is used if a price file gives no selling price.
     `is_balanced`: the utility's meter counts the sum over the phases.
     """
 
@@ -81,5 +81,5 @@ class Tariff:
     price_path: str = ""
 
     def period_on(self, day: date) -> PricePeriod | None:
-        """Return the period of a local day; None where the tariff says nothing."""
+        """Return the period that contains a local day; None if no period does."""
         return next((p for p in self.periods if p.first <= day and (p.until is None or day < p.until)), None)

@@ -22,29 +22,29 @@ _MOST_TIMES: Final = 100
 class PriceTable:
     """Hold prices by time: `times` in unix seconds, ascending; `prices` are (buy, sell) in currency per kWh.
 
-    A selling price is None where its file has none.
+    A selling price is None if its file has none.
     """
 
     times: Sequence[int] = ()
     prices: Sequence[tuple[float, float | None]] = field(default=())
 
     def price_at(self, at: int) -> tuple[int, int, float, float | None] | None:
-        """Return (begin, end, buy, sell) of the price that holds at a time, or None."""
+        """Return (begin, end, buy, sell) of the price that applies at a time, or None."""
         place = bisect_right(self.times, at) - 1
         if place < 0 or at >= (end := self._end_of(place)):
             return None
         return self.times[place], end, *self.prices[place]
 
     def list_gaps(self) -> Iterator[tuple[int, int]]:
-        """Yield the spans between the first and the last price in which none holds, in unix seconds."""
+        """Yield the gaps between the first and the last price, in which no price applies, in unix seconds."""
         for place, following in enumerate(self.times[1:]):
             if (end := self._end_of(place)) < following:
                 yield end, following
 
     def _end_of(self, place: int) -> int:
-        """Return when a price ends: with the next one, but after the length of its neighbours, at most an hour.
+        """Return when a price ends: when the next one begins, but at most as long as its neighbours last, or an hour.
 
-        Where prices of quarters of an hour are missing, the last one before is thus not held for longer.
+        So a price of a quarter of an hour does not apply for longer if the following prices are missing.
         """
         times = self.times[max(0, place - 1) : place + 3]
         steps = [after - before for before, after in pairwise(times) if before != self.times[place]]
@@ -53,10 +53,10 @@ class PriceTable:
 
 
 def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list[str]]:
-    """Parse the lines of one file → (buy, sell) by unix time, and the problems with their lines.
+    """Parse the lines of one file. Return (buy, sell) by unix time, and the problems with their lines.
 
-    The first line may be a header; with a wrong one no line is used. A last line without its newline is still being
-    written, and is left out. Of two lines for one time the later one holds.
+    The first line may be a header; with a wrong header no line is used. A last line without its newline is still
+    being written, and is left out. Of two lines for one time the later one applies.
     """
     found: dict[int, tuple[float, float | None]] = {}
     problems: list[str] = []
@@ -77,7 +77,7 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
 
 
 def _parse_line(cells: list[str]) -> tuple[int, tuple[float, float | None]]:
-    """Parse the cells of a line → its unix time and (buy, sell). Raise ValueError with what is wrong."""
+    """Parse the cells of a line. Return its unix time and (buy, sell). Raise ValueError that says what is wrong."""
     if len(cells) not in (2, 3):
         raise ValueError(f"a line is time,buy,sell with a point in each price, such as {_EXAMPLE}")
     try:
@@ -98,7 +98,7 @@ def _parse_line(cells: list[str]) -> tuple[int, tuple[float, float | None]]:
 
 
 def make_table(prices: Iterable[dict[int, tuple[float, float | None]]]) -> PriceTable:
-    """Join the prices of several files; of two prices for one time, the later file's holds."""
+    """Join the prices of several files. Of two prices for one time, that of the later file applies."""
     joint: dict[int, tuple[float, float | None]] = {}
     for of_file in prices:
         joint |= of_file

@@ -1,4 +1,4 @@
-"""Find the price of grid energy at a time, and split a span of time into parts of one price each. Pure."""
+"""Find the price of grid energy at a time, and divide a time span into parts of one price each. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUARTER_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Hold a span of one price, from `begin` to before `end` in unix seconds, within one local day.
+    """Hold a time span of one price, from `begin` to before `end` in unix seconds, within one local day.
 
     `buy` and `sell` are in the period's currency per kWh, without tiers; None while no price is known yet.
     """
@@ -38,13 +38,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Hold a tariff and the hourly prices that are known so far. No period: no prices."""
+    """Hold a tariff and the hourly prices that are known so far. Without a period there are no prices."""
 
     tariff: Tariff = Tariff()
     table: PriceTable = field(default_factory=PriceTable)
 
     def list_slots(self, since: int, until: int, zone: str) -> Iterator[Slot]:
-        """Yield the parts of one price between two unix times, in order; parts without a tariff are left out."""
+        """Yield the parts of one price between two unix times, in order. Parts without a tariff are left out."""
         day = datetime.fromtimestamp(since, UTC).astimezone(ZoneInfo(zone)).date()
         while first_instant(day.isoformat(), zone) < until:
             period = self.tariff.period_on(day)
@@ -56,7 +56,7 @@ class Prices:
             day += timedelta(days=1)
 
     def _price(self, slot: Slot, since: int, until: int) -> Iterator[Slot]:
-        """Cut a slot to a span; take the prices of an hourly period from the price table."""
+        """Cut a slot to a time span. In an hourly period take its prices from the price table."""
         at, end = max(slot.begin, since), min(slot.end, until)
         while at < end:
             cut, buy, sell = end, slot.buy, slot.sell
@@ -71,7 +71,10 @@ class Prices:
 
 @lru_cache(maxsize=128)
 def _spans(period: PricePeriod, day: date, zone: str) -> tuple[tuple[int, int, Band], ...]:
-    """Return the spans of one band on a local day, as (begin, end, band); right for days of 23 and 25 hours."""
+    """Return the time spans of one band on a local day, as (begin, end, band).
+
+    Days of 23 and 25 hours are right, too.
+    """
     edges = [edge for band in period.bands for span in band.hours for edge in span]
     step_s = gcd(_STEP_MINUTES, *edges) * 60
     begin, end = first_instant(day.isoformat(), zone), first_instant((day + timedelta(days=1)).isoformat(), zone)

@@ -1,6 +1,7 @@
 """Turn the gateway's copy of the owner's tariff into a tariff file to edit. Pure.
 
-The copy comes from Enphase's cloud, may be years old, and knows neither dates nor taxes. It is never used as it is.
+The copy comes from Enphase's cloud, may be years old, and has neither dates nor taxes. It is never used without
+editing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ sell = {sell}
 
 
 def write_proposal(body: Json, first: str) -> str:
-    """Return the text of a tariff file that holds from the ISO date `first`; empty if the gateway knows no price."""
+    """Return the text of a tariff file that applies from the date `first`; empty if the gateway knows no price."""
     tariff: Any = body.get("tariff") if isinstance(body, dict) else None
     if not isinstance(tariff, dict):
         return ""
@@ -73,7 +74,7 @@ def _list_bands(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _list_tiers(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a table for each further tier of the first season; each price is written as what it adds to the first."""
+    """Yield a table for each further tier of the first season, with its surcharge on the first tier's price."""
     tiers = [tier for season in seasons[:1] for tier in season.get("tiers") or () if isinstance(tier, dict)]
     for before, tier in pairwise(tiers):
         add = _number(tier.get("rate")) - _number(before.get("rate"))
@@ -81,7 +82,10 @@ def _list_tiers(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _months_of(season: Mapping[str, Any], following: Mapping[str, Any]) -> list[str]:
-    """Return the range of months of a season, which ends where the following one begins; empty for the whole year."""
+    """Return the range of months of a season; empty for the whole year.
+
+    It ends where the `following` season begins.
+    """
     names = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
     first, last = (int(str(each.get("start", "1/1")).partition("/")[0]) - 1 for each in (season, following))
     return [] if first == last else [f"{names[first % 12]}-{names[(last - 1) % 12]}"]

@@ -1,4 +1,4 @@
-"""Read a tariff file (TOML): check every key, name each problem with its line. Pure."""
+"""Read a tariff file (TOML). Check every key, and name each problem with its line. Pure."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ _TABLES: Final = {
 
 
 def parse_tariff(data: bytes) -> tuple[Tariff, tuple[str, ...]]:
-    """Parse a tariff file → the tariff, and all problems of the file; with any problem the tariff is empty."""
+    """Parse a tariff file. Return the tariff, and all problems of the file.
+
+    If the file has any problem, the tariff is empty.
+    """
     problems: list[tuple[Place, str]]
     try:
         text = data.decode("utf-8-sig")
@@ -112,7 +115,7 @@ def _say(text: str, where: Place, message: str) -> str:
 
 
 def _where(loc: Place) -> Place:
-    """Return the part of pydantic's location that names keys of the document; it also names kinds of types."""
+    """Return the part of pydantic's location that names keys of the document, without the names of types."""
     found: list[str | int] = []
     for part in loc:
         if isinstance(part, str) and part.startswith(("function-", "tuple[", "frozenset[", "nullable")):
@@ -122,7 +125,7 @@ def _where(loc: Place) -> Place:
 
 
 def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> PricePeriod:
-    """Make a period of its table, and check that its bands give each minute exactly one price."""
+    """Make a period from its table, and check that its bands give each minute exactly one price."""
     table, where = file.period[at], ("period", at)
     currency = table.currency or file.currency or ""
     if not currency:
@@ -178,7 +181,7 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
 
 
 def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[Place, str]]:
-    """Name each price that can only be meant in the hundredth part of the currency."""
+    """Name each price that is so high that it must be meant in cents."""
     prices: list[tuple[Place, float | None, float | None]] = [(where, table.buy, table.sell)]
     prices += [((*where, "band", at), band.buy, band.sell) for at, band in enumerate(table.band)]
     for here, buy, sell in prices:
@@ -191,7 +194,7 @@ def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[P
 
 
 def _spread_holidays(bands: list[Band]) -> Iterator[Band]:
-    """Treat a holiday as a Sunday where no band of the period names holidays."""
+    """Treat a holiday as a Sunday if no band of the period names holidays."""
     named = any(HOLIDAY in band.days and band.days != EVERY_DAY for band in bands)
     for band in bands:
         days = set(band.days)
@@ -221,7 +224,7 @@ def _find_gaps_and_overlaps(period: PricePeriod) -> list[str]:
 
 
 def _compare_periods(periods: list[_Period]) -> list[tuple[Place, str]]:
-    """Name the gaps and overlaps between periods; the last one may have no end."""
+    """Name the gaps and overlaps between periods. The last period may have no end."""
     found: list[tuple[Place, str]] = []
     order = sorted(range(len(periods)), key=lambda at: periods[at].start)
     for before, after in pairwise(order):

@@ -1,4 +1,4 @@
-"""Parse the values of a tariff file: prices, dates, names, spans of hours, days of the week, months. Pure."""
+"""Parse the values of a tariff file: prices, dates, names, time spans, days of the week, months. Pure."""
 
 from __future__ import annotations
 
@@ -72,9 +72,11 @@ def _texts(value: object, example: str) -> list[str]:
 
 
 def _list_numbers(texts: list[str], names: Sequence[str], full: Sequence[str], what: str) -> Iterator[int]:
-    """Yield the places of names and of ranges of names; a range such as `nov-mar` passes the end of the list.
+    """Yield the places of names and of ranges of names.
 
-    `full`: the same names written out, which are right, too.
+    A range such as `nov-mar` continues after the end of the list.
+
+    `full`: the same names written out, which are allowed, too.
     """
     places = {name: place % len(names) for place, name in enumerate((*names, *full))}
     for text in texts:

@@ -1,4 +1,4 @@
-"""Say what is wrong with a key of a tariff file, and how to write it. Pure."""
+"""Explain what is wrong with a key of a tariff file, and how to write it. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SEVERAL: Final = ("period", "band", "tier")
 
 
 def word_problem(item: Any, where: Place, tables: Mapping[str, Collection[str]]) -> str:
-    """Say what pydantic found at a place of the file; `tables` holds the keys of each kind of table."""
+    """Explain what pydantic found at a place of the file. `tables`: the keys of each kind of table."""
     kind, name = item["type"], where[-1] if where else ""
     if kind == "value_error":
         return str(item["ctx"]["error"])
@@ -56,7 +56,7 @@ def _name_table(where: Place) -> str:
 
 
 def _guess(name: str, where: Place, tables: Mapping[str, Collection[str]]) -> str:
-    """Name the key that was probably meant, or the table into which this one belongs, or else list the right keys."""
+    """Name the key that was probably meant, or the table to which this key belongs, or else list the right keys."""
     near = difflib.get_close_matches(name.replace("-", "_").lower(), tables[_kind_of(where)], n=1, cutoff=0.7)
     if near:
         return f"; did you mean {f'[[{near[0]}]]' if near[0] == 'period' else near[0]}?"

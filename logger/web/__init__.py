@@ -1,1 +1,1 @@
-"""The local page, the JSON API and the health checks, served from the recorder's own loop."""
+"""Serve the page, the JSON API and the health checks from the recorder's own loop."""

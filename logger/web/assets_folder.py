@@ -1,4 +1,4 @@
-"""Hold the files that the page needs: they come with the program, never from a network."""
+"""Hold the files that the page needs. They come with the program, never from a network."""
 
 from __future__ import annotations
 

@@ -47,14 +47,14 @@ class WebApp:
     cache: NewsCache[WebDocument] = field(default_factory=lambda: NewsCache(_MOST_KEPT))
 
     def find_site(self, number: str) -> ShownSite:
-        """Return the site of a number from 1 on. Raises QuestionError if there is none."""
+        """Return the site with a number (from 1 on). Raises QuestionError if there is none."""
         for site in self.sites:
             if str(site.number) == number:
                 return site
         raise QuestionError(f"`site` is a number from 1 to {len(self.sites)}")
 
     async def answer_json(self, route: Route, parameters: Mapping[str, str]) -> WebDocument:
-        """Answer a question to the API; a question that makes no sense gets status 400."""
+        """Answer a request to the API. A request that makes no sense gets status 400."""
         known = {name for name, _ in route.parameters} | {"site"}
         try:
             if unknown := parameters.keys() - known:
@@ -66,20 +66,20 @@ class WebApp:
         return WebDocument(self.hide_serials(json.dumps(found, ensure_ascii=False).encode()), JSON)
 
     def hide_serials(self, body: bytes) -> bytes:
-        """Replace the serials of the gateways, whose last digits are a password of old firmware."""
+        """Replace the gateways' serials, because their last digits are a password of old firmware."""
         for site in self.sites:
             if site.collector.serial:
                 body = body.replace(site.collector.serial.encode(), b"(gateway)")
         return body
 
     async def answer(self, key: str, make: Callable[[], Awaitable[WebDocument]], request: Request) -> Response:
-        """Answer a request from the cache, or with 304 if the visitor has the newest answer."""
+        """Answer a request from the cache. Answer 304 if the visitor has the newest answer already."""
         document = await self.cache.get(key, self.recorder.news.version, make)
         return respond(document, request)
 
 
 def respond(document: WebDocument, request: Request) -> Response:
-    """Make the response of a document; 304 if the visitor has it already."""
+    """Make the response with a document. Its status is 304 if the visitor has the document already."""
     headers = {"cache-control": "no-cache, private"}
     if document.etag:
         headers["etag"] = document.etag
@@ -151,7 +151,7 @@ def _make_page_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]
 
 
 def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request], Awaitable[ASGIApp]]:
-    """Make the function that answers with a stream of news."""
+    """Make the function that answers with a stream of changed parts."""
 
     async def endpoint(request: Request) -> ASGIApp:
         if streams.is_full:
@@ -166,7 +166,7 @@ def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request]
 
 
 def _make_metrics_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]:
-    """Make the function that answers Prometheus."""
+    """Make the function that answers Prometheus with the metrics."""
 
     kept: FewKept[Response] = FewKept(1)
 
@@ -181,7 +181,7 @@ def _make_metrics_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Respons
 
 
 def read_language(request: Request) -> Language:
-    """Return the language that a visitor chose by a link, else the one that the browser likes best."""
+    """Return the language that a visitor chose by a link, else the one that the browser prefers."""
     chosen = request.query_params.get("lang", "")
     named = next((each for each in LANGUAGES if each == chosen), None)
     return named or choose_language(request.headers.get("accept-language", ""))
@@ -196,7 +196,7 @@ async def _answer_asset(request: Request) -> Response:
 
 
 def _probe(answer: Callable[[], WebDocument]) -> Callable[[Request], Awaitable[Response]]:
-    """Make the function that answers a probe, anew each time."""
+    """Make the function that answers a health check. Its answer is never taken from the cache."""
 
     async def endpoint(request: Request) -> Response:
         return respond(answer(), request)

@@ -1,4 +1,4 @@
-"""Make each answer once for everyone who asks for it, until there is something new to say."""
+"""Make each answer only once for all visitors, until the recorder has something new to report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HTML: Final = "text/html; charset=utf-8"
 
 @dataclass(frozen=True)
 class WebDocument:
-    """Hold one answer: its body, what kind of body that is, its HTTP status, and a tag that changes with the body."""
+    """Hold one answer: its body, its content type, its HTTP status, and a tag that changes with the body."""
 
     body: bytes
     media_type: str
@@ -47,7 +47,10 @@ class FewKept(Generic[T]):
 
 
 class NewsCache(Generic[T]):
-    """Keeps what was made for each key, with the version of the news from which it was made; at most `most` keys."""
+    """Keeps what was made for each key, with the version of the news for which it was made.
+
+    It holds at most `most` keys.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -55,7 +58,7 @@ class NewsCache(Generic[T]):
         self._makers: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, version: int, make: Callable[[], Awaitable[T]]) -> T:
-        """Return what belongs to this version, which is made at most once at a time."""
+        """Return what was made for this key and version. If it must be made, all callers wait for the same making."""
         kept = self._kept.get(key)
         if kept is not None and kept[0] == version:
             self._kept.move_to_end(key)
@@ -75,7 +78,7 @@ class NewsCache(Generic[T]):
         return made
 
     def _forget(self, key: str, maker: asyncio.Task[T]) -> None:
-        """Forget who made something; an error is raised where it was asked for."""
+        """Forget the task that made something. Its error is raised to those who asked for it."""
         self._makers.pop(key, None)
         if not maker.cancelled():
             maker.exception()

@@ -1,4 +1,4 @@
-"""Draw today's powers as a curve, for browsers without scripts; with them, uPlot draws the same figures."""
+"""Draw today's powers as a curve for browsers without scripts. With scripts, uPlot draws the same figures."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) 
 
 
 def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
-    """Return the top and the bottom of the scale, in W: whole steps around all values, with zero inside."""
+    """Return the top and the bottom of the scale in W: whole steps around all values, zero included."""
     greatest, least = max([*watts, 500.0]), min([*watts, 0.0])
     step = next(size for size in (250, 500, 1000, 2000, 5000, 10_000, 50_000, 1e9) if (greatest - least) / size <= 6)
     return -(-greatest // step) * step, least // step * step
@@ -64,7 +64,7 @@ def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
 def _draw_line(
     at: Sequence[int], values: Sequence[float | None], span: tuple[int, int], scale: tuple[float, float], kind: str
 ) -> Markup:
-    """Draw one series: the mean of each five minutes; where nothing was read, the line is broken."""
+    """Draw one series: the mean of each five minutes. The line has a gap where nothing was read."""
     sums: dict[int, list[float]] = {}
     for time, value in zip(at, values, strict=True):
         if value is not None:

@@ -1,4 +1,4 @@
-"""Put the page together: its parts, its texts and its frame, in the language of a visitor."""
+"""Put the page together from its parts, its texts and its frame, in the language of a visitor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADINGS: Final = ("now", "curve", "today", "days", "months", "roof")
 
 
 class FrontPage:
-    """Makes the page and its parts; each once for every piece of news, whoever looks."""
+    """Makes the page and its parts, once after each change, for all visitors."""
 
     def __init__(self, recorder: Recorder, sites: tuple[ShownSite, ...], clock: Clock, *, is_invented: bool) -> None:
         self._recorder, self._sites = recorder, sites
@@ -36,7 +36,7 @@ class FrontPage:
         self._facts: NewsCache[PageFacts] = NewsCache(_MOST_SITES)
 
     async def write(self, site: ShownSite, language: Language, *, is_chosen: bool) -> WebDocument:
-        """Write the whole page; `is_chosen`: the visitor chose the language by a link."""
+        """Write the whole page. `is_chosen`: the visitor chose the language by a link."""
         facts, words = await self._find_facts(site), Wording(language)
         shown = self._keep(site, language).draw(facts)
         curve = cast(dict[str, Any], await answer_curve(self._ask_about(site)))
@@ -80,7 +80,7 @@ class FrontPage:
         return Question(site, {}, self._recorder, self._clock, self._sites)
 
     async def _name_site(self, site: ShownSite, words: Wording) -> str:
-        """Return the name of a site; without one its number if there are several."""
+        """Return the name of a site. A site without a name gets its number if there are several sites."""
         if site.name:
             return site.name
         return words.say("site", number=f"{site.number}") if len(self._sites) > 1 else words.say("title")

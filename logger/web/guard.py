@@ -1,4 +1,7 @@
-"""Refuse what no visitor of the page needs: writing, bodies, foreign host names, wrong passwords; set the headers."""
+"""Refuse requests that no visitor of the page needs: writing, bodies, foreign host names, wrong passwords.
+
+Set headers.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +40,10 @@ _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+(?:%25?\w+)?\]|[A-Za-z0-9._-]+)(?::
 
 
 class HostNames:
-    """The names by which the page may be called: an IP address, localhost, this machine's names, and those set.
+    """The names by which the page may be called: IP addresses, and the names of this machine and of the settings.
 
-    A page of a stranger can make its own name lead to this machine's address (DNS rebinding), but then the browser
-    sends that name. A name that is none of these is refused.
+    A stranger's page can make its own name lead to this machine's address (DNS rebinding). But then the browser sends
+    that name in the Host header, and a name that is not listed here is refused.
     """
 
     def __init__(self, further: str) -> None:
@@ -67,7 +70,7 @@ def _is_address(name: str) -> bool:
 
 
 class Passwords:
-    """Checks the one password; an address that gives ten wrong ones waits for a minute."""
+    """Checks the password of the page. An address that gives ten wrong passwords must wait for a minute."""
 
     def __init__(self, password: str, clock: Clock) -> None:
         self._expected = password.encode()
@@ -75,7 +78,7 @@ class Passwords:
         self._wrong: dict[str, tuple[int, float]] = {}
 
     def judge(self, header: str, address: str) -> int:
-        """Return 0 if an Authorization header may pass, else the HTTP status of the refusal."""
+        """Return 0 if a request with this Authorization header may pass, else the HTTP status of the refusal."""
         if not self._expected:
             return 0
         count, since = self._wrong.get(address, (0, 0.0))
@@ -94,7 +97,7 @@ class Passwords:
 
 
 def _read_password(header: str) -> bytes | None:
-    """Return the password of a Basic header; None if there is none. The user's name does not matter."""
+    """Return the password in a Basic header; None if there is none. The user's name is ignored."""
     kind, _, credentials = header.partition(" ")
     if kind.lower() != "basic":
         return None
@@ -105,7 +108,7 @@ def _read_password(header: str) -> bytes | None:
 
 
 class Guard:
-    """Passes on the requests that a visitor may make, and answers the others itself."""
+    """Passes on the requests that a visitor may make, and refuses all others."""
 
     def __init__(self, app: ASGIApp, hosts: HostNames, passwords: Passwords, is_open: Collection[str]) -> None:
         self._app, self._hosts, self._passwords = app, hosts, passwords
@@ -134,7 +137,7 @@ class Guard:
             raise
 
     def _judge(self, scope: Scope) -> tuple[int, str]:
-        """Return status and text of a refusal; status 0 for a request that may pass."""
+        """Return status and text of a refusal. The status is 0 if the request may pass."""
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_PATH_BYTES:
             return 414, "this address is too long"
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
@@ -159,7 +162,10 @@ _HEADERS: Final = [(name.encode(), value.encode()) for name, value in HEADERS.it
 
 
 def _read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
-    """Return the headers of a request; two different ones of a name are joined, so that neither passes alone."""
+    """Return the headers of a request.
+
+    Different values of one header are joined, so that neither of them passes the checks alone.
+    """
     found: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")

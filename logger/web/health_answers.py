@@ -1,4 +1,4 @@
-"""Answer probes: do the loops move, and has a poll and a delivery been good?"""
+"""Answer health checks: whether the loops keep their deadlines, and whether a poll and a delivery succeeded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def answer_health(recorder: Recorder) -> WebDocument:
 
 
 def answer_ready(recorder: Recorder) -> WebDocument:
-    """Answer 200 once a poll was stored and, with a database, a delivery was good; else 503 with the reasons."""
+    """Answer 200 once a poll was stored and, with a database, points were delivered; else 503 with the reasons."""
     health = describe_health(recorder)
     return _answer({"ready": health["ready"], "reasons": health["reasons"]}, is_good=bool(health["ready"]))
 

@@ -1,4 +1,4 @@
-"""Answer the JSON API's questions about one site, from the named queries, the newest readings and the status."""
+"""Answer the requests of the JSON API about one site, from named queries, newest readings and the status."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FLAGS: Final = ("communicating", "producing", "operating", "fault", "conditions
 
 
 class QuestionError(EnvoyLoggerError):
-    """A question to the API cannot be understood."""
+    """A request to the API that cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Question:
 
 
 async def answer_now(question: Question) -> Json:
-    """Answer with the newest totals, today's shares, the grid, the batteries, and what is wrong."""
+    """Answer with the newest totals, today's shares, the grid, the batteries, and the present problems."""
     site = question.site
     reading, scope = await site.find_totals(), await site.make_scope()
     is_today = reading is not None and reading.time >= scope.since
@@ -82,14 +82,14 @@ def _answer_today(reading: Reading, scope: Scope) -> dict[str, Value]:
 
 
 def _pick_ratios(answer: AnswerTable) -> list[dict[str, Value]]:
-    """Return the two percentages of each row, where they are known."""
+    """Return the two percentages of each row, as far as they are known."""
     names = [column.name for column in answer.columns]
     rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
     return [{name: round(v, 1) for name in _RATIOS if isinstance(v := row.get(name), float)} for row in rows]
 
 
 def _list_wrong(question: Question) -> dict[str, Json]:
-    """Return the troubles of the recorder, each with its cure, and the values of this site that are missing."""
+    """Return the recorder's present problems, each with its cure, and the missing values of this site."""
     told = question.site.collector.state.readings.absences.lasting
     groups = group_reasons({name: absence.reason for name, absence in told.items()})
     troubles: list[Json] = []
@@ -104,7 +104,7 @@ def _list_wrong(question: Question) -> dict[str, Json]:
 
 
 async def answer_days(question: Question) -> Json:
-    """Answer with the rows of days."""
+    """Answer with the day rows."""
     today = await question.site.today()
     until = _parse_date(question, "to", today)
     since = _parse_date(question, "from", until - timedelta(days=13))
@@ -116,7 +116,7 @@ async def answer_days(question: Question) -> Json:
 
 
 async def answer_months(question: Question) -> Json:
-    """Answer with the rows of the last twelve months."""
+    """Answer with the month rows of the last twelve months."""
     today = await question.site.today()
     first = date(today.year - 1, today.month, 1) + timedelta(days=31)
     last = date(today.year, 12, 31)
@@ -124,13 +124,13 @@ async def answer_months(question: Question) -> Json:
 
 
 async def answer_years(question: Question) -> Json:
-    """Answer with the rows of all years."""
+    """Answer with the year rows of all years."""
     today = await question.site.today()
     return await _answer_spans(question.site, "years", "envoy_year", date(2000, 1, 1), date(today.year, 12, 31))
 
 
 async def _answer_spans(site: ShownSite, name: str, measurement: str, since: date, until: date) -> Json:
-    """Answer with rows of days, months or years, and what the named query of that name computes of each."""
+    """Answer with the rows of days, months or years, and the values that the named query `name` adds to each."""
     scope = await site.make_scope(since, until)
     points = await site.read_rows(measurement, since, until)
     return {**_head(site, scope), name: _describe_spans(points, name, measurement, scope)}
@@ -182,7 +182,7 @@ async def sum_days(question: Question) -> list[Json]:
 
 
 async def answer_inverters(question: Question) -> Json:
-    """Answer with each inverter: its place, its last report, its state, and its energy against its group's median."""
+    """Answer with each inverter: place, last report, state, and energy relative to its group's median."""
     site, newest = question.site, question.site.collector.newest
     days = by_serial(await site.list_inverter_days())
     states, reports = by_serial(newest.list_of("envoy_inverter_status")), by_serial(newest.list_of("envoy_inverter"))
@@ -211,7 +211,7 @@ _PLACE: Final = ("group", "row", "column")
 
 
 async def answer_curve(question: Question) -> Json:
-    """Answer with the powers of each tick of today, by name; null where a value is absent."""
+    """Answer with the powers of each tick of today, by name; null if a value is absent."""
     ticks = await question.site.read_curve()
     names = [name for name in CURVE if any(name in numbers for _, numbers in ticks)]
     series: dict[str, Json] = {name: [numbers.get(name) for _, numbers in ticks] for name in names}
@@ -236,14 +236,14 @@ async def answer_status(question: Question) -> Json:
 
 
 def _without(found: Json, names: frozenset[str]) -> Json:
-    """Return a JSON value without the keys of these names."""
+    """Return a JSON value without the keys in `names`."""
     if isinstance(found, dict):
         return {key: _without(value, names) for key, value in found.items() if key not in names}
     return [_without(value, names) for value in found] if isinstance(found, list) else found
 
 
 def _head(site: ShownSite, scope: Scope) -> dict[str, Json]:
-    """Return what every answer about a site begins with."""
+    """Return the values with which every answer about a site begins."""
     return {"site": site.number, "name": site.name, "zone": scope.zone.key, "version": __version__}
 
 
@@ -252,7 +252,7 @@ def _fields(reading: Reading | None) -> dict[str, Value]:
 
 
 def _round_all(fields: Mapping[str, Value]) -> dict[str, Value]:
-    """Return fields as they are written."""
+    """Return fields rounded as they are written to InfluxDB."""
     return {name: round_value(name, value) for name, value in fields.items()}
 
 
@@ -261,7 +261,7 @@ def _tags(reading: Reading, *names: str) -> dict[str, str]:
 
 
 def _parse_date(question: Question, name: str, default: date) -> date:
-    """Return the date of a parameter. Raise QuestionError if it is none."""
+    """Return the date in a parameter. Raise QuestionError if it is no date."""
     text = question.parameters.get(name)
     if text is None:
         return default

@@ -31,7 +31,7 @@ _BACKLOG: Final = 128
 
 
 async def answer(listener: socket.socket, settings: Settings, recorder: Recorder, clock: Clock) -> None:
-    """Answer every connection of a listening socket until cancelled; then cut off all of them."""
+    """Answer every connection of a listening socket until cancelled. Then cut off all connections."""
     config = Config(
         build_app(settings, recorder, clock),
         http=GuardedConnection,
@@ -66,20 +66,20 @@ async def answer(listener: socket.socket, settings: Settings, recorder: Recorder
 
 
 def count_most_connections() -> int:
-    """Return how many connections may be open at once, with file descriptors left for the recorder."""
+    """Return how many connections may be open at once. It leaves file descriptors for the recorder."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(8, min(MOST_CONNECTIONS, soft - _OWN_FILES))
 
 
 class GuardedConnection(H11Protocol):
-    """One connection. It is cut off if there are too many, or if its request or its reading takes too long."""
+    """Holds one connection. It is cut off if there are too many, or if its request or its reading takes too long."""
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, server_state, app_state)
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or cut it off at once if there are too many."""
+        """Accept a connection. Cut it off at once if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > count_most_connections():
             self._cut_off()
@@ -87,12 +87,12 @@ class GuardedConnection(H11Protocol):
             self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline of a connection that is gone."""
+        """Forget the deadline of a connection that was closed."""
         self._stop_deadline()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read a part of a request; the whole request must be there before the deadline."""
+        """Read a part of a request. The whole request must arrive before the deadline."""
         super().data_received(data)
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
             self._start_deadline()
@@ -100,17 +100,20 @@ class GuardedConnection(H11Protocol):
             self._stop_deadline()
 
     def pause_writing(self) -> None:
-        """Begin to wait for a visitor who does not take what is sent."""
+        """Begin to wait for a visitor who does not read what is sent."""
         super().pause_writing()
         self._start_deadline()
 
     def resume_writing(self) -> None:
-        """Go on with a visitor who takes what is sent again."""
+        """Go on with a visitor who reads again."""
         self._stop_deadline()
         super().resume_writing()
 
     def _cut_off(self) -> None:
-        """End the connection at once, also for the kernel, which would keep what is not taken for many minutes."""
+        """End the connection at once.
+
+        The kernel ends it at once, too; otherwise it would keep unread data for many minutes.
+        """
         own: socket.socket = self.transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()

@@ -1,4 +1,4 @@
-"""Send the parts of the page that change to each visitor, as server-sent events."""
+"""Send the changed parts of the page to each visitor, as server-sent events."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def write_message(parts: Mapping[str, str], point: Mapping[str, float]) -> bytes
 
 
 class LiveResponse:
-    """One stream to one visitor, as an ASGI application: it ends when the visitor leaves."""
+    """Sends one stream to one visitor, as an ASGI application. It ends when the visitor leaves."""
 
     def __init__(self, streams: LiveStreams, site: ShownSite, language: Language, stamp: str) -> None:
         self._streams, self._site, self._language, self._stamp = streams, site, language, stamp

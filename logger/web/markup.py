@@ -1,4 +1,4 @@
-"""Write HTML and SVG: every text is escaped unless it is markup already. No attribute holds a style or a script."""
+"""Write HTML and SVG. Every text is escaped unless it is markup already. No attribute holds a style or a script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Content: TypeAlias = "str | Markup | None"
 
 
 def el(name: str, *content: Content, **attributes: str | float | None) -> Markup:
-    """Write one element; an attribute of None is left out, `_` in its name is `-`, and one at the end is cut."""
+    """Write one element.
+
+    An attribute of None is left out. In an attribute's name `_` becomes `-`, but a `_` at the end is cut.
+    """
     parts = [f"<{name}"]
     for key, value in attributes.items():
         if value is not None:

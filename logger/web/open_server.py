@@ -25,7 +25,7 @@ PAGE: Final = "page"
 
 @contextlib.asynccontextmanager
 async def serve_web(settings: Settings, recorder: Recorder, clock: Clock) -> AsyncIterator[None]:
-    """Serve page, API and health checks while inside, if LOGGER_HTTP is not off. No failure here is raised."""
+    """Serve page, API and health checks within this context, if LOGGER_HTTP is not off. No failure is raised."""
     address = settings.recorder.http_address
     if address is None:
         yield
@@ -63,14 +63,17 @@ async def _serve(address: tuple[str, int], settings: Settings, recorder: Recorde
 
 
 def _load() -> Answer:
-    """Import what answers; starlette and uvicorn take memory, so they are loaded only once somebody looks."""
+    """Import the function that answers.
+
+    starlette and uvicorn take memory, so they are imported at the first visit.
+    """
     from logger.web.listener import answer
 
     return answer
 
 
 async def _bind_patiently(address: tuple[str, int], recorder: Recorder) -> socket.socket:
-    """Bind the address; while that fails, report the trouble once and try again each minute."""
+    """Bind the address. While that fails, report the problem once and try again each minute."""
     while True:
         try:
             listener = _bind(address)
@@ -101,7 +104,7 @@ def _bind(address: tuple[str, int]) -> socket.socket:
 
 
 def _describe(address: tuple[str, int], error: OSError) -> str:
-    """Say why the page cannot be served, and what to do."""
+    """Explain why the page cannot be served, and what to do."""
     host, port = address
     place = f"{_name_host(host)}:{port}"
     if error.errno == errno.EADDRINUSE:
@@ -126,7 +129,7 @@ def _name_host(host: str) -> str:
 
 
 async def _wait_for_visitor(listener: socket.socket) -> None:
-    """Wait until somebody connects; the connection stays in the listener's queue."""
+    """Wait until somebody connects. The connection stays in the listener's queue."""
     loop = asyncio.get_running_loop()
     came = asyncio.Event()
     loop.add_reader(listener.fileno(), came.set)

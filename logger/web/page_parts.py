@@ -23,7 +23,7 @@ _WEAK_DAYS: Final = 3
 
 
 def _write_state(facts: PageFacts, words: Wording) -> Markup:
-    """Write whether the readings are of now, and of when they are."""
+    """Write whether the readings are fresh, and what time they are of."""
     at = facts.now["at"]
     if at is None:
         return el("span", words.say("first"), class_="chip waiting")
@@ -95,7 +95,7 @@ def _write_tiles(answer: Mapping[str, Any], row: Mapping[str, Any], words: Wordi
 
 
 def _write_money(row: Mapping[str, Any], words: Wording) -> Iterator[Markup]:
-    """Write the tiles of money, where prices are known."""
+    """Write the tiles of money, if prices are known."""
     if "cost" not in row:
         return
     currency = str(row.get("currency", ""))
@@ -107,7 +107,7 @@ def _write_money(row: Mapping[str, Any], words: Wording) -> Iterator[Markup]:
 
 
 def _write_tile(kind: str, name: str, value: str, percent: float | None = None, note: str = "") -> Markup:
-    """Write one tile: what it is, its value, and a bar for a percentage."""
+    """Write one tile: its name, its value, and a bar for a percentage."""
     bar = None
     if percent is not None:
         width = max(0.0, min(100.0, percent))
@@ -118,7 +118,7 @@ def _write_tile(kind: str, name: str, value: str, percent: float | None = None, 
 
 
 def _write_battery(facts: PageFacts, words: Wording) -> Markup:
-    """Write charge and contents of all batteries, and each battery; nothing at a site without one."""
+    """Write charge and stored energy of all batteries, and each battery. Write nothing at a site without one."""
     totals = facts.now["totals"]
     charge = totals.get("battery_charge_percent")
     if charge is None and not facts.now["batteries"]:
@@ -144,7 +144,7 @@ def _write_battery(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _draw_charge(percent: float, reserve: float | None) -> Markup:
-    """Draw how full the battery is, and its reserve as a mark."""
+    """Draw the charge of the battery as a bar, and its reserve as a mark."""
     mark = el("rect", x=reserve, y=0, width=0.6, height=10, class_="mark") if reserve else None
     rail = el("rect", width=100, height=10, class_="rail")
     full = el("rect", width=max(0.0, min(100.0, percent)), height=10, class_="battery")
@@ -169,7 +169,7 @@ def _count_inverters(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _place_days(found: Sequence[Mapping[str, Any]], today: date, words: Wording) -> list[BarPlace]:
-    """Return a place for each of the last fourteen days."""
+    """Return a place in the picture for each of the last fourteen days."""
     rows = {row["local_date"]: row for row in found}
     days = [today - timedelta(days=back) for back in range(_DAYS - 1, -1, -1)]
     return [BarPlace(f"{day.day}", words.day(day), rows.get(day.isoformat())) for day in days]
@@ -188,7 +188,7 @@ def _draw_roof(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _place_months(facts: PageFacts, words: Wording) -> list[BarPlace]:
-    """Return a place for each of the last twelve months."""
+    """Return a place in the picture for each of the last twelve months."""
     rows = {row["local_month"]: row for row in facts.months}
     today, places = facts.today, []
     for back in range(_MONTHS - 1, -1, -1):
@@ -199,7 +199,7 @@ def _place_months(facts: PageFacts, words: Wording) -> list[BarPlace]:
 
 
 def _list_wrong(facts: PageFacts, words: Wording) -> Markup:
-    """List what is wrong now, each with its cure."""
+    """List the present problems, each with its cure."""
     wrong = [*_list_troubles(facts, words), *_list_panels(facts, words)]
     if not wrong:
         return el("p", words.say("well"), class_="well")
@@ -207,7 +207,7 @@ def _list_wrong(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _list_troubles(facts: PageFacts, words: Wording) -> Iterator[Markup]:
-    """List the recorder's troubles and missing values; their texts are the recorder's own, in English."""
+    """List the recorder's problems and the missing values. Their texts are the recorder's own, in English."""
     for trouble in facts.now["troubles"]:
         cure = el("span", trouble["cure"], lang="en") if trouble["cure"] else ""
         yield _write_trouble(el("span", trouble["text"], lang="en"), cure, words)
@@ -228,7 +228,7 @@ def _list_panels(facts: PageFacts, words: Wording) -> Iterator[Markup]:
 
 
 def _write_trouble(text: str, cure: str, words: Wording) -> Markup:
-    """Write one trouble and its cure."""
+    """Write one problem and its cure."""
     shown = el("p", f"{words.say('try')}: ", cure, class_="cure") if cure else None
     return el("li", el("p", text), shown)
 

@@ -142,7 +142,7 @@ MONTHS: Final[Mapping[Language, str]] = {
 
 
 def choose_language(accepted: str) -> Language:
-    """Return the language of the page that an Accept-Language header prefers; English if the header names none."""
+    """Return the page's language that an Accept-Language header prefers; English if it names none of them."""
     best: tuple[float, Language] = (0.0, "en")
     for part in accepted.lower().split(",")[:20]:
         name, _, weight = part.strip().partition(";")

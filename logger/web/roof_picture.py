@@ -1,4 +1,4 @@
-"""Draw the inverters as they lie on the roof by the layout, coloured by their energy against their group."""
+"""Draw the inverters as the layout places them on the roof. The colour shows the energy relative to the group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FRESH_S: Final = 3600
 
 
 def draw_roof(inverters: Sequence[Mapping[str, Any]], now: float, words: Wording) -> Markup:
-    """Draw every inverter; by rows and columns where the layout has them, else one after the other."""
+    """Draw every inverter: by rows and columns if the layout has them, else one after the other."""
     if not inverters:
         return el("p", words.say("nothing"), class_="empty")
     groups: dict[str, list[Mapping[str, Any]]] = {}
@@ -33,7 +33,7 @@ def draw_roof(inverters: Sequence[Mapping[str, Any]], now: float, words: Wording
 
 
 def _draw_group(name: str, of: Sequence[Mapping[str, Any]], now: float, words: Wording) -> list[Markup]:
-    """Draw the inverters of one group under its name."""
+    """Draw the inverters of one group below the group's name."""
     places = _find_places(of)
     heading = [el("h3", name)] if name else []
     if places is not None:
@@ -42,7 +42,10 @@ def _draw_group(name: str, of: Sequence[Mapping[str, Any]], now: float, words: W
 
 
 def _find_places(of: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]] | None:
-    """Return row and column of each inverter from 1 on; None if one has none, two share one, or they are too many."""
+    """Return row and column of each inverter, from 1 on.
+
+    Return None if an inverter has none, if two share one, or if they are too many.
+    """
     rows, columns = ([str(each.get(name) or "") for each in of] for name in ("row", "column"))
     if not all(rows) or not all(columns):
         return None
@@ -53,7 +56,10 @@ def _find_places(of: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]] | Non
 
 
 def _number(names: Sequence[str]) -> list[int]:
-    """Number rows or columns from 1 on: by their own numbers, with gaps, else in the order of their names."""
+    """Number rows or columns from 1 on.
+
+    If their names are numbers, these numbers with their gaps decide, else the order of their names.
+    """
     if all(name.isdecimal() for name in names):
         first = min(int(name) for name in names)
         return [int(name) - first + 1 for name in names]
@@ -96,12 +102,12 @@ def _colour(ratio: float | None, *, is_silent: bool) -> str:
 
 
 def name_of(inverter: Mapping[str, Any]) -> str:
-    """Return the panel's name of the layout, else the last digits of the serial."""
+    """Return the panel's name in the layout, else the last digits of the inverter's serial."""
     return inverter.get("panel") or f"…{inverter['serial'][-5:]}"
 
 
 def find_ratio(inverter: Mapping[str, Any]) -> float | None:
-    """Return today's energy against the median of the group; None where it is not compared."""
+    """Return today's energy relative to the median of the group; None if it is not compared."""
     ratio: float | None = (inverter.get("day") or {}).get("group_ratio")
     return ratio
 
@@ -124,7 +130,7 @@ def list_fresh(inverters: Sequence[Mapping[str, Any]], now: float) -> list[bool]
 
 
 def _draw_scale(words: Wording) -> Markup:
-    """Draw what the colours mean."""
+    """Draw the scale that explains the colours."""
     bounds = [words.number(100 * bound, 0) for bound in _BOUNDS]
     names = [f"<{bounds[0]}", *bounds[:-1], words.percent(100 * _BOUNDS[-1])]
     return el(

@@ -1,4 +1,4 @@
-"""List every address that is served. To add one, add a Route here; its documentation follows from it."""
+"""List every address that is served. To add one, add a Route here. Its documentation is made from the Route."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ API: Final = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Describe one address of the API: its path, what it answers, and how it is asked.
+    """Describe one address of the API: its path, what it answers, and its parameters.
 
-    `answer` makes JSON of a question; it runs once for each piece of news, whoever asks.
-    `parameters`: names with their meanings. `example`: the query of the example in the documentation.
+    `answer` makes the JSON for a request. It runs once after each change, for all visitors. `parameters`: names with
+    their meanings. `example`: the query of the example in the documentation.
     """
 
     path: str

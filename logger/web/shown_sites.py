@@ -1,4 +1,4 @@
-"""Give what one gateway's site shows: its newest readings, its rows of days, its curve and its events."""
+"""Give what is shown of one gateway's site: its newest readings, its day rows, its curve and its events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _EVENT: Final = b"envoy_event,"
 
 @dataclass(slots=True)
 class ShownSite:
-    """One site: `number` from 1 on, and its collector. What a gateway that is away has stored is shown, too."""
+    """One site: its `number`, from 1 on, and its collector.
+
+    If the gateway is away, what it has stored is shown, too.
+    """
 
     number: int
     collector: Collector
@@ -43,7 +46,7 @@ class ShownSite:
         return self.collector.site.name
 
     async def find_serial(self) -> str:
-        """Return the serial: that of the gateway that answers, else the only one that the store knows, else empty."""
+        """Return the serial of the gateway that answers, else of the only one in the store, else an empty text."""
         if self.collector.serial:
             return self.collector.serial
         if not self._serial and self.number == 1:
@@ -65,7 +68,7 @@ class ShownSite:
         return (await self.make_scope()).local(self.clock.time()).date()
 
     async def make_scope(self, since: date | None = None, until: date | None = None) -> Scope:
-        """Return the span of a query from one local date up to and with another; without dates, that of today."""
+        """Return the scope of a query from one local date to another, both included; without dates, today."""
         zone, now = await self.find_zone(), self.clock.time()
         today = Scope(zone, 0, 0).local(now).date()
         begin = first_instant((since or today).isoformat(), zone.key)
@@ -78,7 +81,7 @@ class ShownSite:
         return first_instant((today + timedelta(days=1)).isoformat(), zone.key)
 
     def is_fresh(self, reading: Reading) -> bool:
-        """Tell whether a reading of the totals is of the last few ticks."""
+        """Tell whether a reading of the totals is from the last few ticks."""
         return is_current(reading, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:
@@ -105,7 +108,7 @@ class ShownSite:
         return [as_point(read_back(row.line.decode("utf-8", "replace"), "daily")) for row in rows]
 
     async def list_inverter_days(self) -> list[Reading]:
-        """Return the newest row of the day of each inverter."""
+        """Return the newest day row of each inverter."""
         return (await self._fill()).list_of("envoy_inverter_day")
 
     async def list_events(self) -> list[Reading]:
@@ -131,7 +134,7 @@ class ShownSite:
         return newest
 
     async def _read_events(self, serial: str) -> list[Reading]:
-        """Read the stored events page by page, so that no tick waits."""
+        """Read the stored events page by page, so that no tick has to wait."""
         found: list[Reading] = []
         after: int | None = 0
         since = int(self.clock.time()) - _EVENT_DAYS * 86400
@@ -143,10 +146,10 @@ class ShownSite:
 
 
 def as_point(reading: Reading) -> Point:
-    """Return a reading as the named queries take it."""
+    """Convert a reading to a point, as named queries need it."""
     return Point(reading.time, reading.tags, reading.fields)
 
 
 def by_serial(readings: Iterable[Reading]) -> Mapping[str, Reading]:
-    """Return readings of inverters or batteries by serial."""
+    """Map the readings of inverters or batteries by serial."""
     return {reading.tags["serial"]: reading for reading in readings if "serial" in reading.tags}

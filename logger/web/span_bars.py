@@ -1,4 +1,4 @@
-"""Draw days or months as pairs of bars: what was made, and what was used; with all figures in a table."""
+"""Draw days or months as pairs of bars: the energy made and the energy used. A table has all figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True, slots=True)
 class BarPlace:
-    """Hold one place of the picture: its label, its full name, and the row of that day or month, None without one."""
+    """Hold one place of the picture: its label, its full name, and the row of its day or month, if there is one."""
 
     label: str
     name: str
@@ -70,7 +70,7 @@ def _round_up(wh: float) -> float:
 
 
 def _draw_place(place: BarPlace, number: int, top: float, words: Wording) -> Markup | None:
-    """Draw the two bars of one place, one upon the other by where the energy went and came from."""
+    """Draw the two bars of one place. Each bar is divided by where the energy went or came from."""
     row = place.row
     if row is None:
         return None
@@ -101,7 +101,7 @@ def _draw_place(place: BarPlace, number: int, top: float, words: Wording) -> Mar
 
 
 def _write_table(places: Sequence[BarPlace], title: str, words: Wording) -> Markup:
-    """Write every figure of the bars as a table that can be unfolded; columns that no row has are left out."""
+    """Write every figure of the bars in a table that can be unfolded. Leave out columns that no row has."""
     rows = [(place.name, place.row) for place in places if place.row is not None]
     columns = [
         (text, field)
@@ -132,7 +132,7 @@ def _write_table(places: Sequence[BarPlace], title: str, words: Wording) -> Mark
 
 
 def write_figure(row: Mapping[str, Any], field: str, words: Wording) -> str:
-    """Write one figure of a row by what its name says of its unit."""
+    """Write one figure of a row. The end of its name tells its unit."""
     value = row.get(field)
     if field.endswith("_percent"):
         return words.percent(value)

@@ -16,17 +16,17 @@ _NEVER_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Writes for one language. A value that is None is a dash."""
+    """Writes for one language. None is written as a dash."""
 
     language: Language
 
     def say(self, name: str, **parts: str) -> str:
-        """Return the text of a name, with its parts."""
+        """Return the text with a name, and insert `parts` into it."""
         text = TEXTS[name][LANGUAGES.index(self.language)]
         return text.format(**parts) if parts else text
 
     def number(self, value: float, decimals: int) -> str:
-        """Write a number with its separators, and a true minus."""
+        """Write a number with the separators of the language, and a true minus sign."""
         thousands, point = _SEPARATORS[self.language]
         text = f"{abs(value):,.{decimals}f}".replace(",", "\0").replace(".", point).replace("\0", thousands)
         return f"−{text}" if value < 0 and text.strip("0.,") else text
@@ -40,7 +40,7 @@ class Wording:
         return self._join(self.number(watts / 1000, 2 if abs(watts) < 99_950 else 0), "kW")
 
     def energy(self, wh: float | None) -> str:
-        """Write an energy in kWh, or in MWh from ten MWh on."""
+        """Write an energy in kWh, or in MWh from 10 MWh on."""
         if wh is None:
             return NONE
         if abs(wh) >= 9_999_500:
@@ -48,13 +48,13 @@ class Wording:
         return self._join(self.number(wh / 1000, 2 if abs(wh) < 9_995 else 1 if abs(wh) < 999_950 else 0), "kWh")
 
     def scale_power(self, watts: float) -> str:
-        """Write a round power beside a picture, without decimals that say nothing."""
+        """Write a round power beside a picture, without needless decimals."""
         if abs(watts) < 1000:
             return self._join(self.number(watts, 0), "W")
         return self._join(self.number(watts / 1000, 0 if watts % 1000 == 0 else 1), "kW")
 
     def scale(self, wh: float) -> str:
-        """Write a round energy beside a picture, without decimals that say nothing."""
+        """Write a round energy beside a picture, without needless decimals."""
         size, unit = (1e6, "MWh") if wh >= 1e6 else (1000.0, "kWh")
         value = wh / size
         return self._join(self.number(value, 0 if value == int(value) else 1 if value >= 0.1 else 2), unit)
