@@ -20,10 +20,10 @@ OFFLINE: Final = "offline"
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one message to publish; the broker keeps it for those who connect later.
+    """Hold one message to publish. The broker keeps it for clients that connect later.
 
-    `is_repeated`: the next one follows soon, so the broker need not confirm it; a connection that is lost is made
-    again, and everything is told again.
+    `is_repeated`: a newer one follows soon, so the broker need not confirm it. After a lost connection everything is
+    sent again.
     """
 
     topic: str

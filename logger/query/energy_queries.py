@@ -191,7 +191,7 @@ def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_hours(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each hour of the day: the mean of each energy in the span."""
+    """Make a row for each hour of the day: the mean of each energy in the time span."""
     by_hour = group_by(rows.of("envoy_hour"), lambda point: point.tags.get("hour", ""))
     found = [
         (hour, *(mean(number(point, column.name) for point in points) for column in _ENERGIES))

@@ -42,7 +42,7 @@ class QuestionError(EnvoyLoggerError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Hold one question: the site that it is about, its parameters, what the recorder knows, and all its sites."""
+    """Hold one request to the API: its site, its parameters, what the recorder knows, and all its sites."""
 
     site: ShownSite
     parameters: Mapping[str, str]
@@ -137,13 +137,13 @@ async def _answer_spans(site: ShownSite, name: str, measurement: str, since: dat
 
 
 def _describe_spans(points: Sequence[Point], name: str, measurement: str, scope: Scope) -> list[Json]:
-    """Return rows as they are, each with what the named query computes of it."""
+    """Return the rows unchanged, each with the values that the named query adds."""
     ratios = _pick_ratios(QUERIES[name].answer(Rows({measurement: points}), scope))
     return [{**_round_all(point.fields), **of_point} for point, of_point in zip(points, ratios, strict=True)]
 
 
 async def answer_site(question: Question) -> Json:
-    """Answer with the sums of a site of several gateways; `gateways` is null at a site of one."""
+    """Answer with the sums of a site of several gateways. `gateways` is null for a site of one gateway."""
     sums, days = await sum_now(question), await sum_days(question)
     return {**_head(question.site, await question.site.make_scope()), **sums, "days": days}
 
@@ -170,7 +170,10 @@ async def sum_now(question: Question) -> dict[str, Json]:
 
 
 async def sum_days(question: Question) -> list[Json]:
-    """Return the last fourteen days of a site of several gateways; the store has them under one of these."""
+    """Return the last fourteen days of a site of several gateways.
+
+    The store keeps them with one of these gateways.
+    """
     today, site = await question.site.today(), question.site
     points = {
         point.time: point

@@ -30,7 +30,7 @@ _NOTHING: Final = ShownParts({}, {})
 
 @dataclass(slots=True)
 class _Step:
-    """Hold the message that leads from what a visitor knows to what is shown."""
+    """Hold the message that brings a visitor from what he has seen to what is shown now."""
 
     known: ShownParts | None = None
     shown: ShownParts | None = None
@@ -38,7 +38,7 @@ class _Step:
 
 
 class LiveStreams:
-    """Counts the open streams, and writes each. What several visitors have not seen yet is written once for all."""
+    """Counts the open streams, and writes each. A message that several visitors need is written once for all."""
 
     def __init__(self, page: FrontPage, news: News) -> None:
         self._page, self._news = page, news
@@ -51,9 +51,9 @@ class LiveStreams:
         return self.open >= MOST_STREAMS
 
     async def follow(self, site: ShownSite, language: Language, stamp: str = "") -> AsyncIterator[bytes]:
-        """Yield a message now and after each piece of news that changes what this visitor sees.
+        """Yield a message now and after each change of what this visitor sees.
 
-        `stamp`: that of the parts that the visitor has already.
+        `stamp`: the stamp of the parts that the visitor has already.
         """
         version = self._news.version
         shown = await self._page.show(site, language)
@@ -74,7 +74,7 @@ class LiveStreams:
                 yield self._write(site, language, known, shown)
 
     def _write(self, site: ShownSite, language: Language, known: ShownParts, shown: ShownParts) -> bytes:
-        """Write what differs between what a visitor knows and what is shown now."""
+        """Write the difference between what a visitor has seen and what is shown now."""
         step = self._written.get((site.number, language, known is _NOTHING), _Step)
         if step.known is not known or step.shown is not shown:
             changed = {name: text for name, text in shown.parts.items() if known.parts.get(name) != text}

@@ -1,6 +1,7 @@
-"""Answer Prometheus: every newest reading as a metric, named and converted by the table of fields.
+"""Answer Prometheus with every newest reading as a metric. The table of fields gives its name and unit.
 
-The text is written here: the usual library takes five times the processor time, and Prometheus asks each minute.
+The text is written here, because the usual library takes five times the processor time, and Prometheus asks each
+minute.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _LAYOUT: Final = ("panel", "panel_group")
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """Describe the metric of one field: its name, the lines before its samples, and how many units one is."""
+    """Describe the metric of one field: its name, the lines before its samples, and the factor for its unit."""
 
     name: str
     head: str
@@ -55,7 +56,7 @@ class Metric:
     text_label: str = ""
 
     def write(self, labels: str, value: Value) -> str:
-        """Write one sample; a text is a label of it."""
+        """Write one sample. A text becomes a label of the sample."""
         if self.text_label:
             return f'{self.name}{{{labels},{self.text_label}="{_escape(str(value))}"}} 1.0\n'
         return f"{self.name}{{{labels}}} {float(value) * self.factor!r}\n"
@@ -117,7 +118,7 @@ def _list_lines(recorder: Recorder, now: float) -> Iterator[str]:
 def _list_samples(
     measurement: Measurement, series: Sequence[tuple[str, Collector, Reading]], now: float
 ) -> Iterator[str]:
-    """List the lines of one measurement; a value that is too old to be true has none."""
+    """List the lines of one measurement. A value that is too old to be true gets no line."""
     metrics, labelled = _METRICS[measurement.name], (*measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
     samples: dict[str, list[str]] = {}
     for site, collector, reading in series:

@@ -49,7 +49,10 @@ def _write_today(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _write_whole(facts: PageFacts, words: Wording) -> Markup:
-    """Write the sums of a site of several gateways: what flows now, and today; nothing at a site of one."""
+    """Write the sums of a site of several gateways: the powers now, and today's energies.
+
+    Write nothing for one gateway.
+    """
     whole = facts.whole
     if whole["gateways"] is None:
         return Markup("")
@@ -72,7 +75,7 @@ def _draw_whole_days(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _write_tiles(answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
-    """Write the tiles of an answer's energies and shares, and of the money in the row of the day."""
+    """Write the tiles of the energies and shares in an answer, and of the money in the row of the day."""
     totals, shares = answer["totals"], answer["today"]
     energies = (
         ("sun", "made", "production"),
@@ -238,7 +241,10 @@ Draw: TypeAlias = Callable[[PageFacts, Wording], Markup]
 
 @dataclass(frozen=True, slots=True)
 class PagePart:
-    """Describe one part: how it is drawn, and what of the facts it shows. It is drawn again when that changes."""
+    """Describe one part of the page: how it is drawn, and which facts it shows.
+
+    It is drawn again when these change.
+    """
 
     draw: Draw
     shows: Callable[[PageFacts], object]
