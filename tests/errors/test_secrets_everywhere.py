@@ -74,6 +74,8 @@ TRIED: dict[str, list[list[str]]] = {
 """Command → how it is tried; a new command has to be added here."""
 STAYS = frozenset({"run", "simulate"})
 """These end only when they are told to."""
+ALONE = frozenset({"demo", "simulate"})
+"""These speak to nobody but to themselves: nobody could send them a secret back."""
 PATHS = ("/api/v2/write", "/ping", "/health", "/api/v2/setup", "/api/v2/query", "/api/v2/orgs", "/api/v2/buckets",
          "/api/v2/authorizations", "/write", "/query")  # fmt: skip
 
@@ -125,6 +127,7 @@ def given_only_to_their_owner(home: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("echoing", [False, True], ids=["all is well", "everybody sends the secrets back"])
 def test_no_command_writes_a_secret_anywhere(
     site: BackgroundSimulator, tmp_path: Path, fake_influx2: Fake2, *, echoing: bool
@@ -153,7 +156,7 @@ def test_no_command_writes_a_secret_anywhere(
     outputs: list[str] = []
     codes: dict[str, int] = {}
     for name, tries in TRIED.items():
-        for words_of in tries:
+        for words_of in tries if not (echoing and name in ALONE) else ():
             done = tried(tmp_path, words_of, settings)
             assert "Traceback" not in done.err, (words_of, done.err[-3000:])
             codes[" ".join(words_of[:2])] = done.code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from logger.clock import SystemClock
 from logger.influx.classify import Done
@@ -11,21 +11,13 @@ from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
 from logger.model import Reading, Role
 from tests.databases.server import Server
-from tests.history.generator import Generated
 
 _AT_ONCE = 2000
 
 
-def load(server: Server, found: Iterable[Generated]) -> dict[Role, str]:
-    """Write the lines of all sites into fresh buckets; return these by role."""
-    buckets = server.fresh_buckets()
-    asyncio.run(_write(server, buckets, found))
-    return buckets
-
-
 def write_lines(server: Server, buckets: dict[Role, str], lines: dict[Role, list[bytes]]) -> None:
     """Write lines by role into buckets that exist."""
-    asyncio.run(_write(server, buckets, [Generated(lines=lines)]))
+    asyncio.run(_write(server, buckets, lines))
 
 
 def load_readings(
@@ -35,13 +27,12 @@ def load_readings(
     write_lines(server, buckets, {**lines, "daily": [encode([reading]) for reading in daily]})
 
 
-async def _write(server: Server, buckets: dict[Role, str], found: Iterable[Generated]) -> None:
+async def _write(server: Server, buckets: dict[Role, str], found: dict[Role, list[bytes]]) -> None:
     writer = Writer(server.target(buckets), SystemClock())
     try:
-        for site in found:
-            for role, lines in site.lines.items():
-                for start in range(0, len(lines), _AT_ONCE):
-                    done = await writer.write(role, b"".join(lines[start : start + _AT_ONCE]), gzipped=False)
-                    assert isinstance(done, Done), done
+        for role, lines in found.items():
+            for start in range(0, len(lines), _AT_ONCE):
+                done = await writer.write(role, b"".join(lines[start : start + _AT_ONCE]), gzipped=False)
+                assert isinstance(done, Done), done
     finally:
         await writer.aclose()
