@@ -13,8 +13,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import pytest
-
 from tests.commands.program import program
 from tests.databases.fake2 import Fake2
 from tests.endtoend.points import as_points, stored
@@ -95,11 +93,14 @@ def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) ->
     assert max(place.time for place in points) < time.time() - 3600  # begins in the past
 
 
-def test_a_pipe_gets_one_line_now_and_then_and_is_told_that_it_is_invented(tmp_path: Path) -> None:
+def test_a_pipe_gets_one_line_now_and_then_and_an_interrupt_ends_the_demo_and_its_stand_in(tmp_path: Path) -> None:
     with demo(tmp_path) as (process, shown):
         wait_until_shown(shown, r"rows \d+\n")
+        stand_in = stand_in_of(process)
+        assert not is_gone(stand_in)
         process.send_signal(signal.SIGINT)
         assert process.wait(LONGEST_S) == 0
+        assert is_gone(stand_in)
     lines = shown.read_text(encoding="utf-8").splitlines()
     assert lines.pop(0) == "Inventing two days …"
     assert lines[0] == "INVENTED DATA, time runs 240× faster. Ctrl-C stops it."
@@ -116,24 +117,9 @@ def test_it_ends_by_itself_after_the_seconds_that_are_asked_for(tmp_path: Path) 
     assert shown.read_text(encoding="utf-8").splitlines()[-1].startswith("Stopped.")
 
 
-@pytest.mark.parametrize("whole_group", [False, True], ids=["kill -INT", "Ctrl-C"])
-def test_an_interrupt_ends_it_and_its_stand_in(tmp_path: Path, whole_group: bool) -> None:
-    with demo(tmp_path) as (process, shown):
-        wait_until_shown(shown, r"rows \d+")
-        stand_in = stand_in_of(process)
-        assert not is_gone(stand_in)
-        if whole_group:
-            os.killpg(process.pid, signal.SIGINT)
-        else:
-            process.send_signal(signal.SIGINT)
-        assert process.wait(LONGEST_S) == 0
-        assert is_gone(stand_in)
-    text = shown.read_text(encoding="utf-8")
-    assert "Traceback" not in text
-    assert text.splitlines()[-1].startswith("Stopped.")
-
-
-def test_a_real_database_and_dotenv_are_never_touched(tmp_path: Path, fake_influx2: Fake2) -> None:
+def test_a_real_database_and_dotenv_are_never_touched_and_ctrl_c_ends_the_demo_and_its_stand_in(
+    tmp_path: Path, fake_influx2: Fake2
+) -> None:
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.fake.forget_scripts()
     target = {
@@ -152,8 +138,13 @@ def test_a_real_database_and_dotenv_are_never_touched(tmp_path: Path, fake_influ
                            "CREDENTIALS_DIRECTORY": str(tmp_path)},
     ) as (process, shown):  # fmt: skip
         wait_until_shown(shown, r"rows \d+\n")
-        process.send_signal(signal.SIGINT)
+        stand_in = stand_in_of(process)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to everybody
         assert process.wait(LONGEST_S) == 0
+        assert is_gone(stand_in)
+    text = shown.read_text(encoding="utf-8")
+    assert "Traceback" not in text
+    assert text.splitlines()[-1].startswith("Stopped.")
     assert fake_influx2.fake.seen == []
     assert not real.exists()
     assert stored(tmp_path / "demo")  # it did record meanwhile

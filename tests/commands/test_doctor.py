@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -30,7 +29,6 @@ from logger.model import GatewayInfo
 from logger.provision.detect import Server
 from logger.settings.load import Settings, inspect_settings
 from logger.store.folder import mark_demo
-from logger.wire import Answer, Wire
 from tests.commands.program import process, program
 from tests.databases.fake2 import Fake2
 from tests.databases.fake_records import Scripted
@@ -38,7 +36,7 @@ from tests.databases.influx1 import Influx1
 from tests.driven import driving
 from tests.endtoend.recorder import DrivenRecorder, influxdb
 from tests.standin import BackgroundSimulator, Fault, Mode, invent_gateway
-from tests.waiting import LONGEST_S
+from tests.waiting import LONGEST_S, SHORT_S, give_up_soon
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 NO_ACCOUNT = {"ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""}
@@ -47,8 +45,6 @@ CURES = re.compile(
     r"remove |https://entrez|InfluxDB's own log|let the gateway"
 )
 """What a person can do."""
-SHORT_S = 0.3
-"""How long a server that never answers is waited for."""
 BY_ITSELF = re.compile(r"the recorder accepts it at its next poll|the gateway renews the certificate")
 """What is said of a note or fault that nobody has to do anything about."""
 
@@ -69,7 +65,7 @@ class Patient:
     home: Path
     site: BackgroundSimulator
     settings: dict[str, str] = field(default_factory=dict)
-    silent: str = ""
+    silent: str = "nobody is silent"
     """The part of an address that nobody answers for: waiting for it ends soon."""
 
     @property
@@ -86,14 +82,7 @@ class Patient:
             self.home / ".env", environ=self.settings, require=["ENPHASE_GATEWAY"]
         )
         found: list[CheckResult] = []
-        request = Wire.request
-
-        async def ask(wire: Wire, method: Any, path: str, *, timeout_s: float, **more: Any) -> Answer:
-            is_silent = self.silent and self.silent in wire.base_url + path
-            return await request(wire, method, path, timeout_s=SHORT_S if is_silent else timeout_s, **more)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Wire, "request", ask)
+        with give_up_soon(self.silent):
             asyncio.run(
                 run_checks(configured, configured.gateways, problems, Lenient(), found.append, sign_in=sign_in)
             )

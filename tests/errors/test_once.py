@@ -13,6 +13,7 @@ import pytest
 from tests.commands.program import Done, program
 from tests.endtoend.points import stored
 from tests.standin import BackgroundSimulator, Fault, Mode
+from tests.waiting import give_up_soon
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 Settings = Mapping[str, str]
@@ -261,7 +262,8 @@ def test_a_gateway_that_answers_nothing_well_is_said(
     site: BackgroundSimulator, tmp_path: Path, fault: Fault, what: str, hint: str
 ) -> None:
     site.fail("*", fault)
-    done = program(tmp_path, "once", settings=site.settings)
+    with give_up_soon(site.url if fault.kind == "hang" else "nobody is silent"):
+        done = program(tmp_path, "once", settings=site.settings)
     read_out(done, 69, what, hint)
     assert len(done.said) == 2, done.err
     assert site.simulator.cloud.sign_ins == 0
