@@ -41,7 +41,8 @@ from tests.waiting import LONGEST_S, SHORT_S, give_up_soon
 pytestmark = pytest.mark.usefixtures("short_waits")
 NO_ACCOUNT = {"ENPHASE_USERNAME": "", "ENPHASE_PASSWORD": ""}
 CURES = re.compile(
-    r"envoy-logger |systemctl |timedatectl |chmod |chown |ENPHASE_|INFLUXDB_|LOGGER_|restart the (gateway|device)|"
+    r"envoy-logger |systemctl |timedatectl |time synchronisation|chmod |chown |ENPHASE_|INFLUXDB_|LOGGER_|"
+    r"restart the (gateway|device)|"
     r"remove |https://entrez|InfluxDB's own log|let the gateway"
 )
 """What a person can do."""

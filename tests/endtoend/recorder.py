@@ -39,8 +39,13 @@ _LOOK_S: Final = 5.0
 
 
 def environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """An environment made from nothing: no setting of the machine's own gets in, and no proxy."""
+    """An environment made from nothing: no setting of the machine's own gets in, and no proxy.
+
+    Under `faketime` the children have the clock of the tests.
+    """
+    clock = {name: os.environ[name] for name in ("LD_PRELOAD", "FAKETIME") if name in os.environ}
     return {
+        **clock,
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         "HOME": str(home),
         "NO_PROXY": "*",

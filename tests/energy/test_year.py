@@ -49,7 +49,7 @@ SITES = (
     Place("Asia/Kolkata", 2025, ("2025-03-30", "2025-10-26"), kind="standard"),
 )
 """With daylight saving; without; half an hour of it, off the hour; midnight skipped; and 2³² J wraps off the hour."""
-PART_DAYS = 4
+PART_DAYS = 3
 
 
 def spans(site: Place) -> list[tuple[date, date]]:
