@@ -35,7 +35,7 @@ class Site:
         return (int(now - self.offset_s) // self.totals_s + 1) * self.totals_s
 
     def due_roles(self, tick: int, last_devices_tick: int) -> frozenset[Role]:
-        """Return the roles due at a tick: totals always; devices at multiples of their interval, or once overdue."""
+        """Return the roles due at a tick: always totals; devices at multiples of their interval or once overdue."""
         late = tick - last_devices_tick >= self.devices_s
         return frozenset({"totals", "devices"}) if tick % self.devices_s == 0 or late else frozenset({"totals"})
 

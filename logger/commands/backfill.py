@@ -1,4 +1,4 @@
-"""`backfill`: rebuild the rows of days and the energy state from the data in InfluxDB."""
+"""`backfill`: rebuild the day rows and the energy state from the data in InfluxDB."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ async def _rebuild_one(
 
 
 def _show_days(found: Rebuilt) -> bool:
-    """Print the rebuilt days; return True if there is anything to write."""
+    """Print the rebuilt days. Return True if there is anything to write."""
     if days := found.left_out:
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         click.echo(
@@ -151,7 +151,7 @@ async def _choose_serials(
 ) -> list[str]:
     """Return the serials of the gateways to rebuild.
 
-    The named one, else those of the settings, else the only one in the store or in InfluxDB.
+    This is the named gateway, else those of the settings, else the only one in the store or in InfluxDB.
     """
     if named:
         return [named]
@@ -166,12 +166,12 @@ async def _choose_serials(
 
 
 def _find_settings(configured: Settings, serial: str) -> Settings:
-    """Return the settings of a gateway; those that hold for all where it is none of the list."""
+    """Return the settings of a gateway. For a gateway that is not in the list, return the common settings."""
     return next((each for each in configured.gateways if find_serial(each) == serial), configured)
 
 
 def _find_site(configured: Settings, live: GatewayState) -> Site:
-    """Return the site to compute days with; its time zone comes from the state, the settings or the machine."""
+    """Return the site to compute days with. Its time zone comes from the state, the settings or the machine."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = find_system_zone()
@@ -180,13 +180,13 @@ def _find_site(configured: Settings, live: GatewayState) -> Site:
 
 
 def _show_progress(day: str) -> None:
-    """Show on a terminal which day is being read; each day overwrites the last."""
+    """Show on a terminal which day is being read. Each day overwrites the previous one."""
     if sys.stderr.isatty():
         click.echo(f"\r{f'reading {day}' if day else '':<30}" + ("" if day else "\r"), nl=False, err=True)
 
 
 def _format_table(found: Rebuilt) -> list[str]:
-    """Write the rebuilt days as a table, one line per day."""
+    """Write the rebuilt days as a table, one line for each day."""
     rows = found.rows
     days = sorted(rows)
     lines = [f"{'day':<12}{'produced':>12}{'house':>12}{'imported':>12}{'exported':>12}{'covered':>10}"]

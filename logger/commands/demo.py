@@ -112,7 +112,7 @@ def _empty(folder: Path) -> None:
 
 
 def _choose_address() -> str:
-    """Return the usual address of the page, or one with any free port if another program has that."""
+    """Return the usual address of the page. If another program has it, return one with any free port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -123,7 +123,7 @@ def _choose_address() -> str:
 
 
 def _find_start(now: float) -> float:
-    """Return the last nine in the morning at the site that is at least four hours ago, in unix seconds."""
+    """Return the last 09:00 at the site that is at least four hours ago, in unix seconds."""
     local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(_ZONE))
     start = local.replace(hour=_START_HOUR, minute=0, second=0, microsecond=0)
     if (local - start).total_seconds() < _LEAST_S:
@@ -132,14 +132,14 @@ def _find_start(now: float) -> float:
 
 
 def _go_back(start: float, days: int) -> int:
-    """Return the first instant of the site's date some days before a time, in unix seconds."""
+    """Return the first instant of the site's date `days` before a time, in unix seconds."""
     day = local_day(start, _ZONE)
     return first_instant(days_before(day, days), _ZONE)
 
 
 @contextlib.contextmanager
 def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
-    """Run a simulated gateway as a subprocess; yield the settings that it prints when it is ready."""
+    """Run a simulated gateway as a subprocess. Yield the settings that it prints when it is ready."""
     numbers = [str(clock.origin), str(clock.start), str(clock.rate)]
     words = [sys.executable, "-m", "logger", "simulate", "--clock", *numbers]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603  our own program
@@ -157,7 +157,7 @@ def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
 
 
 async def _record(configured: Settings, clock: FastClock, seconds: float | None) -> None:
-    """Record and show the simulated site for `seconds` real seconds; None until stopped."""
+    """Record and show the simulated site for `seconds` real seconds, or until stopped if None."""
     view = DemoView(clock, _ZONE)
 
     def open_shown(
@@ -179,7 +179,7 @@ async def _record(configured: Settings, clock: FastClock, seconds: float | None)
 
 
 async def _show(view: DemoView, clock: FastClock) -> None:
-    """Draw the view on a terminal; elsewhere print one line every two seconds."""
+    """Draw the view on a terminal. Elsewhere print one line every two seconds."""
     console = Console()
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=5, screen=False):

@@ -88,7 +88,7 @@ def command(env_file: Path, serial: str, as_json: bool, layout: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Equipment:
-    """Hold what one gateway was found to have."""
+    """Hold the devices that one gateway has."""
 
     poll: one_poll.Poll
     result: TickResult

@@ -59,7 +59,7 @@ def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, .
 
 
 def _write_table(found: Search) -> list[str]:
-    """Write the gateways as a table, one line per gateway."""
+    """Write the gateways as a table, one line for each gateway."""
     if not found.gateways:
         return []
     rows = [("ADDRESS", "SERIAL", "FIRMWARE", "SIGN-IN")]

@@ -71,7 +71,7 @@ def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
 
 
 def _as_json(result: CheckResult) -> Json:
-    """Return a result as JSON; with one gateway nothing is said of which."""
+    """Return a result as JSON. With only one gateway the gateway is not named."""
     return {name: value for name, value in asdict(result).items() if name != "gateway" or value}
 
 

@@ -83,7 +83,7 @@ def command(
 
 
 class _Lines:
-    """Reads the stored lines to export, as often as needed."""
+    """Reads the stored lines to export. They can be read several times."""
 
     def __init__(
         self, ask: Ask, roles: Sequence[Role], since: int, until: int, only: frozenset[str], gateway: str
@@ -127,7 +127,7 @@ async def _write_refused(ask: Ask, file: BinaryIO, gateway: str) -> int:
 
 
 async def _write_table(lines: _Lines, file: BinaryIO) -> int:
-    """Write a CSV table, one row per point; the columns are the tags and fields that occur."""
+    """Write a CSV table, one row for each point. The columns are the tags and fields that occur."""
     tags: dict[str, None] = {}
     found: set[str] = set()
     async for reading in lines.readings():

@@ -1,4 +1,4 @@
-"""`health`: tell a container whether the daemon runs; `logger.__main__` answers before the slow imports."""
+"""`health`: tell a container whether the recorder runs. `logger.__main__` answers before the slow imports."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
 async def _for_each(
     ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], numbers: tuple[int, ...]
 ) -> int:
-    """Run `function` for the refused lines with these numbers, or for all → the number of lines."""
+    """Run `function` for the refused lines with these numbers, or for all. Return the number of lines."""
     known = [entry.id async for entry in read_refused_lines(ask)]
     if unknown := sorted(set(numbers) - set(known)):
         raise MisuseError(

@@ -46,7 +46,7 @@ class Asked:
 
 
 def _make_command(query: NamedQuery) -> click.Command:
-    """Make the subcommand of one query, with an option for each number that only the reader knows."""
+    """Make the subcommand of one query, with an option for each number that only the user knows."""
 
     def run(env_file: Path, **values: Any) -> int:
         form = "json" if values.pop("as_json") else "csv" if values.pop("as_csv") else "table"
@@ -114,7 +114,7 @@ async def _answer(query: NamedQuery, asked: Asked) -> int:
 
 
 def _check_span(asked: Asked) -> None:
-    """Refuse options that contradict each other. Raise MisuseError."""
+    """Raise MisuseError for options that contradict each other."""
     if asked.year and (asked.since or asked.until):
         raise MisuseError("--year leaves no room for --since and --until")
     if asked.since and asked.until and asked.until < asked.since:
@@ -122,7 +122,7 @@ def _check_span(asked: Asked) -> None:
 
 
 def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
-    """Return the time span: the options', else the query's usual one."""
+    """Return the scope: its time span comes from the options, or else is the query's usual one."""
     now = int(time.time())
     today = datetime.fromtimestamp(now, zone).date()
     first = date(1970, 1, 2) if query.span == "ever" else today - timedelta(days=_DAYS[query.span])
@@ -139,7 +139,7 @@ def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
 
 
 async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read the recorder's own store; days begin as the recorder counts them."""
+    """Read the recorder's own store. Days begin as the recorder counts them."""
     async with reach(configured, SystemClock()) as ask:
         zones = await list_store_gateways(ask)
         gateways = _choose(query, asked.gateway or _find_only(configured), [*zones])
@@ -152,7 +152,7 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
 
 
 async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read InfluxDB; days begin by LOGGER_TIMEZONE, else by this machine's zone."""
+    """Read InfluxDB. Days begin by LOGGER_TIMEZONE, else by this machine's zone."""
     target = read_target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     scope = _find_scope(query, asked, zone_of(configured))
@@ -166,22 +166,19 @@ async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) 
 
 
 def _find_only(configured: Settings) -> str:
-    """Return the serial in the settings if they have one gateway; empty if it is not there, or for several."""
+    """Return the serial in the settings; empty if they have none or several gateways."""
     return configured.gateways[0].enphase.serial if len(configured.gateways) == 1 else ""
 
 
 def _choose(query: NamedQuery, named: str, known: list[str]) -> list[str]:
-    """Return the gateways to read: the one that is named, the only one, or all for a query with a row a panel.
-
-    Where nothing is recorded, it is one without a serial.
-    """
+    """Return the only gateway; empty if nothing is recorded."""
     if not named and len(known) > 1 and not query.is_by_panel:
         raise MisuseError(f"which gateway? There are {', '.join(known)}. Try: give --gateway SERIAL")
     return [named] if named else known or [""]
 
 
 def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:
-    """Say that older minutes are in InfluxDB alone, where the query looks at them."""
+    """Say that older minutes are only in InfluxDB, if the query reads minutes."""
     kept_s = configured.recorder.keep_days * 86400
     if asked.influxdb or not configured.influxdb.url or scope.since >= time.time() - kept_s:
         return ()

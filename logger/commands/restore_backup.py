@@ -1,4 +1,4 @@
-"""`restore`: put a backup back, on this machine or on another."""
+"""`restore`: restore a backup, on this machine or on another."""
 
 from __future__ import annotations
 

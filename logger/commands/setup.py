@@ -1,4 +1,4 @@
-"""`setup`: make buckets, retention and the smallest credentials on any InfluxDB."""
+"""`setup`: make buckets, retention and credentials with the least rights on any InfluxDB."""
 
 from __future__ import annotations
 
@@ -34,16 +34,20 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Hold where the secret of one purpose goes: its file, the prefix of its setting (empty: none), its owner."""
+    """Hold where the secret of one purpose is written: its file, the prefix of its setting, its owner.
+
+    An empty prefix means that no setting names the secret.
+    """
 
     file: SecretFile | None
     prefix: str
     owner: str
 
     def give(self, credential: Credential, origin: str) -> None:
-        """Write the secret into its file; without a file, print it once.
+        """Write the secret into its file. Without a file, print it once.
 
-        `origin`: where the settings have this secret from, empty for a new one. What they have is not shown.
+        `origin`: where the settings have this secret from, empty for a new one. A secret that the settings have is
+        not shown.
         """
         kind = "PASSWORD" if credential.username else "TOKEN"
         if self.file is None and origin:
@@ -169,9 +173,9 @@ async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan, wait_s: f
 
 
 async def await_server(target: Target, given: list[SignIn], clock: Clock, wait_s: float) -> Server:
-    """Detect the server, and ask again each second, for at most `wait_s`, while nothing answers.
+    """Detect the server. While nothing answers, ask again each second, for at most `wait_s`.
 
-    Raises as `detect_server` does.
+    Raises the errors of `detect_server`.
     """
     end = clock.monotonic() + wait_s
     while True:
@@ -184,7 +188,7 @@ async def await_server(target: Target, given: list[SignIn], clock: Clock, wait_s
 
 
 def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]) -> dict[str, int | None]:
-    """Merge the retentions: bucket → seconds; the retentions of one bucket with several roles must agree."""
+    """Merge the retentions: bucket → seconds. If one bucket has several roles, their retentions must be equal."""
     merged: dict[str, int | None] = {}
     for role, seconds in zip(ROLES, asked, strict=True):
         name = buckets[role]

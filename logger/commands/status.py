@@ -64,7 +64,7 @@ def command(env_file: Path, serial: str, as_json: bool) -> int:
 
 
 def write_lines(found: dict[str, Json], now: float) -> list[str]:
-    """Write the status as text, one fact a line; several gateways take a line each."""
+    """Write the status as text, one fact on each line. Of several gateways each gets one line."""
     store, troubles = _part(found, "store"), _part(found, "troubles")
     gateways = status_file.list_gateways(found)
     is_one, sites = len(gateways) == 1, _part(found, "sites")
@@ -100,7 +100,7 @@ def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
 
 
 def _describe_one(found: dict[str, Json], now: float) -> list[str]:
-    """Write all about one gateway."""
+    """Write everything about one gateway."""
     polls, values, books = _part(found, "polls"), _part(found, "values"), _part(found, "books")
     return [
         *_describe_gateway(_part(found, "gateway"), now),
@@ -113,14 +113,14 @@ def _describe_one(found: dict[str, Json], now: float) -> list[str]:
 
 
 def _list_gateways(gateways: list[dict[str, Json]]) -> list[str]:
-    """Write one line a gateway, below a heading."""
+    """Write one line for each gateway, below a heading."""
     rows = [("gateway", "address", "site", "state", "produces", "today", "missed"), *map(_describe_briefly, gateways)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _describe_site(name: str, sums: dict[str, Json]) -> str:
-    """Write the sums of a site of several gateways, and what is missing for them."""
+    """Write the sums of a site of several gateways, and which gateways are missing in them."""
     parts = [f"{label} {watts:.0f} W" for label, key in _POWERS.items() if _is_number(watts := sums.get(key))]
     if _is_number(today := sums.get("production_today_wh")):
         parts.append(f"{today / 1000:.2f} kWh produced today")
@@ -166,7 +166,7 @@ def _describe_gateway(gateway: dict[str, Json], now: float) -> list[str]:
 
 
 def _describe_today(values: dict[str, Json], books: dict[str, Json]) -> list[str]:
-    """Write today's energies, each with what a reader should know about it."""
+    """Write today's energies, each with a remark if it is estimated or not certain."""
     text = []
     for quantity, (name, verb) in {"production": ("today", "produced"), "load": ("", "used by the house")}.items():
         if _is_number(wh := values.get(f"{quantity}_today_wh")):
@@ -176,7 +176,7 @@ def _describe_today(values: dict[str, Json], books: dict[str, Json]) -> list[str
 
 
 def _describe_missing(missing: dict[str, Json], now: float) -> list[str]:
-    """Write which values are absent that should be there, one line a reason."""
+    """Write which expected values are absent, one line for each reason."""
     reasons = {name: str(_part(missing, name).get("reason")) for name in missing}
     text = []
     for reason, names in group_reasons(reasons).items():
@@ -195,7 +195,7 @@ def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: f
 
 
 def _describe_counters(counters: dict[str, Json]) -> list[str]:
-    """Write where the lifetime counters come from, one line a source."""
+    """Write the sources of the lifetime counters, one line for each source."""
     by_source: dict[tuple[str, str], list[str]] = {}
     for name in counters:
         counter = _part(counters, name)

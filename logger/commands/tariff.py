@@ -63,7 +63,7 @@ def check_file(env_file: Path, file: Path | None) -> int:
 
 
 def _print_table(table: PriceTable) -> None:
-    """Print what the price files hold, and where prices are missing."""
+    """Print which prices the price files hold, and where prices are missing."""
     if not table.times:
         return
     bought = [buy for buy, _ in table.prices]

@@ -86,8 +86,8 @@ class Rows:
 class NamedQuery:
     """Describe a query: its name on the command line, the question, its needs, and the function that answers.
 
-    `numbers`: name → (default, meaning) of the numbers that only the reader knows. `is_by_panel`: it makes a row for
-    each panel, so that the panels of several gateways may stand in one table.
+    `numbers`: name → (default, meaning) of the numbers that only the user knows. `is_by_panel`: it makes a row for
+    each panel, so the panels of several gateways may be in one table.
     """
 
     name: str

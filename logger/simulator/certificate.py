@@ -30,7 +30,7 @@ class Certificate:
         return context
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Load this certificate into a server's SSL context; every later connection shows it."""
+        """Load this certificate into a server's SSL context. Every later connection shows it."""
         with tempfile.NamedTemporaryFile() as file:  # ssl reads keys from files alone
             file.write(self.key_pem + self.certificate_pem)
             file.flush()

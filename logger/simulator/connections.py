@@ -1,4 +1,4 @@
-"""Serves HTTP/1.1 with h11 and asyncio streams, so simply that every fault can be played."""
+"""Serves HTTP/1.1 with h11 and asyncio streams. It is simple enough to play every fault."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class Request:
 class Response:
     """Hold what is sent: the reply, further headers, and how the answer fails on the wire.
 
-    `cut_after`: the connection ends after so many bytes of the body. `reset`: it ends without an answer. `parts`: are
-    sent instead of the body, without a length. `raw`: these bytes are sent instead of an answer; then it ends.
+    `cut_after`: the connection ends after this many bytes of the body. `reset`: it ends without an answer. `parts`:
+    these are sent instead of the body, without a length. `raw`: these bytes are sent instead of an answer, and then
+    it ends.
     """
 
     reply: Reply
@@ -47,7 +48,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class HttpServer:
-    """Listens on 127.0.0.1 and answers by `handler`.
+    """Listens on 127.0.0.1 and answers with `handler`.
 
     `raw`: the bytes that each connection sent after the TLS handshake, in order. An impostor would see them.
     """
@@ -61,14 +62,14 @@ class HttpServer:
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to listen; from now on `port` is the port in use, also at the next start."""
+        """Begin to listen. `port` is then the port in use, also at the next start."""
         self._listener = listener = socket.create_server(("127.0.0.1", self.port))
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
         asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def stop(self) -> None:
-        """Stop listening and end every connection; does nothing after a stop."""
+        """Stop listening and end every connection. After a stop this does nothing."""
         listener, self._listener = self._listener, None
         if listener is not None:
             asyncio.get_running_loop().remove_reader(listener)

@@ -1,4 +1,4 @@
-"""Makes and checks what gateways accept as sign-in: signed tokens, and HTTP Digest before firmware 7."""
+"""Makes and checks the sign-in of gateways: signed tokens, and HTTP Digest before firmware 7."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Verdict: TypeAlias = Literal["good", "stale", "wrong"]
 
 @dataclass(slots=True)
 class TokenMaker:
-    """Signs tokens (ES256, the gateway's serial as audience) and tells which of them are still valid."""
+    """Signs tokens (ES256, the gateway's serial as audience) and tells which tokens are still valid."""
 
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False
@@ -74,7 +74,7 @@ class TokenMaker:
 
 @dataclass(slots=True)
 class DigestGuard:
-    """Makes Digest challenges (MD5) and checks responses; each nonce counts up, so that no response works twice.
+    """Makes Digest challenges (MD5) and checks responses. Each nonce counts up, so that no response works twice.
 
     `has_qop`: challenges have `qop="auth"` (RFC 2617), else none (RFC 2069). `nonce_uses`: the number of requests
     until a nonce is stale. `names_next`: each good answer names the next nonce and ends the old one.
@@ -87,7 +87,7 @@ class DigestGuard:
     """Nonce → requests that were signed with it."""
 
     def challenge(self, *, is_stale: bool = False) -> str:
-        """Make the WWW-Authenticate header of a refusal; `is_stale`: only the nonce was too old."""
+        """Make the WWW-Authenticate header of a refusal. `is_stale`: only the nonce was too old."""
         parts = [f'realm="{REALM}"', *(['qop="auth"'] if self.has_qop else []), f'nonce="{self._new_nonce()}"']
         return "Digest " + ", ".join([*parts, "algorithm=MD5", *(["stale=true"] if is_stale else [])])
 

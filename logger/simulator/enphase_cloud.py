@@ -25,17 +25,18 @@ SESSION_TOKEN: Final = "/entrez-auth-token"  # noqa: S105  a path
 
 
 class Cloud:
-    """Serves Enphase's sign-in and its tokens on loopback; over plain http if there is no `tls`.
+    """Serves Enphase's sign-in and its tokens on loopback, over plain http if there is no `tls`.
 
-    `serials`: the gateways of the account. `sign_ins`: how often a sign-in was tried. `faults`: what goes wrong on
-    the wire. `mode` says what else goes wrong.
+    `serials`: the gateways of the account. `sign_ins`: the number of sign-ins that were tried. `faults`: what fails
+    on the wire. `mode`: what else fails, one of the following.
 
     The sign-in fails. refused: every e-mail and password is wrong. mfa: a second factor is asked for.
-    too-many-sessions: the account has too many. forbidden: 403. throttled: 429 with Retry-After. down: 503.
-    html: 200 with a web page.
+    too-many-sessions: the account has too many. forbidden: 403. throttled: 429 with Retry-After. down: 503. html: 200
+    with a web page.
 
-    The token is odd. foreign-token: it is for another gateway. expired-token: it has ended. no-token: there is none.
-    no-tokens-path: the first path to a token is gone, the second one works. installer: it lasts twelve hours.
+    The token is odd. foreign-token: it is for another gateway. expired-token: it has expired. no-token: there is
+    none. no-tokens-path: the first path to a token no longer exists, the second one works. installer: it lasts twelve
+    hours.
     """
 
     def __init__(

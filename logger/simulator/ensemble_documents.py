@@ -12,7 +12,7 @@ _IDLE_W: Final = 30.0
 
 
 def inventory(moment: Moment) -> object:
-    """Make `/ivp/ensemble/inventory`: batteries and the box that switches the house: a controller, or a collar."""
+    """Make `/ivp/ensemble/inventory`: the batteries, and the controller or collar that switches the house."""
     if moment.battery is None:
         return []
     power = moment.state.battery_w
@@ -66,7 +66,7 @@ def soc(moment: Moment) -> int:
 
 
 def power(moment: Moment) -> object:
-    """Make `/ivp/ensemble/power`: the key has a colon on every known firmware."""
+    """Make `/ivp/ensemble/power`. Its key has a colon on every known firmware."""
     each = round(moment.state.battery_w * 1000 / max(1, len(moment.battery_serials)))
     return {
         "devices:": [
@@ -77,7 +77,7 @@ def power(moment: Moment) -> object:
 
 
 def secctrl(moment: Moment) -> dict[str, object]:
-    """Make `/ivp/ensemble/secctrl`: the whole battery; zeros without one."""
+    """Make `/ivp/ensemble/secctrl`: the figures of all batteries together; zeros without a battery."""
     battery = moment.battery
     capacity = int(moment.site.capacity_wh) if battery else 0
     charge, reserve = (soc(moment), round(100 * battery.reserve)) if battery else (0, 0)
@@ -102,14 +102,14 @@ def secctrl(moment: Moment) -> dict[str, object]:
 
 
 def relay(moment: Moment) -> dict[str, object]:
-    """Make `/ivp/ensemble/relay`: says closed and unknown where there is no controller."""
+    """Make `/ivp/ensemble/relay`. Without a controller it says closed and unknown."""
     mode = "multimode-ongrid" if moment.battery else "unknown"
     return {"mains_admin_state": "closed", "mains_oper_state": "closed", "der1_state": 1 if moment.battery else 0,
             "der2_state": 0, "der3_state": 0, "Enchg_grid_mode": mode, "Solar_grid_mode": mode}  # fmt: skip
 
 
 def status(moment: Moment) -> object:
-    """Make `/ivp/ensemble/status`: what each battery can do at most, and the two documents above once more."""
+    """Make `/ivp/ensemble/status`: the ratings of each battery, and the contents of the two documents above."""
     battery = moment.battery
     serials: dict[str, object] = {
         serial: {
@@ -127,12 +127,12 @@ def status(moment: Moment) -> object:
 
 
 def contacts(_moment: Moment) -> object:
-    """Make `/ivp/ensemble/dry_contacts`: all open, with or without a controller."""
+    """Make `/ivp/ensemble/dry_contacts`: all contacts are open, with or without a controller."""
     return {"dry_contacts": [{"id": name, "status": "open"} for name in _CONTACTS]}
 
 
 def contact_settings(moment: Moment) -> object:
-    """Make `/ivp/ss/dry_contact_settings`: with a controller the first switches a named load."""
+    """Make `/ivp/ss/dry_contact_settings`. With a controller the first contact switches a named load."""
     used = {"NC1": ("LOAD", "Pool pump")} if moment.battery else {}
     return {
         "dry_contacts": [
@@ -145,7 +145,7 @@ def contact_settings(moment: Moment) -> object:
 
 
 def generator(moment: Moment) -> object:
-    """Make `/ivp/ensemble/generator` where there is none: up to 8.2.4263 it claims to be present."""
+    """Make `/ivp/ensemble/generator` without a generator. Up to 8.2.4263 it says that one is present."""
     present = moment.generation.version < (8, 2, 4264)
     return {"admin_state": "unknown", "oper_state": "open", "admin_mode": 0, "schedule": 0, "start_soc": 100,
             "stop_soc": -1, "exc_on": 0, "present": int(present), "type": int(not present)}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Breaks answers on demand: what a path does instead of answering well. No other module breaks answers."""
+"""Plays faults on demand, in place of the correct answers of a path. No other module spoils answers."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Fault:
     async def respond(
         self, request: Request, proper: Callable[[Request], Awaitable[Response]], clock: Clock
     ) -> Response:
-        """Respond with this fault; `proper` makes the response without it."""
+        """Respond with this fault. `proper` makes the response without it."""
         if self.kind == "hang" and not self.seconds:
             await asyncio.Event().wait()
         if self.kind in ("delay", "hang"):
@@ -105,13 +105,16 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """Holds the faults by path prefix and plays the longest matching one that is due. `*` matches every path."""
+    """Holds the faults by path prefix.
+
+    Plays the due fault with the longest matching prefix. `*` matches every path.
+    """
 
     by_prefix: dict[str, Fault] = field(default_factory=dict)
     played: dict[str, int] = field(default_factory=dict)
 
     def set(self, prefix: str, fault: Fault) -> None:
-        """Let paths with this prefix fail from now on."""
+        """Let requests for paths with this prefix fail from now on."""
         self.by_prefix[prefix] = fault
         self.played[prefix] = 0
 
@@ -153,7 +156,7 @@ async def _make_huge(size: int) -> AsyncIterator[bytes]:
 
 
 async def _make_bomb(size: int) -> AsyncIterator[bytes]:
-    """Yield the same list, compressed to a thousandth."""
+    """Yield the same list, compressed to a thousandth of its size."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     async for part in _make_huge(size):
         if compressed := compressor.compress(part):

@@ -1,4 +1,4 @@
-"""Makes the documents of the gateway itself: /info, /home.json, the tariff and the live stream's status."""
+"""Makes the documents of the gateway itself: /info, /home.json, the tariff, and the status of the live stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.simulator.site_model import Reply
 
 
 def info(moment: Moment) -> Reply:
-    """Make `/info`: serial, firmware and the gateway's clock, as XML; the oldest call it JSON."""
+    """Make `/info`: serial, firmware and the gateway's clock, as XML. The oldest gateways call it JSON."""
     generation = moment.generation
     meter = "" if generation.imeter is None else f"<imeter>{str(generation.imeter).lower()}</imeter>"
     tokens = "<web-tokens>true</web-tokens>" if generation.needs_token else ""
@@ -85,7 +85,7 @@ def tariff(moment: Moment) -> object:
 
 
 def livedata(moment: Moment) -> object:
-    """Make `/ivp/livedata/status`: nobody streams, so it shows what was known a day ago."""
+    """Make `/ivp/livedata/status`. No one has turned the stream on, so it shows the figures of a day ago."""
     then = Moment(moment.site, moment.generation, max(moment.now - 86400, moment.site.start))
     state = then.state
 

@@ -10,12 +10,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Define one kind of gateway.
+    """Define one generation of gateways.
 
-    `imeter`: what /info says of a built-in meter, None where it says nothing. `metered`: CTs are in use. `battery`:
-    IQ batteries with a controller and a storage CT. `details`: it has /ivp/pdm/device_data and lets an owner see
-    /ivp/pdm/energy. `refresh_s`: how often its interval database moves. `new_stack`: seven meters and a dead
-    interval database.
+    `imeter`: whether /info names a built-in meter, None if it does not say. `metered`: CTs are in use. `battery`: IQ
+    batteries with a controller and a storage CT. `details`: it has /ivp/pdm/device_data and lets an owner read
+    /ivp/pdm/energy. `refresh_s`: seconds between the steps of its interval database. `new_stack`: seven meters, and
+    an interval database that stands still.
     """
 
     firmware: str

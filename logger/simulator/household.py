@@ -1,8 +1,8 @@
-"""Computes a house with sun, load and a battery as a function of time; every invented document is made from it.
+"""Computes sun, house load and battery as functions of time. Every invented document is made from them.
 
 Powers are constant within a slot of 5 minutes, except for a ripple from minute to minute that cancels out within the
-slot. So every counter is an exact integral, and energy is conserved at any moment:
-production + import + discharged = house + export + charged. Two processes with equal `Household`s get equal values.
+slot. So every counter is an exact integral, and energy is conserved at any time: production + import + discharged =
+house + export + charged. Two processes with equal `Household`s get equal values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RIPPLE_SUMS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """Hold powers and counters at one moment. Powers are in W and never below 0; `stored_wh` is in the batteries."""
+    """Hold powers and counters at one time. Powers are in W and never below 0. `stored_wh`: the batteries' energy."""
 
     time: float
     production_w: float
@@ -65,7 +65,7 @@ class LastReport:
 
 @dataclass(frozen=True, slots=True)
 class Household(SiteFacts):
-    """Computes the site at any time; its facts are the fields."""
+    """Computes the site at any time. Its fields are the facts of the site."""
 
     def at(self, now: float) -> SiteState:
         """Compute the state at unix time `now`. Raises ValueError before the epoch."""
@@ -76,14 +76,17 @@ class Household(SiteFacts):
         return self.at(stop).total - self.at(start).total
 
     def share(self, inverter: int) -> float:
-        """Return this inverter's share of the whole production; all shares add up to 1.
+        """Return this inverter's share of the whole production. All shares add up to 1.
 
-        With a second system, its part is missing.
+        With a second system, the share of that system is missing.
         """
         return _shares(self.inverters, self.seed)[inverter] * (1 - self.second_system)
 
     def report(self, inverter: int, now: float) -> LastReport:
-        """Make an inverter's newest report: one each interval at its own second, none while it is dark."""
+        """Make an inverter's newest report.
+
+        Each inverter reports once in each interval at a second of its own, and not while it is dark.
+        """
         every = self.report_interval_s
         offset = (inverter * 97 + 41 * self.seed) % every
         first = int(self.start) + every
@@ -97,7 +100,7 @@ class Household(SiteFacts):
 
 @lru_cache(maxsize=1024, typed=True)
 def _compute_state(site: Household, now: float) -> SiteState:
-    """Compute a site's state; the documents of one moment ask for the same few moments again and again."""
+    """Compute a site's state. The result is cached, because the documents of one time need the same few states."""
     slot, within_s = divmod(now, SLOT_S)
     day, number = divmod(int(slot), SLOTS)
     row, totals = _days(site).day(day)[number]
@@ -133,7 +136,7 @@ def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
 
 
 def _find_rippling(row: Row) -> tuple[int, int]:
-    """Find the two powers that the ripple moves together: production and its sink, or the load and its source."""
+    """Find the two powers that the ripple changes together: production and its sink, or the load and its source."""
     if row[3] > 0:
         return 0, 3
     if row[4] > 0:

@@ -1,4 +1,4 @@
-"""Invents a gateway: which path gives which document on which generation, and who may read it."""
+"""Invents a gateway: which document each path gives on each generation, and who may read it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _DETAILS: Final = ("/ivp/pdm/energy", "/ivp/pdm/device_data")
 
 @dataclass(slots=True)
 class InventedGateway:
-    """Answers for a gateway of one generation in front of a site.
+    """Answers as a gateway of one generation at a site.
 
     Generation and site may be replaced at any time, as by a firmware update or by new meters.
     """
@@ -85,7 +85,7 @@ class InventedGateway:
         return self.generation.needs_token
 
     def access(self, path: str) -> Access:
-        """Return what a path asks for: nothing, Digest or a token."""
+        """Return which sign-in a path needs: none, Digest or a token."""
         if path.startswith("/info"):
             return "open"
         if self.needs_token:
@@ -95,7 +95,7 @@ class InventedGateway:
         return "digest" if version >= (3, 9) and (wants_digest or bare.startswith(_INSTALLER)) else "open"
 
     def answer(self, path: str, now: float) -> Reply:
-        """Make the document at `path`, a 401 for installers' paths, or this firmware's page for unknown paths."""
+        """Make the document at `path`. Installers' paths get a 401, unknown paths this firmware's page for them."""
         bare, _, query = path.partition("?")
         moment = Moment(self.site, self.generation, now)
         version = self.generation.version
@@ -134,7 +134,7 @@ def invent_gateway(
 ) -> InventedGateway:
     """Invent a gateway of one of GENERATIONS for `site`, or for a new site, wired as one of WIRINGS.
 
-    For a generation without batteries the site is copied without them; use the gateway's `site`.
+    For a generation without batteries the site is copied without them. Use the gateway's `site`.
     """
     row = GENERATIONS[generation]
     if site is None:

@@ -11,7 +11,7 @@ _AGO_S: Final = 3600
 
 
 def reports(moment: Moment) -> object:
-    """Make `/api/v1/production/inverters`: the last report of each; firmware 3 does not say which kind of device."""
+    """Make `/api/v1/production/inverters`: the last report of each. Firmware 3 does not give the kind of device."""
     kind = {"devType": 1} if moment.generation.version >= (4,) else {}
     return [
         {"serialNumber": inverter.serial, "lastReportDate": inverter.report.at, **kind,
@@ -21,7 +21,7 @@ def reports(moment: Moment) -> object:
 
 
 def details(moment: Moment) -> object:
-    """Make `/ivp/pdm/device_data`: the first 50 devices, although all are counted."""
+    """Make `/ivp/pdm/device_data`: the first 50 devices, and the number of all."""
     found: dict[str, object] = {str(inverter.device): _device(moment, inverter) for inverter in moment.inverters()}
     if moment.generation.metered:
         found |= {
@@ -74,7 +74,7 @@ def _device(moment: Moment, inverter: Inverter) -> dict[str, object]:
 
 
 def _meter(moment: Moment, number: int, power_w: float, energy_wh: float) -> dict[str, object]:
-    """Make the entry of a CT in the interval database; a negative power becomes an unsigned number."""
+    """Make the entry of a CT in the interval database. A negative power becomes an unsigned number."""
     at = int(moment.now // 900 * 900)
     device = 704643328 + PER_DEVICE * number
     channels = [

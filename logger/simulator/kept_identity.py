@@ -1,4 +1,4 @@
-"""Keeps what a stand-in is known by in a folder: certificate, ports, token key and the begin of its history."""
+"""Keeps the identity of a stand-in gateway in a folder: certificate, ports, token key, beginning of its history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _FILE: Final = "stand-in.json"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Hold what stays the same at each start. `epoch`: when the history begins, in unix seconds; ports 0: any."""
+    """Hold what stays the same at each start.
+
+    `epoch`: when the history begins, in unix seconds. Port 0 means any port.
+    """
 
     certificate: Certificate
     token_key: PrivateKey = field(repr=False)
@@ -31,7 +34,7 @@ class Identity:
     cloud_port: int = 0
 
     def keep(self, folder: Path, *, port: int, cloud_port: int) -> None:
-        """Write it into `folder`, with the ports in use, for its owner alone. Raises StateError."""
+        """Write the identity into `folder`, with the ports in use, for its owner alone. Raises StateError."""
         kept = replace(self, port=port, cloud_port=cloud_port)
         values = {
             "certificate": kept.certificate.certificate_pem.decode(),

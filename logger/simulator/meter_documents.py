@@ -24,7 +24,7 @@ _SHARES: Final[dict[int, dict[str, tuple[float, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Hold what one meter measures, in W and Wh; delivered means generated, imported, consumed or discharged."""
+    """Hold what one meter measures, in W and Wh. "Delivered" means generated, imported, consumed or discharged."""
 
     kind: str
     power_w: float
@@ -51,7 +51,7 @@ def flows(moment: Moment) -> list[Flow]:
 
 
 def shares(moment: Moment, kind: str) -> tuple[float, ...]:
-    """Return the share of each phase in a meter's sum; the shares add up to 1."""
+    """Return the share of each phase in a meter's sum. The shares add up to 1."""
     phases = moment.site.phases
     if kind == "production" and moment.site.sun_phase:
         return tuple(float(phase == moment.site.sun_phase) for phase in range(1, phases + 1))
@@ -81,7 +81,10 @@ def meters(moment: Moment) -> object:
 
 
 def readings(moment: Moment) -> object:
-    """Make `/ivp/meters/readings`: a row a meter with three channels; only those of phases in use mean anything."""
+    """Make `/ivp/meters/readings`: one row with three channels for each meter.
+
+    Only channels of phases in use count.
+    """
     live = flows(moment)
     rows = [_row(moment, flow) for flow in live]
     if moment.site.phases == 2 and len(live) == 3 and not moment.generation.new_stack:
@@ -180,6 +183,6 @@ def _report(moment: Moment, flow: Flow, phases: int, volts: float) -> dict[str, 
 
 
 def _volts(moment: Moment, place: int) -> float:
-    """Compute the voltage of a phase to neutral; it varies a little."""
+    """Compute the voltage of a phase to neutral. It varies a little."""
     nominal = 120.0 if moment.site.phases == 2 else 231.0
     return nominal * (1 + 0.008 * math.sin(moment.now / 701 + 2.1 * place))

@@ -1,4 +1,4 @@
-"""Shows an invented site at one moment as a gateway sees it; every document is made from this."""
+"""Shows an invented site at one time as a gateway sees it. Every document is made from this."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """Hold what the interval database says at its last step: power, and energy today, in seven days, and ever."""
+    """Hold the figures of the interval database at its last step: power, and energy today, of seven days, ever."""
 
     power: SiteState
     today: Energy
@@ -27,7 +27,7 @@ class DatabaseFigures:
 
 @dataclass(frozen=True, slots=True)
 class Inverter:
-    """Hold one inverter: its serial, the ids that gateways give it, its last report."""
+    """Hold one inverter: its serial, the ids that gateways give it, and its last report."""
 
     number: int
     serial: str
@@ -47,7 +47,7 @@ class Moment:
 
     @property
     def state(self) -> SiteState:
-        """Compute powers and counters at this moment, as this gateway counts them."""
+        """Compute powers and counters at this time, as this gateway counts them."""
         return count_at(self.site, self.now)
 
     @property

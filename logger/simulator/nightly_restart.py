@@ -1,4 +1,4 @@
-"""Simulates a restart each night: the gateway is away for three minutes, then its meters say zero for two."""
+"""Simulates a restart each night: the gateway is away for three minutes, then its meters give zero for two."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class NightlyRestart:
         return self.model.needs_token
 
     def access(self, path: str) -> Access:
-        """Say what that path wants."""
+        """Return which sign-in a path needs."""
         return self.model.access(path)
 
     def answer(self, path: str, now: float) -> Reply:
-        """Answer as the gateway does, an error page while it is away, zeros until its meters count again."""
+        """Answer as the gateway does: an error page while it is away, and zeros until its meters count again."""
         since = self._seconds_since_restart(now)
         if since < _AWAY_S:
             return web_pages.nginx(503, "Service Unavailable")
@@ -59,7 +59,7 @@ class NightlyRestart:
 
 
 def _zero(body: object, key: str = "") -> object:
-    """Return a document with zero for every number that is measured."""
+    """Return a document in which every measured number is zero."""
     if isinstance(body, dict):
         return {name: _zero(value, name) for name, value in body.items()}
     if isinstance(body, list):

@@ -1,4 +1,4 @@
-"""Counts the energy through each phase of an invented site whose solar system feeds one phase."""
+"""Counts the energy through each phase of an invented site whose solar system feeds only one phase."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class PhaseDays:
         return [PhaseFlow(*flow) for flow in zip(here, imported, exported, strict=True)]
 
     def _nets(self, place: int) -> list[tuple[float, ...]]:
-        """Compute the power of each phase (+ import) in each minute of a slot."""
+        """Compute the power of each phase in each minute of a slot, positive for import."""
         site, (day, number) = self._site, divmod(place, SLOTS)
         row, _ = self._days.day(self._days.first + day)[number]
         parts = LOAD_PARTS[site.phases]
@@ -64,7 +64,7 @@ class PhaseDays:
 
     @staticmethod
     def _count(start: _Counters, nets: Sequence[tuple[float, ...]], seconds: float) -> _Counters:
-        """Add to the counters what flows in the first seconds of a slot."""
+        """Add the energy of the first `seconds` of a slot to the counters."""
         imported, exported = list(start[0]), list(start[1])
         for minute, net in enumerate(nets):
             hours = min(60.0, max(0.0, seconds - 60 * minute)) / 3600
@@ -75,5 +75,5 @@ class PhaseDays:
 
 @lru_cache(maxsize=8)
 def phases_of(site: SiteFacts) -> PhaseDays:
-    """Return the phases of a site, computed once."""
+    """Return the phases of a site. They are computed only once."""
     return PhaseDays(site)

@@ -14,7 +14,7 @@ _WRAP_WH = 2**32 / 3600
 
 
 def v1(moment: Moment) -> object:
-    """Make `/api/v1/production`: production in steps of 5 or 15 minutes; all zero on the new stack."""
+    """Make `/api/v1/production`: production in steps of 5 or 15 minutes; all zero with `new_stack`."""
     if moment.generation.new_stack:
         return _figures(0, 0, 0, 0)
     at = moment.database()
@@ -39,7 +39,7 @@ def energy(moment: Moment) -> object:
 
 
 def blocks(moment: Moment, *, details: bool) -> object:
-    """Make `/production.json`: blocks of the inverters and the CTs; `details` adds a line a phase."""
+    """Make `/production.json`: blocks of the inverters and the CTs. `details` adds a line for each phase."""
     reports = [inverter.report for inverter in moment.inverters()]
     state, interval, generation = moment.state, moment.database(), moment.generation
     lifetime = sum(
@@ -85,7 +85,7 @@ def _figures(today: float, week: float, lifetime: float, watts: float) -> dict[s
 
 
 class _Block:
-    """Hold one CT's block: live power and counter, and what the interval database says of it."""
+    """Hold one CT's block: live power, counter, and the figures of the interval database."""
 
     def __init__(self, kind: str, watts: float, live: float, today: float, week: float, stored: float) -> None:
         self.kind, self.watts, self.live, self.today, self.week, self.stored = kind, watts, live, today, week, stored

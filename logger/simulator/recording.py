@@ -22,9 +22,9 @@ _STAMPS: Final = re.compile(rb'"(?:timestamp|readingTime|lastReportDate|last_rpt
 
 
 class Recording:
-    """Gives the answers of one recorded gateway at any time. `at`: the gateway's time of recording, in unix seconds.
+    """Gives the answers of one recorded gateway at any time.
 
-    Raises StateError if the folder holds no recording.
+    `at`: the gateway's time of recording, in unix seconds. Raises StateError if the folder holds no recording.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +49,7 @@ class Recording:
         self.at = _newest(self.replies)
 
     def answer(self, path: str, now: float) -> Reply:
-        """Return the recorded answer; for a path without one, this firmware's answer to unknown paths."""
+        """Return the recorded answer. For a path without one return this firmware's answer to unknown paths."""
         same = next((names for names in _SAME if path in names), ())
         for known in (path, *same):
             if known in self.replies:
@@ -60,7 +60,7 @@ class Recording:
         return web_pages.LOST if oldest and path.partition("?")[0].endswith(".json") else web_pages.NOT_FOUND_JSON
 
     def access(self, path: str) -> Access:
-        """Return the sign-in that a path asks for; before firmware 7 only the inverters ask for Digest."""
+        """Return which sign-in a path needs. Before firmware 7 only the inverters' path needs Digest."""
         if path.startswith("/info"):
             return "open"
         if self.needs_token:
@@ -71,7 +71,7 @@ class Recording:
 
 
 def _newest(replies: dict[str, Reply]) -> float | None:
-    """Find the newest time in the documents; without one, the time in /info, which may be of another day."""
+    """Find the newest time in the documents. Without one, return the time in /info, which may be of another day."""
     found = [int(stamp) for reply in replies.values() for stamp in _STAMPS.findall(reply.body)]
     if not found and "/info" in replies:
         found = [int(stamp) for stamp in re.findall(rb"<time>\s*(\d+)", replies["/info"].body)]

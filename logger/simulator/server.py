@@ -1,4 +1,7 @@
-"""Serves a simulated gateway: a site model behind TLS, tokens or Digest, with faults on demand and a journal."""
+"""Serves a simulated gateway: a site model behind TLS, tokens or Digest, with faults on demand.
+
+It keeps a journal of all requests.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +47,12 @@ class Served:
 
     @property
     def bearer(self) -> str:
-        """Return the token in the request, valid or not."""
+        """Return the token in the request, whether it is valid or not."""
         return self.request.headers.get("authorization", "").removeprefix("Bearer ")
 
     @property
     def credential(self) -> SignedBy:
-        """Return what the request was signed with, valid or not."""
+        """Return what the request was signed with, whether it is valid or not."""
         authorization = self.request.headers.get("authorization", "")
         if authorization.startswith("Digest "):
             return "digest"
@@ -58,7 +61,7 @@ class Served:
 
     @property
     def saw_token(self) -> bool:
-        """Return True if a token was in its headers or path."""
+        """Return True if the request had a token in its headers or path."""
         return "eyJ" in " ".join((self.path, *(self.request.headers.get(n, "") for n in ("authorization", "cookie"))))
 
 
@@ -66,9 +69,9 @@ class Simulator:
     """Serves one gateway and its cloud sign-in, both on 127.0.0.1. Use as an async context manager.
 
     `model` may be replaced while it runs (other firmware, other serial). `skew_s`: the seconds that its clock is
-    ahead. `tokens`: the tokens that it accepts; those of its cloud, unless replaced. `slow_s`: the seconds that the
-    one slow process takes for each answer. `tls`: None follows the model. `digest_on`: path prefixes that ask for
-    Digest besides the model's own (before firmware 7; never `/info`); `/` means every path.
+    ahead. `tokens`: the maker of the tokens that it accepts, by default that of its cloud. `slow_s`: the seconds that
+    the one slow process takes for each answer. `tls`: None means as the model does. `digest_on`: path prefixes that
+    need Digest besides the model's own (before firmware 7; never `/info`); `/` means every path.
     """
 
     def __init__(
@@ -132,7 +135,7 @@ class Simulator:
         await self.cloud.http.stop()
 
     async def go_down(self) -> None:
-        """Switch the gateway off: the port refuses, sessions are lost."""
+        """Switch the gateway off: its port refuses connections, and its sessions are lost."""
         await self.http.stop()
         self.expire_sessions()
 
@@ -145,7 +148,7 @@ class Simulator:
         return sum(served.path.startswith(prefix) for served in self.journal)
 
     def new_token(self, *, lifetime_s: float = OWNER_S, serial: str | None = None, user: str = "owner") -> str:
-        """Make a token as an owner would copy it; a negative `lifetime_s` makes one that ended so long ago."""
+        """Make a token as an owner would copy it. A negative `lifetime_s` makes one that has expired."""
         now = self._clock.time()
         issued = now if lifetime_s > 0 else now + lifetime_s - OWNER_S
         return self.tokens.make(serial or self.model.serial, issued, lifetime_s=now + lifetime_s - issued, user=user)
@@ -160,7 +163,7 @@ class Simulator:
         self.expire_sessions()
 
     def new_certificate(self, *, days: float = 365, age_days: float = 0) -> None:
-        """Renew the gateway's certificate; open connections keep the old one."""
+        """Renew the gateway's certificate. Open connections keep the old one."""
         self.use_certificate(
             make_certificate(self.model.serial, now=self._clock.time(), days=days, age_days=age_days)
         )
@@ -187,7 +190,7 @@ class Simulator:
         return response
 
     async def _proper(self, request: Request) -> Response:
-        """Answer or refuse a request; slow paths wait for each other."""
+        """Answer or refuse a request. Requests for slow paths wait for each other."""
         if self.slow_s and is_slow(request.path):
             async with self._slow:
                 await self._clock.sleep(self.slow_s)
@@ -204,7 +207,7 @@ class Simulator:
         return Response(reply)
 
     def _answer_with_digest(self, request: Request, now: float) -> Response:
-        """Answer a request that the local user has signed; ask any other for a signature."""
+        """Answer a request that the local user has signed. Ask for a signature of any other request."""
         verdict = self.digest.check(request, "envoy", self.local_password or self.model.serial[-6:])
         if verdict == "good":
             return Response(self.model.answer(request.path, now), self.digest.make_info(request))
@@ -212,7 +215,7 @@ class Simulator:
         return Response(page, (("www-authenticate", self.digest.challenge(is_stale=verdict == "stale")),))
 
     def _answer_with_token(self, request: Request, now: float) -> Response:
-        """Answer a request that needs a token or a session's cookie; the token check accepts no cookie."""
+        """Answer a request that has a token or a session's cookie. The path that checks a token accepts no cookie."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         good, in_session = self.tokens.is_good(bearer, self.model.serial, now), self._in_session(request)
         checking = request.path == _CHECK
@@ -226,7 +229,7 @@ class Simulator:
         return Response(web_pages.VALID_TOKEN if checking else self.model.answer(request.path, now), cookies)
 
     def _in_session(self, request: Request) -> bool:
-        """Return True if the request has the cookie of a live session; this prolongs the session."""
+        """Return True if the request has the cookie of a live session. This prolongs the session."""
         now = self._clock.time()
         for part in request.headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")
@@ -237,7 +240,7 @@ class Simulator:
 
 
 async def serve(simulator: Simulator, ready: Callable[[Simulator], None]) -> None:
-    """Serve on 127.0.0.1 until cancelled; `ready` is called once it listens."""
+    """Serve on 127.0.0.1 until cancelled. `ready` is called once it listens."""
     async with simulator:
         ready(simulator)
         await asyncio.Event().wait()

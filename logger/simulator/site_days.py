@@ -28,7 +28,7 @@ Totals: TypeAlias = tuple[float, float, float, float, float, float, float]
 
 
 class SiteDays:
-    """Computes the days of one site in order; keeps the start of each, and the slots of those that were asked for."""
+    """Computes the days of one site in order. It keeps the start of each day, and the slots of requested days."""
 
     def __init__(self, site: SiteFacts) -> None:
         self.site = site
@@ -48,7 +48,7 @@ class SiteDays:
         ]
 
     def day(self, day: int) -> list[tuple[Row, Totals]]:
-        """Return the slots of one day; days count from 1970, in UTC."""
+        """Return the slots of one day. `day`: the number of the day since 1970, in UTC."""
         if day < self.first:
             raise ValueError(f"the site begins later, at {self.site.start:.0f}")
         with self._lock:
@@ -59,7 +59,7 @@ class SiteDays:
             return self.slots[day]
 
     def last_bright(self, before: float) -> float:
-        """Find the end of the last slot with production that began before a moment, else the site's start."""
+        """Find the end of the last slot with production that began before a time, else the site's start."""
         day, number = divmod(int(before) // SLOT_S, SLOTS)
         while day >= self.first:
             rows = self.day(day)
@@ -126,7 +126,7 @@ class SiteDays:
         return watts
 
     def _load(self, day: int) -> list[float]:
-        """Compute the house load by slot from the local hour, chance, and a machine now and then."""
+        """Compute the house load by slot from the local hour, chance, and a machine that runs now and then."""
         site, noise = self.site, self.noise
         zone = ZoneInfo(site.zone)
         offsets = [

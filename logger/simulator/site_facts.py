@@ -1,4 +1,4 @@
-"""Defines what an invented site has, and the energy that has flowed there."""
+"""Defines what an invented site has, and the energies that flowed there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Phases: TypeAlias = Literal[1, 2, 3]
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """Hold `count` equal batteries, each of `capacity_wh` and `power_w`; `reserve` (0 to 1) is the lowest charge."""
+    """Hold `count` equal batteries, each of `capacity_wh` and `power_w`. `reserve`: the lowest charge, 0 to 1."""
 
     count: int = 2
     capacity_wh: float = 5000.0
@@ -57,8 +57,8 @@ class SiteFacts:
 
     `inverters`: their number; they share the production by fixed, slightly different parts. `house_w`: the mean load.
     `longitude` sets solar time, `zone` the household's hours. `phases`: 1, 2 (split) or 3. The site begins on the UTC
-    day of `epoch` (unix seconds); `before` is the energy until then. The first question takes about 0.4 ms for each
-    day since the epoch.
+    day of `epoch` (unix seconds); `before` is the energy until then. The first computation takes about 0.4 ms for
+    each day since the epoch.
 
     `second_system`: the part of the production that comes from inverters of another make, which no CT measures; it
     feeds in behind the net CT. `sun_phase`: the phase that the sun feeds, 0 for all of them evenly.
@@ -92,7 +92,7 @@ class SiteFacts:
         return self.epoch // 86400 * 86400
 
     def midnight(self, now: float, days_ago: int = 0) -> float:
-        """Find the local midnight of the day of `now`, or one some days earlier; never before the start."""
+        """Find the local midnight of the day of `now`, or of an earlier day. It is never before the site's start."""
         day = datetime.fromtimestamp(now, ZoneInfo(self.zone)).date() - timedelta(days=days_ago)
         return max(_find_midnight(self.zone, day), self.start)
 

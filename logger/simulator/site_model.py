@@ -1,4 +1,4 @@
-"""Defines what stands behind a simulated gateway: something that answers paths."""
+"""Defines a site model: what answers the paths of a simulated gateway."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class SiteModel(Protocol):
         ...
 
     def answer(self, path: str, now: float) -> Reply:
-        """Return the answer to `path`, with its query, at unix time `now`; the request was admitted."""
+        """Return the answer to `path`, with its query, at unix time `now`. The sign-in was checked before."""
         ...
 
     def access(self, path: str) -> Access:
-        """Return what a path asks for: nothing, Digest, or a token."""
+        """Return which sign-in a path needs: none, Digest, or a token."""
         ...
 
 

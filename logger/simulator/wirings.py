@@ -1,4 +1,4 @@
-"""Wires the meters of an invented site in several ways, and counts what its gateway then counts."""
+"""Wires the meters of an invented site in several ways, and computes what its gateway then counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIRINGS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType({
 
 
 def wire(site: Household, name: str) -> Household:
-    """Return the site wired like this."""
+    """Return the site with the wiring `name`."""
     return replace(site, **WIRINGS[name])  # type: ignore[arg-type]
 
 
@@ -48,5 +48,5 @@ def count_at(site: Household, now: float) -> SiteState:
 
 
 def count_between(site: Household, start: float, stop: float) -> Energy:
-    """Compute what the gateway counts between two moments."""
+    """Compute what the gateway counts between two times."""
     return count_at(site, stop).total - count_at(site, start).total

@@ -43,7 +43,7 @@ def set_up_sign_in(
 ) -> Access | None:
     """Ask for the credentials that this gateway's firmware needs, and test them.
 
-    Returns how the gateway may be asked from now on; None without a sign-in.
+    Returns how the gateway can be asked from now on; None without a sign-in.
     """
     kind = auth_kind(gateway.info)
     access = replace(
@@ -107,7 +107,7 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
 
 
 def _find_refused(access: Access, clock: Clock) -> str:
-    """Return what the local user may not read; empty if the gateway refuses the user nowhere."""
+    """Return what the local user may not read; empty if the gateway refuses nothing."""
     for path, name in _MAY_WANT_A_USER.items():
         try:
             asyncio.run(_fetch(access, path, clock))

@@ -1,4 +1,7 @@
-"""`init --add`: adds a gateway to a recorder; a recorder's only gateway goes into a gateways file before."""
+"""Add a gateway to a recorder (`init --add`).
+
+If the recorder has only one yet, that one goes into a gateways file.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ _MOVED_SECRETS: Final = ("ENPHASE_TOKEN", "ENPHASE_LOCAL_PASSWORD")
 
 
 def add_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
-    """Find one more gateway, pin it and sign in to it; put it into the draft, with what was there before."""
+    """Find one more gateway, pin it and sign in to it. Put it into the draft, with what was there before."""
     before = draft.before
     if not before.enphase.gateway and before.listed is None:
         raise MisuseError("there is no recorder to add a gateway to. Try: run the same command without --add")
@@ -59,7 +62,7 @@ def add_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock
 
 
 def _ask(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> tuple[FoundGateway, Draft]:
-    """Ask what is a gateway's own → the gateway, and a draft with these answers alone."""
+    """Ask for the settings of one gateway. Return the gateway, and a draft with only these answers."""
     before = draft.before
     enphase = before.enphase.model_copy(update={"gateway": "", "serial": "", "token": SecretStr("")})
     recorder = before.recorder.model_copy(
@@ -81,7 +84,7 @@ def _ask(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> tu
 
 
 def _ask_site(terminal: Terminal, added: Draft, before: Settings) -> None:
-    """Ask for the site's name if another gateway has one, because one name makes one site of several."""
+    """Ask for the site's name if another gateway has one. Gateways with the same name form one site."""
     known = list(dict.fromkeys(each.recorder.site for each in before.gateways if each.recorder.site))
     if known and terminal.asks and "LOGGER_SITE" not in added.values:
         terminal.start_section("Its site")
@@ -103,7 +106,7 @@ def _refuse_known(before: Settings, found: FoundGateway) -> None:
 
 
 def _read_file(draft: Draft) -> tuple[Path, str]:
-    """Return the gateways file and its text; a new one begins with the gateway that is recorded now."""
+    """Return the gateways file and its text. A new file begins with the gateway that is recorded now."""
     before = draft.before
     if before.listed is not None:
         path = Path(before.enphase.gateways_file).expanduser()
@@ -131,13 +134,13 @@ def _make_absolute(path: str) -> str:
 
 
 def _keep_secret(draft: Draft, key: str, serial: str, secret: str) -> str:
-    """Put a secret of one gateway into the draft → the name of its file in the secrets folder."""
+    """Put a secret of one gateway into the draft. Return the name of its file in the secrets folder."""
     name = f"enphase_{key.removesuffix('_file')}_{serial or 'first'}"
     draft.further[draft.destination.secrets / name] = secret
     return name
 
 
 def _write_table(values: Mapping[str, object]) -> str:
-    """Write one table; what is not given is left out."""
+    """Write one table of the gateways file. Leave out values that are not given."""
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value]
     return "\n".join([f"[[{TABLE}]]", *lines]) + "\n"

@@ -10,7 +10,10 @@ from logger.model import ROLES, Role
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Hold the options of `init`, secrets without `-file`; None or empty: not given. Retentions in seconds."""
+    """Hold the options of `init`; secrets without `-file` in their names.
+
+    None or empty: not given. Retentions in seconds.
+    """
 
     add: bool = False
     gateway: str = ""
@@ -79,7 +82,7 @@ class Answers:
         return dict(zip(ROLES, spans, strict=True))
 
     def without_influxdb_server(self) -> Answers:
-        """Return the answers without InfluxDB's address and credentials, which failed and are asked again."""
+        """Return the answers without InfluxDB's address and credentials, which failed and are asked for again."""
         return replace(
             self, influxdb_url="", influxdb_token=None, influxdb_user="", influxdb_password=None,
             admin_token=None, admin_user="", admin_password=None,

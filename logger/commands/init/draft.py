@@ -48,15 +48,15 @@ def choose_destination(env_file: Path | None, root: Path | None, *, systemd: boo
 
 
 def _below(root: Path | None, path: Path) -> Path:
-    """Return a path as it is on a machine whose / is the folder `root`."""
+    """Return a path as it is on a machine whose root folder is `root`."""
     return path if root is None else root.absolute() / path.relative_to("/")
 
 
 @dataclass(slots=True)
 class Draft:
-    """Hold the answers so far: settings (None removes one) and secrets by variable; `before`: the old settings.
+    """Hold the answers so far: settings (None removes one) and secrets by variable. `before`: the old settings.
 
-    `further`: file → secret for another program than the recorder, or of one of several gateways. `listing`: the
+    `further`: file → secret of one of several gateways or for a program other than the recorder. `listing`: the
     gateways file and its new text.
     """
 
@@ -76,7 +76,7 @@ class Draft:
         return self.destination.state_dir or self.before.state_dir
 
     def put(self, variable: str, value: str, default: str = "") -> None:
-        """Set a setting; a setting with its default value is removed instead."""
+        """Set a setting. A setting with its default value is removed instead."""
         self.values[variable] = value if value != default else None
 
     def put_secret(self, variable: str, secret: str) -> None:
@@ -85,7 +85,7 @@ class Draft:
         self.values[variable] = None
 
     def forget(self, *variables: str) -> None:
-        """Leave settings and secrets as they were before."""
+        """Undo the answers about these settings and secrets."""
         for name in variables:
             self.secrets.pop(name, None)
             self.values.pop(name, None)
@@ -98,7 +98,7 @@ class Draft:
             self.values[name] = self.values[f"{name}_FILE"] = None
 
     def adopt(self, *variables: str) -> None:
-        """Set what the environment says, where that decided a test and nothing else was answered."""
+        """Set these variables as in the environment, if a test used those values and nothing else was answered."""
         for name in variables:
             value = self.before.values[name]
             if name in self.values or not self.before.origins.get(name, "").startswith("environment"):
@@ -109,7 +109,7 @@ class Draft:
                 self.put(name, str(value))
 
     def require_good(self, **values: str) -> None:
-        """Raise SettingsError if an answer so far or one of `values` is wrong; `values` are not stored.
+        """Raise SettingsError if an answer so far or one of `values` is wrong. `values` are not stored.
 
         Problems in other settings are ignored here, because later answers may correct them.
         """
@@ -159,7 +159,7 @@ class Draft:
         load_settings(None, environ=environ)
 
     def write(self) -> list[NewFile]:
-        """Write all files or none; return them. Raises SettingsError, StateError."""
+        """Write all files or none. Return them. Raises SettingsError, StateError."""
         files = self.make_files()
         try:
             write_together(files)

@@ -22,7 +22,7 @@ _WAYS_IN = {"token": "wants a token", "digest": "no token needed", "open": "asks
 
 
 def find_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> FoundGateway:
-    """Find the gateway by option, search or typed address; put its address and serial into the draft."""
+    """Find the gateway by option, search or typed address. Put its address and serial into the draft."""
     terminal.start_section("Your gateway")
     address = answers.gateway or ("" if terminal.asks else draft.before.enphase.gateway)
     if not address and not terminal.asks:

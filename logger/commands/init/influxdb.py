@@ -90,7 +90,7 @@ def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str,
 def _detect(
     terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock
 ) -> tuple[Server, Answers]:
-    """Detect the server → the server, and the answers with the credentials that it needed to say what it is."""
+    """Detect the server. Return the server, and the answers with the credentials that it needed."""
     given = _list_given(draft, answers, target)
     try:
         return asyncio.run(detect_server(target, clock, given)), answers
@@ -158,7 +158,7 @@ def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server)
 
 
 def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Target:
-    """Ask for credentials that a person has made → the target with them."""
+    """Ask for credentials that a person has made. Return the target with them."""
     if server.dialect == "1":
         name = terminal.ask("User", default=target.username or USERS["write"], option="--influxdb-user")
         password = terminal.ask_secret("Password", option="--influxdb-password-file")
@@ -167,7 +167,7 @@ def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Targ
 
 
 def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Server) -> Admin | None:
-    """Choose the administrator who makes what is missing; None if nothing is to be made."""
+    """Choose the administrator who makes what is missing; None if nothing has to be made."""
     token = answers.admin_token or draft.before.influxdb.admin_token.get_secret_value()
     admin = Admin(token, answers.admin_user, answers.admin_password or "")
     if server.is_open or (server.dialect != "1" and token) or (admin.username and admin.password):
@@ -250,7 +250,7 @@ def _require_writing(outcomes: Mapping[Role, Outcome]) -> None:
 
 
 def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
-    """Put the target into the draft; a bucket with its default name needs no setting."""
+    """Put the target into the draft. A bucket with its default name needs no setting."""
     draft.drop("INFLUXDB_TOKEN", "INFLUXDB_PASSWORD")
     draft.put("INFLUXDB_URL", target.url)
     draft.put("INFLUXDB_ORG", target.org)
@@ -265,7 +265,7 @@ def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> N
 
 
 def _keep_secrets_of_others(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
-    """Keep the secrets for other programs than the recorder, if a file was named for them."""
+    """Keep the secrets for programs other than the recorder, if a file was named for them."""
     if result.admin_token and answers.keep_admin_token:
         draft.further[answers.keep_admin_token] = result.admin_token
     elif result.admin_token and terminal.asks:

@@ -1,4 +1,4 @@
-"""Shows texts and asks questions for `init`; without a terminal, defaults and options are the answers."""
+"""Shows texts and asks questions for `init`. Without a terminal, defaults and options are the answers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 
 
 def speak_of_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
-    """Rewrite an error in the words of the questions and options; a list of settings stays as it is."""
+    """Rewrite an error in the words of the questions and options. A list of settings is not changed."""
     if not isinstance(error, SettingsError):
         error.message, error.hint = _translate(error.message), _translate(error.hint)
     return error
@@ -52,9 +52,9 @@ def missing_answer(option: str) -> click.UsageError:
 
 
 class Terminal:
-    """Asks a person at a terminal, or nobody: with `yes`, or without a terminal, nothing is asked.
+    """Asks a person at a terminal. With `yes`, or without a terminal, nothing is asked.
 
-    Then a question is answered by its default. A question without a default ends the command with the option to give.
+    A question that is not asked is answered by its default. If it has none, the command ends and names the option.
     """
 
     def __init__(self, *, yes: bool) -> None:
@@ -92,10 +92,10 @@ class Terminal:
         option: str,
         explain_wrong: Callable[[str], str] = lambda answer: "",
     ) -> str:
-        """Ask for one line; without a terminal the default is the answer.
+        """Ask for one line. Without a terminal the default is the answer.
 
-        What was typed before is the default when the same is asked again. `explain_wrong` returns what is wrong with
-        an answer, so that it is asked again, and an empty text otherwise.
+        If the same is asked again, the earlier answer is the default. `explain_wrong` returns what is wrong with an
+        answer, which is then asked for again, and an empty text for a good answer.
         """
         if not self.asks:
             if default is None:
@@ -110,9 +110,9 @@ class Terminal:
             self.show_bad(complaint)
 
     def ask_secret(self, question: str, *, option: str, twice: bool = False) -> str:
-        """Ask for one secret, hidden while it is typed; a script gives a file instead.
+        """Ask for one secret, hidden while it is typed. A script gives a file instead.
 
-        What cannot be a token, and a new password that is an ordinary word, is asked for again.
+        A text that cannot be a token, and a new password that is an ordinary word, are asked for again.
         """
         if not self.asks:
             raise missing_answer(option)
@@ -132,7 +132,7 @@ class Terminal:
             self.show_bad(complaint)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
-        """Ask for one of the choices → its index; the first is the default."""
+        """Ask for one of the choices. Return its index. The first one is the default."""
         for number, choice in enumerate(choices, 1):
             click.echo(f"     {click.style(str(number), bold=True)}  {choice}")
         if not self.asks:
@@ -143,7 +143,7 @@ class Terminal:
         return int(answer) - 1
 
     def confirm(self, question: str, *, default: bool, option: str = "--yes") -> bool:
-        """Ask yes or no; with --yes the default is the answer."""
+        """Ask yes or no. With --yes the default is the answer."""
         if self.asks:
             return click.confirm(f"   {question}", default=default)
         if not self.yes:
@@ -151,9 +151,9 @@ class Terminal:
         return default
 
     def retry(self, work: Callable[[bool], T], *, later: str = "", tries: int = 3) -> T | None:
-        """Call `work(True)`; after an error that another answer can cure, call `work(False)`.
+        """Call `work(True)`. After an error that another answer can cure, call `work(False)`.
 
-        After the last try None is returned if a person agrees to `later`, a question; otherwise the error is raised.
+        After the last try return None if a person agrees to the question `later`. Otherwise raise the error.
         """
         for left in reversed(range(tries)):
             try:

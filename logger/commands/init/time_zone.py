@@ -1,4 +1,4 @@
-"""`init`'s time zone section: takes the gateway's zone, and asks only where this machine is set to another one."""
+"""Take the gateway's time zone for `init`. Ask only if this machine is set to another zone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_ZONE: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/GM
 
 
 def set_up_zone(terminal: Terminal, draft: Draft, access: Access | None, clock: Clock) -> None:
-    """Take the gateway's time zone; ask if the gateway tells none, or if this machine is set to another one."""
+    """Take the gateway's time zone. Ask if the gateway gives none, or if this machine is set to another one."""
     if draft.values.get("LOGGER_TIMEZONE"):
         return
     terminal.start_section("Time zone")
@@ -59,7 +59,7 @@ def _are_alike(one: str, other: str, clock: Clock) -> bool:
 
 
 async def _fetch_zone(access: Access, clock: Clock) -> str:
-    """Ask the gateway for its time zone; empty if it does not tell."""
+    """Ask the gateway for its time zone; empty if it gives none."""
     endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == paths.HOME)
     gateway = Gateway(access, clock)
     try:

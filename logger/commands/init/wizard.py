@@ -1,4 +1,4 @@
-"""Runs `init`: makes working settings from nothing, by questions or by options."""
+"""Runs `init`: makes working settings by questions or by options."""
 
 from __future__ import annotations
 
@@ -133,13 +133,13 @@ def _begin_draft(destination: Destination, before: Settings, answers: Answers) -
 
 
 def _ask_for_one_more(terminal: Terminal, draft: Draft, answers: Answers) -> None:
-    """Run the sections that concern a gateway, for one more of them."""
+    """Run the sections that concern a gateway, for one more gateway."""
     click.secho("envoy-logger init --add", bold=True)
     add_gateway(terminal, draft, answers, SystemClock())
 
 
 def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
-    """Run every section at the first set-up; later the sections that an option or a person names."""
+    """Run every section at the first set-up. Later run only the sections that an option or a person names."""
     clock, before = SystemClock(), draft.before
     enphase, influxdb = before.enphase, before.influxdb
     has_list = before.listed is not None

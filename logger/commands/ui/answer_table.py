@@ -1,4 +1,4 @@
-"""Show the answer to a named query: a table for people, JSON, or CSV."""
+"""Show the answer to a named query: as a table for people, as JSON, or as CSV."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FORMATS: Final = {"wh": (1000.0, 2, "kWh"), "w": (1.0, 0, "W"), "%": (1.0, 1, "
 
 
 def print_table(answer: AnswerTable, question: str) -> None:
-    """Print the answer as a table with a curve and notes; an empty answer as one sentence."""
+    """Print the answer as a table with a curve and notes. An empty answer is printed as one sentence."""
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     console.print(question, style="bold")
     if answer.rows:
@@ -56,7 +56,7 @@ def format_json(answer: AnswerTable) -> str:
 
 
 def format_csv(answer: AnswerTable) -> str:
-    """Return the rows as CSV, in the units of the fields; an unknown value is empty."""
+    """Return the rows as CSV, in the units of the fields. An unknown value is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.name for column in answer.columns])

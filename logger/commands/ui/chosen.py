@@ -25,7 +25,7 @@ gateway_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.optio
 
 
 def choose_gateways(configured: Settings, serial: str) -> tuple[Settings, ...]:
-    """Return the settings of each gateway; with a serial, of that one. Raises MisuseError."""
+    """Return the settings of each gateway, or with a serial only of that one. Raises MisuseError."""
     if not serial:
         return configured.gateways
     known = {find_serial(each): each for each in configured.gateways}

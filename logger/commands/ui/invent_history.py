@@ -51,7 +51,7 @@ buy = 0.31
 
 
 def write_site_files(folder: Path, model: SiteModel, at: int) -> dict[str, str]:
-    """Write a layout and a tariff of the invented site; return the settings that name them."""
+    """Write a layout and a tariff of the invented site. Return the settings that name them."""
     info = _read_info(model, at)
     snapshot = Snapshot(info, at, dict(_list_documents(model, plan(info), at)))
     serials = sorted(list_inverter_serials(snapshot) or ())
@@ -77,7 +77,10 @@ def invent_history(
     *,
     coarse_s: int = 900,
 ) -> None:
-    """Record the site from one time to another, in unix seconds: past days with a tick each `coarse_s`, then more."""
+    """Record the site from one time to another, in unix seconds.
+
+    Past days get a tick each `coarse_s` seconds, and the last day gets more.
+    """
     info = _read_info(model, since)
     endpoints = plan(info)
     layout, _ = read_layout(site.layout_file)

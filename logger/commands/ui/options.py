@@ -22,13 +22,13 @@ _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class MisuseError(click.ClickException):
-    """The command was used in a way that cannot be meant; the hint says what to do instead."""
+    """A combination of options that makes no sense. The hint says what to do instead."""
 
     exit_code = 2
 
 
 def _choose_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path:
-    """Return the settings file that was named, which must exist; without a name, find it."""
+    """Return the settings file that was named, which must exist. If none was named, find it."""
     if path is None:
         return find_env_file(read_variables())
     try:
@@ -50,7 +50,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def interface_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make an option for the addresses of this machine's interfaces; it may be given several times."""
+    """Make an option for the addresses of this machine's interfaces. It may be given several times."""
     return click.option("--interface", "interfaces", multiple=True, callback=_check_interfaces, help=help_text)
 
 
@@ -64,7 +64,7 @@ def _check_interfaces(context: click.Context, parameter: click.Parameter, values
 
 
 def parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
-    """Read an option that is an ISO date; empty stays empty."""
+    """Parse an option that is an ISO date. An empty text stays empty."""
     try:
         return date.fromisoformat(text).isoformat() if text else ""
     except ValueError:
@@ -77,7 +77,10 @@ def zone_of(configured: Settings) -> ZoneInfo:
 
 
 def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
-    """Parse a date, a time or an age (90m, 36h, 7d, 2w) → unix seconds from 0 on; `zone`: of times without one."""
+    """Parse a date, a time or an age (90m, 36h, 7d, 2w) to unix seconds, at least 0.
+
+    `zone`: the zone of a time that names none.
+    """
     if found := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
         return max(0, int(now) - int(found[1]) * _UNITS_S[found[2]])
     try:
@@ -90,7 +93,7 @@ def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
 
 
 def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make an option for how long to keep data; its value is in seconds, 0 for ever, None if not given."""
+    """Make an option for how long to keep data. Its value is in seconds, 0 for ever, None if not given."""
     return click.option(name, metavar="TIME", callback=_parse_span, help=f"{help_text}, as forever, 90d, 26w or 2y.")
 
 

@@ -1,4 +1,4 @@
-"""Reads and writes the files of secrets; each secret has a file of its own."""
+"""Reads and writes the files of secrets. Each secret has a file of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class SecretFile:
     mode: int = 0o600
 
     def read_held(self) -> str:
-        """Return the secret of an earlier run, empty for none. Raises StateError if the file cannot be written."""
+        """Return the secret of an earlier run, empty if there is none.
+
+        Raises StateError if the file cannot be written.
+        """
         try:
             refuse_unwritable(self.path.absolute().parent)  # before an old secret ends and a new one has no place
             is_there = os.path.lexists(self.path)
@@ -34,7 +37,7 @@ class SecretFile:
             ) from error
 
     def write(self, secret: str) -> None:
-        """Write the secret unless the file holds it already, and print what was done. Raises StateError."""
+        """Write the secret, unless the file holds it already. Print what was done. Raises StateError."""
         try:
             is_same = self._holds(secret)
             if not is_same:

@@ -29,7 +29,7 @@ def explain_no_token(text: str) -> str:
 
 
 def _read_secret(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
-    """Read a secret without its trailing newline; every output masks it from now on."""
+    """Read a secret without its trailing newline. Every output masks it from now on."""
     if path is None:
         return None
     try:
@@ -48,7 +48,7 @@ def _read_secret(context: click.Context, parameter: click.Parameter, path: str |
 
 
 def _read_stdin(parameter: click.Parameter) -> str:
-    """Read one line of stdin; a terminal shows a question and hides the answer."""
+    """Read one line of stdin. On a terminal, ask for it and hide the answer."""
     if sys.stdin.isatty():
         answer: str = click.prompt(f"The secret for {parameter.opts[0]} (it is not shown)", hide_input=True, err=True)
         return answer

@@ -9,7 +9,10 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def draw_sparkline(numbers: Sequence[float | None]) -> str:
-    """Return one bar for each number, from the least of 0 and the numbers to the greatest; unknown ones are blank."""
+    """Return one bar for each number, or a blank if it is unknown.
+
+    The scale reaches from the least of 0 and the numbers to the greatest number.
+    """
     known = [number for number in numbers if number is not None]
     low, high = min([0.0, *known]), max([0.0, *known])
     if high == low:

@@ -24,7 +24,8 @@ def begin(
 ) -> Settings:
     """Load the settings and configure the log. Raises SettingsError with every problem.
 
-    `require`: variables that must be set. `further`: finds more problems. `level`: the log level, if not the set one.
+    `require`: variables that must be set. `further`: finds more problems. `level`: a log level in place of the one in
+    the settings.
     """
     configured, problems = inspect(env_file, require=require, further=further)
     if problems:
@@ -36,7 +37,7 @@ def begin(
 def inspect(
     env_file: Path, *, require: Sequence[str] = (), further: FurtherCheck = lambda settings: ()
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Load the settings → the settings, with defaults in place of wrong values, and every problem.
+    """Load the settings. Return them, with defaults in place of wrong values, and every problem.
 
     Prints a note if the file is the installed service's, which nobody named.
     """
@@ -51,13 +52,13 @@ def file_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:
-    """Load the settings of a command that polls the gateway; layout and tariff files are checked, too."""
+    """Load the settings of a command that polls the gateway. Layout and tariff files are checked, too."""
     further = file_problems if with_layout else tariff_problems
     return begin(env_file, require=["ENPHASE_GATEWAY"], further=further, level=level)
 
 
 def configure_log(configured: Settings, level: str = "") -> None:
-    """Configure the log: to stderr, at `level` or that of the settings, with every secret masked."""
+    """Configure the log: to stderr, at `level` or the level of the settings, with every secret masked."""
     log.protect(configured.all_secrets)
     recorder = configured.recorder
     log.configure(level or recorder.log_level, recorder.log_format, journal=is_under_journal())
@@ -67,9 +68,10 @@ def configure_log(configured: Settings, level: str = "") -> None:
 
 
 async def poll_each(chosen: Sequence[Settings], take: Callable[[Settings, one_poll.Poll], Awaitable[None]]) -> bool:
-    """Poll each gateway once and hand its answers over; return True if every endpoint of every gateway answered.
+    """Poll each gateway once and pass its answers to `take`. Return True if every endpoint of every gateway answered.
 
-    With several, one that fails is told and costs the others nothing; with one, its error is raised.
+    If one of several gateways fails, that is reported and the others are polled. If the only one fails, its error is
+    raised.
     """
     is_whole = True
     for each in chosen:
