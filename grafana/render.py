@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
-from typing import Final
+from typing import Any, Final
 
 from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -25,6 +25,7 @@ _SCHEMA: Final = 37
 _TIMES: Final = ("_time", "Time")
 _NAMES: Final = {"stat": "\u2002{}\u2002", "bargauge": ""}
 """How a column is named in a kind of panel: kept from the number beside it, or not at all where rows have names."""
+_HOLED: Final = ("table", "bargauge")
 _MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --")
 
 
@@ -156,7 +157,7 @@ class _Page:
             thresholds=dashboard.ThresholdsConfig(
                 mode=dashboard.ThresholdsMode.ABSOLUTE, steps=[dashboard.Threshold(value=None, color=GREY)]
             ),
-            mappings=self._holes() if panel.kind in ("table", "bargauge") else [],
+            mappings=self._holes() if panel.kind in _HOLED else [],
             custom=panel.custom,
         )
 
@@ -176,6 +177,8 @@ class _Page:
         columns = [column for query in panel.queries for column in query.columns]
         for column in dict.fromkeys([*columns, *panel.order, *panel.looks]):
             if found := self._properties(look_at(column, panel.looks), _NAMES.get(panel.kind, "{}")):
+                if panel.kind in _HOLED and "mappings" in found:
+                    found["mappings"] += self._holes()
                 by = "byRegexp" if column.startswith("/") else "byName"
                 yield dashboard.DashboardFieldConfigSourceOverrides(
                     matcher=dashboard.MatcherConfig(id_val=by, options=column),
@@ -184,8 +187,8 @@ class _Page:
                     ],
                 )
 
-    def _properties(self, look: Look, form: str) -> dict[str, object]:
-        found: dict[str, object] = {}
+    def _properties(self, look: Look, form: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         if look.name and form:
             found["displayName"] = form.format(self._say(look.name))
             if form == _NAMES["stat"]:

@@ -58,8 +58,7 @@ def _sums(title: str, says: str, height: int, shift: str = "", *, ground: bool =
         ground=ground,
         time_shift=shift,
         looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
-        absent="No day of this time was recorded. The row of a day comes within fifteen minutes of its first "
-        "reading.",
+        absent="No day of this time was recorded. The row of a day comes with its first reading.",
     )
 
 
@@ -136,7 +135,7 @@ ENERGY: Final = Board(
                     ),
                     time_from=_YEAR,
                     looks={"own_use_percent": _SMOOTH, "self_sufficient_percent": _SMOOTH},
-                    absent=_NEEDS_METER,
+                    absent="This needs a meter at the grid, and a first day.",
                 ),
                 bars(
                     "Each year",
@@ -273,12 +272,15 @@ ENERGY: Final = Board(
         Section(
             "A house with several gateways",
             (
-                bars(
+                listing(
                     "Each day of all gateways: ${site}",
                     "Energy of each local day in the time shown, of all gateways of the site together.",
-                    (24, 9),
+                    (24, 12),
                     Spans(Rows("envoy_site_day", _MAIN)),
-                    along="local_date",
+                    order=("local_date", *_MAIN),
+                    hidden=("Time",),
+                    sort="local_date",
+                    down=True,
                     repeat="site",
                     absent="No site here has several gateways.",
                 ),

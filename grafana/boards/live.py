@@ -24,6 +24,9 @@ _NOTHING: Final = (
     "Nothing was recorded in the last ten minutes. After its start, the recorder delivers the first reading within "
     "two minutes."
 )
+_NO_TODAY: Final = (
+    "Nothing was recorded in the last ten minutes, or the recorder has just begun: it counts from midnight on."
+)
 _ONE_GATEWAY: Final = "No site here has several gateways."
 _SITE_POWERS: Final = ("production_power_w", "load_power_w", "battery_power_w", "net_power_w")
 _SITE_NOW: Final = (
@@ -89,7 +92,7 @@ LIVE: Final = Board(
                     NewestShare(
                         "self_sufficient_percent", _totals("grid_import_today_wh", "load_today_wh"), left=True
                     ),
-                    absent=_NOTHING,
+                    absent=_NO_TODAY,
                     looks={
                         "own_use_percent": Look(more=WHOLE),
                         "self_sufficient_percent": Look(more=WHOLE),
@@ -137,7 +140,7 @@ LIVE: Final = Board(
                     (3, 4),
                     NewestIn("token_days", Rows("envoy_logger", ("token_expires_s",), "15m"), 86400),
                     named=False,
-                    absent="needs none",
+                    absent="none known",
                 ),
             ),
         ),

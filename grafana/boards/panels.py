@@ -43,7 +43,7 @@ PANELS: Final = Board(
                     ),
                     CountAbove("weak", _day_rows("low_days")),
                     CountAbove("silent", _day_rows("silent_days")),
-                    absent="no list of inverters",
+                    absent="No list of inverters was recorded in the last fifteen minutes.",
                 ),
                 listing(
                     "The roof today: ${group}",
@@ -61,13 +61,15 @@ PANELS: Final = Board(
                             {"columnField": "panel_column", "rowField": "panel_row", "valueField": "group_ratio"},
                         ),
                         ("sortBy", {"fields": {}, "sort": [{"field": "panel_row\\panel_column"}]}),
+                        ("filterFieldsByName", {"include": {"pattern": r"\d+|panel_row\\panel_column"}}),
                     ),
                     looks={
                         "/^\\d+$/": Look(more={**_CENTERED, "custom.minWidth": 40}).over(_RATIO),
                         "panel_row\\panel_column": Look("Row", more={**_CENTERED, **cell(60)}),
                     },
                     repeat="group",
-                    absent="This needs a layout file with rows and columns, named by LOGGER_LAYOUT_FILE.",
+                    absent="Nothing to compare yet. The roof needs a layout file with rows and columns, named by "
+                    "LOGGER_LAYOUT_FILE.",
                 ),
                 heat(
                     "Power of each panel",

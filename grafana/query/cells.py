@@ -1,13 +1,13 @@
 """Ask for the cells of a picture of all panels: one value for each panel, and time or hour of the day.
 
-The rows come long; the panel that shows them makes its columns. Panels stand in the order of group, length of the
-name, name, so that E2 comes before E10. InfluxQL knows no length of a name: it asks for names that end in one digit,
-in two, and for all others, and numbers these three in the column `digits`.
+The rows come long; the panel that shows them makes its columns, and sorts by `PLACE`: group, length of the name,
+name, so that E2 comes before E10. InfluxQL knows no length of a name: it asks for names that end in one digit, in
+two, and for all others, and numbers these three.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from grafana.query import flux, influxql
 from grafana.query.asked import OneColumn, Query, Rows, Statement
 
 PLACE: Final = ("panel", "digits", "panel_group")
-"""The columns by which InfluxQL's rows are sorted, the last one first of all."""
+"""The columns by which the rows are sorted, the last one first of all."""
 _DIGITS: Final = (r"=~ /^\D*\d$/", r"=~ /^\D*\d\d$/", r"!~ /^\D*\d{1,2}$/")
 
 
@@ -37,7 +37,7 @@ class CurveByPanel(_PanelCells):
         """Return one statement."""
         read = flux.read(self.rows, flux.windows("mean", empty=False))
         made = {"Time": "r._time", "panel": flux.NAME, self.name: "r._value"}
-        return [Statement(self.rows.role, _in_order((*read, flux.WHOLE_WINDOWS), made))]
+        return [Statement(self.rows.role, _place((*read, flux.WHOLE_WINDOWS), made))]
 
     def influxql(self) -> list[Statement]:
         """Return three statements; the tag that names an inverter is the variable `label`, and so is its column."""
@@ -65,7 +65,7 @@ class PanelDays(_PanelCells):
         field, panel = self.rows.fields
         known = f"filter(fn: (r) => exists r.{panel} and exists r.{field})"
         made = {"Time": "r._time", "panel": f"r.{panel}", self.name: f"r.{field} * 100.0"}
-        return [Statement(self.rows.role, _in_order((*flux.read(self.rows), flux.WIDE, known), made))]
+        return [Statement(self.rows.role, _place((*flux.read(self.rows), flux.WIDE, known), made))]
 
     def influxql(self) -> list[Statement]:
         """Return three statements."""
@@ -118,7 +118,7 @@ class HourShares(Query):
         joined = f'sums = {sums}\nnames = {names}\n\njoin(tables: {{sums, names}}, on: ["serial"])'
         known = f"filter(fn: (r) => exists r.{own} and exists r.{usual} and r.{usual} > 0.0)"
         made = {"panel": "r._value", "hour": "r.hour", self.name: f"100.0 * r.{own} / r.{usual}"}
-        return [Statement(self.rows.role, _in_order((joined, known), made))]
+        return [Statement(self.rows.role, _place((joined, known), made))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement: three would read all hours three times."""
@@ -134,18 +134,14 @@ class HourShares(Query):
         return [Statement(self.rows.role, influxql.select(columns, f"({inner})", f'WHERE "{usual}" > 0'))]
 
 
-def _in_order(steps: Iterable[str], made: dict[str, str]) -> str:
-    """Write the Flux that makes these columns of the rows, and puts the panels in their order."""
-    return flux.pipe(*_order(steps, made), imports=("strings",))
-
-
-def _order(steps: Iterable[str], made: dict[str, str]) -> Iterator[str]:
+def _place(steps: Iterable[str], made: dict[str, str]) -> str:
+    """Write the Flux that makes these columns of the rows, and those of `PLACE`."""
     columns = ", ".join(f"{name}: {value}" for name, value in made.items())
     group = 'if exists r.panel_group then r.panel_group else ""'
-    yield from steps
-    yield "group()"
-    yield f"map(fn: (r) => ({{{columns}, panel_group: {group}}}))"
-    yield "map(fn: (r) => ({r with digits: strings.strlen(v: r.panel)}))"
-    names = ", ".join(f'"{name}"' for name in reversed(PLACE))
-    yield f"sort(columns: [{names}])"
-    yield 'drop(columns: ["panel_group", "digits"])'
+    return flux.pipe(
+        *steps,
+        "group()",
+        f"map(fn: (r) => ({{{columns}, panel_group: {group}}}))",
+        "map(fn: (r) => ({r with digits: strings.strlen(v: r.panel)}))",
+        imports=("strings",),
+    )

@@ -11,9 +11,9 @@ from tests.grafana.expected import BY_LABEL, LABELS, Cells, key_of
 _UNSEEN = {"_time", "_start", "_stop", "_measurement", "_field", "time", "Time", "table", "result"}
 
 _HIDDEN = {
-    "CurveByPanel": {"panel", "digits"},
-    "PanelDays": {"panel", "digits"},
-    "HourShares": {"panel", "hour", "panel_group"},
+    "CurveByPanel": {"panel", "digits", "panel_group"},
+    "PanelDays": {"panel", "digits", "panel_group"},
+    "HourShares": {"panel", "hour", "digits", "panel_group"},
 }
 
 

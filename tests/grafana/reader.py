@@ -42,6 +42,9 @@ _QUIET: Final = """
 }
 """
 """Whether nothing was loading at eight looks in a row: a busy machine begins to ask late, and draws late."""
+_TOP: Final = """
+() => document.querySelectorAll("html, .scrollbar-view").forEach((item) => { item.scrollTop = 0; })
+"""
 _HEIGHT: Final = """
 () => Math.max(...[...document.querySelectorAll(".react-grid-item, [data-panelid]")].map(
     (item) => item.getBoundingClientRect().bottom), 0)
@@ -119,6 +122,7 @@ def open_board(
         _settle(page)
         for heading in page.query_selector_all(".dashboard-row--collapsed .dashboard-row__title"):
             heading.click()
+        page.evaluate(_TOP)
         shown = 0
         while (wanted := max(height, int(page.evaluate(_HEIGHT)) + 16)) != shown:
             shown = wanted  # panels below the first screen are asked for when they come into sight
