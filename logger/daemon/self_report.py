@@ -57,7 +57,7 @@ def _endpoint_point(state: EndpointState, tags: Mapping[str, str], tick: int) ->
 def memory_bytes() -> int | None:
     """Return the resident memory of this process in bytes; None where the kernel does not provide it."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
     except (OSError, ValueError, IndexError):
         return None
     return pages * resource.getpagesize()

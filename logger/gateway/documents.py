@@ -38,8 +38,12 @@ _SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
 _FIRMWARE: Final = re.compile(r"[A-Za-z]{0,4}[0-9]+(\.[0-9]+)*[\w.\-]{0,32}")
 
 
-_MAY_OVERFLOW: Final = re.compile(r"\d[eE]\+?\d|\d{300}")
-"""What stands in every number that is too large for a float, and in some others."""
+_FORM: Final = bytes(
+    ord("0") if byte in b"0123456789" else ord("e") if byte in b"eE" else byte for byte in range(256)
+)
+"""Makes each digit a zero, and each E small."""
+_TOO_LARGE: Final = (b"0e0", b"0e+0", b"0" * 300)
+"""What stands in the form of every number that is too large for a float, and of some others."""
 _OF_NUMBERS: Final = b"0123456789.+-"
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _GONE: Final = frozenset({400, 404, 405, 410})
@@ -113,8 +117,7 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
     if text.count(",") + text.count("[") + text.count("{") > _PARTS_LIMIT:
         raise _unreadable(where, "more values than any gateway has", text)
     try:
-        check = _finite if _MAY_OVERFLOW.search(text) else None
-        parsed: Json = json.loads(text, parse_constant=_refuse, parse_float=check)
+        parsed: Json = (_CAREFUL if _may_overflow(answer.body) else _PLAIN).decode(text)
         if not _is_shallow(answer.body):
             _measure(parsed)
     except (ValueError, RecursionError) as error:
@@ -190,11 +193,21 @@ def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _may_overflow(body: bytes) -> bool:
+    """Return False if a document surely has no number that is too large for a float."""
+    form = body.translate(_FORM)
+    return any(part in form for part in _TOO_LARGE)
+
+
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number that can be stored")
     return value
+
+
+_PLAIN: Final = json.JSONDecoder(parse_constant=_refuse)
+_CAREFUL: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def number_skeleton(answer: Answer) -> int:
