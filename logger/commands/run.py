@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import click
@@ -18,4 +19,7 @@ from logger.outlets import open_outlets
 @env_file_option
 def command(env_file: Path) -> None:
     """Record until stopped. An outage never ends it; a wrong setting ends it at once (exit code 78)."""
-    asyncio.run(app.run(begin_polling(env_file), SystemClock(), open_outlets=open_outlets))
+    settings = begin_polling(env_file)
+    gc.freeze()  # what is loaded now stays, and is never looked through again
+    gc.enable()
+    asyncio.run(app.run(settings, SystemClock(), open_outlets=open_outlets))

@@ -11,7 +11,6 @@ from logger.settings.load import Settings
 from logger.tariff.price_files import list_price_files
 from logger.tariff.price_table import PriceTable, make_table, parse_prices
 from logger.tariff.prices import Prices
-from logger.tariff.tariff_file import parse_tariff
 
 SETTING: Final = "LOGGER_TARIFF_FILE"
 _FIX: Final = "run `envoy-logger tariff check`, which lists every problem with its line."
@@ -26,6 +25,8 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
     """
     if not path:
         return Prices(), ()
+    from logger.tariff.tariff_file import parse_tariff  # takes a while, and many have no tariff file
+
     try:
         tariff, problems = parse_tariff(Path(path).expanduser().read_bytes())
     except OSError as error:

@@ -44,15 +44,21 @@ def encode(readings: Iterable[Reading]) -> bytes:
 
 
 def _encode_line(reading: Reading) -> str:
-    fields = reading.fields
+    fields, tags = reading.fields, reading.tags
     if not fields:
         raise ValueError(f"a reading of {reading.measurement!r} has no field")
-    begun = zip(_begin_fields(tuple(fields)), fields.values())  # noqa: B905  the argument takes long
+    values: Iterable[Any] = fields.values()
     try:
-        text = ",".join([begin + write[value.__class__](value) for (begin, write), value in begun])
+        form, is_long, writers = _plan_fields(*fields, *map(type, values))
     except KeyError:  # a type that is derived from one of ours
         return _encode_line(replace(reading, fields={name: _make_plain(value) for name, value in fields.items()}))
-    return f"{_encode_series(reading.measurement, tuple(reading.tags.items()))} {text} {reading.time:d}\n"
+    written = [
+        value if not long else value + 0.0 if value.is_integer() else round(value, 3) + 0.0
+        for long, value in zip(is_long, values)  # noqa: B905  the argument takes long
+    ]
+    for place, write in writers:
+        written[place] = write(written[place])
+    return f"{_encode_series(reading.measurement, *tags, *tags.values())} {form % (*written,)} {reading.time:d}\n"
 
 
 def _refuse_infinite(readings: Iterable[Reading]) -> None:
@@ -64,21 +70,37 @@ def _refuse_infinite(readings: Iterable[Reading]) -> None:
 
 
 @lru_cache(maxsize=2048)
-def _encode_series(measurement: str, tags: tuple[tuple[str, str], ...]) -> str:
-    """Return the measurement and `,key=value` for every tag that has a value, sorted by key."""
+def _encode_series(measurement: str, *tags: str) -> str:
+    """Return the measurement and `,key=value` for every tag that has a value, sorted by key.
+
+    `tags`: all keys, then all values.
+    """
     if measurement.startswith("#") or "\\" in measurement:
         raise ValueError(f"{measurement!r} is a name that servers misread")
-    kept = ((_encode_name(key, _IN_KEY), _escape(text, _IN_KEY)) for key, text in sorted(tags))
+    half = len(tags) // 2
+    kept = (
+        (_encode_name(key, _IN_KEY), _escape(text, _IN_KEY))
+        for key, text in sorted(zip(tags[:half], tags[half:], strict=True))
+    )
     return _encode_name(measurement, _IN_MEASUREMENT) + "".join(f",{key}={text}" for key, text in kept if text)
 
 
-@lru_cache(maxsize=512)
-def _begin_fields(names: tuple[str, ...]) -> tuple[tuple[str, _Writers], ...]:
-    """Return for each field the text `name=`, and the functions that write a value by its type."""
+@lru_cache(maxsize=1024)
+def _plan_fields(*fields: Any) -> _Plan:
+    """Plan how fields are written: once for all readings that are alike. `fields`: all names, then all types.
+
+    Returns the form for the operator `%`, which of the values may have too many decimals, and which are written by a
+    function.
+    Raises KeyError for a type that is none of ours.
+    """
+    names, kinds = fields[: len(fields) // 2], fields[len(fields) // 2 :]
     for name in names:
         if "\\" in name:
             raise ValueError(f"{name!r} is a name that servers misread")
-    return tuple((f"{_encode_name(name, _IN_KEY)}=", _ROUNDED if is_rounded(name) else _AS_IT_IS) for name in names)
+    starts = [_encode_name(name, _IN_KEY).replace("%", "%%") for name in names]
+    form = ",".join(f"{start}={_FORMS[kind]}" for start, kind in zip(starts, kinds, strict=True))
+    rounded = tuple(kind is float and is_rounded(name) for name, kind in zip(names, kinds, strict=True))
+    return form, rounded, tuple((place, _WRITERS[kind]) for place, kind in enumerate(kinds) if kind in _WRITERS)
 
 
 def _encode_name(name: str, special: re.Pattern[str]) -> str:
@@ -92,26 +114,23 @@ def _escape(text: str, special: re.Pattern[str]) -> str:
     return special.sub(r"\\\1", _MISREAD.sub("", _CONTROLS.sub(" ", text)))
 
 
-def _write_int(value: int) -> str:
+def _check_int(value: int) -> int:
     if not -(2**63) <= value < 2**63:
         raise ValueError(f"an integer of a field is {value}, which does not fit into 64 bits")
-    return f"{value:d}i"
+    return value
 
 
-def _write_text(value: str) -> str:
-    if _TO_ESCAPE.search(value):
-        value = _IN_STRING.sub(r"\\\1", _BREAKS.sub(" ", value))
-    return f'"{value}"'
+def _escape_text(value: str) -> str:
+    return _IN_STRING.sub(r"\\\1", _BREAKS.sub(" ", value)) if _TO_ESCAPE.search(value) else value
 
 
-_Writers: TypeAlias = Mapping[type, Callable[[Any], str]]
-_AS_IT_IS: Final[_Writers] = {
-    float: repr,
-    bool: lambda value: "true" if value else "false",
-    int: _write_int,
-    str: _write_text,
+_Plan: TypeAlias = tuple[str, tuple[bool, ...], tuple[tuple[int, Callable[[Any], Value]], ...]]
+_FORMS: Final[Mapping[type, str]] = {float: "%r", int: "%di", str: '"%s"', bool: "%s"}
+_WRITERS: Final[Mapping[type, Callable[[Any], Value]]] = {
+    bool: {True: "true", False: "false"}.__getitem__,
+    int: _check_int,
+    str: _escape_text,
 }
-_ROUNDED: Final[_Writers] = {**_AS_IT_IS, float: lambda value: repr(round(value, 3) + 0.0)}
 
 
 def _make_plain(value: Value) -> Value:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from logger import places
-from logger.provision.plan import parse_retention
 from logger.settings.environment import find_system_zone, read_variables
 from logger.settings.find_file import find_env_file
 from logger.settings.load import Settings
@@ -98,6 +97,8 @@ def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Cal
 
 
 def _parse_span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    from logger.provision.plan import parse_retention  # `run` needs nothing of it
+
     try:
         return None if text is None else parse_retention(text)
     except ValueError as error:
