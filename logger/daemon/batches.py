@@ -48,20 +48,30 @@ def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str
 
 
 def make_commit(
-    gateway: str, tick: int, readings: Sequence[Reading], result: TickResult, stored: Mapping[str, str]
+    gateway: str,
+    tick: int,
+    readings: Sequence[Reading],
+    result: TickResult,
+    stored: Mapping[str, str],
+    before: GatewayState | None = None,
 ) -> tuple[Commit, dict[str, str]]:
     """Make the commit of one tick. Return the commit and the state's new parts.
 
     `stored`: the parts in the store. `readings`: all points of the tick, including those of the recorder itself.
+    `before`: the state that was converted to `stored`, if this program did that.
     """
-    commit, parts = make_amendment(gateway, result.state, result.daily, stored)
+    commit, parts = make_amendment(gateway, result.state, result.daily, stored, before)
     batches, reports = pack(readings), tuple(result.new_reports)
     return replace(commit, tick=tick, batches=batches, reports=reports, recent=result.recent), parts
 
 
 def make_amendment(
-    gateway: str, state: GatewayState, rows: Iterable[DayRow], stored: Mapping[str, str]
+    gateway: str,
+    state: GatewayState,
+    rows: Iterable[DayRow],
+    stored: Mapping[str, str],
+    before: GatewayState | None = None,
 ) -> tuple[Commit, dict[str, str]]:
     """Make the commit of a state change outside of ticks. Return the commit and the state's new parts."""
-    parts, daily = dump_state(state), make_daily_rows(rows)
+    parts, daily = dump_state(state, before, stored), make_daily_rows(rows)
     return Commit(gateway, state.energy.last_tick, state=compare(stored, parts), daily=daily), parts

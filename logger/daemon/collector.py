@@ -105,6 +105,7 @@ class Collector:
         self._since: dict[Role, float] = {}
         self._last_devices = 0
         self._stored: dict[str, str] = {}
+        self._stored_from: GatewayState | None = None
         self._findings = Findings(self.changes, self._events.record)
         self._is_begun = False
         self._polled_at = self._recognising = ""
@@ -207,7 +208,7 @@ class Collector:
             if not self._claim(info.serial):
                 return False
             self._recognising = info.serial
-            self._stored = await self._store.call(Store.read_state, info.serial)
+            self._stored, self._stored_from = await self._store.call(Store.read_state, info.serial), None
             self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
         if info.serial != self._events.serial:
             self.newest = NewestReadings()
@@ -240,9 +241,9 @@ class Collector:
         """
         state, rows = change(self.state)
         self._share.renew(state.energy, rows)
-        commit, text = make_amendment(self.serial, state, rows, self._stored)
+        commit, text = make_amendment(self.serial, state, rows, self._stored, self._stored_from)
         await self._store.call(Store.put, commit)
-        self.state, self._stored = state, text
+        self.state, self._stored, self._stored_from = state, text, state
 
     async def _commit(self, tick: int, roles: frozenset[Role]) -> None:
         """Make points and the new state from the snapshot, and store both in one transaction."""
@@ -265,14 +266,14 @@ class Collector:
         happened = self._events.take()
         own = await self._own_points(tick, tags, self.poller) if self._own_points else []
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
-        commit, text = make_commit(info.serial, tick, readings, result, self._stored)
+        commit, text = make_commit(info.serial, tick, readings, result, self._stored, self._stored_from)
         await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
         self.newest.take([*readings, *(row.reading for row in result.daily)])
         self._findings.report_events(result.events)
         self._findings.report_absences(result.state.readings.absences)
         self.poller.basis = list_read(result)
-        self.state, self._stored = result.state, text
+        self.state, self._stored, self._stored_from = result.state, text, result.state
         self._since |= dict.fromkeys(roles, now)
         if "devices" in roles:
             self._last_devices = tick

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
@@ -49,8 +50,13 @@ Change: TypeAlias = Callable[[GatewayState], tuple[GatewayState, Sequence[DayRow
 """A function that changes the state between two ticks: state → new state and changed day rows."""
 
 
-def dump_state(state: GatewayState) -> dict[str, str]:
-    """Convert the state to one JSON text for each part of the store. Reports are stored separately."""
+def dump_state(
+    state: GatewayState, before: GatewayState | None = None, dumped: Parts = MappingProxyType({})
+) -> dict[str, str]:
+    """Convert the state to one JSON text for each part of the store. Reports are stored separately.
+
+    `before`: a state that was converted to the parts `dumped`. What did not change since is not converted again.
+    """
     readings = state.readings
     return {
         **dump_energy(state.energy),
@@ -60,7 +66,7 @@ def dump_state(state: GatewayState) -> dict[str, str]:
         "readings.slow": _SLOW.dump_json(readings.times.slow).decode(),
         "readings.gateway_point": _GATEWAY_POINT.dump_json(readings.gateway_point).decode(),
         **{f"{_KEYS_OF}{path}": _dump_keys(shape.keys) for path, shape in readings.shapes.items()},
-        **dump_panels(state.panels),
+        **dump_panels(state.panels, None if before is None else before.panels, dumped),
     }
 
 

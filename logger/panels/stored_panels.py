@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -28,7 +29,8 @@ from logger.panels.panel_state import (
 _STATE: Final = TypeAdapter(PanelState)
 _DAY: Final = TypeAdapter(PanelDays)
 _HOUR: Final = TypeAdapter(Mapping[str, SeenHour])
-_DAY_OF: Final = "panels.day."
+_PANELS: Final = "panels."
+_DAY_OF: Final = f"{_PANELS}day."
 _HOUR_OF: Final = "panels.hour."
 _COUNTER_OFTEN: Final = {"accepted_wh", "at", "bridged_wh"}
 _WATCH_OFTEN: Final = {"since", "last_tick", "interval_run"}
@@ -54,18 +56,27 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
 """Part name → the values of the state in that part."""
 
 
-def dump_panels(state: PanelState) -> dict[str, str]:
-    """Dump the state as one JSON text for each part. Parts that did not change need not be stored again."""
+def dump_panels(
+    state: PanelState, before: PanelState | None = None, dumped: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Dump the state as one JSON text for each part. Parts that did not change need not be stored again.
+
+    `before`: a state that was dumped as the parts `dumped`. What is the same object since is not dumped again.
+    """
     if not state.since:
         return {}
+    if before is state:
+        return {name: text for name, text in dumped.items() if name.startswith(_PANELS)}
     parts = {
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
         for name, values in _PARTS.items()
     }
     parts |= {f"{_HOUR_OF}{start}": _HOUR.dump_json(seen).decode() for start, seen in state.hours.items()}
-    return parts | {
-        f"{_DAY_OF}{day}": _DAY.dump_json(kept, exclude_defaults=True).decode() for day, kept in state.days.items()
-    }
+    same = set() if before is None else {day for day, kept in state.days.items() if before.days.get(day) is kept}
+    for day, kept in state.days.items():
+        name = f"{_DAY_OF}{day}"
+        parts[name] = dumped[name] if day in same else _DAY.dump_json(kept, exclude_defaults=True).decode()
+    return parts
 
 
 def load_panels(parts: Mapping[str, str]) -> PanelState:

@@ -23,8 +23,8 @@ from tests.endtoend.recorder import PATIENCE_S, environment, influxdb
 from tests.waiting import wait_until
 
 TICK_S: Final = 60
-EVERY_S: Final = 0.15
-"""Real seconds from tick to tick."""
+EVERY_S: Final = 0.3
+"""Real seconds from tick to tick. In less time a tick and its delivery would not be one update of the status."""
 _WARM_UP: Final = 15
 _AGO_S: Final = 7 * 86400
 """The clock begins so long ago, because it never passes the present."""
