@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from logger import log
 from logger.clock import Clock
 from logger.influx.classify import Blocked, Done, Wait
 from logger.influx.deliver import deliver
@@ -26,13 +27,13 @@ PAUSE_S: Final = 5.0
 
 
 class Resending:
-    """One pass that sends all recently delivered points again. `lines` counts the lines sent.
+    """One pass that sends all recently delivered points again.
 
     In the store, only the daily rows change: they wait for delivery again, with their current values.
     """
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:
-        self.lines = 0
+        self._lines = 0
         self._store, self._clock = store, clock
         self._left: dict[Role, tuple[int, int]] = {}
         self._until = (0, 0)
@@ -49,7 +50,7 @@ class Resending:
         self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
         self._left = dict.fromkeys(ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
-        self.lines, self._days_wait = 0, False
+        self._lines, self._days_wait = 0, False
 
     def drop(self) -> None:
         """Cancel the pass, because this server cannot lose confirmed points."""
@@ -67,6 +68,7 @@ class Resending:
         sent = await self._store.call(Store.read_sent, role, after, self._until, max_lines)
         if sent is None:
             del self._left[role]
+            self._report_end()
             return Done()
         batches = sent.batches
         while batches:
@@ -77,8 +79,15 @@ class Resending:
                 return delivery.outcome
             batches = tuple(each for number, each in enumerate(batches) if number not in delivery.done)
         self._left[role] = sent.end
-        self.lines += sent.lines
+        self._lines += sent.lines
         return Done()
+
+    def _report_end(self) -> None:
+        if self.role is None and self._lines:
+            log.get("ship").info(
+                "recently delivered points were sent again, because a crash of InfluxDB may have lost some",
+                extra={"points": self._lines, "days": WINDOW_S // 86400},
+            )
 
     async def _let_days_wait(self) -> None:
         self._days_wait = True

@@ -16,9 +16,11 @@ from typing import Final
 
 from logger import log
 from logger.clock import Clock
+from logger.daemon.batch_sizes import BatchSizes
 from logger.daemon.influxdb_credentials import Credentials
 from logger.daemon.progress import Progress
-from logger.daemon.replay import PAUSE_S, WINDOW_S, Resending
+from logger.daemon.read_ahead import ReadAhead
+from logger.daemon.replay import PAUSE_S, Resending
 from logger.errors import StoreFullError
 from logger.influx.classify import Blocked, Wait
 from logger.influx.deliver import Delivery, Search, deliver
@@ -38,14 +40,11 @@ _STORE_S: Final = 60.0
 """After trouble of the store."""
 _LEASE_TIME_S: Final = 1800.0
 """Most seconds for one batch: a search for bad lines can send hundreds of requests to a slow server."""
-_FEWEST_LINES: Final = 200
 _BATCHES_AFTER: Final = 2
 _LINES_AFTER: Final = 10
 """Failures in a row before batches, and then lines, that the server answers with 500 are searched for: 2 s, 4 min."""
 _SUSPECTED_S: Final = 3600.0
 """Seconds for which a bucket that had such a line is searched at once."""
-_SLOW_S: Final = 5.0
-"""A batch that takes more seconds halves the size of the next ones; quick batches double it again."""
 _SERVER: Final = "server"
 _STORE: Final = "store"
 _RESENDING: Final = "resending"
@@ -93,10 +92,9 @@ class Shipper:
         self._news: set[Role] = set(ROLES)
         self._older: set[Role] = set(_BACKLOG)
         self._backoff = Backoff(DELIVERY, clock)
-        self._most_lines: dict[Role, int] = {}
+        self._sizes = BatchSizes(writer)
         self._suspected_until: dict[Role, float] = {}
-        self._ahead: dict[Role, asyncio.Task[Lease | None]] = {}
-        self._meanwhile: dict[Role, set[int]] = {}
+        self._ahead = ReadAhead(store)
         self._well = False
         self._resending = Resending(store, clock)
 
@@ -153,22 +151,22 @@ class Shipper:
         self._progress.move("ship", _LEASE_TIME_S)
         started = self._clock.monotonic()
         if not live:
-            self._look_ahead(role, lease)
+            self._ahead.begin(role, lease, self._sizes.most(role))
         search = self._choose_search(role, live=live)
         delivery = await deliver(self._writer, role, lease.batches, clock=self._clock, search=search)
         if any(line.status == 500 for line in delivery.refused):
             self._suspected_until[role] = self._clock.monotonic() + _SUSPECTED_S
         await self._acknowledge(role, lease, delivery, live=live)
         if len(delivery.done) < len(lease.ids):
-            self._forget_ahead(role)
+            self._ahead.drop(role)  # earlier rows that are not delivered must be sent first
             self._older.add(role)
         if isinstance(delivery.outcome, (Wait, Blocked)):
             await self._put_off(role, delivery.outcome, live=live)
             return bool(delivery.done) and search != "none"
         if not live:
-            self._fit(role, self._clock.monotonic() - started)
-        elif role in self._ahead:
-            self._meanwhile[role].update(lease.ids)
+            self._sizes.fit(role, self._clock.monotonic() - started)
+        else:
+            self._ahead.note_sent(role, lease)
         self._is_well(role, live=live)
         return True
 
@@ -203,54 +201,22 @@ class Shipper:
             return
         self._progress.move("ship", _LEASE_TIME_S)
         started = self._clock.monotonic()
-        outcome = await self._resending.step(self._writer, self._most(role))
+        outcome = await self._resending.step(self._writer, self._sizes.most(role))
         self._backoff.pause(_RESENDING, PAUSE_S)
         if isinstance(outcome, (Wait, Blocked)):
             await self._put_off(role, outcome, live=False)
             return
         self._is_well(role, live=False)
-        self._fit(role, self._clock.monotonic() - started)
-        if not self.is_resending and self._resending.lines:
-            log.get("ship").info(
-                "recently delivered points were sent again, because a crash of InfluxDB may have lost some",
-                extra={"points": self._resending.lines, "days": WINDOW_S // 86400},
-            )
+        self._sizes.fit(role, self._clock.monotonic() - started)
 
     async def _lease(self, role: Role, *, live: bool) -> Lease | None:
         if role == "daily":
             return await self._store.call(Store.lease_daily, self._writer.most_lines)
         if live:
             self._news.discard(role)  # older waiting ticks belong to the backlog
-        if not live and (ahead := self._ahead.pop(role, None)) is not None:
-            lease = await ahead
-            if lease is not None and self._meanwhile[role].isdisjoint(lease.ids):
-                return lease
-        return await self._store.call(Store.lease, role, newest=live, max_lines=self._most(role))
-
-    def _look_ahead(self, role: Role, lease: Lease) -> None:
-        """Read the next batch from the store while the current one is being sent."""
-        self._meanwhile[role] = set()
-        following = self._store.call(Store.lease, role, newest=False, max_lines=self._most(role), after=lease.end)
-        self._ahead[role] = asyncio.create_task(following)
-        self._ahead[role].add_done_callback(lambda done: done.cancelled() or done.exception())
-
-    def _forget_ahead(self, role: Role) -> None:
-        """Drop the batch that was read ahead, because earlier rows that are not delivered must be sent first."""
-        if (ahead := self._ahead.pop(role, None)) is not None:
-            ahead.cancel()
-
-    def _most(self, role: Role) -> int:
-        return min(self._most_lines.get(role, self._writer.most_lines), self._writer.most_lines)
-
-    def _fit(self, role: Role, took_s: float) -> None:
-        """Adapt the batch size of a role so that one batch takes the server a few seconds."""
-        if took_s > _SLOW_S:
-            self._halve(role)
-        elif took_s < _SLOW_S / 4:
-            self._most_lines[role] = 2 * self._most(role)
-
-    def _halve(self, role: Role) -> None:
-        self._most_lines[role] = max(_FEWEST_LINES, self._most(role) // 2)
+        if not live and (lease := await self._ahead.take(role)) is not None:
+            return lease
+        return await self._store.call(Store.lease, role, newest=live, max_lines=self._sizes.most(role))
 
     async def _acknowledge(self, role: Role, lease: Lease, delivery: Delivery, *, live: bool) -> None:
         """Mark the confirmed rows as delivered, and keep refused lines with the reason of the refusal."""
@@ -318,7 +284,7 @@ class Shipper:
         cure = f"\nTry: {outcome.hint}" if outcome.hint else ""
         self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store{cure}")
         if not live:
-            self._halve(role)
+            self._sizes.halve(role)
         if outcome.away:
             await self._plan_to_resend()
 

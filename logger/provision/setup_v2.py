@@ -5,7 +5,6 @@ Running it again changes nothing that is already right.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -23,10 +22,9 @@ from influxdb_client import (
 
 from logger.errors import InfluxError, InfluxMissingError, InfluxRefusedError
 from logger.influx.dialects import is_sendable
-from logger.influx.limits import has_limit
 from logger.influx.queries import quote_flux
 from logger.influx.v2_client import V2Client
-from logger.log import mask, protect
+from logger.log import protect
 from logger.provision.plan import (
     DAY_S,
     RIGHTS,
@@ -40,14 +38,11 @@ from logger.provision.plan import (
     describe_retention,
     plan_retention,
 )
+from logger.provision.v2_refusals import refuse
 
 _TIMEOUT_S: Final = 20.0
 _SHARDS: Final = ((2 * DAY_S, 3600), (180 * DAY_S, DAY_S), (0, 7 * DAY_S))
 """What InfluxDB 2 itself chooses: retention below → seconds of a shard; 0 stands for all above."""
-_LIMIT_HINT: Final = (
-    "keep within the plan: let INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY name the bucket of INFLUXDB_BUCKET, "
-    "and give --retention 30d. Or upgrade it: click your organisation's name in InfluxDB Cloud, then Usage."
-)
 _DESCRIPTION: Final = "envoy-logger"
 """What our tokens and buckets are known by on the server."""
 
@@ -61,7 +56,7 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     still accepts it. Otherwise a new token replaces it, and the old one is deleted. A dry run makes nothing and lists
     the steps. Raises InfluxError or a subclass, or a WireError.
     """
-    with V2Client(url, _refuse, timeout_s=_TIMEOUT_S) as anonymous:
+    with V2Client(url, refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
         if not _is_fresh(anonymous, service):
             return _set_up_as(admin, url, plan, [], {})
@@ -101,7 +96,7 @@ def _set_up_as(
 ) -> SetupResult:
     """Sign in and make what is missing. `made`: name → id of the buckets that the first sign-up made."""
     sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
-    with V2Client(url, _refuse, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:
+    with V2Client(url, refuse, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:
         setup = _V2Setup(client, url, plan, steps)
         org_id = setup.make_organisation()
         if org_id is None:
@@ -215,7 +210,7 @@ class _V2Setup:
         text, org = self._plan.held.get(purpose, ""), self._plan.org
         if not is_sendable(text):
             return None
-        with V2Client(self._url, _refuse, timeout_s=_TIMEOUT_S, token=text, org=org) as client:
+        with V2Client(self._url, refuse, timeout_s=_TIMEOUT_S, token=text, org=org) as client:
             write, query = WriteService(client.api.api_client).post_write, client.api.query_api().query
             for bucket in self._plan.buckets:
                 if purpose == "write":  # an empty write tells and stores nothing; the client's own writer sends none
@@ -233,36 +228,6 @@ class _V2Setup:
             return self._client.ask(function, doing)
         except InfluxMissingError:  # some versions answer 404 instead of an empty list
             return []
-
-
-def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
-    """Make the error for an answer whose status is not a success."""
-    own, failure = _read_reason(body), f"InfluxDB at {host} does not {doing}"
-    if "password" in own and status in (400, 422):
-        return InfluxError(f"{failure}: {mask(own)[:200]}", "choose another password (--admin-password-file).")
-    message = f"{failure}: HTTP {status}: {mask(own or ' '.join(body.split()))[:200]}"
-    if status < 500 and has_limit(body):
-        return InfluxError(message, _LIMIT_HINT)
-    if status in (401, 403):
-        return InfluxRefusedError(
-            message,
-            "give a token that may manage buckets and tokens: INFLUXDB_ADMIN_TOKEN_FILE, or --admin-token-file.",
-        )
-    if status == 404 and "page not found" not in body:
-        return InfluxMissingError(message, "check INFLUXDB_ORG.")
-    if status in (400, 404, 405) and not own:
-        return InfluxError(f"{message} (is it an InfluxDB 2?)", "check INFLUXDB_URL and INFLUXDB_API.")
-    return InfluxError(message, "see InfluxDB's own log, then run the command again.")
-
-
-def _read_reason(body: str) -> str:
-    """Return the reason that an InfluxDB 2 gives in its own format, on one line; empty for any other answer."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    is_own = isinstance(answer, dict) and isinstance(answer.get("code"), str)
-    return " ".join(str(answer.get("message") or answer["code"]).split()) if is_own else ""
 
 
 def _list_steps(plan: SetupPlan) -> list[Step]:

@@ -28,7 +28,7 @@ _USUAL_W: Final = 250.0
 def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, float]:
     """Return the greatest power in W of the counters whose devices tell it; `sources` names each counter's rowset."""
     found = {}
-    if sources.get("production") not in _BY_CT and (most_w := _bound_inverters(view)):
+    if sources.get("production") not in _BY_CT and (most_w := _limit_inverters(view)):
         found["production"] = most_w
     if rated_w := batteries.sum_rated(view):
         found |= dict.fromkeys(("charged", "discharged"), SURGE * rated_w)
@@ -45,7 +45,7 @@ def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
     return found
 
 
-def _bound_inverters(view: View) -> float | None:
+def _limit_inverters(view: View) -> float | None:
     """Return the greatest power that the inverters can make together, in W.
 
     Return None unless two documents agree on the number of inverters.

@@ -1,0 +1,35 @@
+"""Adapts the number of lines in a batch to the server, so that one batch takes it a few seconds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.influx.write import Writer
+from logger.model import Role
+
+_FEWEST_LINES: Final = 200
+_SLOW_S: Final = 5.0
+"""A batch that takes more seconds halves the size of the next ones; quick batches double it again."""
+
+
+class BatchSizes:
+    """Holds the most lines in a batch of each role; never more than the server takes."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._lines: dict[Role, int] = {}
+
+    def most(self, role: Role) -> int:
+        """Return the most lines that a batch of the role may have now."""
+        return min(self._lines.get(role, self._writer.most_lines), self._writer.most_lines)
+
+    def fit(self, role: Role, took_s: float) -> None:
+        """Choose the size of the next batch of the role by the seconds that the last one took."""
+        if took_s > _SLOW_S:
+            self.halve(role)
+        elif took_s < _SLOW_S / 4:
+            self._lines[role] = 2 * self.most(role)
+
+    def halve(self, role: Role) -> None:
+        """Halve the size of the role's next batch, because the server could not take the last one."""
+        self._lines[role] = max(_FEWEST_LINES, self.most(role) // 2)

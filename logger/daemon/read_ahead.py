@@ -1,0 +1,42 @@
+"""Reads the next batch of a backlog from the store while the current one is being sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+from logger.model import Role
+from logger.store.records import Lease
+from logger.store.store import Store
+from logger.store.thread import StoreCalls
+
+
+class ReadAhead:
+    """Holds the batch of each role that is being read, and the rows that were delivered meanwhile."""
+
+    def __init__(self, store: StoreCalls) -> None:
+        self._store = store
+        self._reading: dict[Role, asyncio.Task[Lease | None]] = {}
+        self._sent: dict[Role, set[int]] = {}
+
+    def begin(self, role: Role, lease: Lease, max_lines: int) -> None:
+        """Start to read the batch that follows `lease`, of at most so many lines."""
+        self._sent[role] = set()
+        following = self._store.call(Store.lease, role, newest=False, max_lines=max_lines, after=lease.end)
+        self._reading[role] = asyncio.create_task(following)
+        self._reading[role].add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def note_sent(self, role: Role, lease: Lease) -> None:
+        """Remember rows that were delivered as news, so that a batch that has them is not sent again."""
+        if role in self._reading:
+            self._sent[role].update(lease.ids)
+
+    async def take(self, role: Role) -> Lease | None:
+        """Return the batch that was read; None if there is none, or if a part of it was delivered meanwhile."""
+        reading = self._reading.pop(role, None)
+        lease = None if reading is None else await reading
+        return lease if lease is not None and self._sent[role].isdisjoint(lease.ids) else None
+
+    def drop(self, role: Role) -> None:
+        """Forget the batch that was read."""
+        if (reading := self._reading.pop(role, None)) is not None:
+            reading.cancel()
