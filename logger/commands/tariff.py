@@ -57,7 +57,8 @@ def check_file(env_file: Path, file: Path | None) -> int:
         return 78
     for period in prices.tariff.periods:
         click.echo(f"{_describe_span(period)}: {_describe_prices(period)}")
-    _print_table(prices.table)
+    if prices.tariff.price_path:
+        _print_table(prices.table)
     click.echo("The tariff file is good.")
     return 0
 
@@ -65,6 +66,7 @@ def check_file(env_file: Path, file: Path | None) -> int:
 def _print_table(table: PriceTable) -> None:
     """Print which prices the price files hold, and where prices are missing."""
     if not table.times:
+        click.echo("The price files hold no price yet. A folder needs files whose names end in .csv.")
         return
     bought = [buy for buy, _ in table.prices]
     click.echo(

@@ -73,7 +73,7 @@ def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
         rows.append((text(point, label), *energies, *_ratios(*energies[:4]), number(point, "coverage_percent")))
     columns = (Column(label, title), *_ENERGIES, *_BATTERY, *_RATIOS, Column("coverage_percent", "recorded", "%"))
     sums = {column.title: total(number(point, column.name) for point in points) for column in (*_ENERGIES, *_BATTERY)}
-    return AnswerTable(columns, rows, curve="production_wh", notes=note_sums(sums) if len(rows) > 1 else ())
+    return AnswerTable(columns, rows, curve="production_wh", notes=note_sums(sums, {}) if len(rows) > 1 else ())
 
 
 def _answer_now(rows: Rows, scope: Scope) -> AnswerTable:

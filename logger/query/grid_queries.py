@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
+from statistics import median
 from typing import Final
 
 from logger.backfill.history import Point
@@ -126,13 +128,17 @@ def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_gaps(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each time of more than five minutes without totals, including one that has not ended."""
+    """Make a row for each time of more than five minutes without totals, including one that has not ended.
+
+    If the recorder's interval is longer, a gap is at least twice that interval.
+    """
     times = sorted({point.time for point in rows.of("envoy_totals")})
+    usual_s = median([b - a for a, b in pairwise(times)]) if len(times) > 1 else 0.0
     pairs = [*zip(times, [*times[1:], scope.until], strict=True)] if times else []
     found = [
         (f"{scope.local(a):%Y-%m-%d %H:%M}", f"{scope.local(b):%Y-%m-%d %H:%M}", float(b - a))
         for a, b in pairs
-        if b - a > _GAP_S
+        if b - a > _GAP_S and b - a >= 2 * usual_s
     ]
     columns = (Column("from", "from"), Column("to", "to"), Column("duration_s", "for", "s"))
     return AnswerTable(columns, found)

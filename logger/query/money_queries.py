@@ -53,15 +53,12 @@ def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
 
 def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
     """Say the sums of the span, which may be that of a bill; amounts only where there is one currency."""
-    notes = note_sums({"bought": total(number(p, "grid_import_wh") for p in points),
-                       "sold": total(number(p, "grid_export_wh") for p in points)})  # fmt: skip
-    if len({text(point, "currency") for point in points}) > 1:
-        return notes
-    known = {name: total(number(point, name) for point in points) for name in _AMOUNTS}
-    return (
-        *notes,
-        f"In all: {', '.join(f'{name} {sum_:,.2f}' for name, sum_ in known.items() if sum_ is not None)}.",
-    )
+    energies = {
+        title: total(number(point, name) for point in points)
+        for name, title in {"grid_import_wh": "bought", "grid_export_wh": "sold"}.items()
+    }
+    has_one = len({text(point, "currency") for point in points}) == 1
+    return note_sums(energies, {name: total(number(point, name) for point in points) for name in _AMOUNTS if has_one})
 
 
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:

@@ -127,9 +127,10 @@ def total(values: Iterable[float | None]) -> float | None:
     return add_up(known) if known else None
 
 
-def note_sums(sums: Mapping[str, float | None]) -> tuple[str, ...]:
-    """Say the sums in Wh of a table by name; nothing where none is known."""
-    known = [f"{name} {wh / 1000:,.2f} kWh" for name, wh in sums.items() if wh is not None]
+def note_sums(energies: Mapping[str, float | None], amounts: Mapping[str, float | None]) -> tuple[str, ...]:
+    """Say the sums of a table by name, energies in Wh and amounts of money; nothing where none is known."""
+    known = [f"{name} {wh / 1000:,.2f} kWh" for name, wh in energies.items() if wh is not None]
+    known += [f"{name} {amount:,.2f}" for name, amount in amounts.items() if amount is not None]
     return (f"In all: {', '.join(known)}.",) if known else ()
 
 

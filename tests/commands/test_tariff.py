@@ -77,6 +77,14 @@ def test_check_tells_the_range_of_hourly_prices_and_where_some_are_missing(tmp_p
     ]
 
 
+def test_check_says_that_a_folder_holds_no_price_file(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").mkdir()
+    (tmp_path / "p.csv" / "prices.txt").write_text("2025-06-01T00:00Z,0.3\n", encoding="utf-8")
+    done = program(tmp_path, "tariff", "check", lay(tmp_path, HOURLY))
+    assert done.code == 0, done.err
+    assert "The price files hold no price yet." in done.out
+
+
 def test_propose_prints_a_file_that_is_good(site: BackgroundSimulator, tmp_path: Path) -> None:
     done = program(tmp_path, "tariff", "propose", settings=site.settings)
     assert done.code in (0, 75), done.err

@@ -193,8 +193,7 @@ def test_the_days_of_a_bill_are_summed_below_the_table() -> None:
         for band in ("day", "night")
     ]
     assert ask("cost", {"envoy_band_day": bands}).notes == (
-        "In all: bought 2.00 kWh.",
-        "In all: cost 0.50.",
+        "In all: bought 2.00 kWh, cost 0.50.",
         "Amounts are in EUR.",
     )
 
@@ -316,11 +315,17 @@ def test_outages_have_begin_end_and_length() -> None:
 
 
 def test_gaps_of_more_than_five_minutes_and_the_open_one() -> None:
-    points = [point(f"2026-05-20T11:{minute:02}", production_power_w=1.0) for minute in (0, 5, 11)]
+    points = [point(f"2026-05-20T11:{minute:02}", production_power_w=1.0) for minute in (0, 1, 2, 3, 4, 5, 11)]
     assert ask("gaps", {"envoy_totals": points}).rows == [
         ("2026-05-20 11:05", "2026-05-20 11:11", 360.0),
         ("2026-05-20 11:11", "2026-05-20 12:00", 2940.0),
     ]
+
+
+def test_an_interval_of_ten_minutes_is_no_gap() -> None:
+    points = [point(f"2026-05-20T{clock}", production_power_w=1.0) for clock in ("11:00", "11:10", "11:20", "11:50")]
+    found = ask("gaps", {"envoy_totals": points}, now="2026-05-20T11:55")
+    assert found.rows == [("2026-05-20 11:20", "2026-05-20 11:50", 1800.0)]
 
 
 def test_cost_has_the_bands_and_their_sum() -> None:

@@ -151,6 +151,21 @@ def test_energy_waits_a_day_for_its_price_and_is_then_booked_without_one() -> No
     )
 
 
+def test_energy_after_the_last_quarter_of_a_price_file_waits_for_the_next_file() -> None:
+    begin = at("2025-06-01", "00:00")
+    today: dict[int, tuple[float, float | None]] = {begin + quarter * 900: (0.2, None) for quarter in range(96)}
+    house = House(prices_of(HOURLY), begin)
+    house.prices = Prices(house.prices.tariff, make_table([today]))
+    house.run(at("2025-06-02", "00:30"))
+    assert house.value("2025-06-01", "cost") == pytest.approx(14.4 * 0.2, abs=1e-6)
+    tomorrow: dict[int, tuple[float, float | None]] = {
+        begin + quarter * 900: (0.5, None) for quarter in range(96, 192)
+    }
+    house.prices = Prices(house.prices.tariff, make_table([today, tomorrow]))
+    house.run(at("2025-06-02", "04:15"))
+    assert house.value("2025-06-02", "cost") == pytest.approx(0.6 * 4.25 * 0.5, abs=1e-6)
+
+
 USES = st.lists(st.tuples(st.integers(60, 200_000), *[st.floats(0, 8000)] * 3), min_size=1, max_size=12)
 BEGINS = st.integers(0, 86400 * 700)
 
