@@ -143,7 +143,7 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
 
 
 def _leave() -> None:
-    log.get("service").warning("the disk or a server hangs: stopped without waiting for it; every commit is complete")
+    log.get("service").warning("stopped without waiting for a disk or server that hangs; every commit is complete")
     logging.shutdown()
     os._exit(0)
 
