@@ -36,13 +36,13 @@ _UNITS: Final = {
 _HEAD: Final = """\
 # Every field
 
-Made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the same. Where a field has several
-sources they are read in this order: a later one is used only where the gateway surely has nothing better. A value
-that is missing or not plausible is left out.
+This page is made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the same. If a field has
+several sources, they are read in the given order: a later one is used only if the gateway surely has nothing better.
+A value that is missing or not plausible is left out.
 
 Every point carries the tag `gateway` (its serial number), and `site` if one is set. Points of a site of several
-gateways (`envoy_site`, `envoy_site_day`) carry `site` alone. Points of inverters also carry
-the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column` and its own.
+gateways (`envoy_site`, `envoy_site_day`) carry only `site`. Points of inverters also carry the tags of the layout file
+(`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column`, and any further tag that the file defines.
 `serial` identifies an inverter; a panel that gets another name in the layout file starts a new series.
 """
 

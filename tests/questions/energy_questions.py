@@ -95,8 +95,8 @@ ENERGY_QUESTIONS: Final = (
         lambda site: {(): tuple(site.truth.now[name.removesuffix("_power_w")] for name in _NOW)},
         role="totals", within=0.01, fits=has_meters, numbers=(1,),
         note="`net_power_w` is positive while the house imports. Batteries add `battery_power_w` (positive while"
-        " discharging) and `battery_charge_percent`. A minute is normally enough; 30 minutes bridge a "
-        "restart.",
+        " discharging) and `battery_charge_percent`. The last minute normally has a value; 30 minutes also cover "
+        "a restart.",
     ),
     Question(
         "today",
@@ -109,8 +109,8 @@ ENERGY_QUESTIONS: Final = (
             "envoy_day", "26h",
         ),
         (), (*_ENERGIES, *_RATIOS), _of_today, fits=has_meters, numbers=(2,),
-        note="The row of the day is at most 15 minutes old. To the minute, take `…_today_wh` of `envoy_totals`, "
-        "which has the batteries too.",
+        note="The day row is at most 15 minutes old. For values of this minute use `…_today_wh` of `envoy_totals`, "
+        "which has the batteries, too.",
     ),
     Question(
         "days",
@@ -130,7 +130,7 @@ ENERGY_QUESTIONS: Final = (
             (month,): (*(found := energies(days)), *_ratios(*found)) for month, days in site.months().items()
         },
         fits=has_meters, numbers=(3,),
-        note="There are no stored percentages: they are made of sums. A mean of daily percentages would be "
+        note="Percentages are not stored, but computed from sums. A mean of daily percentages would be "
         "wrong.",
     ),
     Question(
@@ -152,8 +152,8 @@ ENERGY_QUESTIONS: Final = (
             where="local_month =~ /-11$/",
         ),
         ("local_month",), (*_ENERGIES, "production_a_day_wh"), _same_month, fits=has_meters, numbers=(4,),
-        note="`-11` is November; Grafana puts the month in by `/-${__to:date:MM}$/`. As long as the month lasts,"
-        " compare what was made a day. The same days of both years: `envoy-logger query compare`. In Flux, "
+        note="`-11` is November; Grafana puts the month in by `/-${__to:date:MM}$/`. While the month lasts,"
+        " compare means per day. `envoy-logger query compare` compares the same days of both years. In Flux, "
         "`toFloat` is needed because `days` is an integer, and one column holds one type.",
     ),
     Question(
@@ -209,8 +209,8 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> group(columns: ["month", "hour"])\n    |> mean()',
         select("mean(production_wh) AS production_wh", "envoy_hour", "730d", group='"month", "hour"'),
         ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
-        note="Hours of the site's time zone, also where the clocks change. Hours in a gap of the recorder have "
-        "no point, so that they do not spoil the mean.",
+        note="Hours are those of the site's time zone, also when the clocks change. Hours in a gap of the recorder have "
+        "no point, so they do not spoil the mean.",
     ),
     Question(
         "hours",
@@ -220,8 +220,8 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> pivot(rowKey: ["hour"], columnKey: ["_field"], valueColumn: "_value")\n    |> group()',
         select(", ".join(f"mean({name}) AS {name}" for name in _ENERGIES), "envoy_hour", "31d", group='"hour"'),
         ("hour",), _ENERGIES, _hours, fits=has_meters,
-        note="Times the prices of another tariff it tells what that would cost; with a bigger battery in mind it "
-        "tells when there is something to keep.",
+        note="Multiplied by the prices of another tariff, it tells what that tariff would cost. It also tells "
+        "when a bigger battery would have energy to store.",
     ),
     Question(
         "shape",

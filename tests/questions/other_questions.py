@@ -114,7 +114,7 @@ OTHER_QUESTIONS: Final = (
         ("local_month",), (*_CHARGED, "percent"),
         _came_back,
         fits=has_battery, numbers=(20,),
-        note="A month that ends fuller than it began seems worse than it was.",
+        note="If the battery is fuller at the end of a month than at its beginning, the month seems worse than it was.",
     ),
     Question(
         "battery",
@@ -150,7 +150,7 @@ OTHER_QUESTIONS: Final = (
             (day,): (min(truth.wh["grid_import"], truth.wh["grid_export"]),) for day, truth in site.days(365).items()
         },
         fits=has_meters, numbers=(23,),
-        note="InfluxQL has no `min` of two columns; half of sum less difference is the same.",
+        note="InfluxQL has no `min` of two columns; half of (sum minus difference) gives the same.",
     ),
     Question(
         "voltage",
@@ -160,7 +160,7 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
         within=0.01, fits=has_meters, numbers=(15,),
-        note="Of each minute, over all phases, while on the grid. They outlive a short retention of the minutes.",
+        note="They are taken from every minute on the grid, over all phases, and remain when the minutes are deleted.",
     ),
     Question(
         "frequency",
@@ -187,7 +187,7 @@ OTHER_QUESTIONS: Final = (
         + ") WHERE time > now() - 3d GROUP BY time(15m) fill(none)",
         ("minute",), ("difference_w",), find_imbalance, role="totals", within=0.01, fits=has_phases,
         numbers=(17,), is_part=True,
-        note="The outer query needs the time once more; without it InfluxQL reads all windows since 1970.",
+        note="The outer query needs the time again. Without it InfluxQL reads all windows since 1970.",
     ),
     Question(
         "peaks",
@@ -197,7 +197,7 @@ OTHER_QUESTIONS: Final = (
         ("local_month",), ("peak_import_w", "peak_import_at"),
         lambda site: {(month,): find_peak(days, site) for month, days in site.months().items()},
         within=0.01, fits=has_meters, numbers=(18,),
-        note="`peak_import_at` is a text: local date and time.",
+        note="`peak_import_at` is a text with local date and time.",
     ),
     Question(
         "export-limit",
@@ -214,7 +214,7 @@ OTHER_QUESTIONS: Final = (
         ("minute",), ("duration_s",),
         lambda site: {(site.minute(at),): (lasted,) for at, lasted in site.truth.outages.items()},
         role="totals", fits=has_battery, numbers=(26,),
-        note="The event stands where the outage ended. `gateway_back` tells the same of the gateway.",
+        note="The event has the time at which the outage ended. `gateway_back` tells the same of outages of the gateway.",
     ),
     Question(
         "events",
@@ -229,7 +229,7 @@ OTHER_QUESTIONS: Final = (
             if at > site.now - 31 * 86400
         },
         role="totals", fits=has_battery, is_part=True,
-        note="In Grafana: annotations.",
+        note="In Grafana show them as annotations.",
     ),
     Question(
         "gaps",
@@ -246,8 +246,8 @@ OTHER_QUESTIONS: Final = (
             if at - lasted > site.now - 31 * 86400
         },
         role="totals", numbers=(27,),
-        note="The row stands at the end of the gap. A gap that lasts until now is not in it; the day's "
-        "`coverage_percent` shows that one too.",
+        note="The row has the time at which the gap ended. A gap that lasts until now has no row; the day's "
+        "`coverage_percent` shows that one, too.",
     ),
     Question(
         "cost",
@@ -255,7 +255,7 @@ OTHER_QUESTIONS: Final = (
         read("envoy_month", "cost", "income", "saved", "currency") + BESIDE,
         select("local_month, cost, income, saved, currency", "envoy_month"),
         ("local_month",), ("cost", "income", "saved"), _costs, within=0.01, fits=has_tariff, numbers=(24,),
-        note="Booked at the price of each minute, also where prices change by the hour. A new tariff never "
+        note="Energy is booked at the price of its minute, also when prices change each hour. A new tariff never "
         "changes the past.",
     ),
     Question(

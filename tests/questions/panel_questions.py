@@ -122,7 +122,8 @@ PANEL_QUESTIONS: Final = (
         + ") WHERE silent_days > 0 OR low_days > 2 GROUP BY serial",
         ("serial",), ("panel", "silent_days"), _sick, numbers=(7,),
         note="`silent_days`: days in a row without a report while others reported. `low_days`: sunny days in a "
-        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. Today less that number is since when.",
+        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. Subtract that number of days from today: the "
+        "result is the date on which it began.",
     ),
     Question(
         "panels",
@@ -147,7 +148,7 @@ PANEL_QUESTIONS: Final = (
         read(_DAY, "energy_wh", since="-365d") + '\n    |> group(columns: ["serial"])\n    |> sum()\n    |> group()',
         select("last(panel) AS panel, sum(energy_wh) AS energy_wh", _DAY, "365d", group="serial"),
         ("serial",), ("energy_wh",), _year, within=400.0,
-        note="What an inverter made before the recorder first saw it is in no row.",
+        note="Energy that an inverter made before the recorder first saw it is in no row.",
     ),
     Question(
         "silent",
@@ -201,8 +202,8 @@ PANEL_QUESTIONS: Final = (
         + "\n    |> map(fn: (r) => ({r with _value: float(v: r._value) / 4.0}))",
         select("count(power_w) / 4 AS hours", "envoy_inverter", "7d", where="power_w >= 292", group="serial"),
         ("serial",), ("hours",), _clipped, role="devices", within=0, numbers=(11,),
-        note="A report each 15 minutes counts a quarter of an hour: divide by 12 where the inverters report each"
-        " five minutes. The limit is on the inverter's data sheet.",
+        note="A report counts as a quarter of an hour. If the inverters report each five minutes, divide by 12"
+        " instead. The limit is on the inverter's data sheet.",
     ),
     Question(
         "heat",
@@ -211,7 +212,7 @@ PANEL_QUESTIONS: Final = (
         + '\n    |> group()\n    |> pivot(rowKey: ["serial", "_time"], columnKey: ["_field"], valueColumn: "_value")',
         select("power_w, temperature_c", "envoy_inverter", "2d", group="serial"),
         ("serial", "minute"), ("power_w", "temperature_c"), _heat, role="devices", within=0.01, numbers=(12,),
-        note="For an XY chart. Only gateways with device data give temperatures.",
+        note="Show it as an XY chart. Only gateways with device data give temperatures.",
     ),
     Question(
         "trips",
@@ -221,6 +222,6 @@ PANEL_QUESTIONS: Final = (
         "SELECT tripped_s FROM (" + select("sum(tripped_s) AS tripped_s", _DAY, "365d", group="serial")
         + ") WHERE tripped_s > 0 GROUP BY serial",
         ("serial",), ("tripped_s",), _tripped, numbers=(14,),
-        note="Seconds, for the time in which a condition such as `acvoltageoosp1` was there.",
+        note="The figures are the seconds for which a condition such as `acvoltageoosp1` lasted.",
     ),
 )  # fmt: skip
