@@ -96,9 +96,7 @@ class TariffFiles:
             self._changes.end("tariff file", f"{SETTING}: {self._path} can be used again")
         if is_good:
             if self._prices.tariff.periods and prices.tariff != self._prices.tariff:
-                log.get("collect").info(
-                    "the tariff file was read again; days that are booked already keep their price"
-                )
+                log.get("collect").info("the tariff file was read again; days that are already booked do not change")
             self._prices = prices
 
     def _read_stamp(self) -> _Stamp:

@@ -41,8 +41,8 @@ several sources, they are read in the given order: a later one is used only if t
 A value that is missing or not plausible is left out.
 
 Every point carries the tag `gateway` (its serial number), and `site` if one is set. Points of a site of several
-gateways (`envoy_site`, `envoy_site_day`) carry only `site`. Points of inverters also carry the tags of the layout file
-(`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column`, and any further tag that the file defines.
+gateways (`envoy_site`, `envoy_site_day`) carry only `site`. Points of inverters also carry the tags of the layout
+file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column`, and any further tag that it defines.
 `serial` identifies an inverter; a panel that gets another name in the layout file starts a new series.
 """
 

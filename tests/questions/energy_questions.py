@@ -209,8 +209,8 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> group(columns: ["month", "hour"])\n    |> mean()',
         select("mean(production_wh) AS production_wh", "envoy_hour", "730d", group='"month", "hour"'),
         ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
-        note="Hours are those of the site's time zone, also when the clocks change. Hours in a gap of the recorder have "
-        "no point, so they do not spoil the mean.",
+        note="Hours are those of the site's time zone, also when the clocks change. Hours in a gap of the recorder "
+        "have no point, so they do not spoil the mean.",
     ),
     Question(
         "hours",

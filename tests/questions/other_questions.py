@@ -114,7 +114,8 @@ OTHER_QUESTIONS: Final = (
         ("local_month",), (*_CHARGED, "percent"),
         _came_back,
         fits=has_battery, numbers=(20,),
-        note="If the battery is fuller at the end of a month than at its beginning, the month seems worse than it was.",
+        note="If the battery is fuller at the end of a month than at its beginning, the month seems worse than it "
+        "was.",
     ),
     Question(
         "battery",
@@ -160,7 +161,8 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
         within=0.01, fits=has_meters, numbers=(15,),
-        note="They are taken from every minute on the grid, over all phases, and remain when the minutes are deleted.",
+        note="They are taken from every minute on the grid, over all phases, and remain when the minutes are "
+        "deleted.",
     ),
     Question(
         "frequency",
@@ -214,7 +216,8 @@ OTHER_QUESTIONS: Final = (
         ("minute",), ("duration_s",),
         lambda site: {(site.minute(at),): (lasted,) for at, lasted in site.truth.outages.items()},
         role="totals", fits=has_battery, numbers=(26,),
-        note="The event has the time at which the outage ended. `gateway_back` tells the same of outages of the gateway.",
+        note="The event has the time at which the outage ended. `gateway_back` tells the same of outages of "
+        "the gateway.",
     ),
     Question(
         "events",
