@@ -59,7 +59,7 @@ class Rebuilt:
         return {day: rows for part in parts for day, rows in part.items()}
 
     @property
-    def list_unbalanced_days(self) -> tuple[str, ...]:
+    def days_without_balance(self) -> tuple[str, ...]:
         """Return the days whose import and export could not be balanced over the phases."""
         return tuple(sorted({day for part in (self.earlier, self.again) if part for day in part.unbalanced}))
 

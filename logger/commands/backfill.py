@@ -126,7 +126,7 @@ def _show_days(found: Rebuilt) -> bool:
             "Try: add --again to compute these days anew.",
             err=True,
         )
-    if days := found.list_unbalanced_days:
+    if days := found.days_without_balance:
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         click.echo(
             f"Not balanced over the phases: {span}. InfluxDB holds no phases (envoy_phase) of these days, so "

@@ -77,9 +77,9 @@ def _explain_sum(name: str, written: Written) -> str:
         sources = (key.rowset for key in _FIELDS[TOTALS, part].keys if key.rowset.select(standing))
         if part in written.totals and (source := next(sources, None)) is not None and source.grain == "mean":
             return f"{part} is a mean of minutes, which is not added to what a CT shows this second"
-    if name == "consumption_power_w" and isinstance(battery, float) and battery > 0:
-        return "the batteries feed the grid, which as the gateway counts is a consumption below zero"
     parts = [watts for part in _MADE_OF[name] if isinstance(watts := written.totals.get(part), float)]
+    if name == "consumption_power_w" and isinstance(battery, float) and -battery <= add_up(parts) < 0:
+        return "the batteries feed the grid, which as the gateway counts is a consumption below zero"
     if name in _HOUSE and add_up(parts) < 0:
         return f"it would be {add_up(parts):.0f} W, and {_NO_HOUSE}"
     return "the powers that it is made of are of different times"

@@ -233,6 +233,7 @@ def test_batteries_that_feed_the_grid_are_no_absence() -> None:
         ("no rows", "net_power_w", "lists no reading of the net-consumption meter"),
         ("reversed", "load_power_w", "it shows -700 W, and no house uses less than nothing"),
         ("second PV", "load_power_w", "it would be -500 W, and no house uses less than nothing"),
+        ("weak batteries", "consumption_power_w", "it would be -2800 W, and no house uses less than nothing"),
         ("replaced", "consumption_lifetime_wh", "its counters give -1990 kWh, and no house uses less than nothing"),
     ],
 )
@@ -251,6 +252,10 @@ def test_each_reason_says_what_it_is(change: str, name: str, reason: str) -> Non
                 return playing.metered(at, 2000.0, -700.0, kind="total-consumption")
             case "second PV":
                 return playing.metered(at, 2000.0, -2500.0)
+            case "weak batteries":
+                batteries = {paths.ENSEMBLE: ensemble(battery(IQ, last_rpt_date=at - 60)),
+                             paths.ENSEMBLE_POWER: power((IQ, 1_000_000))}  # fmt: skip
+                return {**playing.metered(at, 200.0, -3000.0), **batteries}
             case _:
                 new = [{**rows[0], "actEnergyDlvd": 1e4}, {**rows[1], "actEnergyDlvd": 1e6, "actEnergyRcvd": 3e6}]
                 return {**bodies, paths.READINGS: new}
