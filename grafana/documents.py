@@ -54,7 +54,7 @@ def _describe_panel(panel: Panel) -> Iterator[str]:
     title = panel.title.replace(": ${group}", "") or "The numbers at the top"
     yield f"**{title}** — {panel.says}"
     yield ""
-    yield f"Without data: *{panel.absent}*"
+    yield f"Without data the panel says: *{panel.absent}*"
     yield ""
     for dialect, (name, fence) in _NAMES.items():
         statements = [statement for query in panel.queries for statement in query.statements(dialect)]

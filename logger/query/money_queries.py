@@ -52,7 +52,10 @@ def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
-    """Say the sums of the span, which may be that of a bill; amounts only where there is one currency."""
+    """Write the sums over the time span, which may be the span of a bill.
+
+    Amounts of money are left out if there are several currencies.
+    """
     energies = {
         title: total(number(point, name) for point in points)
         for name, title in {"grid_import_wh": "bought", "grid_export_wh": "sold"}.items()

@@ -128,7 +128,7 @@ def total(values: Iterable[float | None]) -> float | None:
 
 
 def note_sums(energies: Mapping[str, float | None], amounts: Mapping[str, float | None]) -> tuple[str, ...]:
-    """Say the sums of a table by name, energies in Wh and amounts of money; nothing where none is known."""
+    """Write the sums of a table in words, by name: energies in Wh and amounts of money. Leave out unknown sums."""
     known = [f"{name} {wh / 1000:,.2f} kWh" for name, wh in energies.items() if wh is not None]
     known += [f"{name} {amount:,.2f}" for name, amount in amounts.items() if amount is not None]
     return (f"In all: {', '.join(known)}.",) if known else ()

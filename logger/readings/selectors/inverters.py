@@ -55,7 +55,7 @@ def list_devices(document: Found[Document], dev_type: int) -> Rows:
 
 
 def is_untyped(devices: Rows) -> bool:
-    """Tell whether no device has a `devType`. The lists of 3.x firmware are so, and contain inverters only."""
+    """Tell whether no device has a `devType`. This is so in 3.x firmware, whose lists contain only inverters."""
     return not any("devType" in row.values for row in devices or ())
 
 

@@ -199,7 +199,7 @@ def _join(listed: SameDocument, readings: SameDocument, doubts: tuple[tuple[str,
 
 
 def phases_in_use(view: View) -> Rows:
-    """Select each phase in use of each enabled meter; the tags are `meter` and `phase`."""
+    """Select each phase in use of each enabled meter. The tags are `meter` and `phase`."""
     rows = meters_in_use(view)
     found = [
         Row(
