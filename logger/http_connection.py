@@ -21,7 +21,7 @@ _LONG_IDLE_S: Final = 5.0
 """A server may close a connection that was idle for so many seconds."""
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """Sends one request after the other: `send`, then `read` until it gives nothing, then `rest`."""
 
     def __init__(self) -> None:

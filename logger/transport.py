@@ -13,7 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-from logger.http_connection import Connection
+from logger.http_connection import HttpConnection
 from logger.lean_httpx import httpx
 
 MAY_REPEAT: Final = "may_repeat"
@@ -31,7 +31,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
     def __init__(self, tls: ssl.SSLContext, most: int) -> None:
         self._tls = tls
         self._free = asyncio.Semaphore(most)
-        self._idle: list[Connection] = []
+        self._idle: list[HttpConnection] = []
         self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -62,12 +62,12 @@ class KeptConnections(httpx.AsyncBaseTransport):
         for connection in idle:
             await connection.aclose()
 
-    async def _send(self, request: httpx.Request, connection: Connection) -> httpx.Response:
+    async def _send(self, request: httpx.Request, connection: HttpConnection) -> httpx.Response:
         target, fields = request.url.raw_path, request.headers.raw
         status, headers = await connection.send(request.method, target, fields, request.content)
         return httpx.Response(status, headers=headers, stream=_Body(connection, self._take_back))
 
-    async def _find_idle(self) -> Connection | None:
+    async def _find_idle(self) -> HttpConnection | None:
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open:
@@ -75,12 +75,12 @@ class KeptConnections(httpx.AsyncBaseTransport):
             await connection.aclose()
         return None
 
-    async def _connect(self, request: httpx.Request) -> Connection:
+    async def _connect(self, request: httpx.Request) -> HttpConnection:
         url, within_s = request.url, request.extensions.get("timeout", {}).get("connect")
         host, is_https = url.raw_host.decode("ascii").strip("[]"), url.scheme == "https"
         return await _open(host, url.port or (443 if is_https else 80), self._tls if is_https else None, within_s)
 
-    async def _take_back(self, connection: Connection | None) -> None:
+    async def _take_back(self, connection: HttpConnection | None) -> None:
         """Keep a connection for the next request if it is whole, else close it."""
         self._free.release()
         if connection is None:
@@ -94,7 +94,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """The body of an answer; `end` is called once, when it is closed."""
 
-    def __init__(self, connection: Connection, end: Callable[[Connection], Awaitable[None]]) -> None:
+    def __init__(self, connection: HttpConnection, end: Callable[[HttpConnection], Awaitable[None]]) -> None:
         self._connection, self._end = connection, end
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -106,12 +106,12 @@ class _Body(httpx.AsyncByteStream):
         await self._end(self._connection)
 
 
-async def _open(host: str, port: int, tls: ssl.SSLContext | None, within_s: float | None) -> Connection:
+async def _open(host: str, port: int, tls: ssl.SSLContext | None, within_s: float | None) -> HttpConnection:
     """Connect, with TLS if asked, within some seconds."""
     try:
         async with asyncio.timeout(within_s):
             _, connection = await asyncio.get_running_loop().create_connection(
-                Connection,
+                HttpConnection,
                 host,
                 port,
                 ssl=tls,

@@ -16,7 +16,7 @@ from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
 from logger.gateway.access import Access
 from logger.gateway.client import Gateway
-from logger.http_connection import Connection
+from logger.http_connection import HttpConnection
 from logger.site import Site
 from tests.daemon.hours import NOON
 from tests.daemon.parts import InlineStore, collecting, site
@@ -31,7 +31,7 @@ class Line(asyncio.Transport):
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        self.carried = Connection()
+        self.carried = HttpConnection()
         self.carried.connection_made(self)
         self._network, self._may_send = network, asyncio.Event()
         self._may_send.set()
@@ -77,7 +77,7 @@ class Network:
     asked: list[str] = field(default_factory=list)
     opened: list[Line] = field(default_factory=list)
 
-    async def connect(self, host: str, port: int, tls: object, within_s: float | None) -> Connection:
+    async def connect(self, host: str, port: int, tls: object, within_s: float | None) -> HttpConnection:
         await asyncio.sleep(0.01)
         if self.script("") == "nobody takes the connection":
             await asyncio.sleep(within_s or 3600)
