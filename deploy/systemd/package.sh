@@ -70,7 +70,7 @@ remove_root_owned_leftovers() {
 
 remove_program() {
     if has_package envoy-logger; then
-        do_it "Stopping the service and removing the program" apt-get remove -qq envoy-logger
+        do_it "Stopping the service and removing the program" apt-get remove -qq -o Dpkg::Use-Pty=0 envoy-logger
     else
         say "The package envoy-logger is not installed"
     fi
@@ -81,11 +81,11 @@ name_what_stays() {
     say "What stays, and how to delete it"
     echo "    settings and secrets  /etc/envoy-logger                  sudo apt-get purge envoy-logger"
     echo "    readings, token, pin  /var/lib/private/envoy-logger      (the same command deletes both)"
-    if has_package influxdb2 || has_package influxdb; then
+    if has_influxdb; then
         echo "    InfluxDB              with the buckets envoy, envoy_devices and envoy_daily, and two tokens or users"
-        echo "                          docs/install.md says how to delete them"
+        echo "                          docs/install.md says how to delete them, or InfluxDB as a whole"
     fi
     if has_package grafana; then
-        echo "    Grafana               sudo apt-get purge grafana"
+        echo "    Grafana               docs/install.md says how to delete it"
     fi
 }
