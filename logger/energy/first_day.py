@@ -11,6 +11,7 @@ from logger.energy.state import BALANCED, POWER, Base, EnergyState, Seed, Tick
 from logger.model import add_up
 
 _WEEK: Final = 7
+_DAY_H: Final = 24
 _EARLY_S: Final = 3 * 3600
 _EARLY_W: Final = 3000.0
 _DARK_W: Final = 50.0
@@ -31,7 +32,8 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
     for quantity, seed in tick.seeds.items():
         is_refused = quantity in refused and (seed.today_wh is None or seed.today_wh >= refused[quantity])
         if quantity not in taken and not is_refused and _is_first_day(state, of.get(quantity, {})):
-            taken[quantity] = replace(seed, today_wh=_before_us(state, seed, of[quantity]))
+            before_us = _before_us(state, seed, of[quantity])
+            taken[quantity] = replace(seed, today_wh=before_us, week_wh=_judge_week(seed, tick))
     produced, consumed = taken.get("production"), taken.get("consumption")
     by_both = "net" in of and not {"charged", "discharged"} & of["net"].keys()
     if produced and consumed and by_both and "net" not in taken:
@@ -44,6 +46,13 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
     if consumed and "load" in of and of["load"] == of["consumption"]:
         taken["load"] = replace(consumed, quantity="load")
     return state.seeds if taken == state.seeds else taken
+
+
+def _judge_week(seed: Seed, tick: Tick) -> float | None:
+    """Return the gateway's figure of seven days; None if it is more than the inverters can have made in that time."""
+    is_bounded = seed.quantity == "production" and tick.inverters_w and seed.week_wh is not None
+    most_w = max(tick.inverters_w or 0.0, tick.powers.get("production", 0.0))
+    return None if is_bounded and (seed.week_wh or 0.0) > _WEEK * _DAY_H * most_w else seed.week_wh
 
 
 def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from logger.energy.state import EnergyState, Tick, Wiring
+from logger.readings import paths
+from logger.readings import rowsets as s
 from logger.readings.ct_comparison import CtSample, compare_sources, keep_samples
 from logger.readings.derive import BATTERY_W, CONSUMPTION_W, NET_W, PRODUCTION_W, Shortfall, noise_of
 from logger.readings.rows import View
-from logger.readings.selectors import inverters
+from logger.readings.selectors import inverters, meters
+from logger.readings.selectors.production import STANDS
 from logger.readings.site_warnings import SiteWarning
+from logger.readings.storage_comparison import StorageSample, compare_storage, keep_storage_samples
 
 _TOLD_AFTER: Final = 3
 """A contradiction is told once it was seen in this many ticks, none of them long before the next."""
@@ -29,6 +33,8 @@ _WORTH_W: Final = 200.0
 _UNREPORTED_SHARE: Final = 0.2
 """IQ Batteries report up to this share less power than flows (Q-B17)."""
 _OF_TODAY: Final = ("production", "import", "export")
+_SUMS: Final = {paths.V1: s.V1.name, paths.PDM: s.PDM_PCU.name}
+"""Path → the source of the production's counter there: a sum over the inverters."""
 _CHECK_CT: Final = "have the installer check where the CTs are clamped, and which way round."
 
 
@@ -44,14 +50,27 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Samples:
+    """Hold what one tick gives to compare: the production CT with the inverters, the storage CT with batteries."""
+
+    ct: CtSample | None = None
+    storage: StorageSample | None = None
+
+
+NO_SAMPLES: Final = Samples()
+
+
+@dataclass(frozen=True, slots=True)
 class Contradictions:
     """Hold the contradictions of a site, each by a key that does not change while the contradiction lasts.
 
     `ct_samples`: the latest powers of the production CT, each with the inverters' power at that tick.
+    `storage_samples`: the latest powers of the storage CT, each with the batteries' power at that tick.
     """
 
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     ct_samples: tuple[CtSample, ...] = ()
+    storage_samples: tuple[StorageSample, ...] = ()
 
     @property
     def warnings(self) -> dict[str, SiteWarning]:
@@ -64,16 +83,21 @@ class Contradictions:
         return frozenset(name for warning in self.warnings.values() for name in warning.leaves_out)
 
     def follow(
-        self, found: Mapping[str, SiteWarning], new: CtSample | None, tick: Tick, energy: EnergyState
+        self, found: Mapping[str, SiteWarning], new: Samples, tick: Tick, energy: EnergyState
     ) -> Contradictions:
-        """Return the contradictions after a tick. `found`: those seen in this tick. `new`: a new sample, if any.
+        """Return the contradictions after a tick. `found`: those seen in this tick. `new`: its samples, if any.
 
         At the recorder's first tick a contradiction is reported at once, because a single run has only this one poll.
         """
-        samples = keep_samples(self.ct_samples, new)
-        seen = {**found, **(compare_sources(samples, tick.inverters_w) if new else {})}
+        by_ct = keep_samples(self.ct_samples, new.ct)
+        by_storage = keep_storage_samples(self.storage_samples, new.storage)
+        seen = {
+            **found,
+            **(compare_sources(by_ct, tick.inverters_w) if new.ct else {}),
+            **(compare_storage(by_storage, tick.wiring.or_as(energy.wiring)) if new.storage else {}),
+        }
         if not seen and not self.sightings:
-            return self if samples == self.ct_samples else replace(self, ct_samples=samples)
+            return self if new == NO_SAMPLES else Contradictions(self.sightings, by_ct, by_storage)
         lasting = {
             key: sighting
             for key, sighting in self.sightings.items()
@@ -86,7 +110,7 @@ class Contradictions:
             if is_due and (not energy.days or known.ticks >= _TOLD_AFTER):
                 known = replace(known, warning=warning, told_at=tick.at)
             lasting[key] = known
-        return Contradictions(lasting, samples)
+        return Contradictions(lasting, by_ct, by_storage)
 
 
 def find_contradictions(
@@ -99,11 +123,25 @@ def find_contradictions(
     found, counters = {}, tick.counters
     if any(mark.short_at == energy.last_tick for mark in energy.marks.values()):
         found["house today"] = _describe_today(energy)
+    for path, source in _SUMS.items():
+        if (text := view.doubt(path, STANDS)) and (used := tick.sources.get("production")) and used.name == source:
+            found["production sum"] = _describe_sum(path, text, tick.wiring.or_as(energy.wiring))
     if short is not None:
         found["house"] = _describe_house(short, view)
     if (lifetime := _consumption_ever(counters, tick.wiring)) is not None and lifetime < -noise_of(counters.values()):
         found["consumption ever"] = _describe_ever(lifetime, counters)
     return found
+
+
+def _describe_sum(path: str, text: str, wiring: Wiring) -> SiteWarning:
+    made_of_it = ("consumption", "load") if wiring.net else ("net",) if wiring.total else ()
+    return SiteWarning(
+        f"{path} stands still: {text}; neither this power nor the energy of the production is written",
+        f"{path} was renewed for a day",
+        "restart the gateway. If that does not help, tell Enphase that the gateway's production stands still.",
+        "production_still",
+        leaves_out=("production", *made_of_it),
+    )
 
 
 def _describe_house(short: Shortfall, view: View) -> SiteWarning:
@@ -151,7 +189,9 @@ def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
     if 0 < -short.house_w < _UNREPORTED_SHARE * battery:
         yield "the batteries give more power than they report"
         return
-    if production < -_IDLE_W:
+    if (legs := meters.find_reversed_legs(view)) and reported > 1.25 * production + _WORTH_W:
+        yield f"the production CT of phase {' and '.join(legs)} is reversed"
+    elif production < -_IDLE_W:
         yield "the production CT is reversed"
     elif production < _IDLE_W and reported >= _WORTH_W:
         yield f"the production CT is not clamped (the inverters report {reported:.0f} W)"

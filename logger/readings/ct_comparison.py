@@ -15,7 +15,7 @@ from logger.readings import rowsets as s
 from logger.readings.derive import PRODUCTION_W
 from logger.readings.power_times import ReadFrom
 from logger.readings.rows import View
-from logger.readings.selectors import inverters
+from logger.readings.selectors import inverters, meters
 from logger.readings.site_warnings import SiteWarning
 
 _SPAN_S: Final = 7200
@@ -37,13 +37,14 @@ _CHECK_CT: Final = "have the installer check where the production CT is clamped,
 class CtSample:
     """Hold the CT's power and the sum of the inverters' last reports at one tick, in W.
 
-    `silent`: some inverters have no recent report.
+    `silent`: some inverters have no recent report. `reversed`: phases of the CT that show negative power.
     """
 
     at: int
     ct_w: float
     inverters_w: float
     silent: bool = False
+    reversed: tuple[str, ...] = ()
 
 
 def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View) -> CtSample | None:
@@ -54,7 +55,8 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
     rows = inverters.inverter_power_sum(view)
     if not rows or (reported := rows[0].number("sum")) is None:
         return None
-    return CtSample(at, watts, reported, rows[0].whole("heard") != rows[0].whole("listed"))
+    is_silent = rows[0].whole("heard") != rows[0].whole("listed")
+    return CtSample(at, watts, reported, is_silent, tuple(meters.find_reversed_legs(view)))
 
 
 def keep_samples(samples: Sequence[CtSample], new: CtSample | None) -> tuple[CtSample, ...]:
@@ -87,13 +89,13 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[s
         return {}
     if ct_w > reported and any(sample.silent for sample in last):
         return {}
-    return _describe(" on average over two sunny hours", ct_w, reported)
+    return _describe(" on average over two sunny hours", ct_w, reported, samples[-1].reversed)
 
 
 def _judge_first(first: CtSample, sunny_w: float) -> dict[str, SiteWarning]:
     """Find whether the CT shows nothing while the sun shines."""
     is_missing = first.inverters_w >= sunny_w and first.ct_w < _NOTHING * first.inverters_w
-    return _describe("", first.ct_w, first.inverters_w) if is_missing else {}
+    return _describe("", first.ct_w, first.inverters_w, first.reversed) if is_missing else {}
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
@@ -108,8 +110,10 @@ def _mean(watts: Sequence[float]) -> float:
     return sum(watts) / len(watts)
 
 
-def _describe(when: str, ct_w: float, reported_w: float) -> dict[str, SiteWarning]:
-    if ct_w < -_NOTHING * reported_w:
+def _describe(when: str, ct_w: float, reported_w: float, legs: Sequence[str]) -> dict[str, SiteWarning]:
+    if legs and ct_w < reported_w:
+        cause = f"the production CT of phase {' and '.join(legs)} is reversed"
+    elif ct_w < -_NOTHING * reported_w:
         cause = "the production CT is reversed"
     elif ct_w < _NOTHING * reported_w:
         cause = "the production CT is not clamped"

@@ -25,6 +25,7 @@ _APART: Final = ("type", "devName", "measurementType")
 
 
 _STRUCTURE: Final = frozenset({
+    "ACB_agg_soc", "Enc_commissioned_capacity",
     "active", "activeCount", "admin_state", "agg_avail_energy", "carrier", "channels", "consumption", "created_date",
     "devName", "devType", "deviceCount", "device_type", "devices", "devices:", "dry_contacts", "eid", "eim", "id",
     "load_name", "measurementType", "modGone", "pcu", "phaseCount", "production", "readingTime",
@@ -32,7 +33,7 @@ _STRUCTURE: Final = frozenset({
     "state", "storage", "timestamp", "timezone", "type",
     "wattHoursSevenDays", "wattHoursToday", "whLastSevenDays", "whToday",
 })  # fmt: skip
-"""Keys that select and identify rows, and keys from which the first day is seeded."""
+"""Keys that select, identify and check rows, and keys from which the first day is seeded."""
 
 
 def _words(name: str) -> set[str]:

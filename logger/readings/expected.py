@@ -56,8 +56,7 @@ class Written:
         if expected is METERS_LIST:
             return False  # it is expected only while the list of meters is unknown
         if expected is REPORTS:
-            standing = self.view.standing()
-            return bool(inverters.v1_inverters(standing) or inverters.data_inverters(standing))
+            return inverters.has_readable_reports(self.view)
         names = (expected.field, *expected.others)
         if expected.measurement == TOTALS:
             return any(name in self.totals for name in names)

@@ -12,7 +12,7 @@ from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rowsets as s
 from logger.readings.around import read_surroundings
-from logger.readings.contradictions import Contradictions, find_contradictions
+from logger.readings.contradictions import NO_SAMPLES, Contradictions, Samples, find_contradictions
 from logger.readings.ct_comparison import take_sample
 from logger.readings.derive import Shortfall, derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
@@ -38,6 +38,8 @@ from logger.readings.source_selection import (
     review_sources,
     source_of,
 )
+from logger.readings.standing_sums import Sums, doubt_sums, follow_sums
+from logger.readings.storage_comparison import drop_by_storage, take_storage_sample
 from logger.readings.table import COUNTERS
 from logger.site import Site
 
@@ -53,9 +55,9 @@ class ReadingsState:
     """Hold what is kept of a gateway's documents from tick to tick.
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
-    figures that cannot all be true. `times`: the times of the readings. `absences`: absent values that should be
-    there. `waiting`, `contradictions`, `times` and `absences` are not stored, except the intervals of slow meters in
-    `times`.
+    figures that cannot all be true. `times`: the times of the readings. `sums`: the sums over the inverters.
+    `absences`: absent values that should be there. `waiting`, `contradictions`, `times`, `sums` and `absences` are
+    not stored, except the intervals of slow meters in `times`.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -66,6 +68,7 @@ class ReadingsState:
     waiting: Mapping[str, EarlyReport] = field(default_factory=dict)
     contradictions: Contradictions = field(default_factory=Contradictions)
     times: OwnTimes = field(default_factory=OwnTimes)
+    sums: Sums = field(default_factory=Sums)
     absences: Absences = field(default_factory=Absences)
 
 
@@ -99,7 +102,8 @@ def observe(
 ) -> Observed:
     """Read the measurements of the due `roles` from the snapshot. `energy`: the energy state before this tick."""
     times = follow_times(state.times, snapshot)
-    snapshot = doubt_emptied(replace(snapshot, doubts=times.doubts), energy)
+    sums = follow_sums(state.sums, snapshot)
+    snapshot = doubt_sums(doubt_emptied(replace(snapshot, doubts=times.doubts), energy), sums)
     equipment, is_other = notice_equipment(state.equipment, snapshot)
     extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
     log = ReportLog(state.reports, state.waiting, snapshot.gateway.clock_skew_s)
@@ -107,15 +111,17 @@ def observe(
     for device in extraction.devices(roles):
         points.add(device)
     totals, tick, events = points.totals, None, list[Event]()
-    contradictions, new = state.contradictions, None
+    contradictions, new = state.contradictions, NO_SAMPLES
     if "totals" in roles:
         equipment = count_inverters(equipment, totals)
         tick = _tick_of(snapshot, extraction, energy, site, equipment)
         view = View(snapshot, "totals")
         totals, short = _derive(totals, tick, energy, extraction, view)
         if "devices" in roles:
-            new = take_sample(tick.at, totals, extraction.read_from, View(snapshot, "devices"))
+            given = (tick.at, totals, extraction.read_from, View(snapshot, "devices"))
+            new = Samples(take_sample(*given), take_storage_sample(*given))
         contradictions = contradictions.follow(find_contradictions(short, tick, energy, view), new, tick, energy)
+        drop_by_storage(totals, contradictions.warnings)
         tick = replace(tick, left_out=contradictions.uncountable)
     sources = extraction.sources()
     if tick is not None:
@@ -135,6 +141,7 @@ def observe(
         log.waiting,
         contradictions,
         times,
+        sums,
         state.absences,
     )
     return Observed(

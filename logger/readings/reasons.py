@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,9 +14,9 @@ from logger.readings import paths
 from logger.readings import rowsets as s
 from logger.readings.derive import noise_of
 from logger.readings.expected import TOTALS, Expected, Written
-from logger.readings.rows import UNKNOWN, Row, Rows, View
+from logger.readings.rows import ABSENT, UNKNOWN, Row, Rows, View
 from logger.readings.schema import Field, Key
-from logger.readings.selectors import inverters, meters
+from logger.readings.selectors import ensemble, inverters, meters
 from logger.readings.source_selection import Watched
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
@@ -23,6 +24,7 @@ _MOST: Final = 4
 """A reason names so many causes at most."""
 _FIELDS: Final = {(m.name, item.name): item for m in MEASUREMENTS for item in m.fields}
 _HOUSE: Final = ("consumption_power_w", "load_power_w")
+_CANNOT_BE: Final = "its figures cannot be right today, so it is left out; status and doctor say what they suggest"
 _NO_HOUSE: Final = "no house uses less than nothing"
 _KINDS: Final = {
     s.PRODUCTION_METER.name: "production",
@@ -46,7 +48,7 @@ def explain_absence(expected: Expected, written: Written) -> str:
     if expected.measurement == "envoy_meter":
         found = _explain_meter(expected.device, view)
     elif expected.measurement == "envoy_inverter":
-        found = [_describe_path(path, view) for path in (paths.V1_INVERTERS, paths.DEVICE_DATA)]
+        found = [*_explain_reports(view)]
     elif expected.field == "meters":
         found = [f"nobody knows which meters there are: {_describe_path(paths.METERS, view)}"]
     elif expected.field.endswith("_lifetime_wh"):
@@ -82,6 +84,8 @@ def _explain_sum(name: str, written: Written) -> str:
         return "the batteries feed the grid, which as the gateway counts is a consumption below zero"
     if name in _HOUSE and add_up(parts) < 0:
         return f"it would be {add_up(parts):.0f} W, and {_NO_HOUSE}"
+    if name.removesuffix("_power_w") in written.energy.today.left_out:
+        return _CANNOT_BE
     return "the powers that it is made of are of different times"
 
 
@@ -115,13 +119,28 @@ def _explain_energy(quantity: str, written: Written) -> list[str]:
 def _explain_impossible(quantity: str, written: Written) -> str:
     """Explain an absent lifetime whose counters are all accepted in this tick."""
     if quantity in written.energy.today.left_out:
-        return "its counters cannot be right today, so it is left out; status and doctor say what they suggest"
+        return _CANNOT_BE
     counters = {name: written.energy.counters.get(name) for name in written.made_of[quantity]}
     known = {name: counter.accepted_wh for name, counter in counters.items() if counter is not None}
     ever = add_up(sign * known.get(name, 0.0) for name, sign in written.made_of[quantity].items())
     if quantity in ("consumption", "load") and ever < -noise_of(known.values()):
         return f"its counters give {ever / 1000:.0f} kWh, and {_NO_HOUSE}"
     return "its counter fell a little, or has no base yet; its power is integrated meanwhile"
+
+
+def _explain_reports(view: View) -> Iterator[str]:
+    """Explain why no report of an inverter can be read, or not those of all inverters."""
+    for path in (paths.V1_INVERTERS, paths.DEVICE_DATA):
+        yield _describe_path(path, view)
+    standing = view.standing()
+    if paths.V1_INVERTERS in view.snapshot.documents:
+        rows = inverters.v1_inverters(standing)
+        if rows:
+            yield f"{paths.V1_INVERTERS} gives no inverter a time and a power that can be read"
+        else:
+            yield f"{paths.V1_INVERTERS} {'lists no inverter' if rows is ABSENT else 'is not a list of inverters'}"
+    if inverters.is_data_cut(view):
+        yield f"{paths.DEVICE_DATA} lists fifty devices at most, so the other inverters are missing"
 
 
 def _explain_meter(kind: str, view: View) -> list[str]:
@@ -140,9 +159,11 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
     for key in item.keys:
         watched = Watched(view.snapshot.documents)
         rows = key.rowset.select(View(replace(view.snapshot, documents=watched), view.role).standing())
-        row = _find_row(rows, device)
-        if row is not None:
-            return [*found, _judge_row(item, key, row, view)]
+        described = _find_rows(rows, device)
+        if len(described) > 1 and device:
+            return [*found, f"{key.rowset.where}: {device} is listed twice, so it is not read"]
+        if described:
+            return [*found, _judge_row(item, key, described[0], view)]
         found += _describe_paths(watched.seen, view)
         if rows is UNKNOWN:
             doubts = [
@@ -162,7 +183,30 @@ def _explain_unknown(key: Key, view: View) -> str:
         return f"{paths.READINGS} lists no reading of the {kind} meter that can be read"
     if key.rowset is s.LIST_SUM and (last := inverters.find_last_report(view)) is not None:
         return f"{key.rowset.where}: the newest report is of {datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
+    if key.rowset in (s.ENCHARGE_SUM, s.ENCHARGE_TOGETHER) and (text := _compare_batteries(view)):
+        return text
+    if key.rowset is s.INSTALLED and inverters.v1_inverters(view.standing()) is ABSENT:
+        return f"{paths.V1_INVERTERS} lists no inverter, and no other document does"
     return f"{key.rowset.where}: nothing that counts now"
+
+
+def _compare_batteries(view: View) -> str:
+    """Say which IQ Batteries are in one of the two lists alone; empty if both name the same."""
+    powers, listed = (
+        Counter(row.serial for row in rows or ())
+        for rows in (ensemble.encharge_power(view.standing()), ensemble.encharge_inventory(view))
+    )
+    if twice := [serial for serial, times in powers.items() if times > 1]:
+        return f"{paths.ENSEMBLE_POWER} lists {', '.join(twice)} twice"
+    parts = [
+        f"{path} lists {', '.join(sorted(more))}, {other} does not"
+        for path, more, other in (
+            (paths.ENSEMBLE_POWER, powers - listed, paths.ENSEMBLE),
+            (paths.ENSEMBLE, listed - powers, paths.ENSEMBLE_POWER),
+        )
+        if more
+    ]
+    return "; ".join(parts)
 
 
 def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
@@ -179,8 +223,8 @@ def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
     return f"{key.rowset.name}: its value is beyond what this site can do"
 
 
-def _find_row(rows: Rows, device: str) -> Row | None:
-    return next((row for row in rows or () if not device or device == row.serial), None)
+def _find_rows(rows: Rows, device: str) -> list[Row]:
+    return [row for row in rows or () if not device or device == row.serial]
 
 
 def _describe_paths(seen: Collection[str], view: View) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeGuard
 
 from logger.model import AHEAD_S, Reading, Report
 from logger.readings.rows import Row
@@ -27,14 +27,18 @@ def fresh_report(
     first seen. In two cases the point gets the time at which the report was first seen: the time would be in the
     future, or it would be before the last report, because the clock was set after its skew was measured.
     """
-    if not second or not 0 < second < _NEVER or any(_is_within(second, report.gateway_second) for report in known):
+    if not is_time(second) or any(_is_within(second, report.gateway_second) for report in known):
         return None
     if second > seen_at + skew_s + AHEAD_S:
         return Report(serial, second, int(seen_at), source)
-    is_skewed = _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1]
-    corrected = second - round(skew_s) if is_skewed else second
-    is_too_early = is_skewed and any(report.time > corrected for report in known)
+    corrected = second - round(skew_s) if _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1] else second
+    is_too_early = any(report.time > corrected for report in known)
     return Report(serial, second, int(seen_at) if is_too_early else corrected, source)
+
+
+def is_time(second: int | None) -> TypeGuard[int]:
+    """Tell whether a second can be the time of a report."""
+    return second is not None and 0 < second < _NEVER
 
 
 def _is_within(one: int, other: int) -> bool:

@@ -168,7 +168,7 @@ def _find_doubled_meters(view: View) -> dict[str, SiteWarning]:
 
 
 def _is_doubled(meter: Row) -> bool:
-    key = "instantaneousDemand" if meter.values.get("new_stack") else "activePower"
+    key = meters.power_key(meter)
     parts = [number(phase.get(key)) for _, phase in meters.legs(meter.values, meter.whole("phases"))]
     watts, known = meter.number("activePower"), [part for part in parts if part is not None]
     if watts is None or len(known) < len(parts) or len(parts) < 2 or abs(sum(known)) < _WORTH_W:

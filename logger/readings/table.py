@@ -77,7 +77,7 @@ TOTALS = Measurement(
             (number(s.STORAGE_METER, "activePower"), number(s.ENCHARGE_SUM, "sum", MILLI),
              number(s.ACB_BLOCK, "wNow"), number(s.BOTH_KINDS, "sum"))),
         Field("battery_energy_wh", "Energy stored now.",
-            (formula(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", v.read_stored),
+            (formula(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", t.read_stored),
              number(s.ENCHARGE_TOGETHER, "energy"), number(s.ACB_BLOCK, "whNow")), low=0),
         Field("battery_capacity_wh", "Energy stored when full.",
             (formula(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
-from logger.model import Json
+from logger.model import Json, add_up
 from logger.readings import paths
-from logger.readings.rows import Row, View, dig, number
+from logger.readings.rows import Row, SameDocument, View, dig
 from logger.readings.selectors import batteries, ensemble
 from logger.readings.values import IDLE_W, battery_state, read_acb_watts
 
+_OWN_DIFFERS: Final = 10.0
+"""In percent: the figure of all batteries may be a little older than those of each."""
+_SAME_MINUTE_S: Final = 90
+_FULL: Final = 1.05
+"""Batteries hold a little more than they are rated for."""
 Settled = TypeVar("Settled", "str | None", "bool | None")
 _CLOSED: Final = {"closed": True, "close": True, "open": False}
 _SAME_REPORT_S: Final = 60
@@ -49,7 +55,7 @@ def _list_grid_states(view: View) -> set[str]:
     found = set()
     for kind, judge in _JUDGES.items():
         for row in ensemble.devices_known(kind)(view) or ():
-            if not view.doubt(paths.ENSEMBLE, row.serial) and (state := judge(row, view)):
+            if not _is_doubted(row, view) and (state := judge(row, view)):
                 found.add(state)
     return found
 
@@ -92,7 +98,7 @@ _JUDGES: Final[Mapping[str, Callable[[Row, View], str | None]]] = {"ENPOWER": _j
 
 def _are_off_grid(view: View) -> bool:
     """Tell whether every IQ Battery that reports says, in the same document, that it is off the grid."""
-    rows = [row for row in ensemble.encharge_inventory(view) or () if not view.doubt(paths.ENSEMBLE, row.serial)]
+    rows = [row for row in ensemble.encharge_inventory(view) or () if not _is_doubted(row, view)]
     return bool(rows) and all(_is_on_grid(row.text("reported_enc_grid_state")) is False for row in rows)
 
 
@@ -153,13 +159,30 @@ def read_fahrenheit(row: Row, _view: View) -> float | None:
 # --- generator and contacts -----------------------------------------------------------------------------------
 
 
-def read_generator_state(row: Row, _view: View) -> str | None:
-    """Return `connected`, `disconnected`, or any other state as the gateway names it."""
+def read_generator_state(row: Row, view: View) -> str | None:
+    """Return `connected`, `disconnected`, or any other state as the gateway names it; None if a controller denies it."""
     state = row.text("oper_state")
-    if not state:
+    if not state or _find_deniers(row, view):
         return None
     closed = _CLOSED.get(state.lower())
     return state.lower() if closed is None else "connected" if closed else "disconnected"
+
+
+def _find_deniers(row: Row, view: View) -> list[Row]:
+    """Find the controllers that deny a generator's state: the house is never on both, the grid and the generator."""
+    connected = _CLOSED.get((row.text("oper_state") or "").lower())
+    if connected is None:
+        return []
+    rows = [each for each in ensemble.devices_known("ENPOWER")(view) or () if not _is_doubted(each, view)]
+    return [each for each in rows if (_judge_relay(each) is True if connected else _is_on_generator(each))]
+
+
+def _is_on_generator(row: Row) -> bool:
+    return "_OPER_GEN_CLOSE" in (row.text("admin_state_str") or "")
+
+
+def _is_doubted(row: Row, view: View) -> bool:
+    return bool(view.doubt(paths.ENSEMBLE, row.serial))
 
 
 def read_contact(row: Row, _view: View) -> bool | None:
@@ -213,14 +236,76 @@ def _find_same_report(row: Row, view: View) -> Row | None:
 
 
 def read_site_charge(row: Row, view: View) -> float | None:
-    """Return the charge of all batteries in percent.
+    """Return the charge of all batteries in percent. Return None if the charges of its kinds contradict it."""
+    charge = row.number("agg_soc")
+    return None if charge is None or _find_other_charges(row, view) else charge
 
-    Return None if all are IQ Batteries and the charge of the IQ Batteries differs from it.
+
+def read_stored(row: Row, view: View) -> float | None:
+    """Return the energy stored in IQ and AC Batteries, in Wh. The keys of early 7.0 firmware have no prefix.
+
+    Return None if it is more than the IQ Batteries hold, or if they report another charge themselves.
     """
-    charge, iq = row.number("agg_soc"), row.number("ENC_agg_soc")
-    if charge is None or iq is None or batteries.infer_ac_batteries(view) != 0:
-        return charge
-    return charge if abs(charge - iq) <= _CHARGE_DIFFERS else None
+    encharge = row.number("ENC_agg_avail_energy" if "ENC_agg_avail_energy" in row.values else "agg_avail_energy")
+    count = batteries.infer_ac_batteries(view)
+    acb = row.number("ACB_agg_energy") if count else 0.0
+    if encharge is None or acb is None or count is None or _find_beyond(row, encharge):
+        return None
+    return None if "their own soc" in _find_other_charges(row, view) else encharge + acb
+
+
+def _find_beyond(row: Row, stored_wh: float | None) -> str:
+    """Return what IQ Batteries hold, as text, if more energy is said to be stored in them; empty if it fits."""
+    known = (row.number(key) for key in ("Enc_max_available_capacity", "Enc_commissioned_capacity"))
+    most_wh = max((wh for wh in known if wh), default=0.0)
+    is_beyond = stored_wh is not None and 0 < most_wh * _FULL < stored_wh
+    return f"{stored_wh:.0f} Wh are stored in {most_wh:.0f} Wh" if is_beyond else ""
+
+
+def _find_other_charges(row: Row, view: View) -> dict[str, float]:
+    """Return the charges of the kinds of batteries if that of all together is not between them; empty if it is.
+
+    The IQ Batteries' own figures, of the same minute, are one of them.
+    """
+    charge, count = row.number("agg_soc"), batteries.infer_ac_batteries(view)
+    has_iq = bool(ensemble.encharge_inventory(view))
+    given = {
+        "ENC_agg_soc": row.number("ENC_agg_soc") if has_iq else None,
+        "ACB_agg_soc": row.number("ACB_agg_soc") if count else None,
+    }
+    known = {key: percent for key, percent in given.items() if percent is not None}
+    own, iq = _weigh_own(row, view) if has_iq else None, known.get("ENC_agg_soc")
+    if own is not None and iq is not None and abs(own - iq) > _OWN_DIFFERS:
+        return {**known, "their own soc": own}
+    if charge is None or count is None or not known:
+        return {}
+    is_between = min(known.values()) - _CHARGE_DIFFERS <= charge <= max(known.values()) + _CHARGE_DIFFERS
+    return {} if is_between else known
+
+
+def _weigh_own(row: Row, view: View) -> float | None:
+    """Return the charge of the IQ Batteries by their own figures; None unless these are of the row's own minute."""
+    power, listed = view.snapshot.documents.get(paths.ENSEMBLE_POWER), view.snapshot.documents.get(paths.ENSEMBLE)
+    if power is None or listed is None or row.document is None:
+        return None
+    if abs(power.received_at - row.document.received_at) > _SAME_MINUTE_S:
+        return None
+    return _weigh(SameDocument(power), SameDocument(listed))
+
+
+@lru_cache(maxsize=8)
+def _weigh(power: SameDocument, listed: SameDocument) -> float | None:
+    """Return the mean charge of the IQ Batteries, weighted by what they hold; None if one does not tell."""
+    charges = {row.serial: row.number("soc") for row in ensemble.list_powers(power.document) or ()}
+    rows = ensemble.ensemble_devices(listed.document, "ENCHARGE") or []
+    known = [
+        (whole_wh, percent)
+        for row in rows
+        if (whole_wh := row.number("encharge_capacity")) and (percent := charges.get(row.serial)) is not None
+    ]
+    if not known or not len(known) == len(rows) == len(charges):
+        return None
+    return add_up(whole_wh * percent for whole_wh, percent in known) / add_up(whole_wh for whole_wh, _ in known)
 
 
 # --- what is said of it ---------------------------------------------------------------------------------------
@@ -257,6 +342,10 @@ def _find_opposed_grids(view: View) -> Iterator[Opposed]:
             said = _quote(row, "mains_oper_state", "admin_state_str", *_MODES) + _quote_batteries(view)
             written = "what they contradict each other about is left out"
             yield Opposed(f"controller {row.serial}", said, written)
+    for generator in ensemble.generators(view.standing()) or ():
+        for row in _find_deniers(generator, view):
+            said = f"{_quote(generator, 'oper_state')}, {_quote(row, 'mains_oper_state', 'admin_state_str')}"
+            yield Opposed("the generator", said, "its state is left out")
     if len(states := _list_grid_states(view)) > 1:
         said = ", ".join(f"one controller says {state}" for state in sorted(states))
         yield Opposed(paths.ENSEMBLE, said, "grid state and relay are left out")
@@ -279,9 +368,17 @@ def _find_opposed_batteries(view: View) -> Iterator[Opposed]:
         elif same is not None and row.number("percentFull") is not None and read_acb_charge(row, view) is None:
             said = f"{_quote(row, 'percentFull')}, {_quote(same, 'lastReading.SOC')}"
             yield Opposed(f"AC Battery {row.serial}", said, "no charge is written")
+    yield from _find_opposed_site(view)
+
+
+def _find_opposed_site(view: View) -> Iterator[Opposed]:
+    """Find out whether the figures of all batteries together contradict those of the batteries."""
     for row in batteries.site_batteries(view.standing()) or ():
-        if number(row.values.get("agg_soc")) is not None and read_site_charge(row, view) is None:
-            yield Opposed("the charge of all batteries", _quote(row, "agg_soc", "ENC_agg_soc"), "it is left out")
+        if others := _find_other_charges(row, view):
+            said = ", ".join(f"{key} is {percent:.0f}" for key, percent in others.items())
+            yield Opposed("the charge of all batteries", f"{_quote(row, 'agg_soc')}, {said}", "it is left out")
+        if beyond := _find_beyond(row, row.number("ENC_agg_avail_energy")):
+            yield Opposed("the energy of all batteries", beyond, "it is left out")
 
 
 def _quote(row: Row, *keys: str) -> str:

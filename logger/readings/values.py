@@ -53,11 +53,8 @@ def _divide(volts: float | None, legs: float | None) -> float | None:
 
 
 def read_phase_watts(row: Row, _view: View) -> float | None:
-    """Return the power of a phase in W.
-
-    With the metering code of some 8.3 firmware (`new_stack`), a channel's `activePower` is not its power (Q-N5).
-    """
-    return row.number("instantaneousDemand" if row.values.get("new_stack") else "activePower")
+    """Return the power of a phase in W."""
+    return row.number(meters.power_key(row))
 
 
 def read_power_factor(row: Row, _view: View) -> float | None:
@@ -147,15 +144,6 @@ def read_acb_watts(row: Row, _view: View) -> float | None:
     if produced is None or used is None or not seconds or seconds < 0:
         return None
     return (produced - used) / seconds
-
-
-def read_stored(row: Row, view: View) -> float | None:
-    """Return the energy stored in IQ and AC Batteries, in Wh. The keys of early 7.0 firmware have no prefix."""
-    has_prefix = "ENC_agg_avail_energy" in row.values
-    encharge = row.number("ENC_agg_avail_energy" if has_prefix else "agg_avail_energy")
-    count = batteries.infer_ac_batteries(view)
-    acb = row.number("ACB_agg_energy") if count else 0.0
-    return None if encharge is None or acb is None or count is None else encharge + acb
 
 
 def read_capacity(row: Row, view: View) -> float | None:

@@ -57,13 +57,13 @@ def test_two_batteries_that_are_listed_as_four_units(tmp_path: Path) -> None:
     assert {name: totals.get(name) for name in wanted} == pytest.approx(wanted, abs=0.05)
 
 
-def test_means_of_inverters_and_a_net_ct_of_this_second_make_no_house(tmp_path: Path) -> None:
+def test_q_p24_means_of_inverters_and_a_net_ct_of_this_second_make_no_house(tmp_path: Path) -> None:
     totals = run("net_ct_only", tmp_path).totals
     assert (totals["production_power_w"], totals["net_power_w"]) == (2880.0, -5472.0)
     assert not {"load_power_w", "consumption_power_w"} & totals.keys()
 
 
-def test_a_second_pv_behind_the_net_ct_makes_no_negative_house(tmp_path: Path) -> None:
+def test_q_p25_a_second_pv_behind_the_net_ct_makes_no_negative_house(tmp_path: Path) -> None:
     totals = run("second_pv_behind_net_ct", tmp_path).totals
     assert (totals["production_power_w"], totals["net_power_w"]) == (1288.0, -1554.0)
     assert not {"load_power_w", "consumption_power_w"} & totals.keys()

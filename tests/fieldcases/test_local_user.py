@@ -39,7 +39,7 @@ def test_a_site_gives_the_same_wherever_its_gateway_asks_for_digest(tmp_path: Pa
     assert len(found.all_of("envoy_inverter")) == 19
 
 
-def test_a_production_block_without_a_kind_is_the_production_meter(tmp_path: Path) -> None:
+def test_q_p23_a_production_block_without_a_kind_is_the_production_meter(tmp_path: Path) -> None:
     """The local user is refused, so the list of meters is not there and the block is the only meter."""
     folder = vary("4.10.35", tmp_path / "site", {"production.json": leave_out_kind})
     found = dry_run(folder, tmp_path / "home", prepare=ask_for_digest("/ivp/meters", password="changed"))

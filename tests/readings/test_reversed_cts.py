@@ -39,7 +39,7 @@ def test_the_energy_of_the_house_is_left_out(answer: Callable[[int], Bodies], ca
     assert not {"load_wh", "consumption_wh"} & found.day.keys()
     assert {"production_power_w", "production_lifetime_wh"} <= found.last.keys()
     assert cause in found.warnings
-    assert "its counters cannot be right today" in found.absences["consumption_lifetime_wh"]
+    assert "its figures cannot be right today" in found.absences["consumption_lifetime_wh"]
 
 
 def test_what_the_meters_count_themselves_is_written() -> None:

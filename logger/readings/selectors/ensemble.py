@@ -70,12 +70,17 @@ encharge_inventory = devices_known("ENCHARGE")
 
 def encharge_power(view: View) -> Rows:
     """Select power and charge of each battery. The document spells the key `devices:` (Q-B1)."""
-    power = whole_of(view.find_fresh(paths.ENSEMBLE_POWER))
+    devices = list_powers(view.find_fresh(paths.ENSEMBLE_POWER))
+    return _doubt_surges(view, doubt_silent(view, devices, paths.ENSEMBLE))
+
+
+def list_powers(document: Found[Document]) -> Rows:
+    """List the batteries of a document with the power of each."""
+    power = whole_of(document)
     if not power:
         return power
     values = power[0].values
-    devices = inner_rows(values.get("devices:", values.get("devices")), power[0].document, "serial_num")
-    return _doubt_surges(view, doubt_silent(view, devices, paths.ENSEMBLE))
+    return inner_rows(values.get("devices:", values.get("devices")), power[0].document, "serial_num")
 
 
 def _doubt_surges(view: View, devices: Rows) -> Rows:

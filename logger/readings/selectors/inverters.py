@@ -9,6 +9,7 @@ from typing import Final
 
 from logger.model import AHEAD_S, Document, Json
 from logger.readings import paths
+from logger.readings.reports import is_time
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,
@@ -205,9 +206,32 @@ def data_inverters(view: View) -> Rows:
     """Select active inverters of `/ivp/pdm/device_data` with a last reading. The document has at most 50 devices.
 
     UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
-    there is no document; only the v1 list remains then.
+    there is no document; only the v1 list remains then. A device without a readable power is read from that list.
     """
-    return data_devices(view, "pcu") if paths.DEVICE_DATA in view.snapshot.documents else ABSENT
+    if paths.DEVICE_DATA not in view.snapshot.documents:
+        return ABSENT
+    return keep(data_devices(view, "pcu"), lambda row: row.number("watts.now") is not None)
+
+
+def has_readable_reports(view: View) -> bool:
+    """Tell whether the documents of any age give reports with time and power, of every inverter that they can list.
+
+    Device data alone leaves out every device beyond the fiftieth.
+    """
+    standing = view.standing()
+    if any(_is_readable(row, "lastReportWatts") for row in v1_inverters(standing) or ()):
+        return True
+    return not is_data_cut(view) and any(_is_readable(row, "watts.now") for row in data_inverters(standing) or ())
+
+
+def _is_readable(row: Row, power: str) -> bool:
+    return is_time(row.reported) and row.number(power) is not None
+
+
+def is_data_cut(view: View) -> bool:
+    """Tell whether device data stops at its limit, so that inverters may be missing from it."""
+    data = whole_of(view.find_fact(paths.DEVICE_DATA)) or []
+    return any((row.whole("deviceCount") or 0) > _DEVICE_DATA_LIMIT for row in data)
 
 
 def device_data_inverters(view: View) -> Rows:

@@ -43,6 +43,8 @@ _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
 """Meter kinds that only the new metering code of some 8.3 firmware lists."""
 LEAST_V: Final = 30.0
 """A phase below this has no voltage: channels that are not connected show up to 12 V of noise."""
+_LEG_W: Final = 100.0
+"""A phase of a production meter draws less at night."""
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
@@ -212,6 +214,19 @@ def phases_in_use(view: View) -> Rows:
         for index, channel in legs(row.values, row.whole("phases"))
     ]
     return rows and (found or ABSENT)
+
+
+def find_reversed_legs(view: View) -> list[str]:
+    """Return the phases of the production meter that show clearly negative power while another one produces."""
+    rows = keep(phases_in_use(view.standing()), lambda row: ("meter", "production") in row.tags)
+    watts = {dict(row.tags)["phase"]: row.number(power_key(row)) or 0.0 for row in rows or ()}
+    is_any_producing = max(watts.values(), default=0.0) > _LEG_W
+    return [name for name, leg_w in watts.items() if leg_w < -_LEG_W and is_any_producing]
+
+
+def power_key(row: Row) -> str:
+    """Return the key of a phase's power; with `new_stack`, a channel's `activePower` is not its power (Q-N5)."""
+    return "instantaneousDemand" if row.values.get("new_stack") else "activePower"
 
 
 def meter(kind: str) -> Selector:

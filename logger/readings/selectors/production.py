@@ -25,6 +25,8 @@ from logger.readings.rows import (
 from logger.readings.selectors.inverters import sum_maxima
 from logger.readings.selectors.meters import has_disabled_meters, has_meter
 
+STANDS: Final = "sum over the inverters"
+"""The name under which a sum is doubted that stands still while the inverters report."""
 _NOISE_W: Final = 30.0
 _NOISE_SHARE: Final = 0.01
 """A sum that stands at this share of the inverters' greatest power is that of dusk: as good as nothing."""
@@ -36,10 +38,13 @@ def _totals(view: View) -> Rows:
 
 
 def _doubt_sum(view: View, row: Row) -> Row:
-    """Doubt a sum over the inverters while none of them reports.
+    """Doubt a sum over the inverters that stands still, or while none of them reports.
 
     The sum has no time of its own, and the gateway repeats it for hours.
     """
+    path = paths.V1 if row.document is None else row.document.path
+    if standing := view.doubt(path, STANDS):
+        return replace(row, doubt=standing)
     doubt, watts = view.doubt(paths.V1_INVERTERS, NEWEST), row.number("wattsNow") or 0.0
     if not doubt or watts <= _NOISE_W or has_meter(view, "production"):
         return row

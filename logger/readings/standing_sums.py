@@ -1,0 +1,120 @@
+"""Doubt a gateway's sum over its inverters that stands still, or was left over, while the inverters report. Pure.
+
+`/api/v1/production` and the interval database have no time of their own, and some firmware stops to renew them. The
+inverters' own reports tell: they went on, and now they are far from the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from logger.model import Document, Snapshot
+from logger.readings import paths
+from logger.readings.rows import View, dig, number
+from logger.readings.selectors import inverters, meters
+from logger.readings.selectors.production import STANDS
+
+_FIGURES: Final = {
+    paths.V1: ("wattsNow", "wattHoursLifetime"),
+    paths.PDM: ("production.pcu.wattsNow", "production.pcu.wattHoursLifetime"),
+}
+"""Path → the keys of power and lifetime."""
+_STILL_S: Final = 1880.0
+"""Sums are renewed every 5 to 15 minutes."""
+_WORTH_W: Final = 200.0
+_WORTH_SHARE: Final = 0.1
+"""The sun shines if the inverters report this share of the most that they ever made."""
+_APART: Final = 0.2
+_CHANGED: Final = 0.05
+"""The roof has changed if its power differs by this share from what it was."""
+_NOTHING: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Roof:
+    """Hold what the inverters of one list report together in W, and whether all of them do.
+
+    `seen_at`: when the list came. `watts` is 0 while the sun does not shine.
+    """
+
+    seen_at: float = 0.0
+    watts: float = 0.0
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Hold a sum's figures, since when they are seen, by our clock, and what the roof reported then, in W."""
+
+    watts: float
+    lifetime: float
+    since: float
+    roof_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Hold the newest roof, and by path the sums over the inverters."""
+
+    roof: Roof = field(default_factory=Roof)
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+
+
+def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
+    """Note the roof and since when each sum stands; a production CT measures for itself, so its sums do not count."""
+    listed = snapshot.documents.get(paths.V1_INVERTERS)
+    if listed is None or meters.has_meter(View(snapshot, "totals"), "production") is not False:
+        return sums
+    roof = sums.roof if listed.received_at == sums.roof.seen_at else _see_roof(listed, snapshot)
+    standing = dict(sums.standing)
+    for document, watts, lifetime in _list_sums(snapshot):
+        known = standing.get(document.path)
+        if known is None or (known.watts, known.lifetime) != (watts, lifetime):
+            standing[document.path] = Standing(watts, lifetime, document.received_at, roof.watts)
+    return sums if roof is sums.roof and standing == sums.standing else Sums(roof, standing)
+
+
+def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
+    """Return the snapshot with a doubt of each sum that cannot be of now."""
+    doubts = {
+        path: {**snapshot.doubts.get(path, {}), STANDS: _describe(known, sums.roof)}
+        for path, known in sums.standing.items()
+        if path in snapshot.documents and _is_doubted(known, sums.roof, snapshot.documents[path])
+    }
+    return replace(snapshot, doubts={**snapshot.doubts, **doubts}) if doubts else snapshot
+
+
+def _is_doubted(known: Standing, roof: Roof, document: Document) -> bool:
+    """Tell whether a sum was left over by an earlier firmware, or stands still while the roof does not."""
+    is_nothing, is_new = known.watts < _NOTHING * roof.watts, known.lifetime < roof.watts
+    if is_nothing and is_new:
+        return True
+    stood_s, changed_w = document.received_at - known.since, abs(roof.watts - known.roof_w)
+    if not roof.watts or stood_s < _STILL_S or changed_w < _CHANGED * max(roof.watts, known.roof_w):
+        return False
+    apart_w = roof.watts - known.watts if not roof.is_whole else abs(roof.watts - known.watts)
+    return apart_w > _APART * max(roof.watts, known.watts)
+
+
+def _describe(known: Standing, roof: Roof) -> str:
+    return f"it still shows {known.watts:.0f} W, and the inverters report {roof.watts:.0f} W"
+
+
+def _see_roof(listed: Document, snapshot: Snapshot) -> Roof:
+    view = View(snapshot, "totals").standing()
+    rows = inverters.inverter_power_sum(view)
+    watts = (rows[0].number("sum") or 0.0) if rows else 0.0
+    if not rows or watts < max(_WORTH_W, _WORTH_SHARE * (inverters.sum_maxima(view) or 0.0)):
+        return Roof(listed.received_at)
+    return Roof(listed.received_at, watts, rows[0].whole("heard") == rows[0].whole("listed"))
+
+
+def _list_sums(snapshot: Snapshot) -> Iterator[tuple[Document, float, float]]:
+    for path, keys in _FIGURES.items():
+        document = snapshot.documents.get(path)
+        if document is not None and isinstance(document.body, dict):
+            watts, lifetime = (number(dig(document.body, key)) for key in keys)
+            if watts is not None and lifetime:
+                yield document, watts, lifetime

@@ -1,0 +1,93 @@
+"""Compare the storage CT with the batteries, which measure the same power themselves. Pure.
+
+The batteries report up to a fifth less than flows, and some minutes later. So no single pair of figures counts, but
+for how much of the batteries' power the CT shows over an hour, with its direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from logger.energy.state import Wiring
+from logger.model import Value, add_up
+from logger.readings import rowsets as s
+from logger.readings.derive import BATTERY_W, LOAD_W, NET_W
+from logger.readings.power_times import ReadFrom
+from logger.readings.rows import View
+from logger.readings.selectors import batteries
+from logger.readings.site_warnings import SiteWarning
+
+KEY: Final = "storage CT"
+_SPAN_S: Final = 7200
+_FEWEST: Final = 6
+"""So many samples with power are compared at least."""
+_WORTH_W: Final = 300.0
+"""Batteries that report less say nothing about a CT."""
+_NOTHING: Final = 0.05
+"""A CT that shows less than this share of the batteries' power measures none of it."""
+_REVERSED: Final = -0.5
+_ALIKE: Final = (-1.5, -0.7)
+"""A first pair of figures tells a reversed CT only if they are equal but for the sign."""
+_CHECK_CT: Final = "have the installer check where the storage CT is clamped, and which way round."
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSample:
+    """Hold the power of the storage CT beside that of the batteries' own reports, in W, at one tick."""
+
+    at: int
+    ct_w: float
+    own_w: float
+
+
+def take_storage_sample(
+    at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View
+) -> StorageSample | None:
+    """Take a sample at a tick; None if the CT or the batteries are silent, or the batteries give little power."""
+    watts, source = totals.get(BATTERY_W), read_from.get(BATTERY_W)
+    if not isinstance(watts, float) or source is None or source[0] is not s.STORAGE_METER:
+        return None
+    rows = batteries.encharge_power_sum(view)
+    own = rows[0].number("sum") if rows and not rows[0].doubt else None
+    return None if own is None or abs(own) < _WORTH_W * 1000 else StorageSample(at, watts, own / 1000)
+
+
+def keep_storage_samples(samples: Sequence[StorageSample], new: StorageSample | None) -> tuple[StorageSample, ...]:
+    """Return the samples that can still be compared, with the new one."""
+    if new is None:
+        return tuple(samples)
+    return (*(sample for sample in samples if 0 <= new.at - sample.at <= _SPAN_S), new)
+
+
+def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[str, SiteWarning]:
+    """Find whether the storage CT shows nothing of the batteries' power, or the opposite of it."""
+    if not samples:
+        return {}
+    share = add_up(sample.ct_w * sample.own_w for sample in samples) / add_up(sample.own_w**2 for sample in samples)
+    if len(samples) == 1:
+        is_reversed = _ALIKE[0] <= share <= _ALIKE[1]
+    elif len(samples) < _FEWEST:
+        return {}
+    else:
+        is_reversed = share < _REVERSED
+    if is_reversed:
+        return _describe(samples[-1], wiring, "the storage CT is reversed")
+    return _describe(samples[-1], wiring, "the storage CT is not clamped") if abs(share) < _NOTHING else {}
+
+
+def drop_by_storage(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
+    """Remove the power that is computed with a storage CT that measures something else."""
+    for quantity in warnings[KEY].leaves_out if KEY in warnings else ():
+        totals.pop({"load": LOAD_W, "net": NET_W}[quantity], None)
+
+
+def _describe(last: StorageSample, wiring: Wiring, cause: str) -> dict[str, SiteWarning]:
+    computed, words = ("net", "the power at the grid") if wiring.total else ("load", "the house")
+    text = (
+        f"the storage CT shows {last.ct_w:.0f} W, the batteries report {last.own_w:.0f} W (+ is discharging); "
+        f"probably {cause}; {words} is not computed from it"
+    )
+    over = "the storage CT and the batteries agree again"
+    return {KEY: SiteWarning(text, over, _CHECK_CT, "storage_ct", leaves_out=(computed,))}

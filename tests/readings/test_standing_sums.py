@@ -1,0 +1,99 @@
+"""A gateway's sum over its inverters that stands still while the inverters report: absent and told."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logger.readings import paths
+from tests.readings.playing import Played, play, unmetered
+from tests.readings.site import CONSUMPTION, NOW, PRODUCTION, Bodies, inverter, meter
+from tests.sizes import sized
+
+INVERTERS = 10
+
+
+def site(at: int, roof_w: float, sum_w: float, lifetime_wh: float) -> Bodies:
+    """Ten inverters that report every five minutes, and the gateway's sum over them."""
+    listed = [inverter(f"1220000000{n:02d}", at // 300 * 300 - 60 + n, roof_w / INVERTERS) for n in range(INVERTERS)]
+    return {**unmetered(at, sum_w, lifetime=lifetime_wh), paths.V1_INVERTERS: listed}
+
+
+def play_until(stop: int, minutes: int = 120) -> Played:
+    """A roof whose power rises, and a sum that is renewed until the minute `stop`."""
+
+    def answer(at: int) -> Bodies:
+        minute = (at - NOW) // 60
+        seen = min(minute, stop)
+        return site(at, 1000.0 + 25 * minute, 1000.0 + 25 * seen, 5e6 + 30 * seen)
+
+    return play(answer, minutes)
+
+
+def test_q_p27_a_sum_that_is_renewed_is_written() -> None:
+    found = play_until(999)
+    assert None not in found.series("production_power_w")
+    assert not found.warnings
+
+
+def test_q_p27_a_sum_that_stands_still_is_left_out_with_its_energy() -> None:
+    found = play_until(10)
+    assert "production_power_w" in found.absences
+    assert "/api/v1/production stands still: it still shows 1250 W" in found.warnings
+    assert "it still shows 1250 W" in found.absences["production_power_w"]
+    assert not {"production_power_w", "production_today_wh", "production_lifetime_wh"} & found.last.keys()
+    assert "production_wh" not in found.day
+
+
+def test_q_p27_a_sum_that_is_renewed_again_is_written_again() -> None:
+    def answer(at: int) -> Bodies:
+        minute = (at - NOW) // 60
+        seen = minute if minute < 10 or minute > 90 else 10
+        return site(at, 1000.0 + 25 * minute, 1000.0 + 25 * seen, 5e6 + 30 * seen)
+
+    found = play(answer, 120)
+    assert found.series("production_power_w")[60:90] == [None] * 30
+    assert found.last["production_power_w"] == 1000.0 + 25 * 119
+
+
+@pytest.mark.parametrize(("sum_w", "lifetime_wh", "is_written"), [(4.0, 1583.0, False), (4.0, 5e6, True)])
+def test_q_p27_a_sum_that_was_left_over_is_known_at_the_first_look(
+    sum_w: float, lifetime_wh: float, is_written: bool
+) -> None:
+    """A sum that lags is near nothing at dawn, too; but then it has counted before."""
+    found = play(lambda at: site(at, 2500.0, sum_w, lifetime_wh), 1)
+    assert ("production_power_w" in found.last) is is_written
+    assert ("stands still" in found.warnings) is not is_written
+
+
+def test_a_production_ct_measures_for_itself() -> None:
+    def answer(at: int) -> Bodies:
+        meters = [meter(PRODUCTION, "production"), meter(CONSUMPTION, "net-consumption")]
+        return {**site(at, 1000.0 + (at - NOW) / 3, 4.0, 1583.0), paths.METERS: meters}
+
+    assert "stands still" not in play(answer, 61).warnings
+
+
+@settings(max_examples=sized(2000), deadline=None)
+@given(
+    roof=st.lists(st.floats(0, 2600), min_size=4, max_size=8),
+    lag_min=st.integers(0, 15),
+    every_min=st.sampled_from((1, 5, 15)),
+    stop=st.one_of(st.none(), st.integers(0, 60)),
+)
+def test_a_sum_that_follows_the_roof_is_never_doubted(
+    roof: list[float], lag_min: int, every_min: int, stop: int | None
+) -> None:
+    """Whatever the clouds do: a sum that lags by a quarter of an hour is true, one that stands is no power of now."""
+
+    def answer(at: int) -> Bodies:
+        minute = (at - NOW) // 60
+        seen = max(0, minute - lag_min) // every_min * every_min
+        seen = seen if stop is None else min(seen, stop)
+        return site(at, roof[minute // 10 % len(roof)], roof[seen // 10 % len(roof)], 5e6 + seen)
+
+    found = play(answer, 80)
+    if stop is None:
+        assert None not in found.series("production_power_w")
+        assert "stands still" not in found.warnings
