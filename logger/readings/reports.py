@@ -13,6 +13,8 @@ SAME_REPORT_S: Final = 5
 """Two documents may differ by this much in the time of the same report."""
 REMEMBERED: Final = 16
 _SKEW_S: Final = (60, 86400)
+_DISORDER_S: Final = 1800
+"""Two documents may give the reports of an inverter in another order, but not by more."""
 _NEVER: Final = 2**32
 """A second from here on, in the year 2106, is no time."""
 
@@ -31,8 +33,9 @@ def fresh_report(
         return None
     if second > seen_at + skew_s + AHEAD_S:
         return Report(serial, second, int(seen_at), source)
-    corrected = second - round(skew_s) if _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1] else second
-    is_too_early = any(report.time > corrected for report in known)
+    is_skewed = _SKEW_S[0] <= abs(skew_s) <= _SKEW_S[1]
+    corrected = second - round(skew_s) if is_skewed else second
+    is_too_early = any(report.time - corrected > (0 if is_skewed else _DISORDER_S) for report in known)
     return Report(serial, second, int(seen_at) if is_too_early else corrected, source)
 
 

@@ -64,7 +64,9 @@ def test_a_ct_that_measures_what_the_inverters_make_is_not_told(roof: Power) -> 
         (1.4, "that the gateway does not list"),
     ],
 )
-def test_q_p26_a_ct_that_measures_something_else_is_told_after_two_hours(roof: Power, share: float, cause: str) -> None:
+def test_q_p26_a_ct_that_measures_something_else_is_told_after_two_hours(
+    roof: Power, share: float, cause: str
+) -> None:
     told = warnings_of(lambda at: share * roof(at), roof)
     warnings = [warning for warning in told if warning is not None]
     assert warnings

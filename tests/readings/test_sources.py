@@ -461,10 +461,10 @@ def test_with_a_storage_meter_the_house_has_a_lifetime() -> None:
     readings: Json = [
         reading(PRODUCTION, 2000.0, 5e6),
         reading(CONSUMPTION, -500.0, 3e6, 1e6),
-        reading(STORAGE, -900.0, 2e5, 3e5),
+        reading(STORAGE, 900.0, 2e5, 3e5),
     ]
     found = totals(once({**BATTERY_SITE, paths.METERS: meters, paths.READINGS: readings}))
-    assert (found["battery_power_w"], found["battery_state"], found["load_power_w"]) == (-900.0, "charging", 600.0)
+    assert (found["battery_power_w"], found["battery_state"], found["load_power_w"]) == (900.0, "discharging", 2400.0)
     assert found["battery_discharged_lifetime_wh"] == 2e5
     assert found["battery_charged_lifetime_wh"] == 3e5
     assert found["load_lifetime_wh"] == 7e6 + 2e5 - 3e5
@@ -577,7 +577,7 @@ def test_all_fields_of_one_inverter_come_from_one_document() -> None:
     device = detailed("122000000001")
     device["channels"] = [{"watts": {}, "lastReading": {"endDate": NOW - 60, "channelTemp": 30}}]
     found = points(once({**METERED, paths.DEVICE_DATA: device_data(device)}), "envoy_inverter")
-    assert found["122000000001"].fields == {"temperature_c": 30.0}
+    assert found["122000000001"].fields == {"power_w": 200.0, "max_power_w": 300.0}
 
 
 @pytest.mark.parametrize("last", [{}, None])
@@ -636,7 +636,15 @@ def test_a_report_that_waited_is_written_as_the_list_had_it_when_the_next_is_ano
     assert recorder.state.readings.waiting == {}
 
 
-@pytest.mark.parametrize("watts", [4_294_967_292, -4, 1e20, "5", None, True])
+@pytest.mark.parametrize("watts", ["5", None, True])
+def test_q_i15_an_inverter_whose_power_cannot_be_read_comes_from_the_list(watts: Json) -> None:
+    device = detailed("122000000001")
+    device["channels"][0]["watts"]["now"] = watts
+    found = points(once({**METERED, paths.DEVICE_DATA: device_data(device)}), "envoy_inverter")
+    assert found["122000000001"].fields == {"power_w": 200.0, "max_power_w": 300.0}
+
+
+@pytest.mark.parametrize("watts", [4_294_967_292, -4, 1e20])
 def test_a_power_that_cannot_be_an_inverters_is_left_out(watts: Json) -> None:
     """Q-I9: -4 as an unsigned number is no power."""
     device = detailed("122000000001")

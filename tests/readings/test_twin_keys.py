@@ -128,7 +128,7 @@ def test_q_b22_two_charges_of_one_report_that_differ_are_left_out() -> None:
     assert fields["charge_percent"] == 2.0
 
 
-@pytest.mark.parametrize(("both", "written"), [((89, 89), True), ((0, 89), False), ((87, 89), True)])
+@pytest.mark.parametrize(("both", "written"), [((54, 54), True), ((0, 54), False), ((52, 54), True)])
 def test_q_b22_the_charge_of_all_batteries_is_left_out_while_it_is_not_that_of_the_only_kind(
     both: tuple[int, int], written: bool
 ) -> None:

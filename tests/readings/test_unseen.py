@@ -129,7 +129,7 @@ def test_a_collar_that_cut_the_house_off_says_so() -> None:
     ],
 )
 def test_a_generator_says_its_state_in_any_of_its_forms(body: Json, state: str | None) -> None:
-    bodies = {**controller(mains_oper_state="closed"), paths.GENERATOR_CONFIG: {"model": "x"}, paths.GENERATOR: body}
+    bodies = {**controller(mains_oper_state="open"), paths.GENERATOR_CONFIG: {"model": "x"}, paths.GENERATOR: body}
     assert grid(once(bodies)).get("generator_state") == state
 
 
