@@ -160,7 +160,7 @@ def read_fahrenheit(row: Row, _view: View) -> float | None:
 
 
 def read_generator_state(row: Row, view: View) -> str | None:
-    """Return `connected`, `disconnected`, or another state as the gateway names it. None if a controller denies it."""
+    """Return `connected`, `disconnected`, or the gateway's own word. Return None if a controller denies the state."""
     state = row.text("oper_state")
     if not state or _find_deniers(row, view):
         return None
