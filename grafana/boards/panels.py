@@ -74,7 +74,7 @@ PANELS: Final = Board(
                 heat(
                     "Power of each panel",
                     "A line for each panel. No colour: it reported nothing.",
-                    (12, 12),
+                    (10, 12),
                     CurveByPanel("power_w", Rows("envoy_inverter", ("power_w",), where=_GROUP)),
                     unit="watt",
                     interval="15m",
@@ -84,7 +84,7 @@ PANELS: Final = Board(
                 listing(
                     "Panels, worst first",
                     "Each panel's last seven days against its group, and what it says now. A click opens the panel.",
-                    (12, 12),
+                    (14, 12),
                     Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
                     Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),
                     Each(Rows("envoy_inverter_status", ("report_age_s", "fault", "conditions"), "15m", _GROUP)),

@@ -50,12 +50,13 @@ class Weather:
         return 180.0 + evening + (at // 900 * 7919) % 400
 
     def _appliances(self, at: int, minute: int) -> float:
-        """What is on at a minute of the day: what never sleeps, a fridge, the kitchen, the evening, a washing day."""
+        """What is on at a minute of the day: what never sleeps, fridge, kitchen, evening, washing, a car."""
         watts = 190.0 + 40 * _waver(at, 420) + (95.0 if at // 60 % 45 < 17 else 0.0)
         day = at // 86400 * 7919 % 10
         for first, last, most, is_cycling in (
-            (395, 410, 1900.0, False), (720 + 2 * day, 760, 2300.0, True), (1040, 1330, 420.0, False),
+            (395, 410, 1900.0, False), (720 + 2 * day, 760, 2300.0, True), (1040, 1330, 650.0, False),
             (1095 + 3 * day, 1150 + 3 * day, 2600.0, True), (560 + 9 * day, 640 + 9 * day, 1500.0 * (day > 4), True),
+            (1300, 1425, 3600.0 * (day < 5), False),
         ):  # fmt: skip
             if first <= minute < last:
                 watts += most * (_waver(at, 240) > 0.4 if is_cycling else 0.9 + 0.1 * _waver(at, 300))
