@@ -25,6 +25,8 @@ from tests.questions.kept import KeptHistory
 from tests.questions.question import Past
 
 _TIMES: Final = 5
+_BLOCK: Final = 8
+"""So many lines are written as one; a history is loaded with few, large requests."""
 _ASKED: Final = {
     "influx1 influxql": "InfluxQL 1.6.7, ms",
     "influx2 influxql": "InfluxQL 2.9.1, ms",
@@ -36,7 +38,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
     """Put the sites into both servers, and ask everything."""
     histories = [KeptHistory(folder, name) for name in names]
     found: dict[tuple[str, str], dict[str, Outcome]] = {}
-    for make in (Influx1, Influx2):
+    for make in (Influx2, Influx1):
         with tempfile.TemporaryDirectory(dir=folder) as home, serving(make(Path(home))) as server:
             assert isinstance(server, Binary)
             buckets = server.fresh_buckets()
@@ -45,20 +47,31 @@ def main(folder: Path, names: Sequence[str]) -> None:
                 for outcome in judge(server, buckets, site, _TIMES):
                     row = found.setdefault((outcome.question.text, site.kind.name), {})
                     row[f"{server.kind} {outcome.language}"] = outcome
+                    print(f"{server.kind} {outcome.language}, {outcome.question.text}: {_tell(outcome)}", flush=True)
+    _print_table(found)
+
+
+def _print_table(found: Mapping[tuple[str, str], Mapping[str, Outcome]]) -> None:
     print(f"\n| question | site | rows | {' | '.join(_ASKED.values())} | greatest error |")
     print("|---|---|---|---|---|---|---|")
     for (text, kind), answers in found.items():
-        took = [f"{answers[name].took_ms:.0f} ({answers[name].processor_ms:.0f})" for name in _ASKED]
+        told = [_tell(answers[name]) for name in _ASKED]
         wrong = [outcome.wrong for outcome in answers.values() if outcome.wrong]
         worst = wrong[0] if wrong else f"{max(outcome.worst for outcome in answers.values()):.4f}"
-        print(f"| {text} | {kind} | {answers['influx2 flux'].rows} | {' | '.join(took)} | {worst} |")
+        print(f"| {text} | {kind} | {answers['influx2 flux'].rows} | {' | '.join(told)} | {worst} |")
+
+
+def _tell(outcome: Outcome) -> str:
+    said = f"{outcome.took_ms:.0f} ({outcome.processor_ms:.0f})"
+    return f"{said} WRONG {outcome.wrong}" if outcome.wrong else said
 
 
 def _load(server: Binary, buckets: Mapping[Role, str], history: KeptHistory, home: Path) -> Past:
     """Load a site, and print what that cost the server."""
     worked, size, points = read_cpu_s(server.process.pid), _read_size(home), 0
     for role, lines in history.list_lines():
-        write_lines(server, dict(buckets), {role: lines})
+        blocks = [b"".join(lines[start : start + _BLOCK]) for start in range(0, len(lines), _BLOCK)]
+        write_lines(server, dict(buckets), {role: blocks})
         points += len(lines)
     site = history.past()
     print(
