@@ -199,10 +199,13 @@ class Poller:
     def _review_wanted(self, tick: int) -> None:
         """Decide from the current documents which endpoints to request, and how often.
 
-        This is done at each devices tick, when a document appeared or disappeared, and when other values were read.
+        This is done each hour, when a document appeared, disappeared or changed in more than its digits, and when
+        other values were read. It is done at each devices tick while a document may have changed in any way.
         """
         snapshot = self.snapshot(tick, {})
-        occasion = (tick // self._intervals["devices"], snapshot.documents.keys(), snapshot.absent, self.basis)
+        skeletons = {path: document.skeleton for path, document in snapshot.documents.items()}
+        every_s = _HOUR_S if all(skeletons.values()) else self._intervals["devices"]
+        occasion = (tick // every_s, skeletons, snapshot.absent, self.basis)
         if occasion != self._occasion:
             self._occasion, self._wanted = occasion, self._wants(snapshot)
         wanted = self._wanted

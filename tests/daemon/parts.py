@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.errors import AbsentError, EnvoyLoggerError
+from logger.gateway.documents import number_skeleton
 from logger.gateway.endpoints import Endpoint
 from logger.model import Document, Event, GatewayInfo, Json
 from logger.store.records import Commit
 from logger.store.store import Store
+from logger.wire import Answer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,9 +62,9 @@ class ScriptedGateway:
             raise self.fails[path]
         if path not in self.answers:
             raise AbsentError(f"{path} answered 404")
-        return Document(
-            path, self.answers[path](self.clock.time()), self.clock.time(), self.clock.monotonic() - started
-        )
+        body, took_s = self.answers[path](self.clock.time()), self.clock.monotonic() - started
+        skeleton = number_skeleton(Answer(200, {}, json.dumps(body).encode(), took_s))
+        return Document(path, body, self.clock.time(), took_s, skeleton)
 
     def take_events(self) -> list[Event]:
         return []
