@@ -25,14 +25,19 @@ def is_current(reading: Reading, site: Site, now: float) -> bool:
 
 
 class NewestReadings:
-    """Holds what was stored last: one reading for each series, and the events from oldest to newest."""
+    """Holds what was stored last: one reading for each series, and the events from oldest to newest.
+
+    `revision` rises each time that readings are taken.
+    """
 
     def __init__(self) -> None:
+        self.revision = 0
         self.events: deque[Reading] = deque(maxlen=EVENTS_KEPT)
         self._series: dict[str, dict[tuple[str, ...], Reading]] = {}
 
     def take(self, readings: Iterable[Reading]) -> None:
         """Take readings that were stored. An older reading of a series never replaces a newer one."""
+        self.revision += 1
         for reading in readings:
             if reading.measurement == "envoy_event":
                 self.events.append(reading)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,10 +22,11 @@ _REFUSED: Final = frozenset({4, 5, 134, 135, 138, 140})
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Publishes over one connection."""
+    """Publishes over one connection. `will_topic`: where the broker says it when the connection is lost."""
 
     url: str
     link: BrokerLink
+    will_topic: str
 
     async def publish(self, messages: Iterable[Message]) -> None:
         """Publish, and wait until the broker has taken all of them. Raises BrokerError."""
@@ -36,12 +37,11 @@ class Broker:
         except TimeoutError as error:
             raise BrokerError(f"the MQTT broker at {self.url} takes no messages: {error}") from error
 
-    @contextlib.contextmanager
-    def recalling(self, topics: list[str], take: Callable[[Message], None]) -> Iterator[None]:
-        """Give to `take` each message that the broker has kept in these topics, before it takes others."""
+    async def recall(self, topics: list[str], take: Callable[[Message], None]) -> None:
+        """Give to `take` each message that the broker has kept in these topics. Raises BrokerError."""
         for topic in topics:
             self.link.follow(topic, lambda message, is_kept: take(message) if is_kept else None)
-        yield
+        await self.publish([Message(self.will_topic, ONLINE)])  # what was kept comes before this is confirmed
         for topic in topics:
             self.link.unfollow(topic)
 
@@ -70,7 +70,7 @@ async def connect(settings: Mqtt, identifier: str, will_topic: str = "") -> Asyn
         async with _cut_off_when_lost(link, settings.url):
             if will_topic:
                 _stay_online(link, will_topic)
-            yield Broker(settings.url, link)
+            yield Broker(settings.url, link, will_topic)
     finally:
         if will_topic:
             await _say_farewell(link, will_topic)

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, MQTTMessageInfo
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -44,13 +44,12 @@ class BrokerLink:
         client.connect_timeout = _CONNECT_S
         client.on_connect = self._note_answer
         client.on_disconnect = lambda *_: self._lose()
-        client.on_publish = lambda _client, _data, number, *_: self._note_taken(number)
         self.client = client
         self.refusal: ReasonCode | None = None
         self.is_lost = False
         self.on_loss: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
-        self._waiting: set[int] = set()
+        self._waiting: list[MQTTMessageInfo] = []
         self._step: asyncio.Future[None] = self._loop.create_future()
         self._look: asyncio.TimerHandle | None = None
 
@@ -67,8 +66,6 @@ class BrokerLink:
             raise ConnectionResetError("the connection was closed at once")
         number = own.fileno()
         self.client.on_socket_close = lambda *_: self._stop(number)
-        self.client.on_socket_register_write = lambda *_: self._loop.add_writer(number, self.client.loop_write)
-        self.client.on_socket_unregister_write = lambda *_: self._stop_writing(number)
         self._loop.add_reader(number, self._read)
         self._look_after()
         await self._wait_while(lambda: self.refusal is None)
@@ -88,13 +85,16 @@ class BrokerLink:
         self.client.unsubscribe(topic)
 
     def publish(self, message: Message) -> None:
-        """Hand over a message that the broker shall keep; `wait_until_taken` tells when it has it."""
+        """Send a message that the broker shall keep; `wait_until_taken` tells when it has it."""
         surety = _AT_MOST_ONCE if message.is_repeated else _AT_LEAST_ONCE
-        self._waiting.add(self.client.publish(message.topic, message.payload, surety, retain=True).mid)
+        info = self.client.publish(message.topic, message.payload, surety, retain=True)
+        if not info.is_published():
+            self._waiting.append(info)
+            self._write_later()
 
     async def wait_until_taken(self) -> None:
         """Wait until the broker has what it was sent, or is lost. Raises TimeoutError if it takes no more."""
-        await self._wait_while(lambda: bool(self._waiting))
+        await self._wait_while(self._is_taking)
 
     async def close(self) -> None:
         """Leave the broker in order."""
@@ -127,9 +127,26 @@ class BrokerLink:
         self.refusal = answer
         self._go_on()
 
-    def _note_taken(self, number: int) -> None:
-        self._waiting.discard(number)
-        if not self._waiting:
+    def _is_taking(self) -> bool:
+        """Tell whether something that was sent is still not with the broker."""
+        self._waiting = [each for each in self._waiting if not each.is_published()]
+        return bool(self._waiting)
+
+    def _write_later(self) -> None:
+        """Write on once the connection takes more, if not everything could be written."""
+        own = self.client.socket()
+        if own is not None and self.client.want_write():
+            self._loop.add_writer(own.fileno(), self._write)
+
+    def _write(self) -> None:
+        own = self.client.socket()
+        self.client.loop_write()
+        if own is not None and not self.client.want_write():
+            self._loop.remove_writer(own.fileno())
+        self._go_on_if_taken()
+
+    def _go_on_if_taken(self) -> None:
+        if self._waiting and not self._is_taking():
             self._go_on()
 
     def _lose(self) -> None:
@@ -144,6 +161,7 @@ class BrokerLink:
             self.client.loop_read()
             while isinstance(own := self.client.socket(), ssl.SSLSocket) and own.pending():
                 self.client.loop_read()
+            self._go_on_if_taken()
         except Exception:  # noqa: BLE001  the library trusts what it reads
             self.abandon()
             self._lose()
@@ -157,12 +175,9 @@ class BrokerLink:
         if not connecting.cancelled() and connecting.exception() is None:
             self.abandon()
 
-    def _stop_writing(self, number: int) -> None:
-        self._loop.remove_writer(number)
-
     def _stop(self, number: int) -> None:
         """Look no more after a connection."""
         self._loop.remove_reader(number)
-        self._stop_writing(number)
+        self._loop.remove_writer(number)
         if self._look is not None:
             self._look.cancel()

@@ -45,7 +45,8 @@ class Topic:
     """Describe the topic with the states of one measurement; each device has one topic.
 
     `shown`: the fields that Home Assistant enables at once; the others wait until the owner enables them. `lasting`:
-    the fields whose value remains true until the next value.
+    the fields whose value remains true until the next value. `rest_s`: how long new numbers alone are not sent, in
+    seconds.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Topic:
     fields: tuple[Field, ...]
     shown: frozenset[str]
     lasting: frozenset[str]
+    rest_s: int
 
 
 def _choose(
@@ -63,15 +65,15 @@ def _choose(
     shown: str,
     *,
     more: tuple[Field, ...] = (),
+    rest_s: int = 0,
 ) -> Topic:
     """Make a topic of all fields of a measurement. `shown` names the enabled fields, separated by spaces."""
     names = frozenset(shown.split())
     fields = (*measurement.fields, *more)
     if unknown := names - {field.name for field in fields}:
         raise ValueError(f"{measurement.name} has no {', '.join(sorted(unknown))}")
-    return Topic(
-        name, measurement, device, fields, names, frozenset(each.name for each in fields if each.is_lifetime)
-    )
+    lasting = frozenset(field.name for field in fields if field.is_lifetime)
+    return Topic(name, measurement, device, fields, names, lasting, rest_s)
 
 
 TOPICS: Final = (
@@ -86,7 +88,7 @@ TOPICS: Final = (
     ),
     _choose("grid", GRID, "gateway", "grid_state relay_closed controller_temperature_c generator_state"),
     _choose("inverter", INVERTER, "inverter", "power_w energy_lifetime_wh temperature_c"),
-    _choose("inverter_status", INVERTER_STATUS, "inverter", "communicating fault"),
+    _choose("inverter_status", INVERTER_STATUS, "inverter", "communicating fault", rest_s=3600),
     _choose("battery", BATTERY, "battery", "state power_w charge_percent temperature_c communicating"),
     _choose(
         "recorder",
@@ -94,6 +96,7 @@ TOPICS: Final = (
         "recorder",
         "problem outbox_rows outbox_oldest_s last_delivery_s refused_points token_expires_s",
         more=(PROBLEM,),
+        rest_s=300,
     ),
 )
 """Every topic below that of the gateway."""

@@ -16,6 +16,9 @@ from logger.site import Site
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
+_LOOK_S: Final = 30
+"""How often at least it is looked whether a reading has become too old."""
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class Present:
     now: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Hold what the last state of a series was made of."""
+
+    reading: Reading
+    is_stale: bool
+    troubles: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Messages:
     """Makes the messages of one connection. It remembers what was sent, so that nothing is made twice.
@@ -54,10 +66,11 @@ class Messages:
 
     base: str
     prefix: str
-    _states: dict[str, tuple[Reading, bool, tuple[str, ...]]] = field(default_factory=dict)
+    _states: dict[str, _Told] = field(default_factory=dict)
     _announced: dict[str, frozenset[str]] = field(default_factory=dict)
     _left: dict[str, tuple[Topic, dict[str, Json]]] = field(default_factory=dict)
     _is_heard: bool | None = None
+    _seen: tuple[object, ...] = ()
 
     def list_state_topics(self, gateway: str) -> list[str]:
         """Return the patterns of all topics that the states of a gateway may have."""
@@ -78,6 +91,10 @@ class Messages:
 
     def list_new(self, seen: Present) -> Iterator[Message]:
         """Make each message that is new or changed since the last call."""
+        look = seen.newest, seen.newest.revision, seen.troubles, seen.now // _LOOK_S
+        if look == self._seen:
+            return
+        self._seen = look
         gateway_topic = self._of(seen.gateway)
         if (is_heard := seen.newest.is_heard(seen.site, seen.now)) != self._is_heard:
             self._is_heard = is_heard
@@ -101,7 +118,7 @@ class Messages:
                 lasting: dict[str, Json] = {
                     name: value if name in topic.lasting else None for name, value in state.items()
                 }
-                yield Message(at, json.dumps({**lasting, "time": time}, ensure_ascii=False))
+                yield Message(at, _encode({**lasting, "time": time}))
 
     def _list_of_series(self, seen: Present, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
         """Make the state of one series. Before it, make the entities of fields that it shows for the first time."""
@@ -109,9 +126,10 @@ class Messages:
         state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
         is_stale = not is_current(reading, seen.site, seen.now)
         troubles = tuple(seen.troubles.values()) if topic.device == "recorder" else ()
-        if _is_same(self._states.get(state_topic), reading, troubles, is_stale=is_stale):
+        present = _Told(reading, is_stale, troubles)
+        if _is_told(self._states.get(state_topic), present, topic.rest_s):
             return
-        self._states[state_topic] = reading, is_stale, troubles
+        self._states[state_topic] = present
         values: dict[str, Value] = dict(reading.fields)
         if topic.device == "recorder":
             values[PROBLEM.name] = bool(troubles)
@@ -126,19 +144,26 @@ class Messages:
         state = _describe_state(topic, values, self._announced[state_topic], is_stale=is_stale)
         if topic.device == "recorder":
             state["troubles"] = list(troubles)
-        yield Message(state_topic, json.dumps({**state, "time": reading.time}, ensure_ascii=False), is_repeated=True)
+        yield Message(state_topic, _encode({**state, "time": reading.time}), is_repeated=True)
 
     def _of(self, gateway: str) -> str:
         return f"{self.base}/{gateway}"
 
 
-def _is_same(
-    told: tuple[Reading, bool, tuple[str, ...]] | None, reading: Reading, troubles: tuple[str, ...], *, is_stale: bool
-) -> bool:
-    """Tell whether a state was sent already. Most readings are the same objects as the last time."""
-    if told is None:
+def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
+    """Tell whether a state need not be told: it is the last one, or new numbers alone that come too soon."""
+    if told is None or (told.is_stale, told.troubles) != (present.is_stale, present.troubles):
         return False
-    return (told[0] is reading or told[0] == reading) and told[1:] == (is_stale, troubles)
+    if told.reading is present.reading:
+        return True
+    if present.reading.time - told.reading.time < rest_s:
+        return _list_signs(told.reading) == _list_signs(present.reading)
+    return told.reading == present.reading
+
+
+def _list_signs(reading: Reading) -> dict[str, Value]:
+    """Return which fields a reading has, with the values of flags and texts."""
+    return {name: value if isinstance(value, (bool, str)) else 0 for name, value in reading.fields.items()}
 
 
 def _describe_state(

@@ -70,8 +70,7 @@ async def _publish(
         backoff.succeed(OUTLET)
         collector.changes.end(_TROUBLE, "the MQTT broker takes messages again")
         version = recorder.news.version
-        with broker.recalling(messages.list_state_topics(gateway), messages.recall):
-            await broker.publish(messages.list_new(_look(collector, recorder, clock)))
+        await broker.recall(messages.list_state_topics(gateway), messages.recall)
         while collector.serial == gateway:
             await broker.publish(messages.list_new(_look(collector, recorder, clock)))
             version = await recorder.news.wait_beyond(version)

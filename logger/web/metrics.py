@@ -6,7 +6,7 @@ minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,44 +94,60 @@ _HEARD: Final = _write_head("envoy_up", "The gateway is heard.", "gauge")
 _TROUBLES: Final = _write_head("envoy_logger_troubles", "What is wrong now, counted.", "gauge")
 
 
-def answer_metrics(recorder: Recorder, clock: Clock) -> WebDocument:
-    """Write the metrics of all gateways in the text format of Prometheus."""
-    return WebDocument("".join(_list_lines(recorder, clock.time())).encode(), _TEXT)
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """Hold the lines of one series, by field, and what they were made of."""
+
+    reading: Reading
+    is_true_now: bool
+    lines: Mapping[str, str]
 
 
-def _list_lines(recorder: Recorder, now: float) -> Iterator[str]:
-    """List the lines of every metric that has a value at a time (unix seconds)."""
-    sites = _name_sites(recorder.collectors)
-    yield _HEARD
-    for site, collector in sites:
-        yield f'envoy_up{{site="{_escape(site)}"}} {float(collector.newest.is_heard(collector.site, now))!r}\n'
-    yield f"{_TROUBLES}envoy_logger_troubles {float(len(recorder.changes.troubles))!r}\n"
-    for measurement in _SHOWN:
-        series = [
-            (site, collector, reading)
-            for site, collector in sites
-            for reading in collector.newest.list_of(measurement.name)
-        ]
-        yield from _list_samples(measurement, series, now)
+class Metrics:
+    """Writes the metrics of all gateways in the text format of Prometheus; a series anew only when it changes."""
 
+    def __init__(self, recorder: Recorder, clock: Clock) -> None:
+        self._recorder, self._clock = recorder, clock
+        self._kept: dict[tuple[str, str, int], _Samples] = {}
 
-def _list_samples(
-    measurement: Measurement, series: Sequence[tuple[str, Collector, Reading]], now: float
-) -> Iterator[str]:
-    """List the lines of one measurement. A value that is too old to be true gets no line."""
-    metrics, labelled = _METRICS[measurement.name], (*measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
-    samples: dict[str, list[str]] = {}
-    for site, collector, reading in series:
-        labels = ",".join([f'site="{_escape(site)}"', *(_write_label(name, reading) for name in labelled)])
-        is_true_now = is_current(reading, collector.site, now)
-        for name, value in reading.fields.items():
-            metric = metrics.get(name)
-            if metric is not None and (is_true_now or metric.is_lasting):
-                samples.setdefault(name, []).append(metric.write(labels, value))
-    for name, metric in metrics.items():
-        if name in samples:
-            yield metric.head
-            yield from samples[name]
+    def answer(self) -> WebDocument:
+        """Write every metric that has a value now."""
+        return WebDocument("".join(self._list_lines(self._clock.time())).encode(), _TEXT)
+
+    def _list_lines(self, now: float) -> Iterator[str]:
+        sites = _name_sites(self._recorder.collectors)
+        yield _HEARD
+        for site, collector in sites:
+            yield f'envoy_up{{site="{_escape(site)}"}} {float(collector.newest.is_heard(collector.site, now))!r}\n'
+        yield f"{_TROUBLES}envoy_logger_troubles {float(len(self._recorder.changes.troubles))!r}\n"
+        for measurement in _SHOWN:
+            found = [
+                self._write_series(measurement, site, number, reading, is_current(reading, collector.site, now))
+                for site, collector in sites
+                for number, reading in enumerate(collector.newest.list_of(measurement.name))
+            ]
+            for name, metric in _METRICS[measurement.name].items() if found else ():
+                if lines := [each[name] for each in found if name in each]:
+                    yield metric.head
+                    yield from lines
+
+    def _write_series(
+        self, measurement: Measurement, site: str, number: int, reading: Reading, is_true_now: bool
+    ) -> Mapping[str, str]:
+        """Write the sample of each field of a series; a value that is too old to be true gets no line."""
+        place = site, measurement.name, number
+        known = self._kept.get(place)
+        if known is None or known.reading is not reading or known.is_true_now != is_true_now:
+            labelled = (*measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
+            labels = ",".join([f'site="{_escape(site)}"', *(_write_label(name, reading) for name in labelled)])
+            metrics = _METRICS[measurement.name]
+            lines = {
+                name: metric.write(labels, value)
+                for name, value in reading.fields.items()
+                if (metric := metrics.get(name)) is not None and (is_true_now or metric.is_lasting)
+            }
+            known = self._kept[place] = _Samples(reading, is_true_now, lines)
+        return known.lines
 
 
 def _write_label(name: str, reading: Reading) -> str:

@@ -78,6 +78,36 @@ def test_the_recorder_tells_its_troubles() -> None:
     assert told["troubles"] == ["InfluxDB is away"]
 
 
+def test_numbers_alone_of_the_recorder_rest_for_five_minutes_and_a_trouble_does_not() -> None:
+    messages = Messages("envoy", "")
+
+    def told(after: int, rows: float, **troubles: str) -> bool:
+        reading = Reading("envoy_logger", TAGS, {"outbox_rows": rows}, NOON + after, "totals")
+        return bool(make(messages, seen(reading, now=NOON + after, **troubles)))
+
+    assert told(0, 0.0)
+    assert not told(60, 1.0)
+    assert told(120, 2.0, influxdb="InfluxDB is away")
+    assert not told(180, 3.0, influxdb="InfluxDB is away")
+    assert told(240, 3.0)
+    assert told(540, 4.0)
+
+
+def test_a_flag_of_an_inverter_is_told_at_once() -> None:
+    messages = Messages("envoy", "")
+    tags = {**TAGS, "serial": "7"}
+
+    def told(after: int, **fields: bool) -> bool:
+        reading = Reading("envoy_inverter_status", tags, fields, NOON + after, "devices")
+        return bool(make(messages, seen(reading, now=NOON + after)))
+
+    assert told(0, communicating=True)
+    assert not told(300, communicating=True)
+    assert told(600, communicating=False)
+    assert told(900, communicating=False, fault=False)
+    assert told(4500, communicating=False, fault=False)
+
+
 def test_points_of_endpoints_are_no_entities() -> None:
     point = Reading("envoy_logger", {**TAGS, "endpoint": "/info"}, {"requests": 3}, NOON, "totals")
     assert not make(Messages("envoy", "homeassistant"), seen(point))
@@ -102,6 +132,12 @@ def test_the_energy_dashboard_accepts_each_counter() -> None:
             if field.unit in ("w", "v", "hz", "c"):
                 assert traits.state_class == "measurement"
     assert found >= 9
+
+
+def test_what_falls_at_midnight_and_may_be_negative_has_no_statistics() -> None:
+    fields = {field.name: find_traits(field) for topic in TOPICS for field in topic.fields}
+    assert fields["net_today_wh"].state_class == ""
+    assert fields["production_today_wh"].state_class == "total_increasing"
 
 
 def test_each_unit_of_a_shown_field_has_its_class() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import subprocess
@@ -196,6 +197,7 @@ def test_a_certificate_is_checked(here: Stage, tmp_path: Path) -> None:
         asyncio.run(play())
     finally:
         broker.kill()
+        gc.collect()
 
 
 def kept(broker: BrokerProcess, topic: str, payload: Mapping[str, object] | str) -> None:
@@ -216,7 +218,8 @@ def test_a_former_connection_or_another_recorder_cannot_leave_it_offline(here: S
                 watcher.topics.clear()
                 await asyncio.to_thread(kept, broker, RECORDER, "offline")
                 await watcher.until(RECORDER, "online")
-        assert await watcher.until(RECORDER) == "offline"
+        async with watching(broker.port) as later:
+            assert await later.until(RECORDER) == "offline"
 
     asyncio.run(play())
 
@@ -238,7 +241,7 @@ def test_two_recorders_at_one_broker_do_not_push_each_other_out(
                     while (await watcher.state(f"envoy/{SERIAL}/totals"))["time"] != tick:
                         del watcher.topics[f"envoy/{SERIAL}/totals"]
                 assert len(links) == 2
-            watcher.topics.clear()
+                watcher.topics.clear()
             await watcher.until(RECORDER, "online")
             assert len(links) == 2
 
