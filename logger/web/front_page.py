@@ -71,7 +71,8 @@ class FrontPage:
 
     async def _find_facts(self, site: ShownSite) -> PageFacts:
         gathered = self._gathered.get(site.number, lambda: GatheredFacts(self._ask_about(site)))
-        return await self._facts.get(f"{site.number}", self._recorder.news.version, gathered.gather)
+        known = gathered.find_known()
+        return known or await self._facts.get(f"{site.number}", self._recorder.news.version, gathered.gather)
 
     def _keep(self, site: ShownSite, language: Language) -> KeptParts:
         return self._kept.get((site.number, language), lambda: KeptParts(language))

@@ -82,6 +82,10 @@ class GatheredFacts:
         self._inverters: Sequence[Mapping[str, Any]] = ()
         self._inverters_of: object = None
 
+    def find_known(self) -> PageFacts | None:
+        """Return the facts that were gathered last if nothing is new since."""
+        return self._facts if self._look() == self._seen else None
+
     async def gather(self) -> PageFacts:
         """Return the present facts."""
         seen = self._look()

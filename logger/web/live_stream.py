@@ -59,19 +59,24 @@ class LiveStreams:
         shown = await self._page.show(site, language)
         known = shown if shown.stamp == stamp else _NOTHING
         yield self._write(site, language, known, shown)
+        loop = asyncio.get_running_loop()
+        sent_at = loop.time()
         while True:
-            known = shown
-            await asyncio.sleep(_PAUSE_S)
             while self._news.version == version:
                 try:
                     async with asyncio.timeout(_SIGN_OF_LIFE_S):
                         await self._news.wait_beyond(version)
                 except TimeoutError:
                     yield b":\n\n"
-            version = self._news.version
+            known, version = shown, self._news.version
             shown = await self._page.show(site, language)
+            if shown != known and (left := sent_at + _PAUSE_S - loop.time()) > 0:
+                await asyncio.sleep(left)
+                version = self._news.version
+                shown = await self._page.show(site, language)
             if shown != known:
                 yield self._write(site, language, known, shown)
+                sent_at = loop.time()
 
     def _write(self, site: ShownSite, language: Language, known: ShownParts, shown: ShownParts) -> bytes:
         """Write the difference between what a visitor has seen and what is shown now."""
