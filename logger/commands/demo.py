@@ -24,7 +24,9 @@ from logger import log
 from logger.clock import Clock, FastClock, SystemClock
 from logger.commands.ui.demo_view import DemoView
 from logger.commands.ui.invent_history import invent_history, write_site_files
+from logger.commands.ui.paced_clock import PacedClock
 from logger.daemon import app
+from logger.daemon.collector import Collector
 from logger.daemon.recorder import Recorder
 from logger.days import days_before, first_instant, local_day
 from logger.errors import StateError
@@ -39,6 +41,9 @@ _DAYS_BACK: Final = 2
 _START_HOUR: Final = 9
 _LEAST_S: Final = 4 * 3600
 _PORT: Final = 9817
+_PACE: Final = "pace"
+"""The file in the demo's folder by which recorder and stand-in share the time."""
+_LONGEST_START_S: Final = 20.0
 
 
 @click.command("demo", short_help="Record an invented site, with a live view.")
@@ -89,8 +94,8 @@ def command(
     site = Site(zone=_ZONE, layout_file=files["LOGGER_LAYOUT_FILE"], tariff_file=files["LOGGER_TARIFF_FILE"])
     click.echo("Inventing two days …", err=True)
     invent_history(folder, model, site, SystemClock(), _go_back(start, _DAYS_BACK), int(start))
-    clock = FastClock(time.time(), start, speed, patience_s=5.0)
-    with _simulate(clock) as environ, (folder / "demo.log").open("w", encoding="utf-8") as log_file:
+    clock = PacedClock.begin(folder / _PACE, start, speed, patience_s=5.0)
+    with _simulate(clock, folder / _PACE) as environ, (folder / "demo.log").open("w", encoding="utf-8") as log_file:
         configured = load_settings(None, environ=environ | {name: value for name, value in own.items() if value})
         log.protect(configured.all_secrets)
         log.configure("info", "text", stream=log_file)
@@ -138,10 +143,10 @@ def _go_back(start: float, days: int) -> int:
 
 
 @contextlib.contextmanager
-def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
+def _simulate(clock: PacedClock, pace: Path) -> Iterator[dict[str, str]]:
     """Run a simulated gateway as a subprocess. Yield the settings that it prints when it is ready."""
     numbers = [str(clock.origin), str(clock.start), str(clock.rate)]
-    words = [sys.executable, "-m", "logger", "simulate", "--clock", *numbers]
+    words = [sys.executable, "-m", "logger", "simulate", "--clock", *numbers, "--pace", str(pace)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603  our own program
         assert simulator.stdout is not None  # noqa: S101  a pipe was asked for
         settings: dict[str, str] = {}
@@ -156,26 +161,41 @@ def _simulate(clock: FastClock) -> Iterator[dict[str, str]]:
             simulator.terminate()
 
 
-async def _record(configured: Settings, clock: FastClock, seconds: float | None) -> None:
+async def _record(configured: Settings, clock: PacedClock, seconds: float | None) -> None:
     """Record and show the simulated site for `seconds` real seconds, or until stopped if None."""
-    view = DemoView(clock, _ZONE)
+    view, recorders = DemoView(clock, _ZONE), asyncio.Queue[Recorder](1)
 
-    def open_shown(
-        settings: Settings, recorder: Recorder, clock: Clock
-    ) -> contextlib.AbstractAsyncContextManager[None]:
+    def open_shown(settings: Settings, recorder: Recorder, of: Clock) -> contextlib.AbstractAsyncContextManager[None]:
         view.outlets = recorder.outlets
-        return open_outlets(settings, recorder, clock)
+        recorders.put_nowait(recorder)
+        return open_outlets(settings, recorder, of)
 
+    def go_on(collector: Collector) -> None:
+        view.take(collector)
+        clock.permit()
+
+    beginning = asyncio.create_task(_begin_once_heard(recorders, clock))
     tasks = [
-        asyncio.create_task(app.run(configured, clock, demo=True, on_tick=view.take, open_outlets=open_shown)),
+        asyncio.create_task(app.run(configured, clock, demo=True, on_tick=go_on, open_outlets=open_shown)),
         asyncio.create_task(_show(view, clock)),
     ]
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+    for task in (beginning, *tasks):
         task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
+    for result in await asyncio.gather(beginning, *tasks, return_exceptions=True):
         if isinstance(result, Exception):
             raise result
+
+
+async def _begin_once_heard(recorders: asyncio.Queue[Recorder], clock: PacedClock) -> None:
+    """Let time begin when the recorder has recognised its gateway, however long the start took."""
+    recorder = await recorders.get()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST_START_S):
+            version = 0
+            while not recorder.collectors[0].serial:
+                version = await recorder.news.wait_beyond(version)
+    clock.permit()
 
 
 async def _show(view: DemoView, clock: FastClock) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from logger.clock import Clock, FastClock, SystemClock
+from logger.commands.ui.paced_clock import PacedClock
 from logger.simulator.credentials import TokenMaker
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import HISTORY_S, invent_gateway
@@ -17,6 +18,13 @@ from logger.simulator.recording import Recording
 from logger.simulator.server import Simulator, serve
 from logger.simulator.site_model import SiteModel
 from logger.simulator.wirings import WIRINGS
+
+
+def _choose_clock(fast: tuple[float, float, float] | None, pace: Path | None) -> Clock:
+    """Return the machine's clock, or one that runs fast, or one that waits for the recorder, too."""
+    if fast is None:
+        return SystemClock()
+    return FastClock(*fast) if pace is None else PacedClock.join(pace, *fast)
 
 
 @click.command("simulate", short_help="Serve a simulated or a recorded gateway.")
@@ -38,6 +46,9 @@ from logger.simulator.wirings import WIRINGS
 @click.option(
     "--clock", "fast", type=(float, float, float), hidden=True, help="Origin, start and rate of a fast clock."
 )
+@click.option(
+    "--pace", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="The file of a clock that waits."
+)
 def command(
     recording: Path | None,
     generation: str,
@@ -47,6 +58,7 @@ def command(
     port: int,
     state: Path | None,
     fast: tuple[float, float, float] | None,
+    pace: Path | None,
 ) -> None:
     """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings that reach it.
 
@@ -54,7 +66,7 @@ def command(
     report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.
     one-sunny-phase has three phases and the sun on L1 alone.
     """
-    clock: Clock = FastClock(*fast) if fast else SystemClock()
+    clock = _choose_clock(fast, pace)
 
     def make_model(epoch: float) -> SiteModel:
         if recording:

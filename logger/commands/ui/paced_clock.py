@@ -1,0 +1,80 @@
+"""A fast clock for the demo's two processes that waits for the recorder, so that a slow machine misses no tick."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import mmap
+import struct
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from logger.clock import FastClock
+
+_NUMBER: Final = struct.Struct("d")
+_LIMIT, _LOST = 0, _NUMBER.size
+"""Where in the shared file the two numbers stand."""
+_STEP_S: Final = 60
+_LOOK_S: Final = 0.01
+_AHEAD_S: Final = 2 * _STEP_S - 1
+"""Once a tick is recorded, time may run until just before the second one after it: the next one can be recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class PacedClock(FastClock):
+    """Runs fast, but never passes the limit that the recorder sets after each tick; then it stands still.
+
+    Limit and lost time (real seconds in which it stood still) are shared with the stand-in gateway by a file.
+    """
+
+    shared: mmap.mmap = field(kw_only=True, repr=False)
+
+    @classmethod
+    def begin(cls, path: Path, start: float, rate: float, patience_s: float) -> Self:
+        """Make the clock and its file; time stands at `start` until the first `permit`."""
+        path.write_bytes(_NUMBER.pack(start) + _NUMBER.pack(0.0))
+        return cls.join(path, time.time(), start, rate, patience_s)
+
+    @classmethod
+    def join(cls, path: Path, origin: float, start: float, rate: float, patience_s: float = 0.0) -> Self:
+        """Follow the clock that another process began."""
+        with path.open("r+b") as file:
+            return cls(origin, start, rate, patience_s, shared=mmap.mmap(file.fileno(), 2 * _NUMBER.size))
+
+    def time(self) -> float:
+        """Return the unix time in seconds by this clock; never later than the real time."""
+        now = time.time()
+        return min(now, self._run(now), self._read(_LIMIT))
+
+    @property
+    def caught_up(self) -> bool:
+        """Return True once this clock shows the real time."""
+        now = time.time()
+        return min(self._run(now), self._read(_LIMIT)) >= now
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until this clock has advanced by `seconds`; while it stands still, look only now and then."""
+        until = self.time() + seconds
+        while (left := until - self.time()) > 0:
+            is_held = self.time() >= self._read(_LIMIT)
+            await asyncio.sleep(left if self.caught_up else max(left / self.rate, _LOOK_S if is_held else 0.0005))
+
+    def permit(self) -> None:
+        """Let time go on until the next tick is recorded; time that stood still is lost, so nothing is skipped."""
+        now = time.time()
+        held_s = max(0.0, self._run(now) - self.time())
+        if not self.caught_up:
+            self._write(_LOST, self._read(_LOST) + held_s / self.rate)
+        self._write(_LIMIT, math.floor(self.time() / _STEP_S) * _STEP_S + _AHEAD_S)
+
+    def _run(self, now: float) -> float:
+        return self.start + (now - self.origin - self._read(_LOST)) * self.rate
+
+    def _read(self, at: int) -> float:
+        (number,) = _NUMBER.unpack_from(self.shared, at)
+        return float(number)
+
+    def _write(self, at: int, number: float) -> None:
+        _NUMBER.pack_into(self.shared, at, number)
