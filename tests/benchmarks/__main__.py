@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import draining, encoding, fleet, performance_page, startup, ticks, wearing
+from tests.benchmarks import draining, encoding, fleet, performance_page, startup, ticks, watched, wearing
 from tests.benchmarks.processes import ROOT
 from tests.readings.recordings import CORPUS
 
@@ -23,6 +23,7 @@ KEPT: Final = ROOT / ".bench"
 _OTHERS: Final = ("pyenphase==4.2.0", "requests==2.34.2", "influxdb-client==1.50.0")
 RECORDINGS: Final = ("8.2.4382_ACB", "8.3.5433_tot_is_net_cons")
 _WINDOWS: Final = 10
+_WATCHED_WINDOWS: Final = 4
 _HOURS: Final = 6.0
 
 
@@ -78,12 +79,20 @@ def measure_fleet(home: Path) -> Any:
     return [asdict(each) for each in (*found, fleet.measure(_fresh(home), 500, minutes=5, is_ill=True))]
 
 
+def measure_watched(home: Path) -> Any:
+    return [
+        {"recording": name, **asdict(watched.compare(_fresh(home), CORPUS / name, windows=_WATCHED_WINDOWS))}
+        for name in RECORDINGS
+    ]
+
+
 PARTS: Final[Mapping[str, Callable[[Path], Any]]] = {
     "ticks": measure_ticks,
     "startup": measure_startup,
     "encoding": measure_encoding,
     "draining": measure_draining,
     "wear": measure_wear,
+    "watched": measure_watched,
     "fleet": measure_fleet,
 }
 

@@ -25,6 +25,7 @@ def write(kept: Mapping[str, Any]) -> str:
         drained_points=f"{kept['draining']['points']:,}",
         drained_ticks=f"{kept['draining']['ticks']:,}",
         wear=_wear(kept["wear"]),
+        watched=_watched(kept["watched"]),
         fleet=_fleet(kept["fleet"]),
     )
 
@@ -113,6 +114,27 @@ def _wear(found: Sequence[Mapping[str, Any]]) -> str:
         for each in found
     ]
     return _table(("site", "written a day", "syncs a day", "store's file a day"), rows, "lrrr")
+
+
+def _watched(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for each in found:
+        costs, memory = each["windows_ms"], each["resident_mb"]
+        base = costs["nothing"]
+        for name, windows in costs.items():
+            more = [ms / least - 1 for ms, least in zip(windows, base, strict=True)]
+            rows.append((
+                each["recording"] if name == "nothing" else "",
+                name,
+                f"{median(windows):.2f} ms",
+                f"{min(windows):.2f}–{max(windows):.2f}",
+                "" if name == "nothing" else f"{median(more):+.1%}",
+                f"{memory[name]:.1f} MB",
+                "" if name == "nothing" else f"{memory[name] - memory['nothing']:+.1f} MB",
+            ))  # fmt: skip
+    return _table(
+        ["recording", "switched on", "a tick, median", "windows", "more", "resident", "more"], rows, "llrrrrr"
+    )
 
 
 def _fleet(found: Sequence[Mapping[str, Any]]) -> str:
