@@ -14,7 +14,9 @@ from typing import Final, Literal
 
 from logger.model import Snapshot
 from logger.readings.rows import View, first_of, serial_of
-from logger.readings.selectors.inverters import device_data_inverters, inventory_inverters, living_inverters
+from logger.readings.selectors.device_data import device_data_inverters
+from logger.readings.selectors.inventory import inventory_inverters
+from logger.readings.selectors.inverters import living_inverters
 from logger.readings.table import MEASUREMENTS
 from logger.toml_mistakes import TomlMistakeError, read_toml
 

@@ -16,7 +16,7 @@ from logger.readings.derive import noise_of
 from logger.readings.expected import TOTALS, Expected, Written
 from logger.readings.rows import ABSENT, UNKNOWN, Row, Rows, View
 from logger.readings.schema import Field, Key
-from logger.readings.selectors import ensemble, inverters, meters
+from logger.readings.selectors import device_data, ensemble, inverters, meters
 from logger.readings.source_selection import Watched
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
@@ -139,7 +139,7 @@ def _explain_reports(view: View) -> Iterator[str]:
             yield f"{paths.V1_INVERTERS} gives no inverter a time and a power that can be read"
         else:
             yield f"{paths.V1_INVERTERS} {'lists no inverter' if rows is ABSENT else 'is not a list of inverters'}"
-    if inverters.is_data_cut(view):
+    if device_data.is_data_cut(view):
         yield f"{paths.DEVICE_DATA} lists fifty devices at most, so the other inverters are missing"
 
 

@@ -7,7 +7,16 @@ from typing import Final
 from logger.readings import paths
 from logger.readings.rows import Row, object_at
 from logger.readings.schema import Rowset
-from logger.readings.selectors import batteries, ensemble, installed, inverters, meters, production
+from logger.readings.selectors import (
+    batteries,
+    device_data,
+    ensemble,
+    installed,
+    inventory,
+    inverters,
+    meters,
+    production,
+)
 from logger.readings.selectors.page import page
 
 _REPORTS_S: Final = 3600
@@ -50,8 +59,8 @@ PAGE: Final = Rowset("web page", f"{paths.PAGE}, the oldest gateways' only figur
 
 V1_INVERTERS: Final = Rowset("v1 list", f"{paths.V1_INVERTERS}, devType 1 or none", inverters.v1_inverters)
 DATA_INVERTERS: Final = Rowset("device data", f"{paths.DEVICE_DATA}, active inverters with a last reading",
-    inverters.data_inverters)
-INVENTORY: Final = Rowset("inventory", f"{paths.INVENTORY}, type PCU, not deleted", inverters.inventory_inverters)
+    device_data.data_inverters)
+INVENTORY: Final = Rowset("inventory", f"{paths.INVENTORY}, type PCU, not deleted", inventory.inventory_inverters)
 LISTED: Final = Rowset("v1 list as flags", f"{paths.V1_INVERTERS}, heard = reported within 30 minutes",
     inverters.list_flags)
 DATA_LISTED: Final = Rowset("device data as flags",
@@ -60,7 +69,7 @@ DATA_LISTED: Final = Rowset("device data as flags",
 LIST_SUM: Final = Rowset("v1 list, summed", f"{paths.V1_INVERTERS}, all inverters heard within 20 minutes",
     inverters.inverter_power_sum, grain="mean")
 DATA_SUMS: Final = Rowset("device data, summed", f"{paths.DEVICE_DATA}, all inverters, fewer than 50 devices",
-    inverters.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
+    device_data.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 INSTALLED: Final = Rowset("installed inverters",
     f"{paths.INVENTORY}, else {paths.DEVICE_DATA}, {paths.V1_INVERTERS} or {paths.BLOCKS}", installed.count_inverters)
 

@@ -13,7 +13,7 @@ from logger.days import local_day
 from logger.energy.state import EnergyState, Seed
 from logger.readings import rows as r
 from logger.readings.rows import Rows, Selector, View, number
-from logger.readings.selectors import inverters, meters, production
+from logger.readings.selectors import device_data, meters, production
 from logger.readings.selectors.page import page
 
 _LAG_WH: Final = 5000.0
@@ -71,7 +71,7 @@ def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed 
     yield _by_block(view, "production", "production")
     if has_ct:
         return
-    sums = inverters.device_data_sums(view)
+    sums = device_data.device_data_sums(view)
     if sums:
         today, week = number(sums[0].values.get("today")), number(sums[0].values.get("week"))
         yield Seed("production", "device data, summed", today, week)

@@ -12,7 +12,7 @@ from typing import Final
 from logger.model import AHEAD_S, Snapshot
 from logger.readings import paths
 from logger.readings.rows import Row, View, each_of, number
-from logger.readings.selectors import inverters, meters
+from logger.readings.selectors import device_data, inverters, meters
 from logger.readings.twin_keys import find_opposed
 
 _WORTH_W: Final = 200.0
@@ -73,7 +73,7 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
 def _find_early_reports(view: View) -> dict[str, SiteWarning]:
     """Find whether inverters stamp their reports with a time ahead of the gateway's clock (Q-T6)."""
     standing = view.standing()
-    for rows in (inverters.v1_inverters(standing), inverters.data_inverters(standing)):
+    for rows in (inverters.v1_inverters(standing), device_data.data_inverters(standing)):
         for row in rows or ():
             if row.reported and row.document and row.reported > view.gateway_now(row.document) + AHEAD_S:
                 return {

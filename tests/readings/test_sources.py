@@ -8,7 +8,9 @@ from logger.model import Json
 from logger.readings import paths
 from logger.readings.rows import ABSENT, UNKNOWN, Selector
 from logger.readings.selectors import batteries, production
+from logger.readings.selectors import device_data as data_rows
 from logger.readings.selectors import ensemble as ensemble_rows
+from logger.readings.selectors import inventory as inventory_rows
 from logger.readings.selectors import inverters as inverter_rows
 from tests.readings.site import (
     CONSUMPTION,
@@ -58,9 +60,9 @@ SELECTORS: list[tuple[str, str, Selector]] = [
     (paths.V1_INVERTERS, "living", inverter_rows.living_inverters),
     (paths.V1_INVERTERS, "flags", inverter_rows.list_flags),
     (paths.V1_INVERTERS, "sum", inverter_rows.inverter_power_sum),
-    (paths.DEVICE_DATA, "device data sums", inverter_rows.device_data_sums),
-    (paths.DEVICE_DATA, "device data installed", inverter_rows.device_data_inverters),
-    (paths.INVENTORY, "inventory", inverter_rows.inventory_inverters),
+    (paths.DEVICE_DATA, "device data sums", data_rows.device_data_sums),
+    (paths.DEVICE_DATA, "device data installed", data_rows.device_data_inverters),
+    (paths.INVENTORY, "inventory", inventory_rows.inventory_inverters),
     (paths.ENSEMBLE, "ensemble", ensemble_rows.encharge_inventory),
     (paths.ENSEMBLE, "ensemble fresh", ensemble_rows.devices_now("ENCHARGE")),
     (paths.ENSEMBLE_POWER, "ensemble power", ensemble_rows.encharge_power),
@@ -570,7 +572,7 @@ def test_detail_comes_from_device_data_and_the_rest_from_the_list() -> None:
     assert inverters["122000000047"].fields["power_w"] == 201.0
     assert "dc_voltage_v" in inverters["122000000047"].fields
     assert inverters["122000000048"].fields == {"power_w": 200.0, "max_power_w": 300.0}
-    assert inverter_rows.device_data_sums(view(bodies)) is ABSENT
+    assert data_rows.device_data_sums(view(bodies)) is ABSENT
 
 
 def test_all_fields_of_one_inverter_come_from_one_document() -> None:

@@ -30,8 +30,10 @@ from logger.readings.rows import (
     whole,
     whole_of,
 )
+from logger.readings.selectors.device_data import data_devices
 from logger.readings.selectors.ensemble import encharge_inventory, encharge_power, encharge_status
-from logger.readings.selectors.inverters import ACB, data_devices, inventory_of, is_typed, is_untyped, list_devices
+from logger.readings.selectors.inventory import inventory_of
+from logger.readings.selectors.inverters import ACB, is_typed, is_untyped, list_devices
 from logger.readings.selectors.production import blocks_of
 
 _FRESH_BLOCK_S: Final = 20 * 60

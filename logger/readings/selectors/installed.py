@@ -5,7 +5,7 @@ from __future__ import annotations
 from logger.model import Json
 from logger.readings import paths
 from logger.readings.rows import ABSENT, UNKNOWN, Missing, Row, Rows, View
-from logger.readings.selectors import batteries, inverters, production
+from logger.readings.selectors import batteries, inventory, inverters, production
 
 
 def count_inverters(view: View) -> Rows:
@@ -30,7 +30,7 @@ def _count_flags(view: View) -> dict[str, Json]:
 
     Skip a flag that any inverter lacks.
     """
-    rows, keys = inverters.countable_inventory(view), ("communicating", "producing")
+    rows, keys = inventory.countable_inventory(view), ("communicating", "producing")
     if rows is ABSENT:
         listed, keys = inverters.countable_inverters(view), ("heard", "delivering")
         rows = listed and inverters.list_flags(view)

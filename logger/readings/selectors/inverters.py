@@ -1,4 +1,4 @@
-"""Select micro-inverters from the v1 list, device data and the inventory."""
+"""Select micro-inverters from the v1 list, and choose between the documents that list them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from logger.readings.rows import (
     UNKNOWN,
     Found,
     Missing,
-    Object,
     Row,
     Rows,
     SameDocument,
@@ -23,21 +22,23 @@ from logger.readings.rows import (
     dig,
     each_of,
     first_of,
-    inner_rows,
     keep,
     number,
     objects,
-    serial_of,
     total,
     unless,
     whole,
-    whole_of,
 )
+from logger.readings.selectors.device_data import (
+    data_inverters,
+    device_data_inverters,
+    is_data_cut,
+    select_data_inverters,
+)
+from logger.readings.selectors.inventory import countable_inventory
 
 PCU: Final = 1
 ACB: Final = 11
-_DEVICE_DATA_LIMIT: Final = 50
-"""Device data lists at most this many devices, even at larger sites."""
 FRESH_REPORT_S: Final = 30 * 60
 """An inverter that reported within this time counts as heard."""
 _FRESH_POWER_S: Final = 20 * 60
@@ -148,7 +149,7 @@ def _find_newest_listed(same: SameDocument) -> int:
 
 @lru_cache(maxsize=4)
 def _find_newest_in_data(same: SameDocument) -> int:
-    rows = _select_inverters(same.document) or ()
+    rows = select_data_inverters(same.document) or ()
     channels = [channel for row in rows for channel in objects(row.values.get("channels")) or ()]
     return max((whole(dig(channel, "lastReading.endDate")) or 0 for channel in channels), default=0)
 
@@ -174,43 +175,16 @@ def _add_listed_maxima(same: SameDocument) -> float | None:
 
 @lru_cache(maxsize=4)
 def _add_data_maxima(same: SameDocument) -> float | None:
-    rows = _select_inverters(same.document)
+    rows = select_data_inverters(same.document)
     channels = [channel for row in rows or () for channel in objects(row.values.get("channels")) or [{}]]
     return total((dig(channel, "watts.max") for channel in channels), least=0.0) if rows else None
 
 
-# --- device data ----------------------------------------------------------------------------------------------
+installed_inverters = first_of(countable_inventory, device_data_inverters, countable_inverters)
+"""Select the installed inverters from the inventory, else device data, else the v1 list."""
 
 
-def data_devices(view: View, kind: str) -> Rows:
-    """Select active devices of one kind of `/ivp/pdm/device_data` that have a last reading."""
-    data = whole_of(view.find_fresh(paths.DEVICE_DATA))
-    if not data:
-        return data
-    rows = []
-    for row in _devices(data[0]):
-        channel = next(iter(objects(row.values.get("channels")) or []), {})
-        last = channel.get("lastReading")
-        if row.values.get("devName") == kind and row.values.get("active") is True and isinstance(last, dict) and last:
-            rows.append(Row({**row.values, **channel}, row.serial, whole(last.get("endDate")), document=row.document))
-    return rows or ABSENT
-
-
-def _devices(data: Row) -> list[Row]:
-    """Return every device of device data, a document with one key for each device."""
-    devices = [value for value in data.values.values() if isinstance(value, dict)]
-    return [Row(device, serial_of(device.get("sn")), document=data.document) for device in devices]
-
-
-def data_inverters(view: View) -> Rows:
-    """Select active inverters of `/ivp/pdm/device_data` with a last reading. The document has at most 50 devices.
-
-    UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
-    there is no document; only the v1 list remains then. A device without a readable power is read from that list.
-    """
-    if paths.DEVICE_DATA not in view.snapshot.documents:
-        return ABSENT
-    return keep(data_devices(view, "pcu"), lambda row: row.number("watts.now") is not None)
+# --- whether inverters are heard ------------------------------------------------------------------------------
 
 
 def has_readable_reports(view: View) -> bool:
@@ -226,102 +200,6 @@ def has_readable_reports(view: View) -> bool:
 
 def _is_readable(row: Row, power: str) -> bool:
     return is_time(row.reported) and row.number(power) is not None
-
-
-def is_data_cut(view: View) -> bool:
-    """Tell whether device data stops at its limit, so that inverters may be missing from it."""
-    data = whole_of(view.find_fact(paths.DEVICE_DATA)) or []
-    return any((row.whole("deviceCount") or 0) > _DEVICE_DATA_LIMIT for row in data)
-
-
-def device_data_inverters(view: View) -> Rows:
-    """Select active inverters of device data of any age.
-
-    Select none if an inverter can be missing from the document.
-    """
-    return _select_inverters(view.find_fact(paths.DEVICE_DATA))
-
-
-def _select_inverters(document: Found[Document]) -> Rows:
-    data = whole_of(document)
-    if not data:
-        return data
-    devices, count = _devices(data[0]), whole(data[0].values.get("deviceCount"))
-    if count is not None and count >= _DEVICE_DATA_LIMIT:
-        return ABSENT
-    if len(devices) != count or not all(
-        isinstance(row.values.get("devName"), str) and isinstance(row.values.get("active"), bool) for row in devices
-    ):
-        return UNKNOWN
-    return [row for row in devices if row.values["devName"] == "pcu" and row.values["active"]] or ABSENT
-
-
-def device_data_sums(view: View) -> Rows:
-    """Sum lifetime, today and week over all inverters of device data.
-
-    Give no sum if an inverter can be missing from the document.
-    """
-    devices = _select_inverters(view.find_fresh(paths.DEVICE_DATA))
-    if not devices:
-        return devices
-    channels = [channel for row in devices for channel in objects(row.values.get("channels")) or [{}]]
-    keys = ("lifetime.joulesProduced", "wattHours.today", "wattHours.week")
-    sums = {key.split(".")[1]: total((dig(channel, key) for channel in channels), least=0.0) for key in keys}
-    return UNKNOWN if None in sums.values() else [Row(dict(sums), document=devices[0].document)]
-
-
-# --- the inventory --------------------------------------------------------------------------------------------
-
-
-def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
-    """Select devices of one kind that are not deleted.
-
-    `counting`: select none unless it is known of each device whether it is deleted.
-    """
-    if isinstance(document, Missing):
-        return document
-    groups = objects(document.body) or []
-    if not any(group.get("type") == "PCU" for group in groups):
-        return UNKNOWN  # every complete inventory has an inverter group, even if empty: this one is cut
-    found: list[Row] = []
-    for group in groups:
-        if group.get("type") == kind:
-            devices = inner_rows(group.get("devices"), document, "serial_num", "last_rpt_date")
-            if devices is UNKNOWN or (counting and any(_is_installed(row.values) is None for row in devices or ())):
-                return UNKNOWN
-            found += keep(devices, lambda row: bool(_is_installed(row.values))) or ()
-    return found or ABSENT
-
-
-def _is_installed(device: Object) -> bool | None:
-    """Tell from `admin_state` whether a device is installed (3, or by some accounts 0, means deleted).
-
-    Without a readable `admin_state`, a device with flags is installed; None if unknown.
-    """
-    admin = device.get("admin_state")
-    if isinstance(admin, int):
-        return admin not in (0, 3)
-    return True if isinstance(device.get("communicating"), bool) else None
-
-
-def countable_inventory(view: View) -> Rows:
-    """Select the inventory's inverters that are not deleted.
-
-    Select none unless it is known of each inverter whether it is deleted.
-    """
-    return inventory_of(view.find_fact(paths.INVENTORY), "PCU", counting=True)
-
-
-def inventory_inverters(view: View) -> Rows:
-    """Select the inverters of the inventory that are not deleted (`admin_state` 3, Q-I12)."""
-    return inventory_of(view.find_fact(paths.INVENTORY), "PCU")
-
-
-installed_inverters = first_of(countable_inventory, device_data_inverters, countable_inverters)
-"""Select the installed inverters from the inventory, else device data, else the v1 list."""
-
-
-# --- whether inverters are heard ------------------------------------------------------------------------------
 
 
 def list_flags(view: View) -> Rows:

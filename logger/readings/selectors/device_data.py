@@ -1,0 +1,100 @@
+"""Select devices from device data (`/ivp/pdm/device_data`), one document for all devices of a site."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.model import Document
+from logger.readings import paths
+from logger.readings.rows import (
+    ABSENT,
+    UNKNOWN,
+    Found,
+    Row,
+    Rows,
+    View,
+    dig,
+    keep,
+    objects,
+    serial_of,
+    total,
+    whole,
+    whole_of,
+)
+
+_DEVICE_DATA_LIMIT: Final = 50
+"""Device data lists at most this many devices, even at larger sites."""
+
+
+def data_devices(view: View, kind: str) -> Rows:
+    """Select active devices of one kind of `/ivp/pdm/device_data` that have a last reading."""
+    data = whole_of(view.find_fresh(paths.DEVICE_DATA))
+    if not data:
+        return data
+    rows = []
+    for row in _devices(data[0]):
+        channel = next(iter(objects(row.values.get("channels")) or []), {})
+        last = channel.get("lastReading")
+        if row.values.get("devName") == kind and row.values.get("active") is True and isinstance(last, dict) and last:
+            rows.append(Row({**row.values, **channel}, row.serial, whole(last.get("endDate")), document=row.document))
+    return rows or ABSENT
+
+
+def _devices(data: Row) -> list[Row]:
+    """Return every device of device data, a document with one key for each device."""
+    devices = [value for value in data.values.values() if isinstance(value, dict)]
+    return [Row(device, serial_of(device.get("sn")), document=data.document) for device in devices]
+
+
+def data_inverters(view: View) -> Rows:
+    """Select active inverters of `/ivp/pdm/device_data` with a last reading. The document has at most 50 devices.
+
+    UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
+    there is no document; only the v1 list remains then. A device without a readable power is read from that list.
+    """
+    if paths.DEVICE_DATA not in view.snapshot.documents:
+        return ABSENT
+    return keep(data_devices(view, "pcu"), lambda row: row.number("watts.now") is not None)
+
+
+def is_data_cut(view: View) -> bool:
+    """Tell whether device data stops at its limit, so that inverters may be missing from it."""
+    data = whole_of(view.find_fact(paths.DEVICE_DATA)) or []
+    return any((row.whole("deviceCount") or 0) > _DEVICE_DATA_LIMIT for row in data)
+
+
+def device_data_inverters(view: View) -> Rows:
+    """Select active inverters of device data of any age.
+
+    Select none if an inverter can be missing from the document.
+    """
+    return select_data_inverters(view.find_fact(paths.DEVICE_DATA))
+
+
+def select_data_inverters(document: Found[Document]) -> Rows:
+    """Select active inverters of one device data; none if an inverter can be missing from it."""
+    data = whole_of(document)
+    if not data:
+        return data
+    devices, count = _devices(data[0]), whole(data[0].values.get("deviceCount"))
+    if count is not None and count >= _DEVICE_DATA_LIMIT:
+        return ABSENT
+    if len(devices) != count or not all(
+        isinstance(row.values.get("devName"), str) and isinstance(row.values.get("active"), bool) for row in devices
+    ):
+        return UNKNOWN
+    return [row for row in devices if row.values["devName"] == "pcu" and row.values["active"]] or ABSENT
+
+
+def device_data_sums(view: View) -> Rows:
+    """Sum lifetime, today and week over all inverters of device data.
+
+    Give no sum if an inverter can be missing from the document.
+    """
+    devices = select_data_inverters(view.find_fresh(paths.DEVICE_DATA))
+    if not devices:
+        return devices
+    channels = [channel for row in devices for channel in objects(row.values.get("channels")) or [{}]]
+    keys = ("lifetime.joulesProduced", "wattHours.today", "wattHours.week")
+    sums = {key.split(".")[1]: total((dig(channel, key) for channel in channels), least=0.0) for key in keys}
+    return UNKNOWN if None in sums.values() else [Row(dict(sums), document=devices[0].document)]

@@ -1,0 +1,63 @@
+"""Select devices from the inventory (`/inventory.json`), which also lists deleted ones."""
+
+from __future__ import annotations
+
+from logger.model import Document
+from logger.readings import paths
+from logger.readings.rows import (
+    ABSENT,
+    UNKNOWN,
+    Found,
+    Missing,
+    Object,
+    Row,
+    Rows,
+    View,
+    inner_rows,
+    keep,
+    objects,
+)
+
+
+def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
+    """Select devices of one kind that are not deleted.
+
+    `counting`: select none unless it is known of each device whether it is deleted.
+    """
+    if isinstance(document, Missing):
+        return document
+    groups = objects(document.body) or []
+    if not any(group.get("type") == "PCU" for group in groups):
+        return UNKNOWN  # every complete inventory has an inverter group, even if empty: this one is cut
+    found: list[Row] = []
+    for group in groups:
+        if group.get("type") == kind:
+            devices = inner_rows(group.get("devices"), document, "serial_num", "last_rpt_date")
+            if devices is UNKNOWN or (counting and any(_is_installed(row.values) is None for row in devices or ())):
+                return UNKNOWN
+            found += keep(devices, lambda row: bool(_is_installed(row.values))) or ()
+    return found or ABSENT
+
+
+def _is_installed(device: Object) -> bool | None:
+    """Tell from `admin_state` whether a device is installed (3, or by some accounts 0, means deleted).
+
+    Without a readable `admin_state`, a device with flags is installed; None if unknown.
+    """
+    admin = device.get("admin_state")
+    if isinstance(admin, int):
+        return admin not in (0, 3)
+    return True if isinstance(device.get("communicating"), bool) else None
+
+
+def countable_inventory(view: View) -> Rows:
+    """Select the inventory's inverters that are not deleted.
+
+    Select none unless it is known of each inverter whether it is deleted.
+    """
+    return inventory_of(view.find_fact(paths.INVENTORY), "PCU", counting=True)
+
+
+def inventory_inverters(view: View) -> Rows:
+    """Select the inverters of the inventory that are not deleted (`admin_state` 3, Q-I12)."""
+    return inventory_of(view.find_fact(paths.INVENTORY), "PCU")
