@@ -42,8 +42,8 @@ RULES: Final = (
     Rule(
         "envoy-token",
         "The token is near its end",
-        "The token of gateway {{ $labels.gateway }} ends in {{ humanizeDuration $values.B.Value }} "
-        "and was not renewed.",
+        "The token of gateway {{ $labels.gateway }} ends in "
+        "{{ if $values.B }}{{ humanizeDuration $values.B.Value }}{{ end }} and was not renewed.",
         Course("envoy_logger", ("token_expires_s",), "1d"),
         "$B < 1200 || ($B < 1728000 && $M > 86400)",
         "envoy-recorder",
@@ -51,7 +51,8 @@ RULES: Final = (
     Rule(
         "envoy-outbox",
         "Readings wait for InfluxDB",
-        "The oldest reading of gateway {{ $labels.gateway }} has waited for {{ humanizeDuration $values.B.Value }}.",
+        "The oldest reading of gateway {{ $labels.gateway }} has waited for "
+        "{{ if $values.B }}{{ humanizeDuration $values.B.Value }}{{ end }}.",
         Newest("envoy_logger", ("outbox_oldest_s",), "20m"),
         "$B > 3600",
         "envoy-recorder",
