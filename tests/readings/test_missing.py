@@ -226,6 +226,31 @@ def test_batteries_that_feed_the_grid_are_no_absence() -> None:
 
 
 @pytest.mark.parametrize(
+    ("powers", "reason"),
+    [
+        ([(IQ, 1e6), ("493", 1e6)], "/ivp/ensemble/power lists 493, /ivp/ensemble/inventory does not"),
+        ([(IQ, 1e6), (IQ, 1e6)], f"/ivp/ensemble/power lists {IQ} twice"),
+    ],
+)
+def test_two_lists_of_batteries_that_differ_are_the_reason(powers: list[tuple[str, float]], reason: str) -> None:
+    def answer(at: int) -> Bodies:
+        listed = ensemble(battery(IQ, last_rpt_date=at - 60))
+        return {**playing.metered(at), paths.ENSEMBLE: listed, paths.ENSEMBLE_POWER: power(*powers)}
+
+    found = playing.play(answer)
+    assert found.absences["battery_power_w"] == found.absences["load_power_w"] == reason
+
+
+def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
+    def answer(at: int) -> Bodies:
+        return {**playing.metered(at), paths.V1_INVERTERS: []}
+
+    found = playing.play(answer)
+    assert found.absences["envoy_inverter.power_w"] == "/api/v1/production/inverters lists no inverter"
+    assert found.absences["inverters"] == "/api/v1/production/inverters lists no inverter, and no other document does"
+
+
+@pytest.mark.parametrize(
     ("change", "name", "reason"),
     [
         ("two meters", "production_power_w", "lists 2 enabled production meters, and nothing tells which one counts"),

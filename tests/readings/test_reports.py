@@ -175,3 +175,13 @@ def test_a_report_is_not_dated_before_the_last_one_by_a_skew_that_is_over(skew: 
     assert points(first, "envoy_inverter")[S].time == NOW - 77
     found = recorder.read(snapshot(with_report(NOW + 200), tick=NOW + 300, skew_s=skew))
     assert points(found, "envoy_inverter")[S].time == NOW + 305
+
+
+def test_a_report_of_a_gateway_whose_clock_was_set_back_is_not_dated_before_the_last_one() -> None:
+    """The clock went back by an hour, and `/info` was not read since: no older point is written over."""
+    recorder = Recorder()
+    recorder.read(snapshot(with_report(NOW - 77)))
+    found = recorder.read(snapshot(with_report(NOW + 200 - 3600), tick=NOW + 300))
+    assert points(found, "envoy_inverter")[S].time == NOW + 305
+    found = recorder.read(snapshot(with_report(NOW + 500 - 3600), tick=NOW + 600, skew_s=-3600.0))
+    assert points(found, "envoy_inverter")[S].time == NOW + 500

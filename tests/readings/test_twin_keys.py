@@ -160,6 +160,39 @@ def test_a_collar_never_says_on_grid_with_an_open_switch_nor_off_grid_with_a_clo
     assert len(said) <= 1
 
 
+RELAYS = st.sampled_from(["", "closed", "open", "open synchronizing", "unknown"])
+STATES = st.sampled_from(["", "ENPWR_STATE_OPER_CLOSED", "ENPWR_STATE_OPER_OPEN", "ENPWR_STATE_OPER_GEN_CLOSE"])
+MODES = st.sampled_from(["", "multimode-ongrid", "multimode-offgrid", "grid-tied", "unknown"])
+SOCS = st.sampled_from([None, 0, 20, 54, 60, 89, 100, "54"])
+
+
+@settings(max_examples=sized(2000), deadline=None)
+@given(relay=RELAYS, state=STATES, by_controller=MODES, by_batteries=MODES, generator=RELAYS, ever=SOCS, iq=SOCS)
+def test_what_is_written_of_a_site_never_contradicts_itself(
+    relay: str, state: str, by_controller: str, by_batteries: str, generator: str, ever: Json, iq: Json
+) -> None:
+    """A controller, a battery that says 54 %, and a generator; each key says whatever it likes."""
+    controller: Json = {"serial_num": "482500000001", "mains_oper_state": relay, "admin_state_str": state,
+                        "Enpwr_grid_mode": by_controller}  # fmt: skip
+    device = battery("492000000001", reported_enc_grid_state=by_batteries)
+    found = once({
+        **METERED,
+        paths.INVENTORY: inventory(listed("1" * 12)),
+        paths.ENSEMBLE: [*ensemble(device), {"type": "ENPOWER", "devices": [controller]}],
+        paths.ENSEMBLE_POWER: power(("492000000001", 0)),
+        paths.SECCTRL: {"agg_soc": ever, "ENC_agg_soc": iq, "ENC_agg_avail_energy": 2700},
+        paths.GENERATOR_CONFIG: {"model": "x"},
+        paths.GENERATOR: {"oper_state": generator},
+    })  # fmt: skip
+    grid_now = next((p.fields for p in found.readings if p.measurement == "envoy_grid"), {})
+    said = (grid_now.get("grid_state"), grid_now.get("relay_closed"), grid_now.get("generator_state"))
+    assert said[:2] not in {("on-grid", False), ("off-grid", True)}
+    assert said[1:] != (True, "connected")
+    assert said[2] != "disconnected" or state != "ENPWR_STATE_OPER_GEN_CLOSE"
+    charge = totals(found).get("battery_charge_percent")
+    assert charge is None or not isinstance(iq, int) or abs(float(charge) - iq) <= 5 or charge == 54.0
+
+
 CLOSED: dict[str, Json] = {
     "serial_num": "482500000001",
     "mains_oper_state": "closed",
