@@ -40,7 +40,8 @@ def _sick(site: Past) -> Answer:
 
 def _year(site: Past) -> Answer:
     days = site.days(365).values()
-    return {(panel.serial,): (sum(day.panels[panel.serial] for day in days),) for panel in site.kind.panels}
+    made = {panel.serial: sum(day.panels[panel.serial] for day in days) for panel in site.kind.panels}
+    return {(serial,): (wh,) for serial, wh in made.items() if wh}
 
 
 def _week(site: Past) -> Answer:
