@@ -62,8 +62,8 @@ def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wordi
         flows.append(Branch("grid", words.say("grid"), None if net is None else abs(net), net or 0.0, note))
     if used is not None or net is not None:
         flows.append(Branch("house", words.say("house"), used, -(used or 0.0)))
-    if (charge := totals.get("battery_charge_percent")) is not None or totals.get("batteries"):
-        power = totals.get("battery_power_w")
+    charge, power = totals.get("battery_charge_percent"), totals.get("battery_power_w")
+    if charge is not None or power is not None or totals.get("batteries"):
         name = words.say("battery") if charge is None else f"{words.say('battery')} {words.percent(charge)}"
         note = "" if power is None else words.say(_name_state(power))
         flows.append(Branch("battery", name, None if power is None else abs(power), power or 0.0, note))

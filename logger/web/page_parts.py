@@ -63,12 +63,13 @@ def _write_whole(facts: PageFacts, words: Wording) -> Markup:
         el("h2", words.say("whole")),
         el("p", heard, class_="count"),
         lacking,
-        el("div", el("div", draw_flow(only_true_now(whole), {}, words)), el("div", _write_tiles(whole, row, words))),
+        el("div", draw_flow(only_true_now(whole), {}, words)) if whole["totals"] else None,
+        el("div", _write_tiles(whole, row, words)) if whole["totals"] else None,
     )
 
 
 def _draw_whole_days(facts: PageFacts, words: Wording) -> Markup:
-    if facts.whole["gateways"] is None:
+    if facts.whole["gateways"] is None or not facts.whole_days:
         return Markup("")
     title = words.say("whole_days")
     return join(el("h2", title), draw_bars(_place_days(facts.whole_days, facts.today, words), title, words))

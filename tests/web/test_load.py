@@ -46,12 +46,17 @@ async def follow(port: int, counts: list[int], number: int) -> None:
 
 async def ask(port: int, path: str) -> bool:
     """Ask once → whether the answer was whole and good."""
-    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        reader, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         size = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         return head.startswith(b"HTTP/1.1 200") and len(body) == size
+    except (OSError, StopIteration):
+        return False
     finally:
         writer.close()
 

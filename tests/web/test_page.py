@@ -248,3 +248,32 @@ def test_several_gateways_are_sites_of_one_page(tmp_path: Path) -> None:
     assert "waiting for the first reading" in barn.text
     assert "1.00\N{NO-BREAK SPACE}kW" not in barn.text
     assert statuses == [200, 200, 400]
+
+
+def whole_site(**more: Any) -> PageFacts:
+    told = {"gateways": 2, "gateways_heard": 2, "missing": "", "at": 1, "is_fresh": True, "totals": {}, "today": {}}
+    return replace(facts([]), whole=told | more)
+
+
+def test_a_site_of_several_gateways_shows_its_sums_and_how_many_are_heard() -> None:
+    totals = {"production_power_w": 5000.0, "battery_power_w": -1000.0, "production_today_wh": 12_000.0}
+    text = parse(KeptParts("de").draw(whole_site(totals=totals)).parts["whole"]).text
+    assert "2 von 2 Gateways gehört" in text
+    assert Wording("de").power(5000.0) in text
+    assert Wording("de").power(1000.0) in text
+    assert Wording("de").energy(12_000.0) in text
+
+
+def test_what_a_sum_lacks_is_named_and_no_number_is_shown() -> None:
+    text = parse(KeptParts("en").draw(whole_site(gateways_heard=1, missing="barn.local")).parts["whole"]).text
+    assert "1 of 2 gateways heard" in text
+    assert "No sum without: barn.local" in text
+    assert not re.search(r"\d\s?k?W", text)
+
+
+def test_a_part_is_drawn_again_only_when_what_it_shows_changes() -> None:
+    kept = KeptParts("en")
+    before = kept.draw(whole_site())
+    after = kept.draw(whole_site(gateways_heard=1))
+    changed = {name for name, text in after.parts.items() if text is not before.parts[name]}
+    assert changed == {"whole"}
