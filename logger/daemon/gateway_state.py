@@ -59,7 +59,7 @@ def dump_state(
     """
     readings = state.readings
     return {
-        **dump_energy(state.energy),
+        **dump_energy(state.energy, None if before is None else before.energy, dumped),
         "readings.sources": _SOURCES.dump_json(readings.sources, exclude={"review"}).decode(),
         "readings.review": _REVIEW.dump_json(readings.sources.review).decode(),
         "readings.equipment": _EQUIPMENT.dump_json(readings.equipment).decode(),

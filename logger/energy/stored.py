@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
 
 from logger.energy.periods import Period
 from logger.energy.state import Day, EnergyState
 
+T = TypeVar("T")
 _STATE: Final = TypeAdapter(EnergyState)
 _DAY: Final = TypeAdapter(Day)
 _PERIOD_SUMS: Final = TypeAdapter(Period)
@@ -48,14 +49,25 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
 """Part name → the values of the state in that part."""
 
 
-def dump_energy(state: EnergyState) -> dict[str, str]:
-    """Dump the state as one JSON text per part; parts that did not change need not be stored again."""
+def dump_energy(
+    state: EnergyState, before: EnergyState | None = None, dumped: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Dump the state as one JSON text for each part. Parts that did not change need not be stored again.
+
+    `before`: a state that was dumped as the parts `dumped`. What is the same object since is not dumped again.
+    """
     parts = {
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
         for name, values in _PARTS.items()
     }
-    parts |= {f"{_PERIOD}{key}": _dump_period(period) for key, period in state.periods.items()}
-    return parts | {f"{_PAST_DAY}{day.date}": _dump_day(day) for day in state.past}
+    days, periods = ({day.date: day for day in before.past}, before.periods) if before is not None else ({}, {})
+    for key, period in state.periods.items():
+        is_same = periods.get(key) is period
+        parts[f"{_PERIOD}{key}"] = dumped[f"{_PERIOD}{key}"] if is_same else _dump(_PERIOD_SUMS, period)
+    for day in state.past:
+        is_same = days.get(day.date) is day
+        parts[f"{_PAST_DAY}{day.date}"] = dumped[f"{_PAST_DAY}{day.date}"] if is_same else _dump(_DAY, day)
+    return parts
 
 
 def load_energy(parts: Mapping[str, str]) -> EnergyState:
@@ -71,14 +83,8 @@ def load_energy(parts: Mapping[str, str]) -> EnergyState:
     return _STATE.validate_python({**values, "days": [*days, today] if today else days, "periods": periods})
 
 
-@lru_cache(maxsize=256)
-def _dump_day(day: Day) -> str:
-    return _DAY.dump_json(day, exclude_defaults=True).decode()
-
-
-@lru_cache(maxsize=512)
-def _dump_period(period: Period) -> str:
-    return _PERIOD_SUMS.dump_json(period, exclude_defaults=True).decode()
+def _dump(adapter: TypeAdapter[T], value: T) -> str:
+    return adapter.dump_json(value, exclude_defaults=True).decode()
 
 
 def merge_values(values: dict[str, Any], more: Mapping[str, Any]) -> None:

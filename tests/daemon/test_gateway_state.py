@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,3 +34,10 @@ def test_a_state_comes_back_from_the_store_as_it_went(
 
 def test_without_any_part_a_state_is_new() -> None:
     assert load_state({}, {}) == GatewayState()
+
+
+@given(energy_states, energy_states)
+def test_what_did_not_change_is_converted_as_it_would_be_alone(before: EnergyState, other: EnergyState) -> None:
+    earlier = GatewayState(before)
+    later = GatewayState(replace(before, days=(*before.days[:-1], *other.days), periods=other.periods))
+    assert dump_state(later, earlier, dump_state(earlier)) == dump_state(later)
