@@ -141,12 +141,14 @@ def test_an_unreadable_password_file_is_one_problem_and_no_false_second_one(tmp_
     assert "cannot be read" in problems(user)["ENPHASE_PASSWORD"].message
 
 
-def test_a_service_that_was_handed_no_credentials_is_told_which_line_hands_them_over() -> None:
+def test_a_service_that_was_handed_no_credentials_is_told_which_line_hands_them_over(tmp_path: Path) -> None:
     user = {**GOOD, "ENPHASE_USERNAME": "me@example.org"}
     assert "LoadCredential" not in problems(user)["ENPHASE_PASSWORD"].fix
     service = problems(user | {"NOTIFY_SOCKET": "/run/systemd/notify"})["ENPHASE_PASSWORD"]
     assert "LoadCredential=envoy_logger:/etc/envoy-logger/credentials" in service.fix
-    handed = user | {"NOTIFY_SOCKET": "/run/systemd/notify", "CREDENTIALS_DIRECTORY": "/run/credentials/x"}
+    handed = user | {"NOTIFY_SOCKET": "/run/systemd/notify", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert "mount --make-rshared" in problems(handed)["ENPHASE_PASSWORD"].fix  # some containers hand an empty folder
+    (tmp_path / "envoy_logger_influxdb_token").write_text("secret")
     assert "LoadCredential" not in problems(handed)["ENPHASE_PASSWORD"].fix
 
 

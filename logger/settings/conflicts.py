@@ -5,8 +5,9 @@ Warns of values that are not read, or that other programs read differently.
 
 from __future__ import annotations
 
+import os
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -52,15 +53,27 @@ _RULES: Final[tuple[tuple[str, Callable[[Settings], bool], str, str], ...]] = (
 # fmt: on
 _PASSED: Final = (
     " systemd passed this service no credentials: its unit needs the line "
-    "LoadCredential=envoy_logger:/etc/envoy-logger/credentials (in an LXC container, turn nesting on)."
+    "LoadCredential=envoy_logger:/etc/envoy-logger/credentials, and the folder the secret. In a container, "
+    "turn nesting on (LXC), or run: mount --make-rshared /"
 )
 """What to add where a secret is missing in a service that was handed none."""
+
+
+def _has_credentials(variables: Mapping[str, str]) -> bool:
+    """Return True if systemd passed a folder that holds something this service can see.
+
+    In some containers the folder is there, and it is empty or closed to the service.
+    """
+    try:
+        return bool(os.listdir(variables["CREDENTIALS_DIRECTORY"]))
+    except (KeyError, OSError):
+        return False
 
 
 def find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
     """Return a problem for each rule that is violated. A value that could not be read is a problem already."""
     told = {problem.setting for problem in inputs.problems} | inputs.hidden
-    is_without = "NOTIFY_SOCKET" in inputs.variables and "CREDENTIALS_DIRECTORY" not in inputs.variables
+    is_without = "NOTIFY_SOCKET" in inputs.variables and not _has_credentials(inputs.variables)
     found = [
         Problem(name, settings.origins.get(name, "not set"), message, fix + (_PASSED if is_without else ""))
         for name, is_broken, message, fix in _RULES
