@@ -84,6 +84,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "sqlite3": ("logger/store/",),
     "h11": ("logger/http_connection.py", "logger/simulator/", "logger/web/listener.py"),
     "starlette": ("logger/web/",),
+    "prometheus_client": ("logger/web/metrics.py",),
     "paho": ("logger/mqtt/broker_link.py",),
     "uvicorn": ("logger/web/listener.py",),
     "click": ("logger/commands/", "logger/cli.py"),
@@ -170,6 +171,7 @@ def test_the_daemon_never_searches_and_loads_nothing_that_could() -> None:
         "starlette",
         "uvicorn",
         "paho",
+        "prometheus_client",
         "logger.query",
     }
     assert not absent & set(run.stdout.split())

@@ -24,7 +24,6 @@ from logger.web.guard import Guard, HostNames, Passwords
 from logger.web.health_answers import answer_health, answer_ready
 from logger.web.json_answers import Question, QuestionError
 from logger.web.live_stream import LiveResponse, LiveStreams
-from logger.web.metrics import Metrics
 from logger.web.page_texts import LANGUAGES, Language, choose_language
 from logger.web.routes import ROUTES, Route
 from logger.web.shown_sites import ShownSite
@@ -168,13 +167,15 @@ def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request]
 def _make_metrics_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]:
     """Make the function that answers Prometheus with the metrics."""
 
-    metrics, kept = Metrics(web.recorder, web.clock), FewKept[Response](1)
+    kept = FewKept[Response](1)
 
     async def endpoint(_: Request) -> Response:
         return kept.get(web.recorder.news.version, make)
 
     def make() -> Response:
-        document = metrics.answer()
+        from logger.web.metrics import answer_metrics  # loads its library when Prometheus first comes
+
+        document = answer_metrics(web.recorder, web.clock)
         return Response(document.body, headers={"cache-control": "no-cache, private"}, media_type=document.media_type)
 
     return endpoint

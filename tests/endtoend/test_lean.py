@@ -15,7 +15,7 @@ from tests.standin import BackgroundSimulator, invent_gateway
 from tests.waiting import LONGEST_S, wait_until
 
 HEAVY: Final = {
-    "paho", "cryptography.hazmat.bindings._rust", "influxdb_client", "pygments", "reactivex",
+    "paho", "cryptography.hazmat.bindings._rust", "influxdb_client", "prometheus_client", "pygments", "reactivex",
     "requests", "rich", "starlette", "urllib3", "uvicorn", "zeroconf",
 }  # fmt: skip
 """An import that was tried in vain is listed, too, so of cryptography it is the part that takes the memory."""
