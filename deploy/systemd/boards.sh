@@ -23,9 +23,14 @@ provide_boards() {
     if [ "$(choose_query_language)" = influxql ] && [ ! -s "$DESTDIR$read_token" ]; then
         echo none | write 0640 grafana "$read_token"  # it asks nobody for a password
     fi
+    if [ ! -s "$DESTDIR$read_token" ] && [ -s "$DESTDIR$influxdb_token" ]; then
+        do_it "Making a token for Grafana, which can only read" envoy-logger setup --admin-token-file "$influxdb_token" \
+            --read-token-file "$read_token" || true
+    fi
     if [ ! -s "$DESTDIR$read_token" ]; then
-        say "Grafana gets no token: $settings was there before. Try: sudo envoy-logger setup --read-token-file $read_token"
-        echo "    with an administrator of InfluxDB (envoy-logger setup --help), then this command again."
+        say "Grafana gets no token: $settings was there before."
+        echo "    Try: sudo envoy-logger setup --admin-token-file FILE --read-token-file $read_token"
+        echo "    with an administrator's token of InfluxDB in FILE, then this command again."
         return
     fi
     say "Giving Grafana its token, the data sources, the boards and the alert rules"

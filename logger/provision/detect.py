@@ -106,7 +106,9 @@ def _find_cure(error: WireError, url: str) -> str:
     """Return a cure that names INFLUXDB_URL. The hint of a WireError speaks of any device."""
     match error:
         case NameUnknownError():
-            return "correct the host in INFLUXDB_URL; in containers it is the service's name."
+            return (
+                "correct the host in INFLUXDB_URL; in containers it is the service's name, and the service must run."
+            )
         case UnreachableError() if urlsplit(url).hostname in _OWN_NAMES:
             return (
                 "start InfluxDB (systemctl start influxdb), or correct INFLUXDB_URL: in a container, localhost is "

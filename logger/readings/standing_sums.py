@@ -26,6 +26,8 @@ _STILL_S: Final = 1880.0
 _WORTH_W: Final = 200.0
 _WORTH_SHARE: Final = 0.1
 """The sun shines if the inverters report this share of the most that they ever made."""
+_BEYOND_SHARE: Final = 1.5
+"""Inverters that report more than this share of the most that they ever made are not believed."""
 _APART: Final = 0.2
 _CHANGED: Final = 0.05
 """The roof has changed if its power differs by this share from what it was."""
@@ -106,7 +108,8 @@ def _see_roof(listed: Document, snapshot: Snapshot) -> Roof:
     view = View(snapshot, "totals").standing()
     rows = inverters.inverter_power_sum(view)
     watts = (rows[0].number("sum") or 0.0) if rows else 0.0
-    if not rows or watts < max(_WORTH_W, _WORTH_SHARE * (inverters.sum_maxima(view) or 0.0)):
+    most_w = inverters.sum_maxima(view) or 0.0
+    if not rows or watts < max(_WORTH_W, _WORTH_SHARE * most_w) or watts > _BEYOND_SHARE * most_w:
         return Roof(listed.received_at)
     return Roof(listed.received_at, watts, rows[0].whole("heard") == rows[0].whole("listed"))
 

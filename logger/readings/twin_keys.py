@@ -277,7 +277,7 @@ def _find_other_charges(row: Row, view: View) -> dict[str, float]:
     own, iq = _weigh_own(row, view) if has_iq else None, known.get("ENC_agg_soc")
     if own is not None and iq is not None and abs(own - iq) > _OWN_DIFFERS:
         return {**known, "their own soc": own}
-    if charge is None or count is None or not known:
+    if charge is None or count is None or not known or (count and "ACB_agg_soc" not in known):
         return {}
     is_between = min(known.values()) - _CHARGE_DIFFERS <= charge <= max(known.values()) + _CHARGE_DIFFERS
     return {} if is_between else known
@@ -301,7 +301,9 @@ def _weigh(power: SameDocument, listed: SameDocument) -> float | None:
     known = [
         (whole_wh, percent)
         for row in rows
-        if (whole_wh := row.number("encharge_capacity")) and (percent := charges.get(row.serial)) is not None
+        if (whole_wh := row.number("encharge_capacity"))
+        and (percent := charges.get(row.serial)) is not None
+        and 0 <= percent <= 100
     ]
     if not known or not len(known) == len(rows) == len(charges):
         return None

@@ -401,6 +401,8 @@ class Provenance:
                  "yesterday": "energy_yesterday_wh"}  # fmt: skip
         if key in names and len(where) == 5:
             yield device("envoy_inverter", serial, names[str(key)])
+            if key == "now" and "/api/v1/production/inverters" in self.bodies:  # read from that list without a power
+                yield from (device("envoy_inverter", serial), self._status_of(serial))
             if key == "now" and "/api/v1/production/inverters" not in self.bodies:
                 yield from (self._status_of(serial, "producing"), totals("inverters_producing"))
             if key in ("today", "week") and not self.metered:

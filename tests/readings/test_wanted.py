@@ -15,6 +15,7 @@ from logger.model import Document, GatewayInfo, Json, Role, Snapshot
 from logger.readings import paths
 from logger.readings.own_times import OwnTimes
 from logger.readings.source_selection import Sources
+from logger.readings.standing_sums import Sums
 from logger.readings.wanted import Wanted, find_wanted
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
@@ -73,8 +74,8 @@ def same(some: TickResult, all_of_it: TickResult) -> bool:
 
 
 def learned(state: GatewayState) -> GatewayState:
-    """The state without the shapes and times of documents, which are of those that came and of no others."""
-    return replace(state, readings=replace(state.readings, shapes={}, times=OwnTimes()))
+    """The state without the shapes, times and sums of documents, which are of those that came and of no others."""
+    return replace(state, readings=replace(state.readings, shapes={}, times=OwnTimes(), sums=Sums()))
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

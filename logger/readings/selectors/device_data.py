@@ -50,11 +50,14 @@ def data_inverters(view: View) -> Rows:
     """Select active inverters of `/ivp/pdm/device_data` with a last reading. The document has at most 50 devices.
 
     UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
-    there is no document; only the v1 list remains then. A device without a readable power is read from that list.
+    there is no document; only the v1 list remains then. A device without a readable power is read from that list, if
+    there is one.
     """
     if paths.DEVICE_DATA not in view.snapshot.documents:
         return ABSENT
-    return keep(data_devices(view, "pcu"), lambda row: row.number("watts.now") is not None)
+    devices = data_devices(view, "pcu")
+    has_list = paths.V1_INVERTERS in view.snapshot.documents
+    return keep(devices, lambda row: row.number("watts.now") is not None) if has_list else devices
 
 
 def is_data_cut(view: View) -> bool:
