@@ -81,7 +81,7 @@ def _path_of(settings: Settings, variable: str) -> Path | None:
 
 
 def _beside(variable: str, named: Path, path: Path) -> str:
-    """Name a file by its path from the folder of the setting's file. A file elsewhere is named by its whole path."""
+    """Name a file by its path from the folder of `named`. A file outside that folder is named by its whole path."""
     folder = named.parent
     rest = path.relative_to(folder) if path.is_relative_to(folder) else path.absolute()
     return f"{variable}/{rest}"

@@ -194,7 +194,7 @@ def _refuse(constant: str) -> float:
 
 
 def _may_overflow(body: bytes) -> bool:
-    """Return False if a document surely has no number that is too large for a float."""
+    """Tell whether a document may have a number that is too large for a float. False is certain, True is not."""
     form = body.translate(_FORM)
     return any(part in form for part in _TOO_LARGE)
 

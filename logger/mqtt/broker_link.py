@@ -85,7 +85,7 @@ class BrokerLink:
         self.client.unsubscribe(topic)
 
     def publish(self, message: Message) -> None:
-        """Send a message that the broker shall keep; `wait_until_taken` tells when it has it."""
+        """Send a message that the broker keeps for later subscribers. After `wait_until_taken` the broker has it."""
         surety = _AT_MOST_ONCE if message.is_repeated else _AT_LEAST_ONCE
         info = self.client.publish(message.topic, message.payload, surety, retain=True)
         if not info.is_published():

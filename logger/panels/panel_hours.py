@@ -43,7 +43,7 @@ def add_span(
 def close_hours(
     state: PanelState, until: int, gateway: str, zone: str, devices_s: int
 ) -> tuple[PanelState, list[Reading]]:
-    """Make the points of the hours that no report before `until` can change any more. Drop these hours."""
+    """Make the points of the hours that no report after `until` can change any more. Drop these hours."""
     wait_s = 2 * (state.interval_s + devices_s)
     points: list[Reading] = []
     left = {}

@@ -162,7 +162,8 @@ class _Judge:
     def _is_sunny(self, day: str, serials: Sequence[str]) -> bool:
         """Tell whether a day was sunny for a group of panels.
 
-        Its median energy must be at least half of its best remembered day, and at least 150 Wh.
+        The group's median energy of that day must be at least 150 Wh, and at least half of the group's best median
+        of the remembered days.
         """
         medians = {}
         for each in [date for date in sorted(self._state.days) if date <= day][-DAYS_KEPT:]:

@@ -38,7 +38,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Hold a tariff and the hourly prices that are known so far. Without a period there are no prices."""
+    """Hold a tariff and the hourly prices that are known so far. A tariff without periods gives no prices."""
 
     tariff: Tariff = Tariff()
     table: PriceTable = field(default_factory=PriceTable)

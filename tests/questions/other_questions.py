@@ -174,7 +174,7 @@ OTHER_QUESTIONS: Final = (
             where="(frequency_min_hz < 49.5 OR frequency_max_hz > 50.5)",
         ),
         ("local_date",), ("frequency_min_hz",), _swings, within=0.001, fits=has_meters, numbers=(16,),
-        note="Only while on the grid: without it, a battery raises the frequency on purpose.",
+        note="Only minutes on the grid count. Off the grid, a battery raises the frequency on purpose.",
     ),
     Question(
         "imbalance",
