@@ -7,20 +7,22 @@ reported anew each morning.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from logger.energy.state import EnergyState, Tick, Wiring
-from logger.readings import paths
+from logger.readings import ct_comparison, paths, storage_comparison
 from logger.readings import rowsets as s
-from logger.readings.ct_comparison import CtSample, compare_sources, keep_samples
+from logger.readings.ct_comparison import CtSample, compare_sources
 from logger.readings.derive import BATTERY_W, CONSUMPTION_W, NET_W, PRODUCTION_W, Shortfall, noise_of
 from logger.readings.rows import View
 from logger.readings.selectors import inverters, meters
 from logger.readings.selectors.production import STANDS
 from logger.readings.site_warnings import SiteWarning
-from logger.readings.storage_comparison import StorageSample, compare_storage, keep_storage_samples
+from logger.readings.storage_comparison import StorageSample, compare_storage
+
+Sample = TypeVar("Sample", bound=CtSample | StorageSample)
 
 _TOLD_AFTER: Final = 3
 """A contradiction is told once it was seen in this many ticks, none of them long before the next."""
@@ -89,8 +91,8 @@ class Contradictions:
 
         At the recorder's first tick a contradiction is reported at once, because a single run has only this one poll.
         """
-        by_ct = keep_samples(self.ct_samples, new.ct)
-        by_storage = keep_storage_samples(self.storage_samples, new.storage)
+        by_ct = _keep_samples(self.ct_samples, new.ct, ct_comparison.COMPARED_S)
+        by_storage = _keep_samples(self.storage_samples, new.storage, storage_comparison.COMPARED_S)
         seen = {
             **found,
             **(compare_sources(by_ct, tick.inverters_w) if new.ct else {}),
@@ -111,6 +113,13 @@ class Contradictions:
                 known = replace(known, warning=warning, told_at=tick.at)
             lasting[key] = known
         return Contradictions(lasting, by_ct, by_storage)
+
+
+def _keep_samples(samples: Sequence[Sample], new: Sample | None, compared_s: int) -> tuple[Sample, ...]:
+    """Return the samples that can still be compared, with the new one."""
+    if new is None:
+        return tuple(samples)
+    return (*(sample for sample in samples if 0 <= new.at - sample.at <= compared_s), new)
 
 
 def find_contradictions(

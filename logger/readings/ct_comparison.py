@@ -21,6 +21,8 @@ from logger.readings.site_warnings import SiteWarning
 _SPAN_S: Final = 7200
 _LAG_S: Final = (300, 1800)
 """The least and the greatest lag of a sum over inverters: the interval at which they report."""
+COMPARED_S: Final = _SPAN_S + _LAG_S[1]
+"""An older sample is compared no more."""
 _FEWEST: Final = 20
 """Two hours have this many samples at least, one every five minutes."""
 _APART: Final = 0.2
@@ -57,13 +59,6 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
         return None
     is_silent = rows[0].whole("heard") != rows[0].whole("listed")
     return CtSample(at, watts, reported, is_silent, tuple(meters.find_reversed_legs(view)))
-
-
-def keep_samples(samples: Sequence[CtSample], new: CtSample | None) -> tuple[CtSample, ...]:
-    """Return the samples that can still be compared, including the new sample."""
-    if new is None:
-        return tuple(samples)
-    return (*(sample for sample in samples if new.at - sample.at <= _SPAN_S + _LAG_S[1]), new)
 
 
 def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:

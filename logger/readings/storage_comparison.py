@@ -1,7 +1,7 @@
 """Compare the storage CT with the batteries, which measure the same power themselves. Pure.
 
-The batteries report up to a fifth less than flows, and some minutes later. So no single pair of figures counts, but
-for how much of the batteries' power the CT shows over an hour, with its direction.
+The batteries report up to a fifth less than flows, and some minutes later. So no single pair of figures decides: the
+CT's share of the batteries' power over two hours does, with its direction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from logger.readings.selectors import batteries
 from logger.readings.site_warnings import SiteWarning
 
 KEY: Final = "storage CT"
-_SPAN_S: Final = 7200
+COMPARED_S: Final = 7200
+"""An older sample is compared no more."""
 _FEWEST: Final = 6
 """So many samples with power are compared at least."""
 _WORTH_W: Final = 300.0
@@ -56,13 +57,6 @@ def take_storage_sample(
     return (
         StorageSample(at, watts, own / 1000) if own is not None and _WORTH_W <= abs(own) / 1000 <= _MOST_W else None
     )
-
-
-def keep_storage_samples(samples: Sequence[StorageSample], new: StorageSample | None) -> tuple[StorageSample, ...]:
-    """Return the samples that can still be compared, with the new one."""
-    if new is None:
-        return tuple(samples)
-    return (*(sample for sample in samples if 0 <= new.at - sample.at <= _SPAN_S), new)
 
 
 def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[str, SiteWarning]:
