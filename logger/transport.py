@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +20,8 @@ from logger.lean_httpx import httpx
 MAY_REPEAT: Final = "may_repeat"
 """Extension of a request: False if sending it twice could do harm."""
 _SOON_S: Final = 0.25
-"""Seconds after which the next address of a name is tried, too."""
+"""Seconds after which the next address of a name is tried, too. A request that is cut off meanwhile leaves its socket to
+the garbage collector (Python 3.11), so an address is connected to without this race."""
 _HANDSHAKE_S: Final = 3600.0
 """No bound of its own: the whole request has one."""
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
@@ -117,13 +119,21 @@ async def _open(host: str, port: int, tls: ssl.SSLContext | None, within_s: floa
                 ssl=tls,
                 server_hostname=None if tls is None else host,
                 ssl_handshake_timeout=None if tls is None else _HANDSHAKE_S,
-                happy_eyeballs_delay=_SOON_S,
+                happy_eyeballs_delay=None if _is_address(host) else _SOON_S,
             )
     except TimeoutError as error:
         raise httpx.ConnectTimeout("no connection in time") from error
     except OSError as error:
         raise httpx.ConnectError(str(error)) from _find_reason(error, is_tls=tls is not None)
     return connection
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _find_reason(error: OSError, *, is_tls: bool) -> OSError:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import warnings
 
 import pytest
 
@@ -191,3 +194,31 @@ def without_proxies(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
+
+
+async def test_a_request_that_is_cut_off_at_any_step_leaves_no_socket_open() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            await reader.read()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    left: list[str] = []
+    for steps in range(25):
+        wire = Wire(url, SystemClock())
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            request = asyncio.create_task(wire.request("GET", "/x", timeout_s=5))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            request.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await request
+            del request
+            await wire.aclose()
+            for _ in range(3):
+                await asyncio.sleep(0)
+            gc.collect()
+        left += [f"after {steps} steps: {each.message}" for each in heard if each.category is ResourceWarning]
+    server.close()
+    assert left == []
