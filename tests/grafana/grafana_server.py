@@ -75,10 +75,10 @@ class Choice:
         return ROOT / "dashboards" / self.query_language / self.language
 
 
-def find_grafana() -> tuple[Path, list[str]] | None:
-    """Home and command of the Grafana that `GRAFANA` names; None without the variable."""
+def require_grafana() -> tuple[Path, list[str]]:
+    """Home and command of the Grafana that `GRAFANA` names; without the variable the test is skipped."""
     if not (named := os.environ.get("GRAFANA")):
-        return None
+        pytest.skip(NEEDS_GRAFANA)
     home = Path(named)
     for command in ("bin/grafana server", "bin/grafana-server", "bin/linux-amd64/grafana-server"):
         path, *words = command.split()
@@ -94,10 +94,7 @@ class Grafana:
     def __init__(
         self, folder: Path, database: Server, choice: Choice, *, boards: Path | None = None, alerts_every: str = "1m"
     ) -> None:
-        found = find_grafana()
-        if found is None:
-            pytest.skip(NEEDS_GRAFANA)
-        home, command = found
+        home, command = require_grafana()
         self.choice, self._folder = choice, folder
         self.alerts_every = alerts_every
         self._provision(database, boards or choice.boards)

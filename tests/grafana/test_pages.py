@@ -20,7 +20,7 @@ from grafana.boards import BOARDS
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
 from tests.databases.server import Server, serving
-from tests.grafana.grafana_server import LANGUAGES, QUERY_LANGUAGES, Choice, Grafana, QueryLanguage
+from tests.grafana.grafana_server import LANGUAGES, QUERY_LANGUAGES, Choice, Grafana, QueryLanguage, require_grafana
 from tests.grafana.reader import SIZES, THEMES, Seen, View, browse, open_board
 from tests.grafana.sites import SHOWN, Past, Stand, play
 from tests.history.kinds import Kind
@@ -68,6 +68,7 @@ class Screens:
 
 @pytest.fixture(scope="module", params=QUERY_LANGUAGES)
 def screens(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screens]:
+    require_grafana()  # before the sites are made, which takes longer than anything else
     with ExitStack() as stack:
         yield Screens(request.param, stack, tmp_path_factory.mktemp("screens"))
 
