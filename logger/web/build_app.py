@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +28,9 @@ from logger.web.live_stream import LiveResponse, LiveStreams
 from logger.web.page_texts import LANGUAGES, Language, choose_language
 from logger.web.routes import ROUTES, Route
 from logger.web.shown_sites import ShownSite
+
+if TYPE_CHECKING:
+    from logger.web.metrics import MetricsWriter
 
 OPEN: Final = ("/healthz", "/readyz")
 """Paths that answer without a password, for probes; they say nothing of the site."""
@@ -169,14 +173,18 @@ def _make_metrics_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Respons
 
     kept = FewKept[Response](1)
 
-    async def endpoint(_: Request) -> Response:
-        return kept.get(web.recorder.news.version, make)
+    @cache
+    def load() -> MetricsWriter:
+        from logger.web.metrics import MetricsWriter  # its library takes memory, so it waits until Prometheus comes
+
+        return MetricsWriter(web.recorder, web.clock)
 
     def make() -> Response:
-        from logger.web.metrics import answer_metrics  # loads its library when Prometheus first comes
-
-        document = answer_metrics(web.recorder, web.clock)
+        document = load().write()
         return Response(document.body, headers={"cache-control": "no-cache, private"}, media_type=document.media_type)
+
+    async def endpoint(_: Request) -> Response:
+        return kept.get(web.recorder.news.version, make)
 
     return endpoint
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from logger.model import Reading
 from logger.readings.table import MEASUREMENTS
-from logger.web.metrics import UNITS
+from logger.web.metrics import UNITS, MetricsWriter
 from tests.web.stage import SERIAL, START, Stage, on_stage
 
 
@@ -81,6 +81,21 @@ def test_what_is_too_old_is_not_told_but_for_energy_ever(tmp_path: Path) -> None
     assert "envoy_production_power_watts" not in after
     assert after["envoy_production_lifetime_joules_total"] == before["envoy_production_lifetime_joules_total"]
     assert set(after["envoy_up"].values()) == {0.0}
+
+
+def test_what_is_kept_from_scrape_to_scrape_never_shows(tmp_path: Path) -> None:
+    """A recorder that was asked each minute tells what one tells that is asked for the first time."""
+
+    async def play(here: Stage) -> None:
+        usual = MetricsWriter(here.recorder, here.clock)
+        for minute in (5, 6, 7, 65, 66, 300):
+            if minute != 300:
+                await here.tick(minute)
+            here.clock.now = START + 60 * minute
+            at_first = MetricsWriter(here.recorder, here.clock).write()
+            assert usual.write().body == at_first.body
+
+    on_stage(tmp_path, play)
 
 
 def test_a_password_guards_the_metrics(tmp_path: Path) -> None:
