@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from logger.web.markup import Markup, el, join
+from logger.web.markup import GAP, Frame, Markup, el, join
 from logger.web.wording import Wording
 
 _WIDTH, _HEIGHT, _RADIUS = 480.0, 400.0, 60.0
@@ -27,13 +28,13 @@ _ICONS: Final = {
 class Branch:
     """Hold one branch of the picture (sun, grid, house or battery).
 
-    `power_w`: its power in W; None if it is unknown. `inward_w`: the power that flows from the branch to the middle,
+    `watts`: its power in words. `inward_w`: the power that flows from the branch to the middle,
     in W.
     """
 
     kind: str
     name: str
-    power_w: float | None
+    watts: str
     inward_w: float
     note: str = ""
 
@@ -43,9 +44,9 @@ def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording
     flows = list(_list_flows(totals, grid, words))
     greatest = max((abs(flow.inward_w) for flow in flows), default=0.0)
     lines = [_draw_line(flow, greatest) for flow in flows]
-    nodes = [_draw_node(flow, words) for flow in flows]
+    nodes = [_draw_node(flow) for flow in flows]
     hub = el("circle", cx=_HUB[0], cy=_HUB[1], r=6, class_="hub")
-    spoken = "; ".join(_describe(flow, words) for flow in flows)
+    spoken = "; ".join(_describe(flow) for flow in flows)
     view = f"0 0 {_WIDTH:.0f} {_HEIGHT if 'battery' in {f.kind for f in flows} else _HEIGHT - 130:.0f}"
     return el(
         "svg", el("title", spoken), *lines, hub, *nodes, class_="flow", viewBox=view, role="img", aria_label=spoken
@@ -56,18 +57,23 @@ def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wordi
     """List the branches that this site has."""
     watts: list[float | None] = [totals.get(f"{name}_power_w") for name in ("production", "load", "net")]
     made, used, net = watts
-    flows = [Branch("sun", words.say("sun"), made, made or 0.0)]
+    flows = [Branch("sun", words.say("sun"), words.power(made), made or 0.0)]
     if net is not None or grid:
         note = words.say("off-grid") if grid.get("grid_state") == "off-grid" else _name_way(net, words)
-        flows.append(Branch("grid", words.say("grid"), None if net is None else abs(net), net or 0.0, note))
+        flows.append(Branch("grid", words.say("grid"), _write_amount(net, words), net or 0.0, note))
     if used is not None or net is not None:
-        flows.append(Branch("house", words.say("house"), used, -(used or 0.0)))
+        flows.append(Branch("house", words.say("house"), words.power(used), -(used or 0.0)))
     charge, power = totals.get("battery_charge_percent"), totals.get("battery_power_w")
     if charge is not None or power is not None or totals.get("batteries"):
         name = words.say("battery") if charge is None else f"{words.say('battery')} {words.percent(charge)}"
         note = "" if power is None else words.say(_name_state(power))
-        flows.append(Branch("battery", name, None if power is None else abs(power), power or 0.0, note))
+        flows.append(Branch("battery", name, _write_amount(power, words), power or 0.0, note))
     return flows
+
+
+def _write_amount(watts: float | None, words: Wording) -> str:
+    """Write a power without its direction."""
+    return words.power(None if watts is None else abs(watts))
 
 
 def _name_way(net: float | None, words: Wording) -> str:
@@ -84,10 +90,10 @@ def _name_state(battery_w: float) -> str:
     return "discharging" if battery_w > 0 else "charging"
 
 
-def _describe(flow: Branch, words: Wording) -> str:
+def _describe(flow: Branch) -> str:
     """Describe one branch of the picture in words, for visitors who cannot see it."""
     note = f" ({flow.note})" if flow.note else ""
-    return f"{flow.name}: {words.power(flow.power_w)}{note}"
+    return f"{flow.name}: {flow.watts}{note}"
 
 
 def _draw_line(flow: Branch, greatest: float) -> Markup:
@@ -95,28 +101,47 @@ def _draw_line(flow: Branch, greatest: float) -> Markup:
 
     Dots move along the line in the direction of the flow.
     """
-    x, y = _PLACES[flow.kind]
-    path = f"M{x:.0f} {y:.0f}L{_HUB[0]:.0f} {_HUB[1]:.0f}"
-    quiet = el("path", d=path, class_="wire")
     share = abs(flow.inward_w) / greatest if greatest else 0.0
     if abs(flow.inward_w) < _STILL_W:
-        return quiet
+        return _draw_wire(flow.kind)
     way = "in" if flow.inward_w > 0 else "out"
-    speed = 1 + min(3, int(share * 4))
-    dots = el("path", d=path, class_=f"current {flow.kind} {way} s{speed}", stroke_width=4 + 5 * share)
-    return join(quiet, dots)
+    return _frame_current(flow.kind, way, 1 + min(3, int(share * 4))).fill(4 + 5 * share)
 
 
-def _draw_node(flow: Branch, words: Wording) -> Markup:
+@cache
+def _draw_wire(kind: str) -> Markup:
+    return el("path", d=_find_path(kind), class_="wire")
+
+
+@cache
+def _frame_current(kind: str, way: str, speed: int) -> Frame:
+    """Draw a line with moving dots; its width is a gap."""
+    dots = el("path", d=_find_path(kind), class_=f"current {kind} {way} s{speed}", stroke_width=GAP)
+    return Frame(join(_draw_wire(kind), dots))
+
+
+def _find_path(kind: str) -> str:
+    x, y = _PLACES[kind]
+    return f"M{x:.0f} {y:.0f}L{_HUB[0]:.0f} {_HUB[1]:.0f}"
+
+
+def _draw_node(flow: Branch) -> Markup:
     """Draw one branch: a circle with its symbol, its power and its name."""
-    x, y = _PLACES[flow.kind]
-    sign = el("path", d=_ICONS[flow.kind], transform=f"translate({x - 12:.0f} {y - 49:.0f})", class_="sign")
-    return el(
-        "g",
-        el("circle", cx=x, cy=y, r=_RADIUS),
-        sign,
-        el("text", words.power(flow.power_w), x=x, y=y + 6, class_="watts"),
-        el("text", flow.name, x=x, y=y + 25, class_="name"),
-        el("text", flow.note, x=x, y=y + 42, class_="note") if flow.note else None,
-        class_=f"node {flow.kind}",
+    texts = (flow.watts, flow.name, flow.note) if flow.note else (flow.watts, flow.name)
+    return _frame_node(flow.kind, len(texts)).fill(*texts)
+
+
+@cache
+def _frame_node(kind: str, lines: int) -> Frame:
+    """Draw the circle and the symbol of a branch; its lines of text are gaps."""
+    x, y = _PLACES[kind]
+    texts = zip(("watts", "name", "note")[:lines], (6, 25, 42), strict=False)
+    return Frame(
+        el(
+            "g",
+            el("circle", cx=x, cy=y, r=_RADIUS),
+            el("path", d=_ICONS[kind], transform=f"translate({x - 12:.0f} {y - 49:.0f})", class_="sign"),
+            *(el("text", GAP, x=x, y=y + below, class_=name) for name, below in texts),
+            class_=f"node {kind}",
+        )
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 _VOID = frozenset({"meta", "link", "br", "img"})
+_MOST_KEPT: Final = 2048
+"""Texts and values that are kept as they are written: most of them are in each tick's markup."""
 
 
 class Markup(str):
@@ -16,6 +18,8 @@ class Markup(str):
 
 
 Content: TypeAlias = "str | Markup | None"
+GAP: Final = Markup("\0")
+"""A text or an attribute of a `Frame` that is written later."""
 
 
 def el(name: str, *content: Content, **attributes: str | float | None) -> Markup:
@@ -23,22 +27,33 @@ def el(name: str, *content: Content, **attributes: str | float | None) -> Markup
 
     An attribute of None is left out. In an attribute's name `_` becomes `-`, but a `_` at the end is cut.
     """
-    parts = [f"<{name}"]
-    for key, value in attributes.items():
-        if value is not None:
-            parts.append(f' {_name_attribute(key)}="{escape(_text(value))}"')
-    parts.append(">")
-    if name not in _VOID:
-        parts += [each if isinstance(each, Markup) else escape(each) for each in content if each is not None]
-        parts.append(f"</{name}>")
-    return Markup("".join(parts))
+    told = "".join(
+        [f' {_name_attribute(key)}="{_write(value)}"' for key, value in attributes.items() if value is not None]
+    )
+    if name in _VOID:
+        return Markup(f"<{name}{told}>")
+    return Markup(f"<{name}{told}>{join(*content)}</{name}>")
 
 
 def join(*content: Content) -> Markup:
     """Write contents one after the other."""
     return Markup(
-        "".join([each if isinstance(each, Markup) else escape(each) for each in content if each is not None])
+        "".join([each if isinstance(each, Markup) else _write(each) for each in content if each is not None])
     )
+
+
+class Frame:
+    """Markup with gaps, which is written once. Then only the gaps are filled, again and again."""
+
+    __slots__ = ("_pieces",)
+
+    def __init__(self, drawn: Markup) -> None:
+        self._pieces = drawn.split(GAP)
+
+    def fill(self, *values: str | float) -> Markup:
+        """Write the markup with a value in each gap, in order."""
+        first, *others = self._pieces
+        return Markup(first + "".join([_write(v) + piece for v, piece in zip(values, others, strict=True)]))
 
 
 @cache
@@ -46,6 +61,7 @@ def _name_attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 
 
-def _text(value: str | float) -> str:
-    """Write an attribute's value; a number with at most one decimal."""
-    return value if isinstance(value, str) else f"{value:.1f}".rstrip("0").rstrip(".")
+@lru_cache(_MOST_KEPT)
+def _write(value: str | float) -> str:
+    """Write a text with its special characters escaped, or a number with at most one decimal."""
+    return escape(value) if isinstance(value, str) else f"{value + 0.0:.1f}".rstrip("0").rstrip(".")

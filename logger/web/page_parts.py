@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from logger.web.flow_picture import draw_flow
 from logger.web.gathered_facts import PageFacts, only_true_now
-from logger.web.markup import Markup, el, join
+from logger.web.markup import GAP, Frame, Markup, el, join
 from logger.web.roof_picture import draw_roof, list_fresh, name_of
 from logger.web.span_bars import BarPlace, draw_bars
 from logger.web.wording import Wording
@@ -112,13 +113,21 @@ def _write_money(row: Mapping[str, Any], words: Wording) -> Iterator[Markup]:
 
 def _write_tile(kind: str, name: str, value: str, percent: float | None = None, note: str = "") -> Markup:
     """Write one tile: its name, its value, and a bar for a percentage."""
+    shown: list[str | float] = [value]
+    shown += [] if percent is None else [max(0.0, min(100.0, percent))]
+    shown += [note] if note else []
+    return _frame_tile(kind, name, has_bar=percent is not None, has_note=bool(note)).fill(*shown)
+
+
+@cache
+def _frame_tile(kind: str, name: str, *, has_bar: bool, has_note: bool) -> Frame:
+    """Write a tile; its value, the width of its bar and its note are gaps."""
     bar = None
-    if percent is not None:
-        width = max(0.0, min(100.0, percent))
-        rects = (el("rect", width=100, height=4, class_="rail"), el("rect", width=width, height=4, class_=kind))
+    if has_bar:
+        rects = (el("rect", width=100, height=4, class_="rail"), el("rect", width=GAP, height=4, class_=kind))
         bar = el("svg", *rects, viewBox="0 0 100 4", preserveAspectRatio="none", aria_hidden="true", class_="share")
-    small = el("small", note) if note else None
-    return el("li", el("span", name, class_=f"key {kind}"), el("b", value), bar, small, class_="tile")
+    small = el("small", GAP) if has_note else None
+    return Frame(el("li", el("span", name, class_=f"key {kind}"), el("b", GAP), bar, small, class_="tile"))
 
 
 def _write_battery(facts: PageFacts, words: Wording) -> Markup:
