@@ -1,4 +1,7 @@
-"""Run the command line: one file for each command, imported on use. Errors print two lines and set the exit code."""
+"""Runs the command line. Each command has a module of its own, which is imported when the command is called.
+
+An error prints two lines, and sets the exit code.
+"""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Wall-clock and monotonic time in seconds, waiting, and bounds on waiting."""
+    """Gives wall-clock and monotonic time in seconds, waits, and limits how long others wait."""
 
     def time(self) -> float:
         """Return the unix time in seconds."""
@@ -29,7 +29,7 @@ class Clock(Protocol):
         ...
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait until the event is set, or `seconds` by this clock."""
+        """Wait until the event is set, at most `seconds` by this clock."""
         ...
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
@@ -38,7 +38,7 @@ class Clock(Protocol):
 
 
 async def wait_really(event: asyncio.Event, seconds: float) -> None:
-    """Wait until the event is set, or `seconds` by the clock of the running loop."""
+    """Wait until the event is set, at most `seconds` by the clock of the running loop."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, seconds)):
             await event.wait()
@@ -61,7 +61,7 @@ class SystemClock:
         await asyncio.sleep(max(0.0, seconds))
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait until the event is set, or `seconds`."""
+        """Wait until the event is set, at most `seconds`."""
         await wait_really(event, seconds)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
@@ -71,11 +71,11 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class FastClock:
-    """Gives a time that is `start` when the real clock shows `origin`, and runs `rate` times faster.
+    """Runs `rate` times as fast as the real clock. It shows `start` when the real clock shows `origin`.
 
-    It never passes the real time: once it has caught up it runs at the real rate. Two processes with the same three
-    numbers agree. `patience_s`: the least real time that a limit on waiting allows, so that a fast clock does not
-    give up on a slow machine.
+    When it has caught up with the real time it runs at the real rate. Two processes with the same `origin`, `start`
+    and `rate` show the same time. `patience_s`: the least real time that a limit on waiting allows, so that a fast
+    clock does not give up on a slow machine.
     """
 
     origin: float
@@ -104,7 +104,7 @@ class FastClock:
             await asyncio.sleep(self._in_real_s(left))
 
     async def wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait until the event is set, or this clock has advanced by `seconds`."""
+        """Wait until the event is set, or until this clock has advanced by `seconds`."""
         until, left = self.time() + seconds, seconds
         while not event.is_set():
             await wait_really(event, self._in_real_s(left))

@@ -1,6 +1,6 @@
 """Sign requests with HTTP Digest (RFC 2617 and 7616), which gateways before firmware 7 need.
 
-Pure except for nonces.
+Pure, except that it draws random nonces.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ class Digest:
 class Challenge:
     """Holds a server's challenge. `uses` counts the requests that were signed with its nonce.
 
-    `is_stale`: the server says that the nonce of the last signature was too old, and not that the signature was
-    wrong.
+    `is_stale`: the server refused the last signature only because its nonce was too old.
     """
 
     realm: str

@@ -1,7 +1,7 @@
-"""One connection to a server: h11 speaks HTTP over a protocol of asyncio, which wakes its caller once an answer.
+"""Sends requests over one connection. h11 parses HTTP, and a protocol of asyncio wakes the caller.
 
-httpcore does the same for httpx, but over streams that wake its caller for each part, and with locks of its own:
-that takes three times the processor time (docs/performance.md).
+The caller is woken once for each answer. httpcore, which httpx usually uses, wakes it for each part of an answer and
+also takes locks. That costs three times the processor time (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LONG_IDLE_S: Final = 5.0
 
 
 class HttpConnection(asyncio.Protocol):
-    """Sends one request after the other: `send`, then `read` until it gives nothing, then `rest`."""
+    """Sends one request after the other. Call `send`, then `read` until it returns nothing, then `rest`."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -35,7 +35,7 @@ class HttpConnection(asyncio.Protocol):
         self._begin()
 
     def _begin(self) -> None:
-        """Expect an answer of which nothing has come."""
+        """Get ready for the next answer."""
         self._head: h11.Response | None = None
         self._body = bytearray()
         self._has_begun = self._is_complete = self._is_paused = False
@@ -43,9 +43,10 @@ class HttpConnection(asyncio.Protocol):
     async def send(
         self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], content: bytes
     ) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """Send a request, and return status and headers of the answer once all of it has come, or much of it.
+        """Send a request. Return status and headers of the answer.
 
-        Raises RemoteProtocolError, LocalProtocolError or ReadError, as `read` does.
+        It returns when the answer is complete, or when much of its body has arrived. Raises RemoteProtocolError,
+        LocalProtocolError or ReadError, as `read` does.
         """
         self._begin()
         self._was_idle_s = 0.0 if self._idle_since is None else self._loop.time() - self._idle_since
@@ -64,7 +65,7 @@ class HttpConnection(asyncio.Protocol):
         return self._head.status_code, self._head.headers.raw_items()
 
     async def read(self) -> bytes:
-        """Return what has come of the body, as soon as it is all or much; nothing at the end."""
+        """Return the next part of the body, once the body is complete or the part is large; empty at the end."""
         if not self._body and not self._is_complete:
             await self._wait()
         data = bytes(self._body)
@@ -77,7 +78,7 @@ class HttpConnection(asyncio.Protocol):
         return data
 
     def rest(self) -> bool:
-        """Get ready for the next request; return False if this connection can carry none."""
+        """Get ready for the next request. Return False if this connection can carry no more requests."""
         is_done = self._is_complete and self._http.our_state is self._http.their_state is h11.DONE
         if not is_done or not self.is_open or self._http.trailing_data[0]:
             return False
@@ -92,16 +93,16 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the other side has neither closed nor broken the connection."""
+        """Return True until the other side closes or breaks the connection."""
         return self._failure is None and not self._transport.is_closing()
 
     @property
     def was_closed_meanwhile(self) -> bool:
-        """Tell whether the server ended a connection that was long idle, and so never saw the last request."""
+        """Return True if the server closed the idle connection before it received the last request."""
         return self._was_idle_s >= _LONG_IDLE_S and self._failure is not None and not self._has_begun
 
     async def _wait(self) -> None:
-        """Wait until the answer is complete or broken, or much of its body waits to be read."""
+        """Wait until the answer is complete or broken, or until much of its body has arrived."""
         if self._failure is None and not self._is_complete and len(self._body) < _MUCH:
             self._waiter = self._loop.create_future()
             try:
@@ -112,27 +113,27 @@ class HttpConnection(asyncio.Protocol):
     # -- what asyncio calls -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport of a new connection."""
+        """Keep the transport of the new connection."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  of a stream
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of the answer."""
+        """Read bytes of the answer."""
         self._has_begun = True
         self._take(data)
 
     def eof_received(self) -> None:
-        """Take the end of an answer, or of an idle connection."""
+        """Note that the server ended its answer, or closed the idle connection."""
         self._take(b"")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Take the end that follows all others, or the fault that ended the connection."""
+        """Note that the connection is closed, and the error that closed it."""
         if error is not None and not self._is_complete:
             self._fail(httpx.ReadError(""), error)
         self._take(b"")
 
     def _take(self, data: bytes) -> None:
-        """Let h11 read what has come, and wake the caller if there is enough for it."""
+        """Pass received bytes to h11. Wake the caller if enough of the answer has arrived."""
         if self._failure is not None:
             return
         if self._idle_since is not None:

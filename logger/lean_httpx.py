@@ -1,4 +1,7 @@
-"""Import httpx without its command line, which brings rich and pygments: `from logger.lean_httpx import httpx`."""
+"""Import httpx without its command line, which would load rich and pygments.
+
+Use it by `from logger.lean_httpx import httpx`.
+"""
 
 from __future__ import annotations
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def hide_modules(*names: str, of: str = "") -> Iterator[None]:
-    """Let imports within this context not find these modules, unless they are loaded already.
+    """Hide these modules from imports within this context. Modules that are loaded already stay visible.
 
-    This is for parts that a library makes optional itself: it works without them if the import fails. `of`: the name
-    of the library. A later import loads it again, with all its parts.
+    This is for parts that a library makes optional itself: the library works without them if their import fails.
+    `of`: the name of the library. A later import loads it again, with all its parts.
     """
     hidden = [name for name in names if name not in sys.modules]
     is_new = of not in sys.modules

@@ -38,7 +38,10 @@ _ORDINARY = frozenset({
 
 
 def is_ordinary(secret: str) -> bool:
-    """Return True for a secret that cannot be masked: below four characters, or a word of this program's texts."""
+    """Return True for a secret that cannot be masked.
+
+    Such a secret is shorter than four characters, or is a word of this program's texts.
+    """
     return len(secret) < 4 or secret.casefold() in _ORDINARY
 
 
@@ -59,7 +62,7 @@ def protect_passing(secret: str) -> None:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return each notation of a secret, and each as JSON writes it, because a server may quote it in JSON."""
+    """Return every notation of a secret. A server may quote a notation in JSON, so return its JSON form, too."""
     if is_ordinary(secret):
         return set()
     forms = {
@@ -79,7 +82,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(secret: bytes) -> Iterable[str]:
-    """Return the part of `secret` that always occurs in base64, for each of its three possible places in a group."""
+    """Return the parts of base64 texts by which `secret` is found, one for each of its three offsets in a group."""
     for before in range(3):
         text = base64.b64encode(b"\0" * before + secret).decode("ascii").rstrip("=")
         first = (0, 2, 3)[before]
@@ -191,7 +194,7 @@ def mask_crashes() -> None:
 
 
 class Changes:
-    """Logs a problem once when it begins, when its text changes, and when it ends. Without a log it only keeps it.
+    """Logs a problem once when it begins, when its text changes, and when it ends. Without a log, only keeps it.
 
     `on_change` is called each time that something is logged. `name`: the part of the recorder whose problems these
     are, if there are several; it is written before each problem.
@@ -204,7 +207,7 @@ class Changes:
         self._open: dict[str, str] = {}
 
     def of(self, name: str) -> Changes:
-        """Return the changes of one of several parts. Its problems are kept among these."""
+        """Return the changes of the part `name`. This object keeps the problems of all its parts."""
         part = Changes(self._log, self._on_change, name=name)
         part._open = self._open
         return part

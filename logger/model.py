@@ -146,7 +146,7 @@ class Report:
 class Event:
     """Hold one event that a person may want to see in a graph. `time` is in unix seconds.
 
-    `duration_s`: how long the state lasted that ends with the event; None for an event that ends no state.
+    `duration_s`: the seconds that a state lasted, for an event that ends the state; None for any other event.
     """
 
     time: int

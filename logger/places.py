@@ -14,10 +14,10 @@ SYSTEM_STATE = Path("/var/lib/envoy-logger")
 
 
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
-    """Return the folder in the setting, else `$STATE_DIRECTORY`, else the system's, else one in home.
+    """Return the folder in the setting, else `$STATE_DIRECTORY`, else the system's folder, else one in home.
 
-    The system's is /var/lib/envoy-logger, if it exists. Under systemd's DynamicUser it is a link into a folder that
-    only root may read. Every user sees the link itself.
+    The system's folder is /var/lib/envoy-logger, if that exists. Under systemd's DynamicUser that path is a link into
+    a folder that only root may read. Every user sees the link itself.
     """
     if setting:
         return Path(os.path.expanduser(setting))

@@ -21,9 +21,9 @@ FOR_EVER: Final = sys.maxsize
 class Policy:
     """Hold how often and how fast to try again.
 
-    `tries` says when to stop. The pause `first_s` doubles from failure to failure up to `most_s`. Each pause is a
-    random part of it, at least half, and never less than `floor_s`. After an error with `retry` or of a class in
-    `besides`, the work is tried again. After one of a class in `never`, it is not.
+    `tries` says when to stop. The first pause is `first_s`; it doubles with each failure, up to `most_s`. The real
+    pause is a random time between half of it and all of it, and at least `floor_s`. Errors with `retry` and errors of
+    the classes in `besides` are tried again. Errors of the classes in `never` are not.
     """
 
     tries: int
@@ -81,7 +81,10 @@ async def attempt(
         failed = [error]
 
     async def again() -> T:
-        """Fail as the first try did, so that tenacity counts it. If the first try succeeds, tenacity is not used."""
+        """Raise the error of the first try, so that tenacity counts that try.
+
+        If the first try succeeds, tenacity is not used.
+        """
         if failed:
             raise failed.pop()
         return await call()
@@ -99,7 +102,7 @@ async def attempt(
 class Backoff:
     """Holds the pause of each lane after failures.
 
-    It is for a loop that serves several lanes, and so must not sleep for one of them.
+    A loop that serves several lanes uses it, because such a loop must not sleep for one of them.
     """
 
     def __init__(self, policy: Policy, clock: Clock) -> None:
@@ -116,7 +119,7 @@ class Backoff:
         state.prepare_for_next_attempt()
 
     def pause(self, lane: str, seconds: float) -> None:
-        """Pause a lane for `seconds`, whatever failed before."""
+        """Pause a lane for `seconds`, independent of its failures."""
         self._not_before[lane] = self._clock.monotonic() + seconds
 
     def succeed(self, lane: str) -> None:

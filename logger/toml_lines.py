@@ -22,7 +22,7 @@ def find_line(text: str, where: Place) -> int:
 def map_lines(text: str) -> Mapping[Place, int]:
     """Return the path of each table and key → its first line, from 1.
 
-    For a name of several tables it is the first one's.
+    If several tables have the same path, the line is that of the first table.
     """
     found: dict[Place, int] = {}
     table: Place = ()

@@ -1,6 +1,6 @@
-"""Read TOML text, and say what is wrong with its form in the owner's words, with the line and a cure. Pure.
+"""Read TOML text. Explain a mistake in its form in the owner's words, with the line and a cure. Pure.
 
-No word of the file is repeated, because it may hold a secret by mistake.
+The explanation repeats no word of the file, because the file may hold a secret by mistake.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The transport under httpx for one server: connections of asyncio that are kept as long as the server keeps them.
+"""Sends the requests of httpx to one server, over connections that stay open as long as the server allows.
 
-httpx's own transport takes more than twice the processor time a request (docs/performance.md), and forgets a
-connection after some seconds, so that each minute would begin with a TLS handshake. HTTP is spoken by h11, as there.
+httpx's own transport takes more than twice the processor time for each request (docs/performance.md). It also closes
+an idle connection after some seconds, so that each minute would begin with a TLS handshake. h11 speaks HTTP, as it
+does in httpx.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
         self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; if the server closed an idle connection meanwhile, send it again on a new one."""
+        """Send a request. If the server had closed the idle connection, send it again on a new connection."""
         await self._free.acquire()
         connection = None
         try:
@@ -58,7 +59,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
             raise
 
     async def aclose(self) -> None:
-        """Close all connections; one that is in use is closed when its answer is."""
+        """Close all connections. A connection in use is closed at the end of its answer."""
         self._is_closed = True
         idle, self._idle = self._idle, []
         for connection in idle:
@@ -83,7 +84,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
         return await _open(host, url.port or (443 if is_https else 80), self._tls if is_https else None, within_s)
 
     async def _take_back(self, connection: HttpConnection | None) -> None:
-        """Keep a connection for the next request if it is whole, else close it."""
+        """Keep a connection for the next request if it is whole. Close it otherwise."""
         self._free.release()
         if connection is None:
             return
@@ -94,7 +95,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer; `end` is called once, when it is closed."""
+    """The body of an answer. Closing the body calls `end` once."""
 
     def __init__(self, connection: HttpConnection, end: Callable[[HttpConnection], Awaitable[None]]) -> None:
         self._connection, self._end = connection, end
@@ -109,7 +110,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _open(host: str, port: int, tls: ssl.SSLContext | None, within_s: float | None) -> HttpConnection:
-    """Connect, with TLS if asked, within some seconds."""
+    """Connect within some seconds, with TLS if a context is given."""
     try:
         async with asyncio.timeout(within_s):
             _, connection = await asyncio.get_running_loop().create_connection(
@@ -137,7 +138,10 @@ def _is_address(host: str) -> bool:
 
 
 def _find_reason(error: OSError, *, is_tls: bool) -> OSError:
-    """Return the reason that all addresses of a name share, if there were several; the handshake, if that failed."""
+    """Return the cause of a failed connection.
+
+    This is a broken TLS handshake, else the one cause that all addresses of a name share, else `error` itself.
+    """
     if is_tls and isinstance(error, (ConnectionResetError, ConnectionAbortedError)):
         return ssl.SSLError("the connection was closed")
     numbers = set(_ERRNO.findall(str(error)))

@@ -31,9 +31,10 @@ from logger.tariff.prices import Prices
 class RebuildRequest:
     """Hold the gateway and the days to rebuild.
 
-    `until_tick`: the first tick that the live state counted itself; now if there is none. `since`, `until`: ISO
-    dates, empty if not given; rows in this range are written even if the database has some. `again`: rows are also
-    written for days that the live state counted. `prices`: the price of grid energy at each time.
+    `until_tick`: the first tick that the live state counted itself; now if there is no live state. `since`, `until`:
+    ISO dates, empty if not given. Rows of the days from `since` to `until` are written even if the database has some.
+    `again`: whether rows are also written for days that the live state counted. `prices`: the price of grid energy at
+    each time.
     """
 
     gateway: str
@@ -47,9 +48,10 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class RowTags:
-    """Hold the tags of a day's rows in the database: the site's, the inverters' by serial, the price bands'.
+    """Hold the tags with which the rows of one day are stored.
 
-    `row`: the site's row. `inverter_fields`: the fields of the inverters' rows by serial.
+    `row`: the site's row. `inverters`: the tags of each inverter's row by serial. `inverter_fields`: the fields of
+    these rows by serial. `bands`: the price bands that have a row.
     """
 
     row: Point
@@ -74,7 +76,7 @@ class Replayed:
     """Hold the result of a replay: the final state, date → rows to write, and the number of ticks read.
 
     `unbalanced`: days without stored phases; their import and export cannot be balanced over the phases. `events`:
-    when the grid was lost and came back. `hours`: the points of the hours of the days that are written.
+    each loss and each return of the grid. `hours`: one point for each hour of the days that are written.
     """
 
     state: GatewayState
@@ -86,7 +88,7 @@ class Replayed:
 
 
 async def read_row_tags(history: History, request: RebuildRequest, first: str, until: int) -> dict[str, RowTags]:
-    """Read which days from `first` until a unix time have rows, and the tags with which these were written."""
+    """Return date → tags of the stored rows, for the days from `first` until a unix time."""
     since = first_instant(first, request.site.zone)
     site: dict[str, Point] = {}
     for point in await history.read_points("daily", "envoy_day", request.gateway, since, until):
@@ -111,7 +113,10 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str, u
 
 
 class DayReplay:
-    """Replays recorded data from an empty state. Reports that the `live` panel state has counted are left out."""
+    """Replays recorded data from an empty state.
+
+    Inverter reports that the `live` panel state has counted are left out.
+    """
 
     def __init__(
         self, history: History, request: RebuildRequest, written: Mapping[str, RowTags], live: PanelState
@@ -168,14 +173,17 @@ class DayReplay:
         self._hours += of_panels
 
     def _follow_grid(self, tick: Past) -> None:
-        """Store when the grid is lost and comes back. An outage whose beginning was not read is left out."""
+        """Keep an event for each loss and each return of the grid.
+
+        An outage whose beginning was not read is left out.
+        """
         is_on = tick.around.is_on_grid
         if self._grid.at or is_on:
             self._grid, events = follow_grid(self._grid, tick.at, is_on, self._request.site.totals_s)
             self._events += events
 
     async def _read_around(self, since: int, until: int) -> dict[int, list[Reading]]:
-        """Read the points of each tick with voltage, frequency and the state of the grid, by time."""
+        """Return unix seconds → readings with voltage, frequency and state of the grid at that tick."""
         found: dict[int, list[Reading]] = {}
         for measurement, fields in SURROUNDING.items():
             points = await self._history.read_points(
@@ -186,7 +194,7 @@ class DayReplay:
         return found
 
     async def _read_installed(self, since: int, until: int) -> list[list[Installed]]:
-        """Read which inverters were installed at each devices tick."""
+        """Return the installed inverters at each tick of the role `devices`."""
         name, found = "envoy_inverter_status", dict[int, list[Reading]]()
         points = await self._history.read_points("devices", name, self._request.gateway, since, until, STATUS_FIELDS)
         for p in points:
@@ -238,7 +246,10 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
 
 
 def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]]) -> list[Past]:
-    """Merge the points of each tick into one, by time. A held value was written later, as a point of its own."""
+    """Merge all points of one tick into one value, and sort these values by time.
+
+    A tick has a second point if one of its values was held and written later.
+    """
     ticks: dict[int, Past] = {}
     for point in points:
         known = ticks.get(point.time)
@@ -250,7 +261,7 @@ def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]
 
 
 def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]) -> dict[str, list[DayRow]]:
-    """Return the rows that add a field that is not written yet. Written fields are not changed."""
+    """Return the rows that have a field that the database lacks. Stored fields are not changed."""
     found: dict[str, list[DayRow]] = {}
     for day, new in rows.items():
         for row in new:
@@ -262,7 +273,7 @@ def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]
 
 
 def _find_fields(reading: Reading, written: RowTags | None) -> Mapping[str, Value]:
-    """Return the fields with which a day's row was written. A row of a price band counts as complete."""
+    """Return the stored fields of a day's row. A row of a price band counts as complete."""
     if written is None:
         return {}
     if reading.measurement == BAND_DAY:

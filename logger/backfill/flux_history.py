@@ -73,7 +73,7 @@ class FluxHistory:
         await asyncio.to_thread(self._client.close)
 
     async def _query(self, role: Role, rest: str) -> list[Any]:
-        """Query `from(bucket) |> rest` and return the records."""
+        """Run the Flux query `from(bucket) |> rest`. Return its records."""
         bucket = self._target.buckets[role]
         flux = f"from(bucket: {quote_flux(bucket)}) |> {rest}"
 

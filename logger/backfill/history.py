@@ -30,13 +30,13 @@ class Point:
 class History(Protocol):
     """Reads what was written to one database.
 
-    Every method raises InfluxError or a subclass for data that cannot be read, and WireError without an answer.
+    Every method raises InfluxError or a subclass for data that cannot be read, and WireError if no answer comes.
     """
 
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points from `since` until before `until`, by time: all fields, or only `fields`."""
+        """Return a gateway's points by time, from `since` to before `until`: all fields, or only `fields`."""
         ...
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:

@@ -63,7 +63,7 @@ class InfluxqlHistory:
     async def _list_floats(self, role: Role, measurement: str) -> set[str]:
         """List the names of the float fields.
 
-        They must be known, because InfluxDB sends a whole float as an integer.
+        InfluxDB sends a whole float as an integer, so a value's type does not show in an answer.
         """
         found = await self._query(role, f"SHOW FIELD KEYS FROM {self._source(role, measurement)}")
         return {str(name) for series in found for name, kind in series.values if kind == "float"}

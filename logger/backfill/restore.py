@@ -36,9 +36,10 @@ _WEEK: Final = 8
 class Rebuilt:
     """Hold the result of a rebuild.
 
-    `earlier`: what was before the live state; None if nothing was. `again`: closed days of the live state that were
-    computed again. `left_out`: closed days of the live state that were not to be computed again. `added`: the fields
-    that rows of earlier versions lack. `days`: the sums of every day, for the months.
+    `earlier`: the replay of the time before the live state began; None if the database has nothing of that time.
+    `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
+    live state that were not computed again. `added`: the replay that gives rows of earlier versions the fields that
+    they lack. `days`: the sums of every day, for the months.
     """
 
     earlier: Replayed | None = None
@@ -75,7 +76,8 @@ async def rebuild(
     """Read and replay the requested days. Return the result; None if the database lacks the gateway.
 
     `on_day` is called for each day. Rows are made for days without rows, for the requested days, and for the last two
-    days, which may be incomplete. The day on which the live state begins is completed when both are joined.
+    days, which may be incomplete. The first day of the live state becomes complete later, when the two states are
+    joined.
     """
     zone, has_live = request.site.zone, live.energy.last_tick > 0
     border = local_day(request.until_tick, zone)
@@ -120,9 +122,9 @@ async def _compute_again(
     found: Rebuilt,
     on_day: Callable[[str], None],
 ) -> None:
-    """Compute closed days of the live state again from the database, if that was requested.
+    """Compute closed days of the live state again from the database, if `request` asks for that.
 
-    Otherwise only complete the rows that an earlier version wrote: add the fields that they lack.
+    If it does not, only add missing fields to the rows that an earlier version wrote.
     """
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)
@@ -144,7 +146,7 @@ async def _compute_again(
 
 
 async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
-    """Give the rows and the states to the keeper of the gateway's state. Return the number of rows written."""
+    """Give the rebuilt rows and states to the recorder, or to the store. Return the number of rows written."""
     count = 0
     if found.earlier and found.last_tick:
         count += await _give_rows(ask, gateway, found.earlier)
@@ -168,7 +170,7 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
 
 
 async def _give_rows(ask: Ask, gateway: str, replayed: Replayed) -> int:
-    """Send day rows to the keeper of the state, page by page."""
+    """Send day rows to the recorder or the store, page by page."""
     stored = make_daily_rows(row for rows in replayed.rows.values() for row in rows)
     for start in range(0, len(stored), MOST_ROWS):
         await ask(StateApi.put_day_rows, gateway, list(stored[start : start + MOST_ROWS]))

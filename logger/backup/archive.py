@@ -30,7 +30,7 @@ _LARGEST_TEXT: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Hold what a backup says of itself. `is_service`: its settings are those of the installed service."""
+    """Hold the facts about one backup. `is_service`: its settings are those of the installed service."""
 
     made_at: int
     is_service: bool
@@ -57,7 +57,10 @@ _MANIFESTS: Final = TypeAdapter(Manifest)
 
 
 class ArchiveWriter:
-    """Writes a backup into an open file. The texts come first, so that it can be read from a pipe."""
+    """Writes a backup into an open file.
+
+    The texts come before the state folder, so that `restore` can read a backup from a pipe.
+    """
 
     def __init__(self, file: IO[bytes], texts: Texts) -> None:
         self._file = gzip.GzipFile("", "wb", 6, file, mtime=texts.manifest.made_at)
@@ -92,7 +95,7 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """Reads a backup from an open file or a pipe. Raises StateError if it is no backup, or is cut off."""
+    """Reads a backup from an open file or a pipe. Raises StateError if the file is no backup, or is cut off."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = gzip.GzipFile(fileobj=file)

@@ -23,7 +23,10 @@ _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
 
 @dataclass(frozen=True, slots=True)
 class CollectedFiles:
-    """Hold what went into a backup. `outside`: settings of the environment, which are not in the backup."""
+    """Hold the names of everything in a backup.
+
+    `outside`: settings of the environment, which a backup does not hold.
+    """
 
     texts: Texts
     store: StoreCopy | None
@@ -81,7 +84,7 @@ def _read(file: NamedFile) -> bytes:
 def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
     """List the files of the state folder without the store.
 
-    Of damaged stores, list those that are still being copied.
+    A damaged store is listed only while its rows are still being copied into the new store.
     """
     unfinished = store.unfinished if store else ()
     try:

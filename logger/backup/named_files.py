@@ -1,4 +1,7 @@
-"""List the files that the settings name, and those that these files name: price files, files of single gateways."""
+"""List the files that the settings name, and the files that those files name.
+
+For example, a tariff file names price files, and a gateways file names the files of single gateways.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,9 @@ FILES: Final = (*_OF_GATEWAYS, GATEWAYS)
 class NamedFile:
     """Hold a file to back up, and where it belongs.
 
-    `place`: the setting that names the file; or that setting, a slash, and the file's path from the folder of the
-    setting's file; or `credentials`, a slash, and the name of a secret there.
+    `place` has one of three forms. It is the setting that names the file. Or it is that setting, a slash, and the
+    file's path from the folder of the setting's file. Or it is `credentials`, a slash, and the name of a secret
+    there.
     """
 
     place: str
@@ -47,7 +51,10 @@ def list_named_files(settings: Settings) -> Iterator[NamedFile]:
 
 
 def find_target(place: str, values: Mapping[str, str], folder: Path) -> Path | None:
-    """Return where a file of a backup belongs, if settings with these `values` are in `folder`; None if nowhere."""
+    """Return the path to which a file of a backup is restored; None if no setting names the file.
+
+    `values`: the restored settings. `folder`: the folder of the settings file.
+    """
     variable, _, rest = place.partition("/")
     if variable == CREDENTIALS:
         return folder / CREDENTIALS / PurePath(rest).name

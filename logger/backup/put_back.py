@@ -1,4 +1,4 @@
-"""Restore a backup: everything is read and checked first, and then replaces the present files."""
+"""Restore a backup: read and check everything first, and only then replace the present files."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Restored:
 def put_back(archive: ArchiveReader, env_file: Path, *, state_only: bool, force: bool, now: float) -> Restored:
     """Write the settings of a backup to `env_file` and its state into the state folder that they name.
 
-    Raises StoreHeldError while a recorder uses that folder, StateError for a damaged backup and, without `force`,
-    where settings or state are there already. Then nothing has changed.
+    Raises StoreHeldError while a recorder uses that folder, and StateError for a damaged backup. Without `force` also
+    raises StateError if settings or state exist already. After an error all files are as they were.
     """
     files = [] if state_only else _make_files(archive.texts, env_file)
     folder = _find_state_dir(archive.texts, env_file, state_only=state_only)

@@ -1,7 +1,8 @@
 """Anonymises documents: replaces each serial number, address, name and place by the same stand-in everywhere.
 
-First all documents are learned, then each is cleaned. So a serial number that has a key in one document is also found
-inside a text of another. Everything else remains byte for byte, including the spelling of numbers and all dates.
+It first learns from all documents, and then cleans each one. So a serial number that has a key in one document is
+also found inside a text of another. Everything else remains byte for byte, including the spelling of numbers and all
+dates.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _CELLS: Final = re.compile(r"<t[dh][^<>]*>([^<>]+)</t[dh]>\s*<t[dh][^<>]*>(?:\s*
 
 
 class Anonymiser:
-    """Learns what identifies somebody, then replaces it. `now`: the gateway's time in unix seconds."""
+    """Learns the data that identify a person, then replaces them. `now`: the gateway's time in unix seconds."""
 
     def __init__(self, now: float, *, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         self.stand_ins = StandIns(now)
@@ -35,7 +36,7 @@ class Anonymiser:
     # --- learning ------------------------------------------------------------------------------------------------
 
     def learn(self, path: str, body: bytes) -> None:
-        """Remember everything in one document that identifies somebody."""
+        """Remember the personal data of one document."""
         text = _decode(body)
         if _is_json(text):
             for token in find_tokens(text):
@@ -108,7 +109,7 @@ class Anonymiser:
         return literal if text == token.text else write_string(text, literal)
 
     def _clean_value(self, kind: Kind | None, value: str) -> str:
-        """Replace a whole value if its key tells what it is. Otherwise replace the learned parts."""
+        """Replace the whole value if `kind` is known. Otherwise replace only the learned data in it."""
         for known in (kind, "name") if kind else ():
             stand_in = self.stand_ins.find(known, value)
             if stand_in is not None:

@@ -1,8 +1,9 @@
 """Lists paths that no field is read from, but that tell more about a gateway. Only `capture` asks them, once.
 
-All of these paths only read. Left out on purpose are paths that run a check or a scan (`comm_check`, `newscan`), that
-never end (`/stream/meter`), that can also be written (`/ivp/mod/…/mode/power`), or that have only names and addresses
-of the network (`network_display`, `wireless_display`).
+To ask one of these paths changes nothing on the gateway. Four kinds of paths are left out on purpose: those that run
+a check or a scan (`comm_check`, `newscan`), those that never end (`/stream/meter`), those that can also be written
+(`/ivp/mod/…/mode/power`), and those that have only names and addresses of the network (`network_display`,
+`wireless_display`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds what identifies somebody in a gateway's documents: by the name of its key, or by its form. Pure."""
+"""Finds personal data in a gateway's documents, by the name of a key or by the form of a text. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _HOST: Final = re.compile(
 
 
 def kind_of_key(key: str, path: str = "") -> Kind | None:
-    """Return which kind of identity a key holds, or None. `path` is the document's."""
+    """Return the kind of personal data under a key; None for other keys. `path`: the document's path."""
     plain = re.sub(r"[^a-z0-9]", "", key.lower())
     if plain in _SERIALS or _SERIAL_KEY.search(plain) or (plain == "s" and path == "/inv"):
         return "serial"
@@ -71,7 +71,10 @@ def kind_of_key(key: str, path: str = "") -> Kind | None:
 
 
 def is_worth_hiding(kind: Kind, value: str) -> bool:
-    """Tell whether a value identifies anybody. An empty text, zeros, loopback and the generic zone do not."""
+    """Tell whether a value identifies a person, a device or a place.
+
+    An empty text, zeros, loopback and the generic zone identify nothing.
+    """
     plain = value.strip()
     if not plain or not set(plain) - set("0:.-fF"):
         return False
@@ -85,7 +88,7 @@ def is_worth_hiding(kind: Kind, value: str) -> bool:
 
 
 def find_identities(text: str, key: str = "") -> Iterator[tuple[Kind, str]]:
-    """Find what identifies somebody only by its form. `key`: the key of the text."""
+    """Find personal data by the form of a text. `key`: the key of the text."""
     for match in _JWT.finditer(text):
         yield "secret", match.group()
     for match in _EMAIL.finditer(text):

@@ -48,7 +48,7 @@ def find_tokens(text: str) -> Iterator[JsonToken]:
 
 
 def write_string(text: str, before: str) -> str:
-    """Write a text as a JSON string, in ASCII if the replaced literal `before` was ASCII."""
+    """Write a text as a JSON string, in ASCII if the literal `before`, which it replaces, is ASCII."""
     return json.dumps(text, ensure_ascii=before.isascii())
 
 

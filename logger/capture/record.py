@@ -34,7 +34,10 @@ _LOCAL_USERS: Final = ("envoy", "installer")
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """Hold what a gateway answered at `at` (unix seconds): path → answer. `failures`: path → why there is none."""
+    """Hold the answers of a gateway by path.
+
+    `at`: the time in unix seconds. `failures`: path → the reason why no answer came.
+    """
 
     info: GatewayInfo
     at: float

@@ -54,7 +54,7 @@ class StandIns:
         self._pattern: re.Pattern[str] | None = None
 
     def note(self, kind: Kind, value: str) -> None:
-        """Remember an original, unless it identifies nothing."""
+        """Remember an original that identifies a person, a device or a place. Ignore any other value."""
         value = value.strip()
         if is_worth_hiding(kind, value):
             self._noted[kind, _normalise(kind, value)] = None
@@ -72,7 +72,7 @@ class StandIns:
     def replace(self, text: str, *, in_key: bool = False) -> str:
         """Replace every original in a text.
 
-        In a key do not replace names, because they may be the gateway's words.
+        In a key, names are not replaced, because they may be the gateway's own words.
         """
         self._choose()
         if self._pattern is None:
@@ -126,7 +126,7 @@ class StandIns:
                 return f"{kind}-{number}"
 
     def _make_serial(self, original: str, number: int, known: set[str]) -> str:
-        """Make a number of the same length that is no serial number in these documents."""
+        """Make a number as long as the original, which differs from every serial number in these documents."""
         width = max(len(original), 6)
         taken = known | set(self.chosen.values())
         while (found := f"9{number:0{width - 1}d}") in taken:
@@ -136,7 +136,7 @@ class StandIns:
     # --- finding within a text -----------------------------------------------------------------------------------
 
     def _compile(self) -> None:
-        """Make one pattern of every form of every original, the longest first."""
+        """Build one pattern that finds every spelling of every original. The longest spelling comes first."""
         forms: dict[Kind, set[str]] = {}
         for (kind, original), stand_in in self.chosen.items():
             if kind not in ("name", "place", "secret") or not _is_common_word(original):
@@ -150,7 +150,10 @@ class StandIns:
 
 
 def _any_of(kind: Kind, forms: Iterable[str]) -> str:
-    """Return a pattern of all forms, the longest first. Short forms of letters and digits match only whole words."""
+    """Return a pattern that finds all `forms`, the longest first.
+
+    A short form that has only letters and digits is found only as a whole word.
+    """
     patterns = []
     for form in sorted(forms, key=lambda form: (-len(form), form)):
         if kind == "mac":
@@ -173,7 +176,7 @@ def _normalise(kind: Kind, value: str) -> str:
 
 
 def _take_form(kind: Kind, original: str, stand_in: str) -> str:
-    """Return a stand-in in the form of the original: a hardware address with the same separators and case."""
+    """Write a stand-in as the original is written. A hardware address keeps its separators and its case."""
     if kind != "mac":
         return stand_in
     pairs = re.findall("..", stand_in.upper() if original.upper() == original else stand_in)
@@ -181,7 +184,7 @@ def _take_form(kind: Kind, original: str, stand_in: str) -> str:
 
 
 def _find_zone_of_same_offset(zone: str, now: datetime) -> str:
-    """Return a time zone that names no place and has the same time now, to the hour."""
+    """Return a time zone that names no place and whose clocks show the same hour now."""
     try:
         offset = now.astimezone(ZoneInfo(zone)).utcoffset()
     except (KeyError, ValueError, OSError):

@@ -59,10 +59,10 @@ def command(
 ) -> None:
     """Rebuild the rows of days from InfluxDB, after the state folder was lost or the recorder was moved.
 
-    Everything before this installation's first reading is filled in, also the earlier part of that day. A day that
-    has a row keeps it, unless --since names the day. What this installation recorded itself is computed again only
-    with --again. Works with and without a running recorder; may be interrupted and repeated. Without --gateway every
-    gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
+    Fills in everything before this installation's first reading, including the earlier part of that day. A day that
+    has a row keeps that row, unless --since includes the day. What this installation recorded itself is computed
+    again only with --again. Works with and without a running recorder; may be interrupted and repeated. Without
+    --gateway every gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
     """
     if (until or again) and not since:
         raise MisuseError("--until and --again need --since")

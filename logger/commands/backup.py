@@ -61,7 +61,7 @@ def _open(output: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]:
-    """Write what is inside, one kind a line."""
+    """Describe the contents of a backup, one line for each kind."""
     texts, store = found.texts, found.store
     secrets = sorted([*texts.secrets, *(place.rpartition("/")[2] for place in texts.secret_files)])
     points = (

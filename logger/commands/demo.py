@@ -117,7 +117,10 @@ def _empty(folder: Path) -> None:
 
 
 def _choose_address() -> str:
-    """Return the usual address of the page. If another program has it, return one with any free port."""
+    """Return the usual address of the page.
+
+    If another program uses that port, return an address that means any free port.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -137,7 +140,7 @@ def _find_start(now: float) -> float:
 
 
 def _go_back(start: float, days: int) -> int:
-    """Return the first instant of the site's date `days` before a time, in unix seconds."""
+    """Return the first second of the date that is `days` before `start`, in unix seconds."""
     day = local_day(start, _ZONE)
     return first_instant(days_before(day, days), _ZONE)
 
@@ -188,7 +191,10 @@ async def _record(configured: Settings, clock: PacedClock, seconds: float | None
 
 
 async def _begin_once_heard(recorders: asyncio.Queue[Recorder], clock: PacedClock) -> None:
-    """Let time begin when the recorder has recognised its gateway, however long the start took."""
+    """Start the demo's time when the recorder has recognised its gateway.
+
+    A slow start of the recorder thus costs no demo time.
+    """
     recorder = await recorders.get()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LONGEST_START_S):

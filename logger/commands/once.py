@@ -33,7 +33,7 @@ _DELIVERY_S = 30.0
 def command(env_file: Path, serial: str, dry_run: bool) -> int:
     """Poll every endpoint of every gateway once, store the readings and try to deliver them for 30 s.
 
-    Exit code 75 if an endpoint failed or something still waits.
+    Exit code 75 if an endpoint failed, or if points still wait for InfluxDB.
     """
     configured = begin_polling(env_file)
     chosen = choose_gateways(configured, serial)

@@ -1,4 +1,4 @@
-"""`outbox`: show what waits for InfluxDB and what it refused, and send it again."""
+"""`outbox`: show the points that wait for InfluxDB and the lines that it refused, and send them again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 @env_file_option
 @click.pass_context
 def command(context: click.Context, env_file: Path) -> None:
-    """Show what waits for InfluxDB and what it refused; send it again.
+    """Show the points that wait for InfluxDB and the lines that it refused; send them again.
 
     Works with and without a running recorder.
     """
@@ -49,7 +49,7 @@ def command(context: click.Context, env_file: Path) -> None:
 @json_option
 @click.pass_obj
 def list_waiting(env_file: Path, as_json: bool = False) -> None:
-    """Show what waits, what was delivered, and how much disk it takes."""
+    """Show how many points wait, how many were delivered, and how much disk space they take."""
     configured = begin(env_file, level="warning")
     found = _run(configured, lambda ask: ask(StoreApi.read_figures))
     if as_json:
@@ -130,7 +130,7 @@ def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
 def replay_since(env_file: Path, since: str) -> None:
     """Deliver again what was delivered, into a database that was rebuilt. Writing a point twice changes nothing.
 
-    Delivered readings are kept for LOGGER_KEEP_DAYS, days for ever.
+    Delivered readings are kept for LOGGER_KEEP_DAYS, day rows for ever.
     """
     configured = begin(env_file, level="warning")
     start = parse_moment(since, zone_of(configured), time.time())

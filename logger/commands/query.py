@@ -122,7 +122,10 @@ def _check_span(asked: Asked) -> None:
 
 
 def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
-    """Return the scope: its time span comes from the options, or else is the query's usual one."""
+    """Return the scope of a query.
+
+    Its time span comes from the options. Without such an option it is the query's usual time span.
+    """
     now = int(time.time())
     today = datetime.fromtimestamp(now, zone).date()
     first = date(1970, 1, 2) if query.span == "ever" else today - timedelta(days=_DAYS[query.span])
@@ -166,19 +169,22 @@ async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) 
 
 
 def _find_only(configured: Settings) -> str:
-    """Return the serial in the settings; empty if they have none or several gateways."""
+    """Return the serial of the only gateway in the settings; empty if there is none, or are several."""
     return configured.gateways[0].enphase.serial if len(configured.gateways) == 1 else ""
 
 
 def _choose(query: NamedQuery, named: str, known: list[str]) -> list[str]:
-    """Return the only gateway; empty if nothing is recorded."""
+    """Return the serials to read: the named gateway, else all known ones; one empty text if nothing is recorded.
+
+    Raises MisuseError if the query is about one gateway and there are several.
+    """
     if not named and len(known) > 1 and not query.is_by_panel:
         raise MisuseError(f"which gateway? There are {', '.join(known)}. Try: give --gateway SERIAL")
     return [named] if named else known or [""]
 
 
 def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:
-    """Say that older minutes are only in InfluxDB, if the query reads minutes."""
+    """Return a note that older minutes are only in InfluxDB; nothing if the query needs none of them."""
     kept_s = configured.recorder.keep_days * 86400
     if asked.influxdb or not configured.influxdb.url or scope.since >= time.time() - kept_s:
         return ()

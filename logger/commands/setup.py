@@ -44,10 +44,10 @@ class Handover:
     owner: str
 
     def give(self, credential: Credential, origin: str) -> None:
-        """Write the secret into its file. Without a file, print it once.
+        """Write the secret into its file. Without a file, print a new secret once.
 
-        `origin`: where the settings have this secret from, empty for a new one. A secret that the settings have is
-        not shown.
+        `origin`: the place from which the settings read this secret; empty for a new one. A secret that the settings
+        have is not printed.
         """
         kind = "PASSWORD" if credential.username else "TOKEN"
         if self.file is None and origin:
@@ -116,8 +116,8 @@ def command(
     """Make what the recorder needs on InfluxDB: buckets, a token that may only write, and one that may only read.
 
     On 2.x also the organisation, and the first user of a fresh server; on 1.x databases, retention policies and
-    users; on 3.x databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. Running it again
-    changes nothing that is right.
+    users; on 3.x databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. A second run changes
+    only what is missing or wrong.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {

@@ -1,4 +1,4 @@
-"""`status`: show what the recorder does."""
+"""`status`: show whether the recorder runs, its readings and its problems."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class NoDaemonError(StoreHeldError):
 @gateway_option
 @json_option
 def command(env_file: Path, serial: str, as_json: bool) -> int:
-    """Show what the recorder does. Exit code 69 if none runs, or if it stands still.
+    """Show whether the recorder runs, its readings and its problems. Exit code 69 if none runs, or if it hangs.
 
-    Several gateways are shown one a line; --gateway shows all about one of them.
+    Several gateways are shown one per line; --gateway shows all about one of them.
     """
     configured, problems = inspect(env_file)  # what a daemon wrote is shown, whatever is wrong with the settings
     configure_log(configured, "warning")
@@ -81,7 +81,10 @@ def write_lines(found: dict[str, Json], now: float) -> list[str]:
 
 
 def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
-    """Return the status as if the gateway of that serial were the only one. Raises MisuseError."""
+    """Return the status as if only the gateway with that serial were recorded.
+
+    Raises MisuseError for an unknown serial.
+    """
     gateways = status_file.list_gateways(found)
     chosen = next((each for each in gateways if status_file.serial_in(each) == serial), None)
     if chosen is None:
@@ -218,7 +221,7 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
 
 
 def _describe_requests(requests: dict[str, Json]) -> list[str]:
-    """Write how often the gateway is asked, once there is a plan."""
+    """Write how many requests an hour the gateway gets; nothing before the first poll."""
     asked, planned = _part(requests, "last_hour"), requests.get("planned")
     if planned is None:
         return []

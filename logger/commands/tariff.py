@@ -110,7 +110,7 @@ def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
 def propose_file(env_file: Path, serial: str) -> int:
     """Read the gateway's copy of the tariff once and print a tariff file to edit.
 
-    The gateway's copy may be old and is never used as it is.
+    The gateway's copy may be old, so the recorder never uses it directly.
     """
     configured = choose_gateway(begin(env_file, require=["ENPHASE_GATEWAY"], level="warning"), serial)
     body = asyncio.run(_fetch_tariff(access_of(configured)))

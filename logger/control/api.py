@@ -1,6 +1,7 @@
-"""Defines what can be asked of the store. Reaches it through the running recorder, or directly without one.
+"""Defines the requests that commands make of the store, and reaches the store.
 
-The same functions answer in both cases, so a command need not know which it was.
+A request goes through the running recorder. Without a recorder the command opens the store itself. The same functions
+answer in both cases.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class RefusedEntry(RefusedRow):
 
 
 class StoreApi:
-    """Answers requests about the store. If `after` is None in an answer, nothing more follows."""
+    """Answers requests about the store, page by page. An answer whose `after` is None is the last page."""
 
     def __init__(self, store: StoreCalls, on_change: Callable[[], None] = lambda: None) -> None:
         """Answer from `store`. Call `on_change` when rows wait for delivery again."""
@@ -67,7 +68,7 @@ class StoreApi:
         return await self._store.call(Store.read_figures)
 
     async def list_refused(self, after: Number) -> list[RefusedEntry]:
-        """List up to MOST_IDS refused lines with ids after `after`."""
+        """List up to MOST_IDS refused lines whose ids are greater than `after`."""
         rows = await self._store.call(Store.list_refused, after, MOST_IDS)
         return [RefusedEntry(**{**asdict(row), "line": row.line if row.status else b""}) for row in rows]
 
@@ -84,14 +85,14 @@ class StoreApi:
         return await self._store.call(Store.discard, ids)
 
     async def replay(self, since: Number, after: Number, daily: StrictBool = False) -> tuple[int, int | None]:
-        """Let some rows that were delivered for ticks from `since` on wait again.
+        """Let one page of delivered rows wait for delivery again, for ticks from `since` on.
 
-        Return their number, and the `after` to go on from.
+        Return the number of rows, and the `after` of the next page.
         """
         return self._wake(await self._store.call(Store.replay_daily if daily else Store.replay, since, after))
 
     async def read_lines(self, role: Role, since: Number, after: Number) -> tuple[list[Line], int | None]:
-        """Read some lines of ticks from `since` on. Return the lines, and the `after` to go on from."""
+        """Read one page of lines of ticks from `since` on. Return the lines, and the `after` of the next page."""
         return await self._store.call(Store.read_lines, role, since, after=after)
 
     def _wake(self, answer: T) -> T:
@@ -115,8 +116,9 @@ async def reach(
 ) -> AsyncIterator[Ask]:
     """Reach the store within this context: through the recorder that holds it, or by opening it here.
 
-    `alone` makes the object that answers without a recorder. `make`: make a store if there is none. Raises StateError
-    if there is none or it cannot be used, and StoreHeldError if a process holds it that cannot be asked.
+    `alone` makes the object that answers if no recorder runs. `make`: make a store if there is none. Raises
+    StateError if the store is missing or cannot be used. Raises StoreHeldError if another process holds the store and
+    does not answer.
     """
     folder = settings.state_dir
     daemon = await connect(settings.runtime_dir / SOCKET)

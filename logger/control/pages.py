@@ -40,7 +40,7 @@ async def ask_in_portions(
 
 
 async def replay_everything(ask: Ask, since: int) -> int:
-    """Let everything that was delivered for ticks from `since` on wait again. Return the number of rows."""
+    """Let all rows that were delivered for ticks from `since` on wait again. Return the number of rows."""
     total = 0
     for daily in (False, True):
         after: int | None = 0

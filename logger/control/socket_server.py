@@ -49,7 +49,7 @@ class _Endpoint:
 
 @contextlib.asynccontextmanager
 async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
-    """Answer at `folder`/control within this context, with the public async methods of `apis`.
+    """Serve the public async methods of `apis` on the socket `folder`/control, within this context.
 
     If no socket can be made, log that and continue. Raises StoreHeldError if another recorder answers there.
     """
@@ -113,7 +113,7 @@ class _Server:
         task.add_done_callback(lambda _: writer.close())  # also if it was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until the client leaves, is silent too long, or sends what no command sends."""
+        """Answer one connection until the client leaves, is silent too long, or sends an unknown message."""
         with contextlib.suppress(OSError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             if not _may_ask(writer) or len(self._tasks) > _MOST_CONNECTIONS:
                 return

@@ -1,8 +1,9 @@
 """Asks the running recorder, which alone owns the store, over a Unix socket. `socket_server` answers.
 
 The socket is `control` in the runtime folder, for the recorder's own user and root. Each message is one JSON object
-on one line. `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`,
-one after the other. Long lists are sent in pages, so that no answer is large and recording never waits for one.
+on one line. `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`.
+Requests are answered one after the other. Long lists are sent in pages, so that no answer is large and no answer
+delays the recording.
 
 NAME is a public async method of an object that the recorder serves. Its annotations state how arguments and answer
 are encoded.
@@ -43,7 +44,7 @@ T = TypeVar("T")
 
 @functools.cache
 def read_annotations(function: Callable[..., object]) -> dict[str, TypeAdapter[Any]]:
-    """Return how each argument of a function is encoded, and its answer as `return`."""
+    """Return the encoding of each argument of a function, and the encoding of its answer as `return`."""
     return {name: TypeAdapter(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
 
 
@@ -99,7 +100,10 @@ class Daemon:
 
 
 async def connect(path: Path) -> Daemon | None:
-    """Connect to the recorder at this socket; None if none answers. Raises StoreHeldError if this user may not."""
+    """Connect to the recorder at this socket; None if none answers.
+
+    Raises StoreHeldError if this user may not connect.
+    """
     try:
         with short_name(path) as name:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
@@ -113,7 +117,7 @@ async def connect(path: Path) -> Daemon | None:
 
 @contextlib.contextmanager
 def short_name(path: Path) -> Iterator[str]:
-    """Yield a name of the socket that is short enough for the kernel."""
+    """Yield a path to the socket that is short enough for the kernel."""
     if len(os.fsencode(path)) <= _LONGEST_NAME:
         yield str(path)
         return

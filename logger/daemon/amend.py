@@ -96,7 +96,7 @@ class StateApi:
         return len(hours)
 
     async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
-        """Put the days of an earlier state before those of the present state.
+        """Put the days of an earlier state before the days of the present state.
 
         Return the number of day rows that were made.
         """
@@ -114,14 +114,14 @@ class StateApi:
         )
 
     async def fill_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Fill in what the days of `dates` lack, from another state. Return the number of day rows that were made."""
+        """Add the values that the days of `dates` lack, from another state. Return the number of day rows made."""
         past = load_state(parts, {})
         return await self._amend(
             self._keeper_of(gateway), lambda live: fill_days(live, past, gateway, frozenset(dates))
         )
 
     async def restore_periods(self, gateway: str, days: dict[str, Period]) -> int:
-        """Sum the months of these days again (key: ISO date).
+        """Compute the sums of the months that contain these days again (key: ISO date).
 
         Return the number of rows of months and years that were made.
         """

@@ -1,4 +1,4 @@
-"""Adapts the number of lines in a batch to the server, so that one batch takes it a few seconds."""
+"""Adapts the number of lines in a batch to the server, so that the server needs a few seconds for one batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SLOW_S: Final = 5.0
 
 
 class BatchSizes:
-    """Holds the most lines in a batch of each role; never more than the server takes."""
+    """Holds the greatest number of lines in a batch of each role. The server's own limit is never exceeded."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

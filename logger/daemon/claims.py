@@ -8,7 +8,7 @@ from logger.log import Changes
 
 
 class Claimant(Protocol):
-    """A collector that polls a gateway, or begins to. `changes`: its log of problems that begin and end."""
+    """A collector that polls a gateway, or is about to. `changes`: logs its problems."""
 
     changes: Changes
 
@@ -22,7 +22,7 @@ class Claimant(Protocol):
         ...
 
     def leave(self, polled_at: str) -> None:
-        """Stop polling this gateway, because it is polled at the address of another entry."""
+        """Stop polling this gateway, because another collector polls it at the address `polled_at`."""
         ...
 
 
@@ -33,11 +33,10 @@ class Claims:
         self._holders: dict[str, Claimant] = {}
 
     def claim(self, serial: str, by: Claimant) -> str:
-        """Give the gateway to a collector.
+        """Give the gateway with this serial to the collector `by`. Return an empty text.
 
-        Return an empty text; or the address at which another collector reaches it.
-
-        A collector that no longer reaches the gateway loses it. A second entry is reported once.
+        If another collector reaches this gateway, do not give it. Report the second entry of the settings once, and
+        return the address at which the other collector reaches the gateway.
         """
         holder = self._holders.get(serial)
         if holder is not None and holder is not by:

@@ -23,14 +23,17 @@ _DAY_S: Final = 86400
 
 
 class Clocks:
-    """Watches both clocks; `record` stores an event for the database."""
+    """Watches the clocks of this machine and of the gateway. `record` stores an event for the database."""
 
     def __init__(self, clock: Clock, changes: log.Changes, record: Callable[[Event], None]) -> None:
         self._clock, self._changes, self._record = clock, changes, record
         self._ours: float | None = None
 
     def ours(self) -> float:
-        """Return wall time minus monotonic time, in seconds; it changes if the clock is set or the machine sleeps."""
+        """Return wall time minus monotonic time, in seconds.
+
+        This difference changes if the clock is set or if the machine sleeps.
+        """
         return self._clock.time() - self._clock.monotonic()
 
     def ours_held_still(self, tick: int, before: float) -> bool:
@@ -45,7 +48,7 @@ class Clocks:
     def watch_ours(self, tick: int) -> None:
         """Report a forward jump of this machine's clock.
 
-        The clock was set or the machine slept; these minutes are missing.
+        Such a jump means that the clock was set or that the machine slept, and that minutes are missing.
         """
         now = self.ours()
         last, self._ours = self._ours, now

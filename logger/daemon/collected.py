@@ -60,9 +60,9 @@ class Findings:
         self._warnings = found
 
     def report_absences(self, after: Absences) -> None:
-        """Log each value that has been absent for long, with the reason. Log it again when it is present.
+        """Log each value that has been absent for long, with the reason. Log the value again when it is present.
 
-        A reason that is an open problem was logged when the problem began. It is not repeated for each value.
+        If the reason is an open problem, its values are not logged, because the problem itself was logged.
         """
         logged = self._changes.list_messages()
         new = {

@@ -183,7 +183,7 @@ class Collector:
 
     @property
     def is_second_entry(self) -> bool:
-        """Return True while the gateway is polled through another entry of the settings that leads to it."""
+        """Return True while another entry of the settings leads to the same gateway and polls it."""
         return bool(self._polled_at)
 
     def is_polling(self, serial: str) -> bool:
@@ -191,7 +191,7 @@ class Collector:
         return serial in (self.serial, self._recognising) and self.poller.requests.reachable
 
     def leave(self, polled_at: str) -> None:
-        """Stop polling this gateway, because it is polled at the address of another entry."""
+        """Stop polling this gateway, because another collector polls it at the address `polled_at`."""
         self.poller.info, self._recognising, self._polled_at = None, "", polled_at
         self._share.leave()
 
@@ -203,7 +203,10 @@ class Collector:
         return not self._polled_at
 
     async def _recognise(self, info: GatewayInfo) -> bool:
-        """Load the stored state of a gateway when it is first identified. Return False if it is not to be polled."""
+        """Load the stored state of a gateway when it is first identified.
+
+        Return False if this collector is not to poll the gateway.
+        """
         async with self.between_ticks:
             if not self._claim(info.serial):
                 return False

@@ -83,7 +83,10 @@ class Contention:
             self._choose_lanes(now)
 
     def _choose_lanes(self, now: float) -> None:
-        """Switch to one lane after delayed answers; reset the pause after a full window without a delay."""
+        """Let slow and fast requests take turns for a pause, after many delayed answers.
+
+        The pause doubles each time. It is short again after a full window without a delayed answer.
+        """
         if sum(self._delayed) >= _DELAYED_ENOUGH:
             self._two_lanes_at = now + self._pause_s
             self._pause_s = min(2 * self._pause_s, _ONE_LANE_S[1])

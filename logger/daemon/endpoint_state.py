@@ -135,7 +135,10 @@ class EndpointState:
 
     @property
     def can_wait(self) -> bool:
-        """Return True if the request may wait until the quiet window ends, for slow or rarely requested endpoints."""
+        """Return True for a slow or rarely requested endpoint.
+
+        Its request may wait for the end of the quiet window.
+        """
         return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
 
     @property

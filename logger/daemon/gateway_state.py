@@ -55,7 +55,8 @@ def dump_state(
 ) -> dict[str, str]:
     """Convert the state to one JSON text for each part of the store. Reports are stored separately.
 
-    `before`: a state that was converted to the parts `dumped`. What did not change since is not converted again.
+    `before`: a state that was converted to the parts `dumped`. Parts that are the same as in `before` are taken from
+    `dumped`.
     """
     readings = state.readings
     return {

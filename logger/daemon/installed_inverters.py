@@ -1,4 +1,4 @@
-"""Tell the panels' accounting which inverters are installed, from their points of `envoy_inverter_status`. Pure."""
+"""List the installed inverters from their points of `envoy_inverter_status`, for the panel state. Pure."""
 
 from __future__ import annotations
 

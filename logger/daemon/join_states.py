@@ -51,7 +51,10 @@ def recompute_days(
 def fill_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Fill in what the days of `dates` lack in the `live` state, from `past`. Return the state, and their rows."""
+    """Add the values that the days of `dates` lack in the `live` state, from `past`.
+
+    Return the state and their rows.
+    """
     if not live.energy.last_tick:
         return live, []
     energy, days = rebuild.fill_days(live.energy, past.energy, dates)
@@ -60,7 +63,10 @@ def fill_days(
 
 
 def restore_months(live: GatewayState, days: Mapping[str, Period]) -> tuple[GatewayState, list[DayRow]]:
-    """Sum the months of `days` again. Return the `live` state with them, and the rows of these months and years."""
+    """Compute the sums of the months that contain `days` again.
+
+    Return the `live` state with these months, and the rows of these months and their years.
+    """
     if not live.energy.days:
         return live, []
     rows, energy = restore_periods(live.energy, days)

@@ -56,7 +56,10 @@ class Poll:
     refusals: Mapping[str, EnvoyLoggerError] = field(default_factory=dict)
 
     def snapshot(self) -> Snapshot:
-        """Return the poll as a snapshot for `logger.readings`. All documents are new. A failed path is not absent."""
+        """Return the poll as a snapshot for `logger.readings`.
+
+        All documents are new. A path whose request failed does not count as absent.
+        """
         absent = paths.PATHS - self.documents.keys() - self.failures.keys()
         definitive = {path: int(path not in self.failures) for path in paths.PATHS}
         failures = {path: error.message for path, error in {**self.refusals, **self.failures}.items()}
@@ -116,7 +119,7 @@ def list_warnings(result: TickResult) -> list[SiteWarning]:
 
 
 def list_missing(result: TickResult) -> dict[str, str]:
-    """List the values that should be there and are absent in one poll, each with its reason."""
+    """Return the values that this site should have and that are absent in one poll, each with the reason."""
     totals = next((point.fields for point in result.readings if point.measurement == "envoy_totals"), {})
     return explain_all(describe_written(result.snapshot, totals, result.readings, result.state.energy))
 

@@ -158,8 +158,8 @@ class Poller:
     ) -> EndpointState | None:
         """Return the next due endpoint of a lane that is not in `asked`. Silent endpoints come last.
 
-        A request whose credentials are refused ends its lane's turn. So an endpoint that refused them comes after the
-        others. Otherwise it could keep the others from being requested.
+        If an endpoint refuses the credentials, no further endpoint of its lane is requested at this tick. Therefore
+        an endpoint that refused them before comes after the others.
         """
         quiet = self._zone.is_quiet(self._clock.time())
         due = [

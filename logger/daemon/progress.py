@@ -21,7 +21,10 @@ def notify(address: str, message: str) -> None:
 
 
 class Progress:
-    """The deadline of each loop, in monotonic seconds. systemd receives WATCHDOG=1 only while all are kept."""
+    """Holds the deadline of each loop, in monotonic seconds.
+
+    systemd receives WATCHDOG=1 only while every loop keeps its deadline.
+    """
 
     def __init__(self, clock: Clock, notify_address: str = "") -> None:
         self._clock = clock

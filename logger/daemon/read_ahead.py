@@ -26,7 +26,10 @@ class ReadAhead:
         self._reading[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def note_sent(self, role: Role, lease: Lease) -> None:
-        """Remember rows that were delivered as news, so that a batch that has them is not sent again."""
+        """Remember new rows that were delivered before the backlog.
+
+        A batch that was read ahead and has one of these rows is not sent.
+        """
         if role in self._reading:
             self._sent[role].update(lease.ids)
 

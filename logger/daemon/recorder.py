@@ -59,9 +59,9 @@ class RecordedState:
 class Recorder:
     """Holds the parts of a running recorder.
 
-    `changes`: every problem there is now. `news` announces that `status.json` has something new. `between_ticks` is
-    held while a state changes. `stopping` is set to end the recorder. `outlets`: what each outlet says of itself,
-    such as its address. `sites`: the sites that have several gateways.
+    `changes`: the present problems. `news` announces that `status.json` has something new. `between_ticks` is held
+    while a state changes. `stopping` is set to end the recorder. `outlets`: what each outlet says of itself, such as
+    its address. `sites`: the sites that have several gateways.
     """
 
     store: StoreThread
@@ -140,7 +140,7 @@ def build_recorder(
     events = [PendingEvents(gateway.take_events) for gateway in gateways]
 
     def record(gateway: str, event: Event) -> None:
-        """Record an event that InfluxDB caused at the gateway whose points it concerns."""
+        """Record an event of InfluxDB at the gateway whose points it concerns."""
         holder = next((each for each in events if each.serial == gateway), next(iter(events), None))
         if holder is not None:
             holder.record(event)

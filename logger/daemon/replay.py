@@ -1,8 +1,10 @@
 """Send recently confirmed points to InfluxDB once more, after a start of the recorder and after an outage.
 
-If an InfluxDB 1.x or 2.x is killed while it writes its log, it cuts off the torn end at its next start, but continues
-to write after the old end. At the following start it cuts at the same place again, and loses everything that it
-confirmed in between. This ends only with a new shard (after a week, by default) or when the log has grown large.
+InfluxDB 1.x and 2.x can lose confirmed points after they are killed. If the server is killed while it writes its log,
+it cuts off the torn end of the log at its next start. But it continues to write behind the old end. At the start
+after that it cuts the log at the same place again, and so loses every point that it confirmed in between. This ends
+only with a new shard (after a week, by default) or when the log has grown large.
+
 Therefore the recorder sends all points of that time again. InfluxDB overwrites each point with the same point, so
 nothing changes if nothing was lost.
 """
@@ -27,9 +29,9 @@ PAUSE_S: Final = 5.0
 
 
 class Resending:
-    """One pass that sends all recently delivered points again.
+    """Sends all recently delivered points again, in one pass.
 
-    In the store, only the daily rows change: they wait for delivery again, with their current values.
+    The pass changes only the daily rows in the store: they wait for delivery again, with their current values.
     """
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:
@@ -46,7 +48,7 @@ class Resending:
         return next(iter(self._left), None)
 
     async def plan(self) -> None:
-        """Plan to send everything again that was delivered in the last 8 days. A pass that has begun starts over."""
+        """Plan to send again everything that was delivered in the last 8 days. A running pass starts again."""
         self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
         self._left = dict.fromkeys(ROLES, (self._since, 0)) if self._until[0] >= self._since else {}

@@ -67,7 +67,7 @@ class Shipper:
     """Delivers until cancelled. Each role has its own bucket, so a blocked bucket does not delay the other roles.
 
     `credentials` are read again after a refusal. `record` stores an event of the gateway with the given serial.
-    `on_delivered` is called when everything that could be delivered was.
+    `on_delivered` is called when no row is left that could be delivered now.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Shipper:
         return True
 
     def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
-        """Remember whether older rows of a role may wait, so that the store is not read for nothing."""
+        """Remember whether older rows of a role may wait, so that the store is not searched in vain."""
         if lease is None or (live and lease.is_all):
             self._older.discard(role)
             if role == "daily":

@@ -42,9 +42,9 @@ class SiteMembers:
     def note(
         self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
     ) -> list[Reading]:
-        """Store what a gateway reported at a tick. Return the points of the site for which this was the last report.
+        """Store what a gateway reported at a tick. Return the points of the site that this completes.
 
-        A point of an earlier tick for which a report is still missing is returned, too.
+        A point of an earlier tick that still lacks a report is returned, too.
         """
         done = []
         if tick > self._tick:
@@ -58,7 +58,7 @@ class SiteMembers:
         return [*done, *(self._finish() if self._reported >= self._members.keys() else [])]
 
     def leave(self, name: str) -> None:
-        """Remove a gateway from the site, because its entry leads to a gateway of another entry."""
+        """Remove a gateway from the site, because another entry of the settings leads to the same gateway."""
         if name in self._members and len(self._members) > 1:
             del self._members[name]
             self._known.discard(name)
@@ -81,7 +81,7 @@ class SiteMembers:
         return sum_days(self.site, dates, [*self._members.values()])
 
     def _finish(self) -> list[Reading]:
-        """Make the point of the tick. A gateway that did not report counts as not heard."""
+        """Make the point of the tick. A gateway that did not report at this tick counts as not heard."""
         reported, self._reported = self._reported, set()
         members = [
             each if each.name in reported else SiteMember(each.name, _NOT_HEARD, each.energy)
@@ -93,7 +93,7 @@ class SiteMembers:
 
 @dataclass(frozen=True, slots=True)
 class SiteShare:
-    """The part of the gateway `name` in the sums of its site. Without `members` it has no part."""
+    """Adds the figures of the gateway `name` to the sums of its site. Without `members` nothing is added."""
 
     name: str
     members: SiteMembers | None = None
@@ -119,6 +119,6 @@ class SiteShare:
             self.members.renew(self.name, energy, rows)
 
     def leave(self) -> None:
-        """Remove the gateway from its site, because its entry leads to a gateway of another entry."""
+        """Remove the gateway from its site, because another entry of the settings leads to the same gateway."""
         if self.members is not None:
             self.members.leave(self.name)

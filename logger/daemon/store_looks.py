@@ -1,4 +1,4 @@
-"""Read the store's figures once for all who need them, so that not every tick reads them again."""
+"""Reads the store's figures, and keeps them for some time, so that not every tick reads them again."""
 
 from __future__ import annotations
 

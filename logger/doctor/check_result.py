@@ -13,11 +13,11 @@ State: TypeAlias = Literal["good", "note", "bad", "left out"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Hold what one check found. `note`: it works now, but may stop working. `cure`: what to do, or empty.
+    """Hold the result of one check. `note`: what was checked works now, but may stop working.
 
-    `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for results that are not bad. `took_s`:
-    the seconds until the answer, if something was asked. `gateway`: the gateway that was checked, if there are
-    several.
+    `cure`: what to do, or empty. `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for
+    results that are not bad. `took_s`: the seconds until the answer, if something was asked. `gateway`: the gateway
+    that was checked, if there are several.
     """
 
     name: str

@@ -33,7 +33,7 @@ _CLOCK, _DISK, _STATE, _DAEMON = "clock", "disk", "state folder", "daemon"
 def check_clocks(now: float, gateway: GatewayInfo | None, influxdb: Server | None, report: Report) -> None:
     """Compare the clocks of this machine, the gateway and InfluxDB.
 
-    The one that differs from both others is wrong.
+    A clock that differs from both other clocks is wrong.
     """
     gateway_s = None if gateway is None else gateway.clock_skew_s
     influxdb_s = None if influxdb is None else influxdb.skew_s

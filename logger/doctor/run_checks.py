@@ -66,7 +66,7 @@ async def _check_mqtt(settings: Settings, problems: tuple[Problem, ...], report:
 
 
 async def _check_one(settings: Settings, clock: Clock, report: Report, *, sign_in: bool) -> GatewayInfo | None:
-    """Check one gateway and its site. Return what the gateway says of itself; None if no gateway answered."""
+    """Check one gateway and its site. Return the facts of `/info`; None if no gateway answered."""
     gateway, found = await check_gateway(access_of(settings), clock, report, sign_in=sign_in)
     if found is not None:
         check_site(found, site_of(settings), report)

@@ -1,4 +1,4 @@
-"""Check what the gateway's figures say about the site: how its CTs are clamped, and which figures contradict."""
+"""Check the site by the gateway's figures: how its CTs are clamped, and whether figures contradict each other."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ GRID: Final = ("import", "export")
 class Balance:
     """Hold the balanced energy between two ticks in Wh. At most one of import and export is above zero.
 
-    `hidden_wh`: over a gap, up to this much more of both may have flowed at different times.
+    `hidden_wh`: over a gap, import and export of different times may have cancelled out. This is the most Wh of each
+    that may be missing for this reason.
     """
 
     import_wh: float

@@ -53,7 +53,7 @@ def has_values(row: DayRow) -> bool:
 def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
     """Mark a day final if the tick was polled after 03:00 of the next day.
 
-    A day that changed in this tick is not final before that.
+    Before that time, a day that changed in this tick is marked as not final.
     """
     is_late = tick.is_polled and tick.at >= final_at(day.date, zone)
     if changed:
@@ -104,7 +104,7 @@ def _band_row(day: Day, name: str, state: EnergyState) -> DayRow:
 
 
 def empty_band(day: Reading) -> dict[str, Value]:
-    """Return the fields of a price band that holds no energy any more. `day`: the row of `envoy_day` of that day."""
+    """Return the fields of a price band that lost all its energy. `day`: the row of `envoy_day` of that day."""
     zeros = ("grid_import", "grid_import_estimated", "grid_export", "grid_export_estimated")
     return {
         "local_date": day.fields["local_date"],

@@ -136,9 +136,9 @@ def count_poll(day: Day, polled_s: int, powers: Mapping[str, float], resets: int
 
 
 def uncover_end(day: Day, until: int, interval_s: int) -> Day:
-    """Shorten a day's polled seconds, because the end of the day was not seen.
+    """Limit a day's polled seconds, because the end of the day was not seen.
 
-    They end at most one interval before `until`.
+    They count at most until one interval before `until`.
     """
     most = max(0, until - day.start - interval_s)
     return replace(day, polled_s=most) if day.polled_s > most else day

@@ -1,9 +1,9 @@
 """Account for a site's energy at one tick: update the state, make the energy fields, the rows and the events. Pure.
 
 Today's energy is the sum of accepted rises since the site's local midnight. Seven-day energy covers the seven
-complete local days before today. On the first day counting starts from the gateway's own figures, if they are sane. A
-flow without a counter is integrated from power and marked as integrated. If the grid's meter measures several phases,
-import and export are also balanced over the phases.
+complete local days before today. On the first day counting starts from the gateway's own figures, if they are
+plausible. A flow without a counter is integrated from power and marked as integrated. If the grid's meter measures
+several phases, import and export are also balanced over the phases.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class _Entry:
         self.unbalanced = Unbalanced()
 
     def _flown_today(self) -> tuple[int, Unbalanced]:
-        """Return when counting began on the open day before balancing, and what flowed until then."""
+        """Return when counting began on the open day, in unix seconds, and import and export since then."""
         imported, exported = (self.today.energy.get(name, DayEnergy()).wh for name in GRID)
         return max(self._begins, self.state.first_tick), Unbalanced(imported, exported)
 

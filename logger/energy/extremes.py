@@ -78,7 +78,7 @@ def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tu
 
 
 def _count_unseen(known: Grid, at: int, interval_s: int) -> int:
-    """Return the seconds for which the grid's state was unknown before this tick; 0 if that is no gap."""
+    """Return the seconds for which the grid's state was unknown before this tick; 0 if there was no gap."""
     seconds = at - known.at
     return seconds if seconds > max(GAP_S, 2 * interval_s) else 0
 
@@ -151,7 +151,7 @@ def _note_tick(day: Day, around: Surroundings, *, is_off: bool) -> Day:
 def _widen(
     least: str, low: float | None, most: str, high: float | None, span: tuple[float, float]
 ) -> dict[str, float]:
-    """Return the new limits by name: those of the values that lie beyond the known limits."""
+    """Return the values that lie beyond the known limits, by the name of the limit."""
     found = {}
     if low is None or span[0] < low:
         found[least] = span[0]

@@ -22,10 +22,9 @@ _NOISE_WH: Final = 30.0
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
     """Take one seed for each quantity on its counters' first day.
 
-    The seed is the gateway's figure minus the energy that was counted here. A figure greater than what can have
-    flowed since midnight is yesterday's, because gateways reset their figures late (Q-P12). It is not taken, nor is a
-    later figure that is not below it: the figure stays yesterday's until the gateway resets it, even if the day has
-    become long enough for it.
+    The seed is the gateway's figure minus the energy that was counted here. Gateways reset their figures late
+    (Q-P12). So a figure greater than what can have flowed since midnight is yesterday's, and is refused. Every figure
+    after it is refused, too, until one is smaller than the refused figure: only then has the gateway reset it.
     """
     taken, of = dict(state.seeds), terms(state.wiring)
     refused = note_refused(state, tick)
@@ -49,7 +48,7 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 
 
 def _judge_week(seed: Seed, tick: Tick) -> float | None:
-    """Return the gateway's figure of seven days; None if it is more than the inverters can have made in that time."""
+    """Return the gateway's figure of seven days; None if the inverters cannot have made so much in seven days."""
     is_bounded = seed.quantity == "production" and tick.inverters_w and seed.week_wh is not None
     most_w = max(tick.inverters_w or 0.0, tick.powers.get("production", 0.0))
     return None if is_bounded and (seed.week_wh or 0.0) > _WEEK * _DAY_H * most_w else seed.week_wh
@@ -104,7 +103,7 @@ def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
 
 
 def _before_us(state: EnergyState, seed: Seed, of: Mapping[str, int]) -> float | None:
-    """Return the energy of today, in Wh, that flowed before counting began here; None if the seed has no figure."""
+    """Return today's energy, in Wh, that flowed before this recorder counted; None if the seed has no figure."""
     if seed.today_wh is None:
         return None
     return max(0.0, seed.today_wh - add_up(sign * state.today.energy[name].wh for name, sign in of.items()))

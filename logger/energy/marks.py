@@ -2,8 +2,9 @@
 
 With a net CT, consumption is production + import − export. Its counters move at different times: the inverters'
 production every 5 to 60 minutes, import and export each second. So the sum would fall in between. Therefore the
-highest value is kept until all counters have moved. If the sum stays below it by more than delays and the meters'
-errors explain, something is not measured. The figure is then left out until it has not been so low for a day.
+highest value is kept until all counters have moved. If the sum stays below that value by more than delays and the
+meters' errors explain, something is not measured. The figure is then left out until a whole day has passed without so
+low a sum.
 """
 
 from __future__ import annotations
@@ -127,6 +128,9 @@ def _is_coarse(source: Source | None) -> bool:
 
 
 def _has_moved(name: str, counter: Counter, tick: Tick, since: int) -> bool:
-    """Tell whether a counter has risen since a tick, or has not risen for longer than it takes while energy flows."""
+    """Return True if a counter has risen since a tick.
+
+    Also return True if the counter has not risen for so long that no energy can flow.
+    """
     resolution_s = tick.sources.get(name, Source()).resolution_s
     return not resolution_s or counter.rose_at > since or tick.at - counter.rose_at >= resolution_s

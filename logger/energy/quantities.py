@@ -37,7 +37,7 @@ def noise_wh(terms_wh: Iterable[float]) -> float:
 
 
 def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
-    """Tell whether a figure of the house's energy is impossible: further below zero than its terms may be wrong."""
+    """Tell whether a figure of the house's energy is below zero by more than the errors of its terms explain."""
     return quantity in _HOUSE and wh < 0 and wh < -noise_wh(terms_wh)
 
 

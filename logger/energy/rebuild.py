@@ -107,9 +107,10 @@ def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState
 
 
 def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
-    """Advance the `past` state to the beginning of `live`. Energy between the two is shared as over any gap.
+    """Advance the `past` state to the beginning of `live`.
 
-    `inverters`: the number of inverters at the site.
+    The energy between the two is shared between the days, as over any gap. `inverters`: the number of inverters at
+    the site.
     """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
     for name, base in live.bases.items():

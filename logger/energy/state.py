@@ -24,7 +24,7 @@ READ_BACK: Final = "read back"
 class HeldValue:
     """Hold a value of a counter in Wh that is not accepted yet.
 
-    It also has the energy integrated from power up to its tick.
+    `at`: its tick. `bridged_wh`: the energy integrated from power up to that tick.
     """
 
     at: int
@@ -75,7 +75,7 @@ class Source:
 class Seed:
     """Hold the gateway's figures in Wh for the first day: `today_wh` before our first tick, `week_wh` of seven days.
 
-    A figure that is not sane is None.
+    A figure that is not plausible is None.
     """
 
     quantity: str

@@ -54,7 +54,8 @@ def dump_energy(
 ) -> dict[str, str]:
     """Dump the state as one JSON text for each part. Parts that did not change need not be stored again.
 
-    `before`: a state that was dumped as the parts `dumped`. What is the same object since is not dumped again.
+    `before`: a state that was dumped as the parts `dumped`. The text of an object that both states share is taken
+    from `dumped`.
     """
     parts = {
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()

@@ -83,7 +83,7 @@ def _list_weeks(state: EnergyState) -> dict[str, float]:
     """Return each quantity's energy of the seven complete days before today, in Wh.
 
     A day is complete if all counters had their base before that day. The last day is complete once all counters were
-    accepted after that day. On a counter's first day the gateway's figure is used, if it is sane.
+    accepted after that day. On a counter's first day the gateway's figure is used, if it is plausible.
     """
     found: dict[str, float] = {}
     first_days = tuple((name, counter.first_day) for name, counter in state.counters.items())

@@ -43,7 +43,7 @@ def set_up_sign_in(
 ) -> Access | None:
     """Ask for the credentials that this gateway's firmware needs, and test them.
 
-    Returns how the gateway can be asked from now on; None without a sign-in.
+    Return the access to the gateway from now on; None without a sign-in.
     """
     kind = auth_kind(gateway.info)
     access = replace(
@@ -84,7 +84,10 @@ def set_up_sign_in(
 
 
 def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> Access:
-    """Ask for the local user of a gateway before firmware 7, and test the paths that may want one."""
+    """Ask for the local user of a gateway before firmware 7.
+
+    Test the paths that may need this user.
+    """
     user, password = answers.local_user or access.local_username, answers.local_password or access.local_password
     while True:
         access = replace(access, local_username=user, local_password=password)

@@ -1,6 +1,6 @@
 """Add a gateway to a recorder (`init --add`).
 
-If the recorder has only one yet, that one goes into a gateways file.
+If the recorder has only one gateway so far, that gateway also goes into the new gateways file.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MOVED_SECRETS: Final = ("ENPHASE_TOKEN", "ENPHASE_LOCAL_PASSWORD")
 
 
 def add_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
-    """Find one more gateway, pin it and sign in to it. Put it into the draft, with what was there before."""
+    """Find one more gateway, pin it and sign in to it. Put all gateways into the draft."""
     before = draft.before
     if not before.enphase.gateway and before.listed is None:
         raise MisuseError("there is no recorder to add a gateway to. Try: run the same command without --add")

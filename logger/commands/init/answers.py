@@ -10,9 +10,9 @@ from logger.model import ROLES, Role
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Hold the options of `init`; secrets without `-file` in their names.
+    """Hold the options of `init`. The secret of an option `--NAME-file` is called NAME.
 
-    None or empty: not given. Retentions in seconds.
+    An option that was not given is None or empty. Retentions are in seconds.
     """
 
     add: bool = False

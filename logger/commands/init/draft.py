@@ -98,7 +98,10 @@ class Draft:
             self.values[name] = self.values[f"{name}_FILE"] = None
 
     def adopt(self, *variables: str) -> None:
-        """Set these variables as in the environment, if a test used those values and nothing else was answered."""
+        """Put these variables of the environment into the draft.
+
+        Do so only if a test used those values and no answer replaced them.
+        """
         for name in variables:
             value = self.before.values[name]
             if name in self.values or not self.before.origins.get(name, "").startswith("environment"):

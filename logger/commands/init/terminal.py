@@ -36,7 +36,10 @@ _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 
 
 def speak_of_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
-    """Rewrite an error in the words of the questions and options. A list of settings is not changed."""
+    """Reword an error so that it names questions and options, and not settings.
+
+    An error that lists settings is not changed.
+    """
     if not isinstance(error, SettingsError):
         error.message, error.hint = _translate(error.message), _translate(error.hint)
     return error
@@ -47,7 +50,7 @@ def _translate(text: str) -> str:
 
 
 def missing_answer(option: str) -> click.UsageError:
-    """Make the error for a needed answer when nobody can be asked."""
+    """Make the error for an answer that is needed while nobody can be asked."""
     return click.UsageError(f"this question needs an answer: give {option}, or run the command in a terminal")
 
 
@@ -94,8 +97,8 @@ class Terminal:
     ) -> str:
         """Ask for one line. Without a terminal the default is the answer.
 
-        If the same is asked again, the earlier answer is the default. `explain_wrong` returns what is wrong with an
-        answer, which is then asked for again, and an empty text for a good answer.
+        If the same question is asked again, the earlier answer is the default. `explain_wrong` returns the reason why
+        an answer is wrong, or an empty text for a good answer. After a wrong answer the question is asked again.
         """
         if not self.asks:
             if default is None:
@@ -110,9 +113,9 @@ class Terminal:
             self.show_bad(complaint)
 
     def ask_secret(self, question: str, *, option: str, twice: bool = False) -> str:
-        """Ask for one secret, hidden while it is typed. A script gives a file instead.
+        """Ask for one secret, hidden while it is typed. A script names a file with an option.
 
-        A text that cannot be a token, and a new password that is an ordinary word, are asked for again.
+        The question is asked again if the text cannot be a token, or if a new password is an ordinary word.
         """
         if not self.asks:
             raise missing_answer(option)
@@ -153,7 +156,8 @@ class Terminal:
     def retry(self, work: Callable[[bool], T], *, later: str = "", tries: int = 3) -> T | None:
         """Call `work(True)`. After an error that another answer can cure, call `work(False)`.
 
-        After the last try return None if a person agrees to the question `later`. Otherwise raise the error.
+        The argument of `work` is True for the first of at most `tries` calls. After the last one return None if a
+        person agrees to the question `later`. Otherwise raise the error.
         """
         for left in reversed(range(tries)):
             try:

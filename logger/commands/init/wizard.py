@@ -81,8 +81,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, **options: Any) -> None:
     """Set everything up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
 
-    Every question can be answered by an option. Settings go into .env, each secret into a file of its own beside it
-    (0600), all at the very end or none. Running it again changes only what is asked.
+    Every question can be answered by an option. Settings are written to .env, and each secret to a file of its own
+    beside it (0600). All files are written at the very end, or none. A second run changes only what a person or an
+    option names.
     """
     log.configure("error", "text")
     terminal, answers = Terminal(yes=yes), Answers(**options)

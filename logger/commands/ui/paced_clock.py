@@ -1,4 +1,7 @@
-"""A fast clock for the demo's two processes that waits for the recorder, so that a slow machine misses no tick."""
+"""Runs the demo's time fast in both of its processes, and stops it while the recorder is behind.
+
+So a slow machine misses no tick.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +27,9 @@ _AHEAD_S: Final = 2 * _STEP_S - 1
 
 @dataclass(frozen=True, slots=True)
 class PacedClock(FastClock):
-    """Runs fast, but never passes the limit that the recorder sets after each tick; then it stands still.
+    """Runs fast up to a limit, and stops there until the recorder moves the limit after its tick.
 
-    Limit and lost time (real seconds in which it stood still) are shared with the stand-in gateway by a file.
+    A file shares two numbers with the simulator: the limit, and the real seconds in which the clock stood still.
     """
 
     shared: mmap.mmap = field(kw_only=True, repr=False)
@@ -55,14 +58,20 @@ class PacedClock(FastClock):
         return min(self._run(now), self._read(_LIMIT)) >= now
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until this clock has advanced by `seconds`; while it stands still, look only now and then."""
+        """Wait until this clock has advanced by `seconds`.
+
+        While the clock stands still, the file is read only now and then.
+        """
         until = self.time() + seconds
         while (left := until - self.time()) > 0:
             is_held = self.time() >= self._read(_LIMIT)
             await asyncio.sleep(left if self.caught_up else max(left / self.rate, _LOOK_S if is_held else 0.0005))
 
     def permit(self) -> None:
-        """Let time go on until the next tick is recorded; time that stood still is lost, so nothing is skipped."""
+        """Let time run until the next tick is recorded.
+
+        The clock does not make up for the time in which it stood still, so no tick is skipped.
+        """
         now = time.time()
         held_s = max(0.0, self._run(now) - self.time())
         if not self.caught_up:

@@ -24,8 +24,8 @@ def begin(
 ) -> Settings:
     """Load the settings and configure the log. Raises SettingsError with every problem.
 
-    `require`: variables that must be set. `further`: finds more problems. `level`: a log level in place of the one in
-    the settings.
+    `require`: variables that must be set. `further`: a function that finds more problems. `level`: a log level in
+    place of the one in the settings.
     """
     configured, problems = inspect(env_file, require=require, further=further)
     if problems:
@@ -39,7 +39,7 @@ def inspect(
 ) -> tuple[Settings, tuple[Problem, ...]]:
     """Load the settings. Return them, with defaults in place of wrong values, and every problem.
 
-    Prints a note if the file is the installed service's, which nobody named.
+    Prints a note if nobody named a file, so that the file of the installed service is used.
     """
     if env_file == places.INSTALLED:
         click.echo(f"settings: {env_file}", err=True)
