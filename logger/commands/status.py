@@ -1,4 +1,4 @@
-"""`status`: show whether the recorder runs, its readings and its problems."""
+"""`status`: show the recorder's readings and problems."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NoDaemonError(StoreHeldError):
 @gateway_option
 @json_option
 def command(env_file: Path, serial: str, as_json: bool) -> int:
-    """Show whether the recorder runs, its readings and its problems. Exit code 69 if none runs, or if it hangs.
+    """Show the recorder's readings and problems. Exit code 69 if none runs, or if it hangs.
 
     Several gateways are shown one per line; --gateway shows all about one of them.
     """

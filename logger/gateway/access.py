@@ -17,9 +17,9 @@ class Access:
     """The address, credentials and TLS mode of one gateway.
 
     `address` is host, host:port or URL. `username` and `password` belong to the Enphase account. `local_username` and
-    `local_password` are for firmware before 7; the default password is the last six characters of the serial. Empty
-    means not given. `fixed`: a running process cannot read the token and the password again. `sharing`: how many
-    gateways of the settings sign in with this account. `pasted_as`: the name of the setting with the token.
+    `local_password` are for firmware before 7; the default password is the last six characters of the serial. An
+    empty text means not given. `fixed`: True if the token and the password cannot change before a restart. `sharing`:
+    how many gateways of the settings sign in with this account. `pasted_as`: the name of the setting with the token.
     """
 
     address: str

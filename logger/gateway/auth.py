@@ -31,7 +31,8 @@ _REREAD_S: Final = 50.0
 class Auth:
     """Chooses and renews the tokens of one gateway.
 
-    `reread` reads the credentials again from the settings. It is None in commands, which end instead of waiting.
+    `reread` reads the credentials again from the settings. Commands pass None, because a command ends instead of
+    waiting.
     """
 
     def __init__(
@@ -125,7 +126,10 @@ class Auth:
         return far[0] if far else max(usable, key=lambda token: token.expires_at, default=None)
 
     async def _do_without(self, now: float) -> Token:
-        """Fetch a token. If that fails, return a rejected token after its waiting time. Raises CredentialsError."""
+        """Fetch a token while there is no usable one. Raises CredentialsError.
+
+        If that fails, return a rejected token again after its waiting time.
+        """
         rested = [token for token in self._list_valid(now) if now - self._rejected[token.id] >= _AGAIN_S]
         try:
             if not self._access.has_account:
@@ -158,7 +162,7 @@ class Auth:
         return TokenError(f"gateway {self._serial} refuses {key}, although the token has not expired", hint)
 
     def _renew_beside(self, now: float) -> None:
-        """Start fetching the next token. The present token stays in use."""
+        """Start to fetch the next token. Until it arrives, the present token stays in use."""
         if now - self._renewal_looked_at >= _AGAIN_S:
             self._renewal_looked_at = now
             self._start_sign_in()

@@ -72,7 +72,8 @@ _LOGIN_REFUSALS: Final[Mapping[Kind, tuple[type[CredentialsError], str, str]]] =
 class Refusal:
     """The reason why a sign-in gave no token.
 
-    Kind `unsent`: no credentials left this machine. `wait_s`: the seconds of the answer's Retry-After, 0 without one.
+    Kind `unsent`: no credentials left this machine. `wait_s`: the seconds of the answer's Retry-After header, 0 if
+    there is no such header.
     """
 
     kind: Kind

@@ -33,7 +33,7 @@ A pin that a person accepts in the meantime is checked at once."""
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A wire to a gateway, and the gateway that answers.
+    """A wire to a gateway, and what `/info` reports of that gateway.
 
     Over https the certificate is checked, so secrets may be sent.
     """

@@ -1,8 +1,8 @@
-"""Decides when a sign-in at Enphase may be tried: after growing waits, and not while only a person can help.
+"""Decides when a sign-in at Enphase may be tried. Waits grow, and some end only when a person acts. Pure.
 
 Enphase locks accounts, so every attempt is counted *before* it is made. Wrong credentials block further attempts for
 24 hours or until the credentials change. Credentials are kept as salted hashes only. Each gateway of the settings may
-get its first token of a day without waiting for the others. Pure.
+get its first token of a day without waiting for the others.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class CoolDown:
     fetched: Mapping[str, float] = field(default_factory=dict)
 
     def limit(self, now: float) -> CoolDown:
-        """Shorten waits that were stored while the clock was far ahead, so that they do not block for ever."""
+        """Shorten waits that were stored while this machine's clock was far ahead, so that they end."""
         stops = {known: replace(stop, until=min(stop.until, now + _DAY_S)) for known, stop in self.stops.items()}
         state = replace(self, stops=stops)
         if state.not_before - now <= _DAY_S + 3600:
@@ -71,10 +71,10 @@ class CoolDown:
         return replace(state, attempts=(now,), not_before=now + SIGN_IN.most_s)
 
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
-        """Return the state for these credentials. Changed credentials do not wait because of the old ones.
+        """Return the state for these credentials. New credentials do not wait because old ones failed.
 
         Raises SignInRefusedError or SignInBlockedError if these credentials are stopped. Attempts with other
-        credentials do not end the stop. So two processes with different wrong passwords do not free each other.
+        credentials do not end the stop. So two processes with different wrong passwords cannot end each other's stop.
         """
         state = self if self.salt else replace(self, salt=secrets.token_hex(16))
         known = _hash(state.salt, username, password)
@@ -125,9 +125,8 @@ class CoolDown:
     def succeed(self, now: float, sharing: int = 1) -> CoolDown:
         """Record that a token was fetched.
 
-        The wait remains, so that refused tokens cannot cause one sign-in after another.
-
-        The first token of a further gateway does not count as an attempt, so it makes no other wait longer.
+        The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. The
+        first token of a further gateway does not count as an attempt, so it makes no wait longer.
         """
         why = "a token was fetched a short time ago, and the gateway refuses it"
         before = self._list_fetched(now)

@@ -23,7 +23,7 @@ _NAME: Final = re.compile(r"pin-[0-9A-Za-z]+\.json")
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A gateway's certificate: SHA-256 in hex, its end, when it was first seen, and the gateway's address.
+    """A gateway's certificate: its SHA-256 in hex, its end, the time of its first use, and the gateway's address.
 
     Times in unix seconds. `warned`: the warning that the certificate ends soon was given.
     """

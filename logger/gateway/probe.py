@@ -54,9 +54,9 @@ async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
 
 
 async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
-    """Ask `/info` at the base URL, whatever its certificate is. Return the certificate's pin, and `/info`.
+    """Ask `/info` at the base URL, and accept any certificate.
 
-    Raises WireError or GatewayError.
+    Return the certificate's pin, and what `/info` reports. Raises WireError or GatewayError.
     """
     seen = tls.Seen()
     async with aclosing(Wire(base, clock, tls=tls.check_each_handshake(seen), max_bytes=INFO_LIMIT)) as wire:
@@ -70,7 +70,10 @@ async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pi
 
 
 async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError | None = None) -> GatewayInfo:
-    """Ask `/info` and check the serial against ENPHASE_SERIAL. `instead`: the error to raise after a redirect."""
+    """Ask `/info` and check the serial against ENPHASE_SERIAL.
+
+    `instead`: the error to raise if the answer is a redirect.
+    """
 
     async def ask() -> GatewayInfo:
         answer = await wire.request("GET", INFO.path, timeout_s=INFO.timeout_s, headers=HEADERS)

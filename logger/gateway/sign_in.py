@@ -40,9 +40,10 @@ _QUEUES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.L
 async def sign_in(
     access: Access, serial: str, clock: Clock, events: GatewayEvents, is_usable: Callable[[Token], bool]
 ) -> Token:
-    """Return a usable token that another process has just fetched. Without one, sign in once.
+    """Sign in once, and return the token.
 
-    Raises SignInRefusedError, SignInBlockedError or StateError.
+    If another process has just fetched a usable token, return that token without a sign-in. Raises
+    SignInRefusedError, SignInBlockedError or StateError.
     """
     async with _alone(path_of(access.state_dir, access.username).with_suffix(".lock")):
         kept = tokens.load(access.state_dir, serial, clock.time())

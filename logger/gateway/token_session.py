@@ -1,7 +1,7 @@
 """Asks a gateway with a token and the session's cookie, and finds out what a 401 means.
 
-After a 401, three requests follow: the path without the cookie, the question whether the token is good, and `/info`.
-Only then is the token rejected. It is never rejected for one path while another path accepts it.
+After a 401, three requests follow: the path without the cookie, the path that checks tokens, and `/info`. Only then
+is the token rejected. A token is never rejected for one path while another path accepts it.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ class TokenSession:
         await self._auth.aclose()
 
     async def get(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask with token and cookie, because some paths need the one and some the other. After a 401, find its cause.
+        """Ask with token and cookie. After a 401, find the cause.
 
-        Raises WireError, CredentialsError, StateError, BusyError, NotAllowedError or SerialDiffersError.
+        Some paths need the token, and some need the cookie. Raises WireError, CredentialsError, StateError,
+        BusyError, NotAllowedError or SerialDiffersError.
         """
         if not connection.wire.base_url.startswith("https:"):
             raise TokenError(
@@ -104,15 +105,15 @@ class TokenSession:
         )
 
     async def _get_anew(self, connection: Connection, endpoint: Endpoint) -> tuple[Answer, Token]:
-        """Ask with the present token and without the old cookie."""
+        """Ask with the present token, and without the old cookie."""
         token = await self._auth.current()
         connection.wire.forget_cookies()
         return await connection.get(endpoint, token=token), token
 
     async def _is_good(self, connection: Connection, token: Token) -> bool:
-        """Ask the gateway whether the token is good.
+        """Ask the gateway whether it accepts the token.
 
-        If it is, a new session begins. Raises WireError or BusyError.
+        If it does, a new session begins. Raises WireError or BusyError.
         """
         bearer = {"authorization": f"Bearer {token.text}"}
         answer = await connection.wire.request("GET", _CHECK, timeout_s=_CHECK_S, headers=bearer)
@@ -126,7 +127,7 @@ class TokenSession:
     async def _get_by_new_session(self, connection: Connection, endpoint: Endpoint, token: Token) -> Answer:
         """Ask with a good token and the new session's cookie, then with only the cookie.
 
-        Returns a 401 if another path accepts the token. Raises BusyError if no other path does.
+        Returns a 401 if another path accepts the token. Raises BusyError if no path accepts it.
         """
         answer = await connection.get(endpoint, token=token)
         if answer.status == 401:

@@ -31,7 +31,10 @@ PASTE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token for this gateway. Times in unix seconds; `issued_at` is 0.0 if the token does not tell it."""
+    """A token for this gateway.
+
+    Times in unix seconds. `issued_at` is 0.0 if the token does not say when it was issued.
+    """
 
     text: str = field(repr=False)
     expires_at: float
@@ -47,7 +50,8 @@ class Token:
     def renew_at(self) -> float:
         """Return when to fetch the next token, in unix seconds.
 
-        This is 30 days before the end, or a twelfth of the token's life before it if that is less (12 h → 1 h).
+        This is 30 days before the token's end, or a twelfth of the token's life before its end if that is less (12 h
+        → 1 h).
         """
         life = self.expires_at - self.issued_at if self.issued_at else (43200.0 if self.user == "installer" else 0.0)
         return self.expires_at - (min(_EARLY_S, life / 12) if life > 0 else _EARLY_S)
@@ -116,7 +120,7 @@ def _path(state_dir: Path, serial: str) -> Path:
 
 
 def _list_audience(claim: object) -> list[str]:
-    """List whom a token is for. Its claim `aud` is one text or a list of texts."""
+    """List the serials that a token is for. Its claim `aud` is one text or a list of texts."""
     return [text for text in (claim if isinstance(claim, list) else [claim]) if isinstance(text, str) and text]
 
 

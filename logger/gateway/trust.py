@@ -32,7 +32,10 @@ class Trust:
         return pins.load(self._access.state_dir, self._access.expected_serial, self._access.host)
 
     async def pin_first(self, base: str) -> Pin:
-        """Pin the gateway's certificate. If the gateway has a pin at another address, that pin is kept instead."""
+        """Pin the gateway's certificate.
+
+        If the gateway already has a pin at another address, keep that pin.
+        """
         new, info = await probe_certificate(base, self._access, self._clock)
         known = pins.load(self._access.state_dir, info.serial, self._access.host)
         if known is not None:
@@ -58,7 +61,10 @@ class Trust:
         return new
 
     def confirm(self, pin: Pin) -> None:
-        """Record that the gateway was reached with this pin. Store a new address, and log a change by a person."""
+        """Record that the gateway was reached with this pin.
+
+        Store a new address. If a person changed the pin, log that.
+        """
         old = self._trusted
         if old is not None and old.fingerprint != pin.fingerprint:
             self._record_change(old, pin, "accepted by a person")

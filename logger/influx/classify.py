@@ -28,8 +28,8 @@ class Done:
 class Wait:
     """The data is good: keep it and try again. `status` 0 means that there was no answer.
 
-    `away`: nobody answered, so the server may be restarting. `of_server`: the server blames itself, not a line.
-    `hint`: what helps if this lasts; it may be empty.
+    `away`: nobody answered, so the server may be restarting. `of_server`: the fault is the server's, and not a
+    line's. `hint`: what helps if this lasts; it may be empty.
     """
 
     reason: str
@@ -64,7 +64,10 @@ class TooLarge:
 
 @dataclass(frozen=True, slots=True)
 class BadLines:
-    """At least one line will never be accepted. It must be searched for, because servers do not name it reliably."""
+    """At least one line will never be accepted.
+
+    The recorder must search for the line, because servers do not name it reliably.
+    """
 
     reason: str
     status: int
@@ -172,14 +175,17 @@ def classify(
 
 
 def is_no_sign_in(text: str) -> bool:
-    """Tell whether an answer says that the credentials can be no token or password. InfluxDB 3 answers 400 then."""
+    """Tell whether an answer says that the credentials cannot be a token or a password.
+
+    InfluxDB 3 sends status 400 in this case.
+    """
     return "authorization header was malformed" in text.lower()
 
 
 def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
     """Tell whether InfluxDB Cloud answered.
 
-    A self-hosted 2.x sends the error code, too, but also says what it is.
+    A self-hosted 2.x sends the same error code, but its headers also name its version.
     """
     is_coded = "x-platform-error-code" in headers and "x-influxdb-version" not in headers
     build = headers.get("x-influxdb-build", "cloud" if is_coded else "")

@@ -34,10 +34,10 @@ Search: TypeAlias = Literal["none", "batches", "lines"]
 class Delivery:
     """The result of a delivery of batches.
 
-    `done`: the numbers of the batches that need not be sent again; their bad lines are in `refused`. Other batches
-    must be sent again. If the outcome is Done and batches are left, the search for bad lines reached its limit; then
-    at least one batch is done. `outside_retention`: the number of requests with points that are older than the
-    bucket's retention.
+    `done`: the numbers of the batches that need not be sent again; their bad lines are in `refused`. All other
+    batches must be sent again. With the outcome Done, batches are left only if the search for bad lines reached its
+    limit; then at least one batch is done. `outside_retention`: the number of requests with points that are older
+    than the bucket's retention.
     """
 
     outcome: Done | Wait | Blocked
@@ -105,9 +105,10 @@ class _Sending:
         return await self._send_halves(numbers)
 
     async def _send_halves(self, numbers: Sequence[int], despite: Wait | None = None) -> Done | Wait | Blocked:
-        """Send one half, then the other half, unless the first half failed because of the server.
+        """Send one half, then the other half.
 
-        `despite`: a failure after which the other half is sent in any case.
+        If the first half failed because of the server, the other half is not sent. `despite`: a failure after which
+        the other half is sent in any case.
         """
         middle = len(numbers) // 2
         first = await self.send(numbers[:middle])

@@ -1,6 +1,6 @@
-"""Recognize a limit of the server or the plan by its words, and name the cure and where to find it. Pure.
+"""Recognize a limit of the server or of the plan in an answer, and choose the cure for it. Pure.
 
-Only users of InfluxDB Cloud have a plan, so only they are sent to its page.
+Only users of InfluxDB Cloud have a plan. So only their cure names the page of the plan.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ _LESS: Final = "raise LOGGER_DEVICES_INTERVAL_S and LOGGER_TOTALS_INTERVAL_S"
 
 
 def has_limit(text: str) -> bool:
-    """Tell whether a server's words name a limit that concerns more than one line."""
+    """Tell whether a server's answer names a limit that concerns more than one line."""
     return bool(_LIMIT.search(text)) and not _OF_ONE_LINE.search(text)
 
 
 def has_lasting_limit(text: str) -> bool:
-    """Tell whether the words of a server that blames itself name a limit that lasts until a person acts."""
+    """Tell whether a server's error names a limit that lasts until a person acts."""
     return has_limit(text) and bool(_LASTING.search(text)) and not _PASSING.search(text)
 
 
 def choose_cure(text: str, *, is_cloud: bool) -> str:
-    """Return the cure for the limit that a server's words name."""
+    """Return the cure for the limit that a server's answer names."""
     if is_cloud and _OF_PLAN.search(text):
         return _PLAN_CURE
     return next((cure for words, cure in _CURES if words.search(text)), _ANY_CURE)
 
 
 def choose_pace_hint(*, is_cloud: bool) -> str:
-    """Return what helps against a server that limits how much it accepts in a time."""
+    """Return what helps if a server limits how much data it accepts in a minute."""
     if is_cloud:
         return f"wait. If this lasts, {_USAGE}: it shows what the plan takes in five minutes. Upgrade it, or {_LESS}."
     return f"wait. If this lasts, see the log of InfluxDB, and of any proxy before it, or {_LESS}."

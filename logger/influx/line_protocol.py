@@ -89,9 +89,8 @@ def _encode_series(measurement: str, *tags: str) -> str:
 def _plan_fields(*fields: Any) -> _Plan:
     """Plan how fields are written: once for all readings that are alike. `fields`: all names, then all types.
 
-    Returns the form for the operator `%`, which of the values may have too many decimals, and which are written by a
-    function.
-    Raises KeyError for a type that is none of ours.
+    Return three things: the form for the operator `%`, the places of values that may have too many decimals, and the
+    places of values that a function writes. Raises KeyError for a type that no field can have.
     """
     names, kinds = fields[: len(fields) // 2], fields[len(fields) // 2 :]
     for name in names:

@@ -23,11 +23,10 @@ _OF_ONES_OWN = ("oss", "ent")
 
 
 async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
-    """Ask a server `/api/v2/setup` and `/ping`.
+    """Ask a server `/api/v2/setup` and `/ping`, to find out which InfluxDB it is.
 
-    Return both answers, from which `recognise_dialect` finds the dialect.
-
-    Raises WireError without an answer, or while the server is not ready.
+    Return both answers; `recognise_dialect` finds the dialect in them. Raises WireError if no answer comes or the
+    server is not ready.
     """
     setup = await wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
     headers, auth = target.token_header("Bearer"), target.basic_auth

@@ -22,14 +22,17 @@ _REFUSED: Final = frozenset({4, 5, 134, 135, 138, 140})
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Publishes over one connection. `will_topic`: where the broker says it when the connection is lost."""
+    """Publishes over one connection.
+
+    `will_topic`: the topic in which the broker itself says `offline` when the connection is lost.
+    """
 
     url: str
     link: BrokerLink
     will_topic: str
 
     async def publish(self, messages: Iterable[Message]) -> None:
-        """Publish, and wait until the broker has taken all of them. Raises BrokerError."""
+        """Publish messages, and wait until the broker has received all of them. Raises BrokerError."""
         for message in messages:
             self.link.publish(message)
         try:
@@ -50,9 +53,9 @@ class Broker:
 async def connect(settings: Mqtt, identifier: str, will_topic: str = "") -> AsyncIterator[Broker]:
     """Connect to the broker of the settings. Raises BrokerError, and BrokerRefusedError for a wrong password.
 
-    The block is cut off with BrokerError as soon as the connection is lost. While it lasts, `will_topic`, if given,
-    says `online`, also if another says `offline` there; afterwards it says `offline`. `recall` gets each message
-    that the broker has kept beside it.
+    While the context lasts, `will_topic` (if given) says `online`; afterwards it says `offline`. If another client
+    writes `offline` there, `online` is written again. `recall` gets each message that the broker has kept in the
+    other topics. If the connection is lost, the work inside the context is cancelled and BrokerError is raised.
     """
     link: BrokerLink | None = None
     try:
@@ -78,7 +81,7 @@ async def connect(settings: Mqtt, identifier: str, will_topic: str = "") -> Asyn
 
 
 def _make_tls(settings: Mqtt) -> ssl.SSLContext | None:
-    """Make the context of an encrypted connection. Raises OSError for a file that is none."""
+    """Make the context of an encrypted connection. Raises OSError for a file that holds no certificate."""
     is_encrypted = urlsplit(settings.url).scheme == "mqtts"
     return ssl.create_default_context(cafile=settings.ca_file or None) if is_encrypted else None
 
@@ -103,7 +106,7 @@ async def _sign_in(link: BrokerLink, settings: Mqtt) -> None:
 
 @contextlib.asynccontextmanager
 async def _cut_off_when_lost(link: BrokerLink, url: str) -> AsyncIterator[None]:
-    """Cut off what is inside as soon as the connection is lost. Raises BrokerError then."""
+    """Cancel the work inside this context when the connection is lost. Then raise BrokerError."""
     bound = asyncio.timeout(None)
     try:
         async with bound:
@@ -121,7 +124,10 @@ async def _cut_off_when_lost(link: BrokerLink, url: str) -> AsyncIterator[None]:
 
 
 def _stay_online(link: BrokerLink, will_topic: str) -> None:
-    """Say `online`, and again when another says otherwise: a former connection's will, or a recorder that ends."""
+    """Write `online`, and write it again when another client writes `offline`.
+
+    That client may be a former connection, for which the broker speaks, or a recorder that ends.
+    """
 
     def take(message: Message, _is_kept: bool) -> None:
         if message.payload != ONLINE:
@@ -132,7 +138,7 @@ def _stay_online(link: BrokerLink, will_topic: str) -> None:
 
 
 async def _say_farewell(link: BrokerLink, will_topic: str) -> None:
-    """Say `offline`, since the broker itself says it only after a loss."""
+    """Write `offline`, because the broker writes it only if the connection is lost."""
     link.unfollow(will_topic)
     link.publish(Message(will_topic, OFFLINE))
     with contextlib.suppress(TimeoutError):

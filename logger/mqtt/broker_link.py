@@ -1,6 +1,6 @@
-"""Run paho's client on the recorder's own loop, with few wake-ups. Alone imports paho.
+"""Run paho's client on the recorder's own loop, with few wake-ups. Only this module imports paho.
 
-aiomqtt would do the same, but it wakes up each second: of a minute's processor time that is as much as half a tick
+aiomqtt does the same, but it wakes up each second. In a minute that takes as much processor time as half a tick
 (docs/performance.md).
 """
 
@@ -30,7 +30,10 @@ _AT_LEAST_ONCE: Final = 1
 
 
 class BrokerLink:
-    """One connection, used once. `refusal` is the broker's answer to the sign-in; `is_lost` once it has gone."""
+    """One connection, which is used once.
+
+    `refusal`: the broker's answer to a refused sign-in. `is_lost`: True once the connection is lost.
+    """
 
     def __init__(self, identifier: str, tls: ssl.SSLContext | None) -> None:
         client = Client(
@@ -71,7 +74,7 @@ class BrokerLink:
         await self._wait_while(lambda: self.refusal is None)
 
     def follow(self, topic: str, take: Callable[[Message, bool], None]) -> None:
-        """Subscribe; `take` gets each message, and whether the broker had kept it."""
+        """Subscribe to a topic. `take` gets each message, and whether the broker had kept it."""
 
         def note(_client: Client, _data: Any, message: MQTTMessage) -> None:
             take(Message(message.topic, message.payload.decode("utf-8", "replace")), message.retain)
@@ -85,7 +88,10 @@ class BrokerLink:
         self.client.unsubscribe(topic)
 
     def publish(self, message: Message) -> None:
-        """Send a message that the broker keeps for later subscribers. After `wait_until_taken` the broker has it."""
+        """Send a message that the broker keeps for later subscribers.
+
+        `wait_until_taken` waits until the broker has it.
+        """
         surety = _AT_MOST_ONCE if message.is_repeated else _AT_LEAST_ONCE
         info = self.client.publish(message.topic, message.payload, surety, retain=True)
         if not info.is_published():
@@ -93,7 +99,10 @@ class BrokerLink:
             self._write_later()
 
     async def wait_until_taken(self) -> None:
-        """Wait until the broker has what it was sent, or is lost. Raises TimeoutError if it takes no more."""
+        """Wait until the broker has received everything, or the connection is lost.
+
+        Raises TimeoutError if the broker receives no more.
+        """
         await self._wait_while(self._is_taking)
 
     async def close(self) -> None:
@@ -105,7 +114,7 @@ class BrokerLink:
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the connection without a word, if it is still open."""
+        """Close the connection without a last message, if it is still open."""
         own = self.client.socket()
         if own is not None:
             self._stop(own.fileno())
@@ -128,12 +137,12 @@ class BrokerLink:
         self._go_on()
 
     def _is_taking(self) -> bool:
-        """Tell whether something that was sent is still not with the broker."""
+        """Return True while the broker has not received everything that was sent."""
         self._waiting = [each for each in self._waiting if not each.is_published()]
         return bool(self._waiting)
 
     def _write_later(self) -> None:
-        """Write on once the connection takes more, if not everything could be written."""
+        """Write the rest as soon as the connection can take more bytes."""
         own = self.client.socket()
         if own is not None and self.client.want_write():
             self._loop.add_writer(own.fileno(), self._write)
@@ -156,7 +165,7 @@ class BrokerLink:
             self.on_loss()
 
     def _read(self) -> None:
-        """Read what has come. A broker that speaks no MQTT is left."""
+        """Read what the broker sent. If it is not MQTT, close the connection."""
         try:
             self.client.loop_read()
             while isinstance(own := self.client.socket(), ssl.SSLSocket) and own.pending():
@@ -176,7 +185,7 @@ class BrokerLink:
             self.abandon()
 
     def _stop(self, number: int) -> None:
-        """Look no more after a connection."""
+        """Stop watching a connection."""
         self._loop.remove_reader(number)
         self._loop.remove_writer(number)
         if self._look is not None:

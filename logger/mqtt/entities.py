@@ -44,9 +44,9 @@ PROBLEM: Final = Field("problem", "Something is wrong now.", kind="bool", made_o
 class Topic:
     """Describe the topic with the states of one measurement; each device has one topic.
 
-    `shown`: the fields that Home Assistant enables at once; the others wait until the owner enables them. `lasting`:
-    the fields whose value remains true until the next value. `rest_s`: how long new numbers alone are not sent, in
-    seconds.
+    `shown`: the fields that Home Assistant enables at once; the owner can enable the others. `lasting`: the fields
+    whose value remains true until the next value. `rest_s`: a state is not sent for this many seconds after the last
+    one, if only its numbers changed.
     """
 
     name: str
@@ -104,7 +104,7 @@ TOPICS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Hold what Home Assistant has to know of a field. An empty text stands for none."""
+    """Hold what Home Assistant needs to know about a field. An empty text means none."""
 
     component: Component
     name: str
@@ -124,8 +124,8 @@ def find_traits(field: Field) -> Traits:
 def _find_state_class(field: Field, device_class: str) -> str:
     """Return how Home Assistant may make statistics of the field.
 
-    A value that goes up and down and begins again each day (`net_today_wh`) has no class, because its fall at
-    midnight would be counted.
+    A value such as `net_today_wh` has no class: it rises and falls and begins again each day, and Home Assistant
+    would count its fall at midnight.
     """
     if field.kind in ("bool", "string"):
         return ""

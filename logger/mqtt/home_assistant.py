@@ -13,7 +13,7 @@ from logger.readings.schema import Field
 
 
 def availability_of(gateway_topic: str) -> str:
-    """Return the topic that says whether the gateway is heard."""
+    """Return the topic that says whether the gateway answers."""
     return f"{gateway_topic}/availability"
 
 

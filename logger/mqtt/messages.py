@@ -1,4 +1,7 @@
-"""Make the messages of one gateway: availability, discovery, one state for each series. Each is made once."""
+"""Make the messages of one gateway: availability, discovery, and one state for each series.
+
+A message is made once, and again only when its content changes.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 class Message:
     """Hold one message to publish. The broker keeps it for clients that connect later.
 
-    `is_repeated`: a newer one follows soon, so the broker need not confirm it. After a lost connection everything is
-    sent again.
+    `is_repeated`: a newer message follows soon, so the broker need not confirm this one. After a lost connection
+    everything is sent again.
     """
 
     topic: str
@@ -50,7 +53,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Hold what the last state of a series was made of."""
+    """Hold the values from which the last state of a series was made."""
 
     reading: Reading
     is_stale: bool
@@ -77,7 +80,7 @@ class Messages:
         return [f"{self._of(gateway)}/+", f"{self._of(gateway)}/+/+"]
 
     def recall(self, message: Message) -> None:
-        """Take a state that the broker kept from an earlier connection. Once it is too old, it is replaced."""
+        """Remember a state that the broker kept from an earlier connection, to replace it once it is too old."""
         name = message.topic.removeprefix(f"{self.base}/").split("/")[1:]
         topic = next((each for each in TOPICS if [each.name] == name[:1]), None)
         with contextlib.suppress(ValueError):
@@ -107,7 +110,7 @@ class Messages:
             yield from self._list_outdated(seen)
 
     def _list_outdated(self, seen: Present) -> Iterator[Message]:
-        """Make the last state of each series that only the broker still has, once that state is too old."""
+        """Make a new state for each series that only the broker still has, once its kept state is too old."""
         for at, (topic, state) in list(self._left.items()):
             time = int(str(state["time"]))
             reading = Reading(topic.measurement.name, {}, {}, time, topic.measurement.role)
@@ -121,7 +124,10 @@ class Messages:
                 yield Message(at, _encode({**lasting, "time": time}))
 
     def _list_of_series(self, seen: Present, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
-        """Make the state of one series. Before it, make the entities of fields that it shows for the first time."""
+        """Make the state of one series.
+
+        If the state has a field for the first time, the message that describes its entity comes first.
+        """
         serial = reading.tags.get("serial")
         state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
         is_stale = not is_current(reading, seen.site, seen.now)
@@ -151,7 +157,10 @@ class Messages:
 
 
 def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
-    """Tell whether a state need not be told: it is the last one, or new numbers alone that come too soon."""
+    """Return True if a state need not be sent.
+
+    This holds if nothing changed. It also holds if only numbers changed and the last state is too recent.
+    """
     if told is None or (told.is_stale, told.troubles) != (present.is_stale, present.troubles):
         return False
     if told.reading is present.reading:
@@ -162,7 +171,7 @@ def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
 
 
 def _list_signs(reading: Reading) -> dict[str, Value]:
-    """Return which fields a reading has, with the values of flags and texts."""
+    """Return the names of a reading's fields, with the values of flags and texts but not of numbers."""
     return {name: value if isinstance(value, (bool, str)) else 0 for name, value in reading.fields.items()}
 
 

@@ -40,7 +40,7 @@ async def serve_mqtt(settings: Settings, recorder: Recorder, clock: Clock) -> As
 
 
 async def _publish_for_ever(settings: Settings, collector: Collector, recorder: Recorder, clock: Clock) -> None:
-    """Publish one gateway. After each failure connect again, with growing pauses."""
+    """Publish the readings of one gateway. After each failure connect again, with growing pauses."""
     backoff = Backoff(BROKER, clock)
     seen = 0
     while not collector.serial:
@@ -60,7 +60,7 @@ async def _publish_for_ever(settings: Settings, collector: Collector, recorder: 
 async def _publish(
     settings: Settings, collector: Collector, recorder: Recorder, clock: Clock, backoff: Backoff
 ) -> None:
-    """Connect, and publish what is new until the connection is lost. Raises BrokerError."""
+    """Connect, and publish all news until the connection is lost. Raises BrokerError."""
     from logger.mqtt.broker import connect  # needs an extra, and memory that a recorder without MQTT keeps
 
     mqtt, gateway = settings.mqtt, collector.serial

@@ -1,6 +1,6 @@
 """Compare each inverter with its group's median, over one day and seven days, and make the day rows. Pure.
 
-A group of one or two inverters is not compared, because the median of so few values tells nothing.
+A group of one or two inverters is not compared, because the median of two values says nothing about either.
 """
 
 from __future__ import annotations

@@ -47,7 +47,10 @@ def judge_past(state: PanelState, closed: str, site: Site) -> PanelState:
 
 
 def fill_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Copy to days of `live` the inverters and counts that only `past` has. Return the new state, and the dates."""
+    """Copy to days of `live` the inverters and counts that only `past` has.
+
+    Return the new state, and the dates of the days that changed.
+    """
     filled = {
         day: replace(kept, panels={**kept.panels, **_fill(kept.panels, live.days[day].panels)})
         for day, kept in past.days.items()
@@ -72,7 +75,10 @@ def _fill(past: Mapping[str, PanelDay], live: Mapping[str, PanelDay]) -> dict[st
 
 
 def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelState, list[str]]:
-    """Add the days of the `past` state to the `live` state. Return the joined state, and the dates that changed."""
+    """Add the days of the `past` state to the `live` state.
+
+    Return the joined state, and the dates of the days that changed.
+    """
     past = _lead_up(past, live, site)
     days = dict(live.days)
     for day, earlier in past.days.items():
@@ -93,7 +99,7 @@ def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelSt
 
 
 def replace_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Replace days of `live` with those of `past`. Return the new state, and the dates that were replaced."""
+    """Replace days of `live` with those of `past`. Return the new state, and the dates of the replaced days."""
     again = {day: kept for day, kept in past.days.items() if day in dates and day in live.days}
     return replace(live, days={**live.days, **again}), sorted(again)
 

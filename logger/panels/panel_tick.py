@@ -63,7 +63,10 @@ def account_for_panels(
 
 
 def _count_days(state: PanelState, judged: str) -> PanelState:
-    """Count the silent days up to each day whose previous day is known, and the low days up to each judged day."""
+    """Count silent days and low days.
+
+    Silent days are counted up to each day whose previous day is known, low days up to each judged day.
+    """
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept
         for day, kept in state.days.items()

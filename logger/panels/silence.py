@@ -62,7 +62,10 @@ def _count(panel: PanelDay, before: PanelDay | None, *, is_awake: bool) -> Panel
 
 
 def _is_awake(day: PanelDays, *, is_last: bool) -> bool:
-    """Tell whether the other inverters reported. On the last day, they must report for long enough to miss one."""
+    """Tell whether the other inverters reported.
+
+    On the last day they must have reported for so long that a missing report is noticed.
+    """
     seen = [panel for panel in day.panels.values() if panel.reports]
     if not seen:
         return False

@@ -61,7 +61,8 @@ def dump_panels(
 ) -> dict[str, str]:
     """Dump the state as one JSON text for each part. Parts that did not change need not be stored again.
 
-    `before`: a state that was dumped as the parts `dumped`. What is the same object since is not dumped again.
+    `before`: a state that was dumped as the parts `dumped`. The text of an object that both states share is taken
+    from `dumped`.
     """
     if not state.since:
         return {}

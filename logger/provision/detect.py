@@ -51,12 +51,12 @@ def list_sign_ins(tokens: Iterable[str], users: Iterable[tuple[str, str]]) -> li
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Hold what a server says of itself.
+    """Hold what a server reports about itself.
 
-    `version` is empty if the server does not tell it. `trouble`: the complaint of its own health check, or empty.
-    `is_fresh`: it was never set up and waits for its first user. `is_open`: it asks for no credentials (1.x without
-    authentication, VictoriaMetrics). `is_guarded`: it says nothing at all without credentials (3.x with
-    authorisation). `skew_s`: its clock minus ours in seconds; None if it does not tell its time.
+    `version` is empty if the server does not report it. `trouble`: the complaint of its own health check, or empty.
+    `is_fresh`: it was never set up and waits for its first user. `is_open`: it needs no credentials (1.x without
+    authentication, VictoriaMetrics). `is_guarded`: it reports nothing without credentials (3.x with authorisation).
+    `skew_s`: its clock minus ours in seconds; None if it does not report its time.
     """
 
     dialect: Dialect
@@ -85,10 +85,8 @@ class Server:
 async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = ()) -> Server:
     """Ask which InfluxDB answers and whether it is healthy.
 
-    If it refuses the sign-in of `target`, try each of `given`.
-
-    Raises WireError without an answer or while it is not ready, InfluxError if it is no InfluxDB, InfluxRefusedError
-    if it accepts none of the sign-ins.
+    If the server refuses the sign-in of `target`, try each of `given`. Raises WireError if no answer comes or the
+    server is not ready, InfluxError if it is no InfluxDB, and InfluxRefusedError if it accepts none of the sign-ins.
     """
     try:
         return await _detect(target, clock)
@@ -103,7 +101,10 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
 
 
 def _find_cure(error: WireError, url: str) -> str:
-    """Return a cure that names INFLUXDB_URL. The hint of a WireError speaks of any device."""
+    """Return a cure that names INFLUXDB_URL.
+
+    The hint of a WireError is not used, because it is written for any device.
+    """
     match error:
         case NameUnknownError():
             return (
@@ -155,7 +156,7 @@ async def _detect(target: Target, clock: Clock) -> Server:
 async def _ask_without_user(wire: Wire) -> tuple[bool, bool]:
     """Ask an InfluxDB 1.x without credentials.
 
-    Return whether it waits for its first user, and whether it needs no credentials.
+    Return two flags: the server waits for its first user; the server needs no credentials.
     """
     asked = await wire.request("GET", "/query", params={"q": "SHOW DATABASES"}, timeout_s=_TIMEOUT_S)
     return asked.status == 403 and "create admin user first" in asked.text, asked.status == 200

@@ -19,7 +19,10 @@ RIGHTS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only 
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Hold the administrator's token (2.x, 3.x), or user and password. A fresh server makes this user its first."""
+    """Hold the administrator's token (2.x, 3.x), or user and password.
+
+    On a fresh server this user becomes the first one.
+    """
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -47,9 +50,9 @@ class RecorderName:
 class SetupPlan:
     """Hold what has to exist at the end.
 
-    `recorder`: the recorder whose name is in tokens and users, so that no other recorder's are changed. `buckets`:
-    name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is, and makes
-    a new one that keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
+    `recorder`: the recorder whose name is in tokens and users, so that those of other recorders are not changed.
+    `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is;
+    a new bucket then keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
     `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
     deletes data.
     """
@@ -66,7 +69,7 @@ class SetupPlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Hold one thing that was checked, and what was done about it."""
+    """Hold one checked item, and what was done about it."""
 
     action: Action
     subject: str

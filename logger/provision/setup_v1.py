@@ -105,7 +105,10 @@ class _V1Setup:
         self._auth = Basic(admin.username, admin.password)
 
     async def _make_bucket(self, bucket: str, seconds: int | None, there: set[str]) -> None:
-        """Make the database, and the retention policy if one is named. `there`: the server's databases."""
+        """Make the database, and the retention policy if one is named.
+
+        `there`: the databases that exist on the server.
+        """
         database, _, policy = bucket.partition("/")
         if database not in there and database not in self._made:
             own = 0 if policy else seconds or 0
@@ -177,7 +180,10 @@ class _V1Setup:
         return Credential(password, name)
 
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
-        """Return our user whose password is held and who was made under another name of this machine; else empty."""
+        """Return the name of the recorder's user from before this machine's name changed; empty without one.
+
+        The server must have the user, and `held` must be the user's password.
+        """
         for name in users if held else ():
             if name.startswith(USERS[purpose]) and await self._is_known(name, held):
                 return name

@@ -1,6 +1,6 @@
 """Sets up an InfluxDB 2 for the recorder: organisation, buckets, and tokens that may only write or only read.
 
-Running it again changes nothing that is already right.
+A second run changes only what is missing or wrong.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _set_up_as(
 
 
 class _V2Setup:
-    """Makes what an administrator may make, and appends each thing that it checked to `steps`."""
+    """Makes the organisation, the buckets and the tokens. Appends each item that it checked to `steps`."""
 
     def __init__(self, client: V2Client, url: str, plan: SetupPlan, steps: list[Step]) -> None:
         self._client, self._url, self._plan, self._steps = client, url, plan, steps
@@ -173,9 +173,9 @@ class _V2Setup:
     ) -> str | None:
         """Find or make the token that has the rights of `purpose` on these buckets.
 
-        Return its secret text; None in a dry run. `kin`: the tokens of all recorders for that purpose. Another
-        recorder's token is used again if the plan holds its text; a container needs this, because its host name
-        changes. Such a token is never replaced.
+        Return its secret text; None in a dry run. `kin`: the tokens of all recorders for that purpose. If the plan
+        holds the text of one of them, that token is used again. This is for containers, whose host name changes. The
+        token of another recorder is never replaced.
         """
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)
@@ -248,7 +248,7 @@ def _token_step(action: Action, plan: SetupPlan, purpose: Purpose) -> Step:
 
 
 def _is_kin(description: str, purpose: Purpose) -> bool:
-    """Tell whether a token with that description was made for this purpose, by any recorder."""
+    """Tell whether a token with that description was made for this purpose, by this or another recorder."""
     return description.startswith(f"{_DESCRIPTION} ") and description.endswith(f"({purpose})")
 
 

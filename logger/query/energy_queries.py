@@ -66,7 +66,7 @@ def _ratios(made: float | None, used: float | None, bought: float | None, sold: 
 
 
 def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
-    """Make a table with one row for each day, month or year, from the row of that time in the database."""
+    """Make a table from rows of the database: one line for each day, month or year."""
     rows: list[tuple[Cell, ...]] = []
     for point in points:
         energies = [number(point, column.name) for column in (*_ENERGIES, *_BATTERY)]
@@ -136,7 +136,10 @@ def _answer_compare(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_progress(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each month so far: the sum since the first of January, for this year and the last."""
+    """Make a row for each month so far.
+
+    A row holds the sum since the first of January, for this year and for the last year.
+    """
     today = scope.local(scope.until).date()
     by_month: dict[tuple[int, int], float] = {}
     for point in rows.of("envoy_day"):

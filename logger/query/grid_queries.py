@@ -97,7 +97,7 @@ def _answer_imbalance(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_export_limit(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each day: how many readings of the export reached the limit that the user gave."""
+    """Make a row for each day: the number of export readings at or above the user's limit."""
     limit = scope.numbers["limit-w"]
     found = []
     for day, points in group_by(rows.of("envoy_totals"), lambda p: scope.local(p.time).date().isoformat()).items():
@@ -112,7 +112,7 @@ def _answer_export_limit(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each event of grid or gateway being back, with the duration of the outage."""
+    """Make a row for each event that ends an outage of the grid or the gateway, with the outage's duration."""
     found = [
         (
             f"{scope.local(point.time - (number(point, 'duration_s') or 0.0)):%Y-%m-%d %H:%M}",
@@ -128,9 +128,10 @@ def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_gaps(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each time of more than five minutes without totals, including one that has not ended.
+    """Make a row for each time of more than five minutes without totals.
 
-    If the recorder's interval is longer, a gap is at least twice that interval.
+    The last gap may still last. If the recorder's interval is longer than five minutes, a gap is at least twice that
+    interval.
     """
     times = sorted({point.time for point in rows.of("envoy_totals")})
     usual_s = median([b - a for a, b in pairwise(times)]) if len(times) > 1 else 0.0

@@ -14,7 +14,7 @@ from logger.query.named_query import Need, Rows
 
 
 async def read_store(ask: Ask, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
-    """Read from the store: all daily rows, and the minutes of the last LOGGER_KEEP_DAYS."""
+    """Read the points of a query from the store: all daily rows, and the minutes of the last LOGGER_KEEP_DAYS."""
     fields = {need.measurement: frozenset(need.fields) for need in needs}
     found: dict[str, list[Point]] = {name: [] for name in fields}
     for role in dict.fromkeys(need.role for need in needs):

@@ -65,7 +65,7 @@ def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
 
 
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each year: what was saved, the sum so far, and which part of the price has been paid back."""
+    """Make a row for each year: the savings, their sum so far, and the part of the price that they have paid back."""
     price = scope.numbers["price"]
     found: list[tuple[Cell, ...]] = []
     so_far = 0.0

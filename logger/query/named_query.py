@@ -51,7 +51,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Hold what a query is about: the site's zone, the time span in unix seconds, and the numbers that the user gave.
+    """Hold the scope of a query: the site's zone, the time span in unix seconds, and the user's numbers.
 
     `until` is never later than now.
     """
@@ -86,8 +86,8 @@ class Rows:
 class NamedQuery:
     """Describe a query: its name on the command line, the question, its needs, and the function that answers.
 
-    `numbers`: name → (default, meaning) of the numbers that only the user knows. `is_by_panel`: it makes a row for
-    each panel, so the panels of several gateways may be in one table.
+    `numbers`: name → (default, meaning) of the numbers that only the user knows. `is_by_panel`: the query makes a row
+    for each panel, so one table may hold the panels of several gateways.
     """
 
     name: str
@@ -159,7 +159,10 @@ def group_by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, 
 
 
 def quarters(points: Iterable[Point], name: str) -> dict[int, float]:
-    """Return the mean of a number over each quarter of an hour, by its beginning in unix seconds."""
+    """Return the mean of a number over each quarter of an hour.
+
+    The key is the beginning of the quarter in unix seconds.
+    """
     sums: dict[int, list[float]] = {}
     for point in points:
         if (value := number(point, name)) is not None:

@@ -65,14 +65,20 @@ def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
 
 
 def _list_installed(rows: Rows) -> list[list[Point]]:
-    """Return the rows of each inverter that has one on the last day or the day before: others were taken away."""
+    """Return the rows of each inverter that has a row on the last day or the day before.
+
+    An inverter without such a row was taken away.
+    """
     every = rows.of("envoy_inverter_day")
     since = max((point.time for point in every), default=0) - _ONE_DAY_S
     return [points for points in group_by(every, _serial).values() if points[-1].time >= since]
 
 
 def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each inverter, the worst first: silent inverters, low ones, then by their ratio to the group."""
+    """Make a row for each inverter, the worst first.
+
+    Silent inverters come first, then low ones, then all others by their ratio to the group.
+    """
     found = []
     for points in _list_installed(rows):
         newest = points[-1]
@@ -138,7 +144,10 @@ def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each year: the mean of its best days up to this day of the year, and its change in a year."""
+    """Make a row for each year: the mean energy of the year's best days, and its change from year to year.
+
+    Each year counts only up to the present day of the year.
+    """
     today = scope.local(scope.until).date()
     found: list[tuple[Cell, ...]] = []
     before: float | None = None
@@ -160,7 +169,7 @@ def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each inverter: for how many hours its power was at or above the limit that the user gave."""
+    """Make a row for each inverter: the number of hours with a power at or above the user's limit."""
     limit = scope.numbers["limit-w"]
     found = []
     for points in group_by(rows.of("envoy_inverter"), _serial).values():
@@ -175,7 +184,10 @@ def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_heat(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each ten degrees: the number of reports, and their mean and greatest power."""
+    """Make a row for each ten degrees of temperature.
+
+    It holds the number of reports, and their mean and greatest power.
+    """
     warm = [point for point in rows.of("envoy_inverter") if number(point, "temperature_c") is not None]
     by_heat = group_by(warm, lambda p: f"{int((number(p, 'temperature_c') or 0.0) // 10 * 10):>4}")
     found = [

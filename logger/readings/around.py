@@ -1,4 +1,4 @@
-"""Read the surroundings of the counters at a tick from its points: voltage, frequency, the grid's state. Pure."""
+"""Read the surroundings of the counters at a tick: voltage, frequency and the state of the grid. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) ->
 def _is_connected(phase: Reading) -> bool:
     """Tell whether a phase has voltage.
 
-    A phase without voltage may still show a frequency, which is noise and not the grid's.
+    A phase without voltage may still show a frequency. That is noise, and not the frequency of the grid.
     """
     volts = phase.fields.get("voltage_v")
     return not isinstance(volts, float) or volts >= LEAST_V
@@ -49,7 +49,7 @@ def _collect(values: list[float], value: Value | None) -> None:
 
 
 def _span_of_best(values: Mapping[str, list[float]]) -> tuple[float, float] | None:
-    """Return the least and the greatest value of the best meter that gave any value."""
+    """Return the least and the greatest value of the best meter that has any value."""
     for meter in (*_METERS, *values):
         if found := values.get(meter):
             return min(found), max(found)

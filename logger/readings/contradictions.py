@@ -1,8 +1,8 @@
-"""Find figures of the site that cannot all be true, and say what they suggest. Pure.
+"""Find figures of the site that cannot all be true, and name their likely causes. Pure.
 
 A single odd figure is not reported, because two documents of one tick may be seconds apart. A reported contradiction
-stays until it was not seen for a day. So a second solar system, which shows only while the sun shines, is not
-reported anew each morning.
+ends only after a day without it. So a second solar system, which shows only while the sun shines, is not reported
+again each morning.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _CHECK_CT: Final = "have the installer check where the CTs are clamped, and whic
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Hold one contradiction: when it was first and last seen, in how many ticks, and how and when it was told."""
+    """Hold one contradiction: its first and last tick, the number of its ticks, and when and how it was reported."""
 
     first: int
     last: int
@@ -53,7 +53,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Hold what one tick gives to compare: the production CT with the inverters, the storage CT with batteries."""
+    """Hold the samples of one tick: production CT with inverters, and storage CT with batteries."""
 
     ct: CtSample | None = None
     storage: StorageSample | None = None
@@ -87,9 +87,10 @@ class Contradictions:
     def follow(
         self, found: Mapping[str, SiteWarning], new: Samples, tick: Tick, energy: EnergyState
     ) -> Contradictions:
-        """Return the contradictions after a tick. `found`: those seen in this tick. `new`: its samples, if any.
+        """Return the contradictions after a tick. `found`: those of this tick. `new`: its samples, if any.
 
-        At the recorder's first tick a contradiction is reported at once, because a single run has only this one poll.
+        At the recorder's first tick a contradiction is reported at once, because the command `once` has only one
+        tick.
         """
         by_ct = _keep_samples(self.ct_samples, new.ct, ct_comparison.COMPARED_S)
         by_storage = _keep_samples(self.storage_samples, new.storage, storage_comparison.COMPARED_S)
@@ -188,7 +189,7 @@ def _describe_today(energy: EnergyState) -> SiteWarning:
 
 
 def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
-    """Say what may explain a negative power of the house, the most likely cause first."""
+    """Return what may explain a negative power of the house, the most likely cause first."""
     production = short.of.get(PRODUCTION_W, 0.0)
     if NET_W not in short.of:
         yield "the consumption CT is reversed"

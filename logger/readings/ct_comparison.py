@@ -62,11 +62,11 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
 
 
 def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:
-    """Find whether CT and inverters differ by more than a fifth over the last two sunny hours.
+    """Return a warning if CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    The very first sample is compared, too: while the sun shines, a CT that shows nothing is a fault. At dusk it is
-    none, because the inverters' reports are older than the CT's power. `most_w`: the greatest power that the
-    inverters can make together.
+    The very first sample is compared, too: a CT that shows nothing while the sun shines is faulty. At dusk it is not,
+    because the inverters' reports are older than the CT's power. `most_w`: the greatest power that the inverters can
+    make together.
     """
     if not samples:
         return {}
@@ -88,7 +88,7 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[s
 
 
 def _judge_first(first: CtSample, sunny_w: float) -> dict[str, SiteWarning]:
-    """Find whether the CT shows nothing while the sun shines."""
+    """Return a warning if the CT shows nothing while the sun shines."""
     is_missing = first.inverters_w >= sunny_w and first.ct_w < _NOTHING * first.inverters_w
     return _describe("", first.ct_w, first.inverters_w, first.reversed) if is_missing else {}
 

@@ -37,7 +37,7 @@ class Shortfall:
 
 
 def noise_of(terms: Iterable[float]) -> float:
-    """Return how far below zero errors of measurement can move a sum: 30 W, or 3 % of the largest term."""
+    """Return by how many W errors of measurement can move a sum below zero: 30 W, or 3 % of the largest term."""
     return max(_NOISE, _NOISE_SHARE * max((abs(term) for term in terms), default=0.0))
 
 

@@ -64,7 +64,8 @@ class Change:
 class DocumentKeys:
     """Hold one document's keys.
 
-    `kinds`: the kind of value at each place. `lost`: the present kind of each lost key (empty: missing).
+    `kinds`: the kind of value at each place. `lost`: each key that is missing or has another kind now, and its kind
+    now (empty: missing).
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class DocumentKeys:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Hold what is known of one document: its `keys`, the recently `changed` keys, and when it was last seen.
+    """Hold the known keys of one document, the recently `changed` keys, and when the document was last seen.
 
     `looked_at`: when the keys were last read, from a document with that `skeleton`. Only `keys` is stored. The other
     values start empty in a new process.
@@ -90,9 +91,9 @@ class Shape:
     looked_at: float = 0.0
 
     def knows(self, document: Document) -> bool:
-        """Tell whether a document has the keys of the last one, because only digits differ between the two.
+        """Tell whether a document has the keys of the last one, because the two differ only in digits.
 
-        A key may contain digits. So the keys are read again from time to time in any case.
+        A key may contain digits, too. So the keys are read again from time to time in any case.
         """
         is_alike = bool(document.skeleton) and document.skeleton == self.skeleton
         return is_alike and not self.changed and 0 <= document.received_at - self.looked_at < _LOOK_S
@@ -159,7 +160,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Hold of one document: the kind of value at each place, places of unclear kind, and places of objects."""
+    """Hold the kind of value at each place of one document, its places of unclear kind, and its places of objects."""
 
     kinds: Mapping[str, str]
     unclear: frozenset[str]

@@ -1,7 +1,7 @@
 """Doubt meters whose figures all fell to zero at once, as for minutes after a gateway's restart (Q-P8). Pure.
 
-A counter that has counted never shows zero again, unless its meter was replaced. So a row with zero power and zero
-counters measures nothing yet. It is believed again when the energy accounting has accepted the zero.
+A counter that has counted shows zero again only if its meter was replaced. So a row with zero power and zero counters
+measures nothing yet. The doubt ends when the energy accounting has accepted the zero.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ _BY_BATTERY: Final = ("battery_power_w", "battery_charge_percent")
 def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
     """List the values that should be there.
 
-    The present documents decide. Where they say nothing, what was counted before decides.
+    The present documents decide. Where the documents do not decide, the counters that were counted before do.
     """
     yield Expected(TOTALS, "production_power_w")
     yield Expected(TOTALS, "production_lifetime_wh", others=("production_today_wh",))

@@ -68,7 +68,10 @@ class Extraction:
                     yield from self._read_by_field(measurement)
 
     def counters(self) -> dict[str, float]:
-        """Read the primitive counters in Wh, each from its pinned source, or from the best source without one."""
+        """Read the primitive counters in Wh.
+
+        Each is read from its pinned source. A counter without a pinned source is read from its best source.
+        """
         found = {}
         for item in COUNTERS:
             pinned = self._before.counters[item.name] if item.name in self._before.pinned else ""
@@ -108,8 +111,8 @@ class Extraction:
     ) -> tuple[Key, Row] | None:
         """Choose the source that was chosen `before`, or a better source, but never a worse source.
 
-        A better source that is unknown now had no value when `before` was chosen, so `before` is kept. `by_standing`:
-        documents of any age may prove that a source is absent; values come from new documents only.
+        If a better source is unknown now, `before` is kept. `by_standing`: documents of any age may prove that a
+        source is absent; values come from new documents only.
         """
         is_better = before in {key.rowset.name for key in keys}
         for key in keys:

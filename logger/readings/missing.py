@@ -16,7 +16,7 @@ PATIENCE_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Hold an absent value: `since` which tick it is absent, and the reason, once the absence has lasted."""
+    """Hold an absent value: the tick `since` which it is absent, and the reason, once the absence has lasted."""
 
     since: int
     reason: str = ""
@@ -24,7 +24,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """Hold the values that were expected at the last devices tick, and those that are absent, by name."""
+    """Hold the values that were expected at the last devices tick, and the absent ones among them, by name."""
 
     expected: tuple[Expected, ...] = ()
     absent: Mapping[str, Absence] = field(default_factory=dict)
@@ -59,7 +59,7 @@ def _follow(known: Absence | None, expected: Expected, written: Written, *, is_d
 
 
 def explain_all(written: Written) -> dict[str, str]:
-    """Return, for a single poll, the reason of each value that should be there and is absent, by name."""
+    """Return the reason of each value that one poll should have and that is absent, by name."""
     expected = list_expected(written.view, written.energy)
     return {each.name: explain_absence(each, written) for each in expected if not written.has(each)}
 

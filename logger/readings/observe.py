@@ -52,12 +52,12 @@ _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 
 @dataclass(frozen=True, slots=True)
 class ReadingsState:
-    """Hold what is kept of a gateway's documents from tick to tick.
+    """Hold the state of a gateway's documents between ticks.
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
     figures that cannot all be true. `times`: the times of the readings. `sums`: the sums over the inverters.
-    `absences`: absent values that should be there. `waiting`, `contradictions`, `times`, `sums` and `absences` are
-    not stored, except the intervals of slow meters in `times`.
+    `absences`: absent values that should be there. `waiting`, `contradictions`, `sums` and `absences` are not stored.
+    Of `times` only the intervals of slow meters are stored.
     """
 
     sources: Sources = field(default_factory=Sources)

@@ -44,8 +44,8 @@ Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
 class OwnTime:
     """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
-    `is_seldom`: such a device may give the time of its installation, so its time counts only once it was seen to
-    move. `is_newest`: the newest of many times. It counts only once it was seen to stand still.
+    `is_seldom`: such a device may give the time of its installation, so its time counts only after it has moved.
+    `is_newest`: the newest of many times. It counts only after it has stood still.
     """
 
     name: str
@@ -58,10 +58,11 @@ class OwnTime:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Hold a reading's time, its age when it was first seen, when that was, and in how many documents (`looks`).
+    """Hold a reading's time and what is known of it from earlier documents.
 
-    `since` is by our clock, `clock` by the gateway's. `gaps`: seconds between the last times; 0 for a meter that kept
-    pace with its documents.
+    `since`: when this time was first seen, by our clock. `clock`: the same by the gateway's clock. `looks`: the
+    number of documents with this time. `gaps`: seconds between the last times; 0 for a meter that kept pace with its
+    documents.
     """
 
     second: float
@@ -72,9 +73,10 @@ class Followed:
     gaps: tuple[float, ...] = ()
 
     def next(self, time: OwnTime, at: float, clock: float) -> Followed:
-        """Return the state after the next document, which came `at` by our clock and `clock` by the gateway's.
+        """Return the state after the next document.
 
-        A meter that kept pace in the last three documents is believed, however far behind its clock is.
+        The document arrived at `at` by our clock and at `clock` by the gateway's. A meter that kept pace in the last
+        three documents is believed, however far behind its clock is.
         """
         if time.second == self.second:
             return replace(self, looks=self.looks + 1)
@@ -88,14 +90,14 @@ class Followed:
 
     @property
     def is_slow(self) -> bool:
-        """Tell whether the gateway usually renews this reading less often than a meter's."""
+        """Tell whether the gateway usually renews this reading less often than a meter's reading."""
         return len(self.gaps) >= _FEWEST and median(self.gaps) > STILL_S / 2
 
     def age_s(self, at: float, clock: float) -> float:
         """Return the reading's age in seconds.
 
-        Of the ages by our clock and by the gateway's clock, the shorter one counts, because one clock may have been
-        set.
+        There is an age by our clock and one by the gateway's clock. The shorter one counts, because one of the clocks
+        may have been set.
         """
         return self.lag_s + max(0.0, min(at - self.since, clock - self.clock))
 
@@ -118,8 +120,8 @@ class OwnTimes:
     """Hold the times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
 
     `slow`: by path and name, the last gaps of readings that are seldom renewed. Only `slow` is stored, so that such a
-    reading is believed at once after a restart. `is_clock_doubted`: a meter's row became old just now, or the
-    gateway's clock was set. A request of `/info` then shows the gateway's clock.
+    reading is believed at once after a restart. `is_clock_doubted`: a meter's row became old in this tick, or the
+    gateway's clock was set. The next request of `/info` then shows the gateway's clock.
     """
 
     followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)
@@ -179,7 +181,8 @@ def _describe(time: OwnTime) -> str:
 def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
     """Return the gateway's clock in unix seconds.
 
-    If it differs from all times in the gateway's documents by a day, return the newest time that two documents share.
+    If this clock differs by a day from all times in the gateway's documents, return the newest time that two
+    documents share.
     """
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now

@@ -82,7 +82,7 @@ class Points:
             self._finish(point, inverter_report_interval_s=usual_interval_s(self.reports.known))
 
     def _finish(self, point: Reading, **more: Value | None) -> None:
-        """Add a point, with those of the further fields in `more` that are known."""
+        """Add a point, with the fields of `more` that are known."""
         known = {name: value for name, value in more.items() if value is not None}
         self.finished.append(replace(point, fields={**point.fields, **known}) if known else point)
 

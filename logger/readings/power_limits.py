@@ -1,6 +1,6 @@
-"""Limit the powers of a site by what its devices can deliver, if the devices tell it. Pure.
+"""Limit the powers of a site by the greatest power that its devices can deliver. Pure.
 
-The limit of the whole site (25 kW for each phase) catches few errors at a small site. Some devices tell their own
+The limit of the whole site (25 kW for each phase) catches few errors at a small site. Some devices report their own
 limit: an inverter its greatest power so far, an IQ Battery its rated power. These limits apply to the powers of these
 devices only.
 """
@@ -26,7 +26,10 @@ _USUAL_W: Final = 250.0
 
 
 def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, float]:
-    """Return the greatest power in W of the counters whose devices tell it; `sources` names each counter's rowset."""
+    """Return the greatest power in W of each counter whose devices report their limit.
+
+    `sources` names each counter's rowset.
+    """
     found = {}
     if sources.get("production") not in _BY_CT and (most_w := _limit_inverters(view)):
         found["production"] = most_w

@@ -1,7 +1,7 @@
 """Tell whether powers were measured at the same time, so that a power computed from them is true. Pure.
 
-A gateway gives some powers of the present second (meters, IQ Batteries), some as they were at an earlier time (blocks
-of `production.json`), and some as means over the last 5 to 15 minutes (sums over inverters).
+A gateway gives some powers of the present second (meters, IQ Batteries). Others are of an earlier time (blocks of
+`production.json`), or are means over the last 5 to 15 minutes (sums over inverters).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STAMPS: Final = {"now": "timestamp", "report": "readingTime"}
 
 
 def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bool:
-    """Tell whether the powers of these fields were measured at the same time. A mean over an interval never was.
+    """Tell whether the powers of these fields were measured at the same time. A mean over an interval was not.
 
     Two rows of one document are compared by their own times. Rows of two documents count as measured at the same time
     if each row is as old as its document.

@@ -62,7 +62,7 @@ def explain_absence(expected: Expected, written: Written) -> str:
 
 
 def _explain_power(name: str, written: Written) -> list[str]:
-    """Explain an absent power by its own sources, or by the powers that it is computed from."""
+    """Explain an absent power by its own sources, or by the absent powers from which it is computed."""
     item, view, totals = _FIELDS[TOTALS, name], written.view, written.totals
     own = _explain_field(item, view) if _is_read(item, view) else []
     missing = [
@@ -99,7 +99,7 @@ def _is_read_or_made(name: str, view: View) -> bool:
 
 
 def _explain_energy(quantity: str, written: Written) -> list[str]:
-    """Explain an absent lifetime by the counters that it is computed from."""
+    """Explain an absent lifetime by the absent counters from which it is computed."""
     found, view = [], written.view
     for name in written.made_of.get(quantity, ()):
         counter = written.energy.counters.get(name)
@@ -129,7 +129,7 @@ def _explain_impossible(quantity: str, written: Written) -> str:
 
 
 def _explain_reports(view: View) -> Iterator[str]:
-    """Explain why no report of an inverter can be read, or not those of all inverters."""
+    """Explain why no inverter report can be read, or why reports of some inverters are missing."""
     for path in (paths.V1_INVERTERS, paths.DEVICE_DATA):
         yield _describe_path(path, view)
     standing = view.standing()
@@ -191,7 +191,7 @@ def _explain_unknown(key: Key, view: View) -> str:
 
 
 def _compare_batteries(view: View) -> str:
-    """Say which IQ Batteries are in one of the two lists alone; empty if both name the same."""
+    """Name the IQ Batteries that only one of the two lists has; empty if both lists have the same ones."""
     powers, listed = (
         Counter(row.serial for row in rows or ())
         for rows in (ensemble.encharge_power(view.standing()), ensemble.encharge_inventory(view))

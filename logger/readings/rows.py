@@ -22,7 +22,10 @@ _SERIAL_LIMIT: Final = 32
 
 
 class Missing(Enum):
-    """Tell why there are no rows: the gateway certainly has none, or that is unknown. Both members are false."""
+    """Give the reason why there are no rows. Both members count as false.
+
+    ABSENT: the gateway certainly has no such rows. UNKNOWN: this cannot be told now.
+    """
 
     ABSENT = "absent"
     UNKNOWN = "unknown"
@@ -123,7 +126,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SameDocument:
-    """Wrap a document as a cache key. Two keys are equal only for the same answer of the gateway."""
+    """Wrap a document as a cache key. Two keys are equal only if they wrap the same answer of the gateway."""
 
     document: Document
 
@@ -228,7 +231,7 @@ def keep(rows: Rows, is_wanted: Callable[[Row], bool]) -> Rows:
 def keep_counting(rows: Rows, lifetime: str) -> Rows:
     """Keep the first row if its lifetime is above 0.
 
-    A gateway gives 0 while it starts, or for what it does not count.
+    A gateway gives 0 while it starts, and for an energy that it does not count.
     """
     if not rows:
         return rows

@@ -39,8 +39,8 @@ class Rowset:
 
     `kind`: the kind of battery in the rows, for measurements with several kinds. For counters: a value may stay the
     same for `resolution_s` and then rise in one step; `rolls_over` marks sums over inverters that some firmware takes
-    modulo 2³² J (Q-L1). `is_seldom`: the document is not polled each minute. `grain`: what time a power in the rows
-    is of.
+    modulo 2³² J (Q-L1). `is_seldom`: the document is not polled each minute. `grain`: whether a power in the rows is
+    of the present, of an earlier time, or a mean.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Rowset:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Describe one place of a value: a rowset, the name of the key in its rows, and the function that reads it."""
+    """Describe where a value is read: a rowset, the name of the key in its rows, and the function that reads it."""
 
     rowset: Rowset
     name: str

@@ -1,4 +1,4 @@
-"""Find the gateway's own figures of today and of seven days, which seed the first day if they are sane. Pure.
+"""Find the gateway's own figures of today and of seven days, which seed the first day if plausible. Pure.
 
 Firmware resets these figures late, at the wrong midnight, or never. Each rule in this module rejects one kind of
 wrong figure.
@@ -23,9 +23,9 @@ _LAG_WH: Final = 5000.0
 def find_seeds(
     view: View, counters: Mapping[str, float], quantities: Collection[str] = ("production", "consumption")
 ) -> dict[str, Seed]:
-    """Find a seed for each quantity in the first source that has a sane figure.
+    """Find a seed for each quantity in the first source that has a plausible figure.
 
-    `counters`: this tick's values in Wh. Sources after the first sane source are not read.
+    `counters`: this tick's values in Wh. Sources after the first plausible source are not read.
     """
     tries = {"production": _try_production, "consumption": _try_consumption}
     found = {name: next(filter(None, tries[name](view, counters)), None) for name in tries if name in quantities}
@@ -57,7 +57,7 @@ def _first_day(energy: EnergyState, name: str, day: str) -> str:
 
 
 def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed | None]:
-    """Try one source after the other; yield None for a source without a sane figure."""
+    """Yield the seed of each source of production in order; None for a source without a plausible figure."""
     counter, has_ct = counters.get("production"), meters.has_meter(view, "production")
     if counter is not None:
         if has_ct:
@@ -80,7 +80,7 @@ def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed 
 
 
 def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed | None]:
-    """Try one source after the other; yield None for a source without a sane figure."""
+    """Yield the seed of each source of consumption in order; None for a source without a plausible figure."""
     counter = counters.get("consumption")
     if {"production", "import", "export"} <= counters.keys():
         counter = counters["production"] + counters["import"] - counters["export"]
@@ -104,7 +104,10 @@ def _by_interval(view: View, select: Selector, quantity: str, source: str, count
 
 
 def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
-    """Make a seed from a block of production.json; None if its figures of today and seven days contradict."""
+    """Make a seed from a block of production.json.
+
+    Return None if the block's figures of today and of seven days contradict each other.
+    """
     values = _first_row(production.any_ct_block(quantity, kind)(view))
     today, week, lifetime = (number(values.get(key)) for key in ("whToday", "whLastSevenDays", "whLifetime"))
     if today is None or lifetime is None or week is None or today < 0:

@@ -32,8 +32,8 @@ _WELL: Final = ("normal", "not-metering", "")
 class SiteWarning:
     """Hold one site warning: its message, the message at its end, its hint, and the kind of its event, if any.
 
-    `is_daily`: the warning is given again each day, with the figures of that day. `leaves_out`: the quantities whose
-    counters count nothing while the warning lasts.
+    `is_daily`: the warning is given again each day, with the figures of that day. `leaves_out`: the quantities that
+    are not counted while the warning lasts.
     """
 
     message: str

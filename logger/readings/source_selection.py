@@ -1,9 +1,9 @@
 """Choose the source of each counter: first the best available source, then a pinned source. Pure.
 
-A source is pinned when every path that was read has given three definitive answers (a document, absent, or not
-allowed). After a day of polling the source is pinned in any case, and a path without any answer counts as absent. A
-pinned source is reviewed only when the firmware or the meters change. The old source stays in use until the review
-ends.
+A source is pinned when every path that was read has given three definitive answers. A definitive answer is a
+document, or the status absent or not allowed. After a day of polling the source is pinned in any case, and a path
+without any answer counts as absent. A pinned source is reviewed only when the firmware or the meters change. The old
+source stays in use until the review ends.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _Found:
 
 
 def look(item: Field, snapshot: Snapshot) -> str | None:
-    """Find the best source of a counter in the newest documents of any age; "" for none, None if unknown."""
+    """Find the best source of a counter in the newest documents; empty if there is none, None if it is unknown."""
     return _look(item, snapshot, 0.0, patient=True).source
 
 
@@ -155,7 +155,10 @@ def review_sources(
 
 
 def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
-    """Find the best source of a counter now. After a day of polling, ignore sources that never answered."""
+    """Find the best source of a counter now.
+
+    After a day of polling, ignore sources that never answered.
+    """
     found = _look(item, snapshot, snapshot.since.get("totals", 0.0), patient=True)
     if review.polled_s >= _DAY_S and found.source is None:
         return _look(item, snapshot, 0.0, patient=False)

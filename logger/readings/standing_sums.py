@@ -1,7 +1,8 @@
-"""Doubt a gateway's sum over its inverters that stands still, or was left over, while the inverters report. Pure.
+"""Doubt a gateway's sum over its inverters that stands still while the inverters report other powers. Pure.
 
-`/api/v1/production` and the interval database have no time of their own, and some firmware stops to renew them. The
-inverters' own reports tell: they went on, and now they are far from the sum.
+`/api/v1/production` and the interval database have no time of their own, and some firmware stops to renew them. An
+earlier firmware may also leave an old sum behind. The inverters' own reports show both: they went on, and are now far
+from the sum.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _NOTHING: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """Hold what the inverters of one list report together in W, and whether all of them do.
+    """Hold the sum of the powers that the inverters of one list report in W, and whether all of them report.
 
     `seen_at`: when the list came. `watts` is 0 while the sun does not shine.
     """
@@ -48,7 +49,7 @@ class Roof:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Hold a sum's figures, since when they are seen, by our clock, and what the roof reported then, in W."""
+    """Hold a sum's figures, the time since which they are the same, and the roof's power at that time, in W."""
 
     watts: float
     lifetime: float
@@ -65,7 +66,10 @@ class Sums:
 
 
 def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
-    """Note the roof and since when each sum stands; a production CT measures for itself, so its sums do not count."""
+    """Update the roof, and the time since which each sum is the same.
+
+    At a site with a production CT the sums are not followed, because the CT measures production itself.
+    """
     listed = snapshot.documents.get(paths.V1_INVERTERS)
     if listed is None or meters.has_meter(View(snapshot, "totals"), "production") is not False:
         return sums
@@ -79,7 +83,7 @@ def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
 
 
 def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
-    """Return the snapshot with a doubt of each sum that cannot be of now."""
+    """Return the snapshot with a doubt of each sum that cannot be the present one."""
     doubts = {
         path: {**snapshot.doubts.get(path, {}), STANDS: _describe(known, sums.roof)}
         for path, known in sums.standing.items()
@@ -89,7 +93,7 @@ def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
 
 
 def _is_doubted(known: Standing, roof: Roof, document: Document) -> bool:
-    """Tell whether a sum was left over by an earlier firmware, or stands still while the roof does not."""
+    """Tell whether a sum was left by an earlier firmware, or stands still while the roof's power changes."""
     is_nothing, is_new = known.watts < _NOTHING * roof.watts, known.lifetime < roof.watts
     if is_nothing and is_new:
         return True

@@ -1,7 +1,7 @@
 """Compare the storage CT with the batteries, which measure the same power themselves. Pure.
 
-The batteries report up to a fifth less than flows, and some minutes later. So no single pair of figures decides: the
-CT's share of the batteries' power over two hours does, with its direction.
+The batteries report up to a fifth less than flows, and some minutes later. So no single pair of figures decides. The
+ratio of the CT's power to the batteries' power over two hours decides, and so does its sign.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHECK_CT: Final = "have the installer check where the storage CT is clamped, an
 
 @dataclass(frozen=True, slots=True)
 class StorageSample:
-    """Hold the power of the storage CT beside that of the batteries' own reports, in W, at one tick."""
+    """Hold the power of the storage CT and the power that the batteries report, in W, at one tick."""
 
     at: int
     ct_w: float
@@ -48,7 +48,10 @@ class StorageSample:
 def take_storage_sample(
     at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View
 ) -> StorageSample | None:
-    """Take a sample at a tick; None if the CT or the batteries are silent, or the batteries give little power."""
+    """Take a sample at a tick.
+
+    Return None if the CT or the batteries are silent, or if the batteries give little power.
+    """
     watts, source = totals.get(BATTERY_W), read_from.get(BATTERY_W)
     if not isinstance(watts, float) or source is None or source[0] is not s.STORAGE_METER:
         return None
@@ -60,7 +63,7 @@ def take_storage_sample(
 
 
 def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[str, SiteWarning]:
-    """Find whether the storage CT shows nothing of the batteries' power, or the opposite of it."""
+    """Return a warning if the storage CT shows nothing while batteries give power, or shows the opposite."""
     if not samples:
         return {}
     share = add_up(sample.ct_w * sample.own_w for sample in samples) / add_up(sample.own_w**2 for sample in samples)
@@ -76,7 +79,7 @@ def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[st
 
 
 def drop_by_storage(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
-    """Remove the power that is computed with a storage CT that measures something else."""
+    """Remove the powers that are computed with a storage CT that does not measure the batteries."""
     for quantity in warnings[KEY].leaves_out if KEY in warnings else ():
         totals.pop({"load": LOAD_W, "net": NET_W}[quantity], None)
 

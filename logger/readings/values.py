@@ -134,7 +134,10 @@ def read_encharge_provisioned(row: Row, _view: View) -> bool | None:
 
 
 def read_charge_without_power(row: Row, view: View) -> float | None:
-    """Return the inventory's charge in percent, if this gateway has no power list. Otherwise it may be old (Q-B2)."""
+    """Return the inventory's charge in percent, only if this gateway has no power list.
+
+    With a power list the inventory's charge may be old (Q-B2).
+    """
     return row.number("percentFull") if ensemble.encharge_power(view) is ABSENT else None
 
 
@@ -171,7 +174,7 @@ def read_interface(row: Row, _view: View) -> str | None:
 
 
 def read_wifi_signal(row: Row, _view: View) -> float | None:
-    """Return the signal bars, 0 to 5, of the Wi-Fi interface that has a carrier."""
+    """Return the signal bars, 0 to 5, of the Wi-Fi interface that is connected."""
     for interface in row.objects("network.interfaces"):
         if interface.get("type") == "wifi" and interface.get("carrier") is True:
             return number(interface.get("signal_strength"))

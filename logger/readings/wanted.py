@@ -1,7 +1,7 @@
 """Find the documents that are worth polling, from the documents that have arrived. Pure.
 
-A document is wanted if reading the table looks at it. If a better source has a value, the worse source is not looked
-at. Documents that only give details of hardware wait until the hardware is listed.
+A document is wanted if reading the table needs it. If a better source has a value, the worse source is not read.
+Documents that only give details of hardware wait until the hardware is listed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _OF_CONTROLLER: Final = frozenset({paths.GENERATOR, paths.GENERATOR_CONFIG, path
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Hold the `paths` to poll. Of these, some are polled more seldom or more often than usual.
+    """Hold the `paths` to poll.
 
-    `rarely`: documents that listed nothing. `often`: documents with data for every minute.
+    `rarely`: the paths that are polled less often, because they listed nothing. `often`: the paths that are polled
+    more often, because they have data for every minute.
     """
 
     paths: frozenset[str]

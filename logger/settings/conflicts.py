@@ -60,9 +60,9 @@ _PASSED: Final = (
 
 
 def _has_credentials(variables: Mapping[str, str]) -> bool:
-    """Return True if systemd passed a folder that holds something this service can see.
+    """Return True if systemd passed a folder with at least one secret that this service can see.
 
-    In some containers the folder is there, and it is empty or closed to the service.
+    In some containers the folder exists but is empty, or the service may not read it.
     """
     try:
         return bool(os.listdir(variables["CREDENTIALS_DIRECTORY"]))
@@ -71,7 +71,10 @@ def _has_credentials(variables: Mapping[str, str]) -> bool:
 
 
 def find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
-    """Return a problem for each rule that is violated. A value that could not be read is a problem already."""
+    """Return a problem for each rule that is violated.
+
+    A value that could not be read gets no second problem here.
+    """
     told = {problem.setting for problem in inputs.problems} | inputs.hidden
     is_without = "NOTIFY_SOCKET" in inputs.variables and not _has_credentials(inputs.variables)
     found = [

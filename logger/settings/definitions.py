@@ -29,7 +29,7 @@ from logger.settings.value_types import (
 
 
 class Group(BaseSettings):
-    """Base of the setting groups; one group per prefix of variables. Frozen."""
+    """Base of the setting groups; one group for each prefix of variables. Frozen."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 

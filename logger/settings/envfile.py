@@ -1,7 +1,7 @@
 """Reads settings files (`.env`) without interpolation, and changes single lines without changing the others.
 
-Values are written without quotes, so that dotenv, systemd's EnvironmentFile and compose read the same. A value that
-these would read differently is refused.
+Values are written without quotes, so that dotenv, systemd's EnvironmentFile and compose read the same value. A value
+that these three would read differently is refused.
 """
 
 from __future__ import annotations

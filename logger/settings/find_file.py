@@ -14,10 +14,10 @@ NEAREST: Final = Path(".env")
 
 
 def find_env_file(variables: Mapping[str, str]) -> Path:
-    """Return the path of the settings file.
+    """Return the path of the settings file: the installed service's file, or `.env` in this folder.
 
-    It is the installed service's file, if there is one and nothing nearer has settings; else `.env` in this folder.
-    Nearer are the environment of a service or a container, and a `.env` that has any setting of this program.
+    The service's file is chosen if it exists and nothing nearer has settings. Nearer are the environment of a service
+    or a container, and a `.env` that has any setting of this program.
     """
     is_given = any(
         name in variables for name in ("ENPHASE_GATEWAY", "ENPHASE_GATEWAYS_FILE", "CREDENTIALS_DIRECTORY")
@@ -26,7 +26,10 @@ def find_env_file(variables: Mapping[str, str]) -> Path:
 
 
 def _has_settings(path: Path) -> bool:
-    """Return True if a file has any setting of this program, or cannot be read. The latter is reported later."""
+    """Return True if a file has any setting of this program, or cannot be read.
+
+    An unreadable file is reported later.
+    """
     try:
         return not KNOWN_NAMES.isdisjoint(parse_env(read_env_text(path))[0])
     except (OSError, UnicodeDecodeError):
@@ -34,7 +37,7 @@ def _has_settings(path: Path) -> bool:
 
 
 def _is_there(path: Path) -> bool:
-    """Return True if there is a file, or if this user may not look for it."""
+    """Return True if the file exists, or if this user may not look into its folder."""
     try:
         return path.is_file()
     except PermissionError:

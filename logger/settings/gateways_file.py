@@ -1,7 +1,7 @@
 """Reads the gateways file (TOML, one table for each gateway). Every problem is named with its line.
 
-Each table becomes settings of its own: its values replace the settings of the same meaning, and the others stay. The
-file holds no secrets. It names the files of secrets.
+Each table becomes settings of its own: the common settings, with those replaced that the table gives. The file holds
+no secrets; it names the files of secrets.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class _GatewaysFile:
             return None
 
     def _find_doubles(self, tables: list[tuple[int, _GatewayTable]]) -> None:
-        """Add a problem for each address and each serial that an earlier table has."""
+        """Add a problem for each address and each serial that two tables have."""
         for key in ("address", "serial"):
             values = [(at, str(getattr(table, key) or "").lower()) for at, table in tables]
             counted = Counter(value for _, value in values if value)

@@ -1,4 +1,4 @@
-"""Makes the settings of each gateway: the common settings, with the values of its table in the gateways file."""
+"""Makes the settings of each gateway: the common settings, changed by the gateway's table in the gateways file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] | None:
-    """Make the settings of each gateway in the gateways file that this shard records; None without such a file."""
+    """Make the settings of each gateway of the gateways file.
+
+    Only the gateways of this shard are listed. Return None without a gateways file.
+    """
     if not settings.enphase.gateways_file:
         return None
     entries = read_gateways(Path(settings.enphase.gateways_file).expanduser(), inputs)
@@ -42,7 +45,7 @@ def list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] | 
 
 
 def _apply_entry(settings: Settings, entry: GatewayEntry) -> Settings:
-    """Return the settings, with those replaced that one gateway's table gives."""
+    """Return the settings of one gateway: the common settings, changed by its table."""
     values = {**entry.values, **{name: SecretStr(secret) for name, secret in entry.secrets.items()}}
     changed: dict[type[Group], dict[str, object]] = {Enphase: {"serial": ""}, RecorderSettings: {}}
     for group, found in changed.items():

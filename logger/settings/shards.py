@@ -25,7 +25,7 @@ class ShardOfMany:
     count: int
 
     def takes(self, key: str) -> bool:
-        """Tell whether this shard records what has that key. Exactly one of the shards does."""
+        """Tell whether this shard records the gateway or group with that key. Exactly one of the shards does."""
         return max(range(1, self.count + 1), key=lambda number: _weigh(number, key)) == self.number
 
 
@@ -53,7 +53,7 @@ def choose_groups(sites: Mapping[str, str]) -> dict[str, str]:
 
 
 def spread(key: str, over: int) -> int:
-    """Return a number from 0 to below `over`. For the same key it is always the same."""
+    """Return a number from 0 to below `over`. The same key always gives the same number."""
     return _weigh(0, key) % over
 
 

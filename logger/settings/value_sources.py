@@ -1,7 +1,7 @@
 """Sources of settings for pydantic-settings: environment, `.env`, secret files, folders of secret files.
 
-The sources that pydantic-settings brings would also read `influxdb_url`, replace `$` in `.env`, stop at the first
-unreadable file, and not record where a value came from.
+The sources of pydantic-settings itself would also read `influxdb_url`, replace `$` in `.env`, and stop at the first
+unreadable file. They also do not record the origin of a value.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ class Inputs:
         return secret
 
     def report_closed(self, folder: Path, variable: str, error: PermissionError) -> None:
-        """Add a problem for a secrets folder of this program that this user may not read, once for all secrets."""
+        """Add a problem for a secrets folder that this user may not read.
+
+        The problem is added once, and not for each secret.
+        """
         if folder.name == CREDENTIALS and variable not in self.hidden:
             self.hidden.add(variable)
             closed = Problem(str(folder), "folder", f"cannot be read: {reason_of(error)}", SUDO)

@@ -29,11 +29,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Hold what is sent: the reply, further headers, and how the answer fails on the wire.
+    """Hold a reply, further headers, and how its transfer fails.
 
-    `cut_after`: the connection ends after this many bytes of the body. `reset`: it ends without an answer. `parts`:
-    these are sent instead of the body, without a length. `raw`: these bytes are sent instead of an answer, and then
-    it ends.
+    `cut_after`: the connection ends after this many bytes of the body. `reset`: the connection ends without an
+    answer. `parts`: these are sent instead of the body, without a length. `raw`: these bytes are sent instead of an
+    answer, and then the connection ends.
     """
 
     reply: Reply
@@ -50,7 +50,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class HttpServer:
     """Listens on 127.0.0.1 and answers with `handler`.
 
-    `raw`: the bytes that each connection sent after the TLS handshake, in order. An impostor would see them.
+    `raw`: the bytes that each connection sent after the TLS handshake, in order. An attacker in the gateway's place
+    would see these bytes.
     """
 
     def __init__(self, handler: Handler, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
@@ -62,7 +63,7 @@ class HttpServer:
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to listen. `port` is then the port in use, also at the next start."""
+        """Begin to listen. `port` is then the port in use, and stays the same at the next start."""
         self._listener = listener = socket.create_server(("127.0.0.1", self.port))
         listener.setblocking(False)
         self.port = listener.getsockname()[1]

@@ -74,7 +74,7 @@ class TokenMaker:
 
 @dataclass(slots=True)
 class DigestGuard:
-    """Makes Digest challenges (MD5) and checks responses. Each nonce counts up, so that no response works twice.
+    """Makes Digest challenges (MD5) and checks responses. The count of a nonce must rise, so no response works twice.
 
     `has_qop`: challenges have `qop="auth"` (RFC 2617), else none (RFC 2069). `nonce_uses`: the number of requests
     until a nonce is stale. `names_next`: each good answer names the next nonce and ends the old one.

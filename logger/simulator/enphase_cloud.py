@@ -1,4 +1,4 @@
-"""Simulates the sign-in at Enphase: counts every try and plays every refusal that was seen in the field."""
+"""Simulates the sign-in at Enphase: counts every attempt and plays every refusal that gateways' owners met."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ SESSION_TOKEN: Final = "/entrez-auth-token"  # noqa: S105  a path
 class Cloud:
     """Serves Enphase's sign-in and its tokens on loopback, over plain http if there is no `tls`.
 
-    `serials`: the gateways of the account. `sign_ins`: the number of sign-ins that were tried. `faults`: what fails
-    on the wire. `mode`: what else fails, one of the following.
+    `serials`: the gateways of the account. `sign_ins`: the number of attempts to sign in. `faults`: failures of the
+    connection. `mode`: a failure of the service, one of the following.
 
-    The sign-in fails. refused: every e-mail and password is wrong. mfa: a second factor is asked for.
-    too-many-sessions: the account has too many. forbidden: 403. throttled: 429 with Retry-After. down: 503. html: 200
-    with a web page.
+    Modes in which the sign-in fails. refused: every e-mail and password is wrong. mfa: a second factor is asked for.
+    too-many-sessions: the account has too many sessions. forbidden: 403. throttled: 429 with Retry-After. down: 503.
+    html: 200 with a web page.
 
-    The token is odd. foreign-token: it is for another gateway. expired-token: it has expired. no-token: there is
-    none. no-tokens-path: the first path to a token no longer exists, the second one works. installer: it lasts twelve
-    hours.
+    Modes in which the token is odd. foreign-token: it is for another gateway. expired-token: it has expired.
+    no-token: there is none. no-tokens-path: the first path to a token no longer exists, the second one works.
+    installer: it lasts twelve hours.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Plays faults on demand, in place of the correct answers of a path. No other module spoils answers."""
+"""Plays faults on demand, in place of the correct answers of a path. No other module makes wrong answers."""
 
 from __future__ import annotations
 

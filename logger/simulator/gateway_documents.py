@@ -11,7 +11,10 @@ from logger.simulator.site_model import Reply
 
 
 def info(moment: Moment) -> Reply:
-    """Make `/info`: serial, firmware and the gateway's clock, as XML. The oldest gateways call it JSON."""
+    """Make `/info` as XML: serial, firmware and the gateway's clock.
+
+    The oldest gateways send the same XML with the content type of JSON.
+    """
     generation = moment.generation
     meter = "" if generation.imeter is None else f"<imeter>{str(generation.imeter).lower()}</imeter>"
     tokens = "<web-tokens>true</web-tokens>" if generation.needs_token else ""

@@ -134,7 +134,7 @@ def invent_gateway(
 ) -> InventedGateway:
     """Invent a gateway of one of GENERATIONS for `site`, or for a new site, wired as one of WIRINGS.
 
-    For a generation without batteries the site is copied without them. Use the gateway's `site`.
+    For a generation without batteries the site is copied without its batteries; the gateway's `site` is this copy.
     """
     row = GENERATIONS[generation]
     if site is None:

@@ -147,7 +147,10 @@ def _blank(eid: int, timestamp: int) -> dict[str, float]:
 
 
 def reports(moment: Moment) -> object:
-    """Make `/ivp/meters/reports`: production, net and total consumption; net counts import - export, as 8.3 does."""
+    """Make `/ivp/meters/reports`: production, net and total consumption.
+
+    The net figure is import - export, as in firmware 8.3.
+    """
     state = moment.state
     rows = [
         Flow("production", state.production_w, state.total.produced_wh, 0.0),

@@ -17,7 +17,7 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """Hold the figures of the interval database at its last step: power, and energy today, of seven days, ever."""
+    """Hold the figures of the interval database at its last step: power, and the energy of today, 7 days and ever."""
 
     power: SiteState
     today: Energy

@@ -14,7 +14,7 @@ _WRAP_WH = 2**32 / 3600
 
 
 def v1(moment: Moment) -> object:
-    """Make `/api/v1/production`: production in steps of 5 or 15 minutes; all zero with `new_stack`."""
+    """Make `/api/v1/production`: production in steps of 5 or 15 minutes. With `new_stack` all figures are zero."""
     if moment.generation.new_stack:
         return _figures(0, 0, 0, 0)
     at = moment.database()
@@ -72,7 +72,7 @@ def blocks(moment: Moment, *, details: bool) -> object:
 
 
 def page(moment: Moment) -> Reply:
-    """Make `/production` before firmware 4: the only figures of the oldest gateways."""
+    """Make `/production` before firmware 4, the only page with figures on the oldest gateways."""
     at = moment.database()
     return web_pages.production(
         at.power.production_w, at.today.produced_wh, at.week.produced_wh, at.lifetime.produced_wh
@@ -107,7 +107,10 @@ class _Block:
         return found
 
     def _values(self, moment: Moment, share: float, phases: int) -> dict[str, object]:
-        """Make today and seven days: the database's figures plus the counter's rise since; integers if it fell."""
+        """Make the figures of today and seven days: the database's figures plus the counter's rise since then.
+
+        If the counter fell, the figures are integers.
+        """
         live, watts = self.live * share, self.watts * share
         today, week = int(self.today * share), int(self.week * share)
         moved = live - int(self.stored * share)

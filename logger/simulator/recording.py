@@ -71,7 +71,10 @@ class Recording:
 
 
 def _newest(replies: dict[str, Reply]) -> float | None:
-    """Find the newest time in the documents. Without one, return the time in /info, which may be of another day."""
+    """Find the newest time in the documents.
+
+    Without one, return the time in `/info`, which may be of another day.
+    """
     found = [int(stamp) for reply in replies.values() for stamp in _STAMPS.findall(reply.body)]
     if not found and "/info" in replies:
         found = [int(stamp) for stamp in re.findall(rb"<time>\s*(\d+)", replies["/info"].body)]

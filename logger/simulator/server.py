@@ -70,8 +70,9 @@ class Simulator:
 
     `model` may be replaced while it runs (other firmware, other serial). `skew_s`: the seconds that its clock is
     ahead. `tokens`: the maker of the tokens that it accepts, by default that of its cloud. `slow_s`: the seconds that
-    the one slow process takes for each answer. `tls`: None means as the model does. `digest_on`: path prefixes that
-    need Digest besides the model's own (before firmware 7; never `/info`); `/` means every path.
+    the one slow process takes for each answer. `tls`: True for https, False for http, None for what the model uses.
+    `digest_on`: path prefixes that need Digest in addition to the model's own (before firmware 7; never `/info`); `/`
+    means every path.
     """
 
     def __init__(
@@ -215,7 +216,10 @@ class Simulator:
         return Response(page, (("www-authenticate", self.digest.challenge(is_stale=verdict == "stale")),))
 
     def _answer_with_token(self, request: Request, now: float) -> Response:
-        """Answer a request that has a token or a session's cookie. The path that checks a token accepts no cookie."""
+        """Answer a request that has a token or a session's cookie.
+
+        The path that checks tokens accepts no cookie.
+        """
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         good, in_session = self.tokens.is_good(bearer, self.model.serial, now), self._in_session(request)
         checking = request.path == _CHECK

@@ -59,7 +59,10 @@ class SiteDays:
             return self.slots[day]
 
     def last_bright(self, before: float) -> float:
-        """Find the end of the last slot with production that began before a time, else the site's start."""
+        """Find the end of the last slot with production that began before a time.
+
+        Without one, return the site's start.
+        """
         day, number = divmod(int(before) // SLOT_S, SLOTS)
         while day >= self.first:
             rows = self.day(day)
@@ -126,7 +129,7 @@ class SiteDays:
         return watts
 
     def _load(self, day: int) -> list[float]:
-        """Compute the house load by slot from the local hour, chance, and a machine that runs now and then."""
+        """Compute the house load by slot from the local hour, chance, and a machine that runs at random times."""
         site, noise = self.site, self.noise
         zone = ZoneInfo(site.zone)
         offsets = [

@@ -53,7 +53,7 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """Hold what the site has.
+    """Hold the facts of a site.
 
     `inverters`: their number; they share the production by fixed, slightly different parts. `house_w`: the mean load.
     `longitude` sets solar time, `zone` the household's hours. `phases`: 1, 2 (split) or 3. The site begins on the UTC
@@ -61,7 +61,7 @@ class SiteFacts:
     each day since the epoch.
 
     `second_system`: the part of the production that comes from inverters of another make, which no CT measures; it
-    feeds in behind the net CT. `sun_phase`: the phase that the sun feeds, 0 for all of them evenly.
+    feeds in behind the net CT. `sun_phase`: the phase that the sun feeds; 0 if the sun feeds all phases evenly.
     """
 
     inverters: int = 12

@@ -19,7 +19,7 @@ class Reply:
 
 
 class SiteModel(Protocol):
-    """Answers paths, as an invented or a recorded gateway."""
+    """Answers requests for paths, as an invented or a recorded gateway."""
 
     @property
     def serial(self) -> str:

@@ -10,7 +10,7 @@ HTML: Final = "text/html"
 
 
 def nginx(status: int, words: str) -> Reply:
-    """Make the web server's page for an error, as from firmware 7 on."""
+    """Make the error page of the web server, as gateways send it from firmware 7 on."""
     page = (
         f"<html>\r\n<head><title>{status} {words}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {words}</h1></center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
@@ -37,7 +37,7 @@ LOGIN: Final = Reply(200, HTML, b"<!DOCTYPE html>\n<html><body><form id='login'>
 
 
 def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float) -> Reply:
-    """Make the only page of figures of the oldest gateways. Each figure has three digits and a fitting unit."""
+    """Make the page with figures of the oldest gateways. Each figure has three digits and a fitting unit."""
     rows = (
         ("Currently", _figure(watts, "W")),
         ("Today", _figure(today_wh, "Wh")),

@@ -24,9 +24,9 @@ _PATIENCE_S: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class StoreCopy:
-    """Hold what is in a copy: the number of waiting points, and the serials of its gateways.
+    """Hold the contents of a copy: the number of waiting points, and the serials of its gateways.
 
-    `unfinished`: damaged files beside the store, some rows of which are not in it yet.
+    `unfinished`: damaged files beside the store, of which some rows are not yet in the store.
     """
 
     waiting: int

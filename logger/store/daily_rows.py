@@ -42,9 +42,9 @@ def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow, *, is_news
 
 
 def lease(connection: sqlite3.Connection, max_lines: int) -> tuple[Lease | None, list[int]]:
-    """Lease marked rows of one gateway, the oldest days first: one batch for each row, with 0 as its ticks.
+    """Lease marked rows of one gateway, the oldest days first. Each row is one batch; all ticks are 0.
 
-    Returns also the ids of damaged rows that it met.
+    Return also the ids of the damaged rows that were found.
     """
     found = [
         (row_id, revision, unpack_line(line), gateway)

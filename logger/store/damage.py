@@ -23,7 +23,10 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Check the file. Raises sqlite3.DatabaseError if it is damaged. Damage of a large file shows in use."""
+    """Check the file. Raises sqlite3.DatabaseError if it is damaged.
+
+    A large file is not checked completely, so its damage may be found later, when the damaged part is read.
+    """
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not tables >= TABLES:
         raise Torn("tables are missing")

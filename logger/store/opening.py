@@ -35,7 +35,7 @@ _NO_SHARED_MEMORY: Final = (
 
 
 def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: list[str]) -> sqlite3.Connection:
-    """Open or make the file of `folder`, and copy what can be read of damaged files before it.
+    """Open or make the file of `folder`. Copy the readable rows of damaged files into it.
 
     `max_mb` bounds file, log and ballast together. Texts for the recorder's log are added to `notes`. Raises
     StateError, StoreHeldError or StoreFullError.
@@ -59,7 +59,7 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
 
 
 def make_full_error(folder: Path) -> StoreFullError:
-    """Make the error of a write for which deleting old rows did not free enough space."""
+    """Make the error for a write that failed although old rows were deleted."""
     return StoreFullError(
         f"no room for the next tick in {folder}",
         "free some space on that disk, or raise LOGGER_STORE_MAX_MB if it is at its limit.",
@@ -97,7 +97,10 @@ def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connec
 
 
 def _connect(path: Path, notes: list[str]) -> sqlite3.Connection:
-    """Connect with a write-ahead log. A file system that cannot do it (network shares) gets a rollback journal."""
+    """Connect with a write-ahead log.
+
+    A file system that does not support such a log (network shares) gets a rollback journal.
+    """
     connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
     try:
         if _can_use_log(connection):

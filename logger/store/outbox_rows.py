@@ -38,7 +38,7 @@ def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Ite
 
 
 def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:
-    """Compute the CRC-32 of a row. It shows damage on the disk before the row is sent."""
+    """Compute the CRC-32 of a row. It reveals damage on the disk before the row is sent."""
     return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
 
 
@@ -60,12 +60,13 @@ def lease(
     without: Container[int] = (),
     after: tuple[int, int] = (0, 0),
 ) -> tuple[Lease | None, dict[int, str]]:
-    """Lease rows of one gateway to deliver together → the lease, and the fault of each damaged row by id.
+    """Lease rows of one gateway to deliver together.
 
-    At least one row, however large; then as many as the limits allow. `newest`: only rows of the newest tick.
-    `without`: rows that count as delivered. `after`: only rows beyond that tick and id. Every body is unpacked once:
-    InfluxDB 2 answers 500 for ever to a damaged body, and a server that parses while it unpacks would store half a
-    line as a point that was never measured.
+    Return the lease, and the fault of each damaged row by id. The lease has at least one row, however large, and then
+    as many as the limits allow. `newest`: only rows of the newest tick. `without`: rows that count as delivered.
+    `after`: only rows beyond that tick and id. Every body is unpacked once, to find damage. InfluxDB 2 answers 500
+    for ever to a damaged body. A server that parses while it unpacks would store half a line as a point that was
+    never measured.
     """
     order = "DESC" if newest else "ASC"
     query = (
@@ -137,7 +138,7 @@ def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Contai
 def deliver(
     connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
 ) -> None:
-    """Mark rows delivered, or delete them if `at` is None. Rows that are delivered already do not count again."""
+    """Mark rows delivered, or delete them if `at` is None. A row that is delivered already is not counted again."""
     among = json.dumps(list(ids))
     rows, lines = connection.execute(
         f"SELECT count(*), coalesce(sum(lines), 0) FROM outbox WHERE {_LEFT}", (among,)

@@ -1,4 +1,4 @@
-"""Pack the line of a daily row with a dictionary of what such lines have in common, and unpack it.
+"""Packs the line of a daily row with a dictionary of the text that such lines share, and unpacks it.
 
 A row of an inverter's day has 290 bytes, of which 210 are the same each day. Rows are kept for ever, so their size
 decides how much the store grows. Lines that an earlier version stored are not packed.

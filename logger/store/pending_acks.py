@@ -13,7 +13,10 @@ _MANY: Final = 8
 
 
 class PendingAcks:
-    """Holds the leases that the next transaction marks delivered. After a crash before that they are sent again."""
+    """Holds the leases that the next transaction marks delivered.
+
+    If the recorder crashes before that, these rows are sent again.
+    """
 
     def __init__(self) -> None:
         self._leases: list[tuple[Lease, int]] = []

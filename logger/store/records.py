@@ -33,7 +33,7 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Hold everything that one tick of one gateway changes. It is stored completely or not at all.
+    """Hold all changes of one tick of one gateway. They are stored completely or not at all.
 
     `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers for later comparison.
     """

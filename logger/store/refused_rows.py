@@ -76,9 +76,9 @@ def read(connection: sqlite3.Connection, after: int, limit: int) -> list[Refused
 
 
 def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Let refused lines wait for delivery again. Returns the number of lines.
+    """Let refused lines wait for delivery again. Return the number of lines.
 
-    A daily row is sent with its current value, never with the refused one. Damaged rows (status 0) stay.
+    A daily row is sent with its current value, never with the refused one. Damaged rows (status 0) are not sent.
     """
     rows = connection.execute(
         f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 AND {_match(ids)} ORDER BY gateway, role, tick, id"

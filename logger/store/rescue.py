@@ -1,8 +1,8 @@
 """Copy the readable rows of a damaged store file into the new one.
 
 The state, the daily rows, the reports and the refused lines are copied at once, in one transaction. The rows of the
-outbox follow in small steps, so that recording does not wait for them. Both continue after a kill: a damaged file
-that is not in the store's table `rescue` has not been copied yet.
+outbox follow in small steps, so that recording does not wait for them. If the recorder is killed, both copies
+continue at the next start: a damaged file that is not in the store's table `rescue` has not been copied yet.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
-    """Copy the rows that can be read, from the first one on and from the last one back.
+    """Copy the rows that can be read, from the first row on and from the last row back.
 
-    Returns the number of rows.
+    Return the number of rows.
     """
     marks = ", ".join("?" * (columns.count(",") + 1))
     count = 0
@@ -114,7 +114,7 @@ def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> Non
 
 
 def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
-    """Give new rows higher ids than all old rows. Returns the last id of the old outbox, or 0."""
+    """Give new rows higher ids than all old rows. Return the last id of the old outbox, or 0."""
     found = {}
     for table in ("outbox", "daily"):
         ids = [0]

@@ -72,7 +72,7 @@ class Store:
             self._own_lock.release()
 
     def take_notes(self) -> list[str]:
-        """Return what happened since the last call and belongs in the log, such as damage or dropped rows."""
+        """Return the notes for the log since the last call, such as damage or dropped rows."""
         notes, self._file.notes = self._file.notes, []
         return notes
 
@@ -141,8 +141,8 @@ class Store:
         """Lease undelivered rows of a role: the rows of the newest tick, or the oldest rows; None if nothing waits.
 
         `after`: only rows after the end of an earlier lease that is not acknowledged yet. Without ack() the same rows
-        are leased again. Damaged rows are moved to the refused ones. Many pending acknowledgements are marked here,
-        because nobody waits for the disk while a request is in flight.
+        are leased again. Damaged rows are moved to the refused lines. If many acknowledgements are pending, they are
+        marked here, because nothing else waits for the disk while a request is in flight.
         """
         if self._pending.are_many():
             self._mark_pending()
@@ -163,7 +163,7 @@ class Store:
                 return lease
 
     def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
-        """Lease the daily rows that must be sent, with their current values, then the hours.
+        """Lease the daily rows that must be sent, with their current values. Hours come after these rows.
 
         Return None if nothing waits.
         """
@@ -179,8 +179,8 @@ class Store:
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = (), *, soon: bool = False) -> None:
         """Mark a lease delivered. Its refused lines are kept with their reason.
 
-        A daily row that changed since it was leased stays marked for sending. `soon`: mark it in the transaction of
-        the next tick, see PendingAcks.
+        A daily row that changed since it was leased stays marked for sending. `soon`: mark the lease in the
+        transaction of the next tick, see PendingAcks.
         """
         now = self._now()
         at = max(
@@ -201,7 +201,10 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows delivered, which needs a little space. If there is none, delete the rows, which frees space."""
+        """Mark rows delivered, which needs a little disk space.
+
+        If there is no space, delete these rows, which frees space.
+        """
         try:
             self._file.write(mark, True)
         except StoreFullError:

@@ -1,6 +1,6 @@
 """Run transactions in the store's file.
 
-Make room on a full disk, and continue in a new file if this one is damaged.
+Free space on a full disk, and continue in a new file if the present one is damaged.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class StoreFile:
     def read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function that changes nothing. If the file is damaged, run it again on a new one."""
+        """Run a function that changes nothing. If the file is damaged, run the function again on a new file."""
         self._ensure_open()
         try:
             return function(self._connection, *args, **kwargs)
@@ -77,11 +77,17 @@ class StoreFile:
     def write(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function in one transaction. If the store or the disk is full, make room and run it again."""
+        """Run a function in one transaction.
+
+        If the store or the disk is full, free space and run the function again.
+        """
         return self._write(lambda connection: function(connection, *args, **kwargs), may_drop=False)
 
     def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function that adds rows, as write() does. The oldest undelivered rows may be dropped for them."""
+        """Run a function that adds rows, as write() does.
+
+        To make room for these rows, the oldest undelivered rows may be dropped.
+        """
         self._spare_reserve()
         return self._write(function, may_drop=True)
 
@@ -112,7 +118,7 @@ class StoreFile:
     # -- limits and room ----------------------------------------------------------------------------------------
 
     def _make_room(self, *, may_drop: bool) -> Iterator[None]:
-        """Free some space at each step. The least valuable data is deleted first."""
+        """Free some space at each step. Delete the least valuable data first."""
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(f"the disk of {self._folder} is full: the reserve was released")
@@ -138,14 +144,14 @@ class StoreFile:
             yield
 
     def _take_step(self, room: Iterator[None]) -> bool:
-        """Take the next step of making room. Return False when no step is left."""
+        """Take the next step of freeing space. Return False when no step is left."""
         try:
             return next(room, self) is None
         except sqlite3.DatabaseError as error:
             raise make_full_error(self._folder) from error
 
     def _spare_reserve(self) -> None:
-        """Keep some space for marking rows delivered while the ballast is removed."""
+        """Leave some space unused while the ballast is removed, so that rows can be marked delivered."""
         if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return
         room = self._make_room(may_drop=False)
@@ -166,7 +172,7 @@ class StoreFile:
     def _ensure_open(self) -> None:
         """Open a file if none is open.
 
-        None is open if a damaged file was set aside and there was no space for a new one.
+        No file is open after a damaged file was set aside and there was no space for a new one.
         """
         if not self._is_open:
             self._connection = self._open()

@@ -74,7 +74,10 @@ class Torn(sqlite3.DatabaseError):
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a transaction. When this ends, the changes are on the disk, or nothing has changed."""
+    """Run a transaction.
+
+    After this context all its changes are on the disk; after an error, none is.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

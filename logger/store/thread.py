@@ -41,7 +41,7 @@ class StoreCalls(Protocol):
     """Runs functions of the store: `await store.call(Store.put, commit)`."""
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `function` on the store. Raises what it raises."""
+        """Run `function` on the store. Raise the function's errors."""
         ...
 
 
@@ -81,10 +81,10 @@ class StoreThread:
         return cls(store, thread, changes)
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function of the store on its thread. Raises what it raises.
+        """Run a function of the store on its thread. Raise the function's errors.
 
-        A full store is reported once, for the function of a loop that met it first. `put` takes the report over. The
-        report ends when that function succeeds again.
+        A full store is reported once, for the function of a loop that met it first. If `put` meets it later, the
+        report is for `put`. The report ends when the function that it is for succeeds again.
         """
         name = function.__name__
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
 """Find the price of grid energy at any time, from the owner's tariff file and price files.
 
-Pure but for one reader.
+Everything here is pure, except one function that reads files.
 """

@@ -21,7 +21,7 @@ class BandEnergy:
     """Hold a day's energy in one band, in Wh, and its money in `currency`.
 
     `…_estimated_wh`: the part that was shared over a gap or integrated. `load_wh`: the energy that the house used.
-    `worth`: what the house would have paid for it without sun and battery.
+    `worth`: what the house would have paid for this energy without sun and battery.
     """
 
     currency: str = ""
@@ -36,9 +36,9 @@ class BandEnergy:
 
     @property
     def savings(self) -> float:
-        """Return what sun and battery saved, in currency.
+        """Return the savings by sun and battery, in currency.
 
-        A standing charge does not matter: it is paid in any case.
+        The standing charge does not count, because it is paid in any case.
         """
         return self.worth + self.income - self.cost
 
@@ -76,7 +76,7 @@ class Portion:
 
 
 def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -> Bands:
-    """Add a portion at the slot's price. `month`: the sums of the calendar month before it, for the tiers.
+    """Add a portion at the slot's price. `month`: the sums of the calendar month so far, for the tiers.
 
     A slot without a price adds its energy to the band `unpriced`, without money.
     """
@@ -106,7 +106,7 @@ def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -
 def charge_standing(bands: Bands, charge: float, currency: str) -> Bands:
     """Add a day's standing charge once, even if it is 0.
 
-    A day on which nothing flows then costs 0; without the entry its cost would be unknown.
+    So a day without any energy costs the standing charge; without this entry its cost would be unknown.
     """
     if STANDING in bands:
         return bands

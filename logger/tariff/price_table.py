@@ -42,9 +42,10 @@ class PriceTable:
                 yield end, following
 
     def _end_of(self, place: int) -> int:
-        """Return when a price ends: when the next one begins, but at most as long as its neighbours last, or an hour.
+        """Return when a price ends: when the next price begins, or earlier if prices are missing.
 
-        So a price of a quarter of an hour does not apply for longer if the following prices are missing.
+        A price lasts at most as long as the prices beside it, or an hour if none is near. So the price of a quarter
+        of an hour does not apply for longer if the following prices are missing.
         """
         times = self.times[max(0, place - 1) : place + 3]
         steps = [after - before for before, after in pairwise(times) if before != self.times[place]]
@@ -56,7 +57,7 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
     """Parse the lines of one file. Return (buy, sell) by unix time, and the problems with their lines.
 
     The first line may be a header; with a wrong header no line is used. A last line without its newline is still
-    being written, and is left out. Of two lines for one time the later one applies.
+    being written, and is left out. If two lines give a price for one time, the later line applies.
     """
     found: dict[int, tuple[float, float | None]] = {}
     problems: list[str] = []
@@ -98,7 +99,7 @@ def _parse_line(cells: list[str]) -> tuple[int, tuple[float, float | None]]:
 
 
 def make_table(prices: Iterable[dict[int, tuple[float, float | None]]]) -> PriceTable:
-    """Join the prices of several files. Of two prices for one time, that of the later file applies."""
+    """Join the prices of several files. If two files give a price for one time, the later file applies."""
     joint: dict[int, tuple[float, float | None]] = {}
     for of_file in prices:
         joint |= of_file

@@ -24,7 +24,7 @@ QUARTER_S: Final = 900
 class Slot:
     """Hold a time span of one price, from `begin` to before `end` in unix seconds, within one local day.
 
-    `buy` and `sell` are in the period's currency per kWh, without tiers; None while no price is known yet.
+    `buy` and `sell` are in the period's currency per kWh, without tiers; None while the price is not known yet.
     """
 
     begin: int
@@ -73,7 +73,7 @@ class Prices:
 def _spans(period: PricePeriod, day: date, zone: str) -> tuple[tuple[int, int, Band], ...]:
     """Return the time spans of one band on a local day, as (begin, end, band).
 
-    Days of 23 and 25 hours are right, too.
+    This is also correct for days of 23 and 25 hours.
     """
     edges = [edge for band in period.bands for span in band.hours for edge in span]
     step_s = gcd(_STEP_MINUTES, *edges) * 60

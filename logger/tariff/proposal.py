@@ -28,7 +28,7 @@ sell = {sell}
 
 
 def write_proposal(body: Json, first: str) -> str:
-    """Return the text of a tariff file that applies from the date `first`; empty if the gateway knows no price."""
+    """Return the text of a tariff file that applies from the date `first`; empty if the gateway has no price."""
     tariff: Any = body.get("tariff") if isinstance(body, dict) else None
     if not isinstance(tariff, dict):
         return ""
@@ -84,7 +84,7 @@ def _list_tiers(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
 def _months_of(season: Mapping[str, Any], following: Mapping[str, Any]) -> list[str]:
     """Return the range of months of a season; empty for the whole year.
 
-    It ends where the `following` season begins.
+    A season ends where the `following` season begins.
     """
     names = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
     first, last = (int(str(each.get("start", "1/1")).partition("/")[0]) - 1 for each in (season, following))

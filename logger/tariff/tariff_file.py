@@ -181,7 +181,7 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
 
 
 def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[Place, str]]:
-    """Name each price that is so high that it must be meant in cents."""
+    """Name each price that is so high that the owner must have written cents."""
     prices: list[tuple[Place, float | None, float | None]] = [(where, table.buy, table.sell)]
     prices += [((*where, "band", at), band.buy, band.sell) for at, band in enumerate(table.band)]
     for here, buy, sell in prices:

@@ -72,11 +72,10 @@ def _texts(value: object, example: str) -> list[str]:
 
 
 def _list_numbers(texts: list[str], names: Sequence[str], full: Sequence[str], what: str) -> Iterator[int]:
-    """Yield the places of names and of ranges of names.
+    """Yield the positions of names and of ranges of names in `names`.
 
-    A range such as `nov-mar` continues after the end of the list.
-
-    `full`: the same names written out, which are allowed, too.
+    A range such as `nov-mar` continues after the end of the list. `full`: the same names written out, which are
+    allowed, too.
     """
     places = {name: place % len(names) for place, name in enumerate((*names, *full))}
     for text in texts:

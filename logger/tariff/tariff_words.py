@@ -29,7 +29,7 @@ _SEVERAL: Final = ("period", "band", "tier")
 
 
 def word_problem(item: Any, where: Place, tables: Mapping[str, Collection[str]]) -> str:
-    """Explain what pydantic found at a place of the file. `tables`: the keys of each kind of table."""
+    """Explain a mistake that pydantic found at a place of the file. `tables`: the keys of each kind of table."""
     kind, name = item["type"], where[-1] if where else ""
     if kind == "value_error":
         return str(item["ctx"]["error"])
@@ -56,7 +56,7 @@ def _name_table(where: Place) -> str:
 
 
 def _guess(name: str, where: Place, tables: Mapping[str, Collection[str]]) -> str:
-    """Name the key that was probably meant, or the table to which this key belongs, or else list the right keys."""
+    """Return advice for an unknown key: the key that was probably meant, its right table, or all right keys."""
     near = difflib.get_close_matches(name.replace("-", "_").lower(), tables[_kind_of(where)], n=1, cutoff=0.7)
     if near:
         return f"; did you mean {f'[[{near[0]}]]' if near[0] == 'period' else near[0]}?"

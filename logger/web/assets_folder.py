@@ -1,4 +1,4 @@
-"""Hold the files that the page needs. They come with the program, never from a network."""
+"""Hold the files that the page needs. They are part of the program, and never come from a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TYPES: Final = {
 
 
 def read_asset(name: str) -> bytes:
-    """Read a file that comes with the program."""
+    """Read a file that is part of the program."""
     return (_FOLDER / name).read_bytes()
 
 

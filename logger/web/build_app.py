@@ -41,7 +41,7 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 @dataclass(slots=True)
 class WebApp:
-    """Hold what every request needs: the recorder, its sites, and the answers that were made."""
+    """Hold what every request needs: the recorder, its sites, and the cached answers."""
 
     recorder: Recorder
     clock: Clock
@@ -197,7 +197,7 @@ def read_language(request: Request) -> Language:
 
 
 async def _answer_asset(request: Request) -> Response:
-    """Answer with one of the files that the page needs; any other name is unknown."""
+    """Answer with one of the files that the page needs; 404 for any other name."""
     asset = ASSETS.get(request.path_params["name"])
     if asset is None:
         return Response("there is no such file\n", 404, media_type="text/plain")

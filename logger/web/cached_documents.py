@@ -30,14 +30,14 @@ class WebDocument:
 
 
 class FewKept(Generic[T]):
-    """Keeps what was made for each key; at most `most`, those that were asked for last."""
+    """Keeps a value for each key. It holds at most `most` values; the longest unused one goes first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what belongs to a key, made now if it is not kept."""
+        """Return the value of a key. Make it if it is not kept."""
         if key not in self._kept:
             self._kept[key] = make()
         self._kept.move_to_end(key)
@@ -47,7 +47,7 @@ class FewKept(Generic[T]):
 
 
 class NewsCache(Generic[T]):
-    """Keeps what was made for each key, with the version of the news for which it was made.
+    """Keeps a value for each key, with the version of the news for which it was made.
 
     It holds at most `most` keys.
     """
@@ -58,7 +58,7 @@ class NewsCache(Generic[T]):
         self._makers: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, version: int, make: Callable[[], Awaitable[T]]) -> T:
-        """Return what was made for this key and version. If it must be made, all callers wait for the same making."""
+        """Return the value of this key and version. If several callers need it at once, it is made only once."""
         kept = self._kept.get(key)
         if kept is not None and kept[0] == version:
             self._kept.move_to_end(key)
@@ -78,7 +78,7 @@ class NewsCache(Generic[T]):
         return made
 
     def _forget(self, key: str, maker: asyncio.Task[T]) -> None:
-        """Forget the task that made something. Its error is raised to those who asked for it."""
+        """Forget the task that made a value. Its error is raised to all callers that wait for the value."""
         self._makers.pop(key, None)
         if not maker.cancelled():
             maker.exception()

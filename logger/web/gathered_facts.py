@@ -1,4 +1,4 @@
-"""Gather what the page shows of one site; what has not changed since the last time is not asked again."""
+"""Gather the facts that the page shows of one site. Facts that have not changed are not gathered again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ class PageFacts:
 
     @cached_property
     def totals(self) -> Mapping[str, Any]:
-        """Return the newest totals; without powers if they are not fresh, for a power is true only now."""
+        """Return the newest totals; without powers if they are not fresh.
+
+        A power is true only at its own time.
+        """
         return only_true_now(self.now)
 
     @property
@@ -83,7 +86,7 @@ class GatheredFacts:
         self._inverters_of: object = None
 
     def find_known(self) -> PageFacts | None:
-        """Return the facts that were gathered last if nothing is new since."""
+        """Return the last facts if nothing is new since; else None."""
         return self._facts if self._look() == self._seen else None
 
     async def gather(self) -> PageFacts:
@@ -94,7 +97,7 @@ class GatheredFacts:
         return self._facts
 
     def _look(self) -> object:
-        """Return what the facts are made of; it is another as soon as one of them is."""
+        """Return a value that changes as soon as one of the facts does."""
         recorder, collector, minute = self._question.recorder, self._question.site.collector, self._count(60)
         sums = tuple(each.newest for each in recorder.sites)
         absences = tuple(collector.state.readings.absences.lasting.items())
@@ -109,7 +112,7 @@ class GatheredFacts:
         return int(self._question.clock.time()) // span_s
 
     async def _ask(self) -> PageFacts:
-        """Ask the API's own answers."""
+        """Make the facts from the API's own answers."""
         question = self._question
         scope = await question.site.make_scope()
         rows = await self._find_rows()
@@ -125,7 +128,7 @@ class GatheredFacts:
         )
 
     async def _find_rows(self) -> _Rows:
-        """Return the rows of days and months, which the store is asked for only when a row was written."""
+        """Return the rows of days and months. The store is read only after a row was written."""
         question = self._question
         of = (
             self._list_newest(*_OF_ROWS),

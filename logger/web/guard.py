@@ -1,6 +1,6 @@
 """Refuse requests that no visitor of the page needs: writing, bodies, foreign host names, wrong passwords.
 
-Set headers.
+Add the headers that protect visitors to each answer.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class HostNames:
     """The names by which the page may be called: IP addresses, and the names of this machine and of the settings.
 
     A stranger's page can make its own name lead to this machine's address (DNS rebinding). But then the browser sends
-    that name in the Host header, and a name that is not listed here is refused.
+    the stranger's name in the Host header. A name that is not listed here is refused.
     """
 
     def __init__(self, further: str) -> None:

@@ -37,12 +37,12 @@ _FLAGS: Final = ("communicating", "producing", "operating", "fault", "conditions
 
 
 class QuestionError(EnvoyLoggerError):
-    """A request to the API that cannot be understood."""
+    """A request to the API that makes no sense."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Hold one request to the API: its site, its parameters, what the recorder knows, and all its sites."""
+    """Hold one request to the API: its site, its parameters, the recorder, and all its sites."""
 
     site: ShownSite
     parameters: Mapping[str, str]
@@ -82,7 +82,7 @@ def _answer_today(reading: Reading, scope: Scope) -> dict[str, Value]:
 
 
 def _pick_ratios(answer: AnswerTable) -> list[dict[str, Value]]:
-    """Return the two percentages of each row, as far as they are known."""
+    """Return the two percentages of each row; a percentage that is unknown is left out."""
     names = [column.name for column in answer.columns]
     rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
     return [{name: round(v, 1) for name in _RATIOS if isinstance(v := row.get(name), float)} for row in rows]
@@ -149,7 +149,7 @@ async def answer_site(question: Question) -> Json:
 
 
 async def sum_now(question: Question) -> dict[str, Json]:
-    """Return how many gateways the site has, and the newest sums over them."""
+    """Return the number of gateways of the site, and the newest sums over them."""
     members = next((each for each in question.recorder.sites if each.site == question.site.name), None)
     if members is None:
         return {"gateways": None, "gateways_heard": None, "missing": "", "at": None, "is_fresh": False, "totals": {},
@@ -172,7 +172,7 @@ async def sum_now(question: Question) -> dict[str, Json]:
 async def sum_days(question: Question) -> list[Json]:
     """Return the last fourteen days of a site of several gateways.
 
-    The store keeps them with one of these gateways.
+    The store keeps these days under one of the site's gateways.
     """
     today, site = await question.site.today(), question.site
     points = {

@@ -1,4 +1,4 @@
-"""Keep the drawn parts of the page, so that a part is drawn again only when what it shows has changed."""
+"""Keep the drawn parts of the page. A part is drawn again only when its facts have changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from logger.web.wording import Wording
 
 @dataclass(frozen=True)
 class ShownParts:
-    """Hold what a visitor sees: every part by the id of its element, and the newest point of the curve."""
+    """Hold the page that a visitor sees: every part by the id of its element, and the newest point of the curve."""
 
     parts: Mapping[str, str]
     point: Mapping[str, float]

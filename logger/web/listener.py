@@ -66,7 +66,7 @@ async def answer(listener: socket.socket, settings: Settings, recorder: Recorder
 
 
 def count_most_connections() -> int:
-    """Return how many connections may be open at once. It leaves file descriptors for the recorder."""
+    """Return how many connections may be open at once, so that the recorder keeps enough file descriptors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(8, min(MOST_CONNECTIONS, soft - _OWN_FILES))
 
@@ -100,19 +100,20 @@ class GuardedConnection(H11Protocol):
             self._stop_deadline()
 
     def pause_writing(self) -> None:
-        """Begin to wait for a visitor who does not read what is sent."""
+        """Set a deadline, because the visitor does not read the answer."""
         super().pause_writing()
         self._start_deadline()
 
     def resume_writing(self) -> None:
-        """Go on with a visitor who reads again."""
+        """Remove the deadline, because the visitor reads again."""
         self._stop_deadline()
         super().resume_writing()
 
     def _cut_off(self) -> None:
         """End the connection at once.
 
-        The kernel ends it at once, too; otherwise it would keep unread data for many minutes.
+        The kernel drops the data that the visitor has not read, too. Otherwise it would keep these data for many
+        minutes.
         """
         own: socket.socket = self.transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)

@@ -30,7 +30,7 @@ _NOTHING: Final = ShownParts({}, {})
 
 @dataclass(slots=True)
 class _Step:
-    """Hold the message that brings a visitor from what he has seen to what is shown now."""
+    """Hold the message that tells a visitor the changes since his last message."""
 
     known: ShownParts | None = None
     shown: ShownParts | None = None
@@ -38,7 +38,7 @@ class _Step:
 
 
 class LiveStreams:
-    """Counts the open streams, and writes each. A message that several visitors need is written once for all."""
+    """Counts the open streams, and writes their messages. A message for several visitors is written once."""
 
     def __init__(self, page: FrontPage, news: News) -> None:
         self._page, self._news = page, news
@@ -53,7 +53,7 @@ class LiveStreams:
     async def follow(self, site: ShownSite, language: Language, stamp: str = "") -> AsyncIterator[bytes]:
         """Yield a message now and after each change of what this visitor sees.
 
-        `stamp`: the stamp of the parts that the visitor has already.
+        `stamp`: the stamp of the parts that the visitor already has.
         """
         version = self._news.version
         shown = await self._page.show(site, language)
@@ -79,7 +79,7 @@ class LiveStreams:
                 sent_at = loop.time()
 
     def _write(self, site: ShownSite, language: Language, known: ShownParts, shown: ShownParts) -> bytes:
-        """Write the difference between what a visitor has seen and what is shown now."""
+        """Write a message with the changes since the last message of a visitor."""
         step = self._written.get((site.number, language, known is _NOTHING), _Step)
         if step.known is not known or step.shown is not shown:
             changed = {name: text for name, text in shown.parts.items() if known.parts.get(name) != text}

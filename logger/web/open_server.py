@@ -1,4 +1,4 @@
-"""Listen for the first visitor of the page, and only then load what serves it. Recording never depends on it."""
+"""Wait for the first visitor of the page, and only then load the web server. Recording never depends on it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def _serve(address: tuple[str, int], settings: Settings, recorder: Recorde
 
 
 def _load() -> Answer:
-    """Import the function that answers.
+    """Import the function that answers requests.
 
     starlette and uvicorn take memory, so they are imported at the first visit.
     """

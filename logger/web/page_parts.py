@@ -24,7 +24,7 @@ _WEAK_DAYS: Final = 3
 
 
 def _write_state(facts: PageFacts, words: Wording) -> Markup:
-    """Write whether the readings are fresh, and what time they are of."""
+    """Write whether the readings are fresh, and their time."""
     at = facts.now["at"]
     if at is None:
         return el("span", words.say("first"), class_="chip waiting")
@@ -251,9 +251,9 @@ Draw: TypeAlias = Callable[[PageFacts, Wording], Markup]
 
 @dataclass(frozen=True, slots=True)
 class PagePart:
-    """Describe one part of the page: how it is drawn, and which facts it shows.
+    """Describe one part of the page: the function that draws it, and the facts that it shows.
 
-    It is drawn again when these change.
+    The part is drawn again when these facts change.
     """
 
     draw: Draw

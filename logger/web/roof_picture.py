@@ -44,7 +44,7 @@ def _draw_group(name: str, of: Sequence[Mapping[str, Any]], now: float, words: W
 def _find_places(of: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]] | None:
     """Return row and column of each inverter, from 1 on.
 
-    Return None if an inverter has none, if two share one, or if they are too many.
+    Return None if an inverter has no place, if two inverters share one, or if there are too many rows or columns.
     """
     rows, columns = ([str(each.get(name) or "") for each in of] for name in ("row", "column"))
     if not all(rows) or not all(columns):
@@ -58,7 +58,8 @@ def _find_places(of: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]] | Non
 def _number(names: Sequence[str]) -> list[int]:
     """Number rows or columns from 1 on.
 
-    If their names are numbers, these numbers with their gaps decide, else the order of their names.
+    If all names are numbers, these numbers are used, and gaps between them stay. Otherwise the order of the names
+    decides.
     """
     if all(name.isdecimal() for name in names):
         first = min(int(name) for name in names)
@@ -107,7 +108,7 @@ def name_of(inverter: Mapping[str, Any]) -> str:
 
 
 def find_ratio(inverter: Mapping[str, Any]) -> float | None:
-    """Return today's energy relative to the median of the group; None if it is not compared."""
+    """Return today's energy relative to the median of the group; None if the inverter is not compared."""
     ratio: float | None = (inverter.get("day") or {}).get("group_ratio")
     return ratio
 
@@ -125,7 +126,7 @@ def _power(inverter: Mapping[str, Any], now: float) -> float | None:
 
 
 def list_fresh(inverters: Sequence[Mapping[str, Any]], now: float) -> list[bool]:
-    """Tell of each inverter whether it has a power that is still shown."""
+    """Return for each inverter whether its power is recent enough to be shown."""
     return [_power(each, now) is not None for each in inverters]
 
 

@@ -1,4 +1,4 @@
-"""Give what is shown of one gateway's site: its newest readings, its day rows, its curve and its events."""
+"""Gather what is shown of one gateway's site: its newest readings, its day rows, its curve and its events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EVENT: Final = b"envoy_event,"
 class ShownSite:
     """One site: its `number`, from 1 on, and its collector.
 
-    If the gateway is away, what it has stored is shown, too.
+    While the gateway is away, its stored readings are shown.
     """
 
     number: int
@@ -85,7 +85,10 @@ class ShownSite:
         return is_current(reading, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:
-        """Return the newest totals: of this run, else the few figures that the store keeps of the last tick."""
+        """Return the newest totals of this run.
+
+        Without any, return the few figures that the store keeps of the last tick.
+        """
         found = self.collector.newest.find("envoy_totals")
         if found is not None:
             return found
@@ -119,7 +122,7 @@ class ShownSite:
         return sorted(by_identity.values(), key=lambda each: -each.time)
 
     async def _fill(self) -> NewestReadings:
-        """Read once what was stored before this start: the inverters' last rows, and the events of the last days."""
+        """Read stored data from before this start once: the inverters' last rows, and the events of the last days."""
         newest = self.collector.newest
         serial = await self.find_serial()
         if self._filled is newest or not serial:

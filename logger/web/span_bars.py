@@ -70,7 +70,7 @@ def _round_up(wh: float) -> float:
 
 
 def _draw_place(place: BarPlace, number: int, top: float, words: Wording) -> Markup | None:
-    """Draw the two bars of one place. Each bar is divided by where the energy went or came from."""
+    """Draw the two bars of one place. Each bar is divided by where its energy went or came from."""
     row = place.row
     if row is None:
         return None

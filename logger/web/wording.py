@@ -21,7 +21,7 @@ class Wording:
     language: Language
 
     def say(self, name: str, **parts: str) -> str:
-        """Return the text with a name, and insert `parts` into it."""
+        """Return the text with the name `name`, and insert `parts` into it."""
         text = TEXTS[name][LANGUAGES.index(self.language)]
         return text.format(**parts) if parts else text
 

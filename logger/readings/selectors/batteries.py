@@ -45,7 +45,7 @@ _REPORTS: Final = (*_AC_REPORTS, paths.ENSEMBLE)
 
 
 def v1_ac_batteries(view: View) -> Rows:
-    """Select the AC Batteries of `/api/v1/production/inverters` from a document of any age. They give ratings."""
+    """Select the AC Batteries of `/api/v1/production/inverters` from a document of any age, for their ratings."""
     return doubt_silent(view, list_devices(view.find_fact(paths.V1_INVERTERS), ACB), *_AC_REPORTS)
 
 
@@ -186,7 +186,10 @@ def _encharge_power_sum(view: View) -> Rows:
 
 
 def _any_doubt(devices: Rows) -> str:
-    """Return the doubt about any of the devices; empty if there is none. A doubted device makes their sum useless."""
+    """Return the doubt about any of the devices; empty if there is none.
+
+    A sum that includes a doubted device is doubted, too.
+    """
     return next((f"battery {row.serial}: {row.doubt}" for row in devices or () if row.doubt), "")
 
 

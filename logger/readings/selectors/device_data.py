@@ -50,8 +50,8 @@ def data_inverters(view: View) -> Rows:
     """Select active inverters of `/ivp/pdm/device_data` with a last reading. The document has at most 50 devices.
 
     UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
-    there is no document; only the v1 list remains then. A device without a readable power is read from that list, if
-    there is one.
+    the gateway no longer has the document; then only the v1 list remains. A device without a readable power is read
+    from the v1 list, if there is one.
     """
     if paths.DEVICE_DATA not in view.snapshot.documents:
         return ABSENT

@@ -109,7 +109,7 @@ def _silent_s(row: Row, view: View) -> float:
 def inverter_power_sum(view: View) -> Rows:
     """Sum the power in W of the v1 list's inverters that reported within 20 minutes.
 
-    The sum is UNKNOWN if no inverter reported: the inverters may be asleep or out of reach.
+    The sum is UNKNOWN if no inverter reported: the inverters may be off at night, or the gateway may not reach them.
     """
     rows = v1_inverters(view)
     if not rows:
@@ -130,9 +130,9 @@ def count_listed(view: View) -> int:
 
 
 def find_last_report(view: View) -> float | None:
-    """Return when the newest report of an inverter came, in unix seconds of our clock; None if no report is known.
+    """Return when an inverter last reported, in unix seconds of our clock; None if no report is known.
 
-    The documents may be of any age. The time of a report ahead of the gateway's clock is the present time.
+    The documents may be of any age. A report ahead of the gateway's clock counts as a report of now.
     """
     for path, find_newest in ((paths.V1_INVERTERS, _find_newest_listed), (paths.DEVICE_DATA, _find_newest_in_data)):
         document = view.find_fact(path)
@@ -188,7 +188,7 @@ installed_inverters = first_of(countable_inventory, device_data_inverters, count
 
 
 def has_readable_reports(view: View) -> bool:
-    """Tell whether the documents of any age give reports with time and power, of every inverter that they can list.
+    """Tell whether documents of any age give reports of every inverter, each with time and power.
 
     Device data alone leaves out every device beyond the fiftieth.
     """

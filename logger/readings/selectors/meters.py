@@ -128,7 +128,7 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
 def _doubt_dead(reading: Object, meter: Meter) -> str:
     """Return why a meter measures nothing: no phase has voltage, or every figure is zero; empty if it measures.
 
-    A gateway is supplied by the phases that it measures, so at least one of them has voltage.
+    A gateway is supplied by the phases that it measures, so at least one of these phases has voltage.
     """
     channels = objects(reading.get("channels")) or []
     phases = [reading, *channels[: meter.phases]]
@@ -140,7 +140,7 @@ def _doubt_dead(reading: Object, meter: Meter) -> str:
 
 
 def _is_unwired(channel: Object) -> bool:
-    """Tell whether a leg has never measured energy and has no voltage now."""
+    """Tell whether a phase has never measured energy and has no voltage now."""
     return not any(number(channel.get(key)) for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
 
 
@@ -217,7 +217,7 @@ def phases_in_use(view: View) -> Rows:
 
 
 def find_reversed_legs(view: View) -> list[str]:
-    """Return the phases of the production meter that show clearly negative power while another one produces."""
+    """Return the phases of the production meter that show negative power while another phase produces."""
     rows = keep(phases_in_use(view.standing()), lambda row: ("meter", "production") in row.tags)
     watts = {dict(row.tags)["phase"]: row.number(power_key(row)) or 0.0 for row in rows or ()}
     is_any_producing = max(watts.values(), default=0.0) > _LEG_W

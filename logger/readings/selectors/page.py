@@ -1,7 +1,7 @@
-"""Read the web page of the oldest gateways: four figures of three digits, each with a unit to match its size.
+"""Read the web page of the oldest gateways. It has four figures of three digits, each with its own unit.
 
-Power, today, the past week and the lifetime are read. The lifetime moves in steps of its third digit, such as 10 kWh
-or 1 MWh, so no energy is computed from its rises.
+The figures are power, today, the past week and the lifetime. The lifetime moves in steps of its third digit, such as
+10 kWh or 1 MWh, so no energy is computed from its rises.
 """
 
 from __future__ import annotations

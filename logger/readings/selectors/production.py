@@ -38,7 +38,7 @@ def _totals(view: View) -> Rows:
 
 
 def _doubt_sum(view: View, row: Row) -> Row:
-    """Doubt a sum over the inverters that stands still, or while none of them reports.
+    """Doubt a sum over the inverters that stands still, or that is given while no inverter reports.
 
     The sum has no time of its own, and the gateway repeats it for hours.
     """
@@ -124,9 +124,9 @@ def any_ct_block(side: str, kind: str) -> Selector:
 
 
 def _kind_of(block: Row, side: str) -> str | None:
-    """Return what a CT block measures; None if it does not say.
+    """Return what a CT block measures; None if the block does not name it.
 
-    A block of the production side that does not say it measures production (Q-P23).
+    A block of the production side without that name measures production (Q-P23).
     """
     kind = block.values.get("measurementType", "production" if side == "production" else None)
     return kind if isinstance(kind, str) else None
