@@ -21,8 +21,8 @@ from logger.lean_httpx import httpx
 MAY_REPEAT: Final = "may_repeat"
 """Extension of a request: False if sending it twice could do harm."""
 _SOON_S: Final = 0.25
-"""Seconds after which the next address of a name is tried, too. A request that is cut off meanwhile leaves its socket
-to the garbage collector (Python 3.11), so an address is connected to without this race."""
+"""Seconds after which the next address of a name is tried, too. A request that is cut off during this leaves a socket
+to the garbage collector of Python 3.11. So an address that is no name is connected to directly."""
 _HANDSHAKE_S: Final = 3600.0
 """No bound of its own: the whole request has one."""
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
