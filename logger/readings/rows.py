@@ -252,10 +252,10 @@ def how_many(rows: Rows) -> int | None:
     return None if rows is UNKNOWN else len(rows or ())
 
 
-def total(values: Iterable[Json], least: float = -math.inf) -> float | None:
-    """Sum the values; None if any value is not a number or is below `least`."""
+def total(values: Iterable[Json], least: float = -math.inf, most: float = math.inf) -> float | None:
+    """Sum the values; None if any value is not a number or is not between `least` and `most`."""
     found = [number(value) for value in values]
-    known = [value for value in found if value is not None and value >= least]
+    known = [value for value in found if value is not None and least <= value <= most]
     return add_up(known) if len(known) == len(found) else None
 
 

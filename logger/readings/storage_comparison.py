@@ -26,8 +26,6 @@ _FEWEST: Final = 6
 """So many samples with power are compared at least."""
 _WORTH_W: Final = 300.0
 """Batteries that report less say nothing about a CT."""
-_MOST_W: Final = 1_000_000.0
-"""No site's batteries give more, so such a report cannot be read."""
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the batteries' power measures none of it."""
 _REVERSED: Final = -0.5
@@ -57,9 +55,7 @@ def take_storage_sample(
         return None
     rows = batteries.encharge_power_sum(view)
     own = rows[0].number("sum") if rows and not rows[0].doubt else None
-    return (
-        StorageSample(at, watts, own / 1000) if own is not None and _WORTH_W <= abs(own) / 1000 <= _MOST_W else None
-    )
+    return StorageSample(at, watts, own / 1000) if own is not None and abs(own) / 1000 >= _WORTH_W else None
 
 
 def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[str, SiteWarning]:

@@ -13,6 +13,7 @@ from logger.readings import twin_keys as t
 from logger.readings import values as v
 from logger.readings.daily_table import BAND_DAY, DAY, HOUR, INVERTER_DAY, INVERTER_HOUR, MONTH, SITE_DAY, YEAR
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
+from logger.readings.selectors.inverters import MOST_W
 
 MILLI: Final = 1000.0
 """Milli units per unit."""
@@ -167,9 +168,9 @@ INVERTER = Measurement(
     has_layout=True,
     fields=(
         Field("power_w", "Mean power of its last interval.",
-            (number(s.DATA_INVERTERS, "watts.now"), number(s.V1_INVERTERS, "lastReportWatts")), low=0),
+            (number(s.DATA_INVERTERS, "watts.now"), number(s.V1_INVERTERS, "lastReportWatts")), low=0, high=MOST_W),
         Field("max_power_w", "Highest power since it was registered here.",
-            (number(s.DATA_INVERTERS, "watts.max"), number(s.V1_INVERTERS, "maxReportWatts")), low=0),
+            (number(s.DATA_INVERTERS, "watts.max"), number(s.V1_INVERTERS, "maxReportWatts")), low=0, high=MOST_W),
         Field("energy_today_wh", "Energy today, as the gateway counts.",
             (number(s.DATA_INVERTERS, "wattHours.today"),), low=0),
         Field("energy_yesterday_wh", "Energy yesterday, as the gateway counts.",

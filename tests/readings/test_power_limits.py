@@ -6,8 +6,22 @@ import pytest
 
 from logger.readings import paths
 from logger.site import Site
-from tests.readings.playing import metered, play, unmetered
-from tests.readings.site import Bodies, Body, Recorder, battery, ensemble, power
+from tests.readings.playing import metered, play, roof, unmetered
+from tests.readings.site import (
+    NOW,
+    STORAGE,
+    Bodies,
+    Body,
+    Recorder,
+    battery,
+    device_data,
+    ensemble,
+    inventory,
+    listed,
+    meter,
+    power,
+    reading,
+)
 
 RATED: Body = {
     "inventory": {"serial_nums": {"492001": {"device_type": 13, "encharge_rated_power": 3840}}},
@@ -67,3 +81,53 @@ def test_a_battery_gives_at_most_what_its_rated_power_lets_it(kilowatts: float, 
     first = found.minutes[0]
     powers = [point.fields.get("power_w") for point in first.readings if point.measurement == "envoy_battery"]
     assert powers == [1000 * kilowatts if is_written else None]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "kilowatts", "is_written"),
+    [(5000, 12.0, True), (5000, 13.0, False), (5000, -500.0, False), (None, 24.0, True), (None, 26.0, False)],
+)
+def test_q_b25_a_battery_without_a_rating_is_bounded_by_what_it_holds(
+    capacity: int | None, kilowatts: float, is_written: bool
+) -> None:
+    """Whatever is not its power stays, and the storage CT is compared with no such figure."""
+
+    def answer(at: int) -> Bodies:
+        bodies = dict(metered(at))
+        return {
+            **bodies,
+            paths.METERS: [*bodies[paths.METERS], meter(STORAGE, "storage")],
+            paths.READINGS: [*bodies[paths.READINGS], {**reading(STORAGE, 900.0), "timestamp": at}],
+            paths.ENSEMBLE: ensemble(battery("492001", last_rpt_date=at - 50, encharge_capacity=capacity)),
+            paths.ENSEMBLE_POWER: power(("492001", 1e6 * kilowatts)),
+        }
+
+    found = play(answer, 1)
+    (fields,) = found.fields("envoy_battery")
+    assert fields.get("power_w") == (1000 * kilowatts if is_written else None)
+    assert fields["charge_percent"] == 54.0
+    assert found.last["battery_power_w"] == 900.0
+    assert is_written or "storage CT" not in found.warnings
+
+
+@pytest.mark.parametrize(("joules", "watts"), [(270 * 900, 270.0), (-939, -1.0433), (900 * 900, None)])
+def test_an_ac_battery_gives_at_most_what_its_kind_can(joules: int, watts: float | None) -> None:
+    last = {"endDate": NOW - 60, "duration": 900, "joulesProduced": max(0, joules), "joulesUsed": max(0, -joules)}
+    device = {"devName": "acb", "sn": "121000000001", "active": True, "channels": [{"lastReading": last}]}
+    bodies = {
+        **unmetered(NOW),
+        paths.DEVICE_DATA: device_data(device),
+        paths.INVENTORY: inventory(batteries=[listed("121000000001")]),
+    }
+    (fields,) = play(lambda at: bodies, 1).fields("envoy_battery")
+    assert fields.get("power_w") == (None if watts is None else pytest.approx(watts, abs=0.001))
+
+
+@pytest.mark.parametrize("key", ["lastReportWatts", "maxReportWatts"])
+def test_a_power_that_no_inverter_makes_is_none_and_says_nothing_of_the_ct(key: str) -> None:
+    bodies = dict(metered(NOW))
+    bodies[paths.V1_INVERTERS] = [{**row, key: 60_000} if not n else row for n, row in enumerate(roof(NOW))]
+    found = play(lambda at: bodies, 1)
+    name = {"lastReportWatts": "power_w", "maxReportWatts": "max_power_w"}[key]
+    assert [fields.get(name) for fields in found.fields("envoy_inverter")].count(None) == 1
+    assert "production CT" not in found.warnings

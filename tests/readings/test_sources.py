@@ -218,7 +218,7 @@ def test_a_sum_with_an_unreadable_part_is_no_sum() -> None:
     assert "production_power_w" not in totals(once(bodies))
 
 
-@pytest.mark.parametrize("broken", [{"type": None}, {"activeCount": "x"}, {"measurementType": None}], ids=str)
+@pytest.mark.parametrize("broken", [{"type": None}, {"activeCount": "x"}, {"measurementType": 5}], ids=str)
 def test_a_ct_block_that_cannot_be_read_hands_over_to_no_other_block(broken: dict[str, Json]) -> None:
     eim: dict[str, Json] = {
         "type": "eim",
@@ -229,6 +229,12 @@ def test_a_ct_block_that_cannot_be_read_hands_over_to_no_other_block(broken: dic
     }
     body: Json = {"production": [{"type": "inverters", "wNow": 8, "whLifetime": 777}, {**eim, **broken}]}
     assert not {"production_power_w", "production_lifetime_wh"} & totals(once({paths.BLOCKS: body})).keys()
+
+
+@pytest.mark.parametrize("kind", [{}, {"measurementType": None}, {"measurementType": ""}], ids=str)
+def test_q_p23_a_production_block_that_names_no_kind_is_the_production_meter(kind: dict[str, Json]) -> None:
+    eim: dict[str, Json] = {"type": "eim", "activeCount": 1, "wNow": 9.0, "whLifetime": 5e6, **kind}
+    assert totals(once({paths.BLOCKS: {"production": [eim]}}))["production_power_w"] == 9.0
 
 
 def test_the_ct_block_counts_only_where_there_is_no_list_of_meters_and_with_active_count_1() -> None:

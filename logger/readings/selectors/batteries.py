@@ -31,13 +31,14 @@ from logger.readings.rows import (
     whole_of,
 )
 from logger.readings.selectors.device_data import data_devices
-from logger.readings.selectors.ensemble import encharge_inventory, encharge_power, encharge_status
+from logger.readings.selectors.ensemble import encharge_inventory, encharge_power, list_rated
 from logger.readings.selectors.inventory import inventory_of
 from logger.readings.selectors.inverters import ACB, is_typed, is_untyped, list_devices
 from logger.readings.selectors.production import blocks_of
 
 _FRESH_BLOCK_S: Final = 20 * 60
-_AC_BATTERY_W: Final = 270.0
+AC_BATTERY_W: Final = 270.0
+"""The rated power of an AC Battery."""
 _AC_REPORTS: Final = (paths.INVENTORY, paths.DEVICE_DATA)
 """The documents with an AC Battery's last report; where one of them says that it is silent, no other is believed."""
 _REPORTS: Final = (*_AC_REPORTS, paths.ENSEMBLE)
@@ -127,17 +128,11 @@ def infer_batteries(view: View) -> int | None:
 
 
 def sum_rated(view: View) -> float | None:
-    """Return the rated power in W of all batteries together.
-
-    Return None if there is no battery, or if one of them gives no rating.
-    """
+    """Return the rated power in W of all batteries together; None without a battery, or if they are unknown."""
     iq, ac = encharge_inventory(view), infer_ac_batteries(view)
     if iq is UNKNOWN or ac is None:
         return None
-    rated = {row.serial: row.number("encharge_rated_power") for row in encharge_status(view) or ()}
-    watts = [rated.get(row.serial) for row in iq or ()]
-    known = [each for each in watts if each is not None and each > 0]
-    return add_up([*known, _AC_BATTERY_W * ac]) or None if len(known) == len(watts) else None
+    return add_up([*list_rated(view).values(), AC_BATTERY_W * ac]) or None
 
 
 def _has_any(count: Callable[[View], int | None]) -> Condition:

@@ -5,7 +5,6 @@ Most gateways answer these paths even without the hardware. Each selector states
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from logger.model import Document, Json
@@ -32,6 +31,8 @@ CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
 """Device types of the ensemble inventory that switch the house between grid power and its own power."""
 SURGE: Final = 2.5
 """Batteries start motors with up to twice their rated power."""
+_LARGEST_W: Final = 10_000.0
+"""No IQ Battery is larger, so one that gives neither rating nor capacity is taken for this one."""
 _IQ_BATTERY: Final = 13
 """The `device_type` of an IQ Battery in the ensemble status."""
 
@@ -71,7 +72,7 @@ encharge_inventory = devices_known("ENCHARGE")
 def encharge_power(view: View) -> Rows:
     """Select power and charge of each battery. The document spells the key `devices:` (Q-B1)."""
     devices = list_powers(view.find_fresh(paths.ENSEMBLE_POWER))
-    return _doubt_surges(view, doubt_silent(view, devices, paths.ENSEMBLE))
+    return _drop_surges(view, doubt_silent(view, devices, paths.ENSEMBLE))
 
 
 def list_powers(document: Found[Document]) -> Rows:
@@ -83,15 +84,31 @@ def list_powers(document: Found[Document]) -> Rows:
     return inner_rows(values.get("devices:", values.get("devices")), power[0].document, "serial_num")
 
 
-def _doubt_surges(view: View, devices: Rows) -> Rows:
-    """Doubt batteries whose power is far above their rated power."""
-    rated = {row.serial: row.number("encharge_rated_power") for row in encharge_status(view) or ()}
+def _drop_surges(view: View, devices: Rows) -> Rows:
+    """Remove the power of batteries that is far above their rated power."""
+    rated = list_rated(view) if devices else {}
     found = []
     for row in devices or ():
-        most_w, milliwatts = SURGE * (rated.get(row.serial) or 0.0), row.number("real_power_mw")
-        is_beyond = 0 < most_w < abs(milliwatts or 0.0) / 1000
-        found.append(replace(row, doubt="its power is beyond what it is rated for") if is_beyond else row)
+        most_w, milliwatts = SURGE * rated.get(row.serial, _LARGEST_W), row.number("real_power_mw")
+        is_beyond = abs(milliwatts or 0.0) / 1000 > most_w
+        found.append(row.having({"real_power_mw": None}) if is_beyond else row)
     return devices and found
+
+
+def list_rated(view: View) -> dict[str, float]:
+    """Return the rated power of each installed IQ Battery in W, by serial.
+
+    A battery without a rating is taken for one that is empty after an hour; IQ Batteries last longer.
+    """
+    rated = {row.serial: row.number("encharge_rated_power") or 0.0 for row in encharge_status(view) or ()}
+    return {
+        row.serial: next((each for each in (rated.get(row.serial, 0.0), _hold_wh(row)) if each > 0), _LARGEST_W)
+        for row in encharge_inventory(view) or ()
+    }
+
+
+def _hold_wh(row: Row) -> float:
+    return row.number("encharge_capacity") or 0.0
 
 
 def encharge_status(view: View) -> Rows:

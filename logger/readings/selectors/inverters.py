@@ -44,6 +44,8 @@ FRESH_REPORT_S: Final = 30 * 60
 _FRESH_POWER_S: Final = 20 * 60
 """The power of an inverter is included in sums for this long after its report."""
 GONE_S: Final = 30 * 86400
+MOST_W: Final = 1000.0
+"""No micro-inverter makes more, so such a power is none."""
 
 
 # --- the v1 list ----------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ def inverter_power_sum(view: View) -> Rows:
         return rows
     if countable_inverters(view) is UNKNOWN or any(row.reported is None for row in rows):
         return UNKNOWN
-    if total(row.values.get("lastReportWatts") for row in rows) is None:
+    if total((row.values.get("lastReportWatts") for row in rows), most=MOST_W) is None:
         return UNKNOWN
     fresh = [row for row in rows if _silent_s(row, view) < _FRESH_POWER_S]
     watts = total(row.values.get("lastReportWatts") for row in fresh)
@@ -170,14 +172,14 @@ def sum_maxima(view: View) -> float | None:
 @lru_cache(maxsize=4)
 def _add_listed_maxima(same: SameDocument) -> float | None:
     rows = list_devices(same.document, PCU)
-    return total((row.values.get("maxReportWatts") for row in rows), least=0.0) if rows else None
+    return total((row.values.get("maxReportWatts") for row in rows), least=0.0, most=MOST_W) if rows else None
 
 
 @lru_cache(maxsize=4)
 def _add_data_maxima(same: SameDocument) -> float | None:
     rows = select_data_inverters(same.document)
     channels = [channel for row in rows or () for channel in objects(row.values.get("channels")) or [{}]]
-    return total((dig(channel, "watts.max") for channel in channels), least=0.0) if rows else None
+    return total((dig(channel, "watts.max") for channel in channels), least=0.0, most=MOST_W) if rows else None
 
 
 installed_inverters = first_of(countable_inventory, device_data_inverters, countable_inverters)

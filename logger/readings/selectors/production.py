@@ -128,7 +128,9 @@ def _kind_of(block: Row, side: str) -> str | None:
 
     A block of the production side without that name measures production (Q-P23).
     """
-    kind = block.values.get("measurementType", "production" if side == "production" else None)
+    kind = block.values.get("measurementType")
+    if kind in (None, ""):
+        return "production" if side == "production" else None
     return kind if isinstance(kind, str) else None
 
 
