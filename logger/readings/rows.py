@@ -198,7 +198,7 @@ def each_of(document: Found[Document], serial: str = "", reported: str = "") -> 
     return document if isinstance(document, Missing) else _list_rows(SameDocument(document), serial, reported)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _list_rows(same: SameDocument, serial: str, reported: str) -> Rows:
     """List the rows of a document. The result is cached, because a tick asks for the same rows many times."""
     return inner_rows(same.document.body, same.document, serial, reported)

@@ -66,8 +66,9 @@ class Key:
 class Field:
     """Describe one field: name (which ends in the unit), help text, keys in order of preference, and kind.
 
-    `made_of` describes how a value without a key is computed. Values outside `low`…`high` are left out.
-    `needs_belief`: the value is left out if its row is doubted.
+    `made_of` describes how a value without a key is computed. Values outside `low`…`high` are left out; where one is
+    None, the limit of the unit holds. `bounds`: both limits. `needs_belief`: the value is left out if its row is
+    doubted.
     """
 
     name: str
@@ -78,6 +79,13 @@ class Field:
     low: float | None = None
     high: float | None = None
     needs_belief: bool = True
+    bounds: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the limits once, because every value of every tick is compared with them."""
+        low, high = _LIMITS[self.unit]
+        bounds = low if self.low is None else self.low, high if self.high is None else self.high
+        object.__setattr__(self, "bounds", bounds)
 
     @property
     def unit(self) -> str:
@@ -103,8 +111,8 @@ class Field:
         """Tell whether a number lies within the field's limits; always true for flags and texts."""
         if isinstance(value, (bool, str)):
             return True
-        low, high = _LIMITS[self.unit]
-        return (low if self.low is None else self.low) <= value <= (high if self.high is None else self.high)
+        low, high = self.bounds
+        return low <= value <= high
 
 
 @dataclass(frozen=True, slots=True)

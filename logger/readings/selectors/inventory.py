@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from logger.model import Document
 from logger.readings import paths
 from logger.readings.rows import (
@@ -12,6 +14,7 @@ from logger.readings.rows import (
     Object,
     Row,
     Rows,
+    SameDocument,
     View,
     inner_rows,
     keep,
@@ -24,8 +27,13 @@ def inventory_of(document: Found[Document], kind: str, *, counting: bool = False
 
     `counting`: select none unless it is known of each device whether it is deleted.
     """
-    if isinstance(document, Missing):
-        return document
+    return document if isinstance(document, Missing) else _list_kind(SameDocument(document), kind, counting=counting)
+
+
+@lru_cache(maxsize=8)
+def _list_kind(same: SameDocument, kind: str, *, counting: bool) -> Rows:
+    """List the devices of one kind. The result is cached, because a tick asks for the same rows many times."""
+    document = same.document
     groups = objects(document.body) or []
     if not any(group.get("type") == "PCU" for group in groups):
         return UNKNOWN  # every complete inventory has an inverter group, even if empty: this one is cut
