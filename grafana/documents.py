@@ -13,10 +13,10 @@ _NAMES: Final[dict[Dialect, tuple[str, str]]] = {"flux": ("Flux", "flux"), "infl
 _HEAD: Final = """\
 # The boards
 
-Made from the source in `grafana/`; `python -m grafana.build` renews it. [grafana/README.md](../grafana/README.md)
+`python -m grafana.build` makes this page from the source in `grafana/`. [grafana/README.md](../grafana/README.md)
 says how the boards are installed or imported by hand.
 
-The queries are those of the boards, for people who build their own. What Grafana puts in:
+The page shows the query of each panel, for people who build boards of their own. Grafana replaces these words:
 
 | in a query | stands for |
 |---|---|
@@ -28,7 +28,7 @@ The queries are those of the boards, for people who build their own. What Grafan
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
 Local days, months and years come from the recorder's own rows ([fields](fields.md)), so that no query asks for a time
-zone. Values of several gateways are added up; of percentages, voltages and temperatures the mean is taken.
+zone. Values of several gateways are added up, except for percentages, voltages and temperatures: their mean is shown.
 """
 
 

@@ -25,7 +25,7 @@ def _totals(*fields: str, since: str = "10m") -> Rows:
 BATTERY: Final = Board(
     "envoy-battery",
     "Battery",
-    "How full the battery is, what went in and out, what comes back of it, and how each unit is.",
+    "The charge of the battery, the energy in and out, the efficiency, and the state of each unit.",
     (
         Section(
             "",
@@ -42,8 +42,8 @@ BATTERY: Final = Board(
                 ),
                 stats(
                     "",
-                    "What is stored, what went in and out today, and what it keeps: the reserve is the charge for a "
-                    "power cut.",
+                    "Stored energy, today's energy in and out, and the reserve: the charge that is kept for a power "
+"cut.",
                     (16, 5),
                     Newest(
                         _totals(
@@ -85,7 +85,7 @@ BATTERY: Final = Board(
                 ),
                 states(
                     "What it did",
-                    "Whether the battery charged, discharged or was idle, and when there were readings.",
+                    "Whether the battery charged, discharged or was idle, and the times with readings.",
                     (24, 4),
                     States(_totals("battery_state", since=SHOWN)),
                     Shade("readings", _totals("production_power_w", since=SHOWN)),
@@ -94,7 +94,7 @@ BATTERY: Final = Board(
                 ),
                 columns(
                     "In and out each day",
-                    "What came out of the battery (above zero) and what went in (below it), on each local day.",
+                    "Energy out of the battery (above zero) and into it (below zero), on each local day.",
                     (24, 8),
                     DayCurve(Rows("envoy_day", ("battery_discharged_wh", "battery_charged_wh"))),
                     time_from="30d",
@@ -103,7 +103,7 @@ BATTERY: Final = Board(
                 ),
                 curve(
                     "Lowest and highest charge of each day, ninety days",
-                    "How far the battery was emptied and filled on each local day.",
+                    "The lowest and the highest charge of the battery on each local day.",
                     (12, 8),
                     DayCurve(Rows("envoy_day", ("battery_max_percent", "battery_min_percent"))),
                     time_from="90d",
@@ -117,7 +117,7 @@ BATTERY: Final = Board(
                 ),
                 columns(
                     "What comes back",
-                    "What came out of the battery in each month, of what went in.",
+                    "Energy out of the battery in each month, divided by the energy into it.",
                     (12, 8),
                     DayShares(
                         Rows("envoy_month", ("battery_charged_wh", "battery_discharged_wh")),
@@ -130,14 +130,14 @@ BATTERY: Final = Board(
                 ),
                 stats(
                     "Full cycles",
-                    "How often its whole capacity came out of the battery, since it was installed.",
+                    "Number of times that the battery's whole capacity was discharged, since it was installed.",
                     (4, 8),
                     NewestShare(
                         "cycles", _totals("battery_discharged_lifetime_wh", "battery_capacity_wh"), scale=1.0
                     ),
                     named=False,
                     looks={"cycles": Look(more=WHOLE)},
-                    absent="its size or its counter is not known",
+                    absent="the battery's capacity or counter is not known",
                 ),
                 listing(
                     "Units",
@@ -167,7 +167,7 @@ BATTERY: Final = Board(
                 ),
                 curve(
                     "Temperature of each unit",
-                    "Temperature of each battery; its hottest cell where it tells that.",
+                    "Temperature of each battery, or of its hottest cell if the battery reports it.",
                     (24, 7),
                     CurveByTag(Rows("envoy_battery", ("temperature_c",)), "serial"),
                     zero=False,

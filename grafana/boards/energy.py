@@ -36,7 +36,7 @@ _SMOOTH: Final = Look(
 _AMOUNTS: Final = {name: Look(more={"decimals": 2}) for name in _MONEY}
 _BELOW: Final = {**_AMOUNTS, "cost": Look("Cost (below zero)", more={"decimals": 2, **BELOW_ZERO})}
 _NEEDS_METER: Final = "This needs a meter at the grid."
-_NEEDS_TARIFF: Final = "This needs your prices: a tariff file, named by LOGGER_TARIFF_FILE."
+_NEEDS_TARIFF: Final = "This needs a tariff file with your prices. Set LOGGER_TARIFF_FILE to its path."
 
 
 def _days(*fields: str) -> Rows:
@@ -58,14 +58,14 @@ def _sums(title: str, says: str, height: int, shift: str = "", *, ground: bool =
         ground=ground,
         time_shift=shift,
         looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
-        absent="No day of this time was recorded. The row of a day comes with its first reading.",
+        absent="No day of this time was recorded. A day's row is written with its first reading.",
     )
 
 
 ENERGY: Final = Board(
     "envoy-energy",
     "Energy",
-    "Days, months, years, records and costs, as they were booked for each local day.",
+    "Days, months, years, records and costs, computed from local days.",
     (
         Section(
             "",
@@ -86,7 +86,7 @@ ENERGY: Final = Board(
             (
                 bars(
                     "Each month",
-                    "Energy of each month, this month so far included.",
+                    "Energy of each month. The last bar is this month so far.",
                     (24, 9),
                     Spans(_months(*_MAIN)),
                     along="local_month",
@@ -94,8 +94,8 @@ ENERGY: Final = Board(
                 ),
                 columns(
                     "Where the sun's energy went",
-                    "What the panels made in each month: used here (what charged the battery included), or given to "
-                    "the grid.",
+                    "Energy from the panels in each month: used here (including the charge of the battery), or given "
+"to the grid.",
                     (12, 9),
                     DayDifferences(
                         Rows("envoy_month", ("grid_export_wh", "production_wh")),
@@ -109,7 +109,7 @@ ENERGY: Final = Board(
                 ),
                 columns(
                     "Where the house's energy came from",
-                    "What the house used in each month: from sun and battery, or from the grid.",
+                    "Energy that the house used in each month: from sun and battery, or from the grid.",
                     (12, 9),
                     DayDifferences(
                         Rows("envoy_month", ("grid_import_wh", "load_wh")),
@@ -139,7 +139,7 @@ ENERGY: Final = Board(
                 ),
                 bars(
                     "Each year",
-                    "Energy of each year, this year so far included.",
+                    "Energy of each year. The last bar is this year so far.",
                     (12, 9),
                     Spans(Rows("envoy_year", _MAIN, _YEARS)),
                     along="local_year",
@@ -153,7 +153,7 @@ ENERGY: Final = Board(
             (
                 heat(
                     "The sun, hour by hour",
-                    "Mean energy from the sun in each hour of the day, week by week over a year.",
+                    "Mean energy from the sun in each hour of the day, for each week of a year.",
                     (24, 12),
                     CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour", whole=True),
                     unit="watth",
@@ -168,7 +168,7 @@ ENERGY: Final = Board(
             (
                 listing(
                     "The ten best days",
-                    "The days with the most energy from the sun, of all that were recorded.",
+                    "The days with the most energy from the sun, of all recorded days.",
                     (8, 12),
                     TopSpans(Rows("envoy_day", ("production_wh", "load_wh", "grid_export_wh"), _YEARS)),
                     order=("local_date", "production_wh", "load_wh", "grid_export_wh"),
@@ -178,8 +178,8 @@ ENERGY: Final = Board(
                 ),
                 listing(
                     "The best of each year",
-                    "The best day and the highest powers of each year; from and to the grid as means of a quarter of "
-                    "an hour.",
+                    "The best day and the highest powers of each year. Powers from and to the grid are means of a "
+"quarter of an hour.",
                     (16, 12),
                     Listing(
                         Rows(
@@ -206,7 +206,7 @@ ENERGY: Final = Board(
                 ),
                 listing(
                     "Month by month",
-                    "The rows of all months: energy, highest powers, and how much of the time was recorded.",
+                    "The rows of all months: energy, highest powers, and the recorded part of the time.",
                     (24, 15),
                     Spans(
                         Rows(
@@ -230,8 +230,9 @@ ENERGY: Final = Board(
             (
                 stats(
                     "Money in the time shown",
-                    "Cost: what came from the grid. Income: what was given to it. Saved: against a house without sun "
-                    "and battery, which would have bought everything. In the currency of the tariff file.",
+                    "Cost: the price of the energy from the grid. Income: the price of the energy to the grid. Saved:"
+" the amount that a house without sun and battery would have paid more. In the currency of the "
+"tariff file.",
                     (8, 9),
                     SpanTotal(_days(*_MONEY)),
                     looks=_AMOUNTS,
@@ -239,7 +240,7 @@ ENERGY: Final = Board(
                 ),
                 columns(
                     "Money each month",
-                    "Savings (the income is part of them) above zero, cost below it, at the price of each minute.",
+                    "Savings (including the income) above zero, and cost below zero, at the price of each minute.",
                     (16, 9),
                     DayCurve(Rows("envoy_month", _BARS)),
                     time_from=_YEAR,
@@ -260,8 +261,8 @@ ENERGY: Final = Board(
                 ),
                 columns(
                     "Money each day",
-                    "Savings (the income is part of them) above zero and cost below it, of each local day in the "
-                    "time shown.",
+                    "Savings (including the income) above zero, and cost below zero, of each local day in the time "
+"shown.",
                     (12, 7),
                     DayCurve(_days(*_BARS)),
                     looks=_BELOW,

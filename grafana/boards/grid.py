@@ -38,7 +38,8 @@ def _named(unit: str) -> dict[str, Look]:
 GRID: Final = Board(
     "envoy-grid",
     "Grid",
-    "Voltage, frequency and power of each phase, the highest powers of each day, and when the grid was away.",
+    "Voltage, frequency and power of each phase, the highest powers of each day, and the outages of "
+"the grid.",
     (
         Section(
             "",
@@ -72,7 +73,7 @@ GRID: Final = Board(
                 ),
                 curve(
                     "Power of each phase",
-                    "Above zero power comes from the grid, below zero it goes there.",
+                    "Above zero, power comes from the grid. Below zero, power goes to the grid.",
                     (12, 8),
                     CurveByTag(_phase("power_w"), "phase", names=_PHASES),
                     interval="1m",
@@ -92,13 +93,13 @@ GRID: Final = Board(
                 ),
                 states(
                     "On and off the grid",
-                    "Whether the site was on the grid, where a controller or collar tells it; and when there were "
-                    "readings.",
+                    "Whether the site was on the grid, if a controller or collar reports that, and the times with "
+"readings.",
                     (24, 4),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
                     Shade("readings", Rows("envoy_totals", ("production_power_w",))),
                     interval="1m",
-                    absent="nothing here tells whether the grid is there",
+                    absent="no device reports the state of the grid",
                 ),
             ),
         ),
@@ -132,7 +133,7 @@ GRID: Final = Board(
                 ),
                 columns(
                     "Highest power each month",
-                    "The greatest mean of a quarter of an hour: from the grid above zero, to it below.",
+                    "The greatest mean of a quarter of an hour: from the grid above zero, to the grid below zero.",
                     (12, 8),
                     DayCurve(Rows("envoy_month", ("peak_import_w", "peak_export_w"))),
                     time_from="400d",
@@ -150,7 +151,7 @@ GRID: Final = Board(
                 ),
                 listing(
                     "Outages of the last two years",
-                    "When the grid came back, and how long it was away.",
+                    "The time at which the grid came back, and the duration of each outage.",
                     (12, 8),
                     Listing(Rows("envoy_event", ("text", "duration_s"), "730d", (("kind", "grid_back"),))),
                     order=("Time", "duration_s", "text"),
@@ -162,12 +163,12 @@ GRID: Final = Board(
                 ),
                 columns(
                     "Time without the grid each month",
-                    "How long the site was without the grid.",
+                    "Time for which the site was without the grid.",
                     (12, 8),
                     DayIn("off_grid_h", Rows("envoy_month", ("off_grid_s",)), 3600),
                     time_from="400d",
                     legend=False,
-                    absent="nothing here tells whether the grid is there",
+                    absent="no device reports the state of the grid",
                 ),
             ),
         ),

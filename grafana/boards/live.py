@@ -24,9 +24,7 @@ _NOTHING: Final = (
     "Nothing was recorded in the last ten minutes. After its start, the recorder delivers the first reading within "
     "two minutes."
 )
-_NO_TODAY: Final = (
-    "Nothing was recorded in the last ten minutes, or the recorder has just begun: it counts from midnight on."
-)
+_NO_TODAY: Final = "Nothing was recorded in the last ten minutes, or the recorder has just begun to count."
 _ONE_GATEWAY: Final = "No site here has several gateways."
 _SITE_POWERS: Final = ("production_power_w", "load_power_w", "battery_power_w", "net_power_w")
 _SITE_NOW: Final = (
@@ -64,14 +62,14 @@ POWER = curve(
 LIVE: Final = Board(
     "envoy-live",
     "Live",
-    "What sun, house, battery and grid do now, and how today is going.",
+    "The present power of sun, house, battery and grid, and today's energy.",
     (
         Section(
             "",
             (
                 stats(
                     "",
-                    "Power now, of the last ten minutes at most; battery and grid only where they are measured.",
+                    "Newest power, at most ten minutes old. Battery and grid are shown only if they are measured.",
                     (24, 5),
                     Newest(_totals("production_power_w", "load_power_w")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
@@ -100,7 +98,7 @@ LIVE: Final = Board(
                 ),
                 bars(
                     "Last two weeks",
-                    "Energy of each local day, today so far included.",
+                    "Energy of each local day. The last bar is today so far.",
                     (15, 8),
                     Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "14d")),
                     along="local_date",
@@ -108,7 +106,7 @@ LIVE: Final = Board(
                 ),
                 states(
                     "Battery and grid",
-                    "What battery, grid and generator did over the time shown, and when there were readings.",
+                    "States of battery, grid and generator over the time shown, and the times with readings.",
                     (9, 4),
                     States(Rows("envoy_totals", ("battery_state",))),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
@@ -117,7 +115,7 @@ LIVE: Final = Board(
                 ),
                 stats(
                     "Last reading",
-                    "When the newest reading of the gateway came.",
+                    "Time of the gateway's newest reading.",
                     (3, 4),
                     LastTime(_totals("inverters", since="30d")),
                     named=False,
@@ -128,7 +126,7 @@ LIVE: Final = Board(
                 ),
                 stats(
                     "Panels",
-                    "How many inverters there are, and how many produce now.",
+                    "Number of inverters, and number of those that produce now.",
                     (3, 4),
                     Newest(_totals("inverters_producing", "inverters")),
                     absent="no list of inverters",
@@ -136,7 +134,7 @@ LIVE: Final = Board(
                 ),
                 stats(
                     "Token, days left",
-                    "Days until the gateway's token ends; the recorder renews it by itself where it may.",
+                    "Days until the gateway's token ends. The recorder renews the token if it has the account.",
                     (3, 4),
                     NewestIn("token_days", Rows("envoy_logger", ("token_expires_s",), "15m"), 86400),
                     named=False,
@@ -149,8 +147,8 @@ LIVE: Final = Board(
             (
                 listing(
                     "All gateways of a site together",
-                    "The newest sums of each site with several gateways. A sum is shown only while all of them are "
-                    "heard; what is missing is named.",
+                    "The newest sums of each site with several gateways. A sum is shown only while all its gateways "
+                    "answer. Otherwise the missing gateways are named.",
                     (24, 4),
                     Each(Rows("envoy_site", _SITE_NOW, "5m"), ("site",)),
                     order=("site", *_SITE_NOW),

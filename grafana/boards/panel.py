@@ -23,14 +23,14 @@ def _of(measurement: str, *fields: str, since: str = SHOWN) -> Rows:
 PANEL: Final = Board(
     "envoy-panel",
     "Panel",
-    "One inverter: its power against its group, its voltages and temperature, its days.",
+    "One inverter: its power compared with its group, its voltages and temperature, and its days.",
     (
         Section(
             "",
             (
                 stats(
                     "This panel",
-                    "Its name; without a layout file its serial number.",
+                    "The panel's name, or its serial number if there is no layout file.",
                     (4, 5),
                     Each(_of("envoy_inverter_day", "panel", since="50h")),
                     named=False,
@@ -78,7 +78,7 @@ PANEL: Final = Board(
                 ),
                 curve(
                     "Voltage and current of the panel",
-                    "What the panel gives its inverter; only from gateways with `device_data`.",
+                    "Voltage and current from the panel to its inverter. Only gateways with `device_data` give them.",
                     (12, 8),
                     Curve(_of("envoy_inverter", "dc_voltage_v", "dc_current_a")),
                     interval="15m",
@@ -86,11 +86,11 @@ PANEL: Final = Board(
                         "dc_current_a": Look("Current", HOUSE, more=RIGHT),
                         "dc_voltage_v": Look("Voltage", SOLAR),
                     },
-                    absent="this gateway does not tell it",
+                    absent="this gateway does not give these values",
                 ),
                 curve(
                     "Temperature, and voltage of the grid",
-                    "Temperature of the inverter, and the grid's voltage as it measures it.",
+                    "Temperature of the inverter, and the grid's voltage at the inverter.",
                     (12, 8),
                     Curve(_of("envoy_inverter", "temperature_c", "ac_voltage_v")),
                     interval="15m",
@@ -98,11 +98,12 @@ PANEL: Final = Board(
                     looks={
                         "ac_voltage_v": Look(more=RIGHT),
                     },
-                    absent="this gateway does not tell it",
+                    absent="this gateway does not give these values",
                 ),
                 states(
                     "What it says",
-                    "Whether it was heard and produced, and the gateway's words; at night `dc-pwr-low` is in order.",
+                    "Whether the inverter communicated and produced, and its condition flags. At night `dc-pwr-low` "
+"is normal.",
                     (24, 5),
                     States(_of("envoy_inverter_status", "communicating", "producing", "conditions")),
                     interval="5m",
@@ -119,7 +120,8 @@ PANEL: Final = Board(
                 ),
                 curve(
                     "Against its group, ninety days",
-                    "Energy of each local day, divided by the median of its group: 100 % is as good as the others.",
+                    "Energy of each local day, divided by the median of the group. At 100 % the panel is as good as "
+"the others.",
                     (24, 7),
                     DayCurve(_of("envoy_inverter_day", "group_ratio", "group_ratio_7d")),
                     time_from="90d",

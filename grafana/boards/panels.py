@@ -28,15 +28,16 @@ def _day_rows(*fields: str, since: str = _RECENT) -> Rows:
 PANELS: Final = Board(
     "envoy-panels",
     "Panels",
-    "Every panel against its neighbours: today on the roof, over the last week, and over ninety days.",
+    "Every panel compared with its group: today on the roof, over the last week, and over ninety "
+"days.",
     (
         Section(
             "",
             (
                 stats(
                     "",
-                    "Inverters that are installed, produce now, and were heard. Weak: below its group on sunny days. "
-                    "Silent: without a report for a day.",
+                    "Number of inverters that are installed, produce now, and communicate. Weak: below its group on "
+"sunny days. Silent: without a report for a day.",
                     (24, 5),
                     Newest(
                         Rows("envoy_totals", ("inverters", "inverters_producing", "inverters_communicating"), "15m")
@@ -47,8 +48,8 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "The roof today: ${group}",
-                    "Energy of each panel on the newest day, against the median of its group, where it lies on the "
-                    "roof. Places are `panel_row` and `panel_column` of the layout file.",
+                    "Energy of each panel on the newest day, divided by the median of its group, at the panel's place"
+" on the roof. The places are `panel_row` and `panel_column` of the layout file.",
                     (24, 5),
                     Each(
                         _day_rows("panel_row", "panel_column", "group_ratio"), needs=("panel_row", "panel_column")
@@ -68,12 +69,12 @@ PANELS: Final = Board(
                         "panel_row\\panel_column": Look("Row", more={**_CENTERED, **cell(60)}),
                     },
                     repeat="group",
-                    absent="Nothing to compare yet. The roof needs a layout file with rows and columns, named by "
-                    "LOGGER_LAYOUT_FILE.",
+                    absent="Nothing to compare yet. The roof needs a layout file with rows and columns. Set "
+"LOGGER_LAYOUT_FILE to its path.",
                 ),
                 heat(
                     "Power of each panel",
-                    "A line for each panel. No colour: it reported nothing.",
+                    "A line for each panel. No colour: the panel's inverter reported nothing.",
                     (10, 12),
                     CurveByPanel("power_w", Rows("envoy_inverter", ("power_w",), where=_GROUP)),
                     unit="watt",
@@ -83,7 +84,8 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "Panels, worst first",
-                    "Each panel's last seven days against its group, and what it says now. A click opens the panel.",
+                    "Each panel's last seven days compared with its group, and its newest state. A click opens the "
+"panel.",
                     (14, 12),
                     Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
                     Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),
@@ -109,7 +111,8 @@ PANELS: Final = Board(
                 ),
                 gauges(
                     "Seven days, against the group",
-                    "Energy of each panel over seven days, divided by the median of its group; the worst first.",
+                    "Energy of each panel over seven days, divided by the median of its group. The worst panel comes "
+"first.",
                     (24, 8),
                     Each(_day_rows("panel", "group_ratio_7d")),
                     hidden=("Time", "serial"),
@@ -124,8 +127,8 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "Shading, thirty days",
-                    "Energy of each panel in each hour of the day over thirty days, against the median of its group. "
-                    "What shades a panel shows as an orange or red hour.",
+                    "Energy of each panel in each hour of the day over thirty days, divided by the median of its "
+"group. The hours of a shaded panel are orange or red.",
                     (24, 12),
                     HourShares(
                         "group_percent",
@@ -145,7 +148,7 @@ PANELS: Final = Board(
                 ),
                 heat(
                     "Ninety days, against the group",
-                    "Energy of each panel on each day, divided by the median of its group. Red: far below its group.",
+                    "Energy of each panel on each day, divided by the median of its group. Red: far below the group.",
                     (24, 12),
                     PanelDays("group_percent", Rows("envoy_inverter_day", ("group_ratio", "panel"), where=_GROUP)),
                     unit="percent",

@@ -36,14 +36,14 @@ _DAY_S: Final = 86400
 RECORDER: Final = Board(
     "envoy-recorder",
     "Recorder",
-    "Whether everything is read and delivered, how the gateway answers, and what happened.",
+    "State of reading and delivery, the gateway's answer times, and the events.",
     (
         Section(
             "",
             (
                 stats(
                     "Last reading",
-                    "When the newest reading of the gateway came.",
+                    "Time of the gateway's newest reading.",
                     (4, 5),
                     LastTime(Rows("envoy_totals", ("inverters",), "30d")),
                     named=False,
@@ -54,8 +54,8 @@ RECORDER: Final = Board(
                 ),
                 stats(
                     "",
-                    "Oldest waiting: the age of the oldest row that InfluxDB has not taken yet. Refused points are "
-                    "kept, and can be sent again.",
+                    "Oldest waiting: the age of the oldest row that is not delivered yet. Refused points are kept, "
+"and can be sent again.",
                     (20, 5),
                     Newest(_self("outbox_rows", "outbox_oldest_s", "refused_points", since="15m")),
                     NewestIn("token_days", _self("token_expires_s", since="15m"), _DAY_S),
@@ -63,11 +63,11 @@ RECORDER: Final = Board(
                     looks={
                         "outbox_oldest_s": Look(steps=((None, GOOD), (600, WARN), (3600, BAD))),
                     },
-                    absent="The recorder has said nothing for fifteen minutes.",
+                    absent="The recorder has written nothing for fifteen minutes.",
                 ),
                 curve(
                     "How long the gateway's answers take",
-                    "Seconds from request to answer, for each of the gateway's paths.",
+                    "Seconds from request to answer, for each path of the gateway.",
                     (12, 8),
                     CurveByTag(_self("latency_s"), "endpoint"),
                     interval="1m",
@@ -76,7 +76,7 @@ RECORDER: Final = Board(
                 ),
                 listing(
                     "Requests since the start",
-                    "How often each path was asked, and how often in vain.",
+                    "Number of requests for each path, and number of those that failed.",
                     (12, 8),
                     Each(_self("requests", "failures", "latency_s", since="20m"), ("endpoint",)),
                     order=("endpoint", "requests", "failures", "latency_s"),
@@ -86,7 +86,7 @@ RECORDER: Final = Board(
                 ),
                 curve(
                     "What waits for InfluxDB",
-                    "Rows that are stored and not delivered yet (left), and the age of the oldest (right).",
+                    "Number of rows that are not delivered yet (left), and the age of the oldest row (right).",
                     (12, 8),
                     Curve(_self("outbox_rows", "outbox_oldest_s")),
                     interval="1m",
@@ -94,7 +94,7 @@ RECORDER: Final = Board(
                 ),
                 curve(
                     "Memory and processor",
-                    "Memory that the recorder holds (left), and how much of one processor it uses (right).",
+                    "Memory of the recorder (left), and its part of one processor (right).",
                     (12, 8),
                     Curve(_self("memory_bytes")),
                     Rate("cpu_percent", _self("cpu_s")),
@@ -106,7 +106,7 @@ RECORDER: Final = Board(
                 ),
                 bars(
                     "How much of each day was recorded",
-                    "Ticks that were polled, of all ticks of the local day.",
+                    "Polled ticks, divided by all ticks of the local day.",
                     (12, 8),
                     Spans(Rows("envoy_day", ("coverage_percent",), "30d")),
                     along="local_date",
@@ -116,7 +116,8 @@ RECORDER: Final = Board(
                 ),
                 curve(
                     "The gateway's clock, and its link to Enphase",
-                    "Its clock minus ours (left), and the age of its last report to Enphase (right).",
+                    "The gateway's clock minus the recorder's clock (left), and the age of the gateway's last report "
+"to Enphase (right).",
                     (12, 8),
                     Curve(_self("clock_skew_s")),
                     Curve(Rows("envoy_gateway", ("last_cloud_report_age_s",))),
@@ -147,7 +148,7 @@ RECORDER: Final = Board(
                 ),
                 listing(
                     "Gateways",
-                    "What each gateway says about itself.",
+                    "Firmware, part number and other facts of each gateway.",
                     (8, 11),
                     Each(
                         Rows("envoy_gateway", ("firmware", "part_number", "interface", "update_status"), "2h"),

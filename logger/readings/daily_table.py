@@ -79,7 +79,7 @@ DAY = Measurement(
 _OF_SITE: Final = "the rows of its gateways, while every one that can have it has it"
 SITE_DAY = Measurement(
     "envoy_site_day",
-    "One local day of a site of several gateways: the sums of their rows. Written while every gateway has that day.",
+    "One local day of a site of several gateways: the sums of their rows. Written if every gateway has that day.",
     "daily",
     time="day",
     has_gateway=False,
@@ -94,8 +94,8 @@ SITE_DAY = Measurement(
 
 BAND_DAY = Measurement(
     "envoy_band_day",
-    "Each price band of the tariff file on each local day; the band `standing` holds the standing charge, the band "
-    "`unpriced` the energy for which no price was known within a day.",
+    "Each price band of the tariff file on each local day. The band `standing` holds the standing charge. The band "
+    "`unpriced` holds the energy whose price was not known after a day.",
     "daily",
     tags=("band",),
     time="day",
@@ -166,14 +166,14 @@ def _of_period(kind: str, example: str) -> tuple[Field, ...]:
 
 MONTH = Measurement(
     "envoy_month",
-    "One local month of the site: the sums of its days so far. Current within 15 minutes.",
+    "One local month of the site: the sums of its days so far. Rewritten every 15 minutes.",
     "daily",
     time="month",
     fields=_of_period("month", "YYYY-MM"),
 )
 YEAR = Measurement(
     "envoy_year",
-    "One local year of the site: the sums of its days so far. Current within 15 minutes.",
+    "One local year of the site: the sums of its days so far. Rewritten every 15 minutes.",
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),
@@ -182,7 +182,7 @@ YEAR = Measurement(
 HOUR = Measurement(
     "envoy_hour",
     "One local hour of the site, written once when it is over. `hour` is the hour of the day (00 to 23), `month` the "
-    "month of the year (01 to 12), both in the site's time zone; InfluxQL can group by neither without them. An hour "
+    "month of the year (01 to 12), both in the site's time zone. InfluxQL needs these tags to group by them. An hour "
     "whose energy is not known from its own counters has no point.",
     "daily",
     tags=("hour", "month"),
@@ -204,7 +204,7 @@ HOUR = Measurement(
 
 INVERTER_HOUR = Measurement(
     "envoy_inverter_hour",
-    "Each inverter in each local hour that its reports cover, beside its group; written once, after the hour.",
+    "Each inverter in each local hour that its reports cover, with its group's median. Written once, after the hour.",
     "daily",
     tags=("serial", "panel_group", "hour"),
     time="hour",

@@ -37,13 +37,14 @@ _HEAD: Final = """\
 # Every field
 
 This page is made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the same. If a field has
-several sources, they are read in the given order: a later one is used only if the gateway surely has nothing better.
-A value that is missing or not plausible is left out.
+several sources, they are read in the given order: a later source is used only if the gateway surely lacks all earlier
+ones. A value that is missing or not plausible is left out.
 
-Every point carries the tag `gateway` (its serial number), and `site` if one is set. Points of a site of several
-gateways (`envoy_site`, `envoy_site_day`) carry only `site`. Points of inverters also carry the tags of the layout
-file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`, `panel_column`, and any further tag that it defines.
-`serial` identifies an inverter; a panel that gets another name in the layout file starts a new series.
+Every point has the tag `gateway` (the gateway's serial number). If you name the site, every point also has the tag
+`site`. Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of
+inverters also have the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`,
+`panel_column`, and any further tag in that file. The tag `serial` identifies an inverter. If a panel gets another
+name in the layout file, a new series begins.
 """
 
 

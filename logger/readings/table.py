@@ -60,7 +60,7 @@ AGE = Field("inventory_age_s", "Age of the inventory that the counts or flags co
 
 TOTALS = Measurement(
     "envoy_totals",
-    "The site as a whole, one point a tick.",
+    "The site as a whole, one point per tick.",
     "totals",
     fields=(
         Field("inverters", "Micro-inverters installed.", (count(s.INSTALLED, "installed"),), kind="int"),
@@ -120,7 +120,7 @@ TOTALS = Measurement(
 _OF_SITE: Final = "the sum over its gateways, while all of them are heard"
 SITE = Measurement(
     "envoy_site",
-    "A site of several gateways, one point a tick: the sums of its gateways, only while all of them are heard.",
+    "A site of several gateways, one point per tick: the sums over its gateways, only while all of them answer.",
     "totals",
     has_gateway=False,
     fields=(
@@ -135,7 +135,7 @@ SITE = Measurement(
 
 METER = Measurement(
     "envoy_meter",
-    "Each enabled meter, as the gateway gives it.",
+    "Each enabled meter, with the gateway's own figures.",
     "totals",
     _meter_fields(
         s.METERS,
@@ -160,7 +160,7 @@ PHASE = Measurement(
 
 INVERTER = Measurement(
     "envoy_inverter",
-    "What an inverter measured, at the time of its own report.",
+    "The measured values of each inverter, at the time of its own report.",
     "devices",
     tags=("serial",),
     time="report",
@@ -200,7 +200,7 @@ INVERTER = Measurement(
 
 INVERTER_STATUS = Measurement(
     "envoy_inverter_status",
-    "How an inverter is, at the tick.",
+    "The state of each inverter at the tick.",
     "devices",
     tags=("serial",),
     listed_by=((s.INVENTORY, s.LISTED, s.DATA_LISTED),),
@@ -341,7 +341,7 @@ GATEWAY = Measurement(
 
 EVENT = Measurement(
     "envoy_event",
-    "Something that happened, at its second; for annotations.",
+    "Each event, at its second. Grafana can show events as annotations.",
     "totals",
     tags=("kind", "serial"),
     fields=(
@@ -354,7 +354,7 @@ EVENT = Measurement(
 
 SELF = Measurement(
     "envoy_logger",
-    "The recorder itself; with tag endpoint one point an endpoint of the gateway.",
+    "The recorder itself. A point with the tag `endpoint` is about one endpoint of the gateway.",
     "totals",
     tags=("endpoint",),
     fields=(

@@ -32,7 +32,7 @@ ROUTES: Final = (
     Route(
         f"{API}/now",
         "The newest totals (`is_fresh` while they are of the last three ticks), today's own use and "
-        "self-sufficiency, grid, batteries, and what is wrong now with its cure.",
+        "self-sufficiency, grid, batteries, and the present problems with their cures.",
         json_answers.answer_now,
     ),
     Route(
@@ -55,21 +55,23 @@ ROUTES: Final = (
     Route(
         f"{API}/site",
         "The sums over a site of several gateways, as in `envoy_site`, and its days, as in `envoy_site_day`; "
-        "`gateways` is null at a site of one.",
+        "`gateways` is null at a site of one gateway.",
         json_answers.answer_site,
     ),
     Route(
         f"{API}/inverters",
-        "Each inverter: its place by the layout, its last report, its state, and its newest row of the day "
-        "(`group_ratio`: against the median of its group).",
+        "Each inverter: its place by the layout, its last report, its state, and its newest day row "
+        "(`group_ratio`: its energy divided by the median of its group).",
         json_answers.answer_inverters,
     ),
     Route(
         f"{API}/events",
-        "What happened in the last seven days, newest first.",
+        "The events of the last seven days, newest first.",
         json_answers.answer_events,
-        (("limit", "how many at most, up to 200; by default 50"),),
+        (("limit", "the greatest number of events, up to 200; by default 50"),),
         "limit=3",
     ),
-    Route(f"{API}/status", "The recorder itself, as in `envoy-logger status --json`.", json_answers.answer_status),
+    Route(
+        f"{API}/status", "The state of the recorder, as in `envoy-logger status --json`.", json_answers.answer_status
+    ),
 )

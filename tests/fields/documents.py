@@ -21,16 +21,17 @@ _OWN = ("envoy_event", "envoy_logger")
 _HEAD = """\
 # Supported gateways
 
-What each of the recorded gateways gives at a recorder's first poll: which measurements, from which sources, and what
-it does not give and why. Made by `python -m tests.fields.documents` from the recordings; a gateway of yours that is
-not here is recorded by `envoy-logger capture`.
+This page lists the recorded gateways. For each gateway it shows the measurements of a recorder's first poll with
+their sources, and the fields that are absent with the reason. `python -m tests.fields.documents` makes it from the
+recordings. If your gateway is not in the list, you can record it with `envoy-logger capture`.
 """
 _PRODUCTS = Path(__file__).with_name("products.md")
 _RECORDED = """\
 ## What was recorded
 
-Generations: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to 8.2, G5
-firmware 8.3, G5N its new metering; S without meters in use, M with.
+The generations are: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to
+8.2, G5 firmware 8.3, and G5N firmware 8.3 with the new metering. S means without meters in use, M means with meters
+in use.
 """
 
 

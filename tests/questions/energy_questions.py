@@ -130,7 +130,7 @@ ENERGY_QUESTIONS: Final = (
             (month,): (*(found := energies(days)), *_ratios(*found)) for month, days in site.months().items()
         },
         fits=has_meters, numbers=(3,),
-        note="Percentages are not stored, but computed from sums. A mean of daily percentages would be "
+        note="Percentages are not stored, but computed from sums. The mean of daily percentages would be "
         "wrong.",
     ),
     Question(
@@ -152,7 +152,7 @@ ENERGY_QUESTIONS: Final = (
             where="local_month =~ /-11$/",
         ),
         ("local_month",), (*_ENERGIES, "production_a_day_wh"), _same_month, fits=has_meters, numbers=(4,),
-        note="`-11` is November; Grafana puts the month in by `/-${__to:date:MM}$/`. While the month lasts,"
+        note="`-11` is November. In Grafana, write `/-${__to:date:MM}$/` for the month. While the month lasts,"
         " compare means per day. `envoy-logger query compare` compares the same days of both years. In Flux, "
         "`toFloat` is needed because `days` is an integer, and one column holds one type.",
     ),
@@ -175,7 +175,7 @@ ENERGY_QUESTIONS: Final = (
             for year in (2026, 2025)
         ),
         ("day",), ("production_wh",), _progress, numbers=(6,),
-        note="In Grafana give the query of the earlier year a time shift of `1y`, so that both lines lie on one "
+        note="In Grafana give the query of the earlier year a time shift of `1y`, so that both lines have one "
         "axis.",
     ),
     Question(
@@ -200,7 +200,7 @@ ENERGY_QUESTIONS: Final = (
             (month,): (add(days, "production") * 0.00065,) for month, days in site.months().items()
         },
         within=0.01, numbers=(29,),
-        note="The factor is that of your grid.",
+        note="Replace 0.65 by the factor of your grid.",
     ),
     Question(
         "shape",
@@ -220,7 +220,7 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> pivot(rowKey: ["hour"], columnKey: ["_field"], valueColumn: "_value")\n    |> group()',
         select(", ".join(f"mean({name}) AS {name}" for name in _ENERGIES), "envoy_hour", "31d", group='"hour"'),
         ("hour",), _ENERGIES, _hours, fits=has_meters,
-        note="Multiplied by the prices of another tariff, it tells what that tariff would cost. It also tells "
+        note="Multiply the answer by the prices of another tariff to get its cost. The answer also shows "
         "when a bigger battery would have energy to store.",
     ),
     Question(
@@ -229,6 +229,6 @@ ENERGY_QUESTIONS: Final = (
         read("envoy_hour", "production_wh", since="-1d") + '\n    |> keep(columns: ["_time", "hour", "_value"])',
         select("production_wh", "envoy_hour", "1d", group='"hour"'),
         ("hour",), ("production_wh",), _last_hours,
-        note="An hour is written when it is over.",
+        note="An hour is written when it is over, so the present hour is missing.",
     ),
 )  # fmt: skip

@@ -114,8 +114,7 @@ OTHER_QUESTIONS: Final = (
         ("local_month",), (*_CHARGED, "percent"),
         _came_back,
         fits=has_battery, numbers=(20,),
-        note="If the battery is fuller at the end of a month than at its beginning, the month seems worse than it "
-        "was.",
+        note="If the battery is fuller at the end of a month than at its beginning, the month's figure is too low.",
     ),
     Question(
         "battery",
@@ -126,7 +125,7 @@ OTHER_QUESTIONS: Final = (
         ("local_year",), ("cycles",),
         lambda site: {(year,): (add(days, "battery_discharged") / 10000,) for year, days in site.years().items()},
         within=0.01, fits=has_battery, numbers=(21,),
-        note="10000 is the capacity in Wh; `battery_capacity_wh` of `envoy_totals` has it.",
+        note="10000 is the capacity in Wh. Yours is in `battery_capacity_wh` of `envoy_totals`.",
     ),
     Question(
         "reserve",
@@ -136,7 +135,7 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("battery_min_percent",),
         lambda site: {(day,): (min(truth.charge),) for day, truth in site.days(365).items()},
         within=0.01, fits=has_battery, numbers=(22,),
-        note="`battery_reserve_percent` of `envoy_totals` is the reserve that is set.",
+        note="`battery_reserve_percent` of `envoy_totals` is the configured reserve.",
     ),
     Question(
         "bigger-battery",
@@ -161,7 +160,7 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
         within=0.01, fits=has_meters, numbers=(15,),
-        note="They are taken from every minute on the grid, over all phases, and remain when the minutes are "
+        note="Both are of every minute on the grid, over all phases, and remain when the minutes are "
         "deleted.",
     ),
     Question(
@@ -189,7 +188,7 @@ OTHER_QUESTIONS: Final = (
         + ") WHERE time > now() - 3d GROUP BY time(15m) fill(none)",
         ("minute",), ("difference_w",), find_imbalance, role="totals", within=0.01, fits=has_phases,
         numbers=(17,), is_part=True,
-        note="The outer query needs the time again. Without it InfluxQL reads all windows since 1970.",
+        note="The outer query needs the time condition, too. Otherwise InfluxQL reads all windows since 1970.",
     ),
     Question(
         "peaks",
@@ -216,7 +215,7 @@ OTHER_QUESTIONS: Final = (
         ("minute",), ("duration_s",),
         lambda site: {(site.minute(at),): (lasted,) for at, lasted in site.truth.outages.items()},
         role="totals", fits=has_battery, numbers=(26,),
-        note="The event has the time at which the outage ended. `gateway_back` tells the same of outages of "
+        note="The event has the time at which the outage ended. The event `gateway_back` does so for outages of "
         "the gateway.",
     ),
     Question(
@@ -232,7 +231,7 @@ OTHER_QUESTIONS: Final = (
             if at > site.now - 31 * 86400
         },
         role="totals", fits=has_battery, is_part=True,
-        note="In Grafana show them as annotations.",
+        note="In Grafana show the events as annotations.",
     ),
     Question(
         "gaps",
@@ -249,8 +248,8 @@ OTHER_QUESTIONS: Final = (
             if at - lasted > site.now - 31 * 86400
         },
         role="totals", numbers=(27,),
-        note="The row has the time at which the gap ended. A gap that lasts until now has no row; the day's "
-        "`coverage_percent` shows that one, too.",
+        note="The row has the time of the end of the gap. A gap that still lasts has no row, but it lowers the day's "
+        "`coverage_percent`.",
     ),
     Question(
         "cost",

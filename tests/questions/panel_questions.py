@@ -149,7 +149,7 @@ PANEL_QUESTIONS: Final = (
         read(_DAY, "energy_wh", since="-365d") + '\n    |> group(columns: ["serial"])\n    |> sum()\n    |> group()',
         select("last(panel) AS panel, sum(energy_wh) AS energy_wh", _DAY, "365d", group="serial"),
         ("serial",), ("energy_wh",), _year, within=400.0,
-        note="Energy that an inverter made before the recorder first saw it is in no row.",
+        note="The rows do not include energy that an inverter made before the recorder's first poll.",
     ),
     Question(
         "silent",
@@ -176,8 +176,8 @@ PANEL_QUESTIONS: Final = (
             "100 * sum(energy_wh) / sum(group_wh) AS percent", "envoy_inverter_hour", "30d", group='serial, "hour"'
         ),
         ("serial", "hour"), ("percent",), _shading, within=0.01, numbers=(9,), is_part=True,
-        note="A shadow is a panel that falls behind at the same hours each day. Sums weigh the sunny days more "
-        "than a mean of daily percentages would.",
+        note="A shaded panel makes less than its group at the same hours each day. The query adds up energies, "
+        "because a mean of daily percentages would count dull days as much as sunny ones.",
     ),
     Question(
         "ageing",
@@ -213,7 +213,7 @@ PANEL_QUESTIONS: Final = (
         + '\n    |> group()\n    |> pivot(rowKey: ["serial", "_time"], columnKey: ["_field"], valueColumn: "_value")',
         select("power_w, temperature_c", "envoy_inverter", "2d", group="serial"),
         ("serial", "minute"), ("power_w", "temperature_c"), _heat, role="devices", within=0.01, numbers=(12,),
-        note="Show it as an XY chart. Only gateways with device data give temperatures.",
+        note="Show the answer as an XY chart. Only gateways with device data give temperatures.",
     ),
     Question(
         "trips",
@@ -223,6 +223,6 @@ PANEL_QUESTIONS: Final = (
         "SELECT tripped_s FROM (" + select("sum(tripped_s) AS tripped_s", _DAY, "365d", group="serial")
         + ") WHERE tripped_s > 0 GROUP BY serial",
         ("serial",), ("tripped_s",), _tripped, numbers=(14,),
-        note="The figures are the seconds for which a condition such as `acvoltageoosp1` lasted.",
+        note="The answer gives the seconds for which a condition such as `acvoltageoosp1` lasted.",
     ),
 )  # fmt: skip
