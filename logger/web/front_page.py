@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from logger import __version__
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
-from logger.web.assets_folder import STAMP, read_asset
+from logger.web.assets_folder import STAMP, STYLE, read_asset
 from logger.web.cached_documents import HTML, FewKept, NewsCache, WebDocument
 from logger.web.day_curve import draw_curve
 from logger.web.gathered_facts import GatheredFacts, PageFacts
@@ -50,6 +50,7 @@ class FrontPage:
             "title": join(f"{name} · envoy-logger"),
             "heading": join(name),
             "stamp": STAMP,
+            "style": STYLE,
             "zone": join(facts.zone.key),
             "live": f"live?site={site.number}&amp;lang={language}&amp;shown={shown.stamp}",
             "curve_address": f"api/v1/curve?site={site.number}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -25,7 +27,7 @@ VOID = {"meta", "link", "br", "img"}
 
 
 class Strict(HTMLParser):
-    """Fails on what is not closed in order, on styles and scripts within the page, and on anything from elsewhere."""
+    """Fails on what is not closed in order, on styles and scripts of an element, and on anything from elsewhere."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +51,8 @@ class Strict(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.open[-1:] != ["style"]:
+            self.text += data
 
 
 def parse(text: str) -> Strict:
@@ -142,6 +145,21 @@ def test_the_page_has_no_serial_of_the_gateway_and_is_small(tmp_path: Path) -> N
     text = on_stage(tmp_path, play)
     assert SERIAL not in text
     assert len(text.encode()) + sum(len(asset.body) for asset in ASSETS.values()) < MOST_BYTES
+
+
+def test_one_answer_is_enough_for_the_first_paint_and_the_browser_is_told_its_only_style(tmp_path: Path) -> None:
+    async def play(made: Stage) -> tuple[str, str]:
+        await record(made)
+        answer = await made.ask("/")
+        return answer.text, answer.headers["content-security-policy"]
+
+    text, policy = on_stage(tmp_path, play)
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in policy
+    assert "unsafe" not in policy
+    assert "stylesheet" not in text
+    assert re.findall(r"<script[^>]*>", text) == re.findall(r'<script src="assets/page\.js\?\w+" defer>', text)
 
 
 def test_the_files_of_the_page_come_from_here_and_may_be_kept(tmp_path: Path) -> None:

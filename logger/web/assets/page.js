@@ -3,10 +3,9 @@
 (() => {
   const body = document.body;
   const zone = body.dataset.zone;
-  const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const fields = { production_power_w: "sun", load_power_w: "house", net_power_w: "grid", battery_power_w: "battery" };
-  let plot = null, data = null, shown = [];
+  let plot = null, data = null, shown = [], number = null;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
   const plotHeight = () => (innerWidth < 760 ? 250 : innerWidth < 1100 ? 300 : 330);
@@ -86,7 +85,7 @@
   function add(point) {
     const place = holder();
     if (!place) { if (point.at) location.reload(); return; }
-    if (!data || !point.at || point.at <= data[0][data[0].length - 1]) return;
+    if (!plot || !point.at || point.at <= data[0][data[0].length - 1]) return;
     if (point.at >= Number(place.dataset.to)) { location.reload(); return; }
     if (point.at - data[0][data[0].length - 1] > 900) { fetchCurve(); return; }
     data[0].push(point.at);
@@ -134,6 +133,20 @@
       plot.setSize({ width, height: plotHeight() });
     }
   }).observe(document.getElementById("curve"));
-  fetchCurve();
-  listen();
+
+  // Every figure stands already. The chart and the events follow after the first paint, or soon where none is told.
+  let hasBegun = false;
+  function begin() {
+    if (hasBegun) return;
+    hasBegun = true;
+    number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
+    const chart = document.createElement("script");
+    chart.src = body.dataset.chart;
+    chart.onload = fetchCurve;
+    document.head.append(chart);
+    listen();
+  }
+  const FIRST = "first-contentful-paint";
+  new PerformanceObserver((seen) => { if (seen.getEntriesByName(FIRST).length) begin(); }).observe({ type: "paint", buffered: true });
+  setTimeout(begin, 2000);
 })();
