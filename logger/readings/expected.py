@@ -22,6 +22,7 @@ class Expected:
     """Name a value that should be there: a field of a measurement, and its `device`, empty for the whole site.
 
     `others`: other fields of the same point. If one of them is present, the value does not count as absent.
+    `is_lacking`: the value is listed only while it is absent.
     """
 
     measurement: str
@@ -29,6 +30,7 @@ class Expected:
     device: str = ""
     others: tuple[str, ...] = ()
     role: Role = "totals"
+    is_lacking: bool = False
 
     @property
     def name(self) -> str:
@@ -53,8 +55,8 @@ class Written:
 
     def has(self, expected: Expected) -> bool:
         """Tell whether an expected value is among those that are written."""
-        if expected is METERS_LIST:
-            return False  # it is expected only while the list of meters is unknown
+        if expected.is_lacking:
+            return False
         if expected is REPORTS:
             return inverters.has_readable_reports(self.view)
         names = (expected.field, *expected.others)
@@ -69,7 +71,7 @@ class Written:
         )
 
 
-METERS_LIST: Final = Expected(TOTALS, "meters")
+METERS_LIST: Final = Expected(TOTALS, "meters", is_lacking=True)
 REPORTS: Final = Expected("envoy_inverter", "power_w", role="devices")
 _BY_NET: Final = ("net_power_w", "consumption_power_w", "load_power_w", "grid_import_lifetime_wh",
     "grid_export_lifetime_wh", "consumption_lifetime_wh")  # fmt: skip
@@ -101,6 +103,9 @@ def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
     for meter in meters.meters_of(view) or ():
         if meter.enabled and meter.kind and meter.eid is not None:
             yield Expected("envoy_meter", "power_w", meter.kind)
+    for row in meters.meters_in_use(view.standing()) or ():
+        if row.whole("legs") is None and not row.doubt:
+            yield Expected("envoy_phase", "power_w", dict(row.tags)["meter"], is_lacking=True)
     yield from _list_devices(view)
 
 
@@ -110,10 +115,12 @@ def is_asked(view: View, path: str) -> bool:
 
 
 def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
-    """Tell whether the meters are unknown: the list of meters was never read, or the gateway refuses it."""
+    """Tell whether meters are unknown: their list was never read, is refused, or has a line that cannot be read."""
+    listed = meters.meters_of(view)
+    if any(meter.is_unclear for meter in listed or ()):
+        return True
     if wiring.net or wiring.total:
         return False
-    listed = meters.meters_of(view)
     is_refused = listed is ABSENT and paths.METERS in view.snapshot.failures and view.snapshot.gateway.has_meter
     return (listed is UNKNOWN and wiring.net is None) or is_refused
 

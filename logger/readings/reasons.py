@@ -14,12 +14,15 @@ from logger.readings import paths
 from logger.readings import rowsets as s
 from logger.readings.derive import noise_of
 from logger.readings.expected import TOTALS, Expected, Written
-from logger.readings.rows import ABSENT, UNKNOWN, Row, Rows, View
+from logger.readings.rows import ABSENT, UNKNOWN, Row, Rows, View, each_of
 from logger.readings.schema import Field, Key
 from logger.readings.selectors import device_data, ensemble, inverters, meters
 from logger.readings.source_selection import Watched
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
+_MILLIWATTS: Final = "real_power_mw"
+_SUMS: Final = {s.V1.name: paths.V1, s.PDM_PCU.name: paths.PDM}
+"""Rowset → the document of a sum over the inverters."""
 _MOST: Final = 4
 """A reason names so many causes at most."""
 _FIELDS: Final = {(m.name, item.name): item for m in MEASUREMENTS for item in m.fields}
@@ -36,7 +39,7 @@ _KINDS: Final = {
 _COUNTERS: Final = {item.name: item for item in COUNTERS}
 _MADE_OF: Final = {
     "consumption_power_w": ("production_power_w", "net_power_w"),
-    "load_power_w": ("production_power_w", "net_power_w", "consumption_power_w", "battery_power_w"),
+    "load_power_w": ("production_power_w", "net_power_w", "battery_power_w"),
     "net_power_w": ("consumption_power_w", "production_power_w", "battery_power_w"),
 }
 """Power → the powers that it is computed from where no document gives it."""
@@ -50,7 +53,9 @@ def explain_absence(expected: Expected, written: Written) -> str:
     elif expected.measurement == "envoy_inverter":
         found = [*_explain_reports(view)]
     elif expected.field == "meters":
-        found = [f"nobody knows which meters there are: {_describe_path(paths.METERS, view)}"]
+        found = [f"nobody knows which meters there are: {_describe_path(paths.METERS, view) or _quote_unclear(view)}"]
+    elif expected.measurement == "envoy_phase":
+        found = [f"{paths.READINGS} does not give each phase that {paths.METERS} lists for this meter"]
     elif expected.field.endswith("_lifetime_wh"):
         found = _explain_energy(expected.field.removesuffix("_lifetime_wh"), written)
     elif expected.measurement == TOTALS and expected.field in _MADE_OF:
@@ -65,21 +70,26 @@ def _explain_power(name: str, written: Written) -> list[str]:
     """Explain an absent power by its own sources, or by the absent powers from which it is computed."""
     item, view, totals = _FIELDS[TOTALS, name], written.view, written.totals
     own = _explain_field(item, view) if _is_read(item, view) else []
-    missing = [
-        part for part in _MADE_OF[name] if part not in totals and part != name and _is_read_or_made(part, view)
-    ]
+    missing = [part for part in _list_parts(name, written) if part not in totals and _is_read_or_made(part, view)]
     causes = [text for part in missing for text in _explain_field(_FIELDS[TOTALS, part], view)]
     return own or causes or [_explain_sum(name, written)]
+
+
+def _list_parts(name: str, written: Written) -> tuple[str, ...]:
+    """List the powers that a power is computed from at this site; with a total CT, the house is that CT's power."""
+    wiring = written.energy.wiring
+    return ("consumption_power_w",) if name == "load_power_w" and wiring and wiring.total else _MADE_OF[name]
 
 
 def _explain_sum(name: str, written: Written) -> str:
     """Explain why a power is not computed although all powers that it is computed from are known."""
     standing, battery = written.view.standing(), written.totals.get("battery_power_w")
-    for part in _MADE_OF[name]:
+    made_of = _list_parts(name, written)
+    for part in made_of:
         sources = (key.rowset for key in _FIELDS[TOTALS, part].keys if key.rowset.select(standing))
         if part in written.totals and (source := next(sources, None)) is not None and source.grain == "mean":
             return f"{part} is a mean of minutes, which is not added to what a CT shows this second"
-    parts = [watts for part in _MADE_OF[name] if isinstance(watts := written.totals.get(part), float)]
+    parts = [watts for part in made_of if isinstance(watts := written.totals.get(part), float)]
     if name == "consumption_power_w" and isinstance(battery, float) and -battery <= add_up(parts) < 0:
         return "the batteries feed the grid, which as the gateway counts is a consumption below zero"
     if name in _HOUSE and add_up(parts) < 0:
@@ -149,7 +159,7 @@ def _explain_meter(kind: str, view: View) -> list[str]:
     if not doubts:
         return [_describe_path(paths.READINGS, view) or f"{paths.READINGS} lists no reading of this meter"]
     if len(doubts) > 1:
-        return [f"{paths.METERS} lists {len(doubts)} enabled meters of this kind, and nothing tells which one counts"]
+        return [_describe_several(kind, view)]
     return [doubts[0] or "its reading holds no plausible power"]
 
 
@@ -169,29 +179,50 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
             doubts = [
                 f"{path}: {text}" for path in watched.seen for text in view.snapshot.doubts.get(path, {}).values()
             ]
-            return [*found, *doubts] or [_explain_unknown(key, view)]
+            known = [text] if (text := _explain_unknown(key, view)) else found
+            return doubts or known or [f"{key.rowset.where}: nothing that counts now"]
     return found or [f"{key.rowset.where}: none" for key in item.keys]
 
 
 def _explain_unknown(key: Key, view: View) -> str:
-    """Explain a source that gives nothing now although its documents have arrived."""
+    """Explain a source that gives nothing now although its documents have arrived; empty if nothing explains it."""
     kind = _KINDS.get(key.rowset.name)
     if kind is not None and paths.READINGS in view.snapshot.documents:
-        rows = [row for row in meters.meters_in_use(view.standing()) or () if ("meter", kind) in row.tags]
-        if len(rows) > 1:
-            return f"{paths.METERS} lists {len(rows)} enabled {kind} meters, and nothing tells which one counts"
-        return f"{paths.READINGS} lists no reading of the {kind} meter that can be read"
+        is_several = len(_list_readings(kind, view)) > 1
+        nothing = f"{paths.READINGS} lists no reading of the {kind} meter that can be read"
+        return _describe_several(kind, view) if is_several else nothing
+    if key.rowset.name in _SUMS and _SUMS[key.rowset.name] in view.snapshot.documents:
+        return f"{key.rowset.where}: its lifetime cannot be read, so its power is not read either"
     if key.rowset is s.LIST_SUM and (last := inverters.find_last_report(view)) is not None:
         return f"{key.rowset.where}: the newest report is of {datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
     if key.rowset in (s.ENCHARGE_SUM, s.ENCHARGE_TOGETHER) and (text := _compare_batteries(view)):
         return text
     if key.rowset is s.INSTALLED and inverters.v1_inverters(view.standing()) is ABSENT:
         return f"{paths.V1_INVERTERS} lists no inverter, and no other document does"
-    return f"{key.rowset.where}: nothing that counts now"
+    return ""
+
+
+def _list_readings(kind: str, view: View) -> list[Row]:
+    return [row for row in meters.meters_in_use(view.standing()) or () if ("meter", kind) in row.tags]
+
+
+def _describe_several(kind: str, view: View) -> str:
+    """Say what gives several readings of one kind of meter: two meters, or one meter twice."""
+    eids = {row.whole("eid") for row in _list_readings(kind, view)}
+    if len(eids) == 1:
+        return f"{paths.READINGS} lists the {kind} meter twice, and nothing tells which reading counts"
+    return f"{paths.METERS} lists {len(eids)} enabled {kind} meters, and nothing tells which one counts"
+
+
+def _quote_unclear(view: View) -> str:
+    """Name the lines of the list of meters whose kind or state cannot be read."""
+    rows = zip(each_of(view.find_fact(paths.METERS)) or (), meters.meters_of(view) or (), strict=True)
+    names = [row.text("measurementType") or f"eid {row.values.get('eid')}" for row, meter in rows if meter.is_unclear]
+    return f"{paths.METERS} lists {', '.join(names)}, and its kind or state cannot be read"
 
 
 def _compare_batteries(view: View) -> str:
-    """Name the IQ Batteries that only one of the two lists has; empty if both lists have the same ones."""
+    """Name the IQ Batteries that only one list has, or that give no possible power; empty if there are none."""
     powers, listed = (
         Counter(row.serial for row in rows or ())
         for rows in (ensemble.encharge_power(view.standing()), ensemble.encharge_inventory(view))
@@ -206,6 +237,9 @@ def _compare_batteries(view: View) -> str:
         )
         if more
     ]
+    silent = [row.serial for row in ensemble.encharge_power(view.standing()) or () if row.number(_MILLIWATTS) is None]
+    if silent and not parts:
+        return f"{paths.ENSEMBLE_POWER} gives no power of {', '.join(silent)} that can be right"
     return "; ".join(parts)
 
 

@@ -230,6 +230,7 @@ def test_batteries_that_feed_the_grid_are_no_absence() -> None:
     [
         ([(IQ, 1e6), ("493", 1e6)], "/ivp/ensemble/power lists 493, /ivp/ensemble/inventory does not"),
         ([(IQ, 1e6), (IQ, 1e6)], f"/ivp/ensemble/power lists {IQ} twice"),
+        ([(IQ, 5e8)], f"/ivp/ensemble/power gives no power of {IQ} that can be right"),
     ],
 )
 def test_two_lists_of_batteries_that_differ_are_the_reason(powers: list[tuple[str, float]], reason: str) -> None:
@@ -254,10 +255,17 @@ def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
     ("change", "name", "reason"),
     [
         ("two meters", "production_power_w", "lists 2 enabled production meters, and nothing tells which one counts"),
-        ("two meters", "envoy_meter.power_w production", "lists 2 enabled meters of this kind"),
+        ("two meters", "envoy_meter.power_w production", "lists 2 enabled production meters"),
+        ("a row twice", "production_power_w", "lists the production meter twice"),
+        ("a new kind", "meters", "/ivp/meters lists grid-2, and its kind or state cannot be read"),
+        ("a new state", "meters", "/ivp/meters lists net-consumption, and its kind or state cannot be read"),
+        ("no phases", "envoy_phase.power_w net-consumption", "does not give each phase that /ivp/meters lists"),
+        ("one phase of three", "envoy_phase.power_w net-consumption", "does not give each phase"),
+        ("text", "production_power_w", "/api/v1/production: its lifetime cannot be read"),
         ("no rows", "net_power_w", "lists no reading of the net-consumption meter"),
         ("reversed", "load_power_w", "it shows -700 W, and no house uses less than nothing"),
         ("second PV", "load_power_w", "it would be -500 W, and no house uses less than nothing"),
+        ("strong battery", "load_power_w", "it would be -800 W, and no house uses less than nothing"),
         ("weak batteries", "consumption_power_w", "it would be -2800 W, and no house uses less than nothing"),
         ("replaced", "consumption_lifetime_wh", "its counters give -1990 kWh, and no house uses less than nothing"),
     ],
@@ -271,6 +279,24 @@ def test_each_reason_says_what_it_is(change: str, name: str, reason: str) -> Non
                 twin = {**rows[0], "eid": 704643999}
                 return {**bodies, paths.METERS: [*lines, meter(704643999, "production")],
                         paths.READINGS: [*rows, twin]}  # fmt: skip
+            case "a row twice":
+                return {**bodies, paths.READINGS: [*rows, rows[0]]}
+            case "a new kind":
+                return {**bodies, paths.METERS: [lines[0], {**lines[1], "measurementType": "grid-2"}]}
+            case "a new state":
+                return {**bodies, paths.METERS: [lines[0], {**lines[1], "state": "active"}]}
+            case "no phases" | "one phase of three":
+                given = {"no phases": [], "one phase of three": rows[1]["channels"][:1]}[change]
+                return {**bodies, paths.METERS: [lines[0], {**lines[1], "phaseCount": 3}],
+                        paths.READINGS: [rows[0], {**rows[1], "channels": given}]}  # fmt: skip
+            case "text":
+                found = playing.unmetered(at)
+                words = {key: str(value) for key, value in found[paths.V1].items()}
+                return {path: body for path, body in {**found, paths.V1: words}.items() if path != paths.BLOCKS}
+            case "strong battery":
+                batteries = {paths.ENSEMBLE: ensemble(battery(IQ, last_rpt_date=at - 60)),
+                             paths.ENSEMBLE_POWER: power((IQ, -2_000_000))}  # fmt: skip
+                return {**playing.metered(at, 1700.0, -500.0), **batteries}
             case "no rows":
                 return {**bodies, paths.READINGS: []}
             case "reversed":

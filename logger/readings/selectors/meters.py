@@ -65,6 +65,11 @@ class Meter:
     enabled: bool | None
     phases: int | None
 
+    @property
+    def is_unclear(self) -> bool:
+        """Tell whether nobody knows if this meter counts, or what it measures."""
+        return self.enabled is None or (self.enabled and self.kind is None)
+
 
 def meters_of(view: View) -> Found[list[Meter]]:
     """Return the meter list; ABSENT if the gateway has none."""
@@ -84,7 +89,7 @@ def _meter(line: Object) -> Meter:
     return Meter(
         eid if isinstance(eid, int) and not isinstance(eid, bool) else None,
         kind if isinstance(kind, str) and kind in METER_KINDS else None,
-        {"enabled": True, "disabled": False}.get(state) if isinstance(state, str) else None,
+        {"enabled": True, "disabled": False}.get(state.strip().lower()) if isinstance(state, str) else None,
         count if count in (1, 2, 3) else None,
     )
 
@@ -158,6 +163,12 @@ def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
     return [leg for leg in found if not _is_unwired(leg[1])] or found
 
 
+def _count_legs(reading: Object, phases: int | None) -> int | None:
+    """Count a meter's phases in use; None if the reading does not give each of its phases."""
+    given = [channel for channel in objects(reading.get("channels")) or [] if channel]
+    return len(legs(reading, phases)) if phases is not None and len(given) >= phases else None
+
+
 def meters_in_use(view: View) -> Rows:
     """Select the reading of every enabled meter, joined by eid (Q-M1). The tag is `meter`.
 
@@ -193,7 +204,7 @@ def _join(listed: SameDocument, readings: SameDocument, doubts: tuple[tuple[str,
         eid = row.values.get("eid")
         meter = meters.get(eid) if isinstance(eid, int) else None
         if meter is not None and not _is_half_dead(row.values, meter):
-            in_use = 1 if meter.phases == 1 else len(legs(row.values, meter.phases)) or None
+            in_use = 1 if meter.phases == 1 else _count_legs(row.values, meter.phases)
             values = {**row.values, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
             doubt = _doubt_dead(row.values, meter) or known_doubts.get(str(eid), "")
             rows.append(Row(values, tags=(("meter", str(meter.kind)),), document=row.document, doubt=doubt))
