@@ -17,6 +17,9 @@ _EARLY_W: Final = 3000.0
 _DARK_W: Final = 50.0
 """A production below this is none."""
 _NOISE_WH: Final = 30.0
+_SUNNY_SHARE: Final = 0.1
+"""The sun has been up for a while if the inverters make this share of the most that they ever made."""
+_RECENT_S: Final = 300
 
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
@@ -55,11 +58,11 @@ def _judge_week(seed: Seed, tick: Tick) -> float | None:
 
 
 def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
-    """Return the gateway's figures of today, in Wh, that are refused because they are still yesterday's.
+    """Return the gateway's figures of today, in Wh, that are refused: they are still yesterday's, or stand still.
 
-    If one figure of a tick is yesterday's, all figures of that tick are refused.
+    If one figure of a tick is wrong, all figures of that tick are refused.
     """
-    if not any(_is_of_yesterday(seed, state, tick) for seed in tick.seeds.values()):
+    if not any(_is_of_yesterday(seed, state, tick) or _stands(seed, tick) for seed in tick.seeds.values()):
         return state.refused
     new = {name: seed.today_wh for name, seed in tick.seeds.items() if seed.today_wh is not None}
     return state.refused if state.refused.keys() >= new.keys() else {**new, **state.refused}
@@ -84,6 +87,14 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
     elif passed_s < _EARLY_S:
         most_wh = min(most_wh, _EARLY_W * passed_s / 3600 if seed.week_wh is None else seed.week_wh / _WEEK / 2)
     return seed.today_wh > most_wh
+
+
+def _stands(seed: Seed, tick: Tick) -> bool:
+    """Tell whether a figure of today is less than what was produced in the last minutes, so that it does not move."""
+    power_w, most_w = tick.powers.get("production", 0.0), tick.inverters_w
+    if seed.quantity != "production" or seed.today_wh is None or not most_w or power_w < _SUNNY_SHARE * most_w:
+        return False
+    return seed.today_wh < power_w * _RECENT_S / 3600
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:

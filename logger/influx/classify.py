@@ -144,7 +144,8 @@ def classify(
         return TooLarge(reason)
     if status == 429:
         return Wait(reason, retry_after_s, status, hint=choose_pace_hint(is_cloud=is_cloud))
-    if has_lasting_limit(plain) if status >= 500 else status in (400, 402, 403, 422) and has_limit(plain):
+    is_limit = has_lasting_limit(plain) if status >= 500 else status in (400, 403, 422) and has_limit(plain)
+    if is_limit or status == 402:  # payment required: the plan has ended, or is full
         hint = choose_cure(plain, is_cloud=is_cloud)
         return block("limit", hint) if not retry_after_s else Wait(reason, retry_after_s, status, hint=hint)
     if status in (401, 403) or (status == 400 and is_no_sign_in(text)):

@@ -10,7 +10,7 @@ from typing import Final
 
 KEPT: Final = "nothing is lost meanwhile."
 _LIMIT: Final = re.compile(
-    r"limit (of|is|reached|exceeded)|(exceed(s|ed)?|reached|over) [^.;,]{0,60}\b(limit|quota)|would exceed|"
+    r"limits? (of|is|reached|exceeded)|(exceed(s|ed)?|reached|over) [^.;,]{0,60}\b(limit|quota)|would exceed|"
     r"max-(series|values)|\b(plan|cardinality|rate) limit|quota exceeded|upgrade your plan",
     re.I,
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from logger.energy.state import EnergyState, Tick, Wiring
+from logger.model import Value
 from logger.readings import ct_comparison, paths, storage_comparison
 from logger.readings import rowsets as s
 from logger.readings.ct_comparison import CtSample, compare_sources
@@ -37,6 +38,7 @@ _UNREPORTED_SHARE: Final = 0.2
 _OF_TODAY: Final = ("production", "import", "export")
 _SUMS: Final = {paths.V1: s.V1.name, paths.PDM: s.PDM_PCU.name}
 """Path → the source of the production's counter there: a sum over the inverters."""
+_LEGS: Final = "house by phases"
 _CHECK_CT: Final = "have the installer check where the CTs are clamped, and which way round."
 
 
@@ -124,7 +126,7 @@ def _keep_samples(samples: Sequence[Sample], new: Sample | None, compared_s: int
 
 
 def find_contradictions(
-    short: Shortfall | None, tick: Tick, energy: EnergyState, view: View
+    short: Shortfall | None, tick: Tick, energy: EnergyState, totals: Mapping[str, Value], view: View
 ) -> dict[str, SiteWarning]:
     """Find the contradictions between the powers and between the lifetime counters of one tick, by key.
 
@@ -138,9 +140,45 @@ def find_contradictions(
             found["production sum"] = _describe_sum(path, text, tick.wiring.or_as(energy.wiring))
     if short is not None:
         found["house"] = _describe_house(short, view)
+    elif legs := _find_giving_legs(totals, tick.wiring.or_as(energy.wiring), view):
+        found[_LEGS] = _describe_legs(legs, is_total=bool(tick.wiring.or_as(energy.wiring).total))
     if (lifetime := _consumption_ever(counters, tick.wiring)) is not None and lifetime < -noise_of(counters.values()):
         found["consumption ever"] = _describe_ever(lifetime, counters)
     return found
+
+
+def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -> dict[str, float]:
+    """Find the phases of the consumption CT on which the house would give power, in W.
+
+    A total CT measures the house alone. At the grid a phase may show less than nothing while something produces, or
+    while a battery discharges.
+    """
+    if wiring.total:
+        return meters.find_reversed_legs(view, "total-consumption")
+    production = totals.get(PRODUCTION_W)
+    is_dark = isinstance(production, float) and abs(production) < _IDLE_W
+    return meters.find_reversed_legs(view, "net-consumption") if is_dark and wiring.batteries == 0 else {}
+
+
+def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
+    shown = " and ".join(f"{watts:.0f} W on phase {name}" for name, watts in legs.items())
+    when = "" if is_total else " while nothing is produced"
+    other = "on the wrong phase" if is_total else "a battery that the gateway does not measure feeds in there"
+    return SiteWarning(
+        f"the consumption CT shows {shown}{when}, which no house can, so the house is not written; "
+        f"probably the CT of phase {' and '.join(legs)} is reversed, or {other}",
+        "no phase of the house showed less than nothing for a day",
+        _CHECK_CT,
+        "impossible_house",
+        leaves_out=("consumption", "load", "net") if is_total else ("consumption", "load"),
+    )
+
+
+def drop_powers(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
+    """Remove the powers that are computed with a CT that measures something else."""
+    for key in (storage_comparison.KEY, _LEGS):
+        for quantity in warnings[key].leaves_out if key in warnings else ():
+            totals.pop(f"{quantity}_power_w", None)
 
 
 def _describe_sum(path: str, text: str, wiring: Wiring) -> SiteWarning:

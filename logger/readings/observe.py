@@ -12,7 +12,7 @@ from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import Event, Reading, Report, Role, Snapshot, Value
 from logger.readings import rowsets as s
 from logger.readings.around import read_surroundings
-from logger.readings.contradictions import NO_SAMPLES, Contradictions, Samples, find_contradictions
+from logger.readings.contradictions import NO_SAMPLES, Contradictions, Samples, drop_powers, find_contradictions
 from logger.readings.ct_comparison import take_sample
 from logger.readings.derive import Shortfall, derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
@@ -39,7 +39,7 @@ from logger.readings.source_selection import (
     source_of,
 )
 from logger.readings.standing_sums import Sums, doubt_sums, follow_sums
-from logger.readings.storage_comparison import drop_by_storage, take_storage_sample
+from logger.readings.storage_comparison import take_storage_sample
 from logger.readings.table import COUNTERS
 from logger.site import Site
 
@@ -120,8 +120,10 @@ def observe(
         if "devices" in roles:
             given = (tick.at, totals, extraction.read_from, View(snapshot, "devices"))
             new = Samples(take_sample(*given), take_storage_sample(*given))
-        contradictions = contradictions.follow(find_contradictions(short, tick, energy, view), new, tick, energy)
-        drop_by_storage(totals, contradictions.warnings)
+        contradictions = contradictions.follow(
+            find_contradictions(short, tick, energy, totals, view), new, tick, energy
+        )
+        drop_powers(totals, contradictions.warnings)
         tick = replace(tick, left_out=contradictions.uncountable)
     sources = extraction.sources()
     if tick is not None:

@@ -28,6 +28,7 @@ _MOST: Final = 4
 _FIELDS: Final = {(m.name, item.name): item for m in MEASUREMENTS for item in m.fields}
 _HOUSE: Final = ("consumption_power_w", "load_power_w")
 _CANNOT_BE: Final = "its figures cannot be right today, so it is left out; status and doctor say what they suggest"
+_BEYOND: Final = "its value is beyond what this site can do"
 _NO_HOUSE: Final = "no house uses less than nothing"
 _KINDS: Final = {
     s.PRODUCTION_METER.name: "production",
@@ -72,7 +73,9 @@ def _explain_power(name: str, written: Written) -> list[str]:
     own = _explain_field(item, view) if _is_read(item, view) else []
     missing = [part for part in _list_parts(name, written) if part not in totals and _is_read_or_made(part, view)]
     causes = [text for part in missing for text in _explain_field(_FIELDS[TOTALS, part], view)]
-    return own or causes or [_explain_sum(name, written)]
+    found = own or causes or [_explain_sum(name, written)]
+    is_left_out = name.removesuffix("_power_w") in written.energy.today.left_out
+    return [_CANNOT_BE] if is_left_out and found[-1].endswith(_BEYOND) else found
 
 
 def _list_parts(name: str, written: Written) -> tuple[str, ...]:
@@ -254,7 +257,7 @@ def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
         return f"{row.document.path} is asked seldom, and its next answer is awaited"
     if item.name in _HOUSE and isinstance(value, float) and value < 0:
         return f"{key.rowset.name}: it shows {value:.0f} W, and {_NO_HOUSE}"
-    return f"{key.rowset.name}: its value is beyond what this site can do"
+    return f"{key.rowset.name}: {_BEYOND}"
 
 
 def _find_rows(rows: Rows, device: str) -> list[Row]:

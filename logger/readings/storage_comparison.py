@@ -13,7 +13,7 @@ from typing import Final
 from logger.energy.state import Wiring
 from logger.model import Value, add_up
 from logger.readings import rowsets as s
-from logger.readings.derive import BATTERY_W, LOAD_W, NET_W
+from logger.readings.derive import BATTERY_W
 from logger.readings.power_times import ReadFrom
 from logger.readings.rows import View
 from logger.readings.selectors import batteries
@@ -72,12 +72,6 @@ def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[st
     if is_reversed:
         return _describe(samples[-1], wiring, "the storage CT is reversed")
     return _describe(samples[-1], wiring, "the storage CT is not clamped") if abs(share) < _NOTHING else {}
-
-
-def drop_by_storage(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
-    """Remove the powers that are computed with a storage CT that does not measure the batteries."""
-    for quantity in warnings[KEY].leaves_out if KEY in warnings else ():
-        totals.pop({"load": LOAD_W, "net": NET_W}[quantity], None)
 
 
 def _describe(last: StorageSample, wiring: Wiring, cause: str) -> dict[str, SiteWarning]:

@@ -170,6 +170,8 @@ BLOCKED = [
     ("Cloud series", 503, two("unavailable", "org 04 has exceeded its cardinality limit"), "limit"),
     ("Cloud forbids", 403, two("forbidden", "org 04 has exceeded limited_write plan limit"), "limit"),
     ("Cloud bill", 402, two("payment", "upgrade your plan"), "limit"),
+    ("Cloud suspended", 402, two("payment required", "organization is suspended"), "limit"),
+    ("Cloud limits", 503, two("unavailable", "write limits exceeded: max series cardinality"), "limit"),
     ("another server", 404, "404 page not found", "unknown"),
     ("a web page", 404, "<html>Not Found</html>", "unknown"),
     ("a redirect", 301, "", "unknown"),
@@ -295,6 +297,7 @@ def test_words_inside_the_quoted_line_decide_nothing(line: str) -> None:
     [
         (400, "service limit reached: this org has exceeded limit is 200", "InfluxDB Cloud, then Usage"),
         (429, "org 04014de4ed590000 has exceeded limited_write plan limit", "InfluxDB Cloud, then Usage"),
+        (402, "organization is suspended", "InfluxDB Cloud, then Usage"),
         (400, "partial write: max-series-per-database limit exceeded: (1000000)", "influxdb.conf"),
         (422, "Adding a new database would exceed limit of 5 databases", "name fewer databases"),
         (403, "insufficient permissions for write", "INFLUXDB_TOKEN"),

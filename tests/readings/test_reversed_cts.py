@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from logger.readings import paths
 from tests.readings.playing import metered, play
-from tests.readings.site import NOW, Bodies
+from tests.readings.site import CONSUMPTION, NOW, PRODUCTION, Bodies, battery, ensemble, meter, power
 
 HOUSE = ("consumption_lifetime_wh", "load_lifetime_wh")
 
@@ -62,3 +63,45 @@ def test_one_odd_minute_leaves_nothing_out() -> None:
         return reversed_total(at) if at == NOW + 600 else metered(at, 2000.0, 700.0, kind="total-consumption")
 
     assert set(HOUSE) <= play(answer, 15).last.keys()
+
+
+def on_phases(at: int, produced_w: float, *phases: float, kind: str = "net-consumption") -> Bodies:
+    """A site whose consumption CT shows a power on each of its phases."""
+    bodies = metered(at, produced_w, sum(phases), kind=kind)
+    made, grid = bodies[paths.READINGS]
+    channels = [{"eid": n, "activePower": watts, "voltage": 230.0} for n, watts in enumerate(phases)]
+    lines = [meter(PRODUCTION, "production"), meter(CONSUMPTION, kind, phases=len(phases))]
+    return {**bodies, paths.METERS: lines, paths.READINGS: [made, {**grid, "channels": channels}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "produced_w", "phases", "is_told"),
+    [
+        ("net-consumption", -4.0, (900.0, -400.0), True),
+        ("net-consumption", -4.0, (900.0, -400.0, 250.0), True),
+        ("net-consumption", 2000.0, (900.0, -400.0, 250.0), False),
+        ("net-consumption", -4.0, (900.0, -60.0, 250.0), False),
+        ("total-consumption", 2000.0, (900.0, -400.0), True),
+        ("total-consumption", -4.0, (900.0, 400.0), False),
+    ],
+)
+def test_q_m20_a_phase_on_which_the_house_would_give_power_is_told(
+    kind: str, produced_w: float, phases: tuple[float, ...], is_told: bool
+) -> None:
+    found = play(lambda at: on_phases(at, produced_w, *phases, kind=kind))
+    assert ("the CT of phase L2 is reversed" in found.warnings) is is_told
+    for name in ("load_power_w", "consumption_power_w", "consumption_lifetime_wh"):
+        assert (name not in found.last) is is_told, name
+        assert ("its figures cannot be right" in found.absences.get(name, "")) is is_told, name
+    assert ("net_power_w" in found.last) is (not is_told or kind == "net-consumption")
+
+
+def test_q_m20_a_battery_may_feed_one_phase_while_another_takes() -> None:
+    def answer(at: int) -> Bodies:
+        batteries = {paths.ENSEMBLE: ensemble(battery("492", last_rpt_date=at - 60)),
+                     paths.ENSEMBLE_POWER: power(("492", 900_000))}  # fmt: skip
+        return {**on_phases(at, -4.0, 500.0, -400.0, 300.0), **batteries}
+
+    found = play(answer)
+    assert "is reversed" not in found.warnings
+    assert found.last["load_power_w"] == pytest.approx(1296.0)

@@ -175,3 +175,18 @@ def test_a_figure_of_today_is_taken_once_something_produces(reported: int, watts
         return {**unmetered(now, watts, today=today), paths.V1_INVERTERS: roof(now, 200, age=reported)}
 
     assert play(answer, 2, start=at).last["production_today_wh"] == today
+
+
+@pytest.mark.parametrize(
+    ("watts", "today", "is_taken"), [(2000.0, 0.0, False), (2000.0, 170.0, True), (90.0, 0.0, True)]
+)
+def test_a_figure_of_today_that_stands_still_while_the_sun_shines_is_no_seed(
+    watts: float, today: float, is_taken: bool
+) -> None:
+    """Ten inverters of 300 W: 2 kW make 167 Wh in five minutes; 90 W may be the first of the day."""
+    at = NOW // 86400 * 86400 + 14 * 3600
+
+    def answer(now: int) -> Bodies:
+        return {**unmetered(now, watts, today=today), paths.V1_INVERTERS: roof(now, watts / 10)}
+
+    assert play(answer, 2, start=at).last.get("production_today_wh") == (today if is_taken else None)

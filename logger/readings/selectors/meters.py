@@ -44,7 +44,7 @@ _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
 LEAST_V: Final = 30.0
 """A phase below this has no voltage: channels that are not connected show up to 12 V of noise."""
 _LEG_W: Final = 100.0
-"""A phase of a production meter draws less at night."""
+"""A phase of a production meter draws less at night, and the noise of a phase is less."""
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
@@ -227,12 +227,16 @@ def phases_in_use(view: View) -> Rows:
     return rows and (found or ABSENT)
 
 
-def find_reversed_legs(view: View) -> list[str]:
-    """Return the phases of the production meter that show negative power while another phase produces."""
-    rows = keep(phases_in_use(view.standing()), lambda row: ("meter", "production") in row.tags)
-    watts = {dict(row.tags)["phase"]: row.number(power_key(row)) or 0.0 for row in rows or ()}
-    is_any_producing = max(watts.values(), default=0.0) > _LEG_W
-    return [name for name, leg_w in watts.items() if leg_w < -_LEG_W and is_any_producing]
+def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]:
+    """Return the phases of a meter that show clearly negative power, in W, while another one shows positive power."""
+    watts = {
+        f"L{index}": number(channel.get(power_key(row))) or 0.0
+        for row in meters_in_use(view.standing()) or ()
+        if ("meter", kind) in row.tags and not row.doubt
+        for index, channel in legs(row.values, row.whole("phases"))
+    }
+    is_any_positive = max(watts.values(), default=0.0) > _LEG_W
+    return {name: leg_w for name, leg_w in watts.items() if leg_w < -_LEG_W and is_any_positive}
 
 
 def power_key(row: Row) -> str:
