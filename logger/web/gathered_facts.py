@@ -13,7 +13,6 @@ from logger.model import Json, Reading
 from logger.web import json_answers
 from logger.web.json_answers import CURVE, Question
 
-_OF_NOW: Final = ("envoy_totals", "envoy_grid", "envoy_battery")
 _OF_INVERTERS: Final = ("envoy_inverter", "envoy_inverter_status", "envoy_inverter_day")
 _OF_ROWS: Final = ("envoy_day", "envoy_month", "envoy_site_day")
 _ROWS_S: Final = 900
@@ -101,8 +100,7 @@ class GatheredFacts:
         recorder, collector, minute = self._question.recorder, self._question.site.collector, self._count(60)
         sums = tuple(each.newest for each in recorder.sites)
         absences = tuple(collector.state.readings.absences.lasting.items())
-        readings = self._list_newest(*_OF_NOW, *_OF_INVERTERS, *_OF_ROWS)
-        return collector.newest, readings, sums, recorder.changes.troubles, absences, minute
+        return collector.newest, collector.newest.revision, sums, recorder.changes.troubles, absences, minute
 
     def _list_newest(self, *measurements: str) -> tuple[Reading, ...]:
         newest = self._question.site.collector.newest

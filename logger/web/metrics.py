@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, TypeAlias, cast
+from functools import lru_cache
+from typing import Final, TypeAlias
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -16,7 +16,7 @@ from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.newest import is_current
 from logger.daemon.recorder import Recorder
-from logger.model import Reading
+from logger.model import Reading, Value
 from logger.readings.schema import Field, Measurement
 from logger.readings.table import EVENT, MEASUREMENTS, SELF, TOTALS
 from logger.web.cached_documents import WebDocument
@@ -24,8 +24,6 @@ from logger.web.cached_documents import WebDocument
 Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
 _Told: TypeAlias = tuple[str, Reading, bool]
 """The name of a site, a reading of it, and whether its values may still be told as present values."""
-_Sample: TypeAlias = tuple[tuple[str, ...], float]
-"""The values of the labels of one series, and its value. A text is the last label, with the value 1."""
 
 UNITS: Final = {
     "w": ("watts", 1.0),
@@ -48,110 +46,136 @@ _COUNTED: Final = frozenset({"requests", "failures", "cpu_s"})
 _FREE_TEXT: Final = frozenset({"conditions"})
 """Texts that would make a new series with each new wording."""
 _SHOWN: Final = tuple(each for each in MEASUREMENTS if each.time in ("tick", "report") and each is not EVENT)
+_TEXTS: Final = {each.name: [field.name for field in each.fields if field.kind == "string"] for each in _SHOWN}
 _LAYOUT: Final = ("panel", "panel_group")
 
 
 class MetricsWriter:
     """Writes the newest readings of all gateways in the text format of Prometheus.
 
-    The library writes the names and labels of a family once, until it has other series. After that only values are
-    renewed, and only those of readings that are new.
+    The library writes the names and labels of a measurement once, until it has other series or fields. After that
+    only values are renewed, and only where a reading is new.
     """
 
     def __init__(self, recorder: Recorder, clock: Clock) -> None:
         self._recorder, self._clock = recorder, clock
-        self._blocks: dict[str, tuple[list[_Told], str]] = {}
-        self._frames: dict[str, _Frame] = {}
+        self._blocks: dict[str, _Block] = {}
 
     def write(self) -> WebDocument:
         """Write every family that has a value now."""
         now, sites = self._clock.time(), _name_sites(self._recorder.collectors)
-        heard: list[_Sample] = [((site,), float(each.newest.is_heard(each.site, now))) for site, each in sites]
-        troubles: list[_Sample] = [((), float(len(self._recorder.changes.troubles)))]
-        parts = [self._fill("envoy_up", _begin_heard, heard), self._fill("troubles", _begin_troubles, troubles)]
+        heard = GaugeMetricFamily("envoy_up", "The gateway is heard.", labels=["site"])
+        for site, collector in sites:
+            heard.add_metric([site], float(collector.newest.is_heard(collector.site, now)))
+        troubles = len(self._recorder.changes.troubles)
+        wrong = GaugeMetricFamily("envoy_logger_troubles", "What is wrong now, counted.", value=troubles)
+        parts = [_write_by_library(heard, wrong)]
         for measurement in _SHOWN:
             told = [
                 (site, reading, is_current(reading, collector.site, now))
                 for site, collector in sites
                 for reading in collector.newest.list_of(measurement.name)
             ]
-            parts.append(self._find_block(measurement, told) if told else "")
+            if told:
+                block = _renew(self._blocks.get(measurement.name), measurement, told)
+                self._blocks[measurement.name] = block
+                parts.append(block.text)
         return WebDocument("".join(parts).encode(), CONTENT_TYPE_LATEST)
-
-    def _find_block(self, measurement: Measurement, told: list[_Told]) -> str:
-        """Return the families of a measurement; those of the last time if its readings are the same."""
-        known = self._blocks.get(measurement.name)
-        if known is None or known[0] != told:
-            known = self._blocks[measurement.name] = told, "".join(self._write_families(measurement, told))
-        return known[1]
-
-    def _write_families(self, measurement: Measurement, told: Sequence[_Told]) -> Iterator[str]:
-        """Write the family of each field that has a value which is still true."""
-        labels = ("site", *measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
-        places = [(site, *(reading.tags.get(label, "") for label in labels[1:])) for site, reading, _ in told]
-        for field in measurement.fields:
-            factor = UNITS.get(field.unit, ("", 1.0))[1]
-            samples: list[_Sample] = []
-            for place, (_, reading, is_true_now) in zip(places, told, strict=True):
-                value = reading.fields.get(field.name)
-                if value is None or not (is_true_now or field.is_lifetime):
-                    continue
-                is_text = field.kind == "string"
-                samples.append(((*place, str(value)), 1.0) if is_text else (place, float(value) * factor))
-            if samples and field.name not in _FREE_TEXT:
-                begin = partial(_begin_family, measurement, field, labels)
-                yield self._fill(f"{measurement.name}.{field.name}", begin, samples)
-
-    def _fill(self, key: str, begin: Callable[[], Family], samples: Sequence[_Sample]) -> str:
-        """Write the values of one family into its frame. The library writes a new frame for other series."""
-        series = [labels for labels, _ in samples]
-        frame = self._frames.get(key)
-        if frame is None or frame.series != series:
-            frame = self._frames[key] = _write_frame(begin(), series)
-        write = cast(Callable[[float], str], floatToGoString)
-        values = [value for _, value in samples]
-        return frame.head + "".join([f"{n} {write(v)}\n" for n, v in zip(frame.names, values, strict=True)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    """Hold what stays of one family: its head, and before each value the name and the labels of its series."""
+class _Line:
+    """Hold what stays of one sample: all text before its value, and where the value is (reading, field, factor)."""
 
-    series: Sequence[tuple[str, ...]]
-    head: str
-    names: Sequence[str]
-
-
-class _OneFamily(MetricsCollector):
-    """Gives one family to the library."""
-
-    def __init__(self, family: Family) -> None:
-        self._family = family
-
-    def collect(self) -> Iterator[Family]:
-        """Yield the family."""
-        yield self._family
+    before: str
+    place: int
+    field: str
+    factor: float
 
 
-def _write_frame(family: Family, series: Sequence[tuple[str, ...]]) -> _Frame:
-    """Let the library write a family with these series, and cut off the values."""
-    for labels in series:
-        if isinstance(family, InfoMetricFamily):
-            family.add_metric(labels, {})
-        else:
-            family.add_metric(labels, 0.0)
-    lines = generate_latest(_OneFamily(family)).decode().split("\n")
-    begin = len(lines) - 1 - len(series)
-    head = "".join(f"{line}\n" for line in lines[:begin])
-    return _Frame(series, head, [line.rpartition(" ")[0] for line in lines[begin:-1]])
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Hold the families of one measurement: the readings that they tell, the lines that stay, and the whole text.
+
+    `shape`: what the lines depend on. `end`: the text behind the last value.
+    """
+
+    told: Sequence[_Told]
+    shape: Sequence[object]
+    lines: Sequence[_Line]
+    end: str
+    text: str
 
 
-def _begin_heard() -> Family:
-    return GaugeMetricFamily("envoy_up", "The gateway is heard.", labels=["site"])
+def _renew(known: _Block | None, measurement: Measurement, told: Sequence[_Told]) -> _Block:
+    """Return the families of a measurement: as they were if its readings are the same, else with new values."""
+    if known is not None and known.told == told:
+        return known
+    shape = [_find_shape(each, _TEXTS[measurement.name]) for each in told]
+    if known is not None and known.shape == shape:
+        lines, end = known.lines, known.end
+    else:
+        lines, end = _write_lines(measurement, told)
+    fields = [reading.fields for _, reading, _ in told]
+    text = "".join([f"{each.before}{_write_value(fields[each.place][each.field], each.factor)}" for each in lines])
+    return _Block(told, shape, lines, end, text + end)
 
 
-def _begin_troubles() -> Family:
-    return GaugeMetricFamily("envoy_logger_troubles", "What is wrong now, counted.", labels=[])
+def _find_shape(told: _Told, texts: Sequence[str]) -> object:
+    """Return what decides which lines a reading has: all of it but its numbers."""
+    site, reading, is_true_now = told
+    return site, is_true_now, reading.tags, list(reading.fields), [reading.fields.get(name) for name in texts]
+
+
+@lru_cache(2048)
+def _write_value(value: Value, factor: float) -> str:
+    written: str = floatToGoString(float(value) * factor)  # type: ignore[no-untyped-call]
+    return written
+
+
+def _write_lines(measurement: Measurement, told: Sequence[_Told]) -> tuple[Sequence[_Line], str]:
+    """Let the library write the family of each field that has a value which is still true.
+
+    Return its lines without the values, and the text behind the last value.
+    """
+    labels = ("site", *measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
+    lines, before = [], ""
+    for field in measurement.fields:
+        family, places = _begin_family(measurement, field, labels), []
+        for place, (site, reading, is_true_now) in enumerate(told):
+            value = reading.fields.get(field.name)
+            if value is None or field.name in _FREE_TEXT or not (is_true_now or field.is_lifetime):
+                continue
+            where = [site, *(reading.tags.get(label, "") for label in labels[1:])]
+            places.append(place)
+            if isinstance(family, InfoMetricFamily):
+                family.add_metric(where, {field.name: str(value)})
+            else:
+                family.add_metric(where, 0.0)
+        if isinstance(family, InfoMetricFamily) or not places:
+            before += _write_by_library(family) if places else ""
+            continue
+        pieces = _write_by_library(family).split(" 0.0\n")
+        factor = UNITS.get(field.unit, ("", 1.0))[1]
+        for place, piece in zip(places, pieces, strict=False):
+            lines.append(_Line(f"{before}{piece} ", place, field.name, factor))
+            before = "\n"
+    return lines, before
+
+
+def _write_by_library(*families: Family) -> str:
+    return generate_latest(_Families(families)).decode()
+
+
+class _Families(MetricsCollector):
+    """Gives families to the library."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Family]:
+        """Return the families."""
+        return self._families
 
 
 def _begin_family(measurement: Measurement, field: Field, labels: Sequence[str]) -> Family:
@@ -161,7 +185,7 @@ def _begin_family(measurement: Measurement, field: Field, labels: Sequence[str])
     stem = field.name.removesuffix(f"_{field.unit}") if unit else field.name
     name = "_".join([before, stem, *([unit] if unit else [])])
     if field.kind == "string":
-        return InfoMetricFamily(name, field.help, labels=[*labels, field.name])
+        return InfoMetricFamily(name, field.help, labels=labels)
     is_counter = field.is_lifetime or (measurement is SELF and field.name in _COUNTED)
     return (CounterMetricFamily if is_counter else GaugeMetricFamily)(name, field.help, labels=labels)
 
