@@ -237,7 +237,7 @@ def _find_same_report(row: Row, view: View) -> Row | None:
 
 def read_site_charge(row: Row, view: View) -> float | None:
     """Return the charge of all batteries in percent. Return None if the charges of its kinds contradict it."""
-    charge = row.number("agg_soc")
+    charge = _read_percent(row, "agg_soc")
     return None if charge is None or _find_other_charges(row, view) else charge
 
 
@@ -267,20 +267,27 @@ def _find_other_charges(row: Row, view: View) -> dict[str, float]:
 
     The IQ Batteries' own figures, of the same minute, are one of them.
     """
-    charge, count = row.number("agg_soc"), batteries.infer_ac_batteries(view)
+    charge, count = _read_percent(row, "agg_soc"), batteries.infer_ac_batteries(view)
     has_iq = bool(ensemble.encharge_inventory(view))
     given = {
-        "ENC_agg_soc": row.number("ENC_agg_soc") if has_iq else None,
-        "ACB_agg_soc": row.number("ACB_agg_soc") if count else None,
+        "ENC_agg_soc": _read_percent(row, "ENC_agg_soc") if has_iq else None,
+        "ACB_agg_soc": _read_percent(row, "ACB_agg_soc") if count else None,
     }
     known = {key: percent for key, percent in given.items() if percent is not None}
     own, iq = _weigh_own(row, view) if has_iq else None, known.get("ENC_agg_soc")
     if own is not None and iq is not None and abs(own - iq) > _OWN_DIFFERS:
         return {**known, "their own soc": own}
-    if charge is None or count is None or not known or (count and "ACB_agg_soc" not in known):
+    is_whole = count is not None and len(known) == has_iq + bool(count)
+    if charge is None or not known or not is_whole:
         return {}
     is_between = min(known.values()) - _CHARGE_DIFFERS <= charge <= max(known.values()) + _CHARGE_DIFFERS
     return {} if is_between else known
+
+
+def _read_percent(row: Row, key: str) -> float | None:
+    """Return a charge in percent; None if no battery can have it, so that it contradicts no other."""
+    percent = row.number(key)
+    return percent if percent is not None and 0 <= percent <= 100 else None
 
 
 def _weigh_own(row: Row, view: View) -> float | None:
@@ -296,14 +303,12 @@ def _weigh_own(row: Row, view: View) -> float | None:
 @lru_cache(maxsize=8)
 def _weigh(power: SameDocument, listed: SameDocument) -> float | None:
     """Return the mean charge of the IQ Batteries, weighted by what they hold; None if one does not tell."""
-    charges = {row.serial: row.number("soc") for row in ensemble.list_powers(power.document) or ()}
+    charges = {row.serial: _read_percent(row, "soc") for row in ensemble.list_powers(power.document) or ()}
     rows = ensemble.ensemble_devices(listed.document, "ENCHARGE") or []
     known = [
         (whole_wh, percent)
         for row in rows
-        if (whole_wh := row.number("encharge_capacity"))
-        and (percent := charges.get(row.serial)) is not None
-        and 0 <= percent <= 100
+        if (whole_wh := row.number("encharge_capacity")) and (percent := charges.get(row.serial)) is not None
     ]
     if not known or not len(known) == len(rows) == len(charges):
         return None

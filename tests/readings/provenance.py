@@ -309,6 +309,8 @@ class Provenance:
         kind = part["measurementType"]
         if key in ("wNow", "readingTime") and not self.listed and kind in ("production", "net-consumption"):
             yield self._power_of(kind)
+        if key == "readingTime":  # without it, sums are believed whose row has stood still for days
+            yield energies("production" if side == "production" else "consumption", "load", "net", spans=DAYS)
         if key in ("whToday", "whLastSevenDays", "whLifetime"):
             if kind == "production":
                 yield energies("production", "net", spans=DAYS)

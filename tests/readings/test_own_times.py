@@ -290,7 +290,7 @@ SUMS = [paths.V1, paths.PDM]
 def summed(at: int, path: str, watts: float, newest: int) -> Bodies:
     """An unmetered site whose gateway sums in that document, with the newest report of its inverters."""
     bodies = unmetered(at, watts)
-    pcu = {"wattHoursToday": 100, "wattHoursSevenDays": 70_000, "wattHoursLifetime": 9_000_000, "wattsNow": watts}
+    pcu = {"wattHoursToday": 1_000, "wattHoursSevenDays": 70_000, "wattHoursLifetime": 9_000_000, "wattsNow": watts}
     kept = {name: body for name, body in bodies.items() if name not in (paths.V1, paths.BLOCKS)}
     sums = {paths.PDM: {"production": {"pcu": pcu}}} if path == paths.PDM else {paths.V1: bodies[paths.V1]}
     return {**kept, **sums, paths.V1_INVERTERS: roof(newest, age=0)}
@@ -305,7 +305,7 @@ def test_a_sum_over_the_inverters_is_doubted_once_none_of_them_has_reported_for_
     found = play(lambda at: summed(at, path, watts, min(at, NOW + 600)), 75)
     assert found.series("production_power_w")[40] == watts
     assert found.last.get("production_power_w") == (None if is_doubted else watts)
-    assert found.last["production_today_wh"] == (4000.0 if path == paths.V1 else 100.0)
+    assert found.last["production_today_wh"] == (4000.0 if path == paths.V1 else 1000.0)
     assert ("no inverter has reported since" in found.absences.get("production_power_w", "")) == is_doubted
 
 
