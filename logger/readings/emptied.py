@@ -14,8 +14,9 @@ from logger.energy.state import EnergyState
 from logger.model import Snapshot
 from logger.readings import paths
 from logger.readings import rowsets as s
+from logger.readings.json_values import Object, number, objects
 from logger.readings.own_times import name_block
-from logger.readings.rows import Object, View, number, objects
+from logger.readings.rows import View
 from logger.readings.selectors import meters
 
 _REASON: Final = "all its figures are zero, as after a restart"

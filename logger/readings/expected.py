@@ -9,7 +9,8 @@ from typing import Final
 from logger.energy.state import EnergyState, Wiring
 from logger.model import Reading, Role, Value
 from logger.readings import paths
-from logger.readings.rows import ABSENT, UNKNOWN, Rows, View, objects
+from logger.readings.json_values import objects
+from logger.readings.rows import ABSENT, UNKNOWN, Rows, View
 from logger.readings.selectors import batteries, ensemble, inverters, meters
 
 TOTALS: Final = "envoy_totals"

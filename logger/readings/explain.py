@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from logger.model import Json, Reading, Snapshot, Value
-from logger.readings.rows import UNKNOWN, Row, View, dig
+from logger.readings.json_values import dig
+from logger.readings.rows import UNKNOWN, Row, View
 from logger.readings.schema import Field, Key, Measurement
 from logger.readings.table import COUNTERS
 

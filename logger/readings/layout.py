@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from logger.model import Snapshot
-from logger.readings.rows import View, first_of, serial_of
+from logger.readings.json_values import serial_of
+from logger.readings.rows import View, first_of
 from logger.readings.selectors.device_data import device_data_inverters
 from logger.readings.selectors.inventory import inventory_inverters
 from logger.readings.selectors.inverters import living_inverters

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from logger.model import Json, Snapshot
 from logger.readings import paths
-from logger.readings.rows import dig, number, objects, serial_of, whole
+from logger.readings.json_values import dig, number, objects, serial_of, whole
 
 STILL_S: Final = 300.0
 """A meter's reading is doubted if its time is older than this; meters are read every few seconds."""

@@ -8,17 +8,16 @@ that a value never changes its source unnoticed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias, TypeVar
 
-from logger.model import Document, Json, Role, Snapshot, add_up
+from logger.model import Document, Json, Role, Snapshot
+from logger.readings.json_values import Object, dig, number, objects, serial_of, whole
 
-Object: TypeAlias = Mapping[str, Json]
 T = TypeVar("T")
-_SERIAL_LIMIT: Final = 32
 
 
 class Missing(Enum):
@@ -250,57 +249,3 @@ def doubt_silent(view: View, rows: Rows, *paths: str) -> Rows:
 def how_many(rows: Rows) -> int | None:
     """Count the rows; None if unknown."""
     return None if rows is UNKNOWN else len(rows or ())
-
-
-def total(values: Iterable[Json], least: float = -math.inf, most: float = math.inf) -> float | None:
-    """Sum the values; None if any value is not a number or is not between `least` and `most`."""
-    found = [number(value) for value in values]
-    known = [value for value in found if value is not None and least <= value <= most]
-    return add_up(known) if len(known) == len(found) else None
-
-
-# --- values of JSON -------------------------------------------------------------------------------------------
-
-
-def number(value: Json) -> float | None:
-    """Return a finite number, or None for text, booleans, null and infinite values."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        result = float(value)
-    except OverflowError:
-        return None
-    return result if math.isfinite(result) else None
-
-
-def whole(value: Json) -> int | None:
-    """Return a whole number, such as a count or an epoch second, even if the gateway wrote it as text (Q-T3)."""
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
-    result = number(value)
-    return int(result) if result is not None and result == int(result) else None
-
-
-def objects(body: Json) -> list[Object] | None:
-    """Return the objects of a list, or None if `body` is not a list or has only other values."""
-    found: list[Object] = [item for item in body if isinstance(item, dict)] if isinstance(body, list) else []
-    return found if found or body == [] else None
-
-
-def serial_of(value: Json) -> str:
-    """Return a serial number as text, from a text or a number.
-
-    Return an empty text if it has anything else than letters and digits.
-    """
-    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    return text if len(text) <= _SERIAL_LIMIT and text.isascii() and text.isalnum() else ""
-
-
-def dig(values: Object, path: str) -> Json:
-    """Return the value at a dotted path of keys, or None."""
-    current: Json | Object = values
-    for part in path.split("."):
-        if not isinstance(current, dict):
-            return None
-        current = current.get(part)
-    return current  # type: ignore[return-value]

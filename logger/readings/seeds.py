@@ -11,8 +11,8 @@ from typing import Final
 
 from logger.days import local_day
 from logger.energy.state import EnergyState, Seed
-from logger.readings import rows as r
-from logger.readings.rows import Rows, Selector, View, number
+from logger.readings.json_values import Object, number
+from logger.readings.rows import Rows, Selector, View
 from logger.readings.selectors import device_data, meters, production
 from logger.readings.selectors.page import page
 
@@ -96,7 +96,7 @@ def _by_interval(view: View, select: Selector, quantity: str, source: str, count
     Add the counter's rise since that update, if figure and counter share a base.
     """
     rows = select(view)
-    values: r.Object = rows[0].values if rows else {}  # what is doubted is the power, not what was counted
+    values: Object = rows[0].values if rows else {}  # what is doubted is the power, not what was counted
     today, week, lifetime = (number(values.get(f"wattHours{part}")) for part in ("Today", "SevenDays", "Lifetime"))
     if today is None or lifetime is None or not 0 <= today < lifetime or not 0 <= counter - lifetime < _LAG_WH:
         return None
@@ -126,7 +126,7 @@ def _by_page(view: View) -> Seed | None:
     return Seed("production", "web page", today, _sane_week(today, week, lifetime))
 
 
-def _first_row(rows: Rows) -> r.Object:
+def _first_row(rows: Rows) -> Object:
     return rows[0].values if rows and not rows[0].doubt else {}
 
 

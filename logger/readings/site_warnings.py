@@ -11,9 +11,10 @@ from typing import Final
 
 from logger.model import AHEAD_S, Snapshot
 from logger.readings import paths
-from logger.readings.rows import Row, View, each_of, number
+from logger.readings.json_values import number
+from logger.readings.opposed_keys import find_opposed
+from logger.readings.rows import Row, View, each_of
 from logger.readings.selectors import device_data, inverters, meters
-from logger.readings.twin_keys import find_opposed
 
 _WORTH_W: Final = 200.0
 """Below this power the ratio of two powers is noise."""

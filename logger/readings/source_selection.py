@@ -15,7 +15,7 @@ from typing import Final
 from logger.energy.state import Source
 from logger.model import Document, Event, Snapshot
 from logger.readings import paths
-from logger.readings import rows as r
+from logger.readings.json_values import objects
 from logger.readings.rows import UNKNOWN, View
 from logger.readings.schema import Field
 from logger.readings.table import COUNTERS
@@ -185,7 +185,7 @@ def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple
 
 def _meters(snapshot: Snapshot) -> str:
     """Describe the meter configuration in words; empty if the list of meters is unknown now."""
-    lines = r.objects(snapshot.body(paths.METERS))
+    lines = objects(snapshot.body(paths.METERS))
     if lines is None:
         return ""
     meters = [f"{line.get('measurementType')} {line.get('state')} {line.get('phaseCount')}-phase" for line in lines]

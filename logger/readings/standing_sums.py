@@ -13,7 +13,8 @@ from typing import Final
 
 from logger.model import Document, Snapshot
 from logger.readings import paths
-from logger.readings.rows import View, dig, number
+from logger.readings.json_values import dig, number
+from logger.readings.rows import View
 from logger.readings.selectors import inverters, meters
 from logger.readings.selectors.production import STANDS
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from logger.readings import battery_keys as b
+from logger.readings import grid_keys as g
 from logger.readings import rowsets as s
-from logger.readings import twin_keys as t
 from logger.readings import values as v
 from logger.readings.daily_table import BAND_DAY, DAY, HOUR, INVERTER_DAY, INVERTER_HOUR, MONTH, SITE_DAY, YEAR
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
@@ -72,13 +73,13 @@ TOTALS = Measurement(
         Field("battery_state", "charging, discharging or idle; absent without batteries.", kind="string",
             made_of="battery_power_w against 30 W a battery"),
         Field("battery_charge_percent", "State of charge of all batteries together.",
-            (formula(s.SITE_BATTERIES, "agg_soc, as ENC_agg_soc", t.read_site_charge),
+            (formula(s.SITE_BATTERIES, "agg_soc, as ENC_agg_soc", b.read_site_charge),
              number(s.ENCHARGE_TOGETHER, "charge"), number(s.ACB_BLOCK, "percentFull"))),
         Field("battery_power_w", "Battery power, + discharging.",
             (number(s.STORAGE_METER, "activePower"), number(s.ENCHARGE_SUM, "sum", MILLI),
              number(s.ACB_BLOCK, "wNow"), number(s.BOTH_KINDS, "sum"))),
         Field("battery_energy_wh", "Energy stored now.",
-            (formula(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", t.read_stored),
+            (formula(s.SITE_BATTERIES, "ENC_agg_avail_energy + ACB_agg_energy", b.read_stored),
              number(s.ENCHARGE_TOGETHER, "energy"), number(s.ACB_BLOCK, "whNow")), low=0),
         Field("battery_capacity_wh", "Energy stored when full.",
             (formula(s.SITE_BATTERIES, "Enc_max_available_capacity", v.read_capacity),
@@ -244,12 +245,12 @@ BATTERY = Measurement(
             (flag(s.ENCHARGE, "communicating"), flag(s.ACB, "communicating")), kind="bool"),
         Field("producing", "It is discharging.",
             (formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_producing),
-             formula(s.ACB_FRESH, "charge_status", t.read_acb_producing)), kind="bool"),
+             formula(s.ACB_FRESH, "charge_status", b.read_acb_producing)), kind="bool"),
         Field("operating", "It reports no fault; IQ Batteries say so up to firmware 7.",
             (flag(s.ENCHARGE, "operating"), flag(s.ACB, "operating")), kind="bool"),
         Field("state", "charging, discharging or idle.",
             (formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_state),
-             formula(s.ACB_FRESH, "charge_status", t.read_acb_state)), kind="string"),
+             formula(s.ACB_FRESH, "charge_status", b.read_acb_state)), kind="string"),
         Field("power_w", "Power, + discharging.",
             (number(s.ENCHARGE_POWER, "real_power_mw", MILLI),
              formula(s.ACB_DATA, "(joulesProduced − joulesUsed) / duration", v.read_acb_watts))),
@@ -259,7 +260,7 @@ BATTERY = Measurement(
             (number(s.ENCHARGE_POWER, "apparent_power_mva", MILLI),)),
         Field("charge_percent", "State of charge.",
             (number(s.ENCHARGE_POWER, "soc"), formula(s.ENCHARGE_FRESH, "percentFull", v.read_charge_without_power),
-             formula(s.ACB_FRESH, "percentFull", t.read_acb_charge), number(s.ACB_DATA, "lastReading.SOC"))),
+             formula(s.ACB_FRESH, "percentFull", b.read_acb_charge), number(s.ACB_DATA, "lastReading.SOC"))),
         Field("health_percent", "State of health.", (number(s.ACB_DATA, "lastReading.SOH"),)),
         Field("energy_wh", "Energy stored now.", made_of="charge_percent of capacity_wh"),
         Field("capacity_wh", "Energy stored when full; AC Batteries do not report it.",
@@ -281,16 +282,16 @@ GRID = Measurement(
     "totals",
     fields=(
         Field("grid_state", "on-grid or off-grid: by the relay as it is, or by the collar's own state.",
-            (formula(s.ENPOWER, "mains_oper_state, as Enpwr_grid_mode and Enchg_grid_mode", t.read_enpower_grid),
-             formula(s.COLLAR, "admin_state_str; else grid_state", t.read_collar_grid)), kind="string"),
+            (formula(s.ENPOWER, "mains_oper_state, as Enpwr_grid_mode and Enchg_grid_mode", g.read_enpower_grid),
+             formula(s.COLLAR, "admin_state_str; else grid_state", g.read_collar_grid)), kind="string"),
         Field("relay_closed", "The relay to the grid is closed.",
-            (formula(s.ENPOWER, "mains_oper_state, as admin_state_str", t.read_enpower_relay),
-             formula(s.COLLAR, "mid_state", t.read_collar_relay)), kind="bool"),
+            (formula(s.ENPOWER, "mains_oper_state, as admin_state_str", g.read_enpower_relay),
+             formula(s.COLLAR, "mid_state", g.read_collar_relay)), kind="bool"),
         Field("controller_temperature_c", "Temperature of the system controller or collar.",
-            (formula(s.ENPOWER, "temperature in °F", t.read_fahrenheit), number(s.COLLAR, "temperature"))),
+            (formula(s.ENPOWER, "temperature in °F", g.read_fahrenheit), number(s.COLLAR, "temperature"))),
         Field("generator_state",
             "connected, disconnected, or the gateway's own word; only where a generator is configured.",
-            (formula(s.GENERATOR, "oper_state", t.read_generator_state),), kind="string"),
+            (formula(s.GENERATOR, "oper_state", g.read_generator_state),), kind="string"),
     ),
 )
 
@@ -301,7 +302,7 @@ CONTACT = Measurement(
     tags=("contact", "contact_name"),
     one_document=True,
     fields=(
-        Field("closed", "The contact is closed.", (formula(s.CONTACTS, "status", t.read_contact),), kind="bool"),
+        Field("closed", "The contact is closed.", (formula(s.CONTACTS, "status", g.read_contact),), kind="bool"),
     ),
 )
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from logger.model import AHEAD_S, add_up
 from logger.readings.conditions import has_fault
-from logger.readings.rows import ABSENT, Row, View, number
+from logger.readings.json_values import number
+from logger.readings.rows import ABSENT, Row, View
 from logger.readings.selectors import batteries, ensemble, meters
 
 IDLE_W: Final = 30.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from logger.influx.line_protocol import encode
 from logger.model import Json, Reading, Role, Value
 from logger.readings import paths
-from logger.readings.rows import number, whole
+from logger.readings.json_values import number, whole
 from logger.readings.schema import Field
 from logger.readings.table import MEASUREMENTS
 from tests.readings.site import (

@@ -8,6 +8,7 @@ from typing import Final
 
 from logger.model import Json, add_up
 from logger.readings import paths
+from logger.readings.json_values import dig, number, objects, total, whole
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,
@@ -16,18 +17,13 @@ from logger.readings.rows import (
     Row,
     Rows,
     View,
-    dig,
     doubt_silent,
     each_of,
     how_many,
     keep,
-    number,
     object_at,
-    objects,
     only_if,
-    total,
     unless,
-    whole,
     whole_of,
 )
 from logger.readings.selectors.device_data import data_devices

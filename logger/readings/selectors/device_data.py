@@ -6,21 +6,8 @@ from typing import Final
 
 from logger.model import Document
 from logger.readings import paths
-from logger.readings.rows import (
-    ABSENT,
-    UNKNOWN,
-    Found,
-    Row,
-    Rows,
-    View,
-    dig,
-    keep,
-    objects,
-    serial_of,
-    total,
-    whole,
-    whole_of,
-)
+from logger.readings.json_values import dig, objects, serial_of, total, whole
+from logger.readings.rows import ABSENT, UNKNOWN, Found, Row, Rows, View, keep, whole_of
 
 _DEVICE_DATA_LIMIT: Final = 50
 """Device data lists at most this many devices, even at larger sites."""

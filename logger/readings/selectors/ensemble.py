@@ -9,6 +9,7 @@ from typing import Final
 
 from logger.model import Document, Json
 from logger.readings import paths
+from logger.readings.json_values import dig
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,
@@ -18,7 +19,6 @@ from logger.readings.rows import (
     Rows,
     Selector,
     View,
-    dig,
     doubt_silent,
     each_of,
     inner_rows,

@@ -6,20 +6,8 @@ from functools import lru_cache
 
 from logger.model import Document
 from logger.readings import paths
-from logger.readings.rows import (
-    ABSENT,
-    UNKNOWN,
-    Found,
-    Missing,
-    Object,
-    Row,
-    Rows,
-    SameDocument,
-    View,
-    inner_rows,
-    keep,
-    objects,
-)
+from logger.readings.json_values import Object, objects
+from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, Rows, SameDocument, View, inner_rows, keep
 
 
 def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:

@@ -9,6 +9,7 @@ from typing import Final
 
 from logger.model import AHEAD_S, Document, Json
 from logger.readings import paths
+from logger.readings.json_values import dig, number, objects, total, whole
 from logger.readings.reports import is_time
 from logger.readings.rows import (
     ABSENT,
@@ -19,15 +20,10 @@ from logger.readings.rows import (
     Rows,
     SameDocument,
     View,
-    dig,
     each_of,
     first_of,
     keep,
-    number,
-    objects,
-    total,
     unless,
-    whole,
 )
 from logger.readings.selectors.device_data import (
     data_inverters,

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Final
 
 from logger.readings import paths
+from logger.readings.json_values import Object, number, objects, whole
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,
     Found,
     Missing,
-    Object,
     Row,
     Rows,
     SameDocument,
@@ -20,10 +20,7 @@ from logger.readings.rows import (
     View,
     each_of,
     keep,
-    number,
-    objects,
     only_if,
-    whole,
 )
 
 METER_KINDS: Final = frozenset(

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Final
 
 from logger.readings import paths
+from logger.readings.json_values import Object
 from logger.readings.own_times import NEWEST, name_block
 from logger.readings.rows import (
     ABSENT,
     UNKNOWN,
-    Object,
     Row,
     Rows,
     Selector,

@@ -1,0 +1,148 @@
+"""Read the states and charges of batteries, which several keys give. Pure.
+
+Where keys contradict each other, the value is read from the key that proved right in the field, or is left out.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from logger.model import add_up
+from logger.readings import paths
+from logger.readings.rows import Row, SameDocument, View
+from logger.readings.selectors import batteries, ensemble
+from logger.readings.values import IDLE_W, battery_state, read_acb_watts
+
+_OWN_DIFFERS: Final = 10.0
+"""In percent: the figure of all batteries may be a little older than those of each."""
+_SAME_MINUTE_S: Final = 90
+_FULL: Final = 1.05
+"""Batteries hold a little more than they are rated for."""
+_SAME_REPORT_S: Final = 60
+"""The inventory and device data may differ by this much in the time of the same report."""
+_CHARGE_DIFFERS: Final = 5.0
+"""In percent: two figures of one charge may differ by so much, because each is rounded and of another second."""
+
+
+def read_acb_state(row: Row, view: View) -> str | None:
+    """Return the state of an AC Battery by its charge status.
+
+    Return None if the power in the same report contradicts the charge status.
+    """
+    state = row.text("charge_status")
+    if state not in ("idle", "charging", "discharging"):
+        return None
+    watts = find_watts(row, view)
+    return None if watts is not None and abs(watts) > IDLE_W and battery_state(watts) != state else state
+
+
+def read_acb_producing(row: Row, view: View) -> bool | None:
+    """Tell by its charge status whether an AC Battery discharges.
+
+    The inventory's flag is not used: it is also true while the battery is idle.
+    """
+    state = read_acb_state(row, view)
+    return None if state is None else state == "discharging"
+
+
+def read_acb_charge(row: Row, view: View) -> float | None:
+    """Return the charge of an AC Battery in percent; None if device data gives another charge in the same report."""
+    charge, same = row.number("percentFull"), find_same_report(row, view)
+    other = None if same is None else same.number("lastReading.SOC")
+    return None if charge is not None and other is not None and abs(charge - other) > _CHARGE_DIFFERS else charge
+
+
+def find_watts(row: Row, view: View) -> float | None:
+    """Return the power in W of the same report of an AC Battery in device data; None without that report."""
+    same = find_same_report(row, view)
+    return None if same is None else read_acb_watts(same, view)
+
+
+def find_same_report(row: Row, view: View) -> Row | None:
+    """Find the same report of an AC Battery in device data."""
+    for other in batteries.data_ac_batteries(view.standing()) or ():
+        is_known = other.serial == row.serial and other.reported is not None and row.reported is not None
+        if is_known and abs((other.reported or 0) - (row.reported or 0)) <= _SAME_REPORT_S:
+            return other
+    return None
+
+
+def read_site_charge(row: Row, view: View) -> float | None:
+    """Return the charge of all batteries in percent; None if the charges of the kinds contradict it."""
+    charge = _read_percent(row, "agg_soc")
+    return None if charge is None or find_other_charges(row, view) else charge
+
+
+def read_stored(row: Row, view: View) -> float | None:
+    """Return the energy stored in IQ and AC Batteries, in Wh. The keys of early 7.0 firmware have no prefix.
+
+    Return None if this energy is more than the IQ Batteries hold, or if they themselves report another charge.
+    """
+    encharge = row.number("ENC_agg_avail_energy" if "ENC_agg_avail_energy" in row.values else "agg_avail_energy")
+    count = batteries.infer_ac_batteries(view)
+    acb = row.number("ACB_agg_energy") if count else 0.0
+    if encharge is None or acb is None or count is None or find_beyond(row, encharge):
+        return None
+    return None if "their own soc" in find_other_charges(row, view) else encharge + acb
+
+
+def find_beyond(row: Row, stored_wh: float | None) -> str:
+    """Return a text if more energy is reported than the IQ Batteries can hold; empty if the energy fits."""
+    known = (row.number(key) for key in ("Enc_max_available_capacity", "Enc_commissioned_capacity"))
+    most_wh = max((wh for wh in known if wh), default=0.0)
+    is_beyond = stored_wh is not None and 0 < most_wh * _FULL < stored_wh
+    return f"{stored_wh:.0f} Wh are stored in {most_wh:.0f} Wh" if is_beyond else ""
+
+
+def find_other_charges(row: Row, view: View) -> dict[str, float]:
+    """Return the charge of each kind of battery if the charge of all together is not between them; else empty.
+
+    The IQ Batteries' own figures, of the same minute, count as one of the charges.
+    """
+    charge, count = _read_percent(row, "agg_soc"), batteries.infer_ac_batteries(view)
+    has_iq = bool(ensemble.encharge_inventory(view))
+    given = {
+        "ENC_agg_soc": _read_percent(row, "ENC_agg_soc") if has_iq else None,
+        "ACB_agg_soc": _read_percent(row, "ACB_agg_soc") if count else None,
+    }
+    known = {key: percent for key, percent in given.items() if percent is not None}
+    own, iq = _weigh_own(row, view) if has_iq else None, known.get("ENC_agg_soc")
+    if own is not None and iq is not None and abs(own - iq) > _OWN_DIFFERS:
+        return {**known, "their own soc": own}
+    is_whole = count is not None and len(known) == has_iq + bool(count)
+    if charge is None or not known or not is_whole:
+        return {}
+    is_between = min(known.values()) - _CHARGE_DIFFERS <= charge <= max(known.values()) + _CHARGE_DIFFERS
+    return {} if is_between else known
+
+
+def _read_percent(row: Row, key: str) -> float | None:
+    """Return a charge in percent; None for a charge that no battery can have, so that it contradicts no other."""
+    percent = row.number(key)
+    return percent if percent is not None and 0 <= percent <= 100 else None
+
+
+def _weigh_own(row: Row, view: View) -> float | None:
+    """Return the charge of the IQ Batteries by their own figures; None unless these are of the row's minute."""
+    power, listed = view.snapshot.documents.get(paths.ENSEMBLE_POWER), view.snapshot.documents.get(paths.ENSEMBLE)
+    if power is None or listed is None or row.document is None:
+        return None
+    if abs(power.received_at - row.document.received_at) > _SAME_MINUTE_S:
+        return None
+    return _weigh(SameDocument(power), SameDocument(listed))
+
+
+@lru_cache(maxsize=8)
+def _weigh(power: SameDocument, listed: SameDocument) -> float | None:
+    """Return the mean charge of the IQ Batteries, weighted by capacity; None if a battery lacks one of the two."""
+    charges = {row.serial: _read_percent(row, "soc") for row in ensemble.list_powers(power.document) or ()}
+    rows = ensemble.ensemble_devices(listed.document, "ENCHARGE") or []
+    known = [
+        (whole_wh, percent)
+        for row in rows
+        if (whole_wh := row.number("encharge_capacity")) and (percent := charges.get(row.serial)) is not None
+    ]
+    if not known or not len(known) == len(rows) == len(charges):
+        return None
+    return add_up(whole_wh * percent for whole_wh, percent in known) / add_up(whole_wh for whole_wh, _ in known)

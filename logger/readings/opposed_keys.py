@@ -1,0 +1,89 @@
+"""Find the devices whose keys contradict each other, and say what is written instead. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logger.model import Json
+from logger.readings import battery_keys as b
+from logger.readings import grid_keys as g
+from logger.readings import paths
+from logger.readings.json_values import dig
+from logger.readings.rows import Row, View
+from logger.readings.selectors import batteries, ensemble
+
+
+@dataclass(frozen=True, slots=True)
+class Opposed:
+    """Hold the contradiction in one device: its name, the values of its keys, and what is written."""
+
+    subject: str
+    said: str
+    written: str
+
+
+def find_opposed(view: View) -> Iterator[Opposed]:
+    """Find the devices whose keys contradict each other."""
+    yield from _find_opposed_grids(view)
+    yield from _find_opposed_batteries(view)
+
+
+def _find_opposed_grids(view: View) -> Iterator[Opposed]:
+    collars, controllers = (ensemble.devices_known(kind)(view) or () for kind in ("COLLAR", "ENPOWER"))
+    for row in collars:
+        says = {g.is_on_grid(row.text(key)) for key in ("admin_state_str", "grid_state")} | {
+            g.is_closed(row, "mid_state")
+        }
+        if says | _list_battery_words(view) >= {True, False}:
+            grid = g.read_collar_grid(row, view)
+            written = f"the grid state is written as {grid}" if grid else "the grid state is left out"
+            said = _quote(row, "admin_state_str", "mid_state", "grid_state") + _quote_batteries(view)
+            yield Opposed(f"collar {row.serial}", said, written)
+    for row in controllers:
+        if g.read_mains(row) is not None and g.judge_enpower(row, view) is None:
+            said = _quote(row, "mains_oper_state", "admin_state_str", *g.MODES) + _quote_batteries(view)
+            written = "what they contradict each other about is left out"
+            yield Opposed(f"controller {row.serial}", said, written)
+    for generator in ensemble.generators(view.standing()) or ():
+        for row in g.find_deniers(generator, view):
+            said = f"{_quote(generator, 'oper_state')}, {_quote(row, 'mains_oper_state', 'admin_state_str')}"
+            yield Opposed("the generator", said, "its state is left out")
+    if len(states := g.list_grid_states(view)) > 1:
+        said = ", ".join(f"one controller says {state}" for state in sorted(states))
+        yield Opposed(paths.ENSEMBLE, said, "grid state and relay are left out")
+
+
+def _list_battery_words(view: View) -> set[bool | None]:
+    return {False} if g.are_off_grid(view) else set()
+
+
+def _quote_batteries(view: View) -> str:
+    return ", the batteries report that they are off the grid" if g.are_off_grid(view) else ""
+
+
+def _find_opposed_batteries(view: View) -> Iterator[Opposed]:
+    for row in batteries.inventory_ac_batteries(view) or ():
+        watts, same = b.find_watts(row, view), b.find_same_report(row, view)
+        if row.text("charge_status") and watts is not None and b.read_acb_state(row, view) is None:
+            said = f"{_quote(row, 'charge_status')} at {watts:.0f} W"
+            yield Opposed(f"AC Battery {row.serial}", said, "no state is written")
+        elif same is not None and row.number("percentFull") is not None and b.read_acb_charge(row, view) is None:
+            said = f"{_quote(row, 'percentFull')}, {_quote(same, 'lastReading.SOC')}"
+            yield Opposed(f"AC Battery {row.serial}", said, "no charge is written")
+    yield from _find_opposed_site(view)
+
+
+def _find_opposed_site(view: View) -> Iterator[Opposed]:
+    """Find contradictions between the figures of all batteries together and those of single batteries."""
+    for row in batteries.site_batteries(view.standing()) or ():
+        if others := b.find_other_charges(row, view):
+            said = ", ".join(f"{key} is {percent:.0f}" for key, percent in others.items())
+            yield Opposed("the charge of all batteries", f"{_quote(row, 'agg_soc')}, {said}", "it is left out")
+        if beyond := b.find_beyond(row, row.number("ENC_agg_avail_energy")):
+            yield Opposed("the energy of all batteries", beyond, "it is left out")
+
+
+def _quote(row: Row, *keys: str) -> str:
+    found: dict[str, Json] = {key: dig(row.values, key) for key in keys}
+    return ", ".join(f"{key.rpartition('.')[2]} is {value}" for key, value in found.items() if value is not None)
