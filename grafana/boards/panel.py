@@ -78,7 +78,8 @@ PANEL: Final = Board(
                 ),
                 curve(
                     "Voltage and current of the panel",
-                    "Voltage and current from the panel to its inverter. Only gateways with `device_data` give them.",
+                    "Voltage and current from the panel to its inverter. Only gateways with `device_data` "
+                    "give these values.",
                     (12, 8),
                     Curve(_of("envoy_inverter", "dc_voltage_v", "dc_current_a")),
                     interval="15m",

@@ -66,7 +66,7 @@ class Rebuilt:
 
     @property
     def last_tick(self) -> int:
-        """Return the last tick of the earlier part, in unix seconds; 0 if there is none."""
+        """Return the last tick of `earlier`, in unix seconds; 0 if there is none."""
         return self.earlier.state.energy.last_tick if self.earlier else 0
 
 

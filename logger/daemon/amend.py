@@ -82,14 +82,14 @@ class StateApi:
         return len(rows)
 
     async def put_events(self, gateway: str, events: Events) -> int:
-        """Store events of the past. They replace stored events of the same second. Return the number of events."""
+        """Store events of the past. Stored events of the same second are replaced. Return the number of events."""
         points = event_points(events, self._keeper_of(gateway).site.tags(gateway))
         await self._store.call(Store.put, Commit(gateway, max(event.time for event in events), pack(points)))
         self._on_change()
         return len(events)
 
     async def put_hours(self, gateway: str, hours: Hours) -> int:
-        """Store points of past hours. They replace stored points of the same hours. Return the number of points."""
+        """Store points of past hours. Stored points of the same hours are replaced. Return the number of points."""
         newest = max(hour.time for hour in hours)
         await self._store.call(Store.put, Commit(gateway, newest, pack(hours)))
         self._on_change()
@@ -121,9 +121,9 @@ class StateApi:
         )
 
     async def restore_periods(self, gateway: str, days: dict[str, Period]) -> int:
-        """Compute the sums of the months that contain these days again (key: ISO date).
+        """Compute the sums of the months again that contain these days.
 
-        Return the number of rows of months and years that were made.
+        `days`: ISO date → the sums of that day. Return the number of rows of months and years that were made.
         """
         return await self._amend(self._keeper_of(gateway), lambda live: restore_months(live, days))
 

@@ -71,9 +71,9 @@ class Findings:
             if name not in self._absences and not any(text in absence.reason for text in logged)
         }
         for reason, names in group_reasons(new).items():
-            log.get("collect").warning(f"missing for a quarter of an hour: {', '.join(names)} ({reason})")
+            log.get("collect").warning(f"values missing for more than 15 minutes: {', '.join(names)} ({reason})")
         if back := sorted(self._absences - after.lasting.keys()):
-            log.get("collect").info(f"present again: {', '.join(back)}")
+            log.get("collect").info(f"values present again: {', '.join(back)}")
         self._absences = (self._absences | new.keys()) & after.lasting.keys()
 
     def report_events(self, events: Iterable[Event]) -> None:

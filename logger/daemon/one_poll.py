@@ -45,8 +45,8 @@ BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 class Poll:
     """The answers of all endpoints of one gateway.
 
-    `failures` leaves out endpoints that this gateway does not have or does not open to this user. Those are in
-    `refusals`.
+    `refusals`: endpoints that this gateway does not have, or does not open to this user. `failures`: all other
+    endpoints without an answer.
     """
 
     info: GatewayInfo

@@ -2,7 +2,7 @@
 
 An hour is written once, when it is over and every counter has passed its end. A rise that crosses the border of an
 hour and took longer than `_LONGEST_S` belongs to no hour, and its counter is unknown in both hours. So an hour that
-was not polled is absent. Its energy is in the day.
+was not polled has no point. The energy of such an hour is only in the day.
 """
 
 from __future__ import annotations

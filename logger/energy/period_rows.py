@@ -84,7 +84,7 @@ def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
 
 
 def _tags_of(state: EnergyState, key: str) -> Mapping[str, str]:
-    """Return the tags of the first day of a month or a year that the state knows."""
+    """Return the tags of a month or a year: those of its first day in the state."""
     months = [period.tags for name, period in state.periods.items() if is_month(name) and name.startswith(key)]
     days = [day.tags for day in state.days if day.date.startswith(key)]
     return next((tags for tags in (*months, *days, state.today.tags) if tags), {})

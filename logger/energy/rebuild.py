@@ -94,9 +94,9 @@ def replay(
 
 
 def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState:
-    """Raise the balanced lifetimes to the values that were written.
+    """Raise the balanced lifetimes to the written values.
 
-    They began before the first replayed tick.
+    Balanced lifetimes began before the first replayed tick.
     """
     counters = dict(state.counters)
     for name, field in BALANCED_LIFETIMES.items():

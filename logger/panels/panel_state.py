@@ -85,7 +85,7 @@ class PanelDays:
 
 @dataclass(frozen=True, slots=True)
 class SeenHour:
-    """Hold what one inverter's reports tell of an hour: the energy in Wh, and how many seconds they cover."""
+    """Hold the part of an hour that one inverter's reports cover: its energy in Wh, and its length in seconds."""
 
     wh: float = 0.0
     seen_s: int = 0

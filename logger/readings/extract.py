@@ -1,7 +1,7 @@
 """Read every value of the table from a snapshot. Pure.
 
 A measured value comes only from the first source that this gateway certainly has. While that source is silent, the
-value is absent. It is not read from the next source. `Sources` holds the sources chosen for the site's values.
+value is absent, and the next source is not used. `Sources` holds the sources chosen for the site's values.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ def _compare_batteries(view: View) -> str:
 
 
 def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
-    """Return why the deciding row gives no value."""
+    """Return why a field has no value although its source has a row for the device."""
     if row.doubt and item.needs_belief:
         return f"{key.rowset.name}: {row.doubt}"
     value = item.value_of(key, row, view.standing())
@@ -265,7 +265,7 @@ def _find_rows(rows: Rows, device: str) -> list[Row]:
 
 
 def _describe_paths(seen: Collection[str], view: View) -> Iterator[str]:
-    """Describe the documents that were read but have not arrived. Those that failed come first."""
+    """Describe the documents that were read but have not arrived. Failed documents come first."""
     for path in sorted(seen, key=lambda path: (path not in view.snapshot.failures, path)):
         if path not in view.snapshot.documents and (text := _describe_path(path, view)):
             yield text

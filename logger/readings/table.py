@@ -71,7 +71,7 @@ TOTALS = Measurement(
         Field("batteries", "AC Batteries and IQ Batteries.", (count(s.INSTALLED_BATTERIES, "installed"),),
             kind="int"),
         Field("battery_state", "charging, discharging or idle; absent without batteries.", kind="string",
-            made_of="battery_power_w against 30 W a battery"),
+            made_of="battery_power_w, compared with 30 W for each battery"),
         Field("battery_charge_percent", "State of charge of all batteries together.",
             (formula(s.SITE_BATTERIES, "agg_soc, as ENC_agg_soc", b.read_site_charge),
              number(s.ENCHARGE_TOGETHER, "charge"), number(s.ACB_BLOCK, "percentFull"))),

@@ -48,7 +48,10 @@ def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) ->
 
 
 def set_aside(connection: sqlite3.Connection, reasons: Mapping[int, str], at: int) -> None:
-    """Move damaged outbox rows to this table, each with a reason by id. They can be read, but not sent again."""
+    """Move damaged outbox rows to this table, each with a reason by id.
+
+    These rows can be read, but not sent again.
+    """
     for row_id, reason in reasons.items():
         row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()
         if row is not None:

@@ -102,8 +102,9 @@ def _section(name: str, info: GatewayInfo, snapshot: Snapshot, result: TickResul
             given = {field for p in points for field in p.fields}
             text.append(f"| `{m.name}` | {len(points)} | {', '.join(f.name for f in m.fields if f.name in given)} |")
     book = list_sources(result.state.readings.sources)
-    chosen = "; ".join(f"{at} from *{source}*" for at, source in sorted(book.items()))
-    text += ["", f"Sources chosen: {chosen or 'none'}"]
+    if book:
+        text += ["", "| value | chosen source |", "|---|---|"]
+        text += [f"| `{at}` | *{source}* |" for at, source in sorted(book.items())]
     missing: dict[str, list[str]] = {}
     for m in _shown():
         points = [p for p in result.readings if p.measurement == m.name]
@@ -115,8 +116,8 @@ def _section(name: str, info: GatewayInfo, snapshot: Snapshot, result: TickResul
                 if f.name not in points[0].fields:
                     why = _absent(explain(snapshot, points, m, f)[0])
                     missing.setdefault(why, []).append(f"`{m.name}.{f.name}`")
-    text += ["", "Not given:", ""]
-    text += [f"- {', '.join(names)}: {why}" for why, names in missing.items()]
+    text += ["", "| absent fields and measurements | reason |", "|---|---|"]
+    text += [f"| {', '.join(names)} | {why} |" for why, names in missing.items()]
     return "\n".join([*text, ""])
 
 
@@ -124,8 +125,12 @@ def _absent(one: Explained) -> str:
     """Why a value is not there."""
     if one.candidates:
         return _why(one.candidates)
-    reasons = [f"{counter.name}: {_why(candidates)}" for counter, candidates in one.counters if not _used(candidates)]
-    return "; ".join(reasons) if reasons else f"needs {one.field.made_of}"
+    reasons = [
+        f"counter `{counter.name}`: {_why(candidates)}"
+        for counter, candidates in one.counters
+        if not _used(candidates)
+    ]
+    return "; ".join(reasons) if reasons else f"needs: {one.field.made_of}"
 
 
 def _used(candidates: tuple[Candidate, ...]) -> bool:

@@ -160,7 +160,7 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
         within=0.01, fits=has_meters, numbers=(15,),
-        note="Both are of every minute on the grid, over all phases, and remain when the minutes are "
+        note="Both voltages are of every minute on the grid, over all phases, and remain when the minutes are "
         "deleted.",
     ),
     Question(

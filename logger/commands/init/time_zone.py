@@ -24,7 +24,10 @@ _NO_ZONE: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/GM
 
 
 def set_up_zone(terminal: Terminal, draft: Draft, access: Access | None, clock: Clock) -> None:
-    """Take the gateway's time zone. Ask if the gateway gives none, or if this machine is set to another one."""
+    """Use the gateway's time zone for the site.
+
+    Ask if the gateway gives none, or if this machine is set to another one.
+    """
     if draft.values.get("LOGGER_TIMEZONE"):
         return
     terminal.start_section("Time zone")
