@@ -124,14 +124,18 @@ def observe(
             find_contradictions(short, tick, energy, totals, view), new, tick, energy
         )
         drop_powers(totals, contradictions.warnings)
-        tick = replace(tick, left_out=contradictions.uncountable)
     sources = extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0
         is_night = is_quiet(snapshot.tick, energy.zone or site.zone)
         sources, changes = review_sources(snapshot, sources, polled_s=polled_s, in_quiet_window=is_night)
-        tick = replace(tick, powers=site_powers(totals), changed_at=sources.review.changed_at)
-        tick = replace(tick, around=read_surroundings(points.finished, totals))
+        tick = replace(
+            tick,
+            left_out=contradictions.uncountable,
+            powers=site_powers(totals),
+            changed_at=sources.review.changed_at,
+            around=read_surroundings(points.finished, totals),
+        )
         events += changes
     shapes, lost = watch_all(state.shapes, snapshot.documents.values(), snapshot.tick)
     after = ReadingsState(

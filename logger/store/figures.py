@@ -92,7 +92,14 @@ def count(
 
     The rows of `pending` count as delivered. The ticks of `missed` are not in the file yet.
     """
-    roles = {role: _count_role(connection, role, pending, missed.get(role, 0)) for role in ROLES}
+    tally = {
+        role: RoleFigures(*row)
+        for role, *row in connection.execute(
+            "SELECT role, rows, lines, bytes, NULL, stored_rows, stored_lines, delivered_rows, delivered_lines, "
+            "dropped_rows, dropped_lines, missed FROM tally"
+        )
+    }
+    roles = {role: _count_role(connection, role, tally[role], pending, missed.get(role, 0)) for role in ROLES}
     refused = connection.execute("SELECT count(*) FROM refused").fetchone()[0]
     at, _ = outbox_rows.find_last_sent(connection)
     return StoreFigures(roles, refused, disk_bytes, max(at, pending.find_newest_at()) or None)
@@ -105,13 +112,10 @@ def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> No
     )
 
 
-def _count_role(connection: sqlite3.Connection, role: Role, pending: PendingAcks, missed: int) -> RoleFigures:
-    row = connection.execute(
-        "SELECT rows, lines, bytes, NULL, stored_rows, stored_lines, delivered_rows, delivered_lines, "
-        "dropped_rows, dropped_lines, missed FROM tally WHERE role = ?",
-        (role,),
-    ).fetchone()
-    stored = RoleFigures(*row)
+def _count_role(
+    connection: sqlite3.Connection, role: Role, stored: RoleFigures, pending: PendingAcks, missed: int
+) -> RoleFigures:
+    """Add to the figures of a role in the file what is not in the file yet."""
     leases = pending.list_leases(role)
     pending_rows, pending_lines = sum(len(lease.ids) for lease in leases), sum(lease.lines for lease in leases)
     marked, marked_bytes = daily_rows.count_marked(connection) if role == "daily" else (0, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from logger.clock import FastClock
+from logger.places import STATUS_FILE
 from tests.benchmarks.processes import ROOT, own_python, read_cpu_s, read_memory_mb, running, say_json
 from tests.databases.influx1 import Influx1
 from tests.endtoend.recorder import PATIENCE_S, environment, influxdb
@@ -25,6 +27,8 @@ from tests.waiting import wait_until
 TICK_S: Final = 60
 EVERY_S: Final = 0.3
 """Real seconds from tick to tick. In less time a tick and its delivery would not be one update of the status."""
+_IN_MEMORY: Final = "/dev/shm"
+"""Here lies the runtime folder, which systemd makes in memory, too; the state folder is on the disk."""
 _WARM_UP: Final = 15
 _AGO_S: Final = 7 * 86400
 """The clock begins so long ago, because it never passes the present."""
@@ -83,12 +87,14 @@ def compare(home: Path, recording: Path, others_python: Path, *, windows: int, s
         runners: dict[str, Runner] = {}
         settings = {name: text for name, text in said["recorder"].items() if name != "token"}
         settings |= influxdb(server.target(buckets))
+        settings["RUNTIME_DIRECTORY"] = stack.enter_context(tempfile.TemporaryDirectory(dir=_IN_MEMORY))
+        status = Path(settings["RUNTIME_DIRECTORY"]) / STATUS_FILE
         command = own_python("tests.benchmarks.recorded", *numbers)
         with running(command, home, environment(home, settings), "first-start.log"):
-            wait_until(lambda: _read_ticks(home) > 0)  # signs in, and learns the certificate
-        (home / "state" / "status.json").unlink()
+            wait_until(lambda: _read_ticks(status) > 0)  # signs in, and learns the certificate
+        status.unlink()
         process = stack.enter_context(running(command, home, environment(home, settings), "recorder.log"))
-        runners["recorder"] = Runner(process.pid, lambda: _read_ticks(home))
+        runners["recorder"] = Runner(process.pid, lambda: _read_ticks(status))
         for name in ("pyenphase", "plain"):
             told = {
                 "host": urlsplit(said[name]["ENPHASE_GATEWAY"]).netloc,
@@ -119,9 +125,9 @@ def compare(home: Path, recording: Path, others_python: Path, *, windows: int, s
         )
 
 
-def _read_ticks(home: Path) -> int:
+def _read_ticks(status: Path) -> int:
     try:
-        return int(json.loads((home / "state" / "status.json").read_text(encoding="utf-8"))["polls"]["ticks"])
+        return int(json.loads(status.read_text(encoding="utf-8"))["polls"]["ticks"])
     except (OSError, ValueError):
         return 0
 
@@ -147,7 +153,6 @@ def _ask_requests(process: subprocess.Popen[str]) -> int:
 
 if __name__ == "__main__":
     import sys
-    import tempfile
     from statistics import median
 
     with tempfile.TemporaryDirectory() as folder:
