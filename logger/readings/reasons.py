@@ -171,7 +171,7 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
     found: list[str] = []
     for key in item.keys:
         watched = Watched(view.snapshot.documents)
-        rows = key.rowset.select(View(replace(view.snapshot, documents=watched), view.role).standing())
+        rows = key.rowset.select(View(replace(view.snapshot, documents=watched), view.role, is_standing=True))
         described = _find_rows(rows, device)
         if len(described) > 1 and device:
             return [*found, f"{key.rowset.where}: {device} is listed twice, so it is not read"]

@@ -91,15 +91,21 @@ Rows: TypeAlias = "list[Row] | Missing"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Show a snapshot to one role. A document is fresh if it arrived since the role's last tick."""
+    """Show a snapshot to one role. A document is fresh if it arrived since the role's last tick.
+
+    `is_standing`: documents of any age are fresh.
+    """
 
     snapshot: Snapshot
     role: Role
+    is_standing: bool = False
 
     def find_fresh(self, path: str) -> Found[Document]:
         """Return a document that arrived since the role's last tick, as measured values need."""
         document = self.find_fact(path)
-        if isinstance(document, Missing) or document.received_at > self.snapshot.since.get(self.role, -math.inf):
+        if isinstance(document, Missing) or self.is_standing:
+            return document
+        if document.received_at > self.snapshot.since.get(self.role, -math.inf):
             return document
         return UNKNOWN
 
@@ -112,7 +118,7 @@ class View:
 
     def standing(self) -> View:
         """Return a view in which documents of any age are fresh."""
-        return View(replace(self.snapshot, since={}), self.role)
+        return View(self.snapshot, self.role, is_standing=True)
 
     def doubt(self, path: str, name: str) -> str:
         """Return why a reading of the document at `path` cannot be believed now; empty if it can."""
