@@ -1,7 +1,7 @@
 """Defines every error of the program, in one tree.
 
-Each class knows whether trying again can help (`retry`), with which code a command ends (`exit_code`)
-and each instance says in two lines what happened and what to do::
+Each class states whether trying again can help (`retry`), and with which code a command ends (`exit_code`).
+Each instance says in two lines what happened and what to do::
 
     EnvoyLoggerError                       exit retry
     ├── SettingsError                       78        one or more settings are wrong; all are listed

@@ -87,7 +87,7 @@ class Snapshot:
     `definitive_answers` maps each path that may be polled to its number of definitive answers: a document, absent,
     or not allowed. Answers during the nightly quiet window are not counted.
     `doubts` maps each path to its readings that cannot be believed now: name of the reading → reason.
-    `failures` maps each path that was asked for in vain to the reason.
+    `failures` maps each path whose request failed to the reason.
     """
 
     gateway: GatewayInfo

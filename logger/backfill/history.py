@@ -28,7 +28,7 @@ class Point:
 
 
 class History(Protocol):
-    """Reads what was written to one database.
+    """Reads points from one database.
 
     Every method raises InfluxError or a subclass for data that cannot be read, and WireError if no answer comes.
     """

@@ -27,7 +27,7 @@ _CURE: Final = "give --force to put the backup in its place; what is there is ke
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Hold what was restored, and where. `kept`: the earlier files, under their new names."""
+    """Hold the restored files and folders. `kept`: the earlier files, under their new names."""
 
     written: tuple[Path, ...]
     state_dir: Path

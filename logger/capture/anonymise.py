@@ -75,7 +75,7 @@ class Anonymiser:
     # --- hiding --------------------------------------------------------------------------------------------------
 
     def clean(self, path: str, body: bytes) -> bytes:
-        """Return the document with a stand-in for everything that was learned from all documents."""
+        """Return the document with all learned personal data replaced by stand-ins."""
         text = _decode(body)
         cleaned = self._clean_json(path, text) if _is_json(text) else self._clean_markup(path, text)
         return cleaned.encode("utf-8", "surrogateescape")

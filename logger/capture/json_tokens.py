@@ -48,7 +48,10 @@ def find_tokens(text: str) -> Iterator[JsonToken]:
 
 
 def write_string(text: str, before: str) -> str:
-    """Write a text as a JSON string, in ASCII if the literal `before`, which it replaces, is ASCII."""
+    """Write a text as a JSON string that replaces the literal `before`.
+
+    If `before` is ASCII, the new literal is ASCII, too.
+    """
     return json.dumps(text, ensure_ascii=before.isascii())
 
 

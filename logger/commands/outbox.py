@@ -128,9 +128,9 @@ def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
 @click.option("--since", required=True, help="Date, time (both by the site's zone), or how long ago: 36h, 7d.")
 @click.pass_obj
 def replay_since(env_file: Path, since: str) -> None:
-    """Deliver again what was delivered, into a database that was rebuilt. Writing a point twice changes nothing.
+    """Deliver again what was delivered since a time, into a database that was rebuilt.
 
-    Delivered readings are kept for LOGGER_KEEP_DAYS, day rows for ever.
+    Writing a point twice changes nothing. Delivered readings are kept for LOGGER_KEEP_DAYS, day rows for ever.
     """
     configured = begin(env_file, level="warning")
     start = parse_moment(since, zone_of(configured), time.time())

@@ -66,7 +66,10 @@ class Handover:
 
 
 def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
-    """Parse a file mode in octal digits, before anything is made."""
+    """Parse a file mode in octal digits.
+
+    A wrong mode ends the command before anything is created.
+    """
     if not re.fullmatch(r"0?[0-7]{3}", text):
         raise click.BadParameter(f"{text!r} is no file mode such as 0600 or 0644")
     return int(text, 8)

@@ -25,7 +25,7 @@ def is_current(reading: Reading, site: Site, now: float) -> bool:
 
 
 class NewestReadings:
-    """Holds what was stored last: one reading for each series, and the events from oldest to newest.
+    """Holds the newest stored readings, one for each series, and the events from oldest to newest.
 
     `revision` rises each time that readings are taken.
     """

@@ -6,7 +6,10 @@ import asyncio
 
 
 class News:
-    """Counts what is new: ticks, deliveries, and problems that begin or end. Each one raises `version` by one."""
+    """Counts the recorder's news: ticks, deliveries, and problems that begin or end.
+
+    Each one raises `version` by one.
+    """
 
     def __init__(self) -> None:
         self.version = 0

@@ -60,7 +60,7 @@ class Recorder:
     """Holds the parts of a running recorder.
 
     `changes`: the present problems. `news` announces that `status.json` has something new. `between_ticks` is held
-    while a state changes. `stopping` is set to end the recorder. `outlets`: what each outlet says of itself, such as
+    while a state changes. `stopping` is set to end the recorder. `outlets`: a text from each outlet, such as
     its address. `sites`: the sites that have several gateways.
     """
 

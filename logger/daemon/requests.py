@@ -1,4 +1,4 @@
-"""Send single requests to one gateway, count them, and record what each answer shows of the gateway's state."""
+"""Send single requests to one gateway, count them, and record the gateway's state after each answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class GatewayPort(Protocol):
         ...
 
     async def identify(self) -> GatewayInfo:
-        """Request `/info` and return what it says of the gateway."""
+        """Request `/info`. Return its facts about the gateway."""
         ...
 
     async def fetch(self, endpoint: Endpoint) -> Document:

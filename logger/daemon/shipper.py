@@ -171,7 +171,7 @@ class Shipper:
         return True
 
     def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
-        """Remember whether older rows of a role may wait, so that the store is not searched in vain."""
+        """Remember whether older rows of a role may wait. Without such rows the store is not searched."""
         if lease is None or (live and lease.is_all):
             self._older.discard(role)
             if role == "daily":
@@ -289,7 +289,10 @@ class Shipper:
             await self._plan_to_resend()
 
     async def rest(self) -> None:
-        """Wait until `wake` is called or the next try is due. After _IDLE_S without either, check all rows."""
+        """Wait until `wake` is called or the next try is due.
+
+        If neither happens within _IDLE_S, check all rows.
+        """
         await self._progress.wait("ship", self._wake, self._backoff.next_in_s(_IDLE_S))
         if not self._wake.is_set():
             self._news.add("daily")

@@ -71,9 +71,9 @@ class SiteMembers:
             self._dates |= dates
 
     def list_rows(self, name: str) -> list[DayRow]:
-        """Return the day rows to write.
+        """Return the site's day rows, once the days of every gateway are known.
 
-        Only the first gateway gets rows, once the days of every gateway are known.
+        Only the first gateway of the site gets them, so that each row is written once.
         """
         if name != next(iter(self._members)) or self._known < self._members.keys():
             return []

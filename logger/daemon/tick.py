@@ -102,7 +102,7 @@ def run_tick(
 def describe_written(
     snapshot: Snapshot, totals: Mapping[str, Value], points: Sequence[Reading], energy: EnergyState
 ) -> Written:
-    """Put together what is written at a tick, to find what is missing. `energy`: the state after the tick."""
+    """Collect everything that a tick writes, to find missing values. `energy`: the state after the tick."""
     return Written(View(snapshot, "totals"), totals, points, energy, terms(energy.wiring))
 
 
@@ -116,7 +116,7 @@ def _gather_points(
 
 
 def list_read(result: TickResult) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
-    """List what was read at a tick: the fields of the totals' points, and the counters with a pinned source."""
+    """List the fields of the totals' points, and the counters with a pinned source, that were read at a tick."""
     read = (point for point in result.readings if point.role == "totals" and point.time == result.snapshot.tick)
     return frozenset((point.measurement, *point.fields) for point in read), result.state.readings.sources.pinned
 

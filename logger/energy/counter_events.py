@@ -1,4 +1,4 @@
-"""Describe what happened to a counter, in words for people. Pure."""
+"""Describe the events of a counter, such as a reset, in words for people. Pure."""
 
 from __future__ import annotations
 

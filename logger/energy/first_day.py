@@ -51,7 +51,7 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 
 
 def _judge_week(seed: Seed, tick: Tick) -> float | None:
-    """Return the gateway's figure of seven days; None if the inverters cannot have made so much in seven days."""
+    """Return the gateway's seven-day figure; None if the inverters cannot have made that much in seven days."""
     is_bounded = seed.quantity == "production" and tick.inverters_w and seed.week_wh is not None
     most_w = max(tick.inverters_w or 0.0, tick.powers.get("production", 0.0))
     return None if is_bounded and (seed.week_wh or 0.0) > _WEEK * _DAY_H * most_w else seed.week_wh
@@ -90,7 +90,7 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
 
 
 def _stands(seed: Seed, tick: Tick) -> bool:
-    """Tell whether a figure of today is less than what was produced in the last minutes, so that it does not move."""
+    """Tell whether the gateway's figure of today stands still: it is below the production of the last minutes."""
     power_w, most_w = tick.powers.get("production", 0.0), tick.inverters_w
     if seed.quantity != "production" or seed.today_wh is None or not most_w or power_w < _SUNNY_SHARE * most_w:
         return False

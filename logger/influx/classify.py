@@ -219,7 +219,7 @@ def _extract_message(body: str) -> str:
 
 
 def _parse_retry_after(value: str, now: float) -> float | None:
-    """Parse a Retry-After header. Return the seconds to wait; None if it is neither seconds nor an HTTP date."""
+    """Parse a Retry-After header: seconds or an HTTP date. Return the seconds to wait; None for any other text."""
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return min(float(value), MOST_RETRY_AFTER_S)

@@ -62,7 +62,7 @@ class _Told:
 
 @dataclass(slots=True)
 class Messages:
-    """Makes the messages of one connection. It remembers what was sent, so that nothing is made twice.
+    """Makes the messages of one connection. A message that was sent already is not made again.
 
     `base` is the first part of every topic. `prefix` is that of Home Assistant's discovery; empty means no discovery.
     """

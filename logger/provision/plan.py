@@ -1,4 +1,4 @@
-"""Define what `setup` has to make and what it made, as values for every generation of InfluxDB. Pure."""
+"""Define the plan of `setup` and its result, as values for every generation of InfluxDB. Pure."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """Hold what was done, step by step. In a dry run nothing is done and there are no credentials.
+    """Hold the steps that were done. In a dry run nothing is done and there are no credentials.
 
     `admin_token`: the token of the administrator, if this run made the first user.
     """

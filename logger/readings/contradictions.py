@@ -148,9 +148,9 @@ def find_contradictions(
 
 
 def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -> dict[str, float]:
-    """Find the phases of the consumption CT on which the house would give power, in W.
+    """Find the phases of a total CT on which the house would give power, in W.
 
-    A total CT measures the house alone. At the grid a phase may show less than nothing while something produces, or
+    A total CT measures the house alone. At the grid a phase may show power below zero while something produces, or
     while a battery discharges.
     """
     if wiring.total:
@@ -175,7 +175,7 @@ def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
 
 
 def drop_powers(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
-    """Remove the powers that are computed with a CT that measures something else."""
+    """Remove the powers that are computed with a CT that a warning names."""
     for key in (storage_comparison.KEY, _LEGS):
         for quantity in warnings[key].leaves_out if key in warnings else ():
             totals.pop(f"{quantity}_power_w", None)

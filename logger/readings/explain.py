@@ -1,4 +1,4 @@
-"""Explain one value: list its possible sources, what each source gives now, and which source was used. Pure."""
+"""Explain one value: list its possible sources, the value that each source gives now, and the used source. Pure."""
 
 from __future__ import annotations
 

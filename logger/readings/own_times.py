@@ -58,7 +58,7 @@ class OwnTime:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Hold a reading's time and what is known of it from earlier documents.
+    """Hold a reading's time, and its history in earlier documents.
 
     `since`: when this time was first seen, by our clock. `clock`: the same by the gateway's clock. `looks`: the
     number of documents with this time. `gaps`: seconds between the last times; 0 for a meter that kept pace with its

@@ -79,7 +79,10 @@ def _explain_power(name: str, written: Written) -> list[str]:
 
 
 def _list_parts(name: str, written: Written) -> tuple[str, ...]:
-    """List the powers that a power is computed from at this site; with a total CT, the house is that CT's power."""
+    """List the powers from which a power is computed at this site.
+
+    With a total CT, the power of the house is that CT's power.
+    """
     wiring = written.energy.wiring
     return ("consumption_power_w",) if name == "load_power_w" and wiring and wiring.total else _MADE_OF[name]
 
@@ -210,7 +213,7 @@ def _list_readings(kind: str, view: View) -> list[Row]:
 
 
 def _describe_several(kind: str, view: View) -> str:
-    """Say what gives several readings of one kind of meter: two meters, or one meter twice."""
+    """Explain why one kind of meter has several readings: there are two meters, or one meter occurs twice."""
     eids = {row.whole("eid") for row in _list_readings(kind, view)}
     if len(eids) == 1:
         return f"{paths.READINGS} lists the {kind} meter twice, and nothing tells which reading counts"

@@ -245,7 +245,7 @@ def keep_counting(rows: Rows, lifetime: str) -> Rows:
 
 
 def doubt_silent(view: View, rows: Rows, *paths: str) -> Rows:
-    """Doubt the rows of devices whose reports in the documents at `paths` are not believed now."""
+    """Mark rows as doubtful whose device has no believable report in the documents at `paths`."""
     doubts = {serial: text for path in paths for serial, text in view.snapshot.doubts.get(path, {}).items()}
     if not doubts:
         return rows

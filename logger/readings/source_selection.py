@@ -83,7 +83,7 @@ def source_of(name: str) -> Source:
 
 
 def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:
-    """Tell whether neither production power nor any counter arrives each minute.
+    """Tell whether production power and all counters arrive less often than each minute.
 
     At such a site a tick without an answer is not a gap.
     """

@@ -143,7 +143,7 @@ def read_charge_without_power(row: Row, view: View) -> float | None:
 
 
 def read_acb_watts(row: Row, _view: View) -> float | None:
-    """Return the mean power of an AC Battery over its last interval, in W; None if it is beyond what it can do."""
+    """Return the mean power of an AC Battery over its last interval, in W; None if no AC Battery can have it."""
     produced, used, seconds = (row.number(f"lastReading.{k}") for k in ("joulesProduced", "joulesUsed", "duration"))
     if produced is None or used is None or not seconds or seconds < 0:
         return None

@@ -51,9 +51,9 @@ def copy_store(folder: Path, target: Path) -> StoreCopy:
 
 
 def check_copy(path: Path) -> StoreCopy:
-    """Read a copy completely. Return what is in it.
+    """Read a copy completely. Return its contents.
 
-    Raises StateError if it is damaged or of a newer program.
+    Raises StateError if the copy is damaged or of a newer program.
     """
     try:
         with _open_for_reading(path) as copy:

@@ -115,7 +115,7 @@ def lease(
 
 
 def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> str:
-    """Return what is wrong with a row; empty if nothing is."""
+    """Return the fault of a row; empty for a good row."""
     if not isinstance(body, bytes) or compute_crc(gateway, tick, lines, body) != crc:
         return "damaged on the disk"
     try:
@@ -260,7 +260,7 @@ def _unpack_lines(body: bytes) -> list[bytes]:
 
 
 def unpack(body: bytes) -> bytes:
-    """Unpack a body, as strictly as a server does. Raises ValueError that says what is wrong with the body."""
+    """Unpack a body, as strictly as a server does. Raises ValueError that names the fault of the body."""
     parts, rest = [], body
     while rest:
         unzip = zlib.decompressobj(31)

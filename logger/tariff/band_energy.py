@@ -1,4 +1,4 @@
-"""Add energy at one price to the price bands of a day: bought, sold, its money, and what was saved. Pure."""
+"""Add energy at one price to the price bands of a day: bought and sold energy, money, and savings. Pure."""
 
 from __future__ import annotations
 

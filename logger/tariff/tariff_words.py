@@ -1,4 +1,4 @@
-"""Explain what is wrong with a key of a tariff file, and how to write it. Pure."""
+"""Explain a mistake in a key of a tariff file, and how to write the key. Pure."""
 
 from __future__ import annotations
 

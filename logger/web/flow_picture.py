@@ -115,7 +115,7 @@ def _draw_wire(kind: str) -> Markup:
 
 @cache
 def _frame_current(kind: str, way: str, speed: int) -> Frame:
-    """Draw a line with moving dots; its width is a gap."""
+    """Draw a line with moving dots. Its width is left open as a gap."""
     dots = el("path", d=_find_path(kind), class_=f"current {kind} {way} s{speed}", stroke_width=GAP)
     return Frame(join(_draw_wire(kind), dots))
 
@@ -133,7 +133,7 @@ def _draw_node(flow: Branch) -> Markup:
 
 @cache
 def _frame_node(kind: str, lines: int) -> Frame:
-    """Draw the circle and the symbol of a branch; its lines of text are gaps."""
+    """Draw the circle and the symbol of a branch. Its lines of text are left open as gaps."""
     x, y = _PLACES[kind]
     texts = zip(("watts", "name", "note")[:lines], (6, 25, 42), strict=False)
     return Frame(

@@ -165,7 +165,7 @@ _HEADERS: Final = [(name.encode(), value.encode()) for name, value in HEADERS.it
 def _read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
     """Return the headers of a request.
 
-    Different values of one header are joined, so that neither of them passes the checks alone.
+    If a header occurs with different values, the values are joined, so that all of them are checked.
     """
     found: dict[str, str] = {}
     for name, value in raw:

@@ -51,7 +51,7 @@ class LiveStreams:
         return self.open >= MOST_STREAMS
 
     async def follow(self, site: ShownSite, language: Language, stamp: str = "") -> AsyncIterator[bytes]:
-        """Yield a message now and after each change of what this visitor sees.
+        """Yield a message now and after each change of the page that this visitor sees.
 
         `stamp`: the stamp of the parts that the visitor already has.
         """

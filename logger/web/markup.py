@@ -43,7 +43,7 @@ def join(*content: Content) -> Markup:
 
 
 class Frame:
-    """Markup with gaps, which is written once. Then only the gaps are filled, again and again."""
+    """Markup with gaps. It is written once, and its gaps are filled again for each new value."""
 
     __slots__ = ("_pieces",)
 

@@ -53,8 +53,8 @@ _LAYOUT: Final = ("panel", "panel_group")
 class MetricsWriter:
     """Writes the newest readings of all gateways in the text format of Prometheus.
 
-    The library writes the names and labels of a measurement once, until it has other series or fields. After that
-    only values are renewed, and only where a reading is new.
+    The library writes the lines of a measurement once, and again only when its series or fields change. Between these
+    times only the values of new readings are replaced.
     """
 
     def __init__(self, recorder: Recorder, clock: Clock) -> None:
@@ -85,7 +85,7 @@ class MetricsWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """Hold what stays of one sample: all text before its value, and where the value is (reading, field, factor)."""
+    """Hold the fixed text before the value of one sample, and the origin of the value (reading, field, factor)."""
 
     before: str
     place: int
@@ -95,9 +95,9 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Hold the families of one measurement: the readings that they tell, the lines that stay, and the whole text.
+    """Hold the lines of one measurement: their readings, their fixed parts, and the whole text.
 
-    `shape`: what the lines depend on. `end`: the text behind the last value.
+    `shape`: the facts that decide which lines exist. `end`: the text behind the last value.
     """
 
     told: Sequence[_Told]
@@ -108,7 +108,10 @@ class _Block:
 
 
 def _renew(known: _Block | None, measurement: Measurement, told: Sequence[_Told]) -> _Block:
-    """Return the families of a measurement: as they were if its readings are the same, else with new values."""
+    """Return the lines of a measurement.
+
+    They are unchanged if the readings are; otherwise the values are replaced.
+    """
     if known is not None and known.told == told:
         return known
     shape = [_find_shape(each, _TEXTS[measurement.name]) for each in told]
@@ -122,7 +125,7 @@ def _renew(known: _Block | None, measurement: Measurement, told: Sequence[_Told]
 
 
 def _find_shape(told: _Told, texts: Sequence[str]) -> object:
-    """Return what decides which lines a reading has: all of it but its numbers."""
+    """Return the facts that decide which lines a reading has: everything except its numbers."""
     site, reading, is_true_now = told
     return site, is_true_now, reading.tags, list(reading.fields), [reading.fields.get(name) for name in texts]
 
@@ -134,9 +137,9 @@ def _write_value(value: Value, factor: float) -> str:
 
 
 def _write_lines(measurement: Measurement, told: Sequence[_Told]) -> tuple[Sequence[_Line], str]:
-    """Let the library write the family of each field that has a value which is still true.
+    """Let the library write a family for each field with a value that is still true.
 
-    Return its lines without the values, and the text behind the last value.
+    Return the family's lines without their values, and the text behind the last value.
     """
     labels = ("site", *measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
     lines, before = [], ""

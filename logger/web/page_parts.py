@@ -121,7 +121,7 @@ def _write_tile(kind: str, name: str, value: str, percent: float | None = None, 
 
 @cache
 def _frame_tile(kind: str, name: str, *, has_bar: bool, has_note: bool) -> Frame:
-    """Write a tile; its value, the width of its bar and its note are gaps."""
+    """Write a tile. Its value, the width of its bar and its note are left open as gaps."""
     bar = None
     if has_bar:
         rects = (el("rect", width=100, height=4, class_="rail"), el("rect", width=GAP, height=4, class_=kind))

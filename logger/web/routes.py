@@ -15,7 +15,7 @@ API: Final = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Describe one address of the API: its path, what it answers, and its parameters.
+    """Describe one address of the API: its path, its answer, and its parameters.
 
     `answer` makes the JSON for a request. It runs once after each change, for all visitors. `parameters`: names with
     their meanings. `example`: the query of the example in the documentation.

@@ -1,4 +1,4 @@
-"""Gather what is shown of one gateway's site: its newest readings, its day rows, its curve and its events."""
+"""Gather the shown data of one gateway's site: newest readings, day rows, curve and events."""
 
 from __future__ import annotations
 

@@ -106,10 +106,10 @@ def has_phases(kind: Kind) -> bool:
 
 NEEDS: Mapping[Callable[[Kind], bool], str] = {
     is_any: "",
-    has_meters: "Needs a meter at the grid.",
-    has_battery: "Needs a battery.",
-    has_tariff: "Needs a tariff file ([tariffs.md](tariffs.md)).",
-    has_phases: "Needs a meter at the grid with several phases.",
+    has_meters: "This query needs a meter at the grid.",
+    has_battery: "This query needs a battery.",
+    has_tariff: "This query needs a tariff file ([tariffs.md](tariffs.md)).",
+    has_phases: "This query needs a meter at the grid with several phases.",
 }
 
 

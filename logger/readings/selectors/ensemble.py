@@ -85,7 +85,7 @@ def list_powers(document: Found[Document]) -> Rows:
 
 
 def _drop_surges(view: View, devices: Rows) -> Rows:
-    """Remove the power of batteries that is far above their rated power."""
+    """Remove the power of a battery if it is far above the battery's rated power."""
     rated = list_rated(view) if devices else {}
     found = []
     for row in devices or ():
@@ -98,7 +98,7 @@ def _drop_surges(view: View, devices: Rows) -> Rows:
 def list_rated(view: View) -> dict[str, float]:
     """Return the rated power of each installed IQ Battery in W, by serial.
 
-    A battery without a rating is taken for one that is empty after an hour; IQ Batteries last longer.
+    For a battery without a rating, return the power that empties it within an hour; IQ Batteries last longer.
     """
     rated = {row.serial: row.number("encharge_rated_power") or 0.0 for row in encharge_status(view) or ()}
     return {

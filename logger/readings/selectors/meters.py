@@ -64,7 +64,7 @@ class Meter:
 
     @property
     def is_unclear(self) -> bool:
-        """Tell whether nobody knows if this meter counts, or what it measures."""
+        """Tell whether it is unknown if this meter counts, or which energy it measures."""
         return self.enabled is None or (self.enabled and self.kind is None)
 
 
