@@ -148,10 +148,10 @@ def find_contradictions(
 
 
 def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -> dict[str, float]:
-    """Find the phases of a total CT on which the house would give power, in W.
+    """Return the phases on which the house would give power, by the consumption CT, in W.
 
     A total CT measures the house alone. At the grid a phase may show power below zero while something produces, or
-    while a battery discharges.
+    while a battery discharges. So a net CT is tested only in the dark and without batteries.
     """
     if wiring.total:
         return meters.find_reversed_legs(view, "total-consumption")
