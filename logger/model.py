@@ -31,7 +31,7 @@ def add_up(values: Iterable[float]) -> float:
 def round_value(name: str, value: Value) -> Value:
     """Return a power or an energy (`…_w`, `…_wh`) with at most three decimals, and any other value unchanged.
 
-    Only shown and written values are rounded. Values that are counted with never are.
+    Only shown and written values are rounded. Counting uses values that are not rounded.
     """
     return round(value, 3) + 0.0 if isinstance(value, float) and is_rounded(name) else value
 

@@ -211,7 +211,7 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
             notes.append("estimated")
         elif counter.get("state") != "balanced":
             is_pinned = counter.get("state") == "pinned"
-            notes.append("pinned" if is_pinned else "provisional: not every source has had its word")
+            notes.append("pinned" if is_pinned else "provisional: not all sources have answered yet")
         note = f" ({'; '.join(notes)})" if notes else ""
         by_source.setdefault((str(counter.get("source")), note), []).append(name)
     return [

@@ -64,7 +64,7 @@ class Clocks:
         Until then nothing is polled, because points would be dated 1970.
         """
         if self._clock.time() < EARLIEST:
-            text = "this machine's clock is not set; nothing is read until it is"
+            text = "this machine's clock is not set, so the gateway is not polled"
             self._changes.begin("clock", text, logging.ERROR)
             return False
         self._changes.end("clock", "this machine's clock is set")

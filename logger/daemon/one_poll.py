@@ -73,7 +73,7 @@ class Poll:
 async def poll(access: Access, clock: Clock, interval_s: int) -> Poll:
     """Request `/info` and then each planned endpoint once. Raises only errors that concern the whole gateway."""
     if clock.time() < EARLIEST:
-        raise StateError("this machine's clock is not set; nothing is read until it is", SET_OURS)
+        raise StateError("this machine's clock is not set, so the gateway is not polled", SET_OURS)
     prepare(access.state_dir)
     gateway = Gateway(access, clock)
     try:

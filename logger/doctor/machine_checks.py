@@ -38,7 +38,7 @@ def check_clocks(now: float, gateway: GatewayInfo | None, influxdb: Server | Non
     gateway_s = None if gateway is None else gateway.clock_skew_s
     influxdb_s = None if influxdb is None else influxdb.skew_s
     if now < EARLIEST:
-        report(bad(_CLOCK, "this machine's clock is not set; nothing is read until it is", SET_OURS))
+        report(bad(_CLOCK, "this machine's clock is not set, so the gateway is not polled", SET_OURS))
     elif gateway_s is not None and influxdb_s is not None and _agree_against_us(gateway_s, influxdb_s):
         text = f"this machine's clock is {_describe_skew(-gateway_s)}: gateway and InfluxDB agree on another time"
         report(bad(_CLOCK, text, SET_OURS))

@@ -1,4 +1,4 @@
-"""Check the MQTT broker: whether it is reached, trusted, and accepts the sign-in."""
+"""Check the MQTT broker: whether it answers, shows a trusted certificate, and accepts the sign-in."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def markdown() -> str:
 
 
 def _frame(m: Measurement) -> str:
-    tags = ", ".join(m.tags) if m.tags else "none of its own" if m.has_gateway else "site alone"
+    tags = ", ".join(m.tags) if m.tags else "only gateway and site" if m.has_gateway else "only site"
     return f"Tags: {tags}. Time: {_TIMES[m.time]}. Bucket: {_BUCKETS[m.role]}"
 
 

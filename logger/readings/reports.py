@@ -72,7 +72,10 @@ class EarlyReport:
 
 
 class ReportLog:
-    """Collect the inverters' reports of one tick: `known` by serial, `new`, and `waiting` for more fields."""
+    """Collect the inverters' reports of one tick.
+
+    `known`: all reports by serial. `new`: the reports of this tick. `waiting`: reports that wait for more fields.
+    """
 
     def __init__(
         self, known: Mapping[str, Sequence[Report]], waiting: Mapping[str, EarlyReport], skew_s: float

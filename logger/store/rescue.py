@@ -54,8 +54,8 @@ def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
                 )
             carried = ", ".join(f"{count} of {table}" for table, count in counts.items() if count) or "nothing"
             notes.append(
-                f"carried over from {path.name}: {carried}"
-                + ("; its outbox rows follow" if last else "; its outbox cannot be read")
+                f"rows were copied from the damaged store {path.name}: {carried}"
+                + ("; its waiting rows follow" if last else "; its waiting rows cannot be read")
             )
     return notes
 

@@ -158,7 +158,7 @@ class Store:
             )
             if damaged:
                 self._file.write(refused_rows.set_aside, damaged, self._now())
-                self._file.notes.append(f"{len(damaged)} stored row(s) were damaged and are set aside as refused")
+                self._file.notes.append(f"{len(damaged)} stored row(s) were damaged and are kept as refused lines")
             if lease is not None or not damaged:
                 return lease
 

@@ -121,7 +121,7 @@ class StoreFile:
         """Free some space at each step. Delete the least valuable data first."""
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
-            self.notes.append(f"the disk of {self._folder} is full: the reserve was released")
+            self.notes.append(f"the disk of {self._folder} is full, so the ballast was deleted to free its space")
             yield
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         yield

@@ -21,9 +21,10 @@ _ROWS_S: Final = 900
 
 @dataclass(frozen=True)
 class PageFacts:
-    """Hold what the page shows of one site: answers of the API, the present time, and the first and last of today.
+    """Hold the facts that the page shows of one site: answers of the API, and times in unix seconds.
 
-    `whole`, `whole_days`: the sums over a site of several gateways.
+    These times are the present one, and the first and last instant of today. `whole`, `whole_days`: the sums over a
+    site of several gateways.
     """
 
     now: Mapping[str, Any]

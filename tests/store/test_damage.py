@@ -193,7 +193,7 @@ def test_a_setting_aside_that_was_killed_half_way_is_finished(tmp_path: Path) ->
     store.close()
     (tmp_path / "store.sqlite3.damaged-20260101T000000Z-wal").write_bytes(wal)
     store = make_store(tmp_path)
-    assert "carried over from store.sqlite3.damaged-20260101T000000Z" in store.take_notes()[0]
+    assert "copied from the damaged store store.sqlite3.damaged-20260101T000000Z" in store.take_notes()[0]
     assert store.read_state(GATEWAY)["last_tick"] == str(START + 600)
     _rescue_all(store)
     assert drain(store)[-1] == START + 600
