@@ -58,7 +58,7 @@ async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
         await server.open(folder / SOCKET)
     except OSError as error:
         log.get("control").warning(
-            f"there is no control socket in {folder}, so commands cannot ask this recorder: {error.strerror or error}\n"
+            f"there is no control socket in {folder}, so no command can ask the recorder: {error.strerror or error}\n"
             "Try: put the runtime folder on a local file system; until then, "
             "stop the recorder before you run `outbox` or `export`."
         )
