@@ -27,9 +27,8 @@ FILES: Final = (*_OF_GATEWAYS, GATEWAYS)
 class NamedFile:
     """Hold a file to back up, and where it belongs.
 
-    `place` has one of three forms. It is the setting that names the file. Or it is that setting, a slash, and the
-    file's path from the folder of the setting's file. Or it is `credentials`, a slash, and the name of a secret
-    there.
+    `place` has one of three forms: the name of the setting that names the file; that name, a slash, and the file's
+    path from the folder of the setting's own file; `credentials`, a slash, and the name of a secret.
     """
 
     place: str

@@ -86,7 +86,10 @@ class Decision:
 
     @property
     def fell(self) -> bool:
-        """Tell whether the counter was rebaselined, or fell beyond jitter to a value that is held and not zero."""
+        """Return True if the counter was rebaselined.
+
+        Also return True if its value is held because it fell by more than jitter, but not to zero.
+        """
         counter = self.counter
         wh = counter.held[-1].wh if counter.held else 0.0
         return self.reset or (wh > 0 and wh + counter.offset_wh < counter.accepted_wh - JITTER_WH)

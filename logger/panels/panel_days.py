@@ -81,10 +81,7 @@ def forget_old_days(state: PanelState) -> PanelState:
 
 
 def _set_back(inverter: InverterState, until: int) -> InverterState:
-    """Set an inverter's times back to `until`.
-
-    Its last report was stamped by a clock that was ahead.
-    """
+    """Set an inverter's times back to `until`, because a clock that was ahead stamped the last report."""
     counter = inverter.counter
     if counter is not None:
         counter = replace(counter, at=min(counter.at, until), held=())

@@ -180,9 +180,9 @@ class _V1Setup:
         return Credential(password, name)
 
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
-        """Return the name of the recorder's user from before this machine's name changed; empty without one.
+        """Return the user that the recorder made under an earlier name of this machine; empty if there is none.
 
-        The server must have the user, and `held` must be the user's password.
+        The server must have this user, and `held` must be the user's password.
         """
         for name in users if held else ():
             if name.startswith(USERS[purpose]) and await self._is_known(name, held):

@@ -75,5 +75,5 @@ class PhaseDays:
 
 @lru_cache(maxsize=8)
 def phases_of(site: SiteFacts) -> PhaseDays:
-    """Return the phases of a site. They are computed only once."""
+    """Return the phases of a site. The phases of each site are computed only once."""
     return PhaseDays(site)

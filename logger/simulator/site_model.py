@@ -1,4 +1,4 @@
-"""Defines a site model: what answers the paths of a simulated gateway."""
+"""Defines a site model, which answers the requests to a simulated gateway."""
 
 from __future__ import annotations
 
