@@ -289,10 +289,7 @@ class Shipper:
             await self._plan_to_resend()
 
     async def rest(self) -> None:
-        """Wait until `wake` is called or the next try is due.
-
-        If neither happens within _IDLE_S, check all rows.
-        """
+        """Wait for `wake` or the next try, at most _IDLE_S. If `wake` was not called, check all rows."""
         await self._progress.wait("ship", self._wake, self._backoff.next_in_s(_IDLE_S))
         if not self._wake.is_set():
             self._news.add("daily")

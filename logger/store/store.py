@@ -163,10 +163,7 @@ class Store:
                 return lease
 
     def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
-        """Lease the daily rows that must be sent, with their current values. Hours come after these rows.
-
-        Return None if nothing waits.
-        """
+        """Lease the daily rows that must be sent, and then the hours; None if nothing waits."""
         rows, damaged = self._file.read(daily_rows.lease, max_lines)
         if damaged:
             self._file.write(daily_rows.drop, damaged)
@@ -201,10 +198,7 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows delivered, which needs a little disk space.
-
-        If there is no space, delete these rows, which frees space.
-        """
+        """Mark rows delivered, which needs a little space. Without space, delete these rows, which frees space."""
         try:
             self._file.write(mark, True)
         except StoreFullError:
