@@ -104,17 +104,3 @@ renew_boards() {
         provide_boards
     fi
 }
-
-remove_boards() {
-    local file found=""
-    for file in "$grafana_sources" "$grafana_boards" "$grafana_alerts" "$read_token" "$grafana_drop_in"; do
-        if [ -e "$DESTDIR$file" ]; then
-            found=1
-            delete "$file"
-        fi
-    done
-    if [ -n "$found" ]; then
-        do_quietly systemctl daemon-reload
-        do_quietly systemctl try-restart grafana-server.service
-    fi
-}

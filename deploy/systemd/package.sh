@@ -67,25 +67,3 @@ remove_root_owned_leftovers() {
         fi
     done
 }
-
-remove_program() {
-    if has_package envoy-logger; then
-        do_it "Stopping the service and removing the program" apt-get remove -qq -o Dpkg::Use-Pty=0 envoy-logger
-    else
-        say "The package envoy-logger is not installed"
-    fi
-    remove_old_layout
-}
-
-name_what_stays() {
-    say "What stays, and how to delete it"
-    echo "    settings and secrets  /etc/envoy-logger                  sudo apt-get purge envoy-logger"
-    echo "    readings, token, pin  /var/lib/private/envoy-logger      (the same command deletes both)"
-    if has_influxdb; then
-        echo "    InfluxDB              with the buckets envoy, envoy_devices and envoy_daily, and two tokens or users"
-        echo "                          docs/install.md says how to delete them, or InfluxDB as a whole"
-    fi
-    if has_package grafana; then
-        echo "    Grafana               docs/install.md says how to delete it"
-    fi
-}

@@ -243,8 +243,14 @@ def test_a_folder_in_opt_that_is_something_else_stays(machine: Machine) -> None:
 def test_removing_it_names_what_stays_and_deletes_no_setting_or_reading(machine: Machine) -> None:
     provided(machine)
     machine.packages.add("envoy-logger")
+    secret = machine.write("/etc/influxdb/admin_token", "0a1b2c")
     told = machine.install("--uninstall")
-    steps(told)
+    assert any("Grafana" in step and "forgets" in step for step in steps(told))
+    for given in ("data sources  Envoy", "alert rules   envoy-no-data, ", "folders       Envoy, Solar alerts"):
+        assert given in told.stdout
+    assert "/etc/influxdb/admin_token" in told.stdout
+    assert secret.read_text() not in told.stdout
+    secret.unlink()
     for named in ("/etc/envoy-logger", "/var/lib/private/envoy-logger", "apt-get purge envoy-logger", "envoy_daily"):
         assert named in told.stdout
     assert machine.files == ["etc/envoy-logger/envoy-logger.env"]
