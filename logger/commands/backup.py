@@ -67,7 +67,7 @@ def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]
     points = (
         "none yet"
         if store is None
-        else f"{store.waiting} points wait in it; energy state and days of "
+        else f"{_describe_unmarked(store.waiting)}; energy state and days of "
         + (", ".join(store.gateways) or "no gateway yet")
     )
     lines = [
@@ -83,3 +83,13 @@ def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]
     if found.outside:
         lines.append(f"NOT INSIDE {', '.join(found.outside)}: from the environment, which no backup can restore")
     return lines
+
+
+def _describe_unmarked(points: int) -> str:
+    """Describe the points that the copy does not mark as delivered.
+
+    `status` knows better which points wait: a delivery is marked in the file only with the next rows.
+    """
+    if not points:
+        return "all points in it are delivered"
+    return f"{points} points in it will be sent after a restore, the last delivered ones once more"

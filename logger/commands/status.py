@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Final, TypeGuard
@@ -20,6 +21,7 @@ from logger.daemon import status_file
 from logger.errors import SettingsError, StoreHeldError
 from logger.model import Json, number_or_zero
 from logger.readings.missing import group_reasons
+from logger.settings.environment import read_hostname
 
 _POWERS: Final = {
     "production": "production_power_w",
@@ -32,6 +34,10 @@ _NOTES: Final = {
     "integrated": "estimated: integrated from power where there is no counter",
 }
 """What a reader should know about a figure of today, by the list of the status that names its quantity."""
+
+
+_OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
+"""An address that answers this machine alone. Where everybody is answered, the recorder writes `localhost`."""
 
 
 class NoDaemonError(StoreHeldError):
@@ -73,7 +79,7 @@ def write_lines(found: dict[str, Json], now: float) -> list[str]:
         *(_describe_one(found, now) if is_one else _list_gateways(gateways)),
         *(_describe_site(name, _part(sites, name)) for name in sites),
         _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
-        *(_line(name, str(address)) for name, address in _part(found, "outlets").items()),
+        *(_line(name, _describe_outlet(str(address))) for name, address in _part(found, "outlets").items()),
         _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
         *(_describe_missing(_part(found, "missing"), now) if is_one else ()),
         *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),
@@ -195,6 +201,14 @@ def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: f
     unknown = "the last one is no longer known" if delivered else "none yet"
     when = f"last {format_span(now - last)} ago" if _is_number(last) else unknown
     return f"{delivered} points delivered ever, {when}, {store.get('refused')} refused"
+
+
+def _describe_outlet(address: str) -> str:
+    """Write the address of an outlet; of one that answers this machine alone also the way from another machine."""
+    if not (own := _OWN_ADDRESS.match(address)):
+        return address
+    tunnel = f"ssh -L {own['port']}:localhost:{own['port']} {read_hostname()}"
+    return f"{address} on this machine; from another one first run there: {tunnel}"
 
 
 def _describe_counters(counters: dict[str, Json]) -> list[str]:

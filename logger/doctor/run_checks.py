@@ -10,7 +10,7 @@ from logger.daemon import status_file
 from logger.daemon.config import access_of, site_of, target_of
 from logger.daemon.layout_file import layout_problems
 from logger.daemon.tariff_files import tariff_problems
-from logger.doctor.check_result import Report, bad, good, note
+from logger.doctor.check_result import Report, bad, good, note, skip
 from logger.doctor.gateway_checks import check_gateway
 from logger.doctor.influxdb_checks import check_influxdb
 from logger.doctor.machine_checks import check_clocks, check_daemon, check_disk, check_state_folder
@@ -34,6 +34,9 @@ async def run_checks(
 
     `chosen`: the gateways to check. `problems`: the problems of the settings. `sign_in`: allow a sign-in at Enphase.
     """
+    if closed := [problem for problem in problems if problem.setting == str(settings.env_file)]:
+        _report_closed(closed, settings, clock, report)
+        return
     read_token = settings.influxdb.read_token.get_secret_value()
     if len(chosen) == 1:
         gateway = await _check_one(chosen[0], clock, report, sign_in=sign_in)
@@ -58,6 +61,16 @@ async def run_checks(
     check_state_folder(settings.state_dir, report)
     check_daemon(status_file.read(settings.runtime_dir), clock.time(), settings.start_command, report)
     check_settings(settings, problems, report)
+
+
+def _report_closed(closed: Sequence[Problem], settings: Settings, clock: Clock, report: Report) -> None:
+    """Report a settings file that cannot be read. Without it only a running recorder can be checked."""
+    for problem in closed:
+        report(bad("settings", f"{problem.setting} ({problem.origin}) {problem.message}", problem.fix))
+    for name in ("gateway", "influxdb", "state folder"):
+        report(skip(name, "not checked, because the settings cannot be read"))
+    if found := status_file.read(settings.runtime_dir):
+        check_daemon(found, clock.time(), settings.start_command, report)
 
 
 async def _check_mqtt(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:

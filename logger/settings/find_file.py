@@ -8,7 +8,7 @@ from typing import Final
 
 from logger import places
 from logger.settings.definitions import KNOWN_NAMES
-from logger.settings.envfile import parse_env, read_env_text
+from logger.settings.envfile import is_there, parse_env, read_env_text
 
 NEAREST: Final = Path(".env")
 
@@ -22,7 +22,8 @@ def find_env_file(variables: Mapping[str, str]) -> Path:
     is_given = any(
         name in variables for name in ("ENPHASE_GATEWAY", "ENPHASE_GATEWAYS_FILE", "CREDENTIALS_DIRECTORY")
     )
-    return NEAREST if is_given or _has_settings(NEAREST) or not _is_there(places.INSTALLED) else places.INSTALLED
+    is_nearer = is_given or _has_settings(NEAREST)
+    return NEAREST if is_nearer or not _may_be_there(places.INSTALLED) else places.INSTALLED
 
 
 def _has_settings(path: Path) -> bool:
@@ -36,11 +37,9 @@ def _has_settings(path: Path) -> bool:
         return True
 
 
-def _is_there(path: Path) -> bool:
+def _may_be_there(path: Path) -> bool:
     """Return True if the file exists, or if this user may not look into its folder."""
     try:
-        return path.is_file()
+        return is_there(path)
     except PermissionError:
         return True
-    except OSError:
-        return False

@@ -139,7 +139,14 @@ def test_several_gateways_have_their_files_and_secrets_with_them(old: Path) -> N
 
 def test_it_says_what_is_inside_and_shows_no_secret(old: Path) -> None:
     done = run(old, "backup", "there.tar.gz")
-    for said in ("ENPHASE_PASSWORD", "11 points wait", GATEWAY, "token-122000000042", "LOGGER_LAYOUT_FILE", "0600"):
+    for said in (
+        "ENPHASE_PASSWORD",
+        "11 points in it will be sent",
+        GATEWAY,
+        "token-122000000042",
+        "LOGGER_LAYOUT_FILE",
+        "0600",
+    ):
         assert said in done.err, said
     assert PASSWORD not in done.err + done.out
     assert run(old.parent / "new", "restore", str(old / "there.tar.gz")).out.count(PASSWORD) == 0

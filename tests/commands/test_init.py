@@ -244,6 +244,7 @@ def test_a_script_gives_every_answer_by_options_and_stdin(fake_influx2: Fake2, t
                  "--retention-daily", "forever", "--site", "Our house", "--read-token-file", "grafana"]  # fmt: skip
         done = scripted(tmp_path, here, *words, stdin=PASSWORD + "\n")
         assert done.code == 0, done.err
+        assert "Next" in done.out
         assert settings_of(tmp_path) == {
             "ENPHASE_GATEWAY": here.place,
             "ENPHASE_SERIAL": here.running.simulator.model.serial,
@@ -337,8 +338,9 @@ def test_a_half_written_file_of_settings_is_completed(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("ENPHASE_USERNAME=somebody@example.org\nLOGGER_KEEP_DAYS=90\n")
     with gateway("8-battery") as here:
         given = ["--gateway", here.place, "--account", here.running.cloud.username, "--password-file", "-"]
-        done = scripted(tmp_path, here, *given, stdin=PASSWORD)
+        done = scripted(tmp_path, here, *given, "--no-next", stdin=PASSWORD)
         assert done.code == 0, done.err
+        assert "Next" not in done.out
         assert settings_of(tmp_path)["ENPHASE_USERNAME"] == here.running.cloud.username
         assert settings_of(tmp_path)["LOGGER_KEEP_DAYS"] == "90"
         assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600

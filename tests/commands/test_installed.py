@@ -124,6 +124,17 @@ def test_who_may_not_look_into_the_credentials_is_told_how_and_nothing_false_bes
     assert err.count("Try:") == 1
 
 
+def test_doctor_says_nothing_of_settings_that_it_could_not_read(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, installed, installed.parent / "credentials")
+    code, out, _ = run(installed, "doctor")
+    assert code == 78
+    assert out.startswith(f"✗ settings          {installed} (file) cannot be read: Permission denied\n")
+    assert out.count("✗") == out.count("Try:") == 1
+    assert "not set" not in out
+
+
 def test_status_needs_no_settings(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`/run/envoy-logger/status.json` may be read by everybody."""
     state = installed.parents[1] / "state"
@@ -136,12 +147,12 @@ def test_status_needs_no_settings(installed: Path, monkeypatch: pytest.MonkeyPat
 
 def refuse(monkeypatch: pytest.MonkeyPatch, *closed: Path) -> None:
     """Let the system refuse these paths, as it does for a user who is not root."""
-    is_file, iterdir = Path.is_file, Path.iterdir
+    looked_at, iterdir = Path.stat, Path.iterdir
 
     def check(path: Path) -> Path:
         if path in closed:
             raise PermissionError(13, "Permission denied", str(path))
         return path
 
-    monkeypatch.setattr(Path, "is_file", lambda path: is_file(check(path)))
+    monkeypatch.setattr(Path, "stat", lambda path, **options: looked_at(check(path), **options))
     monkeypatch.setattr(Path, "iterdir", lambda path: iterdir(check(path)))

@@ -207,6 +207,19 @@ def test_boards_and_alerts_speak_the_machines_language(
     ]
 
 
+@pytest.mark.parametrize(
+    ("bind", "told"),
+    [("", "ssh -L 9817:localhost:9817 "), ("127.0.0.1:99", "ssh -L 99:localhost:99 "), ("0.0.0.0:99", ":99/\n")],
+)
+def test_a_machine_without_a_screen_is_told_the_way_to_the_page(machine: Machine, bind: str, told: str) -> None:
+    provided(machine)
+    settings = machine.root / "etc/envoy-logger/envoy-logger.env"
+    settings.write_text(f"{settings.read_text()}LOGGER_HTTP={bind}\n" if bind else settings.read_text())
+    said = machine.install().stdout
+    assert told in said
+    assert ("ssh" in said) is told.startswith("ssh")
+
+
 def test_settings_that_are_there_are_not_asked_for_again(machine: Machine) -> None:
     before = provided(machine).files
     said = steps(machine.install())

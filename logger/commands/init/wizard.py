@@ -46,6 +46,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 )
 @click.option("--systemd", is_flag=True, help="Write for the systemd unit: /etc/envoy-logger and its credentials.")
 @click.option("--root", type=_FOLDER, help="With --systemd: the folder that stands for /, to prepare an image.")
+@click.option("--no-next", is_flag=True, help="Do not say what to do next, because a script does it.")
 @click.option("--yes", is_flag=True, help="Ask nothing: take what is given and the defaults.")
 @click.option("--add", is_flag=True, help="Add a gateway to the recorder whose settings are there.")
 @click.option("--gateway", default="", help="Address of the gateway; no search.")
@@ -78,7 +79,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--site", help="A name for the site, written on every point.")
 @click.option("--timezone", help="The roof's time zone, such as Europe/Paris, where the gateway's is not right.")
 @click.option("--state-dir", help="Folder for readings, token and certificate, instead of the usual one.")
-def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, **options: Any) -> None:
+def command(
+    env_file: Path | None, systemd: bool, root: Path | None, no_next: bool, yes: bool, **options: Any
+) -> None:
     """Set everything up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
 
     Every question can be answered by an option. Settings are written to .env, and each secret to a file of its own
@@ -106,6 +109,8 @@ def command(env_file: Path | None, systemd: bool, root: Path | None, yes: bool, 
     if draft.values or draft.listing is not None:
         draft.adopt(*_DECIDING)
         _write(terminal, draft)
+        if not no_next:
+            _show_next_steps(terminal, draft.destination)
         return
     terminal.show_note("nothing was asked, so nothing changes: `envoy-logger init --help` lists what can be")
     for problem in problems:
@@ -188,7 +193,7 @@ def _describe_sign_in(before: Settings) -> str:
 
 
 def _write(terminal: Terminal, draft: Draft) -> None:
-    """Write all files, and show where they are and what to do next."""
+    """Write all files, and show where they are."""
     terminal.start_section("Written")
     files = draft.write()
     width = max(len(str(file.path)) for file in files)
@@ -201,8 +206,11 @@ def _write(terminal: Terminal, draft: Draft) -> None:
     for name in sorted(draft.values.keys() & set_outside.keys()):
         if set_outside[name] != draft.values[name]:
             terminal.show_bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
+
+
+def _show_next_steps(terminal: Terminal, destination: Destination) -> None:
     terminal.start_section("Next")
-    for line in list_next_steps(draft.destination):
+    for line in list_next_steps(destination):
         click.echo(f"   {line}")
 
 
