@@ -30,12 +30,15 @@ _POWERS: Final = {
     "battery": "battery_power_w",
 }
 _NOTES: Final = {
-    "seeded": "seeded by the gateway's figure",
+    "seeded": "begun with the gateway's own figure, because recording began today",
     "integrated": "estimated: integrated from power where there is no counter",
 }
 """What a reader should know about a figure of today, by the list of the status that names its quantity."""
 
 
+_FRESH_S: Final = 120
+"""A delivery younger than this may be the last before an outage that nobody could notice yet."""
+_NOT_SETTLED: Final = "not settled yet: another document of the gateway may count better"
 _OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
 """An address that answers this machine alone. Where everybody is answered, the recorder writes `localhost`."""
 
@@ -199,8 +202,10 @@ def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: f
         return "not set: everything is kept in the embedded store"
     last, delivered = influxdb.get("last_delivery"), store.get("delivered")
     unknown = "the last one is no longer known" if delivered else "none yet"
-    when = f"last {format_span(now - last)} ago" if _is_number(last) else unknown
-    return f"{delivered} points delivered ever, {when}, {store.get('refused')} refused"
+    ago = format_span(now - last) if _is_number(last) else ""
+    when = f"last {ago} ago" if ago else unknown
+    later = "; an outage shows at the next delivery" if _is_number(last) and now - last < _FRESH_S else ""
+    return f"{delivered} points delivered ever, {when}, {store.get('refused')} refused{later}"
 
 
 def _describe_outlet(address: str) -> str:
@@ -225,7 +230,7 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
             notes.append("estimated")
         elif counter.get("state") != "balanced":
             is_pinned = counter.get("state") == "pinned"
-            notes.append("pinned" if is_pinned else "provisional: not all sources have answered yet")
+            notes.append("settled" if is_pinned else _NOT_SETTLED)
         note = f" ({'; '.join(notes)})" if notes else ""
         by_source.setdefault((str(counter.get("source")), note), []).append(name)
     return [

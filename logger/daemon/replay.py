@@ -87,7 +87,7 @@ class Resending:
     def _report_end(self) -> None:
         if self.role is None and self._lines:
             log.get("ship").info(
-                "recently delivered points were sent again, because a crash of InfluxDB may have lost some",
+                "recent points were sent again, in case InfluxDB has not kept them: it or the recorder was away",
                 extra={"points": self._lines, "days": WINDOW_S // 86400},
             )
 

@@ -19,6 +19,8 @@ _WIDTH: Final = 1440
 _HEIGHT: Final = 400
 _STEP_S: Final = 300
 _GAP_S: Final = 900
+_LEAST_POINTS: Final = 2
+"""Fewer points make no line."""
 
 
 def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) -> Markup:
@@ -41,7 +43,9 @@ def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) 
     scale = el("div", *(el("span", words.scale_power(watts)) for watts in (top, bottom)), class_="scale")
     hours = el("div", *(el("span", f"{hour}") for hour in (0, 6, 12, 18, 24)), class_="hours")
     legend = el("p", *(el("span", words.say(SERIES[name]), class_=f"key {SERIES[name]}") for name in names))
+    is_point = all(sum(value is not None for value in curve[name]) < _LEAST_POINTS for name in names)
     return join(
+        *([el("p", words.say("curve_begins"), class_="empty")] if is_point else ()),
         el("div", scale, svg, hours, class_="plain-curve", id="plain-curve"),
         el(
             "div",

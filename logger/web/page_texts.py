@@ -42,6 +42,11 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "saved": ("Saved", "Gespart", "Économisé"),
     "curve": ("Power today", "Leistung heute", "Puissance aujourd’hui"),
+    "curve_begins": (
+        "The curve grows with each minute; it begins with the second reading.",
+        "Die Kurve wächst mit jeder Minute; sie beginnt mit dem zweiten Messwert.",
+        "La courbe grandit chaque minute ; elle commence à la deuxième mesure.",
+    ),
     "whole": ("The whole site", "Die ganze Anlage", "Toute l’installation"),
     "whole_days": (
         "The whole site, last fourteen days",

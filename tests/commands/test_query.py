@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from logger.commands.ui import answer_table
+from logger.commands.ui.answer_table import print_table
 from logger.commands.ui.sparkline import draw_sparkline
+from logger.query.named_query import AnswerTable, Column
 from tests.commands.program import program
 from tests.standin import BackgroundSimulator
 
@@ -39,6 +42,30 @@ def test_a_query_of_what_is_not_recorded_says_so_and_ends_well(recorded: dict[st
     assert "Nothing is recorded about that." in done.out
     assert "Try: set LOGGER_TARIFF_FILE" in done.out
     assert json.loads(program(tmp_path, "query", "cost", "--json", settings=recorded).out) == []
+
+
+@pytest.mark.parametrize("width", [32, 40, 160])
+def test_no_terminal_is_too_narrow_for_whole_words_and_numbers(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(answer_table, "_PIPE_WIDTH", width)
+    columns = (
+        Column("local_date", "day"), Column("load_wh", "used", "wh"), Column("own", "own use", "%"),
+        Column("self", "self-sufficient", "%"), Column("made", "made", "wh"),
+    )  # fmt: skip
+    rows = [("2026-05-01", 12_345_678.0, 51.25, 9.0, 1.0), ("2026-05-02", 1.0, 2.0, 3.0, 4.0)]
+    print_table(AnswerTable(columns, rows), "?")
+    told = capsys.readouterr().out
+    for whole in ("2026-05-01", "12,345.68 kWh", "self-sufficient", "51.2 %"):
+        assert whole in told
+    assert "No figure" not in told
+
+
+def test_a_dash_has_its_reason_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = (Column("local_date", "day"), Column("load_wh", "used", "wh"), Column("made", "made", "wh"))
+    print_table(AnswerTable(columns, [("2026-05-01", None, 1.0)]), "?")
+    told = capsys.readouterr().out
+    assert "No figure (-) of used: the site does not measure it, or not enough is recorded yet" in told
 
 
 @pytest.mark.parametrize(

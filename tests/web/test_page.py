@@ -16,6 +16,7 @@ from logger.daemon.collector import Collector
 from logger.site import Site
 from logger.web.assets_folder import ASSETS
 from logger.web.build_app import build_app
+from logger.web.day_curve import draw_curve
 from logger.web.gathered_facts import PageFacts
 from logger.web.kept_parts import KeptParts
 from logger.web.page_texts import LANGUAGES, Language
@@ -295,3 +296,11 @@ def test_a_part_is_drawn_again_only_when_what_it_shows_changes() -> None:
     after = kept.draw(whole_site(gateways_heard=1))
     changed = {name for name, text in after.parts.items() if text is not before.parts[name]}
     assert changed == {"whole"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("readings", "is_told"), [(1, True), (2, False)])
+def test_a_curve_of_one_reading_says_when_its_line_begins(language: Language, readings: int, is_told: bool) -> None:
+    words = Wording(language)
+    curve = {"at": [300, 600][:readings], "production_power_w": [5.0, 6.0][:readings]}
+    assert (words.say("curve_begins") in str(draw_curve(curve, (0, 86_400), words))) is is_told

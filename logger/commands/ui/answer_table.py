@@ -18,6 +18,12 @@ from logger.query.named_query import AnswerTable, Cell, Column
 
 _PIPE_WIDTH: Final = 160
 """Columns of a table that is not printed on a terminal; wide enough that no line is folded."""
+_PADDING: Final = 2
+"""Columns between two columns of a table."""
+_ABSENT: Final = (
+    "the site does not measure it, or not enough is recorded yet (a sum begins with the second reading). "
+    "`envoy-logger status` names what is missing."
+)
 _LEAST_CURVE: Final = 5
 """A curve of fewer points tells nothing."""
 _LONGEST_CURVE: Final = 72
@@ -32,21 +38,51 @@ def print_table(answer: AnswerTable, question: str) -> None:
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     console.print(question, style="bold")
     if answer.rows:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for column in answer.columns:
-            is_text = all(isinstance(cell, (str, type(None))) for cell in _values(answer, column))
-            table.add_column(column.title, justify="left" if is_text else "right", overflow="fold")
-        for row in answer.rows:
-            table.add_row(*(_format(cell, column) for cell, column in zip(row, answer.columns, strict=True)))
-        console.print(table)
+        _print_rows(console, answer)
     else:
         console.print("Nothing is recorded about that.")
     if answer.curve and len(answer.rows) >= _LEAST_CURVE:
         column = next(column for column in answer.columns if column.name == answer.curve)
         numbers = [float(cell) if isinstance(cell, (int, float)) else None for cell in _values(answer, column)]
         console.print(f"{column.title} {draw_sparkline(numbers[-_LONGEST_CURVE:])}")
-    for note in answer.notes:
+    for note in (*answer.notes, *_explain_dashes(answer)):
         console.print(note, markup=False)
+
+
+def _print_rows(console: Console, answer: AnswerTable) -> None:
+    """Print a line for each row; where a word or a number would be broken, a block of lines for each row."""
+    titles = [column.title for column in answer.columns]
+    rows = [[_format(*each) for each in zip(row, answer.columns, strict=True)] for row in answer.rows]
+    is_text = [all(isinstance(cell, (str, type(None))) for cell in _values(answer, each)) for each in answer.columns]
+    widths = [_find_least_width(title, [row[place] for row in rows], wraps=is_text[place])
+              for place, title in enumerate(titles)]  # fmt: skip
+    if sum(widths) + _PADDING * (len(widths) - 1) <= console.width:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title, width, wraps in zip(titles, widths, is_text, strict=True):
+            table.add_column(title, justify="left" if wraps else "right", overflow="fold", min_width=width)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        return
+    for number, row in enumerate(rows):
+        block = Table(box=None, pad_edge=False, show_header=False)
+        block.add_column(style="dim", overflow="fold")
+        block.add_column(overflow="fold")
+        for pair in zip(titles, row, strict=True):
+            block.add_row(*pair)
+        console.print(*([""] if number else []), block, sep="\n")
+
+
+def _find_least_width(title: str, cells: Sequence[str], *, wraps: bool) -> int:
+    """Return the fewest letters in which a column breaks no word of its title, and no number."""
+    parts = [*title.split(), *(cells if not wraps else (word for cell in cells for word in cell.split()))]
+    return max(map(len, parts), default=1)
+
+
+def _explain_dashes(answer: AnswerTable) -> tuple[str, ...]:
+    """Return the reason for values that are absent, where any is."""
+    absent = [column.title for column in answer.columns if column.title and None in _values(answer, column)]
+    return (f"No figure (-) of {', '.join(absent)}: {_ABSENT}",) if absent else ()
 
 
 def format_json(answer: AnswerTable) -> str:
