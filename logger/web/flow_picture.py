@@ -39,9 +39,12 @@ class Branch:
     note: str = ""
 
 
-def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> Markup:
-    """Draw the picture of the newest totals. It leaves out each branch that this site does not measure."""
-    flows = list(_list_flows(totals, grid, words))
+def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool) -> Markup:
+    """Draw the picture of the newest totals. It leaves out each branch that this site does not measure.
+
+    `is_metered`: the site measures grid and house, although their powers may be unknown now.
+    """
+    flows = _list_flows(totals, grid, words, is_metered=is_metered)
     greatest = max((abs(flow.inward_w) for flow in flows), default=0.0)
     lines = [_draw_line(flow, greatest) for flow in flows]
     nodes = [_draw_node(flow) for flow in flows]
@@ -53,15 +56,17 @@ def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording
     )
 
 
-def _list_flows(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording) -> list[Branch]:
+def _list_flows(
+    totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool
+) -> list[Branch]:
     """List the branches that this site has."""
     watts: list[float | None] = [totals.get(f"{name}_power_w") for name in ("production", "load", "net")]
     made, used, net = watts
     flows = [Branch("sun", words.say("sun"), words.power(made), made or 0.0)]
-    if net is not None or grid:
+    if net is not None or grid or is_metered:
         note = words.say("off-grid") if grid.get("grid_state") == "off-grid" else _name_way(net, words)
         flows.append(Branch("grid", words.say("grid"), _write_amount(net, words), net or 0.0, note))
-    if used is not None or net is not None:
+    if used is not None or net is not None or is_metered:
         flows.append(Branch("house", words.say("house"), words.power(used), -(used or 0.0)))
     charge, power = totals.get("battery_charge_percent"), totals.get("battery_power_w")
     if charge is not None or power is not None or totals.get("batteries"):

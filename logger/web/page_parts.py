@@ -36,11 +36,17 @@ def _write_state(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _draw_now(facts: PageFacts, words: Wording) -> Markup:
-    picture = draw_flow(facts.totals, facts.now["grid"], words)
-    is_metered = any(name in facts.now["totals"] for name in ("load_power_w", "net_power_w", "net_lifetime_wh"))
+    is_metered = _is_metered(facts)
+    picture = draw_flow(facts.totals, facts.now["grid"], words, is_metered=is_metered)
     if facts.now["at"] is None or is_metered:
         return picture
     return join(picture, el("p", words.say("unmetered"), class_="quiet"))
+
+
+def _is_metered(facts: PageFacts) -> bool:
+    """Tell whether the site measures grid or house: it does now, or did on a day that is shown."""
+    now, days = ("load_power_w", "net_power_w", "net_lifetime_wh"), ("load_wh", "grid_import_wh")
+    return any(name in facts.now["totals"] for name in now) or any(name in row for row in facts.days for name in days)
 
 
 def _write_today(facts: PageFacts, words: Wording) -> Markup:
@@ -64,7 +70,7 @@ def _write_whole(facts: PageFacts, words: Wording) -> Markup:
         el("h2", words.say("whole")),
         el("p", heard, class_="count"),
         lacking,
-        el("div", draw_flow(only_true_now(whole), {}, words)) if whole["totals"] else None,
+        el("div", draw_flow(only_true_now(whole), {}, words, is_metered=False)) if whole["totals"] else None,
         el("div", _write_tiles(whole, row, words)) if whole["totals"] else None,
     )
 
@@ -77,7 +83,10 @@ def _draw_whole_days(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _write_tiles(answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
-    """Write the tiles of the energies and shares in an answer, and of the money in the row of the day."""
+    """Write the tiles of the energies and shares in an answer, and of the money in the row of the day.
+
+    The row also has the energies while the gateway is away.
+    """
     totals, shares = answer["totals"], answer["today"]
     energies = (
         ("sun", "made", "production"),
@@ -90,7 +99,7 @@ def _write_tiles(answer: Mapping[str, Any], row: Mapping[str, Any], words: Wordi
     tiles = [
         _write_tile(kind, words.say(text), words.energy(wh))
         for kind, text, name in energies
-        if (wh := totals.get(f"{name}_today_wh")) is not None
+        if (wh := totals.get(f"{name}_today_wh", row.get(f"{name}_wh"))) is not None
     ]
     for kind, name in (("good", "self_sufficient"), ("sun", "own_use")):
         if (percent := shares.get(f"{name}_percent")) is not None:
@@ -264,7 +273,7 @@ PARTS: Final[Mapping[str, PagePart]] = {
     "state": PagePart(_write_state, lambda f: (f.now["at"], f.now["is_fresh"], f.today)),
     "wrong": PagePart(_list_wrong, lambda f: (f.now["troubles"], f.now["missing"], f.inverters, f.today)),
     "whole": PagePart(_write_whole, lambda f: (f.whole, f.whole_days, f.today)),
-    "flow": PagePart(_draw_now, lambda f: (f.now["totals"], f.now["is_fresh"], f.now["grid"])),
+    "flow": PagePart(_draw_now, lambda f: (f.now["totals"], f.now["is_fresh"], f.now["grid"], _is_metered(f))),
     "today": PagePart(_write_today, lambda f: (f.now["totals"], f.now["today"], f.days, f.today)),
     "battery": PagePart(_write_battery, lambda f: (f.now["totals"], f.now["batteries"])),
     "days": PagePart(_draw_days, lambda f: (f.days, f.today)),

@@ -170,6 +170,7 @@ def test_every_kind_of_site_is_good_in_every_size_theme_and_language(tmp_path: P
             if kind == "gateway away":
                 assert "192.168.1.50 refuses the connection" in text
                 assert words.say("try") in text
+                assert words.say("unmetered") not in text
             if kind == "InfluxDB away":
                 assert "InfluxDB at localhost:8086 refuses" in text
             if kind == "first minute":

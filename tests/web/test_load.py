@@ -78,6 +78,7 @@ async def press(port: int) -> tuple[list[int], list[bool]]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(SECONDS + 600)
 def test_many_visitors_cost_no_tick_and_no_memory(tmp_path: Path, site: BackgroundSimulator) -> None:
     settings = site.settings | {"LOGGER_HTTP": f"{HOST}:0", "LOGGER_TOTALS_INTERVAL_S": "15",
                                 "LOGGER_DEVICES_INTERVAL_S": "60"}  # fmt: skip

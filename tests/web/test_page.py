@@ -290,6 +290,19 @@ def test_what_a_sum_lacks_is_named_and_no_number_is_shown() -> None:
     assert not re.search(r"\d\s?k?W", text)
 
 
+@pytest.mark.parametrize("is_metered", [True, False])
+def test_while_the_gateway_is_away_the_page_knows_what_the_site_measures(is_metered: bool) -> None:
+    site, words = facts([]), Wording("en")
+    row = {"local_date": site.today.isoformat(), "production_wh": 7140.0}
+    rows = [{**row, "load_wh": 5940.0, "grid_import_wh": 0.0} if is_metered else row]
+    now = {**site.now, "at": int(site.time), "is_fresh": True, "totals": {"inverters": 12}}
+    parts = KeptParts("en").draw(replace(site, now=now, days=rows)).parts
+    assert (words.say("unmetered") in parts["flow"]) is not is_metered
+    assert ('class="node house"' in parts["flow"], 'class="node grid"' in parts["flow"]) == (is_metered, is_metered)
+    assert words.energy(7140.0) in parts["today"]
+    assert (words.energy(5940.0) in parts["today"]) is is_metered
+
+
 def test_a_part_is_drawn_again_only_when_what_it_shows_changes() -> None:
     kept = KeptParts("en")
     before = kept.draw(whole_site())
