@@ -2,22 +2,44 @@
 # Grafana on this machine: its read-only token, the data sources, the boards and the alert rules. Part of `install`.
 
 boards=/usr/share/envoy-logger/dashboards
+write_token=/etc/envoy-logger/credentials/influxdb_token
 read_token=/etc/grafana/envoy-logger_token
 grafana_sources=/etc/grafana/provisioning/datasources/envoy-logger.yaml
 grafana_boards=/etc/grafana/provisioning/dashboards/envoy-logger.yaml
 grafana_alerts=/etc/grafana/provisioning/alerting/envoy-logger.yaml
 grafana_drop_in=/etc/systemd/system/grafana-server.service.d/envoy-logger.conf
 
-uses_boards() { has_package grafana && has_influxdb; }
+# InfluxDB 2 is asked in Flux; 1.x, as Debian has it, knows InfluxQL alone. Of another machine's the settings tell.
+choose_query_language() {
+    if has_package influxdb2; then
+        echo flux
+    elif has_package influxdb || [ -z "$(read_setting INFLUXDB_ORG)" ]; then
+        echo influxql
+    else
+        echo flux
+    fi
+}
 
-# InfluxDB 2 is asked in Flux; 1.x, as Debian has it, knows InfluxQL alone.
-choose_query_language() { if has_package influxdb2; then echo flux; else echo influxql; fi; }
+# Why Grafana cannot ask the database; nothing where it can.
+explain_no_boards() {
+    if has_influxdb; then
+        return
+    elif [ -z "$(read_setting INFLUXDB_URL)" ]; then
+        echo "the recorder delivers to no InfluxDB"
+    elif [ -z "$(read_setting INFLUXDB_ORG)" ] && [ -n "$(read_setting INFLUXDB_USERNAME)" ]; then
+        echo "the InfluxDB 1.x on another machine wants a user of its own for Grafana"
+    elif [ -z "$(read_setting INFLUXDB_ORG)" ] && [ -e "$DESTDIR$write_token" ]; then
+        echo "the database on another machine takes tokens without an organisation"
+    fi
+}
 
 provide_boards() {
-    if ! uses_boards; then
-        if has_package grafana; then
-            say "Grafana gets no boards: InfluxDB is not on this machine. grafana/README.md says how to import them"
-        fi
+    has_package grafana || return 0
+    local reason
+    reason=$(explain_no_boards)
+    if [ -n "$reason" ]; then
+        say "Grafana gets no boards: $reason. grafana/README.md says how to give them by hand"
+        start_grafana
         return
     fi
     if [ "$(choose_query_language)" = influxql ] && [ ! -s "$DESTDIR$read_token" ]; then
@@ -31,6 +53,7 @@ provide_boards() {
         say "Grafana gets no token: $settings was there before."
         echo "    Try: sudo envoy-logger setup --admin-token-file FILE --read-token-file $read_token"
         echo "    with an administrator's token of InfluxDB in FILE, then this command again."
+        start_grafana
         return
     fi
     say "Giving Grafana its token, the data sources, the boards and the alert rules"
@@ -38,9 +61,26 @@ provide_boards() {
     render_source | write 0644 root "$grafana_sources"
     render_boards | write 0644 root "$grafana_boards"
     render_alerts | write 0644 root "$grafana_alerts"
+    if [ -e "$DESTDIR$grafana_drop_in" ]; then
+        render_drop_in | write 0644 root "$grafana_drop_in"  # the settings may have told another query language
+        do_quietly systemctl daemon-reload
+    fi
+    start_grafana
+}
+
+start_grafana() {
     do_it "Starting Grafana, now and at each boot" systemctl enable --quiet grafana-server.service
     do_quietly systemctl restart grafana-server.service
     do_quietly wait_for_port 3000 || say "Grafana does not answer yet. Try: journalctl -u grafana-server"
+}
+
+# Grafana reads a …__FILE variable in its maker's image alone; $__file{} it reads everywhere.
+render_drop_in() {
+    cat <<TEXT
+[Service]
+Environment=GF_SECURITY_ADMIN_PASSWORD=\$__file{$grafana_password}
+Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$(choose_boards)/envoy-live.json
+TEXT
 }
 
 let_grafana_read() {

@@ -115,12 +115,7 @@ install_grafana() {
     say "Making a password for Grafana's user admin"
     make_secret | write 0600 root "$grafana_password"
     say "Giving Grafana that password, and the board as its first page"
-    # Grafana reads a …__FILE variable in its maker's image alone; $__file{} it reads everywhere.
-    write 0644 root "$grafana_drop_in" <<TEXT
-[Service]
-Environment=GF_SECURITY_ADMIN_PASSWORD=\$__file{$grafana_password}
-Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$(choose_boards)/envoy-live.json
-TEXT
+    render_drop_in | write 0644 root "$grafana_drop_in"
     install_from_vendor grafana grafana "$grafana_source" "$grafana_key" "$grafana_fingerprint"
     do_it "Letting Grafana read its password" let_grafana_read "$grafana_password"
     do_quietly systemctl daemon-reload
@@ -129,13 +124,13 @@ TEXT
 # Appends what `init` need not ask to the array of this name: collect_influxdb_options ARRAY
 collect_influxdb_options() {
     local -n into=$1
+    if has_package grafana; then
+        into+=(--read-token-file "$read_token")
+    fi
     has_influxdb || return 0
     into+=(--influxdb-url "$influxdb_url")
     if [ -e "$DESTDIR$influxdb_password" ] && [ ! -e "$DESTDIR$influxdb_token" ]; then
         into+=(--org home --admin-user admin)
         into+=(--admin-password-file "$influxdb_password" --keep-admin-token "$influxdb_token")
-    fi
-    if uses_boards; then
-        into+=(--read-token-file "$read_token")
     fi
 }

@@ -192,6 +192,34 @@ def test_with_debians_influxdb_grafana_asks_in_influxql_without_a_secret(machine
     assert "influxdb" in machine.read("/etc/grafana/provisioning/alerting/envoy-logger.yaml")
 
 
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [
+        ("INFLUXDB_URL=http://192.0.2.9:8086\nINFLUXDB_ORG=home\n", "flux"),
+        ("INFLUXDB_URL=http://192.0.2.9:8086\n", "influxql"),
+        ("INFLUXDB_URL=http://192.0.2.9:8086\nINFLUXDB_USERNAME=me\n", ""),
+        ("", ""),
+    ],
+)
+def test_with_influxdb_on_another_machine_grafana_is_started_and_told_what_can_be_told(
+    machine: Machine, settings: str, given: str
+) -> None:
+    machine.packages = {"grafana"}
+    machine.write("/etc/envoy-logger/envoy-logger.env", f"ENPHASE_GATEWAY=192.0.2.5\n{settings}")
+    machine.write("/etc/grafana/envoy-logger_token", "secret")
+    told = machine.install("--influxdb", "none")
+    said = steps(told)
+    assert "Starting Grafana, now and at each boot" in said
+    assert any(step.startswith("Grafana gets no boards: ") for step in said) is (not given)
+    assert ("without boards" in told.stdout) is (not given)
+    path = machine.root / "etc/grafana/provisioning/dashboards/envoy-logger.yaml"
+    assert path.exists() is bool(given)
+    if given:
+        assert f"dashboards/{given}/en" in path.read_text()
+        sources = yaml.safe_load(machine.read("/etc/grafana/provisioning/datasources/envoy-logger.yaml"))
+        assert sources["datasources"][0]["url"] == "http://192.0.2.9:8086"
+
+
 @pytest.mark.parametrize(("system", "language"), [("de_AT.UTF-8", "de"), ("fr_FR", "fr"), ("ja_JP.UTF-8", "en")])
 def test_boards_and_alerts_speak_the_machines_language(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, system: str, language: str
