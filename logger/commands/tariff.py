@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -24,9 +26,10 @@ from logger.gateway.client import Gateway
 from logger.gateway.endpoints import Endpoint
 from logger.model import Json
 from logger.store.folder import prepare
+from logger.tariff.price_files import list_price_files
 from logger.tariff.price_plan import WH, PricePeriod
 from logger.tariff.price_table import PriceTable
-from logger.tariff.prices import Prices
+from logger.tariff.prices import Prices, Slot
 from logger.tariff.proposal import PATH, write_proposal
 
 _ENDPOINT: Final = Endpoint(PATH, "the gateway's copy of the tariff", lane="slow", since=(4,))
@@ -59,6 +62,7 @@ def check_file(env_file: Path, file: Path | None) -> int:
         click.echo(f"{_describe_span(period)}: {_describe_prices(period)}")
     if prices.tariff.price_path:
         _print_table(prices.table)
+        _note_last_lines(list_price_files(path, prices.tariff.price_path))
     click.echo("The tariff file is good.")
     return 0
 
@@ -78,6 +82,13 @@ def _print_table(table: PriceTable) -> None:
         click.echo(f"no price from {_show(begin_at)} to {_show(end_at)} UTC")
     if len(gaps) > _SHOWN:
         click.echo(f"and {len(gaps) - _SHOWN} more spans without a price")
+
+
+def _note_last_lines(files: list[Path]) -> None:
+    """Name the price files whose last line has no line end, and so is not read."""
+    for file in files:
+        if not file.read_bytes().endswith(b"\n"):
+            click.echo(f"{file.name}: the last line is not read before it has a line end, as it may still be written")
 
 
 def _show(at: int) -> str:
@@ -159,6 +170,17 @@ def _describe_prices(period: PricePeriod) -> str:
     return f"{prices} {period.currency} per kWh (bought/sold)"
 
 
+def _join_unknown(slots: Iterable[Slot]) -> list[Slot]:
+    """Join the quarters of an hour in a row whose price is not known yet."""
+    found: list[Slot] = []
+    for slot in slots:
+        if found and slot.buy is None and found[-1].buy is None and found[-1].band == slot.band:
+            found[-1] = replace(found[-1], end=slot.end)
+        else:
+            found.append(slot)
+    return found
+
+
 def _print_day(prices: Prices, day: date, zone: str) -> None:
     period = prices.tariff.period_on(day)
     if period is None:
@@ -166,7 +188,7 @@ def _print_day(prices: Prices, day: date, zone: str) -> None:
         return
     click.echo(f"{day}, {zone}, {period.currency} per kWh")
     begin_at, end_at = (first_instant(each.isoformat(), zone) for each in (day, day + timedelta(days=1)))
-    for slot in prices.list_slots(begin_at, end_at, zone):
+    for slot in _join_unknown(prices.list_slots(begin_at, end_at, zone)):
         begins, ends = (datetime.fromtimestamp(at, ZoneInfo(zone)) for at in (slot.begin, slot.end))
         until = "24:00" if slot.end == end_at else f"{ends:%H:%M}"
         buy, sell = ("not known yet" if price is None else f"{price:.5g}" for price in (slot.buy, slot.sell))

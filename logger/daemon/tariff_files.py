@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
+from statistics import median
 from typing import Final, TypeAlias
 
 from logger import log
@@ -25,7 +27,11 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
     """
     if not path:
         return Prices(), ()
-    from logger.tariff.tariff_file import parse_tariff  # takes a while, and many have no tariff file
+    from logger.tariff.tariff_file import (
+        HIGHEST,
+        has_cents,
+        parse_tariff,
+    )  # takes a while, and many have no tariff file
 
     try:
         tariff, problems = parse_tariff(Path(path).expanduser().read_bytes())
@@ -33,7 +39,9 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
         return Prices(), (f"cannot be read: {error.strerror or error}",)
     if problems or not tariff.price_path:
         return Prices(tariff), problems
-    table, found = _read_tables(list_price_files(path, tariff.price_path))
+    is_bounded = all(has_cents(period.currency) for period in tariff.periods if period.is_hourly)
+    files = list_price_files(path, tariff.price_path)
+    table, found = _read_tables(files, HIGHEST if is_bounded else inf)
     return Prices(tariff, table), tuple(found)
 
 
@@ -47,8 +55,11 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
     )
 
 
-def _read_tables(files: list[Path]) -> tuple[PriceTable, list[str]]:
-    """Read the price files. Each line that cannot be read is a problem. All other lines are used."""
+def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[str]]:
+    """Read the price files. Each line that cannot be read is a problem. All other lines are used.
+
+    No line of a file is used whose usual price is above `highest`: its prices are in cents, or for a MWh.
+    """
     tables, problems = [], list[str]()
     for file in files:
         try:
@@ -56,6 +67,13 @@ def _read_tables(files: list[Path]) -> tuple[PriceTable, list[str]]:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             problems.append(f"names the price file {file.name}, which cannot be read: {reason}")
+            continue
+        usual = median(abs(buy) for buy, _ in prices.values()) if prices else 0.0
+        if usual > highest:
+            problems.append(
+                f"names the price file {file.name}: its usual price is {usual:g}; write prices for a kWh, "
+                "not for a MWh and not in cents, so no line of this file is used"
+            )
             continue
         tables.append(prices)
         problems += [f"names the price file {file.name}: {problem}" for problem in wrong[:_SHOWN]]
@@ -90,7 +108,7 @@ class TariffFiles:
         is_good = bool(prices.tariff.periods)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            kept = "its other lines are used" if is_good else "the last good tariff stays in use"
+            kept = "what can be read is used" if is_good else "the last good tariff stays in use"
             self._changes.begin("tariff file", f"{SETTING}: {self._path} {problems[0]}{more}; {kept}\nTry: {_FIX}")
         else:
             self._changes.end("tariff file", f"{SETTING}: {self._path} can be used again")

@@ -29,14 +29,15 @@ _BAND: Final = Need(
 
 
 def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each month and price band, and a row for the whole month."""
+    """Make a row for each month, currency and price band, and a row for all bands of a month in one currency."""
     points = rows.of("envoy_band_day")
     found: list[tuple[Cell, ...]] = []
-    for month, of_month in group_by(points, lambda p: text(p, "local_date")[:7]).items():
+    for (month, currency), of_month in _group_by_currency(points, 7).items():
         bands = group_by(of_month, lambda p: p.tags.get("band", ""))
         for band, of_band in [*bands.items(), ("all", of_month)] if len(bands) > 1 else bands.items():
             names = ("grid_import_wh", "grid_export_wh", *_AMOUNTS)
-            found.append((month, band, *(total(number(p, name) for p in of_band) for name in names)))
+            sums = (total(number(p, name) for p in of_band) for name in names)
+            found.append((month, band, *sums, currency or None))
     currencies = sorted({text(point, "currency") for point in points} - {""})
     notes = (*_note_sums(points), f"Amounts are in {', '.join(currencies)}.") if currencies else (_NO_TARIFF,)
     columns = (
@@ -47,8 +48,18 @@ def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
         Column("cost", "cost", "money"),
         Column("income", "income", "money"),
         Column("saved", "saved", "money"),
+        Column("currency", "in"),
     )
     return AnswerTable(columns, found, notes=notes)
+
+
+def _group_by_currency(points: Sequence[Point], length: int) -> dict[tuple[str, str], list[Point]]:
+    """Group points by the first `length` characters of their date, and by currency."""
+    return {
+        (span, currency): of_one
+        for span, of_span in group_by(points, lambda p: text(p, "local_date")[:length]).items()
+        for currency, of_one in group_by(of_span, lambda p: text(p, "currency")).items()
+    }
 
 
 def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
@@ -65,20 +76,26 @@ def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
 
 
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each year: the savings, their sum so far, and the part of the price that they have paid back."""
+    """Make a row for each year and currency: the savings, their sum so far, and the part of the price that it is.
+
+    The price is in the newest currency, so savings in an earlier currency have paid back no known part of it.
+    """
     price = scope.numbers["price"]
     found: list[tuple[Cell, ...]] = []
-    so_far = 0.0
-    for year, days in group_by(rows.of("envoy_day"), lambda p: text(p, "local_date")[:4]).items():
+    so_far: dict[str, float] = {}
+    newest = next((c for p in reversed(rows.of("envoy_day")) if (c := text(p, "currency"))), "")
+    for (year, currency), days in _group_by_currency(rows.of("envoy_day"), 4).items():
         saved = total(number(day, "saved") for day in days)
         if saved is not None:
-            so_far += saved
-            found.append((year, saved, so_far, 100.0 * so_far / price if price else None))
+            so_far[currency] = sums = so_far.get(currency, 0.0) + saved
+            paid_back = 100.0 * sums / price if price and currency == newest else None
+            found.append((year, saved, sums, paid_back, currency or None))
     columns = (
         Column("local_year", "year"),
         Column("saved", "saved", "money"),
         Column("saved_so_far", "so far", "money"),
         Column("paid_back_percent", "paid back", "%"),
+        Column("currency", "in"),
     )
     return AnswerTable(columns, found, notes=() if found else (_NO_TARIFF,))
 
@@ -88,7 +105,7 @@ MONEY_QUERIES: Final = (
     NamedQuery(
         "payback",
         "How much of the price has come back?",
-        (Need("daily", "envoy_day", ("local_date", "saved")),),
+        (Need("daily", "envoy_day", ("local_date", "saved", "currency")),),
         _answer_payback,
         "ever",
         {"price": (0.0, "what the system cost, in your currency")},

@@ -61,6 +61,7 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
     """
     found: dict[int, tuple[float, float | None]] = {}
     problems: list[str] = []
+    most = len(_HEADER)
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         cells = [cell.strip().strip('"') for cell in line.split(",")]
         if not line.endswith("\n") or not line.strip():
@@ -68,18 +69,22 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
         if number == 1 and not any(character.isdigit() for character in line):
             if [cell.lower() for cell in cells] not in (_HEADER, _HEADER[:2]):
                 return {}, [f"line 1: the header must be {','.join(_HEADER)}, so no line of this file is used"]
+            most = len(cells)
             continue
         try:
-            at, prices = _parse_line(cells)
+            at, prices = _parse_line(cells, most)
             found[at] = prices
         except ValueError as error:
             problems.append(f"line {number}: {error}")
     return found, problems
 
 
-def _parse_line(cells: list[str]) -> tuple[int, tuple[float, float | None]]:
-    """Parse the cells of a line. Return its unix time and (buy, sell). Raise ValueError that says what is wrong."""
-    if len(cells) not in (2, 3):
+def _parse_line(cells: list[str], most: int) -> tuple[int, tuple[float, float | None]]:
+    """Parse the cells of a line, at most `most`. Return its unix time and (buy, sell).
+
+    Raise ValueError that says what is wrong.
+    """
+    if not 2 <= len(cells) <= most:
         raise ValueError(f"a line is time,buy,sell with a point in each price, such as {_EXAMPLE}")
     try:
         at = datetime.fromisoformat(cells[0])
@@ -93,9 +98,16 @@ def _parse_line(cells: list[str]) -> tuple[int, tuple[float, float | None]]:
         raise ValueError(f"a price is not a number, such as in {_EXAMPLE}") from None
     if not isfinite(buy) or (sell is not None and not isfinite(sell)):
         raise ValueError("a price is not a finite number")
-    if sell is not None and "." not in cells[1] + cells[2] and abs(sell) >= _MOST_TIMES * max(1.0, abs(buy)):
+    if sell is not None and "." not in cells[1] + cells[2] and _is_fraction(cells[1], cells[2]):
         raise ValueError(f"sold at {cells[2]}? write a price with a point, not with a comma: {_EXAMPLE}")
     return int(at.timestamp()), (buy, sell)
+
+
+def _is_fraction(buy: str, sell: str) -> bool:
+    """Tell whether two prices without a point are the parts of one number with a comma, such as 0,05 or -0,2."""
+    if sell.isdigit() and (buy == "-0" or (len(sell) > 1 and sell[0] == "0")):
+        return True
+    return abs(float(sell)) >= _MOST_TIMES * max(1.0, abs(float(buy)))
 
 
 def make_table(prices: Iterable[dict[int, tuple[float, float | None]]]) -> PriceTable:

@@ -25,9 +25,12 @@ from logger.tariff.tariff_words import word_problem
 from logger.toml_lines import Place, find_line
 from logger.toml_mistakes import TomlMistakeError, read_toml
 
-_HIGHEST: Final = 5.0
+HIGHEST: Final = 5.0
 _WITH_CENTS: Final = frozenset({"EUR", "USD", "GBP", "AUD", "CAD", "CHF", "NZD", "€", "$", "£"})
-"""Currencies in which no kWh costs more than `_HIGHEST`, but many cost more of its hundredths."""
+"""Currencies in which no kWh usually costs more than `HIGHEST`, but many cost more of its hundredths."""
+
+
+_NO_BUY: Final = "has no effect with hourly = true: write the whole price of each hour into the price files"
 
 
 class _Table(BaseModel):
@@ -103,6 +106,8 @@ def parse_tariff(data: bytes) -> tuple[Tariff, tuple[str, ...]]:
     problems = []
     periods = tuple(_make_period(file, at, problems) for at in range(len(file.period)))
     problems += _compare_periods(file.period)
+    if file.prices and not any(period.hourly for period in file.period):
+        problems.append((("prices",), "is used by no period: write hourly = true into the period with these prices"))
     if problems:
         return Tariff(), tuple(_say(text, where, message) for where, message in problems)
     return Tariff(tuple(sorted(periods, key=lambda period: period.first)), file.prices or ""), ()
@@ -134,10 +139,14 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
         problems.append(((*where, "until"), "is not later than from"))
     if table.hourly and not file.prices:
         problems.append(((*where, "hourly"), 'needs prices = "FILE or FOLDER" at the top of the file'))
+    if table.hourly and table.buy is not None:
+        problems.append(((*where, "buy"), _NO_BUY))
     bands, rest = [], None
     for place, band in enumerate(table.band):
         here = (*where, "band", place)
         buy = table.buy if band.buy is None else band.buy
+        if table.hourly and band.buy is not None:
+            problems.append(((*here, "buy"), _NO_BUY))
         if buy is None and not table.hourly:
             problems.append((here, f"{band.name!r} has no buy, and its period has none"))
         if band.name in (STANDING, UNPRICED):
@@ -175,9 +184,14 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
         table.balanced,
     )
     problems += ((where, message) for message in _find_gaps_and_overlaps(period))
-    if currency in _WITH_CENTS:
+    if has_cents(currency):
         problems += _find_cents(table, where, currency)
     return period
+
+
+def has_cents(currency: str) -> bool:
+    """Tell whether a price above `HIGHEST` per kWh must be in hundredths of the currency."""
+    return currency.upper() in _WITH_CENTS
 
 
 def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[Place, str]]:
@@ -186,7 +200,7 @@ def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[P
     prices += [((*where, "band", at), band.buy, band.sell) for at, band in enumerate(table.band)]
     for here, buy, sell in prices:
         for name, price in (("buy", buy), ("sell", sell)):
-            if price is not None and abs(price) > _HIGHEST:
+            if price is not None and abs(price) > HIGHEST:
                 yield (
                     (*here, name),
                     f"is {price:g} {currency} for a kWh; prices are in {currency}, not in its hundredth",

@@ -61,7 +61,17 @@ def test_show_says_which_hours_have_no_price_yet(tmp_path: Path) -> None:
     done = program(tmp_path, "tariff", "show", file, "--day", "2025-06-01", settings=BERLIN)
     assert done.code == 0, done.err
     assert done.out.splitlines()[1].split() == ["00:00-01:00", "hourly", "buy", "0.25", "sell", "0.05"]
+    assert done.out.splitlines()[2].split()[:2] == ["01:00-24:00", "hourly"]
     assert "not known yet" in done.out.splitlines()[2]
+
+
+def test_check_names_a_last_line_that_is_not_read_yet(tmp_path: Path) -> None:
+    file = lay(tmp_path, HOURLY)
+    (tmp_path / "p.csv").write_text("2025-06-01T00:00Z,0.25\n2025-06-01T01:00Z,0.26", encoding="utf-8")
+    done = program(tmp_path, "tariff", "check", file)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[1].startswith("1 prices by the hour")
+    assert done.out.splitlines()[2].startswith("p.csv: the last line is not read before it has a line end")
 
 
 def test_check_tells_the_range_of_hourly_prices_and_where_some_are_missing(tmp_path: Path) -> None:

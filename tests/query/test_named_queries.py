@@ -348,9 +348,39 @@ def test_cost_has_the_bands_and_their_sum() -> None:
 def test_payback_adds_up_the_years() -> None:
     days = [day("2025-05-01", saved=100.0), day("2026-05-01", saved=150.0)]
     assert ask("payback", {"envoy_day": days}, price=1000.0).rows == [
-        ("2025", 100.0, 100.0, 10.0),
-        ("2026", 150.0, 250.0, 25.0),
+        ("2025", 100.0, 100.0, 10.0, None),
+        ("2026", 150.0, 250.0, 25.0, None),
     ]
+
+
+def test_amounts_of_different_currencies_are_never_added() -> None:
+    days = [
+        ("2025-12-30", "BGN", 30.0),
+        ("2025-12-31", "BGN", 30.0),
+        ("2026-01-01", "EUR", 10.0),
+        ("2026-01-02", "EUR", 10.0),
+    ]
+    saved = [day(date, saved=amount, currency=currency) for date, currency, amount in days]
+    assert ask("payback", {"envoy_day": saved}, price=100.0).rows == [
+        ("2025", 60.0, 60.0, None, "BGN"),
+        ("2026", 20.0, 20.0, 20.0, "EUR"),
+    ]
+    bands = [
+        Point(
+            at(f"2026-01-{date}T00:00"),
+            {"band": name},
+            {"local_date": f"2026-01-{date}", "cost": cost, "currency": c},
+        )
+        for date, name, cost, c in [("01", "day", 4.0, "BGN"), ("01", "night", 2.0, "BGN"), ("02", "day", 1.0, "EUR")]
+    ]
+    found = ask("cost", {"envoy_band_day": bands})
+    assert [(*row[:2], row[4], row[7]) for row in found.rows] == [
+        ("2026-01", "day", 4.0, "BGN"),
+        ("2026-01", "night", 2.0, "BGN"),
+        ("2026-01", "all", 6.0, "BGN"),
+        ("2026-01", "day", 1.0, "EUR"),
+    ]
+    assert found.notes[-1] == "Amounts are in BGN, EUR."
 
 
 def test_voltage_frequency_base_load_and_co2_are_plain_rows() -> None:

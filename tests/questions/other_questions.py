@@ -276,5 +276,7 @@ OTHER_QUESTIONS: Final = (
         read("envoy_day", "saved") + "\n    |> cumulativeSum()" + _TIMES,
         select("cumulative_sum(saved) AS saved", "envoy_day"),
         ("day",), ("saved",), _payback, within=0.01, fits=has_tariff, numbers=(25,),
+        note="If your currency has changed, begin at the day of the change. `envoy-logger query payback` has a sum "
+        "for each currency.",
     ),
 )  # fmt: skip

@@ -226,6 +226,28 @@ def test_price_files_are_read_again_as_they_grow_and_a_broken_tariff_replaces_no
     assert files.current() is known
 
 
+@pytest.mark.parametrize(
+    ("currency", "prices", "is_used"),
+    [
+        ("EUR", (28.1, -2.0, 31.0), False),
+        ("EUR", (87.0, 92.1, 120.3), False),
+        ("AUD", (0.21, 17.5, 0.25), True),
+        ("JPY", (28.1, 30.2, 31.0), True),
+    ],
+)
+def test_a_price_file_in_cents_or_for_a_mwh_is_named_and_not_used(
+    currency: str, prices: tuple[float, ...], is_used: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "tariff.toml").write_text(HOURLY.replace("EUR", currency), encoding="utf-8")
+    lines = "".join(f"2025-06-01T{hour:02}:00Z,{price}\n" for hour, price in enumerate(prices))
+    (tmp_path / "p.csv").write_text(lines, encoding="utf-8")
+    read, problems = read_prices(str(tmp_path / "tariff.toml"))
+    assert bool(read.table.times) is is_used
+    assert len(problems) == (0 if is_used else 1)
+    for problem in problems:
+        assert problem.startswith(f"names the price file p.csv: its usual price is {sorted(map(abs, prices))[1]:g}; ")
+
+
 @pytest.mark.parametrize(("balanced", "cost"), [("true", 0.0), ("false", 24.0 * 0.32)])
 def test_a_meter_that_counts_the_sum_over_the_phases_bills_the_balanced_import(balanced: str, cost: float) -> None:
     text = TIME_OF_USE.replace("sell = 0.082", f"sell = 0.082\nbalanced = {balanced}")

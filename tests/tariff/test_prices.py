@@ -170,6 +170,8 @@ def test_bands_change_with_the_clocks_of_chatham_which_change_at_a_quarter_to_th
         ("2025-06-01T00:00Z;0.2;0.1\n", "line 1: a line is time,buy,sell with a point in each price, such as"),
         ("2025-06-01T00:00Z\t0,2\n", "line 1: does not begin with a time such as"),
         ("2025-06-01T00:00Z,0,2871\n", "line 1: sold at 2871? write a price with a point, not with a comma"),
+        ("2025-06-01T00:00Z,0,05\n", "line 1: sold at 05? write a price with a point, not with a comma"),
+        ("2025-06-01T00:00Z,-0,2\n", "line 1: sold at 2? write a price with a point, not with a comma"),
         ("2025-06-01T00:00Z,0,2871,0,0412\n", "line 1: a line is time,buy,sell with a point in each price"),
         ("1748736000,0.2,0.1\n", "line 1: does not begin with a time such as"),
         ("01.06.2025 00:00,0.2,0.1\n", "line 1: does not begin with a time such as"),
@@ -188,6 +190,12 @@ def test_no_line_below_a_wrong_header_is_used(header: str) -> None:
     rows, problems = parse_prices(f"{header}\n2025-06-01T01:00Z,0.2,0.1\n")
     assert (rows, len(problems)) == ({}, 1)
     assert problems[0].startswith("line 1: the header must be time,buy,sell")
+
+
+def test_a_line_has_no_more_cells_than_its_header() -> None:
+    rows, problems = parse_prices("time,buy\n2025-06-01T01:00Z,0,3\n2025-06-01T02:00Z,0.3\n")
+    assert list(rows.values()) == [(0.3, None)]
+    assert problems[0].startswith("line 2: a line is time,buy,sell with a point in each price")
 
 
 def test_quotes_and_line_ends_of_windows_are_read_and_a_later_line_corrects_an_earlier_one() -> None:

@@ -80,6 +80,8 @@ def test_every_example_of_the_documentation_is_good() -> None:
         ("sat-sun", "saturnalia", "line 20: days 'saturnalia' is not a day of the week"),
         ("22:00-06:00", "22:00-05:59", "line 15: hours '22:00-05:59' leaves its last minute out: write the end"),
         ("buy = 0.25", "buy = 25.0", "line 22: buy is 25 EUR for a kWh; prices are in EUR, not in its hundredth"),
+        ('currency = "EUR"', 'currency = "EUR"\nprices = "p"', "line 2: prices is used by no period: write hourly"),
+        ("buy = 0.3\n", "buy = 0.3\nhourly = true\n", "line 11: buy has no effect with hourly = true: write the"),
         ("[[period.band]]", "[[band]]", "line 13: band is not a key of the top of the file; write [[period.band]]"),
         ("[[period.band]]", "[period.band]", "line 18: is not TOML: this table is there already; where there may be"),
         ("sell = 0.082", "sel = 0.082", "line 7: sel is not a key of a [[period]]; did you mean sell?"),
@@ -92,6 +94,11 @@ def test_each_problem_is_named_with_its_line(old: str, new: str, problem: str) -
     assert old in TIME_OF_USE
     found = problems_of(TIME_OF_USE.replace(old, new, 1))
     assert any(each.startswith(problem) for each in found), found
+
+
+def test_the_case_of_a_currency_does_not_hide_prices_in_cents() -> None:
+    found = problems_of('currency = "eur"\n[[period]]\nfrom = 2025-01-01\nbuy = 32.1\n')
+    assert found == ("line 4: buy is 32.1 eur for a kWh; prices are in eur, not in its hundredth",)
 
 
 def test_hours_with_one_digit_and_days_and_months_in_full_are_right() -> None:
