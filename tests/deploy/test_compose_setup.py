@@ -80,6 +80,42 @@ def clone(tmp_path: Path) -> Clone:
     return Clone(tmp_path)
 
 
+PODMAN_COMPOSE = """\
+#!/bin/sh
+# podman-compose as it speaks of what is not there, with a fault where one is asked for.
+case "$*" in
+    --version) echo "podman-compose version 1.3.0" ;;
+    *"status --json") echo '{{"health": {{"ready": true}}}}' ;;
+    *" up "* | "up "*)
+        echo 'Error: no container with name or ID "envoy-logger_influxdb_1" found: no such container' >&2
+        echo 'Error: creating container storage: the container name "grafana_1" is already in use by 0a1b' >&2
+        echo 'Error: rootlessport listen tcp 127.0.0.1:3000: bind: address already in use' >&2
+        exit {code} ;;
+esac
+"""
+
+
+def use_podman(clone: Clone, code: int) -> None:
+    """Let Docker be absent, and podman with podman-compose be there."""
+    clone.equip()
+    programs = clone.top / "programs"
+    (programs / "docker").rename(programs / "podman")
+    for name, text in (("docker", "#!/bin/sh\nexit 1\n"), ("podman-compose", PODMAN_COMPOSE.format(code=code))):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("code", [0, 125])
+def test_podmans_talk_of_what_is_not_there_is_no_error_and_a_real_one_stays(clone: Clone, code: int) -> None:
+    use_podman(clone, code)
+    told = clone.setup(*ANSWERS)
+    assert "not there yet, which is well: no container with name" in told.stdout
+    assert 'there already, and used: creating container storage: the container name "' in told.stdout
+    assert "Error: rootlessport listen tcp 127.0.0.1:3000: bind: address already in use" in told.stdout
+    assert told.returncode == (69 if code else 0), told.stderr
+    assert ("The containers do not start." in told.stderr) is bool(code)
+
+
 ANSWERS = ("192.0.2.5", "y", "me@example.org", PASSWORD, "n")
 
 
