@@ -17,8 +17,8 @@ from logger.readings.rows import Row, View, each_of
 from logger.readings.selectors import device_data, inverters, meters
 
 _WORTH_W: Final = 200.0
-"""Below this power the ratio of two powers is noise."""
-_DOUBLE: Final = (1.9, 2.1)
+"""A smaller difference of two powers is noise, and so is a smaller share of the greater one."""
+_NOISE: Final = 0.2
 _REPORTING: Final = {
     paths.DEVICE_DATA: "AC Battery",
     paths.INVENTORY: "AC Battery",
@@ -63,7 +63,7 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
     return {
         **twice,
         **_find_flagged_meters(view),
-        **_find_doubled_meters(view),
+        **_find_unequal_meters(view),
         **_find_doubted_meters(view),
         **_find_silent_devices(snapshot),
         **_find_opposed_keys(view),
@@ -153,25 +153,29 @@ def _flags_of(row: Row) -> list[str]:
     return known if status in _WELL else [status, *known]
 
 
-def _find_doubled_meters(view: View) -> dict[str, SiteWarning]:
-    """Find the meters that show twice the sum of their phases (Q-P18)."""
+def _find_unequal_meters(view: View) -> dict[str, SiteWarning]:
+    """Find the meters whose power is not the sum of their phases, such as twice the sum (Q-P18)."""
     return {
-        f"doubled {kind}": SiteWarning(
-            f"the {kind} meter shows twice the sum of its phases; both are written as they are",
+        f"unequal {kind}": SiteWarning(
+            f"the {kind} meter shows {sums[0]:.0f} W, and its phases add up to {sums[1]:.0f} W; "
+            "both are written as they are",
             f"the {kind} meter agrees with its phases again",
             "compare both with your utility's meter.",
             "meter_wiring",
         )
         for row in meters.meters_in_use(view) or ()
         for kind in (dict(row.tags)["meter"],)
-        if _is_doubled(row)
+        if (sums := _find_other_sum(row))
     }
 
 
-def _is_doubled(meter: Row) -> bool:
+def _find_other_sum(meter: Row) -> tuple[float, float] | None:
+    """Return a meter's power and that of its phases, in W, if they differ by more than noise; None if not."""
     key = meters.power_key(meter)
     parts = [number(phase.get(key)) for _, phase in meters.legs(meter.values, meter.whole("phases"))]
     watts, known = meter.number("activePower"), [part for part in parts if part is not None]
-    if watts is None or len(known) < len(parts) or len(parts) < 2 or abs(sum(known)) < _WORTH_W:
-        return False
-    return _DOUBLE[0] < watts / sum(known) < _DOUBLE[1]
+    if watts is None or len(known) < len(parts) or len(parts) < 2:
+        return None
+    through_w = sum(known)
+    noise_w = max(_WORTH_W, _NOISE * max(abs(watts), abs(through_w)))
+    return (watts, through_w) if abs(watts - through_w) > noise_w else None

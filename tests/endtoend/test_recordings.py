@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def printed(recording: str) -> Printed:
     with tempfile.TemporaryDirectory() as folder, simulated(recording, Path(folder)) as settings:
         home = Path(folder)
         assert set(settings) == set(TOGETHER)
+        hour = datetime.now(UTC).hour  # it is noon at the site, whatever hour it is here
+        settings = {**settings, "LOGGER_TIMEZONE": f"Etc/GMT{hour - 12:+d}"}
         done = subprocess.run(
             [sys.executable, "-m", "logger", "once", "--dry-run"], cwd=home, env=environment(home, settings),
             capture_output=True, text=True,

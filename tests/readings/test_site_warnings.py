@@ -34,8 +34,10 @@ def test_a_disabled_meter_is_said_to_be_one() -> None:
 def test_a_meter_that_says_what_its_phases_say_raises_no_warning() -> None:
     row = {**reading(PRODUCTION, 2000.0), "channels": [{"activePower": 1000.0, "voltage": 120.0}] * 3}
     assert texts({}, [row]) == {}
-    assert list(texts({}, [{**row, "activePower": 4000.0}])) == ["doubled production"]
-    assert texts({}, [{**row, "activePower": 100.0}]) == {}
+    assert texts({}, [{**row, "activePower": 2300.0}]) == {}
+    assert list(texts({}, [{**row, "activePower": 4000.0}])) == ["unequal production"]
+    (text,) = texts({}, [{**row, "activePower": 100.0}]).values()
+    assert text.startswith("the production meter shows 100 W, and its phases add up to 2000 W; both are written")
 
 
 def test_duplicate_serials_are_named() -> None:

@@ -252,7 +252,7 @@ def test_status_and_doctor_name_the_address_and_the_trouble(tmp_path: Path) -> N
             return "\n".join(write_lines(found, now)), checks[0].text, checks[1].text
 
     status, good, bad = on_stage(tmp_path, run)
-    assert re.search(r"^page +http://127\.0\.0\.1:\d+/$", status, re.M)
+    assert re.search(r"^page +http://127\.0\.0\.1:\d+/", status, re.M)
     assert re.search(r"page at http://127\.0\.0\.1:\d+/", good)
     assert "another program listens there" in bad
 
