@@ -76,9 +76,9 @@ def printed(recording: str) -> Printed:
         home = Path(folder)
         assert set(settings) == set(TOGETHER)
         hour = datetime.now(UTC).hour  # it is noon at the site, whatever hour it is here
-        settings = {**settings, "LOGGER_TIMEZONE": f"Etc/GMT{hour - 12:+d}"}
+        at_noon = {**settings, "LOGGER_TIMEZONE": f"Etc/GMT{hour - 12:+d}"}
         done = subprocess.run(
-            [sys.executable, "-m", "logger", "once", "--dry-run"], cwd=home, env=environment(home, settings),
+            [sys.executable, "-m", "logger", "once", "--dry-run"], cwd=home, env=environment(home, at_noon),
             capture_output=True, text=True,
         )  # fmt: skip
         tokens = [file.read_text(encoding="utf-8").strip() for file in (home / "state").glob("token-*")]
