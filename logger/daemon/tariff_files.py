@@ -27,11 +27,8 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
     """
     if not path:
         return Prices(), ()
-    from logger.tariff.tariff_file import (
-        HIGHEST,
-        has_cents,
-        parse_tariff,
-    )  # takes a while, and many have no tariff file
+    # Loaded here, because it takes a while, and many have no tariff file.
+    from logger.tariff.tariff_file import HIGHEST, has_cents, parse_tariff
 
     try:
         tariff, problems = parse_tariff(Path(path).expanduser().read_bytes())

@@ -132,16 +132,16 @@ def find_contradictions(
 
     `energy` is the energy state before the tick.
     """
-    found, counters = {}, tick.counters
+    found, counters, wiring = {}, tick.counters, tick.wiring.or_as(energy.wiring)
     if any(mark.short_at == energy.last_tick for mark in energy.marks.values()):
         found["house today"] = _describe_today(energy)
     for path, source in _SUMS.items():
         if (text := view.doubt(path, STANDS)) and (used := tick.sources.get("production")) and used.name == source:
-            found["production sum"] = _describe_sum(path, text, tick.wiring.or_as(energy.wiring))
+            found["production sum"] = _describe_sum(path, text, wiring)
     if short is not None:
         found["house"] = _describe_house(short, view)
-    elif legs := _find_giving_legs(totals, tick.wiring.or_as(energy.wiring), view):
-        found[_LEGS] = _describe_legs(legs, is_total=bool(tick.wiring.or_as(energy.wiring).total))
+    elif legs := _find_giving_legs(totals, wiring, view):
+        found[_LEGS] = _describe_legs(legs, is_total=bool(wiring.total))
     if (lifetime := _consumption_ever(counters, tick.wiring)) is not None and lifetime < -noise_of(counters.values()):
         found["consumption ever"] = _describe_ever(lifetime, counters)
     return found

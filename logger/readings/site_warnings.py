@@ -11,14 +11,10 @@ from typing import Final
 
 from logger.model import AHEAD_S, Snapshot
 from logger.readings import paths
-from logger.readings.json_values import number
 from logger.readings.opposed_keys import find_opposed
 from logger.readings.rows import Row, View, each_of
 from logger.readings.selectors import device_data, inverters, meters
 
-_WORTH_W: Final = 200.0
-"""A smaller difference of two powers is noise, and so is a smaller share of the greater one."""
-_NOISE: Final = 0.2
 _REPORTING: Final = {
     paths.DEVICE_DATA: "AC Battery",
     paths.INVENTORY: "AC Battery",
@@ -165,17 +161,5 @@ def _find_unequal_meters(view: View) -> dict[str, SiteWarning]:
         )
         for row in meters.meters_in_use(view) or ()
         for kind in (dict(row.tags)["meter"],)
-        if (sums := _find_other_sum(row))
+        if (sums := meters.find_other_sum(row))
     }
-
-
-def _find_other_sum(meter: Row) -> tuple[float, float] | None:
-    """Return a meter's power and that of its phases, in W, if they differ by more than noise; None if not."""
-    key = meters.power_key(meter)
-    parts = [number(phase.get(key)) for _, phase in meters.legs(meter.values, meter.whole("phases"))]
-    watts, known = meter.number("activePower"), [part for part in parts if part is not None]
-    if watts is None or len(known) < len(parts) or len(parts) < 2:
-        return None
-    through_w = sum(known)
-    noise_w = max(_WORTH_W, _NOISE * max(abs(watts), abs(through_w)))
-    return (watts, through_w) if abs(watts - through_w) > noise_w else None

@@ -105,3 +105,15 @@ def test_q_m20_a_battery_may_feed_one_phase_while_another_takes() -> None:
     found = play(answer)
     assert "is reversed" not in found.warnings
     assert found.last["load_power_w"] == pytest.approx(1296.0)
+
+
+def test_q_m20_phases_that_do_not_add_up_to_their_meter_take_nothing_away() -> None:
+    def answer(at: int) -> Bodies:
+        bodies = on_phases(at, -4.0, 900.0, -987_654.0, 250.0)
+        made, grid = bodies[paths.READINGS]
+        return {**bodies, paths.READINGS: [made, {**grid, "activePower": 1150.0}]}
+
+    found = play(answer)
+    assert "is reversed" not in found.warnings
+    assert "its phases add up to" in found.warnings
+    assert found.last["load_power_w"] == pytest.approx(1146.0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from logger.model import add_up
 from logger.readings import paths
 from logger.readings.json_values import Object, number, objects, whole
 from logger.readings.rows import (
@@ -42,6 +43,9 @@ LEAST_V: Final = 30.0
 """A phase below this has no voltage: channels that are not connected show up to 12 V of noise."""
 _LEG_W: Final = 100.0
 """A phase of a production meter draws less at night, and the noise of a phase is less."""
+_WORTH_W: Final = 200.0
+"""A smaller difference between a meter and its phases is noise, and so is a smaller share of the greater power."""
+_NOISE: Final = 0.2
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
@@ -224,13 +228,33 @@ def phases_in_use(view: View) -> Rows:
     return rows and (found or ABSENT)
 
 
+def list_leg_powers(row: Row) -> dict[str, float | None]:
+    """Return the power of each phase in use of a meter in W, by the phase's name; None where it is not given."""
+    key = power_key(row)
+    return {f"L{index}": number(phase.get(key)) for index, phase in legs(row.values, row.whole("phases"))}
+
+
+def find_other_sum(row: Row) -> tuple[float, float] | None:
+    """Return a meter's power and the sum of its phases, in W, if they differ by more than noise; None if not."""
+    parts, watts = list_leg_powers(row).values(), row.number("activePower")
+    known = [part for part in parts if part is not None]
+    if watts is None or len(known) < len(parts) or len(parts) < 2:
+        return None
+    through_w = add_up(known)
+    noise_w = max(_WORTH_W, _NOISE * max(abs(watts), abs(through_w)))
+    return (watts, through_w) if abs(watts - through_w) > noise_w else None
+
+
 def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]:
-    """Return the phases of a meter that show clearly negative power, in W, while another one shows positive power."""
+    """Return the phases of a meter that show clearly negative power, in W, while another one shows positive power.
+
+    Phases that do not add up to the power of their meter prove nothing.
+    """
     watts = {
-        f"L{index}": number(channel.get(power_key(row))) or 0.0
+        name: leg_w or 0.0
         for row in meters_in_use(view.standing()) or ()
-        if ("meter", kind) in row.tags and not row.doubt
-        for index, channel in legs(row.values, row.whole("phases"))
+        if ("meter", kind) in row.tags and not row.doubt and not find_other_sum(row)
+        for name, leg_w in list_leg_powers(row).items()
     }
     is_any_positive = max(watts.values(), default=0.0) > _LEG_W
     return {name: leg_w for name, leg_w in watts.items() if leg_w < -_LEG_W and is_any_positive}
