@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -11,17 +12,20 @@ from typing import Final, TypeGuard
 import click
 
 from logger import log
-from logger.clock import format_span
+from logger.clock import SystemClock, format_span
 from logger.commands.ui.chosen import gateway_option
 from logger.commands.ui.options import MisuseError
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import configure_log, inspect
 from logger.daemon import status_file
+from logger.daemon.config import target_of
 from logger.errors import SettingsError, StoreHeldError
+from logger.influx.write import find_silence
 from logger.model import Json, number_or_zero
 from logger.readings.missing import group_reasons
 from logger.settings.environment import read_hostname
+from logger.settings.load import Settings
 
 _POWERS: Final = {
     "production": "production_power_w",
@@ -68,12 +72,30 @@ def command(env_file: Path, serial: str, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(log.mask_all(found), indent=1))
     else:
-        click.echo(log.mask("\n".join(write_lines(found, now))))
+        click.echo(log.mask("\n".join(write_lines(found, now, _ask_influxdb(configured, found)))))
     return 0 if now < number_or_zero(found.get("alive_until")) else StoreHeldError.exit_code
 
 
-def write_lines(found: dict[str, Json], now: float) -> list[str]:
-    """Write the status as text, one fact on each line. Of several gateways each gets one line."""
+def _ask_influxdb(configured: Settings, found: dict[str, Json]) -> str:
+    """Ask InfluxDB whether it answers now, because the recorder notices an outage only when it delivers.
+
+    Return what it did; empty if the recorder delivers to none, or if this user may not read its address.
+    """
+    target = target_of(configured)
+    if target is None or not found.get("influxdb"):
+        return ""
+    try:
+        silence = asyncio.run(find_silence(target, SystemClock()))
+    except SettingsError as error:  # a proxy that cannot be used
+        silence = error.message
+    return f"DOES NOT ANSWER NOW: {silence}" if silence else "answers now"
+
+
+def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[str]:
+    """Write the status as text, one fact on each line. Of several gateways each gets one line.
+
+    `influxdb`: whether InfluxDB answers now; empty if it was not asked.
+    """
     store, troubles = _part(found, "store"), _part(found, "troubles")
     gateways = status_file.list_gateways(found)
     is_one, sites = len(gateways) == 1, _part(found, "sites")
@@ -81,7 +103,7 @@ def write_lines(found: dict[str, Json], now: float) -> list[str]:
         _describe_state(found, now),
         *(_describe_one(found, now) if is_one else _list_gateways(gateways)),
         *(_describe_site(name, _part(sites, name)) for name in sites),
-        _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now)),
+        _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now, influxdb)),
         *(_line(name, _describe_outlet(str(address))) for name, address in _part(found, "outlets").items()),
         _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
         *(_describe_missing(_part(found, "missing"), now) if is_one else ()),
@@ -197,15 +219,17 @@ def _describe_missing(missing: dict[str, Json], now: float) -> list[str]:
     return text
 
 
-def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: float) -> str:
+def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: float, answer: str) -> str:
     if not influxdb:
         return "not set: everything is kept in the embedded store"
     last, delivered = influxdb.get("last_delivery"), store.get("delivered")
     unknown = "the last one is no longer known" if delivered else "none yet"
     ago = format_span(now - last) if _is_number(last) else ""
     when = f"last {ago} ago" if ago else unknown
-    later = "; an outage shows at the next delivery" if _is_number(last) and now - last < _FRESH_S else ""
-    return f"{delivered} points delivered ever, {when}, {store.get('refused')} refused{later}"
+    is_fresh = _is_number(last) and now - last < _FRESH_S
+    remark = answer or ("an outage shows at the next delivery" if is_fresh else "")
+    facts = f"{delivered} points delivered ever, {when}, {store.get('refused')} refused"
+    return f"{facts}; {remark}" if remark else facts
 
 
 def _describe_outlet(address: str) -> str:

@@ -15,6 +15,8 @@ from logger.wire import Answer, Wire
 WRITE_TIMEOUT_S = 30.0
 """A full batch takes a slow server some seconds; InfluxDB 3 answers once a second."""
 PROBE_TIMEOUT_S = 10.0
+_LOOK_TIMEOUT_S = 3.0
+"""For a person who waits; a server that answers later is called silent."""
 _LIMIT = 1024 * 1024
 """The most that an answer to a write may be, in bytes; what is wrong stands at its beginning."""
 _READ = 64_000
@@ -38,6 +40,18 @@ async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
                 "wait if InfluxDB is starting; read InfluxDB's own log if this lasts.",
             )
     return setup, ping
+
+
+async def find_silence(target: Target, clock: Clock) -> str:
+    """Ask a server `/ping` without credentials. Return why it does not answer now; empty if it does."""
+    wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
+    try:
+        answer = await wire.request("GET", "/ping", timeout_s=_LOOK_TIMEOUT_S)
+    except WireError as error:
+        return error.message
+    finally:
+        await wire.aclose()
+    return f"{wire.host} is not ready: HTTP {answer.status}" if answer.status >= 500 else ""
 
 
 class Writer:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from logger.commands.status import write_lines
+from logger.daemon import status_file
 from logger.model import Json
+from tests.commands.program import program
+from tests.databases.fake_influx2 import FakeInflux2
 
 NOW = 1_790_000_000.0
 
@@ -31,3 +36,19 @@ def test_a_fresh_delivery_does_not_promise_that_influxdb_still_answers(ago: int,
     told = line_of("influxdb", influxdb={"last_delivery": NOW - ago}, store={"delivered": 3, "refused": 0})
     assert told.startswith("influxdb   3 points delivered ever, last ")
     assert told.endswith("an outage shows at the next delivery") is is_fresh
+
+
+def test_influxdb_is_asked_at_the_time_of_the_status(tmp_path: Path) -> None:
+    """The recorder notices an outage only when it delivers."""
+    server = FakeInflux2()
+    server.start()
+    settings = {"INFLUXDB_URL": server.url, "INFLUXDB_ORG": "home", "LOGGER_STATE_DIR": str(tmp_path)}
+    status_file.write(tmp_path, {"alive_until": 4e9, "influxdb": {"batches": 1}, "store": {}})
+    asked = len(server.seen)
+    shown = program(tmp_path, "status", settings=settings)
+    assert "refused; answers now\n" in shown.out
+    assert [request.path for request in server.seen[asked:]] == ["/ping"]
+    server.stop()
+    shown = program(tmp_path, "status", settings=settings)
+    assert "refused; DOES NOT ANSWER NOW: " in shown.out
+    assert shown.code == 0
