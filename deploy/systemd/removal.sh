@@ -17,7 +17,8 @@ remove_boards() {
 }
 
 take_back_from_grafana() {
-    local names rules folders file
+    local names rules folders file verb=Restarting
+    systemctl is-active --quiet grafana-server.service || verb=Starting
     names=$(name_sources) rules=$(name_rules) folders=$(name_folders)
     say "Taking back from Grafana what it got from here, and nothing else"
     echo "    boards        all of $(choose_boards)"
@@ -29,10 +30,13 @@ take_back_from_grafana() {
     for file in "$grafana_boards" "$grafana_drop_in"; do
         [ ! -e "$DESTDIR$file" ] || delete "$file"
     done
-    do_it "Restarting Grafana, which then forgets them" systemctl daemon-reload
+    do_it "$verb Grafana, which then forgets them" systemctl daemon-reload
     do_quietly systemctl restart grafana-server.service
     do_quietly wait_for_port 3000 || say "Grafana does not answer: it may still hold them. Try: journalctl -u grafana-server"
     do_quietly python3 "$here/delete_folders.py" "$DESTDIR$grafana_password" "$folders"
+    if [ "$verb" = Starting ]; then
+        do_it "Stopping Grafana again, because it was stopped before" systemctl stop grafana-server.service
+    fi
 }
 
 # What the files that Grafana read have named, one on each line.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from pathlib import Path
 from typing import Final, TypeGuard
@@ -24,7 +23,6 @@ from logger.errors import SettingsError, StoreHeldError
 from logger.influx.write import find_silence
 from logger.model import Json, number_or_zero
 from logger.readings.missing import group_reasons
-from logger.settings.environment import read_hostname
 from logger.settings.load import Settings
 
 _POWERS: Final = {
@@ -43,8 +41,6 @@ _NOTES: Final = {
 _FRESH_S: Final = 120
 """A delivery younger than this may be the last before an outage that nobody could notice yet."""
 _NOT_SETTLED: Final = "not settled yet: another document of the gateway may count better"
-_OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
-"""An address that answers this machine alone. Where everybody is answered, the recorder writes `localhost`."""
 
 
 class NoDaemonError(StoreHeldError):
@@ -104,7 +100,10 @@ def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[
         *(_describe_one(found, now) if is_one else _list_gateways(gateways)),
         *(_describe_site(name, _part(sites, name)) for name in sites),
         _line("influxdb", _describe_delivery(_part(found, "influxdb"), store, now, influxdb)),
-        *(_line(name, _describe_outlet(str(address))) for name, address in _part(found, "outlets").items()),
+        *(
+            _line(name, status_file.describe_outlet(str(address)))
+            for name, address in _part(found, "outlets").items()
+        ),
         _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
         *(_describe_missing(_part(found, "missing"), now) if is_one else ()),
         *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),
@@ -230,14 +229,6 @@ def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: f
     remark = answer or ("an outage shows at the next delivery" if is_fresh else "")
     facts = f"{delivered} points delivered ever, {when}, {store.get('refused')} refused"
     return f"{facts}; {remark}" if remark else facts
-
-
-def _describe_outlet(address: str) -> str:
-    """Write the address of an outlet; of one that answers this machine alone also the way from another machine."""
-    if not (own := _OWN_ADDRESS.match(address)):
-        return address
-    tunnel = f"ssh -L {own['port']}:localhost:{own['port']} {read_hostname()}"
-    return f"{address} on this machine; from another one first run there: {tunnel}"
 
 
 def _describe_counters(counters: dict[str, Json]) -> list[str]:

@@ -18,7 +18,8 @@ from logger.clock import Clock
 from logger.influx.classify import Blocked, Done, Wait
 from logger.influx.deliver import deliver
 from logger.influx.write import Writer
-from logger.model import ROLES, Role
+from logger.model import Role
+from logger.store.records import Sent
 from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
@@ -26,33 +27,35 @@ WINDOW_S: Final = 8 * 86400
 """A shard holds one week; the eighth day covers points that were delivered late."""
 PAUSE_S: Final = 5.0
 """Seconds between two batches; resending is not urgent."""
+_PARTS: Final[dict[str, Role]] = {"totals": "totals", "devices": "devices", "days": "daily", "hours": "daily"}
+"""What is sent again, in this order, and its role."""
 
 
 class Resending:
-    """Sends all recently delivered points again, in one pass.
+    """Sends all recently delivered points again, in one pass; of days their current rows.
 
-    The pass changes only the daily rows in the store: they wait for delivery again, with their current values.
+    The pass changes nothing in the store, so no point counts as waiting or as delivered twice. A row of a day that
+    changes during the pass waits for delivery, so its new value is sent after the old one.
     """
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:
         self._lines = 0
         self._store, self._clock = store, clock
-        self._left: dict[Role, tuple[int, int]] = {}
+        self._left: dict[str, tuple[int, int]] = {}
         self._until = (0, 0)
         self._since = 0
-        self._days_wait = False
 
     @property
     def role(self) -> Role | None:
         """Return the role to send next; None when nothing is left to send."""
-        return next(iter(self._left), None)
+        return next(map(_PARTS.__getitem__, self._left), None)
 
     async def plan(self) -> None:
         """Plan to send again everything that was delivered in the last 8 days. A running pass starts again."""
         self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
-        self._left = dict.fromkeys(ROLES, (self._since, 0)) if self._until[0] >= self._since else {}
-        self._lines, self._days_wait = 0, False
+        self._left = dict.fromkeys(_PARTS, (self._since, 0)) if self._until[0] >= self._since else {}
+        self._lines = 0
 
     def drop(self) -> None:
         """Cancel the pass, because this server cannot lose confirmed points."""
@@ -64,12 +67,10 @@ class Resending:
         Lines that are refused, and batches that the server answers with 500, are skipped. They were reported when
         they were first sent.
         """
-        role, after = next(iter(self._left.items()))
-        if not self._days_wait:
-            await self._let_days_wait()
-        sent = await self._store.call(Store.read_sent, role, after, self._until, max_lines)
+        part, role = next((part, _PARTS[part]) for part in self._left)
+        sent = await self._read(part, max_lines)
         if sent is None:
-            del self._left[role]
+            del self._left[part]
             self._report_end()
             return Done()
         batches = sent.batches
@@ -80,7 +81,7 @@ class Resending:
             if not isinstance(delivery.outcome, Done):
                 return delivery.outcome
             batches = tuple(each for number, each in enumerate(batches) if number not in delivery.done)
-        self._left[role] = sent.end
+        self._left[part] = sent.end
         self._lines += sent.lines
         return Done()
 
@@ -91,8 +92,8 @@ class Resending:
                 extra={"points": self._lines, "days": WINDOW_S // 86400},
             )
 
-    async def _let_days_wait(self) -> None:
-        self._days_wait = True
-        after: int | None = 0
-        while after is not None:
-            _, after = await self._store.call(Store.replay_daily, self._since, after)
+    async def _read(self, part: str, max_lines: int) -> Sent | None:
+        after = self._left[part]
+        if part == "days":
+            return await self._store.call(Store.read_sent_days, self._since, after[1], max_lines)
+        return await self._store.call(Store.read_sent, _PARTS[part], after, self._until, max_lines)

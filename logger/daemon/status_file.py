@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from logger import __version__
 from logger.clock import Clock
@@ -20,7 +22,11 @@ from logger.daemon.recorder import Recorder
 from logger.daemon.shipper import Shipper
 from logger.model import Json
 from logger.places import STATUS_FILE
+from logger.settings.environment import read_hostname
 from logger.store.figures import StoreFigures
+
+_OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
+"""An address that answers this machine alone. Where everybody is answered, the recorder writes `localhost`."""
 
 
 def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[str, Json]:
@@ -172,3 +178,11 @@ def list_gateways(status: Mapping[str, Json]) -> list[dict[str, Json]]:
 def serial_in(gateway: Mapping[str, Json]) -> str:
     """Return the serial in the description of a gateway; empty while it is not known."""
     return str(gateway.get("serial") or "")
+
+
+def describe_outlet(address: str) -> str:
+    """Write the address of an outlet; of one that answers this machine alone also the way from another machine."""
+    if not (own := _OWN_ADDRESS.match(address)):
+        return address
+    tunnel = f"ssh -L {own['port']}:localhost:{own['port']} {read_hostname()}"
+    return f"{address} on this machine; from another one first run there: {tunnel}"

@@ -11,6 +11,7 @@ from typing import Final
 
 from logger.clock import format_span
 from logger.daemon.clocks import EARLIEST, SET_OURS
+from logger.daemon.status_file import describe_outlet
 from logger.doctor.check_result import CheckResult, Report, bad, good, note, skip
 from logger.files import is_read_only
 from logger.model import GatewayInfo, Json, number_or_zero
@@ -181,7 +182,7 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
     text = f"process {pid} runs, status of {age} ago"
     outlets = status.get("outlets")
     if isinstance(outlets, dict) and "page" in outlets:
-        text += f", page at {outlets['page']}"
+        text += f", page at {describe_outlet(str(outlets['page']))}"
     if isinstance(troubles, dict) and troubles:
         told = "; ".join(str(trouble).split("\n", maxsplit=1)[0] for trouble in troubles.values())
         return note(_DAEMON, f"{text}; trouble: {told}", "envoy-logger status")

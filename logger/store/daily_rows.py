@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from logger.store.packed_lines import pack_line, unpack_line
-from logger.store.records import DailyRow, Lease
+from logger.store.records import DailyRow, Lease, Sent
 
 
 def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) -> None:
@@ -61,7 +61,7 @@ def lease(connection: sqlite3.Connection, max_lines: int) -> tuple[Lease | None,
         ids=tuple(row[0] for row in rows),
         gateway=rows[0][3],
         role="daily",
-        batches=tuple(gzip.compress(row[2] + b"\n", 1, mtime=0) for row in rows),
+        batches=tuple(_compress(row[2]) for row in rows),
         lines=len(rows),
         oldest_tick=0,
         newest_tick=0,
@@ -96,6 +96,16 @@ def replay(connection: sqlite3.Connection, since_day: str, after: int, limit: in
     ).fetchall()
     connection.executemany("UPDATE daily SET dirty = 1, revision = revision + 1 WHERE id = ?", ids)
     return len(ids), ids[-1][0] if len(ids) == limit else None
+
+
+def read_sent(connection: sqlite3.Connection, since_day: str, after: int, max_lines: int) -> Sent | None:
+    """Read undamaged rows of days from `since_day` on that do not wait, with ids after `after`; None at the end."""
+    found = connection.execute(
+        "SELECT id, line FROM daily WHERE id > ? AND day >= ? AND NOT dirty ORDER BY id LIMIT ?",
+        (after, since_day, max_lines),
+    ).fetchall()
+    batches = tuple(_compress(line) for _, stored in found if (line := unpack_line(stored)) is not None)
+    return Sent(batches, len(batches), (0, found[-1][0])) if found else None
 
 
 def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
@@ -141,3 +151,7 @@ def count_marked(connection: sqlite3.Connection) -> tuple[int, int]:
     """Count the marked rows and their bytes."""
     count, size = connection.execute("SELECT count(*), total(length(line)) FROM daily WHERE dirty").fetchone()
     return int(count), int(size)
+
+
+def _compress(line: bytes) -> bytes:
+    return gzip.compress(line + b"\n", 1, mtime=0)

@@ -221,6 +221,13 @@ class Store:
         """Read rows of a role in order of delivery, after the place `after` and up to `until`; None at the end."""
         return self._file.read(outbox_rows.read_sent, role, after, until, max_lines, MAX_BYTES)
 
+    def read_sent_days(self, since: int, after: int = 0, max_lines: int = MAX_LINES) -> Sent | None:
+        """Read delivered daily rows, from the earliest local day on earth at the time `since`; None at the end.
+
+        `after`: the id in the end of the rows before.
+        """
+        return self._file.read(daily_rows.read_sent, _find_earliest_day(since), after, max_lines)
+
     # -- looking in and trying again ----------------------------------------------------------------------------
 
     def read_figures(self) -> StoreFigures:
@@ -253,8 +260,7 @@ class Store:
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """Let daily rows wait again, from the earliest local day on earth at the time `since`. See replay()."""
-        day = datetime.fromtimestamp(max(0, since - 14 * 3600), UTC).date().isoformat()
-        return self._file.write(daily_rows.replay, day, after, STEP)
+        return self._file.write(daily_rows.replay, _find_earliest_day(since), after, STEP)
 
     def read_lines(
         self, role: Role, since: int = 0, until: int = _FOR_EVER, after: int = 0
@@ -295,3 +301,8 @@ class Store:
 
     def _now(self) -> int:
         return int(self._clock.time())
+
+
+def _find_earliest_day(at: int) -> str:
+    """Find the date that the westernmost zone of the earth has at a time (unix seconds)."""
+    return datetime.fromtimestamp(max(0, at - 14 * 3600), UTC).date().isoformat()

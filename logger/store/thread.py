@@ -28,6 +28,7 @@ _OF_THE_LOOPS: Final = frozenset(
         Store.ack,
         Store.find_last_sent,
         Store.read_sent,
+        Store.read_sent_days,
         Store.read_figures,
         Store.take_report,
         Store.tidy,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -395,6 +396,30 @@ def test_a_new_process_sends_the_last_days_once_more_and_no_older_ones(tmp_path:
     assert numbers(work(0), "totals") == [0]
     assert numbers(work(7 * 86400), "totals") == [7 * 1440, 0]
     assert numbers(work(14 * 86400), "totals") == [14 * 1440, 7 * 1440]
+
+
+def test_rows_of_days_are_sent_once_more_too_and_do_not_wait_meanwhile(tmp_path: Path) -> None:
+    async def work() -> tuple[ScriptedWriter, StoreFigures, bool, bool]:
+        clock = VirtualClock(START + 600)
+        writer = Forgetful(clock, lambda role, at: Done())
+        with InlineStore(tmp_path, clock) as store:
+            rows = tuple(day_row(f"2026-06-{day}", float(day)) for day in (10, 20, 21))
+            await store.call(Store.put, replace(tick(0), daily=rows))
+            first = Shipper(writer, store, clock, Progress(clock), Changes(None))
+            while await first.round():
+                pass
+            writer.taken.clear()
+            async with delivering(store, writer) as shipper:
+                await asyncio.sleep(2)
+                figures, was_resending = store.store.read_figures(), shipper.is_resending
+                await asyncio.sleep(120)
+                return writer, figures, was_resending, shipper.is_resending
+
+    writer, figures, was_resending, is_resending = run_virtually(work())
+    assert (was_resending, is_resending) == (True, False)
+    assert figures.rows == 0, "nothing waits while it is sent once more"
+    days = [line for role, line in writer.taken if role == "daily"]
+    assert days == [day_row("", value).line.decode() for value in (20.0, 21.0)]
 
 
 def test_an_outage_in_the_middle_of_it_begins_it_anew_though_nothing_else_waits(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class Machine:
         self._programs = root / "programs"
         self._programs.mkdir()
         self.packages: set[str] = set()
+        self.running: set[str] = set()
 
     def write(self, path: str, text: str = "") -> Path:
         file = self.root / path.lstrip("/")
@@ -55,7 +56,10 @@ class Machine:
         query.write_text(f"#!/bin/sh\nfor last; do :; done\n{answer}\n")
         architecture = self._programs / "dpkg"
         architecture.write_text("#!/bin/sh\necho amd64\n")
-        for program in (query, architecture):
+        services = self._programs / "systemctl"
+        active = "|".join(f"*{name}.service" for name in sorted(self.running)) or "none"
+        services.write_text(f'#!/bin/sh\ncase "$*" in {active}) exit 0 ;; esac\nexit 3\n')
+        for program in (query, architecture, services):
             program.chmod(0o755)
         environment = {"PATH": f"{self._programs}:{os.environ['PATH']}", "DESTDIR": str(self.root)}
         environment["LANG"] = os.environ.get("LANG", "C")
@@ -295,6 +299,15 @@ def test_removing_it_names_what_stays_and_deletes_no_setting_or_reading(machine:
     for named in ("/etc/envoy-logger", "/var/lib/private/envoy-logger", "apt-get purge envoy-logger", "envoy_daily"):
         assert named in told.stdout
     assert machine.files == ["etc/envoy-logger/envoy-logger.env"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_removing_it_leaves_grafana_running_or_stopped_as_it_was(machine: Machine, is_running: bool) -> None:
+    provided(machine)
+    machine.running = {"grafana-server"} if is_running else set()
+    said = [step for step in steps(machine.install("--uninstall")) if " Grafana" in step]
+    verbs = [step.split()[0] for step in said if not step.startswith("Taking")]
+    assert verbs == (["Restarting"] if is_running else ["Starting", "Stopping"])
 
 
 def test_a_backup_takes_the_place_of_the_questions(machine: Machine, tmp_path: Path) -> None:

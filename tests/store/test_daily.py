@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 from logger.model import RefusedLine
@@ -139,6 +140,27 @@ def test_a_replay_sends_the_days_again(tmp_path: Path) -> None:
     store.ack(lease)
     assert store.lease_daily() == again, "what was leased before the replay does not clear its marks"
     assert store.read_lines("daily") == ([day_row("", 1.0).line] * 4, None)
+    store.close()
+
+
+def test_delivered_rows_of_days_are_read_again_without_a_change_of_the_store(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    store.put(daily_commit(START, *(day_row(f"2026-05-{day}", float(day)) for day in (26, 27, 28, 29))))
+    lease = store.lease_daily()
+    assert lease is not None
+    store.ack(lease)
+    store.put(daily_commit(START + 60, day_row("2026-05-28", 30.0)))
+    before = store.read_figures()
+    first = store.read_sent_days(1_779_926_400, 0, 1)
+    assert first is not None
+    assert [gzip.decompress(batch) for batch in first.batches] == [day_row("", 27.0).line + b"\n"]
+    following = store.read_sent_days(1_779_926_400, first.end[1])
+    assert following is not None
+    assert [gzip.decompress(batch) for batch in following.batches] == [day_row("", 29.0).line + b"\n"], (
+        "the 28th waits"
+    )
+    assert store.read_sent_days(1_779_926_400, following.end[1]) is None
+    assert store.read_figures() == before
     store.close()
 
 

@@ -253,7 +253,7 @@ def test_status_and_doctor_name_the_address_and_the_trouble(tmp_path: Path) -> N
 
     status, good, bad = on_stage(tmp_path, run)
     assert re.search(r"^page +http://127\.0\.0\.1:\d+/", status, re.M)
-    assert re.search(r"page at http://127\.0\.0\.1:\d+/", good)
+    assert re.search(r"page at http://127\.0\.0\.1:(\d+)/ .* ssh -L \1:localhost:\1 ", good)
     assert "another program listens there" in bad
 
 
