@@ -38,8 +38,8 @@ OpenOutlets: TypeAlias = Callable[[Settings, Recorder, Clock], contextlib.Abstra
 _SHUTDOWN_S: Final = 5.0
 _TELL_S: Final = 30.0
 """How often systemd's watchdog hears of the recorder at least."""
-_RENEW_S: Final = 60.0
-"""How often `status.json` is written without news; it says itself until when it holds, which is longer."""
+_RENEW_S: Final = status_file.RENEWED_WITHIN_S - _TELL_S
+"""How often `status.json` is written without news. The recorder looks at this each time it tells the watchdog."""
 _RESCUE_S: Final = 600.0
 """How often a damaged file is looked for that has not been copied."""
 _GATHER_S: Final = 3.0

@@ -18,6 +18,7 @@ from logger import __version__
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.counter_status import describe_energy
+from logger.daemon.progress import Progress
 from logger.daemon.recorder import Recorder
 from logger.daemon.shipper import Shipper
 from logger.model import Json
@@ -25,6 +26,9 @@ from logger.places import STATUS_FILE
 from logger.settings.environment import read_hostname
 from logger.store.figures import StoreFigures
 
+RENEWED_WITHIN_S: Final = 90.0
+"""The recorder writes the status again after this time at the latest."""
+_SPARE_S: Final = 30.0
 _OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
 """An address that answers this machine alone. Where everybody is answered, the recorder writes `localhost`."""
 
@@ -40,7 +44,7 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
         "version": __version__,
         "pid": os.getpid(),
         "written_at": round(clock.time(), 3),
-        "alive_until": round(clock.time() + max(0.0, progress.deadline_s) + 30, 3),
+        "alive_until": round(clock.time() + _find_end(progress) + _SPARE_S, 3),
         "health": describe_health(recorder),
         **(described[0] if described else {}),
         "store": {
@@ -71,6 +75,11 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
         **({"further_gateways": [*described[1:]]} if described[1:] else {}),
         **({"sites": {each.site: dict(each.last) for each in recorder.sites}} if recorder.sites else {}),
     }
+
+
+def _find_end(progress: Progress) -> float:
+    """Find for how many seconds a status holds: until the next deadline, and until the next status is due."""
+    return max(progress.deadline_s, RENEWED_WITHIN_S) if progress.is_alive else 0.0
 
 
 def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:

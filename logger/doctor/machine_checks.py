@@ -182,8 +182,8 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
     text = f"process {pid} runs, status of {age} ago"
     outlets = status.get("outlets")
     if isinstance(outlets, dict) and "page" in outlets:
-        text += f", page at {describe_outlet(str(outlets['page']))}"
+        text += f"\npage at {describe_outlet(str(outlets['page']))}"
     if isinstance(troubles, dict) and troubles:
         told = "; ".join(str(trouble).split("\n", maxsplit=1)[0] for trouble in troubles.values())
-        return note(_DAEMON, f"{text}; trouble: {told}", "envoy-logger status")
+        return note(_DAEMON, f"{text}\ntrouble: {told}", "envoy-logger status")
     return good(_DAEMON, text)
