@@ -17,6 +17,8 @@ _PHASES: Final = ("L1", "L2", "L3")
 _NEEDS: Final = "This needs a meter at the grid."
 _NEEDS_NOW: Final = "This needs a meter at the grid, or nothing was recorded in the last ten minutes."
 _MEASURED: Final = (("meter", "net-consumption"),)
+_METER: Final = Rows("envoy_meter", ("voltage_v",), where=_MEASURED)
+"""As often as the phases, in a third of their points."""
 _LIMITS: Final = {
     "low": Look("Lowest allowed", BAD, "volt", more=DASHED),
     "high": Look("Highest allowed", BAD, "volt", more=DASHED),
@@ -61,9 +63,9 @@ GRID: Final = Board(
                     "recorded. Red: the grid was away.",
                     (24, 9),
                     CurveByTag(_phase("voltage_v"), "phase", names=_PHASES),
-                    LimitLine("low", _phase("voltage_v"), "low_v"),
-                    LimitLine("high", _phase("voltage_v"), "high_v"),
-                    Shade("unrecorded", _phase("voltage_v")),
+                    LimitLine("low", _METER, "low_v"),
+                    LimitLine("high", _METER, "high_v"),
+                    Shade("unrecorded", _METER),
                     Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
                     zero=False,
                     fill=0,

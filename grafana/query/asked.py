@@ -59,6 +59,10 @@ class Rows:
         """Return the same rows with other fields."""
         return Rows(self.measurement, tuple(fields), self.since, self.where)
 
+    def at(self, tag: str, value: str) -> Rows:
+        """Return those of the rows that have this value of a tag."""
+        return Rows(self.measurement, self.fields, self.since, (*self.where, (tag, value)))
+
 
 @cache
 def roles() -> dict[str, Role]:

@@ -37,18 +37,8 @@ class Curve(Query):
         ]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement."""
-        inner = influxql.select(
-            [influxql.call(self.fn, field) for field in self.rows.fields],
-            influxql.quote(self.rows.measurement),
-            influxql.where(self.rows),
-            'GROUP BY time($__interval), "gateway" fill(none)',
-        )
-        outer = [influxql.call(merge_of(field), field) for field in self.rows.fields]
-        text = influxql.select(
-            outer, f"({inner})", f"WHERE {influxql.span(self.rows)}", "GROUP BY time($__interval) fill(null)"
-        )
-        return [Statement(self.rows.role, text, "time_series", "$col")]
+        """Return one statement for each field: what is within a statement is asked again for each of its fields."""
+        return [_merge_gateways(self.rows.having([field]), self.fn, field) for field in self.rows.fields]
 
 
 @dataclass(frozen=True)
@@ -82,10 +72,15 @@ class CurveByTag(Query):
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement; a mean of means needs none within it, which would be asked again for every curve."""
+        """Return one statement, or one for each known value of the tag.
+
+        A mean of means needs no statement within it. What is within a statement is asked again for each curve.
+        """
         (field,) = self.rows.fields
         source, where = influxql.quote(self.rows.measurement), influxql.where(self.rows)
         if self.fn != merge_of(field):
+            if self.names:
+                return [_merge_gateways(self.rows.at(self.tag, name), self.fn, name) for name in self.names]
             each = f'GROUP BY time($__interval), "gateway", "{self.tag}" fill(none)'
             source = f"({influxql.select([influxql.call(self.fn, field)], source, where, each)})"
             where = f"WHERE {influxql.span(self.rows)}"
@@ -263,3 +258,21 @@ class States(Query):
             "GROUP BY time($__interval) fill(none)",
         )
         return [Statement(self.rows.role, text)]
+
+
+def _merge_gateways(rows: Rows, fn: str, name: str) -> Statement:
+    """Write the InfluxQL that has one value of a field in each window, added up over the chosen gateways."""
+    (field,) = rows.fields
+    inner = influxql.select(
+        [influxql.call(fn, field)],
+        influxql.quote(rows.measurement),
+        influxql.where(rows),
+        'GROUP BY time($__interval), "gateway" fill(none)',
+    )
+    text = influxql.select(
+        [influxql.call(merge_of(field), field)],
+        f"({inner})",
+        f"WHERE {influxql.span(rows)}",
+        "GROUP BY time($__interval) fill(null)",
+    )
+    return Statement(rows.role, text, "time_series", name)
