@@ -41,11 +41,12 @@ def is_rounded(name: str) -> bool:
     return name.endswith(("_w", "_wh"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """Hold one answer of the gateway. `body`: parsed JSON. `received_at`, `took_s`: seconds by our clock.
 
-    `skeleton`: a number that two documents have in common if they differ only in digits; 0 if it is unknown.
+    `skeleton`: a number that two documents have in common if they differ only in digits; 0 if it is unknown. A
+    document equals only itself, so that a cache can find what was read from it.
     """
 
     path: str

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from logger import __version__
@@ -101,6 +101,7 @@ class Wire:
         self._challenges: dict[str, Challenge] = {}
         self._cookies = httpx.Cookies()
         self._cookie_fields: dict[str, dict[str, str]] = {}
+        self._kept: dict[str, tuple[dict[str, str], httpx.Request]] = {}
         self._is_closed = False
         trusted = tls if tls is not None else _authorities(base_url)
         proxy = proxy_for(base_url) if use_proxy else None
@@ -140,15 +141,12 @@ class Wire:
         try:
             async with self._clock.timeout(timeout_s) as bound:
                 url = _make_url(self.base_url + path, *(params or {}).items())
-                request = httpx.Request(
-                    method,
-                    url,
-                    headers={**_HEADERS, **(headers or {}), **self._make_cookie_field(path, url)},
-                    content=content,
-                    data=form,
-                    json=json,
-                    extensions={"timeout": {"connect": _share_of(bound)}, MAY_REPEAT: form is None},
-                )
+                fields = {**_HEADERS, **(headers or {}), **self._make_cookie_field(path, url)}
+                if method == "GET" and params is None and auth is None:
+                    request = self._recall_request(path, url, fields)
+                else:
+                    request = httpx.Request(method, url, headers=fields, content=content, data=form, json=json)
+                request.extensions = {"timeout": {"connect": _share_of(bound)}, MAY_REPEAT: form is None}
                 status, answered, body = await self._send_signed(request, auth, path, where)
                 return Answer(status, answered, body, self._clock.monotonic() - started)
         except TimeoutError as error:
@@ -167,22 +165,22 @@ class Wire:
         A path without Digest gets no signature. A challenge that calls the last nonce stale is answered once more.
         """
         if not isinstance(auth, Digest):
-            response, body = await self._send(request, auth, where)
-            return response.status_code, dict(response.headers), body
-        challenge, answered = self._challenges.get(path), 0
+            response, answered, body = await self._send(request, auth, where)
+            return response.status_code, answered, body
+        challenge, signed = self._challenges.get(path), 0
         while True:
             if challenge is not None:
                 uri = request.url.raw_path.decode("ascii")
                 request.headers["authorization"] = challenge.sign(auth, request.method, uri)
-            response, body = await self._send(request, None, where)
+            response, answered, body = await self._send(request, None, where)
             asked = self._read_challenge(response, where)
-            if asked is None or answered == _MOST_CHALLENGES or (answered and not asked.is_stale):
+            if asked is None or signed == _MOST_CHALLENGES or (signed and not asked.is_stale):
                 break
             challenge = self._challenges[path] = asked
-            answered += 1
+            signed += 1
         if challenge is not None:
-            challenge.follow(response.headers.get("authentication-info", ""))
-        return response.status_code, dict(response.headers), body
+            challenge.follow(answered.get("authentication-info", ""))
+        return response.status_code, answered, body
 
     def _read_challenge(self, response: httpx.Response, where: str) -> Challenge | None:
         """Return the challenge of a 401; None for any other answer. Raises BrokenError if it cannot be answered."""
@@ -196,23 +194,25 @@ class Wire:
                 "check that the address is the gateway's own.",
             ) from error
 
-    async def _send(self, request: httpx.Request, auth: Basic | None, where: str) -> tuple[httpx.Response, bytes]:
-        """Send a request once and read the whole answer within its limits."""
+    async def _send(
+        self, request: httpx.Request, auth: Basic | None, where: str
+    ) -> tuple[httpx.Response, dict[str, str], bytes]:
+        """Send a request once. Return the answer, its headers, and its body, read whole within its limits."""
         if auth is not None:
             request = next(httpx.BasicAuth(auth.username, auth.password).auth_flow(request))
         response = await self._transport.handle_async_request(request)
+        answered = dict(response.headers)
         try:
-            assert isinstance(response.stream, AsyncIterable)  # noqa: S101  of the asynchronous layer
-            body = await _read(response.stream, response.headers, self._max_bytes, where)
+            body = await _read(cast("httpx.AsyncByteStream", response.stream), answered, self._max_bytes, where)
         finally:
             await response.aclose()
-        if "set-cookie" in response.headers:
+        if "set-cookie" in answered:
             response.request = request
             self._cookies.extract_cookies(response)
             self._cookie_fields = {}
             if not _sane(self._cookies):
                 self.forget_cookies()
-        return response, body
+        return response, answered, body
 
     def cookie(self, name: str) -> str | None:
         """Return the value of a cookie that the server set, or None."""
@@ -233,6 +233,16 @@ class Wire:
             if all(cookie.expires is None for cookie in self._cookies.jar):
                 self._cookie_fields[path] = found
         return found
+
+    def _recall_request(self, path: str, url: httpx.URL, fields: dict[str, str]) -> httpx.Request:
+        """Return the last request of a path, or make it anew if its headers have changed.
+
+        Making one takes long, and a gateway is asked for the same few paths each minute.
+        """
+        found = self._kept.get(path)
+        if found is None or found[0] != fields:
+            found = self._kept[path] = fields, httpx.Request("GET", url, headers=fields)
+        return found[1]
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -33,7 +33,7 @@ class NewestReadings:
     def __init__(self) -> None:
         self.revision = 0
         self.events: deque[Reading] = deque(maxlen=EVENTS_KEPT)
-        self._series: dict[str, dict[tuple[str, ...], Reading]] = {}
+        self._series: dict[str, dict[tuple[str | None, ...], Reading]] = {}
 
     def take(self, readings: Iterable[Reading]) -> None:
         """Take readings that were stored. An older reading of a series never replaces a newer one."""
@@ -43,7 +43,7 @@ class NewestReadings:
                 self.events.append(reading)
                 continue
             series = self._series.setdefault(reading.measurement, {})
-            key = tuple(reading.tags.get(name, "") for name in _TAGS)
+            key = tuple(map(reading.tags.get, _TAGS))
             known = series.get(key)
             if known is None or known.time <= reading.time:
                 series[key] = reading

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
+from operator import itemgetter
 from typing import Final, Protocol
 
 from logger import log
@@ -74,7 +75,7 @@ class Requests:
     def count_last_hour(self, now: float) -> Counter[Lane]:
         """Count the requests of the hour before `now`, in unix seconds, by lane. `/info` belongs to the fast lane."""
         self._forget_earlier(now)
-        return Counter(lane for _, lane in self._sent)
+        return Counter(map(itemgetter(1), self._sent))
 
     def _forget_earlier(self, now: float) -> None:
         while self._sent and not 0 <= now - self._sent[0][0] < _HOUR_S:

@@ -46,7 +46,7 @@ class Auth:
         self.token: Token | None = None
         self._access, self._clock, self._serial, self._events = access, clock, serial, events
         self._reread, self._reread_at = reread, clock.monotonic()
-        self._rejected: dict[str, float] = {}
+        self._rejected: dict[Token, float] = {}
         self._task: asyncio.Task[Token] | None = None
         self._renewal_looked_at = float("-inf")
         self._kept = tokens.load(access.state_dir, serial, clock.time())
@@ -86,13 +86,13 @@ class Auth:
 
     def reject(self, token: Token) -> None:
         """Record that the gateway has definitely refused this token."""
-        self._rejected[token.id] = self._clock.time()
+        self._rejected[token] = self._clock.time()
         if self.token is token:
             self.token = None
 
     def accept(self, token: Token) -> None:
         """Record that the gateway has accepted this token."""
-        self._rejected.pop(token.id, None)
+        self._rejected.pop(token, None)
 
     async def aclose(self) -> None:
         """Cancel a running sign-in. The attempt still counts."""
@@ -121,7 +121,7 @@ class Auth:
 
     def _choose(self, now: float) -> Token | None:
         """Return the first token that needs no renewal yet, else the one that expires last. Skip rejected tokens."""
-        usable = [token for token in self._list_valid(now) if token.id not in self._rejected]
+        usable = [token for token in self._list_valid(now) if token not in self._rejected]
         far = [token for token in usable if now < token.renew_at]
         return far[0] if far else max(usable, key=lambda token: token.expires_at, default=None)
 
@@ -130,7 +130,7 @@ class Auth:
 
         If that fails, return a rejected token again after its waiting time.
         """
-        rested = [token for token in self._list_valid(now) if now - self._rejected[token.id] >= _AGAIN_S]
+        rested = [token for token in self._list_valid(now) if now - self._rejected[token] >= _AGAIN_S]
         try:
             if not self._access.has_account:
                 raise self._explain_fault(now)
@@ -178,7 +178,7 @@ class Auth:
 
     async def _sign_in(self) -> Token:
         def is_usable(kept: Token) -> bool:
-            return kept.id not in self._rejected and self._clock.time() < kept.renew_at
+            return kept not in self._rejected and self._clock.time() < kept.renew_at
 
         self._kept = await sign_in(self._access, self._serial, self._clock, self._events, is_usable)
         return self._kept

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -40,11 +39,6 @@ class Token:
     expires_at: float
     issued_at: float
     user: str
-
-    @property
-    def id(self) -> str:
-        """Return a hash that distinguishes tokens without showing them."""
-        return sha256(self.text.encode()).hexdigest()
 
     @property
     def renew_at(self) -> float:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from logger.model import add_up
+from logger.model import Document, add_up
 from logger.readings import paths
-from logger.readings.rows import Row, SameDocument, View
+from logger.readings.rows import Row, View
 from logger.readings.selectors import batteries, ensemble
 from logger.readings.values import IDLE_W, battery_state, read_acb_watts
 
@@ -130,14 +130,14 @@ def _weigh_own(row: Row, view: View) -> float | None:
         return None
     if abs(power.received_at - row.document.received_at) > _SAME_MINUTE_S:
         return None
-    return _weigh(SameDocument(power), SameDocument(listed))
+    return _weigh(power, listed)
 
 
 @lru_cache(maxsize=8)
-def _weigh(power: SameDocument, listed: SameDocument) -> float | None:
+def _weigh(power: Document, listed: Document) -> float | None:
     """Return the mean charge of the IQ Batteries, weighted by capacity; None if a battery lacks one of the two."""
-    charges = {row.serial: _read_percent(row, "soc") for row in ensemble.list_powers(power.document) or ()}
-    rows = ensemble.ensemble_devices(listed.document, "ENCHARGE") or []
+    charges = {row.serial: _read_percent(row, "soc") for row in ensemble.list_powers(power) or ()}
+    rows = ensemble.ensemble_devices(listed, "ENCHARGE") or []
     known = [
         (whole_wh, percent)
         for row in rows

@@ -12,15 +12,17 @@ from typing import Final, TypeAlias
 from logger.model import Json, add_up
 
 Object: TypeAlias = Mapping[str, Json]
+_NUMBERS: Final = frozenset((int, float))
+"""The types of a number; that of true and false is another one."""
 _SERIAL_LIMIT: Final = 32
 
 
 def number(value: Json) -> float | None:
     """Return a finite number, or None for text, booleans, null and infinite values."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if type(value) not in _NUMBERS:
         return None
     try:
-        result = float(value)
+        result = float(value)  # type: ignore[arg-type]
     except OverflowError:
         return None
     return result if math.isfinite(result) else None

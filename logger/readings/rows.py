@@ -129,19 +129,6 @@ class View:
         return document.received_at + self.snapshot.gateway.clock_skew_s
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SameDocument:
-    """Wrap a document as a cache key. Two keys are equal only if they wrap the same answer of the gateway."""
-
-    document: Document
-
-    def __hash__(self) -> int:
-        return id(self.document)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SameDocument) and other.document is self.document
-
-
 Selector: TypeAlias = Callable[[View], Rows]
 Condition: TypeAlias = Callable[[View], "bool | None"]
 """Tells whether a condition holds at this gateway; None if unknown."""
@@ -200,13 +187,13 @@ def each_of(document: Found[Document], serial: str = "", reported: str = "") -> 
 
     `serial` and `reported` name the keys for a row's serial and time.
     """
-    return document if isinstance(document, Missing) else _list_rows(SameDocument(document), serial, reported)
+    return document if isinstance(document, Missing) else _list_rows(document, serial, reported)
 
 
 @lru_cache(maxsize=16)
-def _list_rows(same: SameDocument, serial: str, reported: str) -> Rows:
+def _list_rows(document: Document, serial: str, reported: str) -> Rows:
     """List the rows of a document. The result is cached, because a tick asks for the same rows many times."""
-    return inner_rows(same.document.body, same.document, serial, reported)
+    return inner_rows(document.body, document, serial, reported)
 
 
 def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:

@@ -103,9 +103,11 @@ class Field:
         if row.doubt and self.needs_belief:
             return None
         value = key.read(row, view)
-        if value is None or not self.is_plausible(value):
+        if value is None or isinstance(value, (bool, str)):
+            return value
+        if not self.is_plausible(value):
             return None
-        return float(value) if self.kind == "float" and not isinstance(value, (bool, str)) else value
+        return float(value) if self.kind == "float" else value
 
     def is_plausible(self, value: Value) -> bool:
         """Tell whether a number lies within the field's limits; always true for flags and texts."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from logger.model import Document
 from logger.readings import paths
 from logger.readings.json_values import dig, objects, serial_of, total, whole
-from logger.readings.rows import ABSENT, UNKNOWN, Found, Row, Rows, View, keep, whole_of
+from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, Rows, View, keep, whole_of
 
 _DEVICE_DATA_LIMIT: Final = 50
 """Device data lists at most this many devices, even at larger sites."""
@@ -15,7 +16,14 @@ _DEVICE_DATA_LIMIT: Final = 50
 
 def data_devices(view: View, kind: str) -> Rows:
     """Select active devices of one kind of `/ivp/pdm/device_data` that have a last reading."""
-    data = whole_of(view.find_fresh(paths.DEVICE_DATA))
+    document = view.find_fresh(paths.DEVICE_DATA)
+    return document if isinstance(document, Missing) else _list_reports(document, kind)
+
+
+@lru_cache(maxsize=8)
+def _list_reports(document: Document, kind: str) -> Rows:
+    """List active devices of one kind with a last reading. Cached, because a tick asks for the same rows often."""
+    data = whole_of(document)
     if not data:
         return data
     rows = []

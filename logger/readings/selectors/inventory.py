@@ -7,7 +7,7 @@ from functools import lru_cache
 from logger.model import Document
 from logger.readings import paths
 from logger.readings.json_values import Object, objects
-from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, Rows, SameDocument, View, inner_rows, keep
+from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, Rows, View, inner_rows, keep
 
 
 def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
@@ -15,13 +15,12 @@ def inventory_of(document: Found[Document], kind: str, *, counting: bool = False
 
     `counting`: select none unless it is known of each device whether it is deleted.
     """
-    return document if isinstance(document, Missing) else _list_kind(SameDocument(document), kind, counting=counting)
+    return document if isinstance(document, Missing) else _list_kind(document, kind, counting=counting)
 
 
 @lru_cache(maxsize=8)
-def _list_kind(same: SameDocument, kind: str, *, counting: bool) -> Rows:
+def _list_kind(document: Document, kind: str, *, counting: bool) -> Rows:
     """List the devices of one kind. The result is cached, because a tick asks for the same rows many times."""
-    document = same.document
     groups = objects(document.body) or []
     if not any(group.get("type") == "PCU" for group in groups):
         return UNKNOWN  # every complete inventory has an inverter group, even if empty: this one is cut

@@ -18,7 +18,6 @@ from logger.readings.rows import (
     Missing,
     Row,
     Rows,
-    SameDocument,
     View,
     each_of,
     first_of,
@@ -49,6 +48,12 @@ MOST_W: Final = 1000.0
 
 def list_devices(document: Found[Document], dev_type: int) -> Rows:
     """Select devices of one type of `/api/v1/production/inverters`."""
+    return document if isinstance(document, Missing) else _list_type(document, dev_type)
+
+
+@lru_cache(maxsize=8)
+def _list_type(document: Document, dev_type: int) -> Rows:
+    """Select devices of one type. The result is cached, because a tick asks for the same rows many times."""
     devices = each_of(document, "serialNumber", "lastReportDate")
     is_any = dev_type == PCU and is_untyped(devices)
     return keep(devices, lambda row: is_any or row.values.get("devType") == dev_type)
@@ -76,8 +81,15 @@ def living_inverters(view: View) -> Rows:
     older than the newest report of the list. The present time is not used, because under snow the whole site may be
     silent for longer.
     """
-    rows = list_devices(view.find_fact(paths.V1_INVERTERS), PCU)
-    times = [row.reported for row in rows or () if row.reported and _silent_s(row, view) >= -AHEAD_S]
+    document = view.find_fact(paths.V1_INVERTERS)
+    return document if isinstance(document, Missing) else _list_living(document, view.gateway_now(document))
+
+
+@lru_cache(maxsize=4)
+def _list_living(document: Document, now: float) -> Rows:
+    """List the inverters that are not removed. `now`: by the gateway's clock, when the document arrived."""
+    rows = list_devices(document, PCU)
+    times = [row.reported for row in rows or () if row.reported and now - row.reported >= -AHEAD_S]
     oldest = max(times, default=0) - GONE_S
     return keep(rows, lambda row: row.reported is None or row.reported > oldest)
 
@@ -90,12 +102,16 @@ def countable_inverters(view: View) -> Rows:
     document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):
         return document
+    return living_inverters(view) if _is_countable(document) else UNKNOWN
+
+
+@lru_cache(maxsize=4)
+def _is_countable(document: Document) -> bool:
+    """Tell whether a v1 list gives the type of each device, or of none, and the report time of each inverter."""
     devices = each_of(document)
     if not devices or not (is_typed(devices) or is_untyped(devices)):
-        return UNKNOWN
-    if any(row.reported is None for row in list_devices(document, PCU) or ()):
-        return UNKNOWN
-    return living_inverters(view)
+        return False
+    return all(row.reported is not None for row in list_devices(document, PCU) or ())
 
 
 def _silent_s(row: Row, view: View) -> float:
@@ -134,20 +150,20 @@ def find_last_report(view: View) -> float | None:
     """
     for path, find_newest in ((paths.V1_INVERTERS, _find_newest_listed), (paths.DEVICE_DATA, _find_newest_in_data)):
         document = view.find_fact(path)
-        if not isinstance(document, Missing) and (newest := find_newest(SameDocument(document))):
+        if not isinstance(document, Missing) and (newest := find_newest(document)):
             silent_s = max(0.0, view.gateway_now(document) - newest)
             return document.received_at - silent_s
     return None
 
 
 @lru_cache(maxsize=4)
-def _find_newest_listed(same: SameDocument) -> int:
-    return max((row.reported or 0 for row in list_devices(same.document, PCU) or ()), default=0)
+def _find_newest_listed(document: Document) -> int:
+    return max((row.reported or 0 for row in list_devices(document, PCU) or ()), default=0)
 
 
 @lru_cache(maxsize=4)
-def _find_newest_in_data(same: SameDocument) -> int:
-    rows = select_data_inverters(same.document) or ()
+def _find_newest_in_data(document: Document) -> int:
+    rows = select_data_inverters(document) or ()
     channels = [channel for row in rows for channel in objects(row.values.get("channels")) or ()]
     return max((whole(dig(channel, "lastReading.endDate")) or 0 for channel in channels), default=0)
 
@@ -160,20 +176,20 @@ def sum_maxima(view: View) -> float | None:
     """
     for path, add in ((paths.V1_INVERTERS, _add_listed_maxima), (paths.DEVICE_DATA, _add_data_maxima)):
         document = view.find_fact(path)
-        if not isinstance(document, Missing) and (watts := add(SameDocument(document))):
+        if not isinstance(document, Missing) and (watts := add(document)):
             return watts
     return None
 
 
 @lru_cache(maxsize=4)
-def _add_listed_maxima(same: SameDocument) -> float | None:
-    rows = list_devices(same.document, PCU)
+def _add_listed_maxima(document: Document) -> float | None:
+    rows = list_devices(document, PCU)
     return total((row.values.get("maxReportWatts") for row in rows), least=0.0, most=MOST_W) if rows else None
 
 
 @lru_cache(maxsize=4)
-def _add_data_maxima(same: SameDocument) -> float | None:
-    rows = select_data_inverters(same.document)
+def _add_data_maxima(document: Document) -> float | None:
+    rows = select_data_inverters(document)
     channels = [channel for row in rows or () for channel in objects(row.values.get("channels")) or [{}]]
     return total((dig(channel, "watts.max") for channel in channels), least=0.0, most=MOST_W) if rows else None
 

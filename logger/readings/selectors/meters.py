@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from logger.model import add_up
+from logger.model import Document, add_up
 from logger.readings import paths
 from logger.readings.json_values import Object, number, objects, whole
 from logger.readings.rows import (
@@ -16,7 +17,6 @@ from logger.readings.rows import (
     Missing,
     Row,
     Rows,
-    SameDocument,
     Selector,
     View,
     each_of,
@@ -75,12 +75,12 @@ class Meter:
 def meters_of(view: View) -> Found[list[Meter]]:
     """Return the meter list; ABSENT if the gateway has none."""
     document = view.find_fact(paths.METERS)
-    return document if isinstance(document, Missing) else _parse(SameDocument(document))
+    return document if isinstance(document, Missing) else _parse(document)
 
 
 @lru_cache(maxsize=4)
-def _parse(same: SameDocument) -> Found[list[Meter]]:
-    lines = each_of(same.document)
+def _parse(document: Document) -> Found[list[Meter]]:
+    lines = each_of(document)
     return lines if isinstance(lines, Missing) else [_meter(line.values) for line in lines]
 
 
@@ -97,7 +97,16 @@ def _meter(line: Object) -> Meter:
 
 def has_meter(view: View, kind: str) -> bool | None:
     """Tell whether an enabled meter of a measurement type is listed; None if unknown now."""
-    listed = meters_of(view)
+    document = view.find_fact(paths.METERS)
+    if isinstance(document, Missing):
+        return None if document is UNKNOWN else False
+    return _lists_meter(document, kind)
+
+
+@lru_cache(maxsize=32)
+def _lists_meter(document: Document, kind: str) -> bool | None:
+    """Tell whether a meter list has an enabled meter of a measurement type; None if it cannot be read."""
+    listed = _parse(document)
     if listed is UNKNOWN:
         return None
     meters = listed or []
@@ -176,30 +185,37 @@ def meters_in_use(view: View) -> Rows:
     Each row also has `phases`, the number of phases in use, and `new_stack`: whether the gateway runs the new
     metering code of some 8.3 firmware.
     """
-    document = view.find_fact(paths.METERS)
-    listed = meters_of(view)
-    if not listed or isinstance(document, Missing):
-        return UNKNOWN if listed is UNKNOWN else ABSENT
-    if not any(meter.enabled and meter.kind and meter.eid is not None for meter in listed):
-        return ABSENT
+    listed = view.find_fact(paths.METERS)
+    if isinstance(listed, Missing):
+        return listed
+    enabled = _list_enabled(listed)
+    if isinstance(enabled, Missing):
+        return enabled
     readings = view.find_fresh(paths.READINGS)
     if isinstance(readings, Missing):
         return readings
-    doubts = tuple(sorted(view.snapshot.doubts.get(paths.READINGS, {}).items()))
-    return _join(SameDocument(document), SameDocument(readings), doubts)
+    return _join(listed, readings, tuple(view.snapshot.doubts.get(paths.READINGS, {}).items()))
+
+
+@lru_cache(maxsize=4)
+def _list_enabled(listed: Document) -> Found[Mapping[int, Meter]]:
+    """Return the enabled meters of known kind by eid."""
+    meters = _parse(listed)
+    if isinstance(meters, Missing):
+        return meters
+    return {each.eid: each for each in meters if each.enabled and each.kind and each.eid is not None} or ABSENT
 
 
 @lru_cache(maxsize=8)
-def _join(listed: SameDocument, readings: SameDocument, doubts: tuple[tuple[str, str], ...]) -> Rows:
+def _join(listed: Document, readings: Document, doubts: tuple[tuple[str, str], ...]) -> Rows:
     """Join the meter list and the readings.
 
     The result is cached, because a tick asks for the same rows many times.
     """
-    every, found = _parse(listed) or [], each_of(readings.document)
+    meters, found = _list_enabled(listed) or {}, each_of(readings)
     if not found:
         return found
-    meters = {meter.eid: meter for meter in every if meter.enabled and meter.kind}
-    new_stack, known_doubts = any(meter.kind in _NEW_STACK for meter in every), dict(doubts)
+    new_stack, known_doubts = any(meter.kind in _NEW_STACK for meter in _parse(listed) or ()), dict(doubts)
     rows = []
     for row in found:
         eid = row.values.get("eid")
