@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "backfill": GROUND | TALK | {"tariff", "energy", "panels", "readings", "control", "influx", "daemon", "backfill"},
     "backup": GROUND | DOORS | {"tariff", "store", "backup"},
     "doctor": GROUND | DOORS | {"gateway", "readings", "influx", "provision", "store", "daemon", "mqtt", "doctor"},
-    "query": GROUND | TALK | {"influx", "control", "daemon", "backfill", "query"},
+    "query": GROUND | TALK | {"energy", "influx", "control", "daemon", "backfill", "query"},
     "web": GROUND | DOORS | {*BELOW_DAEMON, "daemon", "backfill", "query", "web"},
     "mqtt": GROUND | DOORS | {"readings", "daemon", "mqtt"},
     "outlets": GROUND | DOORS | {"daemon", "web", "mqtt"},

@@ -22,8 +22,10 @@ from logger.commands.ui.start import begin
 from logger.control.api import reach
 from logger.daemon.config import read_target_of
 from logger.days import first_instant
+from logger.energy.counting import describe_counting
+from logger.energy.state import EnergyState
 from logger.query.catalog import QUERIES
-from logger.query.history_sources import list_store_gateways, read_influxdb, read_store
+from logger.query.history_sources import read_energy_states, read_influxdb, read_store
 from logger.query.named_query import NamedQuery, Rows, Scope, Span
 from logger.settings.load import Settings
 
@@ -144,10 +146,11 @@ def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
 async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
     """Read the recorder's own store. Days begin as the recorder counts them."""
     async with reach(configured, SystemClock()) as ask:
-        zones = await list_store_gateways(ask)
-        gateways = _choose(query, asked.gateway or _find_only(configured), [*zones])
-        zone = zones.get(gateways[0])
-        scope = _find_scope(query, asked, ZoneInfo(zone) if zone else zone_of(configured))
+        states = await read_energy_states(ask)
+        gateways = _choose(query, asked.gateway or _find_only(configured), [*states])
+        energy = states.get(gateways[0], EnergyState())
+        scope = _find_scope(query, asked, ZoneInfo(energy.zone) if energy.zone else zone_of(configured))
+        scope = replace(scope, counting=describe_counting(energy, scope.last_day.isoformat()))
         rows = Rows({})
         for gateway in gateways:
             rows = rows.plus(await read_store(ask, query.needs, gateway, scope.since, scope.until))

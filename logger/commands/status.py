@@ -7,10 +7,12 @@ import json
 import time
 from pathlib import Path
 from typing import Final, TypeGuard
+from zoneinfo import ZoneInfo
 
 import click
 
 from logger import log
+from logger.backfill.history import Point
 from logger.clock import SystemClock, format_span
 from logger.commands.ui.chosen import gateway_option
 from logger.commands.ui.options import MisuseError
@@ -19,9 +21,12 @@ from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import configure_log, inspect
 from logger.daemon import status_file
 from logger.daemon.config import target_of
+from logger.daemon.counter_status import read_counting
 from logger.errors import SettingsError, StoreHeldError
 from logger.influx.write import find_silence
 from logger.model import Json, number_or_zero
+from logger.query.named_query import Rows, Scope
+from logger.query.today_query import TODAY, find_figure
 from logger.readings.missing import group_reasons
 from logger.settings.load import Settings
 
@@ -140,7 +145,7 @@ def _describe_one(found: dict[str, Json], now: float) -> list[str]:
         _line("polls", f"{polls.get('ticks')} stored, {polls.get('missed')} missed"),
         *_describe_requests(_part(found, "requests")),
         *(_line(name, f"{watts:.0f} W") for name, key in _POWERS.items() if _is_number(watts := values.get(key))),
-        *_describe_today(values, books),
+        *_describe_today(values, books, number_or_zero(found.get("written_at"))),
         *_describe_counters(_part(books, "counters")),
     ]
 
@@ -198,14 +203,24 @@ def _describe_gateway(gateway: dict[str, Json], now: float) -> list[str]:
     return text
 
 
-def _describe_today(values: dict[str, Json], books: dict[str, Json]) -> list[str]:
-    """Write today's energies, each with a remark if it is estimated or not certain."""
-    text = []
-    for quantity, (name, verb) in {"production": ("today", "produced"), "load": ("", "used by the house")}.items():
-        if _is_number(wh := values.get(f"{quantity}_today_wh")):
-            notes = [note for key, note in _NOTES.items() if quantity in _list(books, key)]
-            text.append(_line(name, f"{wh / 1000:.2f} kWh {verb}" + (f" ({'; '.join(notes)})" if notes else "")))
-    return text
+def _describe_today(values: dict[str, Json], books: dict[str, Json], written_at: float) -> list[str]:
+    """Write today's energies, each with a remark if it is estimated, or counted for a part of the day alone.
+
+    The figures and reasons are those of `query today`.
+    """
+    numbers = {name: value for name, value in values.items() if _is_number(value)}
+    scope = Scope(ZoneInfo(str(books.get("zone") or "UTC")), 0, int(written_at) + 1, counting=read_counting(books))
+    answer = TODAY.answer(Rows({"envoy_totals": [Point(int(written_at), {}, numbers)]}), scope)
+    lines = []
+    for quantity, verb in {"production": "produced", "load": "used by the house"}.items():
+        notes = [note for key, note in _NOTES.items() if quantity in _list(books, key)]
+        if (figure := find_figure(answer, quantity)) is not None:
+            wh, since = figure
+            text = f"{wh / 1000:.2f} kWh {verb}" + (f" since {since}, when recording began" if since else "")
+            lines.append(text + (f" ({'; '.join(notes)})" if notes else ""))
+        elif reason := answer.reasons.get(f"{quantity}_today_wh"):
+            lines.append(f"no figure of what was {verb}: {reason}")
+    return [_line("" if number else "today", text) for number, text in enumerate(lines)]
 
 
 def _describe_missing(missing: dict[str, Json], now: float) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from logger.energy.counting import UNKNOWN, Counting, describe_counting
 from logger.energy.quantities import TOTALS, terms
 from logger.energy.state import BALANCED, POWER, DayEnergy, EnergyState
-from logger.model import Json
+from logger.model import Json, number_or_zero
 from logger.readings.source_selection import Sources
 
 
@@ -13,7 +16,7 @@ def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
 
     The `state` of a counter is "pinned", "provisional" (another source may still prove better), "balanced" (computed
     from import and export) or "integrated" (there is no counter, so energy is integrated from power). `integrated`
-    lists the quantities that have an integrated term.
+    lists the quantities that have an integrated term. `counting` tells how far today's energies are known.
     """
     today = state.today.energy if state.days else {}
     return {
@@ -22,6 +25,7 @@ def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
         "first_day": state.first_day,
         "seeded": [*sorted(state.seeds)],
         "integrated": [*quantities_by_power(state)],
+        "counting": _describe_counting(describe_counting(state, state.day)),
         "counters": {
             name: {
                 "source": c.source,
@@ -38,6 +42,32 @@ def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
         },
         "sources": {**list_sources(sources)},
     }
+
+
+def _describe_counting(counting: Counting) -> dict[str, Json]:
+    return {
+        "measured": None if counting.measured is None else [*sorted(counting.measured)],
+        "waiting": [*sorted(counting.waiting)],
+        "begun": [*sorted(counting.begun)],
+        "since": counting.since,
+        "wh": {**counting.wh},
+    }
+
+
+def read_counting(books: Mapping[str, Json]) -> Counting:
+    """Return what the description of an energy state tells of today."""
+    found = books.get("counting")
+    if not isinstance(found, dict):
+        return UNKNOWN
+    names = {key: frozenset(map(str, part)) for key, part in found.items() if isinstance(part, list)}
+    wh = found.get("wh")
+    return Counting(
+        names.get("measured"),
+        names.get("waiting", frozenset()),
+        names.get("begun", frozenset()),
+        int(number_or_zero(found.get("since"))),
+        {name: number_or_zero(each) for name, each in (wh if isinstance(wh, dict) else {}).items()},
+    )
 
 
 def list_sources(sources: Sources) -> dict[str, str]:

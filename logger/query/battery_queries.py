@@ -43,8 +43,8 @@ def _answer_battery(rows: Rows, _scope: Scope) -> AnswerTable:
         Column("local_month", "month"),
         Column("battery_charged_wh", "charged", "wh"),
         Column("battery_discharged_wh", "discharged", "wh"),
-        Column("efficiency_percent", "came back", "%"),
-        Column("cycles", "full cycles"),
+        Column("efficiency_percent", "came back", "%", "nothing was charged, or only one of both is known"),
+        Column("cycles", "full cycles", absent="no reading tells the capacity of the battery"),
     )
     return AnswerTable(columns, found, curve="battery_discharged_wh", notes=notes)
 

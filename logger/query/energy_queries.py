@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -16,14 +17,14 @@ from logger.query.named_query import (
     Rows,
     Scope,
     group_by,
-    less,
     mean,
     note_sums,
     number,
-    percent,
     text,
     total,
 )
+from logger.query.shares import SHARES, compute_shares, explain_shares
+from logger.query.today_query import TODAY
 
 _ENERGIES: Final = (
     Column("production_wh", "made", "wh"),
@@ -35,45 +36,34 @@ _BATTERY: Final = (
     Column("battery_charged_wh", "charged", "wh"),
     Column("battery_discharged_wh", "discharged", "wh"),
 )
-_RATIOS: Final = (
-    Column("own_use_percent", "own use", "%"),
-    Column("self_sufficient_percent", "self-sufficient", "%"),
-)
 _NAMES: Final = tuple(column.name for column in (*_ENERGIES, *_BATTERY))
 DAY: Final = Need("daily", "envoy_day", ("local_date", *_NAMES, "coverage_percent"))
 MONTH: Final = Need("daily", "envoy_month", ("local_month", *_NAMES, "days", "coverage_percent"))
 YEAR: Final = Need("daily", "envoy_year", ("local_year", *_NAMES, "days", "coverage_percent"))
+_NOTHING_THEN: Final = "these days have no rows with it: it was not recorded then, or the site does not measure it"
+_NO_HOUR: Final = "no such hour of that month has a row"
+_NO_READING: Final = "no reading of today has it. `envoy-logger status` names what should be there and is missing"
 _POWERS: Final = (
-    Column("production_power_w", "made", "w"),
-    Column("load_power_w", "house", "w"),
-    Column("net_power_w", "grid (from +, to −)", "w"),
-    Column("battery_power_w", "battery (out +, in −)", "w"),
-    Column("battery_charge_percent", "battery", "%"),
+    Column("production_power_w", "made", "w", _NO_READING),
+    Column("load_power_w", "house", "w", _NO_READING),
+    Column("net_power_w", "grid (from +, to −)", "w", _NO_READING),
+    Column("battery_power_w", "battery (out +, in −)", "w", _NO_READING),
+    Column("battery_charge_percent", "battery", "%", _NO_READING),
 )
-_TODAY: Final = (
-    Column("production_today_wh", "made", "wh"),
-    Column("load_today_wh", "used", "wh"),
-    Column("grid_import_today_wh", "bought", "wh"),
-    Column("grid_export_today_wh", "sold", "wh"),
-    Column("battery_charged_today_wh", "charged", "wh"),
-    Column("battery_discharged_today_wh", "discharged", "wh"),
-)
-
-
-def _ratios(made: float | None, used: float | None, bought: float | None, sold: float | None) -> tuple[Cell, Cell]:
-    """Return own use and self-sufficiency, in percent."""
-    return percent(less(made, sold), made), percent(less(used, bought), used)
 
 
 def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
     """Make a table from rows of the database: one line for each day, month or year."""
     rows: list[tuple[Cell, ...]] = []
+    every: list[list[float | None]] = []
     for point in points:
         energies = [number(point, column.name) for column in (*_ENERGIES, *_BATTERY)]
-        rows.append((text(point, label), *energies, *_ratios(*energies[:4]), number(point, "coverage_percent")))
-    columns = (Column(label, title), *_ENERGIES, *_BATTERY, *_RATIOS, Column("coverage_percent", "recorded", "%"))
+        every.append(energies[:4])
+        rows.append((text(point, label), *energies, *compute_shares(energies), number(point, "coverage_percent")))
+    columns = (Column(label, title), *_ENERGIES, *_BATTERY, *SHARES, Column("coverage_percent", "recorded", "%"))
     sums = {column.title: total(number(point, column.name) for point in points) for column in (*_ENERGIES, *_BATTERY)}
-    return AnswerTable(columns, rows, curve="production_wh", notes=note_sums(sums, {}) if len(rows) > 1 else ())
+    notes = note_sums(sums, {}) if len(rows) > 1 else ()
+    return AnswerTable(columns, rows, curve="production_wh", notes=notes, reasons=explain_shares(every))
 
 
 def _answer_now(rows: Rows, scope: Scope) -> AnswerTable:
@@ -86,17 +76,6 @@ def _answer_now(rows: Rows, scope: Scope) -> AnswerTable:
     columns = (Column("time", "at"), *_POWERS)
     cells = tuple(latest.get(column.name, (0, None))[1] for column in _POWERS)
     return AnswerTable(columns, [(clock, *cells)] if at else [])
-
-
-def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
-    last: dict[str, float | None] = {}
-    for point in rows.of("envoy_totals"):
-        last |= {column.name: number(point, column.name) for column in _TODAY if column.name in point.fields}
-    cells = [last.get(column.name) for column in _TODAY]
-    made, used, bought, sold = cells[:4]
-    today = scope.local(scope.until).date().isoformat()
-    columns = (Column("local_date", "day"), *_TODAY, *_RATIOS)
-    return AnswerTable(columns, [(today, *cells, *_ratios(made, used, bought, sold))] if last else [])
 
 
 def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:
@@ -121,17 +100,20 @@ def _sum_same_days(points: Sequence[Point], year: int, month: int | None, day: d
 def _compare(rows: Rows, day: date, months: tuple[int | None, ...]) -> AnswerTable:
     points = [point for point in rows.of("envoy_day") if text(point, "local_date")]
     found: list[tuple[Cell, ...]] = []
+    every: list[list[float | None]] = []
     for month in months:
         name = f"-{month:02}" if month else ""
         for year in (day.year, day.year - 1):
             sums = _sum_same_days(points, year, month, day)
-            found.append((f"{year}{name}", *sums, *_ratios(*sums)))
+            every.append(sums)
+            found.append((f"{year}{name}", *sums, *compute_shares(sums)))
     note = f"Each up to {day:%m-%d}, which may not be complete."
-    return AnswerTable((Column("span", ""), *_ENERGIES, *_RATIOS), found, notes=(note,))
+    energies = tuple(replace(column, absent=_NOTHING_THEN) for column in _ENERGIES)
+    return AnswerTable((Column("span", ""), *energies, *SHARES), found, notes=(note,), reasons=explain_shares(every))
 
 
 def _answer_compare(rows: Rows, scope: Scope) -> AnswerTable:
-    day = scope.local(scope.until).date()
+    day = scope.last_day
     return _compare(rows, day, (day.month, None))
 
 
@@ -140,7 +122,7 @@ def _answer_progress(rows: Rows, scope: Scope) -> AnswerTable:
 
     A row holds the sum since the first of January, for this year and for the last year.
     """
-    today = scope.local(scope.until).date()
+    today = scope.last_day
     by_month: dict[tuple[int, int], float] = {}
     for point in rows.of("envoy_day"):
         at, made = date.fromisoformat(text(point, "local_date")), number(point, "production_wh")
@@ -153,7 +135,7 @@ def _answer_progress(rows: Rows, scope: Scope) -> AnswerTable:
             if (year, month) in by_month:
                 sums[year] = sums.get(year, 0.0) + by_month[year, month]
         found.append((f"{month:02}", sums.get(today.year), sums.get(today.year - 1)))
-    years = (Column(str(today.year), str(today.year), "wh"), Column(str(today.year - 1), str(today.year - 1), "wh"))
+    years = tuple(Column(f"{year}", f"{year}", "wh", _NOTHING_THEN) for year in (today.year, today.year - 1))
     note = f"Made since the first of January, up to {today:%m-%d} of each year."
     return AnswerTable((Column("month", "month"), *years), found, curve=str(today.year), notes=(note,))
 
@@ -189,7 +171,7 @@ def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
     for hour in (f"{each:02}" for each in range(24)):
         cells = (mean(number(point, "production_wh") for point in hours[month].get(hour, ())) for month in by_month)
         found.append((hour, *cells))
-    columns = (Column("hour", "hour"), *(Column(month, month, "wh") for month in by_month))
+    columns = (Column("hour", "hour"), *(Column(month, month, "wh", _NO_HOUR) for month in by_month))
     return AnswerTable(columns, found, curve=columns[-1].name if by_month else "")
 
 
@@ -211,13 +193,7 @@ ENERGY_QUERIES: Final = (
         _answer_now,
         "day",
     ),
-    NamedQuery(
-        "today",
-        "How much energy was it today?",
-        (Need("totals", "envoy_totals", tuple(column.name for column in _TODAY)),),
-        _answer_today,
-        "day",
-    ),
+    TODAY,
     NamedQuery(
         "days",
         "How much energy was it each day?",

@@ -9,6 +9,7 @@ from logger.control.api import Ask
 from logger.control.pages import read_stored_lines
 from logger.daemon.amend import StateApi
 from logger.daemon.gateway_state import load_state
+from logger.energy.state import EnergyState
 from logger.influx.read_back import read_back
 from logger.query.named_query import Need, Rows
 
@@ -37,7 +38,7 @@ async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, s
     return Rows(found)
 
 
-async def list_store_gateways(ask: Ask) -> dict[str, str]:
-    """List the gateways that the store knows: serial → the time zone of its days."""
+async def read_energy_states(ask: Ask) -> dict[str, EnergyState]:
+    """Read the energy state of each gateway that the store knows, by serial."""
     states = await ask(StateApi.read_states)
-    return {gateway: load_state(states[gateway], {}).energy.zone for gateway in sorted(states)}
+    return {gateway: load_state(states[gateway], {}).energy for gateway in sorted(states)}

@@ -23,6 +23,9 @@ from logger.query.named_query import (
 
 _AMOUNTS: Final = ("cost", "income", "saved")
 _NO_TARIFF: Final = "No costs are recorded. Try: set LOGGER_TARIFF_FILE; docs/tariffs.md tells how."
+_NO_PRICE: Final = "--price is not given, or is in another currency"
+_NO_CURRENCY: Final = "the tariff file names no currency"
+_NO_HOUSE: Final = "what was saved is known only where the energy of the house is"
 _BAND: Final = Need(
     "daily", "envoy_band_day", ("local_date", "grid_import_wh", "grid_export_wh", *_AMOUNTS, "currency")
 )
@@ -47,8 +50,8 @@ def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
         Column("grid_export_wh", "sold", "wh"),
         Column("cost", "cost", "money"),
         Column("income", "income", "money"),
-        Column("saved", "saved", "money"),
-        Column("currency", "in"),
+        Column("saved", "saved", "money", _NO_HOUSE),
+        Column("currency", "in", absent=_NO_CURRENCY),
     )
     return AnswerTable(columns, found, notes=notes)
 
@@ -94,8 +97,8 @@ def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
         Column("local_year", "year"),
         Column("saved", "saved", "money"),
         Column("saved_so_far", "so far", "money"),
-        Column("paid_back_percent", "paid back", "%"),
-        Column("currency", "in"),
+        Column("paid_back_percent", "paid back", "%", _NO_PRICE),
+        Column("currency", "in", absent=_NO_CURRENCY),
     )
     return AnswerTable(columns, found, notes=() if found else (_NO_TARIFF,))
 

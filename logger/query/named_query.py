@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from logger.backfill.history import Point
+from logger.energy.counting import Counting
 from logger.model import Role, Value, add_up
 
 Span = Literal["day", "month", "year", "ever"]
@@ -19,11 +20,15 @@ LABEL: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Describe a column: its name, its title and the unit of its values (the ending of a field's name, or `%`)."""
+    """Describe a column: its name, its title and the unit of its values (the ending of a field's name, or `%`).
+
+    `absent`: why a value of this column may be unknown; empty for the usual reasons.
+    """
 
     name: str
     title: str
     unit: str = LABEL
+    absent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,14 @@ class AnswerTable:
     """Hold the answer to a query.
 
     `rows`: one value for each column, None if it is unknown. `curve`: the name of a column to draw. `notes`:
-    sentences for people.
+    sentences for people. `reasons`: why a value is unknown in this answer, by the name of its column.
     """
 
     columns: tuple[Column, ...]
     rows: Sequence[tuple[Cell, ...]]
     curve: str = ""
     notes: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,20 @@ class Need:
 class Scope:
     """Hold the scope of a query: the site's zone, the time span in unix seconds, and the user's numbers.
 
-    `until` is never later than now.
+    `until` is the first second that is not in the span, and never later than now. `counting`: what the recorder's
+    state tells of today; None if only rows are read.
     """
 
     zone: ZoneInfo
     since: int
     until: int
     numbers: Mapping[str, float] = field(default_factory=dict)
+    counting: Counting | None = None
+
+    @property
+    def last_day(self) -> date:
+        """Return the last local day of the span."""
+        return self.local(self.until - 1).date()
 
     def local(self, at: float) -> datetime:
         """Return the local time of the site."""

@@ -41,7 +41,14 @@ _INVERTER_DAY: Final = Need(
     ),
 )
 _INVERTER_HOUR: Final = (Need("daily", "envoy_inverter_hour", ("energy_wh", "group_wh", "panel")),)
-_PANEL: Final = (Column("panel", "panel"), Column("serial", "serial"), Column("panel_group", "group"))
+_NO_GROUP: Final = "no layout file names its group"
+_NO_RATIO: Final = "it takes days on which the inverter and others of its group reported"
+_NO_REPORT: Final = "the inverter did not report"
+_PANEL: Final = (
+    Column("panel", "panel"),
+    Column("serial", "serial"),
+    Column("panel_group", "group", absent=_NO_GROUP),
+)
 
 
 def _serial(point: Point) -> str:
@@ -100,9 +107,9 @@ def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
         )
     columns = (
         *_PANEL,
-        Column("energy_wh", "last 7 days", "wh"),
-        Column("span_wh", "in all", "wh"),
-        Column("group_percent", "of its group", "%"),
+        Column("energy_wh", "last 7 days", "wh", _NO_REPORT),
+        Column("span_wh", "in all", "wh", _NO_REPORT),
+        Column("group_percent", "against its group", "%", _NO_RATIO),
         Column("silent_days", "silent days"),
         Column("low_days", "low days"),
     )
@@ -121,7 +128,11 @@ def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
             heard = [p.time for p in points if (number(p, "energy_wh") or 0.0) > 0]
             last = scope.local(heard[-1]).date().isoformat() if heard else None
             found.append((-silent, (*_name(points), last, int(silent))))
-    columns = (*_PANEL, Column("last_day", "last day with energy"), Column("silent_days", "silent days"))
+    columns = (
+        *_PANEL,
+        Column("last_day", "last day with energy", absent="it made nothing in this span of time"),
+        Column("silent_days", "silent days"),
+    )
     return AnswerTable(columns, [row for _, row in sorted(found, key=lambda pair: pair[0])])
 
 
@@ -137,7 +148,7 @@ def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
             for each in (by_hour.get(hour, ()) for hour in hours)
         )
         found.append((*_name(of_one)[:1], *cells))
-    columns = (Column("panel", "panel"), *(Column(f"h{hour}", hour, "%") for hour in hours))
+    columns = (Column("panel", "panel"), *(Column(f"h{hour}", hour, "%", _NO_REPORT) for hour in hours))
     return AnswerTable(
         columns, found, notes=("Each inverter's energy against the median of its group, by hour of the day.",)
     )
@@ -148,7 +159,7 @@ def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
 
     Each year counts only up to the present day of the year.
     """
-    today = scope.local(scope.until).date()
+    today = scope.last_day
     found: list[tuple[Cell, ...]] = []
     before: float | None = None
     for year, points in group_by(rows.of("envoy_day"), lambda p: text(p, "local_date")[:4]).items():
@@ -162,8 +173,8 @@ def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
         before = best
     columns = (
         Column("local_year", "year"),
-        Column("best_days_wh", f"mean of the best {_BEST_DAYS} days", "wh"),
-        Column("last_year_percent", "of the year before", "%"),
+        Column("best_days_wh", f"mean of the best {_BEST_DAYS} days", "wh", "the year has no day up to this date"),
+        Column("last_year_percent", "against the year before", "%", "there is no year before it to compare with"),
     )
     return AnswerTable(columns, found, notes=(f"Days up to {today:%m-%d} of each year.",))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -12,11 +12,13 @@ from logger.backfill.history import Point
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
 from logger.daemon.status_file import describe
+from logger.energy.counting import Counting, add_countings, describe_counting
 from logger.errors import EnvoyLoggerError
 from logger.log import mask_all
 from logger.model import Json, Reading, Value, round_value
 from logger.query.catalog import QUERIES
 from logger.query.named_query import AnswerTable, Rows, Scope
+from logger.query.today_query import has_counted
 from logger.readings.missing import group_reasons
 from logger.store.store import Store
 from logger.web.shown_sites import ShownSite, as_point, by_serial
@@ -65,7 +67,7 @@ async def answer_now(question: Question) -> Json:
         "local_time": scope.local(reading.time).isoformat() if reading else None,
         "is_fresh": is_fresh,
         "totals": {**shown},
-        "today": {**(_answer_today(reading, scope) if reading and is_today else {})},
+        **_answer_today(reading if is_today else None, await _count(site, scope)),
         "grid": {**_fields(site.collector.newest.find("envoy_grid"))} if is_fresh else {},
         "batteries": [
             {**_tags(each, "serial", "kind"), "at": each.time, **_fields(each)}
@@ -75,10 +77,27 @@ async def answer_now(question: Question) -> Json:
     }
 
 
-def _answer_today(reading: Reading, scope: Scope) -> dict[str, Value]:
-    """Return own use and self-sufficiency of today, in percent."""
-    answer = QUERIES["today"].answer(Rows({"envoy_totals": [as_point(reading)]}), scope)
-    return _pick_ratios(answer)[0] if answer.rows else {}
+async def _count(site: ShownSite, scope: Scope) -> Scope:
+    """Return the scope with what the energy state tells of today."""
+    return replace(scope, counting=describe_counting(await site.find_energy(), scope.last_day.isoformat()))
+
+
+def _answer_today(reading: Reading | None, scope: Scope) -> dict[str, Json]:
+    """Return today's shares in percent, and what was counted where the whole day is unknown.
+
+    `since`: when that began, in unix seconds. It is empty if the whole day is known.
+    """
+    totals = Rows({"envoy_totals": [as_point(reading)] if reading else []})
+    answer, counting = QUERIES["today"].answer(totals, scope), scope.counting
+    shares = _pick_ratios(answer)
+    counted: dict[str, Json] = {}
+    if counting is not None and has_counted(answer):
+        counted = {"since": counting.since, **_name_energies(counting), **shares.pop()}
+    return {"today": {**(shares[0] if shares else {})}, "counted": counted}
+
+
+def _name_energies(counting: Counting) -> dict[str, Value]:
+    return _round_all({f"{quantity}_wh": wh for quantity, wh in counting.wh.items()})
 
 
 def _pick_ratios(answer: AnswerTable) -> list[dict[str, Value]]:
@@ -153,7 +172,7 @@ async def sum_now(question: Question) -> dict[str, Json]:
     members = next((each for each in question.recorder.sites if each.site == question.site.name), None)
     if members is None:
         return {"gateways": None, "gateways_heard": None, "missing": "", "at": None, "is_fresh": False, "totals": {},
-                "today": {}}  # fmt: skip
+                "today": {}, "counted": {}}  # fmt: skip
     reading, scope = members.newest, await question.site.make_scope()
     is_today = reading is not None and reading.time >= scope.since
     totals = {n: v for n, v in _fields(reading).items() if is_today or not n.endswith("_today_wh")}
@@ -165,8 +184,15 @@ async def sum_now(question: Question) -> dict[str, Json]:
         "at": reading.time if reading else None,
         "is_fresh": reading is not None and question.site.is_fresh(reading),
         "totals": {**totals},
-        "today": {**(_answer_today(reading, scope) if reading and is_today else {})},
+        **_answer_today(reading if is_today else None, await _count_together(question, scope)),
     }
+
+
+async def _count_together(question: Question, scope: Scope) -> Scope:
+    """Return the scope with what the energy states of a site's gateways tell of today."""
+    name, today = question.site.name, scope.last_day.isoformat()
+    states = [await each.find_energy() for each in question.sites if each.name == name]
+    return replace(scope, counting=add_countings([describe_counting(state, today) for state in states]))
 
 
 async def sum_days(question: Question) -> list[Json]:

@@ -52,7 +52,7 @@ def _is_metered(facts: PageFacts) -> bool:
 def _write_today(facts: PageFacts, words: Wording) -> Markup:
     """Write the tiles of today: energies, shares and money."""
     row = next((row for row in facts.days if row.get("local_date") == facts.today.isoformat()), {})
-    return _write_tiles(facts.now, row, words)
+    return _write_tiles(facts, facts.now, row, words)
 
 
 def _write_whole(facts: PageFacts, words: Wording) -> Markup:
@@ -71,7 +71,7 @@ def _write_whole(facts: PageFacts, words: Wording) -> Markup:
         el("p", heard, class_="count"),
         lacking,
         el("div", draw_flow(only_true_now(whole), {}, words, is_metered=False)) if whole["totals"] else None,
-        el("div", _write_tiles(whole, row, words)) if whole["totals"] else None,
+        el("div", _write_tiles(facts, whole, row, words)) if whole["totals"] else None,
     )
 
 
@@ -82,12 +82,14 @@ def _draw_whole_days(facts: PageFacts, words: Wording) -> Markup:
     return join(el("h2", title), draw_bars(_place_days(facts.whole_days, facts.today, words), title, words))
 
 
-def _write_tiles(answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
+def _write_tiles(facts: PageFacts, answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
     """Write the tiles of the energies and shares in an answer, and of the money in the row of the day.
 
-    The row also has the energies while the gateway is away.
+    A figure that is counted only since a time of today names that time. The row also has the energies while the
+    gateway is away.
     """
-    totals, shares = answer["totals"], answer["today"]
+    totals, shares, counted = answer["totals"], answer["today"], answer["counted"]
+    since = words.say("since", time=words.clock(facts.local(counted["since"]))) if counted else ""
     energies = (
         ("sun", "made", "production"),
         ("house", "used", "load"),
@@ -96,14 +98,18 @@ def _write_tiles(answer: Mapping[str, Any], row: Mapping[str, Any], words: Wordi
         ("battery", "charged", "battery_charged"),
         ("battery", "discharged", "battery_discharged"),
     )
-    tiles = [
-        _write_tile(kind, words.say(text), words.energy(wh))
-        for kind, text, name in energies
-        if (wh := totals.get(f"{name}_today_wh", row.get(f"{name}_wh"))) is not None
-    ]
+    tiles = []
+    for kind, text, name in energies:
+        whole = totals.get(f"{name}_today_wh")
+        wh = whole if whole is not None else (counted or row).get(f"{name}_wh")
+        if wh is not None:
+            note = since if whole is None else ""
+            tiles.append(_write_tile(kind, words.say(text), words.energy(wh), note=note))
     for kind, name in (("good", "self_sufficient"), ("sun", "own_use")):
-        if (percent := shares.get(f"{name}_percent")) is not None:
-            tiles.append(_write_tile(kind, words.say(name), words.percent(percent), percent))
+        of_day = shares.get(f"{name}_percent")
+        if (percent := of_day if of_day is not None else counted.get(f"{name}_percent")) is not None:
+            note = since if of_day is None else ""
+            tiles.append(_write_tile(kind, words.say(name), words.percent(percent), percent, note))
     tiles += _write_money(row, words)
     return el("ul", *tiles, class_="tiles") if tiles else el("p", words.say("nothing"), class_="empty")
 
@@ -274,7 +280,7 @@ PARTS: Final[Mapping[str, PagePart]] = {
     "wrong": PagePart(_list_wrong, lambda f: (f.now["troubles"], f.now["missing"], f.inverters, f.today)),
     "whole": PagePart(_write_whole, lambda f: (f.whole, f.whole_days, f.today)),
     "flow": PagePart(_draw_now, lambda f: (f.now["totals"], f.now["is_fresh"], f.now["grid"], _is_metered(f))),
-    "today": PagePart(_write_today, lambda f: (f.now["totals"], f.now["today"], f.days, f.today)),
+    "today": PagePart(_write_today, lambda f: (f.now["totals"], f.now["today"], f.now["counted"], f.days, f.today)),
     "battery": PagePart(_write_battery, lambda f: (f.now["totals"], f.now["batteries"])),
     "days": PagePart(_draw_days, lambda f: (f.days, f.today)),
     "whole_days": PagePart(_draw_whole_days, lambda f: (f.whole["gateways"], f.whole_days, f.today)),

@@ -34,6 +34,7 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "self_sufficient": ("Self-sufficient", "Autark", "Autonomie"),
     "own_used": ("Used or stored", "Selbst genutzt", "Utilisé sur place"),
     "own_made": ("From sun and battery", "Von Sonne und Batterie", "Du soleil et de la batterie"),
+    "since": ("since {time}", "seit {time}", "depuis {time}"),
     "cost": ("Cost of the grid", "Netzkosten", "Coût du réseau"),
     "cost_part": (
         "{cost} paid, {income} earned",

@@ -32,7 +32,8 @@ ROUTES: Final = (
     Route(
         f"{API}/now",
         "The newest totals (`is_fresh` while they are of the last three ticks), today's own use and "
-        "self-sufficiency, grid, batteries, and the present problems with their cures.",
+        "self-sufficiency, what was counted since a time of today where the whole day is unknown (`counted`), grid, "
+        "batteries, and the present problems with their cures.",
         json_answers.answer_now,
     ),
     Route(

@@ -14,6 +14,7 @@ from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import load_state
 from logger.daemon.newest import NewestReadings, is_current
 from logger.days import first_instant
+from logger.energy.state import EnergyState
 from logger.influx.read_back import read_back
 from logger.model import Reading
 from logger.query.named_query import Scope
@@ -36,7 +37,7 @@ class ShownSite:
     store: StoreCalls
     clock: Clock
     _serial: str = ""
-    _zone: str = ""
+    _energy: EnergyState | None = None
     _stored: list[Reading] = field(default_factory=list)
     _filled: NewestReadings | None = None
 
@@ -54,14 +55,19 @@ class ShownSite:
             self._serial = known[0] if len(known) == 1 else ""
         return self._serial
 
+    async def find_energy(self) -> EnergyState:
+        """Return the energy state of the gateway; the stored one while it has not been reached."""
+        live = self.collector.state.energy
+        if live.days or not (serial := await self.find_serial()):
+            return live
+        if self._energy is None:
+            self._energy = load_state(await self.store.call(Store.read_state, serial), {}).energy
+        return self._energy
+
     async def find_zone(self) -> ZoneInfo:
         """Return the time zone by which the site's days begin."""
         site = self.collector.site
-        zone = self.collector.state.energy.zone or site.zone or self._zone
-        if not zone and (serial := await self.find_serial()):
-            parts = await self.store.call(Store.read_state, serial)
-            zone = self._zone = load_state(parts, {}).energy.zone
-        return ZoneInfo(zone or site.system_zone)
+        return ZoneInfo((await self.find_energy()).zone or site.zone or site.system_zone)
 
     async def today(self) -> date:
         """Return the present date at the site."""

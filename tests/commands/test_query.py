@@ -68,6 +68,18 @@ def test_a_dash_has_its_reason_below_the_table(capsys: pytest.CaptureFixture[str
     assert "No figure (-) of used: the site does not measure it, or not enough is recorded yet" in told
 
 
+def test_on_the_first_day_the_reason_is_the_gateways_silence_about_today(
+    recorded: dict[str, str], tmp_path: Path
+) -> None:
+    told = " ".join(program(tmp_path, "query", "today", settings=recorded).out.split())
+    assert "this gateway gives no figure of today" in told
+    assert "Recording began today at " in told
+    assert "does not measure" not in told
+    whole, counted = json.loads(program(tmp_path, "query", "today", "--json", settings=recorded).out)
+    assert (whole["load_today_wh"], counted["load_today_wh"]) == (None, 0.0)
+    assert whole["local_date"] == counted["local_date"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

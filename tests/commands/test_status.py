@@ -52,3 +52,26 @@ def test_influxdb_is_asked_at_the_time_of_the_status(tmp_path: Path) -> None:
     shown = program(tmp_path, "status", settings=settings)
     assert "refused; DOES NOT ANSWER NOW: " in shown.out
     assert shown.code == 0
+
+
+@pytest.mark.parametrize(
+    ("counting", "said"),
+    [
+        ({"measured": ["load"], "begun": ["load"], "since": NOW, "wh": {"load": 1100.0}},
+         "1.10 kWh used by the house since 16:13, when recording began"),
+        ({"measured": ["production"]},
+         "no figure of what was used by the house: this site has no meter that counts it"),
+        ({"measured": ["load"], "waiting": ["load"]},
+         "no figure of what was used by the house: its counter waits for a first value above zero, "
+         "or an hour of zeros"),
+    ],
+)  # fmt: skip
+def test_today_has_the_figure_or_the_reason_of_query_today(counting: dict[str, Json], said: str) -> None:
+    found: dict[str, Json] = {
+        "written_at": NOW + 600,
+        "alive_until": NOW + 700,
+        "values": {"production_today_wh": 2500.0},
+        "books": {"zone": "Europe/Berlin", "counting": counting},
+    }
+    lines = write_lines(found, NOW + 601)
+    assert lines[lines.index("today      2.50 kWh produced") + 1] == f"{'':<11}{said}"

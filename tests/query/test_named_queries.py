@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from logger.backfill.history import Point
+from logger.energy.counting import Counting
 from logger.model import Value
 from logger.query.catalog import QUERIES
 from logger.query.named_query import AnswerTable, Rows, Scope
+from logger.query.today_query import find_figure
 from logger.readings.table import MEASUREMENTS
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -33,10 +35,17 @@ def month(name: str, **fields: Value) -> Point:
     return point(f"{name}-01T00:00", None, local_month=name, **fields)
 
 
-def ask(name: str, points: Mapping[str, list[Point]], now: str = "2026-05-20T12:00", **numbers: float) -> AnswerTable:
+def ask(
+    name: str,
+    points: Mapping[str, list[Point]],
+    now: str = "2026-05-20T12:00",
+    counting: Counting | None = None,
+    **numbers: float,
+) -> AnswerTable:
     query = QUERIES[name]
     usual = {key: default for key, (default, _) in query.numbers.items()}
-    scope = Scope(ZONE, 0, at(now), usual | {key.replace("_", "-"): value for key, value in numbers.items()})
+    given = usual | {key.replace("_", "-"): value for key, value in numbers.items()}
+    scope = Scope(ZONE, 0, at(now), given, counting)
     found = query.answer(Rows(points), scope)
     assert all(len(row) == len(found.columns) for row in found.rows)
     assert not found.curve or found.curve in [column.name for column in found.columns]
@@ -74,6 +83,66 @@ def test_today_has_own_use_and_self_sufficiency() -> None:
     ]
     row = ask("today", {"envoy_totals": points}).rows[0]
     assert row == ("2026-05-20", 10_000.0, 8000.0, 2000.0, 4000.0, None, None, 60.0, 75.0)
+
+
+FIRST_DAY = [
+    point("2026-05-20T08:15", production_power_w=500.0, production_today_wh=700.0),
+    point("2026-05-20T11:59", production_power_w=900.0, production_today_wh=2700.0),
+]
+COUNTED = {"production": 2000.0, "load": 1500.0, "grid_import": 500.0, "grid_export": 1000.0}
+KNOWN = Counting(frozenset(COUNTED), frozenset(), frozenset(COUNTED), at("2026-05-20T08:15"), COUNTED)
+
+
+@pytest.mark.parametrize("counting", [KNOWN, None], ids=["from the state", "from rows alone"])
+def test_on_the_first_day_a_second_row_has_what_was_counted_and_shares_of_that_alone(
+    counting: Counting | None,
+) -> None:
+    rows = [day("2026-05-20", **{f"{name}_wh": wh for name, wh in COUNTED.items()})]
+    found = ask("today", {"envoy_totals": FIRST_DAY, "envoy_day": rows}, counting=counting)
+    assert found.rows == [
+        ("2026-05-20", "", 2700.0, None, None, None, None, None, None, None),
+        ("2026-05-20", "08:15", 2000.0, 1500.0, 500.0, 1000.0, None, None, 50.0, pytest.approx(100 * 1000 / 1500)),
+    ]
+    assert found.notes == ("Recording began today at 08:15: the line since then has what was counted.",)
+    assert "it is counted since 08:15" in found.reasons["load_today_wh"]
+    told = find_figure(found, "load"), find_figure(found, "production"), find_figure(found, "battery_charged")
+    assert told == ((1500.0, "08:15"), (2700.0, ""), None)
+
+
+def test_without_a_figure_of_the_gateway_there_is_a_reason_for_each_dash() -> None:
+    counting = Counting(frozenset({"production", "grid_import", "grid_export"}), frozenset({"grid_export"}))
+    found = ask("today", {"envoy_totals": FIRST_DAY}, counting=counting)
+    assert len(found.rows) == 1
+    assert found.reasons["load_today_wh"] == "this site has no meter that counts it"
+    assert found.reasons["battery_charged_today_wh"] == "this site has no battery"
+    assert "waits for a first value above zero" in found.reasons["grid_export_today_wh"]
+    assert "grid_import_today_wh" not in found.reasons
+
+
+def test_a_day_after_the_first_has_one_row_also_from_rows_alone() -> None:
+    points = [point("2026-05-20T00:01", production_power_w=0.0), *FIRST_DAY]
+    found = ask("today", {"envoy_totals": points, "envoy_day": [day("2026-05-20", load_wh=1500.0)]})
+    assert found.rows == [("2026-05-20", 2700.0, None, None, None, None, None, None, None)]
+
+
+def test_today_is_the_last_day_of_the_span() -> None:
+    points = [point("2026-05-18T20:00", production_today_wh=9.0), point("2026-05-19T23:59", production_today_wh=5.0)]
+    found = ask("today", {"envoy_totals": points}, now="2026-05-20T00:00")
+    assert [row[:2] for row in found.rows] == [("2026-05-19", 5.0)]
+
+
+def test_a_share_of_nothing_has_that_reason() -> None:
+    days = [
+        day("2026-05-18", production_wh=0.0, load_wh=900.0, grid_import_wh=900.0, grid_export_wh=0.0),
+        day("2026-05-19", production_wh=500.0, load_wh=900.0),
+    ]
+    found = ask("days", {"envoy_day": days})
+    assert [row[7:9] for row in found.rows] == [(None, 0.0), (None, None)]
+    assert found.reasons == {
+        "own_use_percent": "nothing was made, so there is nothing to take a share of; or it is made of what was made "
+        "and sold, and not both are known",
+        "self_sufficient_percent": "it is made of what was used and bought, and not both are known",
+    }
 
 
 def test_days_months_and_years_have_a_row_each() -> None:

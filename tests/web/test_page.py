@@ -183,6 +183,7 @@ def facts(inverters: list[dict[str, Any]]) -> PageFacts:
         "is_fresh": False,
         "totals": {},
         "today": {},
+        "counted": {},
         "grid": {},
         "batteries": [],
         "troubles": [],
@@ -271,7 +272,7 @@ def test_several_gateways_are_sites_of_one_page(tmp_path: Path) -> None:
 
 def whole_site(**more: Any) -> PageFacts:
     told = {"gateways": 2, "gateways_heard": 2, "missing": "", "at": 1, "is_fresh": True, "totals": {}, "today": {}}
-    return replace(facts([]), whole=told | more)
+    return replace(facts([]), whole={**told, "counted": {}, **more})
 
 
 def test_a_site_of_several_gateways_shows_its_sums_and_how_many_are_heard() -> None:
@@ -301,6 +302,18 @@ def test_while_the_gateway_is_away_the_page_knows_what_the_site_measures(is_mete
     assert ('class="node house"' in parts["flow"], 'class="node grid"' in parts["flow"]) == (is_metered, is_metered)
     assert words.energy(7140.0) in parts["today"]
     assert (words.energy(5940.0) in parts["today"]) is is_metered
+
+
+def test_what_was_counted_since_a_time_of_today_names_that_time() -> None:
+    site, words = facts([]), Wording("de")
+    counted = {"since": int(site.time), "production_wh": 500.0, "load_wh": 300.0, "self_sufficient_percent": 40.0}
+    now = {**site.now, "at": int(site.time), "totals": {"production_today_wh": 7140.0}, "counted": counted}
+    rows = [{"local_date": site.today.isoformat(), "production_wh": 500.0, "load_wh": 300.0}]
+    part = parse(KeptParts("de").draw(replace(site, now=now, days=rows)).parts["today"])
+    since = words.say("since", time=words.clock(site.local(site.time)))
+    assert f"Erzeugt{words.energy(7140.0)}Verbraucht{words.energy(300.0)}{since}" in part.text
+    assert f"Autark{words.percent(40.0)}{since}" in part.text
+    assert words.energy(500.0) not in part.text
 
 
 def test_a_part_is_drawn_again_only_when_what_it_shows_changes() -> None:

@@ -22,7 +22,7 @@ _PADDING: Final = 2
 """Columns between two columns of a table."""
 _ABSENT: Final = (
     "the site does not measure it, or not enough is recorded yet (a sum begins with the second reading). "
-    "`envoy-logger status` names what is missing."
+    "`envoy-logger status` names what is missing"
 )
 _LEAST_CURVE: Final = 5
 """A curve of fewer points tells nothing."""
@@ -80,9 +80,13 @@ def _find_least_width(title: str, cells: Sequence[str], *, wraps: bool) -> int:
 
 
 def _explain_dashes(answer: AnswerTable) -> tuple[str, ...]:
-    """Return the reason for values that are absent, where any is."""
-    absent = [column.title for column in answer.columns if column.title and None in _values(answer, column)]
-    return (f"No figure (-) of {', '.join(absent)}: {_ABSENT}",) if absent else ()
+    """Return the reasons for values that are absent, a line for each reason."""
+    titles: dict[str, list[str]] = {}
+    for column in answer.columns:
+        if column.title and None in _values(answer, column):
+            reason = answer.reasons.get(column.name) or column.absent or _ABSENT
+            titles.setdefault(reason, []).append(column.title)
+    return tuple(f"No figure (-) of {', '.join(names)}: {reason}." for reason, names in titles.items())
 
 
 def format_json(answer: AnswerTable) -> str:

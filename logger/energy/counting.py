@@ -1,0 +1,87 @@
+"""Tell how far today's energies are known: measured or not, and counted since midnight or since a later time. Pure.
+
+Some gateways give no figure of today. On the day on which recording begins, the energy of the whole day is then
+unknown, and only what was counted since then is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from logger.energy.quantities import figures, terms
+from logger.energy.state import EnergyState
+from logger.model import add_up
+
+_TOGETHER_S: Final = 300
+"""Counters that began within this time began together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Hold what is known of today's energies, by quantity.
+
+    `measured`: the quantities that the site can give, None if that is unknown. `waiting`: those with a counter that
+    waits for its first value. `begun`: those of which a counter began today, and of which the gateway gives no figure
+    of today. `since`: when the last counter began today, in unix seconds, 0 if none did. `wh`: the energies in Wh of
+    the quantities that began together with it.
+    """
+
+    measured: frozenset[str] | None = None
+    waiting: frozenset[str] = frozenset()
+    begun: frozenset[str] = frozenset()
+    since: int = 0
+    wh: Mapping[str, float] = field(default_factory=dict)
+
+
+UNKNOWN: Final = Counting()
+
+
+def describe_counting(state: EnergyState, today: str) -> Counting:
+    """Describe today's energies in a state. `today`: the local ISO date; a state of another day began before it."""
+    if not state.days:
+        return UNKNOWN
+    of = terms(state.wiring) if state.wiring is not None else {}
+    if state.wiring is not None and state.wiring.batteries == 0:
+        of = {quantity: names for quantity, names in of.items() if not quantity.startswith("battery")}
+    measured = None if state.wiring is None else frozenset(of)
+    waiting = {name for name, counter in state.counters.items() if not counter.has_base}
+    known = Counting(measured, frozenset(quantity for quantity, names in of.items() if waiting & names.keys()))
+    begins = {
+        name: _find_begin(state, name) for name, counter in state.counters.items() if counter.first_day == today
+    }
+    if state.day != today or not begins:
+        return known
+    since = max(begins.values())
+    energies = figures(state.wiring, state.today.energy, state.today.left_out)
+    wh = {
+        quantity: round(energies[quantity][0], 3)
+        for quantity, names in terms(state.wiring).items()
+        if quantity in energies and all(since - begins.get(name, 0) <= _TOGETHER_S for name in names)
+    }
+    seeded = {quantity for quantity, seed in state.seeds.items() if seed.today_wh is not None}
+    begun = frozenset(quantity for quantity, names in of.items() if begins.keys() & names.keys()) - seeded
+    return Counting(known.measured, known.waiting, begun, since, wh)
+
+
+def _find_begin(state: EnergyState, name: str) -> int:
+    """Return when a counter began to count today. One that began at zero has counted since the first tick."""
+    base = state.bases.get(name)
+    if base is not None and base.wh > 0:
+        return base.at
+    return state.first_tick if state.first_day == state.day else state.today.start
+
+
+def add_countings(each: Sequence[Counting]) -> Counting:
+    """Add up the countings of the gateways of one site.
+
+    Energies that did not begin together are never added.
+    """
+    begun = frozenset[str]().union(*(one.begun for one in each))
+    if not begun:
+        return UNKNOWN
+    since = max(one.since for one in each)
+    is_together = all(since - one.since <= _TOGETHER_S for one in each)
+    names = set.intersection(*(set(one.wh) for one in each)) if is_together else set()
+    return Counting(begun=begun, since=since, wh={name: add_up(one.wh[name] for one in each) for name in names})
