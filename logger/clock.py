@@ -112,7 +112,8 @@ class FastClock:
                 break
 
     def _in_real_s(self, left: float) -> float:
-        return left if self.caught_up else max(left / self.rate, 0.0005)
+        """Return the real seconds to wait. They are a little more, or else most waits would end in two steps."""
+        return left if self.caught_up else left / self.rate + 0.0005
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
         """Return an async context that raises TimeoutError after some seconds by this clock."""

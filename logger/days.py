@@ -13,6 +13,7 @@ _FINAL: Final = time(3)
 """A day may change until this local time of the next day."""
 
 
+@lru_cache(maxsize=64)
 def local_day(tick: float, zone: str) -> str:
     """Return the ISO date at the site for a time in unix seconds."""
     return datetime.fromtimestamp(tick, UTC).astimezone(ZoneInfo(zone)).date().isoformat()
@@ -49,7 +50,13 @@ def final_at(day: str, zone: str) -> int:
 
 def is_quiet(now: float, zone: str) -> bool:
     """Tell whether `now` is in the quiet window, in which a gateway may not answer."""
-    local = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
+    return _is_quiet_minute(int(now // 60), zone)
+
+
+@lru_cache(maxsize=64)
+def _is_quiet_minute(minute: int, zone: str) -> bool:
+    """Tell the same of a minute since 1970. It is cached, because a tick asks many times."""
+    local = datetime.fromtimestamp(60 * minute, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
     return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
 
 

@@ -118,10 +118,10 @@ class EndpointState:
 
     def standing_document(self, now: float) -> Document | None:
         """Return the last document; None if it is older than twice its cadence or twice the ticks' interval."""
-        stands_s = 2 * max(self._usual_cadence_s, self.intervals["totals"])
-        if self.document is None or now - self.document.received_at > stands_s:
+        if self.document is None:
             return None
-        return self.document
+        stands_s = 2 * max(self._usual_cadence_s, self.intervals["totals"])
+        return None if now - self.document.received_at > stands_s else self.document
 
     # --- when it is due -----------------------------------------------------------------------------------------
 

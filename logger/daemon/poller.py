@@ -21,7 +21,7 @@ from logger.daemon.requests import GatewayPort, Requests
 from logger.daemon.site_zone import SiteZone
 from logger.errors import BusyError, CredentialsError, EnvoyLoggerError, WireError
 from logger.gateway.endpoints import Lane, plan
-from logger.model import Event, GatewayInfo, Role, Snapshot
+from logger.model import Document, Event, GatewayInfo, Role, Snapshot
 from logger.readings import paths
 from logger.readings.wanted import Wanted
 
@@ -73,20 +73,24 @@ class Poller:
         """Return the current documents as a snapshot. The gateway must have been identified."""
         assert self.info is not None  # noqa: S101  the caller has checked
         now = self._clock.time()
-        documents = {
-            path: document
-            for path, state in self.states.items()
-            if (document := state.standing_document(now)) is not None
-        }
-        absent = {path for path, state in self.states.items() if state.is_surely_absent(now)}
+        documents = self._list_documents(now)
         definitive = {path: state.definitive_answers for path, state in self.states.items()}
-        absent |= paths.PATHS - self.states.keys()
         failures = {
             path: reason
             for path, state in self.states.items()
             if path not in documents and (reason := state.reason or self._stopped_by)
         }
-        return Snapshot(self.info, tick, documents, since, frozenset(absent), definitive, failures=failures)
+        return Snapshot(self.info, tick, documents, since, self._list_absent(now), definitive, failures=failures)
+
+    def _list_documents(self, now: float) -> dict[str, Document]:
+        """Return the current documents by path."""
+        standing = ((path, state.standing_document(now)) for path, state in self.states.items())
+        return {path: document for path, document in standing if document is not None}
+
+    def _list_absent(self, now: float) -> frozenset[str]:
+        """Return the paths of the documents that this gateway certainly lacks."""
+        absent = {path for path, state in self.states.items() if state.is_surely_absent(now)}
+        return frozenset(absent | (paths.PATHS - self.states.keys()))
 
     def plan_per_hour(self) -> int | None:
         """Return the planned requests per hour, `/info` included; None before the first poll."""
@@ -202,12 +206,12 @@ class Poller:
         This is done each hour, when a document appeared, disappeared or changed in more than its digits, and when
         other values were read. It is done at each devices tick while a document may have changed in any way.
         """
-        snapshot = self.snapshot(tick, {})
-        skeletons = {path: document.skeleton for path, document in snapshot.documents.items()}
+        now = self._clock.time()
+        skeletons = {path: document.skeleton for path, document in self._list_documents(now).items()}
         every_s = _HOUR_S if all(skeletons.values()) else self._intervals["devices"]
-        occasion = (tick // every_s, skeletons, snapshot.absent, self.basis)
+        occasion = (tick // every_s, skeletons, self._list_absent(now), self.basis)
         if occasion != self._occasion:
-            self._occasion, self._wanted = occasion, self._wants(snapshot)
+            self._occasion, self._wanted = occasion, self._wants(self.snapshot(tick, {}))
         wanted = self._wanted
         slow = self.requests.contention.slow_gateway
         for path, state in self.states.items():

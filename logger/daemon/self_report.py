@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.poller import Poller
@@ -57,7 +56,8 @@ def _endpoint_point(state: EndpointState, tags: Mapping[str, str], tick: int) ->
 def memory_bytes() -> int | None:
     """Return the resident memory of this process in bytes; None where the kernel does not provide it."""
     try:
-        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+        with open("/proc/self/statm", "rb") as file:
+            pages = int(file.read().split()[1])
     except (OSError, ValueError, IndexError):
         return None
     return pages * resource.getpagesize()

@@ -19,6 +19,8 @@ def confirm_held(
 
     `opened`: the state before this tick. `counters` and `today`: the counters and today's energy after this tick.
     """
+    if not opened.held_ticks:
+        return (), ()
     state, ticks, late = replace(opened, counters=counters), list[HeldTick](), []
     for tick in opened.held_ticks:
         right = {name: value.wh for name, values in confirmed.items() for value in values if value.at == tick.at}

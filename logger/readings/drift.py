@@ -18,7 +18,7 @@ from logger.readings.table import COUNTERS, MEASUREMENTS
 LASTS_S: Final = 30 * 60
 """A key must be missing or changed for this long, and in `LASTS` documents, before an event is raised."""
 LASTS: Final = 3
-_LOOK_S: Final = 900
+_LOOK_S: Final = 3600
 _WHOLE: Final = "/"
 _APART: Final = ("type", "devName", "measurementType")
 """Objects of one list are similar if these keys have equal values."""

@@ -114,7 +114,7 @@ class Extraction:
         If a better source is unknown now, `before` is kept. `by_standing`: documents of any age may prove that a
         source is absent; values come from new documents only.
         """
-        is_better = before in {key.rowset.name for key in keys}
+        is_better = before is not None and any(key.rowset.name == before for key in keys)
         for key in keys:
             is_better = is_better and key.rowset.name != before
             rows = self._select(key.rowset, role)

@@ -53,6 +53,8 @@ def serial_of(value: Json) -> str:
 
 def dig(values: Object, path: str) -> Json:
     """Return the value at a dotted path of keys, or None."""
+    if "." not in path:
+        return values.get(path)
     current: Json | Object = values
     for part in path.split("."):
         if not isinstance(current, dict):

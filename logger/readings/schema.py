@@ -105,16 +105,10 @@ class Field:
         value = key.read(row, view)
         if value is None or isinstance(value, (bool, str)):
             return value
-        if not self.is_plausible(value):
+        low, high = self.bounds
+        if not low <= value <= high:
             return None
         return float(value) if self.kind == "float" else value
-
-    def is_plausible(self, value: Value) -> bool:
-        """Tell whether a number lies within the field's limits; always true for flags and texts."""
-        if isinstance(value, (bool, str)):
-            return True
-        low, high = self.bounds
-        return low <= value <= high
 
 
 @dataclass(frozen=True, slots=True)

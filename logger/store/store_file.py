@@ -42,6 +42,7 @@ class StoreFile:
         self.notes: list[str] = []
         self.ballast = Ballast(folder)
         self._folder = folder
+        self._files = [folder / f"{FILE}{suffix}" for suffix in ("", "-wal", "-journal")]
         self._max_mb = max_mb
         self._clock = clock
         damage.finish_setting_aside(folder)
@@ -56,9 +57,9 @@ class StoreFile:
     def count_bytes(self) -> int:
         """Count the bytes of the file and its log."""
         total = 0
-        for suffix in ("", "-wal", "-journal"):
+        for file in self._files:
             with contextlib.suppress(FileNotFoundError):
-                total += (self._folder / f"{FILE}{suffix}").stat().st_size
+                total += file.stat().st_size
         return total
 
     def read(

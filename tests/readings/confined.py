@@ -53,7 +53,8 @@ def assert_sound(found: TickResult, what: str) -> None:
         for name, value in point.fields.items():
             field = FIELDS[point.measurement, name]
             assert type(value) is PYTHON[field.kind], what
-            assert field.is_plausible(value), what
+            low, high = field.bounds
+            assert isinstance(value, (bool, str)) or low <= value <= high, what
 
 
 def assert_confined(
