@@ -68,13 +68,17 @@ remove_program() {
 }
 
 name_what_stays() {
-    local file
+    local file url
+    url=$(read_setting INFLUXDB_URL)
     say "What stays, and how to delete it"
     echo "    settings and secrets  /etc/envoy-logger                  sudo apt-get purge envoy-logger"
     echo "    readings, token, pin  /var/lib/private/envoy-logger      (the same command deletes both)"
     if has_influxdb; then
         echo "    InfluxDB              with the buckets envoy, envoy_devices and envoy_daily, and two tokens or users"
         echo "                          docs/install.md says how to delete them, or InfluxDB as a whole"
+    elif [ -n "$url" ]; then
+        echo "    on another machine    at $url, the buckets envoy, envoy_devices and envoy_daily, and two tokens or users"
+        echo "                          docs/install.md says how to delete them"
     fi
     if has_package grafana; then
         echo "    Grafana               docs/install.md says how to delete it"

@@ -310,6 +310,11 @@ def test_removing_it_leaves_grafana_running_or_stopped_as_it_was(machine: Machin
     assert verbs == (["Restarting"] if is_running else ["Starting", "Stopping"])
 
 
+def test_removing_it_names_what_stays_on_another_machine(machine: Machine) -> None:
+    machine.write("/etc/envoy-logger/envoy-logger.env", "INFLUXDB_URL=http://192.0.2.9:8086\n")
+    assert "at http://192.0.2.9:8086, the buckets envoy, " in machine.install("--uninstall").stdout
+
+
 def test_a_backup_takes_the_place_of_the_questions(machine: Machine, tmp_path: Path) -> None:
     backup = tmp_path / "backup.tar.gz"
     assert machine.install("--restore", str(backup)).returncode == 69
