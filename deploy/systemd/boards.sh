@@ -69,6 +69,10 @@ provide_boards() {
 }
 
 start_grafana() {
+    if [ "$task" = upgrade ] && ! is_running grafana-server; then
+        say "Grafana is stopped, and stays so"
+        return
+    fi
     do_it "Starting Grafana, now and at each boot" systemctl enable --quiet grafana-server.service
     do_quietly systemctl restart grafana-server.service
     do_quietly wait_for_port 3000 || say "Grafana does not answer yet. Try: journalctl -u grafana-server"

@@ -43,11 +43,14 @@ install_package() {
 
 remove_old_layout() {
     if [ -f "$DESTDIR$old_unit" ]; then
-        delete "$old_unit" "the unit of an installation by hand; the package has its own"
+        if [ "$task" = uninstall ]; then
+            do_it "Stopping the service" systemctl disable --quiet --now envoy-logger.service
+        fi
+        delete "$old_unit" "the unit of an installation by hand"
         do_quietly systemctl daemon-reload
-        if [ -L "$DESTDIR$old_unit_link" ]; then
-            do_it "Starting the service from the package's unit" systemctl reenable --quiet envoy-logger.service
-            do_quietly systemctl restart envoy-logger.service
+        if [ "$task" != uninstall ] && [ -L "$DESTDIR$old_unit_link" ]; then
+            do_it "Letting the service run from the package's unit" systemctl reenable --quiet envoy-logger.service
+            do_quietly systemctl try-restart envoy-logger.service
         fi
     fi
     if [ -L "$DESTDIR$old_command" ]; then

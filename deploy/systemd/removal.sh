@@ -18,7 +18,7 @@ remove_boards() {
 
 take_back_from_grafana() {
     local names rules folders file verb=Restarting
-    systemctl is-active --quiet grafana-server.service || verb=Starting
+    is_running grafana-server || verb=Starting
     names=$(name_sources) rules=$(name_rules) folders=$(name_folders)
     say "Taking back from Grafana what it got from here, and nothing else"
     echo "    boards        all of $(choose_boards)"
@@ -68,10 +68,12 @@ remove_program() {
 }
 
 name_what_stays() {
-    local file url
+    local file url purge="sudo apt-get purge envoy-logger"
     url=$(read_setting INFLUXDB_URL)
+    dpkg-query -W envoy-logger >/dev/null 2>&1 ||
+        purge="sudo rm -r /etc/envoy-logger /var/lib/private/envoy-logger"  # it was installed by hand
     say "What stays, and how to delete it"
-    echo "    settings and secrets  /etc/envoy-logger                  sudo apt-get purge envoy-logger"
+    echo "    settings and secrets  /etc/envoy-logger                  $purge"
     echo "    readings, token, pin  /var/lib/private/envoy-logger      (the same command deletes both)"
     if has_influxdb; then
         echo "    InfluxDB              with the buckets envoy, envoy_devices and envoy_daily, and two tokens or users"

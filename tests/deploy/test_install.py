@@ -260,7 +260,8 @@ def test_settings_that_are_there_are_not_asked_for_again(machine: Machine) -> No
     assert machine.files == before
 
 
-def test_an_upgrade_renews_the_unit_and_replaces_an_installation_by_hand(machine: Machine) -> None:
+def install_by_hand(machine: Machine) -> tuple[Path, Path, Path]:
+    """An installation as earlier versions described it: its unit, its program and its command."""
     unit = machine.write("/etc/systemd/system/envoy-logger.service", "[Unit]\n")
     wanted = machine.root / "etc/systemd/system/multi-user.target.wants"
     wanted.mkdir()
@@ -270,13 +271,30 @@ def test_an_upgrade_renews_the_unit_and_replaces_an_installation_by_hand(machine
     command = machine.root / "usr/local/bin/envoy-logger"
     command.parent.mkdir(parents=True)
     command.symlink_to("/opt/envoy-logger/bin/envoy-logger")
+    return unit, program, command
+
+
+@pytest.mark.parametrize("task", ["--upgrade", "--uninstall"])
+def test_an_installation_by_hand_is_replaced_or_removed(machine: Machine, task: str) -> None:
+    unit, program, command = install_by_hand(machine)
     readings = machine.write("/var/lib/private/envoy-logger/store.sqlite3", "readings")
-    said = steps(machine.install("--upgrade"))
-    assert "Starting the service from the package's unit" in said
+    said = steps(machine.install(task))
+    assert ("Letting the service run from the package's unit" in said) is (task == "--upgrade")
+    assert ("Stopping the service" in said) is (task == "--uninstall")
     assert not unit.exists()
     assert not command.is_symlink()
     assert not program.parent.parent.exists()
     assert readings.read_text() == "readings"
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_an_upgrade_starts_no_grafana_that_was_stopped(machine: Machine, is_running: bool) -> None:
+    provided(machine)
+    machine.running = {"grafana-server"} if is_running else set()
+    said = steps(machine.install("--upgrade"))
+    assert any(step.startswith("Giving Grafana") for step in said)
+    assert ("Grafana is stopped, and stays so" in said) is not is_running
+    assert any(step.startswith("Starting Grafana") for step in said) is is_running
 
 
 def test_a_folder_in_opt_that_is_something_else_stays(machine: Machine) -> None:
