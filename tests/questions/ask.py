@@ -26,7 +26,8 @@ def render(text: str, site: Past, buckets: Mapping[Role, str]) -> str:
     now = f"{datetime.fromtimestamp(site.now, UTC):%Y-%m-%dT%H:%M:%SZ}"
     text = text.replace(GATEWAY, site.kind.gateway).replace(ZONE, site.kind.zone)
     text = text.replace("/^2025-/", f"/^{local.year - 1}-/").replace("/^2026-/", f"/^{local.year}-/")
-    text = text.replace("/-11$/", f"/-{local.month:02}$/")
+    text = text.replace("-11-(0.|1.|2[0-8])$", f"-{local.month:02}-({_match_days_to(local.day)})$")
+    text = text.replace("time(365d)", "time(365d, 180d)") if local.month == 12 else text
     text = text.replace("elapsed > 5", f"elapsed > {max(5, site.step_s // 60)}")
     for role, name in BUCKETS.items():
         text = text.replace(f'bucket: "{name}"', f'bucket: "{buckets[role]}"')
@@ -35,6 +36,11 @@ def render(text: str, site: Past, buckets: Mapping[Role, str]) -> str:
     imports = re.match(r'(import "[^"]+"\n)*', text)
     assert imports is not None
     return f"{imports[0]}option now = () => {now}\n{text[imports.end() :]}"
+
+
+def _match_days_to(day: int) -> str:
+    """The expression for the days of a month up to one of them, as the page writes it."""
+    return "|".join([*(f"{tens}." for tens in range(day // 10)), f"{day // 10}[0-{day % 10}]"])
 
 
 def ask_flux(server: Influx2, text: str) -> list[dict[str, Any]]:
@@ -108,6 +114,8 @@ def arrange(
             named[question.values[0]] = named["_value"]
         if "time" in named:
             local = site.local(named["time"])
+            if "local_date" in named:
+                local = datetime.fromisoformat(named["local_date"]).replace(tzinfo=site.zone)
             named |= {"day": local.date().isoformat(), "month": f"{local:%Y-%m}", "year": f"{local:%Y}"} | named
             named |= {"local_date": named["day"], "local_month": named["month"], "local_year": named["year"]} | named
             named["minute"] = site.minute(named["time"])

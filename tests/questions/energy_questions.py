@@ -46,9 +46,14 @@ def _progress(site: Past) -> Answer:
     return found
 
 
-def _same_month(site: Past) -> Answer:
-    mine = {month: days for month, days in site.months().items() if month[5:] == site.today[5:7]}
-    return {(month,): (*energies(days), add(days, "production") / len(days)) for month, days in mine.items()}
+def _same_days(site: Past) -> Answer:
+    """The sums of the month so far, and of the same days of that month in each year before."""
+    month, last = site.today[5:7], site.today[8:]
+    return {
+        (year,): energies(mine)
+        for year, days in site.years().items()
+        if (mine := {day: truth for day, truth in days.items() if day[5:7] == month and day[8:] <= last})
+    }
 
 
 def _best_days(site: Past) -> Answer:
@@ -143,18 +148,19 @@ ENERGY_QUESTIONS: Final = (
     ),
     Question(
         "compare",
-        "This month against the same month of the years before",
-        LOCATION + read("envoy_month", *_ENERGIES, "days")
-        + "\n    |> filter(fn: (r) => date.month(t: r._time) == date.month(t: now()))\n    |> toFloat()" + BESIDE
-        + "\n    |> map(fn: (r) => ({r with production_a_day_wh: r.production_wh / r.days}))",
+        "This month against the same days of that month in the years before",
+        LOCATION + read("envoy_day", *_ENERGIES)
+        + "\n    |> filter(fn: (r) => date.month(t: r._time) == date.month(t: now())"
+        + "\n        and date.monthDay(t: r._time) <= date.monthDay(t: now()))"
+        + '\n    |> aggregateWindow(every: 1y, fn: sum, createEmpty: false, timeSrc: "_start")' + BESIDE,
         select(
-            f"local_month, {', '.join(_ENERGIES)}, production_wh / days AS production_a_day_wh", "envoy_month",
-            where="local_month =~ /-11$/",
+            "last(local_date) AS local_date, " + ", ".join(f"sum({name}) AS {name}" for name in _ENERGIES),
+            "envoy_day", where="local_date =~ /-11-(0.|1.|2[0-8])$/", group="time(365d) fill(none)",
         ),
-        ("local_month",), (*_ENERGIES, "production_a_day_wh"), _same_month, fits=has_meters, numbers=(4,),
-        note="`-11` is November. In Grafana, write `/-${__to:date:MM}$/` for the month. While the month lasts,"
-        " compare means per day. `envoy-logger query compare` compares the same days of both years. In Flux, "
-        "`toFloat` is needed because `days` is an integer, and one column holds one type.",
+        ("year",), _ENERGIES, _same_days, fits=has_meters, numbers=(4,),
+        note="In InfluxQL, `-11-(0.|1.|2[0-8])` is November up to the 28th; for May up to the 7th write "
+        "`-05-(0[0-7])`. `local_date` is the last day of each sum. A window of 365 days begins in the middle of "
+        "December, so for December write `time(365d, 180d)`, which begins in June.",
     ),
     Question(
         "records",

@@ -38,12 +38,22 @@ class Outcome:
 
 def judge(server: Binary, buckets: Mapping[Role, str], site: Past, times: int = 1) -> Iterator[Outcome]:
     """Ask every question that fits the site, each so many times."""
-    languages: tuple[Language, ...] = ("flux", "influxql") if isinstance(server, Influx2) else ("influxql",)
     for question in QUESTIONS:
         if question.fits(site.kind):
-            wanted = question.wanted(site)
-            for language in languages:
-                yield _ask(server, buckets, site, question, language, wanted, times)
+            yield from ask(server, buckets, site, question, times)
+
+
+def ask(
+    server: Binary, buckets: Mapping[Role, str], site: Past, question: Question, times: int = 1
+) -> Iterator[Outcome]:
+    """Ask one question in each language of the server."""
+    wanted = question.wanted(site)
+    for language in languages_of(server):
+        yield _ask(server, buckets, site, question, language, wanted, times)
+
+
+def languages_of(server: Binary) -> tuple[Language, ...]:
+    return ("flux", "influxql") if isinstance(server, Influx2) else ("influxql",)
 
 
 def _ask(

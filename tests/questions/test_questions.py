@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from logger.days import first_instant
 from logger.model import Role
 from logger.query.catalog import QUERIES
 from tests.databases.server_process import Binary
 from tests.history.generator import FIRST, Generated
 from tests.history.kinds import KINDS
 from tests.history.load import write_lines
+from tests.history.truth import Truth
 from tests.questions.catalog import QUESTIONS
 from tests.questions.documents import PATH, make_text
-from tests.questions.judge import judge
+from tests.questions.judge import ask, judge, languages_of
 from tests.questions.play import play, play_days
 from tests.questions.question import NEEDS, Past
 from tests.sizes import LONG
@@ -64,3 +67,23 @@ def test_every_question_of_owners_and_every_named_query_has_an_answer() -> None:
 
 def test_the_document_is_made_of_the_questions() -> None:
     assert PATH.read_text() == make_text(), "Run: make docs"
+
+
+def test_the_same_days_of_a_month_are_those_of_their_own_year(server: Binary) -> None:
+    """Up to a day of a month and up to its end, also in December, and up to a leap day."""
+    kind = next(each for each in KINDS if each.has_meters)
+    question = next(each for each in QUESTIONS if 4 in each.numbers)
+    truth, lines = Truth(), list[bytes]()
+    for number in range((date(2025, 1, 1) - date(2023, 1, 1)).days):
+        day = (date(2023, 1, 1) + timedelta(days=number)).isoformat()
+        wh = {"production": 1000.0 + number, "load": 100.0, "grid_import": float(number), "grid_export": 1.0}
+        truth.days[day].wh.update(wh)
+        fields = ",".join(f"{name}_wh={value}" for name, value in wh.items())
+        at = first_instant(day, kind.zone)
+        lines.append(f'envoy_day,gateway={kind.gateway} local_date="{day}",{fields} {at}\n'.encode())
+    buckets: dict[Role, str] = server.fresh_buckets()
+    write_lines(server, buckets, {"daily": lines})
+    for month, last in ((1, 31), (2, 29), (6, 17), (11, 10), (12, 31)):
+        noon = datetime(2024, month, last, 12, tzinfo=ZoneInfo(kind.zone))
+        site = Past(kind, truth, int(noon.timestamp()), 900)
+        assert [each.wrong for each in ask(server, buckets, site, question)] == [""] * len(languages_of(server))
