@@ -113,7 +113,7 @@ class Wire:
 
     @property
     def host(self) -> str:
-        """Return host[:port] for messages, without user, password or path."""
+        """Return host[:port], for use in messages, without user, password or path."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
     async def request(

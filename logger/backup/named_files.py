@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final
 
+from logger.settings.definitions import DESCRIPTIONS
 from logger.settings.environment import read_variables
 from logger.settings.gateways_file import SECRETS
 from logger.settings.gateways_file import SETTING as GATEWAYS
@@ -19,8 +20,8 @@ from logger.tariff.price_files import find_price_files
 
 TARIFF: Final = "LOGGER_TARIFF_FILE"
 _OF_GATEWAYS: Final = ("LOGGER_LAYOUT_FILE", TARIFF, "LOGGER_TLS_CA_FILE")
-FILES: Final = (*_OF_GATEWAYS, GATEWAYS)
-"""Settings that name a file."""
+FILES: Final = tuple(each.variable for each in DESCRIPTIONS if each.variable.endswith("_FILE"))
+"""Settings that name a file. The file of a secret is none of these: it is saved as a secret."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Anonymiser:
         return literal if text == token.text else write_string(text, literal)
 
     def _clean_value(self, kind: Kind | None, value: str) -> str:
-        """Replace the whole value if `kind` is known. Otherwise replace only the learned data in it."""
+        """Replace the value whole if it has a stand-in of `kind` or as a name, else the data in it that have one."""
         for known in (kind, "name") if kind else ():
             stand_in = self.stand_ins.find(known, value)
             if stand_in is not None:

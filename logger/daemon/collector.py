@@ -219,13 +219,13 @@ class Collector:
         self._zone.restore(self.state.energy.zone)
         if not self._stored and not await self._store.call(Store.list_gateways):
             log.get("collect").info(
-                "a new energy state begins, so today and the seven days are counted from now on "
-                "(if the state folder was lost, `envoy-logger backfill` restores the time before)"
+                "a new energy state begins, so the energy of today and of the last seven days is counted from now on "
+                "(if the state folder was lost, `envoy-logger backfill` restores what was counted before)"
             )
         elif not self._stored:
             log.get("collect").warning(
                 f"the store has no energy state of gateway {info.serial}, so a new one begins; "
-                f"today and the seven days are counted from now on\nTry: {RESTORE}"
+                f"the energy of today and of the last seven days is counted from now on\nTry: {RESTORE}"
             )
         if not self._is_begun:
             self._is_begun = True

@@ -88,7 +88,7 @@ class Resending:
     def _report_end(self) -> None:
         if self.role is None and self._lines:
             log.get("ship").info(
-                "recent points were sent again, in case InfluxDB has not kept them: it or the recorder was away",
+                "the points of the last days were sent again, because an InfluxDB that stops suddenly may lose them",
                 extra={"points": self._lines, "days": WINDOW_S // 86400},
             )
 

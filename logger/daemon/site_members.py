@@ -42,7 +42,7 @@ class SiteMembers:
     def note(
         self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
     ) -> list[Reading]:
-        """Store what a gateway reported at a tick. Return the points of the site that this completes.
+        """Remember what a gateway reported at a tick. Return the points of the site that this completes.
 
         A point of an earlier tick that still lacks a report is returned, too.
         """
@@ -65,7 +65,7 @@ class SiteMembers:
             self._reported.discard(name)
 
     def renew(self, name: str, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """Store the energy state of a gateway, and which of its day rows changed."""
+        """Remember the energy state of a gateway, and the days of its rows that changed."""
         if dates := {row.day for row in rows if row.reading.measurement == "envoy_day"}:
             self._members[name] = replace(self._members.get(name, SiteMember(name)), energy=energy)
             self._dates |= dates
@@ -110,11 +110,11 @@ class SiteShare:
         return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
 
     def note_silence(self, tick: int) -> list[Reading]:
-        """Store that the gateway is not heard at a tick. Return the points of the site that this completes."""
+        """Remember that the gateway is not heard at a tick. Return the points of the site that this completes."""
         return [] if self.members is None else self.members.note(self.name, tick)
 
     def renew(self, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """Store the energy state of the gateway, and which of its day rows changed."""
+        """Remember the energy state of the gateway, and the days of its rows that changed."""
         if self.members is not None:
             self.members.renew(self.name, energy, rows)
 

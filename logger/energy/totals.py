@@ -82,8 +82,8 @@ def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[st
 def _list_weeks(state: EnergyState) -> dict[str, float]:
     """Return each quantity's energy of the seven complete days before today, in Wh.
 
-    A day is complete if all counters had their base before that day. The last day is complete once all counters were
-    accepted after that day. On a counter's first day the gateway's figure is used, if it is plausible.
+    A quantity is left out unless each of its counters had an accepted value before the first of these days, and has
+    another one of today. On a counter's first day the gateway's figure is used, if it is plausible.
     """
     found: dict[str, float] = {}
     first_days = tuple((name, counter.first_day) for name, counter in state.counters.items())

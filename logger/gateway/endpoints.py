@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal
 
-from logger.model import GatewayInfo, Role
+from logger.model import GatewayInfo
 
 Lane = Literal["fast", "slow"]
 Form = Literal["json", "html", "xml"]
@@ -26,17 +26,16 @@ class Endpoint:
     """One path of a gateway.
 
     `purpose`: what the document is read for. `every`: the totals tick, the devices tick, or seconds between requests.
-    `relaxed_s`: seconds between requests while the gateway answers slowly. `role`: the tick that uses the document.
-    `lane`: fast paths answer at once; slow paths share one process on the gateway, which takes 1 to 60 s for each
-    answer. `since`, `until`: the first firmware with this path, and the first without it. `also`: other paths of the
-    same document, asked only after a 404.
+    `relaxed_s`: seconds between requests while the gateway answers slowly. `lane`: fast paths answer at once; slow
+    paths share one process on the gateway, which takes 1 to 60 s for each answer. `since`, `until`: the first
+    firmware with this path, and the first without it. `also`: other paths of the same document,
+    asked only after a 404.
     """
 
     path: str
     purpose: str
     _: KW_ONLY
     every: Literal["totals", "devices"] | int = "totals"
-    role: Role = "totals"
     lane: Lane = "fast"
     relaxed_s: int = 0
     form: Form = "json"
@@ -68,19 +67,19 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("/ivp/meters", "which meters there are, what they measure, phases",
              every=900, relaxed_s=3600, since=(4,)),
     Endpoint("/api/v1/production/inverters", "last report of every inverter",
-             every="devices", role="devices", since=FIRST_API),
+             every="devices", since=FIRST_API),
     Endpoint("/ivp/ensemble/inventory", "batteries, controller, collar, combiner",
-             every="devices", role="devices", since=(5,)),
+             every="devices", since=(5,)),
     Endpoint("/ivp/pdm/device_data", "details of the first 50 devices",
-             every="devices", role="devices", since=(8,)),
+             every="devices", since=(8,)),
     Endpoint("/ivp/ensemble/dry_contacts", "state of each dry contact", every="devices"),
     Endpoint("/ivp/ensemble/generator", "state of a generator", every="devices"),
     Endpoint("/ivp/ensemble/status", "ratings and phases of the batteries",
-             every=3600, role="devices", relaxed_s=14400, since=(5,)),
+             every=3600, relaxed_s=14400, since=(5,)),
     Endpoint("/ivp/ss/gen_config", "whether a generator is configured", every=900, relaxed_s=3600),
     Endpoint("/ivp/ss/dry_contact_settings", "names of the dry contacts", every=900, relaxed_s=3600),
     Endpoint("/inventory.json?deleted=1", "flags of every inverter: producing, communicating",
-             every=300, role="devices", lane="slow", relaxed_s=900, since=(4,),
+             every=300, lane="slow", relaxed_s=900, since=(4,),
              also=("/inventory.json", "/inventory")),
     Endpoint("/home.json", "time zone, network, last report to Enphase",
              every=900, lane="slow", relaxed_s=3600, since=(4,), also=("/home",)),

@@ -67,7 +67,7 @@ class Writer:
 
     @property
     def host(self) -> str:
-        """Return host[:port] for messages."""
+        """Return host[:port], for use in messages."""
         return self._wire.host
 
     @property

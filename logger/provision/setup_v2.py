@@ -94,7 +94,10 @@ def _is_fresh(client: V2Client, service: SetupService) -> bool:
 def _set_up_as(
     admin: Admin, url: str, plan: SetupPlan, steps: list[Step], made: Mapping[str, str], admin_token: str = ""
 ) -> SetupResult:
-    """Sign in, and create what the plan lacks. `made`: name → id of the buckets that the first sign-up made."""
+    """Sign in, and create what the plan names and InfluxDB does not have.
+
+    `made`: name → id of the buckets that the first sign-up made.
+    """
     sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:
         setup = _V2Setup(client, url, plan, steps)

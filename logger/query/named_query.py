@@ -86,7 +86,7 @@ class Rows:
     points: Mapping[str, Sequence[Point]]
 
     def plus(self, more: Rows) -> Rows:
-        """Return the points of both."""
+        """Return these points and those of `more`, each measurement in order of time."""
         names = {**self.points, **more.points}
         return Rows({name: sorted((*self.of(name), *more.of(name)), key=lambda p: p.time) for name in names})
 

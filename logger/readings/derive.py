@@ -25,7 +25,7 @@ _NOISE_SHARE: Final = 0.03
 NO_LIMITS: Final[Mapping[str, float]] = {}
 
 Together: TypeAlias = Callable[[Iterable[str]], bool]
-"""Tells whether the powers of some fields are of one time."""
+"""Tells whether the powers of some fields were measured at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

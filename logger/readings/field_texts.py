@@ -56,7 +56,7 @@ def unit_of(field: Field) -> str:
 def sources_of(field: Field) -> list[str]:
     """List the sources of a field in order, each with document, rows and key.
 
-    The last entry states how the field is computed, if it is.
+    For a field that can be computed, the last entry states how.
     """
     found = [f"{key.rowset.where}: {key.name}" for key in field.keys]
     return [*found, f"= {field.made_of}"] if field.made_of else found

@@ -15,7 +15,7 @@ from logger.readings.schema import Rowset
 ReadFrom: TypeAlias = Mapping[str, tuple[Rowset, Row]]
 """Field → the rowset and the row that it was read from."""
 _APART_S: Final = 60
-"""Powers whose times differ by more are not of one time."""
+"""Powers whose times differ by more do not count as measured at the same time."""
 _STAMPS: Final = {"now": "timestamp", "report": "readingTime"}
 """Grain of a rowset → the key of a row's own time."""
 

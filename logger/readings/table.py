@@ -97,7 +97,7 @@ TOTALS = Measurement(
         *_energies("production", "Produced", "counter production", (number(s.PAGE, "lifetime"),)),
         Field("consumption_power_w", "Power consumed as the gateway counts: a charging battery is consumption.",
             (number(s.TOTAL_METER, "activePower"),),
-            made_of="production_power_w + net_power_w with a net CT, if of one time and not below zero"),
+            made_of="production_power_w + net_power_w with a net CT, if of the same time and not below zero"),
         *_energies(
             "consumption",
             "Consumed as the gateway counts",
@@ -108,7 +108,7 @@ TOTALS = Measurement(
         *_energies("load", "Consumed by the house itself", "consumption + discharged − charged with a net CT"),
         Field("net_power_w", "Power from the grid, + importing.",
             (number(s.NET_METER, "activePower"), number(s.NET_BLOCK, "wNow")),
-            made_of="consumption_power_w − production_power_w − battery_power_w with a total CT, if of one time"),
+            made_of="consumption_power_w − production_power_w − battery_power_w with a total CT, if of the same time"),
         *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
         *_energies("grid_import", "Imported", "counter import"),
         *_energies("grid_export", "Exported", "counter export"),

@@ -38,7 +38,10 @@ def is_there(path: Path) -> bool:
 
 
 def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
-    """Parse the text of a settings file. Return variable → value, and line number and words of each broken line."""
+    """Parse the text of a settings file.
+
+    Return variable → value. Return also, for each line that cannot be parsed, its number and the words in it.
+    """
     values: dict[str, str] = {}
     broken = []
     for item in parse_stream(io.StringIO(text)):

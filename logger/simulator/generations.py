@@ -1,4 +1,4 @@
-"""Lists the firmware generations that can be invented."""
+"""Lists the firmware generations that an invented site can have."""
 
 from __future__ import annotations
 

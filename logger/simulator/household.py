@@ -100,7 +100,7 @@ class Household(SiteFacts):
 
 @lru_cache(maxsize=1024, typed=True)
 def _compute_state(site: Household, now: float) -> SiteState:
-    """Compute a site's state. The result is cached, because the documents of one time need the same few states."""
+    """Compute a site's state. The result is cached, because documents of the same time need the same states."""
     slot, within_s = divmod(now, SLOT_S)
     day, number = divmod(int(slot), SLOTS)
     row, totals = _days(site).day(day)[number]

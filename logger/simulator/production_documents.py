@@ -107,9 +107,10 @@ class _Block:
         return found
 
     def _values(self, moment: Moment, share: float, phases: int) -> dict[str, object]:
-        """Make the figures of today and seven days: the database's figures plus the counter's rise since then.
+        """Make the figures of one block.
 
-        If the counter fell, the figures are integers.
+        Today and seven days are those of the gateway's interval database, plus the rise of the counter since the
+        database's last interval.
         """
         live, watts = self.live * share, self.watts * share
         today, week = int(self.today * share), int(self.week * share)

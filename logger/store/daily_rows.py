@@ -11,7 +11,7 @@ from logger.store.records import DailyRow, Lease, Sent
 
 
 def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) -> None:
-    """Set current rows. A row is marked for sending, and counted as stored, only if its line changed."""
+    """Set current rows. A row is marked for sending, and counted as stored, only if it is new or its line changed."""
     changed = 0
     for row in rows:
         is_news = _is_news(connection, gateway, row)

@@ -85,9 +85,9 @@ class StoreFile:
         return self._write(lambda connection: function(connection, *args, **kwargs), may_drop=False)
 
     def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function that adds rows, as write() does.
+        """Run a function that adds rows in one transaction, as write() does.
 
-        To make room for these rows, the oldest undelivered rows may be dropped.
+        To make room for the new rows, the oldest undelivered rows may be dropped.
         """
         self._spare_reserve()
         return self._write(function, may_drop=True)
@@ -122,7 +122,9 @@ class StoreFile:
         """Free some space at each step. Delete the least valuable data first."""
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
-            self.notes.append(f"the disk of {self._folder} is full, so the ballast was deleted to free its space")
+            self.notes.append(
+                f"the disk of {self._folder} is full, so the reserved space (the file ballast) was released"
+            )
             yield
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         yield

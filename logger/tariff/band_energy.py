@@ -43,7 +43,7 @@ class BandEnergy:
         return self.worth + self.income - self.cost
 
     def plus(self, more: BandEnergy) -> BandEnergy:
-        """Return the sums of both."""
+        """Return the sums of these amounts and `more`."""
         return BandEnergy(
             self.currency or more.currency,
             self.import_wh + more.import_wh,

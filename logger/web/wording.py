@@ -48,13 +48,13 @@ class Wording:
         return self._join(self.number(wh / 1000, 2 if abs(wh) < 9_995 else 1 if abs(wh) < 999_950 else 0), "kWh")
 
     def scale_power(self, watts: float) -> str:
-        """Write a round power beside a picture, without needless decimals."""
+        """Write a round power as a label of a chart's scale, without needless decimals."""
         if abs(watts) < 1000:
             return self._join(self.number(watts, 0), "W")
         return self._join(self.number(watts / 1000, 0 if watts % 1000 == 0 else 1), "kW")
 
     def scale(self, wh: float) -> str:
-        """Write a round energy beside a picture, without needless decimals."""
+        """Write a round energy as a label of a chart's scale, without needless decimals."""
         size, unit = (1e6, "MWh") if wh >= 1e6 else (1000.0, "kWh")
         value = wh / size
         return self._join(self.number(value, 0 if value == int(value) else 1 if value >= 0.1 else 2), unit)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from logger.clock import FastClock
+from logger.settings.definitions import DESCRIPTIONS
 from logger.store.copies import copy_store
 from logger.store.folder import LOCK, claim
 from logger.store.store import Store
@@ -135,6 +136,17 @@ def test_several_gateways_have_their_files_and_secrets_with_them(old: Path) -> N
     assert (new / "credentials" / "of_the_barn").read_bytes() == (old / "credentials" / "of_the_barn").read_bytes()
     for secret in (new / "credentials" / "of_the_barn", new / "sites" / "secret" / "token"):
         assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_every_file_that_a_setting_names_is_inside(old: Path) -> None:
+    names = [each.variable for each in DESCRIPTIONS if each.variable.endswith("_FILE")]
+    assert {"MQTT_CA_FILE", "LOGGER_TLS_CA_FILE"} < set(names)
+    for name in {*names} - {"ENPHASE_GATEWAYS_FILE", "LOGGER_TARIFF_FILE", "LOGGER_LAYOUT_FILE"}:
+        (old / "ca.pem").write_text(f"of {name}\n")
+        (old / ".env").write_text(f"{SETTINGS}{name}=ca.pem\n")
+        file, new = backed_up(old), old.parent / f"new-{name}"
+        assert run(new, "restore", str(file)).code == 0
+        assert (new / "ca.pem").read_text() == f"of {name}\n"
 
 
 def test_it_says_what_is_inside_and_shows_no_secret(old: Path) -> None:

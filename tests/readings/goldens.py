@@ -30,6 +30,8 @@ def file_of(name: str) -> Path:
 
 def main() -> None:
     """Write every file, and drop those of recordings that are gone."""
+    if not names():
+        raise SystemExit("The recorded gateways are not there, so nothing is written.")
     GOLDEN.mkdir(exist_ok=True)
     for name in names():
         file_of(name).write_text(lines_of(name), encoding="utf-8")
