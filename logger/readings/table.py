@@ -108,7 +108,7 @@ TOTALS = Measurement(
         *_energies("load", "Consumed by the house itself", "consumption + discharged − charged with a net CT"),
         Field("net_power_w", "Power from the grid, + importing.",
             (number(s.NET_METER, "activePower"), number(s.NET_BLOCK, "wNow")),
-            made_of="consumption_power_w − production_power_w − battery_power_w with a total CT, if of the same time"),
+            made_of="consumption_power_w − production_power_w − battery_power_w with a total CT, of the same time"),
         *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
         *_energies("grid_import", "Imported", "counter import"),
         *_energies("grid_export", "Exported", "counter export"),
