@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from logger.clock import FastClock
 from logger.settings.definitions import DESCRIPTIONS
@@ -142,11 +143,11 @@ def test_every_file_that_a_setting_names_is_inside(old: Path) -> None:
     names = [each.variable for each in DESCRIPTIONS if each.variable.endswith("_FILE")]
     assert {"MQTT_CA_FILE", "LOGGER_TLS_CA_FILE"} < set(names)
     for name in {*names} - {"ENPHASE_GATEWAYS_FILE", "LOGGER_TARIFF_FILE", "LOGGER_LAYOUT_FILE"}:
-        (old / "ca.pem").write_text(f"of {name}\n")
+        (old / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
         (old / ".env").write_text(f"{SETTINGS}{name}=ca.pem\n")
         file, new = backed_up(old), old.parent / f"new-{name}"
         assert run(new, "restore", str(file)).code == 0
-        assert (new / "ca.pem").read_text() == f"of {name}\n"
+        assert (new / "ca.pem").read_bytes() == (old / "ca.pem").read_bytes(), name
 
 
 def test_it_says_what_is_inside_and_shows_no_secret(old: Path) -> None:
