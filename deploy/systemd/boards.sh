@@ -61,11 +61,16 @@ provide_boards() {
     render_source | write 0644 root "$grafana_sources"
     render_boards | write 0644 root "$grafana_boards"
     render_alerts | write 0644 root "$grafana_alerts"
-    if [ -e "$DESTDIR$grafana_drop_in" ]; then
+    if has_own_first_page; then
         render_drop_in | write 0644 root "$grafana_drop_in"  # the settings may have told another query language
         do_quietly systemctl daemon-reload
     fi
     start_grafana
+}
+
+# A Grafana from here shows the board first, also after an uninstallation; who deleted that keeps it deleted.
+has_own_first_page() {
+    [ -e "$DESTDIR$grafana_drop_in" ] || { [ "$task" = install ] && [ -e "$DESTDIR$grafana_password" ]; }
 }
 
 start_grafana() {

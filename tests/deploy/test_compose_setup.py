@@ -110,7 +110,7 @@ def test_podmans_talk_of_what_is_not_there_is_no_error_and_a_real_one_stays(clon
     use_podman(clone, code)
     told = clone.setup(*ANSWERS)
     assert "not there yet, which is well: no container with name" in told.stdout
-    assert 'there already, and used: creating container storage: the container name "' in told.stdout
+    assert "    there already, and used: the container grafana_1\n" in told.stdout
     assert "Error: rootlessport listen tcp 127.0.0.1:3000: bind: address already in use" in told.stdout
     assert told.returncode == (69 if code else 0), told.stderr
     assert ("The containers do not start." in told.stderr) is bool(code)

@@ -287,6 +287,18 @@ def test_an_installation_by_hand_is_replaced_or_removed(machine: Machine, task: 
     assert readings.read_text() == "readings"
 
 
+def test_a_grafana_that_was_installed_from_here_shows_the_board_first_again_after_an_uninstallation(
+    machine: Machine,
+) -> None:
+    provided(machine)
+    machine.write("/etc/grafana/admin_password", "secret")
+    drop_in = "etc/systemd/system/grafana-server.service.d/envoy-logger.conf"
+    for task, is_there in (("--upgrade", False), ("--yes", True), ("--uninstall", False), ("--yes", True)):
+        machine.write("/etc/grafana/envoy-logger_token", "secret")
+        steps(machine.install(task))
+        assert (drop_in in machine.files) is is_there, task
+
+
 @pytest.mark.parametrize("is_running", [True, False])
 def test_an_upgrade_starts_no_grafana_that_was_stopped(machine: Machine, is_running: bool) -> None:
     provided(machine)
