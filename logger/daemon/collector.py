@@ -272,6 +272,8 @@ class Collector:
         commit, text = make_commit(info.serial, tick, readings, result, self._stored, self._stored_from)
         await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
+        is_answered = self.poller.requests.was_answered_since(self._since.get("totals", 0.0))
+        self.newest.note_answer(tick, is_answered=is_answered)
         self.newest.take([*readings, *(row.reading for row in result.daily)])
         self._findings.report_events(result.events)
         self._findings.report_absences(result.state.readings.absences)

@@ -13,6 +13,7 @@ EVENTS_KEPT: Final = 500
 _TAGS: Final = ("serial", "meter", "phase", "contact", "kind", "endpoint", "band")
 """The tags that tell the series of one measurement of one gateway apart."""
 
+_RECENT_INTERVALS: Final = 2
 _CURRENT_INTERVALS: Final = 3
 _CURRENT_S: Final = {"envoy_inverter": 7200, "envoy_gateway": 2700}
 """Seconds for which a reading is current where it does not come with every poll of its role."""
@@ -24,14 +25,20 @@ def is_current(reading: Reading, site: Site, now: float) -> bool:
     return now - reading.time <= _CURRENT_S.get(reading.measurement, usual_s)
 
 
+def is_recent(at: float, site: Site, now: float) -> bool:
+    """Tell whether a tick is one of the last two, so that what was read at it is shown as present."""
+    return now - at < _RECENT_INTERVALS * site.totals_s + site.offset_s
+
+
 class NewestReadings:
     """Holds the newest stored readings, one for each series, and the events from oldest to newest.
 
-    `revision` rises each time that readings are taken.
+    `revision` rises each time that readings are taken. `heard_at`: the last stored tick at which the gateway
+    answered; 0 before the first. Readings of later ticks have only what is known without an answer.
     """
 
     def __init__(self) -> None:
-        self.revision = 0
+        self.revision = self.heard_at = self._noted_at = 0
         self.events: deque[Reading] = deque(maxlen=EVENTS_KEPT)
         self._series: dict[str, dict[tuple[str | None, ...], Reading]] = {}
 
@@ -48,6 +55,12 @@ class NewestReadings:
             if known is None or known.time <= reading.time:
                 series[key] = reading
 
+    def note_answer(self, tick: int, *, is_answered: bool | None) -> None:
+        """Note whether the gateway answered since the last stored tick. None: not asked, so nothing changes."""
+        if is_answered or (is_answered is None and self.heard_at == self._noted_at > 0):
+            self.heard_at = tick
+        self._noted_at = tick
+
     def list_of(self, measurement: str) -> list[Reading]:
         """Return the newest reading of each series of a measurement."""
         return list(self._series.get(measurement, {}).values())
@@ -57,6 +70,5 @@ class NewestReadings:
         return max(self._series.get(measurement, {}).values(), key=lambda reading: reading.time, default=None)
 
     def is_heard(self, site: Site, now: float) -> bool:
-        """Tell whether the gateway is heard: its newest totals are still current. `now` in unix seconds."""
-        totals = self.find("envoy_totals")
-        return totals is not None and is_current(totals, site, now)
+        """Tell whether the gateway is heard: it answered at one of the last two ticks. `now` in unix seconds."""
+        return is_recent(self.heard_at, site, now)

@@ -77,6 +77,12 @@ class Requests:
         self._forget_earlier(now)
         return Counter(map(itemgetter(1), self._sent))
 
+    def was_answered_since(self, at: float) -> bool | None:
+        """Tell whether a request since `at`, in unix seconds, was answered; None if no request was sent."""
+        if self._answered_at > at:
+            return True
+        return False if self._sent and self._sent[-1][0] > at else None
+
     def _forget_earlier(self, now: float) -> None:
         while self._sent and not 0 <= now - self._sent[0][0] < _HOUR_S:
             self._sent.popleft()

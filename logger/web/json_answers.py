@@ -58,13 +58,14 @@ async def answer_now(question: Question) -> Json:
     site = question.site
     reading, scope = await site.find_totals(), await site.make_scope()
     is_today = reading is not None and reading.time >= scope.since
-    is_fresh = reading is not None and site.is_fresh(reading)
+    at = site.find_time(reading) if reading else None
+    is_fresh = at is not None and site.is_fresh(at)
     totals = _fields(reading)
     shown = {name: value for name, value in totals.items() if is_today or not name.endswith("_today_wh")}
     return {
         **_head(site, scope),
-        "at": reading.time if reading else None,
-        "local_time": scope.local(reading.time).isoformat() if reading else None,
+        "at": at,
+        "local_time": scope.local(at).isoformat() if at is not None else None,
         "is_fresh": is_fresh,
         "totals": {**shown},
         **_answer_today(reading if is_today else None, await _count(site, scope)),
@@ -182,7 +183,7 @@ async def sum_now(question: Question) -> dict[str, Json]:
         "gateways_heard": int(heard) if isinstance(heard := told["gateways_heard"], float) else None,
         "missing": told["missing"] or "",
         "at": reading.time if reading else None,
-        "is_fresh": reading is not None and question.site.is_fresh(reading),
+        "is_fresh": reading is not None and question.site.is_fresh(reading.time),
         "totals": {**totals},
         **_answer_today(reading if is_today else None, await _count_together(question, scope)),
     }

@@ -24,15 +24,22 @@ _WEAK_DAYS: Final = 3
 
 
 def _write_state(facts: PageFacts, words: Wording) -> Markup:
-    """Write whether the readings are fresh, and their time."""
+    """Write whether the readings are fresh, else their age, and their time."""
     at = facts.now["at"]
     if at is None:
         return el("span", words.say("first"), class_="chip waiting")
+    if facts.now["is_fresh"]:
+        chip = el("span", words.say("live"), class_="chip live")
+    else:
+        chip = el("span", words.say("stale", age=words.age(facts.time - at)), class_="chip stale")
     time = words.moment(facts.local(at), facts.today)
-    if not facts.now["is_fresh"]:
-        return el("span", words.say("stale", time=time), class_="chip stale")
-    shown = el("time", time, datetime=facts.local(at).isoformat())
-    return join(el("span", words.say("live"), class_="chip live"), " ", shown)
+    return join(chip, " ", el("time", time, datetime=facts.local(at).isoformat()))
+
+
+def _note_age(facts: PageFacts) -> object:
+    """Return what changes with the text of `_write_state`: the age only counts, in minutes, once it is shown."""
+    minutes = 0 if facts.now["is_fresh"] else int(facts.time // 60)
+    return facts.now["at"], facts.now["is_fresh"], facts.today, minutes
 
 
 def _draw_now(facts: PageFacts, words: Wording) -> Markup:
@@ -276,7 +283,7 @@ class PagePart:
 
 
 PARTS: Final[Mapping[str, PagePart]] = {
-    "state": PagePart(_write_state, lambda f: (f.now["at"], f.now["is_fresh"], f.today)),
+    "state": PagePart(_write_state, _note_age),
     "wrong": PagePart(_list_wrong, lambda f: (f.now["troubles"], f.now["missing"], f.inverters, f.today)),
     "whole": PagePart(_write_whole, lambda f: (f.whole, f.whole_days, f.today)),
     "flow": PagePart(_draw_now, lambda f: (f.now["totals"], f.now["is_fresh"], f.now["grid"], _is_metered(f))),

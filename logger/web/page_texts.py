@@ -116,7 +116,8 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "chercher la saleté, les feuilles et une ombre nouvelle.",
     ),
     "live": ("live", "live", "en direct"),
-    "stale": ("no reading since {time}", "kein Messwert seit {time}", "aucune mesure depuis {time}"),
+    "stale": ("no reading for {age}", "seit {age} kein Messwert", "aucune mesure depuis {age}"),
+    "age_days": ("{count} days", "{count} Tagen", "{count} jours"),
     "first": ("waiting for the first reading", "wartet auf den ersten Messwert", "en attente de la première mesure"),
     "cut_off": ("connection lost", "Verbindung verloren", "connexion perdue"),
     "unmetered": (

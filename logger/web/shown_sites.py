@@ -12,7 +12,7 @@ from logger.backfill.history import Point
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.gateway_state import load_state
-from logger.daemon.newest import NewestReadings, is_current
+from logger.daemon.newest import NewestReadings, is_recent
 from logger.days import first_instant
 from logger.energy.state import EnergyState
 from logger.influx.read_back import read_back
@@ -86,9 +86,13 @@ class ShownSite:
         zone, today = await self.find_zone(), await self.today()
         return first_instant((today + timedelta(days=1)).isoformat(), zone.key)
 
-    def is_fresh(self, reading: Reading) -> bool:
-        """Tell whether a reading of the totals is from the last few ticks."""
-        return is_current(reading, self.collector.site, self.clock.time())
+    def find_time(self, totals: Reading) -> int:
+        """Return the tick at which the gateway last answered. Before its first answer, return the totals' time."""
+        return self.collector.newest.heard_at or totals.time
+
+    def is_fresh(self, at: float) -> bool:
+        """Tell whether a time is of the last two ticks."""
+        return is_recent(at, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:
         """Return the newest totals of this run.

@@ -74,6 +74,14 @@ class Wording:
         """Write a temperature."""
         return NONE if value is None else self._join(self.number(value, 0), "°C")
 
+    def age(self, seconds: float) -> str:
+        """Write how long something has lasted: in minutes; from two hours on in hours, from two days on in days."""
+        if seconds < 2 * 3600:
+            return self._join(self.number(max(1, seconds // 60), 0), "min")
+        if seconds < 2 * 86400:
+            return self._join(self.number(seconds // 3600, 0), "h")
+        return self.say("age_days", count=self.number(seconds // 86400, 0))
+
     def clock(self, at: datetime) -> str:
         """Write a time of the day."""
         return f"{at:%H:%M}"

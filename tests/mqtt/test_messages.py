@@ -23,6 +23,7 @@ TAGS = {"gateway": SERIAL}
 def seen(*readings: Reading, now: float = NOON, **troubles: str) -> Present:
     newest = NewestReadings()
     newest.take(readings)
+    newest.note_answer(NOON, is_answered=True)
     return Present(SERIAL, newest, troubles, Site(), now)
 
 
@@ -65,7 +66,7 @@ def test_what_was_measured_becomes_unknown_and_a_counter_stays() -> None:
 def test_a_gateway_that_is_not_heard_is_offline() -> None:
     messages = Messages("envoy", "")
     reading = totals(production_power_w=1.0)
-    said = [*messages.list_new(seen(reading)), *messages.list_new(seen(reading, now=NOON + 181))]
+    said = [*messages.list_new(seen(reading)), *messages.list_new(seen(reading, now=NOON + 120))]
     assert [each.payload for each in said if each.topic == f"envoy/{SERIAL}/availability"] == ["online", "offline"]
 
 

@@ -113,6 +113,11 @@ class LiveSite:
         self.minute += 1
         self.do(lambda: self.stage.tick(self.minute))
 
+    def lose_gateway(self) -> None:
+        """Let the gateway answer nothing from now on."""
+        assert isinstance(self.stage.gateway, _AwayGateway)
+        self.stage.gateway.is_away = True
+
     def ask(self, path: str) -> dict[str, Any]:
         """Ask the API."""
         return self.do(lambda: self.stage.get(path))
@@ -150,8 +155,7 @@ class LiveSite:
                 await asyncio.sleep(0.1)
             self.minute = 5
         if kind.away == "gateway":
-            assert isinstance(self._stage.gateway, _AwayGateway)
-            self._stage.gateway.is_away = True
+            self.lose_gateway()
             for minute in (6, 10):
                 await self._stage.tick(minute)
         if kind.away == "influxdb":

@@ -132,6 +132,26 @@ def test_the_numbers_are_the_stores_and_follow_each_tick(tmp_path: Path) -> None
         assert without.page.locator("#plain-curve").is_visible()
 
 
+def test_a_visitor_sees_that_the_gateway_is_away(tmp_path: Path) -> None:
+    words = Wording("de")
+    with visits(tmp_path, KINDS["battery"]) as (site, browser):
+        visit = Visit(browser, site.url, "phone", "light", "de")
+        assert words.say("live") in visit.text("#state")
+        site.lose_gateway()
+        for minutes in (2, 3):
+            site.tick()
+            if minutes == 2:
+                site.tick()
+            visit.page.wait_for_function(
+                "said => document.getElementById('state').innerText.includes(said)",
+                arg=words.say("stale", age=words.age(60 * minutes)),
+            )
+        assert "12:05" in visit.text("#state")
+        without = Visit(browser, site.url, "phone", "light", "de", scripts=False)
+        assert words.say("stale", age=words.age(180)) in without.text("#state")
+        assert_is_good(visit)
+
+
 def test_a_visitor_whose_connection_is_lost_is_told(tmp_path: Path) -> None:
     with browse() as browser:
         with LiveSite(tmp_path, KINDS["first minute"]) as site:
@@ -168,6 +188,7 @@ def test_every_kind_of_site_is_good_in_every_size_theme_and_language(tmp_path: P
             if kind == "no meters":
                 assert words.say("unmetered") in text
             if kind == "gateway away":
+                assert words.say("stale", age=words.age(300)) in visit.text("#state")
                 assert "192.168.1.50 refuses the connection" in text
                 assert words.say("try") in text
                 assert words.say("unmetered") not in text

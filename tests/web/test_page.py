@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from logger.daemon.collector import Collector
+from logger.errors import UnreachableError
 from logger.site import Site
 from logger.web.assets_folder import ASSETS
 from logger.web.build_app import build_app
@@ -21,6 +22,7 @@ from logger.web.gathered_facts import PageFacts
 from logger.web.kept_parts import KeptParts
 from logger.web.page_texts import LANGUAGES, Language
 from logger.web.wording import Wording
+from tests.daemon.parts import ScriptedGateway
 from tests.web.stage import SERIAL, Stage, configured, on_stage
 
 MOST_BYTES = 200_000
@@ -114,8 +116,45 @@ def test_a_power_is_not_shown_once_it_is_old_and_its_time_is(tmp_path: Path) -> 
         return await visit(made)
 
     page = on_stage(tmp_path, play)
-    assert re.search(r"no reading since \d\d:\d\d", page.text)
+    assert Wording("en").say("stale", age=Wording("en").age(600)) in page.text
     assert "1.00\N{NO-BREAK SPACE}kW" not in page.text.partition("Power today")[0]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_age_of_the_last_reading_stands_within_two_ticks_without_an_answer(
+    tmp_path: Path, language: Language
+) -> None:
+    words = Wording(language)
+
+    async def play(made: Stage) -> list[str]:
+        await made.tick(0)
+        gateway = made.gateway
+        assert isinstance(gateway, ScriptedGateway)
+        gateway.fails = dict.fromkeys(("/info", *gateway.answers), UnreachableError("the gateway refuses"))
+        texts = []
+        for minute in (1, 2, 7):
+            await made.tick(minute)
+            texts.append((await visit(made, language=language)).text)
+        gateway.fails = {}
+        await made.tick(8)
+        return [*texts, (await visit(made, language=language)).text]
+
+    stale = re.compile(words.say("stale", age=r"(\d+)\xa0min"))
+    said = [stale.findall(text) for text in on_stage(tmp_path, play)]
+    assert said == [[], ["2"], ["7"], []]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "en", "de", "fr"),
+    [
+        (30, "1\xa0min", "1\xa0min", "1\xa0min"),
+        (7199, "119\xa0min", "119\xa0min", "119\xa0min"),
+        (7200, "2\xa0h", "2\xa0h", "2\xa0h"),
+        (2 * 86400, "2 days", "2 Tagen", "2 jours"),
+    ],
+)
+def test_an_age_is_written_in_its_largest_useful_unit(seconds: float, en: str, de: str, fr: str) -> None:
+    assert [Wording(language).age(seconds) for language in LANGUAGES] == [en, de, fr]
 
 
 def test_a_trouble_stands_with_its_cure(tmp_path: Path) -> None:
