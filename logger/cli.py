@@ -15,6 +15,7 @@ from typing import Final
 import click
 
 from logger import __version__, log
+from logger.commands.ui.named_commands import NamedCommands
 from logger.errors import EnvoyLoggerError
 
 COMMANDS: Final = {
@@ -45,7 +46,7 @@ COMMANDS: Final = {
 """Command → its module in `logger.commands`."""
 
 
-class _Commands(click.Group):
+class _Commands(NamedCommands):
     """Imports a command's module only when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -81,7 +82,7 @@ def run() -> None:
         code = cli.main(prog_name="envoy-logger", standalone_mode=False)
         raise SystemExit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         raise SystemExit(error.exit_code) from None
     except (click.Abort, KeyboardInterrupt):
         raise SystemExit(130) from None
@@ -99,6 +100,17 @@ def run() -> None:
             f"there is no room for the output{where}: {error.strerror}\nTry: make room on that disk.", err=True
         )
         raise SystemExit(1) from None
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what was wrong with the command line, and what to do; the help where a command needs more words."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    is_help = context is not None and message == context.get_help()
+    if is_help or "\nTry: " in message:
+        error.show()
+        return
+    command = context.command_path if context is not None else "envoy-logger"
+    click.echo(f"Error: {message}\nTry: {command} --help", err=True)
 
 
 def _be_readable() -> None:

@@ -65,9 +65,9 @@ def command(
     --gateway every gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
     """
     if (until or again) and not since:
-        raise MisuseError("--until and --again need --since")
+        raise MisuseError("--until and --again need --since", "give --since DATE, too.")
     if until and until < since:
-        raise MisuseError("--until is before --since")
+        raise MisuseError("--until is before --since", "exchange the two dates.")
     configured = begin(env_file, require=["INFLUXDB_URL"], further=tariff_problems)
     if ask_token:
         read_token = str(click.prompt("Token that may read", hide_input=True, err=True)).strip()
@@ -161,7 +161,7 @@ async def _choose_serials(
     found = sorted(states) or await history.list_gateways("totals", "envoy_totals")
     if len(found) != 1:
         names = ", ".join(found) or "none"
-        raise MisuseError(f"which gateway? There is {names}. Try: give --gateway SERIAL")
+        raise MisuseError(f"which gateway? There is {names}", "give --gateway SERIAL.")
     return found
 
 

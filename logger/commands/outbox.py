@@ -155,9 +155,7 @@ async def _for_each(
     """Run `function` for the refused lines with these numbers, or for all. Return the number of lines."""
     known = [entry.id async for entry in read_refused_lines(ask)]
     if unknown := sorted(set(numbers) - set(known)):
-        raise MisuseError(
-            f"there is no refused line {', '.join(map(str, unknown))}\nTry: envoy-logger outbox refused"
-        )
+        raise MisuseError(f"there is no refused line {', '.join(map(str, unknown))}", "envoy-logger outbox refused")
     return await ask_in_portions(ask, function, numbers or known)
 
 
@@ -187,7 +185,7 @@ def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
             number = None
     if problems:
         shown = [*problems[:20], *(["…"] if len(problems) > 20 else [])]
-        raise MisuseError("\n".join([f"{file} cannot be sent again", *shown, "Try: correct these lines"]))
+        raise MisuseError("\n".join([f"{file} cannot be sent again", *shown]), "correct these lines.")
     return corrected
 
 

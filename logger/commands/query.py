@@ -16,7 +16,8 @@ import click
 from logger.backfill.history import open_history
 from logger.clock import SystemClock
 from logger.commands.ui.answer_table import format_csv, format_json, print_table
-from logger.commands.ui.options import MisuseError, parse_date, zone_of
+from logger.commands.ui.named_commands import NamedCommands
+from logger.commands.ui.options import MisuseError, parse_amount, parse_date, parse_year, zone_of
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.control.api import reach
@@ -40,7 +41,7 @@ class Asked:
     env_file: Path
     since: str
     until: str
-    year: int | None
+    year: int
     gateway: str
     influxdb: bool
     form: str
@@ -51,15 +52,22 @@ def _make_command(query: NamedQuery) -> click.Command:
     """Make the subcommand of one query, with an option for each number that only the user knows."""
 
     def run(env_file: Path, **values: Any) -> int:
-        form = "json" if values.pop("as_json") else "csv" if values.pop("as_csv") else "table"
-        values.pop("as_csv", None)
+        forms = [name for name in ("json", "csv") if values.pop(f"as_{name}")]
+        if len(forms) > 1:
+            raise MisuseError("--json and --csv exclude each other", "give one of them.")
+        form = forms[0] if forms else "table"
         numbers = {name: values.pop(name.replace("-", "_")) for name in query.numbers}
         return asyncio.run(_answer(query, Asked(env_file=env_file, form=form, numbers=numbers, **values)))
 
     made = click.command(query.name, help=query.question, short_help=query.question)(click.pass_obj(run))
     for name, (default, meaning) in query.numbers.items():
         made = click.option(
-            f"--{name}", type=float, default=default, show_default=True, help=f"{meaning[0].upper()}{meaning[1:]}."
+            f"--{name}",
+            metavar="NUMBER",
+            callback=parse_amount,
+            default=f"{default:g}",
+            show_default=True,
+            help=f"{meaning[0].upper()}{meaning[1:]}.",
         )(made)
     for option in _OPTIONS:
         made = option(made)
@@ -69,7 +77,7 @@ def _make_command(query: NamedQuery) -> click.Command:
 _OPTIONS: Final = (
     click.option("--since", default="", callback=parse_date, help="From this local date on."),
     click.option("--until", default="", callback=parse_date, help="Up to and with this local date; today otherwise."),
-    click.option("--year", type=click.IntRange(2000, 2200), help="This year alone."),
+    click.option("--year", default="", callback=parse_year, help="This year alone."),
     click.option("--gateway", default="", help="Serial number, where there are several."),
     click.option("--influxdb", is_flag=True, help="Read InfluxDB instead of the recorder's own store."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON, in the units of the fields."),
@@ -77,7 +85,7 @@ _OPTIONS: Final = (
 )
 
 
-class _Queries(click.Group):
+class _Queries(NamedCommands):
     """Makes a subcommand for each query of the catalog."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -118,9 +126,17 @@ async def _answer(query: NamedQuery, asked: Asked) -> int:
 def _check_span(asked: Asked) -> None:
     """Raise MisuseError for options that contradict each other."""
     if asked.year and (asked.since or asked.until):
-        raise MisuseError("--year leaves no room for --since and --until")
+        raise MisuseError("--year leaves no room for --since and --until", "give either --year or the two dates.")
     if asked.since and asked.until and asked.until < asked.since:
-        raise MisuseError(f"{asked.until} is before {asked.since}")
+        raise MisuseError(f"--until {asked.until} is before --since {asked.since}", "exchange the two dates.")
+
+
+def _check_begin(asked: Asked, today: date) -> None:
+    """Raise MisuseError for a span that begins after today."""
+    if asked.year and asked.year > today.year:
+        raise MisuseError(f"the year {asked.year} has not begun", f"give a year up to {today.year}.")
+    if asked.since > today.isoformat():
+        raise MisuseError(f"--since {asked.since} is later than today", f"give a date up to {today}.")
 
 
 def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
@@ -130,24 +146,25 @@ def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
     """
     now = int(time.time())
     today = datetime.fromtimestamp(now, zone).date()
+    _check_begin(asked, today)
     first = date(1970, 1, 2) if query.span == "ever" else today - timedelta(days=_DAYS[query.span])
     last = today
     if asked.year:
-        first, last = date(asked.year, 1, 1), date(asked.year, 12, 31)
+        first, last = date(asked.year - query.is_comparison, 1, 1), date(asked.year, 12, 31)
     if asked.until:
         last = date.fromisoformat(asked.until)
-        first = min(first, last)
+        first = min(first, last - timedelta(days=_DAYS.get(query.span, 0)))
     if asked.since:
         first = date.fromisoformat(asked.since)
     since, until = (first_instant(day.isoformat(), zone.key) for day in (first, last + timedelta(days=1)))
-    return Scope(zone, since, min(until, now + 1), asked.numbers)
+    return Scope(zone, max(0, since), min(until, now + 1), asked.numbers)
 
 
 async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
     """Read the recorder's own store. Days begin as the recorder counts them."""
     async with reach(configured, SystemClock()) as ask:
         states = await read_energy_states(ask)
-        gateways = _choose(query, asked.gateway or _find_only(configured), [*states])
+        gateways = _choose(query, asked, configured, [*states])
         energy = states.get(gateways[0], EnergyState())
         scope = _find_scope(query, asked, ZoneInfo(energy.zone) if energy.zone else zone_of(configured))
         scope = replace(scope, counting=describe_counting(energy, scope.last_day.isoformat()))
@@ -163,10 +180,9 @@ async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) 
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     scope = _find_scope(query, asked, zone_of(configured))
     async with open_history(target, SystemClock()) as history:
-        named = asked.gateway or _find_only(configured)
-        known = [] if named else await history.list_gateways("totals", "envoy_totals")
         rows = Rows({})
-        for gateway in _choose(query, named, known):
+        known = await history.list_gateways("daily", "envoy_day")
+        for gateway in _choose(query, asked, configured, known):
             rows = rows.plus(await read_influxdb(history, query.needs, gateway, scope.since, scope.until))
         return rows, scope
 
@@ -176,13 +192,17 @@ def _find_only(configured: Settings) -> str:
     return configured.gateways[0].enphase.serial if len(configured.gateways) == 1 else ""
 
 
-def _choose(query: NamedQuery, named: str, known: list[str]) -> list[str]:
+def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[str]) -> list[str]:
     """Return the serials to read: the named gateway, else all known ones; one empty text if nothing is recorded.
 
-    Raises MisuseError if the query is about one gateway and there are several.
+    Raises MisuseError if the named gateway is not recorded, or if the query is about one gateway of several.
     """
+    names = ", ".join(known)
+    if asked.gateway and known and asked.gateway not in known:
+        raise MisuseError(f"nothing is recorded of a gateway {asked.gateway}", f"name one of {names}.")
+    named = asked.gateway or _find_only(configured)
     if not named and len(known) > 1 and not query.is_by_panel:
-        raise MisuseError(f"which gateway? There are {', '.join(known)}. Try: give --gateway SERIAL")
+        raise MisuseError(f"which gateway? There are {names}", "give --gateway SERIAL.")
     return [named] if named else known or [""]
 
 

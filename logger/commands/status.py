@@ -124,7 +124,7 @@ def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
     chosen = next((each for each in gateways if status_file.serial_in(each) == serial), None)
     if chosen is None:
         names = ", ".join(filter(None, map(status_file.serial_in, gateways))) or "none yet"
-        raise MisuseError(f"no gateway {serial} is recorded. Try: name one of {names}")
+        raise MisuseError(f"no gateway {serial} is recorded", f"name one of {names}.")
     others = [str(each.get("address")) for each in gateways if each is not chosen]
     troubles = {
         key: text

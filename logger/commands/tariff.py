@@ -110,7 +110,7 @@ def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
     try:
         shown = date.fromisoformat(day) if day else datetime.now(ZoneInfo(str(zone))).date()
     except ValueError:
-        raise MisuseError(f"{day!r} is no date. Try: write it as 2026-01-31") from None
+        raise MisuseError(f"{day!r} is no date", "write it as 2026-01-31.") from None
     _print_day(prices, shown, str(zone))
     return 0
 
@@ -154,7 +154,7 @@ def _find_file(env_file: Path, file: Path | None) -> str:
     """Return the path of the tariff file: `file` if it is given, else the file that the setting names."""
     path = str(file) if file else begin(env_file, level="warning").recorder.tariff_file
     if not path:
-        raise MisuseError(f"{SETTING} is not set. Try: name a tariff file")
+        raise MisuseError(f"{SETTING} is not set", "name a tariff file.")
     return path
 
 

@@ -100,7 +100,8 @@ class NamedQuery:
     """Describe a query: its name on the command line, the question, its needs, and the function that answers.
 
     `numbers`: name → (default, meaning) of the numbers that only the user knows. `is_by_panel`: the query makes a row
-    for each panel, so one table may hold the panels of several gateways.
+    for each panel, so one table may hold the panels of several gateways. `is_comparison`: the query compares a year
+    with the year before, so it needs the rows of both.
     """
 
     name: str
@@ -110,6 +111,7 @@ class NamedQuery:
     span: Span = "month"
     numbers: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     is_by_panel: bool = False
+    is_comparison: bool = False
 
 
 def number(point: Point, name: str) -> float | None:

@@ -81,18 +81,55 @@ def test_on_the_first_day_the_reason_is_the_gateways_silence_about_today(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "said", "cure"),
     [
-        (("days", "--since", "yesterday"), "'yesterday' is no date"),
-        (("days", "--since", "2026-05-02", "--until", "2026-05-01"), "2026-05-01 is before 2026-05-02"),
-        (("days", "--year", "2026", "--since", "2026-05-02"), "--year leaves no room"),
-        (("weather",), "No such command 'weather'"),
+        (("days", "--since", "yesterday"), "'yesterday' is no date", "envoy-logger query days --help"),
+        (("days", "--since", "2026-05-02", "--until", "2026-05-01"), "is before --since", "exchange the two dates."),
+        (("days", "--year", "2026", "--since", "2026-05-02"), "--year leaves no room", "give either --year or"),
+        (("days", "--year", "soon"), "'soon' is no year such as 2026", "envoy-logger query days --help"),
+        (("days", "--json", "--csv"), "--json and --csv exclude each other", "give one of them."),
+        (("payback", "--price", "-5"), "'-5' is no number from 0 on", "envoy-logger query payback --help"),
+        (
+            ("export-limit", "--limit-w", "nan"),
+            "'nan' is no number from 0 on",
+            "envoy-logger query export-limit --help",
+        ),
+        (("weather",), "there is no command 'weather'", "envoy-logger query --help"),
+        (("panel",), "there is no command 'panel'", "envoy-logger query panels"),
+        (("days", "--jsno"), "No such option '--jsno'", "envoy-logger query days --help"),
     ],
 )
-def test_what_cannot_be_asked_ends_with_2(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_asked_ends_with_2_and_a_cure(
+    tmp_path: Path, words: tuple[str, ...], said: str, cure: str
+) -> None:
     done = program(tmp_path, "query", *words)
     assert done.code == 2
-    assert said in done.err
+    first, second = done.err.splitlines()
+    assert first.startswith("Error: ")
+    assert said in first
+    assert second.startswith(f"Try: {cure}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "cure"),
+    [
+        (("--gateway", "123"), "nothing is recorded of a gateway 123", "name one of "),
+        (("--year", "2150"), "the year 2150 has not begun", "give a year up to "),
+        (("--since", "2150-01-01"), "--since 2150-01-01 is later than today", "give a date up to "),
+    ],
+)
+def test_what_is_not_there_is_no_empty_answer(
+    recorded: dict[str, str], tmp_path: Path, words: tuple[str, str], said: str, cure: str
+) -> None:
+    done = program(tmp_path, "query", "days", *words, settings=recorded)
+    assert done.code == 2
+    assert f"Error: {said}\nTry: {cure}" in done.err
+
+
+def test_a_mistyped_command_names_the_right_one(tmp_path: Path) -> None:
+    done = program(tmp_path, "qurey", "days")
+    assert done.code == 2
+    assert done.err == "Error: there is no command 'qurey' in envoy-logger\nTry: envoy-logger query\n"
 
 
 def test_without_a_database_influxdb_cannot_be_asked(tmp_path: Path) -> None:

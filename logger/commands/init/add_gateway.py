@@ -44,7 +44,7 @@ def add_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock
     """Find one more gateway, pin it and sign in to it. Put all gateways into the draft."""
     before = draft.before
     if not before.enphase.gateway and before.listed is None:
-        raise MisuseError("there is no recorder to add a gateway to. Try: run the same command without --add")
+        raise MisuseError("there is no recorder to add a gateway to", "run the same command without --add.")
     fixed = [name for name in _MOVED if before.origins.get(name) == "environment"] if before.listed is None else []
     if fixed:
         reason, fix = "no file can change what the environment sets", "move it into the settings file."
@@ -100,8 +100,8 @@ def _refuse_known(before: Settings, found: FoundGateway) -> None:
         is_same_place = replace(access, address=found.address).host == access.host
         if found.info.serial == find_serial(each) or is_same_place:
             raise MisuseError(
-                f"gateway {found.info.serial} is recorded already, at {each.enphase.gateway}. "
-                "Try: run envoy-logger init --add with the address of another gateway"
+                f"gateway {found.info.serial} is recorded already, at {each.enphase.gateway}",
+                "run envoy-logger init --add with the address of another gateway.",
             )
 
 

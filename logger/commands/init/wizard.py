@@ -151,7 +151,7 @@ def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
     has_list = before.listed is not None
     is_first = not enphase.gateway and not has_list
     if has_list and (answers.about_gateway or answers.about_sign_in):
-        raise MisuseError(f"the gateways stand in {enphase.gateways_file}. Try: edit that file, or add --add")
+        raise MisuseError(f"the gateways stand in {enphase.gateways_file}", "edit that file, or add --add.")
     is_named = bool(answers.about_gateway or answers.about_sign_in or answers.about_influxdb or draft.values)
 
     def wants(is_given: bool, description: str, *, of_one: bool = False) -> bool:

@@ -32,7 +32,7 @@ def choose_gateways(configured: Settings, serial: str) -> tuple[Settings, ...]:
     if serial not in known and "" in known:
         known = {find_serial(each) or _ask_serial(access_of(each)): each for each in configured.gateways}
     if serial not in known:
-        raise MisuseError(f"there is no gateway {serial}. Try: name one of {_list(configured)}")
+        raise MisuseError(f"there is no gateway {serial}", f"name one of {_list(configured)}.")
     return (known[serial],)
 
 
@@ -40,7 +40,7 @@ def choose_gateway(configured: Settings, serial: str) -> Settings:
     """Return the settings of the only gateway, or of the one with that serial. Raises MisuseError."""
     found = choose_gateways(configured, serial)
     if len(found) != 1:
-        raise MisuseError(f"which gateway? There are {_list(configured)}. Try: give --gateway SERIAL")
+        raise MisuseError(f"which gateway? There are {_list(configured)}", "give --gateway SERIAL.")
     return found[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -17,6 +18,8 @@ from logger.settings.environment import find_system_zone, read_variables
 from logger.settings.find_file import find_env_file
 from logger.settings.load import Settings
 
+_YEAR_DIGITS: Final = 4
+_FIRST_YEAR: Final = 2000
 _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -24,6 +27,9 @@ class MisuseError(click.ClickException):
     """A combination of options that makes no sense. The hint says what to do instead."""
 
     exit_code = 2
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(f"{message}\nTry: {hint}")
 
 
 def _choose_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path:
@@ -60,6 +66,26 @@ def _check_interfaces(context: click.Context, parameter: click.Parameter, values
         except ValueError:
             raise click.BadParameter(f"{value!r} is not the address of an interface, such as 192.168.1.20") from None
     return values
+
+
+def parse_amount(context: click.Context, parameter: click.Parameter, text: str) -> float:
+    """Parse an option that is a number from 0 on."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise click.BadParameter(f"{text!r} is no number from 0 on, such as 5000 or 0.4")
+    return number
+
+
+def parse_year(context: click.Context, parameter: click.Parameter, text: str) -> int:
+    """Parse an option that is a year; 0 if it is empty."""
+    if not text:
+        return 0
+    if not (text.isdecimal() and len(text) == _YEAR_DIGITS and int(text) >= _FIRST_YEAR):
+        raise click.BadParameter(f"{text!r} is no year such as 2026")
+    return int(text)
 
 
 def parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
