@@ -142,25 +142,27 @@ INVERTER_DAY = Measurement(
 )
 
 
+_OF_DAYS: Final = "the rows of its days"
+
+
 def _of_period(kind: str, example: str) -> tuple[Field, ...]:
     """Return the fields of a month or a year. All are computed from the day rows."""
     return (
         Field(f"local_{kind}", f"The local {kind}, as {example}.", kind="string", made_of="the site's time zone"),
-        Field("days", "How many of its days have a row.", kind="int", made_of="the rows of its days"),
-        *_ENERGIES,
-        *_MONEY,
-        Field("peak_production_w", "The greatest of its days.", made_of="the rows of its days"),
-        Field("peak_load_w", "The greatest of its days.", made_of="the rows of its days"),
-        Field("peak_import_w", "The greatest of its days.", made_of="the rows of its days"),
+        Field("days", "How many of its days have a row.", kind="int", made_of=_OF_DAYS),
+        *(replace(field, made_of=_OF_DAYS) for field in (*_ENERGIES, *_MONEY)),
+        Field("peak_production_w", "The greatest of its days.", made_of=_OF_DAYS),
+        Field("peak_load_w", "The greatest of its days.", made_of=_OF_DAYS),
+        Field("peak_import_w", "The greatest of its days.", made_of=_OF_DAYS),
         Field("peak_import_at", "When that quarter of an hour began, as local YYYY-MM-DD HH:MM.", kind="string",
-            made_of="the rows of its days"),
-        Field("peak_export_w", "The greatest of its days.", made_of="the rows of its days"),
-        Field("off_grid_s", "Time without the grid.", made_of="the rows of its days"),
+            made_of=_OF_DAYS),
+        Field("peak_export_w", "The greatest of its days.", made_of=_OF_DAYS),
+        Field("off_grid_s", "Time without the grid.", made_of=_OF_DAYS),
         Field("best_day", "The day with the greatest production, as YYYY-MM-DD.", kind="string",
-            made_of="the rows of its days"),
-        Field("best_day_wh", "What was produced on that day.", made_of="the rows of its days"),
+            made_of=_OF_DAYS),
+        Field("best_day_wh", "What was produced on that day.", made_of=_OF_DAYS),
         Field("coverage_percent", "Ticks polled ÷ ticks of the days that have a row.",
-            made_of="the rows of its days"),
+            made_of=_OF_DAYS),
     )
 
 
