@@ -14,7 +14,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Gives wall-clock and monotonic time in seconds, waits, and limits how long others wait."""
+    """Gives wall-clock and monotonic time in seconds, waits, and ends a block of code after a time limit."""
 
     def time(self) -> float:
         """Return the unix time in seconds."""

@@ -143,7 +143,9 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
 
 
 def _leave() -> None:
-    log.get("service").warning("stopped without waiting for a disk or server that hangs; every commit is complete")
+    log.get("service").warning(
+        "stopped without waiting for a disk or server that hangs; what was stored before is intact"
+    )
     logging.shutdown()
     os._exit(0)
 

@@ -34,9 +34,9 @@ Search: TypeAlias = Literal["none", "batches", "lines"]
 class Delivery:
     """The result of a delivery of batches.
 
-    `done`: the numbers of the batches that need not be sent again; their bad lines are in `refused`. All other
-    batches must be sent again. With the outcome Done, batches are left only if the search for bad lines reached its
-    limit; then at least one batch is done. `outside_retention`: the number of requests with points that are older
+    `done`: the numbers of the batches that are finished; their bad lines are in `refused`. All other batches need
+    another delivery. If the outcome is Done and batches are unfinished, MOST_REQUESTS or MOST_S was reached after at
+    least one batch was finished. `outside_retention`: the number of requests with points that are older
     than the bucket's retention.
     """
 

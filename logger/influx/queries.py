@@ -1,4 +1,7 @@
-"""Quote texts for InfluxQL and Flux, and parse InfluxQL's answers. Only commands query; the recorder never does."""
+"""Put texts into quotes for InfluxQL and Flux, and parse InfluxQL's answers.
+
+Only commands send queries; the recorder never does.
+"""
 
 from __future__ import annotations
 

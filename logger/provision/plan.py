@@ -130,7 +130,10 @@ def describe_retention(seconds: int | None) -> str:
 
 
 def plan_retention(subject: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
-    """Decide about a bucket that keeps data for `has` seconds. Return its step, and the seconds to set or None."""
+    """Decide whether to change a bucket's retention from `has` to `asked` seconds; 0 is for ever.
+
+    Return the step of `setup`, and the seconds to set; None changes nothing.
+    """
     if asked is None or asked == has:
         return Step("exists", subject, describe_retention(has)), None
     if asked != 0 and (has == 0 or asked < has) and not shorten:

@@ -261,10 +261,10 @@ def _describe(plan: SetupPlan, purpose: Purpose) -> str:
 
 
 def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:
-    """Make the retention rules for this many seconds; 0 is for ever.
+    """Make the rules of a bucket that keeps data for `seconds`; 0 is for ever.
 
-    A new bucket that keeps data for ever gets no rule. To change a bucket, InfluxDB needs a rule whose shards are not
-    longer than the retention.
+    A new bucket that keeps data for ever gets no rule. A change always needs a rule (`is_change`), and InfluxDB wants
+    its shard duration to be at most the retention.
     """
     if not seconds and not is_change:
         return []

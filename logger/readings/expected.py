@@ -127,7 +127,11 @@ def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
 
 
 def _lists_nothing(view: View) -> bool:
-    """Tell whether the ensemble inventory is missing, or is not empty and yet names no kind of device."""
+    """Tell whether the ensemble inventory says nothing about devices.
+
+    It says nothing if there is no document, or if none of its entries has a type. An empty list says that there are
+    no devices.
+    """
     document = view.snapshot.documents.get(paths.ENSEMBLE)
     groups = [] if document is None else objects(document.body) or []
     return (document is None or document.body != []) and not any(isinstance(each.get("type"), str) for each in groups)

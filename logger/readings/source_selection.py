@@ -179,7 +179,7 @@ def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple
         return replace(review, firmware=firmware, meters=meters), ()
     answered = dict(snapshot.definitive_answers) if is_rewired and not is_new_firmware else {}
     findings = dict.fromkeys(sources.pinned, Finding())
-    event = Event(snapshot.tick, "meters_changed", f"the meters are now {meters}")
+    event = Event(snapshot.tick, "meters_changed", f"the gateway now lists these meters: {meters}")
     return Review(firmware, meters, snapshot.tick, 0, findings, answered), (event,) if is_rewired else ()
 
 

@@ -39,7 +39,7 @@ class PhaseDays:
         """The counters at the start of each slot, from the site's first day on."""
 
     def at(self, now: float) -> list[PhaseFlow]:
-        """List the phases at unix time `now`."""
+        """Return the power and the counters of each phase at unix time `now`."""
         slot, within_s = divmod(now - self._days.first * 86400, SLOT_S)
         while len(self._starts) <= slot:
             place = len(self._starts) - 1

@@ -88,9 +88,9 @@ class StoreFigures:
 def count(
     connection: sqlite3.Connection, pending: PendingAcks, missed: Mapping[Role, int], disk_bytes: int
 ) -> StoreFigures:
-    """Count the rows of every role.
+    """Count the rows of every role in the file, and what the file does not have yet.
 
-    The rows of `pending` count as delivered. The ticks of `missed` are not in the file yet.
+    The rows of `pending` count as delivered, the ticks of `missed` as missed.
     """
     tally = {
         role: RoleFigures(*row)

@@ -50,7 +50,7 @@ class WebApp:
     cache: NewsCache[WebDocument] = field(default_factory=lambda: NewsCache(_MOST_KEPT))
 
     def find_site(self, number: str) -> ShownSite:
-        """Return the site with a number (from 1 on). Raises QuestionError if there is none."""
+        """Return the site whose number is `number`; the first is 1. Raises QuestionError if there is none."""
         for site in self.sites:
             if str(site.number) == number:
                 return site

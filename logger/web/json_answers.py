@@ -79,7 +79,7 @@ async def answer_now(question: Question) -> Json:
 
 
 async def _count(site: ShownSite, scope: Scope) -> Scope:
-    """Return the scope with what the energy state tells of today."""
+    """Return the scope, with today's energies from the energy state in `counting`."""
     return replace(scope, counting=describe_counting(await site.find_energy(), scope.last_day.isoformat()))
 
 
@@ -190,7 +190,7 @@ async def sum_now(question: Question) -> dict[str, Json]:
 
 
 async def _count_together(question: Question, scope: Scope) -> Scope:
-    """Return the scope with what the energy states of a site's gateways tell of today."""
+    """Return the scope, with today's energies of all gateways of the site, added up, in `counting`."""
     name, today = question.site.name, scope.last_day.isoformat()
     states = [await each.find_energy() for each in question.sites if each.name == name]
     return replace(scope, counting=add_countings([describe_counting(state, today) for state in states]))

@@ -32,8 +32,8 @@ ROUTES: Final = (
     Route(
         f"{API}/now",
         "The newest totals (`at`: the last tick at which the gateway answered; `is_fresh` while that is one of the "
-        "last two), today's own use and self-sufficiency, what was counted since a time of today where the whole day "
-        "is unknown (`counted`), grid, batteries, and the present problems with their cures.",
+        "last two), today's own use and self-sufficiency, what was counted since recording began today where the "
+        "whole day is unknown (`counted`), grid, batteries, and the present problems with their cures.",
         json_answers.answer_now,
     ),
     Route(

@@ -150,7 +150,7 @@ def test_other_meters_are_said_and_looked_at_anew_and_one_odd_answer_switches_no
     for minute in range(5, 9):
         assert site.poll({**metered(5e6 + minute), paths.V1: v1(4e6)})["production_lifetime_wh"] == 5e6 + minute
     assert site.kinds() == ["meters_changed"] * 2
-    assert site.events[0].text == "the meters are now production disabled 1-phase"
+    assert site.events[0].text == "the gateway now lists these meters: production disabled 1-phase"
     assert state(site) == ("production meter", "pinned")
 
 

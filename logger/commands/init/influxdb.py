@@ -125,7 +125,7 @@ def _list_given(draft: Draft, answers: Answers, target: Target) -> list[SignIn]:
 
 
 def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock) -> Target | None:
-    """Return the target with the present credentials if they may write and no others were given, else None."""
+    """Return the target with the present credentials; None if they may not write or others are wanted."""
     known = draft.before.influxdb
     token, password = known.token.get_secret_value(), known.password.get_secret_value()
     if target.url != known.url or not (token or password) or answers.has_influxdb_credentials:
