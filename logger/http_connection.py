@@ -17,6 +17,8 @@ _MUCH: Final = 65536
 """Bytes of a body after which the caller is woken before its end, and the server has to wait."""
 _HEAD_LIMIT: Final = 100 * 1024
 """The most bytes that status and headers of an answer may have."""
+_MOST_HEADS: Final = 32
+"""Heads of requests that are kept for one connection."""
 _LONG_IDLE_S: Final = 5.0
 """A server may close a connection that was idle for so many seconds."""
 
@@ -28,6 +30,7 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_LIMIT)
         self._transport = asyncio.Transport()
+        self._heads: dict[tuple[str, bytes], tuple[list[tuple[bytes, bytes]], h11.Request]] = {}
         self._waiter: asyncio.Future[None] | None = None
         self._idle_since: float | None = None
         self._was_idle_s = 0.0
@@ -52,7 +55,7 @@ class HttpConnection(asyncio.Protocol):
         self._was_idle_s = 0.0 if self._idle_since is None else self._loop.time() - self._idle_since
         self._idle_since = None
         try:
-            parts = [self._http.send(h11.Request(method=method, target=target, headers=headers))]
+            parts = [self._http.send(self._make_head(method, target, headers))]
             if content:
                 parts.append(self._http.send(h11.Data(data=content)))
             parts.append(self._http.send(h11.EndOfMessage()))
@@ -63,6 +66,16 @@ class HttpConnection(asyncio.Protocol):
         if self._head is None:
             raise self._failure or httpx.ReadError("")
         return self._head.status_code, self._head.headers.raw_items()
+
+    def _make_head(self, method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> h11.Request:
+        """Make the head of a request. It is kept, because h11 checks each header, and most requests come again."""
+        known = self._heads.get((method, target))
+        if known is None or known[0] != headers:
+            if len(self._heads) >= _MOST_HEADS:
+                self._heads.clear()
+            known = headers, h11.Request(method=method, target=target, headers=headers)
+            self._heads[method, target] = known
+        return known[1]
 
     async def read(self) -> bytes:
         """Return the next part of the body, once the body is complete or the part is large; empty at the end."""

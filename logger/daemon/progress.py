@@ -38,7 +38,7 @@ class Progress:
 
     def tell(self) -> None:
         """Tell systemd's watchdog, if all loops keep their deadlines."""
-        if self.is_alive:
+        if self._address and self.is_alive:
             notify(self._address, "WATCHDOG=1")
 
     async def wait(self, loop: str, event: asyncio.Event, seconds: float) -> None:

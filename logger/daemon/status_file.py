@@ -163,7 +163,7 @@ def write(folder: Path, status: Mapping[str, Json]) -> None:
 
 def _format(status: Mapping[str, Json]) -> str:
     """Write the status as JSON, with one line for each of its parts."""
-    return "{\n" + ",\n".join(f" {json.dumps(name)}: {json.dumps(part)}" for name, part in status.items()) + "\n}\n"
+    return "{\n" + ",\n".join(f' "{name}": {json.dumps(part)}' for name, part in status.items()) + "\n}\n"
 
 
 def read(folder: Path) -> dict[str, Json] | None:

@@ -138,6 +138,8 @@ def review_sources(
     review = replace(review, polled_s=min(review.polled_s + polled_s, _DAY_S))
     findings, pinned = dict(review.findings), dict[str, str]()
     for item in counters if snapshot.definitive_answers else ():
+        if item.name not in sources.counters and review.polled_s < _DAY_S:
+            continue  # no document has given a value yet
         found = _find(item, snapshot, review)
         if not found.source or not (found.fresh or review.polled_s >= _DAY_S):
             continue

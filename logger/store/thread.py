@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, Protocol, TypeVar
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from logger.clock import Clock
 from logger.errors import StoreFullError
@@ -46,16 +47,66 @@ class StoreCalls(Protocol):
         ...
 
 
+class Worker:
+    """Runs functions on one thread, in the order in which they were called.
+
+    An executor of Python would do the same, and takes twice the processor time for each call.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._has_ended = False
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function and return its result. It is completed even if its caller is cancelled."""
+        if self._has_ended:
+            raise RuntimeError("the thread has ended")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def run() -> None:
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001  the caller gets it
+                _hand_over(loop, answer, answer.set_exception, error)
+            else:
+                _hand_over(loop, answer, answer.set_result, result)
+
+        self._calls.put(run)
+        return await answer
+
+    def end(self, *, wait: bool) -> None:
+        """End the thread after all calls."""
+        self._has_ended = True
+        self._calls.put(None)
+        if wait:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (run := self._calls.get()) is not None:
+            run()
+
+
+def _hand_over(
+    loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], settle: Callable[[Any], None], outcome: object
+) -> None:
+    """Settle an answer on its loop, if its caller still waits and the loop still runs."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(lambda: None if answer.done() else settle(outcome))
+
+
 class StoreThread:
     """Runs functions of one Store on a thread, in the order in which they were called.
 
     A call is completed even if its caller is cancelled, so a tick is never stored in part.
     """
 
-    def __init__(self, store: Store, thread: ThreadPoolExecutor, changes: Changes | None) -> None:
-        """Wrap a store that `thread` opened. Callers use StoreThread.open."""
+    def __init__(self, store: Store, worker: Worker, changes: Changes | None) -> None:
+        """Wrap a store that `worker` opened. Callers use StoreThread.open."""
         self._store = store
-        self._thread = thread
+        self._worker = worker
         self._changes = changes
         self._failing = ""
 
@@ -71,15 +122,13 @@ class StoreThread:
         changes: Changes | None = None,
     ) -> StoreThread:
         """Open the store on a new thread. Problems with the calls of the loops are reported in `changes`."""
-        thread = ThreadPoolExecutor(1, "store")
+        worker = Worker("store")
         try:
-            store = await asyncio.wrap_future(
-                thread.submit(lambda: Store.open(folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock))
-            )
+            store = await worker.call(Store.open, folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock)
         except BaseException:
-            thread.shutdown(wait=False)
+            worker.end(wait=False)
             raise
-        return cls(store, thread, changes)
+        return cls(store, worker, changes)
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. Raise the function's errors.
@@ -88,12 +137,8 @@ class StoreThread:
         report is for `put`. The report ends when the function that it is for succeeds again.
         """
         name = function.__name__
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-        work = self._thread.submit(function, self._store, *args, **kwargs)
-        work.add_done_callback(lambda done: _hand_over(done, answer, loop))
         try:
-            done = await answer
+            done = await self._worker.call(function, self._store, *args, **kwargs)
         except StoreFullError as error:
             if self._changes is not None and name in _OF_THE_LOOPS and (not self._failing or name == "put"):
                 self._failing = name
@@ -109,23 +154,4 @@ class StoreThread:
         try:
             await self.call(Store.close)
         finally:
-            self._thread.shutdown(wait=True)
-
-
-def _hand_over(done: Future[T], answer: asyncio.Future[T], loop: asyncio.AbstractEventLoop) -> None:
-    """Give the result of a call from its thread to the caller that awaits it, if there still is one.
-
-    `asyncio.wrap_future` would cancel the call with its caller. Preventing that would take five more callbacks for
-    each call.
-    """
-
-    def settle() -> None:
-        if answer.done():
-            return
-        if (error := done.exception()) is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(done.result())
-
-    with contextlib.suppress(RuntimeError):  # the loop is closed
-        loop.call_soon_threadsafe(settle)
+            self._worker.end(wait=True)
