@@ -134,3 +134,21 @@ collect_influxdb_options() {
         into+=(--admin-password-file "$influxdb_password" --keep-admin-token "$influxdb_token")
     fi
 }
+
+# The settings of a backup name buckets and tokens that an InfluxDB which was just installed does not have.
+fill_new_influxdb() {
+    local options=()
+    if [ "$influxdb" = vendor ]; then
+        options+=(--admin-user admin --admin-password-file "$influxdb_password" --keep-admin-token "$influxdb_token")
+        options+=(--write-token-file "$write_token")
+        ! has_package grafana || options+=(--read-token-file "$read_token")
+    fi
+    say "Making the buckets and tokens of these settings on the new InfluxDB, and sending it what the backup still has"
+    if [ -n "$dry_run$DESTDIR" ]; then
+        return
+    elif [ "$(read_setting INFLUXDB_URL)" != "$influxdb_url" ]; then
+        echo "    The settings name another InfluxDB. Try: sudo envoy-logger init, which changes a single answer"
+    elif envoy-logger setup "${options[@]}"; then
+        envoy-logger outbox replay --since 2012-01-01
+    fi
+}

@@ -13,6 +13,10 @@ _LIMIT_HINT: Final = (
     "keep within the plan: let INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY name the bucket of INFLUXDB_BUCKET, "
     "and give --retention 30d. Or upgrade it: click your organisation's name in InfluxDB Cloud, then Usage."
 )
+_SIGN_IN_HINT: Final = (
+    "correct INFLUXDB_ADMIN_TOKEN_FILE, or --admin-token-file; "
+    "or the administrator's name and password (--admin-user, --admin-password-file)."
+)
 
 
 def refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
@@ -23,7 +27,9 @@ def refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
     message = f"{failure}: HTTP {status}: {mask(own or ' '.join(body.split()))[:200]}"
     if status < 500 and has_limit(body):
         return InfluxError(message, _LIMIT_HINT)
-    if status in (401, 403):
+    if status == 401:
+        return InfluxRefusedError(message, _SIGN_IN_HINT)
+    if status == 403:
         return InfluxRefusedError(
             message,
             "give a token that may manage buckets and tokens: INFLUXDB_ADMIN_TOKEN_FILE, or --admin-token-file.",

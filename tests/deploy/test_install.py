@@ -354,6 +354,16 @@ def test_a_backup_takes_the_place_of_the_questions(machine: Machine, tmp_path: P
     assert not any(step.startswith("Asking") or "influxdb2" in step for step in said)
 
 
+@pytest.mark.parametrize(("which", "is_filled"), [("vendor", True), ("debian", True), ("none", False)])
+def test_an_influxdb_that_is_new_gets_what_the_backup_names(
+    machine: Machine, tmp_path: Path, which: str, is_filled: bool
+) -> None:
+    backup = tmp_path / "backup.tar.gz"
+    backup.touch()
+    said = steps(machine.install("--restore", str(backup), "--influxdb", which))
+    assert any(step.startswith("Making the buckets and tokens") for step in said) is is_filled
+
+
 @pytest.mark.parametrize("options", [["--influxdb", "3"], ["--grafana"], ["--grafana", "debian"], ["--now"]])
 def test_options_that_it_does_not_know_are_refused(machine: Machine, options: list[str]) -> None:
     told = machine.install(*options)

@@ -242,7 +242,7 @@ def test_what_influxdb_2_itself_means_by_write_is_as_documented(real_influx2: In
             )
             assert real_influx2.ask("DELETE", f"/api/v2/buckets/{bucket_id}", token=token).status_code == 204
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert "whoever may write to a bucket may also delete in it" in " ".join(readme.split())
+    assert "a token that may write to a bucket may also delete its data" in " ".join(readme.split())
 
 
 @pytest.mark.parametrize("purpose", ["read", "backfill"])
@@ -346,6 +346,7 @@ def test_refusals_name_the_setting_to_mend_and_no_secret(influx2: Server2, org: 
     with pytest.raises(InfluxRefusedError, match="401") as refused:
         run(influx2, org, admin=Admin("wrong-secret"))
     assert "INFLUXDB_ADMIN_TOKEN" in refused.value.hint
+    assert "--admin-password-file" in refused.value.hint, "they may have been wrong as well"
     assert "wrong-secret" not in str(refused.value)
     made = run(influx2, org)
     with pytest.raises(InfluxMissingError, match=org) as missing:  # a write-only token sees no organisation
