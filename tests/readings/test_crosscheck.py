@@ -11,7 +11,6 @@ import pytest
 
 from logger.daemon.tick import TickResult
 from logger.model import Value
-from logger.readings.table import MEASUREMENTS
 from tests import mapping
 from tests.mapping import AHEAD_S, CONTRACT, HEARD_S, MONTH_S
 from tests.readings.recordings import CORPUS, first_poll, load, names, needs_recordings
@@ -452,11 +451,3 @@ def test_every_point_has_fields_types_and_tags_of_the_contract(name: str) -> Non
         assert {field: type(value) for field, value in point.fields.items()} == {
             field: types[kinds[field]] for field in point.fields
         }
-
-
-def test_the_table_is_the_contract() -> None:
-    table = {
-        m.name: (m.role, " ".join(m.tags), {f"{f.name}:{f.kind}".removesuffix(":float") for f in m.fields})
-        for m in MEASUREMENTS
-    }
-    assert table == {name: (role, tags, set(fields.split())) for name, (role, tags, fields) in CONTRACT.items()}

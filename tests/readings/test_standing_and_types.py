@@ -15,6 +15,7 @@ from logger.readings import paths
 from logger.readings.json_values import number, whole
 from logger.readings.schema import Field
 from logger.readings.table import MEASUREMENTS
+from tests.mapping import CONTRACT
 from tests.readings.site import (
     BOTH,
     CONSUMPTION,
@@ -244,3 +245,11 @@ def test_a_second_written_as_text_is_a_second(text: str, value: int | None) -> N
 def test_a_negative_number_of_batteries_is_none() -> None:
     blocks: Json = {"storage": [{"type": "acb", "activeCount": -1}]}
     assert "batteries" not in totals(once({paths.BLOCKS: blocks, paths.METERS: []}))
+
+
+def test_the_table_is_the_contract() -> None:
+    table = {
+        m.name: (m.role, " ".join(m.tags), {f"{f.name}:{f.kind}".removesuffix(":float") for f in m.fields})
+        for m in MEASUREMENTS
+    }
+    assert table == {name: (role, tags, set(fields.split())) for name, (role, tags, fields) in CONTRACT.items()}
