@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks import draining, encoding, fleet, performance_page, startup, ticks, watched, wearing
+from tests.benchmarks import draining, encoding, fleet, imports, performance_page, startup, ticks, watched, wearing
 from tests.benchmarks.processes import ROOT
 from tests.readings.recordings import CORPUS
 
@@ -53,6 +53,10 @@ def measure_ticks(home: Path) -> Any:
     ]
 
 
+def measure_imports(_: Path) -> Any:
+    return imports.measure()
+
+
 def measure_startup(home: Path) -> Any:
     return asdict(startup.measure(home, make_others(), rounds=9))
 
@@ -88,6 +92,7 @@ def measure_watched(home: Path) -> Any:
 
 PARTS: Final[Mapping[str, Callable[[Path], Any]]] = {
     "ticks": measure_ticks,
+    "imports": measure_imports,
     "startup": measure_startup,
     "encoding": measure_encoding,
     "draining": measure_draining,

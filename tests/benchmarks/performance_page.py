@@ -19,6 +19,7 @@ def write(kept: Mapping[str, Any]) -> str:
         machine=machine,
         ticks=_ticks(kept["ticks"]),
         memory=_memory(kept["ticks"]),
+        imports=_imports(kept["imports"], kept["ticks"]),
         startup=_startup(kept["startup"]),
         encoding=_encoding(kept["encoding"]),
         draining=_draining(kept["draining"]),
@@ -64,6 +65,17 @@ def _memory(found: Sequence[Mapping[str, Any]]) -> str:
         for each in found
     ]
     return _table(("recording", "ticks", "resident", "peak"), rows, "lrrr")
+
+
+def _imports(found: Mapping[str, float], ticks: Sequence[Mapping[str, Any]]) -> str:
+    """Return what each import keeps in memory, and what comes while the recorder runs."""
+    imported, resident = sum(found.values()), median(each["resident_mb"] for each in ticks)
+    rows = [(part, f"{mb:.1f} MB") for part, mb in found.items()]
+    rows += [
+        ("all imports", f"{imported:.1f} MB"),
+        ("the rest of a running recorder", f"{resident - imported:.1f} MB"),
+    ]
+    return _table(("part", "in memory"), rows, "lr")
 
 
 def _startup(found: Mapping[str, Sequence[float]]) -> str:
