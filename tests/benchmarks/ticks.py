@@ -30,8 +30,13 @@ EVERY_S: Final = 0.3
 _IN_MEMORY: Final = "/dev/shm"
 """Here lies the runtime folder, which systemd makes in memory, too; the state folder is on the disk."""
 _WARM_UP: Final = 15
-_AGO_S: Final = 7 * 86400
+_DAY_S: Final = 86400
+_AGO_S: Final = 7 * _DAY_S
 """The clock begins so long ago, because it never passes the present."""
+_BEFORE_S: Final = 900
+"""Before midnight the recorder runs for the first time, because on its first day it also asks for other figures."""
+ZONE: Final = {"LOGGER_TIMEZONE": "UTC"}
+"""The site's days begin at the midnight of `make_clock`."""
 WINDOW: Final = 60
 """Ticks of one window: each cadence up to an hour has its share."""
 
@@ -67,9 +72,15 @@ class Costs:
     ticks: int
 
 
+def make_clock(every_s: float) -> tuple[FastClock, float]:
+    """A fast clock with a tick every `every_s` real seconds that begins before a midnight, and that midnight."""
+    midnight = (time.time() - _AGO_S) // _DAY_S * _DAY_S
+    return FastClock(time.time(), midnight - _BEFORE_S, TICK_S / every_s, PATIENCE_S), midnight
+
+
 def compare(home: Path, recording: Path, others_python: Path, *, windows: int, still: bool) -> Costs:
     """Run the recorder, pyenphase and a plain loop against their own copies of one recording."""
-    clock = FastClock(time.time(), time.time() - _AGO_S, TICK_S / EVERY_S, PATIENCE_S)
+    clock, midnight = make_clock(EVERY_S)
     numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate, PATIENCE_S)]
     mode = "still" if still else "moving"
     gateway = own_python("tests.benchmarks.served", str(recording), mode, *numbers)
@@ -86,12 +97,13 @@ def compare(home: Path, recording: Path, others_python: Path, *, windows: int, s
         said = {name: say_json(process) for name, process in served.items()}
         runners: dict[str, Runner] = {}
         settings = {name: text for name, text in said["recorder"].items() if name != "token"}
-        settings |= influxdb(server.target(buckets))
+        settings |= influxdb(server.target(buckets)) | ZONE
         settings["RUNTIME_DIRECTORY"] = stack.enter_context(tempfile.TemporaryDirectory(dir=_IN_MEMORY))
         status = Path(settings["RUNTIME_DIRECTORY"]) / STATUS_FILE
         command = own_python("tests.benchmarks.recorded", *numbers)
         with running(command, home, environment(home, settings), "first-start.log"):
-            wait_until(lambda: _read_ticks(status) > 0)  # signs in, and learns the certificate
+            # signs in, learns the certificate, and ends the first day
+            wait_until(lambda: read_last_tick(status) > midnight)
         status.unlink()
         process = stack.enter_context(running(command, home, environment(home, settings), "recorder.log"))
         runners["recorder"] = Runner(process.pid, lambda: _read_ticks(status))
@@ -126,8 +138,17 @@ def compare(home: Path, recording: Path, others_python: Path, *, windows: int, s
 
 
 def _read_ticks(status: Path) -> int:
+    return _read_polls(status, "ticks")
+
+
+def read_last_tick(status: Path) -> int:
+    """The second of the last tick, or 0."""
+    return _read_polls(status, "last_tick")
+
+
+def _read_polls(status: Path, name: str) -> int:
     try:
-        return int(json.loads(status.read_text(encoding="utf-8"))["polls"]["ticks"])
+        return int(json.loads(status.read_text(encoding="utf-8"))["polls"][name])
     except (OSError, ValueError):
         return 0
 

@@ -10,15 +10,13 @@ import contextlib
 import http.client
 import json
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from logger.clock import FastClock
 from tests.benchmarks.processes import own_python, read_memory_mb, read_threads_s, running, say_json
-from tests.benchmarks.ticks import TICK_S, WINDOW
+from tests.benchmarks.ticks import WINDOW, ZONE, make_clock, read_last_tick
 from tests.databases.influx1 import Influx1
 from tests.endtoend.recorder import PATIENCE_S, environment, influxdb
 from tests.mqtt.broker_process import BrokerProcess
@@ -27,7 +25,6 @@ from tests.waiting import wait_until
 EVERY_S: Final = 0.9
 """Real seconds from tick to tick: longer than the least time between two messages of the page's stream, and long
 enough that six recorders end their ticks on a busy machine."""
-_AGO_S: Final = 7 * 86400
 _WARM_UP: Final = 20
 _HOST: Final = "127.0.0.1"
 
@@ -130,7 +127,7 @@ class WatchedCosts:
 
 def compare(home: Path, recording: Path, *, windows: int) -> WatchedCosts:
     """Run a recorder of each outfit against its own copy of one recording whose times move."""
-    clock = FastClock(time.time(), time.time() - _AGO_S, TICK_S / EVERY_S, PATIENCE_S)
+    clock, midnight = make_clock(EVERY_S)
     numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate, PATIENCE_S)]
     with contextlib.ExitStack() as stack:
         server, broker, stop = Influx1(home), BrokerProcess(home), threading.Event()
@@ -140,7 +137,7 @@ def compare(home: Path, recording: Path, *, windows: int) -> WatchedCosts:
         stack.callback(stop.set)
         recorders = {
             name: stack.enter_context(
-                _record(home / name.replace(" ", "-"), recording, outfit, server, broker, numbers)
+                _record(home / name.replace(" ", "-"), recording, outfit, server, broker, numbers, midnight)
             )
             for name, outfit in OUTFITS.items()
         }
@@ -167,22 +164,32 @@ def compare(home: Path, recording: Path, *, windows: int) -> WatchedCosts:
 
 @contextlib.contextmanager
 def _record(
-    home: Path, recording: Path, outfit: Outfit, server: Influx1, broker: BrokerProcess, numbers: list[str]
+    home: Path,
+    recording: Path,
+    outfit: Outfit,
+    server: Influx1,
+    broker: BrokerProcess,
+    numbers: list[str],
+    midnight: float,
 ) -> Iterator[WatchedRecorder]:
-    """Run one recorder with its stand-in gateway; it is started twice, so that it knows the certificate."""
+    """Run one recorder with its stand-in gateway.
+
+    It is started twice, so that it knows the certificate, and its first day is over.
+    """
     home.mkdir()
     gateway = own_python("tests.benchmarks.served", str(recording), "moving", *numbers)
     with running(gateway, home, environment(home, {}), "gateway.log") as served:
         said = say_json(served)
         settings = {name: text for name, text in said.items() if name != "token"}
-        settings |= influxdb(server.target(server.fresh_buckets()))
+        settings |= influxdb(server.target(server.fresh_buckets())) | ZONE
         if outfit.has_page:
             settings["LOGGER_HTTP"] = f"{_HOST}:0"
         if outfit.has_mqtt:
             settings["MQTT_URL"] = f"mqtt://{_HOST}:{broker.port}"
         command = own_python("tests.benchmarks.recorded", *numbers)
-        with running(command, home, environment(home, settings), "first-start.log") as process:
-            wait_until(lambda: WatchedRecorder(home, process.pid).read_ticks() > 0)
-        (home / "state" / "status.json").unlink()
+        status = home / "state" / "status.json"
+        with running(command, home, environment(home, settings), "first-start.log"):
+            wait_until(lambda: read_last_tick(status) > midnight)
+        status.unlink()
         with running(command, home, environment(home, settings), "recorder.log") as process:
             yield WatchedRecorder(home, process.pid)
