@@ -24,10 +24,13 @@ from logger.daemon.batches import make_daily_rows
 from logger.daemon.gateway_state import GatewayState, dump_state
 from logger.days import days_before, first_instant, following, list_days, local_day
 from logger.energy.periods import Period, sum_day
+from logger.energy.rebuild import FIELDS
+from logger.energy.state import EnergyState
 from logger.model import DayRow, Reading
 from logger.panels.panel_days import forget_old_days
 from logger.panels.panel_state import PanelState
 
+_HOUR_S: Final = 3600
 _WEEK: Final = 8
 """Days to replay before the last one: seven whole days, and one more for the start of the first."""
 
@@ -91,7 +94,7 @@ async def rebuild(
         missing = {day for day in list_days(first, last) if day not in written}
         asked = list_days(max(first, request.since), min(last, request.until or last)) if request.since else ()
         write = {*missing, *asked, days_before(last, 1), last}
-        start = max(first, min(*write, days_before(last, _WEEK)))
+        start = max(first, min(await _find_start(history, request, min(write)), days_before(last, _WEEK)))
         replay = DayReplay(history, request, written, live.panels)
         earlier = await replay.run(start, last, write - {border} if has_live else write, on_day)
         found.earlier = replace(earlier, state=replace(earlier.state, panels=forget_old_days(earlier.state.panels)))
@@ -99,6 +102,30 @@ async def rebuild(
         await _compute_again(history, live, request, written, found, on_day)
     found.days = _sum_days(written, found.rows, zone)
     return found
+
+
+async def _find_start(history: History, request: RebuildRequest, day: str) -> str:
+    """Return the first day to replay for the rows from `day` on.
+
+    It is the day of the last tick before them, whose counters tell what flowed over a gap. If prices depend on the
+    month so far, it is the day of the last tick before that month.
+    """
+    zone, begin = request.site.zone, f"{day[:-2]}01" if request.prices.has_tiers else day
+    span = await history.find_span("totals", "envoy_totals", request.gateway, first_instant(begin, zone))
+    return local_day(span[1], zone) if span else begin
+
+
+async def _find_end(history: History, request: RebuildRequest, after: str, live: EnergyState) -> int:
+    """Return the unix time up to which rows before the day `after` are replayed.
+
+    It is an hour after the first tick from that day on, which ends a gap over midnight.
+    """
+    zone = request.site.zone
+    for day in list_days(after, live.day):
+        since, until = (first_instant(each, zone) for each in (day, following(day)))
+        if points := await history.read_points("totals", "envoy_totals", request.gateway, since, until, FIELDS):
+            return points[0].time + _HOUR_S
+    return live.last_tick + 1
 
 
 def _sum_days(written: Mapping[str, RowTags], rows: Mapping[str, list[DayRow]], zone: str) -> dict[str, Period]:
@@ -136,9 +163,10 @@ async def _compute_again(
         days = [day for day in days if day in written and written[day].is_old]
     if not days:
         return
-    after = following(days[-1])
-    replay = DayReplay(history, replace(request, until_tick=first_instant(after, zone) + 3600), written, PanelState())
-    replayed = await replay.run(days_before(days[0], _WEEK), after, set(days), on_day)
+    until_tick = await _find_end(history, request, following(days[-1]), live.energy)
+    replay = DayReplay(history, replace(request, until_tick=until_tick), written, PanelState())
+    start = min(await _find_start(history, request, days[0]), days_before(days[0], _WEEK))
+    replayed = await replay.run(start, local_day(until_tick, zone), set(days), on_day)
     if request.again:
         found.again = replayed
     else:

@@ -15,7 +15,9 @@ from logger.daemon.batches import make_amendment, pack
 from logger.daemon.events import event_points
 from logger.daemon.gateway_state import Change, GatewayState, load_state
 from logger.daemon.join_states import fill_days, recompute_days, restore_months, restore_past
+from logger.daemon.tariff_files import read_prices
 from logger.energy.periods import Period
+from logger.influx.read_back import read_back
 from logger.model import DayRow, Event, Reading
 from logger.site import Site
 from logger.store.records import Commit, DailyRow
@@ -101,7 +103,8 @@ class StateApi:
         Return the number of day rows that were made.
         """
         past, keeper = load_state(parts, {}), self._keeper_of(gateway)
-        return await self._amend(keeper, lambda live: restore_past(live, past, gateway, keeper.site))
+        prices, _ = read_prices(keeper.site.tariff_file)
+        return await self._amend(keeper, lambda live: restore_past(live, past, gateway, keeper.site, prices))
 
     async def recompute_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
         """Replace closed days of the state by those of another state.
@@ -123,9 +126,13 @@ class StateApi:
     async def restore_periods(self, gateway: str, days: dict[str, Period]) -> int:
         """Compute the sums of the months again that contain these days.
 
-        `days`: ISO date → the sums of that day. Return the number of rows of months and years that were made.
+        `days`: ISO date → the sums of that day. A day that has a row in the store is summed from this row. Return the
+        number of rows of months and years that were made.
         """
-        return await self._amend(self._keeper_of(gateway), lambda live: restore_months(live, days))
+        begin, end = (f"{day[:-2]}{place}" for day, place in ((min(days), "01"), (max(days), "31")))
+        stored = await self._store.call(Store.read_rows, gateway, "envoy_day", begin, end)
+        rows = [read_back(row.line.decode("utf-8", "replace"), "daily") for row in stored]
+        return await self._amend(self._keeper_of(gateway), lambda live: restore_months(live, days, rows))
 
     async def _amend(self, keeper: Keeper, change: Change) -> int:
         count = 0

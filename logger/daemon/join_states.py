@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from logger.daemon.gateway_state import GatewayState
+from logger.days import first_instant, following
 from logger.energy import rebuild
 from logger.energy.period_rows import list_period_rows, restore_periods
-from logger.energy.periods import Period
-from logger.model import DayRow
+from logger.energy.periods import Period, sum_day
+from logger.model import DayRow, Reading
 from logger.panels.compare import make_rows
 from logger.panels.panel_rebuild import fill_panel_days, join_panels, replace_panel_days
 from logger.panels.panel_tick import find_closed_day
 from logger.site import Site
+from logger.tariff.prices import Prices
 
 
 def restore_past(
-    live: GatewayState, past: GatewayState, gateway: str, site: Site
+    live: GatewayState, past: GatewayState, gateway: str, site: Site, prices: Prices
 ) -> tuple[GatewayState, list[DayRow]]:
     """Add the time before the `live` state from `past`. Return the state, and the day rows that this changes.
 
@@ -29,7 +31,7 @@ def restore_past(
     if past.energy.last_tick >= live.energy.first_tick:
         return live, []
     begin = min(live.energy.first_day, past.energy.day or live.energy.first_day)
-    before = rebuild.lead_up(past.energy, live.energy, site, live.readings.equipment.inverters)
+    before = rebuild.lead_up(past.energy, live.energy, site, live.readings.equipment.inverters, prices)
     energy, days = rebuild.join(live.energy, before)
     panels, panel_days = join_panels(live.panels, past.panels, replace(site, zone=energy.zone))
     state = replace(live, energy=energy, panels=panels)
@@ -62,15 +64,24 @@ def fill_days(
     return _list_rows(replace(live, energy=energy, panels=panels), days, panel_days, gateway)
 
 
-def restore_months(live: GatewayState, days: Mapping[str, Period]) -> tuple[GatewayState, list[DayRow]]:
-    """Compute the sums of the months that contain `days` again.
+def restore_months(
+    live: GatewayState, days: Mapping[str, Period], rows: Sequence[Reading]
+) -> tuple[GatewayState, list[DayRow]]:
+    """Compute the sums of the months that contain `days` again; `rows` are the rows of days in the store.
 
     Return the `live` state with these months, and the rows of these months and their years.
     """
     if not live.energy.days:
         return live, []
-    rows, energy = restore_periods(live.energy, days)
-    return replace(live, energy=energy), rows
+    months, zone = {day[:-3] for day in days}, live.energy.zone
+    of_rows = {str(row.fields["local_date"]): row for row in rows}
+    known = {
+        day: sum_day(row, first_instant(following(day), zone) - row.time)
+        for day, row in of_rows.items()
+        if day[:-3] in months
+    }
+    restored, energy = restore_periods(live.energy, {**days, **known})
+    return replace(live, energy=energy), restored
 
 
 def _list_rows(

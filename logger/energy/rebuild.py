@@ -17,7 +17,7 @@ from logger.energy.daybook import merge_days
 from logger.energy.engine import NO_PRICES, account
 from logger.energy.flows import BATTERY, GAP_S
 from logger.energy.periods import PERIODS
-from logger.energy.state import READ_BACK, EnergyState, Source, Tick, Wiring
+from logger.energy.state import READ_BACK, EnergyState, Source, Tick, Unpriced, Wiring
 from logger.energy.surroundings import Extremes, Surroundings
 from logger.model import DayRow, Reading, Value
 from logger.site import Site
@@ -106,11 +106,13 @@ def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState
     return replace(state, counters=counters)
 
 
-def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) -> EnergyState:
+def lead_up(
+    past: EnergyState, live: EnergyState, site: Site, inverters: int, prices: Prices = NO_PRICES
+) -> EnergyState:
     """Advance the `past` state to the beginning of `live`.
 
-    The energy between the two is shared between the days, as over any gap. `inverters`: the number of inverters at
-    the site.
+    The energy between the two is shared between the days, and booked at its prices, as over any gap. `inverters`: the
+    number of inverters at the site.
     """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
     for name, base in live.bases.items():
@@ -119,7 +121,7 @@ def lead_up(past: EnergyState, live: EnergyState, site: Site, inverters: int) ->
     for at in sorted(at for at in ticks if at > past.last_tick):
         tick = _tick(Past(at, {}, {}), ticks[at], wiring, site, inverters)
         known = {name: Source(past.counters[name].source) for name in ticks[at] if name in past.counters}
-        past = account(past, replace(tick, sources={**tick.sources, **known}, is_polled=False)).state
+        past = account(past, replace(tick, sources={**tick.sources, **known}, is_polled=False), prices).state
     return past
 
 
@@ -154,8 +156,19 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
         days=tuple(days[date] for date in sorted(days)),
         counters=counters,
         seeds={} if is_whole else live.seeds,
+        unpriced=_add_unpriced((*past.unpriced, *live.unpriced)),
     )
     return joint_state, changed
+
+
+def _add_unpriced(items: Iterable[Unpriced]) -> tuple[Unpriced, ...]:
+    """Add up the energies that wait for the price of the same quarter of an hour."""
+    found: dict[tuple[int, str], Unpriced] = {}
+    for item in items:
+        had = found.get((item.since, item.name))
+        wh, estimated_wh = (had.wh, had.estimated_wh) if had else (0.0, 0.0)
+        found[item.since, item.name] = replace(item, wh=wh + item.wh, estimated_wh=estimated_wh + item.estimated_wh)
+    return tuple(found[key] for key in sorted(found))
 
 
 def fill_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:

@@ -43,6 +43,11 @@ class Prices:
     tariff: Tariff = Tariff()
     table: PriceTable = field(default_factory=PriceTable)
 
+    @property
+    def has_tiers(self) -> bool:
+        """Tell whether a price depends on what was bought in the month so far."""
+        return any(period.tiers for period in self.tariff.periods)
+
     def list_slots(self, since: int, until: int, zone: str) -> Iterator[Slot]:
         """Yield the parts of one price between two unix times, in order. Parts without a tariff are left out."""
         day = datetime.fromtimestamp(since, UTC).astimezone(ZoneInfo(zone)).date()
