@@ -22,7 +22,7 @@ from tests.readings.recordings import CORPUS
 KEPT: Final = ROOT / ".bench"
 _OTHERS: Final = ("pyenphase==4.2.0", "requests==2.34.2", "influxdb-client==1.50.0")
 RECORDINGS: Final = ("8.2.4382_ACB", "8.3.5433_tot_is_net_cons")
-_WINDOWS: Final = 10
+_WINDOWS: Final = 4
 _WATCHED_WINDOWS: Final = 4
 _HOURS: Final = 6.0
 

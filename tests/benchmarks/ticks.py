@@ -25,8 +25,8 @@ from tests.endtoend.recorder import PATIENCE_S, environment, influxdb
 from tests.waiting import wait_until
 
 TICK_S: Final = 60
-EVERY_S: Final = 0.3
-"""Real seconds from tick to tick. In less time a tick and its delivery would not be one update of the status."""
+EVERY_S: Final = 0.9
+"""Real seconds from tick to tick. In less time a tick and its delivery would be two updates of the status."""
 _IN_MEMORY: Final = "/dev/shm"
 """Here lies the runtime folder, which systemd makes in memory, too; the state folder is on the disk."""
 _WARM_UP: Final = 15
