@@ -238,10 +238,14 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
     for reading in readings:
         band = {"band": reading.tags["band"]} if "band" in reading.tags else {}
         found.append(replace(reading, tags={**tags.site, **band}))
-    lost = tags.bands - {reading.tags.get("band", "") for reading in readings}
-    return found + [
-        Reading(BAND_DAY, {**tags.site, "band": band}, empty_band(readings[0]), readings[0].time, "daily")
-        for band in sorted(lost)
+    return found + empty_lost_bands(tags, {reading.tags.get("band", "") for reading in readings}, readings[0])
+
+
+def empty_lost_bands(tags: RowTags, known: Collection[str], day: Reading) -> list[Reading]:
+    """Make rows of zeros for the stored price bands of a day that are not among the `known` ones."""
+    return [
+        Reading(BAND_DAY, {**tags.site, "band": band}, empty_band(day), day.time, "daily")
+        for band in sorted(tags.bands.difference(known))
     ]
 
 

@@ -5,7 +5,7 @@ Only commands import this module. The recorder never reads InfluxDB. An interrup
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,6 +15,7 @@ from logger.backfill.day_replay import (
     Replayed,
     RowTags,
     add_missing,
+    empty_lost_bands,
     read_row_tags,
 )
 from logger.backfill.history import History
@@ -42,7 +43,8 @@ class Rebuilt:
     `earlier`: the replay of the time before the live state began; None if the database has nothing of that time.
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
     live state that were not computed again. `added`: the replay that gives rows of earlier versions the fields that
-    they lack. `days`: the sums of every day, for the months.
+    they lack. `days`: the sums of every day, for the months. `lost`: rows of zeros for price bands that the day has
+    lost on which the live state begins.
     """
 
     earlier: Replayed | None = None
@@ -50,6 +52,7 @@ class Rebuilt:
     added: Replayed | None = None
     left_out: tuple[str, ...] = ()
     days: Mapping[str, Period] = field(default_factory=dict)
+    lost: tuple[DayRow, ...] = ()
 
     @property
     def ticks(self) -> int:
@@ -98,10 +101,19 @@ async def rebuild(
         replay = DayReplay(history, request, written, live.panels)
         earlier = await replay.run(start, last, write - {border} if has_live else write, on_day)
         found.earlier = replace(earlier, state=replace(earlier.state, panels=forget_old_days(earlier.state.panels)))
+        if has_live and border in written:
+            found.lost = _list_lost_bands(written[border], border, (earlier.state.energy, live.energy))
     if request.since and has_live:
         await _compute_again(history, live, request, written, found, on_day)
     found.days = _sum_days(written, found.rows, zone)
     return found
+
+
+def _list_lost_bands(tags: RowTags, day: str, states: Sequence[EnergyState]) -> tuple[DayRow, ...]:
+    """Make rows of zeros for the price bands of a day that none of the states has, because the tariff has changed."""
+    known = {band for state in states for each in state.days if each.date == day for band in each.bands}
+    reading = Reading("envoy_day", tags.site, tags.row.fields, tags.row.time, "daily")
+    return tuple(DayRow(row, day, False) for row in empty_lost_bands(tags, known, reading))
 
 
 async def _find_start(history: History, request: RebuildRequest, day: str) -> str:
@@ -179,6 +191,8 @@ async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
     if found.earlier and found.last_tick:
         count += await _give_rows(ask, gateway, found.earlier)
         count += await ask(StateApi.restore_past, gateway, dump_state(found.earlier.state))
+    if found.lost:
+        await ask(StateApi.put_day_rows, gateway, list(make_daily_rows(found.lost)))
     if found.again:
         count += await _give_rows(ask, gateway, found.again)
         await ask(StateApi.recompute_days, gateway, dump_state(found.again.state), [*found.again.rows])

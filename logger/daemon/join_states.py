@@ -8,7 +8,7 @@ from dataclasses import replace
 from logger.daemon.gateway_state import GatewayState
 from logger.days import first_instant, following
 from logger.energy import rebuild
-from logger.energy.period_rows import list_period_rows, restore_periods
+from logger.energy.period_rows import empty_months, list_period_rows, restore_periods
 from logger.energy.periods import Period, sum_day
 from logger.model import DayRow, Reading
 from logger.panels.compare import make_rows
@@ -33,6 +33,7 @@ def restore_past(
     begin = min(live.energy.first_day, past.energy.day or live.energy.first_day)
     before = rebuild.lead_up(past.energy, live.energy, site, live.readings.equipment.inverters, prices)
     energy, days = rebuild.join(live.energy, before)
+    energy = empty_months(energy, {day.date for day in energy.days} - {day.date for day in live.energy.days})
     panels, panel_days = join_panels(live.panels, past.panels, replace(site, zone=energy.zone))
     state = replace(live, energy=energy, panels=panels)
     return _list_rows(state, [d for d in days if d >= begin], [d for d in panel_days if d >= begin], gateway)

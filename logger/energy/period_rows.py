@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -53,6 +53,16 @@ def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
             month, _ = keys_of(day.date)
             periods[month] = periods[month].plus(summed)
     return periods
+
+
+def empty_months(state: EnergyState, dates: Collection[str]) -> EnergyState:
+    """Empty the sums of the months of these dates, which `restore_periods` fills again.
+
+    The state now keeps these days one by one, so they must not be in the sums, too.
+    """
+    months = {keys_of(day)[0] for day in dates}
+    periods = {key: Period(p.start, p.tags) if key in months else p for key, p in state.periods.items()}
+    return replace(state, periods=periods)
 
 
 def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[list[DayRow], EnergyState]:

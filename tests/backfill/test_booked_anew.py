@@ -6,6 +6,7 @@ The history is read from memory, so that many situations can be played. Store an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -73,6 +74,8 @@ class Kept:
     tariff: str
     kind: Kind = QUIET
     memory: Remembered = field(default_factory=Remembered)
+    lives: int = 2**31
+    """Requests of the store after which the command is killed."""
 
     def __post_init__(self) -> None:
         self.store = InlineStore(self.folder / "state", HandClock(NOW))
@@ -91,6 +94,9 @@ class Kept:
             self.store.store.put(commit)
 
     async def ask(self, function: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any) -> Any:
+        self.lives -= 1
+        if self.lives < 0:
+            raise InterruptedError
         return await function(self.api, *args, **kwargs)
 
     def backfill(self, since: str = "", *, again: bool = False, now: int = 2**31) -> None:
@@ -191,6 +197,7 @@ def test_a_day_that_begins_in_a_gap_keeps_its_part_of_it(tmp_path: Path, is_lost
     kept = Kept(tmp_path, TIME_OF_USE)
     kept.write(made, None if is_lost else made.state)
     kept.backfill("2025-04-01", again=not is_lost)
+    assert_sums(rows_of(made))
     assert compare(kept.rows(), rows_of(made), "2025-04-01", "2025-04-11") > 20
 
 
@@ -216,6 +223,24 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     once = kept.rows()
     kept.backfill("2025-03-30", again=True)
     assert kept.rows() == once
+
+
+@pytest.mark.parametrize(("lives", "is_lost"), [(1, True), (2, True), (9, True), (1, False), (2, False)])
+def test_a_command_that_was_killed_or_not_and_is_repeated_leaves_what_one_run_does(
+    tmp_path: Path, lives: int, is_lost: bool
+) -> None:
+    right = play(TIME_OF_USE)
+    wrong = right if is_lost else play(WRONG)
+    kept = Kept(tmp_path, TIME_OF_USE)
+    kept.write(wrong, None if is_lost else wrong.state)
+    kept.lives = lives
+    with contextlib.suppress(InterruptedError):
+        kept.backfill("2025-03-30", again=not is_lost)
+    kept.lives = 2**31
+    kept.deliver()
+    kept.backfill("2025-03-30", again=not is_lost)
+    assert compare(kept.deliver(), rows_of(right), "2025-03-30", "2025-04-11") > 20
+    assert_sums(kept.deliver())
 
 
 def test_a_new_price_changes_no_day_before_it(tmp_path: Path) -> None:
