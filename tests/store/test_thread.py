@@ -12,6 +12,7 @@ from logger.model import RefusedLine, Report
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.store.samples import GATEWAY, START, HandClock, commit, daily_commit, day_row, make_store, text
+from tests.waiting import LONGEST_S
 
 
 async def _open(folder: Path) -> StoreThread:
@@ -76,5 +77,15 @@ def test_a_folder_in_use_is_refused_through_the_thread_too(tmp_path: Path) -> No
         with pytest.raises(StoreHeldError):
             await _open(tmp_path)
         await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_call_after_close_fails_and_does_not_wait_for_ever(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = await _open(tmp_path)
+        await store.close()
+        with pytest.raises(RuntimeError, match="has ended"):
+            await asyncio.wait_for(store.call(Store.list_gateways), LONGEST_S)
 
     asyncio.run(scenario())
