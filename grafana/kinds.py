@@ -182,12 +182,13 @@ def heat(
     reverse: bool = False,
     low: float | None = None,
     high: float | None = None,
+    gap: int = 1,
     **extras: Unpack[Extras],
 ) -> Panel:
     """Make a heat map: a row for each column of the answer. A cell without a value has no colour, and 0 has none."""
     options = heatmap.Options(
         calculate=False,
-        cell_gap=1,
+        cell_gap=gap,
         cell_values=heatmap.CellValues(unit=unit),
         rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.AUTO),
         color=heatmap.HeatmapColorOptions(

@@ -79,6 +79,18 @@ ENERGY: Final = Board(
                     Spans(_days(*_MAIN)),
                     along="local_date",
                 ),
+                heat(
+                    "The sun, hour by hour",
+                    "Energy from the sun in each hour of the day, over a year. Hours that are always dark are left "
+                    "out.",
+                    (24, 10),
+                    CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour", whole=True),
+                    unit="watth",
+                    gap=0,
+                    interval="1d",
+                    time_from="1y",
+                    absent="the first hour has no row yet",
+                ),
             ),
         ),
         Section(
@@ -145,21 +157,6 @@ ENERGY: Final = Board(
                     along="local_year",
                     values="auto",
                     absent="the first year has no row yet",
-                ),
-            ),
-        ),
-        Section(
-            "The shape of the year",
-            (
-                heat(
-                    "The sun, hour by hour",
-                    "Mean energy from the sun in each hour of the day, for each week of a year.",
-                    (24, 12),
-                    CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour", whole=True),
-                    unit="watth",
-                    interval="1w",
-                    time_from="1y",
-                    absent="the first hour has no row yet",
                 ),
             ),
         ),

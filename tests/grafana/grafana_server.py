@@ -39,6 +39,9 @@ data = {folder}/data
 logs = {folder}/logs
 plugins = {folder}/plugins
 provisioning = {folder}/provisioning
+[database]
+query_retries = 30
+transaction_retries = 30
 [analytics]
 reporting_enabled = false
 check_for_updates = false

@@ -24,6 +24,7 @@ def main() -> None:
     ask.add_argument("--kind", choices=[kind.name for kind in _KINDS], default=HOME.name)
     ask.add_argument("--size", choices=SIZES, action="append", help="wall and phone without")
     ask.add_argument("--theme", choices=THEMES, action="append", help="both without")
+    ask.add_argument("--zone", help="the browser's time zone; the site's own without")
     ask.add_argument("--whole", action="store_true", help="the whole board instead of its first screen")
     ask.add_argument("--variable", action="append", default=[], help="NAME=VALUE of Grafana (from) or board (var-…)")
     ask.add_argument("--to", type=Path, default=Path(__file__).parents[2] / "docs" / "pictures")
@@ -31,12 +32,13 @@ def main() -> None:
     kind = next(kind for kind in _KINDS if kind.name == asked.kind)
     boards = asked.boards or [found["uid"] for found in http("GET", f"{asked.url}/api/search?type=dash-db").json()]
     options = {"var-gateway": kind.gateway, **dict(each.split("=", 1) for each in asked.variable)}
+    zone = asked.zone or kind.zone
     asked.to.mkdir(parents=True, exist_ok=True)
     with browse() as browser:
         for board in boards:
             for size in asked.size or ("wall", "phone"):
                 for theme in asked.theme or THEMES:
-                    with open_board(browser, asked.url, board, View(size, theme), kind.zone, **options) as opened:
+                    with open_board(browser, asked.url, board, View(size, theme), zone, **options) as opened:
                         path = asked.to / f"{board}-{size}-{theme}.png"
                         take_picture(opened, path, None if asked.whole else SIZES[size])
                         print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")

@@ -10,6 +10,7 @@ import contextlib
 import signal
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,7 @@ def main() -> None:
     ask.add_argument("--step", type=int, default=3600, help="seconds between ticks before the last two days")
     ask.add_argument("--hours", type=int, default=3, help="how long it will run")
     ask.add_argument("--kind", action="append", choices=_KINDS, help="only these sites, so that it begins sooner")
+    ask.add_argument("--zone", help="the time zone of these sites, such as one where the sun shines now")
     ask.add_argument("--boards", type=Path, help="a folder with the boards' JSON, instead of the project's")
     ask.add_argument("--port", type=int, default=3900)
     asked = ask.parse_args()
@@ -39,6 +41,7 @@ def main() -> None:
     choice = Choice(asked.query_language, asked.language)
     is_old = (asked.influxdb or ("2" if choice.query_language == "flux" else "1")) == "1"
     kinds = [_KINDS[name] for name in asked.kind or _KINDS]
+    kinds = [replace(kind, zone=asked.zone or kind.zone) for kind in kinds]
     with contextlib.ExitStack() as stack:
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
         server: Server = stack.enter_context(serving(Influx1(folders[0]) if is_old else Influx2(folders[0])))

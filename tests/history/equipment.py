@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from logger.model import Reading, Value
 from tests.history.kinds import Kind
-from tests.history.weather import Flows
+from tests.history.weather import Flows, waver
 
 ENDPOINTS = ("/production.json", "/ivp/meters/readings", "/api/v1/production/inverters")
-RESERVE_PERCENT, HEALTH_PERCENT, TOKEN_S = 20.0, 98.0, 300 * 86400
+RESERVE_PERCENT, HEALTH_PERCENT, TOKEN_S = 10.0, 98.0, 300 * 86400
 
 
 def list_totals(kind: Kind, flows: Flows, producing: int, charge_percent: float) -> dict[str, Value]:
@@ -32,7 +32,7 @@ def list_measured(at: int, number: int, watts: float) -> dict[str, Value]:
         "max_power_w": 366.0,
         "dc_voltage_v": 32.0 + number % 5 + watts / 200,
         "dc_current_a": watts / (32.0 + number % 5 + watts / 200),
-        "ac_voltage_v": 231.0 + at // 300 % 8,
+        "ac_voltage_v": 230.0 + 8 * waver(at, 5400),
         "ac_frequency_hz": 50.0,
         "temperature_c": 15.0 + watts / 20 + number,
     }
@@ -66,7 +66,8 @@ def list_meters(kind: Kind, at: int, flows: Flows, volts: float) -> Iterator[Rea
     powers = {"production": flows.production, "net-consumption": flows.net}
     for meter, watts in powers.items() if kind.has_meters else ():
         fields: dict[str, Value] = {"power_w": watts, "voltage_v": volts, "current_a": watts / volts}
-        fields |= {"power_factor": 0.97 if watts >= 0 else -0.97, "frequency_hz": 49.95 + at // 60 % 10 / 100}
+        fields |= {"power_factor": 0.97 if watts >= 0 else -0.97}
+        fields["frequency_hz"] = 49.95 + 0.07 * waver(at, 900) + 0.03 * waver(at, 120)
         yield Reading("envoy_meter", {"gateway": kind.gateway, "meter": meter}, fields, at, "totals")
 
 
@@ -74,18 +75,18 @@ def list_recorder(tags: Mapping[str, str], at: int, begin: int) -> Iterator[Read
     """The recorder about itself: a token that is renewed each 300 days, one path that fails now and then."""
     minute = (at - begin) // 60
     fields: dict[str, Value] = {
-        "outbox_rows": 3.0 + minute % 3,
+        "outbox_rows": 3.0 + minute % 90 // 88 * 4,
         "outbox_bytes": 1200.0 + minute % 7 * 100,
         "outbox_oldest_s": 60.0,
         "refused_points": 0.0,
         "last_delivery_s": float(minute % 2),
         "token_expires_s": float(TOKEN_S - (at - begin) % TOKEN_S),
-        "clock_skew_s": round(minute % 11 / 10 - 0.5, 1),
-        "memory_bytes": 60e6 + minute % 30 * 1e5,
+        "clock_skew_s": round(0.6 * waver(at, 7200) - 0.3, 3),
+        "memory_bytes": 56e6 + 3e6 * waver(at, 5400),
         "cpu_s": minute * 0.2,
     }
     yield Reading("envoy_logger", tags, fields, at, "totals")
     for number, path in enumerate(ENDPOINTS):
         counts: dict[str, Value] = {"requests": minute, "failures": minute // 500 if number else 0}
-        counts["latency_s"] = round(0.1 + number + minute % 5 / 10, 3)
+        counts["latency_s"] = round(0.1 + 0.25 * number + 0.2 * waver(at + number * 86400, 600), 3)
         yield Reading("envoy_logger", {**tags, "endpoint": path}, counts, at, "totals")

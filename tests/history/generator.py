@@ -29,7 +29,7 @@ from logger.tariff.tariff_file import parse_tariff
 from tests.history.equipment import list_devices, list_measured, list_meters, list_recorder, list_totals
 from tests.history.kinds import Kind
 from tests.history.truth import DayTruth, Truth
-from tests.history.weather import Flows, Weather
+from tests.history.weather import Flows, Weather, waver
 
 FIRST: Final = date(2024, 1, 29)
 _RESERVE: Final = 0.1
@@ -254,7 +254,8 @@ class Generator:
         if not self.kind.has_meters:
             return
         for number, phase in enumerate(_PHASES[: self.kind.phases]):
-            volts = 240.0 if self._is_off else 229.0 + number + (at // 600 * 31) % 90 / 10
+            step = 6 * waver(at, 2700) + 3 * waver(at, 300) if self.kind.is_lively else (at // 600 * 31) % 90 / 10
+            volts = 240.0 if self._is_off else 229.0 + number + step
             hertz = 60.5 if self._is_off else 49.3 if self._is_within(at, self.kind.swings) else 50.0
             fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": hertz}
             watts = fields["power_w"] = self._now.net * _SHARES[self.kind.phases][number]

@@ -39,7 +39,8 @@ class Weather:
         season = 0.75 + 0.25 * math.cos((day - 172) * math.tau / 365)
         cloud = self._clouds.setdefault(local.date().isoformat(), 0.55 + 0.45 * self._random.random())
         sun = max(0.0, math.sin((hour - 6) * math.pi / 12)) * season * cloud
-        return sun * (1 - 0.55 * (1 - cloud) * _waver(at, 1500) - 0.08 * _waver(at, 180)) if self._is_lively else sun
+        passing = (0.12 + 0.8 * (1 - cloud)) * waver(at, 1500) + 0.06 * waver(at, 180)
+        return sun * (1 - passing) if self._is_lively else sun
 
     def house(self, at: int) -> float:
         """What the house draws, in W."""
@@ -51,20 +52,27 @@ class Weather:
 
     def _appliances(self, at: int, minute: int) -> float:
         """What is on at a minute of the day: what never sleeps, fridge, kitchen, evening, washing, a car."""
-        watts = 190.0 + 40 * _waver(at, 420) + (95.0 if at // 60 % 45 < 17 else 0.0)
+        watts = 190.0 + 40 * waver(at, 420) + (95.0 if at // 60 % 45 < 17 else 0.0)
         day = at // 86400 * 7919 % 10
         for first, last, most, is_cycling in (
             (395, 410, 1900.0, False), (720 + 2 * day, 760, 2300.0, True), (1040, 1330, 650.0, False),
             (1095 + 3 * day, 1150 + 3 * day, 2600.0, True), (560 + 9 * day, 640 + 9 * day, 1500.0 * (day > 4), True),
-            (1300, 1425, 3600.0 * (day < 5), False),
+            (1300, 1425, 3600.0 * (day < 6), False),
         ):  # fmt: skip
             if first <= minute < last:
-                watts += most * (_waver(at, 240) > 0.4 if is_cycling else 0.9 + 0.1 * _waver(at, 300))
+                watts += most * (waver(at, 240) > 0.4 if is_cycling else 0.9 + 0.1 * waver(at, 300))
         return watts
 
 
-def _waver(at: int, period_s: int) -> float:
+def waver(at: int, period_s: int) -> float:
     """A number between 0 and 1 that wanders from one period to the next."""
     number, part = divmod(at, period_s)
-    one, other = ((each * 2654435761 % 2**32) / 2**32 for each in (number, number + 1))
+    one, other = _scatter(number), _scatter(number + 1)
     return one + (other - one) * part / period_s
+
+
+def _scatter(number: int) -> float:
+    """A number between 0 and 1 that tells nothing about its neighbours."""
+    mixed = number * 2654435761 % 2**32
+    mixed = (mixed ^ mixed >> 15) * 2246822519 % 2**32
+    return (mixed ^ mixed >> 13) / 2**32
