@@ -29,6 +29,11 @@ The page shows the query of each panel, for people who build boards of their own
 
 Local days, months and years come from the recorder's own rows ([fields](fields.md)), so that no query asks for a time
 zone. Values of several gateways are added up, except for percentages, voltages and temperatures: their mean is shown.
+
+Every panel can be opened over two years. With a point a minute, one gateway and three phases, the slowest panel then
+takes InfluxDB 1.2 seconds of processor time in InfluxQL on 1.6.7 (*Power*), 0.8 seconds in InfluxQL on 2.9.1
+(*Voltage of each phase*), and 0.6 seconds in Flux (*Ninety days, against the group*). InfluxDB repeats a statement
+within a statement for each column of the outer one, so InfluxQL has one statement for each curve.
 """
 
 

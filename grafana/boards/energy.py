@@ -83,7 +83,7 @@ ENERGY: Final = Board(
                     "The sun, hour by hour",
                     "Energy from the sun in each hour of the day, over a year. Hours that are always dark are left "
                     "out.",
-                    (24, 10),
+                    (24, 9),
                     CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour", whole=True),
                     unit="watth",
                     gap=0,

@@ -128,7 +128,7 @@ def _curve(query: Any, scope: Scope) -> Cells:
 
 def _curve_by_tag(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
-    rows = [point for point in scope.rows(query) if not query.whole or point.fields[field] > 0]
+    rows = [point for point in scope.rows(query) if not query.whole or float(point.fields[field]) > 0]
     return {
         (name, str(at)): value
         for name, points in _by(rows, lambda point: point.tags.get(query.tag, "")).items()
