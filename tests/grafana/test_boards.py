@@ -9,9 +9,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from grafana.board import Board
 from grafana.boards import BOARDS
 from grafana.build import FOLDER, make_files
-from grafana.looks import UNITS
+from grafana.looks import UNITS, look_at
 from grafana.query.asked import Dialect
 from grafana.variables import SOURCES
 from logger.readings.table import MEASUREMENTS
@@ -241,3 +242,17 @@ def test_queries_use_nothing_that_grafana_9_3_does_not_know() -> None:
         text = (FOLDER / dialect / language / f"{uid}.json").read_text("utf-8")
         assert "__timezone" not in text
         assert "tz(" not in text
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=[board.uid for board in BOARDS])
+def test_every_column_has_a_name_for_people(board: Board) -> None:
+    unnamed = {
+        (panel.title, column)
+        for panel in board.panels
+        if panel.kind != "heatmap"  # whose columns are cells
+        for query in panel.queries
+        for column in query.columns
+        if column not in panel.hidden and (not panel.order or column in panel.order)
+        if not look_at(column, panel.looks).name
+    }
+    assert not unnamed, "add them to grafana/looks.py, or to the panel's looks"
